@@ -1,0 +1,56 @@
+/*
+ * Options: one table per program with type, unit, range, default and text; the manual page is printed from it.
+ *
+ * Sources, the later wins: the default, the file named by --config (lines "name = value", '#' starts a comment), the
+ * command line ("--name value" or "--name=value"). An unknown name, a value out of range or a repeated name is an error
+ * that says so.
+ */
+#ifndef STRONGROOM_BASE_OPTION_H
+#define STRONGROOM_BASE_OPTION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+enum option_type {
+    OPTION_TEXT,    /* char[size] */
+    OPTION_PATH,    /* char[size]; relative ones are relative to the working directory */
+    OPTION_INTEGER, /* int64_t, min..max, in `unit` */
+    OPTION_FLAG,    /* bool: "yes" or "no"; on the command line --name alone means yes */
+};
+
+struct option_row {
+    const char *name;
+    enum option_type type;
+    const char *unit; /* "ms", "bytes", "" */
+    int64_t min;
+    int64_t max;
+    const char *initial; /* default as text; NULL: required; "": optional and empty */
+    const char *text;    /* one sentence for the manual */
+    size_t offset;
+    size_t size;
+};
+
+/* What is printed around the table. */
+struct option_program {
+    const char *name;
+    const char *purpose;
+    const char *arguments; /* form of the arguments after the options, "" when there are none */
+};
+
+/*
+ * Fills the struct at `out`. Out: *out_rest is the index in argv of the first argument that is not an option.
+ * --help prints the manual to standard output and ends the process with 0; --version likewise.
+ * STATUS_USAGE with the name of the option in `where` otherwise.
+ */
+MUST_CHECK enum status option_load(void *out, size_t out_size, int *out_rest, const struct option_program *program,
+                                   const struct option_row *rows, size_t count, int argc, char **argv,
+                                   struct fault *fault);
+
+/* Prints the manual of the table. */
+void option_print_manual(FILE *stream, const struct option_program *program, const struct option_row *rows,
+                         size_t count);
+
+#endif
