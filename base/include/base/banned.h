@@ -18,6 +18,6 @@
 #pragma GCC poison rand srand random srandom drand48 lrand48 mrand48 rand_r
 #pragma GCC poison gmtime localtime ctime asctime
 #pragma GCC poison strtok tmpnam tempnam mktemp
-#pragma GCC poison popen alloca
+#pragma GCC poison popen
 
 #endif
