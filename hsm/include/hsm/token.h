@@ -1,0 +1,73 @@
+/*
+ * One PKCS#11 token, opened once by the process that owns it: module, slot, login and a fixed set of sessions.
+ *
+ * A process opens at most one token at a time and spends at most one PIN attempt in its life: after a refused PIN every
+ * further open answers STATUS_PIN_REFUSED without asking the token, and the process is expected to exit. After the
+ * token, a session or the login was lost, every call answers STATUS_TOKEN for good: the PIN is gone by then, so only a
+ * new process can log in again.
+ *
+ * Open after the last fork: a child cannot use the token of its parent (STATUS_TOKEN).
+ */
+#ifndef STRONGROOM_HSM_TOKEN_H
+#define STRONGROOM_HSM_TOKEN_H
+
+#include <stddef.h>
+
+#include "base/secret.h"
+#include "base/status.h"
+
+#define HSM_TOKEN_LABEL_SIZE 33  /* 32 characters (PKCS #11 CK_TOKEN_INFO) and a NUL */
+#define HSM_TOKEN_SERIAL_SIZE 17 /* 16 characters and a NUL */
+#define HSM_SESSIONS_MAX 64
+#define HSM_KEYS_MAX 256
+
+struct hsm_token;
+
+/*
+ * Which token: by serial when there is one, otherwise by label. With both, both must agree. Slot numbers are no
+ * identity: they move.
+ */
+struct hsm_token_selector {
+    char label[HSM_TOKEN_LABEL_SIZE];
+    char serial[HSM_TOKEN_SERIAL_SIZE];
+};
+
+/* How the sessions of this process may use the token. */
+enum hsm_token_use {
+    HSM_TOKEN_SIGN,     /* read-only sessions: the token itself refuses to make, change or destroy token objects */
+    HSM_TOKEN_GENERATE, /* read-write sessions, for a key ceremony */
+};
+
+struct hsm_token_config {
+    const char *module_path; /* absolute path of the PKCS#11 module */
+    struct hsm_token_selector selector;
+    size_t session_count; /* 1..HSM_SESSIONS_MAX: as many signatures run at the same time, further ones wait */
+    enum hsm_token_use use;
+};
+
+/*
+ * Loads the module, checks SoftHSM's files when it is SoftHSM (hsm/softhsm.h), finds the token, opens the sessions,
+ * logs in as user with `pin` and audits every private key object on the token (hsm/key.h says what it must be).
+ * `pin` is borrowed for the call and kept nowhere: the caller frees it right afterwards, whatever the answer.
+ * Out: free with hsm_token_close.
+ * STATUS_NOT_FOUND (no such token), STATUS_CONFLICT (two tokens with that label, label and serial disagree, or this
+ * process has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because the token has a locked PIN, one
+ * last attempt or none set), STATUS_KEY_UNFIT (where: the object, detail: the attribute), STATUS_CORRUPT (where: the
+ * file), STATUS_TOKEN, STATUS_INVALID (config), STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config *config,
+                                      const struct secret *pin, struct fault *fault);
+
+/*
+ * Logs out, closes the sessions, unloads the module and frees every key of the token. NULL is fine. No other call may
+ * be running.
+ */
+void hsm_token_close(struct hsm_token *token);
+
+/* True once the token, a session or the login was lost: nothing will work again in this process. */
+bool hsm_token_is_lost(const struct hsm_token *token);
+
+/* Label and serial the token itself gave. Borrowed, valid until hsm_token_close. */
+const struct hsm_token_selector *hsm_token_identity(const struct hsm_token *token);
+
+#endif
