@@ -1,0 +1,255 @@
+/*
+ * Owned byte strings, the growing buffer, and the two text forms of bytes.
+ *
+ * Decoding is strict because two spellings of one value would give two digests of one fact. Base64 is left to OpenSSL,
+ * whose decoder repairs some input; the comparison with the re-encoded text takes that back.
+ */
+#include "base/bytes.h"
+
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+
+#define BUFFER_FIRST 64
+
+enum status bytes_copy(struct bytes *out, const void *data, size_t len)
+{
+    if (len == SIZE_MAX) {
+        return STATUS_NO_MEMORY;
+    }
+    uint8_t *copy = malloc(len + 1);
+    if (copy == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    if (len > 0) {
+        memcpy(copy, data, len);
+    }
+    copy[len] = 0;
+    *out = (struct bytes){.data = copy, .len = len};
+    return STATUS_OK;
+}
+
+void bytes_free(struct bytes *bytes)
+{
+    free(bytes->data);
+    *bytes = (struct bytes){0};
+}
+
+void buffer_init(struct buffer *buffer)
+{
+    *buffer = (struct buffer){.status = STATUS_OK};
+}
+
+static void buffer_fail(struct buffer *buffer, enum status status)
+{
+    bytes_free(&buffer->content);
+    buffer->capacity = 0;
+    buffer->status = status;
+}
+
+/* Makes room for `more` bytes and the NUL; NULL when the buffer has failed. */
+static uint8_t *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->status != STATUS_OK) {
+        return NULL;
+    }
+    size_t need = 0;
+    if (__builtin_add_overflow(buffer->content.len, more, &need) || need >= SIZE_MAX / 2) {
+        buffer_fail(buffer, STATUS_NO_MEMORY);
+        return NULL;
+    }
+    need++;
+    if (need > buffer->capacity) {
+        size_t capacity = buffer->capacity == 0 ? BUFFER_FIRST : buffer->capacity;
+        while (capacity < need) {
+            capacity *= 2;
+        }
+        uint8_t *grown = realloc(buffer->content.data, capacity);
+        if (grown == NULL) {
+            buffer_fail(buffer, STATUS_NO_MEMORY);
+            return NULL;
+        }
+        buffer->content.data = grown;
+        buffer->capacity = capacity;
+    }
+    return buffer->content.data + buffer->content.len;
+}
+
+static void buffer_advance(struct buffer *buffer, size_t len)
+{
+    buffer->content.len += len;
+    buffer->content.data[buffer->content.len] = 0;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t len)
+{
+    uint8_t *end = buffer_reserve(buffer, len);
+    if (end == NULL) {
+        return;
+    }
+    if (len > 0) {
+        memcpy(end, data, len);
+    }
+    buffer_advance(buffer, len);
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (len < 0) {
+        buffer_fail(buffer, STATUS_INTERNAL);
+        return;
+    }
+    uint8_t *end = buffer_reserve(buffer, (size_t)len);
+    if (end == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf((char *)end, (size_t)len + 1, format, arguments);
+    va_end(arguments);
+    buffer_advance(buffer, (size_t)len);
+}
+
+enum status buffer_finish(struct bytes *out, struct buffer *buffer)
+{
+    buffer_append(buffer, NULL, 0); /* an empty buffer, too, hands over memory with its NUL */
+    enum status status = buffer->status;
+    if (status == STATUS_OK) {
+        *out = buffer->content; /* transferred */
+    }
+    buffer_init(buffer);
+    return status;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    bytes_free(&buffer->content);
+    buffer_init(buffer);
+}
+
+void hex_encode(char *out, const uint8_t *data, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return -1;
+}
+
+enum status hex_decode(uint8_t *out, size_t len, const char *text)
+{
+    for (size_t i = 0; i < 2 * len; i++) {
+        if (hex_digit(text[i]) < 0) { /* the NUL of a short text ends here */
+            return STATUS_INVALID;
+        }
+    }
+    if (text[2 * len] != '\0') {
+        return STATUS_INVALID;
+    }
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+    }
+    return STATUS_OK;
+}
+
+void buffer_append_base64(struct buffer *buffer, const uint8_t *data, size_t len)
+{
+    if (len == 0) {
+        return;
+    }
+    if (len > INT_MAX / 2) {
+        buffer_fail(buffer, STATUS_TOO_LARGE);
+        return;
+    }
+    uint8_t *end = buffer_reserve(buffer, (len + 2) / 3 * 4);
+    if (end != NULL) {
+        buffer_advance(buffer, (size_t)EVP_EncodeBlock(end, data, (int)len));
+    }
+}
+
+static size_t base64_padding(const char *text, size_t text_len)
+{
+    if (text_len < 2 || text[text_len - 1] != '=') {
+        return 0;
+    }
+    return text[text_len - 2] == '=' ? 2 : 1;
+}
+
+static enum status base64_check(const struct bytes *decoded, const char *text, size_t text_len)
+{
+    struct buffer again;
+    buffer_init(&again);
+    buffer_append_base64(&again, decoded->data, decoded->len);
+    struct bytes form = {0};
+    enum status status = buffer_finish(&form, &again);
+    if (status == STATUS_OK && (form.len != text_len || memcmp(form.data, text, text_len) != 0)) {
+        status = STATUS_INVALID;
+    }
+    bytes_free(&form);
+    return status;
+}
+
+enum status base64_decode(struct bytes *out, const char *text, size_t text_len)
+{
+    if (text_len % 4 != 0 || text_len > INT_MAX / 2) {
+        return STATUS_INVALID;
+    }
+    if (text_len == 0) {
+        return bytes_copy(out, NULL, 0);
+    }
+    struct bytes decoded = {.data = malloc(text_len / 4 * 3 + 1)};
+    if (decoded.data == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    int len = EVP_DecodeBlock(decoded.data, (const uint8_t *)text, (int)text_len);
+    size_t padding = base64_padding(text, text_len);
+    if (len < 0 || (size_t)len != text_len / 4 * 3) { /* OpenSSL drops blanks at the ends */
+        bytes_free(&decoded);
+        return STATUS_INVALID;
+    }
+    decoded.len = (size_t)len - padding;
+    decoded.data[decoded.len] = 0;
+    enum status status = base64_check(&decoded, text, text_len);
+    if (status != STATUS_OK) {
+        bytes_free(&decoded);
+        return status;
+    }
+    *out = decoded; /* transferred */
+    return STATUS_OK;
+}
+
+enum status base64_decode_exact(uint8_t *out, size_t len, const char *text)
+{
+    struct bytes decoded = {0};
+    enum status status = base64_decode(&decoded, text, strlen(text));
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (decoded.len == len) {
+        memcpy(out, decoded.data, len);
+    } else {
+        status = STATUS_INVALID;
+    }
+    bytes_free(&decoded);
+    return status;
+}
