@@ -1,0 +1,75 @@
+/*
+ * What may happen and be logged: the one list of actions, and the outcomes.
+ *
+ * The texts stand in leaves for ever. Add rows; never change or reuse one.
+ */
+#ifndef STRONGROOM_AUDIT_ACTION_H
+#define STRONGROOM_AUDIT_ACTION_H
+
+#include "base/status.h"
+
+/* X(name, text) */
+#define AUDIT_ACTION_TABLE(X)                                                                                          \
+    X(LOG_GENESIS, "log.genesis")                                                                                      \
+    X(SERVICE_START, "service.start")                                                                                  \
+    X(SERVICE_STOP, "service.stop")                                                                                    \
+    X(LOGIN_DENY, "login.deny")                                                                                        \
+    X(REQUEST_DENY, "request.deny")                                                                                    \
+    X(WITHDRAWAL_REQUEST, "withdrawal.request")                                                                        \
+    X(WITHDRAWAL_APPROVE, "withdrawal.approve")                                                                        \
+    X(WITHDRAWAL_REJECT, "withdrawal.reject")                                                                          \
+    X(WITHDRAWAL_CANCEL, "withdrawal.cancel")                                                                          \
+    X(WITHDRAWAL_EXPIRE, "withdrawal.expire")                                                                          \
+    X(WITHDRAWAL_APPROVED, "withdrawal.approved")                                                                      \
+    /* Written and covered before the signer is asked; outcome intent; refs intent, transaction, policy, approvals. */ \
+    X(WITHDRAWAL_SIGNING, "withdrawal.signing")                                                                        \
+    X(WITHDRAWAL_SIGNED, "withdrawal.signed")                                                                          \
+    X(WITHDRAWAL_SUBMITTED, "withdrawal.submitted")                                                                    \
+    X(WITHDRAWAL_CONFIRMED, "withdrawal.confirmed")                                                                    \
+    X(WITHDRAWAL_FAILED, "withdrawal.failed")                                                                          \
+    X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined")                                                                \
+    X(POLICY_LOAD, "policy.load")                                                                                      \
+    X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
+    X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \
+    X(LEDGER_BLOCK, "ledger.block")                                                                                    \
+    X(EVIDENCE_EXPORT, "evidence.export")                                                                              \
+    X(TRAIL_EXPORT, "trail.export")                                                                                    \
+    X(TOKEN_GRANT, "token.grant")                                                                                      \
+    X(TOKEN_REVOKE, "token.revoke")
+
+/* The numbers are never stored; 0 is no action, so that a forgotten field is refused. */
+enum audit_action {
+    AUDIT_ACTION_NONE = 0,
+#define AUDIT_ACTION_ENUM(name, text) AUDIT_##name,
+    AUDIT_ACTION_TABLE(AUDIT_ACTION_ENUM)
+#undef AUDIT_ACTION_ENUM
+};
+
+/* X(name, text). "intent" announces an effect that is about to happen. */
+#define AUDIT_OUTCOME_TABLE(X)                                                                                         \
+    X(OK, "ok")                                                                                                        \
+    X(DENY, "deny")                                                                                                    \
+    X(ERROR, "error")                                                                                                  \
+    X(INTENT, "intent")
+
+/* The numbers are never stored; 0 is no outcome. */
+enum audit_outcome {
+    AUDIT_OUTCOME_NONE = 0,
+#define AUDIT_OUTCOME_ENUM(name, text) AUDIT_OUTCOME_##name,
+    AUDIT_OUTCOME_TABLE(AUDIT_OUTCOME_ENUM)
+#undef AUDIT_OUTCOME_ENUM
+};
+
+/* The text of an action; NULL for AUDIT_ACTION_NONE and numbers outside the table. Static. */
+const char *audit_action_text(enum audit_action action);
+
+/* The action of a text; AUDIT_ACTION_NONE when there is none. */
+enum audit_action audit_action_find(const char *text);
+
+/* The text of an outcome; NULL for AUDIT_OUTCOME_NONE and numbers outside the table. Static. */
+const char *audit_outcome_text(enum audit_outcome outcome);
+
+/* The outcome of a text; AUDIT_OUTCOME_NONE when there is none. */
+enum audit_outcome audit_outcome_find(const char *text);
+
+#endif
