@@ -1,0 +1,67 @@
+/*
+ * The client's side: a pool of connections to one signerd, safe for use by many threads, and typed calls.
+ *
+ * A call takes a free connection (or opens one, or waits for one), sends one request, and waits for its reply until its
+ * deadline. After a deadline, a lost connection or a reply that is not this request's, the connection is closed, so a
+ * late reply can never be taken for another request's. Lost connections are opened anew by the next call.
+ *
+ * Every signing call may be repeated with the same arguments after STATUS_UNAVAILABLE, STATUS_TIMED_OUT or STATUS_BUSY:
+ * the signer signs the same transaction, checkpoint or header again, never a second one.
+ */
+#ifndef STRONGROOM_WIRE_CLIENT_H
+#define STRONGROOM_WIRE_CLIENT_H
+
+#include "wire/message.h"
+
+#define WIRE_POOL_MAX 64
+
+struct wire_pool;
+
+struct wire_pool_config {
+    const char *path;             /* of the signer's socket, copied */
+    enum wire_role role;          /* what the signer must be: STATUS_MISMATCH otherwise */
+    const struct public_key *key; /* whose key it must hold, copied; NULL: that of the first connection, kept then */
+    size_t connections;           /* 1..WIRE_POOL_MAX: as many requests run at the same time, further ones wait */
+};
+
+/*
+ * Makes a pool; does not connect yet. Out: free with wire_pool_free. STATUS_INVALID for a path that is too long for a
+ * Unix socket or a number of connections out of range.
+ */
+MUST_CHECK enum status wire_pool_new(struct wire_pool **out, const struct wire_pool_config *config,
+                                     struct fault *fault);
+
+/* Closes all connections. NULL is fine. No call may be running. */
+void wire_pool_free(struct wire_pool *pool);
+
+/*
+ * What the signer said at `hello`: role and public key. Connects when no connection is open. Errors as below.
+ */
+MUST_CHECK enum status wire_hello(struct wire_pool *pool, struct wire_hello_reply *out, int64_t timeout_ms,
+                                  struct fault *fault);
+
+/*
+ * The state of the signer. Every typed call below answers in the same way: STATUS_OK; STATUS_UNAVAILABLE (not there, or
+ * the connection was lost); STATUS_TIMED_OUT (after `timeout_ms`, waiting for a connection included); STATUS_VERSION
+ * or STATUS_MISMATCH (another protocol, role or key); STATUS_INVALID (no reply of the protocol); or the status of the
+ * signer's refusal, with its `where` and `detail` in the fault.
+ */
+MUST_CHECK enum status wire_status(struct wire_pool *pool, struct wire_status_reply *out, int64_t timeout_ms,
+                                   struct fault *fault);
+
+/* Asks role transfer for a signature. Out: free out->transaction with bytes_free. `request` is borrowed. */
+MUST_CHECK enum status wire_transfer_sign(struct wire_pool *pool, struct wire_transfer_reply *out,
+                                          const struct wire_transfer_request *request, int64_t timeout_ms,
+                                          struct fault *fault);
+
+/* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
+MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,
+                                            const struct wire_checkpoint_request *request, int64_t timeout_ms,
+                                            struct fault *fault);
+
+/* Asks role validator for the signature of a block header. `request` is borrowed. */
+MUST_CHECK enum status wire_header_sign(struct wire_pool *pool, struct wire_header_reply *out,
+                                        const struct wire_header_request *request, int64_t timeout_ms,
+                                        struct fault *fault);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * The messages between a client and signerd, protocol version 1 (docs/signer-protocol.md, normative).
+ *
+ * One SOCK_SEQPACKET packet is one message is one canonical document of at most WIRE_MESSAGE_MAX bytes. Requests carry
+ * `op` and `id`; a reply echoes the id. There is no operation that signs given bytes.
+ */
+#ifndef STRONGROOM_WIRE_MESSAGE_H
+#define STRONGROOM_WIRE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/algorithm.h"
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/signed.h"
+#include "base/status.h"
+
+#define WIRE_PROTOCOL 1
+#define WIRE_MESSAGE_MAX 65536
+#define WIRE_APPROVALS_MAX 32 /* signed approvals in one request */
+#define WIRE_PROOF_MAX 126    /* hashes in a consistency proof (RFC 6962: at most two per level of 63) */
+#define WIRE_SHORT_CODE_SIZE 10
+#define WIRE_NOTE_MAX 4096 /* bytes of a checkpoint note before base64 */
+
+/* What a signer is for. Fixed when it starts. */
+enum wire_role {
+    WIRE_ROLE_TRANSFER,
+    WIRE_ROLE_AUDIT,
+    WIRE_ROLE_VALIDATOR,
+};
+
+/* The operations. WIRE_OP_NONE stands for a request whose operation could not be read. */
+enum wire_op {
+    WIRE_OP_NONE,
+    WIRE_OP_HELLO,
+    WIRE_OP_STATUS,
+    WIRE_OP_TRANSFER_SIGN,
+    WIRE_OP_CHECKPOINT_SIGN,
+    WIRE_OP_HEADER_SIGN,
+};
+
+/* `hello`: first on every connection. */
+struct wire_hello_request {
+    int64_t protocol;
+};
+
+struct wire_hello_reply {
+    int64_t protocol;
+    enum wire_role role;
+    struct public_key key;
+};
+
+/* `status`. Members of other roles than `role` are zero. */
+struct wire_status_reply {
+    bool ready;
+    char reason[128]; /* why not ready, "" otherwise */
+    enum wire_role role;
+    uint64_t size;           /* audit: size signed last; transfer: largest checkpoint seen */
+    struct digest root;      /* audit */
+    uint64_t height;         /* validator: height signed last, 0 for none */
+    struct digest header;    /* validator: digest signed last, zero for none */
+    struct digest policy;    /* transfer: policy in force */
+    uint64_t policy_version; /* transfer */
+};
+
+/* `transfer.sign`. Owned members are freed by wire_request_free; a client may also fill it with borrowed ones. */
+struct wire_transfer_request {
+    struct signed_document *approvals;
+    size_t approval_count;
+    struct signed_document destination;
+    struct bytes intent; /* document bytes */
+    struct bytes leaf;   /* L_n of the entry withdrawal.signing */
+    struct bytes proof;  /* text of the tlog-proof of that leaf */
+};
+
+struct wire_transfer_reply {
+    char short_code[WIRE_SHORT_CODE_SIZE]; /* of the intent: "ABCD-EFGH" */
+    struct signature signature;
+    struct bytes transaction; /* document bytes that were signed, owned */
+};
+
+/* `checkpoint.sign`. */
+struct wire_checkpoint_request {
+    struct bytes note;    /* text of the unsigned note */
+    uint64_t old;         /* size from which `proof` leads */
+    struct digest *proof; /* consistency proof, RFC 9162 2.1.4 */
+    size_t proof_count;
+};
+
+struct wire_checkpoint_reply {
+    uint8_t signature64[SIGNATURE_LEN]; /* Ed25519 over the note */
+};
+
+/* `header.sign`. */
+struct wire_header_request {
+    struct bytes header; /* document bytes */
+};
+
+struct wire_header_reply {
+    struct signature signature;
+};
+
+/* One request: the member of the union that belongs to `op` is set (none for status). */
+struct wire_request {
+    enum wire_op op;
+    int64_t id; /* 1..2^53-1; 0 where it could not be read */
+    union {
+        struct wire_hello_request hello;
+        struct wire_transfer_request transfer;
+        struct wire_checkpoint_request checkpoint;
+        struct wire_header_request header;
+    };
+};
+
+/* One reply: with fault.status STATUS_OK the member that belongs to `op` is set, otherwise only the fault. */
+struct wire_reply {
+    enum wire_op op;
+    int64_t id;
+    struct fault fault;
+    union {
+        struct wire_hello_reply hello;
+        struct wire_status_reply status;
+        struct wire_transfer_reply transfer;
+        struct wire_checkpoint_reply checkpoint;
+        struct wire_header_reply header;
+    };
+};
+
+/* The name of a role in documents and options ("transfer"). Static. */
+const char *wire_role_name(enum wire_role role);
+
+/* The role of a name; STATUS_INVALID when there is none. */
+MUST_CHECK enum status wire_role_parse(enum wire_role *out, const char *name);
+
+/* The name of an operation ("transfer.sign"); "" for WIRE_OP_NONE. Static. */
+const char *wire_op_name(enum wire_op op);
+
+/*
+ * Reads a request. Out: free with wire_request_free. On failure `out` owns nothing, but its `id` and `op` hold what
+ * could be read, so that the refusal can be addressed. STATUS_TOO_LARGE, STATUS_NOT_CANONICAL, STATUS_UNKNOWN_FIELD,
+ * STATUS_MISSING_FIELD, STATUS_INVALID (an unknown `op` among others), each with the field in `where`.
+ */
+MUST_CHECK enum status wire_request_decode(struct wire_request *out, const void *packet, size_t len,
+                                           struct fault *fault);
+
+/* The packet of a request. Out: owned by the caller. STATUS_TOO_LARGE when it exceeds WIRE_MESSAGE_MAX. */
+MUST_CHECK enum status wire_request_encode(struct bytes *out, const struct wire_request *request, struct fault *fault);
+
+/* Frees what the request owns. */
+void wire_request_free(struct wire_request *request);
+
+/*
+ * Reads the reply to an operation. A refusal of the server is a success of this function with reply->fault set. Out:
+ * free with wire_reply_free. STATUS_INVALID and the rest as above for a packet that is no reply to `op`.
+ */
+MUST_CHECK enum status wire_reply_decode(struct wire_reply *out, enum wire_op op, const void *packet, size_t len,
+                                         struct fault *fault);
+
+/* The packet of a reply. Out: owned by the caller. */
+MUST_CHECK enum status wire_reply_encode(struct bytes *out, const struct wire_reply *reply, struct fault *fault);
+
+/* Frees what the reply owns. */
+void wire_reply_free(struct wire_reply *reply);
+
+#endif
