@@ -7,7 +7,6 @@
 #include "base/clock.h"
 
 #define SECOND_US 1000000
-#define YEAR_9999_END_US 253402300800000000LL /* 10000-01-01T00:00:00Z */
 
 static int64_t reading_us(clockid_t id)
 {
@@ -53,7 +52,7 @@ static const struct {
 
 void time_format(char out28[TIME_TEXT_SIZE], int64_t utc_us)
 {
-    INVARIANT(utc_us >= 0 && utc_us < YEAR_9999_END_US);
+    INVARIANT(utc_us >= 0 && utc_us <= TIME_MAX_UTC_US);
     time_t seconds = (time_t)(utc_us / SECOND_US);
     struct tm day;
     INVARIANT(gmtime_r(&seconds, &day) != NULL);
@@ -103,7 +102,7 @@ enum status time_parse(int64_t *out_utc_us, const char *text)
                      .tm_min = parts[4],
                      .tm_sec = parts[5]};
     int64_t utc_us = (int64_t)timegm(&day) * SECOND_US + parts[6];
-    if (utc_us < 0 || utc_us >= YEAR_9999_END_US) {
+    if (utc_us < 0 || utc_us > TIME_MAX_UTC_US) {
         return STATUS_INVALID;
     }
     char again[TIME_TEXT_SIZE];

@@ -12,6 +12,7 @@
 #include "base/status.h"
 
 #define TIME_TEXT_SIZE 28
+#define TIME_MAX_UTC_US 253402300799999999LL /* 9999-12-31T23:59:59.999999Z */
 
 struct clock {
     int64_t (*utc_us)(void *context);
