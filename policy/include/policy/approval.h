@@ -1,0 +1,54 @@
+/*
+ * Approvals: one person's signed decision about one intent. A rejection is signed too. See docs/formats.md.
+ */
+#ifndef STRONGROOM_POLICY_APPROVAL_H
+#define STRONGROOM_POLICY_APPROVAL_H
+
+#include "policy/intent.h"
+#include "policy/policy.h"
+
+#define APPROVAL_KIND "approval"
+
+/* Numbers may be stored; never renumber. */
+enum approval_decision {
+    APPROVAL_APPROVE = 1,
+    APPROVAL_REJECT = 2,
+};
+
+struct approval {
+    struct name approver;
+    struct digest chain;
+    enum approval_decision decision;
+    struct name environment;
+    int64_t expires_at; /* microseconds UTC, exclusive; after signed_at, at most the intent's */
+    struct digest intent;
+    struct digest key; /* id of the key that signs */
+    struct digest policy;
+    int64_t signed_at; /* microseconds UTC */
+    struct uuid withdrawal;
+};
+
+/* The word of a decision in documents. Static. */
+const char *approval_decision_text(enum approval_decision decision);
+
+/* Reads the document strictly; no signature is looked at. */
+MUST_CHECK enum status approval_decode(struct approval *out, const void *document, size_t len, struct fault *fault);
+
+/* The canonical bytes; refuses what approval_decode would refuse. Out: owned by the caller. */
+MUST_CHECK enum status approval_encode(struct bytes *out, const struct approval *approval, struct fault *fault);
+
+/* The digest of the document bytes. */
+void approval_digest(struct digest *out, const void *document, size_t len);
+
+/*
+ * Decodes and verifies one signed approval or rejection of `intent` (whose bytes have the digest `digest`) at
+ * `at_utc_us`: it names this intent, withdrawal, policy, chain and environment and does not outlive the intent
+ * (STATUS_MISMATCH); it is not expired (STATUS_EXPIRED); the approver is not the requester (STATUS_SELF_APPROVAL); it
+ * bears exactly one signature, valid (STATUS_SIGNATURE_INVALID), by the key it names, which the policy gives to the
+ * approver it names (STATUS_UNKNOWN_KEY). Whether the person counts is for the evaluation to say.
+ */
+MUST_CHECK enum status approval_verify(struct approval *out, const struct signed_document *document,
+                                       const struct intent *intent, const struct digest *digest,
+                                       const struct policy *policy, int64_t at_utc_us, struct fault *fault);
+
+#endif

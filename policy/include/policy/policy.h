@@ -1,0 +1,162 @@
+/*
+ * The policy document: people, groups, wallets, rules and governance of one ledger. See docs/formats.md.
+ *
+ * A decoded policy is valid: every name in it is defined and the floors hold, otherwise policy_decode refused it with
+ * the rule and the offender. Names are resolved to positions in the arrays.
+ */
+#ifndef STRONGROOM_POLICY_POLICY_H
+#define STRONGROOM_POLICY_POLICY_H
+
+#include "base/amount.h"
+#include "base/id.h"
+#include "base/signed.h"
+#include "policy/account.h"
+
+#define POLICY_KIND "policy"
+#define POLICY_PEOPLE_MAX 256
+#define POLICY_GROUPS_MAX 64
+#define POLICY_WALLETS_MAX 256
+#define POLICY_RULES_MAX 256
+#define POLICY_ASSETS_MAX 256 /* in one rule or wallet */
+#define POLICY_KEYS_MAX 8     /* of one person */
+#define POLICY_QUORUM_MAX 16  /* entries of one rule */
+
+/* Bits of person.duties. */
+enum duty {
+    DUTY_ADMINISTRATOR = 1,
+    DUTY_APPROVER = 2,
+    DUTY_AUDITOR = 4,
+    DUTY_OPERATOR = 8,
+    DUTY_REQUESTER = 16,
+};
+
+enum wallet_tier {
+    TIER_HOT = 1,
+    TIER_WARM = 2,
+    TIER_COLD = 3,
+};
+
+enum rule_effect {
+    EFFECT_ALLOW = 1,
+    EFFECT_DENY = 2,
+};
+
+struct person_key {
+    struct public_key key;
+    struct digest id;
+};
+
+struct person {
+    struct name id;
+    unsigned duties; /* bits of enum duty */
+    struct person_key keys[POLICY_KEYS_MAX];
+    size_t key_count;
+    int64_t valid_until; /* microseconds UTC; does not count from then on */
+};
+
+struct group {
+    struct name id;
+    size_t *members; /* positions in policy.people, ascending; owned */
+    size_t member_count;
+};
+
+struct wallet {
+    struct name id;
+    struct public_key key;
+    struct digest key_id;
+    struct account_id account;
+    struct digest *assets; /* ascending; owned */
+    size_t asset_count;
+    enum wallet_tier tier;
+};
+
+/* At least m distinct people of the group. */
+struct quorum {
+    size_t group; /* position in policy.groups */
+    unsigned m;
+};
+
+struct rule {
+    struct name id;
+    enum rule_effect effect;
+    struct digest *assets; /* ascending; owned */
+    size_t asset_count;
+    size_t *wallets; /* positions in policy.wallets, ascending; owned */
+    size_t wallet_count;
+    struct amount max_amount;                /* allow only */
+    struct quorum quorum[POLICY_QUORUM_MAX]; /* allow only */
+    size_t quorum_count;
+};
+
+struct policy {
+    struct digest digest; /* of the document's bytes */
+    struct digest chain;
+    struct name environment;
+    int64_t version; /* from 1 */
+    struct digest prev;
+    int64_t issued_at; /* microseconds UTC */
+    struct person *people;
+    size_t person_count;
+    struct group *groups;
+    size_t group_count;
+    struct wallet *wallets;
+    size_t wallet_count;
+    struct rule *rules;
+    size_t rule_count;
+    struct quorum governance;
+};
+
+/*
+ * Reads a policy document strictly, floors included. Out: owned by the caller, free with policy_free. The fault's
+ * `where` is the field ("rules[2].quorum") and its `detail` the rule and the name of the offender. No signature is
+ * looked at: a policy is trusted only after policy_open_first or policy_open_next.
+ */
+MUST_CHECK enum status policy_decode(struct policy *out, const void *document, size_t len, struct fault *fault);
+
+/* Frees and empties; an empty one is fine. */
+void policy_free(struct policy *policy);
+
+/*
+ * Decodes a first version and verifies that all people with the duty administrator signed it, and nobody else.
+ * STATUS_QUORUM_MISSING, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID; STATUS_MISMATCH when it is no first version.
+ */
+MUST_CHECK enum status policy_open_first(struct policy *out, const struct signed_document *document,
+                                         struct fault *fault);
+
+/*
+ * Decodes the successor of `prev` (same chain and environment, version + 1, its digest, issued later) and verifies the
+ * governance quorum of `prev`. People must be valid at the successor's issued_at.
+ */
+MUST_CHECK enum status policy_open_next(struct policy *out, const struct signed_document *document,
+                                        const struct policy *prev, struct fault *fault);
+
+/*
+ * Verifies that the governance quorum signed a document of `kind`: every signature must be a valid one by a key of a
+ * member of the governance group (STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID), and at least m distinct members valid
+ * at `at_utc_us` signed (STATUS_QUORUM_MISSING). Two keys of one person count once.
+ */
+MUST_CHECK enum status policy_verify_governance(const struct policy *policy, const struct signed_document *document,
+                                                const char *kind, int64_t at_utc_us, struct fault *fault);
+
+/* Look-ups; NULL when there is none. Borrowed, valid as long as `policy`. */
+const struct person *policy_find_person(const struct policy *policy, const struct name *id);
+const struct group *policy_find_group(const struct policy *policy, const struct name *id);
+const struct wallet *policy_find_wallet(const struct policy *policy, const struct name *id);
+const struct wallet *policy_find_wallet_by_account(const struct policy *policy, const struct account_id *account);
+
+/* The person who holds the key with this id and, when `out_key` is not NULL, the key; NULL when nobody does. */
+const struct person *policy_find_key(const struct public_key **out_key, const struct policy *policy,
+                                     const struct digest *key_id);
+
+/* The key of this id that the person holds; NULL when there is none. */
+const struct public_key *policy_person_key(const struct person *person, const struct digest *key_id);
+
+/* True while the person counts: at_utc_us < valid_until. */
+bool policy_person_valid(const struct person *person, int64_t at_utc_us);
+
+/* The word for a duty, tier or effect in documents. Static. */
+const char *policy_duty_text(enum duty duty);
+const char *policy_tier_text(enum wallet_tier tier);
+const char *policy_effect_text(enum rule_effect effect);
+
+#endif

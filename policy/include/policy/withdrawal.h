@@ -1,0 +1,59 @@
+/*
+ * The check of everything that a withdrawal stands on, as docs/signer-protocol.md orders it (steps 1 to 7 of
+ * transfer.sign). The signer decides with it; custodyd runs the same before asking, so that both give the same reason.
+ */
+#ifndef STRONGROOM_POLICY_WITHDRAWAL_H
+#define STRONGROOM_POLICY_WITHDRAWAL_H
+
+#include "policy/approval.h"
+#include "policy/destination.h"
+#include "policy/evaluate.h"
+#include "policy/transaction.h"
+
+#define WITHDRAWAL_APPROVALS_MAX 64
+#define WITHDRAWAL_CLOCK_BACK_MAX_US 60000000LL /* how far the clock may stand behind the highest time seen */
+
+/* What is handed over. Borrowed. */
+struct withdrawal_documents {
+    const void *intent; /* document bytes */
+    size_t intent_len;
+    const struct signed_document *destination;
+    const struct signed_document *approvals;
+    size_t approval_count; /* at most WITHDRAWAL_APPROVALS_MAX */
+};
+
+/* What the checker knows itself. Borrowed. */
+struct withdrawal_context {
+    const struct policy *policy;         /* held, opened with policy_open_* */
+    const struct public_key *wallet_key; /* the key of the signer's token */
+    int64_t at_utc_us;                   /* the clock */
+    int64_t highest_utc_us;              /* the highest time ever seen, 0 when none is remembered */
+};
+
+/* What a withdrawal that passed comes to. */
+struct withdrawal {
+    struct intent intent;
+    struct digest intent_digest;
+    char short_code[SHORT_CODE_SIZE];
+    struct transaction transaction;
+    struct bytes transaction_document; /* the canonical bytes to sign; owned */
+    struct digest transaction_id;
+    struct destination destination;
+    struct digest destination_digest;
+    struct digest policy;                                     /* digest of the policy it was checked under */
+    struct digest approval_digests[WITHDRAWAL_APPROVALS_MAX]; /* ascending, as the trail names them */
+    size_t approval_count;
+};
+
+/*
+ * Steps 1 to 7 in order; the first that fails is the answer, its `where` begins with the part concerned ("intent",
+ * "wallet", "clock", "transaction", "destination", "approvals[i]", "policy"). Steps 8 (trail) and 9 (guard) are not
+ * done here. Out: owned by the caller, free with withdrawal_free.
+ */
+MUST_CHECK enum status policy_check_withdrawal(struct withdrawal *out, const struct withdrawal_documents *documents,
+                                               const struct withdrawal_context *context, struct fault *fault);
+
+/* Frees and empties; an empty one is fine. */
+void withdrawal_free(struct withdrawal *withdrawal);
+
+#endif
