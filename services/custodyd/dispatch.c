@@ -1,0 +1,214 @@
+/*
+ * Dispatch: from a request to its route, through authentication, roles and known query parameters, to the handler; and
+ * from a failure to its problem document. What a route permits stands in the table (routes.c), not here.
+ */
+#include "base/canon.h"
+#include "problem.h"
+#include "routes.h"
+
+#define TOKEN_PREFIX "Bearer sr_"
+#define TOKEN_LEN 43
+
+/* Compares one pattern with the path; parameters are copied out as they stand. */
+static bool match(const char *pattern, const char *path, char parameters[][HTTP_PARAMETER_SIZE])
+{
+    size_t found = 0;
+    while (*pattern != '\0') {
+        if (pattern[0] == '{') {
+            size_t len = strcspn(path, "/");
+            if (len == 0 || len >= HTTP_PARAMETER_SIZE || found == HTTP_PARAMETERS_MAX) {
+                return false;
+            }
+            memcpy(parameters[found], path, len);
+            parameters[found][len] = '\0';
+            found++;
+            path += len;
+            pattern += 2;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return *path == '\0';
+}
+
+/* Out: the route, or NULL with *out_path_known telling whether another method would have had one. */
+static const struct http_route *find_route(struct http_request *request, bool *out_path_known)
+{
+    size_t count = 0;
+    const struct http_route *routes = routes_all(&count);
+    *out_path_known = false;
+    for (size_t i = 0; i < count; i++) {
+        if (match(routes[i].pattern, request->path, request->parameters)) {
+            *out_path_known = true;
+            if (strcmp(routes[i].method, request->method) == 0) {
+                return &routes[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum status authenticate(struct service *service, struct http_request *request, const struct http_route *route,
+                                struct fault *fault)
+{
+    if (route->roles == ROLE_NONE) {
+        return STATUS_OK;
+    }
+    const char *header = http_header(request, "Authorization");
+    size_t prefix = strlen(TOKEN_PREFIX);
+    if (header == NULL || strncmp(header, TOKEN_PREFIX, prefix) != 0 || strlen(header + prefix) != TOKEN_LEN) {
+        return fault_set(fault, STATUS_UNAUTHENTICATED, "authorization", "must be a bearer token of this service");
+    }
+    const char *token = header + strlen("Bearer ");
+    digest_sha256(&request->caller.auth, token, strlen(token));
+    enum status status = service_authenticate(service, &request->caller, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if ((request->caller.roles & route->roles) == 0) {
+        return fault_set(fault, STATUS_FORBIDDEN, "authorization", "the token has none of the roles of this operation");
+    }
+    return STATUS_OK;
+}
+
+/* A word of the space-separated list. */
+static bool listed(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = list; *at != '\0'; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        if (strcspn(at, " ") == len && len > 0 && strncmp(at, word, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct query_check {
+    const char *allowed;
+    char seen[8][32];
+    size_t count;
+    struct fault *fault;
+    enum status status;
+};
+
+static bool query_seen(const struct query_check *check, const char *key)
+{
+    for (size_t i = 0; i < check->count; i++) {
+        if (strcmp(check->seen[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_query(void *context, const char *key, const char *value)
+{
+    struct query_check *check = context;
+    if (!listed(check->allowed, key) || value == NULL || check->count == 8 || strlen(key) >= 32) {
+        check->status = fault_set(check->fault, STATUS_UNKNOWN_FIELD, key, "not a query parameter of this operation");
+        return false;
+    }
+    if (query_seen(check, key)) {
+        check->status = fault_set(check->fault, STATUS_INVALID, key, "given twice");
+        return false;
+    }
+    memcpy(check->seen[check->count++], key, strlen(key) + 1);
+    return true;
+}
+
+static enum status check_form(const struct http_request *request, const struct http_route *route, struct fault *fault)
+{
+    struct query_check check = {.allowed = route->query, .fault = fault, .status = STATUS_OK};
+    http_each_query(request, check_query, &check);
+    return check.status;
+}
+
+static enum status run(struct service *service, struct http_request *request, const struct http_route **out_route,
+                       struct http_reply *reply, struct fault *fault)
+{
+    bool path_known = false;
+    const struct http_route *route = find_route(request, &path_known);
+    *out_route = route;
+    if (route == NULL) {
+        return path_known ? fault_set(fault, STATUS_USAGE, "method", "not a method of this resource")
+                          : fault_set(fault, STATUS_NOT_FOUND, "path", "no such resource");
+    }
+    enum status status = authenticate(service, request, route, fault);
+    if (status == STATUS_OK) {
+        status = check_form(request, route, fault);
+    }
+    if (status == STATUS_OK) {
+        status = route->handler(service, request, reply, fault);
+    }
+    return status;
+}
+
+/* Refusals of effects by known callers belong in the trail; a fault of our own is no refusal. */
+static bool belongs_in_trail(const struct http_route *route, const struct http_request *request, enum status status)
+{
+    return route != NULL && route->effect && request->caller.roles != 0 && status_info(status)->http < 500;
+}
+
+void http_dispatch(struct service *service, struct http_request *request, struct http_reply *reply)
+{
+    struct fault fault = {0};
+    const struct http_route *route = NULL;
+    *reply = (struct http_reply){.status = 200, .content_type = "application/json"};
+    enum status status = uuid_generate(&request->correlation, clock_system());
+    if (status == STATUS_OK) {
+        status = run(service, request, &route, reply, &fault);
+    }
+    if (status == STATUS_OK) {
+        return;
+    }
+    (void)fault_set(&fault, status, "", "%s", ""); /* for a handler that set none */
+    struct fault second = {0};
+    if (belongs_in_trail(route, request, status) &&
+        service_log_refusal(service, request, &fault, &second) != STATUS_OK) {
+        fault = second;
+    }
+    problem_reply(reply, &fault, &request->correlation);
+}
+
+enum status http_body_object(json_t **out, const struct http_request *request, struct fault *fault)
+{
+    if (request->body_len == 0) {
+        return fault_set(fault, STATUS_INVALID, "body", "must be a JSON object");
+    }
+    return canon_parse_relaxed(out, request->body, request->body_len, HTTP_BODY_MAX, fault);
+}
+
+enum status http_reply_json(struct http_reply *reply, int status, json_t *value, struct fault *fault)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(value);
+    if (text == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+    }
+    enum status copied = bytes_copy(&reply->body, text, strlen(text));
+    free(text);
+    if (copied != STATUS_OK) {
+        return fault_set(fault, copied, "reply", "%s", "");
+    }
+    reply->status = status;
+    reply->content_type = "application/json";
+    return STATUS_OK;
+}
+
+enum status http_reply_text(struct http_reply *reply, const char *content_type, const void *text, size_t len)
+{
+    reply->content_type = content_type;
+    return bytes_copy(&reply->body, text, len);
+}
+
+void http_reply_free(struct http_reply *reply)
+{
+    bytes_free(&reply->body);
+    if (reply->stream.read != NULL && reply->stream.free != NULL) {
+        reply->stream.free(reply->stream.context);
+    }
+    reply->stream = (struct http_stream){0};
+    json_decref(reply->explanation);
+    reply->explanation = NULL;
+}

@@ -1,0 +1,60 @@
+/*
+ * Problem documents: what a caller is told when a request fails.
+ *
+ * A fault about the caller's input names the field and the rule. A fault of our own (HTTP 500) is logged with its
+ * particulars and answered without them.
+ */
+#include "problem.h"
+
+#include "base/log.h"
+
+static const char out_of_memory[] = "{\"code\":\"no_memory\",\"status\":503,\"title\":\"could not get "
+                                    "memory\",\"type\":\"urn:strongroom:problem:no_memory\"}";
+
+static void set_text(json_t *object, const char *key, const char *value)
+{
+    if (value[0] != '\0') {
+        (void)json_object_set_new(object, key, json_string(value)); /* a failure shows as a missing member below */
+    }
+}
+
+static json_t *problem_object(const struct fault *fault, const struct uuid *correlation)
+{
+    const struct status_info *info = status_info(fault->status);
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, correlation);
+    json_t *problem =
+        json_pack("{s:o, s:s, s:i, s:s, s:s}", "type", json_sprintf("urn:strongroom:problem:%s", info->code), "title",
+                  info->text, "status", info->http, "code", info->code, "correlation", id);
+    if (problem != NULL && info->http != 500) {
+        set_text(problem, "field", fault->where);
+        set_text(problem, "detail", fault->detail);
+    }
+    return problem;
+}
+
+void problem_reply(struct http_reply *reply, const struct fault *fault, const struct uuid *correlation)
+{
+    const struct status_info *info = status_info(fault->status);
+    json_t *explanation = reply->explanation;
+    reply->explanation = NULL;
+    http_reply_free(reply);
+    if (info->http >= 500) {
+        log_fault("request.failed", fault);
+    }
+
+    json_t *problem = problem_object(fault, correlation);
+    if (problem != NULL && explanation != NULL) {
+        (void)json_object_set(problem, "explanation", explanation);
+    }
+    json_decref(explanation);
+    char *text = problem == NULL ? NULL : json_dumps(problem, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(problem);
+    reply->status = info->http;
+    reply->content_type = "application/problem+json";
+    const char *body = text == NULL ? out_of_memory : text;
+    if (bytes_copy(&reply->body, body, strlen(body)) != STATUS_OK) {
+        reply->body = (struct bytes){0}; /* the status line alone must do */
+    }
+    free(text);
+}

@@ -1,0 +1,25 @@
+/*
+ * The table of all routes of the REST interface (docs/openapi.yaml), and what dispatch asks of the service.
+ */
+#ifndef STRONGROOM_CUSTODYD_ROUTES_H
+#define STRONGROOM_CUSTODYD_ROUTES_H
+
+#include "http.h"
+
+/* All routes. Static. */
+const struct http_route *routes_all(size_t *out_count);
+
+/*
+ * Finds who presents the token whose SHA-256 is `caller->auth`: fills person and roles. STATUS_UNAUTHENTICATED when the
+ * token is unknown, expired or revoked.
+ */
+MUST_CHECK enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault);
+
+/*
+ * Writes the refusal of an effect to the trail and waits until it is covered. `fault` is why. A failure to do so
+ * replaces the refusal: no proof, no answer but 503.
+ */
+MUST_CHECK enum status service_log_refusal(struct service *service, const struct http_request *request,
+                                           const struct fault *refusal, struct fault *fault);
+
+#endif

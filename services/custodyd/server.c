@@ -1,0 +1,396 @@
+/*
+ * The HTTP server on libmicrohttpd. The only file that knows that library.
+ *
+ * It takes a request in whole, with a cap on the body, hands it to http_dispatch, and sends the reply. It decides
+ * nothing.
+ */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "problem.h"
+
+#define STREAM_BLOCK 65536
+
+struct server {
+    struct MHD_Daemon *daemon;
+    struct service *service;
+    struct bytes certificate;
+    struct secret private_key;
+};
+
+/* One request on its way in. */
+struct exchange {
+    struct buffer body;
+    bool too_large;
+};
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+struct query_visit {
+    bool (*visit)(void *context, const char *key, const char *value);
+    void *context;
+};
+
+static enum MHD_Result visit_query(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    const struct query_visit *visit = context;
+    return visit->visit(visit->context, key, value) ? MHD_YES : MHD_NO;
+}
+
+void http_each_query(const struct http_request *request,
+                     bool (*visit)(void *context, const char *key, const char *value), void *context)
+{
+    struct query_visit state = {.visit = visit, .context = context};
+    (void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, visit_query, &state);
+}
+
+static ssize_t stream_read(void *context, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    struct http_stream *stream = context;
+    struct fault fault = {0};
+    size_t len = 0;
+    if (stream->read(stream->context, out, max, &len, &fault) != STATUS_OK) {
+        log_fault("stream.cut", &fault);
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    return len == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)len;
+}
+
+static void stream_free(void *context)
+{
+    struct http_stream *stream = context;
+    if (stream->free != NULL) {
+        stream->free(stream->context);
+    }
+    free(stream);
+}
+
+static struct MHD_Response *response_of_stream(struct http_reply *reply)
+{
+    struct http_stream *stream = malloc(sizeof(*stream));
+    if (stream == NULL) {
+        return NULL;
+    }
+    *stream = reply->stream;
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, stream, stream_free);
+    if (response == NULL) {
+        free(stream);
+        return NULL;
+    }
+    reply->stream = (struct http_stream){0}; /* transferred */
+    return response;
+}
+
+static struct MHD_Response *response_of_body(struct http_reply *reply)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_MUST_FREE);
+    if (response != NULL) {
+        reply->body = (struct bytes){0}; /* transferred */
+    }
+    return response;
+}
+
+/* Headers are advice to the client: a reply without one of them is still right. */
+static void add_headers(struct MHD_Response *response, const struct http_reply *reply)
+{
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (reply->status == 401) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    }
+    if (reply->status == 503 || reply->status == 429) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    }
+}
+
+static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply)
+{
+    struct MHD_Response *response = reply->stream.read != NULL ? response_of_stream(reply) : response_of_body(reply);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    add_headers(response, reply);
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result refuse_size(struct MHD_Connection *connection)
+{
+    struct fault fault = {0};
+    struct uuid correlation = {0};
+    struct http_reply reply = {0};
+    if (uuid_generate(&correlation, clock_system()) != STATUS_OK) {
+        return MHD_NO;
+    }
+    (void)fault_set(&fault, STATUS_TOO_LARGE, "body", "at most %d bytes", HTTP_BODY_MAX);
+    problem_reply(&reply, &fault, &correlation);
+    enum MHD_Result result = send_reply(connection, &reply);
+    http_reply_free(&reply);
+    return result;
+}
+
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length == NULL) {
+        return false;
+    }
+    char *end = NULL;
+    unsigned long long value = strtoull(length, &end, 10);
+    return *end != '\0' || value > HTTP_BODY_MAX;
+}
+
+static void take_in(struct exchange *exchange, const char *data, size_t len)
+{
+    if (exchange->body.content.len + len > HTTP_BODY_MAX) {
+        exchange->too_large = true;
+    } else {
+        buffer_append(&exchange->body, data, len);
+    }
+}
+
+static enum MHD_Result serve(struct server *server, struct MHD_Connection *connection, struct exchange *exchange,
+                             const char *method, const char *path)
+{
+    struct bytes body = {0};
+    if (exchange->too_large) {
+        return refuse_size(connection);
+    }
+    if (buffer_finish(&body, &exchange->body) != STATUS_OK) {
+        return MHD_NO;
+    }
+    struct http_request request = {
+        .method = method, .path = path, .body = body.data, .body_len = body.len, .connection = connection};
+    struct http_reply reply = {0};
+    http_dispatch(server->service, &request, &reply);
+    enum MHD_Result result = send_reply(connection, &reply);
+    http_reply_free(&reply);
+    bytes_free(&body);
+    return result;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *data_len, void **state)
+{
+    (void)version;
+    struct exchange *exchange = *state;
+    if (exchange == NULL) {
+        exchange = calloc(1, sizeof(*exchange));
+        if (exchange == NULL) {
+            return MHD_NO;
+        }
+        buffer_init(&exchange->body);
+        *state = exchange;
+        return announces_too_much(connection) ? refuse_size(connection) : MHD_YES;
+    }
+    if (*data_len > 0) {
+        take_in(exchange, data, *data_len);
+        *data_len = 0;
+        return MHD_YES;
+    }
+    return serve(context, connection, exchange, method, url);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)context;
+    (void)connection;
+    (void)code;
+    struct exchange *exchange = *state;
+    if (exchange != NULL) {
+        buffer_free(&exchange->body);
+        free(exchange);
+        *state = NULL;
+    }
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+    }
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+/* Splits "host:port" or "[v6]:port" and resolves it without asking the network. */
+static enum status resolve(struct sockaddr_storage *out, const char *text, struct fault *fault)
+{
+    char host[64];
+    const char *colon = strrchr(text, ':');
+    const char *start = text;
+    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        start = text + 1;
+        len -= 2;
+    }
+    if (colon == NULL || len == 0 || len >= sizeof(host)) {
+        return fault_set(fault, STATUS_INVALID, "listen", "must be address:port or [address]:port");
+    }
+    memcpy(host, start, len);
+    host[len] = '\0';
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+        return fault_set(fault, STATUS_INVALID, "listen", "must be a numeric address and port");
+    }
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return STATUS_OK;
+}
+
+static enum status read_certificate(struct bytes *out, const char *path, struct fault *fault)
+{
+    char block[4096];
+    struct buffer buffer;
+    buffer_init(&buffer);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return fault_set(fault, STATUS_INVALID, "tls-certificate", "cannot open %s", path);
+    }
+    size_t len = 0;
+    while ((len = fread(block, 1, sizeof(block), file)) > 0) {
+        buffer_append(&buffer, block, len);
+    }
+    bool bad = ferror(file) != 0;
+    (void)fclose(file);
+    enum status status = buffer_finish(out, &buffer);
+    if (status == STATUS_OK && bad) {
+        bytes_free(out);
+        status = fault_set(fault, STATUS_IO, "tls-certificate", "could not read %s", path);
+    }
+    return status;
+}
+
+/* A PEM key has many lines, so secret_read (one line) does not fit; the same rule for the file's mode holds. */
+static enum status read_private_key(struct secret *out, const char *path, struct fault *fault)
+{
+    struct stat info;
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fstat(fileno(file), &info) != 0) {
+        if (file != NULL) {
+            (void)fclose(file);
+        }
+        return fault_set(fault, STATUS_INVALID, "tls-key", "cannot open %s", path);
+    }
+    enum status status = STATUS_OK;
+    if (!S_ISREG(info.st_mode) || (info.st_mode & 077) != 0 || info.st_size < 1 || info.st_size >= SECRET_MAX) {
+        status = fault_set(fault, STATUS_INVALID, "tls-key", "%s must be a file of mode 0600, 1 to %d bytes", path,
+                           SECRET_MAX - 1);
+    }
+    if (status == STATUS_OK) {
+        status = secret_new(out, (size_t)info.st_size);
+    }
+    if (status == STATUS_OK && fread(out->data, 1, out->len, file) != out->len) {
+        secret_free(out);
+        status = fault_set(fault, STATUS_IO, "tls-key", "could not read %s", path);
+    }
+    (void)fclose(file);
+    return status;
+}
+
+static enum status load_tls(struct server *server, const struct server_options *options, struct fault *fault)
+{
+    enum status status = read_certificate(&server->certificate, options->certificate, fault);
+    if (status == STATUS_OK) {
+        status = read_private_key(&server->private_key, options->private_key, fault);
+    }
+    return status;
+}
+
+static enum status listen_on(struct server *server, const struct server_options *options,
+                             const struct sockaddr_storage *address, struct fault *fault)
+{
+    bool tls = options->certificate[0] != '\0';
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL;
+    flags |= address->ss_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0U;
+    flags |= tls ? (unsigned)MHD_USE_TLS : 0U;
+    struct MHD_OptionItem tls_items[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate.data},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, server->private_key.data},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
+                                      (const struct sockaddr *)(const void *)address, MHD_OPTION_CONNECTION_LIMIT,
+                                      options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+                                      MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                                      NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        return fault_set(fault, STATUS_IO, "listen", "could not listen on %s%s", options->listen,
+                         tls ? " (address in use, or certificate and key do not fit)" : "");
+    }
+    return STATUS_OK;
+}
+
+enum status server_start(struct server **out, const struct server_options *options, struct service *service,
+                         struct fault *fault)
+{
+    struct sockaddr_storage address = {0};
+    enum status status = resolve(&address, options->listen, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (options->certificate[0] == '\0' && !is_loopback((const struct sockaddr *)(const void *)&address)) {
+        return fault_set(fault, STATUS_INVALID, "listen",
+                         "without a TLS certificate only loopback addresses are served");
+    }
+    struct server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "server", "%s", "");
+    }
+    server->service = service;
+    if (options->certificate[0] != '\0') {
+        status = load_tls(server, options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = listen_on(server, options, &address, fault);
+    }
+    if (status != STATUS_OK) {
+        server_stop(server);
+        return status;
+    }
+    *out = server;
+    return STATUS_OK;
+}
+
+unsigned server_port(const struct server *server)
+{
+    return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+}
+
+void server_stop(struct server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    if (server->daemon != NULL) {
+        MHD_stop_daemon(server->daemon);
+    }
+    bytes_free(&server->certificate);
+    secret_free(&server->private_key);
+    free(server);
+}
