@@ -50,8 +50,8 @@ struct hsm_token_config {
  * logs in as user with `pin` and audits every private key object on the token (hsm/key.h says what it must be).
  * `pin` is borrowed for the call and kept nowhere: the caller frees it right afterwards, whatever the answer.
  * Out: free with hsm_token_close.
- * STATUS_NOT_FOUND (no such token), STATUS_CONFLICT (two tokens with that label, label and serial disagree, or this
- * process has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because the token has a locked PIN, one
+ * STATUS_NOT_FOUND (no token agrees with every given field of the selector), STATUS_CONFLICT (two do, or this process
+ * has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because the token has a locked PIN, one
  * last attempt or none set), STATUS_KEY_UNFIT (where: the object, detail: the attribute), STATUS_CORRUPT (where: the
  * file), STATUS_TOKEN, STATUS_INVALID (config), STATUS_NO_MEMORY.
  */
