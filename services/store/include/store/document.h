@@ -1,0 +1,44 @@
+/*
+ * Documents kept as the bytes they came in: allow-list entries, policies, genesis. Rows are never changed.
+ */
+#ifndef STRONGROOM_STORE_DOCUMENT_H
+#define STRONGROOM_STORE_DOCUMENT_H
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/id.h"
+#include "store/store.h"
+
+struct store_document {
+    struct name kind;     /* "destination", "policy", "genesis" ... */
+    struct name id;       /* name of the object within the kind */
+    struct digest digest; /* of the document (not of `bytes`) */
+    struct bytes bytes;   /* usually the JSON of a signed document */
+    int64_t created_at_utc_us;
+};
+
+struct store_document_list {
+    struct store_document *rows;
+    size_t count;
+};
+
+/* Keeps a document (created_at is the database's clock); STATUS_EXISTS when (kind, id, digest) is there. */
+MUST_CHECK enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault);
+
+/* The newest document of (kind, id); STATUS_NOT_FOUND. Out: wiped by the caller. */
+MUST_CHECK enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind,
+                                          const char *id, struct fault *fault);
+
+/* The document of (kind, digest); STATUS_NOT_FOUND. Out: wiped by the caller. */
+MUST_CHECK enum status store_document_get_digest(struct store_document *out, struct store_tx *tx, const char *kind,
+                                                 const struct digest *digest, struct fault *fault);
+
+/* The newest document of each id of a kind whose id is above `after` ("" for the first), at most `limit`, by id. */
+MUST_CHECK enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
+                                           const char *after, unsigned limit, struct fault *fault);
+
+/* Free what a row or list owns and empty it. */
+void store_document_wipe(struct store_document *row);
+void store_document_list_free(struct store_document_list *list);
+
+#endif

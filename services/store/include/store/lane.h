@@ -1,0 +1,26 @@
+/*
+ * Lanes of a wallet: a withdrawal holds one lane alone from its reservation to its end, so that (wallet, lane, seq) is
+ * given to one withdrawal at a time and the ledger sees the numbers of a lane without gaps.
+ */
+#ifndef STRONGROOM_STORE_LANE_H
+#define STRONGROOM_STORE_LANE_H
+
+#include "base/id.h"
+#include "store/store.h"
+
+/*
+ * Takes a free lane of the wallet for the withdrawal; a wallet has at most `lanes_max` lanes (0..lanes_max-1), made as
+ * needed. Out: lane and the sequence to use. STATUS_BUSY when all are held; the same lane again when it holds one.
+ */
+MUST_CHECK enum status store_lane_take(struct store_tx *tx, uint64_t *out_lane, uint64_t *out_seq,
+                                       const struct name *wallet, const struct uuid *withdrawal, unsigned lanes_max,
+                                       struct fault *fault);
+
+/*
+ * Frees the lane the withdrawal holds. `used` says that the sequence was spent (a signature may exist): the next holder
+ * gets seq+1, otherwise the same seq. STATUS_NOT_FOUND when it holds none.
+ */
+MUST_CHECK enum status store_lane_free(struct store_tx *tx, const struct uuid *withdrawal, bool used,
+                                       struct fault *fault);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Work to be done outside the database after a commit, at least once: put in the transaction that decided it, claimed
+ * for a time by one worker, done in the transaction that records its result.
+ */
+#ifndef STRONGROOM_STORE_OUTBOX_H
+#define STRONGROOM_STORE_OUTBOX_H
+
+#include "base/id.h"
+#include "store/store.h"
+
+#define STORE_OUTBOX_KIND_SIZE 16
+
+/* Kinds: "record" (wait for cover of the signing entry), "sign", "submit", "confirm", "end". One per withdrawal. */
+struct store_outbox_item {
+    int64_t id;
+    char kind[STORE_OUTBOX_KIND_SIZE];
+    struct uuid withdrawal;
+    int64_t attempts;
+    int64_t created_at_utc_us;
+};
+
+/* Puts an item; STATUS_EXISTS when the withdrawal has one of this kind. */
+MUST_CHECK enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal,
+                                        struct fault *fault);
+
+/*
+ * Claims up to `capacity` due items for `lease_ms`, oldest first, skipping those another worker is claiming. An item
+ * that is not done when its lease ends is due again. Out: items and count; commit before working on them.
+ */
+MUST_CHECK enum status store_outbox_claim(struct store_tx *tx, struct store_outbox_item *out, size_t *out_count,
+                                          size_t capacity, int64_t lease_ms, struct fault *fault);
+
+/* Marks an item done; STATUS_CONFLICT when it is already. */
+MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault);
+
+/* Makes an item due again after `delay_ms`. */
+MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, struct fault *fault);
+
+#endif
