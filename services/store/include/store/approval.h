@@ -4,6 +4,7 @@
 #ifndef STRONGROOM_STORE_APPROVAL_H
 #define STRONGROOM_STORE_APPROVAL_H
 
+#include "base/id.h"
 #include "base/signed.h"
 #include "store/store.h"
 

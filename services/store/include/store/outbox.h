@@ -5,6 +5,8 @@
 #ifndef STRONGROOM_STORE_OUTBOX_H
 #define STRONGROOM_STORE_OUTBOX_H
 
+#include <stddef.h>
+
 #include "base/id.h"
 #include "store/store.h"
 
