@@ -128,7 +128,7 @@ static enum status check_integer(json_int_t value, const char *where, struct fau
     return STATUS_OK;
 }
 
-/* Recursion ends at CANON_DEPTH_MAX, also for values built in memory. NOLINTNEXTLINE(misc-no-recursion) */
+/* Recursion ends at CANON_DEPTH_MAX, also for values built in memory. */
 static enum status check_value(json_t *value, const char *where, int depth, struct fault *fault)
 {
     if (depth > CANON_DEPTH_MAX && (json_is_object(value) || json_is_array(value))) {
