@@ -15,7 +15,7 @@
 #define AUDIT_TLOG_PROOF_EXTRA_MAX 16384
 #define AUDIT_TLOG_PROOF_MAX (AUDIT_NOTE_MAX + 32768)
 
-/* A receipt. `extra` is owned (empty data pointer: no such line), `note` is borrowed. */
+/* A receipt. `extra` is owned (length 0: no such line), `note` is borrowed. */
 struct audit_tlog_proof {
     uint64_t index;
     struct audit_proof proof;

@@ -107,7 +107,8 @@ struct audit_tile_sink {
     void *context;
 };
 
-/* Loads the edge of a log of `size` entries through `source` (partial tiles at the end of each level). */
+/* Loads the edge of a log of `size` entries through `source` (partial tiles at the end of each level). After a failure
+ * `out` holds nothing of use. */
 MUST_CHECK enum status audit_edge_load(struct audit_edge *out, uint64_t size, const struct audit_tile_source *source,
                                        struct fault *fault);
 
