@@ -20,7 +20,7 @@
 #define WIRE_PROTOCOL 1
 #define WIRE_MESSAGE_MAX 65536
 #define WIRE_APPROVALS_MAX 32 /* signed approvals in one request */
-#define WIRE_PROOF_MAX 126    /* hashes in a consistency proof (RFC 6962: at most two per level of 63) */
+#define WIRE_PROOF_MAX 63     /* hashes in a consistency proof */
 #define WIRE_SHORT_CODE_SIZE 10
 #define WIRE_NOTE_MAX 4096 /* bytes of a checkpoint note before base64 */
 
@@ -57,12 +57,12 @@ struct wire_status_reply {
     bool ready;
     char reason[128]; /* why not ready, "" otherwise */
     enum wire_role role;
-    uint64_t size;           /* audit: size signed last; transfer: largest checkpoint seen */
-    struct digest root;      /* audit */
-    uint64_t height;         /* validator: height signed last, 0 for none */
-    struct digest header;    /* validator: digest signed last, zero for none */
-    struct digest policy;    /* transfer: policy in force */
-    uint64_t policy_version; /* transfer */
+    uint64_t size;          /* audit: size signed last; transfer: largest checkpoint seen */
+    struct digest root;     /* audit */
+    uint64_t height;        /* validator: height signed last, 0 for none */
+    struct digest header;   /* validator: digest signed last, zero for none */
+    struct digest policy;   /* transfer: policy in force */
+    int64_t policy_version; /* transfer */
 };
 
 /* `transfer.sign`. Owned members are freed by wire_request_free; a client may also fill it with borrowed ones. */
@@ -83,10 +83,10 @@ struct wire_transfer_reply {
 
 /* `checkpoint.sign`. */
 struct wire_checkpoint_request {
-    struct bytes note;    /* text of the unsigned note */
-    uint64_t old;         /* size from which `proof` leads */
-    struct digest *proof; /* consistency proof, RFC 9162 2.1.4 */
+    struct bytes note; /* text of the unsigned note */
+    uint64_t old;      /* size from which `proof` leads */
     size_t proof_count;
+    struct digest proof[WIRE_PROOF_MAX]; /* consistency proof, RFC 9162 2.1.4 */
 };
 
 struct wire_checkpoint_reply {
