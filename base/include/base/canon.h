@@ -53,15 +53,15 @@ struct canon_field {
 /* A row of a table: CANON_FIELD(struct intent, wallet, CANON_NAME) */
 #define CANON_FIELD(type, member, kind)                                                                                \
     {                                                                                                                  \
-#member, kind, false, offsetof(type, member), sizeof(((type *)0)->member), 0, CANON_INTEGER_MAX                \
+#member, kind, false, offsetof(type, member), sizeof(__typeof__(((type *)0)->member)), 0, CANON_INTEGER_MAX    \
     }
 #define CANON_FIELD_OPTIONAL(type, member, kind)                                                                       \
     {                                                                                                                  \
-#member, kind, true, offsetof(type, member), sizeof(((type *)0)->member), 0, CANON_INTEGER_MAX                 \
+#member, kind, true, offsetof(type, member), sizeof(__typeof__(((type *)0)->member)), 0, CANON_INTEGER_MAX     \
     }
 #define CANON_FIELD_RANGE(type, member, kind, least, most)                                                             \
     {                                                                                                                  \
-#member, kind, false, offsetof(type, member), sizeof(((type *)0)->member), least, most                         \
+#member, kind, false, offsetof(type, member), sizeof(__typeof__(((type *)0)->member)), least, most             \
     }
 /* CANON_BYTES and CANON_STRING: `most` is the greatest length in bytes. */
 #define CANON_FIELD_SIZED(type, member, kind, most)                                                                    \
