@@ -145,21 +145,23 @@ void hex_encode(char *out, const uint8_t *data, size_t len)
     out[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
+#define HEX_NONE 16u
+
+static unsigned hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
-        return c - '0';
+        return (unsigned)(c - '0');
     }
     if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a') + 10;
     }
-    return -1;
+    return HEX_NONE;
 }
 
 enum status hex_decode(uint8_t *out, size_t len, const char *text)
 {
     for (size_t i = 0; i < 2 * len; i++) {
-        if (hex_digit(text[i]) < 0) { /* the NUL of a short text ends here */
+        if (hex_digit(text[i]) == HEX_NONE) { /* the NUL of a short text ends here */
             return STATUS_INVALID;
         }
     }
