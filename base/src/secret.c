@@ -72,6 +72,26 @@ static size_t line_length(const uint8_t *data, size_t len)
     return one_line ? len : 0;
 }
 
+/* Copies the one line of what was read into a secret of its own length. */
+static enum status take_line(struct secret *out, const uint8_t *data, ssize_t got, struct fault *fault)
+{
+    if (got < 0) {
+        return fault_set(fault, STATUS_IO, "secret", "could not read: error %d", errno);
+    }
+    size_t len = line_length(data, (size_t)got);
+    if (len == 0) {
+        return fault_set(fault, STATUS_INVALID, "secret", "one line of 1 to %d bytes", SECRET_MAX);
+    }
+    struct secret secret = {0};
+    enum status status = secret_new(&secret, len);
+    if (status != STATUS_OK || secret.data == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "secret", "the secure heap is full");
+    }
+    memcpy(secret.data, data, len);
+    *out = secret; /* transferred */
+    return STATUS_OK;
+}
+
 enum status secret_read(struct secret *out, int fd, struct fault *fault)
 {
     INVARIANT(CRYPTO_secure_malloc_initialized() == 1);
@@ -80,21 +100,7 @@ enum status secret_read(struct secret *out, int fd, struct fault *fault)
     if (data == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "secret", "the secure heap is full");
     }
-    enum status status = STATUS_OK;
-    struct secret secret = {0};
-    ssize_t got = read_whole(data, room, fd);
-    size_t len = got > 0 ? line_length(data, (size_t)got) : 0;
-    if (got < 0) {
-        status = fault_set(fault, STATUS_IO, "secret", "could not read: error %d", errno);
-    } else if (len == 0) {
-        status = fault_set(fault, STATUS_INVALID, "secret", "one line of 1 to %d bytes", SECRET_MAX);
-    } else {
-        status = secret_new(&secret, len);
-    }
-    if (status == STATUS_OK) {
-        memcpy(secret.data, data, len);
-        *out = secret; /* transferred */
-    }
+    enum status status = take_line(out, data, read_whole(data, room, fd), fault);
     OPENSSL_secure_clear_free(data, room);
     return status;
 }
