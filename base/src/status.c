@@ -45,6 +45,8 @@ static void text_make_printable(char *text)
     }
 }
 
+#undef fault_set /* defined for the analyzer */
+
 enum status fault_set(struct fault *fault, enum status status, const char *where, const char *format, ...)
 {
     if (fault == NULL || fault->status != STATUS_OK) {

@@ -95,6 +95,10 @@ enum status status_from_code(const char *code);
  */
 enum status fault_set(struct fault *fault, enum status status, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+#ifdef __clang_analyzer__
+/* The analyzer cannot see into another file: tell it that the answer is the status given. */
+#define fault_set(fault, status, ...) (fault_set(fault, status, __VA_ARGS__), (status))
+#endif
 
 /* Forgets the fault, for a caller that handled it. */
 void fault_clear(struct fault *fault);
