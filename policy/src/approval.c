@@ -115,25 +115,24 @@ static enum status check_signature(const struct approval *approval, const struct
     return signed_document_verify(document, APPROVAL_KIND, 0, key, fault);
 }
 
-enum status approval_verify(struct approval *out, const struct signed_document *document, const struct intent *intent,
-                            const struct digest *digest, const struct policy *policy, int64_t at_utc_us,
-                            struct fault *fault)
+enum status approval_verify(struct approval *out, const struct signed_document *document,
+                            const struct approval_context *context, struct fault *fault)
 {
     struct approval approval;
     enum status status = approval_decode(&approval, document->document.data, document->document.len, fault);
     if (status == STATUS_OK) {
-        status = check_subject(&approval, intent, digest, fault);
+        status = check_subject(&approval, context->intent, context->intent_digest, fault);
     }
     if (status == STATUS_OK) {
-        status = check_policy(&approval, policy, fault);
+        status = check_policy(&approval, context->policy, fault);
     }
-    if (status == STATUS_OK && at_utc_us >= approval.expires_at) {
+    if (status == STATUS_OK && context->at_utc_us >= approval.expires_at) {
         status = fault_set(fault, STATUS_EXPIRED, "expires_at", "the approval has expired");
     }
     if (status == STATUS_OK) {
-        status = check_signature(&approval, document, policy, fault);
+        status = check_signature(&approval, document, context->policy, fault);
     }
-    if (status == STATUS_OK && name_equal(&approval.approver, &intent->requester)) {
+    if (status == STATUS_OK && name_equal(&approval.approver, &context->intent->requester)) {
         status = fault_set(fault, STATUS_SELF_APPROVAL, "approver", "%s has requested it", approval.approver.text);
     }
     if (status == STATUS_OK) {

@@ -12,10 +12,14 @@ struct command_wire {
 };
 
 static const struct canon_field fields[] = {
-    CANON_FIELD(struct command_wire, action, CANON_TEXT), CANON_FIELD(struct command, chain, CANON_HASH),
-    CANON_FIELD(struct command, environment, CANON_NAME), CANON_FIELD(struct command, issued_at, CANON_TIME),
-    CANON_FIELD(struct command, key, CANON_HASH),         CANON_FIELD_OPTIONAL(struct command, log, CANON_TEXT),
-    CANON_FIELD(struct command, nonce, CANON_UUID),       CANON_FIELD(struct command, policy, CANON_HASH),
+    CANON_FIELD(struct command_wire, action, CANON_TEXT),
+    CANON_FIELD(struct command, chain, CANON_HASH),
+    CANON_FIELD(struct command, environment, CANON_NAME),
+    CANON_FIELD(struct command, issued_at, CANON_TIME),
+    CANON_FIELD(struct command, key, CANON_HASH),
+    {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0},
+    CANON_FIELD(struct command, nonce, CANON_UUID),
+    CANON_FIELD(struct command, policy, CANON_HASH),
     CANON_FIELD(struct command_wire, role, CANON_TEXT),
 };
 

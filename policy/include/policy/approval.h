@@ -40,15 +40,22 @@ MUST_CHECK enum status approval_encode(struct bytes *out, const struct approval 
 /* The digest of the document bytes. */
 void approval_digest(struct digest *out, const void *document, size_t len);
 
+/* What an approval is held against. Borrowed. */
+struct approval_context {
+    const struct intent *intent;
+    const struct digest *intent_digest; /* of the bytes of the intent */
+    const struct policy *policy;        /* in force */
+    int64_t at_utc_us;                  /* the clock */
+};
+
 /*
- * Decodes and verifies one signed approval or rejection of `intent` (whose bytes have the digest `digest`) at
- * `at_utc_us`: it names this intent, withdrawal, policy, chain and environment and does not outlive the intent
- * (STATUS_MISMATCH); it is not expired (STATUS_EXPIRED); the approver is not the requester (STATUS_SELF_APPROVAL); it
- * bears exactly one signature, valid (STATUS_SIGNATURE_INVALID), by the key it names, which the policy gives to the
- * approver it names (STATUS_UNKNOWN_KEY). Whether the person counts is for the evaluation to say.
+ * Decodes and verifies one signed approval or rejection: it names this intent, withdrawal, policy, chain and
+ * environment and does not outlive the intent (STATUS_MISMATCH); it is not expired (STATUS_EXPIRED); it bears exactly
+ * one signature, valid (STATUS_SIGNATURE_INVALID), by the key it names, which the policy gives to the approver it names
+ * (STATUS_UNKNOWN_KEY); the approver is not the requester (STATUS_SELF_APPROVAL). Whether the person counts is for the
+ * evaluation to say.
  */
 MUST_CHECK enum status approval_verify(struct approval *out, const struct signed_document *document,
-                                       const struct intent *intent, const struct digest *digest,
-                                       const struct policy *policy, int64_t at_utc_us, struct fault *fault);
+                                       const struct approval_context *context, struct fault *fault);
 
 #endif

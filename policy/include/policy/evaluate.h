@@ -1,7 +1,8 @@
 /*
  * Evaluation: what the policy says about one request, and why.
  *
- * Deny by default and free of order: denied when no allow rule matches or any deny rule matches; otherwise the demands
+ * Deny by default and free of order: denied when no allow rule matches, any deny rule matches, or the wallet does not
+ * list the asset; otherwise the demands
  * of every matching rule must be met. The requester never counts, a person counts once however many keys approved, an
  * expired person does not count. Used before any approval too: then it says which demands are open and who may approve.
  */
@@ -73,6 +74,7 @@ struct evaluation {
      * order.
      */
     enum status reason;
+    const char *text;              /* the reason in words; static */
     struct evaluation_rule *rules; /* the matching ones, in document order; owned */
     size_t rule_count;
 };

@@ -1,0 +1,97 @@
+/*
+ * The entry `withdrawal.signing`: written by custodyd from a checked withdrawal, held against one by the signer. Both
+ * sides stand here so that they cannot drift apart.
+ */
+#include "policy/signing_entry.h"
+
+#define OBJECT_TYPE "withdrawal"
+#define REFERENCE_COUNT 5 /* those below and the approvals */
+
+/* The single references of the entry. */
+static const struct {
+    const char *name;
+    size_t offset; /* of the digest in struct withdrawal */
+} references[REFERENCE_COUNT - 1] = {
+    {"destination", offsetof(struct withdrawal, destination_digest)},
+    {"intent", offsetof(struct withdrawal, intent_digest)},
+    {"policy", offsetof(struct withdrawal, policy)},
+    {"transaction", offsetof(struct withdrawal, transaction_id)},
+};
+
+static const struct digest *reference(const struct withdrawal *withdrawal, size_t index)
+{
+    return (const void *)((const uint8_t *)withdrawal + references[index].offset);
+}
+
+enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal,
+                                      struct fault *fault)
+{
+    event->action = AUDIT_WITHDRAWAL_SIGNING;
+    event->outcome = AUDIT_OUTCOME_INTENT;
+    event->policy = withdrawal->policy;
+    (void)snprintf(event->object_type, sizeof(event->object_type), "%s", OBJECT_TYPE);
+    uuid_format(event->object_id, &withdrawal->intent.withdrawal);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < REFERENCE_COUNT - 1 && status == STATUS_OK; i++) {
+        status = audit_event_ref_add(event, references[i].name, reference(withdrawal, i), fault);
+    }
+    if (status == STATUS_OK) {
+        status =
+            audit_event_refs_add(event, "approvals", withdrawal->approval_digests, withdrawal->approval_count, fault);
+    }
+    return status;
+}
+
+static enum status check_approvals(const struct withdrawal *withdrawal, const struct audit_event *event,
+                                   struct fault *fault)
+{
+    struct digest digests[WITHDRAWAL_APPROVALS_MAX];
+    size_t count = WITHDRAWAL_APPROVALS_MAX;
+    enum status status = audit_event_refs(digests, &count, event, "approvals");
+    if (status != STATUS_OK || count != withdrawal->approval_count ||
+        !json_is_array(json_object_get(event->refs, "approvals"))) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.refs.approvals", "not the approvals handed over");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!digest_equal(&digests[i], &withdrawal->approval_digests[i])) {
+            return fault_set(fault, STATUS_MISMATCH, "leaf.refs.approvals",
+                             "not the approvals handed over, or not in ascending order");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_references(const struct withdrawal *withdrawal, const struct audit_event *event,
+                                    struct fault *fault)
+{
+    for (size_t i = 0; i < REFERENCE_COUNT - 1; i++) {
+        struct digest named;
+        enum status status = audit_event_ref(&named, event, references[i].name);
+        if (status != STATUS_OK || !digest_equal(&named, reference(withdrawal, i))) {
+            char where[64];
+            (void)snprintf(where, sizeof(where), "leaf.refs.%s", references[i].name);
+            return fault_set(fault, STATUS_MISMATCH, where, "not the document handed over");
+        }
+    }
+    if (json_object_size(event->refs) != REFERENCE_COUNT) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.refs", "names more than the documents handed over");
+    }
+    return check_approvals(withdrawal, event, fault);
+}
+
+enum status policy_check_signing_entry(const struct withdrawal *withdrawal, const struct audit_event *event,
+                                       struct fault *fault)
+{
+    if (event->action != AUDIT_WITHDRAWAL_SIGNING) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.act", "not withdrawal.signing");
+    }
+    if (event->outcome != AUDIT_OUTCOME_INTENT) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.outcome", "not intent");
+    }
+    char withdrawal_id[UUID_TEXT_SIZE];
+    uuid_format(withdrawal_id, &withdrawal->intent.withdrawal);
+    if (strcmp(event->object_type, OBJECT_TYPE) != 0 || strcmp(event->object_id, withdrawal_id) != 0) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.oid", "about another object than this withdrawal");
+    }
+    return check_references(withdrawal, event, fault);
+}

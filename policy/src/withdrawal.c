@@ -1,0 +1,205 @@
+/*
+ * Steps 1 to 7 of the signer's check (docs/signer-protocol.md), in that order. Each step stands in one function and may
+ * rely on those before it. The trail (step 8) is in signing_entry.c, the guard (step 9) in the signer.
+ */
+#include "policy/withdrawal.h"
+
+#include "document.h"
+
+struct check {
+    struct withdrawal *out;
+    const struct withdrawal_documents *documents;
+    const struct withdrawal_context *context;
+    const struct wallet *wallet; /* from step 2 on */
+    struct name approvers[WITHDRAWAL_APPROVALS_MAX];
+};
+
+static enum status check_intent(struct check *check, struct fault *fault)
+{
+    struct intent *intent = &check->out->intent;
+    const struct policy *policy = check->context->policy;
+    struct fault inner = {0};
+    if (intent_decode(intent, check->documents->intent, check->documents->intent_len, &inner) != STATUS_OK) {
+        return document_fault(fault, "intent", &inner);
+    }
+    if (!digest_equal(&intent->chain, &policy->chain)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.chain", "not that of the policy in force");
+    }
+    if (!name_equal(&intent->environment, &policy->environment)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.environment", "not that of the policy in force");
+    }
+    if (!digest_equal(&intent->policy, &policy->digest)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "not the policy in force");
+    }
+    if (intent->policy_version != policy->version) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy_version", "not that of the policy in force");
+    }
+    intent_digest(&check->out->intent_digest, check->documents->intent, check->documents->intent_len);
+    intent_short_code(check->out->short_code, &check->out->intent_digest);
+    check->out->policy = policy->digest;
+    return STATUS_OK;
+}
+
+static enum status check_wallet(struct check *check, struct fault *fault)
+{
+    const struct name *name = &check->out->intent.wallet;
+    check->wallet = policy_find_wallet(check->context->policy, name);
+    if (check->wallet == NULL) {
+        return fault_set(fault, STATUS_DENIED, "wallet", "the policy has no wallet %s", name->text);
+    }
+    if (!public_key_equal(&check->wallet->key, check->context->wallet_key)) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "the key of wallet %s is not the key that would sign",
+                         name->text);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_clock(struct check *check, struct fault *fault)
+{
+    const struct withdrawal_context *context = check->context;
+    if (context->at_utc_us >= check->out->intent.expires_at) {
+        return fault_set(fault, STATUS_EXPIRED, "intent.expires_at", "the intent has expired");
+    }
+    if (context->highest_utc_us - context->at_utc_us > WITHDRAWAL_CLOCK_BACK_MAX_US) {
+        return fault_set(fault, STATUS_ROLLBACK, "clock", "the clock stands more than 60 s behind a time seen before");
+    }
+    return STATUS_OK;
+}
+
+static enum status check_transaction(struct check *check, struct fault *fault)
+{
+    struct withdrawal *out = check->out;
+    struct fault inner = {0};
+    enum status status = transaction_from_intent(&out->transaction, &out->intent, &check->wallet->account, &inner);
+    if (status == STATUS_OK) {
+        status = transaction_encode(&out->transaction_document, &out->transaction, &inner);
+    }
+    if (status != STATUS_OK) {
+        return document_fault(fault, "transaction", &inner);
+    }
+    transaction_id(&out->transaction_id, out->transaction_document.data, out->transaction_document.len);
+    if (!digest_equal(&out->transaction_id, &out->intent.transaction)) {
+        return fault_set(fault, STATUS_MISMATCH, "transaction", "the intent names another transaction than it makes");
+    }
+    return STATUS_OK;
+}
+
+static enum status check_destination(struct check *check, struct fault *fault)
+{
+    const struct signed_document *document = check->documents->destination;
+    struct withdrawal *out = check->out;
+    struct fault inner = {0};
+    if (destination_verify(&out->destination, document, check->context->policy, check->context->at_utc_us, &inner) !=
+        STATUS_OK) {
+        return document_fault(fault, "destination", &inner);
+    }
+    if (!account_id_equal(&out->destination.account, &out->intent.destination)) {
+        return fault_set(fault, STATUS_MISMATCH, "destination.account", "not the destination of the intent");
+    }
+    destination_digest(&out->destination_digest, document->document.data, document->document.len);
+    return STATUS_OK;
+}
+
+static enum status check_approval(struct check *check, size_t index, struct fault *fault)
+{
+    const struct signed_document *document = &check->documents->approvals[index];
+    const struct approval_context context = {&check->out->intent, &check->out->intent_digest, check->context->policy,
+                                             check->context->at_utc_us};
+    struct approval approval;
+    enum status status = approval_verify(&approval, document, &context, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (approval.decision != APPROVAL_APPROVE) {
+        return fault_set(fault, STATUS_DENIED, "decision", "%s has rejected it", approval.approver.text);
+    }
+    for (size_t i = 0; i < index; i++) {
+        if (name_equal(&check->approvers[i], &approval.approver)) {
+            return fault_set(fault, STATUS_DUPLICATE_PERSON, "approver", "%s is there twice", approval.approver.text);
+        }
+    }
+    check->approvers[index] = approval.approver;
+    approval_digest(&check->out->approval_digests[index], document->document.data, document->document.len);
+    return STATUS_OK;
+}
+
+static int compare_digest(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct digest));
+}
+
+static enum status check_approvals(struct check *check, struct fault *fault)
+{
+    size_t count = check->documents->approval_count;
+    if (count > WITHDRAWAL_APPROVALS_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "approvals", "at most %d", WITHDRAWAL_APPROVALS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct fault inner = {0};
+        if (check_approval(check, i, &inner) != STATUS_OK) {
+            char part[PLACE_SIZE];
+            document_place_index(part, "approvals", i);
+            return document_fault(fault, part, &inner);
+        }
+    }
+    check->out->approval_count = count;
+    qsort(check->out->approval_digests, count, sizeof(struct digest), compare_digest);
+    return STATUS_OK;
+}
+
+static enum status check_policy(struct check *check, struct fault *fault)
+{
+    const struct intent *intent = &check->out->intent;
+    const struct evaluation_request request = {
+        .wallet = &intent->wallet,
+        .asset = &intent->asset,
+        .amount = intent->amount,
+        .destination_listed = true, /* step 5 */
+        .requester = &intent->requester,
+        .approvers = check->approvers,
+        .approver_count = check->out->approval_count,
+        .at_utc_us = check->context->at_utc_us,
+    };
+    struct evaluation evaluation;
+    enum status status = policy_evaluate(&evaluation, check->context->policy, &request, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (evaluation.decision != DECISION_ALLOWED) {
+        status = fault_set(fault, evaluation.reason, "policy", "%s", evaluation.text);
+    }
+    evaluation_free(&evaluation);
+    return status;
+}
+
+static enum status (*const steps[])(struct check *check, struct fault *fault) = {
+    check_intent,      /* 1 */
+    check_wallet,      /* 2 */
+    check_clock,       /* 3 */
+    check_transaction, /* 4 */
+    check_destination, /* 5 */
+    check_approvals,   /* 6 */
+    check_policy,      /* 7 */
+};
+
+enum status policy_check_withdrawal(struct withdrawal *out, const struct withdrawal_documents *documents,
+                                    const struct withdrawal_context *context, struct fault *fault)
+{
+    struct withdrawal withdrawal = {0};
+    struct check check = {.out = &withdrawal, .documents = documents, .context = context};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        enum status status = steps[i](&check, fault);
+        if (status != STATUS_OK) {
+            withdrawal_free(&withdrawal);
+            return status;
+        }
+    }
+    *out = withdrawal; /* transferred */
+    return STATUS_OK;
+}
+
+void withdrawal_free(struct withdrawal *withdrawal)
+{
+    bytes_free(&withdrawal->transaction_document);
+    *withdrawal = (struct withdrawal){0};
+}
