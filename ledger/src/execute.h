@@ -1,0 +1,43 @@
+/*
+ * Execution: the rules of the ledger. A function of the state and the batch and of nothing else. Private to the room.
+ */
+#ifndef STRONGROOM_LEDGER_EXECUTE_H
+#define STRONGROOM_LEDGER_EXECUTE_H
+
+#include "policy/transaction.h"
+#include "store.h"
+
+/* The constants of a ledger. */
+struct rules {
+    const struct ledger_genesis *genesis;
+    struct digest chain;
+    struct digest validators; /* digest of the set */
+};
+
+/* The results of a batch: a transaction id and a receipt document for each row. */
+struct results {
+    size_t count;
+    struct digest *ids;
+    struct bytes *receipts;
+};
+
+void results_free(struct results *results);
+
+/*
+ * Executes the rows in order on the state of the view and records what they did. `known` (NULL: none) are the receipts
+ * of the same batch in a certified block: a signature that they do not call invalid is not verified again. A failure is
+ * of the machine, never of a transaction; the view must then be aborted.
+ */
+MUST_CHECK enum status execute_batch(struct results *out, const struct view *view, const struct rules *rules,
+                                     uint64_t height, const struct ledger_batch *batch, const struct bytes *known,
+                                     struct fault *fault);
+
+/*
+ * The part of the rules that needs no state: form, chain, sender's key and, unless `signature_known`, his signature.
+ * STATUS_INVALID, STATUS_MISMATCH, STATUS_ALGORITHM_REFUSED, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID.
+ */
+MUST_CHECK enum status execute_authenticate(struct transaction *out, const struct rules *rules,
+                                            const struct ledger_batch_row *row, bool signature_known,
+                                            struct fault *fault);
+
+#endif
