@@ -35,7 +35,7 @@ static enum status decode_signatures(struct ledger_certificate *out, const json_
 {
     struct ledger_certificate certificate = {.count = json_array_size(array)};
     for (size_t i = 0; i < certificate.count; i++) {
-        char path[32];
+        char path[48];
         (void)snprintf(path, sizeof(path), "signatures[%zu]", i);
         enum status status =
             canon_decode(&certificate.signatures[i], sizeof(struct signature), json_array_get(array, i),
@@ -124,7 +124,7 @@ static enum status verify_signatures(const struct ledger_certificate *certificat
 {
     size_t next = 0; /* signers stand in the order of the set, so nobody counts twice */
     for (size_t i = 0; i < certificate->count; i++) {
-        char where[32];
+        char where[48];
         (void)snprintf(where, sizeof(where), "signatures[%zu]", i);
         size_t validator = validator_of(validators, &certificate->signatures[i]);
         if (validator == validators->count) {

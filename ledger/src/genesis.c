@@ -41,7 +41,7 @@ static enum status add_asset(struct ledger_genesis *genesis, const struct asset 
 static enum status decode_assets(struct ledger_genesis *genesis, const json_t *array, struct fault *fault)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
-        char path[32];
+        char path[48];
         struct asset asset;
         (void)snprintf(path, sizeof(path), "assets[%zu]", i);
         enum status status = asset_decode(&asset, json_array_get(array, i), path, fault);

@@ -3,8 +3,6 @@
  */
 #include "ledger/receipt.h"
 
-#include "base/digest.h"
-
 #define CODE_SIZE 32
 
 struct receipt_document {

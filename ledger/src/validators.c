@@ -52,7 +52,7 @@ enum status ledger_validators_decode(struct ledger_validators *out, const json_t
         return fault_set(fault, STATUS_INVALID, "validators", "1 to %d validators", LEDGER_VALIDATORS_MAX);
     }
     for (size_t i = 0; i < validators.count; i++) {
-        char path[32];
+        char path[48];
         (void)snprintf(path, sizeof(path), "validators[%zu]", i);
         enum status status = account_key_decode(&validators.keys[i], json_array_get(keys, i), path, fault);
         if (status != STATUS_OK) {

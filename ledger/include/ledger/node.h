@@ -9,6 +9,7 @@
 #define STRONGROOM_LEDGER_NODE_H
 
 #include "audit/tree.h"
+#include "base/amount.h"
 #include "base/clock.h"
 #include "ledger/batch.h"
 #include "ledger/genesis.h"

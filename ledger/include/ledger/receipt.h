@@ -11,6 +11,7 @@
 #define STRONGROOM_LEDGER_RECEIPT_H
 
 #include "base/canon.h"
+#include "base/digest.h"
 
 #define LEDGER_RECEIPT_KIND "receipt"
 
