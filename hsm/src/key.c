@@ -233,7 +233,11 @@ struct new_key {
     uint8_t id[NEW_ID_LEN];
 };
 
-/* Every attribute is written out: what a token grants by default differs from token to token. */
+/*
+ * Every attribute of the private key is written out: what a token grants by default differs from token to token. Of the
+ * public object no usage is: we use none of it, and the TPM module takes CKA_VERIFY for the right to decrypt and
+ * CKA_ENCRYPT for the right to sign, of the private key.
+ */
 static CK_RV pair_generate(struct hsm_token *token, CK_SESSION_HANDLE session, const struct hsm_key_kind *kind,
                            size_t spelling, struct new_key *new)
 {
@@ -244,10 +248,11 @@ static CK_RV pair_generate(struct hsm_token *token, CK_SESSION_HANDLE session, c
     INVARIANT(params_len <= sizeof params);
     memcpy(params, kind->ec_params[spelling].der, params_len);
     CK_ATTRIBUTE public[] = {
-        {CKA_TOKEN, &yes, sizeof yes},       {CKA_PRIVATE, &no, sizeof no},
-        {CKA_MODIFIABLE, &no, sizeof no},    {CKA_VERIFY, &yes, sizeof yes},
-        {CKA_ENCRYPT, &no, sizeof no},       {CKA_WRAP, &no, sizeof no},
-        {CKA_EC_PARAMS, params, params_len}, {CKA_LABEL, new->label, strlen(new->label)},
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_PRIVATE, &no, sizeof no},
+        {CKA_MODIFIABLE, &no, sizeof no},
+        {CKA_EC_PARAMS, params, params_len},
+        {CKA_LABEL, new->label, strlen(new->label)},
         {CKA_ID, new->id, sizeof new->id},
     };
     CK_ATTRIBUTE private[] = {

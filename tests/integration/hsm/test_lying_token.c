@@ -1,0 +1,98 @@
+/*
+ * A token that misbehaves: what it gives must not leave, and must not overrun anything.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "fixture.h"
+
+static const char message[] = "pay nobody";
+
+/* The module of lies stands between us and SoftHSM; the first lie is told when a case says so. */
+static void liar_make(void)
+{
+    fixture_make();
+    setenv("STRONGROOM_LIE_MODULE", fixture_token.module, 1);
+    test_build_path(fixture_module, "tests/integration/hsm/lying_module.so");
+}
+
+TestSuite(lying, .init = liar_make, .fini = fixture_remove, .timeout = 60);
+
+static struct hsm_token *key_prepare(const struct hsm_key **out)
+{
+    struct fault fault = {0};
+    fixture_generate(ALGORITHM_P256, "key");
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    cr_assert_eq(hsm_key_open_label(token, out, "key", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    return token;
+}
+
+Test(lying, a_wrong_signature_is_never_released)
+{
+    const char *const lies[] = {"flip", "short", "empty", "long"};
+    const struct hsm_key *key = NULL;
+    struct hsm_token *token = key_prepare(&key);
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct fault fault = {0};
+        struct signature signature = {0};
+        const struct signature untouched = {0};
+        setenv("STRONGROOM_LIE", lies[i], 1);
+        cr_expect_eq(hsm_key_sign(key, &signature, message, sizeof message, &fault), STATUS_SIGNATURE_INVALID, "%s",
+                     lies[i]);
+        cr_expect_eq(memcmp(&signature, &untouched, sizeof signature), 0, "%s", lies[i]);
+        cr_expect_str_eq(fault.where, "key");
+    }
+    hsm_token_close(token);
+}
+
+Test(lying, a_high_s_is_brought_down)
+{
+    const struct hsm_key *key = NULL;
+    struct signature signature;
+    struct hsm_token *token = key_prepare(&key);
+    setenv("STRONGROOM_LIE", "high", 1);
+    cr_assert_eq(hsm_key_sign(key, &signature, message, sizeof message, NULL), STATUS_OK);
+    cr_assert_eq(signature_verify(hsm_key_public(key), signature.bytes64, message, sizeof message, NULL), STATUS_OK);
+    hsm_token_close(token);
+}
+
+Test(lying, a_lost_token_stays_lost)
+{
+    const struct hsm_key *key = NULL;
+    struct fault fault = {0};
+    struct signature signature;
+    struct hsm_token *token = key_prepare(&key);
+    cr_assert_not(hsm_token_is_lost(token));
+    setenv("STRONGROOM_LIE", "gone", 1);
+    cr_assert_eq(hsm_key_sign(key, &signature, message, sizeof message, &fault), STATUS_TOKEN);
+    cr_assert_not_null(strstr(fault.detail, "CKR_DEVICE_REMOVED"));
+    cr_assert(hsm_token_is_lost(token));
+    setenv("STRONGROOM_LIE", "nothing", 1);
+    cr_assert_eq(hsm_key_sign(key, &signature, message, sizeof message, NULL), STATUS_TOKEN);
+    hsm_token_close(token);
+}
+
+/* The right PIN is given, and still not tried: if it were wrong, it would be the last. */
+Test(lying, a_pin_near_its_lock_is_not_tried)
+{
+    const char *const lies[] = {"final", "locked"};
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct hsm_token *token = NULL;
+        setenv("STRONGROOM_LIE", lies[i], 1);
+        cr_expect_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, NULL), STATUS_PIN_REFUSED, "%s", lies[i]);
+    }
+    /* No attempt was spent, so this process may still log in. */
+    setenv("STRONGROOM_LIE", "nothing", 1);
+    hsm_token_close(fixture_must_open(HSM_TOKEN_SIGN, 1));
+}
+
+Test(lying, a_broken_new_key_is_not_handed_out)
+{
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
+    setenv("STRONGROOM_LIE", "flip", 1);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, "new", &fault), STATUS_SIGNATURE_INVALID);
+    cr_assert_null(key);
+    hsm_token_close(token);
+}
