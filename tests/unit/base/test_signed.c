@@ -1,0 +1,148 @@
+/*
+ * Signed documents: what travels, what is refused on reading, and that a signature holds for one kind and one key.
+ */
+#include <criterion/criterion.h>
+
+#include "base/signed.h"
+#include "test/test_key.h"
+
+#define DOCUMENT "{\"amount\":\"5\",\"to\":\"a \\\"b\\\"\"}"
+
+static struct signed_document unsigned_document(const char *text)
+{
+    struct signed_document made = {0};
+    cr_assert_eq(bytes_copy(&made.document, text, strlen(text)), STATUS_OK);
+    return made;
+}
+
+/* Through JSON text and back, as it travels. */
+static void travel(struct signed_document *out, const struct signed_document *in)
+{
+    json_t *object = NULL;
+    struct bytes text = {0};
+    cr_assert_eq(signed_document_encode(&object, in, NULL), STATUS_OK);
+    cr_assert_eq(canon_emit(&text, object, CANON_POLICY_MAX, NULL), STATUS_OK);
+    json_decref(object);
+    cr_assert_eq(canon_parse(&object, text.data, text.len, CANON_POLICY_MAX, NULL), STATUS_OK);
+    struct fault fault = {0};
+    cr_assert_eq(signed_document_decode(out, object, CANON_DOCUMENT_MAX, "", &fault), STATUS_OK, "%s %s", fault.where,
+                 fault.detail);
+    json_decref(object);
+    bytes_free(&text);
+}
+
+Test(signed, three_algorithms_sign_travel_and_verify)
+{
+    static const enum algorithm algorithms[] = {ALGORITHM_P256, ALGORITHM_ED25519, ALGORITHM_SECP256K1};
+    struct test_key *keys[3];
+    struct signed_document sent = unsigned_document(DOCUMENT);
+    for (size_t i = 0; i < 3; i++) {
+        keys[i] = test_key_new(algorithms[i]);
+        test_key_sign_document(&sent, "intent", keys[i]);
+    }
+    struct signed_document received = {0};
+    travel(&received, &sent);
+    cr_assert_str_eq((char *)received.document.data, DOCUMENT);
+    cr_assert_eq(received.signature_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct public_key *key = test_key_public(keys[i]);
+        cr_assert_eq(signed_document_verify(&received, "intent", i, key, NULL), STATUS_OK);
+        cr_assert_eq(signed_document_verify(&received, "approval", i, key, NULL), STATUS_SIGNATURE_INVALID);
+        cr_assert_eq(signed_document_verify(&received, "intent", (i + 1) % 3, key, NULL), STATUS_UNKNOWN_KEY);
+    }
+    received.document.data[11] = '6';
+    for (size_t i = 0; i < 3; i++) {
+        struct fault fault = {0};
+        cr_assert_eq(signed_document_verify(&received, "intent", i, test_key_public(keys[i]), &fault),
+                     STATUS_SIGNATURE_INVALID);
+        cr_assert_eq(strncmp(fault.where, "signatures[", 11), 0);
+        test_key_free(keys[i]);
+    }
+    signed_document_free(&sent);
+    signed_document_free(&received);
+    signed_document_free(&received);
+}
+
+Test(signed, a_document_without_signatures_travels_too)
+{
+    struct signed_document sent = unsigned_document("{}");
+    struct signed_document received = {0};
+    travel(&received, &sent);
+    cr_assert_eq(received.signature_count, 0);
+    signed_document_free(&sent);
+    signed_document_free(&received);
+}
+
+Test(signed, one_key_signs_once)
+{
+    struct signed_document document = unsigned_document("{}");
+    const struct signature signature = {.algorithm = ALGORITHM_P256};
+    cr_assert_eq(signed_document_add(&document, &signature), STATUS_OK);
+    cr_assert_eq(signed_document_add(&document, &signature), STATUS_EXISTS);
+    cr_assert_eq(document.signature_count, 1);
+    signed_document_free(&document);
+}
+
+Test(signed, there_is_a_greatest_number_of_signatures)
+{
+    struct signed_document document = unsigned_document("{}");
+    struct signature signature = {.algorithm = ALGORITHM_P256};
+    for (size_t i = 0; i < SIGNATURES_MAX; i++) {
+        signature.key_id.bytes32[0] = (uint8_t)i;
+        cr_assert_eq(signed_document_add(&document, &signature), STATUS_OK);
+    }
+    signature.key_id.bytes32[0] = SIGNATURES_MAX;
+    cr_assert_eq(signed_document_add(&document, &signature), STATUS_TOO_LARGE);
+    cr_assert_eq(document.signature_count, SIGNATURES_MAX);
+    struct signed_document copy = {0};
+    cr_assert_eq(signed_document_copy(&copy, &document), STATUS_OK);
+    signed_document_free(&document);
+    cr_assert_eq(copy.signature_count, SIGNATURES_MAX);
+    cr_assert_eq(copy.signatures[63].key_id.bytes32[0], 63);
+    cr_assert_str_eq((char *)copy.document.data, "{}");
+    signed_document_free(&copy);
+}
+
+#define KEY_A "0000000000000000000000000000000000000000000000000000000000000001"
+#define SIG "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+#define SIGNED(document, signatures) "{\"document\":\"" document "\",\"signatures\":[" signatures "]}"
+#define BY(key) "{\"alg\":\"p256\",\"key\":\"" key "\",\"sig\":\"" SIG "\"}"
+
+static const struct {
+    const char *text;
+    enum status status;
+    const char *where;
+} bad[] = {
+    {"{\"document\":\"{}\"}", STATUS_MISSING_FIELD, "x.signatures"},
+    {"{\"signatures\":[]}", STATUS_MISSING_FIELD, "x.document"},
+    {"{\"document\":{},\"signatures\":[]}", STATUS_INVALID, "x.document"},
+    {"{\"document\":\"{}\",\"extra\":1,\"signatures\":[]}", STATUS_UNKNOWN_FIELD, "x.extra"},
+    {SIGNED("{ }", ""), STATUS_NOT_CANONICAL, "x.document"},
+    {SIGNED("", ""), STATUS_NOT_CANONICAL, "x.document"},
+    {SIGNED("[]", ""), STATUS_NOT_CANONICAL, "x.document"},
+    {SIGNED("{\\\"b\\\":1,\\\"a\\\":1}", ""), STATUS_NOT_CANONICAL, "x.document"},
+    {SIGNED("{\\\"a\\\":\\\"0123456789012345678901234567890123456789\\\"}", ""), STATUS_INVALID, "x.document"},
+    {SIGNED("{}", "1"), STATUS_INVALID, "x.signatures[0]"},
+    {SIGNED("{}", BY(KEY_A) "," BY(KEY_A)), STATUS_INVALID, "x.signatures[1]"},
+    {SIGNED("{}", BY("00")), STATUS_INVALID, "x.signatures[0].key"},
+    {SIGNED("{}", BY(KEY_A) ",{}"), STATUS_MISSING_FIELD, "x.signatures[1].alg"},
+    {SIGNED("{}", "{\"alg\":\"rsa\",\"key\":\"" KEY_A "\",\"sig\":\"" SIG "\"}"), STATUS_ALGORITHM_REFUSED,
+     "x.signatures[0].alg"},
+    {SIGNED("{}", "{\"alg\":\"p256\",\"key\":\"" KEY_A "\",\"sig\":\"AAAA\"}"), STATUS_INVALID, "x.signatures[0].sig"},
+};
+
+Test(signed, what_is_wrong_is_named)
+{
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        json_t *object = json_loads(bad[i].text, 0, NULL);
+        cr_assert_not_null(object, "%s", bad[i].text);
+        struct signed_document out = {0};
+        struct fault fault = {0};
+        cr_assert_eq(signed_document_decode(&out, object, 40, "x", &fault), bad[i].status, "%s: %s %s", bad[i].text,
+                     fault.where, fault.detail);
+        cr_assert_str_eq(fault.where, bad[i].where);
+        cr_assert_null(out.document.data);
+        cr_assert_null(out.signatures);
+        json_decref(object);
+    }
+}
