@@ -1,0 +1,102 @@
+/*
+ * The audit trail as the service uses it: putting events into it, waiting until a signed checkpoint covers them, and
+ * proving what is in it. Who sequences and signs is sequencer.h; a process that does not lead uses this all the same.
+ *
+ * Numbers: each boot of a producer has an id (`pr`) and counts its events (`pn` from 1). A number whose transaction did
+ * not commit goes to the `void` list of a later event. README-trail.md has the rule by which a verifier finds
+ * deletions.
+ *
+ * Thread-safe. "No proof, no effect": neither a reply of success nor an effect leaves before trail_wait or trail_prove
+ * has answered STATUS_OK for the event it rests on.
+ */
+#ifndef STRONGROOM_CUSTODYD_TRAIL_H
+#define STRONGROOM_CUSTODYD_TRAIL_H
+
+#include "audit/checkpoint.h"
+#include "audit/event.h"
+#include "audit/proof.h"
+#include "audit/tile.h"
+#include "store/store.h"
+
+struct trail;
+
+struct trail_config {
+    const struct clock *clock;
+    struct store *reader;        /* role strongroom_auditor, at least 1 session; outlives the trail */
+    const struct audit_key *key; /* the log key; its name is the origin; copied */
+};
+
+/* An event that was put into a transaction. Plain data; valid as long as the trail is open. */
+struct trail_ticket {
+    uint64_t number; /* pn */
+};
+
+/* What a caller gets for a covered event. `proof` is a c2sp.org/tlog-proof text, owned: bytes_free. */
+struct trail_receipt {
+    uint64_t seq;
+    uint64_t size; /* of the checkpoint in the proof */
+    struct bytes proof;
+};
+
+/* A verified checkpoint and its signed note (owned: bytes_free). */
+struct trail_checkpoint {
+    struct audit_checkpoint checkpoint;
+    struct bytes note;
+};
+
+/* Opens the producer's side with a fresh boot id. Out: owned by the caller, trail_close. */
+MUST_CHECK enum status trail_open(struct trail **out, const struct trail_config *config, struct fault *fault);
+
+/* Closes; the sequencer is stopped and no transaction with events is open. NULL is fine. */
+void trail_close(struct trail *trail);
+
+/* The boot id of this producer (`pr`). */
+struct uuid trail_boot(const struct trail *trail);
+
+/*
+ * Puts an event into the transaction `tx` (of role strongroom_app). Fills producer, producer_counter, voided and, when
+ * the event has an object, its ordinal; the rest is the caller's. A zero correlation is replaced by a fresh one. When
+ * the transaction does not commit, the number is declared void by a later event.
+ */
+MUST_CHECK enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
+                                     struct audit_event *event, struct fault *fault);
+
+/*
+ * Puts an event by the service itself with the fact `settled`: every number below it is in the trail before this event
+ * or declared void. For AUDIT_SERVICE_START, AUDIT_SERVICE_HEARTBEAT (each minute) and AUDIT_SERVICE_STOP.
+ */
+MUST_CHECK enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
+                                           enum audit_action action, struct fault *fault);
+
+/*
+ * Waits at most `timeout_ms` until a signed checkpoint covers the event, and proves it. STATUS_NOT_READY when the time
+ * ran out (the event may still be covered later), STATUS_CONFLICT when its transaction did not commit,
+ * STATUS_NOT_FOUND when it is so long ago that it was forgotten (use trail_prove).
+ */
+MUST_CHECK enum status trail_wait(struct trail_receipt *out, struct trail *trail, const struct trail_ticket *ticket,
+                                  int64_t timeout_ms, struct fault *fault);
+
+/*
+ * Waits at most `timeout_ms` until a signed checkpoint covers entry `seq`, and proves it. Out: the text of a
+ * tlog-proof, owned. STATUS_NOT_READY.
+ */
+MUST_CHECK enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, int64_t timeout_ms,
+                                   struct fault *fault);
+
+/* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
+MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
+
+/*
+ * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise).
+ */
+MUST_CHECK enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
+                                               struct fault *fault);
+
+/*
+ * A tile of the tree of the newest checkpoint, full or partial: fills hashes[0 .. tile->width). STATUS_NOT_FOUND when
+ * the tree does not reach so far.
+ */
+MUST_CHECK enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *trail,
+                                  const struct audit_tile *tile, struct fault *fault);
+
+#endif
