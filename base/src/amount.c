@@ -5,6 +5,8 @@
  */
 #include "base/amount.h"
 
+#include <string.h>
+
 #define AMOUNT_MAX (~(amount_raw)0)
 #define DECIMALS_MAX 38
 

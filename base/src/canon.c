@@ -8,6 +8,8 @@
 #include "base/canon.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_SORT_KEYS)
 

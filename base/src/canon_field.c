@@ -5,9 +5,13 @@
  * and what may be written obey the same rules, so nothing leaves that the other side would refuse. The bytes themselves
  * are the business of canon.c.
  */
+#include "base/canon.h"
+
+#include <stdio.h>
+#include <string.h>
+
 #include "base/algorithm.h"
 #include "base/amount.h"
-#include "base/canon.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/id.h"

@@ -6,6 +6,9 @@
  */
 #include "base/clock.h"
 
+#include <string.h>
+#include <time.h>
+
 #define SECOND_US 1000000
 
 static int64_t reading_us(clockid_t id)

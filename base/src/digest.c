@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <string.h>
 
 #define MESSAGE_PREFIX "strongroom/"
 #define MESSAGE_VERSION "/v1\n"

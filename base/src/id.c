@@ -7,7 +7,9 @@
 #include "base/id.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #ifndef STRONGROOM_VERSION
 #define STRONGROOM_VERSION "unknown"

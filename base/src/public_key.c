@@ -9,6 +9,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/objects.h>
+#include <string.h>
 
 #define ED25519_LEN 32
 

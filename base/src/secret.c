@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HEAP_SIZE (256 * 1024)
 #define HEAP_MINIMUM 32

@@ -5,6 +5,9 @@
  */
 #include "base/signed.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static const struct canon_field signature_fields[] = {
     {"alg", CANON_ALGORITHM, false, offsetof(struct signature, algorithm), sizeof(enum algorithm), 0, 0},
     {"key", CANON_HASH, false, offsetof(struct signature, key_id), sizeof(struct digest), 0, 0},

@@ -6,6 +6,8 @@
  */
 #include "base/signed.h"
 
+#include <stdio.h>
+
 enum status signed_document_verify(const struct signed_document *document, const char *kind, size_t index,
                                    const struct public_key *key, struct fault *fault)
 {

@@ -8,6 +8,9 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct status_info infos[] = {
 #define STATUS_INFO(name, number, code, http, retry, text) [-(number)] = {code, http, retry, text},
