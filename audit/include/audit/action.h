@@ -29,6 +29,7 @@
     X(WITHDRAWAL_FAILED, "withdrawal.failed")                                                                          \
     X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined")                                                                \
     X(POLICY_LOAD, "policy.load")                                                                                      \
+    X(DESTINATION_ADD, "destination.add")                                                                              \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
     X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \
     X(LEDGER_BLOCK, "ledger.block")                                                                                    \
