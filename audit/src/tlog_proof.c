@@ -23,7 +23,9 @@ static enum status check_parts(const struct audit_tlog_proof *proof, struct faul
         return fault_set(fault, STATUS_TOO_LARGE, "extra", "at most %d bytes", AUDIT_TLOG_PROOF_EXTRA_MAX);
     }
     struct audit_note note;
-    return audit_note_parse(&note, proof->note, proof->note_len, fault);
+    struct audit_checkpoint checkpoint;
+    enum status status = audit_note_parse(&note, proof->note, proof->note_len, fault);
+    return status == STATUS_OK ? audit_checkpoint_parse(&checkpoint, note.body, note.body_len, fault) : status;
 }
 
 enum status audit_tlog_proof_encode(struct bytes *out, const struct audit_tlog_proof *proof, struct fault *fault)

@@ -46,14 +46,15 @@ MUST_CHECK enum status audit_consistency_verify(const struct audit_proof *proof,
                                                 struct fault *fault);
 
 /*
- * Prints a receipt. The note must be of the right grammar (STATUS_INVALID otherwise). Out: owned by the caller.
+ * Prints a receipt. The note must be a signed checkpoint by its grammar (STATUS_INVALID otherwise). Out: owned by the
+ * caller.
  */
 MUST_CHECK enum status audit_tlog_proof_encode(struct bytes *out, const struct audit_tlog_proof *proof,
                                                struct fault *fault);
 
 /*
- * Reads a receipt, including the grammar of its note, but verifies nothing. Out: `note` points into `text` and lives as
- * long; free with audit_tlog_proof_wipe. STATUS_INVALID, STATUS_TOO_LARGE.
+ * Reads a receipt, including the grammar of its checkpoint, but verifies nothing. Out: `note` points into `text` and
+ * lives as long; free with audit_tlog_proof_wipe. STATUS_INVALID, STATUS_TOO_LARGE.
  */
 MUST_CHECK enum status audit_tlog_proof_parse(struct audit_tlog_proof *out, const void *text, size_t len,
                                               struct fault *fault);
