@@ -1,0 +1,88 @@
+/*
+ * The sequencer's side of the trail in the database: one session of its own that holds the session lock, and the
+ * statements of a batch. Only the role strongroom_sequencer may run them.
+ */
+#ifndef STRONGROOM_STORE_TRAIL_WRITE_H
+#define STRONGROOM_STORE_TRAIL_WRITE_H
+
+#include "store/trail_read.h"
+
+#define STORE_BATCH_MAX 1024
+
+/* One session. Once lost it stays lost, because the lock is gone with it: close it and open another. */
+struct store_writer;
+
+/* Opens the session. Same errors as store_open. Out: store_writer_close. */
+MUST_CHECK enum status store_writer_open(struct store_writer **out, const char *conninfo, int64_t statement_timeout_ms,
+                                         struct fault *fault);
+
+/* Closes the session, which gives the lock back. NULL is fine. */
+void store_writer_close(struct store_writer *writer);
+
+/* Tries to get the session lock of the sequencers. */
+MUST_CHECK enum status store_writer_lock(bool *out_held, struct store_writer *writer, struct fault *fault);
+
+/* Begins a transaction on the session; ended by store_commit or store_rollback. */
+MUST_CHECK enum status store_writer_begin(struct store_tx **out, struct store_writer *writer, enum store_access access,
+                                          struct fault *fault);
+
+/* Tells the leader that events wait, or the followers that a checkpoint was signed. */
+MUST_CHECK enum status store_writer_notify_pending(struct store_writer *writer, struct fault *fault);
+MUST_CHECK enum status store_writer_notify_covered(struct store_writer *writer, struct fault *fault);
+
+/*
+ * Sleeps until a notification arrives, `wake_fd` can be read, or `timeout_ms` is over. STATUS_UNAVAILABLE when the
+ * session is lost. Between transactions only.
+ */
+MUST_CHECK enum status store_writer_sleep(struct store_writer *writer, int wake_fd, int64_t timeout_ms,
+                                          struct fault *fault);
+
+/* Events taken out of audit.pending, in order of pid. */
+struct store_pending {
+    int64_t pid;
+    struct bytes event;
+};
+
+struct store_pending_batch {
+    struct store_pending *rows;
+    size_t count;
+};
+
+/* Deletes and returns the first `limit` pending events, at most STORE_BATCH_MAX. Out: store_pending_batch_free. */
+MUST_CHECK enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
+                                          struct fault *fault);
+
+/* Frees and empties. */
+void store_pending_batch_free(struct store_pending_batch *batch);
+
+/* Raises the epoch by one and reads the head row as it then is. Out: bytes_free(&out->frontier). */
+MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);
+
+/*
+ * Writes a new head where epoch and size are still those expected; STATUS_CONFLICT otherwise: another leader.
+ */
+MUST_CHECK enum status store_head_move(struct store_tx *tx, const struct store_head *head, uint64_t expected_size,
+                                       struct fault *fault);
+
+/* Makes the partitions that hold entry `seq` and the 2^20 after it. */
+MUST_CHECK enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault);
+
+/* Inserts rows of the trail in one statement. */
+MUST_CHECK enum status store_leaf_append(struct store_tx *tx, const struct store_leaf *leaves, size_t count,
+                                         struct fault *fault);
+
+/* Inserts a full tile of 8192 bytes. */
+MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
+                                      const uint8_t hashes8192[STORE_TILE_LEN], struct fault *fault);
+
+/*
+ * Inserts a signed checkpoint unless its size has one. Losing this row in a crash is harmless (the signer signs the
+ * same size again), so the transaction's commit does not wait for the disk.
+ */
+MUST_CHECK enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint,
+                                            struct fault *fault);
+
+/* The number of rows with seq >= from: 0 where the trail ends. */
+MUST_CHECK enum status store_leaf_count_from(uint64_t *out, struct store_tx *tx, uint64_t from, struct fault *fault);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Documents as the bytes they came in. Newest means last stored: which one is in force is decided by what it says.
+ */
+#include "store/document.h"
+
+#include "pool.h"
+
+static const struct column columns[] = {
+    COLUMN(struct store_document, kind, "kind", COLUMN_NAME),
+    COLUMN(struct store_document, id, "id", COLUMN_NAME),
+    COLUMN(struct store_document, digest, "digest", COLUMN_DIGEST),
+    COLUMN(struct store_document, bytes, "bytes", COLUMN_BYTES),
+    COLUMN(struct store_document, created_at_utc_us, "created_at", COLUMN_TIME),
+};
+
+static const struct row_shape shape = ROW_SHAPE(struct store_document, columns);
+
+#define SELECT_DOCUMENT "kind::text, id::text, digest::bytea, bytes, created_at FROM custody.document"
+
+static const struct statement put = {
+    "document_put",
+    "INSERT INTO custody.document (kind, id, digest, bytes) VALUES ($1::text, $2::text, $3::bytea, $4::bytea)",
+    4,
+};
+
+static const struct statement newest = {
+    "document_newest",
+    "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND id = $2::text ORDER BY created_at DESC, digest LIMIT 1",
+    2,
+};
+
+static const struct statement by_digest = {
+    "document_digest",
+    "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND digest = $2::bytea LIMIT 1",
+    2,
+};
+
+static const struct statement list_newest = {
+    "document_list",
+    "SELECT DISTINCT ON (id) " SELECT_DOCUMENT " WHERE kind = $1::text AND id::text COLLATE \"C\" > $2::text"
+    " ORDER BY id COLLATE \"C\", created_at DESC, digest LIMIT $3::bigint",
+    3,
+};
+
+enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, row->kind.text);
+    parameter_text(&p, row->id.text);
+    parameter_digest(&p, &row->digest);
+    parameter_bytes(&p, row->bytes.data, row->bytes.len);
+    return tx_run(tx, NULL, &put, &p, fault);
+}
+
+static enum status document_read(struct store_document *out, struct store_tx *tx, const struct statement *statement,
+                                 const struct parameters *p, struct fault *fault)
+{
+    struct store_document row;
+    enum status status = tx_read_one(tx, &row, &shape, statement, p, fault);
+    if (status == STATUS_OK) {
+        *out = row;
+    }
+    return status;
+}
+
+enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind, const char *id,
+                               struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_text(&p, id);
+    return document_read(out, tx, &newest, &p, fault);
+}
+
+enum status store_document_get_digest(struct store_document *out, struct store_tx *tx, const char *kind,
+                                      const struct digest *digest, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_digest(&p, digest);
+    return document_read(out, tx, &by_digest, &p, fault);
+}
+
+enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
+                                const char *after, unsigned limit, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_text(&p, after);
+    parameter_uint64(&p, limit);
+    struct row_array array = {0};
+    enum status status = tx_read_all(tx, &array, &shape, &list_newest, &p, fault);
+    if (status == STATUS_OK) {
+        *out = (struct store_document_list){.rows = array.rows, .count = array.count};
+    }
+    return status;
+}
+
+void store_document_wipe(struct store_document *row)
+{
+    row_wipe(row, sizeof *row, columns, sizeof columns / sizeof columns[0]);
+}
+
+void store_document_list_free(struct store_document_list *list)
+{
+    struct row_array array = {.rows = list->rows, .count = list->count};
+    row_array_free(&array, &shape);
+    *list = (struct store_document_list){0};
+}

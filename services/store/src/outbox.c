@@ -1,0 +1,91 @@
+/*
+ * The outbox. Workers claim by moving due_at forward, so a worker that dies loses its claim when the lease ends; rows
+ * another session is claiming are skipped, never waited for. Nothing here reads "id above the last seen": late commits
+ * would be missed.
+ */
+#include "store/outbox.h"
+
+#include "pool.h"
+
+static const struct column columns[] = {
+    COLUMN(struct store_outbox_item, id, "id", COLUMN_INT64),
+    COLUMN(struct store_outbox_item, kind, "kind", COLUMN_TEXT),
+    COLUMN(struct store_outbox_item, withdrawal, "withdrawal", COLUMN_UUID),
+    COLUMN(struct store_outbox_item, attempts, "attempts", COLUMN_INT64),
+    COLUMN(struct store_outbox_item, created_at_utc_us, "created_at", COLUMN_TIME),
+};
+
+static const struct row_shape shape = ROW_SHAPE(struct store_outbox_item, columns);
+
+static const struct statement put = {
+    "outbox_put",
+    "INSERT INTO custody.outbox (kind, withdrawal) VALUES ($1::text, $2::uuid)",
+    2,
+};
+
+static const struct statement claim = {
+    "outbox_claim",
+    "WITH due AS (SELECT id FROM custody.outbox WHERE done_at IS NULL AND due_at <= clock_timestamp()"
+    " ORDER BY due_at, id LIMIT $1::bigint FOR UPDATE SKIP LOCKED),"
+    " claimed AS (UPDATE custody.outbox AS o SET attempts = o.attempts + 1,"
+    " due_at = clock_timestamp() + $2::bigint * interval '1 millisecond' FROM due WHERE o.id = due.id"
+    " RETURNING o.id, o.kind, o.withdrawal, o.attempts, o.created_at)"
+    " SELECT id, kind, withdrawal, attempts, created_at FROM claimed ORDER BY id",
+    2,
+};
+
+static const struct statement done = {
+    "outbox_done",
+    "UPDATE custody.outbox SET done_at = clock_timestamp() WHERE id = $1::bigint AND done_at IS NULL",
+    1,
+};
+
+static const struct statement postpone = {
+    "outbox_postpone",
+    "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond'"
+    " WHERE id = $1::bigint AND done_at IS NULL",
+    2,
+};
+
+enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_uuid(&p, withdrawal);
+    return tx_run(tx, NULL, &put, &p, fault);
+}
+
+enum status store_outbox_claim(struct store_tx *tx, struct store_outbox_item *out, size_t *out_count, size_t capacity,
+                               int64_t lease_ms, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_uint64(&p, capacity);
+    parameter_int64(&p, lease_ms);
+    struct row_array array = {0};
+    enum status status = tx_read_all(tx, &array, &shape, &claim, &p, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    INVARIANT(array.count <= capacity);
+    if (array.count > 0) {
+        memcpy(out, array.rows, array.count * sizeof *out);
+    }
+    *out_count = array.count;
+    row_array_free(&array, &shape);
+    return STATUS_OK;
+}
+
+enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_int64(&p, id);
+    return tx_run_one(tx, &done, &p, STATUS_CONFLICT, fault);
+}
+
+enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_int64(&p, id);
+    parameter_int64(&p, delay_ms);
+    return tx_run_one(tx, &postpone, &p, STATUS_CONFLICT, fault);
+}

@@ -1,0 +1,66 @@
+/*
+ * What a transaction is inside the store. Internal to the store.
+ */
+#ifndef STRONGROOM_STORE_POOL_H
+#define STRONGROOM_STORE_POOL_H
+
+#include "session.h"
+
+#define TX_CALLS_MAX 16
+
+struct store_tx {
+    struct store *store;
+    struct session *session;
+    size_t slot;
+    bool retry; /* a statement failed in a way that a new transaction may cure */
+    store_end_fn *calls[TX_CALLS_MAX];
+    void *contexts[TX_CALLS_MAX];
+    int call_count;
+};
+
+/*
+ * The session of a store with one connection, as long as it is the first one; NULL once it is gone. After this call
+ * the store makes no new session.
+ */
+struct session *store_only_session(struct store *store);
+
+/* session_run on the session of a transaction; remembers whether running it all again may help. */
+MUST_CHECK enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,
+                              const struct parameters *parameters, struct fault *fault);
+
+/* tx_run for a statement that must touch exactly one row: `missing` when it touched none. */
+MUST_CHECK enum status tx_run_one(struct store_tx *tx, const struct statement *statement,
+                                  const struct parameters *parameters, enum status missing, struct fault *fault);
+
+/* How rows become structs: the table and the size of the struct. */
+struct row_shape {
+    size_t size;
+    const struct column *columns;
+    size_t count;
+};
+
+#define ROW_SHAPE(type, table)                                                                                         \
+    {                                                                                                                  \
+        sizeof(type), table, sizeof(table) / sizeof((table)[0])                                                        \
+    }
+
+/* tx_run and the first row; STATUS_NOT_FOUND when there is none. Out: all zeros on failure. */
+MUST_CHECK enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *shape,
+                                   const struct statement *statement, const struct parameters *parameters,
+                                   struct fault *fault);
+
+/* All rows of a result: an array of structs, NULL when there are none; the caller frees each row and the array. */
+struct row_array {
+    void *rows;
+    size_t count;
+};
+
+/* tx_run and all rows. */
+MUST_CHECK enum status tx_read_all(struct store_tx *tx, struct row_array *out, const struct row_shape *shape,
+                                   const struct statement *statement, const struct parameters *parameters,
+                                   struct fault *fault);
+
+/* Frees the rows and the array. */
+void row_array_free(struct row_array *array, const struct row_shape *shape);
+
+#endif

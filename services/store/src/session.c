@@ -1,0 +1,401 @@
+/*
+ * One session: connecting, checking that commits are durable, running statements with a deadline on our side, and
+ * translating SQLSTATE into a status. Every wait is bounded, so that a server that hangs cannot hold a caller for ever.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The server ends a statement at its own timeout; we wait this much longer for it to say so. */
+#define SESSION_GRACE_MS 2000
+
+struct sqlstate_row {
+    const char *prefix;
+    enum status status;
+};
+
+/* The first row whose prefix fits. */
+static const struct sqlstate_row sqlstate_rows[] = {
+    {"23505", STATUS_EXISTS},        {"23503", STATUS_NOT_FOUND},   {"23001", STATUS_CONFLICT},
+    {"23", STATUS_INVALID},          {"22", STATUS_INVALID},        {"40001", STATUS_BUSY},
+    {"40P01", STATUS_BUSY},          {"55P03", STATUS_BUSY},        {"57014", STATUS_TIMED_OUT},
+    {"42501", STATUS_NOT_PERMITTED}, {"08", STATUS_UNAVAILABLE},    {"53", STATUS_UNAVAILABLE},
+    {"57", STATUS_UNAVAILABLE},      {"25006", STATUS_UNAVAILABLE}, {"58", STATUS_IO},
+    {"XX", STATUS_CORRUPT},
+};
+
+static enum status sqlstate_status(const char *sqlstate)
+{
+    for (size_t i = 0; i < COUNT(sqlstate_rows); i++) {
+        if (strncmp(sqlstate, sqlstate_rows[i].prefix, strlen(sqlstate_rows[i].prefix)) == 0) {
+            return sqlstate_rows[i].status;
+        }
+    }
+    return STATUS_INTERNAL;
+}
+
+/* Class 01 during a COMMIT says that no standby confirmed it. */
+static void session_notice(void *context, const PGresult *result)
+{
+    struct session *session = context;
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (sqlstate != NULL && strncmp(sqlstate, "01", 2) == 0) {
+        session->warned = true;
+        log_event(LOG_LEVEL_WARNING, "store.warning", "sqlstate", sqlstate, "text",
+                  PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), NULL);
+    }
+}
+
+static enum status session_lost(struct session *session, enum status status, const char *what, struct fault *fault)
+{
+    session->broken = true;
+    return fault_set(fault, status, "postgresql", "%s: %s", what, PQerrorMessage(session->connection));
+}
+
+/* Waits until the socket can be read (or also written). */
+static enum status session_poll(struct session *session, short events, int64_t deadline_us, struct fault *fault)
+{
+    const struct clock *clock = clock_system();
+    for (;;) {
+        int64_t left_us = deadline_us - clock_monotonic_us(clock);
+        if (left_us <= 0) {
+            session->broken = true;
+            return fault_set(fault, STATUS_TIMED_OUT, "postgresql", "no answer before the deadline");
+        }
+        struct pollfd fd = {.fd = PQsocket(session->connection), .events = events};
+        int ready = poll(&fd, 1, (int)(left_us / 1000) + 1);
+        if (ready > 0) {
+            return STATUS_OK;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return session_lost(session, STATUS_UNAVAILABLE, "poll", fault);
+        }
+    }
+}
+
+static enum status session_flush(struct session *session, int64_t deadline_us, struct fault *fault)
+{
+    for (;;) {
+        int rest = PQflush(session->connection);
+        if (rest == 0) {
+            return STATUS_OK;
+        }
+        if (rest < 0) {
+            return session_lost(session, STATUS_UNAVAILABLE, "could not send", fault);
+        }
+        enum status status = session_poll(session, POLLIN | POLLOUT, deadline_us, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (PQconsumeInput(session->connection) == 0) {
+            return session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
+        }
+    }
+}
+
+/* Collects the last result of what was sent. */
+static enum status session_collect(struct session *session, PGresult **out, int64_t deadline_us, struct fault *fault)
+{
+    enum status status = session_flush(session, deadline_us, fault);
+    PGresult *last = NULL;
+    while (status == STATUS_OK) {
+        while (status == STATUS_OK && PQisBusy(session->connection)) {
+            status = session_poll(session, POLLIN, deadline_us, fault);
+            if (status == STATUS_OK && PQconsumeInput(session->connection) == 0) {
+                status = session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
+            }
+        }
+        if (status != STATUS_OK) {
+            break;
+        }
+        PGresult *next = PQgetResult(session->connection);
+        if (next == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = next;
+    }
+    if (status == STATUS_OK && (last == NULL || PQstatus(session->connection) != CONNECTION_OK)) {
+        status = session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
+    }
+    if (status != STATUS_OK) {
+        PQclear(last);
+        return status;
+    }
+    *out = last;
+    return STATUS_OK;
+}
+
+static int64_t session_deadline_us(const struct session *session, int64_t grace_ms)
+{
+    return clock_monotonic_us(clock_system()) + (session->timeout_ms + grace_ms) * 1000;
+}
+
+/* Judges a result; takes it over unless it is the good one. */
+static enum status session_judge(struct session *session, PGresult *result, const char *what, struct fault *fault)
+{
+    ExecStatusType kind = PQresultStatus(result);
+    if (kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK) {
+        return STATUS_OK;
+    }
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    snprintf(session->sqlstate, sizeof session->sqlstate, "%s", sqlstate == NULL ? "08006" : sqlstate);
+    if (sqlstate == NULL) {
+        session->broken = true;
+    }
+    enum status status = sqlstate_status(session->sqlstate);
+    /* The constraint tells a caller more than the text and holds no value. */
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    return fault_set(fault, status, constraint == NULL ? what : constraint, "%s (SQLSTATE %s)",
+                     text == NULL ? "no answer" : text, session->sqlstate);
+}
+
+static enum status session_finish(struct session *session, PGresult **out, int sent, const char *what,
+                                  struct fault *fault)
+{
+    session->sqlstate[0] = 0;
+    if (!sent) {
+        return session_lost(session, STATUS_UNAVAILABLE, "could not send", fault);
+    }
+    PGresult *result = NULL;
+    enum status status = session_collect(session, &result, session_deadline_us(session, SESSION_GRACE_MS), fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = session_judge(session, result, what, fault);
+    if (status == STATUS_OK && out != NULL) {
+        *out = result;
+        return STATUS_OK;
+    }
+    PQclear(result);
+    return status;
+}
+
+enum status session_run_text(struct session *session, const char *sql, struct fault *fault)
+{
+    if (session->broken) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the connection was lost");
+    }
+    return session_finish(session, NULL, PQsendQuery(session->connection, sql), "statement", fault);
+}
+
+static enum status session_prepare(struct session *session, const struct statement *statement, struct fault *fault)
+{
+    for (int i = 0; i < session->prepared_count; i++) {
+        if (session->prepared[i] == statement) {
+            return STATUS_OK;
+        }
+    }
+    INVARIANT(session->prepared_count < SESSION_STATEMENTS_MAX);
+    enum status status =
+        session_finish(session, NULL, PQsendPrepare(session->connection, statement->name, statement->sql, 0, NULL),
+                       statement->name, fault);
+    if (status == STATUS_OK) {
+        session->prepared[session->prepared_count++] = statement;
+    }
+    return status;
+}
+
+enum status session_run(struct session *session, PGresult **out, const struct statement *statement,
+                        const struct parameters *parameters, struct fault *fault)
+{
+    static const struct parameters none;
+    const struct parameters *p = parameters == NULL ? &none : parameters;
+    INVARIANT(p->count == statement->parameters);
+    if (session->broken) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the connection was lost");
+    }
+    enum status status = session_prepare(session, statement, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int sent =
+        PQsendQueryPrepared(session->connection, statement->name, p->count, p->values, p->lengths, p->formats, 1);
+    return session_finish(session, out, sent, statement->name, fault);
+}
+
+enum status session_commit(struct session *session, struct fault *fault)
+{
+    if (session->broken) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "commit", "the connection was lost before the commit");
+    }
+    session->warned = false;
+    session->sqlstate[0] = 0;
+    struct fault why = {0};
+    PGresult *result = NULL;
+    enum status status = STATUS_UNAVAILABLE;
+    if (PQsendQuery(session->connection, "COMMIT")) {
+        status = session_collect(session, &result, session_deadline_us(session, 0), &why);
+    }
+    if (status != STATUS_OK) {
+        session->broken = true;
+        return fault_set(fault, STATUS_OUTCOME_UNKNOWN, "commit", "the reply was lost: %s", why.detail);
+    }
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR && severity != NULL && strcmp(severity, "ERROR") == 0) {
+        status = session_judge(session, result, "commit", fault);
+    } else if (PQresultStatus(result) != PGRES_COMMAND_OK || session->warned) {
+        session->broken = true;
+        status = fault_set(fault, STATUS_OUTCOME_UNKNOWN, "commit", "the server did not confirm it plainly");
+    } else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+        status = fault_set(fault, STATUS_CONFLICT, "commit", "the server answered %s", PQcmdStatus(result));
+    }
+    PQclear(result);
+    return status;
+}
+
+static const struct statement check_settings = {
+    "session_settings",
+    "SELECT current_user::text AS who, pg_is_in_recovery() AS standby,"
+    " current_setting('server_version_num')::bigint AS server,"
+    " current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'"
+    " AND current_setting('data_sync_retry') = 'off'"
+    " AND current_setting('synchronous_commit') = 'remote_apply' AS durable,"
+    " to_regclass('strongroom.migration') IS NOT NULL AS migrated",
+    0,
+};
+
+struct settings {
+    char who[64];
+    bool standby;
+    int64_t server;
+    bool durable;
+    bool migrated;
+};
+
+static const struct column settings_columns[] = {
+    COLUMN(struct settings, who, "who", COLUMN_TEXT),
+    COLUMN(struct settings, standby, "standby", COLUMN_BOOL),
+    COLUMN(struct settings, server, "server", COLUMN_INT64),
+    COLUMN(struct settings, durable, "durable", COLUMN_BOOL),
+    COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
+};
+
+static const struct statement check_version = {
+    "session_version",
+    "SELECT coalesce(max(version), 0)::bigint AS version FROM strongroom.migration",
+    0,
+};
+
+static enum status session_check_version(struct session *session, struct fault *fault)
+{
+    static const struct column column = {"version", COLUMN_INT64, false, 0, sizeof(int64_t)};
+    PGresult *result = NULL;
+    enum status status = session_run(session, &result, &check_version, NULL, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int64_t version = 0;
+    status = row_decode(&version, sizeof version, result, 0, &column, 1, fault);
+    PQclear(result);
+    if (status == STATUS_OK && version != STORE_SCHEMA_VERSION) {
+        return fault_set(fault, STATUS_VERSION, "schema",
+                         "the database has schema version %" PRId64 ", this program needs %d: %s", version,
+                         STORE_SCHEMA_VERSION,
+                         version < STORE_SCHEMA_VERSION ? "run migrations/apply" : "install the newer program");
+    }
+    return status;
+}
+
+static enum status settings_judge(const struct settings *settings, const char *role, struct fault *fault)
+{
+    if (strcmp(settings->who, role) != 0) {
+        return fault_set(fault, STATUS_NOT_PERMITTED, "role", "the session is %s, it must be %s", settings->who, role);
+    }
+    if (settings->server < 150000) {
+        return fault_set(fault, STATUS_VERSION, "postgresql", "the server is older than version 15");
+    }
+    if (settings->standby) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the server is a standby");
+    }
+    if (!settings->durable) {
+        return fault_set(fault, STATUS_NOT_READY, "postgresql",
+                         "commits are not durable: fsync, full_page_writes must be on, data_sync_retry off");
+    }
+    if (!settings->migrated) {
+        return fault_set(fault, STATUS_VERSION, "schema", "the database has no schema: run migrations/apply");
+    }
+    return STATUS_OK;
+}
+
+enum status session_check(struct session *session, const char *role, struct fault *fault)
+{
+    PGresult *result = NULL;
+    enum status status = session_run(session, &result, &check_settings, NULL, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct settings settings = {0};
+    status = row_decode(&settings, sizeof settings, result, 0, settings_columns, COUNT(settings_columns), fault);
+    PQclear(result);
+    if (status == STATUS_OK) {
+        status = settings_judge(&settings, role, fault);
+    }
+    return status == STATUS_OK ? session_check_version(session, fault) : status;
+}
+
+/* With no synchronous standby named, remote_apply is a local flush. */
+static enum status session_settle(struct session *session, struct fault *fault)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SET synchronous_commit = remote_apply; SET search_path = pg_catalog; SET timezone = 'UTC';"
+             " SET client_min_messages = warning; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64
+             "; SET idle_in_transaction_session_timeout = 300000",
+             session->timeout_ms, session->timeout_ms);
+    return session_run_text(session, sql, fault);
+}
+
+static PGconn *session_connect(const char *conninfo)
+{
+    /* Later keywords win over those of conninfo, which must not weaken them. */
+    const char *const names[] = {"dbname",          "connect_timeout",  "keepalives_idle",      "tcp_user_timeout",
+                                 "client_encoding", "application_name", "target_session_attrs", NULL};
+    const char *const values[] = {conninfo, "3", "5", "10000", "UTF8", "strongroom", "primary", NULL};
+    return PQconnectdbParams(names, values, 1);
+}
+
+enum status session_new(struct session **out, const struct store_config *config, struct fault *fault)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "session", "%s", "");
+    }
+    session->timeout_ms = config->statement_timeout_ms;
+    session->connection = session_connect(config->conninfo);
+    enum status status = STATUS_OK;
+    if (session->connection == NULL) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "session", "%s", "");
+    } else if (PQstatus(session->connection) != CONNECTION_OK) {
+        status = session_lost(session, STATUS_UNAVAILABLE, "could not connect", fault);
+    } else {
+        PQsetNoticeReceiver(session->connection, session_notice, session);
+        INVARIANT(PQsetnonblocking(session->connection, 1) == 0);
+        status = session_settle(session, fault);
+    }
+    if (status == STATUS_OK) {
+        status = session_check(session, config->role, fault);
+    }
+    if (status != STATUS_OK) {
+        session_free(session);
+        return status;
+    }
+    *out = session;
+    return STATUS_OK;
+}
+
+void session_free(struct session *session)
+{
+    if (session != NULL) {
+        PQfinish(session->connection);
+        free(session);
+    }
+}

@@ -1,0 +1,53 @@
+/*
+ * One checked session with the server, and the running of statements on it with a deadline. Internal to the store.
+ */
+#ifndef STRONGROOM_STORE_SESSION_H
+#define STRONGROOM_STORE_SESSION_H
+
+#include <libpq-fe.h>
+
+#include "row.h"
+#include "store/store.h"
+
+#define SESSION_STATEMENTS_MAX 96
+
+/* A statement, prepared once per session at its first use. Static; its address is its identity. */
+struct statement {
+    const char *name;
+    const char *sql;
+    int parameters;
+};
+
+struct session {
+    PGconn *connection;
+    int64_t timeout_ms;
+    bool broken;      /* the connection cannot be used any more */
+    bool warned;      /* SQLSTATE class 01 arrived since it was last cleared */
+    char sqlstate[6]; /* of the last failed statement, "" otherwise */
+    const struct statement *prepared[SESSION_STATEMENTS_MAX];
+    int prepared_count;
+};
+
+/* Connects and checks (store.h: store_open). Out: owned by the caller, session_free. */
+MUST_CHECK enum status session_new(struct session **out, const struct store_config *config, struct fault *fault);
+
+/* Closes. NULL is fine. */
+void session_free(struct session *session);
+
+/* Checks settings, role and schema version. */
+MUST_CHECK enum status session_check(struct session *session, const char *role, struct fault *fault);
+
+/*
+ * Runs a prepared statement. Out: the result (PQclear), of binary columns; NULL `out` drops it. The status follows from
+ * the SQLSTATE, which stays in session->sqlstate.
+ */
+MUST_CHECK enum status session_run(struct session *session, PGresult **out, const struct statement *statement,
+                                   const struct parameters *parameters, struct fault *fault);
+
+/* Runs SQL text without parameters. */
+MUST_CHECK enum status session_run_text(struct session *session, const char *sql, struct fault *fault);
+
+/* COMMIT, with every doubt about its outcome (store.h: store_commit). */
+MUST_CHECK enum status session_commit(struct session *session, struct fault *fault);
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Reads of the trail. Rows are shown as they stand; whether they are true is found out from `raw`, the tree and the
+ * checkpoints, by whoever reads them.
+ */
+#include "store/trail_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "leaf_row.h"
+
+#define EXPORT_ROWS 256
+
+static const struct column columns[] = {
+    COLUMN(struct store_leaf, seq, "seq", COLUMN_UINT64),
+    COLUMN(struct store_leaf, lh, "lh", COLUMN_DIGEST),
+    COLUMN(struct store_leaf, raw, "raw", COLUMN_BYTES),
+    COLUMN(struct store_leaf, ts_utc_us, "ts", COLUMN_TIME),
+    COLUMN(struct store_leaf, actor, "actor", COLUMN_TEXT),
+    COLUMN(struct store_leaf, act, "act", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, otype, "otype", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, oid, "oid", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, ord, "ord", COLUMN_UINT64),
+    COLUMN(struct store_leaf, outcome, "outcome", COLUMN_TEXT),
+    COLUMN(struct store_leaf, has_corr, "has_corr", COLUMN_BOOL),
+    COLUMN_NULLABLE(struct store_leaf, corr, "corr", COLUMN_UUID),
+};
+
+const struct row_shape leaf_row_shape = ROW_SHAPE(struct store_leaf, columns);
+
+#define WHERE_FILTER                                                                                                   \
+    " WHERE ($1::text IS NULL OR actor = $1::text) AND ($2::text IS NULL OR act = $2::text)"                           \
+    " AND ($3::text IS NULL OR otype = $3::text) AND ($4::text IS NULL OR oid = $4::text)"                             \
+    " AND ($5::text IS NULL OR outcome = $5::text) AND ($6::uuid IS NULL OR corr = $6::uuid)"                          \
+    " AND ($7::timestamptz IS NULL OR ts >= $7::timestamptz) AND ($8::timestamptz IS NULL OR ts < $8::timestamptz)"    \
+    " AND seq >= $9::bigint AND ($10::bigint = 0 OR seq < $10::bigint)"
+
+static const struct statement list_forward = {
+    "leaf_list",
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq LIMIT $11::bigint",
+    11,
+};
+
+static const struct statement list_backward = {
+    "leaf_list_newest",
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq DESC LIMIT $11::bigint",
+    11,
+};
+
+static const struct statement by_seq = {
+    "leaf_by_seq",
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf WHERE seq = $1::bigint",
+    1,
+};
+
+/* A cursor is the last seq shown and the direction: "f12" or "b12". */
+static enum status cursor_parse(uint64_t *out_seq, const char *cursor, bool newest_first, struct fault *fault)
+{
+    char *end = NULL;
+    errno = 0;
+    if (cursor[0] == (newest_first ? 'b' : 'f') && cursor[1] >= '0' && cursor[1] <= '9') {
+        unsigned long long seq = strtoull(cursor + 1, &end, 10);
+        if (*end == 0 && errno == 0 && seq < INT64_MAX) {
+            *out_seq = seq;
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_INVALID, "cursor", "the cursor is not one of this list");
+}
+
+static enum status filter_range(uint64_t *out_from, uint64_t *out_to, const struct store_leaf_filter *filter,
+                                struct fault *fault)
+{
+    *out_from = filter->from_seq;
+    *out_to = filter->to_seq;
+    if (filter->cursor == NULL || filter->cursor[0] == 0) {
+        return STATUS_OK;
+    }
+    uint64_t seq = 0;
+    enum status status = cursor_parse(&seq, filter->cursor, filter->newest_first, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (filter->newest_first) {
+        *out_to = *out_to == 0 || seq < *out_to ? seq : *out_to;
+    } else {
+        *out_from = seq + 1 > *out_from ? seq + 1 : *out_from;
+    }
+    return STATUS_OK;
+}
+
+static const char *condition(const char *text)
+{
+    return text == NULL || text[0] == 0 ? NULL : text;
+}
+
+enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, const struct store_leaf_filter *filter,
+                            struct fault *fault)
+{
+    INVARIANT(filter->limit >= 1 && filter->limit <= STORE_LEAVES_MAX);
+    uint64_t from = 0;
+    uint64_t to = 0;
+    enum status status = filter_range(&from, &to, filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct store_leaf_list list = {0};
+    if (filter->newest_first && to == 0 && condition(filter->cursor) != NULL) {
+        *out = list; /* the page before ended at entry 0 */
+        return STATUS_OK;
+    }
+    struct parameters p = {0};
+    parameter_text(&p, condition(filter->actor));
+    parameter_text(&p, condition(filter->act));
+    parameter_text(&p, condition(filter->otype));
+    parameter_text(&p, condition(filter->oid));
+    parameter_text(&p, condition(filter->outcome));
+    parameter_uuid(&p, filter->corr);
+    parameter_time(&p, filter->from_utc_us);
+    parameter_time(&p, filter->to_utc_us);
+    parameter_uint64(&p, from);
+    parameter_uint64(&p, to);
+    parameter_uint64(&p, filter->limit);
+    struct row_array array = {0};
+    status = tx_read_all(tx, &array, &leaf_row_shape, filter->newest_first ? &list_backward : &list_forward, &p, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    list.rows = array.rows;
+    list.count = array.count;
+    if (list.count == filter->limit) {
+        snprintf(list.next, sizeof list.next, "%c%" PRIu64, filter->newest_first ? 'b' : 'f',
+                 list.rows[list.count - 1].seq);
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
+enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t seq, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_uint64(&p, seq);
+    struct store_leaf leaf;
+    enum status status = tx_read_one(tx, &leaf, &leaf_row_shape, &by_seq, &p, fault);
+    if (status == STATUS_OK) {
+        *out = leaf;
+    }
+    return status;
+}
+
+void store_leaf_wipe(struct store_leaf *leaf)
+{
+    row_wipe(leaf, sizeof *leaf, columns, leaf_row_shape.count);
+}
+
+void store_leaf_list_free(struct store_leaf_list *list)
+{
+    struct row_array array = {.rows = list->rows, .count = list->count};
+    row_array_free(&array, &leaf_row_shape);
+    *list = (struct store_leaf_list){0};
+}
+
+static const struct statement export_declare = {
+    "leaf_export",
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf WHERE seq >= $1::bigint ORDER BY seq LIMIT $2::bigint",
+    2,
+};
+
+static enum status export_hand(const struct row_array *array, uint64_t *out_next, store_leaf_fn *call, void *context,
+                               struct fault *fault)
+{
+    const struct store_leaf *rows = array->rows;
+    for (size_t i = 0; i < array->count; i++) {
+        enum status status = call(context, &rows[i], fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        *out_next = rows[i].seq + 1;
+    }
+    return STATUS_OK;
+}
+
+/* Pages by seq: in one snapshot that is the same as a cursor, and needs no name on the server. */
+enum status store_leaf_each(struct store_tx *tx, uint64_t from, store_leaf_fn *call, void *context, struct fault *fault)
+{
+    uint64_t next = from;
+    for (;;) {
+        struct parameters p = {0};
+        parameter_uint64(&p, next);
+        parameter_uint64(&p, EXPORT_ROWS);
+        struct row_array array = {0};
+        enum status status = tx_read_all(tx, &array, &leaf_row_shape, &export_declare, &p, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        size_t count = array.count;
+        status = export_hand(&array, &next, call, context, fault);
+        row_array_free(&array, &leaf_row_shape);
+        if (status != STATUS_OK || count < EXPORT_ROWS) {
+            return status;
+        }
+    }
+}
