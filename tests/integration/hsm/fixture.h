@@ -11,12 +11,12 @@
 /* The token of the running case. */
 extern struct test_token fixture_token;
 
-/* The module it is opened through: the token's own unless a case puts another one in between. */
-extern char fixture_module[TEST_PATH_SIZE * 2];
-
 /* Criterion's .init and .fini. */
 void fixture_make(void);
 void fixture_remove(void);
+
+/* Opens the token from now on through another module, which stands between us and the token's own. */
+void fixture_module_use(const char *path);
 
 /* Opens the token with its right PIN; the answer of hsm_token_open. */
 enum status fixture_open(struct hsm_token **out, enum hsm_token_use use, size_t session_count, struct fault *fault);

@@ -11,9 +11,11 @@ static const char message[] = "pay nobody";
 /* The module of lies stands between us and SoftHSM; the first lie is told when a case says so. */
 static void liar_make(void)
 {
+    char path[TEST_PATH_SIZE * 2];
     fixture_make();
     setenv("STRONGROOM_LIE_MODULE", fixture_token.module, 1);
-    test_build_path(fixture_module, "tests/integration/hsm/lying_module.so");
+    test_build_path(path, "tests/integration/hsm/lying_module.so");
+    fixture_module_use(path);
 }
 
 TestSuite(lying, .init = liar_make, .fini = fixture_remove, .timeout = 60);

@@ -153,7 +153,7 @@ Test(token, a_wrong_pin_is_tried_once_in_the_life_of_the_process)
     snprintf(log, sizeof log, "%s/spy.log", fixture_token.folder.path);
     setenv("PKCS11SPY", fixture_token.module, 1);
     setenv("PKCS11SPY_OUTPUT", log, 1);
-    snprintf(fixture_module, sizeof fixture_module, "%s", SPY_MODULE);
+    fixture_module_use(SPY_MODULE);
 
     cr_assert_eq(fixture_open_pin(&token, "not-the-pin", &fault), STATUS_PIN_REFUSED, "%s", fault.detail);
     cr_assert_null(strstr(fault.detail, "not-the-pin"));
