@@ -1,0 +1,133 @@
+/*
+ * The floors: every policy below one of them is refused with the rule and the name of the offender.
+ */
+#include "fixture.h"
+
+#include <criterion/criterion.h>
+
+static struct world world;
+
+static void setup(void)
+{
+    world_init(&world);
+}
+
+static void teardown(void)
+{
+    world_wipe(&world);
+}
+
+TestSuite(floor, .init = setup, .fini = teardown);
+
+static enum status decode(const void *document, size_t len, struct fault *fault)
+{
+    struct policy policy;
+    enum status status = policy_decode(&policy, document, len, fault);
+    if (status == STATUS_OK) {
+        policy_free(&policy);
+    }
+    return status;
+}
+
+static void expect_refused(const char *where, const char *detail)
+{
+    struct fault fault = {0};
+    struct bytes bytes = json_bytes(world.policy_json);
+    cr_expect(decode(bytes.data, bytes.len, &fault) == STATUS_INVALID);
+    cr_expect_str_eq(fault.where, where);
+    cr_expect(strstr(fault.detail, detail) != NULL, "%s", fault.detail);
+    bytes_free(&bytes);
+}
+
+static void expect_accepted(void)
+{
+    struct fault fault = {0};
+    struct bytes bytes = json_bytes(world.policy_json);
+    cr_expect(decode(bytes.data, bytes.len, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
+    bytes_free(&bytes);
+}
+
+Test(floor, one_edit_below_each)
+{
+    static const struct refusal rows[] = {
+        {"rules[2].quorum[0].m", "1", STATUS_INVALID, "rules[2].quorum", "rule large asks for fewer than 2"},
+        {"rules[2].quorum[0].m", "3", STATUS_INVALID, "governance.m", "below the 3 people of rule large"},
+        {"governance.m", "1", STATUS_INVALID, "governance.m", "at least 2"},
+        {"governance.m", "4", STATUS_INVALID, "governance.m", "group admins has 3"},
+        {"governance.group", "\"treasury\"", STATUS_INVALID, "governance.group",
+         "bert of group treasury lacks the duty "
+         "administrator"},
+        {"people[0].duties", "[\"administrator\",\"approver\"]", STATUS_INVALID, "people[0].duties", "ada"},
+        {"people[0].duties", "[\"administrator\",\"auditor\"]", STATUS_INVALID, "people[0].duties", "ada"},
+        {"people[0].duties", "[\"administrator\",\"operator\"]", STATUS_INVALID, "people[0].duties", "ada"},
+        {"people[0].duties", "[\"administrator\",\"requester\"]", STATUS_INVALID, "people[0].duties", "ada"},
+        {"people[3].duties", "[\"approver\",\"auditor\"]", STATUS_INVALID, "people[3].duties", "audrey"},
+        {"people[3].duties", "[\"auditor\",\"operator\"]", STATUS_INVALID, "people[3].duties", "audrey"},
+        {"people[3].duties", "[\"auditor\",\"requester\"]", STATUS_INVALID, "people[3].duties", "audrey"},
+        {"people[4].duties", "[\"operator\"]", STATUS_INVALID, "rules[0].quorum",
+         "bert of group treasury lacks the "
+         "duty approver"},
+        {"people[1].duties", "[]", STATUS_INVALID, "governance.group", "alan of group admins"},
+        {"groups[1].members", "[\"bert\",\"carol\"]", STATUS_INVALID, "rules[0].quorum",
+         "bert is in two groups of rule "
+         "daily"},
+        {"groups[2].members", "[\"bert\"]", STATUS_INVALID, "rules[2].quorum", "group treasury has 1"},
+    };
+    expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+Test(floor, a_requester_among_the_members_does_not_count)
+{
+    json_edit(world.policy_json, "people[4].duties", "[\"approver\",\"requester\"]");
+    expect_refused("rules[2].quorum", "m is 2 but group treasury has 1 members other than a requester");
+}
+
+Test(floor, a_group_of_one_requester_is_empty)
+{
+    json_edit(world.policy_json, "groups[1].members", "[\"dave\"]");
+    expect_refused("rules[0].quorum", "m is 1 but group risk has 0");
+}
+
+static json_t *key_of(const char *list, size_t index)
+{
+    return json_array_get(json_object_get(json_array_get(json_object_get(world.policy_json, list), index), "keys"), 0);
+}
+
+Test(floor, one_key_for_two_people)
+{
+    json_t *keys = json_object_get(json_array_get(json_object_get(world.policy_json, "people"), 3), "keys");
+    json_array_append(keys, key_of("people", 4));
+    expect_refused("people", "one key belongs to both");
+}
+
+Test(floor, one_key_twice_for_one_person)
+{
+    json_t *keys = json_object_get(json_array_get(json_object_get(world.policy_json, "people"), 4), "keys");
+    json_array_append_new(keys, json_deep_copy(key_of("people", 4)));
+    expect_refused("people", "one key belongs to both bert and bert");
+}
+
+Test(floor, a_wallet_key_for_a_person)
+{
+    json_t *wallet = json_array_get(json_object_get(world.policy_json, "wallets"), 1);
+    json_t *key = json_pack("{s:O,s:O}", "alg", json_object_get(wallet, "alg"), "key", json_object_get(wallet, "key"));
+    json_array_append_new(json_object_get(json_array_get(json_object_get(world.policy_json, "people"), 3), "keys"),
+                          key);
+    expect_refused("people", "one key belongs to both");
+}
+
+Test(floor, one_key_for_two_wallets)
+{
+    json_t *wallets = json_object_get(world.policy_json, "wallets");
+    json_t *from = json_array_get(wallets, 1);
+    json_t *to = json_array_get(wallets, 0);
+    json_object_set(to, "alg", json_object_get(from, "alg"));
+    json_object_set(to, "key", json_object_get(from, "key"));
+    expect_refused("people", "one key belongs to both");
+}
+
+Test(floor, deny_rules_have_none)
+{
+    json_edit(world.policy_json, "rules", "[]");
+    expect_accepted();
+}
