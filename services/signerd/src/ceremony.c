@@ -1,0 +1,266 @@
+/*
+ * The two ceremonies: making a key pair, and making the guard of a signer.
+ *
+ * A guard is the signer's memory, so making one is making it forget. It takes an order of the administrators that names
+ * this key, this role and this policy, and is refused while a guard is there.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "audit/checkpoint.h"
+#include "audit/tree.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "ledger/genesis.h"
+#include "signer/guard.h"
+#include "signer/policies.h"
+#include "token.h"
+
+/* An order is for now: one found in a drawer must not make a signer forget. */
+#define COMMAND_AGE_MAX_US (24LL * 3600 * 1000000)
+#define COMMAND_AHEAD_MAX_US (60LL * 1000000)
+
+/* generate */
+
+struct generated {
+    enum algorithm alg;
+    struct bytes key;
+    struct digest key_id;
+};
+
+static const struct canon_field generated_fields[] = {
+    CANON_FIELD(struct generated, alg, CANON_ALGORITHM),
+    CANON_FIELD_SIZED(struct generated, key, CANON_BYTES, PUBLIC_KEY_MAX),
+    CANON_FIELD(struct generated, key_id, CANON_HASH),
+};
+
+static enum status key_print(const struct public_key *key, struct fault *fault)
+{
+    struct generated generated = {.alg = key->algorithm};
+    public_key_id(&generated.key_id, key);
+    struct bytes text = {0};
+    enum status status = bytes_copy(&generated.key, key->spki, key->spki_len);
+    if (status == STATUS_OK) {
+        status = canon_encode_bytes(&text, &generated, generated_fields,
+                                    sizeof(generated_fields) / sizeof(generated_fields[0]), CANON_DOCUMENT_MAX, fault);
+    }
+    bytes_free(&generated.key);
+    if (status == STATUS_OK && (printf("%s\n", (const char *)text.data) < 0 || fflush(stdout) != 0)) {
+        status = fault_set(fault, STATUS_IO, "stdout", "could not print the key, which is on the token");
+    }
+    bytes_free(&text);
+    return status;
+}
+
+static enum status generate(const struct options *options, struct fault *fault)
+{
+    const struct algorithm_info *info = algorithm_find(options->algorithm);
+    if (info == NULL) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, "algorithm", "p256, ed25519 or secp256k1");
+    }
+    struct hsm_token *token = NULL;
+    enum status status = token_open(&token, options, HSM_TOKEN_GENERATE, fault);
+    const struct hsm_key *key = NULL;
+    if (status == STATUS_OK) {
+        status = hsm_key_generate(token, &key, info->algorithm, options->key, fault);
+    }
+    if (status == STATUS_OK) {
+        status = key_print(hsm_key_public(key), fault);
+    }
+    hsm_token_close(token);
+    return status;
+}
+
+int generate_main(const struct options *options)
+{
+    struct fault fault = {0};
+    return generate(options, &fault) == STATUS_OK ? 0 : start_refused(&fault);
+}
+
+/* initialise */
+
+struct ceremony {
+    enum signer_role role;
+    struct policy policy;
+    struct command command;
+    struct public_key key;
+    struct digest validators;
+};
+
+static enum status policy_read(struct policy *out, const char *path, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = policy_open_first(out, &document, fault);
+        signed_document_free(&document);
+    }
+    return status;
+}
+
+static enum status age_check(int64_t issued_at, int64_t now_utc_us, struct fault *fault)
+{
+    if (issued_at > now_utc_us + COMMAND_AHEAD_MAX_US || issued_at < now_utc_us - COMMAND_AGE_MAX_US) {
+        return fault_set(fault, STATUS_EXPIRED, "command.issued_at", "a command serves for 24 hours");
+    }
+    return STATUS_OK;
+}
+
+static enum status command_read(struct ceremony *ceremony, const char *path, struct fault *fault)
+{
+    int64_t now_utc_us = clock_utc_us(clock_system());
+    struct signed_document document = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = command_verify(&ceremony->command, &document, &ceremony->policy, now_utc_us, fault);
+        signed_document_free(&document);
+    }
+    if (status == STATUS_OK) {
+        status = age_check(ceremony->command.issued_at, now_utc_us, fault);
+    }
+    if (status == STATUS_OK && ceremony->command.action != COMMAND_GUARD_INITIALISE) {
+        return fault_set(fault, STATUS_MISMATCH, "command.action", "guard.initialise");
+    }
+    if (status == STATUS_OK && ceremony->command.role != ceremony->role) {
+        return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
+                         signer_role_text(ceremony->command.role));
+    }
+    return status;
+}
+
+static enum status key_check(struct ceremony *ceremony, const struct options *options, struct fault *fault)
+{
+    struct hsm_token *token = NULL;
+    const struct hsm_key *key = NULL;
+    enum status status = token_open(&token, options, HSM_TOKEN_SIGN, fault);
+    if (status == STATUS_OK) {
+        status = hsm_key_open_label(token, &key, options->key, NULL, fault);
+    }
+    if (status == STATUS_OK) {
+        ceremony->key = *hsm_key_public(key);
+    }
+    hsm_token_close(token);
+    struct digest id;
+    public_key_id(&id, &ceremony->key);
+    if (status == STATUS_OK && !digest_equal(&id, &ceremony->command.key)) {
+        status = fault_set(fault, STATUS_MISMATCH, "command.key", "the key of the token is another");
+    }
+    return status;
+}
+
+static enum status log_check(const struct ceremony *ceremony, struct fault *fault)
+{
+    struct audit_key log;
+    enum status status = audit_key_parse(&log, ceremony->command.log, fault);
+    if (status == STATUS_OK && log.type != AUDIT_KEY_ED25519) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, "command.log", "a log key is ed25519");
+    }
+    bool own = ceremony->role == ROLE_AUDIT;
+    if (status == STATUS_OK && own && !public_key_equal(&log.public_key, &ceremony->key)) {
+        return fault_set(fault, STATUS_MISMATCH, "command.log", "the log's key is not the key of the token");
+    }
+    return status;
+}
+
+static enum status genesis_examine(struct ceremony *ceremony, const struct bytes *document, struct fault *fault)
+{
+    struct digest chain;
+    ledger_genesis_chain(&chain, document->data, document->len);
+    if (!digest_equal(&chain, &ceremony->command.chain)) {
+        return fault_set(fault, STATUS_MISMATCH, "genesis", "it is of another chain than the command");
+    }
+    struct ledger_genesis genesis;
+    enum status status = ledger_genesis_decode(&genesis, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool member = false;
+    for (size_t i = 0; i < genesis.validators.count; i++) {
+        member = member || public_key_equal(&genesis.validators.keys[i], &ceremony->key);
+    }
+    if (!member) {
+        return fault_set(fault, STATUS_MISMATCH, "genesis", "the key of the token is no validator");
+    }
+    return ledger_validators_digest(&ceremony->validators, &genesis.validators, fault);
+}
+
+/* The document alone, with one final newline allowed. */
+static enum status genesis_check(struct ceremony *ceremony, const char *path, struct fault *fault)
+{
+    struct bytes document = {0};
+    enum status status = signer_file_read(&document, path, CANON_POLICY_MAX, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (document.len > 0 && document.data[document.len - 1] == '\n') {
+        document.len--;
+    }
+    status = genesis_examine(ceremony, &document, fault);
+    bytes_free(&document);
+    return status;
+}
+
+static enum status role_check(struct ceremony *ceremony, const struct options *options, struct fault *fault)
+{
+    switch (ceremony->role) {
+    case ROLE_TRANSFER:
+    case ROLE_AUDIT:
+        return log_check(ceremony, fault);
+    case ROLE_VALIDATOR:
+        return genesis_check(ceremony, options->genesis, fault);
+    }
+    return STATUS_INTERNAL;
+}
+
+/* The state of a signer that has signed nothing. */
+static void state_first(struct guard_state *out, const struct ceremony *ceremony)
+{
+    memset(out, 0, sizeof(*out));
+    out->role = ceremony->role;
+    out->key = ceremony->command.key;
+    out->chain = ceremony->command.chain;
+    out->environment = ceremony->command.environment;
+    out->policy_first = ceremony->policy.digest;
+    memcpy(out->log, ceremony->command.log, sizeof(out->log));
+    out->validators = ceremony->validators;
+    out->policy = ceremony->policy.digest;
+    out->policy_version = ceremony->policy.version;
+    if (ceremony->role == ROLE_AUDIT) {
+        audit_tree_root(&out->root, NULL, 0);
+    }
+    if (ceremony->role == ROLE_VALIDATOR) {
+        out->header = ceremony->command.chain;
+    }
+}
+
+static enum status initialise(struct ceremony *ceremony, const struct options *options, struct fault *fault)
+{
+    struct stat there;
+    if (lstat(options->guard, &there) == 0 || errno != ENOENT) {
+        return fault_set(fault, STATUS_EXISTS, "guard", "%s is there already", options->guard);
+    }
+    enum status status = options_role(&ceremony->role, options, fault);
+    status = status == STATUS_OK ? policy_read(&ceremony->policy, options->policy, fault) : status;
+    status = status == STATUS_OK ? command_read(ceremony, options->command, fault) : status;
+    status = status == STATUS_OK ? key_check(ceremony, options, fault) : status;
+    status = status == STATUS_OK ? role_check(ceremony, options, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct guard_state state;
+    state_first(&state, ceremony);
+    return guard_create(options->guard, &state, fault);
+}
+
+int initialise_main(const struct options *options)
+{
+    struct fault fault = {0};
+    struct ceremony ceremony = {0};
+    enum status status = initialise(&ceremony, options, &fault);
+    policy_free(&ceremony.policy);
+    if (status != STATUS_OK) {
+        return start_refused(&fault);
+    }
+    log_event(LOG_LEVEL_INFO, "guard.initialised", "role", options->role, "guard", options->guard, NULL);
+    return 0;
+}

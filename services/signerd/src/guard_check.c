@@ -1,0 +1,221 @@
+/*
+ * The walk through a guard before it is trusted.
+ *
+ * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
+ * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
+ * each record, the records must agree: the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and
+ * there is no withdrawal without its sequence. So a record that was lost is found too.
+ */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "guard_record.h"
+
+struct walk {
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    uint64_t next_sum;
+    uint64_t sequences;
+    uint64_t withdrawals;
+    bool state_seen;
+    struct fault *fault;
+};
+
+static enum status corrupt(struct walk *walk, const char *what)
+{
+    return fault_set(walk->fault, STATUS_CORRUPT, "guard", "%s", what);
+}
+
+/* The value of a record that must be there. */
+static enum status lookup(struct walk *walk, struct guard_record *record)
+{
+    MDB_val key = {record->key_len, record->key};
+    MDB_val sealed;
+    if (mdb_get(walk->txn, walk->dbi, &key, &sealed) != 0) {
+        return corrupt(walk, "a record is missing");
+    }
+    const uint8_t *value = NULL;
+    enum status status = guard_unseal(&value, &record->value_len, &key, &sealed, walk->fault);
+    if (status == STATUS_OK && record->value_len > sizeof(record->value)) {
+        return corrupt(walk, "a record of impossible size");
+    }
+    if (status == STATUS_OK) {
+        memcpy(record->value, value, record->value_len);
+    }
+    return status;
+}
+
+static enum status check_state(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_state state;
+    if (key->mv_size != 1) {
+        return corrupt(walk, "a record of unknown kind");
+    }
+    walk->state_seen = true;
+    return guard_state_decode(&state, value, len, walk->fault);
+}
+
+static enum status check_lane(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    if (key->mv_size != 9 || len != 8) {
+        return corrupt(walk, "a lane of impossible size");
+    }
+    walk->next_sum += guard_number_read(value);
+    return STATUS_OK;
+}
+
+/* Below the next of its lane, and named by its withdrawal. With the sums equal, none is missing. */
+static enum status check_sequence(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    if (key->mv_size != 17 || len != 48) {
+        return corrupt(walk, "a sequence of impossible size");
+    }
+    const uint8_t *numbers = (const uint8_t *)key->mv_data + 1;
+    struct guard_record lane;
+    guard_record_lane(&lane, guard_number_read(numbers));
+    enum status status = lookup(walk, &lane);
+    if (status == STATUS_OK && guard_number_read(numbers + 8) >= guard_number_read(lane.value)) {
+        status = corrupt(walk, "a sequence beyond the next of its lane");
+    }
+    struct uuid uuid;
+    memcpy(uuid.bytes16, value + 32, sizeof(uuid.bytes16));
+    struct guard_record withdrawal;
+    guard_record_withdrawal(&withdrawal, &uuid);
+    if (status == STATUS_OK) {
+        status = lookup(walk, &withdrawal);
+    }
+    if (status == STATUS_OK &&
+        (memcmp(withdrawal.value, numbers, 16) != 0 || memcmp(withdrawal.value + 16, value, 32) != 0)) {
+        status = corrupt(walk, "a sequence and its withdrawal differ");
+    }
+    walk->sequences++;
+    return status;
+}
+
+static enum status check_withdrawal(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    if (key->mv_size != 17 || len != 48) {
+        return corrupt(walk, "a withdrawal of impossible size");
+    }
+    walk->withdrawals++;
+    return STATUS_OK;
+}
+
+static enum status check_checkpoint(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    return key->mv_size == 9 && len == 32 ? STATUS_OK : corrupt(walk, "a checkpoint of impossible size");
+}
+
+static const struct {
+    char letter;
+    enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
+} kinds[] = {
+    {'c', check_checkpoint}, {'g', check_state}, {'l', check_lane}, {'s', check_sequence}, {'w', check_withdrawal},
+};
+
+static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
+{
+    const uint8_t *value = NULL;
+    size_t len = 0;
+    enum status status = guard_unseal(&value, &len, key, sealed, walk->fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (key->mv_size > 0 && *(const char *)key->mv_data == kinds[i].letter) {
+            return kinds[i].check(walk, key, value, len);
+        }
+    }
+    return corrupt(walk, "a record of unknown kind");
+}
+
+static enum status check_sums(struct walk *walk)
+{
+    if (!walk->state_seen) {
+        return corrupt(walk, "the state is missing");
+    }
+    bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
+    return whole ? STATUS_OK : corrupt(walk, "a sequence or a withdrawal is missing");
+}
+
+static enum status walk_records(struct walk *walk)
+{
+    MDB_cursor *cursor = NULL;
+    if (mdb_cursor_open(walk->txn, walk->dbi, &cursor) != 0) {
+        return corrupt(walk, "cannot be walked through");
+    }
+    MDB_val key;
+    MDB_val sealed;
+    enum status status = STATUS_OK;
+    int rc = mdb_cursor_get(cursor, &key, &sealed, MDB_FIRST);
+    while (rc == 0 && status == STATUS_OK) {
+        status = check_record(walk, &key, &sealed);
+        rc = mdb_cursor_get(cursor, &key, &sealed, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (status == STATUS_OK && rc != MDB_NOTFOUND) {
+        status = corrupt(walk, mdb_strerror(rc));
+    }
+    return status == STATUS_OK ? check_sums(walk) : status;
+}
+
+static enum status walk_guard(const char *path, struct fault *fault)
+{
+    MDB_env *env = NULL;
+    enum status status = guard_env_open(&env, path, MDB_RDONLY, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct walk walk = {.fault = fault};
+    if (mdb_txn_begin(env, NULL, MDB_RDONLY, &walk.txn) != 0) {
+        status = corrupt(&walk, "cannot be read");
+    } else {
+        status =
+            mdb_dbi_open(walk.txn, NULL, 0, &walk.dbi) != 0 ? corrupt(&walk, "has no records") : walk_records(&walk);
+        mdb_txn_abort(walk.txn);
+    }
+    mdb_env_close(env);
+    return status;
+}
+
+/* The child's answer: its fault, whole. */
+static _Noreturn void walk_in_child(const char *path, int answer_fd)
+{
+    struct fault fault = {0};
+    if (walk_guard(path, &fault) == STATUS_OK) {
+        fault_clear(&fault);
+    }
+    _exit(write(answer_fd, &fault, sizeof(fault)) == (ssize_t)sizeof(fault) ? 0 : 1);
+}
+
+static enum status child_answer(pid_t child, int answer_fd, struct fault *fault)
+{
+    struct fault answer;
+    ssize_t got = read(answer_fd, &answer, sizeof(answer));
+    int ended = 0;
+    while (waitpid(child, &ended, 0) < 0 && errno == EINTR) {
+    }
+    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0 || got != (ssize_t)sizeof(answer)) {
+        return fault_set(fault, STATUS_CORRUPT, "guard", "its pages are garbled: reading them crashed");
+    }
+    return answer.status == STATUS_OK ? STATUS_OK : fault_set(fault, answer.status, answer.where, "%s", answer.detail);
+}
+
+enum status guard_check(const char *path, struct fault *fault)
+{
+    int ends[2];
+    if (pipe(ends) != 0) {
+        return fault_set(fault, STATUS_IO, "guard", "could not make a pipe: errno %d", errno);
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        walk_in_child(path, ends[1]);
+    }
+    (void)close(ends[1]);
+    enum status status = child < 0 ? fault_set(fault, STATUS_IO, "guard", "could not fork: errno %d", errno)
+                                   : child_answer(child, ends[0], fault);
+    (void)close(ends[0]);
+    return status;
+}

@@ -1,0 +1,45 @@
+/*
+ * The bytes of the guard: how a record is kept, and which records exist.
+ */
+#ifndef STRONGROOM_SIGNER_GUARD_RECORD_H
+#define STRONGROOM_SIGNER_GUARD_RECORD_H
+
+#include <lmdb.h>
+
+#include "base/bytes.h"
+#include "signer/guard.h"
+
+#define GUARD_STATE_KEY "g"
+#define GUARD_MAP_SIZE (16ULL << 30) /* address space, not memory: the file grows by use */
+
+/* What is kept under a key: SHA-256 of (key length, key, value), then the value. Out: owned. */
+MUST_CHECK enum status guard_seal(struct bytes *out, const MDB_val *key, const void *value, size_t len);
+
+/* The value inside a sealed one, borrowed. STATUS_CORRUPT. */
+MUST_CHECK enum status guard_unseal(const uint8_t **out, size_t *out_len, const MDB_val *key, const MDB_val *sealed,
+                                    struct fault *fault);
+
+/* The state's value and back. */
+MUST_CHECK enum status guard_state_encode(struct bytes *out, const struct guard_state *state, struct fault *fault);
+MUST_CHECK enum status guard_state_decode(struct guard_state *out, const void *value, size_t len, struct fault *fault);
+
+/* The path of the data file in the folder. */
+void guard_data_path(char *out, size_t size, const char *path);
+
+/* Opens the environment of a folder that has a data file of whole pages. Out: mdb_env_close. */
+MUST_CHECK enum status guard_env_open(MDB_env **out, const char *path, unsigned flags, struct fault *fault);
+
+/* Walks through every record in a child process. */
+MUST_CHECK enum status guard_check(const char *path, struct fault *fault);
+
+/* Further records, see guard_check.c for what must hold between them. */
+void guard_record_lane(struct guard_record *out, uint64_t lane);
+void guard_record_sequence(struct guard_record *out, uint64_t lane, uint64_t seq);
+void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdrawal);
+void guard_record_checkpoint(struct guard_record *out, uint64_t size);
+
+/* Numbers in keys and values are big-endian, so that keys sort as numbers do. */
+void guard_number_write(uint8_t out8[8], uint64_t number);
+uint64_t guard_number_read(const uint8_t in8[8]);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * The options of signerd: one table per subcommand, from which the manual is printed too.
+ */
+#include "options.h"
+
+#include "base/log.h"
+
+#define MEMBER(member) offsetof(struct options, member), sizeof(((struct options *)0)->member)
+#define TEXT(name, member, initial, text)                                                                              \
+    {                                                                                                                  \
+        name, OPTION_TEXT, "", 0, 0, initial, text, MEMBER(member)                                                     \
+    }
+#define PATH(name, member, initial, text)                                                                              \
+    {                                                                                                                  \
+        name, OPTION_PATH, "", 0, 0, initial, text, MEMBER(member)                                                     \
+    }
+
+#define TOKEN_ROWS                                                                                                     \
+    PATH("module", module, NULL, "Absolute path of the PKCS#11 module."),                                              \
+        TEXT("token", token, "", "Label of the token."),                                                               \
+        TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree."),                      \
+        TEXT("key", key, NULL, "Label of the key pair on the token."),                                                 \
+        {"pin-fd",      OPTION_INTEGER, "", -1, 1023, "-1", "Descriptor from which the PIN is read, one line.",        \
+         MEMBER(pin_fd)},                                                                                              \
+        TEXT("pin-credential", pin_credential, "",                                                                     \
+             "Name of the systemd credential that holds the PIN (in $CREDENTIALS_DIRECTORY).")
+
+#define GUARD_ROWS                                                                                                     \
+    TEXT("role", role, NULL, "transfer, audit or validator."), PATH("guard", guard, NULL, "Folder of the guard.")
+
+static const struct option_row run_rows[] = {
+    GUARD_ROWS,
+    TOKEN_ROWS,
+    PATH("policy", policy, "", "Role transfer: file of the signed policy, or folder of its versions (*.json)."),
+    PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
+    TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),
+    TEXT("observers", observers, "", "Users who may ask for the status only."),
+    {"sessions", OPTION_INTEGER, "", 1, 64, "4", "Sessions on the token: as many signatures are made at a time.",
+     MEMBER(sessions)},
+    {"sandbox", OPTION_FLAG, "", 0, 0, "yes",
+     "Filter system calls after the start; no for a module that needs others than files.", MEMBER(sandbox)},
+};
+
+static const struct option_row initialise_rows[] = {
+    GUARD_ROWS,
+    TOKEN_ROWS,
+    PATH("policy", policy, NULL, "File of the first policy, signed by all its administrators."),
+    PATH("command", command, NULL, "File of the command guard.initialise, signed by the governance quorum."),
+    PATH("genesis", genesis, "", "Role validator: file of the genesis document."),
+};
+
+static const struct option_row generate_rows[] = {
+    TOKEN_ROWS,
+    TEXT("algorithm", algorithm, "p256", "p256, ed25519 or secp256k1; role audit needs ed25519."),
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static const struct {
+    const char *word;
+    subcommand *main;
+    struct option_program program;
+    const struct option_row *rows;
+    size_t count;
+} subcommands[] = {
+    {"run", run_main, {"signerd run", "check, remember, sign", ""}, run_rows, COUNT(run_rows)},
+    {"initialise",
+     initialise_main,
+     {"signerd initialise", "make the guard of a signer", ""},
+     initialise_rows,
+     COUNT(initialise_rows)},
+    {"generate",
+     generate_main,
+     {"signerd generate", "make a key pair in the token and print its public key", ""},
+     generate_rows,
+     COUNT(generate_rows)},
+};
+
+enum status options_load(struct options *out, subcommand **out_main, int argc, char **argv, struct fault *fault)
+{
+    for (size_t i = 0; argc > 0 && i < COUNT(subcommands); i++) {
+        if (strcmp(argv[0], subcommands[i].word) != 0) {
+            continue;
+        }
+        int rest = 0;
+        enum status status = option_load(out, sizeof(*out), &rest, &subcommands[i].program, subcommands[i].rows,
+                                         subcommands[i].count, argc, argv, fault);
+        if (status == STATUS_OK && rest != argc) {
+            status = fault_set(fault, STATUS_USAGE, argv[rest], "options only");
+        }
+        *out_main = subcommands[i].main;
+        return status;
+    }
+    return fault_set(fault, STATUS_USAGE, "signerd",
+                     "signerd run, signerd initialise or signerd generate (see --help)");
+}
+
+enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault)
+{
+    enum status status = signer_role_parse(out, options->role);
+    return status == STATUS_OK ? status : fault_set(fault, STATUS_USAGE, "role", "transfer, audit or validator");
+}
+
+int start_refused(const struct fault *fault)
+{
+    log_fault("start.refused", fault);
+    return EXIT_REFUSED;
+}

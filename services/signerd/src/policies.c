@@ -1,0 +1,138 @@
+/*
+ * Files of signed documents, and the chain of the policy's versions in them. The files are from outside: nothing in
+ * them is believed before its signatures and its place in the chain are verified.
+ */
+#include "signer/policies.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/canon.h"
+
+static enum status descriptor_read(struct bytes *out, int fd, size_t max)
+{
+    struct buffer buffer;
+    buffer_init(&buffer);
+    uint8_t part[16384];
+    ssize_t got;
+    while ((got = read(fd, part, sizeof(part))) > 0 && buffer.content.len <= max) {
+        buffer_append(&buffer, part, (size_t)got);
+    }
+    bool whole = got == 0 && buffer.content.len <= max;
+    if (!whole) {
+        enum status status = got < 0 ? STATUS_IO : STATUS_TOO_LARGE;
+        buffer_free(&buffer);
+        return status;
+    }
+    return buffer_finish(out, &buffer);
+}
+
+enum status signer_file_read(struct bytes *out, const char *path, size_t max, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return fault_set(fault, STATUS_IO, "file", "could not open %s: errno %d", path, errno);
+    }
+    enum status status = descriptor_read(out, fd, max);
+    (void)close(fd);
+    return status == STATUS_OK ? status : fault_set(fault, status, "file", "could not read %s", path);
+}
+
+enum status signer_signed_read(struct signed_document *out, const char *path, size_t max, struct fault *fault)
+{
+    struct bytes text = {0};
+    enum status status = signer_file_read(&text, path, POLICIES_FILE_MAX, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    json_t *object = NULL;
+    status = canon_parse_relaxed(&object, text.data, text.len, POLICIES_FILE_MAX, fault);
+    bytes_free(&text);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, max, "", fault);
+        json_decref(object);
+    }
+    return status;
+}
+
+static enum status first_open(struct policy *out, const char *path, const struct digest *first, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = policy_open_first(out, &document, fault);
+        signed_document_free(&document);
+    }
+    if (status == STATUS_OK && !digest_equal(&out->digest, first)) {
+        policy_free(out);
+        status = fault_set(fault, STATUS_MISMATCH, "policy", "%s is not the first policy of the guard", path);
+    }
+    return status;
+}
+
+/* Replaces the policy by its successor. */
+static enum status next_open(struct policy *in_out, const char *path, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct policy next = {0};
+    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = policy_open_next(&next, &document, in_out, fault);
+        signed_document_free(&document);
+    }
+    if (status == STATUS_OK) {
+        policy_free(in_out);
+        *in_out = next; /* transferred */
+    }
+    return status;
+}
+
+static int is_version(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return len > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 5, ".json") == 0;
+}
+
+static enum status folder_walk(struct policy *out, const char *path, const struct digest *first,
+                               struct dirent **entries, int count, struct fault *fault)
+{
+    struct policy policy = {0};
+    enum status status = STATUS_NOT_FOUND;
+    for (int i = 0; i < count; i++) {
+        char file[4096 + 256];
+        (void)snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name);
+        status = i == 0 ? first_open(&policy, file, first, fault) : next_open(&policy, file, fault);
+        if (status != STATUS_OK) {
+            policy_free(&policy);
+            return status;
+        }
+    }
+    *out = policy; /* transferred */
+    return status == STATUS_OK ? status : fault_set(fault, status, "policy", "no *.json in %s", path);
+}
+
+static enum status folder_open(struct policy *out, const char *path, const struct digest *first, struct fault *fault)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_version, versionsort);
+    if (count < 0) {
+        return fault_set(fault, STATUS_IO, "policy", "could not read %s: errno %d", path, errno);
+    }
+    enum status status = folder_walk(out, path, first, entries, count, fault);
+    for (int i = 0; i < count; i++) {
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+enum status signer_policies_open(struct policy *out, const char *path, const struct digest *first, struct fault *fault)
+{
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        return fault_set(fault, STATUS_IO, "policy", "could not find %s: errno %d", path, errno);
+    }
+    return S_ISDIR(there.st_mode) ? folder_open(out, path, first, fault) : first_open(out, path, first, fault);
+}

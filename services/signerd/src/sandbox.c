@@ -1,0 +1,176 @@
+/*
+ * The sandbox: an allow-list of system calls, built for what the token module, LMDB and OpenSSL need after the start.
+ *
+ * No new program, no new process or thread, no tracing, no new socket, no executable memory. Files stay reachable
+ * because SoftHSM reads its objects again for every signature; file permissions and the service manager bound those.
+ */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const int allowed[] = {
+    /* descriptors */
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(pwritev),
+    SCMP_SYS(lseek),
+    SCMP_SYS(close),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    /* the connections that were made to us */
+    SCMP_SYS(accept4),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(shutdown),
+    /* files: the guard, the token */
+    SCMP_SYS(openat),
+    SCMP_SYS(open),
+    SCMP_SYS(fstat),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(flock),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(fsync),
+    SCMP_SYS(syncfs),
+    SCMP_SYS(msync),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(unlink),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(readlink),
+    SCMP_SYS(umask),
+    /* memory; mmap and mprotect are below */
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(mlock),
+    SCMP_SYS(mlock2),
+    SCMP_SYS(munlock),
+    /* threads that run already */
+    SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(tgkill),
+    /* time, randomness, signals, who we are */
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(getrusage),
+#ifdef STRONGROOM_CRASHPOINTS
+    SCMP_SYS(kill), /* a crash point ends the process itself */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    /* what sanitizers do to report; such a build is for tests only */
+    SCMP_SYS(clone),
+    SCMP_SYS(clone3),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(wait4),
+    SCMP_SYS(prctl),
+    SCMP_SYS(arch_prctl),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(pipe),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(sched_getparam),
+    SCMP_SYS(set_tid_address),
+    SCMP_SYS(execve),
+    SCMP_SYS(dup2),
+    SCMP_SYS(personality),
+#endif
+};
+
+/* Memory calls whose third argument is the protection. */
+static const int allowed_without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+
+static int rules_add(scmp_filter_ctx filter)
+{
+    int rc = 0;
+    for (size_t i = 0; i < COUNT(allowed) && rc == 0; i++) {
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    }
+    for (size_t i = 0; i < COUNT(allowed_without_exec) && rc == 0; i++) {
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_without_exec[i], 1,
+                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    }
+    /* A module may want to write to syslog when it fails; it is told no, since its failure must still be reported. */
+    if (rc == 0) {
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    }
+    return rc;
+}
+
+enum status sandbox_enter(struct fault *fault)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (filter == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "sandbox", "a filter");
+    }
+    int rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    rc = rc == 0 ? rules_add(filter) : rc;
+    rc = rc == 0 ? seccomp_load(filter) : rc;
+    seccomp_release(filter);
+    return rc == 0 ? STATUS_OK : fault_set(fault, STATUS_IO, "sandbox", "could not filter system calls: error %d", -rc);
+}
+
+enum status sandbox_privileges_drop(struct fault *fault)
+{
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++) {
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EPERM) {
+            return fault_set(fault, STATUS_IO, "process", "could not drop capability %lu: errno %d", capability, errno);
+        }
+    }
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[2] = {{0}};
+    if (syscall(SYS_capset, &header, none) != 0) {
+        return fault_set(fault, STATUS_IO, "process", "could not drop capabilities: errno %d", errno);
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return fault_set(fault, STATUS_IO, "process", "could not forbid new privileges: errno %d", errno);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,85 @@
+/*
+ * The way of the PIN: from a descriptor or a credential file into the secure heap, to the token, and away.
+ */
+#include "token.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* systemd keeps credentials on a file system of their own; an ACL may show as bits of the group there. */
+static enum status credential_check(int fd, const char *name, struct fault *fault)
+{
+    struct stat file;
+    if (fstat(fd, &file) != 0) {
+        return fault_set(fault, STATUS_IO, "pin-credential", "%s: errno %d", name, errno);
+    }
+    bool own = file.st_uid == geteuid() || file.st_uid == 0;
+    mode_t open_to = file.st_uid == geteuid() ? 077 : 037;
+    if (!S_ISREG(file.st_mode) || !own || (file.st_mode & open_to) != 0) {
+        return fault_set(fault, STATUS_INVALID, "pin-credential",
+                         "%s must be a regular file that no other user may read or write", name);
+    }
+    return STATUS_OK;
+}
+
+static enum status credential_open(int *out_fd, const char *name, struct fault *fault)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    if (folder == NULL || strchr(name, '/') != NULL) {
+        return fault_set(fault, STATUS_USAGE, "pin-credential", "a name of a file in $CREDENTIALS_DIRECTORY");
+    }
+    char path[4096];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return fault_set(fault, STATUS_IO, "pin-credential", "could not open %s: errno %d", name, errno);
+    }
+    enum status status = credential_check(fd, name, fault);
+    if (status != STATUS_OK) {
+        (void)close(fd);
+        return status;
+    }
+    *out_fd = fd;
+    return STATUS_OK;
+}
+
+static enum status pin_read(struct secret *out, const struct options *options, struct fault *fault)
+{
+    bool by_name = options->pin_credential[0] != '\0';
+    if (by_name == (options->pin_fd >= 0)) {
+        return fault_set(fault, STATUS_USAGE, "pin-fd", "exactly one of pin-fd and pin-credential");
+    }
+    int fd = (int)options->pin_fd;
+    if (by_name) {
+        enum status status = credential_open(&fd, options->pin_credential, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    enum status status = secret_read(out, fd, fault);
+    (void)close(fd);
+    return status;
+}
+
+enum status token_open(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
+                       struct fault *fault)
+{
+    struct hsm_token_config config = {
+        .module_path = options->module,
+        .session_count = options->sessions > 0 ? (size_t)options->sessions : 1,
+        .use = use,
+    };
+    if (options->token[0] == '\0' && options->serial[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "token", "the label or the serial number of the token");
+    }
+    memcpy(config.selector.label, options->token, sizeof(options->token));
+    memcpy(config.selector.serial, options->serial, sizeof(options->serial));
+    struct secret pin = {0};
+    enum status status = pin_read(&pin, options, fault);
+    if (status == STATUS_OK) {
+        status = hsm_token_open(out, &config, &pin, fault);
+    }
+    secret_free(&pin);
+    return status;
+}
