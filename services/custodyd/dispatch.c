@@ -147,7 +147,8 @@ static enum status run(struct service *service, struct http_request *request, co
 /* Refusals of effects by known callers belong in the trail; a fault of our own is no refusal. */
 static bool belongs_in_trail(const struct http_route *route, const struct http_request *request, enum status status)
 {
-    return route != NULL && route->effect && request->caller.roles != 0 && status_info(status)->http < 500;
+    return route != NULL && route->action != AUDIT_ACTION_NONE && request->caller.roles != 0 &&
+           status_info(status)->http < 500;
 }
 
 void http_dispatch(struct service *service, struct http_request *request, struct http_reply *reply)
@@ -165,7 +166,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     (void)fault_set(&fault, status, "", "%s", ""); /* for a handler that set none */
     struct fault second = {0};
     if (belongs_in_trail(route, request, status) &&
-        service_log_refusal(service, request, &fault, &second) != STATUS_OK) {
+        service_log_refusal(service, request, route->action, fault.status, &second) != STATUS_OK) {
         fault = second;
     }
     problem_reply(reply, &fault, &request->correlation);
@@ -211,4 +212,21 @@ void http_reply_free(struct http_reply *reply)
     reply->stream = (struct http_stream){0};
     json_decref(reply->explanation);
     reply->explanation = NULL;
+}
+
+enum status http_query_integer(int64_t *inout, const struct http_request *request, const char *name, int64_t min,
+                               int64_t max, struct fault *fault)
+{
+    const char *text = http_query(request, name);
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    size_t len = strspn(text, "0123456789");
+    long long value = len >= 1 && len <= 18 && text[len] == '\0' ? strtoll(text, NULL, 10) : -1;
+    if (value < min || value > max || (len > 1 && text[0] == '0')) {
+        return fault_set(fault, STATUS_INVALID, name, "must be an integer from %lld to %lld", (long long)min,
+                         (long long)max);
+    }
+    *inout = value;
+    return STATUS_OK;
 }

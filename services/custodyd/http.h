@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "audit/action.h"
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/id.h"
@@ -73,16 +74,23 @@ typedef enum status http_handler(struct service *service, const struct http_requ
 
 struct http_route {
     const char *method;
-    const char *pattern; /* segments; {} stands for one parameter */
-    unsigned roles;      /* any of these bits; ROLE_NONE: open to everybody */
-    bool effect;         /* a refusal of it is logged in the trail */
-    const char *query;   /* names of the query parameters allowed, separated by spaces */
+    const char *pattern;      /* segments; {} stands for one parameter */
+    unsigned roles;           /* any of these bits; ROLE_NONE: open to everybody */
+    enum audit_action action; /* of an effect: what its refusal is called in the trail; none for reads */
+    const char *query;        /* names of the query parameters allowed, separated by spaces */
     http_handler *handler;
 };
 
 /* The value of a header or query parameter, NULL when absent. Borrowed, valid during the handler. */
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_query(const struct http_request *request, const char *name);
+
+/*
+ * Reads a query parameter that is a decimal integer of min..max; *inout keeps its value when the parameter is absent.
+ * STATUS_INVALID naming it.
+ */
+MUST_CHECK enum status http_query_integer(int64_t *inout, const struct http_request *request, const char *name,
+                                          int64_t min, int64_t max, struct fault *fault);
 
 /* Visits every query parameter (`value` is NULL for one without "=") until the visitor answers false. */
 void http_each_query(const struct http_request *request,

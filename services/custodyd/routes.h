@@ -16,10 +16,10 @@ const struct http_route *routes_all(size_t *out_count);
 MUST_CHECK enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault);
 
 /*
- * Writes the refusal of an effect to the trail and waits until it is covered. `fault` is why. A failure to do so
+ * Writes the refusal of an effect, for `reason`, to the trail and waits until it is covered. A failure to do so
  * replaces the refusal: no proof, no answer but 503.
  */
 MUST_CHECK enum status service_log_refusal(struct service *service, const struct http_request *request,
-                                           const struct fault *refusal, struct fault *fault);
+                                           enum audit_action action, enum status reason, struct fault *fault);
 
 #endif

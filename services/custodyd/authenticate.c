@@ -1,0 +1,80 @@
+/*
+ * Who calls, and what is written when a caller is refused.
+ */
+#include "record.h"
+#include "routes.h"
+#include "store/token.h"
+
+static const struct {
+    const char *name;
+    enum role role;
+} role_names[] = {
+    {"requester", ROLE_REQUESTER},
+    {"approver", ROLE_APPROVER},
+    {"auditor", ROLE_AUDITOR},
+    {"operator", ROLE_OPERATOR},
+};
+
+struct finding {
+    struct service *service;
+    struct caller *caller;
+    struct store_token token;
+};
+
+static enum status find_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct finding *finding = context;
+    return store_token_find(&finding->token, tx, &finding->caller->auth, clock_utc_us(finding->service->clock), fault);
+}
+
+enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault)
+{
+    struct finding finding = {.service = service, .caller = caller};
+    enum status status = store_transact(service->store, find_in, &finding, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    caller->person = finding.token.person;
+    for (size_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++) {
+        if (store_token_has_role(&finding.token, role_names[i].name)) {
+            caller->roles |= (unsigned)role_names[i].role;
+        }
+    }
+    return STATUS_OK;
+}
+
+struct refusal {
+    struct service *service;
+    const struct http_request *request;
+    enum audit_action action;
+    enum status reason;
+    struct trail_ticket ticket;
+};
+
+static enum status refusal_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct refusal *refusal = context;
+    struct audit_event event;
+    struct uuid id;
+    record_by_caller(&event, refusal->service, refusal->request, refusal->action, AUDIT_OUTCOME_DENY);
+    record_reason(&event, refusal->reason);
+    if (uuid_parse(&id, refusal->request->parameters[0]) == STATUS_OK) {
+        record_about(&event, &id); /* the only routes of effects with an id are those of withdrawals */
+    }
+    enum status status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
+    audit_event_wipe(&event);
+    return status;
+}
+
+enum status service_log_refusal(struct service *service, const struct http_request *request, enum audit_action action,
+                                enum status reason, struct fault *fault)
+{
+    struct refusal refusal = {.service = service, .request = request, .action = action, .reason = reason};
+    struct trail_receipt receipt = {0};
+    enum status status = store_transact(service->store, refusal_in, &refusal, fault);
+    if (status == STATUS_OK) {
+        status = trail_wait(&receipt, service->trail, &refusal.ticket, service->options.trail_timeout_ms, fault);
+        bytes_free(&receipt.proof);
+    }
+    return status;
+}

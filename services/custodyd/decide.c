@@ -1,0 +1,444 @@
+/*
+ * Decisions about a withdrawal: approve, reject, cancel; and what the policy says of it.
+ *
+ * A decision is one database transaction: the locked row, the signed document, the move, the entry in the trail, the
+ * outbox. What is decided here decides nothing for the signer, which sees the same documents and judges again.
+ */
+#include "base/canon.h"
+#include "policy/withdrawal.h"
+#include "record.h"
+#include "store/lane.h"
+#include "store/outbox.h"
+#include "withdrawals.h"
+#include "workers.h"
+
+struct deciding {
+    struct service *service;
+    const struct http_request *request;
+    struct uuid id;
+    struct signed_document document; /* approve and reject */
+    struct store_withdrawal row;
+    struct approval approval;
+    struct digest digest;
+    struct trail_ticket ticket;
+    bool repeated; /* the same decision was handed in before */
+    bool ready;    /* the policy is satisfied now */
+    json_t *view;
+    json_t *explanation;
+};
+
+/* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
+struct basis {
+    struct name approvers[WITHDRAWAL_APPROVALS_MAX];
+    size_t approver_count;
+    bool destination_listed;
+};
+
+static void deciding_wipe(struct deciding *deciding)
+{
+    signed_document_free(&deciding->document);
+    store_withdrawal_wipe(&deciding->row);
+    json_decref(deciding->view);
+}
+
+static enum status collect_approvers(struct basis *basis, const struct service *service, struct store_tx *tx,
+                                     const struct store_withdrawal *row, const struct intent *intent, int64_t now,
+                                     struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    struct digest digest;
+    const struct approval_context context = {
+        .intent = intent, .intent_digest = &digest, .policy = &service->policy, .at_utc_us = now};
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    enum status status = store_approval_list(&list, tx, &row->id, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        struct signed_document document = {0};
+        struct approval approval;
+        status = approval_document(&document, &list.rows[i]);
+        if (status == STATUS_OK && list.rows[i].approves && basis->approver_count < WITHDRAWAL_APPROVALS_MAX &&
+            approval_verify(&approval, &document, &context, NULL) == STATUS_OK) {
+            basis->approvers[basis->approver_count++] = approval.approver;
+        }
+        signed_document_free(&document);
+    }
+    store_approval_list_free(&list);
+    return status;
+}
+
+static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
+                                       const struct account_id *account, int64_t now, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct destination destination;
+    enum status status = destination_find(&document, tx, account, fault);
+    if (status == STATUS_DESTINATION_UNLISTED) {
+        fault_clear(fault);
+        return STATUS_OK; /* the evaluation says so */
+    }
+    if (status == STATUS_OK) {
+        basis->destination_listed =
+            destination_verify(&destination, &document, &service->policy, now, NULL) == STATUS_OK;
+        signed_document_free(&document);
+    }
+    return status;
+}
+
+static enum status evaluate(struct evaluation *evaluation, json_t **out_explanation, const struct service *service,
+                            const struct evaluation_request *request, struct fault *fault)
+{
+    enum status status = policy_evaluate(evaluation, &service->policy, request, fault);
+    if (status == STATUS_OK && out_explanation != NULL) {
+        status = policy_explain(out_explanation, &service->policy, request, evaluation, fault);
+        if (status != STATUS_OK) {
+            evaluation_free(evaluation);
+        }
+    }
+    return status;
+}
+
+enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_explanation, struct service *service,
+                                struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct basis basis = {0};
+    struct intent intent;
+    int64_t now = clock_utc_us(service->clock);
+    enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
+    if (status == STATUS_OK) {
+        status = collect_approvers(&basis, service, tx, row, &intent, now, fault);
+    }
+    if (status == STATUS_OK) {
+        status = look_up_destination(&basis, service, tx, &intent.destination, now, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct evaluation_request request = {
+        .wallet = &intent.wallet,
+        .asset = &intent.asset,
+        .amount = intent.amount,
+        .destination_listed = basis.destination_listed,
+        .requester = &intent.requester,
+        .approvers = basis.approvers,
+        .approver_count = basis.approver_count,
+        .at_utc_us = now,
+    };
+    return evaluate(evaluation, out_explanation, service, &request, fault);
+}
+
+enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault)
+{
+    enum status status = store_reservation_drop(tx, id, fault);
+    if (status == STATUS_OK) {
+        status = store_lane_free(tx, id, false, fault);
+    }
+    return status;
+}
+
+static enum status parse_id(struct uuid *out, const struct http_request *request, struct fault *fault)
+{
+    return uuid_parse(out, request->parameters[0]) == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+}
+
+static enum status read_document(struct deciding *deciding, struct fault *fault)
+{
+    json_t *body = NULL;
+    enum status status = http_body_object(&body, deciding->request, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(&deciding->document, body, CANON_DOCUMENT_MAX, "", fault);
+        json_decref(body);
+    }
+    return status;
+}
+
+/* Verifies the handed-in decision against the stored intent and its caller. */
+static enum status verify_decision(struct deciding *deciding, enum approval_decision wanted, struct fault *fault)
+{
+    const struct service *service = deciding->service;
+    struct intent intent;
+    struct digest intent_id;
+    enum status status = intent_decode(&intent, deciding->row.intent.data, deciding->row.intent.len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    intent_digest(&intent_id, deciding->row.intent.data, deciding->row.intent.len);
+    const struct approval_context context = {.intent = &intent,
+                                             .intent_digest = &intent_id,
+                                             .policy = &service->policy,
+                                             .at_utc_us = clock_utc_us(service->clock)};
+    status = approval_verify(&deciding->approval, &deciding->document, &context, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (deciding->approval.decision != wanted) {
+        return fault_set(fault, STATUS_INVALID, "decision", "must be %s here", approval_decision_text(wanted));
+    }
+    if (!name_equal(&deciding->approval.approver, &deciding->request->caller.person)) {
+        return fault_set(fault, STATUS_FORBIDDEN, "approver", "is not the person of the token");
+    }
+    approval_digest(&deciding->digest, deciding->document.document.data, deciding->document.document.len);
+    return STATUS_OK;
+}
+
+/* Only people with a voice in this withdrawal may decide about it. */
+static bool has_voice(const struct service *service, const struct evaluation *evaluation, const struct name *person)
+{
+    for (size_t r = 0; r < evaluation->rule_count; r++) {
+        for (size_t d = 0; d < evaluation->rules[r].demand_count; d++) {
+            const struct evaluation_demand *demand = &evaluation->rules[r].demands[d];
+            for (size_t m = 0; m < demand->member_count; m++) {
+                enum standing standing = demand->members[m].standing;
+                if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
+                    name_equal(&service->policy.people[demand->members[m].person].id, person)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+static enum status check_voice(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+{
+    struct evaluation evaluation = {0};
+    enum status status = withdrawal_evaluate(&evaluation, NULL, deciding->service, tx, &deciding->row, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool voice = has_voice(deciding->service, &evaluation, &deciding->approval.approver);
+    evaluation_free(&evaluation);
+    return voice ? STATUS_OK
+                 : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
+}
+
+static enum status insert_decision(struct deciding *deciding, struct store_tx *tx, bool approves, struct fault *fault)
+{
+    const struct store_approval row = {
+        .withdrawal = deciding->id,
+        .person = deciding->approval.approver,
+        .approves = approves,
+        .document = deciding->document.document,
+        .digest = deciding->digest,
+        .signature = deciding->document.signatures[0],
+    };
+    return store_approval_insert(tx, &row, fault);
+}
+
+static enum status log_decision(struct deciding *deciding, struct store_tx *tx, enum audit_action action,
+                                struct fault *fault)
+{
+    struct audit_event event;
+    record_by_caller(&event, deciding->service, deciding->request, action, AUDIT_OUTCOME_OK);
+    record_about(&event, &deciding->id);
+    enum status status = STATUS_OK;
+    if (deciding->document.signature_count > 0) {
+        status = audit_event_ref_add(&event, "approval", &deciding->digest, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&deciding->ticket, deciding->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* The same document again is no second decision: answer what stands. */
+static enum status find_repeated(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    enum status status = store_approval_list(&list, tx, &deciding->id, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        deciding->repeated = deciding->repeated || digest_equal(&list.rows[i].digest, &deciding->digest);
+    }
+    store_approval_list_free(&list);
+    return status;
+}
+
+static enum status check_open(const struct deciding *deciding, struct fault *fault)
+{
+    enum withdrawal_state state = deciding->row.state;
+    if (state != WITHDRAWAL_RESERVED && state != WITHDRAWAL_APPROVING) {
+        return fault_set(fault, STATUS_CONFLICT, "state", "is %s: no decision is awaited",
+                         withdrawal_state_text(state));
+    }
+    return STATUS_OK;
+}
+
+/* Moves on to approving, and to approved when the policy is satisfied. */
+static enum status advance(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+{
+    struct evaluation evaluation = {0};
+    struct store_withdrawal *row = &deciding->row;
+    json_decref(deciding->explanation);
+    deciding->explanation = NULL;
+    enum status status = withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, row, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    deciding->ready = evaluation.decision == DECISION_ALLOWED;
+    evaluation_free(&evaluation);
+    if (row->state == WITHDRAWAL_RESERVED) {
+        status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVING, NULL, fault);
+    }
+    if (status != STATUS_OK || !deciding->ready) {
+        return status;
+    }
+    status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVED, NULL, fault);
+    if (status == STATUS_OK) {
+        status = store_outbox_put(tx, "record", &row->id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = workers_log(deciding->service, tx, &row->id, AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, fault);
+    }
+    return status;
+}
+
+static enum status begin_decision(struct deciding *deciding, struct store_tx *tx, enum approval_decision wanted,
+                                  struct fault *fault)
+{
+    deciding->repeated = false;
+    deciding->ready = false;
+    store_withdrawal_wipe(&deciding->row);
+    enum status status = store_withdrawal_get_locked(&deciding->row, tx, &deciding->id, fault);
+    if (status == STATUS_OK) {
+        status = verify_decision(deciding, wanted, fault);
+    }
+    if (status == STATUS_OK) {
+        status = find_repeated(deciding, tx, fault);
+    }
+    if (status != STATUS_OK || deciding->repeated) {
+        return status;
+    }
+    status = check_open(deciding, fault);
+    if (status == STATUS_OK) {
+        status = check_voice(deciding, tx, fault);
+    }
+    return status;
+}
+
+static enum status finish_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+{
+    json_decref(deciding->view);
+    deciding->view = NULL;
+    return withdrawal_view(&deciding->view, tx, &deciding->row, fault);
+}
+
+static enum status approve_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct deciding *deciding = context;
+    enum status status = begin_decision(deciding, tx, APPROVAL_APPROVE, fault);
+    if (status == STATUS_OK && !deciding->repeated) {
+        status = insert_decision(deciding, tx, true, fault);
+        if (status == STATUS_OK) {
+            status = log_decision(deciding, tx, AUDIT_WITHDRAWAL_APPROVE, fault);
+        }
+        if (status == STATUS_OK) {
+            status = advance(deciding, tx, fault);
+        }
+    }
+    return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
+}
+
+static enum status end_unsigned(struct deciding *deciding, struct store_tx *tx, enum withdrawal_state state,
+                                enum audit_action action, struct fault *fault)
+{
+    enum status status = store_withdrawal_move(tx, &deciding->row, state, NULL, fault);
+    if (status == STATUS_OK) {
+        status = withdrawal_release(tx, &deciding->id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = log_decision(deciding, tx, action, fault);
+    }
+    return status;
+}
+
+static enum status reject_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct deciding *deciding = context;
+    enum status status = begin_decision(deciding, tx, APPROVAL_REJECT, fault);
+    if (status == STATUS_OK && !deciding->repeated) {
+        status = insert_decision(deciding, tx, false, fault);
+        if (status == STATUS_OK) {
+            status = end_unsigned(deciding, tx, WITHDRAWAL_REJECTED, AUDIT_WITHDRAWAL_REJECT, fault);
+        }
+    }
+    return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
+}
+
+static enum status cancel_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct deciding *deciding = context;
+    store_withdrawal_wipe(&deciding->row);
+    enum status status = store_withdrawal_get_locked(&deciding->row, tx, &deciding->id, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!name_equal(&deciding->row.requester, &deciding->request->caller.person)) {
+        return fault_set(fault, STATUS_FORBIDDEN, "requester", "only the requester may take a proposal back");
+    }
+    deciding->repeated = deciding->row.state == WITHDRAWAL_CANCELLED;
+    if (!deciding->repeated && !withdrawal_move_allowed(deciding->row.state, WITHDRAWAL_CANCELLED)) {
+        return fault_set(fault, STATUS_CONFLICT, "state", "is %s: too late to cancel",
+                         withdrawal_state_text(deciding->row.state));
+    }
+    if (!deciding->repeated) {
+        status = end_unsigned(deciding, tx, WITHDRAWAL_CANCELLED, AUDIT_WITHDRAWAL_CANCEL, fault);
+    }
+    return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
+}
+
+static enum status reply_decision(struct deciding *deciding, struct http_reply *reply, struct fault *fault)
+{
+    json_t *object = json_pack("{s:O}", "withdrawal", deciding->view);
+    if (object == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+    }
+    enum status status =
+        deciding->repeated ? STATUS_OK : record_receipt(deciding->service, &deciding->ticket, object, fault);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    if (deciding->ready) {
+        workers_wake(deciding->service->workers);
+    }
+    return http_reply_json(reply, 200, object, fault);
+}
+
+static enum status decide(struct service *service, const struct http_request *request, store_work_fn *work,
+                          bool has_document, struct http_reply *reply, struct fault *fault)
+{
+    struct deciding deciding = {.service = service, .request = request};
+    enum status status = parse_id(&deciding.id, request, fault);
+    if (status == STATUS_OK && has_document) {
+        status = read_document(&deciding, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, work, &deciding, fault);
+    }
+    if (status == STATUS_OK) {
+        status = reply_decision(&deciding, reply, fault);
+    }
+    json_decref(reply->explanation);
+    reply->explanation = deciding.explanation; /* transferred; shown when this failed */
+    deciding_wipe(&deciding);
+    return status;
+}
+
+enum status withdrawal_approve(struct service *service, const struct http_request *request, struct http_reply *reply,
+                               struct fault *fault)
+{
+    return decide(service, request, approve_in, true, reply, fault);
+}
+
+enum status withdrawal_reject(struct service *service, const struct http_request *request, struct http_reply *reply,
+                              struct fault *fault)
+{
+    return decide(service, request, reject_in, true, reply, fault);
+}
+
+enum status withdrawal_cancel(struct service *service, const struct http_request *request, struct http_reply *reply,
+                              struct fault *fault)
+{
+    return decide(service, request, cancel_in, false, reply, fault);
+}

@@ -1,0 +1,240 @@
+/*
+ * The evidence bundle of a confirmed withdrawal (docs/formats.md section 4): every document, every entry of the trail
+ * with its proof under one checkpoint, the transaction in its block. Made of stored bytes; whoever reads it checks it
+ * alone.
+ */
+#include "audit/event.h"
+#include "base/canon.h"
+#include "record.h"
+#include "resources.h"
+#include "store/trail_read.h"
+#include "values.h"
+#include "withdrawals.h"
+
+#define EVIDENCE_ENTRIES_MAX 500
+
+struct gathering {
+    struct service *service;
+    struct uuid id;
+    struct store_withdrawal row;
+    json_t *view; /* for its approvals */
+    json_t *destination;
+};
+
+static enum status no_memory(struct fault *fault)
+{
+    return fault_set(fault, STATUS_NO_MEMORY, "evidence", "%s", "");
+}
+
+static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct gathering *gathering = context;
+    struct intent intent;
+    struct signed_document destination = {0};
+    json_decref(gathering->view);
+    json_decref(gathering->destination);
+    gathering->view = NULL;
+    gathering->destination = NULL;
+    store_withdrawal_wipe(&gathering->row);
+    enum status status = store_withdrawal_get(&gathering->row, tx, &gathering->id, fault);
+    if (status == STATUS_OK && gathering->row.state != WITHDRAWAL_CONFIRMED) {
+        status = fault_set(fault, STATUS_CONFLICT, "state", "is %s: evidence exists once confirmed",
+                           withdrawal_state_text(gathering->row.state));
+    }
+    if (status == STATUS_OK) {
+        status = withdrawal_view(&gathering->view, tx, &gathering->row, fault);
+    }
+    if (status == STATUS_OK) {
+        status = intent_decode(&intent, gathering->row.intent.data, gathering->row.intent.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = destination_find(&destination, tx, &intent.destination, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&gathering->destination, &destination, fault);
+    }
+    signed_document_free(&destination);
+    return status;
+}
+
+/* The entries of this withdrawal, oldest first. */
+static enum status find_entries(struct store_leaf_list *out, struct gathering *gathering, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &gathering->id);
+    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = EVIDENCE_ENTRIES_MAX};
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, gathering->service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_list(out, tx, &filter, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
+static enum status fetch_tile(void *context, struct digest hashes[AUDIT_TILE_WIDTH], const struct audit_tile *tile,
+                              struct fault *fault)
+{
+    return trail_tile(hashes, context, tile, fault);
+}
+
+static enum status append_entry(json_t *entries, struct audit_tile_reader *tiles, const struct store_leaf *leaf,
+                                struct fault *fault)
+{
+    struct audit_proof proof;
+    char index[24];
+    const struct audit_hash_reader reader = audit_tile_reader_hashes(tiles);
+    enum status status = audit_inclusion_prove(&proof, &reader, leaf->seq, tiles->size, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(index, sizeof(index), "%llu", (unsigned long long)leaf->seq);
+    json_t *entry =
+        json_pack("{s:s, s:o, s:o}", "index", index, "leaf", value_base64(&leaf->raw), "proof", value_hashes(&proof));
+    return json_array_append_new(entries, entry) == 0 ? STATUS_OK : no_memory(fault);
+}
+
+/* Proves entries up to and including `withdrawal.confirmed`; what came later is no part of the withdrawal. */
+static enum status prove_entries(json_t *entries, struct trail *trail, uint64_t size,
+                                 const struct store_leaf_list *list, struct fault *fault)
+{
+    const struct audit_tile_source source = {.fetch = fetch_tile, .context = trail};
+    struct audit_tile_reader *tiles = malloc(sizeof(*tiles)); /* 64 KiB */
+    bool complete = false;
+    if (tiles == NULL) {
+        return no_memory(fault);
+    }
+    audit_tile_reader_init(tiles, &source, size);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < list->count && list->rows[i].seq < size && !complete; i++) {
+        status = append_entry(entries, tiles, &list->rows[i], fault);
+        complete = strcmp(list->rows[i].act, audit_action_text(AUDIT_WITHDRAWAL_CONFIRMED)) == 0;
+    }
+    free(tiles);
+    if (status == STATUS_OK && !complete) {
+        status = fault_set(fault, STATUS_NOT_READY, "trail", "the last entry is not covered by a checkpoint yet");
+    }
+    return status;
+}
+
+static enum status add_entries(json_t *bundle, struct gathering *gathering, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    struct trail_checkpoint newest = {0};
+    struct trail *trail = gathering->service->trail;
+    json_t *entries = json_array();
+    enum status status = find_entries(&list, gathering, fault);
+    if (status == STATUS_OK) {
+        status = trail_checkpoint_newest(&newest, trail, fault);
+    }
+    if (status == STATUS_OK) {
+        status = prove_entries(entries, trail, newest.checkpoint.size, &list, fault);
+    }
+    if (status == STATUS_OK && (json_object_set(bundle, "entries", entries) != 0 ||
+                                json_object_set_new(bundle, "checkpoint", value_base64(&newest.note)) != 0)) {
+        status = no_memory(fault);
+    }
+    json_decref(entries);
+    bytes_free(&newest.note);
+    store_leaf_list_free(&list);
+    return status;
+}
+
+static enum status certificate_json(json_t **out, const struct ledger_certificate *certificate, struct fault *fault)
+{
+    struct bytes text = {0};
+    json_t *object = NULL;
+    enum status status = ledger_certificate_encode(&text, certificate, fault);
+    if (status == STATUS_OK) {
+        status = canon_parse(&object, text.data, text.len, CANON_DOCUMENT_MAX, fault);
+        bytes_free(&text);
+    }
+    if (status == STATUS_OK) {
+        *out = json_incref(json_object_get(object, "signatures"));
+        json_decref(object);
+    }
+    return status;
+}
+
+static enum status block_json(json_t **out, const struct ledger_evidence *evidence, struct fault *fault)
+{
+    json_t *certificate = NULL;
+    enum status status = certificate_json(&certificate, &evidence->certificate, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out = json_pack("{s:o, s:s, s:I, s:s, s:o, s:o}", "certificate", certificate, "header",
+                     (const char *)evidence->header.data, "index", (json_int_t)evidence->index, "receipt",
+                     (const char *)evidence->receipt.data, "receipt_proof", value_hashes(&evidence->receipt_proof),
+                     "tx_proof", value_hashes(&evidence->tx_proof));
+    return *out == NULL ? no_memory(fault) : STATUS_OK;
+}
+
+static enum status add_block(json_t *bundle, struct gathering *gathering, struct fault *fault)
+{
+    struct digest id;
+    struct ledger_evidence evidence = {0};
+    json_t *transaction = NULL;
+    json_t *block = NULL;
+    transaction_id(&id, gathering->row.transaction.data, gathering->row.transaction.len);
+    enum status status = ledger_node_evidence(gathering->service->node, &evidence, &id, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&transaction, &evidence.transaction, fault);
+    }
+    if (status == STATUS_OK) {
+        status = block_json(&block, &evidence, fault);
+    }
+    if (status == STATUS_OK &&
+        (json_object_set(bundle, "transaction", transaction) != 0 || json_object_set(bundle, "block", block) != 0)) {
+        status = no_memory(fault);
+    }
+    json_decref(transaction);
+    json_decref(block);
+    ledger_evidence_free(&evidence);
+    return status;
+}
+
+static enum status add_documents(json_t **out, struct gathering *gathering, struct fault *fault)
+{
+    const struct service *service = gathering->service;
+    char id[UUID_TEXT_SIZE];
+    json_t *policy = NULL;
+    uuid_format(id, &gathering->id);
+    enum status status = signed_document_encode(&policy, &service->policy_document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out = json_pack("{s:s, s:s, s:s, s:[o], s:O, s:s, s:O}", "format", "strongroom-evidence/v1", "withdrawal", id,
+                     "genesis", (const char *)service->genesis.data, "policies", policy, "destination",
+                     gathering->destination, "intent", (const char *)gathering->row.intent.data, "approvals",
+                     json_object_get(gathering->view, "approvals"));
+    return *out == NULL ? no_memory(fault) : STATUS_OK;
+}
+
+enum status evidence_read(struct service *service, const struct http_request *request, struct http_reply *reply,
+                          struct fault *fault)
+{
+    struct gathering gathering = {.service = service};
+    json_t *bundle = NULL;
+    if (uuid_parse(&gathering.id, request->parameters[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+    }
+    enum status status = store_transact(service->store, load_in, &gathering, fault);
+    if (status == STATUS_OK) {
+        status = add_documents(&bundle, &gathering, fault);
+    }
+    if (status == STATUS_OK) {
+        status = add_block(bundle, &gathering, fault);
+    }
+    if (status == STATUS_OK) {
+        status = add_entries(bundle, &gathering, fault);
+    }
+    json_decref(gathering.view);
+    json_decref(gathering.destination);
+    store_withdrawal_wipe(&gathering.row);
+    if (status != STATUS_OK) {
+        json_decref(bundle);
+        return status;
+    }
+    return http_reply_json(reply, 200, bundle, fault);
+}

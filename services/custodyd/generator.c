@@ -1,0 +1,58 @@
+/*
+ * The transaction generator. It proposes; the signer rebuilds the transaction from the intent and believes nothing of
+ * this.
+ */
+#include "generator.h"
+
+#include "policy/transaction.h"
+
+static enum status fill_intent(struct intent *intent, struct service *service, const struct store_withdrawal *row,
+                               struct fault *fault)
+{
+    struct ledger_node_status node;
+    ledger_node_status(service->node, &node);
+    *intent = (struct intent){
+        .amount = row->amount,
+        .asset = row->asset,
+        .chain = service->chain,
+        .environment = service->policy.environment,
+        .expires_at = row->expires_at_utc_us,
+        .lane = row->lane,
+        .policy = service->policy.digest,
+        .policy_version = service->policy.version,
+        .requested_at = row->requested_at_utc_us,
+        .requester = row->requester,
+        .seq = row->seq,
+        .valid_from = node.confirmed_height + 1,
+        .valid_until = node.confirmed_height + (uint64_t)service->options.transaction_window,
+        .wallet = row->wallet,
+        .withdrawal = row->id,
+    };
+    return address_parse(&intent->destination, row->destination, "destination", fault);
+}
+
+enum status generator_build(struct bytes *out_intent, struct bytes *out_transaction, struct service *service,
+                            const struct store_withdrawal *row, const struct wallet *wallet, struct fault *fault)
+{
+    struct intent intent;
+    struct transaction transaction;
+    struct bytes document = {0};
+    enum status status = fill_intent(&intent, service, row, fault);
+    if (status == STATUS_OK) {
+        status = transaction_from_intent(&transaction, &intent, &wallet->account, fault);
+    }
+    if (status == STATUS_OK) {
+        status = transaction_encode(&document, &transaction, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    transaction_id(&intent.transaction, document.data, document.len);
+    status = intent_encode(out_intent, &intent, fault);
+    if (status != STATUS_OK) {
+        bytes_free(&document);
+        return status;
+    }
+    *out_transaction = document;
+    return STATUS_OK;
+}

@@ -1,0 +1,18 @@
+/*
+ * The transaction generator: from a proposal to the unsigned transaction and the intent that approvers sign for.
+ */
+#ifndef STRONGROOM_CUSTODYD_GENERATOR_H
+#define STRONGROOM_CUSTODYD_GENERATOR_H
+
+#include "service.h"
+#include "store/withdrawal.h"
+
+/*
+ * Builds both documents for a row that has its lane and sequence. The transaction is made from the intent by the same
+ * function that the signer and the approver's tool use. Out: owned by the caller.
+ */
+MUST_CHECK enum status generator_build(struct bytes *out_intent, struct bytes *out_transaction, struct service *service,
+                                       const struct store_withdrawal *row, const struct wallet *wallet,
+                                       struct fault *fault);
+
+#endif

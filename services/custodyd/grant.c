@@ -1,0 +1,149 @@
+/*
+ * Granting bearer tokens. The token and its entry in the trail are one transaction.
+ */
+#include "grant.h"
+
+#include <sys/random.h>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "store/token.h"
+#include "trail.h"
+
+#define TOKEN_BYTES 32
+#define TOKEN_SIZE (3 + 43 + 1) /* "sr_", base64url without padding, NUL */
+
+struct grant {
+    struct trail *trail;
+    struct store_token row;
+};
+
+static enum status parse_roles(char out[STORE_ROLES_SIZE], const char *text, struct fault *fault)
+{
+    static const char *const known[] = {"requester", "approver", "auditor", "operator"};
+    size_t used = 0;
+    for (const char *at = text; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        bool found = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            found = found || (strlen(known[i]) == len && strncmp(known[i], at, len) == 0);
+        }
+        if (!found || used + len + 2 > STORE_ROLES_SIZE) {
+            return fault_set(fault, STATUS_INVALID, "roles", "must be of requester, approver, auditor, operator");
+        }
+        memcpy(out + used, at, len);
+        used += len;
+        out[used++] = ' ';
+        at += len + (at[len] == ',' ? 1 : 0);
+    }
+    if (used == 0) {
+        return fault_set(fault, STATUS_INVALID, "roles", "at least one");
+    }
+    out[used - 1] = '\0';
+    return STATUS_OK;
+}
+
+static enum status make_token(char out[TOKEN_SIZE], struct fault *fault)
+{
+    uint8_t drawn[TOKEN_BYTES];
+    struct buffer text;
+    struct bytes base64 = {0};
+    if (getrandom(drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn)) {
+        return fault_set(fault, STATUS_INTERNAL, "token", "the kernel gave no random bytes");
+    }
+    buffer_init(&text);
+    buffer_append_base64(&text, drawn, sizeof(drawn));
+    enum status status = buffer_finish(&base64, &text);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(out, TOKEN_SIZE, "sr_%.43s", (const char *)base64.data);
+    for (char *at = out; *at != '\0'; at++) { /* RFC 4648 section 5 */
+        *at = *at == '+' ? '-' : *at;
+        *at = *at == '/' ? '_' : *at;
+    }
+    bytes_free(&base64);
+    return STATUS_OK;
+}
+
+static enum status grant_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct grant *grant = context;
+    struct trail_ticket ticket;
+    struct audit_event event = {.action = AUDIT_TOKEN_GRANT, .outcome = AUDIT_OUTCOME_OK, .actor = grant->row.person};
+    enum status status = store_token_insert(tx, &grant->row, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(&event, "token", &grant->row.digest, fault);
+    }
+    if (status == STATUS_OK) {
+        char roles[STORE_ROLES_SIZE];
+        (void)snprintf(roles, sizeof(roles), "%s", grant->row.roles);
+        for (char *at = roles; *at != '\0'; at++) {
+            *at = *at == ' ' ? ',' : *at;
+        }
+        status = audit_event_fact_add(&event, "roles", roles, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, grant->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+static enum status open_and_grant(struct grant *grant, const struct custodyd_options *options, struct fault *fault)
+{
+    char conninfo[1200];
+    struct store *store = NULL;
+    struct store *reader = NULL;
+    struct audit_key key;
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
+    struct store_config config = {.conninfo = conninfo,
+                                  .role = "strongroom_app",
+                                  .connections = 1,
+                                  .acquire_timeout_ms = 5000,
+                                  .statement_timeout_ms = 10000};
+    enum status status = audit_key_parse(&key, options->log_key, fault);
+    if (status == STATUS_OK) {
+        status = store_open(&store, &config, fault);
+    }
+    if (status == STATUS_OK) {
+        (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_auditor", options->database);
+        config.role = "strongroom_auditor";
+        status = store_open(&reader, &config, fault);
+    }
+    if (status == STATUS_OK) {
+        const struct trail_config trail = {.clock = clock_system(), .reader = reader, .key = &key};
+        status = trail_open(&grant->trail, &trail, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(store, grant_in, grant, fault);
+    }
+    trail_close(grant->trail);
+    store_close(reader);
+    store_close(store);
+    return status;
+}
+
+enum status grant_token(const struct custodyd_options *options, struct fault *fault)
+{
+    struct grant grant = {0};
+    char token[TOKEN_SIZE];
+    if (name_parse(&grant.row.person, options->person) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "person", "must be a name of the policy");
+    }
+    enum status status = parse_roles(grant.row.roles, options->roles, fault);
+    if (status == STATUS_OK) {
+        status = make_token(token, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    digest_sha256(&grant.row.digest, token, strlen(token));
+    grant.row.expires_at_utc_us = clock_utc_us(clock_system()) + options->days * 86400 * 1000000;
+    status = open_and_grant(&grant, options, fault);
+    if (status == STATUS_OK) {
+        (void)printf("%s\n", token);
+    }
+    secret_wipe(token, sizeof(token));
+    return status;
+}

@@ -1,0 +1,99 @@
+/*
+ * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "grant.h"
+#include "server.h"
+#include "service.h"
+
+#define EXIT_REFUSED 78 /* sysexits EX_CONFIG: starting again will not help */
+
+static int explain(const char *what, const struct fault *fault)
+{
+    const struct status_info *info = status_info(fault->status);
+    (void)fprintf(stderr, "custodyd: %s: %s%s%s%s%s\n", what, info->text, fault->where[0] == '\0' ? "" : ": ",
+                  fault->where, fault->detail[0] == '\0' ? "" : ": ", fault->detail);
+    if (fault->status == STATUS_USAGE) {
+        return 2;
+    }
+    return info->retryable ? 1 : EXIT_REFUSED;
+}
+
+static enum status write_port(const char *path, unsigned port, struct fault *fault)
+{
+    if (path[0] == '\0') {
+        return STATUS_OK;
+    }
+    FILE *file = fopen(path, "we");
+    bool good = file != NULL && fprintf(file, "%u\n", port) > 0;
+    good = (file == NULL || fclose(file) == 0) && good;
+    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "port-file", "could not write %s: %s", path, strerror(errno));
+}
+
+static enum status serve(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    struct service *service = NULL;
+    struct server *server = NULL;
+    const struct server_options server_options = {
+        .listen = options->listen,
+        .certificate = options->tls_certificate,
+        .private_key = options->tls_key,
+        .connections = (unsigned)options->connections,
+        .idle_s = (unsigned)options->idle_s,
+    };
+    enum status status = service_open(&service, options, fault);
+    if (status == STATUS_OK) {
+        status = server_start(&server, &server_options, service, fault);
+    }
+    if (status == STATUS_OK) {
+        status = write_port(options->port_file, server_port(server), fault);
+    }
+    if (status == STATUS_OK) {
+        int received = 0;
+        log_event(LOG_LEVEL_INFO, "service.ready", "listen", options->listen, NULL);
+        (void)sd_notify(0, "READY=1");
+        (void)sigwait(signals, &received);
+        log_event(LOG_LEVEL_INFO, "service.stopping", "signal", received == SIGTERM ? "TERM" : "INT", NULL);
+        (void)sd_notify(0, "STOPPING=1");
+    }
+    server_stop(server);
+    service_close(service);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct custodyd_options options;
+    struct fault fault = {0};
+    sigset_t signals;
+    const char *command = argc >= 2 ? argv[1] : "";
+    bool token = strcmp(command, "token") == 0;
+    if (!token && strcmp(command, "run") != 0 && strcmp(command, "--help") != 0) {
+        (void)fprintf(stderr, "custodyd: the first argument must be run or token; --help prints all options\n");
+        return 2;
+    }
+    int shift = strcmp(command, "--help") == 0 ? 0 : 1;
+    enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);
+    if (status != STATUS_OK) {
+        return explain("options", &fault);
+    }
+    log_open("custodyd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    status = secret_heap_open(&fault);
+    if (status == STATUS_OK) {
+        status = secret_harden_process(&fault);
+    }
+    if (status == STATUS_OK) {
+        status = token ? grant_token(&options, &fault) : serve(&options, &signals, &fault);
+    }
+    return status == STATUS_OK ? 0 : explain(token ? "cannot grant the token" : "cannot serve", &fault);
+}

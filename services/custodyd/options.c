@@ -1,0 +1,62 @@
+/*
+ * The option table of custodyd. Adding an option is adding a row.
+ */
+#include "options.h"
+
+#define ROW(name, type, unit, min, max, initial, text, member)                                                         \
+    {                                                                                                                  \
+        name, type, unit, min, max, initial, text, offsetof(struct custodyd_options, member),                          \
+            sizeof(((struct custodyd_options *)0)->member)                                                             \
+    }
+
+static const struct option_row rows[] = {
+    ROW("listen", OPTION_TEXT, "", 0, 0, "127.0.0.1:8443", "address and port of the REST interface", listen),
+    ROW("tls-certificate", OPTION_PATH, "", 0, 0, "", "PEM certificate chain; without it only loopback is served",
+        tls_certificate),
+    ROW("tls-key", OPTION_PATH, "", 0, 0, "", "PEM private key of the certificate, mode 0600", tls_key),
+    ROW("connections", OPTION_INTEGER, "", 1, 4096, "128", "most HTTP connections at once", connections),
+    ROW("idle", OPTION_INTEGER, "s", 1, 3600, "30", "close an HTTP connection that was idle so long", idle_s),
+    ROW("database", OPTION_TEXT, "", 0, 0, NULL, "libpq connection string, without user", database),
+    ROW("database-connections", OPTION_INTEGER, "", 2, 64, "16", "sessions for workflow, and as many for reading",
+        database_connections),
+    ROW("data", OPTION_PATH, "", 0, 0, NULL, "folder of the embedded ledger node", data),
+    ROW("genesis", OPTION_PATH, "", 0, 0, NULL, "the genesis document of the ledger", genesis),
+    ROW("policy", OPTION_PATH, "", 0, 0, NULL, "the signed policy in force", policy),
+    ROW("origin", OPTION_TEXT, "", 0, 0, NULL, "origin line of the audit trail", origin),
+    ROW("log-key", OPTION_TEXT, "", 0, 0, NULL, "vkey of the audit trail", log_key),
+    ROW("transfer-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role transfer", transfer_socket),
+    ROW("audit-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role audit", audit_socket),
+    ROW("validator-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role validator", validator_socket),
+    ROW("signer-timeout", OPTION_INTEGER, "ms", 10, 600000, "5000", "wait so long for a signer's reply",
+        signer_timeout_ms),
+    ROW("trail-timeout", OPTION_INTEGER, "ms", 10, 600000, "10000",
+        "wait so long for a checkpoint before a reply becomes 503", trail_timeout_ms),
+    ROW("withdrawal-ttl", OPTION_INTEGER, "s", 1, 2592000, "86400", "a withdrawal expires unless signed within",
+        withdrawal_ttl_s),
+    ROW("transaction-window", OPTION_INTEGER, "blocks", 1, 1000000000, "100000",
+        "a transaction is valid for so many blocks", transaction_window),
+    ROW("lanes", OPTION_INTEGER, "", 1, 65536, "1024", "most open withdrawals of one wallet", lanes),
+    ROW("workers", OPTION_INTEGER, "", 1, 32, "4", "threads that carry withdrawals on", workers),
+    ROW("port-file", OPTION_PATH, "", 0, 0, "", "write the bound port here when ready", port_file),
+    ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is", person),
+    ROW("roles", OPTION_TEXT, "", 0, 0, "", "token: requester, approver, auditor, operator; separated by commas",
+        roles),
+    ROW("days", OPTION_INTEGER, "d", 1, 3650, "365", "token: valid so long", days),
+    ROW("verbose", OPTION_FLAG, "", 0, 0, "no", "log details too", verbose),
+};
+
+enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault)
+{
+    static const struct option_program program = {
+        .name = "custodyd run|token",
+        .purpose = "the custody service: REST interface, workflow, audit trail, ledger node; holds no key",
+        .arguments = "",
+    };
+    int rest = 0;
+    enum status status =
+        option_load(out, sizeof(*out), &rest, &program, rows, sizeof(rows) / sizeof(rows[0]), argc, argv, fault);
+    if (status == STATUS_OK && rest < argc) {
+        status = fault_set(fault, STATUS_USAGE, argv[rest], "not an option");
+    }
+    return status;
+}

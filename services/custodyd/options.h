@@ -1,0 +1,43 @@
+/*
+ * The options of custodyd: one table, from which the manual is printed.
+ */
+#ifndef STRONGROOM_CUSTODYD_OPTIONS_H
+#define STRONGROOM_CUSTODYD_OPTIONS_H
+
+#include "base/option.h"
+
+#define OPTION_PATH_SIZE 512
+
+struct custodyd_options {
+    char listen[128];
+    char tls_certificate[OPTION_PATH_SIZE];
+    char tls_key[OPTION_PATH_SIZE];
+    int64_t connections;
+    int64_t idle_s;
+    char database[1024];
+    int64_t database_connections;
+    char data[OPTION_PATH_SIZE];
+    char genesis[OPTION_PATH_SIZE];
+    char policy[OPTION_PATH_SIZE];
+    char origin[256];
+    char log_key[512];
+    char transfer_socket[OPTION_PATH_SIZE];
+    char audit_socket[OPTION_PATH_SIZE];
+    char validator_socket[OPTION_PATH_SIZE];
+    int64_t signer_timeout_ms;
+    int64_t trail_timeout_ms;
+    int64_t withdrawal_ttl_s;
+    int64_t transaction_window;
+    int64_t lanes;
+    int64_t workers;
+    char port_file[OPTION_PATH_SIZE];
+    char person[64];
+    char roles[128];
+    int64_t days;
+    bool verbose;
+};
+
+/* Reads the command line after the subcommand. */
+MUST_CHECK enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault);
+
+#endif

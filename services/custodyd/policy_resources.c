@@ -1,0 +1,197 @@
+/*
+ * Keys, the policy in force, and the allow-list.
+ */
+#include "record.h"
+#include "resources.h"
+#include "store/document.h"
+#include "withdrawals.h"
+
+#define DESTINATIONS_PAGE 500
+
+static json_t *key_view(struct service *service, enum wire_role role)
+{
+    struct wire_hello_reply hello = {0};
+    struct wire_status_reply state = {0};
+    struct fault fault = {0};
+    char key_id[DIGEST_HEX_LEN + 1] = "";
+    json_t *view = NULL;
+    enum status status = wire_hello(service->signers[role], &hello, service->options.signer_timeout_ms, &fault);
+    if (status == STATUS_OK) {
+        struct digest id;
+        public_key_id(&id, &hello.key);
+        digest_format(key_id, &id);
+        status = account_key_encode(&view, &hello.key, &fault);
+    }
+    if (status == STATUS_OK) {
+        status = wire_status(service->signers[role], &state, service->options.signer_timeout_ms, &fault);
+    }
+    bool ready = status == STATUS_OK && state.ready;
+    const char *reason = status != STATUS_OK ? status_info(status)->code : state.reason;
+    json_t *rest = json_pack("{s:s, s:s, s:b, s:s}", "role", wire_role_name(role), "key_id", key_id, "ready", ready,
+                             "reason", reason);
+    if (view == NULL) {
+        view = json_pack("{s:s, s:s}", "alg", "", "key", "");
+    }
+    if (view == NULL || rest == NULL || json_object_update(view, rest) != 0) {
+        json_decref(view);
+        view = NULL;
+    }
+    json_decref(rest);
+    return view;
+}
+
+enum status key_list(struct service *service, const struct http_request *request, struct http_reply *reply,
+                     struct fault *fault)
+{
+    (void)request;
+    json_t *keys = json_array();
+    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+        if (json_array_append_new(keys, key_view(service, (enum wire_role)role)) != 0) {
+            json_decref(keys);
+            return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
+        }
+    }
+    return http_reply_json(reply, 200, json_pack("{s:o}", "keys", keys), fault);
+}
+
+enum status policy_read(struct service *service, const struct http_request *request, struct http_reply *reply,
+                        struct fault *fault)
+{
+    (void)request;
+    json_t *document = NULL;
+    char digest[DIGEST_HEX_LEN + 1];
+    enum status status = signed_document_encode(&document, &service->policy_document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    digest_format(digest, &service->policy.digest);
+    return http_reply_json(reply, 200,
+                           json_pack("{s:s, s:I, s:o}", "digest", digest, "version",
+                                     (json_int_t)service->policy.version, "policy", document),
+                           fault);
+}
+
+/* The allow-list, page by page in one transaction. */
+static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    json_t *array = context;
+    struct name after = {{0}};
+    size_t got = DESTINATIONS_PAGE;
+    enum status status = STATUS_OK;
+    (void)json_array_clear(array);
+    while (status == STATUS_OK && got == DESTINATIONS_PAGE) {
+        struct store_document_list list = {0};
+        status = store_document_list(&list, tx, DESTINATION_KIND, after.text, DESTINATIONS_PAGE, fault);
+        got = list.count;
+        for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+            json_t *object = NULL;
+            status = canon_parse(&object, list.rows[i].bytes.data, list.rows[i].bytes.len, HTTP_BODY_MAX, fault);
+            if (status == STATUS_OK && json_array_append_new(array, object) != 0) {
+                status = STATUS_NO_MEMORY;
+            }
+            after = list.rows[i].id;
+        }
+        store_document_list_free(&list);
+    }
+    return status;
+}
+
+enum status destination_list(struct service *service, const struct http_request *request, struct http_reply *reply,
+                             struct fault *fault)
+{
+    (void)request;
+    json_t *array = json_array();
+    enum status status = store_transact(service->store, list_in, array, fault);
+    if (status != STATUS_OK) {
+        json_decref(array);
+        return status;
+    }
+    return http_reply_json(reply, 200, json_pack("{s:o}", "destinations", array), fault);
+}
+
+struct adding {
+    struct service *service;
+    const struct http_request *request;
+    struct signed_document document;
+    struct destination destination;
+    struct store_document row;
+    struct trail_ticket ticket;
+};
+
+static enum status fill_row(struct adding *adding, struct fault *fault)
+{
+    json_t *object = NULL;
+    struct store_document *row = &adding->row;
+    enum status status = name_parse(&row->kind, DESTINATION_KIND);
+    destination_store_key(&row->id, &adding->destination.account);
+    destination_digest(&row->digest, adding->document.document.data, adding->document.document.len);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&object, &adding->document, fault);
+    }
+    if (status == STATUS_OK) {
+        status = canon_emit(&row->bytes, object, HTTP_BODY_MAX, fault);
+    }
+    json_decref(object);
+    return status;
+}
+
+static enum status add_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct adding *adding = context;
+    struct audit_event event;
+    enum status status = store_document_put(tx, &adding->row, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    record_by_caller(&event, adding->service, adding->request, AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_OK);
+    status = audit_event_ref_add(&event, "destination", &adding->row.digest, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&adding->ticket, adding->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+static enum status read_destination(struct adding *adding, struct fault *fault)
+{
+    json_t *body = NULL;
+    const struct service *service = adding->service;
+    enum status status = http_body_object(&body, adding->request, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(&adding->document, body, CANON_DOCUMENT_MAX, "", fault);
+        json_decref(body);
+    }
+    if (status == STATUS_OK) {
+        status = destination_verify(&adding->destination, &adding->document, &service->policy,
+                                    clock_utc_us(service->clock), fault);
+    }
+    return status;
+}
+
+enum status destination_add(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    struct adding adding = {.service = service, .request = request};
+    json_t *object = NULL;
+    char digest[DIGEST_HEX_LEN + 1];
+    enum status status = read_destination(&adding, fault);
+    if (status == STATUS_OK) {
+        status = fill_row(&adding, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, add_in, &adding, fault);
+    }
+    if (status == STATUS_OK) {
+        digest_format(digest, &adding.row.digest);
+        object = json_pack("{s:s}", "digest", digest);
+        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
+                                : record_receipt(service, &adding.ticket, object, fault);
+    }
+    store_document_wipe(&adding.row);
+    signed_document_free(&adding.document);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    return http_reply_json(reply, 201, object, fault);
+}

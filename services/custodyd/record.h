@@ -1,0 +1,34 @@
+/*
+ * Entries of the trail as the service makes them: who, what, about which withdrawal.
+ */
+#ifndef STRONGROOM_CUSTODYD_RECORD_H
+#define STRONGROOM_CUSTODYD_RECORD_H
+
+#include "audit/event.h"
+#include "http.h"
+#include "service.h"
+
+#define RECORD_WITHDRAWAL "withdrawal"
+
+/* Starts an entry by a caller of the REST interface. Wipe the event with audit_event_wipe. */
+void record_by_caller(struct audit_event *event, const struct service *service, const struct http_request *request,
+                      enum audit_action action, enum audit_outcome outcome);
+
+/* Starts an entry by the service itself, tied to others by `correlation`. */
+void record_by_service(struct audit_event *event, const struct service *service, const struct uuid *correlation,
+                       enum audit_action action, enum audit_outcome outcome);
+
+/* Makes a withdrawal the object of the entry. */
+void record_about(struct audit_event *event, const struct uuid *withdrawal);
+
+/* Gives the entry a status code as reason. */
+void record_reason(struct audit_event *event, enum status reason);
+
+/*
+ * Waits until a signed checkpoint covers the entry and puts the proof into `reply_object` as "receipt".
+ * STATUS_NOT_READY when that takes longer than the service allows.
+ */
+MUST_CHECK enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
+                                      struct fault *fault);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The other resources of the REST interface: wallets, keys, policy, destinations, trail, ledger, evidence, health.
+ */
+#ifndef STRONGROOM_CUSTODYD_RESOURCES_H
+#define STRONGROOM_CUSTODYD_RESOURCES_H
+
+#include "http.h"
+
+/* wallets.c */
+http_handler wallet_list;
+http_handler wallet_read;
+
+/* policy_resources.c */
+http_handler key_list;
+http_handler policy_read;
+http_handler destination_list;
+http_handler destination_add;
+
+/* trail_resources.c */
+http_handler trail_entries;
+http_handler trail_checkpoint_read;
+http_handler trail_inclusion;
+http_handler trail_consistency_read;
+http_handler trail_export;
+
+/* ledger_resources.c */
+http_handler ledger_genesis_read;
+http_handler ledger_status_read;
+http_handler ledger_block_read;
+http_handler ledger_transaction_read;
+http_handler ledger_transaction_submit;
+http_handler ledger_account_read;
+
+/* evidence.c */
+http_handler evidence_read;
+
+/* health.c */
+http_handler health_read;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * All routes: who may call what, and what a refusal is called in the trail.
+ */
+#include "routes.h"
+
+#include "resources.h"
+#include "withdrawals.h"
+
+#define AUDIT_READ ROLE_AUDITOR
+#define READ ROLE_ANY
+#define NO_QUERY ""
+
+static const struct http_route routes[] = {
+    {"GET", "/healthz", ROLE_NONE, AUDIT_ACTION_NONE, NO_QUERY, health_read},
+    {"POST", "/v1/withdrawals", ROLE_REQUESTER, AUDIT_WITHDRAWAL_REQUEST, NO_QUERY, withdrawal_create},
+    {"GET", "/v1/withdrawals", READ, AUDIT_ACTION_NONE, "state wallet limit cursor", withdrawal_list},
+    {"GET", "/v1/withdrawals/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_read},
+    {"POST", "/v1/withdrawals/{}/approve", ROLE_APPROVER, AUDIT_WITHDRAWAL_APPROVE, NO_QUERY, withdrawal_approve},
+    {"POST", "/v1/withdrawals/{}/reject", ROLE_APPROVER, AUDIT_WITHDRAWAL_REJECT, NO_QUERY, withdrawal_reject},
+    {"POST", "/v1/withdrawals/{}/cancel", ROLE_REQUESTER, AUDIT_WITHDRAWAL_CANCEL, NO_QUERY, withdrawal_cancel},
+    {"GET", "/v1/withdrawals/{}/explanation", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_explain},
+    {"GET", "/v1/withdrawals/{}/evidence", READ, AUDIT_ACTION_NONE, NO_QUERY, evidence_read},
+    {"GET", "/v1/wallets", READ, AUDIT_ACTION_NONE, NO_QUERY, wallet_list},
+    {"GET", "/v1/wallets/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, wallet_read},
+    {"GET", "/v1/keys", READ, AUDIT_ACTION_NONE, NO_QUERY, key_list},
+    {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
+    {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},
+    {"GET", "/v1/destinations", READ, AUDIT_ACTION_NONE, NO_QUERY, destination_list},
+    {"POST", "/v1/destinations", ROLE_OPERATOR, AUDIT_DESTINATION_ADD, NO_QUERY, destination_add},
+    {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_ACTION_NONE,
+     "actor act otype oid outcome from to order limit cursor", trail_entries},
+    {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
+    {"GET", "/v1/audit/proof/inclusion", READ, AUDIT_ACTION_NONE, "seq", trail_inclusion},
+    {"GET", "/v1/audit/proof/consistency", READ, AUDIT_ACTION_NONE, "from to", trail_consistency_read},
+    {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_ACTION_NONE, NO_QUERY, trail_export},
+    {"GET", "/v1/ledger/genesis", READ, AUDIT_ACTION_NONE, NO_QUERY, ledger_genesis_read},
+    {"GET", "/v1/ledger/status", READ, AUDIT_ACTION_NONE, NO_QUERY, ledger_status_read},
+    {"GET", "/v1/ledger/blocks/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, ledger_block_read},
+    {"POST", "/v1/ledger/transactions", ROLE_OPERATOR, AUDIT_LEDGER_SUBMIT, NO_QUERY, ledger_transaction_submit},
+    {"GET", "/v1/ledger/transactions/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, ledger_transaction_read},
+    {"GET", "/v1/ledger/accounts/{}", READ, AUDIT_ACTION_NONE, "lane", ledger_account_read},
+};
+
+const struct http_route *routes_all(size_t *out_count)
+{
+    *out_count = sizeof(routes) / sizeof(routes[0]);
+    return routes;
+}

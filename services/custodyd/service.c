@@ -1,0 +1,227 @@
+/*
+ * Making and taking apart a running service: what it is made of, in the order in which the parts depend on each other.
+ */
+#include "service.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "record.h"
+#include "sequencer.h"
+#include "signers.h"
+#include "workers.h"
+
+#define FILE_MAX (2 * CANON_POLICY_MAX)
+#define STATEMENT_TIMEOUT_MS 10000
+#define ACQUIRE_TIMEOUT_MS 5000
+#define SIGNER_CONNECTIONS 4
+
+/* Out: the bytes of a small file, without a final newline. */
+static enum status read_file(struct bytes *out, const char *path, const char *option, struct fault *fault)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return fault_set(fault, STATUS_INVALID, option, "cannot open %s: %s", path, strerror(errno));
+    }
+    char block[8192];
+    struct buffer buffer;
+    size_t len = 0;
+    size_t total = 0;
+    buffer_init(&buffer);
+    while ((len = fread(block, 1, sizeof(block), file)) > 0 && (total += len) <= FILE_MAX) {
+        buffer_append(&buffer, block, len);
+    }
+    bool bad = ferror(file) != 0 || total > FILE_MAX;
+    (void)fclose(file);
+    enum status status = buffer_finish(out, &buffer);
+    if (status == STATUS_OK && bad) {
+        bytes_free(out);
+        status = fault_set(fault, STATUS_IO, option, "could not read %s, or it is too large", path);
+    }
+    if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
+        out->data[--out->len] = '\0';
+    }
+    return status;
+}
+
+static enum status load_policy(struct service *service, struct fault *fault)
+{
+    struct bytes text = {0};
+    json_t *object = NULL;
+    enum status status = read_file(&text, service->options.policy, "policy", fault);
+    if (status == STATUS_OK) {
+        status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_decode(&service->policy_document, object, CANON_POLICY_MAX, "policy.", fault);
+    }
+    if (status == STATUS_OK) {
+        status = policy_open_first(&service->policy, &service->policy_document, fault);
+    }
+    json_decref(object);
+    bytes_free(&text);
+    return status;
+}
+
+static enum status load_genesis(struct service *service, struct fault *fault)
+{
+    enum status status = read_file(&service->genesis, service->options.genesis, "genesis", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    ledger_genesis_chain(&service->chain, service->genesis.data, service->genesis.len);
+    if (!digest_equal(&service->chain, &service->policy.chain)) {
+        return fault_set(fault, STATUS_MISMATCH, "genesis", "the policy is for another ledger");
+    }
+    return STATUS_OK;
+}
+
+static enum status open_store(struct store **out, const struct service *service, const char *role, struct fault *fault)
+{
+    char conninfo[1200];
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=%s", service->options.database, role);
+    const struct store_config config = {
+        .conninfo = conninfo,
+        .role = role,
+        .connections = (unsigned)service->options.database_connections,
+        .acquire_timeout_ms = ACQUIRE_TIMEOUT_MS,
+        .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+    };
+    return store_open(out, &config, fault);
+}
+
+static enum status open_stores(struct service *service, struct fault *fault)
+{
+    enum status status = open_store(&service->store, service, "strongroom_app", fault);
+    if (status == STATUS_OK) {
+        status = open_store(&service->reader, service, "strongroom_auditor", fault);
+    }
+    return status;
+}
+
+static enum status open_signers(struct service *service, struct fault *fault)
+{
+    const char *const paths[] = {
+        [WIRE_ROLE_TRANSFER] = service->options.transfer_socket,
+        [WIRE_ROLE_AUDIT] = service->options.audit_socket,
+        [WIRE_ROLE_VALIDATOR] = service->options.validator_socket,
+    };
+    enum status status = STATUS_OK;
+    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
+        const struct wire_pool_config config = {
+            .path = paths[role], .role = (enum wire_role)role, .connections = SIGNER_CONNECTIONS};
+        status = wire_pool_new(&service->signers[role], &config, fault);
+    }
+    return status;
+}
+
+static enum status open_trail(struct service *service, struct fault *fault)
+{
+    struct audit_key key;
+    char conninfo[1200];
+    enum status status = audit_key_parse(&key, service->options.log_key, fault);
+    if (status == STATUS_OK && strcmp(key.name, service->options.origin) != 0) {
+        status =
+            fault_set(fault, STATUS_MISMATCH, "log-key", "is not the key of the origin %s", service->options.origin);
+    }
+    if (status == STATUS_OK) {
+        const struct trail_config config = {.clock = service->clock, .reader = service->reader, .key = &key};
+        status = trail_open(&service->trail, &config, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", service->options.database);
+    const struct sequencer_config config = {
+        .clock = service->clock,
+        .conninfo = conninfo,
+        .trail = service->trail,
+        .signer = signers_checkpoint(service),
+        .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+    };
+    return sequencer_start(&service->sequencer, &config, fault);
+}
+
+static enum status open_node(struct service *service, struct fault *fault)
+{
+    char ordering[OPTION_PATH_SIZE + 16];
+    char node[OPTION_PATH_SIZE + 16];
+    (void)snprintf(ordering, sizeof(ordering), "%s/ordering", service->options.data);
+    (void)snprintf(node, sizeof(node), "%s/node", service->options.data);
+    if (mkdir(service->options.data, 0700) != 0 && errno != EEXIST) {
+        return fault_set(fault, STATUS_IO, "data", "could not make %s: %s", service->options.data, strerror(errno));
+    }
+    enum status status = ledger_ordering_local_open(&service->ordering, ordering, &service->chain, fault);
+    if (status == STATUS_OK) {
+        status = ledger_node_open(&service->node, node, &service->genesis, &service->ordering,
+                                  signers_node_host(service), fault);
+    }
+    if (status == STATUS_OK) {
+        status = ledger_node_start(service->node, fault);
+    }
+    return status;
+}
+
+static enum status log_state_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct trail_ticket ticket;
+    const struct service *service = context;
+    return trail_enqueue_state(&ticket, service->trail, tx,
+                               service->workers == NULL ? AUDIT_SERVICE_START : AUDIT_SERVICE_STOP, fault);
+}
+
+typedef enum status open_part(struct service *service, struct fault *fault);
+
+static enum status open_workers(struct service *service, struct fault *fault)
+{
+    enum status status = store_transact(service->store, log_state_in, service, fault);
+    return status == STATUS_OK ? workers_start(&service->workers, service, (unsigned)service->options.workers, fault)
+                               : status;
+}
+
+enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault)
+{
+    static open_part *const parts[] = {load_policy, load_genesis, open_stores, open_signers,
+                                       open_trail,  open_node,    open_workers};
+    struct service *service = calloc(1, sizeof(*service));
+    if (service == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "service", "%s", "");
+    }
+    service->clock = clock_system();
+    service->options = *options;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        enum status status = parts[i](service, fault);
+        if (status != STATUS_OK) {
+            service_close(service);
+            return status;
+        }
+    }
+    *out = service;
+    return STATUS_OK;
+}
+
+void service_close(struct service *service)
+{
+    if (service == NULL) {
+        return;
+    }
+    struct fault fault = {0};
+    if (service->workers != NULL && store_transact(service->store, log_state_in, service, &fault) != STATUS_OK) {
+        log_fault("service.stop", &fault);
+    }
+    workers_stop(service->workers);
+    ledger_node_close(service->node);
+    ledger_ordering_close(&service->ordering);
+    sequencer_stop(service->sequencer);
+    trail_close(service->trail);
+    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+        wire_pool_free(service->signers[role]);
+    }
+    store_close(service->reader);
+    store_close(service->store);
+    policy_free(&service->policy);
+    signed_document_free(&service->policy_document);
+    bytes_free(&service->genesis);
+    free(service);
+}

@@ -1,0 +1,51 @@
+/*
+ * The parts of a running custody service, as handlers and workers use them. Made and taken apart in service.c.
+ */
+#ifndef STRONGROOM_CUSTODYD_SERVICE_H
+#define STRONGROOM_CUSTODYD_SERVICE_H
+
+#include "base/clock.h"
+#include "ledger/node.h"
+#include "options.h"
+#include "policy/policy.h"
+#include "store/store.h"
+#include "trail.h"
+#include "wire/client.h"
+
+struct sequencer;
+struct worker_pool;
+
+#define SERVICE_TENANT "main"
+#define SERVICE_ACTOR "custodyd" /* who acts when no person does */
+
+/* What the REST interface serves and the generator builds on. Unchanged while the service runs. */
+struct service {
+    const struct clock *clock;
+    struct custodyd_options options;
+
+    struct signed_document policy_document;
+    struct policy policy;
+    struct bytes genesis;
+    struct digest chain;
+
+    struct store *store;  /* role strongroom_app */
+    struct store *reader; /* role strongroom_auditor */
+    struct trail *trail;
+    struct sequencer *sequencer;
+    struct wire_pool *signers[3]; /* by enum wire_role */
+    struct ledger_ordering ordering;
+    struct ledger_node_host node_host;
+    struct ledger_node *node;
+    struct worker_pool *workers;
+};
+
+/*
+ * Reads policy and genesis, opens the database, connects the trail to its signer, replays the ledger, starts the
+ * workers. When it fails, whatever was made is taken apart again. Out: owned by the caller, service_close.
+ */
+MUST_CHECK enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault);
+
+/* Stops workers, node and sequencer in this order and frees everything. NULL is fine. */
+void service_close(struct service *service);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The signers as the other parts see them. Only translates: what is signed is judged by signerd.
+ */
+#include "signers.h"
+
+static enum status checkpoint_status(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault)
+{
+    struct service *service = context;
+    struct wire_status_reply reply = {0};
+    enum status status =
+        wire_status(service->signers[WIRE_ROLE_AUDIT], &reply, service->options.signer_timeout_ms, fault);
+    if (status == STATUS_OK && !reply.ready) {
+        status = fault_set(fault, STATUS_HALTED, "signer audit", "%s", reply.reason);
+    }
+    if (status == STATUS_OK) {
+        *out_size = reply.size;
+        *out_root = reply.root;
+    }
+    return status;
+}
+
+static enum status checkpoint_sign(void *context, uint8_t out64[SIGNATURE_LEN],
+                                   const struct checkpoint_request *request, struct fault *fault)
+{
+    struct service *service = context;
+    struct wire_checkpoint_reply reply = {0};
+    struct wire_checkpoint_request asked = {.old = request->old_size, .proof_count = request->proof->count};
+    enum status status = bytes_copy(&asked.note, request->note, request->note_len);
+    memcpy(asked.proof, request->proof->hashes, request->proof->count * sizeof(struct digest));
+    if (status == STATUS_OK) {
+        status = wire_checkpoint_sign(service->signers[WIRE_ROLE_AUDIT], &reply, &asked,
+                                      service->options.signer_timeout_ms, fault);
+    }
+    if (status == STATUS_OK) {
+        memcpy(out64, reply.signature64, SIGNATURE_LEN);
+    }
+    bytes_free(&asked.note);
+    return status;
+}
+
+struct checkpoint_signer signers_checkpoint(struct service *service)
+{
+    return (struct checkpoint_signer){.status = checkpoint_status, .sign = checkpoint_sign, .context = service};
+}
+
+static enum status sign_header(void *context, struct signature *out, const struct public_key *key, const void *header,
+                               size_t len, struct fault *fault)
+{
+    struct service *service = context;
+    struct wire_header_request request = {0};
+    struct wire_header_reply reply = {0};
+    struct digest key_id;
+    enum status status = bytes_copy(&request.header, header, len);
+    if (status == STATUS_OK) {
+        status = wire_header_sign(service->signers[WIRE_ROLE_VALIDATOR], &reply, &request,
+                                  service->options.signer_timeout_ms, fault);
+    }
+    bytes_free(&request.header);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    public_key_id(&key_id, key);
+    if (!digest_equal(&key_id, &reply.signature.key_id)) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "signer validator", "holds another key than the genesis names");
+    }
+    *out = reply.signature;
+    return STATUS_OK;
+}
+
+static void audit_head(void *context, struct digest *out)
+{
+    const struct service *service = context;
+    struct trail_checkpoint newest = {0};
+    *out = (struct digest){{0}};
+    if (trail_checkpoint_newest(&newest, service->trail, NULL) == STATUS_OK) {
+        digest_sha256(out, newest.note.data, newest.note.len);
+        bytes_free(&newest.note);
+    }
+}
+
+const struct ledger_node_host *signers_node_host(struct service *service)
+{
+    service->node_host = (struct ledger_node_host){
+        .clock = service->clock, .sign_header = sign_header, .audit_head = audit_head, .context = service};
+    return &service->node_host;
+}

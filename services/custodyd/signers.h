@@ -1,0 +1,17 @@
+/*
+ * The signers as the other parts see them: the sequencer's signer of checkpoints and the node's signer of headers, both
+ * through the signer protocol.
+ */
+#ifndef STRONGROOM_CUSTODYD_SIGNERS_H
+#define STRONGROOM_CUSTODYD_SIGNERS_H
+
+#include "sequencer.h"
+#include "service.h"
+
+/* The signer of checkpoints for the sequencer: role audit. */
+struct checkpoint_signer signers_checkpoint(struct service *service);
+
+/* What the node needs of its host: the signer of role validator and the head of the trail. Lives in the service. */
+const struct ledger_node_host *signers_node_host(struct service *service);
+
+#endif

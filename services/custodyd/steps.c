@@ -1,0 +1,502 @@
+/*
+ * The steps of a withdrawal after its approval.
+ *
+ *   record   approved -> recorded    writes the entry `withdrawal.signing`
+ *   sign     recorded -> signed      once a checkpoint covers that entry; the signer judges
+ *   submit   signed -> submitted     the same bytes as often as needed, never rebuilt
+ *   confirm  submitted -> confirmed  when the block has its certificate
+ *
+ * Each step does its outside work first, then one transaction moves the row by compare-and-set, writes the entry,
+ * finishes the item and puts the next one. A step that finds the row moved on already just finishes its item. A refusal
+ * by the signer means that there is no signature and never was one, so the withdrawal fails and frees what it holds.
+ */
+#include "steps.h"
+
+#include "base/crashpoint.h"
+#include "base/log.h"
+#include "policy/signing_entry.h"
+#include "record.h"
+#include "store/lane.h"
+#include "store/trail_read.h"
+#include "withdrawals.h"
+#include "workers.h"
+
+#define CONFIRM_WAIT_MS 2000
+#define EXPIRE_LIMIT 100
+
+/* A step on its way. */
+struct step {
+    struct service *service;
+    const struct store_outbox_item *item;
+    struct store_withdrawal row;
+    enum withdrawal_state to;
+    enum audit_action action;
+    enum status reason;                    /* of a withdrawal that ends badly, STATUS_OK otherwise */
+    const char *next;                      /* kind of the following item, NULL for none */
+    struct store_withdrawal_change change; /* what the move writes */
+    struct audit_event *event;             /* made by the step itself; NULL: a plain entry of the action */
+    bool lane_used;                        /* at the end: was the sequence spent */
+};
+
+/* What the signer is handed, loaded in one transaction. */
+struct papers {
+    struct service *service;
+    const struct uuid *id;
+    struct store_withdrawal row;
+    struct signed_document destination;
+    struct signed_document *approvals;
+    size_t approval_count;
+};
+
+static void papers_wipe(struct papers *papers)
+{
+    for (size_t i = 0; i < papers->approval_count; i++) {
+        signed_document_free(&papers->approvals[i]);
+    }
+    free(papers->approvals);
+    papers->approvals = NULL;
+    papers->approval_count = 0;
+    signed_document_free(&papers->destination);
+    store_withdrawal_wipe(&papers->row);
+}
+
+static enum status load_approvals(struct papers *papers, struct store_tx *tx, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    enum status status = store_approval_list(&list, tx, papers->id, fault);
+    if (status == STATUS_OK && list.count > 0) {
+        papers->approvals = calloc(list.count, sizeof(*papers->approvals));
+        status = papers->approvals == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    }
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        if (list.rows[i].approves) {
+            status = approval_document(&papers->approvals[papers->approval_count], &list.rows[i]);
+            papers->approval_count += status == STATUS_OK ? 1 : 0;
+        }
+    }
+    store_approval_list_free(&list);
+    return status;
+}
+
+static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct papers *papers = context;
+    struct intent intent;
+    papers_wipe(papers);
+    enum status status = store_withdrawal_get(&papers->row, tx, papers->id, fault);
+    if (status == STATUS_OK) {
+        status = intent_decode(&intent, papers->row.intent.data, papers->row.intent.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = destination_find(&papers->destination, tx, &intent.destination, fault);
+    }
+    if (status == STATUS_OK) {
+        status = load_approvals(papers, tx, fault);
+    }
+    return status;
+}
+
+static enum status load_papers(struct papers *papers, struct step *step, struct fault *fault)
+{
+    *papers = (struct papers){.service = step->service, .id = &step->item->withdrawal};
+    enum status status = store_transact(step->service->store, load_in, papers, fault);
+    if (status != STATUS_OK) {
+        papers_wipe(papers);
+    }
+    return status;
+}
+
+static enum status load_row_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct step *step = context;
+    store_withdrawal_wipe(&step->row);
+    return store_withdrawal_get(&step->row, tx, &step->item->withdrawal, fault);
+}
+
+/* The end of what the withdrawal holds, according to the state it ends in. */
+static enum status settle(struct step *step, struct store_tx *tx, struct fault *fault)
+{
+    if (step->to == WITHDRAWAL_CONFIRMED) {
+        enum status status = store_posting_add(tx, &step->row.id, *step->change.height, *step->change.index, fault);
+        return status == STATUS_OK ? store_lane_free(tx, &step->row.id, true, fault) : status;
+    }
+    if (step->to == WITHDRAWAL_FAILED) {
+        enum status status = store_reservation_drop(tx, &step->row.id, fault);
+        return status == STATUS_OK ? store_lane_free(tx, &step->row.id, step->lane_used, fault) : status;
+    }
+    return STATUS_OK;
+}
+
+static enum status log_step(struct step *step, struct store_tx *tx, struct fault *fault)
+{
+    if (step->event == NULL) {
+        return workers_log(step->service, tx, &step->row.id, step->action, step->reason, fault);
+    }
+    struct trail_ticket ticket;
+    return trail_enqueue(&ticket, step->service->trail, tx, step->event, fault);
+}
+
+/* The one transaction of a step. */
+static enum status move_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct step *step = context;
+    struct store_withdrawal row = step->row; /* borrowed; a rerun starts from the same premise */
+    enum status status = store_withdrawal_move(tx, &row, step->to, &step->change, fault);
+    if (status == STATUS_OK) {
+        status = settle(step, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = log_step(step, tx, fault);
+    }
+    if (status == STATUS_OK && step->next != NULL) {
+        status = store_outbox_put(tx, step->next, &row.id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_outbox_done(tx, step->item->id, fault);
+    }
+    return status;
+}
+
+static enum status move(struct step *step, enum withdrawal_state to, enum audit_action action, const char *next,
+                        struct fault *fault)
+{
+    step->to = to;
+    step->action = action;
+    step->next = next;
+    enum status status = store_transact(step->service->store, move_in, step, fault);
+    if (status == STATUS_OK) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(id, &step->row.id);
+        log_event(LOG_LEVEL_INFO, "withdrawal.moved", "withdrawal", id, "state", withdrawal_state_text(to), "reason",
+                  status_info(step->reason)->code, NULL);
+    }
+    return status;
+}
+
+/* Ends the withdrawal badly, for a reason that will not go away. */
+static enum status fail(struct step *step, enum status reason, const char *where, bool lane_used, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &step->row.id);
+    log_event(LOG_LEVEL_WARNING, "withdrawal.refused", "withdrawal", id, "code", status_info(reason)->code, "where",
+              where, NULL);
+    step->reason = reason;
+    step->lane_used = lane_used;
+    step->change = (struct store_withdrawal_change){.reason = status_info(reason)->code};
+    return move(step, WITHDRAWAL_FAILED, AUDIT_WITHDRAWAL_FAILED, NULL, fault);
+}
+
+/* True for faults that another try may mend; everything else is a verdict. */
+static bool may_pass(enum status status)
+{
+    return status_info(status)->retryable || status_info(status)->http >= 500;
+}
+
+static enum status check_papers(struct withdrawal *out, const struct papers *papers, struct fault *fault)
+{
+    const struct service *service = papers->service;
+    const struct wallet *wallet = policy_find_wallet(&service->policy, &papers->row.wallet);
+    if (wallet == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "not in the policy");
+    }
+    const struct withdrawal_documents documents = {
+        .intent = papers->row.intent.data,
+        .intent_len = papers->row.intent.len,
+        .destination = &papers->destination,
+        .approvals = papers->approvals,
+        .approval_count = papers->approval_count,
+    };
+    const struct withdrawal_context context = {
+        .policy = &service->policy, .wallet_key = &wallet->key, .at_utc_us = clock_utc_us(service->clock)};
+    return policy_check_withdrawal(out, &documents, &context, fault);
+}
+
+static enum status step_record(struct step *step, struct fault *fault)
+{
+    struct papers papers;
+    struct withdrawal withdrawal;
+    enum status status = load_papers(&papers, step, fault);
+    if (status == STATUS_OK) {
+        status = check_papers(&withdrawal, &papers, fault);
+    }
+    if (status != STATUS_OK) {
+        papers_wipe(&papers);
+        if (may_pass(status)) {
+            return status;
+        }
+        struct fault verdict = *fault;
+        fault_clear(fault);
+        return fail(step, verdict.status, verdict.where, false, fault);
+    }
+    struct audit_event event;
+    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_SIGNING, AUDIT_OUTCOME_INTENT);
+    status = policy_signing_entry_fill(&event, &withdrawal, fault);
+    if (status == STATUS_OK) {
+        step->event = &event;
+        status = move(step, WITHDRAWAL_RECORDED, AUDIT_WITHDRAWAL_SIGNING, "sign", fault);
+        step->event = NULL;
+    }
+    audit_event_wipe(&event);
+    withdrawal_free(&withdrawal);
+    papers_wipe(&papers);
+    return status;
+}
+
+/* The leaf of the entry `withdrawal.signing`, as it stands in the trail. */
+static enum status find_signing_leaf(struct store_leaf *out, struct step *step, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &step->row.id);
+    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
+                                             .oid = id,
+                                             .act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING),
+                                             .newest_first = true,
+                                             .limit = 1};
+    struct store_tx *tx = NULL;
+    struct store_leaf_list list = {0};
+    enum status status = store_begin(&tx, step->service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_list(&list, tx, &filter, fault);
+    store_rollback(tx);
+    if (status == STATUS_OK && list.count == 0) {
+        status = fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not sequenced yet");
+    }
+    if (status == STATUS_OK) {
+        *out = list.rows[0];
+        list.rows[0] = (struct store_leaf){0}; /* transferred */
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
+{
+    struct papers papers;
+    struct store_leaf leaf = {0};
+    struct bytes proof = {0};
+    enum status status = load_papers(&papers, step, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = find_signing_leaf(&leaf, step, fault);
+    if (status == STATUS_OK) {
+        status = trail_prove(&proof, step->service->trail, leaf.seq, step->service->options.trail_timeout_ms, fault);
+    }
+    if (status == STATUS_OK) {
+        const struct wire_transfer_request request = {
+            .approvals = papers.approvals,
+            .approval_count = papers.approval_count,
+            .destination = papers.destination,
+            .intent = papers.row.intent,
+            .leaf = leaf.raw,
+            .proof = proof,
+        };
+        status = wire_transfer_sign(step->service->signers[WIRE_ROLE_TRANSFER], out, &request,
+                                    step->service->options.signer_timeout_ms, fault);
+    }
+    bytes_free(&proof);
+    store_leaf_wipe(&leaf);
+    papers_wipe(&papers);
+    return status;
+}
+
+/* The row keeps the signature as the canonical {"alg","key","sig"}. */
+static const struct canon_field signature_fields[] = {
+    {"alg", CANON_ALGORITHM, false, offsetof(struct signature, algorithm), sizeof(enum algorithm), 0, 0},
+    {"key", CANON_HASH, false, offsetof(struct signature, key_id), sizeof(struct digest), 0, 0},
+    {"sig", CANON_SIGNATURE, false, offsetof(struct signature, bytes64), SIGNATURE_LEN, 0, 0},
+};
+
+#define SIGNATURE_FIELDS (sizeof(signature_fields) / sizeof(signature_fields[0]))
+
+static enum status step_sign(struct step *step, struct fault *fault)
+{
+    struct wire_transfer_reply reply = {0};
+    enum status status = ask_signer(&reply, step, fault);
+    if (status != STATUS_OK && may_pass(status)) {
+        return status;
+    }
+    if (status != STATUS_OK) {
+        struct fault verdict = *fault;
+        fault_clear(fault);
+        return fail(step, verdict.status, verdict.where, false, fault);
+    }
+    CRASHPOINT("withdrawal-signature-received");
+    struct bytes signature = {0};
+    bool same = reply.transaction.len == step->row.transaction.len &&
+                memcmp(reply.transaction.data, step->row.transaction.data, reply.transaction.len) == 0;
+    status =
+        canon_encode_bytes(&signature, &reply.signature, signature_fields, SIGNATURE_FIELDS, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        /* The signer's bytes are the truth; a row that holds others was edited after the approval. */
+        step->change =
+            (struct store_withdrawal_change){.signature = &signature, .transaction = same ? NULL : &reply.transaction};
+        status = move(step, WITHDRAWAL_SIGNED, AUDIT_WITHDRAWAL_SIGNED, "submit", fault);
+    }
+    bytes_free(&signature);
+    bytes_free(&reply.transaction);
+    return status;
+}
+
+static enum status signed_transaction(struct signed_document *out, const struct store_withdrawal *row,
+                                      struct fault *fault)
+{
+    json_t *object = NULL;
+    struct signature signature;
+    struct signed_document document = {0};
+    enum status status = canon_parse(&object, row->signature.data, row->signature.len, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status =
+            canon_decode(&signature, sizeof(signature), object, signature_fields, SIGNATURE_FIELDS, "signature", fault);
+        json_decref(object);
+    }
+    if (status == STATUS_OK) {
+        status = bytes_copy(&document.document, row->transaction.data, row->transaction.len);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_add(&document, &signature);
+    }
+    if (status != STATUS_OK) {
+        signed_document_free(&document);
+        return status;
+    }
+    *out = document;
+    return STATUS_OK;
+}
+
+static enum status step_submit(struct step *step, struct fault *fault)
+{
+    struct service *service = step->service;
+    const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
+    struct signed_document transaction = {0};
+    struct ledger_transaction_status ledger;
+    if (wallet == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "not in the policy");
+    }
+    enum status status = signed_transaction(&transaction, &step->row, fault);
+    if (status == STATUS_OK) {
+        status = ledger_node_submit(service->node, &ledger, &transaction, &wallet->key, fault);
+    }
+    signed_document_free(&transaction);
+    if (status != STATUS_OK) {
+        return status; /* a signature exists: nothing but the ledger's verdict may end this */
+    }
+    CRASHPOINT("withdrawal-submitted");
+    return move(step, WITHDRAWAL_SUBMITTED, AUDIT_WITHDRAWAL_SUBMITTED, "confirm", fault);
+}
+
+static enum status step_confirm(struct step *step, struct fault *fault)
+{
+    struct service *service = step->service;
+    struct ledger_transaction_status ledger;
+    struct digest id;
+    transaction_id(&id, step->row.transaction.data, step->row.transaction.len);
+    enum status status = ledger_node_wait(service->node, &ledger, &id, CONFIRM_WAIT_MS, fault);
+    if (status == STATUS_NOT_FOUND) { /* the node lost its mempool: the same bytes again */
+        struct signed_document transaction = {0};
+        const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
+        fault_clear(fault);
+        status = signed_transaction(&transaction, &step->row, fault);
+        if (status == STATUS_OK && wallet != NULL) {
+            status = ledger_node_submit(service->node, &ledger, &transaction, &wallet->key, fault);
+        }
+        signed_document_free(&transaction);
+        return status == STATUS_OK ? fault_set(fault, STATUS_NOT_READY, "ledger", "submitted again") : status;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CRASHPOINT("withdrawal-confirmed");
+    if (ledger.state == LEDGER_REJECTED) {
+        return fail(step, ledger.code, "ledger", true, fault);
+    }
+    uint64_t index = (uint64_t)ledger.index;
+    step->change = (struct store_withdrawal_change){.height = &ledger.height, .index = &index};
+    return move(step, WITHDRAWAL_CONFIRMED, AUDIT_WITHDRAWAL_CONFIRMED, NULL, fault);
+}
+
+static const struct {
+    const char *kind;
+    enum withdrawal_state from;
+    enum status (*run)(struct step *step, struct fault *fault);
+} steps[] = {
+    {"record", WITHDRAWAL_APPROVED, step_record},
+    {"sign", WITHDRAWAL_RECORDED, step_sign},
+    {"submit", WITHDRAWAL_SIGNED, step_submit},
+    {"confirm", WITHDRAWAL_SUBMITTED, step_confirm},
+};
+
+static enum status finish_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct step *step = context;
+    return store_outbox_done(tx, step->item->id, fault);
+}
+
+enum status step_run(struct service *service, const struct store_outbox_item *item, struct fault *fault)
+{
+    struct step step = {.service = service, .item = item, .reason = STATUS_OK};
+    enum status status = store_transact(service->store, load_row_in, &step, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = fault_set(fault, STATUS_INTERNAL, "outbox", "no step of kind %s", item->kind);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (strcmp(steps[i].kind, item->kind) == 0) {
+            fault_clear(fault);
+            status = step.row.state == steps[i].from ? steps[i].run(&step, fault)
+                                                     : store_transact(service->store, finish_in, &step, fault);
+        }
+    }
+    store_withdrawal_wipe(&step.row);
+    return status;
+}
+
+/* Expiry. */
+
+struct expiry {
+    struct service *service;
+    struct store_withdrawal_list list;
+};
+
+static enum status list_expired_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct expiry *expiry = context;
+    store_withdrawal_list_free(&expiry->list);
+    return store_withdrawal_list_expired(&expiry->list, tx, clock_utc_us(expiry->service->clock), EXPIRE_LIMIT, fault);
+}
+
+static enum status expire_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct step *step = context;
+    struct store_withdrawal row = step->row; /* borrowed */
+    const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
+    enum status status = store_withdrawal_move(tx, &row, WITHDRAWAL_EXPIRED, &change, fault);
+    if (status == STATUS_OK) {
+        status = withdrawal_release(tx, &row.id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = workers_log(step->service, tx, &row.id, AUDIT_WITHDRAWAL_EXPIRE, STATUS_OK, fault);
+    }
+    return status;
+}
+
+enum status step_expire(struct service *service, struct fault *fault)
+{
+    struct expiry expiry = {.service = service};
+    enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
+    for (size_t i = 0; status == STATUS_OK && i < expiry.list.count; i++) {
+        struct step step = {.service = service, .row = expiry.list.rows[i]};
+        if (!withdrawal_move_allowed(step.row.state, WITHDRAWAL_EXPIRED)) {
+            continue; /* recorded or later: only the ledger's verdict ends it */
+        }
+        status = store_transact(service->store, expire_in, &step, fault);
+        if (status == STATUS_CONFLICT) { /* somebody moved it first: not expired then */
+            fault_clear(fault);
+            status = STATUS_OK;
+        }
+    }
+    store_withdrawal_list_free(&expiry.list);
+    return status;
+}

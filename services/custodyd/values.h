@@ -1,0 +1,18 @@
+/*
+ * JSON values that more than one resource shows. NULL when memory ran out.
+ */
+#ifndef STRONGROOM_CUSTODYD_VALUES_H
+#define STRONGROOM_CUSTODYD_VALUES_H
+
+#include <jansson.h>
+
+#include "audit/tree.h"
+#include "base/bytes.h"
+
+/* The base64 of bytes, as a string. */
+json_t *value_base64(const struct bytes *bytes);
+
+/* The hashes of a proof, as an array of hexadecimal strings. */
+json_t *value_hashes(const struct audit_proof *proof);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * What is shown of a withdrawal: the row, its documents as the bytes they are, and the decisions about it.
+ */
+#include "policy/transaction.h"
+#include "store/document.h"
+#include "withdrawals.h"
+
+void destination_store_key(struct name *out, const struct account_id *account)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, &account->digest);
+    *out = (struct name){{0}};
+    memcpy(out->text, hex, NAME_SIZE - 1); /* 252 bits of the account id: a name has 63 characters */
+}
+
+enum status destination_find(struct signed_document *out, struct store_tx *tx, const struct account_id *account,
+                             struct fault *fault)
+{
+    struct store_document row = {0};
+    struct name key;
+    json_t *object = NULL;
+    destination_store_key(&key, account);
+    enum status status = store_document_get(&row, tx, DESTINATION_KIND, key.text, fault);
+    if (status == STATUS_NOT_FOUND) {
+        fault_clear(fault);
+        return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "no entry of the allow-list");
+    }
+    if (status == STATUS_OK) {
+        status = canon_parse(&object, row.bytes.data, row.bytes.len, HTTP_BODY_MAX, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, DESTINATION_KIND, fault);
+    }
+    json_decref(object);
+    store_document_wipe(&row);
+    return status;
+}
+
+enum status approval_document(struct signed_document *out, const struct store_approval *row)
+{
+    struct signed_document document = {0};
+    enum status status = bytes_copy(&document.document, row->document.data, row->document.len);
+    if (status == STATUS_OK) {
+        status = signed_document_add(&document, &row->signature);
+    }
+    if (status != STATUS_OK) {
+        signed_document_free(&document);
+        return status;
+    }
+    *out = document;
+    return STATUS_OK;
+}
+
+static enum status append_approval(json_t *array, const struct store_approval *row, struct fault *fault)
+{
+    struct signed_document document = {0};
+    json_t *object = NULL;
+    enum status status = approval_document(&document, row);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&object, &document, fault);
+    }
+    if (status == STATUS_OK && json_array_append_new(array, object) != 0) {
+        status = STATUS_NO_MEMORY;
+    }
+    signed_document_free(&document);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "approvals", "%s", "");
+}
+
+static enum status approvals_view(json_t **out, struct store_tx *tx, const struct uuid *id, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    json_t *array = json_array();
+    enum status status = array == NULL ? fault_set(fault, STATUS_NO_MEMORY, "approvals", "%s", "") : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = store_approval_list(&list, tx, id, fault);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        status = append_approval(array, &list.rows[i], fault);
+    }
+    store_approval_list_free(&list);
+    if (status != STATUS_OK) {
+        json_decref(array);
+        return status;
+    }
+    *out = array;
+    return STATUS_OK;
+}
+
+/* The texts of a row, made here so that json_pack stays one call. */
+struct texts {
+    char id[UUID_TEXT_SIZE];
+    char asset[DIGEST_HEX_LEN + 1];
+    char amount[AMOUNT_TEXT_SIZE];
+    char requested_at[TIME_TEXT_SIZE];
+    char expires_at[TIME_TEXT_SIZE];
+    char intent_digest[DIGEST_HEX_LEN + 1];
+    char transaction_id[DIGEST_HEX_LEN + 1];
+    char short_code[SHORT_CODE_SIZE];
+};
+
+static void fill_texts(struct texts *texts, const struct store_withdrawal *row)
+{
+    struct digest digest;
+    uuid_format(texts->id, &row->id);
+    digest_format(texts->asset, &row->asset);
+    amount_format(texts->amount, row->amount);
+    time_format(texts->requested_at, row->requested_at_utc_us);
+    time_format(texts->expires_at, row->expires_at_utc_us);
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    digest_format(texts->intent_digest, &digest);
+    intent_short_code(texts->short_code, &digest);
+    transaction_id(&digest, row->transaction.data, row->transaction.len);
+    digest_format(texts->transaction_id, &digest);
+}
+
+static const char *text_of(const struct bytes *bytes)
+{
+    return bytes->data == NULL ? "" : (const char *)bytes->data;
+}
+
+enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct texts texts;
+    json_t *approvals = NULL;
+    enum status status = approvals_view(&approvals, tx, &row->id, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    fill_texts(&texts, row);
+    json_t *view = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "id", texts.id, "state",
+        withdrawal_state_text(row->state), "version", (json_int_t)row->ver, "wallet", row->wallet.text, "asset",
+        texts.asset, "amount", texts.amount, "destination", row->destination, "requester", row->requester.text,
+        "requested_at", texts.requested_at, "expires_at", texts.expires_at, "intent", text_of(&row->intent),
+        "intent_digest", texts.intent_digest, "short_code", texts.short_code, "transaction", text_of(&row->transaction),
+        "transaction_id", texts.transaction_id, "approvals", approvals);
+    if (view == NULL) {
+        return fault_set(fault, STATUS_CORRUPT, "withdrawal", "the row cannot be shown");
+    }
+    if (row->reason[0] != '\0') {
+        (void)json_object_set_new(view, "reason", json_string(row->reason));
+    }
+    if (row->height != 0) {
+        (void)json_object_set_new(view, "height", json_integer((json_int_t)row->height));
+    }
+    *out = view;
+    return STATUS_OK;
+}

@@ -1,0 +1,378 @@
+/*
+ * Proposing, listing and reading withdrawals. Decisions about them are in decide.c.
+ *
+ * Proposing is one database transaction: the row, the reservation, the lane, both documents and the entry in the trail.
+ */
+#include "withdrawals.h"
+
+#include "base/canon.h"
+#include "generator.h"
+#include "policy/account.h"
+#include "record.h"
+#include "store/lane.h"
+
+struct proposal {
+    struct name wallet;
+    struct digest asset;
+    struct amount amount;
+    char destination[STORE_ADDRESS_SIZE];
+};
+
+static const struct canon_field proposal_fields[] = {
+    CANON_FIELD(struct proposal, wallet, CANON_NAME),
+    CANON_FIELD(struct proposal, asset, CANON_HASH),
+    CANON_FIELD(struct proposal, amount, CANON_AMOUNT),
+    CANON_FIELD(struct proposal, destination, CANON_TEXT),
+};
+
+#define PROPOSAL_FIELDS (sizeof(proposal_fields) / sizeof(proposal_fields[0]))
+
+/* What proposing carries through its database transaction. */
+struct creation {
+    struct service *service;
+    const struct http_request *request;
+    const struct wallet *wallet;
+    struct store_withdrawal row;
+    struct trail_ticket ticket;
+    bool existed;
+    json_t *view;
+};
+
+static bool holds_asset(const struct wallet *wallet, const struct digest *asset)
+{
+    for (size_t i = 0; i < wallet->asset_count; i++) {
+        if (digest_equal(&wallet->assets[i], asset)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rules that need no database. Out: *out_wallet is borrowed from the policy. */
+static enum status check_proposal(const struct wallet **out_wallet, const struct service *service,
+                                  const struct proposal *proposal, struct fault *fault)
+{
+    struct account_id destination;
+    enum status status = address_parse(&destination, proposal->destination, "destination", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (amount_is_zero(proposal->amount)) {
+        return fault_set(fault, STATUS_INVALID, "amount", "must be above zero");
+    }
+    const struct wallet *wallet = policy_find_wallet(&service->policy, &proposal->wallet);
+    if (wallet == NULL) {
+        return fault_set(fault, STATUS_INVALID, "wallet", "no such wallet in the policy");
+    }
+    if (!holds_asset(wallet, &proposal->asset)) {
+        return fault_set(fault, STATUS_INVALID, "asset", "the wallet does not hold this asset");
+    }
+    if (account_id_equal(&destination, &wallet->account)) {
+        return fault_set(fault, STATUS_INVALID, "destination", "is the wallet itself");
+    }
+    *out_wallet = wallet;
+    return STATUS_OK;
+}
+
+static bool is_idempotency_key(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 1 && len <= 64 &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == len;
+}
+
+/* The key is bound to who asked for what: the digest of the canonical body and the person. */
+static enum status bind_key(struct store_withdrawal *row, const struct http_request *request,
+                            const struct proposal *proposal, struct fault *fault)
+{
+    const char *key = http_header(request, "Idempotency-Key");
+    if (key == NULL || !is_idempotency_key(key)) {
+        return fault_set(fault, key == NULL ? STATUS_MISSING_FIELD : STATUS_INVALID, "Idempotency-Key",
+                         "must be 1 to 64 characters of A-Z a-z 0-9 - _");
+    }
+    (void)snprintf(row->idempotency_key, sizeof(row->idempotency_key), "%s", key);
+    struct bytes body = {0};
+    enum status status =
+        canon_encode_bytes(&body, proposal, proposal_fields, PROPOSAL_FIELDS, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        const char *person = request->caller.person.text;
+        digest_sha256_two(&row->request, person, strlen(person) + 1, body.data, body.len);
+        bytes_free(&body);
+    }
+    return status;
+}
+
+static enum status fill_row(struct creation *creation, const struct proposal *proposal, struct fault *fault)
+{
+    const struct service *service = creation->service;
+    struct store_withdrawal *row = &creation->row;
+    *row = (struct store_withdrawal){
+        .wallet = proposal->wallet,
+        .asset = proposal->asset,
+        .amount = proposal->amount,
+        .requester = creation->request->caller.person,
+        .requested_at_utc_us = clock_utc_us(service->clock),
+    };
+    row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
+    memcpy(row->destination, proposal->destination, sizeof(row->destination));
+    enum status status = name_parse(&row->tenant, SERVICE_TENANT);
+    if (status == STATUS_OK) {
+        status = uuid_generate(&row->id, service->clock);
+    }
+    if (status == STATUS_OK) {
+        status = bind_key(row, creation->request, proposal, fault);
+    }
+    return status;
+}
+
+static enum status reserve(struct creation *creation, struct store_tx *tx, struct fault *fault)
+{
+    struct service *service = creation->service;
+    struct store_withdrawal *row = &creation->row;
+    struct ledger_balance balance = {0};
+    enum status status = ledger_node_balance(service->node, &balance, &creation->wallet->account, &row->asset, fault);
+    if (status == STATUS_OK && balance.negative) {
+        balance.amount = amount_from_u64(0); /* an issuance account holds nothing to pay out */
+    }
+    if (status == STATUS_OK) {
+        status = store_reservation_add(tx, row, balance.amount, fault);
+    }
+    if (status == STATUS_OK) {
+        status =
+            store_lane_take(tx, &row->lane, &row->seq, &row->wallet, &row->id, (unsigned)service->options.lanes, fault);
+    }
+    return status;
+}
+
+/* Gives the row its documents and moves it on to `reserved`. */
+static enum status place(struct creation *creation, struct store_tx *tx, struct fault *fault)
+{
+    struct store_withdrawal *row = &creation->row;
+    struct bytes intent = {0};
+    struct bytes transaction = {0};
+    enum status status = generator_build(&intent, &transaction, creation->service, row, creation->wallet, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct store_withdrawal_change change = {
+        .intent = &intent, .transaction = &transaction, .lane = &row->lane, .seq = &row->seq};
+    status = store_withdrawal_move(tx, row, WITHDRAWAL_RESERVED, &change, fault);
+    row->placed = true;
+    row->intent = intent;           /* transferred */
+    row->transaction = transaction; /* transferred */
+    return status;
+}
+
+static enum status log_request(struct creation *creation, struct store_tx *tx, struct fault *fault)
+{
+    const struct store_withdrawal *row = &creation->row;
+    struct audit_event event;
+    struct digest digest;
+    char amount[AMOUNT_TEXT_SIZE];
+    char asset[DIGEST_HEX_LEN + 1];
+    amount_format(amount, row->amount);
+    digest_format(asset, &row->asset);
+    record_by_caller(&event, creation->service, creation->request, AUDIT_WITHDRAWAL_REQUEST, AUDIT_OUTCOME_OK);
+    record_about(&event, &row->id);
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    enum status status = audit_event_ref_add(&event, "intent", &digest, fault);
+    const char *const facts[][2] = {
+        {"amount", amount}, {"asset", asset}, {"wallet", row->wallet.text}, {"destination", row->destination}};
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        status = audit_event_fact_add(&event, facts[i][0], facts[i][1], fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&creation->ticket, creation->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* The transaction of a proposal. May run again after a serialization failure, so it starts from the row as filled. */
+static enum status create_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct creation *creation = context;
+    bytes_free(&creation->row.intent);
+    bytes_free(&creation->row.transaction);
+    enum status status = store_withdrawal_insert(tx, &creation->row, fault);
+    creation->existed = status == STATUS_EXISTS;
+    if (creation->existed) {
+        fault_clear(fault);
+        return withdrawal_view(&creation->view, tx, &creation->row, fault);
+    }
+    if (status == STATUS_OK) {
+        status = reserve(creation, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = place(creation, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = log_request(creation, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        json_decref(creation->view);
+        status = withdrawal_view(&creation->view, tx, &creation->row, fault);
+    }
+    return status;
+}
+
+static enum status reply_with(struct service *service, const struct trail_ticket *ticket, json_t *view, int http,
+                              struct http_reply *reply, struct fault *fault)
+{
+    json_t *object = json_pack("{s:O}", "withdrawal", view);
+    if (object == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+    }
+    enum status status = ticket == NULL ? STATUS_OK : record_receipt(service, ticket, object, fault);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    return http_reply_json(reply, http, object, fault);
+}
+
+enum status withdrawal_create(struct service *service, const struct http_request *request, struct http_reply *reply,
+                              struct fault *fault)
+{
+    struct creation creation = {.service = service, .request = request};
+    struct proposal proposal;
+    json_t *body = NULL;
+    enum status status = http_body_object(&body, request, fault);
+    if (status == STATUS_OK) {
+        status = canon_decode(&proposal, sizeof(proposal), body, proposal_fields, PROPOSAL_FIELDS, "", fault);
+        json_decref(body);
+    }
+    if (status == STATUS_OK) {
+        status = check_proposal(&creation.wallet, service, &proposal, fault);
+    }
+    if (status == STATUS_OK) {
+        status = fill_row(&creation, &proposal, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, create_in, &creation, fault);
+    }
+    if (status == STATUS_OK) {
+        status = reply_with(service, creation.existed ? NULL : &creation.ticket, creation.view,
+                            creation.existed ? 200 : 201, reply, fault);
+    }
+    json_decref(creation.view);
+    store_withdrawal_wipe(&creation.row);
+    return status;
+}
+
+/* Reading. */
+
+struct reading {
+    struct uuid id;
+    struct store_withdrawal_filter filter;
+    json_t *out;
+};
+
+static enum status read_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reading *reading = context;
+    struct store_withdrawal row;
+    enum status status = store_withdrawal_get(&row, tx, &reading->id, fault);
+    if (status == STATUS_OK) {
+        status = withdrawal_view(&reading->out, tx, &row, fault);
+        store_withdrawal_wipe(&row);
+    }
+    return status;
+}
+
+enum status withdrawal_read(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    struct reading reading = {0};
+    if (uuid_parse(&reading.id, request->parameters[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+    }
+    enum status status = store_transact(service->store, read_in, &reading, fault);
+    if (status == STATUS_OK) {
+        status = reply_with(service, NULL, reading.out, 200, reply, fault);
+    }
+    json_decref(reading.out);
+    return status;
+}
+
+static enum status append_views(json_t *array, struct store_tx *tx, const struct store_withdrawal_list *list,
+                                struct fault *fault)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        json_t *view = NULL;
+        enum status status = withdrawal_view(&view, tx, &list->rows[i], fault);
+        if (status == STATUS_OK && json_array_append_new(array, view) != 0) {
+            status = fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reading *reading = context;
+    struct store_withdrawal_list list = {0};
+    json_t *array = json_array();
+    json_decref(reading->out);
+    reading->out = json_pack("{s:o}", "withdrawals", array);
+    if (reading->out == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+    }
+    enum status status = store_withdrawal_list(&list, tx, &reading->filter, fault);
+    if (status == STATUS_OK) {
+        status = append_views(array, tx, &list, fault);
+    }
+    if (status == STATUS_OK && list.count == reading->filter.limit) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(id, &list.rows[list.count - 1].id);
+        (void)json_object_set_new(reading->out, "next", json_string(id));
+    }
+    store_withdrawal_list_free(&list);
+    return status;
+}
+
+static enum status list_filter(struct store_withdrawal_filter *filter, enum withdrawal_state *state,
+                               struct name *wallet, struct uuid *before, const struct http_request *request,
+                               struct fault *fault)
+{
+    const char *text = http_query(request, "state");
+    if (text != NULL && withdrawal_state_parse(state, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "state", "not a state of a withdrawal");
+    }
+    filter->state = text == NULL ? NULL : state;
+    text = http_query(request, "wallet");
+    if (text != NULL && name_parse(wallet, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "wallet", "must be a name");
+    }
+    filter->wallet = text == NULL ? NULL : wallet;
+    text = http_query(request, "cursor");
+    if (text != NULL && uuid_parse(before, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "cursor", "must be the `next` of a page");
+    }
+    filter->before = text == NULL ? NULL : before;
+    int64_t limit = 100;
+    enum status status = http_query_integer(&limit, request, "limit", 1, STORE_WITHDRAWALS_MAX, fault);
+    filter->limit = (unsigned)limit;
+    return status;
+}
+
+enum status withdrawal_list(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    enum withdrawal_state state = WITHDRAWAL_REQUESTED;
+    struct name wallet;
+    struct uuid before;
+    struct reading reading = {0};
+    enum status status = list_filter(&reading.filter, &state, &wallet, &before, request, fault);
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, list_in, &reading, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(reading.out);
+        return status;
+    }
+    return http_reply_json(reply, 200, reading.out, fault);
+}

@@ -1,0 +1,192 @@
+/*
+ * The worker threads: claim an item, do its step, postpone it when it must wait. What a step does is in steps.c.
+ */
+#include "workers.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "record.h"
+#include "steps.h"
+#include "store/outbox.h"
+
+#define LEASE_MS 60000
+#define IDLE_MS 200
+#define EXPIRE_EVERY_US 1000000
+#define DELAY_MIN_MS 20
+#define DELAY_MAX_MS 5000
+
+struct worker_pool {
+    struct service *service;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool stopping;
+    uint64_t wakes; /* counts calls of workers_wake, so that none is lost */
+    int64_t expired_at_us;
+    unsigned threads;
+    pthread_t thread[32];
+};
+
+struct claim {
+    struct store_outbox_item item;
+    size_t count;
+};
+
+static enum status claim_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct claim *claim = context;
+    return store_outbox_claim(tx, &claim->item, &claim->count, 1, LEASE_MS, fault);
+}
+
+static enum status postpone_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct store_outbox_item *item = context;
+    int64_t delay_ms = DELAY_MIN_MS << (item->attempts < 8 ? item->attempts : 8);
+    return store_outbox_postpone(tx, item->id, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS, fault);
+}
+
+/* A step that could not be done: log it, and make its item due again later. */
+static void put_off(struct worker_pool *pool, struct store_outbox_item *item, const struct fault *why)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &item->withdrawal);
+    enum log_level level = why->status == STATUS_NOT_READY ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+    log_event(level, "step.postponed", "withdrawal", id, "step", item->kind, "code", status_info(why->status)->code,
+              "where", why->where, "detail", why->detail, NULL);
+    struct fault fault = {0};
+    if (store_transact(pool->service->store, postpone_in, item, &fault) != STATUS_OK) {
+        log_fault("step.postpone", &fault); /* its lease will end */
+    }
+}
+
+/* Answers whether there was anything to do. */
+static bool work_once(struct worker_pool *pool)
+{
+    struct claim claim = {0};
+    struct fault fault = {0};
+    if (store_transact(pool->service->store, claim_in, &claim, &fault) != STATUS_OK) {
+        log_fault("outbox.claim", &fault);
+        return false;
+    }
+    if (claim.count == 0) {
+        return false;
+    }
+    if (step_run(pool->service, &claim.item, &fault) != STATUS_OK) {
+        put_off(pool, &claim.item, &fault);
+    }
+    return true;
+}
+
+/* One thread at a time, once a second. */
+static void expire_sometimes(struct worker_pool *pool)
+{
+    int64_t now = clock_monotonic_us(pool->service->clock);
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool due = now - pool->expired_at_us >= EXPIRE_EVERY_US;
+    pool->expired_at_us = due ? now : pool->expired_at_us;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    struct fault fault = {0};
+    if (due && step_expire(pool->service, &fault) != STATUS_OK) {
+        log_fault("expire", &fault);
+    }
+}
+
+static void wait_for_work(struct worker_pool *pool, uint64_t seen)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)IDLE_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_mutex_lock(&pool->mutex);
+    while (!pool->stopping && pool->wakes == seen &&
+           pthread_cond_timedwait(&pool->changed, &pool->mutex, &until) == 0) {
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *work(void *context)
+{
+    struct worker_pool *pool = context;
+    for (;;) {
+        (void)pthread_mutex_lock(&pool->mutex);
+        bool stopping = pool->stopping;
+        uint64_t seen = pool->wakes;
+        (void)pthread_mutex_unlock(&pool->mutex);
+        if (stopping) {
+            return NULL;
+        }
+        expire_sometimes(pool);
+        if (!work_once(pool)) {
+            wait_for_work(pool, seen);
+        }
+    }
+}
+
+enum status workers_start(struct worker_pool **out, struct service *service, unsigned threads, struct fault *fault)
+{
+    struct worker_pool *pool = calloc(1, sizeof(*pool));
+    pthread_condattr_t attributes;
+    INVARIANT(threads >= 1 && threads <= sizeof(pool->thread) / sizeof(pool->thread[0]));
+    if (pool == NULL || pthread_condattr_init(&attributes) != 0) {
+        free(pool);
+        return fault_set(fault, STATUS_NO_MEMORY, "workers", "%s", "");
+    }
+    pool->service = service;
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&pool->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    while (pool->threads < threads) {
+        if (pthread_create(&pool->thread[pool->threads], NULL, work, pool) != 0) {
+            workers_stop(pool);
+            return fault_set(fault, STATUS_UNAVAILABLE, "workers", "could not start a thread");
+        }
+        pool->threads++;
+    }
+    *out = pool;
+    return STATUS_OK;
+}
+
+void workers_wake(struct worker_pool *pool)
+{
+    if (pool != NULL) {
+        (void)pthread_mutex_lock(&pool->mutex);
+        pool->wakes++;
+        (void)pthread_cond_broadcast(&pool->changed);
+        (void)pthread_mutex_unlock(&pool->mutex);
+    }
+}
+
+void workers_stop(struct worker_pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->stopping = true;
+    (void)pthread_cond_broadcast(&pool->changed);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    for (unsigned i = 0; i < pool->threads; i++) {
+        (void)pthread_join(pool->thread[i], NULL);
+    }
+    (void)pthread_cond_destroy(&pool->changed);
+    (void)pthread_mutex_destroy(&pool->mutex);
+    free(pool);
+}
+
+enum status workers_log(struct service *service, struct store_tx *tx, const struct uuid *withdrawal,
+                        enum audit_action action, enum status reason, struct fault *fault)
+{
+    struct audit_event event;
+    struct trail_ticket ticket;
+    record_by_service(&event, service, withdrawal, action,
+                      reason == STATUS_OK ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
+    record_about(&event, withdrawal);
+    if (reason != STATUS_OK) {
+        record_reason(&event, reason);
+    }
+    enum status status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
+    audit_event_wipe(&event);
+    return status;
+}

@@ -1,0 +1,31 @@
+/*
+ * The workers: threads that carry approved withdrawals on to their end, step by step from the outbox (steps.c), and end
+ * those that have expired. They can be killed at any point; the next start goes on from the database, the guard and the
+ * ledger.
+ */
+#ifndef STRONGROOM_CUSTODYD_WORKERS_H
+#define STRONGROOM_CUSTODYD_WORKERS_H
+
+#include "audit/event.h"
+#include "service.h"
+
+struct worker_pool;
+
+/* Starts the threads. Out: workers_stop. */
+MUST_CHECK enum status workers_start(struct worker_pool **out, struct service *service, unsigned threads,
+                                     struct fault *fault);
+
+/* There is work. NULL is fine. */
+void workers_wake(struct worker_pool *pool);
+
+/* Lets the steps under way end, joins, frees. NULL is fine. */
+void workers_stop(struct worker_pool *pool);
+
+/*
+ * Enqueues an entry of the service itself about a withdrawal, without waiting for it; `reason` STATUS_OK means outcome
+ * ok, another status outcome error with that reason.
+ */
+MUST_CHECK enum status workers_log(struct service *service, struct store_tx *tx, const struct uuid *withdrawal,
+                                   enum audit_action action, enum status reason, struct fault *fault);
+
+#endif
