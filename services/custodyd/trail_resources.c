@@ -1,0 +1,350 @@
+/*
+ * The audit trail at the REST interface: entries by filters, checkpoint, proofs, export. Everything carries the raw
+ * bytes, so nobody has to believe the columns.
+ */
+#include "audit/event.h"
+#include "record.h"
+#include "resources.h"
+#include "service.h"
+#include "store/trail_read.h"
+#include "values.h"
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0;
+}
+
+/* A row as it stands in the database, absent columns left out. NULL when memory ran out. */
+static json_t *leaf_view(const struct store_leaf *leaf)
+{
+    char ts[TIME_TEXT_SIZE];
+    char corr[UUID_TEXT_SIZE];
+    json_t *view = json_object();
+    time_format(ts, leaf->ts_utc_us);
+    bool good = set(view, "seq", json_integer((json_int_t)leaf->seq)) && set(view, "raw", value_base64(&leaf->raw)) &&
+                set(view, "ts", json_string(ts)) && set(view, "actor", json_string(leaf->actor)) &&
+                set(view, "act", json_string(leaf->act)) && set(view, "outcome", json_string(leaf->outcome));
+    if (good && leaf->otype[0] != '\0') {
+        good = set(view, "otype", json_string(leaf->otype));
+    }
+    if (good && leaf->oid[0] != '\0') {
+        good = set(view, "oid", json_string(leaf->oid));
+    }
+    if (good && leaf->ord != 0) {
+        good = set(view, "ord", json_integer((json_int_t)leaf->ord));
+    }
+    if (good && leaf->has_corr) {
+        uuid_format(corr, &leaf->corr);
+        good = set(view, "corr", json_string(corr));
+    }
+    if (!good) {
+        json_decref(view);
+        return NULL;
+    }
+    return view;
+}
+
+struct query {
+    struct store_leaf_filter filter;
+    json_t *out;
+};
+
+static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
+{
+    const char *text = http_query(request, name);
+    if (text == NULL || time_parse(out, text) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_INVALID, name, "must be a time like 2026-01-02T03:04:05.000000Z");
+}
+
+static enum status fill_filter(struct store_leaf_filter *filter, const struct http_request *request,
+                               struct fault *fault)
+{
+    const char *order = http_query(request, "order");
+    int64_t limit = 100;
+    *filter = (struct store_leaf_filter){
+        .actor = http_query(request, "actor"),
+        .act = http_query(request, "act"),
+        .otype = http_query(request, "otype"),
+        .oid = http_query(request, "oid"),
+        .outcome = http_query(request, "outcome"),
+        .cursor = http_query(request, "cursor"),
+        .newest_first = order == NULL || strcmp(order, "newest") == 0,
+    };
+    if (order != NULL && !filter->newest_first && strcmp(order, "oldest") != 0) {
+        return fault_set(fault, STATUS_INVALID, "order", "must be newest or oldest");
+    }
+    if (filter->act != NULL && audit_action_find(filter->act) == AUDIT_ACTION_NONE) {
+        return fault_set(fault, STATUS_INVALID, "act", "not an action of the trail");
+    }
+    if (filter->outcome != NULL && audit_outcome_find(filter->outcome) == AUDIT_OUTCOME_NONE) {
+        return fault_set(fault, STATUS_INVALID, "outcome", "must be ok, deny, error or intent");
+    }
+    enum status status = query_time(&filter->from_utc_us, request, "from", fault);
+    if (status == STATUS_OK) {
+        status = query_time(&filter->to_utc_us, request, "to", fault);
+    }
+    if (status == STATUS_OK) {
+        status = http_query_integer(&limit, request, "limit", 1, 500, fault);
+    }
+    filter->limit = (unsigned)limit;
+    return status;
+}
+
+static enum status append_leaves(json_t *array, const struct store_leaf_list *list, struct fault *fault)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (json_array_append_new(array, leaf_view(&list->rows[i])) != 0) {
+            return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status query_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct query *query = context;
+    struct store_leaf_list list = {0};
+    json_t *array = json_array();
+    json_decref(query->out);
+    query->out = json_pack("{s:o}", "entries", array);
+    if (query->out == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
+    }
+    enum status status = store_leaf_list(&list, tx, &query->filter, fault);
+    if (status == STATUS_OK) {
+        status = append_leaves(array, &list, fault);
+    }
+    if (status == STATUS_OK && list.next[0] != '\0') {
+        (void)json_object_set_new(query->out, "next", json_string(list.next));
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+enum status trail_entries(struct service *service, const struct http_request *request, struct http_reply *reply,
+                          struct fault *fault)
+{
+    struct query query = {0};
+    enum status status = fill_filter(&query.filter, request, fault);
+    if (status == STATUS_OK) {
+        status = store_transact(service->reader, query_in, &query, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(query.out);
+        return status;
+    }
+    return http_reply_json(reply, 200, query.out, fault);
+}
+
+enum status trail_checkpoint_read(struct service *service, const struct http_request *request, struct http_reply *reply,
+                                  struct fault *fault)
+{
+    (void)request;
+    struct trail_checkpoint newest = {0};
+    enum status status = trail_checkpoint_newest(&newest, service->trail, fault);
+    if (status == STATUS_OK) {
+        status = http_reply_text(reply, "text/plain; charset=utf-8", newest.note.data, newest.note.len);
+        bytes_free(&newest.note);
+    }
+    return status;
+}
+
+enum status trail_inclusion(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    int64_t seq = -1;
+    struct bytes proof = {0};
+    enum status status = http_query_integer(&seq, request, "seq", 0, INT64_MAX, fault);
+    if (status == STATUS_OK && seq < 0) {
+        status = fault_set(fault, STATUS_MISSING_FIELD, "seq", "must be the number of an entry");
+    }
+    if (status == STATUS_OK) {
+        status = trail_prove(&proof, service->trail, (uint64_t)seq, 0, fault);
+    }
+    if (status == STATUS_OK) {
+        status = http_reply_text(reply, "text/plain; charset=utf-8", proof.data, proof.len);
+        bytes_free(&proof);
+    }
+    return status;
+}
+
+enum status trail_consistency_read(struct service *service, const struct http_request *request,
+                                   struct http_reply *reply, struct fault *fault)
+{
+    int64_t from = 0;
+    int64_t to = 0;
+    struct audit_proof proof;
+    enum status status = http_query_integer(&from, request, "from", 1, INT64_MAX, fault);
+    if (status == STATUS_OK) {
+        status = http_query_integer(&to, request, "to", 1, INT64_MAX, fault);
+    }
+    if (status == STATUS_OK && (from == 0 || to < from)) {
+        status = fault_set(fault, STATUS_INVALID, "to", "from and to must be given, from at most to");
+    }
+    if (status == STATUS_OK) {
+        status = trail_prove_consistency(&proof, service->trail, (uint64_t)from, (uint64_t)to, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return http_reply_json(
+        reply, 200,
+        json_pack("{s:I, s:I, s:o}", "from", (json_int_t)from, "to", (json_int_t)to, "proof", value_hashes(&proof)),
+        fault);
+}
+
+/*
+ * The export: pages of rows in one snapshot, as JSON lines. Rows between the checkpoint and the head row are on their
+ * way and left out; rows beyond the head row are nobody's, and shown.
+ */
+struct export
+{
+    struct service *service;
+    struct store_tx *tx;
+    struct store_checkpoint checkpoint;
+    uint64_t head_size;
+    uint64_t next_seq;
+    bool finished;
+    struct bytes lines; /* made and not yet sent */
+    size_t sent;
+};
+
+static void export_free(void *context)
+{
+    struct export *export = context;
+    store_rollback(export->tx);
+    bytes_free(&export->checkpoint.note);
+    bytes_free(&export->lines);
+    free(export);
+}
+
+static enum status append_line(struct buffer *buffer, json_t *value, struct fault *fault)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(value);
+    if (text == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    buffer_append_text(buffer, text);
+    buffer_append_text(buffer, "\n");
+    free(text);
+    return STATUS_OK;
+}
+
+static enum status export_row(struct buffer *buffer, const struct store_leaf *leaf, struct fault *fault)
+{
+    char lh[DIGEST_HEX_LEN + 1];
+    json_t *view = leaf_view(leaf);
+    digest_format(lh, &leaf->lh);
+    if (view != NULL && !set(view, "lh", json_string(lh))) {
+        json_decref(view);
+        view = NULL;
+    }
+    return append_line(buffer, view, fault);
+}
+
+static enum status export_page(struct export *export, struct buffer *buffer, struct fault *fault)
+{
+    const struct store_leaf_filter filter = {.from_seq = export->next_seq, .limit = STORE_LEAVES_MAX};
+    struct store_leaf_list list = {0};
+    enum status status = store_leaf_list(&list, export->tx, &filter, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        const struct store_leaf *leaf = &list.rows[i];
+        if (leaf->seq < export->checkpoint.size || leaf->seq >= export->head_size) {
+            status = export_row(buffer, leaf, fault);
+        }
+        export->next_seq = leaf->seq + 1;
+    }
+    export->finished = status == STATUS_OK && list.next[0] == '\0';
+    store_leaf_list_free(&list);
+    return status;
+}
+
+static enum status export_more(struct export *export, struct fault *fault)
+{
+    struct buffer buffer;
+    buffer_init(&buffer);
+    enum status status = export_page(export, &buffer, fault);
+    if (status == STATUS_OK && export->finished) {
+        status = append_line(&buffer, json_pack("{s:o}", "checkpoint", value_base64(&export->checkpoint.note)), fault);
+    }
+    if (status != STATUS_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    bytes_free(&export->lines);
+    export->sent = 0;
+    return buffer_finish(&export->lines, &buffer);
+}
+
+static enum status export_read(void *context, char *out, size_t max, size_t *out_len, struct fault *fault)
+{
+    struct export *export = context;
+    while (export->sent == export->lines.len && !export->finished) {
+        enum status status = export_more(export, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    size_t left = export->lines.len - export->sent;
+    *out_len = left < max ? left : max;
+    if (*out_len > 0) {
+        memcpy(out, export->lines.data + export->sent, *out_len);
+        export->sent += *out_len;
+    }
+    return STATUS_OK;
+}
+
+static enum status export_head(struct export *export, struct fault *fault)
+{
+    char now[TIME_TEXT_SIZE];
+    struct buffer buffer;
+    buffer_init(&buffer);
+    time_format(now, clock_utc_us(export->service->clock));
+    enum status status =
+        append_line(&buffer,
+                    json_pack("{s:s, s:s, s:s, s:I}", "format", "strongroom-trail/v1", "exported_at", now, "origin",
+                              export->service->options.origin, "size", (json_int_t) export->checkpoint.size),
+                    fault);
+    if (status != STATUS_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    return buffer_finish(&export->lines, &buffer);
+}
+
+static enum status export_open(struct export *export, struct fault *fault)
+{
+    struct store_head head = {0};
+    enum status status = store_begin(&export->tx, export->service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_checkpoint_newest(&export->checkpoint, export->tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_head_get(&head, export->tx, fault);
+        export->head_size = head.size;
+        bytes_free(&head.frontier);
+    }
+    return status == STATUS_OK ? export_head(export, fault) : status;
+}
+
+enum status trail_export(struct service *service, const struct http_request *request, struct http_reply *reply,
+                         struct fault *fault)
+{
+    (void)request;
+    struct export *export = calloc(1, sizeof(*export));
+    if (export == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    export->service = service;
+    enum status status = export_open(export, fault);
+    if (status != STATUS_OK) {
+        export_free(export);
+        return status;
+    }
+    reply->content_type = "application/jsonl";
+    reply->stream = (struct http_stream){.read = export_read, .free = export_free, .context = export};
+    return STATUS_OK;
+}
