@@ -34,7 +34,7 @@ struct wallet_wire {
     char alg[16];
     char key[192];
     json_t *assets;
-    char tier[8];
+    char tier[16];
 };
 
 struct rule_wire {
@@ -43,8 +43,8 @@ struct rule_wire {
     json_t *wallets;
     json_t *quorum;
     struct amount max_amount;
-    char effect[8];
-    char destinations[8];
+    char effect[16];
+    char destinations[16];
 };
 
 struct quorum_wire {

@@ -4,7 +4,6 @@
 #include "fixture.h"
 
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 
 #define MUST(call) cr_assert((call) == STATUS_OK, "%s", #call)
 

@@ -6,7 +6,7 @@
 #define STRONGROOM_TEST_POLICY_FIXTURE_H
 
 #include "policy/withdrawal.h"
-#include "test_key.h"
+#include "test/test_key.h"
 
 #define ASSET_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ASSET_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -162,7 +162,7 @@ static void fill(json_t *policy, const char *name, size_t count)
     json_t *first = json_deep_copy(json_array_get(array, 0));
     json_array_clear(array);
     for (size_t i = 0; i < count; i++) {
-        char id[16];
+        char id[32];
         (void)snprintf(id, sizeof(id), "x-%04zu", i);
         json_t *element = json_deep_copy(first);
         json_object_set_new(element, "id", json_string(id));

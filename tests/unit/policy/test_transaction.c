@@ -56,7 +56,7 @@ Test(transaction, every_rule_broken_once)
         {"seq", "\"9223372036854775808\"", STATUS_INVALID, "seq", "2^63"},
         {"type", "\"mint\"", STATUS_INVALID, "type", "transfer or issue"},
         {"valid_from", "\"1001\"", STATUS_INVALID, "valid_until", "valid_from"},
-        {"memo", "null", STATUS_NOT_CANONICAL, "", ""},
+        {"memo", "null", STATUS_NOT_CANONICAL, "memo", ""},
         {"policy", NULL, STATUS_MISSING_FIELD, "policy", "required"},
         {"fee", "\"0\"", STATUS_UNKNOWN_FIELD, "fee", "no such field"},
         {"legs", "[]", STATUS_INVALID, "legs", "2 to 16"},

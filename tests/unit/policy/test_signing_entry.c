@@ -1,0 +1,116 @@
+/*
+ * The entry before a signature: it names exactly what was checked, through the bytes of the trail and back.
+ */
+#include "policy/signing_entry.h"
+
+#include "fixture.h"
+
+#include <criterion/criterion.h>
+
+static struct world world;
+static struct withdrawal withdrawal;
+static struct audit_event event;
+
+static void setup(void)
+{
+    world_init(&world);
+    const struct withdrawal_documents documents = world_documents(&world);
+    const struct withdrawal_context context = world_context(&world);
+    cr_assert(policy_check_withdrawal(&withdrawal, &documents, &context, NULL) == STATUS_OK);
+    event = (struct audit_event){.actor = name_of("custodyd"),
+                                 .correlation = world.intent.withdrawal,
+                                 .producer = world.intent.withdrawal,
+                                 .producer_counter = 1,
+                                 .object_ordinal = 5};
+    cr_assert(policy_signing_entry_fill(&event, &withdrawal, NULL) == STATUS_OK);
+}
+
+static void teardown(void)
+{
+    audit_event_wipe(&event);
+    withdrawal_free(&withdrawal);
+    world_wipe(&world);
+}
+
+TestSuite(signing_entry, .init = setup, .fini = teardown);
+
+static void expect_verdict(enum status expected, const char *where)
+{
+    struct fault fault = {0};
+    enum status status = policy_check_signing_entry(&withdrawal, &event, &fault);
+    cr_expect(status == expected, "status %s", status_info(status)->code);
+    cr_expect_str_eq(fault.where, where);
+}
+
+Test(signing_entry, survives_the_trail)
+{
+    struct bytes pending = {0};
+    struct audit_event decoded;
+    struct fault fault = {0};
+    cr_assert(audit_event_encode(&pending, &event, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert(audit_event_decode_pending(&decoded, pending.data, pending.len, &fault) == STATUS_OK, "%s: %s",
+              fault.where, fault.detail);
+    cr_expect(policy_check_signing_entry(&withdrawal, &decoded, NULL) == STATUS_OK);
+    audit_event_wipe(&decoded);
+    bytes_free(&pending);
+}
+
+Test(signing_entry, of_another_act_or_outcome_is_refused)
+{
+    event.action = AUDIT_WITHDRAWAL_SIGNED;
+    expect_verdict(STATUS_MISMATCH, "leaf.act");
+    event.action = AUDIT_WITHDRAWAL_SIGNING;
+    event.outcome = AUDIT_OUTCOME_OK;
+    expect_verdict(STATUS_MISMATCH, "leaf.outcome");
+}
+
+Test(signing_entry, of_another_withdrawal_is_refused)
+{
+    event.object_id[0] ^= 1;
+    expect_verdict(STATUS_MISMATCH, "leaf.oid");
+    event.object_id[0] ^= 1;
+    event.object_type[0] = 'x';
+    expect_verdict(STATUS_MISMATCH, "leaf.oid");
+}
+
+Test(signing_entry, every_reference_must_be_the_one)
+{
+    static const char *const names[] = {"destination", "intent", "policy", "transaction"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char where[64];
+        (void)snprintf(where, sizeof(where), "leaf.refs.%s", names[i]);
+        json_t *right = json_incref(json_object_get(event.refs, names[i]));
+        json_object_set_new(event.refs, names[i], json_string(ZEROS));
+        expect_verdict(STATUS_MISMATCH, where);
+        json_object_del(event.refs, names[i]);
+        expect_verdict(STATUS_MISMATCH, where);
+        json_object_set_new(event.refs, names[i], right);
+    }
+    expect_verdict(STATUS_OK, "");
+}
+
+Test(signing_entry, approvals_are_exactly_those_handed_over)
+{
+    json_t *approvals = json_object_get(event.refs, "approvals");
+    json_t *first = json_incref(json_array_get(approvals, 0));
+    json_array_remove(approvals, 0);
+    expect_verdict(STATUS_MISMATCH, "leaf.refs.approvals");
+    json_array_append(approvals, first); /* both again, in the other order */
+    expect_verdict(STATUS_MISMATCH, "leaf.refs.approvals");
+    json_array_remove(approvals, 1);
+    json_array_insert(approvals, 0, first);
+    expect_verdict(STATUS_OK, "");
+    json_array_append_new(approvals, json_string(ZEROS));
+    expect_verdict(STATUS_MISMATCH, "leaf.refs.approvals");
+    json_object_set(event.refs, "approvals", first); /* one digest, no list */
+    expect_verdict(STATUS_MISMATCH, "leaf.refs.approvals");
+    json_object_del(event.refs, "approvals");
+    expect_verdict(STATUS_MISMATCH, "leaf.refs");
+    json_decref(first);
+}
+
+Test(signing_entry, more_references_are_refused)
+{
+    cr_assert(audit_event_ref_add(&event, "second_intent", &withdrawal.intent_digest, NULL) == STATUS_OK);
+    expect_verdict(STATUS_MISMATCH, "leaf.refs");
+}
