@@ -13,18 +13,21 @@
 
 #define ED25519_LEN 32
 
-static bool weierstrass_point_valid(int curve, const uint8_t *point, size_t len)
+static enum status weierstrass_point_check(int curve, const uint8_t *point, size_t len)
 {
     if (point[0] != POINT_CONVERSION_UNCOMPRESSED) {
-        return false;
+        return STATUS_INVALID;
     }
     EC_GROUP *group = EC_GROUP_new_by_curve_name(curve);
     EC_POINT *read = group == NULL ? NULL : EC_POINT_new(group);
-    /* Reading refuses coordinates outside the field and points off the curve; both curves have cofactor 1. */
-    bool valid = read != NULL && EC_POINT_oct2point(group, read, point, len, NULL) == 1;
+    enum status status = STATUS_NO_MEMORY;
+    if (read != NULL) {
+        /* Reading refuses coordinates outside the field and points off the curve; both curves have cofactor 1. */
+        status = EC_POINT_oct2point(group, read, point, len, NULL) == 1 ? STATUS_OK : STATUS_INVALID;
+    }
     EC_POINT_free(read);
     EC_GROUP_free(group);
-    return valid;
+    return status;
 }
 
 /*
@@ -83,28 +86,31 @@ static bool edwards_y_on_curve(const uint8_t bytes[ED25519_LEN], BN_CTX *context
     return valid;
 }
 
-static bool edwards_point_valid(const uint8_t point[ED25519_LEN])
+static enum status edwards_point_check(const uint8_t point[ED25519_LEN])
 {
     uint8_t y[ED25519_LEN];
     memcpy(y, point, ED25519_LEN);
     y[ED25519_LEN - 1] &= 0x7f; /* the sign of x */
     BN_CTX *context = BN_CTX_new();
-    bool valid = context != NULL && !small_order(y) && edwards_y_on_curve(y, context);
+    if (context == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    bool valid = !small_order(y) && edwards_y_on_curve(y, context);
     BN_CTX_free(context);
-    return valid;
+    return valid ? STATUS_OK : STATUS_INVALID;
 }
 
-static bool point_valid(enum algorithm algorithm, const uint8_t *point, size_t len)
+static enum status point_check(enum algorithm algorithm, const uint8_t *point, size_t len)
 {
     switch (algorithm) {
     case ALGORITHM_P256:
-        return weierstrass_point_valid(NID_X9_62_prime256v1, point, len);
+        return weierstrass_point_check(NID_X9_62_prime256v1, point, len);
     case ALGORITHM_SECP256K1:
-        return weierstrass_point_valid(NID_secp256k1, point, len);
+        return weierstrass_point_check(NID_secp256k1, point, len);
     case ALGORITHM_ED25519:
-        return edwards_point_valid(point);
+        return edwards_point_check(point);
     }
-    return false;
+    return STATUS_ALGORITHM_REFUSED;
 }
 
 enum status public_key_from_point(struct public_key *out, enum algorithm algorithm, const uint8_t *point, size_t len,
@@ -118,8 +124,12 @@ enum status public_key_from_point(struct public_key *out, enum algorithm algorit
         return fault_set(fault, STATUS_INVALID, "public_key", "%s: a point of %zu bytes, not %zu", info->name,
                          info->point_len, len);
     }
-    if (!point_valid(algorithm, point, len)) {
-        return fault_set(fault, STATUS_INVALID, "public_key", "%s: not an acceptable point of the curve", info->name);
+    enum status status = point_check(algorithm, point, len);
+    if (status == STATUS_INVALID) {
+        return fault_set(fault, status, "public_key", "%s: not an acceptable point of the curve", info->name);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "public_key", "%s: could not examine the point", info->name);
     }
     INVARIANT(info->spki_prefix_len + len <= PUBLIC_KEY_MAX);
     struct public_key key = {.algorithm = algorithm, .spki_len = info->spki_prefix_len + len};
