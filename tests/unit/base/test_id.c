@@ -81,6 +81,7 @@ Test(uuid, other_forms_are_refused)
 }
 
 #define LONGEST "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123"
+#define TOO_LONG LONGEST "4"
 
 Test(name, good_ones)
 {
@@ -99,7 +100,7 @@ Test(name, good_ones)
 
 Test(name, bad_ones)
 {
-    static const char *const bad[] = {"", "-a", "A", "a_b", "a b", "a.b", "a\n", "\xc3\xa9", LONGEST "4"};
+    static const char *const bad[] = {"", "-a", "A", "a_b", "a b", "a.b", "a\n", "\xc3\xa9", TOO_LONG};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct name name = {"kept"};
         cr_assert_eq(name_parse(&name, bad[i]), STATUS_INVALID, "%s", bad[i]);
