@@ -23,8 +23,11 @@ enum status secret_heap_open(struct fault *fault)
     if (CRYPTO_secure_malloc_initialized() == 1) {
         return STATUS_OK;
     }
-    /* 2: the memory is there but could not be locked or guarded, which is not what was promised. */
-    if (CRYPTO_secure_malloc_init(HEAP_SIZE, HEAP_MINIMUM) != 1) {
+    int made = CRYPTO_secure_malloc_init(HEAP_SIZE, HEAP_MINIMUM);
+    if (made == 2) { /* the memory is there, but it could not be locked or guarded: not what was promised */
+        (void)CRYPTO_secure_malloc_done();
+    }
+    if (made != 1) {
         return fault_set(fault, STATUS_IO, "secure heap", "could not lock %d bytes of memory", HEAP_SIZE);
     }
     return STATUS_OK;

@@ -56,6 +56,22 @@ Test(secret, lies_in_the_secure_heap, .init = open_heap)
     cr_assert_eq(CRYPTO_secure_used(), 0);
 }
 
+/* Without the right to lock memory there is no heap, however often one asks. */
+Test(secret, memory_that_could_be_swapped_out_is_refused)
+{
+    const struct rlimit none = {0, 0};
+    const uid_t nobody = 65534;
+    const uid_t self = geteuid();
+    cr_assert_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+    cr_assert(self != 0 || seteuid(nobody) == 0);
+    enum status first = secret_heap_open(NULL);
+    enum status second = secret_heap_open(NULL);
+    cr_assert_eq(seteuid(self), 0);
+    cr_assert_eq(first, STATUS_IO);
+    cr_assert_eq(second, STATUS_IO);
+    cr_assert_eq(CRYPTO_secure_malloc_initialized(), 0);
+}
+
 Test(secret, has_a_length, .init = open_heap)
 {
     struct secret secret = {0};
