@@ -1,0 +1,284 @@
+/*
+ * Commands of approvers: show, approve, reject.
+ *
+ * The intent is decoded here, the transaction rebuilt here, wallet address and asset taken from documents that lead to
+ * the trust file. Text that the service supplies is never shown as fact. The approver confirms by the short code.
+ */
+#include "client.h"
+#include "commands.h"
+#include "policy/approval.h"
+#include "policy/transaction.h"
+#include "trust.h"
+
+/* A withdrawal as this tool understands it. */
+struct decoded {
+    struct trust trust;
+    struct bytes document; /* of the intent */
+    struct intent intent;
+    struct digest digest;
+    struct digest transaction_id;
+    char short_code[SHORT_CODE_SIZE];
+    const struct wallet *wallet;
+    const struct asset *asset;
+};
+
+static void decoded_wipe(struct decoded *decoded)
+{
+    trust_wipe(&decoded->trust);
+    bytes_free(&decoded->document);
+}
+
+static enum status fetch_intent(struct decoded *out, const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    struct uuid uuid;
+    json_t *answer = NULL;
+    if (uuid_parse(&uuid, input->words[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "ID", "must be the id of a withdrawal");
+    }
+    (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s", input->words[0]);
+    const struct client_call call = {.method = "GET", .path = path};
+    enum status status = client_json(&answer, input->options, &call, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const char *text = json_string_value(json_object_get(json_object_get(answer, "withdrawal"), "intent"));
+    text = text == NULL ? "" : text;
+    status = bytes_copy(&out->document, text, strlen(text));
+    json_decref(answer);
+    if (status == STATUS_OK) {
+        status = intent_decode(&out->intent, out->document.data, out->document.len, fault);
+    }
+    if (status == STATUS_OK && !uuid_equal(&out->intent.withdrawal, &uuid)) {
+        status = fault_set(fault, STATUS_MISMATCH, "withdrawal", "the intent is for another withdrawal");
+    }
+    return status;
+}
+
+static enum status check_against_trust(struct decoded *out, struct fault *fault)
+{
+    const struct intent *intent = &out->intent;
+    const struct policy *policy = &out->trust.policy;
+    char id[DIGEST_HEX_LEN + 1];
+    size_t asset = 0;
+    if (!digest_equal(&intent->chain, &out->trust.chain)) {
+        return fault_set(fault, STATUS_MISMATCH, "chain", "the intent is for another ledger");
+    }
+    if (!digest_equal(&intent->policy, &policy->digest) || intent->policy_version != policy->version ||
+        !name_equal(&intent->environment, &policy->environment)) {
+        return fault_set(fault, STATUS_MISMATCH, "policy", "the intent is for another policy");
+    }
+    out->wallet = policy_find_wallet(policy, &intent->wallet);
+    if (out->wallet == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "no such wallet in the policy");
+    }
+    digest_format(id, &intent->asset);
+    enum status status = trust_asset(&asset, &out->trust, id, fault);
+    out->asset = &out->trust.assets[asset];
+    return status;
+}
+
+static enum status rebuild(struct decoded *out, struct fault *fault)
+{
+    struct transaction transaction;
+    struct bytes document = {0};
+    enum status status = transaction_from_intent(&transaction, &out->intent, &out->wallet->account, fault);
+    if (status == STATUS_OK) {
+        status = transaction_encode(&document, &transaction, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    transaction_id(&out->transaction_id, document.data, document.len);
+    bytes_free(&document);
+    if (!digest_equal(&out->transaction_id, &out->intent.transaction)) {
+        return fault_set(fault, STATUS_MISMATCH, "transaction",
+                         "the intent names another transaction than it describes");
+    }
+    return STATUS_OK;
+}
+
+static enum status decode(struct decoded *out, const struct command_input *input, struct fault *fault)
+{
+    *out = (struct decoded){0};
+    enum status status = trust_open(&out->trust, input->options, fault);
+    if (status == STATUS_OK) {
+        status = fetch_intent(out, input, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_against_trust(out, fault);
+    }
+    if (status == STATUS_OK) {
+        status = rebuild(out, fault);
+    }
+    if (status == STATUS_OK) {
+        intent_digest(&out->digest, out->document.data, out->document.len);
+        intent_short_code(out->short_code, &out->digest);
+    }
+    return status;
+}
+
+static void print_row(const char *name, const char *value)
+{
+    (void)printf("  %-12s %s\n", name, value);
+}
+
+static void print_decoded(const struct decoded *decoded)
+{
+    const struct intent *intent = &decoded->intent;
+    char units[48];
+    char amount[AMOUNT_TEXT_SIZE];
+    char line[160];
+    char address[ADDRESS_TEXT_SIZE];
+    char time[TIME_TEXT_SIZE];
+    char hex[DIGEST_HEX_LEN + 1];
+    uuid_format(line, &intent->withdrawal);
+    (void)printf("withdrawal %s\n", line);
+    amount_format(amount, intent->amount);
+    amount_format_units(units, intent->amount, decoded->asset->decimals);
+    (void)snprintf(line, sizeof(line), "%s %s  (%s base units)", units, decoded->asset->code, amount);
+    print_row("pays", line);
+    address_format(address, &intent->destination);
+    print_row("to", address);
+    address_format(address, &decoded->wallet->account);
+    (void)snprintf(line, sizeof(line), "wallet %s, %s", intent->wallet.text, address);
+    print_row("from", line);
+    amount_format(amount, intent->fee_cap);
+    print_row("fee at most", amount);
+    print_row("asked by", intent->requester.text);
+    time_format(time, intent->expires_at);
+    print_row("expires", time);
+    digest_format(hex, &intent->policy);
+    (void)snprintf(line, sizeof(line), "version %lld, %s", (long long)intent->policy_version, hex);
+    print_row("policy", line);
+    digest_format(hex, &intent->chain);
+    (void)snprintf(line, sizeof(line), "%s, %s", intent->environment.text, hex);
+    print_row("ledger", line);
+    (void)snprintf(line, sizeof(line), "lane %llu, seq %llu, heights %llu to %llu", (unsigned long long)intent->lane,
+                   (unsigned long long)intent->seq, (unsigned long long)intent->valid_from,
+                   (unsigned long long)intent->valid_until);
+    print_row("sequence", line);
+    digest_format(hex, &decoded->transaction_id);
+    print_row("transaction", hex);
+    digest_format(hex, &decoded->digest);
+    print_row("intent", hex);
+    print_row("short code", decoded->short_code);
+}
+
+enum status command_show(const struct command_input *input, struct fault *fault)
+{
+    struct decoded decoded;
+    enum status status = decode(&decoded, input, fault);
+    if (status == STATUS_OK) {
+        print_decoded(&decoded);
+    }
+    decoded_wipe(&decoded);
+    return status;
+}
+
+/* The person says that this is what is meant, by the short code. */
+static enum status confirm(const struct decoded *decoded, const struct custody_options *options, const char *verb,
+                           struct fault *fault)
+{
+    char line[32] = "";
+    if (options->code[0] != '\0') {
+        (void)snprintf(line, sizeof(line), "%s", options->code);
+    } else {
+        (void)printf("to %s, type the short code as you know it: ", verb);
+        (void)fflush(stdout);
+        if (fgets(line, sizeof(line), stdin) == NULL) {
+            return fault_set(fault, STATUS_USAGE, "code", "nothing was typed");
+        }
+        line[strcspn(line, "\n")] = '\0';
+    }
+    return strcmp(line, decoded->short_code) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "code", "is not the short code of this intent: nothing was signed");
+}
+
+static enum status make_decision(struct signed_document *out, const struct decoded *decoded,
+                                 const struct keyfile *keyfile, enum approval_decision decision, struct fault *fault)
+{
+    struct signature signature;
+    struct approval approval = {
+        .chain = decoded->intent.chain,
+        .decision = decision,
+        .environment = decoded->intent.environment,
+        .expires_at = decoded->intent.expires_at,
+        .intent = decoded->digest,
+        .policy = decoded->intent.policy,
+        .signed_at = clock_utc_us(clock_system()),
+        .withdrawal = decoded->intent.withdrawal,
+    };
+    public_key_id(&approval.key, keyfile_public_key(keyfile));
+    const struct person *person = policy_find_key(NULL, &decoded->trust.policy, &approval.key);
+    if (person == NULL) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy");
+    }
+    approval.approver = person->id;
+    enum status status = approval_encode(&out->document, &approval, fault);
+    if (status == STATUS_OK) {
+        status = keyfile_sign(&signature, keyfile, APPROVAL_KIND, out->document.data, out->document.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_add(out, &signature);
+    }
+    return status;
+}
+
+static enum status hand_in(const struct command_input *input, const struct signed_document *document,
+                           const char *resource, struct fault *fault)
+{
+    char path[128];
+    json_t *body = NULL;
+    json_t *answer = NULL;
+    (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s/%s", input->words[0], resource);
+    enum status status = signed_document_encode(&body, document, fault);
+    if (status == STATUS_OK) {
+        const struct client_call call = {.method = "POST", .path = path, .body = body};
+        status = client_json(&answer, input->options, &call, fault);
+    }
+    if (status == STATUS_OK) {
+        const char *state = json_string_value(json_object_get(json_object_get(answer, "withdrawal"), "state"));
+        (void)printf("handed in; the withdrawal is %s\n", state == NULL ? "" : state);
+    }
+    json_decref(body);
+    json_decref(answer);
+    return status;
+}
+
+static enum status decide(const struct command_input *input, enum approval_decision decision, const char *resource,
+                          struct fault *fault)
+{
+    struct decoded decoded;
+    struct keyfile *keyfile = NULL;
+    struct signed_document document = {0};
+    enum status status = decode(&decoded, input, fault);
+    if (status == STATUS_OK) {
+        print_decoded(&decoded);
+        status = confirm(&decoded, input->options, resource, fault);
+    }
+    if (status == STATUS_OK) {
+        status = command_open_key(&keyfile, input->options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = make_decision(&document, &decoded, keyfile, decision, fault);
+    }
+    if (status == STATUS_OK) {
+        status = hand_in(input, &document, resource, fault);
+    }
+    keyfile_free(keyfile);
+    signed_document_free(&document);
+    decoded_wipe(&decoded);
+    return status;
+}
+
+enum status command_approve(const struct command_input *input, struct fault *fault)
+{
+    return decide(input, APPROVAL_APPROVE, "approve", fault);
+}
+
+enum status command_reject(const struct command_input *input, struct fault *fault)
+{
+    return decide(input, APPROVAL_REJECT, "reject", fault);
+}

@@ -1,0 +1,29 @@
+/*
+ * The REST client: one call, one JSON answer. What the service says is material to check, never text to obey.
+ */
+#ifndef STRONGROOM_CUSTODY_CLIENT_H
+#define STRONGROOM_CUSTODY_CLIENT_H
+
+#include <jansson.h>
+
+#include "options.h"
+
+struct client_call {
+    const char *method; /* "GET" or "POST" */
+    const char *path;   /* "/v1/..." */
+    const json_t *body; /* NULL: none */
+    const char *idempotency_key;
+};
+
+/*
+ * Calls the service and parses the JSON it answers. A problem document becomes the fault of its code, with field and
+ * detail. STATUS_UNAVAILABLE when it could not be reached. Out: one reference.
+ */
+MUST_CHECK enum status client_json(json_t **out, const struct custody_options *options, const struct client_call *call,
+                                   struct fault *fault);
+
+/* GET of a body that is written to `stream` as it arrives. */
+MUST_CHECK enum status client_stream(FILE *stream, const struct custody_options *options, const char *path,
+                                     struct fault *fault);
+
+#endif

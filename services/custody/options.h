@@ -1,0 +1,38 @@
+/*
+ * The options of custody: one table for all commands.
+ */
+#ifndef STRONGROOM_CUSTODY_OPTIONS_H
+#define STRONGROOM_CUSTODY_OPTIONS_H
+
+#include "base/option.h"
+
+#define TEXT_SIZE 512
+
+struct custody_options {
+    char url[TEXT_SIZE];
+    char token[TEXT_SIZE];
+    char ca[TEXT_SIZE];
+    char trust[TEXT_SIZE];
+    char key[TEXT_SIZE];
+    char passphrase_file[TEXT_SIZE];
+    char algorithm[32];
+    char wallet[64];
+    char asset[TEXT_SIZE];
+    char amount[64];
+    char to[TEXT_SIZE];
+    char id[TEXT_SIZE];
+    char code[16];
+    char in[TEXT_SIZE];
+    char out[TEXT_SIZE];
+    int64_t timeout_s;
+    bool json;
+};
+
+/*
+ * Reads the options; what the environment gives (STRONGROOM_URL, STRONGROOM_TOKEN, STRONGROOM_CA, STRONGROOM_TRUST)
+ * stands in for an option that is not there. Out: *out_rest is the index of the first word that is not an option.
+ */
+MUST_CHECK enum status custody_options_load(struct custody_options *out, int *out_rest, int argc, char **argv,
+                                            struct fault *fault);
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Commands of requesters and readers: propose, cancel, wait, list, wallets, explain.
+ */
+#include "base/id.h"
+#include "client.h"
+#include "commands.h"
+#include "trust.h"
+
+#define WAIT_STEP_MS 200
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
+static enum status print_json(const json_t *value, struct fault *fault)
+{
+    bool good = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0;
+    (void)printf("\n");
+    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
+}
+
+static enum status withdrawal_path(char *out, size_t size, const char *id, const char *after, struct fault *fault)
+{
+    struct uuid uuid;
+    if (uuid_parse(&uuid, id) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "ID", "must be the id of a withdrawal");
+    }
+    (void)snprintf(out, size, "/v1/withdrawals/%s%s", id, after);
+    return STATUS_OK;
+}
+
+static void print_withdrawal(const json_t *withdrawal)
+{
+    const char *reason = text_of(withdrawal, "reason");
+    (void)printf("%s  %-11s  %s from %s to %s  code %s%s%s\n", text_of(withdrawal, "id"), text_of(withdrawal, "state"),
+                 text_of(withdrawal, "amount"), text_of(withdrawal, "wallet"), text_of(withdrawal, "destination"),
+                 text_of(withdrawal, "short_code"), reason[0] == '\0' ? "" : "  reason ", reason);
+}
+
+static enum status make_key(char out37[UUID_TEXT_SIZE], struct fault *fault)
+{
+    struct uuid uuid;
+    enum status status = uuid_generate(&uuid, clock_system());
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "idempotency-key", "%s", "");
+    }
+    uuid_format(out37, &uuid);
+    return STATUS_OK;
+}
+
+static enum status propose(const struct custody_options *options, const char *asset_id, struct fault *fault)
+{
+    char key[UUID_TEXT_SIZE];
+    json_t *answer = NULL;
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "wallet", options->wallet, "asset", asset_id, "amount",
+                             options->amount, "destination", options->to);
+    enum status status = body == NULL ? fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "") : make_key(key, fault);
+    if (status == STATUS_OK) {
+        const char *bound = options->id[0] == '\0' ? key : options->id;
+        const struct client_call call = {
+            .method = "POST", .path = "/v1/withdrawals", .body = body, .idempotency_key = bound};
+        /* Before sending: whoever must repeat this knows the key. */
+        (void)fprintf(stderr, "idempotency key %s\n", bound);
+        status = client_json(&answer, options, &call, fault);
+    }
+    if (status == STATUS_OK) {
+        status = options->json ? print_json(answer, fault) : STATUS_OK;
+        if (!options->json) {
+            print_withdrawal(json_object_get(answer, "withdrawal"));
+        }
+    }
+    json_decref(body);
+    json_decref(answer);
+    return status;
+}
+
+enum status command_propose(const struct command_input *input, struct fault *fault)
+{
+    struct trust trust;
+    size_t asset = 0;
+    char id[DIGEST_HEX_LEN + 1];
+    enum status status = trust_open(&trust, input->options, fault);
+    if (status == STATUS_OK) {
+        status = trust_asset(&asset, &trust, input->options->asset, fault);
+    }
+    if (status == STATUS_OK) {
+        digest_format(id, &trust.asset_ids[asset]);
+        status = propose(input->options, id, fault);
+    }
+    trust_wipe(&trust);
+    return status;
+}
+
+static enum status get_and_print(const struct custody_options *options, const char *path, struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = path};
+    json_t *answer = NULL;
+    enum status status = client_json(&answer, options, &call, fault);
+    if (status == STATUS_OK) {
+        status = print_json(answer, fault);
+        json_decref(answer);
+    }
+    return status;
+}
+
+enum status command_wallets(const struct command_input *input, struct fault *fault)
+{
+    return get_and_print(input->options, "/v1/wallets", fault);
+}
+
+enum status command_explain(const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/explanation", fault);
+    return status == STATUS_OK ? get_and_print(input->options, path, fault) : status;
+}
+
+enum status command_list(const struct command_input *input, struct fault *fault)
+{
+    char path[128] = "/v1/withdrawals";
+    for (;;) {
+        const struct client_call call = {.method = "GET", .path = path};
+        json_t *answer = NULL;
+        json_t *row = NULL;
+        size_t i = 0;
+        enum status status = client_json(&answer, input->options, &call, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        json_array_foreach(json_object_get(answer, "withdrawals"), i, row)
+        {
+            print_withdrawal(row);
+        }
+        const char *next = text_of(answer, "next");
+        bool more = next[0] != '\0';
+        (void)snprintf(path, sizeof(path), "/v1/withdrawals?cursor=%s", next);
+        json_decref(answer);
+        if (!more) {
+            return STATUS_OK;
+        }
+    }
+}
+
+enum status command_cancel(const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    json_t *answer = NULL;
+    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/cancel", fault);
+    if (status == STATUS_OK) {
+        const struct client_call call = {.method = "POST", .path = path};
+        status = client_json(&answer, input->options, &call, fault);
+    }
+    if (status == STATUS_OK) {
+        print_withdrawal(json_object_get(answer, "withdrawal"));
+        json_decref(answer);
+    }
+    return status;
+}
+
+static bool has_ended(const char *state)
+{
+    static const char *const ends[] = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(state, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status command_wait(const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    int64_t end = clock_monotonic_us(clock_system()) + input->options->timeout_s * 1000000;
+    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "", fault);
+    while (status == STATUS_OK) {
+        const struct client_call call = {.method = "GET", .path = path};
+        const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+        json_t *answer = NULL;
+        status = client_json(&answer, input->options, &call, fault);
+        const json_t *withdrawal = json_object_get(answer, "withdrawal");
+        if (status == STATUS_OK && has_ended(text_of(withdrawal, "state"))) {
+            bool confirmed = strcmp(text_of(withdrawal, "state"), "confirmed") == 0;
+            json_int_t height = json_integer_value(json_object_get(withdrawal, "height"));
+            if (confirmed) {
+                (void)printf("confirmed at height %lld\n", (long long)height);
+            } else {
+                status = fault_set(fault, STATUS_REJECTED, text_of(withdrawal, "state"), "%s",
+                                   text_of(withdrawal, "reason"));
+            }
+            json_decref(answer);
+            return status;
+        }
+        json_decref(answer);
+        if (status == STATUS_OK && clock_monotonic_us(clock_system()) > end) {
+            return fault_set(fault, STATUS_TIMED_OUT, "wait", "the withdrawal has not ended yet");
+        }
+        (void)nanosleep(&step, NULL);
+    }
+    return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * What this tool believes: the trust file, and what can be checked against it. The service hands over genesis and
+ * policy; they count only when they lead to the digests of the trust file.
+ */
+#ifndef STRONGROOM_CUSTODY_TRUST_H
+#define STRONGROOM_CUSTODY_TRUST_H
+
+#include "options.h"
+#include "policy/asset.h"
+#include "policy/policy.h"
+
+#define TRUST_ASSETS_MAX 64
+
+struct trust {
+    struct digest chain;
+    struct digest first_policy;
+    struct policy policy; /* in force, verified */
+    size_t asset_count;
+    struct asset assets[TRUST_ASSETS_MAX];
+    struct digest asset_ids[TRUST_ASSETS_MAX];
+};
+
+/*
+ * Reads the trust file of --trust, fetches genesis and policy and verifies both. STATUS_MISMATCH when the service shows
+ * others. Out: trust_wipe.
+ */
+MUST_CHECK enum status trust_open(struct trust *out, const struct custody_options *options, struct fault *fault);
+
+/* Frees what it owns. */
+void trust_wipe(struct trust *trust);
+
+/* Finds an asset by code or id; STATUS_INVALID when there is none or the code is that of two. Out: position. */
+MUST_CHECK enum status trust_asset(size_t *out, const struct trust *trust, const char *text, struct fault *fault);
+
+#endif
