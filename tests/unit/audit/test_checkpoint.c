@@ -171,7 +171,7 @@ Test(note, every_dropped_or_doubled_byte_is_refused)
         memmove(note + i, note + i + 1, len - i);
         cr_assert_neq(audit_checkpoint_open(&checkpoint, note, len - 1, &key, NULL), STATUS_OK, "without %zu", i);
         memcpy(note, SAMPLE_NOTE, len);
-        memmove(note + i + 1, SAMPLE_NOTE + i, len - i);
+        memmove(note + i + 1, &SAMPLE_NOTE[i], len - i);
         cr_assert_neq(audit_checkpoint_open(&checkpoint, note, len + 1, &key, NULL), STATUS_OK, "twice %zu", i);
         cr_assert_neq(audit_checkpoint_open(&checkpoint, SAMPLE_NOTE, i, &key, NULL), STATUS_OK, "%zu bytes", i);
     }
