@@ -13,6 +13,8 @@
     X(LOG_GENESIS, "log.genesis")                                                                                      \
     X(SERVICE_START, "service.start")                                                                                  \
     X(SERVICE_STOP, "service.stop")                                                                                    \
+    /* Once a minute, so that silence shows. */                                                                        \
+    X(SERVICE_HEARTBEAT, "service.heartbeat")                                                                          \
     X(LOGIN_DENY, "login.deny")                                                                                        \
     X(REQUEST_DENY, "request.deny")                                                                                    \
     X(WITHDRAWAL_REQUEST, "withdrawal.request")                                                                        \
@@ -35,6 +37,8 @@
     X(LEDGER_BLOCK, "ledger.block")                                                                                    \
     X(EVIDENCE_EXPORT, "evidence.export")                                                                              \
     X(TRAIL_EXPORT, "trail.export")                                                                                    \
+    /* Bytes stood in audit.pending that are no event; refs pending names their SHA-256. */                            \
+    X(TRAIL_REFUSE, "trail.refuse")                                                                                    \
     X(TOKEN_GRANT, "token.grant")                                                                                      \
     X(TOKEN_REVOKE, "token.revoke")
 
