@@ -1,0 +1,271 @@
+/*
+ * A real signerd for tests, see place.h. Readiness is what the program itself says to its service manager.
+ */
+#include "place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define PIN_FD 9
+#define ARGUMENTS_MAX 48
+
+#define NEED(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #condition, errno);                    \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+static void path_in(char out[256], const struct place *place, const char *name)
+{
+    (void)snprintf(out, 256, "%s/%s", place->token.folder.path, name);
+}
+
+/* A list of arguments under construction. */
+struct arguments {
+    const char *list[ARGUMENTS_MAX];
+    size_t count;
+};
+
+static void add(struct arguments *arguments, const char *first, const char *second)
+{
+    NEED(arguments->count + 3 < ARGUMENTS_MAX);
+    arguments->list[arguments->count++] = first;
+    if (second != NULL) {
+        arguments->list[arguments->count++] = second;
+    }
+}
+
+static void add_token(struct arguments *arguments, const struct place *place)
+{
+    add(arguments, "--module", place->token.module);
+    add(arguments, "--token", place->token.label);
+    add(arguments, "--key", "signer");
+    add(arguments, "--pin-fd", "9");
+}
+
+/* In the child: the PIN at its descriptor, both streams to the log, then the program. */
+static _Noreturn void become(const struct place *place, struct arguments *arguments)
+{
+    int pin = open(place->pin, O_RDONLY);
+    int log = open(place->log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    NEED(pin >= 0 && log >= 0);
+    NEED(dup2(pin, PIN_FD) == PIN_FD && dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0);
+    /* The leak sanitizer traces its process, which signerd forbids. */
+    NEED(setenv("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1", 1) == 0);
+    arguments->list[arguments->count] = NULL;
+    (void)execv(arguments->list[0], (char *const *)(uintptr_t)arguments->list);
+    _exit(127);
+}
+
+static pid_t launch(struct place *place, struct arguments *arguments)
+{
+    pid_t child = fork();
+    NEED(child >= 0);
+    if (child == 0) {
+        become(place, arguments);
+    }
+    return child;
+}
+
+const char *place_log(struct place *place)
+{
+    FILE *file = fopen(place->log_path, "r");
+    size_t len = 0;
+    if (file != NULL) {
+        len = fread(place->log, 1, sizeof(place->log) - 1, file);
+        (void)fclose(file);
+    }
+    place->log[len] = '\0';
+    return place->log;
+}
+
+static int reap(struct place *place, pid_t child)
+{
+    int ended = 0;
+    while (waitpid(child, &ended, 0) < 0) {
+        NEED(errno == EINTR);
+    }
+    place->pid = 0;
+    place->exit_status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+    (void)place_log(place);
+    return place->exit_status;
+}
+
+static void program(char out[TEST_PATH_SIZE * 2])
+{
+    test_build_path(out, "services/signerd/signerd");
+}
+
+static void key_read(struct place *place)
+{
+    json_t *printed = json_loads(place->log, JSON_DISABLE_EOF_CHECK, NULL);
+    const char *key = json_string_value(json_object_get(printed, "key"));
+    const char *alg = json_string_value(json_object_get(printed, "alg"));
+    NEED(key != NULL && alg != NULL);
+    struct bytes spki = {0};
+    MUST(base64_decode(&spki, key, strlen(key)));
+    MUST(public_key_parse(&place->key, algorithm_find(alg)->algorithm, spki.data, spki.len, NULL));
+    bytes_free(&spki);
+    json_decref(printed);
+}
+
+void place_make(struct place *place, enum signer_role role, enum algorithm algorithm)
+{
+    memset(place, 0, sizeof(*place));
+    place->role = role;
+    test_token_softhsm(&place->token, "signer");
+    path_in(place->guard, place, "guard");
+    path_in(place->socket, place, "socket");
+    path_in(place->policy, place, "policy.json");
+    path_in(place->command, place, "command.json");
+    path_in(place->genesis, place, "genesis.json");
+    path_in(place->log_path, place, "log");
+    (void)snprintf(place->pin, sizeof(place->pin), "%s", place->token.pin_path);
+    char path[TEST_PATH_SIZE * 2];
+    program(path);
+    struct arguments arguments = {.count = 0};
+    add(&arguments, path, "generate");
+    add_token(&arguments, place);
+    add(&arguments, "--algorithm", algorithm_info(algorithm)->name);
+    if (reap(place, launch(place, &arguments)) != 0) {
+        (void)fprintf(stderr, "signerd generate: %s\n", place->log);
+        abort();
+    }
+    key_read(place);
+}
+
+void place_remove(struct place *place)
+{
+    if (place->pid > 0) {
+        (void)place_stop(place, SIGKILL);
+    }
+    test_token_remove(&place->token);
+}
+
+int place_initialise_again(struct place *place)
+{
+    char path[TEST_PATH_SIZE * 2];
+    program(path);
+    struct arguments arguments = {.count = 0};
+    add(&arguments, path, "initialise");
+    add_token(&arguments, place);
+    add(&arguments, "--role", signer_role_text(place->role));
+    add(&arguments, "--guard", place->guard);
+    add(&arguments, "--policy", place->policy);
+    add(&arguments, "--command", place->command);
+    if (place->role == ROLE_VALIDATOR) {
+        add(&arguments, "--genesis", place->genesis);
+    }
+    return reap(place, launch(place, &arguments));
+}
+
+int place_initialise(struct place *place, const struct world *world)
+{
+    const struct command command = world_command(world);
+    struct signed_document document;
+    world_command_sign(&document, &command, world->keys[ADA], world->keys[ALAN]);
+    world_write_signed(place->command, &document);
+    signed_document_free(&document);
+    world_write_signed(place->policy, &world->policy_signed);
+    world_write(place->genesis, &world->genesis);
+    return place_initialise_again(place);
+}
+
+/* A datagram socket that stands for the service manager. */
+static int manager_open(char out_path[256], const struct place *place)
+{
+    path_in(out_path, place, "notify");
+    (void)unlink(out_path);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    NEED(strlen(out_path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, out_path, strlen(out_path));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    NEED(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    return fd;
+}
+
+/* True when it said READY=1, false when it ended. */
+static bool ready_await(pid_t child, int manager_fd)
+{
+    int child_fd = pidfd_open(child, 0);
+    NEED(child_fd >= 0);
+    struct pollfd waiting[2] = {{.fd = manager_fd, .events = POLLIN}, {.fd = child_fd, .events = POLLIN}};
+    NEED(poll(waiting, 2, PLACE_TIMEOUT_MS) > 0);
+    (void)close(child_fd);
+    return (waiting[0].revents & POLLIN) != 0;
+}
+
+static void add_run(struct arguments *arguments, const struct place *place, const char *own_uid)
+{
+    add(arguments, "run", NULL);
+    add_token(arguments, place);
+    add(arguments, "--role", signer_role_text(place->role));
+    add(arguments, "--guard", place->guard);
+    add(arguments, "--socket", place->socket);
+    add(arguments, "--clients", place->clients[0] == '\0' ? own_uid : place->clients);
+    if (place->role == ROLE_TRANSFER) {
+        add(arguments, "--policy", place->policy);
+    }
+}
+
+bool place_start(struct place *place, const char *const further[], const char *crashpoint)
+{
+    char path[TEST_PATH_SIZE * 2];
+    char own_uid[16];
+    char manager[256];
+    program(path);
+    (void)snprintf(own_uid, sizeof(own_uid), "%u", (unsigned)getuid());
+    struct arguments arguments = {.count = 0};
+    add(&arguments, path, NULL);
+    add_run(&arguments, place, own_uid);
+    for (size_t i = 0; further != NULL && further[i] != NULL; i++) {
+        add(&arguments, further[i], NULL);
+    }
+    int manager_fd = manager_open(manager, place);
+    NEED(setenv("NOTIFY_SOCKET", manager, 1) == 0);
+    NEED(crashpoint == NULL || setenv("STRONGROOM_CRASHPOINT", crashpoint, 1) == 0);
+    place->pid = launch(place, &arguments);
+    NEED(unsetenv("STRONGROOM_CRASHPOINT") == 0 && unsetenv("NOTIFY_SOCKET") == 0);
+    bool ready = ready_await(place->pid, manager_fd);
+    (void)close(manager_fd);
+    if (!ready) {
+        (void)reap(place, place->pid);
+    }
+    return ready;
+}
+
+int place_await_end(struct place *place)
+{
+    NEED(place->pid > 0);
+    return reap(place, place->pid);
+}
+
+int place_stop(struct place *place, int signal_number)
+{
+    NEED(place->pid > 0 && kill(place->pid, signal_number) == 0);
+    return place_await_end(place);
+}
+
+static enum wire_role wire_role_of(enum signer_role role)
+{
+    enum wire_role out;
+    MUST(wire_role_parse(&out, signer_role_text(role)));
+    return out;
+}
+
+struct wire_pool *place_pool(const struct place *place, size_t connections)
+{
+    const struct wire_pool_config config = {
+        .path = place->socket, .role = wire_role_of(place->role), .key = &place->key, .connections = connections};
+    struct wire_pool *pool = NULL;
+    MUST(wire_pool_new(&pool, &config, NULL));
+    return pool;
+}

@@ -1,0 +1,65 @@
+/*
+ * A real signerd: its token, its guard, its socket, its process.
+ *
+ * No Criterion inside. What cannot be made aborts; what the test is about (a start that is refused) is answered.
+ */
+#ifndef STRONGROOM_TEST_SIGNER_PLACE_H
+#define STRONGROOM_TEST_SIGNER_PLACE_H
+
+#include <sys/types.h>
+
+#include "test/test_place.h"
+#include "wire/client.h"
+#include "world.h"
+
+#define PLACE_LOG_MAX 65536
+#define PLACE_TIMEOUT_MS 60000 /* so that a hang ends; no test is decided by it */
+
+struct place {
+    struct test_token token;
+    enum signer_role role;
+    char guard[256];
+    char socket[256];
+    char policy[256];
+    char command[256];
+    char genesis[256];
+    char pin[256];    /* file of the PIN that is handed over */
+    char clients[64]; /* who may connect; empty: this user */
+    char log_path[256];
+    char log[PLACE_LOG_MAX]; /* what the last process printed, both streams */
+    struct public_key key;   /* made in the token by signerd generate */
+    pid_t pid;               /* 0: not running */
+    int exit_status;         /* of the last process that ended: 128 + signal when killed */
+};
+
+/* A token with a fresh key of this algorithm, made by `signerd generate`. */
+void place_make(struct place *place, enum signer_role role, enum algorithm algorithm);
+
+/* Kills the process if there is one and removes everything. */
+void place_remove(struct place *place);
+
+/* Writes policy, command and genesis of the world, runs `signerd initialise`; its exit status. */
+int place_initialise(struct place *place, const struct world *world);
+
+/* The same with files that are there already. */
+int place_initialise_again(struct place *place);
+
+/*
+ * Starts `signerd run` with further arguments (NULL: none). True when it says that it is ready, false when it ended:
+ * see exit_status and log. `crashpoint` is for STRONGROOM_CRASHPOINT, NULL for none.
+ */
+bool place_start(struct place *place, const char *const further[], const char *crashpoint);
+
+/* Sends the signal, waits for the end, reads the log; the exit status. */
+int place_stop(struct place *place, int signal_number);
+
+/* Waits for the end of a process that is expected to end by itself; the exit status. */
+int place_await_end(struct place *place);
+
+/* Reads the log of the running process. */
+const char *place_log(struct place *place);
+
+/* A pool of connections to the signer. Aborts when it cannot be made. */
+struct wire_pool *place_pool(const struct place *place, size_t connections);
+
+#endif

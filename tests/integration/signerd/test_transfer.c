@@ -1,0 +1,593 @@
+/*
+ * Role transfer against a real signerd with a real token: the right withdrawal is signed, and each check of
+ * docs/signer-protocol.md is broken once.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#include "place.h"
+
+static struct place place;
+static struct world world;
+static struct wire_pool *pool;
+
+static void start(enum algorithm algorithm)
+{
+    place_make(&place, ROLE_TRANSFER, algorithm);
+    world_init(&world, ROLE_TRANSFER, &place.key, clock_utc_us(clock_system()));
+    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    pool = place_pool(&place, 2);
+}
+
+static void finish(void)
+{
+    wire_pool_free(pool);
+    if (place.pid > 0) {
+        cr_expect(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+    }
+    place_remove(&place);
+    world_wipe(&world);
+}
+
+static enum status sign(struct wire_transfer_reply *out, struct order *order, struct fault *fault)
+{
+    const struct wire_transfer_request request = order_request(order);
+    *fault = (struct fault){0};
+    return wire_transfer_sign(pool, out, &request, PLACE_TIMEOUT_MS, fault);
+}
+
+/* The order is signed, as exactly its transaction and with the key of the token. Out: the transaction id. */
+static void expect_signed(struct digest *out, struct order *order)
+{
+    struct wire_transfer_reply reply;
+    struct fault fault;
+    enum status status = sign(&reply, order, &fault);
+    cr_assert(status == STATUS_OK, "%s: %s: %s", status_info(status)->code, fault.where, fault.detail);
+    transaction_id(out, reply.transaction.data, reply.transaction.len);
+    cr_expect(digest_equal(out, &order->intent.transaction));
+    struct bytes message = {0};
+    MUST(document_message(&message, TRANSACTION_KIND, reply.transaction.data, reply.transaction.len));
+    cr_expect(signature_verify(&place.key, reply.signature.bytes64, message.data, message.len, NULL) == STATUS_OK);
+    char code[SHORT_CODE_SIZE];
+    intent_short_code(code, &order->digest);
+    cr_expect_str_eq(reply.short_code, code);
+    bytes_free(&message);
+    bytes_free(&reply.transaction);
+}
+
+static void expect_refused(struct order *order, enum status expected, const char *where, const char *what)
+{
+    struct wire_transfer_reply reply;
+    struct fault fault;
+    enum status status = sign(&reply, order, &fault);
+    cr_expect(status == expected, "%s: %s at %s: %s", what, status_info(status)->code, fault.where, fault.detail);
+    cr_expect(strncmp(fault.where, where, strlen(where)) == 0, "%s: where '%s'", what, fault.where);
+    if (status == STATUS_OK) {
+        bytes_free(&reply.transaction);
+    }
+}
+
+static void happy_path(enum algorithm algorithm)
+{
+    start(algorithm);
+    struct order order;
+    struct digest first;
+    struct digest again;
+    order_init(&order, &world, 1, 0);
+    expect_signed(&first, &order);
+    expect_signed(&again, &order);
+    cr_expect(digest_equal(&first, &again), "the same request gives the same transaction");
+    order_wipe(&order);
+    struct wire_status_reply status;
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(status.ready && status.size == 1 && status.policy_version == 1);
+    cr_expect(digest_equal(&status.policy, &world.policy.digest));
+    finish();
+}
+
+Test(transfer, signs_a_withdrawal_with_p256)
+{
+    happy_path(ALGORITHM_P256);
+}
+
+Test(transfer, signs_a_withdrawal_with_ed25519)
+{
+    happy_path(ALGORITHM_ED25519);
+}
+
+Test(transfer, signs_a_withdrawal_with_secp256k1)
+{
+    happy_path(ALGORITHM_SECP256K1);
+}
+
+/* What is wrong with each order, and the answer that names it. */
+
+static void reapprove(struct order *order)
+{
+    order_approve(order, &world, 0, "bert", BERT);
+    order_approve(order, &world, 1, "bob", BOB);
+    order_prove_again(order, &world);
+}
+
+/* A change of the intent after which everybody approves and the trail agrees: only the intent itself is wrong. */
+static void intent_rewritten(struct order *order, bool rebuild)
+{
+    order_intent_changed(order, &world, rebuild);
+    reapprove(order);
+}
+
+static void other_chain(struct order *order)
+{
+    order->intent.chain.bytes32[0] ^= 1;
+    intent_rewritten(order, true);
+}
+
+static void other_environment(struct order *order)
+{
+    order->intent.environment = name_of("production");
+    intent_rewritten(order, true);
+}
+
+static void other_policy(struct order *order)
+{
+    order->intent.policy.bytes32[0] ^= 1;
+    intent_rewritten(order, true);
+}
+
+static void other_policy_version(struct order *order)
+{
+    order->intent.policy_version = 2;
+    intent_rewritten(order, true);
+}
+
+static void unknown_wallet(struct order *order)
+{
+    order->intent.wallet = name_of("hot-2");
+    intent_rewritten(order, false);
+}
+
+static void expired_intent(struct order *order)
+{
+    order->intent.expires_at = world.now_utc_us - 1;
+    order->intent.requested_at = world.now_utc_us - 2;
+    order_intent_changed(order, &world, true);
+}
+
+static void other_transaction(struct order *order)
+{
+    order->intent.transaction.bytes32[0] ^= 1;
+    intent_rewritten(order, false);
+}
+
+static void altered_amount_without_rebuild(struct order *order)
+{
+    order->intent.amount = amount_of("251");
+    intent_rewritten(order, false);
+}
+
+static void intent_not_canonical(struct order *order)
+{
+    struct bytes longer = {0};
+    struct buffer buffer;
+    buffer_init(&buffer);
+    buffer_append(&buffer, order->document.data, order->document.len);
+    buffer_append_text(&buffer, " ");
+    MUST(buffer_finish(&longer, &buffer));
+    bytes_free(&order->document);
+    order->document = longer;
+}
+
+static void destination_of_another_account(struct order *order)
+{
+    struct destination destination = order_destination(&world);
+    MUST(account_id_from_key(&destination.account, test_key_public(world.keys[CAROL]), NULL));
+    order_destination_sign(order, &world, &destination, ALAN);
+    order_prove_again(order, &world);
+}
+
+static void destination_expired(struct order *order)
+{
+    struct destination destination = order_destination(&world);
+    destination.valid_until = world.now_utc_us - 1;
+    order_destination_sign(order, &world, &destination, ALAN);
+    order_prove_again(order, &world);
+}
+
+static void destination_signed_by_a_stranger(struct order *order)
+{
+    const struct destination destination = order_destination(&world);
+    order_destination_sign(order, &world, &destination, STRANGER);
+    order_prove_again(order, &world);
+}
+
+static void destination_signed_by_one(struct order *order)
+{
+    order->destination.signature_count = 1;
+    order_prove_again(order, &world);
+}
+
+static void bad_approval_signature(struct order *order)
+{
+    order->approvals[1].signatures[0].bytes64[40] ^= 1;
+}
+
+static void approval_by_a_stranger(struct order *order)
+{
+    order_approve(order, &world, 1, "bob", STRANGER);
+    order_prove_again(order, &world);
+}
+
+static void approval_with_the_key_of_another(struct order *order)
+{
+    order_approve(order, &world, 1, "bob", CAROL);
+    order_prove_again(order, &world);
+}
+
+static void approval_of_another_intent(struct order *order)
+{
+    struct approval approval = order_approval(order, &world, "bob", BOB);
+    approval.intent.bytes32[0] ^= 1;
+    order_approval_sign(order, &world, 1, &approval, BOB);
+    order_prove_again(order, &world);
+}
+
+static void approval_of_another_withdrawal(struct order *order)
+{
+    struct approval approval = order_approval(order, &world, "bob", BOB);
+    approval.withdrawal.bytes16[15] ^= 1;
+    order_approval_sign(order, &world, 1, &approval, BOB);
+    order_prove_again(order, &world);
+}
+
+static void approval_for_another_chain(struct order *order)
+{
+    struct approval approval = order_approval(order, &world, "bob", BOB);
+    approval.chain.bytes32[0] ^= 1;
+    order_approval_sign(order, &world, 1, &approval, BOB);
+    order_prove_again(order, &world);
+}
+
+static void approval_expired(struct order *order)
+{
+    struct approval approval = order_approval(order, &world, "bob", BOB);
+    approval.expires_at = world.now_utc_us - 1;
+    approval.signed_at = world.now_utc_us - 2;
+    order_approval_sign(order, &world, 1, &approval, BOB);
+    order_prove_again(order, &world);
+}
+
+static void one_person_twice(struct order *order)
+{
+    order_approve(order, &world, 1, "bert", BERT);
+    order_prove_again(order, &world);
+}
+
+static void requester_approves(struct order *order)
+{
+    order->intent.requester = name_of("bert");
+    intent_rewritten(order, true);
+}
+
+static void a_rejection(struct order *order)
+{
+    struct approval approval = order_approval(order, &world, "bob", BOB);
+    approval.decision = APPROVAL_REJECT;
+    order_approval_sign(order, &world, 1, &approval, BOB);
+    order_prove_again(order, &world);
+}
+
+static void one_approval(struct order *order)
+{
+    order->approval_count = 1;
+    order_prove_again(order, &world);
+}
+
+static void above_the_limit(struct order *order)
+{
+    order->intent.amount = amount_of("1001");
+    intent_rewritten(order, true);
+}
+
+static void unlisted_destination(struct order *order)
+{
+    MUST(account_id_from_key(&order->intent.destination, test_key_public(world.keys[BOB]), NULL));
+    intent_rewritten(order, true);
+}
+
+/* The shape of the Bybit theft: people approved one thing, the machine asks for another. */
+static void altered_amount_after_approval(struct order *order)
+{
+    order->intent.amount = amount_of("999");
+    order_intent_changed(order, &world, true);
+    order_prove_again(order, &world);
+}
+
+static void altered_destination_after_approval(struct order *order)
+{
+    MUST(account_id_from_key(&order->intent.destination, test_key_public(world.keys[BOB]), NULL));
+    order_intent_changed(order, &world, true);
+    struct destination destination = order_destination(&world);
+    destination.account = order->intent.destination;
+    order_destination_sign(order, &world, &destination, ALAN);
+    order_prove_again(order, &world);
+}
+
+static void altered_lane_after_approval(struct order *order)
+{
+    order->intent.lane ^= 1;
+    order_intent_changed(order, &world, true);
+    order_prove_again(order, &world);
+}
+
+static void leaf_of_another_withdrawal(struct order *order)
+{
+    struct order other;
+    order_init(&other, &world, 50, 0);
+    struct bytes leaf = order->leaf;
+    struct bytes proof = order->proof;
+    order->leaf = other.leaf;
+    order->proof = other.proof;
+    other.leaf = leaf;
+    other.proof = proof;
+    order_wipe(&other);
+}
+
+static void leaf_before_a_changed_approval(struct order *order)
+{
+    order_approve(order, &world, 1, "carol", CAROL);
+}
+
+static void leaf_altered(struct order *order)
+{
+    order->leaf.data[order->leaf.len - 3] ^= 1;
+}
+
+static void proof_of_another_entry(struct order *order)
+{
+    struct order other;
+    order_init(&other, &world, 51, 0);
+    struct bytes proof = order->proof;
+    order->proof = other.proof;
+    other.proof = proof;
+    order_wipe(&other);
+}
+
+static void proof_under_another_log(struct order *order)
+{
+    order_prove(order, &world, OTHER_LOG);
+}
+
+static void checkpoint_signature_altered(struct order *order)
+{
+    /* the last characters of the note: "...w=\n" */
+    char *end = (char *)order->proof.data + order->proof.len - 12;
+    *end = *end == 'A' ? 'B' : 'A';
+}
+
+static void no_proof(struct order *order)
+{
+    bytes_free(&order->proof);
+    MUST(bytes_copy(&order->proof, "nothing", 7));
+}
+
+#define BREAKAGE(name, status, where)                                                                                  \
+    {                                                                                                                  \
+        name, #name, status, where                                                                                     \
+    }
+
+static const struct {
+    void (*apply)(struct order *order);
+    const char *name;
+    enum status status;
+    const char *where; /* how `where` begins */
+} breakages[] = {
+    BREAKAGE(other_chain, STATUS_MISMATCH, "intent.chain"),
+    BREAKAGE(other_environment, STATUS_MISMATCH, "intent.environment"),
+    BREAKAGE(other_policy, STATUS_MISMATCH, "intent.policy"),
+    BREAKAGE(other_policy_version, STATUS_MISMATCH, "intent.policy_version"),
+    BREAKAGE(intent_not_canonical, STATUS_NOT_CANONICAL, "intent"),
+    BREAKAGE(unknown_wallet, STATUS_DENIED, "wallet"),
+    BREAKAGE(expired_intent, STATUS_EXPIRED, "intent.expires_at"),
+    BREAKAGE(other_transaction, STATUS_MISMATCH, "transaction"),
+    BREAKAGE(altered_amount_without_rebuild, STATUS_MISMATCH, "transaction"),
+    BREAKAGE(destination_of_another_account, STATUS_MISMATCH, "destination.account"),
+    BREAKAGE(destination_expired, STATUS_EXPIRED, "destination"),
+    BREAKAGE(destination_signed_by_a_stranger, STATUS_UNKNOWN_KEY, "destination"),
+    BREAKAGE(destination_signed_by_one, STATUS_QUORUM_MISSING, "destination"),
+    BREAKAGE(bad_approval_signature, STATUS_SIGNATURE_INVALID, "approvals[1]"),
+    BREAKAGE(approval_by_a_stranger, STATUS_UNKNOWN_KEY, "approvals[1]"),
+    BREAKAGE(approval_with_the_key_of_another, STATUS_UNKNOWN_KEY, "approvals[1]"),
+    BREAKAGE(approval_of_another_intent, STATUS_MISMATCH, "approvals[1].intent"),
+    BREAKAGE(approval_of_another_withdrawal, STATUS_MISMATCH, "approvals[1].withdrawal"),
+    BREAKAGE(approval_for_another_chain, STATUS_MISMATCH, "approvals[1].chain"),
+    BREAKAGE(approval_expired, STATUS_EXPIRED, "approvals[1]"),
+    BREAKAGE(one_person_twice, STATUS_DUPLICATE_PERSON, "approvals[1]"),
+    BREAKAGE(requester_approves, STATUS_SELF_APPROVAL, "approvals[0]"),
+    BREAKAGE(a_rejection, STATUS_DENIED, "approvals[1]"),
+    BREAKAGE(one_approval, STATUS_QUORUM_MISSING, "policy"),
+    BREAKAGE(above_the_limit, STATUS_LIMIT_EXCEEDED, "policy"),
+    BREAKAGE(unlisted_destination, STATUS_MISMATCH, "destination.account"),
+    BREAKAGE(altered_amount_after_approval, STATUS_MISMATCH, "approvals[0].intent"),
+    BREAKAGE(altered_destination_after_approval, STATUS_MISMATCH, "approvals[0].intent"),
+    BREAKAGE(altered_lane_after_approval, STATUS_MISMATCH, "approvals[0].intent"),
+    BREAKAGE(leaf_of_another_withdrawal, STATUS_MISMATCH, "leaf"),
+    BREAKAGE(leaf_before_a_changed_approval, STATUS_MISMATCH, "leaf.refs.approvals"),
+    BREAKAGE(leaf_altered, STATUS_PROOF_INVALID, ""),
+    BREAKAGE(proof_of_another_entry, STATUS_MISMATCH, ""),
+    BREAKAGE(proof_under_another_log, STATUS_UNKNOWN_KEY, ""),
+    BREAKAGE(checkpoint_signature_altered, STATUS_SIGNATURE_INVALID, ""),
+    BREAKAGE(no_proof, STATUS_INVALID, ""),
+};
+
+Test(transfer, refuses_whatever_is_broken)
+{
+    start(ALGORITHM_P256);
+    for (size_t i = 0; i < sizeof(breakages) / sizeof(breakages[0]); i++) {
+        struct order order;
+        order_init(&order, &world, 100 + 2 * i, 0);
+        breakages[i].apply(&order);
+        expect_refused(&order, breakages[i].status, breakages[i].where, breakages[i].name);
+        order_wipe(&order);
+    }
+    /* None of it left a trace: the sequences are still free. */
+    struct digest id;
+    struct order order;
+    order_init(&order, &world, 100, 0);
+    expect_signed(&id, &order);
+    order_wipe(&order);
+    finish();
+}
+
+Test(transfer, a_wallet_of_another_key_is_not_signed_for)
+{
+    place_make(&place, ROLE_TRANSFER, ALGORITHM_P256);
+    /* The policy's wallet has the key SOFT; the guard is for the token's key. */
+    world_init(&world, ROLE_TRANSFER, NULL, clock_utc_us(clock_system()));
+    struct public_key soft = world.signer_key;
+    world.signer_key = place.key;
+    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+    world.signer_key = soft;
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    pool = place_pool(&place, 1);
+    struct order order;
+    order_init(&order, &world, 1, 0);
+    expect_refused(&order, STATUS_MISMATCH, "wallet", "another key");
+    order_wipe(&order);
+    finish();
+}
+
+/* Sequences and withdrawals are used once, also across a restart. */
+
+static void restart(void)
+{
+    cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+}
+
+static void use_twice(bool with_restart)
+{
+    start(ALGORITHM_P256);
+    struct order order;
+    struct digest id;
+    struct digest again;
+    order_init(&order, &world, 7, 0);
+    expect_signed(&id, &order);
+    if (with_restart) {
+        restart();
+    }
+
+    struct order other;
+    order_init(&other, &world, 7, 0);
+    expect_refused(&other, STATUS_REPLAY, "intent.seq", "another withdrawal at a used sequence");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 1);
+    other.intent.withdrawal = order.intent.withdrawal;
+    intent_rewritten(&other, true);
+    expect_refused(&other, STATUS_REPLAY, "intent.withdrawal", "a used withdrawal at the next sequence");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 0);
+    other.intent.withdrawal = order.intent.withdrawal;
+    other.intent.amount = amount_of("1");
+    intent_rewritten(&other, true);
+    expect_refused(&other, STATUS_REPLAY, "intent.seq", "the same withdrawal with another amount");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 2);
+    expect_refused(&other, STATUS_CONFLICT, "intent.seq", "a sequence beyond the next");
+    order_wipe(&other);
+
+    expect_signed(&again, &order);
+    cr_expect(digest_equal(&id, &again));
+    order_wipe(&order);
+
+    order_init(&other, &world, 7, 1);
+    expect_signed(&id, &other);
+    order_wipe(&other);
+    finish();
+}
+
+Test(transfer, a_sequence_and_a_withdrawal_are_used_once)
+{
+    use_twice(false);
+}
+
+Test(transfer, and_also_after_a_restart)
+{
+    use_twice(true);
+}
+
+Test(transfer, two_checkpoints_of_one_size_halt_the_signer_for_good)
+{
+    start(ALGORITHM_P256);
+    struct order order;
+    struct digest id;
+    order_init(&order, &world, 1, 0);
+    expect_signed(&id, &order);
+    order_wipe(&order);
+
+    /* The log tells another story of the same length. */
+    bytes_free(&world.leaves[0]);
+    world.entry_count = 0;
+    order_init(&order, &world, 2, 0);
+    expect_refused(&order, STATUS_FORK, "proof", "a fork");
+    order_wipe(&order);
+
+    order_init(&order, &world, 3, 0);
+    expect_refused(&order, STATUS_HALTED, "guard", "after a fork");
+    restart();
+    expect_refused(&order, STATUS_HALTED, "guard", "after a fork and a restart");
+    order_wipe(&order);
+    struct wire_status_reply status;
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(!status.ready && strstr(status.reason, "fork") != NULL, "%s", status.reason);
+    finish();
+}
+
+/* Policies */
+
+static void folder_write(const char *name, const struct signed_document *document)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", place.policy, name);
+    world_write_signed(path, document);
+}
+
+Test(transfer, a_newer_policy_comes_into_force_and_an_older_one_never_again)
+{
+    start(ALGORITHM_P256);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    struct signed_document second;
+    world_policy_next(&second, &world);
+    (void)snprintf(place.policy, sizeof(place.policy), "%s/policies", place.token.folder.path);
+    const char *const make[] = {"mkdir", place.policy, NULL};
+    cr_assert(test_run(make) == 0);
+    folder_write("policy-1.json", &world.policy_signed);
+    folder_write("policy-2.json", &second);
+
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    struct wire_status_reply status;
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(status.policy_version == 2);
+    struct order order;
+    order_init(&order, &world, 1, 0);
+    expect_refused(&order, STATUS_MISMATCH, "intent.policy", "approved under the older policy");
+    order_wipe(&order);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/policy-2.json", place.policy);
+    cr_assert(unlink(path) == 0);
+    cr_expect(!place_start(&place, NULL, NULL), "an older set of policies");
+    cr_expect(place.exit_status == 78 && strstr(place.log, "rollback") != NULL, "%d: %s", place.exit_status, place.log);
+
+    second.signature_count = 1;
+    folder_write("policy-2.json", &second);
+    cr_expect(!place_start(&place, NULL, NULL), "a policy without its quorum");
+    cr_expect(strstr(place.log, "quorum_missing") != NULL, "%s", place.log);
+    second.signature_count = 2;
+    signed_document_free(&second);
+    finish();
+}
