@@ -246,12 +246,12 @@ enum status store_leaf_append(struct store_tx *tx, const struct store_leaf *leav
 }
 
 enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
-                           const uint8_t hashes8192[STORE_TILE_LEN], struct fault *fault)
+                           const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uint64(&p, level);
     parameter_uint64(&p, index);
-    parameter_bytes(&p, hashes8192, STORE_TILE_LEN);
+    parameter_bytes(&p, hashes, STORE_TILE_WIDTH * sizeof *hashes);
     return tx_run(tx, NULL, &tile_put, &p, fault);
 }
 

@@ -77,7 +77,7 @@ enum status store_checkpoint_newest(struct store_checkpoint *out, struct store_t
     return status;
 }
 
-enum status store_tile_get(uint8_t out8192[STORE_TILE_LEN], struct store_tx *tx, unsigned level, uint64_t index,
+enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], struct store_tx *tx, unsigned level, uint64_t index,
                            struct fault *fault)
 {
     struct parameters p = {0};
@@ -85,11 +85,11 @@ enum status store_tile_get(uint8_t out8192[STORE_TILE_LEN], struct store_tx *tx,
     parameter_uint64(&p, index);
     struct bytes hashes;
     enum status status = tx_read_one(tx, &hashes, &bytes_shape, &tile_get, &p, fault);
-    if (status == STATUS_OK && hashes.len != STORE_TILE_LEN) {
+    if (status == STATUS_OK && hashes.len != (STORE_TILE_WIDTH * sizeof(struct digest))) {
         status = fault_set(fault, STATUS_CORRUPT, "audit.tile", "tile %u/%lu has %zu bytes", level,
                            (unsigned long)index, hashes.len);
     } else if (status == STATUS_OK) {
-        memcpy(out8192, hashes.data, STORE_TILE_LEN);
+        memcpy(out, hashes.data, (STORE_TILE_WIDTH * sizeof(struct digest)));
     }
     bytes_free(&hashes);
     return status;

@@ -13,7 +13,7 @@
 #define STORE_TEXT_SIZE 128
 #define STORE_CURSOR_SIZE 24
 #define STORE_LEAVES_MAX 1000
-#define STORE_TILE_LEN 8192
+#define STORE_TILE_WIDTH 256
 
 /* A row as it stands in the database; what was really said is `raw` (L_n), the columns are a projection of it. */
 struct store_leaf {
@@ -90,7 +90,7 @@ struct store_checkpoint {
 MUST_CHECK enum status store_checkpoint_newest(struct store_checkpoint *out, struct store_tx *tx, struct fault *fault);
 
 /* A full tile of 256 hashes; STATUS_NOT_FOUND, STATUS_CORRUPT. */
-MUST_CHECK enum status store_tile_get(uint8_t out8192[STORE_TILE_LEN], struct store_tx *tx, unsigned level,
+MUST_CHECK enum status store_tile_get(struct digest out[STORE_TILE_WIDTH], struct store_tx *tx, unsigned level,
                                       uint64_t index, struct fault *fault);
 
 /*

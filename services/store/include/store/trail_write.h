@@ -71,9 +71,9 @@ MUST_CHECK enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, 
 MUST_CHECK enum status store_leaf_append(struct store_tx *tx, const struct store_leaf *leaves, size_t count,
                                          struct fault *fault);
 
-/* Inserts a full tile of 8192 bytes. */
+/* Inserts a full tile. */
 MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
-                                      const uint8_t hashes8192[STORE_TILE_LEN], struct fault *fault);
+                                      const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault);
 
 /*
  * Inserts a signed checkpoint unless its size has one. Losing this row in a crash is harmless (the signer signs the

@@ -1,0 +1,282 @@
+/*
+ * One batch: taken from pending, stamped, linked in memory, written with arrays, fenced by the head row, committed.
+ * The state in memory moves only when the COMMIT was plainly confirmed.
+ */
+#include <inttypes.h>
+
+#include "base/crashpoint.h"
+#include "base/log.h"
+#include "sequencer_core.h"
+
+#define SEQUENCER_ACTOR "sequencer"
+#define PARTITION_STEP ((uint64_t)1 << 20)
+
+/* What is known of an entry of the batch after it is linked. */
+struct linked {
+    struct uuid producer;
+    uint64_t number;
+};
+
+struct batch {
+    struct sequencer *sequencer;
+    struct store_tx *tx;
+    size_t count;
+    struct store_leaf leaves[STORE_BATCH_MAX];
+    struct linked linked[STORE_BATCH_MAX];
+    struct digest hashes[STORE_BATCH_MAX];
+};
+
+static void batch_free(struct batch *batch)
+{
+    if (batch != NULL) {
+        for (size_t i = 0; i < batch->count; i++) {
+            bytes_free(&batch->leaves[i].raw);
+        }
+        free(batch);
+    }
+}
+
+static enum status batch_tile(void *context, const struct audit_tile *tile,
+                              const struct digest hashes[AUDIT_TILE_WIDTH], struct fault *fault)
+{
+    struct batch *batch = context;
+    return store_tile_put(batch->tx, tile->level, tile->index, hashes, fault);
+}
+
+static void leaf_project(struct store_leaf *leaf, const struct audit_event *event)
+{
+    leaf->ts_utc_us = event->at_utc_us;
+    snprintf(leaf->actor, sizeof leaf->actor, "%s", event->actor.text);
+    snprintf(leaf->act, sizeof leaf->act, "%s", audit_action_text(event->action));
+    snprintf(leaf->otype, sizeof leaf->otype, "%s", event->object_type);
+    snprintf(leaf->oid, sizeof leaf->oid, "%s", event->object_id);
+    leaf->ord = event->object_ordinal;
+    snprintf(leaf->outcome, sizeof leaf->outcome, "%s", audit_outcome_text(event->outcome));
+    leaf->has_corr = true;
+    leaf->corr = event->correlation;
+}
+
+/* Links E after the end of the trail as it stands in sequencer->next. */
+static enum status batch_link(struct batch *batch, const struct bytes *document, const struct audit_event *event,
+                              struct fault *fault)
+{
+    struct trail_end *end = &batch->sequencer->next;
+    const struct audit_key *key = trail_key(batch->sequencer->config.trail);
+    const struct audit_tile_sink sink = {.full = batch_tile, .context = batch};
+    struct audit_leaf leaf = {
+        .index = end->size, .previous = end->last_lh, .event = document->data, .event_len = document->len};
+    snprintf(leaf.origin, sizeof leaf.origin, "%s", key->name);
+    struct store_leaf *row = &batch->leaves[batch->count];
+    *row = (struct store_leaf){.seq = end->size};
+    enum status status = audit_leaf_build(&row->raw, &leaf, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    audit_leaf_hash(&row->lh, row->raw.data, row->raw.len);
+    leaf_project(row, event);
+    batch->linked[batch->count] = (struct linked){event->producer, event->producer_counter};
+    batch->hashes[batch->count] = row->lh;
+    batch->count++;
+    end->size++;
+    end->last_lh = row->lh;
+    end->last_utc_us = event->at_utc_us;
+    status = audit_frontier_append(&end->frontier, &row->lh);
+    return status == STATUS_OK ? audit_edge_append(&end->edge, &row->lh, &sink, fault) : status;
+}
+
+static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, struct fault *fault)
+{
+    struct sequencer *sequencer = batch->sequencer;
+    int64_t now_us = clock_utc_us(sequencer->config.clock);
+    const struct audit_stamp stamp = {
+        .at_utc_us = now_us > sequencer->next.last_utc_us ? now_us : sequencer->next.last_utc_us,
+        .boot = sequencer->boot,
+        .epoch = sequencer->epoch,
+    };
+    struct bytes document = {0};
+    struct audit_event event;
+    enum status status = audit_event_stamp(&document, &event, pending->data, pending->len, &stamp, fault);
+    if (status == STATUS_OK) {
+        status = batch_link(batch, &document, &event, fault);
+        audit_event_wipe(&event);
+        bytes_free(&document);
+    }
+    return status;
+}
+
+/* An event of the sequencer itself, which is a producer with the id of its boot. */
+static enum status own_link(struct batch *batch, enum audit_action action, const struct digest *pending,
+                            struct fault *fault)
+{
+    struct sequencer *sequencer = batch->sequencer;
+    struct audit_event event = {.action = action,
+                                .outcome = pending == NULL ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR,
+                                .producer = sequencer->boot,
+                                .producer_counter = ++sequencer->next_number};
+    INVARIANT(name_parse(&event.actor, SEQUENCER_ACTOR) == STATUS_OK);
+    struct bytes document = {0};
+    enum status status = uuid_generate(&event.correlation, sequencer->config.clock);
+    if (status == STATUS_OK && pending != NULL) {
+        status = audit_event_ref_add(&event, "pending", pending, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_encode(&document, &event, fault);
+    }
+    if (status == STATUS_OK) {
+        status = stamp_and_link(batch, &document, fault);
+    }
+    bytes_free(&document);
+    audit_event_wipe(&event);
+    return status;
+}
+
+/*
+ * Whoever has the application's role can put anything into pending. What is no event must neither stop the trail nor
+ * vanish: an entry names its hash.
+ */
+static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
+{
+    struct fault why = {0};
+    size_t before = batch->count;
+    enum status status = stamp_and_link(batch, &row->event, &why);
+    if (status == STATUS_OK) {
+        return status;
+    }
+    bool malformed = status_info(status)->http >= 400 && status_info(status)->http < 500;
+    if (!malformed || batch->count != before) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    log_event(LOG_LEVEL_ERROR, "sequencer.malformed", "where", why.where, "detail", why.detail, NULL);
+    struct digest digest;
+    digest_sha256(&digest, row->event.data, row->event.len);
+    return own_link(batch, AUDIT_TRAIL_REFUSE, &digest, fault);
+}
+
+static enum status batch_fill(struct batch *batch, struct fault *fault)
+{
+    struct store_pending_batch pending = {0};
+    enum status status = store_pending_take(&pending, batch->tx, STORE_BATCH_MAX, fault);
+    for (size_t i = 0; status == STATUS_OK && i < pending.count; i++) {
+        status = batch_entry(batch, &pending.rows[i], fault);
+    }
+    store_pending_batch_free(&pending);
+    return status;
+}
+
+static enum status batch_write(struct batch *batch, struct fault *fault)
+{
+    struct sequencer *sequencer = batch->sequencer;
+    struct trail_end *next = &sequencer->next;
+    uint8_t frontier[AUDIT_FRONTIER_BYTES_MAX];
+    size_t frontier_len = 0;
+    audit_frontier_root(&next->root, &next->frontier);
+    audit_frontier_encode(frontier, &frontier_len, &next->frontier);
+    enum status status = STATUS_OK;
+    if (next->size > sequencer->partition_end) {
+        status = store_leaf_partitions(batch->tx, next->size, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_leaf_append(batch->tx, batch->leaves, batch->count, fault);
+    }
+    const struct store_head head = {
+        .epoch = sequencer->epoch,
+        .size = next->size,
+        .root = next->root,
+        .last_lh = next->last_lh,
+        .frontier = {.data = frontier, .len = frontier_len},
+    };
+    return status == STATUS_OK ? store_head_move(batch->tx, &head, sequencer->end.size, fault) : status;
+}
+
+/* The COMMIT was confirmed: now it is so in memory too, and the trail of this process learns where its events went. */
+static void batch_adopt(struct batch *batch)
+{
+    struct sequencer *sequencer = batch->sequencer;
+    struct trail *trail = sequencer->config.trail;
+    uint64_t first = sequencer->end.size;
+    sequencer->end = sequencer->next;
+    sequencer->own_number = sequencer->next_number;
+    if (sequencer->end.size > sequencer->partition_end) {
+        sequencer->partition_end = (sequencer->end.size / PARTITION_STEP + 2) * PARTITION_STEP;
+    }
+    trail_view_append(trail_tree(trail), first, batch->hashes, batch->count);
+    for (size_t i = 0; i < batch->count; i++) {
+        trail_sequenced(trail, &batch->linked[i].producer, batch->linked[i].number, first + i);
+    }
+    sequencer->told = sequencer->end.size;
+}
+
+/* Writes and commits what was linked; `batch->tx` is gone afterwards. */
+static enum status batch_commit(struct batch *batch, struct fault *fault)
+{
+    CRASHPOINT("sequencer.taken");
+    enum status status = batch_write(batch, fault);
+    if (status != STATUS_OK) {
+        store_rollback(batch->tx);
+        return status;
+    }
+    CRASHPOINT("sequencer.written");
+    status = store_commit(batch->tx, fault);
+    batch->sequencer->intended = status == STATUS_OUTCOME_UNKNOWN;
+    if (status == STATUS_OK) {
+        CRASHPOINT("sequencer.committed");
+        batch_adopt(batch);
+    }
+    return status;
+}
+
+/* Starts a batch at the end of the trail. */
+static enum status batch_begin(struct batch **out, struct sequencer *sequencer, struct fault *fault)
+{
+    struct batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "sequencer", "%s", "");
+    }
+    enum status status = store_writer_begin(&batch->tx, sequencer->writer, STORE_READ_WRITE, fault);
+    if (status != STATUS_OK) {
+        free(batch);
+        return status;
+    }
+    batch->sequencer = sequencer;
+    sequencer->next = sequencer->end;
+    sequencer->next_number = sequencer->own_number;
+    *out = batch;
+    return STATUS_OK;
+}
+
+enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, struct fault *fault)
+{
+    struct batch *batch = NULL;
+    enum status status = batch_begin(&batch, sequencer, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = batch_fill(batch, fault);
+    if (status != STATUS_OK || batch->count == 0) {
+        store_rollback(batch->tx);
+    } else {
+        status = batch_commit(batch, fault);
+    }
+    if (status == STATUS_OK) {
+        *out_count = batch->count;
+    }
+    batch_free(batch);
+    return status;
+}
+
+enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault)
+{
+    struct batch *batch = NULL;
+    enum status status = batch_begin(&batch, sequencer, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = own_link(batch, AUDIT_LOG_GENESIS, NULL, fault);
+    if (status != STATUS_OK) {
+        store_rollback(batch->tx);
+    } else {
+        status = batch_commit(batch, fault);
+    }
+    batch_free(batch);
+    return status;
+}

@@ -1,0 +1,320 @@
+/*
+ * Becoming leader, and following one. A new leader believes nothing: the head row is compared with the rows, the tree,
+ * the newest checkpoint, what this process knew before, and what the signer remembers.
+ */
+#include <inttypes.h>
+
+#include "base/crashpoint.h"
+#include "sequencer_core.h"
+
+#define TAIL 256
+#define PARTITION_STEP ((uint64_t)1 << 20)
+
+/* Walks the last rows: index, link and hash of each. */
+struct tail {
+    const char *origin;
+    uint64_t from;
+    uint64_t next;
+    struct digest last_lh;
+    int64_t last_utc_us;
+};
+
+static enum status tail_row(void *context, const struct store_leaf *row, struct fault *fault)
+{
+    struct tail *tail = context;
+    struct audit_leaf leaf;
+    struct digest hash;
+    if (row->seq != tail->next) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry %" PRIu64 " is missing", tail->next);
+    }
+    audit_leaf_hash(&hash, row->raw.data, row->raw.len);
+    bool good = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK && leaf.index == row->seq &&
+                strcmp(leaf.origin, tail->origin) == 0 && digest_equal(&hash, &row->lh);
+    bool linked = good && (row->seq == tail->from || digest_equal(&leaf.previous, &tail->last_lh));
+    if (!linked) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.leaf",
+                         "entry %" PRIu64 " was changed: its bytes do not have its hash, place, origin or link",
+                         row->seq);
+    }
+    tail->next++;
+    tail->last_lh = hash;
+    tail->last_utc_us = row->ts_utc_us;
+    return STATUS_OK;
+}
+
+static enum status verify_tail(struct trail_end *end, struct store_tx *tx, const struct store_head *head,
+                               const char *origin, struct fault *fault)
+{
+    uint64_t from = head->size > TAIL ? head->size - TAIL : 0;
+    struct tail tail = {.origin = origin, .from = from, .next = from};
+    enum status status = store_leaf_each(tx, from, tail_row, &tail, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (tail.next < head->size) {
+        return fault_set(fault, STATUS_ROLLBACK, "audit.leaf",
+                         "the trail ends at %" PRIu64 " entries, the head row says %" PRIu64 ": its end was cut off",
+                         tail.next, head->size);
+    }
+    if (tail.next > head->size) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.head",
+                         "%" PRIu64 " entries stand beyond the head row, which says %" PRIu64, tail.next - head->size,
+                         head->size);
+    }
+    if (!digest_equal(&tail.last_lh, &head->last_lh)) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.head", "last_lh is not the hash of the last entry");
+    }
+    end->last_utc_us = tail.last_utc_us;
+    return STATUS_OK;
+}
+
+/* The root from the tiles and from the frontier must both be the one of the head row. */
+static enum status verify_tree(struct trail_end *end, struct store_tx *tx, const struct store_head *head,
+                               struct fault *fault)
+{
+    const struct audit_tile_source source = {.fetch = trail_tile_fetch, .context = tx};
+    struct digest root;
+    enum status status = audit_frontier_decode(&end->frontier, head->frontier.data, head->frontier.len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    audit_frontier_root(&root, &end->frontier);
+    if (end->frontier.size != head->size || !digest_equal(&root, &head->root)) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.head", "size, root and frontier contradict each other");
+    }
+    status = audit_edge_load(&end->edge, head->size, &source, fault);
+    struct audit_tile_reader *reader = status == STATUS_OK ? malloc(sizeof *reader) : NULL;
+    if (reader == NULL) {
+        return status == STATUS_OK ? fault_set(fault, STATUS_NO_MEMORY, "sequencer", "%s", "") : status;
+    }
+    audit_tile_reader_init(reader, &source, head->size);
+    const struct audit_hash_reader hashes = audit_tile_reader_hashes(reader);
+    status = audit_tree_root_read(&root, &hashes, head->size, fault);
+    free(reader);
+    if (status == STATUS_OK && !digest_equal(&root, &head->root)) {
+        status =
+            fault_set(fault, STATUS_CORRUPT, "audit.tile", "tiles and entries do not have the root of the head row");
+    }
+    return status;
+}
+
+static enum status verify_end(struct sequencer *sequencer, const struct store_head *head, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct trail_end *end = &sequencer->next;
+    *end = (struct trail_end){.size = head->size, .root = head->root, .last_lh = head->last_lh};
+    status = verify_tail(end, tx, head, trail_key(sequencer->config.trail)->name, fault);
+    if (status == STATUS_OK) {
+        status = verify_tree(end, tx, head, fault);
+    }
+    store_rollback(tx);
+    if (status == STATUS_OK) {
+        sequencer->end = *end;
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_CORRUPT : status;
+}
+
+/*
+ * What this process saw committed must still be so. After an unknown outcome the head is the old or the intended one;
+ * when another has led since, it must at least not be shorter.
+ */
+static enum status compare_known(struct sequencer *sequencer, const struct store_head *head, uint64_t my_epoch,
+                                 struct fault *fault)
+{
+    if (my_epoch == 0) {
+        return STATUS_OK;
+    }
+    bool old = head->size == sequencer->end.size && digest_equal(&head->root, &sequencer->end.root);
+    bool new =
+        sequencer->intended && head->size == sequencer->next.size &&digest_equal(&head->root, &sequencer->next.root);
+    bool mine = head->epoch == my_epoch + 1;
+    if (head->epoch <= my_epoch || head->size < sequencer->end.size) {
+        return fault_set(fault, STATUS_ROLLBACK, "audit.head", "the head row is older than what was committed");
+    }
+    if (mine && !old && !new) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.head", "the head row was changed by somebody else");
+    }
+    if (mine && new) {
+        sequencer->own_number = sequencer->next_number;
+    }
+    return STATUS_OK;
+}
+
+/* Raises the epoch; its COMMIT also shows that a standby has whatever was committed before with a warning. */
+static enum status take_epoch(struct sequencer *sequencer, struct store_head *out, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_head head = {0};
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_READ_WRITE, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_head_lead(&head, tx, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_partitions(tx, head.size, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_commit(tx, fault);
+    } else {
+        store_rollback(tx);
+    }
+    if (status != STATUS_OK) {
+        bytes_free(&head.frontier);
+        return status;
+    }
+    *out = head;
+    return STATUS_OK;
+}
+
+/* The newest checkpoint row, opened with the log key. STATUS_NOT_FOUND before the first. */
+static enum status read_checkpoint(struct sequencer *sequencer, struct audit_checkpoint *out, struct bytes *out_note,
+                                   struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_checkpoint row = {0};
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct fault why = {0};
+    status = store_checkpoint_newest(&row, tx, &why);
+    store_rollback(tx);
+    if (status == STATUS_NOT_FOUND) {
+        return status;
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    status = audit_checkpoint_open(out, row.note.data, row.note.len, trail_key(sequencer->config.trail), &why);
+    if (status != STATUS_OK || out->size != row.size) {
+        bytes_free(&row.note);
+        return fault_set(fault, STATUS_CORRUPT, "audit.checkpoint",
+                         "the newest checkpoint, of size %" PRIu64 ", is not what the log key signed: %s", row.size,
+                         why.detail);
+    }
+    *out_note = row.note;
+    return STATUS_OK;
+}
+
+/* The newest checkpoint must be one of this trail. */
+static enum status verify_checkpoint(struct sequencer *sequencer, struct fault *fault)
+{
+    struct audit_checkpoint checkpoint;
+    struct bytes note = {0};
+    enum status status = read_checkpoint(sequencer, &checkpoint, &note, fault);
+    if (status != STATUS_OK) {
+        sequencer->covered = 0;
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    struct digest root;
+    if (checkpoint.size > sequencer->end.size) {
+        status = fault_set(fault, STATUS_ROLLBACK, "audit.checkpoint",
+                           "a checkpoint of %" PRIu64 " entries is signed, the trail has %" PRIu64, checkpoint.size,
+                           sequencer->end.size);
+    } else {
+        status = trail_view_root(&root, trail_tree(sequencer->config.trail), checkpoint.size, fault);
+    }
+    if (status == STATUS_OK && !digest_equal(&root, &checkpoint.root)) {
+        status = fault_set(fault, STATUS_FORK, "audit.checkpoint",
+                           "the first %" PRIu64 " entries are not those that were signed", checkpoint.size);
+    }
+    if (status == STATUS_OK) {
+        sequencer->covered = checkpoint.size;
+        trail_covered(sequencer->config.trail, &checkpoint, &note);
+    }
+    bytes_free(&note);
+    return status;
+}
+
+enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
+{
+    struct store_head head = {0};
+    uint64_t my_epoch = sequencer->epoch;
+    enum status status = take_epoch(sequencer, &head, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CRASHPOINT("sequencer.epoch-taken");
+    status = compare_known(sequencer, &head, my_epoch, fault);
+    if (status == STATUS_OK) {
+        sequencer->intended = false;
+        sequencer->epoch = head.epoch;
+        sequencer->partition_end = (head.size / PARTITION_STEP + 2) * PARTITION_STEP;
+        status = verify_end(sequencer, &head, fault);
+    }
+    bytes_free(&head.frontier);
+    if (status == STATUS_OK) {
+        trail_view_reset(trail_tree(sequencer->config.trail));
+        trail_view_grow(trail_tree(sequencer->config.trail), sequencer->end.size);
+        status = verify_checkpoint(sequencer, fault);
+    }
+    if (status == STATUS_OK) {
+        status = sequencer_guard(sequencer, fault);
+    }
+    if (status == STATUS_OK) {
+        status = sequencer_tell(sequencer, fault);
+    }
+    if (status == STATUS_OK && sequencer->end.size == 0) {
+        status = sequencer_genesis(sequencer, fault);
+    }
+    return status;
+}
+
+static enum status tell_row(void *context, const struct store_leaf *row, struct fault *fault)
+{
+    struct sequencer *sequencer = context;
+    struct audit_leaf leaf;
+    struct audit_event event;
+    struct fault why = {0};
+    enum status status = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, &why);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, &why);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry %" PRIu64 " cannot be read: %s", row->seq,
+                         why.detail);
+    }
+    trail_sequenced(sequencer->config.trail, &event.producer, event.producer_counter, row->seq);
+    audit_event_wipe(&event);
+    sequencer->told = row->seq + 1;
+    return STATUS_OK;
+}
+
+enum status sequencer_tell(struct sequencer *sequencer, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_each(tx, sequencer->told, tell_row, sequencer, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
+enum status sequencer_follow(struct sequencer *sequencer, struct fault *fault)
+{
+    struct audit_checkpoint checkpoint;
+    struct bytes note = {0};
+    enum status status = read_checkpoint(sequencer, &checkpoint, &note, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (checkpoint.size < sequencer->covered) {
+        status = fault_set(fault, STATUS_ROLLBACK, "audit.checkpoint", "the newest checkpoint is older than before");
+    } else if (checkpoint.size > sequencer->covered) {
+        status = sequencer_tell(sequencer, fault);
+    } else {
+        bytes_free(&note);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        sequencer->covered = checkpoint.size;
+        trail_covered(sequencer->config.trail, &checkpoint, &note);
+    }
+    bytes_free(&note);
+    return status;
+}

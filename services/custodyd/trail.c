@@ -1,0 +1,441 @@
+/*
+ * The producer's side of the trail and its proofs. It never decides what is true: entries get their place from the
+ * sequencer, and every receipt is verified against the signed root before it leaves.
+ */
+#include "trail.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "store/pending.h"
+#include "store/trail_read.h"
+#include "trail_core.h"
+#include "trail_number.h"
+
+#define TRAIL_ACTOR "custodyd"
+#define VOID_MAX 128
+
+struct trail {
+    const struct clock *clock;
+    struct store *reader;
+    struct audit_key key;
+    struct uuid boot;
+    struct trail_view *view;
+    uint64_t first;
+    int wake_fd;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    struct trail_checkpoint newest; /* empty note: none yet */
+    struct numbers numbers;
+};
+
+/* An event in an open transaction. */
+struct enqueued {
+    struct trail *trail;
+    uint64_t number;
+    bool put; /* the row is written; otherwise nothing of it commits */
+    size_t carried_count;
+    uint64_t carried[VOID_MAX];
+};
+
+static enum status trail_read_size(struct trail *trail, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, trail->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct store_head head = {0};
+    status = store_head_get(&head, tx, fault);
+    store_rollback(tx);
+    trail->first = head.size;
+    bytes_free(&head.frontier);
+    return status;
+}
+
+static enum status trail_prepare(struct trail *trail, struct fault *fault)
+{
+    trail->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (trail->wake_fd < 0) {
+        return fault_set(fault, STATUS_IO, "eventfd", "%s", strerror(errno));
+    }
+    enum status status = uuid_generate(&trail->boot, trail->clock);
+    if (status == STATUS_OK) {
+        status = trail_view_new(&trail->view, trail->reader, fault);
+    }
+    return status == STATUS_OK ? trail_read_size(trail, fault) : status;
+}
+
+enum status trail_open(struct trail **out, const struct trail_config *config, struct fault *fault)
+{
+    struct trail *trail = calloc(1, sizeof *trail);
+    if (trail == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "trail", "%s", "");
+    }
+    trail->clock = config->clock;
+    trail->reader = config->reader;
+    trail->key = *config->key;
+    numbers_init(&trail->numbers);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&trail->mutex, NULL);
+    pthread_cond_init(&trail->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    enum status status = trail_prepare(trail, fault);
+    if (status != STATUS_OK) {
+        trail_close(trail);
+        return status;
+    }
+    *out = trail;
+    return STATUS_OK;
+}
+
+void trail_close(struct trail *trail)
+{
+    if (trail == NULL) {
+        return;
+    }
+    if (trail->wake_fd >= 0) {
+        close(trail->wake_fd);
+    }
+    trail_view_free(trail->view);
+    bytes_free(&trail->newest.note);
+    pthread_cond_destroy(&trail->changed);
+    pthread_mutex_destroy(&trail->mutex);
+    free(trail);
+}
+
+struct uuid trail_boot(const struct trail *trail)
+{
+    return trail->boot;
+}
+
+const struct audit_key *trail_key(const struct trail *trail)
+{
+    return &trail->key;
+}
+
+struct trail_view *trail_tree(struct trail *trail)
+{
+    return trail->view;
+}
+
+uint64_t trail_first(const struct trail *trail)
+{
+    return trail->first;
+}
+
+int trail_wake_fd(const struct trail *trail)
+{
+    return trail->wake_fd;
+}
+
+bool trail_calm(struct trail *trail)
+{
+    uint64_t count = 0;
+    return read(trail->wake_fd, &count, sizeof count) == (ssize_t)sizeof count;
+}
+
+void trail_wake(struct trail *trail)
+{
+    const uint64_t one = 1;
+    /* Full means that it is readable already. */
+    INVARIANT(write(trail->wake_fd, &one, sizeof one) == (ssize_t)sizeof one || errno == EAGAIN);
+}
+
+/* The transaction of an event has ended. An unknown outcome is declared void too: nobody was told of success. */
+static void enqueued_end(void *context, enum store_end end)
+{
+    struct enqueued *enqueued = context;
+    struct trail *trail = enqueued->trail;
+    bool committed = end == STORE_COMMITTED && enqueued->put;
+    pthread_mutex_lock(&trail->mutex);
+    for (size_t i = 0; i < enqueued->carried_count; i++) {
+        numbers_end(&trail->numbers, enqueued->carried[i], committed ? NUMBER_VOID : NUMBER_LOST);
+    }
+    numbers_end(&trail->numbers, enqueued->number, committed ? NUMBER_COMMITTED : NUMBER_LOST);
+    pthread_cond_broadcast(&trail->changed);
+    pthread_mutex_unlock(&trail->mutex);
+    if (end != STORE_ROLLED_BACK) {
+        trail_wake(trail);
+    }
+    free(enqueued);
+}
+
+/* Takes a number and whatever is to be declared void; from here on the end of `tx` settles them. */
+static enum status enqueued_new(struct enqueued **out, struct trail *trail, struct store_tx *tx, struct fault *fault)
+{
+    struct enqueued *enqueued = calloc(1, sizeof *enqueued);
+    if (enqueued == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "trail", "%s", "");
+    }
+    enqueued->trail = trail;
+    pthread_mutex_lock(&trail->mutex);
+    enum status status = numbers_take(&enqueued->number, &trail->numbers, fault);
+    if (status == STATUS_OK) {
+        enqueued->carried_count = numbers_carry(enqueued->carried, VOID_MAX, &trail->numbers, enqueued->number);
+    }
+    pthread_mutex_unlock(&trail->mutex);
+    if (status != STATUS_OK) {
+        free(enqueued);
+        return status;
+    }
+    status = store_tx_on_end(tx, enqueued_end, enqueued);
+    if (status != STATUS_OK) {
+        enqueued_end(enqueued, STORE_ROLLED_BACK);
+        return fault_set(fault, status, "trail", "too many events in one transaction");
+    }
+    *out = enqueued;
+    return STATUS_OK;
+}
+
+static enum status event_complete(struct audit_event *event, const struct enqueued *enqueued, struct store_tx *tx,
+                                  struct fault *fault)
+{
+    static const struct uuid none;
+    enum status status = STATUS_OK;
+    event->producer = enqueued->trail->boot;
+    event->producer_counter = enqueued->number;
+    json_decref(event->voided);
+    event->voided = NULL;
+    for (size_t i = 0; status == STATUS_OK && i < enqueued->carried_count; i++) {
+        status = audit_event_void_add(event, enqueued->carried[i], fault);
+    }
+    if (status == STATUS_OK && uuid_equal(&event->correlation, &none)) {
+        status = uuid_generate(&event->correlation, enqueued->trail->clock);
+    }
+    if (status == STATUS_OK && event->object_type[0] != 0) {
+        status = store_ordinal_next(tx, &event->object_ordinal, event->object_type, event->object_id, fault);
+    }
+    return status;
+}
+
+static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, struct audit_event *event,
+                                struct fault *fault)
+{
+    struct bytes document = {0};
+    enum status status = event_complete(event, enqueued, tx, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_encode(&document, event, fault);
+    }
+    if (status == STATUS_OK) {
+        int cls = event->outcome == AUDIT_OUTCOME_DENY || event->outcome == AUDIT_OUTCOME_ERROR ? 1 : 0;
+        status = store_pending_put(tx, document.data, document.len, cls, fault);
+    }
+    bytes_free(&document);
+    enqueued->put = status == STATUS_OK;
+    return status;
+}
+
+enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct store_tx *tx, struct audit_event *event,
+                          struct fault *fault)
+{
+    struct enqueued *enqueued = NULL;
+    enum status status = enqueued_new(&enqueued, trail, tx, fault);
+    if (status == STATUS_OK) {
+        status = enqueued_put(enqueued, tx, event, fault);
+    }
+    if (status == STATUS_OK) {
+        out->number = enqueued->number;
+    }
+    return status;
+}
+
+enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
+                                enum audit_action action, struct fault *fault)
+{
+    struct enqueued *enqueued = NULL;
+    enum status status = enqueued_new(&enqueued, trail, tx, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&trail->mutex);
+    uint64_t settled = numbers_settled(&trail->numbers, enqueued->carried, enqueued->carried_count);
+    pthread_mutex_unlock(&trail->mutex);
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, settled);
+    struct audit_event event = {.action = action, .outcome = AUDIT_OUTCOME_OK};
+    INVARIANT(name_parse(&event.actor, TRAIL_ACTOR) == STATUS_OK);
+    status = audit_event_fact_add(&event, "settled", text, fault);
+    if (status == STATUS_OK) {
+        status = enqueued_put(enqueued, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    if (status == STATUS_OK) {
+        out->number = enqueued->number;
+    }
+    return status;
+}
+
+void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq)
+{
+    if (uuid_equal(boot, &trail->boot)) {
+        pthread_mutex_lock(&trail->mutex);
+        numbers_sequenced(&trail->numbers, number, seq);
+        pthread_mutex_unlock(&trail->mutex);
+    }
+}
+
+void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note)
+{
+    trail_view_grow(trail->view, checkpoint->size);
+    pthread_mutex_lock(&trail->mutex);
+    if (trail->newest.note.data == NULL || checkpoint->size >= trail->newest.checkpoint.size) {
+        bytes_free(&trail->newest.note);
+        trail->newest = (struct trail_checkpoint){.checkpoint = *checkpoint, .note = *note};
+        *note = (struct bytes){0}; /* transferred */
+        pthread_cond_broadcast(&trail->changed);
+    }
+    pthread_mutex_unlock(&trail->mutex);
+    bytes_free(note);
+}
+
+/* What a waiter waits for: an event of this boot, or an entry. */
+struct wish {
+    const struct trail_ticket *ticket; /* NULL: `seq` is known */
+    uint64_t seq;
+};
+
+/* Whether the wish can be met now, never will be, or must wait (STATUS_NOT_READY). The lock is held. */
+static enum status wish_check(struct wish *wish, const struct trail *trail, struct fault *fault)
+{
+    if (wish->ticket != NULL) {
+        const struct number *number = numbers_find(&trail->numbers, wish->ticket->number);
+        if (number == NULL) {
+            return fault_set(fault, STATUS_NOT_FOUND, "trail", "the event is not remembered");
+        }
+        if (number->state == NUMBER_VOID) {
+            return fault_set(fault, STATUS_CONFLICT, "trail", "the event's transaction did not commit");
+        }
+        if (number->state != NUMBER_SEQUENCED) {
+            return STATUS_NOT_READY;
+        }
+        wish->seq = number->seq;
+    }
+    bool covered = trail->newest.note.data != NULL && wish->seq < trail->newest.checkpoint.size;
+    return covered ? STATUS_OK : STATUS_NOT_READY;
+}
+
+static struct timespec deadline_after(int64_t timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
+static enum status checkpoint_copy(struct trail_checkpoint *out, const struct trail *trail)
+{
+    out->checkpoint = trail->newest.checkpoint;
+    return bytes_copy(&out->note, trail->newest.note.data, trail->newest.note.len);
+}
+
+/* Waits for the wish; out: the checkpoint that covers it (bytes_free(&out->note)). */
+static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, struct trail *trail, int64_t timeout_ms,
+                             struct fault *fault)
+{
+    struct timespec until = deadline_after(timeout_ms);
+    pthread_mutex_lock(&trail->mutex);
+    enum status status = wish_check(wish, trail, fault);
+    while (status == STATUS_NOT_READY && pthread_cond_timedwait(&trail->changed, &trail->mutex, &until) == 0) {
+        status = wish_check(wish, trail, fault);
+    }
+    if (status == STATUS_NOT_READY) {
+        /* A release that came together with the end of the time counts. */
+        status = wish_check(wish, trail, fault);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_copy(out, trail);
+    }
+    pthread_mutex_unlock(&trail->mutex);
+    if (status == STATUS_NOT_READY) {
+        return fault_set(fault, status, "trail", "no signed checkpoint covers the event yet");
+    }
+    return status;
+}
+
+/* The receipt text. A proof that does not lead to the signed root never leaves. */
+static enum status prove(struct bytes *out, struct trail *trail, uint64_t seq, const struct trail_checkpoint *newest,
+                         struct fault *fault)
+{
+    struct audit_tlog_proof text = {.index = seq, .note = newest->note.data, .note_len = newest->note.len};
+    struct digest leaf_hash;
+    uint64_t size = newest->checkpoint.size;
+    enum status status = trail_view_inclusion(&text.proof, &leaf_hash, trail->view, seq, size, fault);
+    if (status == STATUS_OK) {
+        status = audit_inclusion_verify(&text.proof, seq, size, &leaf_hash, &newest->checkpoint.root, fault);
+    }
+    return status == STATUS_OK ? audit_tlog_proof_encode(out, &text, fault) : status;
+}
+
+enum status trail_wait(struct trail_receipt *out, struct trail *trail, const struct trail_ticket *ticket,
+                       int64_t timeout_ms, struct fault *fault)
+{
+    struct wish wish = {.ticket = ticket};
+    struct trail_checkpoint newest = {0};
+    struct trail_receipt receipt = {0};
+    enum status status = wish_wait(&newest, &wish, trail, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        status = prove(&receipt.proof, trail, wish.seq, &newest, fault);
+    }
+    bytes_free(&newest.note);
+    if (status == STATUS_OK) {
+        receipt.seq = wish.seq;
+        receipt.size = newest.checkpoint.size;
+        *out = receipt;
+    }
+    return status;
+}
+
+enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, int64_t timeout_ms, struct fault *fault)
+{
+    struct wish wish = {.seq = seq};
+    struct trail_checkpoint newest = {0};
+    enum status status = wish_wait(&newest, &wish, trail, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        status = prove(out, trail, seq, &newest, fault);
+    }
+    bytes_free(&newest.note);
+    return status;
+}
+
+enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault)
+{
+    pthread_mutex_lock(&trail->mutex);
+    enum status status = trail->newest.note.data == NULL ? STATUS_NOT_READY : checkpoint_copy(out, trail);
+    pthread_mutex_unlock(&trail->mutex);
+    return status == STATUS_NOT_READY ? fault_set(fault, status, "checkpoint", "none is known yet") : status;
+}
+
+static uint64_t trail_size(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    uint64_t size = trail->newest.note.data == NULL ? 0 : trail->newest.checkpoint.size;
+    pthread_mutex_unlock(&trail->mutex);
+    return size;
+}
+
+enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
+                                    struct fault *fault)
+{
+    if (from < 1 || from > to || to > trail_size(trail)) {
+        return fault_set(fault, STATUS_INVALID, "to", "1 <= from <= to <= size of the newest checkpoint");
+    }
+    return trail_view_consistency(out, trail->view, from, to, fault);
+}
+
+enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *trail, const struct audit_tile *tile,
+                       struct fault *fault)
+{
+    if (tile->width < 1 || tile->width > audit_tile_width(tile->level, tile->index, trail_size(trail))) {
+        return fault_set(fault, STATUS_NOT_FOUND, "tile", "the tree does not reach so far");
+    }
+    return trail_view_tile(hashes, trail->view, tile, fault);
+}
