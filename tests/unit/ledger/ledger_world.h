@@ -33,8 +33,8 @@ struct world {
     struct ledger_node *node; /* NULL while closed */
 
     /* the validator */
-    enum status validator_status;  /* what it answers; STATUS_OK: it signs */
-    enum algorithm validator_lies; /* 0, or: it signs another header */
+    enum status validator_status; /* what it answers; STATUS_OK: it signs */
+    bool validator_lies;          /* it signs something else */
     struct digest audit_head;
     int guard_fd; /* height and digest of every header signed, synced before signing */
 };

@@ -1,0 +1,252 @@
+/*
+ * Somebody with the disk edits what the node has stored, with LMDB's own means so that every page is fine. The node
+ * refuses to start, whatever it is, and says where.
+ */
+#include <criterion/criterion.h>
+#include <lmdb.h>
+
+#include "ledger_world.h"
+
+#define BLOCKS 3
+
+static struct world world;
+
+/* Three confirmed blocks; the second has a rejected transfer. */
+static void setup(void)
+{
+    world_begin(&world);
+    struct transaction transaction = world_issue(&world, ALICE, "100", 0);
+    cr_assert_eq(world_run(&world, &transaction, ISSUER), STATUS_OK);
+    transaction = world_transfer(&world, ALICE, BOB, "101", 0);
+    cr_assert_eq(world_run(&world, &transaction, ALICE), STATUS_INSUFFICIENT_FUNDS);
+    transaction = world_transfer(&world, ALICE, BOB, "10", 1);
+    cr_assert_eq(world_run(&world, &transaction, ALICE), STATUS_OK);
+    world_close(&world);
+}
+
+static void teardown(void)
+{
+    world_remove(&world);
+}
+
+TestSuite(ledger_tamper, .init = setup, .fini = teardown);
+
+/* An open table of the node's or the ordering engine's database. */
+struct file {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+};
+
+static void file_open(struct file *out, const char *folder, const char *table)
+{
+    char path[WORLD_PATH_SIZE];
+    world_path(path, &world, folder);
+    cr_assert_eq(mdb_env_create(&out->env), 0);
+    cr_assert_eq(mdb_env_set_maxdbs(out->env, 16), 0);
+    cr_assert_eq(mdb_env_set_mapsize(out->env, (size_t)1 << 30), 0);
+    cr_assert_eq(mdb_env_open(out->env, path, 0, 0600), 0);
+    cr_assert_eq(mdb_txn_begin(out->env, NULL, 0, &out->txn), 0);
+    cr_assert_eq(mdb_dbi_open(out->txn, table, 0, &out->table), 0);
+}
+
+static void file_close(struct file *file)
+{
+    cr_assert_eq(mdb_txn_commit(file->txn), 0);
+    mdb_env_close(file->env);
+}
+
+/* A copy of row number `index` of the table. */
+static void row_read(const struct file *file, size_t index, struct bytes *key, struct bytes *value)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val name;
+    MDB_val content;
+    cr_assert_eq(mdb_cursor_open(file->txn, file->table, &cursor), 0);
+    for (size_t i = 0; i <= index; i++) {
+        cr_assert_eq(mdb_cursor_get(cursor, &name, &content, MDB_NEXT), 0);
+    }
+    cr_assert_eq(bytes_copy(key, name.mv_data, name.mv_size), STATUS_OK);
+    cr_assert_eq(bytes_copy(value, content.mv_data, content.mv_size), STATUS_OK);
+    mdb_cursor_close(cursor);
+}
+
+static void row_write(const struct file *file, const struct bytes *key, const struct bytes *value)
+{
+    MDB_val name = {.mv_size = key->len, .mv_data = key->data};
+    MDB_val content = {.mv_size = value->len, .mv_data = value->data};
+    cr_assert_eq(mdb_put(file->txn, file->table, &name, &content, 0), 0);
+}
+
+static void row_delete(const struct file *file, const struct bytes *key)
+{
+    MDB_val name = {.mv_size = key->len, .mv_data = key->data};
+    cr_assert_eq(mdb_del(file->txn, file->table, &name, NULL), 0);
+}
+
+typedef void edit_fn(const struct file *file, struct bytes *key, struct bytes *value);
+
+static void edit(const char *folder, const char *table, size_t index, edit_fn *change)
+{
+    struct file file;
+    struct bytes key = {0};
+    struct bytes value = {0};
+    file_open(&file, folder, table);
+    row_read(&file, index, &key, &value);
+    change(&file, &key, &value);
+    file_close(&file);
+    bytes_free(&key);
+    bytes_free(&value);
+}
+
+static void flip_middle(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    value->data[value->len / 2] ^= 1;
+    row_write(file, key, value);
+}
+
+static void flip_last(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    value->data[value->len - 1] ^= 1;
+    row_write(file, key, value);
+}
+
+static void cut(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    value->len--;
+    row_write(file, key, value);
+}
+
+static void drop(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    (void)value;
+    row_delete(file, key);
+}
+
+static void rename_row(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    row_delete(file, key);
+    key->data[0] ^= 0x80;
+    row_write(file, key, value);
+}
+
+static void append(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    key->data[key->len - 1]++;
+    row_write(file, key, value);
+}
+
+static void expect_refused(const char *what, const char *where)
+{
+    struct fault fault = {0};
+    enum status status = world_open(&world, &fault);
+    cr_expect(status == STATUS_CORRUPT || status == STATUS_ROLLBACK, "%s: %s %s %s", what, status_info(status)->code,
+              fault.where, fault.detail);
+    cr_expect(where == NULL || strstr(fault.where, where) != NULL, "%s: %s: %s", what, fault.where, fault.detail);
+    world_close(&world);
+}
+
+Test(ledger_tamper, untouched_it_starts)
+{
+    cr_expect_eq(world_open(&world, NULL), STATUS_OK);
+}
+
+Test(ledger_tamper, any_edit_of_a_block_names_the_height)
+{
+    static const char *const tables[] = {"headers", "batches", "receipts", "certificates"};
+    static edit_fn *const changes[] = {flip_middle, flip_last, cut};
+    static const char *const heights[] = {"height 1", "height 2", "height 3"};
+    for (size_t row = 0; row < BLOCKS * 12; row++) {
+        size_t block = row % BLOCKS;
+        const char *table = tables[row / BLOCKS % 4];
+        edit_fn *change = changes[row / BLOCKS / 4];
+        edit("node", table, block, change);
+        expect_refused(table, heights[block]);
+        teardown();
+        setup();
+    }
+}
+
+Test(ledger_tamper, any_edit_of_the_state_names_the_table)
+{
+    static const struct {
+        const char *table;
+        edit_fn *change;
+        size_t row;
+    } rows[] = {
+        {"balances", flip_last, 0},     {"balances", flip_middle, 1}, {"balances", drop, 2},
+        {"balances", rename_row, 0},    {"balances", cut, 1},         {"balances", append, 2},
+        {"lanes", flip_last, 0},        {"lanes", drop, 1},           {"lanes", append, 0},
+        {"transactions", flip_last, 0}, {"transactions", drop, 1},    {"transactions", append, 2},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        edit("node", rows[i].table, rows[i].row, rows[i].change);
+        expect_refused(rows[i].table, rows[i].table);
+        teardown();
+        setup();
+    }
+}
+
+Test(ledger_tamper, a_block_or_a_certificate_is_missing)
+{
+    static const struct {
+        const char *table;
+        size_t row;
+    } rows[] = {{"headers", 0},  {"headers", 1}, {"headers", 2},      {"batches", 1},
+                {"receipts", 2}, {"batches", 2}, {"certificates", 0}, {"certificates", 1}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        edit("node", rows[i].table, rows[i].row, drop);
+        expect_refused(rows[i].table, NULL);
+        teardown();
+        setup();
+    }
+}
+
+Test(ledger_tamper, a_certificate_without_its_block)
+{
+    edit("node", "certificates", 2, append);
+    expect_refused("certificates", "certificates");
+}
+
+Test(ledger_tamper, what_was_ordered_differs_from_what_was_executed)
+{
+    edit("ordering", "proposals", 1, flip_last);
+    expect_refused("proposals", "height 2");
+}
+
+Test(ledger_tamper, the_ordering_engine_is_older_than_the_node)
+{
+    struct fault fault = {0};
+    edit("ordering", "proposals", 2, drop);
+    cr_expect_eq(world_open(&world, &fault), STATUS_ROLLBACK);
+    cr_expect_str_eq(fault.where, "ordering");
+}
+
+/* An older copy of the node's folder executes again what was ordered since, but the validator knows better. */
+Test(ledger_tamper, an_older_node_meets_the_guard)
+{
+    struct world other;
+    world_make(&other);
+    char from[WORLD_PATH_SIZE];
+    char copy[WORLD_PATH_SIZE];
+    world_path(from, &world, "node");
+    world_path(copy, &other, "copy");
+    const char *const save[] = {"cp", "-r", from, copy, NULL};
+    const char *const remove[] = {"rm", "-r", from, NULL};
+    const char *const restore[] = {"cp", "-r", copy, from, NULL};
+    cr_assert_eq(test_run(save), 0);
+    cr_assert_eq(world_open(&world, NULL), STATUS_OK);
+    struct transaction transaction = world_transfer(&world, ALICE, BOB, "1", 2);
+    cr_assert_eq(world_run(&world, &transaction, ALICE), STATUS_OK);
+    transaction = world_transfer(&world, ALICE, BOB, "1", 3);
+    cr_assert_eq(world_run(&world, &transaction, ALICE), STATUS_OK);
+    world_close(&world);
+    cr_assert_eq(test_run(remove), 0);
+    cr_assert_eq(test_run(restore), 0);
+    cr_assert_eq(world_open(&world, NULL), STATUS_OK);
+    cr_expect_eq(world_settle(&world), STATUS_HALTED, "its blocks are signed already, and it would sign others");
+    struct ledger_node_status node;
+    ledger_node_status(world.node, &node);
+    cr_expect_eq(node.confirmed_height, BLOCKS);
+    world_remove(&other);
+}
