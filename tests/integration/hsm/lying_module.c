@@ -2,18 +2,30 @@
  * A PKCS#11 module that is the real one (STRONGROOM_LIE_MODULE) but for one lie (STRONGROOM_LIE): a token that hangs on
  * a wire, is broken, or is in somebody's hands.
  *
- * flip: one bit of every signature; short, empty, long: another length; gone: the session is lost while signing; high:
- * s in the upper half; final: one PIN attempt left; locked: none.
+ * About signatures: flip (one bit), short, empty, long (another length), high (s in the upper half), gone (the token is
+ * removed while signing), crowd (waits until CROWD signatures are under way, and refuses one more).
+ * About the PIN: final (one attempt left), locked.
+ * About objects: foreign (no key was made here), silent (CKA_MODIFIABLE is not answered), bare (EC_POINT without its
+ * OCTET STRING), oid (the curve of Ed25519 by its number).
  */
 #include <dlfcn.h>
 #include <openssl/bn.h>
 #include <p11-kit/pkcs11.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Order of P-256 (SP 800-186). */
 static const char order_p256[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 
+#define CROWD 4
+
+/* 1.3.101.112 (RFC 8410). */
+static const CK_BYTE oid_ed25519[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
+
+static pthread_barrier_t crowd;
+static atomic_int under_way;
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST lying;
 
@@ -39,16 +51,21 @@ static void make_high(CK_BYTE *sig64)
     BN_free(order);
 }
 
-static CK_RV lying_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
-                        CK_ULONG *signature_len)
+/* All of them leave together, so CROWD sessions are really in use at once. */
+static CK_RV sign_in_crowd(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
+                           CK_ULONG *signature_len)
 {
-    if (lie_is("gone")) {
-        return CKR_DEVICE_REMOVED;
+    if (atomic_fetch_add(&under_way, 1) >= CROWD) {
+        return CKR_OPERATION_ACTIVE;
     }
+    pthread_barrier_wait(&crowd);
     CK_RV rv = real->C_Sign(session, data, len, signature, signature_len);
-    if (rv != CKR_OK) {
-        return rv;
-    }
+    atomic_fetch_sub(&under_way, 1);
+    return rv;
+}
+
+static void signature_spoil(CK_BYTE *signature, CK_ULONG *signature_len)
+{
     if (lie_is("flip")) {
         signature[40] ^= 1;
     } else if (lie_is("short")) {
@@ -60,7 +77,49 @@ static CK_RV lying_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, 
     } else if (lie_is("high")) {
         make_high(signature);
     }
+}
+
+static CK_RV lying_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature,
+                        CK_ULONG *signature_len)
+{
+    if (lie_is("gone")) {
+        return CKR_DEVICE_REMOVED;
+    }
+    if (lie_is("crowd")) {
+        return sign_in_crowd(session, data, len, signature, signature_len);
+    }
+    CK_RV rv = real->C_Sign(session, data, len, signature, signature_len);
+    if (rv == CKR_OK) {
+        signature_spoil(signature, signature_len);
+    }
+    return rv;
+}
+
+/* `attribute` holds what the real token answered. */
+static CK_RV attribute_twist(CK_ATTRIBUTE *attribute)
+{
+    CK_BYTE *value = attribute->pValue;
+    if (lie_is("foreign") && attribute->type == CKA_LOCAL) {
+        value[0] = CK_FALSE;
+    } else if (lie_is("silent") && attribute->type == CKA_MODIFIABLE) {
+        attribute->ulValueLen = CK_UNAVAILABLE_INFORMATION;
+        return CKR_ATTRIBUTE_TYPE_INVALID;
+    } else if (lie_is("bare") && attribute->type == CKA_EC_POINT) {
+        attribute->ulValueLen -= 2;
+        memmove(value, value + 2, attribute->ulValueLen);
+    } else if (lie_is("oid") && attribute->type == CKA_EC_PARAMS) {
+        attribute->ulValueLen = sizeof oid_ed25519;
+        memcpy(value, oid_ed25519, sizeof oid_ed25519);
+    }
     return CKR_OK;
+}
+
+/* The room reads attributes one by one. */
+static CK_RV lying_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attribute,
+                             CK_ULONG count)
+{
+    CK_RV rv = real->C_GetAttributeValue(session, object, attribute, count);
+    return rv == CKR_OK ? attribute_twist(attribute) : rv;
 }
 
 static CK_RV lying_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
@@ -89,6 +148,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
         lying = *real;
         lying.C_Sign = lying_sign;
         lying.C_GetTokenInfo = lying_token_info;
+        lying.C_GetAttributeValue = lying_attribute;
+        pthread_barrier_init(&crowd, NULL, CROWD);
     }
     *out = &lying;
     return CKR_OK;

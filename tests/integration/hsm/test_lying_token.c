@@ -2,9 +2,12 @@
  * A token that misbehaves: what it gives must not leave, and must not overrun anything.
  */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "fixture.h"
+
+#define CROWD 4 /* as in lying_module.c */
 
 static const char message[] = "pay nobody";
 
@@ -96,5 +99,86 @@ Test(lying, a_broken_new_key_is_not_handed_out)
     setenv("STRONGROOM_LIE", "flip", 1);
     cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, "new", &fault), STATUS_SIGNATURE_INVALID);
     cr_assert_null(key);
+    hsm_token_close(token);
+}
+
+static void expect_unfit(const char *lie, const char *detail)
+{
+    struct fault fault = {0};
+    struct hsm_token *token = NULL;
+    setenv("STRONGROOM_LIE", lie, 1);
+    cr_assert_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, &fault), STATUS_KEY_UNFIT, "%s", lie);
+    cr_assert_str_eq(fault.where, "key");
+    cr_assert_str_eq(fault.detail, detail);
+}
+
+Test(lying, a_key_made_elsewhere_is_refused)
+{
+    fixture_generate(ALGORITHM_P256, "key");
+    expect_unfit("foreign", "CKA_LOCAL must be true");
+}
+
+Test(lying, an_attribute_that_is_not_answered_is_not_taken_as_good)
+{
+    fixture_generate(ALGORITHM_P256, "key");
+    expect_unfit("silent", "CKA_MODIFIABLE is not answered");
+}
+
+/* No lie: how other tokens spell the same. */
+static void expect_same_key(enum algorithm algorithm, const char *spelling)
+{
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
+    cr_assert_eq(hsm_key_generate(token, &key, algorithm, "key", &fault), STATUS_OK, "%s", fault.detail);
+    struct public_key public = *hsm_key_public(key);
+    hsm_token_close(token);
+
+    setenv("STRONGROOM_LIE", spelling, 1);
+    token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    cr_assert_eq(hsm_key_open_label(token, &key, "key", &public, &fault), STATUS_OK, "%s", fault.detail);
+    hsm_token_close(token);
+}
+
+Test(lying, a_bare_point_of_p256_is_read)
+{
+    expect_same_key(ALGORITHM_P256, "bare");
+}
+
+Test(lying, a_bare_point_of_ed25519_is_read)
+{
+    expect_same_key(ALGORITHM_ED25519, "bare");
+}
+
+Test(lying, ed25519_by_its_number_is_read)
+{
+    expect_same_key(ALGORITHM_ED25519, "oid");
+}
+
+static void *sign_once(void *key)
+{
+    struct signature signature;
+    struct fault fault = {0};
+    cr_expect_eq(hsm_key_sign(key, &signature, message, sizeof message, &fault), STATUS_OK, "%s", fault.detail);
+    return NULL;
+}
+
+/* Eight signers, four sessions: four sign at once, and never a fifth. */
+Test(lying, as_many_sign_at_once_as_there_are_sessions)
+{
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    pthread_t threads[2 * CROWD];
+    fixture_generate(ALGORITHM_P256, "key");
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, CROWD);
+    cr_assert_eq(hsm_key_open_label(token, &key, "key", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    setenv("STRONGROOM_LIE", "crowd", 1);
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, sign_once, (void *)(uintptr_t)key), 0);
+    }
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_assert_not(hsm_token_is_lost(token));
     hsm_token_close(token);
 }
