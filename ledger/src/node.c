@@ -51,7 +51,7 @@ enum status ledger_node_open(struct ledger_node **out, const char *path, const s
     condition_init(&node->work);
     enum status status = load_genesis(node, genesis, fault);
     if (status == STATUS_OK) {
-        status = store_open(&node->store, path, genesis, fault);
+        status = ledger_store_open(&node->store, path, genesis, fault);
     }
     if (status == STATUS_OK) {
         status = node_replay(node, fault);
@@ -71,7 +71,7 @@ void ledger_node_close(struct ledger_node *node)
     }
     ledger_node_stop(node);
     mempool_wipe(&node->pool);
-    store_close(&node->store);
+    ledger_store_close(&node->store);
     (void)pthread_cond_destroy(&node->work);
     (void)pthread_cond_destroy(&node->settled);
     (void)pthread_mutex_destroy(&node->lock);

@@ -142,8 +142,8 @@ void ledger_block_free(struct ledger_block *block)
     *block = (struct ledger_block){0};
 }
 
-static enum status copy_record(struct bytes *out, const struct view *view, enum store_table table, uint64_t height,
-                               struct fault *fault)
+static enum status copy_record(struct bytes *out, const struct view *view, enum ledger_store_table table,
+                               uint64_t height, struct fault *fault)
 {
     MDB_val value;
     enum status status = view_record(&value, view, table, height, fault);

@@ -90,7 +90,8 @@ static void note_confirmed(struct ledger_node *node, const struct bytes *certifi
     trim_ordered(node);
 }
 
-static enum status store_certificate(struct ledger_node *node, const struct bytes *certificate, struct fault *fault)
+static enum status ledger_store_certificate(struct ledger_node *node, const struct bytes *certificate,
+                                            struct fault *fault)
 {
     struct view view;
     enum status status = view_begin(&view, &node->store, true, fault);
@@ -150,7 +151,7 @@ static enum status step_certify(struct ledger_node *node, struct fault *fault)
         status = sign_header(&certificate, node, &header, fault);
     }
     if (status == STATUS_OK) {
-        status = store_certificate(node, &certificate, fault);
+        status = ledger_store_certificate(node, &certificate, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("ledger.certified");

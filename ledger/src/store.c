@@ -18,7 +18,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 
 /* What replay builds again. */
 static const struct {
-    enum store_table table;
+    enum ledger_store_table table;
     const char *shadow;
 } state_tables[] = {
     {STORE_BALANCES, "shadow-balances"},
@@ -29,7 +29,7 @@ static const struct {
 
 #define STATE_TABLE_COUNT (sizeof(state_tables) / sizeof(state_tables[0]))
 
-static struct table table_of(const struct view *view, enum store_table table)
+static struct table table_of(const struct view *view, enum ledger_store_table table)
 {
     return (struct table){.txn = view->txn, .dbi = view->tables[table]};
 }
@@ -78,7 +78,7 @@ static enum status open_tables(struct store *store, const struct bytes *genesis,
     return view_commit(&view, fault);
 }
 
-enum status store_open(struct store *out, const char *path, const struct bytes *genesis, struct fault *fault)
+enum status ledger_store_open(struct store *out, const char *path, const struct bytes *genesis, struct fault *fault)
 {
     struct store store = {0};
     enum status status = database_open(&store.database, path, MAP_SIZE, fault);
@@ -87,14 +87,14 @@ enum status store_open(struct store *out, const char *path, const struct bytes *
     }
     status = open_tables(&store, genesis, fault);
     if (status != STATUS_OK) {
-        store_close(&store);
+        ledger_store_close(&store);
         return status;
     }
     *out = store; /* transferred */
     return STATUS_OK;
 }
 
-void store_close(struct store *store)
+void ledger_store_close(struct store *store)
 {
     database_close(&store->database);
 }
@@ -157,7 +157,7 @@ enum status view_confirmed_height(uint64_t *out, const struct view *view, struct
     return table_last_height(out, &table, fault);
 }
 
-enum status view_record(MDB_val *out, const struct view *view, enum store_table table, uint64_t height,
+enum status view_record(MDB_val *out, const struct view *view, enum ledger_store_table table, uint64_t height,
                         struct fault *fault)
 {
     uint8_t key[DATABASE_HEIGHT_LEN];
@@ -166,8 +166,8 @@ enum status view_record(MDB_val *out, const struct view *view, enum store_table 
     return table_get(out, &records, key, sizeof(key), fault);
 }
 
-enum status view_record_put(const struct view *view, enum store_table table, uint64_t height, const struct bytes *bytes,
-                            struct fault *fault)
+enum status view_record_put(const struct view *view, enum ledger_store_table table, uint64_t height,
+                            const struct bytes *bytes, struct fault *fault)
 {
     uint8_t key[DATABASE_HEIGHT_LEN];
     struct table records = table_of(view, table);

@@ -11,7 +11,7 @@
 #include "database.h"
 #include "ledger/node.h"
 
-enum store_table {
+enum ledger_store_table {
     STORE_META,
     STORE_HEADERS,
     STORE_BATCHES,
@@ -42,9 +42,9 @@ struct place {
 };
 
 /* Opens the folder; a new one is bound to the genesis document, an old one must hold these bytes (STATUS_MISMATCH). */
-MUST_CHECK enum status store_open(struct store *out, const char *path, const struct bytes *genesis,
-                                  struct fault *fault);
-void store_close(struct store *store);
+MUST_CHECK enum status ledger_store_open(struct store *out, const char *path, const struct bytes *genesis,
+                                         struct fault *fault);
+void ledger_store_close(struct store *store);
 
 /* Begins a transaction. Ended by view_commit or view_abort. */
 MUST_CHECK enum status view_begin(struct view *out, const struct store *store, bool write, struct fault *fault);
@@ -62,9 +62,9 @@ MUST_CHECK enum status view_height(uint64_t *out, const struct view *view, struc
 MUST_CHECK enum status view_confirmed_height(uint64_t *out, const struct view *view, struct fault *fault);
 
 /* The bytes of a block in one of the four tables by height (borrowed, see table_get). STATUS_NOT_FOUND, no fault. */
-MUST_CHECK enum status view_record(MDB_val *out, const struct view *view, enum store_table table, uint64_t height,
-                                   struct fault *fault);
-MUST_CHECK enum status view_record_put(const struct view *view, enum store_table table, uint64_t height,
+MUST_CHECK enum status view_record(MDB_val *out, const struct view *view, enum ledger_store_table table,
+                                   uint64_t height, struct fault *fault);
+MUST_CHECK enum status view_record_put(const struct view *view, enum ledger_store_table table, uint64_t height,
                                        const struct bytes *bytes, struct fault *fault);
 
 /* Balance of an account, zero when there is no row. */
