@@ -46,11 +46,11 @@ Test(log, a_value_cannot_forge_a_pair_or_a_line)
 {
     log_open("custodyd", LOG_LEVEL_INFO);
     struct capture capture = capture_start();
-    log_event(LOG_LEVEL_INFO, "x", "a", "1\ntime=0 level=error", "b", "c=d", NULL);
+    log_event(LOG_LEVEL_INFO, "x", "a", "1\ntime=0 level=error", "b", "c=d", "e", "f\ng", NULL);
     char line[1024];
     capture_end(&capture, line, sizeof(line));
     cr_assert_eq(strchr(line, '\n'), line + strlen(line) - 1);
-    cr_assert_not_null(strstr(line, "a=\"1\\x0atime=0 level=error\" b=\"c=d\"\n"), "%s", line);
+    cr_assert_not_null(strstr(line, "a=\"1\\x0atime=0 level=error\" b=\"c=d\" e=\"f\\x0ag\"\n"), "%s", line);
 }
 
 Test(log, levels_above_the_highest_are_silent)
