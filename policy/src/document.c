@@ -25,11 +25,11 @@ void document_place_index(char out64[PLACE_SIZE], const char *path, size_t index
     (void)snprintf(out64, PLACE_SIZE, "%s[%zu]", path, index);
 }
 
-enum status document_fault(struct fault *fault, const char *part, const struct fault *inner)
+enum status document_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner)
 {
     char where[PLACE_SIZE];
     document_place(where, part, inner->where);
-    return fault_set(fault, inner->status, where, "%s", inner->detail);
+    return fault_set(fault, status, where, "%s", inner->detail);
 }
 
 void word_write(char *out, size_t size, const struct word *words, int value)

@@ -37,8 +37,11 @@ void document_place(char out64[PLACE_SIZE], const char *path, const char *name);
 /* "path[index]". */
 void document_place_index(char out64[PLACE_SIZE], const char *path, size_t index);
 
-/* Records `inner` in `fault` with its place prefixed by `part`; returns its status. */
-enum status document_fault(struct fault *fault, const char *part, const struct fault *inner);
+/*
+ * Records a fault of `status` with the particulars of `inner`, its place prefixed by `part`; returns `status`. The
+ * status is given apart, because a callee that forgot to fill `inner` must not turn a refusal into STATUS_OK.
+ */
+enum status document_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner);
 
 /* Copies the text of an enum value into a field; a value outside the list leaves it empty (and so refused). */
 void word_write(char *out, size_t size, const struct word *words, int value);

@@ -224,6 +224,7 @@ enum status policy_evaluate(struct evaluation *out, const struct policy *policy,
         evaluation_free(&evaluation);
         return fault_set(fault, status, "policy", "could not evaluate, which denies");
     }
+    INVARIANT((evaluation.decision == DECISION_ALLOWED) == (evaluation.reason == STATUS_OK));
     *out = evaluation; /* transferred */
     return STATUS_OK;
 }

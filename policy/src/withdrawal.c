@@ -19,8 +19,9 @@ static enum status check_intent(struct check *check, struct fault *fault)
     struct intent *intent = &check->out->intent;
     const struct policy *policy = check->context->policy;
     struct fault inner = {0};
-    if (intent_decode(intent, check->documents->intent, check->documents->intent_len, &inner) != STATUS_OK) {
-        return document_fault(fault, "intent", &inner);
+    enum status status = intent_decode(intent, check->documents->intent, check->documents->intent_len, &inner);
+    if (status != STATUS_OK) {
+        return document_fault(fault, "intent", status, &inner);
     }
     if (!digest_equal(&intent->chain, &policy->chain)) {
         return fault_set(fault, STATUS_MISMATCH, "intent.chain", "not that of the policy in force");
@@ -75,7 +76,7 @@ static enum status check_transaction(struct check *check, struct fault *fault)
         status = transaction_encode(&out->transaction_document, &out->transaction, &inner);
     }
     if (status != STATUS_OK) {
-        return document_fault(fault, "transaction", &inner);
+        return document_fault(fault, "transaction", status, &inner);
     }
     transaction_id(&out->transaction_id, out->transaction_document.data, out->transaction_document.len);
     if (!digest_equal(&out->transaction_id, &out->intent.transaction)) {
@@ -89,9 +90,10 @@ static enum status check_destination(struct check *check, struct fault *fault)
     const struct signed_document *document = check->documents->destination;
     struct withdrawal *out = check->out;
     struct fault inner = {0};
-    if (destination_verify(&out->destination, document, check->context->policy, check->context->at_utc_us, &inner) !=
-        STATUS_OK) {
-        return document_fault(fault, "destination", &inner);
+    enum status status =
+        destination_verify(&out->destination, document, check->context->policy, check->context->at_utc_us, &inner);
+    if (status != STATUS_OK) {
+        return document_fault(fault, "destination", status, &inner);
     }
     if (!account_id_equal(&out->destination.account, &out->intent.destination)) {
         return fault_set(fault, STATUS_MISMATCH, "destination.account", "not the destination of the intent");
@@ -136,10 +138,11 @@ static enum status check_approvals(struct check *check, struct fault *fault)
     }
     for (size_t i = 0; i < count; i++) {
         struct fault inner = {0};
-        if (check_approval(check, i, &inner) != STATUS_OK) {
+        enum status status = check_approval(check, i, &inner);
+        if (status != STATUS_OK) {
             char part[PLACE_SIZE];
             document_place_index(part, "approvals", i);
-            return document_fault(fault, part, &inner);
+            return document_fault(fault, part, status, &inner);
         }
     }
     check->out->approval_count = count;
