@@ -86,7 +86,7 @@ static void note_confirmed(struct ledger_node *node, const struct bytes *certifi
     node->confirmed_height = node->tip.height;
     INVARIANT(pthread_cond_broadcast(&node->settled) == 0);
     node_unlock(node);
-    log_event(LOG_LEVEL_INFO, "ledger.confirmed", "height", height, NULL);
+    log_event(LOG_LEVEL_DEBUG, "ledger.confirmed", "height", height, NULL);
     trim_ordered(node);
 }
 

@@ -195,7 +195,7 @@ enum { RACERS = 4, ROUNDS = 25 };
 
 struct racer {
     struct engine *engine;
-    char name[4];
+    char name[16];
     int wins;
 };
 
