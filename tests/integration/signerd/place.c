@@ -48,7 +48,9 @@ static void add_token(struct arguments *arguments, const struct place *place)
     add(arguments, "--module", place->token.module);
     add(arguments, "--token", place->token.label);
     add(arguments, "--key", "signer");
-    add(arguments, "--pin-fd", "9");
+    if (!place->pin_by_credential) {
+        add(arguments, "--pin-fd", "9");
+    }
 }
 
 /* In the child: the PIN at its descriptor, both streams to the log, then the program. */

@@ -23,8 +23,9 @@ struct place {
     char policy[256];
     char command[256];
     char genesis[256];
-    char pin[256];    /* file of the PIN that is handed over */
-    char clients[64]; /* who may connect; empty: this user */
+    char pin[256];          /* file of the PIN that is handed over */
+    char clients[64];       /* who may connect; empty: this user */
+    bool pin_by_credential; /* no PIN at a descriptor: the test gives the arguments */
     char log_path[256];
     char log[PLACE_LOG_MAX]; /* what the last process printed, both streams */
     struct public_key key;   /* made in the token by signerd generate */

@@ -1,0 +1,343 @@
+/*
+ * When signerd does not start: no guard, a broken one, another's; the wrong PIN; an initialisation that is not in
+ * order. Each refusal says why, and a refused start has exit status 78.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "place.h"
+#include "signer/guard.h"
+
+static struct place place;
+static struct world world;
+
+static void make(enum signer_role role, enum algorithm algorithm)
+{
+    place_make(&place, role, algorithm);
+    world_init(&world, role, &place.key, clock_utc_us(clock_system()));
+}
+
+static void make_initialised(void)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+}
+
+static void finish(void)
+{
+    place_remove(&place);
+    world_wipe(&world);
+}
+
+static void expect_no_start(const char *code, const char *text)
+{
+    cr_assert(!place_start(&place, NULL, NULL), "it started");
+    cr_expect(place.exit_status == 78, "exit %d", place.exit_status);
+    cr_expect(strstr(place.log, code) != NULL && strstr(place.log, text) != NULL, "'%s' '%s' in: %s", code, text,
+              place.log);
+}
+
+static void expect_start(void)
+{
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+}
+
+/* Runs a line of shell in which $G is the guard's folder. */
+static void shell(const char *line)
+{
+    const char *const command[] = {"sh", "-ec", line, NULL};
+    cr_assert(setenv("G", place.guard, 1) == 0);
+    cr_assert(test_run(command) == 0, "%s", line);
+}
+
+/* The guard */
+
+Test(start, a_missing_guard_is_not_made_up)
+{
+    make_initialised();
+    shell("rm $G/data.mdb");
+    expect_no_start("not_found", "guard");
+    shell("rmdir $G");
+    expect_no_start("not_found", "initialise");
+    cr_expect(access(place.guard, F_OK) != 0);
+    finish();
+}
+
+Test(start, a_short_guard_is_refused)
+{
+    make_initialised();
+    static const char *const cuts[] = {
+        "truncate -s 0 $G/data.mdb",    "truncate -s 1 $G/data.mdb",     "truncate -s 4096 $G/data.mdb",
+        "truncate -s 8192 $G/data.mdb", "truncate -s 12287 $G/data.mdb",
+    };
+    shell("cp $G/data.mdb $G.kept");
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        shell("cp $G.kept $G/data.mdb");
+        shell(cuts[i]);
+        expect_no_start("corrupt", "guard");
+    }
+    shell("cp $G.kept $G/data.mdb");
+    expect_start();
+    finish();
+}
+
+/* Every page, garbled as a whole; and every sixteenth byte of the file, flipped. */
+static void garble(long offset, size_t len)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/data.mdb", place.guard);
+    FILE *file = fopen(path, "r+");
+    cr_assert(file != NULL && fseek(file, offset, SEEK_SET) == 0);
+    uint8_t bytes[4096];
+    size_t got = fread(bytes, 1, len, file);
+    for (size_t i = 0; i < got; i++) {
+        bytes[i] ^= 0xff;
+    }
+    cr_assert(fseek(file, offset, SEEK_SET) == 0 && fwrite(bytes, 1, got, file) == got && fclose(file) == 0);
+}
+
+static long guard_size(void)
+{
+    char path[512];
+    struct stat file;
+    (void)snprintf(path, sizeof(path), "%s/data.mdb", place.guard);
+    cr_assert(stat(path, &file) == 0);
+    return file.st_size;
+}
+
+/* A flipped byte is harmless or noticed, never believed: what opens is what was written. */
+static void expect_guarded(const struct guard_state *written, long offset)
+{
+    struct guard *guard = NULL;
+    struct fault fault = {0};
+    enum status status = guard_open(&guard, place.guard, &fault);
+    if (status == STATUS_OK) {
+        struct guard_state read;
+        guard_read(guard, &read);
+        cr_expect(digest_equal(&read.policy, &written->policy) && read.size == written->size &&
+                      read.policy_version == written->policy_version && digest_equal(&read.key, &written->key),
+                  "byte %ld changed the state unseen", offset);
+        guard_close(guard);
+    } else {
+        cr_expect(status == STATUS_CORRUPT || status == STATUS_VERSION, "byte %ld: %s", offset,
+                  status_info(status)->code);
+        cr_expect(fault.detail[0] != '\0');
+    }
+}
+
+Test(start, a_garbled_guard_is_refused)
+{
+    make_initialised();
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    struct wire_pool *pool = place_pool(&place, 1);
+    for (uint64_t i = 0; i < 40; i++) {
+        struct order order;
+        struct wire_transfer_reply reply;
+        order_init(&order, &world, 1, i);
+        const struct wire_transfer_request request = order_request(&order);
+        MUST(wire_transfer_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL));
+        bytes_free(&reply.transaction);
+        order_wipe(&order);
+    }
+    wire_pool_free(pool);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+
+    struct guard *guard = NULL;
+    struct guard_state written;
+    MUST(guard_open(&guard, place.guard, NULL));
+    guard_read(guard, &written);
+    guard_close(guard);
+    for (long offset = 5; offset < guard_size(); offset += 211) {
+        garble(offset, 1);
+        expect_guarded(&written, offset);
+        garble(offset, 1);
+    }
+    for (long offset = 0; offset < guard_size(); offset += 4096) {
+        garble(offset, 4096);
+        expect_guarded(&written, offset);
+        garble(offset, 4096);
+    }
+    /* And the program says so. */
+    garble(0, 4096);
+    garble(4096, 4096);
+    expect_no_start("corrupt", "guard");
+    garble(0, 4096);
+    garble(4096, 4096);
+    expect_start();
+    finish();
+}
+
+Test(start, a_guard_of_another_role_or_key_is_refused)
+{
+    make_initialised();
+    place.role = ROLE_VALIDATOR;
+    expect_no_start("mismatch", "role transfer");
+    place.role = ROLE_TRANSFER;
+    struct guard_state state;
+    world_guard_state(&state, &world);
+    state.key.bytes32[0] ^= 1;
+    shell("rm -r $G");
+    MUST(guard_create(place.guard, &state, NULL));
+    expect_no_start("mismatch", "another key");
+    finish();
+}
+
+Test(start, a_guard_has_one_process)
+{
+    make_initialised();
+    struct guard *guard = NULL;
+    MUST(guard_open(&guard, place.guard, NULL));
+    expect_no_start("conflict", "another process");
+    guard_close(guard);
+    expect_start();
+    finish();
+}
+
+/* The PIN */
+
+Test(start, a_wrong_pin_is_tried_once)
+{
+    make_initialised();
+    char wrong[256];
+    (void)snprintf(wrong, sizeof(wrong), "%s/wrong.pin", place.token.folder.path);
+    const struct bytes text = {.data = (uint8_t *)(uintptr_t) "not-the-pin\n", .len = 12};
+    world_write(wrong, &text);
+    (void)snprintf(place.pin, sizeof(place.pin), "%s", wrong);
+    expect_no_start("pin_refused", "");
+    const char *first = strstr(place.log, "pin_refused");
+    cr_expect(first != NULL && strstr(first + 1, "pin_refused") == NULL, "one attempt, one line: %s", place.log);
+    (void)snprintf(place.pin, sizeof(place.pin), "%s", place.token.pin_path);
+    expect_start();
+    finish();
+}
+
+Test(start, a_broken_guard_costs_no_pin_attempt)
+{
+    make_initialised();
+    shell("rm -r $G");
+    char wrong[256];
+    (void)snprintf(wrong, sizeof(wrong), "%s/none.pin", place.token.folder.path);
+    const struct bytes text = {.data = (uint8_t *)(uintptr_t) "not-the-pin\n", .len = 12};
+    world_write(wrong, &text);
+    (void)snprintf(place.pin, sizeof(place.pin), "%s", wrong);
+    expect_no_start("not_found", "guard");
+    cr_expect(strstr(place.log, "pin_refused") == NULL);
+    finish();
+}
+
+Test(start, the_pin_needs_a_private_credential)
+{
+    make_initialised();
+    cr_assert(setenv("CREDENTIALS_DIRECTORY", place.token.folder.path, 1) == 0);
+    char name[96];
+    (void)snprintf(name, sizeof(name), "%s.pin", place.token.label);
+    /* Both sources at once are refused. */
+    const char *const both[] = {"--pin-credential", name, NULL};
+    cr_expect(!place_start(&place, both, NULL) && strstr(place.log, "pin-fd") != NULL, "%s", place.log);
+    const char *const credential[] = {"--pin-credential", name, NULL};
+    place.pin_by_credential = true;
+    cr_assert(place_start(&place, credential, NULL), "%s", place.log);
+    cr_expect(place_stop(&place, SIGTERM) == 0);
+    cr_assert(chmod(place.token.pin_path, 0644) == 0);
+    cr_expect(!place_start(&place, credential, NULL) && strstr(place.log, "pin-credential") != NULL, "%s", place.log);
+    finish();
+}
+
+/* The ceremony */
+
+Test(start, initialise_refuses_while_a_guard_is_there)
+{
+    make_initialised();
+    cr_expect(place_initialise_again(&place) == 78);
+    cr_expect(strstr(place.log, "exists") != NULL, "%s", place.log);
+    expect_start();
+    finish();
+}
+
+static void expect_no_guard(const char *code, const char *where, const char *what)
+{
+    int status = place_initialise_again(&place);
+    cr_expect(status == 78, "%s: exit %d", what, status);
+    cr_expect(strstr(place.log, code) != NULL && strstr(place.log, where) != NULL, "%s: %s", what, place.log);
+    cr_expect(access(place.guard, F_OK) != 0, "%s: a guard was made", what);
+}
+
+static void write_command(const struct command *command, enum who first, enum who second)
+{
+    struct signed_document document;
+    world_command_sign(&document, command, world.keys[first], world.keys[second]);
+    world_write_signed(place.command, &document);
+    signed_document_free(&document);
+}
+
+Test(start, initialise_needs_an_order_for_exactly_this)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    world_write_signed(place.policy, &world.policy_signed);
+    const struct command right = world_command(&world);
+    struct command command = right;
+
+    write_command(&command, ADA, STRANGER);
+    expect_no_guard("unknown_key", "", "signed by a stranger");
+
+    command = right;
+    command.role = ROLE_VALIDATOR;
+    command.log[0] = '\0';
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("mismatch", "command.role", "another role");
+
+    command = right;
+    command.key.bytes32[0] ^= 1;
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("mismatch", "command.key", "another key");
+
+    command = right;
+    command.policy.bytes32[0] ^= 1;
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("mismatch", "policy", "another policy");
+
+    command = right;
+    command.chain.bytes32[0] ^= 1;
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("mismatch", "chain", "another chain");
+
+    command = right;
+    command.issued_at -= 25 * WORLD_HOUR_US;
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("expired", "command.issued_at", "an old order");
+
+    command = right;
+    command.issued_at += WORLD_HOUR_US;
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("expired", "command.issued_at", "an order of the future");
+
+    write_command(&right, ADA, ALAN);
+    world.policy_signed.signature_count = 1;
+    world_write_signed(place.policy, &world.policy_signed);
+    expect_no_guard("quorum_missing", "", "a policy that one administrator signed");
+
+    world.policy_signed.signature_count = 2;
+    world_write_signed(place.policy, &world.policy_signed);
+    cr_expect(place_initialise_again(&place) == 0, "%s", place.log);
+    expect_start();
+    finish();
+}
+
+Test(start, a_validator_must_be_one_of_the_genesis)
+{
+    make(ROLE_VALIDATOR, ALGORITHM_P256);
+    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+    shell("rm -r $G");
+    struct world other;
+    struct public_key key = place.key;
+    world_init(&other, ROLE_VALIDATOR, NULL, world.now_utc_us); /* the key SOFT is its validator */
+    other.signer_key = key;
+    cr_expect(place_initialise(&place, &other) == 78);
+    cr_expect(strstr(place.log, "no validator") != NULL, "%s", place.log);
+    world_write(place.genesis, &world.genesis);
+    expect_no_guard("mismatch", "genesis", "the genesis of another chain");
+    world_wipe(&other);
+    finish();
+}
