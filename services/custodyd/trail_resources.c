@@ -299,10 +299,8 @@ static enum status export_read(void *context, char *out, size_t max, size_t *out
 
 static enum status export_head(struct export *export, struct fault *fault)
 {
-    char now[TIME_TEXT_SIZE];
     struct buffer buffer;
     buffer_init(&buffer);
-    time_format(now, clock_utc_us(export->service->clock));
     enum status status =
         append_line(&buffer,
                     json_pack("{s:s, s:s, s:s, s:I}", "format", "strongroom-trail/v1", "exported_at", now, "origin",
