@@ -1,0 +1,186 @@
+/*
+ * Killed at every step and asked again: one transaction, one checkpoint per size, one header per height (steps C5, C9
+ * and C10 of the crash matrix).
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#include "place.h"
+
+#define POINTS_MAX 16
+
+static struct place place;
+static struct world world;
+static struct wire_pool *pool;
+
+static void make(enum signer_role role, enum algorithm algorithm)
+{
+    place_make(&place, role, algorithm);
+    world_init(&world, role, &place.key, clock_utc_us(clock_system()));
+    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+    pool = place_pool(&place, 1);
+}
+
+static void finish(void)
+{
+    wire_pool_free(pool);
+    place_remove(&place);
+    world_wipe(&world);
+}
+
+/* Starts it so that it dies at the n-th crash point that it reaches. */
+static void start_to_crash(int n)
+{
+    char point[16];
+    (void)snprintf(point, sizeof(point), "*:%d", n);
+    cr_assert(place_start(&place, NULL, point), "%s", place.log);
+}
+
+/* True when it was killed at a crash point, false when it answered and was stopped. */
+static bool end(enum status answered)
+{
+    if (answered == STATUS_OK) {
+        cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+        return false;
+    }
+    cr_assert(answered == STATUS_UNAVAILABLE, "%s", status_info(answered)->code);
+    cr_assert(place_await_end(&place) == 128 + SIGKILL, "%s", place.log);
+    return true;
+}
+
+static enum status sign_transfer(struct digest *out, struct order *order)
+{
+    struct wire_transfer_reply reply;
+    const struct wire_transfer_request request = order_request(order);
+    enum status status = wire_transfer_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+    if (status == STATUS_OK) {
+        transaction_id(out, reply.transaction.data, reply.transaction.len);
+        bytes_free(&reply.transaction);
+    }
+    return status;
+}
+
+Test(crash, a_transfer_is_one_transaction_wherever_the_signer_dies)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    int crashes = 0;
+    for (uint64_t seq = 0; seq < POINTS_MAX; seq++) {
+        struct order order;
+        struct order rival;
+        struct digest id;
+        order_init(&order, &world, 1, seq);
+        order_init(&rival, &world, 1, seq);
+        start_to_crash((int)seq + 1);
+        bool crashed = end(sign_transfer(&id, &order));
+        crashes += crashed;
+
+        cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+        cr_expect(sign_transfer(&id, &order) == STATUS_OK);
+        cr_expect(digest_equal(&id, &order.intent.transaction));
+        cr_expect(sign_transfer(&id, &rival) == STATUS_REPLAY, "seq %d", (int)seq);
+        cr_assert(place_stop(&place, SIGTERM) == 0);
+        order_wipe(&order);
+        order_wipe(&rival);
+        if (!crashed) {
+            break;
+        }
+    }
+    cr_expect(crashes >= 3, "checked, remembered, signed; not %d", crashes);
+    finish();
+}
+
+/* Once the promise is on the disk, it holds although no signature ever left. */
+Test(crash, a_promise_holds_although_no_signature_left)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct order order;
+    struct order rival;
+    struct digest id;
+    order_init(&order, &world, 1, 0);
+    order_init(&rival, &world, 1, 0);
+    cr_assert(place_start(&place, NULL, "signer.remembered:1"), "%s", place.log);
+    cr_expect(end(sign_transfer(&id, &order)));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(sign_transfer(&id, &rival) == STATUS_REPLAY);
+    cr_expect(sign_transfer(&id, &order) == STATUS_OK);
+    order_wipe(&order);
+    order_wipe(&rival);
+    finish();
+}
+
+/* Before it is on the disk, nothing is promised. */
+Test(crash, nothing_is_promised_before_it_is_on_the_disk)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct order order;
+    struct order rival;
+    struct digest id;
+    order_init(&order, &world, 1, 0);
+    order_init(&rival, &world, 1, 0);
+    cr_assert(place_start(&place, NULL, "signer.checked:1"), "%s", place.log);
+    cr_expect(end(sign_transfer(&id, &order)));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(sign_transfer(&id, &rival) == STATUS_OK);
+    cr_expect(sign_transfer(&id, &order) == STATUS_REPLAY);
+    order_wipe(&order);
+    order_wipe(&rival);
+    finish();
+}
+
+static enum status sign_checkpoint(uint64_t old, uint64_t size)
+{
+    struct wire_checkpoint_request request;
+    struct wire_checkpoint_reply reply;
+    world_checkpoint(&request, &world, old, size);
+    enum status status = wire_checkpoint_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+    bytes_free(&request.note);
+    return status;
+}
+
+Test(crash, a_checkpoint_is_signed_again_wherever_the_signer_dies)
+{
+    make(ROLE_AUDIT, ALGORITHM_ED25519);
+    uint64_t size = 0;
+    int crashes = 0;
+    for (int n = 1; n < POINTS_MAX; n++) {
+        world_entry_append(&world, "custodyd");
+        start_to_crash(n);
+        bool crashed = end(sign_checkpoint(size, size + 1));
+        crashes += crashed;
+        size++;
+        cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+        cr_expect(sign_checkpoint(size - 1, size) == STATUS_OK, "after a crash at point %d", n);
+        cr_expect(sign_checkpoint(size - 1, size) == STATUS_OK);
+        cr_assert(place_stop(&place, SIGTERM) == 0);
+        if (!crashed) {
+            break;
+        }
+    }
+    cr_expect(crashes >= 3);
+    finish();
+}
+
+Test(crash, a_height_has_one_header_wherever_the_signer_dies)
+{
+    make(ROLE_VALIDATOR, ALGORITHM_P256);
+    struct digest prev = world.chain;
+    int crashes = 0;
+    for (uint64_t height = 1; height < POINTS_MAX; height++) {
+        struct wire_header_request request = {.header = {0}};
+        struct wire_header_reply reply;
+        world_header(&request.header, &world, height, &prev, "block");
+        start_to_crash((int)height);
+        bool crashed = end(wire_header_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL));
+        crashes += crashed;
+        cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+        cr_expect(wire_header_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL) == STATUS_OK);
+        ledger_header_digest(&prev, request.header.data, request.header.len);
+        bytes_free(&request.header);
+        cr_assert(place_stop(&place, SIGTERM) == 0);
+        if (!crashed) {
+            break;
+        }
+    }
+    cr_expect(crashes >= 3);
+    finish();
+}
