@@ -37,8 +37,9 @@ static const struct statement by_digest = {
 
 static const struct statement list_newest = {
     "document_list",
-    "SELECT DISTINCT ON (id) " SELECT_DOCUMENT " WHERE kind = $1::text AND id::text COLLATE \"C\" > $2::text"
-    " ORDER BY id COLLATE \"C\", created_at DESC, digest LIMIT $3::bigint",
+    "SELECT DISTINCT ON (id::text COLLATE \"C\") " SELECT_DOCUMENT " WHERE kind = $1::text"
+    " AND id::text COLLATE \"C\" > $2::text"
+    " ORDER BY id::text COLLATE \"C\", created_at DESC, digest LIMIT $3::bigint",
     3,
 };
 

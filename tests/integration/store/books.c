@@ -1,0 +1,127 @@
+/*
+ * Databases of tests: migrated by the real migrations/apply, looked at by plain libpq.
+ */
+#include "books.h"
+
+#include <criterion/criterion.h>
+#include <libpq-fe.h>
+
+#define TEMPLATE "books_template"
+
+static void migrate(const char *database)
+{
+    char apply[TEST_PATH_SIZE * 2];
+    cr_assert_eq(setenv("PGDATABASE", database, 1), 0);
+    test_source_path(apply, "migrations/apply");
+    const char *const argv[] = {apply, NULL};
+    cr_assert_eq(test_run(argv), 0);
+    cr_assert_eq(setenv("PGDATABASE", "postgres", 1), 0);
+}
+
+void books_open_migrated(struct books *books)
+{
+    test_database_make(&books->database);
+    migrate(books->database.name);
+}
+
+static const struct books cluster = {.database = {.name = "postgres"}};
+
+void books_open(struct books *books)
+{
+    char sql[256];
+    if (books_number(&cluster, "SELECT count(*) FROM pg_database WHERE datname = '" TEMPLATE "'") == 0) {
+        books_sql(&cluster, "CREATE DATABASE " TEMPLATE);
+        migrate(TEMPLATE);
+    }
+    long number = books_number(&cluster, "SELECT count(*) FROM pg_database");
+    snprintf(books->database.name, sizeof books->database.name, "books_%ld", number);
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE " TEMPLATE, books->database.name);
+    books_sql(&cluster, sql);
+}
+
+void books_close(struct books *books)
+{
+    books->database = (struct test_database){0};
+}
+
+const char *books_conninfo(char out[256], const struct books *books, const char *role)
+{
+    snprintf(out, 256, "host=%s user=%s dbname=%s", getenv("PGHOST"), role, books->database.name);
+    return out;
+}
+
+struct store *books_store(const struct books *books, const char *role, unsigned connections)
+{
+    char conninfo[256];
+    const struct store_config config = {
+        .conninfo = books_conninfo(conninfo, books, role),
+        .role = role,
+        .connections = connections,
+        .acquire_timeout_ms = 10000,
+        .statement_timeout_ms = 10000,
+    };
+    struct store *store = NULL;
+    struct fault fault = {0};
+    cr_assert_eq(store_open(&store, &config, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    return store;
+}
+
+static PGconn *books_connect(const struct books *books, const char *role)
+{
+    char conninfo[256];
+    PGconn *connection = PQconnectdb(books_conninfo(conninfo, books, role));
+    cr_assert_eq(PQstatus(connection), CONNECTION_OK, "%s", PQerrorMessage(connection));
+    return connection;
+}
+
+void books_sql(const struct books *books, const char *sql)
+{
+    PGconn *connection = books_connect(books, "postgres");
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType kind = PQresultStatus(result);
+    cr_assert(kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK, "%s: %s", sql, PQerrorMessage(connection));
+    PQclear(result);
+    PQfinish(connection);
+}
+
+long books_number(const struct books *books, const char *sql)
+{
+    PGconn *connection = books_connect(books, "postgres");
+    PGresult *result = PQexec(connection, sql);
+    cr_assert_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s: %s", sql, PQerrorMessage(connection));
+    cr_assert_eq(PQntuples(result), 1);
+    long number = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    PQfinish(connection);
+    return number;
+}
+
+const char *books_sqlstate(char out[6], const struct books *books, const char *role, const char *sql)
+{
+    PGconn *connection = books_connect(books, role);
+    PGresult *result = PQexec(connection, sql);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    snprintf(out, 6, "%s", sqlstate == NULL ? "" : sqlstate);
+    PQclear(result);
+    PQfinish(connection);
+    return out;
+}
+
+struct store_withdrawal books_withdrawal(const char *key)
+{
+    struct store_withdrawal row = {
+        .amount = amount_from_u64(1250),
+        .requested_at_utc_us = clock_utc_us(clock_system()),
+    };
+    row.expires_at_utc_us = row.requested_at_utc_us + 3600 * 1000000LL;
+    cr_assert_eq(uuid_generate(&row.id, clock_system()), STATUS_OK);
+    cr_assert_eq(name_parse(&row.tenant, "main"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.wallet, "hot-1"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.requester, "rita"), STATUS_OK);
+    snprintf(row.idempotency_key, sizeof row.idempotency_key, "%s", key);
+    memset(row.destination, 'a', sizeof row.destination - 1);
+    memcpy(row.destination, "sr1", 3);
+    digest_sha256(&row.request, key, strlen(key));
+    digest_sha256(&row.asset, "asset", 5);
+    return row;
+}

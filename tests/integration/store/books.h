@@ -1,0 +1,44 @@
+/*
+ * A migrated database of its own, and ways to look at it and tamper with it as superuser. For tests of what stands on
+ * the store. Everything here ends the test when it fails.
+ */
+#ifndef STRONGROOM_TEST_BOOKS_H
+#define STRONGROOM_TEST_BOOKS_H
+
+#include "store/store.h"
+#include "store/withdrawal.h"
+#include "test/test_place.h"
+
+struct books {
+    struct test_database database;
+};
+
+/* Makes and migrates a database. */
+void books_open_migrated(struct books *books);
+
+/* The same sooner: a copy of one that was migrated earlier in this run. What migrations grant on the database itself
+ * (not on what is in it) is missing. */
+void books_open(struct books *books);
+
+/* Forgets it; it goes away with the cluster. */
+void books_close(struct books *books);
+
+/* A connection string for a role of the schema. */
+const char *books_conninfo(char out[256], const struct books *books, const char *role);
+
+/* A store of `connections` sessions of a role. */
+struct store *books_store(const struct books *books, const char *role, unsigned connections);
+
+/* Runs SQL as superuser; it must succeed. */
+void books_sql(const struct books *books, const char *sql);
+
+/* The same for a statement with one value as its result. */
+long books_number(const struct books *books, const char *sql);
+
+/* Runs SQL as a role; copies the SQLSTATE, "" when it succeeded. */
+const char *books_sqlstate(char out[6], const struct books *books, const char *role, const char *sql);
+
+/* A withdrawal as a request makes it; `key` is its idempotency key. */
+struct store_withdrawal books_withdrawal(const char *key);
+
+#endif

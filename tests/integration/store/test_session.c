@@ -1,0 +1,298 @@
+/*
+ * Sessions and transactions: what is refused at the start, what a lost or doubtful COMMIT becomes, what is retried, and
+ * what each role may not do.
+ */
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+#include "books.h"
+#include "store/pending.h"
+#include "store/token.h"
+#include "store/trail_read.h"
+
+static struct books books;
+
+static void setup(void)
+{
+    books_open_migrated(&books);
+}
+
+static void teardown(void)
+{
+    books_close(&books);
+}
+
+TestSuite(session, .init = setup, .fini = teardown);
+
+static enum status try_open(const char *user, const char *role, struct fault *fault)
+{
+    char conninfo[256];
+    const struct store_config config = {
+        .conninfo = books_conninfo(conninfo, &books, user),
+        .role = role,
+        .connections = 1,
+        .acquire_timeout_ms = 1000,
+        .statement_timeout_ms = 5000,
+    };
+    struct store *store = NULL;
+    enum status status = store_open(&store, &config, fault);
+    store_close(store);
+    return status;
+}
+
+Test(session, another_schema_version_is_refused_with_an_explanation)
+{
+    struct fault older = {0};
+    struct fault newer = {0};
+    struct fault missing = {0};
+    books_sql(&books, "INSERT INTO strongroom.migration VALUES (99, 'later', repeat('0', 64))");
+    cr_expect_eq(try_open("strongroom_app", "strongroom_app", &newer), STATUS_VERSION);
+    cr_expect(strstr(newer.detail, "install the newer program") != NULL, "%s", newer.detail);
+    books_sql(&books, "DELETE FROM strongroom.migration WHERE version > 2");
+    cr_expect_eq(try_open("strongroom_app", "strongroom_app", &older), STATUS_VERSION);
+    cr_expect(strstr(older.detail, "migrations/apply") != NULL, "%s", older.detail);
+    books_sql(&books, "DROP TABLE strongroom.migration");
+    cr_expect_eq(try_open("strongroom_app", "strongroom_app", &missing), STATUS_VERSION);
+}
+
+Test(session, another_role_and_a_missing_server_are_told_apart)
+{
+    struct fault role = {0};
+    struct fault absent = {0};
+    cr_expect_eq(try_open("postgres", "strongroom_app", &role), STATUS_NOT_PERMITTED);
+    const struct store_config config = {
+        .conninfo = "host=/nonexistent", .role = "x", .connections = 1, .statement_timeout_ms = 1000};
+    struct store *store = NULL;
+    cr_expect_eq(store_open(&store, &config, &absent), STATUS_UNAVAILABLE);
+}
+
+Test(session, fsync_off_is_refused)
+{
+    struct fault fault = {0};
+    books_sql(&books, "ALTER SYSTEM SET full_page_writes = off");
+    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    enum status status = try_open("strongroom_app", "strongroom_app", &fault);
+    books_sql(&books, "ALTER SYSTEM RESET full_page_writes");
+    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    cr_expect_eq(status, STATUS_NOT_READY);
+}
+
+static void note_end(void *context, enum store_end end)
+{
+    *(enum store_end *)context = end;
+}
+
+static struct store_tx *begin_noted(struct store *store, enum store_end *end)
+{
+    struct store_tx *tx = NULL;
+    struct fault fault = {0};
+    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(store_tx_on_end(tx, note_end, end), STATUS_OK);
+    return tx;
+}
+
+Test(session, a_failed_transaction_does_not_commit)
+{
+    enum store_end end = STORE_COMMITTED;
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct store_tx *tx = begin_noted(store, &end);
+    cr_expect_eq(store_pending_put(tx, "", 0, 0, NULL), STATUS_INVALID);
+    cr_expect_eq(store_commit(tx, NULL), STATUS_CONFLICT);
+    cr_expect_eq(end, STORE_ROLLED_BACK);
+    store_close(store);
+}
+
+Test(session, a_commit_whose_reply_is_lost_is_unknown_and_the_pool_heals)
+{
+    enum store_end end = STORE_COMMITTED;
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct store_tx *tx = begin_noted(store, &end);
+    cr_expect_eq(store_pending_put(tx, "{}", 2, 0, NULL), STATUS_OK);
+    books_sql(&books, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'strongroom_app'"
+                      " AND datname = current_database()");
+    cr_expect_eq(store_commit(tx, NULL), STATUS_OUTCOME_UNKNOWN);
+    cr_expect_eq(end, STORE_UNKNOWN);
+    tx = begin_noted(store, &end);
+    cr_expect_eq(store_commit(tx, NULL), STATUS_OK);
+    cr_expect_eq(end, STORE_COMMITTED);
+    store_close(store);
+}
+
+/* A standby that never confirms: cancelling the wait makes PostgreSQL say COMMIT with a warning (facts 17). */
+static void *cancel_waiter(void *context)
+{
+    (void)context;
+    books_sql(&books, "DO $$ BEGIN"
+                      " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                      "                   AND usename = 'strongroom_app') LOOP"
+                      "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
+                      " END LOOP;"
+                      " PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                      "   AND usename = 'strongroom_app'; END $$");
+    return NULL;
+}
+
+Test(session, a_commit_that_no_standby_confirmed_is_unknown)
+{
+    pthread_t canceller;
+    enum store_end end = STORE_COMMITTED;
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    books_sql(&books, "SET synchronous_commit = local; ALTER ROLE postgres SET synchronous_commit = local");
+    books_sql(&books, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    struct store_tx *tx = begin_noted(store, &end);
+    cr_expect_eq(store_pending_put(tx, "{}", 2, 0, NULL), STATUS_OK);
+    cr_assert_eq(pthread_create(&canceller, NULL, cancel_waiter, NULL), 0);
+    enum status status = store_commit(tx, NULL);
+    books_sql(&books, "ALTER SYSTEM RESET synchronous_standby_names");
+    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    cr_assert_eq(pthread_join(canceller, NULL), 0);
+    cr_expect_eq(status, STATUS_OUTCOME_UNKNOWN);
+    cr_expect_eq(end, STORE_UNKNOWN);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.pending"), 1); /* and yet it is there */
+    books_sql(&books, "ALTER ROLE postgres RESET synchronous_commit");
+    store_close(store);
+}
+
+struct deadlock {
+    struct store *store;
+    const char *first;
+    const char *second;
+    pthread_barrier_t *barrier;
+    int runs;
+    enum status status;
+};
+
+static enum status deadlock_work(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct deadlock *side = context;
+    uint64_t ordinal = 0;
+    enum status status = store_ordinal_next(tx, &ordinal, "thing", side->first, fault);
+    if (status == STATUS_OK && side->runs++ == 0) {
+        pthread_barrier_wait(side->barrier);
+    }
+    return status == STATUS_OK ? store_ordinal_next(tx, &ordinal, "thing", side->second, fault) : status;
+}
+
+static void *deadlock_run(void *context)
+{
+    struct deadlock *side = context;
+    side->status = store_transact(side->store, deadlock_work, side, NULL);
+    return NULL;
+}
+
+Test(session, a_deadlock_is_run_again)
+{
+    pthread_barrier_t barrier;
+    pthread_t other;
+    pthread_barrier_init(&barrier, NULL, 2);
+    struct store *store = books_store(&books, "strongroom_app", 2);
+    struct deadlock one = {.store = store, .first = "a", .second = "b", .barrier = &barrier};
+    struct deadlock two = {.store = store, .first = "b", .second = "a", .barrier = &barrier};
+    cr_assert_eq(pthread_create(&other, NULL, deadlock_run, &two), 0);
+    deadlock_run(&one);
+    cr_assert_eq(pthread_join(other, NULL), 0);
+    cr_expect_eq(one.status, STATUS_OK);
+    cr_expect_eq(two.status, STATUS_OK);
+    cr_expect_eq(one.runs + two.runs, 3);
+    cr_expect_eq(books_number(&books, "SELECT sum(last) FROM custody.object_ordinal"), 4);
+    store_close(store);
+}
+
+Test(session, a_full_pool_says_busy)
+{
+    char conninfo[256];
+    const struct store_config config = {.conninfo = books_conninfo(conninfo, &books, "strongroom_app"),
+                                        .role = "strongroom_app",
+                                        .connections = 1,
+                                        .acquire_timeout_ms = 20,
+                                        .statement_timeout_ms = 5000};
+    struct store *store = NULL;
+    struct store_tx *tx = NULL;
+    struct store_tx *none = NULL;
+    cr_assert_eq(store_open(&store, &config, NULL), STATUS_OK);
+    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, NULL), STATUS_OK);
+    cr_expect_eq(store_begin(&none, store, STORE_READ_WRITE, NULL), STATUS_BUSY);
+    store_rollback(tx);
+    cr_expect_eq(store_begin(&tx, store, STORE_READ_WRITE, NULL), STATUS_OK);
+    store_rollback(tx);
+    store_close(store);
+}
+
+struct attempt {
+    const char *role;
+    const char *sql;
+    const char *sqlstate; /* "" for what the role needs */
+};
+
+#define DENIED "42501"
+#define FROZEN "23001"
+
+static const struct attempt attempts[] = {
+    {"strongroom_app", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", ""},
+    {"strongroom_app", "SELECT count(*) FROM audit.pending", DENIED},
+    {"strongroom_app", "DELETE FROM audit.pending", DENIED},
+    {"strongroom_app", "UPDATE audit.pending SET cls = 1", DENIED},
+    {"strongroom_app", "TRUNCATE audit.pending", DENIED},
+    {"strongroom_app", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}') RETURNING pid", DENIED},
+    {"strongroom_app", "INSERT INTO audit.pending (pid, cls, evt) OVERRIDING SYSTEM VALUE VALUES (9, 0, '{}')", DENIED},
+    {"strongroom_app", "SELECT count(*) FROM audit.leaf", DENIED},
+    {"strongroom_app", "SELECT count(*) FROM audit.head", DENIED},
+    {"strongroom_app", "SELECT count(*) FROM audit.tile", DENIED},
+    {"strongroom_app", "SELECT count(*) FROM audit.checkpoint", DENIED},
+    {"strongroom_app", "INSERT INTO audit.checkpoint VALUES (1, 'x', now())", DENIED},
+    {"strongroom_app", "UPDATE audit.head SET epoch = 9", DENIED},
+    {"strongroom_app", "DELETE FROM audit.leaf", DENIED},
+    {"strongroom_app", "DELETE FROM audit.leaf_00000000", DENIED},
+    {"strongroom_app", "SELECT audit.leaf_partition_ensure(0)", DENIED},
+    {"strongroom_app", "DELETE FROM custody.withdrawal", DENIED},
+    {"strongroom_app", "UPDATE custody.withdrawal SET amount = 1", DENIED},
+    {"strongroom_app", "UPDATE custody.withdrawal SET destination = 'x'", DENIED},
+    {"strongroom_app", "DELETE FROM custody.approval", DENIED},
+    {"strongroom_app", "UPDATE custody.approval SET decision = 'approve'", DENIED},
+    {"strongroom_app", "UPDATE custody.document SET bytes = 'xx'", DENIED},
+    {"strongroom_app", "UPDATE custody.token SET roles = ARRAY['approver']", DENIED},
+    {"strongroom_app", "DELETE FROM custody.posting", DENIED},
+    {"strongroom_app", "INSERT INTO custody.move VALUES ('requested', 'signed')", DENIED},
+    {"strongroom_app", "INSERT INTO strongroom.migration VALUES (9, 'x', repeat('0', 64))", DENIED},
+    {"strongroom_app", "CREATE TABLE public.x (a int)", DENIED},
+    {"strongroom_app", "CREATE TEMPORARY TABLE x (a int)", DENIED},
+    {"strongroom_app", "SET ROLE strongroom_owner", DENIED},
+    {"strongroom_sequencer", "DELETE FROM audit.pending", ""},
+    {"strongroom_sequencer", "SELECT count(*) FROM audit.leaf", ""},
+    {"strongroom_sequencer", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", DENIED},
+    {"strongroom_sequencer", "UPDATE audit.leaf SET raw = ''", DENIED},
+    {"strongroom_sequencer", "DELETE FROM audit.leaf", DENIED},
+    {"strongroom_sequencer", "TRUNCATE audit.leaf", DENIED},
+    {"strongroom_sequencer", "UPDATE audit.checkpoint SET note = 'x'", DENIED},
+    {"strongroom_sequencer", "DELETE FROM audit.tile", DENIED},
+    {"strongroom_sequencer", "UPDATE audit.head SET id = 1", DENIED},
+    {"strongroom_sequencer", "DELETE FROM audit.head", DENIED},
+    {"strongroom_sequencer", "SELECT count(*) FROM custody.withdrawal", DENIED},
+    {"strongroom_sequencer", "SELECT count(*) FROM custody.token", DENIED},
+    {"strongroom_sequencer", "CREATE TABLE audit.x (a int)", DENIED},
+    {"strongroom_auditor", "SELECT count(*) FROM audit.leaf", ""},
+    {"strongroom_auditor", "SELECT count(*) FROM custody.withdrawal", ""},
+    {"strongroom_auditor", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", DENIED},
+    {"strongroom_auditor", "SELECT count(*) FROM audit.pending", DENIED},
+    {"strongroom_auditor", "SELECT count(*) FROM audit.pii", DENIED},
+    {"strongroom_auditor", "SELECT count(*) FROM custody.token", DENIED},
+    {"strongroom_auditor", "UPDATE audit.head SET size = 0", DENIED},
+    {"strongroom_auditor", "UPDATE custody.withdrawal SET state = 'approved'", DENIED},
+    {"strongroom_auditor", "SELECT count(*) FROM audit.leaf FOR UPDATE", "0A000"},
+    {"postgres", "TRUNCATE audit.leaf_00000000", FROZEN},
+    {"postgres", "TRUNCATE audit.leaf", FROZEN},
+    {"postgres", "DELETE FROM audit.tile", FROZEN},
+    {"postgres", "UPDATE audit.checkpoint SET note = 'x'", FROZEN},
+    {"postgres", "DELETE FROM audit.head", FROZEN},
+};
+
+Test(session, every_role_can_do_what_it_needs_and_nothing_else)
+{
+    char sqlstate[6];
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        const struct attempt *attempt = &attempts[i];
+        cr_expect_str_eq(books_sqlstate(sqlstate, &books, attempt->role, attempt->sql), attempt->sqlstate, "%s: %s",
+                         attempt->role, attempt->sql);
+    }
+}

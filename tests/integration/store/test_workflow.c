@@ -1,0 +1,453 @@
+/*
+ * The workflow's rows against a real database: what two sessions at once, a repeated request, a stale version or a
+ * forbidden move can and cannot do.
+ */
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+#include "books.h"
+#include "store/approval.h"
+#include "store/document.h"
+#include "store/lane.h"
+#include "store/outbox.h"
+#include "store/token.h"
+
+static struct books books;
+static struct store *store;
+
+static void setup(void)
+{
+    books_open(&books);
+    store = books_store(&books, "strongroom_app", 4);
+}
+
+static void teardown(void)
+{
+    store_close(store);
+    books_close(&books);
+}
+
+TestSuite(workflow, .init = setup, .fini = teardown);
+
+static struct store_tx *begin(void)
+{
+    struct store_tx *tx = NULL;
+    struct fault fault = {0};
+    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    return tx;
+}
+
+static void commit(struct store_tx *tx)
+{
+    struct fault fault = {0};
+    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+}
+
+static void insert(struct store_withdrawal *row)
+{
+    struct store_tx *tx = begin();
+    struct fault fault = {0};
+    cr_assert_eq(store_withdrawal_insert(tx, row, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    commit(tx);
+}
+
+Test(workflow, what_is_written_is_read)
+{
+    struct store_withdrawal row = books_withdrawal("k-1");
+    struct store_withdrawal read;
+    cr_assert_eq(amount_parse(&row.amount, "340282366920938463463374607431768211455"), STATUS_OK);
+    insert(&row);
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_withdrawal_get(&read, tx, &row.id, NULL), STATUS_OK);
+    store_rollback(tx);
+    cr_expect(uuid_equal(&read.id, &row.id));
+    cr_expect_eq(amount_compare(read.amount, row.amount), 0);
+    cr_expect_str_eq(read.destination, row.destination);
+    cr_expect_str_eq(read.requester.text, "rita");
+    cr_expect(digest_equal(&read.asset, &row.asset));
+    cr_expect_eq(read.requested_at_utc_us, row.requested_at_utc_us);
+    cr_expect_eq(read.expires_at_utc_us, row.expires_at_utc_us);
+    cr_expect_eq(read.state, WITHDRAWAL_REQUESTED);
+    cr_expect_eq(read.ver, 1);
+    cr_expect(!read.placed);
+    store_withdrawal_wipe(&read);
+}
+
+Test(workflow, the_same_key_and_body_give_the_first_row)
+{
+    struct store_withdrawal first = books_withdrawal("k-1");
+    struct store_withdrawal again = books_withdrawal("k-1");
+    struct store_withdrawal other = books_withdrawal("k-1");
+    other.request.bytes32[0] ^= 1;
+    insert(&first);
+    struct store_tx *tx = begin();
+    cr_expect_eq(store_withdrawal_insert(tx, &again, NULL), STATUS_EXISTS);
+    cr_expect(uuid_equal(&again.id, &first.id));
+    cr_expect_eq(store_withdrawal_insert(tx, &other, NULL), STATUS_IDEMPOTENCY_MISMATCH);
+    commit(tx);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.withdrawal"), 1);
+    store_withdrawal_wipe(&again);
+}
+
+#define RACERS 8
+
+struct racer {
+    pthread_t thread;
+    struct store_withdrawal row;
+    enum withdrawal_state to;
+    enum status status;
+};
+
+static enum status race_work(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct racer *racer = context;
+    return store_withdrawal_move(tx, &racer->row, racer->to, NULL, fault);
+}
+
+static void *race_run(void *context)
+{
+    struct racer *racer = context;
+    struct fault fault = {0};
+    racer->status = store_transact(store, race_work, racer, &fault);
+    return NULL;
+}
+
+Test(workflow, approve_cancel_and_expire_at_once_have_one_winner)
+{
+    static const enum withdrawal_state ends[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_CANCELLED, WITHDRAWAL_EXPIRED,
+                                                 WITHDRAWAL_REJECTED};
+    for (int round = 0; round < 10; round++) {
+        char key[16];
+        struct racer racers[RACERS];
+        snprintf(key, sizeof key, "k-%d", round);
+        struct store_withdrawal row = books_withdrawal(key);
+        insert(&row);
+        int won = 0;
+        for (int i = 0; i < RACERS; i++) {
+            racers[i] = (struct racer){.row = row, .to = ends[i % 4]};
+            cr_assert_eq(pthread_create(&racers[i].thread, NULL, race_run, &racers[i]), 0);
+        }
+        for (int i = 0; i < RACERS; i++) {
+            cr_assert_eq(pthread_join(racers[i].thread, NULL), 0);
+            won += racers[i].status == STATUS_OK;
+            cr_expect(racers[i].status == STATUS_OK || racers[i].status == STATUS_CONFLICT, "%d", racers[i].status);
+        }
+        cr_expect_eq(won, 1);
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.withdrawal WHERE ver = 2"), 10);
+}
+
+static void *idempotent_run(void *context)
+{
+    struct racer *racer = context;
+    struct store_tx *tx = begin();
+    racer->status = store_withdrawal_insert(tx, &racer->row, NULL);
+    commit(tx);
+    return NULL;
+}
+
+Test(workflow, one_request_sent_many_times_at_once_is_one_row)
+{
+    struct racer racers[RACERS];
+    for (int i = 0; i < RACERS; i++) {
+        racers[i] = (struct racer){.row = books_withdrawal("k-1")};
+        cr_assert_eq(pthread_create(&racers[i].thread, NULL, idempotent_run, &racers[i]), 0);
+    }
+    int inserted = 0;
+    for (int i = 0; i < RACERS; i++) {
+        cr_assert_eq(pthread_join(racers[i].thread, NULL), 0);
+        inserted += racers[i].status == STATUS_OK;
+        cr_expect(uuid_equal(&racers[i].row.id, &racers[0].row.id));
+    }
+    cr_expect_eq(inserted, 1);
+}
+
+/* The table in C and the table in the schema are one. */
+Test(workflow, the_schema_allows_the_same_moves)
+{
+    long allowed = 0;
+    for (int from = WITHDRAWAL_REQUESTED; from <= WITHDRAWAL_QUARANTINED; from++) {
+        for (int to = WITHDRAWAL_REQUESTED; to <= WITHDRAWAL_QUARANTINED; to++) {
+            char sql[256];
+            snprintf(sql, sizeof sql, "SELECT count(*) FROM custody.move WHERE from_state = '%s' AND to_state = '%s'",
+                     withdrawal_state_text((enum withdrawal_state)from),
+                     withdrawal_state_text((enum withdrawal_state)to));
+            bool here = withdrawal_move_allowed((enum withdrawal_state)from, (enum withdrawal_state)to);
+            cr_expect_eq(books_number(&books, sql), here ? 1 : 0, "%s", sql);
+            allowed += here;
+        }
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.move"), allowed);
+}
+
+Test(workflow, the_schema_refuses_moves_and_changes_that_sql_tries)
+{
+    static const char *const forbidden[] = {
+        "UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1",
+        "UPDATE custody.withdrawal SET state = 'reserved'",
+        "UPDATE custody.withdrawal SET state = 'reserved', ver = ver + 2",
+        "UPDATE custody.withdrawal SET updated_at = now()",
+        "DELETE FROM custody.withdrawal",
+        "TRUNCATE custody.withdrawal CASCADE",
+    };
+    char sqlstate[6];
+    struct store_withdrawal row = books_withdrawal("k-1");
+    insert(&row);
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", forbidden[i]), "23001", "%s", forbidden[i]);
+    }
+    cr_expect_str_eq(
+        books_sqlstate(sqlstate, &books, "postgres",
+                       "INSERT INTO custody.withdrawal SELECT gen_random_uuid(), tenant, 'k-2', request,"
+                       " wallet, asset, 0, destination, requester, state, ver, intent, transaction,"
+                       " signature, lane, seq, requested_at, updated_at, expires_at FROM custody.withdrawal"),
+        "23514");
+}
+
+Test(workflow, reservations_never_exceed_the_balance)
+{
+    struct store_withdrawal first = books_withdrawal("k-1");
+    struct store_withdrawal second = books_withdrawal("k-2");
+    insert(&first);
+    insert(&second);
+    struct store_tx *tx = begin();
+    cr_expect_eq(store_reservation_add(tx, &first, amount_from_u64(2499), NULL), STATUS_OK);
+    commit(tx);
+    tx = begin();
+    cr_expect_eq(store_reservation_add(tx, &second, amount_from_u64(2499), NULL), STATUS_INSUFFICIENT_FUNDS);
+    store_rollback(tx);
+    tx = begin();
+    cr_expect_eq(store_reservation_add(tx, &second, amount_from_u64(2500), NULL), STATUS_OK);
+    cr_expect_eq(store_posting_add(tx, &first.id, 7, 0, NULL), STATUS_OK);
+    cr_expect_eq(store_posting_add(tx, &first.id, 8, 0, NULL), STATUS_EXISTS);
+    struct amount reserved;
+    cr_expect_eq(store_reservation_sum(&reserved, tx, &first.wallet, &first.asset, NULL), STATUS_OK);
+    cr_expect_eq(amount_compare(reserved, second.amount), 0);
+    commit(tx);
+}
+
+struct reserver {
+    pthread_t thread;
+    struct store_withdrawal row;
+    enum status status;
+};
+
+static enum status reserve_work(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reserver *reserver = context;
+    return store_reservation_add(tx, &reserver->row, amount_from_u64(3750), fault);
+}
+
+static void *reserve_run(void *context)
+{
+    struct reserver *reserver = context;
+    reserver->status = store_transact(store, reserve_work, reserver, NULL);
+    return NULL;
+}
+
+Test(workflow, reservations_at_once_do_not_miss_each_other)
+{
+    struct reserver reservers[RACERS];
+    int reserved = 0;
+    for (int i = 0; i < RACERS; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k-%d", i);
+        reservers[i].row = books_withdrawal(key);
+        insert(&reservers[i].row);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        cr_assert_eq(pthread_create(&reservers[i].thread, NULL, reserve_run, &reservers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        cr_assert_eq(pthread_join(reservers[i].thread, NULL), 0);
+        reserved += reservers[i].status == STATUS_OK;
+    }
+    cr_expect_eq(reserved, 3); /* of 1250 each */
+}
+
+struct taker {
+    pthread_t thread;
+    struct store_withdrawal row;
+    uint64_t lane;
+    uint64_t seq;
+    enum status status;
+};
+
+static enum status take_work(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct taker *taker = context;
+    return store_lane_take(tx, &taker->lane, &taker->seq, &taker->row.wallet, &taker->row.id, RACERS, fault);
+}
+
+static void *take_run(void *context)
+{
+    struct taker *taker = context;
+    taker->status = store_transact(store, take_work, taker, NULL);
+    return NULL;
+}
+
+Test(workflow, every_withdrawal_holds_a_lane_alone)
+{
+    struct taker takers[RACERS];
+    unsigned seen = 0;
+    for (int i = 0; i < RACERS; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k-%d", i);
+        takers[i].row = books_withdrawal(key);
+        insert(&takers[i].row);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        cr_assert_eq(pthread_create(&takers[i].thread, NULL, take_run, &takers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        cr_assert_eq(pthread_join(takers[i].thread, NULL), 0);
+        cr_assert_eq(takers[i].status, STATUS_OK);
+        cr_expect_eq(takers[i].seq, 0);
+        cr_assert_lt(takers[i].lane, RACERS);
+        cr_expect_eq(seen >> takers[i].lane & 1u, 0);
+        seen |= 1u << takers[i].lane;
+    }
+}
+
+Test(workflow, a_lane_is_freed_with_the_same_or_the_next_number)
+{
+    uint64_t lane = 0;
+    uint64_t seq = 0;
+    struct store_withdrawal rows[3] = {books_withdrawal("k-1"), books_withdrawal("k-2"), books_withdrawal("k-3")};
+    for (int i = 0; i < 3; i++) {
+        insert(&rows[i]);
+    }
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[0].wallet, &rows[0].id, 1, NULL), STATUS_OK);
+    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[0].wallet, &rows[0].id, 1, NULL), STATUS_OK);
+    cr_expect_eq(store_lane_take(tx, &lane, &seq, &rows[1].wallet, &rows[1].id, 1, NULL), STATUS_BUSY);
+    cr_expect_eq(store_lane_free(tx, &rows[0].id, false, NULL), STATUS_OK);
+    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[1].wallet, &rows[1].id, 1, NULL), STATUS_OK);
+    cr_expect_eq(seq, 0);
+    cr_expect_eq(store_lane_free(tx, &rows[1].id, true, NULL), STATUS_OK);
+    cr_expect_eq(store_lane_free(tx, &rows[1].id, true, NULL), STATUS_NOT_FOUND);
+    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[2].wallet, &rows[2].id, 1, NULL), STATUS_OK);
+    cr_expect_eq(lane, 0);
+    cr_expect_eq(seq, 1);
+    commit(tx);
+}
+
+static struct store_approval approval_of(const struct store_withdrawal *row, const char *person)
+{
+    struct store_approval approval = {.withdrawal = row->id, .approves = true};
+    cr_assert_eq(name_parse(&approval.person, person), STATUS_OK);
+    cr_assert_eq(bytes_copy(&approval.document, person, strlen(person)), STATUS_OK);
+    digest_sha256(&approval.digest, person, strlen(person));
+    approval.signature.algorithm = ALGORITHM_ED25519;
+    memset(approval.signature.bytes64, 0x5a, SIGNATURE_LEN);
+    approval.signature.bytes64[63] = 1;
+    return approval;
+}
+
+Test(workflow, a_person_decides_once)
+{
+    struct store_withdrawal row = books_withdrawal("k-1");
+    struct store_approval_list list;
+    insert(&row);
+    struct store_approval anna = approval_of(&row, "anna");
+    struct store_approval berta = approval_of(&row, "berta");
+    struct store_tx *tx = begin();
+    cr_expect_eq(store_approval_insert(tx, &anna, NULL), STATUS_OK);
+    cr_expect_eq(store_approval_insert(tx, &berta, NULL), STATUS_OK);
+    commit(tx);
+    tx = begin();
+    anna.approves = false;
+    anna.digest.bytes32[0] ^= 1;
+    cr_expect_eq(store_approval_insert(tx, &anna, NULL), STATUS_DUPLICATE_PERSON);
+    store_rollback(tx);
+    tx = begin();
+    cr_assert_eq(store_approval_list(&list, tx, &row.id, NULL), STATUS_OK);
+    store_rollback(tx);
+    cr_assert_eq(list.count, 2);
+    cr_expect_lt(memcmp(&list.rows[0].digest, &list.rows[1].digest, 32), 0);
+    cr_expect_eq(memcmp(list.rows[0].signature.bytes64, berta.signature.bytes64, SIGNATURE_LEN), 0);
+    cr_expect(list.rows[0].approves && list.rows[1].approves);
+    store_approval_list_free(&list);
+    bytes_free(&anna.document);
+    bytes_free(&berta.document);
+}
+
+Test(workflow, work_is_claimed_by_one_worker_until_its_lease_ends)
+{
+    struct store_withdrawal row = books_withdrawal("k-1");
+    struct store_outbox_item items[4];
+    size_t count = 0;
+    insert(&row);
+    struct store_tx *tx = begin();
+    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
+    commit(tx);
+    struct store_tx *one = begin();
+    struct store_tx *two = begin();
+    cr_assert_eq(store_outbox_claim(one, items, &count, 4, 60000, NULL), STATUS_OK);
+    cr_expect_eq(count, 1);
+    cr_assert_eq(store_outbox_claim(two, items + 1, &count, 3, 60000, NULL), STATUS_OK);
+    cr_expect_eq(count, 0);
+    commit(one);
+    commit(two);
+    tx = begin();
+    cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
+    cr_expect_eq(count, 0);
+    cr_expect_eq(store_outbox_postpone(tx, items[0].id, -1, NULL), STATUS_OK);
+    cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
+    cr_expect_eq(count, 1);
+    cr_expect_eq(items[1].attempts, 2);
+    cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_CONFLICT);
+    commit(tx);
+}
+
+Test(workflow, tokens_end)
+{
+    struct store_token token = {.roles = "approver requester", .expires_at_utc_us = 2000000000LL * 1000000};
+    struct store_token read;
+    cr_assert_eq(name_parse(&token.person, "anna"), STATUS_OK);
+    digest_sha256(&token.digest, "secret", 6);
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_token_insert(tx, &token, NULL), STATUS_OK);
+    cr_assert_eq(store_token_find(&read, tx, &token.digest, token.expires_at_utc_us - 1, NULL), STATUS_OK);
+    cr_expect(store_token_has_role(&read, "approver"));
+    cr_expect(store_token_has_role(&read, "requester"));
+    cr_expect(!store_token_has_role(&read, "request"));
+    cr_expect(!store_token_has_role(&read, "auditor"));
+    cr_expect(!store_token_has_role(&read, ""));
+    cr_expect_eq(store_token_find(&read, tx, &token.digest, token.expires_at_utc_us, NULL), STATUS_UNAUTHENTICATED);
+    cr_expect_eq(store_token_revoke(tx, &token.digest, NULL), STATUS_OK);
+    cr_expect_eq(store_token_find(&read, tx, &token.digest, 1, NULL), STATUS_UNAUTHENTICATED);
+    commit(tx);
+}
+
+Test(workflow, documents_are_found_by_name_and_by_digest)
+{
+    struct store_document row = {0};
+    struct store_document read;
+    struct store_document_list list;
+    cr_assert_eq(name_parse(&row.kind, "destination"), STATUS_OK);
+    for (int i = 0; i < 2; i++) { /* the second one replaces the first in lists */
+        char text[8];
+        snprintf(text, sizeof text, "v%d", i);
+        cr_assert_eq(name_parse(&row.id, "bank"), STATUS_OK);
+        digest_sha256(&row.digest, text, 2);
+        row.bytes = (struct bytes){.data = (uint8_t *)text, .len = 2};
+        struct store_tx *tx = begin();
+        cr_assert_eq(store_document_put(tx, &row, NULL), STATUS_OK);
+        commit(tx);
+    }
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_document_get(&read, tx, "destination", "bank", NULL), STATUS_OK);
+    cr_expect_eq(memcmp(read.bytes.data, "v1", 2), 0);
+    store_document_wipe(&read);
+    digest_sha256(&row.digest, "v0", 2);
+    cr_assert_eq(store_document_get_digest(&read, tx, "destination", &row.digest, NULL), STATUS_OK);
+    cr_expect_eq(memcmp(read.bytes.data, "v0", 2), 0);
+    store_document_wipe(&read);
+    cr_assert_eq(store_document_list(&list, tx, "destination", "", 10, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 1);
+    store_document_list_free(&list);
+    cr_expect_eq(store_document_get(&read, tx, "destination", "none", NULL), STATUS_NOT_FOUND);
+    commit(tx);
+}
