@@ -144,23 +144,46 @@ static int calls_logged(const char *path, const char *call)
     return count;
 }
 
-/* What the token saw is read from a spying module between us and it. */
+/* Puts a spying module between us and the token; what it saw is in the file. */
+static void spy_make(char log[TEST_PATH_SIZE + 16])
+{
+    snprintf(log, TEST_PATH_SIZE + 16, "%s/spy.log", fixture_token.folder.path);
+    setenv("PKCS11SPY", fixture_token.module, 1);
+    setenv("PKCS11SPY_OUTPUT", log, 1);
+    fixture_module_use(SPY_MODULE);
+}
+
 Test(token, a_wrong_pin_is_tried_once_in_the_life_of_the_process)
 {
     struct fault fault = {0};
     struct hsm_token *token = NULL;
     char log[TEST_PATH_SIZE + 16];
-    snprintf(log, sizeof log, "%s/spy.log", fixture_token.folder.path);
-    setenv("PKCS11SPY", fixture_token.module, 1);
-    setenv("PKCS11SPY_OUTPUT", log, 1);
-    fixture_module_use(SPY_MODULE);
-
+    spy_make(log);
     cr_assert_eq(fixture_open_pin(&token, "not-the-pin", &fault), STATUS_PIN_REFUSED, "%s", fault.detail);
     cr_assert_null(strstr(fault.detail, "not-the-pin"));
     fault_clear(&fault);
     cr_assert_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, &fault), STATUS_PIN_REFUSED);
     cr_assert_null(token);
     cr_assert_eq(calls_logged(log, ": C_Login"), 1);
+}
+
+Test(token, sessions_for_signing_are_read_only_and_opened_once)
+{
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    char log[TEST_PATH_SIZE + 16];
+    fixture_generate(ALGORITHM_P256, "watched");
+    spy_make(log);
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, SESSIONS);
+    cr_assert_eq(hsm_key_open_label(token, &key, "watched", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    int searches = calls_logged(log, ": C_FindObjectsInit");
+    sign_and_verify(key);
+    sign_and_verify(key);
+    cr_assert_eq(calls_logged(log, ": C_FindObjectsInit"), searches, "the handle is cached");
+    hsm_token_close(token);
+    cr_assert_eq(calls_logged(log, ": C_OpenSession"), SESSIONS);
+    cr_assert_eq(calls_logged(log, ": C_CloseSession"), SESSIONS);
+    cr_assert_eq(calls_logged(log, "[in] flags = 0x4\n"), SESSIONS, "CKF_SERIAL_SESSION without CKF_RW_SESSION");
 }
 
 Test(token, the_right_pin_still_works_after_one_wrong_attempt_of_another_process)
