@@ -13,7 +13,7 @@
 #include <openssl/x509.h>
 
 #define PASSPHRASE_MIN 8
-#define SCRYPT_N 32768 /* 32 MiB, about 0.1 s */
+#define SCRYPT_N 16384 /* 16 MiB: the most that OpenSSL takes without being asked for more */
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 #define SCRYPT_SALT_LEN 16
