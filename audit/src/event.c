@@ -98,8 +98,7 @@ static enum status stamp_read(struct wire *wire, struct fault *fault)
         line.text += UUID_TEXT_SIZE;
         line.len -= UUID_TEXT_SIZE;
     }
-    if (uuid_parse(&wire->event.boot, boot) != STATUS_OK || line_decimal(&wire->event.epoch, &line) != STATUS_OK ||
-        wire->event.epoch == 0) {
+    if (uuid_parse(&wire->event.boot, boot) != STATUS_OK || line_decimal(&wire->event.epoch, &line) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "bt", "the boot id of the sequencer, a slash and its epoch");
     }
     return STATUS_OK;

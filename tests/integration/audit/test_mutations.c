@@ -60,29 +60,11 @@ Test(mutations, of_a_receipt)
     bytes_free(&raw);
 }
 
-static void cosigned_note(struct bytes *out, struct audit_key *out_witness, uint64_t time_s)
-{
-    struct bytes message;
-    struct bytes line;
-    uint8_t signature[SIGNATURE_LEN];
-    struct buffer buffer;
-    sample_key(out_witness, "witness.example/w1", AUDIT_KEY_COSIGNATURE, 2);
-    cr_assert_eq(audit_cosignature_message(&message, time_s, SAMPLE_BODY, strlen(SAMPLE_BODY), NULL), STATUS_OK);
-    sample_sign(signature, 2, message.data, message.len);
-    cr_assert_eq(audit_cosignature_line(&line, out_witness, time_s, signature, NULL), STATUS_OK);
-    buffer_init(&buffer);
-    buffer_append_text(&buffer, SAMPLE_NOTE);
-    buffer_append(&buffer, line.data, line.len);
-    cr_assert_eq(buffer_finish(out, &buffer), STATUS_OK);
-    bytes_free(&line);
-    bytes_free(&message);
-}
-
 Test(mutations, of_a_cosignature)
 {
     struct bytes bytes;
     struct audit_key witness;
-    cosigned_note(&bytes, &witness, 1700000000);
+    sample_cosigned_note(&bytes, &witness, 1700000000);
     size_t start = strlen(SAMPLE_NOTE DASH "witness.example/w1 ");
     for (size_t i = start; i < bytes.len - 1; i++) {
         for (unsigned flip = 1; flip < 128; flip++) {

@@ -52,6 +52,24 @@ void sample_note(struct bytes *out, const struct audit_checkpoint *checkpoint, u
     bytes_free(&body);
 }
 
+void sample_cosigned_note(struct bytes *out, struct audit_key *out_witness, uint64_t time_s)
+{
+    struct bytes message;
+    struct bytes line;
+    uint8_t signature[SIGNATURE_LEN];
+    struct buffer buffer;
+    sample_key(out_witness, "witness.example/w1", AUDIT_KEY_COSIGNATURE, 2);
+    INVARIANT(audit_cosignature_message(&message, time_s, SAMPLE_BODY, strlen(SAMPLE_BODY), NULL) == STATUS_OK);
+    sample_sign(signature, 2, message.data, message.len);
+    INVARIANT(audit_cosignature_line(&line, out_witness, time_s, signature, NULL) == STATUS_OK);
+    buffer_init(&buffer);
+    buffer_append_text(&buffer, SAMPLE_NOTE);
+    buffer_append(&buffer, line.data, line.len);
+    INVARIANT(buffer_finish(out, &buffer) == STATUS_OK);
+    bytes_free(&line);
+    bytes_free(&message);
+}
+
 struct digest sample_digest(const char *hex)
 {
     struct digest digest;

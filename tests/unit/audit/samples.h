@@ -30,6 +30,9 @@ void sample_sign(uint8_t out64[SIGNATURE_LEN], uint8_t number, const void *messa
 /* The signed note of a checkpoint under the key of that number. Out: owned by the caller. */
 void sample_note(struct bytes *out, const struct audit_checkpoint *checkpoint, uint8_t number);
 
+/* The sample note with a cosignature by the witness "witness.example/w1" of that time. Out: owned by the caller. */
+void sample_cosigned_note(struct bytes *out, struct audit_key *out_witness, uint64_t time_s);
+
 /* L_0 or L_1 of the sample. Out: owned by the caller. */
 void sample_leaf(struct bytes *out, unsigned index);
 

@@ -321,24 +321,6 @@ Test(note, a_checkpoint_signed_under_another_name_is_of_another_log)
     bytes_free(&note);
 }
 
-static void cosigned_note(struct bytes *out, struct audit_key *out_witness, uint64_t time_s)
-{
-    struct bytes message;
-    struct bytes line;
-    uint8_t signature[SIGNATURE_LEN];
-    struct buffer buffer;
-    sample_key(out_witness, "witness.example/w1", AUDIT_KEY_COSIGNATURE, 2);
-    cr_assert_eq(audit_cosignature_message(&message, time_s, SAMPLE_BODY, strlen(SAMPLE_BODY), NULL), STATUS_OK);
-    sample_sign(signature, 2, message.data, message.len);
-    cr_assert_eq(audit_cosignature_line(&line, out_witness, time_s, signature, NULL), STATUS_OK);
-    buffer_init(&buffer);
-    buffer_append_text(&buffer, SAMPLE_NOTE);
-    buffer_append(&buffer, line.data, line.len);
-    cr_assert_eq(buffer_finish(out, &buffer), STATUS_OK);
-    bytes_free(&line);
-    bytes_free(&message);
-}
-
 Test(cosignature, message)
 {
     struct bytes message;
@@ -354,7 +336,7 @@ Test(cosignature, is_verified_with_its_time)
     struct audit_key witness;
     struct audit_note note;
     uint64_t time_s = 0;
-    cosigned_note(&bytes, &witness, 1700000000);
+    sample_cosigned_note(&bytes, &witness, 1700000000);
     cr_assert_eq(audit_note_parse(&note, bytes.data, bytes.len, NULL), STATUS_OK);
     cr_assert_eq(note.line_count, 2);
     cr_assert_eq(audit_note_verify(&time_s, &note, &witness, NULL), STATUS_OK);
@@ -369,7 +351,7 @@ Test(cosignature, the_key_types_do_not_mix)
     struct audit_key witness;
     struct audit_key plain;
     struct audit_note note;
-    cosigned_note(&bytes, &witness, 1700000000);
+    sample_cosigned_note(&bytes, &witness, 1700000000);
     sample_key(&plain, "witness.example/w1", AUDIT_KEY_ED25519, 2);
     cr_assert_eq(audit_note_parse(&note, bytes.data, bytes.len, NULL), STATUS_OK);
     cr_assert_eq(audit_note_verify(NULL, &note, &plain, NULL), STATUS_UNKNOWN_KEY);

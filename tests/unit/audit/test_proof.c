@@ -114,6 +114,56 @@ Test(proof, consistency_holds_for_one_pair_of_sizes_and_roots_only)
     free(oracle);
 }
 
+/*
+ * The root of a tree given out as that of a smaller or larger one. The hashes alone cannot tell sizes whose proofs have
+ * one shape (the checkpoint's signature binds the size), but another length of the proof must show.
+ */
+Test(proof, a_proof_of_another_length_is_refused_under_the_same_root)
+{
+    struct oracle *oracle = oracle_new();
+    for (size_t size = 1; size <= 20; size++) {
+        struct digest root = oracle_root(oracle, 0, size);
+        for (size_t index = 0; index < size; index++) {
+            struct audit_proof proof = oracle_path(oracle, index, size);
+            for (size_t other = 1; other <= 24; other++) {
+                for (size_t at = 0; at < other; at++) {
+                    struct audit_proof shape = oracle_path(oracle, at, other);
+                    enum status status = audit_inclusion_verify(&proof, at, other, &oracle->leaves[index], &root, NULL);
+                    cr_assert(shape.count == proof.count || status == STATUS_PROOF_INVALID,
+                              "%zu of %zu shown as %zu of %zu", index, size, at, other);
+                }
+            }
+        }
+    }
+    free(oracle);
+}
+
+static void expect_other_lengths_refused(struct oracle *oracle, size_t old, size_t size)
+{
+    struct audit_proof proof = oracle_consistency(oracle, old, size);
+    struct digest old_root = oracle_root(oracle, 0, old);
+    struct digest root = oracle_root(oracle, 0, size);
+    for (size_t other = 2; other <= 24; other++) {
+        for (size_t before = 1; before < other; before++) {
+            struct audit_proof shape = oracle_consistency(oracle, before, other);
+            enum status status = audit_consistency_verify(&proof, before, &old_root, other, &root, NULL);
+            cr_assert(shape.count == proof.count || status == STATUS_PROOF_INVALID, "%zu to %zu shown as %zu to %zu",
+                      old, size, before, other);
+        }
+    }
+}
+
+Test(proof, a_consistency_proof_of_another_length_is_refused_under_the_same_roots)
+{
+    struct oracle *oracle = oracle_new();
+    for (size_t size = 2; size <= 20; size++) {
+        for (size_t old = 1; old < size; old++) {
+            expect_other_lengths_refused(oracle, old, size);
+        }
+    }
+    free(oracle);
+}
+
 Test(proof, consistency_without_hashes)
 {
     struct oracle *oracle = oracle_new();

@@ -31,8 +31,11 @@ static enum status store_fetch(void *context, struct digest hashes[AUDIT_TILE_WI
         memcpy(hashes, store->leaves + tile->index * AUDIT_TILE_WIDTH, tile->width * sizeof(struct digest));
         return STATUS_OK;
     }
-    return tile->level == 0 ? fault_set(fault, STATUS_NOT_FOUND, "tile", "not stored")
-                            : audit_tile_from_below(hashes, tile, &source, fault);
+    if (tile->level == 0) {
+        memset(hashes, 0xee, sizeof(struct digest[AUDIT_TILE_WIDTH])); /* what a failed fetch may leave */
+        return fault_set(fault, STATUS_NOT_FOUND, "tile", "not stored");
+    }
+    return audit_tile_from_below(hashes, tile, &source, fault);
 }
 
 static enum status store_full(void *context, const struct audit_tile *tile,
@@ -282,6 +285,8 @@ Test(tile, the_reader_keeps_tiles_and_passes_failures_on)
     store.leaf_count = 900;
     cr_assert_eq(hashes.read(hashes.context, &hash, 0, 999, NULL), STATUS_NOT_FOUND);
     cr_assert_eq(hashes.read(hashes.context, &hash, 0, 1000, NULL), STATUS_INVALID);
+    cr_assert_eq(hashes.read(hashes.context, &hash, 0, 300, NULL), STATUS_OK);
+    cr_assert(digest_equal(&hash, &store.leaves[300]), "the failed fetch spoilt the tile held before");
     store.leaf_count = 1000;
     cr_assert_eq(hashes.read(hashes.context, &hash, 0, 999, NULL), STATUS_OK, "a failure is not kept");
     cr_assert(digest_equal(&hash, &store.leaves[999]));
