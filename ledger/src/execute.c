@@ -10,8 +10,7 @@
 
 /* One row on its way. `code` is the verdict so far. */
 struct run {
-    const struct view *view;
-    const struct rules *rules;
+    const struct stage *stage;
     struct place place;
     struct transaction transaction;
     enum status code;
@@ -81,7 +80,7 @@ static enum status take_turn(struct run *run, const struct digest *id, struct fa
 {
     const struct transaction *transaction = &run->transaction;
     uint64_t next = 0;
-    enum status status = view_lane_next(&next, run->view, &transaction->from, transaction->lane, fault);
+    enum status status = view_lane_next(&next, run->stage->view, &transaction->from, transaction->lane, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -93,8 +92,8 @@ static enum status take_turn(struct run *run, const struct digest *id, struct fa
     if (run->code != STATUS_OK) {
         return STATUS_OK;
     }
-    status = view_lane_put(run->view, &transaction->from, transaction->lane, next + 1, fault);
-    return status == STATUS_OK ? view_place_put(run->view, id, &run->place, fault) : status;
+    status = view_lane_put(run->stage->view, &transaction->from, transaction->lane, next + 1, fault);
+    return status == STATUS_OK ? view_place_put(run->stage->view, id, &run->place, fault) : status;
 }
 
 static void check_assets(struct run *run)
@@ -104,7 +103,7 @@ static void check_assets(struct run *run)
         run->code = STATUS_EXPIRED;
     }
     for (size_t i = 0; i < transaction->leg_count && run->code == STATUS_OK; i++) {
-        const struct asset *asset = ledger_genesis_asset(run->rules->genesis, &transaction->legs[i].asset);
+        const struct asset *asset = ledger_genesis_asset(run->stage->rules->genesis, &transaction->legs[i].asset);
         if (asset == NULL) {
             run->code = STATUS_NOT_FOUND;
         } else if (transaction->type == TRANSACTION_ISSUE && !account_id_equal(&asset->issuer, &transaction->from)) {
@@ -121,7 +120,7 @@ static enum status compute_legs(struct ledger_balance balances[TRANSACTION_LEGS_
     bool issue = transaction->type == TRANSACTION_ISSUE; /* then `from` is the issuer, and all debits are on `from` */
     for (size_t i = 0; i < transaction->leg_count && run->code == STATUS_OK; i++) {
         const struct leg *leg = &transaction->legs[i];
-        enum status status = view_balance(&balances[i], run->view, &leg->account, &leg->asset, fault);
+        enum status status = view_balance(&balances[i], run->stage->view, &leg->account, &leg->asset, fault);
         if (status != STATUS_OK) {
             return status;
         }
@@ -141,7 +140,7 @@ static enum status apply_legs(struct run *run, struct fault *fault)
     }
     for (size_t i = 0; i < transaction->leg_count && status == STATUS_OK; i++) {
         const struct leg *leg = &transaction->legs[i];
-        status = view_balance_put(run->view, &leg->account, &leg->asset, &balances[i], fault);
+        status = view_balance_put(run->stage->view, &leg->account, &leg->asset, &balances[i], fault);
     }
     return status;
 }
@@ -151,7 +150,7 @@ static enum status execute_row(struct run *run, const struct digest *id, const s
                                enum status known_code, struct fault *fault)
 {
     bool signature_known = known_code != STATUS_UNKNOWN_KEY && known_code != STATUS_SIGNATURE_INVALID;
-    run->code = execute_authenticate(&run->transaction, run->rules, row, signature_known, NULL);
+    run->code = execute_authenticate(&run->transaction, run->stage->rules, row, signature_known, NULL);
     if (machine_failed(run->code)) {
         return fault_set(fault, run->code, "transaction", "authenticating");
     }
@@ -203,7 +202,7 @@ static enum status execute_one(struct results *results, struct run *run, const s
     return ledger_receipt_encode(&results->receipts[index], &receipt, fault);
 }
 
-enum status execute_batch(struct results *out, const struct view *view, const struct rules *rules, uint64_t height,
+enum status execute_batch(struct results *out, const struct stage *stage, uint64_t height,
                           const struct ledger_batch *batch, const struct bytes *known, struct fault *fault)
 {
     struct results results = {
@@ -216,7 +215,7 @@ enum status execute_batch(struct results *out, const struct view *view, const st
         status = fault_set(fault, STATUS_NO_MEMORY, "batch", "%zu results", batch->count);
     }
     for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
-        struct run run = {.view = view, .rules = rules, .place = {.height = height, .index = (uint32_t)i}};
+        struct run run = {.stage = stage, .place = {.height = height, .index = (uint32_t)i}};
         status = execute_one(&results, &run, &batch->rows[i], known, fault);
     }
     if (status != STATUS_OK) {

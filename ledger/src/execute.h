@@ -14,6 +14,12 @@ struct rules {
     struct digest validators; /* digest of the set */
 };
 
+/* What execution stands on: the state and the constants. */
+struct stage {
+    const struct view *view;
+    const struct rules *rules;
+};
+
 /* The results of a batch: a transaction id and a receipt document for each row. */
 struct results {
     size_t count;
@@ -24,13 +30,12 @@ struct results {
 void results_free(struct results *results);
 
 /*
- * Executes the rows in order on the state of the view and records what they did. `known` (NULL: none) are the receipts
+ * Executes the rows in order on the state and records what they did. `known` (NULL: none) are the receipts
  * of the same batch in a certified block: a signature that they do not call invalid is not verified again. A failure is
  * of the machine, never of a transaction; the view must then be aborted.
  */
-MUST_CHECK enum status execute_batch(struct results *out, const struct view *view, const struct rules *rules,
-                                     uint64_t height, const struct ledger_batch *batch, const struct bytes *known,
-                                     struct fault *fault);
+MUST_CHECK enum status execute_batch(struct results *out, const struct stage *stage, uint64_t height,
+                                     const struct ledger_batch *batch, const struct bytes *known, struct fault *fault);
 
 /*
  * The part of the rules that needs no state: form, chain, sender's key and, unless `signature_known`, his signature.

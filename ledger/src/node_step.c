@@ -175,7 +175,8 @@ static void note_executed(struct ledger_node *node, const struct results *result
 static enum status execute_in(struct block *block, struct view *view, const struct ledger_node *node,
                               const struct ledger_proposal *proposal, struct fault *fault)
 {
-    enum status status = block_execute(block, view, &node->rules, &node->tip, proposal, NULL, fault);
+    const struct stage stage = {.view = view, .rules = &node->rules};
+    enum status status = block_execute(block, &stage, &node->tip, proposal, NULL, fault);
     return status == STATUS_OK ? block_store(view, block, proposal, fault) : status;
 }
 

@@ -173,7 +173,8 @@ static enum status replay_block(struct replay *replay, struct fault *fault)
         return status;
     }
     const MDB_val *known = digest_is_zero(&certificate) ? NULL : &records.receipts;
-    status = block_execute(&block, replay->shadow, &replay->node->rules, &replay->tip, &proposal, known, &inner);
+    const struct stage stage = {.view = replay->shadow, .rules = &replay->node->rules};
+    status = block_execute(&block, &stage, &replay->tip, &proposal, known, &inner);
     if (status != STATUS_OK) {
         return refuse(fault, height, status, "cannot be executed again", &inner);
     }
