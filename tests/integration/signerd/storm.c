@@ -1,7 +1,8 @@
 /*
  * Many threads against one signerd: every withdrawal is signed once, of two rivals for one sequence exactly one wins,
- * and a stop in the middle loses nothing. No Criterion, so that it runs under the thread sanitizer (build signerd and
- * this program with it: a race in signerd makes its exit status wrong).
+ * and a restart loses nothing. No Criterion inside, so it can be built with the thread sanitizer; and it can drive a
+ * signerd that was: STRONGROOM_SIGNERD=<tsan build>/services/signerd/signerd signerd_storm (a race makes signerd's exit
+ * status 66 and this program fail).
  */
 #include <pthread.h>
 #include <signal.h>

@@ -1,0 +1,241 @@
+/*
+ * Every message survives encoding and decoding; a packet that is not exactly a message is refused where it is wrong.
+ */
+#include "wire/message.h"
+
+#include <criterion/criterion.h>
+
+#include "test/test_key.h"
+
+#define MUST(call) cr_assert((call) == STATUS_OK, "%s", #call)
+
+static struct bytes bytes_of(const char *text)
+{
+    struct bytes bytes = {0};
+    MUST(bytes_copy(&bytes, text, strlen(text)));
+    return bytes;
+}
+
+static struct signed_document signed_of(const char *text, const struct test_key *key)
+{
+    struct signed_document document = {.document = bytes_of(text)};
+    test_key_sign_document(&document, "approval", key);
+    return document;
+}
+
+static void expect_packet(const struct bytes *packet, const char *text)
+{
+    cr_expect(packet->len == strlen(text) && memcmp(packet->data, text, packet->len) == 0, "%s", packet->data);
+}
+
+static bool same(const struct bytes *a, const struct bytes *b)
+{
+    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+Test(wire_message, plain_requests_are_these_bytes)
+{
+    const struct wire_request hello = {.op = WIRE_OP_HELLO, .id = 1, .hello = {.protocol = 1}};
+    const struct wire_request status = {.op = WIRE_OP_STATUS, .id = 2};
+    struct bytes packet = {0};
+    MUST(wire_request_encode(&packet, &hello, NULL));
+    expect_packet(&packet, "{\"id\":1,\"op\":\"hello\",\"protocol\":1}");
+    bytes_free(&packet);
+    MUST(wire_request_encode(&packet, &status, NULL));
+    expect_packet(&packet, "{\"id\":2,\"op\":\"status\"}");
+    bytes_free(&packet);
+}
+
+Test(wire_message, a_transfer_request_comes_through)
+{
+    struct test_key *key = test_key_new(ALGORITHM_P256);
+    struct signed_document approvals[] = {signed_of("{\"a\":1}", key), signed_of("{\"b\":\"\\\"\\\\\"}", key)};
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN,
+                                   .id = 77,
+                                   .transfer = {.approvals = approvals,
+                                                .approval_count = 2,
+                                                .destination = signed_of("{\"c\":1}", key),
+                                                .intent = bytes_of("{\"d\":\"x\"}"),
+                                                .leaf = bytes_of("leaf\n"),
+                                                .proof = bytes_of("proof\n")}};
+    struct bytes packet = {0};
+    struct wire_request read;
+    MUST(wire_request_encode(&packet, &request, NULL));
+    MUST(wire_request_decode(&read, packet.data, packet.len, NULL));
+    cr_assert(read.op == WIRE_OP_TRANSFER_SIGN && read.id == 77 && read.transfer.approval_count == 2);
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect(same(&read.transfer.approvals[i].document, &approvals[i].document));
+        cr_expect(read.transfer.approvals[i].signature_count == 1);
+        signed_document_free(&approvals[i]);
+    }
+    cr_expect(same(&read.transfer.destination.document, &request.transfer.destination.document));
+    cr_expect(same(&read.transfer.intent, &request.transfer.intent));
+    cr_expect(same(&read.transfer.leaf, &request.transfer.leaf));
+    cr_expect(same(&read.transfer.proof, &request.transfer.proof));
+    wire_request_free(&read);
+    bytes_free(&packet);
+    signed_document_free(&request.transfer.destination);
+    bytes_free(&request.transfer.intent);
+    bytes_free(&request.transfer.leaf);
+    bytes_free(&request.transfer.proof);
+    test_key_free(key);
+}
+
+Test(wire_message, a_checkpoint_request_comes_through_with_a_full_proof)
+{
+    struct wire_request request = {.op = WIRE_OP_CHECKPOINT_SIGN, .id = 3};
+    request.checkpoint.note = bytes_of("origin\n1\nroot\n");
+    request.checkpoint.old = INT64_MAX;
+    request.checkpoint.proof_count = WIRE_PROOF_MAX;
+    for (size_t i = 0; i < WIRE_PROOF_MAX; i++) {
+        memset(request.checkpoint.proof[i].bytes32, (int)i + 1, 32);
+    }
+    struct bytes packet = {0};
+    struct wire_request read;
+    MUST(wire_request_encode(&packet, &request, NULL));
+    MUST(wire_request_decode(&read, packet.data, packet.len, NULL));
+    cr_expect(read.checkpoint.old == INT64_MAX && read.checkpoint.proof_count == WIRE_PROOF_MAX);
+    cr_expect(memcmp(read.checkpoint.proof, request.checkpoint.proof, sizeof(read.checkpoint.proof)) == 0);
+    cr_expect(same(&read.checkpoint.note, &request.checkpoint.note));
+    wire_request_free(&read);
+    bytes_free(&packet);
+    request.checkpoint.proof_count = WIRE_PROOF_MAX + 1;
+    cr_expect(wire_request_encode(&packet, &request, NULL) == STATUS_TOO_LARGE);
+    bytes_free(&request.checkpoint.note);
+}
+
+Test(wire_message, a_request_that_does_not_fit_is_not_made)
+{
+    struct bytes large = {0};
+    struct buffer buffer;
+    buffer_init(&buffer);
+    for (int i = 0; i < WIRE_MESSAGE_MAX; i++) {
+        buffer_append_text(&buffer, "x");
+    }
+    MUST(buffer_finish(&large, &buffer));
+    struct wire_request request = {.op = WIRE_OP_HEADER_SIGN, .id = 3, .header = {.header = large}};
+    struct bytes packet = {0};
+    struct fault fault = {0};
+    cr_expect(wire_request_encode(&packet, &request, &fault) != STATUS_OK);
+    cr_expect(packet.data == NULL);
+    bytes_free(&large);
+}
+
+static void expect_reply_through(const struct wire_reply *reply, struct wire_reply *out)
+{
+    struct bytes packet = {0};
+    struct fault fault = {0};
+    MUST(wire_reply_encode(&packet, reply, NULL));
+    enum status status = wire_reply_decode(out, reply->op, packet.data, packet.len, &fault);
+    cr_assert(status == STATUS_OK, "%s: %s: %s", packet.data, fault.where, fault.detail);
+    cr_expect(out->id == reply->id && out->fault.status == reply->fault.status);
+    bytes_free(&packet);
+}
+
+Test(wire_message, replies_come_through)
+{
+    struct test_key *key = test_key_new(ALGORITHM_ED25519);
+    struct wire_reply read;
+    struct wire_reply hello = {.op = WIRE_OP_HELLO, .id = 1};
+    hello.hello = (struct wire_hello_reply){.protocol = 1, .role = WIRE_ROLE_AUDIT, .key = *test_key_public(key)};
+    expect_reply_through(&hello, &read);
+    cr_expect(read.hello.role == WIRE_ROLE_AUDIT && public_key_equal(&read.hello.key, test_key_public(key)));
+
+    struct wire_reply transfer = {.op = WIRE_OP_TRANSFER_SIGN, .id = 2};
+    transfer.transfer = (struct wire_transfer_reply){.short_code = "ABCD-EFGH", .transaction = bytes_of("{\"a\":1}")};
+    test_key_sign(&transfer.transfer.signature, key, "transaction", "{}", 2);
+    expect_reply_through(&transfer, &read);
+    cr_expect_str_eq(read.transfer.short_code, "ABCD-EFGH");
+    cr_expect(same(&read.transfer.transaction, &transfer.transfer.transaction));
+    cr_expect(memcmp(read.transfer.signature.bytes64, transfer.transfer.signature.bytes64, SIGNATURE_LEN) == 0);
+    wire_reply_free(&read);
+    wire_reply_free(&transfer);
+
+    struct wire_reply checkpoint = {.op = WIRE_OP_CHECKPOINT_SIGN, .id = 3};
+    memset(checkpoint.checkpoint.signature64, 7, SIGNATURE_LEN);
+    expect_reply_through(&checkpoint, &read);
+    cr_expect(read.checkpoint.signature64[63] == 7);
+    test_key_free(key);
+}
+
+Test(wire_message, the_status_of_every_role_comes_through)
+{
+    for (enum wire_role role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+        struct wire_reply reply = {.op = WIRE_OP_STATUS, .id = 9};
+        struct wire_reply read;
+        reply.status = (struct wire_status_reply){.role = role, .ready = true};
+        expect_reply_through(&reply, &read);
+        cr_expect(read.status.role == role && read.status.ready && read.status.reason[0] == '\0');
+        reply.status.ready = false;
+        (void)snprintf(reply.status.reason, sizeof(reply.status.reason), "halted");
+        expect_reply_through(&reply, &read);
+        cr_expect(!read.status.ready);
+        cr_expect_str_eq(read.status.reason, "halted");
+    }
+}
+
+Test(wire_message, a_refusal_comes_through_whole)
+{
+    struct wire_reply reply = {.op = WIRE_OP_TRANSFER_SIGN, .id = 5};
+    struct wire_reply read;
+    (void)fault_set(&reply.fault, STATUS_QUORUM_MISSING, "policy", "one of %d", 2);
+    expect_reply_through(&reply, &read);
+    cr_expect_str_eq(read.fault.where, "policy");
+    cr_expect_str_eq(read.fault.detail, "one of 2");
+}
+
+/* What stands in for the reply to a checkpoint request is refused. */
+Test(wire_message, replies_that_are_none_are_refused)
+{
+    static const struct {
+        const char *packet;
+        enum status status;
+    } rows[] = {
+        {"{\"id\":1,\"ok\":true}", STATUS_MISSING_FIELD},
+        {"{\"id\":1,\"ok\":true,\"signature\":\"AAAA\"}", STATUS_INVALID},
+        {"{\"detail\":\"\",\"id\":1,\"ok\":false,\"status\":\"ok\",\"where\":\"\"}", STATUS_INVALID},
+        {"{\"detail\":\"\",\"id\":1,\"ok\":false,\"status\":\"denied\"}", STATUS_MISSING_FIELD},
+        {"{\"detail\":\"\",\"id\":1,\"more\":1,\"ok\":false,\"status\":\"denied\",\"where\":\"\"}",
+         STATUS_UNKNOWN_FIELD},
+        {"{}", STATUS_MISSING_FIELD},
+        {"[]", STATUS_NOT_CANONICAL},
+        {"", STATUS_NOT_CANONICAL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct wire_reply read;
+        enum status status =
+            wire_reply_decode(&read, WIRE_OP_CHECKPOINT_SIGN, rows[i].packet, strlen(rows[i].packet), NULL);
+        cr_expect(status == rows[i].status, "%s: %s", rows[i].packet, status_info(status)->code);
+    }
+}
+
+/* An unknown code of a newer peer is still a refusal. */
+Test(wire_message, a_refusal_with_an_unknown_code_is_a_refusal)
+{
+    static const char packet[] = "{\"detail\":\"\",\"id\":1,\"ok\":false,\"status\":\"of_tomorrow\",\"where\":\"\"}";
+    struct wire_reply read;
+    MUST(wire_reply_decode(&read, WIRE_OP_STATUS, packet, sizeof(packet) - 1, NULL));
+    cr_expect(read.fault.status == STATUS_INTERNAL);
+}
+
+Test(wire_message, a_refused_request_keeps_its_address)
+{
+    static const char packet[] = "{\"header\":7,\"id\":41,\"op\":\"header.sign\"}";
+    struct wire_request request;
+    struct fault fault = {0};
+    cr_expect(wire_request_decode(&request, packet, sizeof(packet) - 1, &fault) == STATUS_INVALID);
+    cr_expect(request.id == 41 && request.op == WIRE_OP_HEADER_SIGN);
+    cr_expect_str_eq(fault.where, "header");
+}
+
+Test(wire_message, one_bad_approval_is_named)
+{
+    static const char packet[] =
+        "{\"approvals\":[{\"document\":\"{}\",\"signatures\":[]},{\"document\":\"{\",\"signatures\":[]}],"
+        "\"destination\":{\"document\":\"{}\",\"signatures\":[]},\"id\":1,\"intent\":\"{}\",\"leaf\":\"\","
+        "\"op\":\"transfer.sign\",\"proof\":\"\"}";
+    struct wire_request request;
+    struct fault fault = {0};
+    cr_expect(wire_request_decode(&request, packet, sizeof(packet) - 1, &fault) != STATUS_OK);
+    cr_expect(strstr(fault.where, "approvals[1]") == fault.where, "%s", fault.where);
+}
