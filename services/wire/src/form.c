@@ -15,7 +15,11 @@
 #define FORM_OK CANON_FIELD(struct form, ok, CANON_BOOLEAN)
 #define FORM_ROLE CANON_FIELD_RANGE(struct form, role, CANON_TEXT, 1, 0)
 #define FORM_READY CANON_FIELD(struct form, ready, CANON_BOOLEAN)
-#define FORM_REASON CANON_FIELD_OPTIONAL(struct form, reason, CANON_TEXT)
+/* Left out when there is nothing to say, never empty: one spelling of each message. */
+#define FORM_REASON                                                                                                    \
+    {                                                                                                                  \
+        "reason", CANON_TEXT, true, offsetof(struct form, reason), sizeof(((struct form *)0)->reason), 1, 0            \
+    }
 
 static const struct canon_field hello_request[] = {
     FORM_ID,
