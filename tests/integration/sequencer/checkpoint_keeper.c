@@ -1,0 +1,111 @@
+/*
+ * Check, remember, then sign: in a test process.
+ */
+#include "checkpoint_keeper.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+
+struct guard {
+    uint64_t size;
+    struct digest root;
+};
+
+void keeper_read(const struct checkpoint_keeper *keeper, uint64_t *out_size, struct digest *out_root)
+{
+    struct guard guard;
+    int fd = open(keeper->guard, O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(read(fd, &guard, sizeof guard), (ssize_t)sizeof guard);
+    close(fd);
+    *out_size = guard.size;
+    *out_root = guard.root;
+}
+
+void keeper_write(const struct checkpoint_keeper *keeper, uint64_t size, const struct digest *root)
+{
+    const struct guard guard = {.size = size, .root = *root};
+    int fd = open(keeper->guard, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    cr_assert_eq(write(fd, &guard, sizeof guard), (ssize_t)sizeof guard);
+    cr_assert_eq(fsync(fd), 0);
+    close(fd);
+}
+
+void keeper_open(struct checkpoint_keeper *keeper, const char *origin)
+{
+    struct digest empty;
+    size_t len = 0;
+    memset(keeper, 0, sizeof *keeper);
+    keeper->key = test_key_new(ALGORITHM_ED25519);
+    const uint8_t *point = public_key_point(test_key_public(keeper->key), &len);
+    cr_assert_eq(audit_key_make(&keeper->log_key, origin, AUDIT_KEY_ED25519, point, NULL), STATUS_OK);
+    test_folder_make(&keeper->folder);
+    snprintf(keeper->guard, sizeof keeper->guard, "%s/guard", keeper->folder.path);
+    digest_sha256(&empty, "", 0);
+    keeper_write(keeper, 0, &empty);
+}
+
+void keeper_close(struct checkpoint_keeper *keeper)
+{
+    test_key_free(keeper->key);
+    test_folder_remove(&keeper->folder);
+}
+
+static enum status keeper_status(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault)
+{
+    struct checkpoint_keeper *keeper = context;
+    if (atomic_load(&keeper->away)) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "signer", "away");
+    }
+    keeper_read(keeper, out_size, out_root);
+    return STATUS_OK;
+}
+
+static enum status keeper_check(const struct checkpoint_keeper *keeper, const struct audit_checkpoint *wanted,
+                                const struct checkpoint_request *request, struct fault *fault)
+{
+    uint64_t size = 0;
+    struct digest root;
+    keeper_read(keeper, &size, &root);
+    if (strcmp(wanted->origin, keeper->log_key.name) != 0) {
+        return fault_set(fault, STATUS_MISMATCH, "origin", "another log");
+    }
+    if (wanted->size < size) {
+        return fault_set(fault, STATUS_ROLLBACK, "size", "smaller than the guard's");
+    }
+    if (wanted->size == size) {
+        return digest_equal(&wanted->root, &root) ? STATUS_OK : fault_set(fault, STATUS_FORK, "root", "%s", "");
+    }
+    if (request->old_size != size) {
+        return fault_set(fault, STATUS_PROOF_INVALID, "old", "not the guard's size");
+    }
+    return audit_consistency_verify(request->proof, size, &root, wanted->size, &wanted->root, fault);
+}
+
+static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], const struct checkpoint_request *request,
+                               struct fault *fault)
+{
+    struct checkpoint_keeper *keeper = context;
+    struct audit_checkpoint wanted;
+    if (atomic_load(&keeper->away)) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "signer", "away");
+    }
+    enum status status = audit_checkpoint_parse(&wanted, request->note, request->note_len, fault);
+    if (status == STATUS_OK) {
+        status = keeper_check(keeper, &wanted, request, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    keeper_write(keeper, wanted.size, &wanted.root);
+    if (atomic_exchange(&keeper->lose_reply, false)) {
+        return fault_set(fault, STATUS_TIMED_OUT, "signer", "the reply was lost");
+    }
+    test_key_sign_message(out64, keeper->key, request->note, request->note_len);
+    atomic_fetch_add(&keeper->signatures, 1);
+    return STATUS_OK;
+}
+
+struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper)
+{
+    return (struct checkpoint_signer){.status = keeper_status, .sign = keeper_sign, .context = keeper};
+}

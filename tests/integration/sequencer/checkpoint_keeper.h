@@ -1,0 +1,37 @@
+/*
+ * A signer of checkpoints for tests: a key in software and a guard in a file, with the rules of docs/signer-protocol.md
+ * (role audit), so that it survives the death of the process that uses it.
+ */
+#ifndef STRONGROOM_TEST_CHECKPOINT_KEEPER_H
+#define STRONGROOM_TEST_CHECKPOINT_KEEPER_H
+
+#include <stdatomic.h>
+
+#include "sequencer.h"
+#include "test/test_key.h"
+#include "test/test_place.h"
+
+struct checkpoint_keeper {
+    struct test_key *key;
+    struct test_folder folder;
+    char guard[TEST_PATH_SIZE * 2];
+    struct audit_key log_key;
+    atomic_bool away;       /* cannot be reached */
+    atomic_bool lose_reply; /* signs, but the answer does not arrive */
+    atomic_int signatures;
+};
+
+/* Makes key and guard; the guard is that of an empty log. */
+void keeper_open(struct checkpoint_keeper *keeper, const char *origin);
+
+/* Removes them. */
+void keeper_close(struct checkpoint_keeper *keeper);
+
+/* The functions for the sequencer. */
+struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper);
+
+/* What the guard remembers; overwriting it is the attacker's part. */
+void keeper_read(const struct checkpoint_keeper *keeper, uint64_t *out_size, struct digest *out_root);
+void keeper_write(const struct checkpoint_keeper *keeper, uint64_t size, const struct digest *root);
+
+#endif

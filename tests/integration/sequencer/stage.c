@@ -1,0 +1,143 @@
+/*
+ * The parts of a service on a test database.
+ */
+#include "stage.h"
+
+#include <criterion/criterion.h>
+
+#include "store/trail_read.h"
+
+void stage_start(struct stage *stage)
+{
+    char conninfo[256];
+    struct fault fault = {0};
+    const struct sequencer_config config = {
+        .clock = clock_system(),
+        .conninfo = books_conninfo(conninfo, stage->books, "strongroom_sequencer"),
+        .trail = stage->trail,
+        .signer = keeper_signer(stage->keeper),
+        .statement_timeout_ms = 10000,
+    };
+    cr_assert_eq(sequencer_start(&stage->sequencer, &config, &fault), STATUS_OK, "%s", fault.detail);
+}
+
+void stage_stop(struct stage *stage)
+{
+    sequencer_stop(stage->sequencer);
+    stage->sequencer = NULL;
+}
+
+void stage_open(struct stage *stage, const struct books *books, struct checkpoint_keeper *keeper)
+{
+    struct fault fault = {0};
+    *stage = (struct stage){.books = books, .keeper = keeper};
+    stage->app = books_store(books, "strongroom_app", 8);
+    stage->reader = books_store(books, "strongroom_auditor", 4);
+    const struct trail_config config = {.clock = clock_system(), .reader = stage->reader, .key = &keeper->log_key};
+    cr_assert_eq(trail_open(&stage->trail, &config, &fault), STATUS_OK, "%s", fault.detail);
+    stage_start(stage);
+}
+
+void stage_close(struct stage *stage)
+{
+    stage_stop(stage);
+    trail_close(stage->trail);
+    store_close(stage->reader);
+    store_close(stage->app);
+}
+
+void stage_await(struct stage *stage, enum sequencer_state state, struct fault *out_why)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    struct fault why = {0};
+    for (int i = 0; i < STAGE_WAIT_MS / 5; i++) {
+        if (sequencer_state(stage->sequencer, &why) == state) {
+            if (out_why != NULL) {
+                *out_why = why;
+            }
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    cr_assert_fail("the sequencer did not reach state %d: %s %s", (int)state, why.where, why.detail);
+}
+
+static struct store_tx *stage_begin(struct stage *stage)
+{
+    struct store_tx *tx = NULL;
+    struct fault fault = {0};
+    cr_assert_eq(store_begin(&tx, stage->app, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    return tx;
+}
+
+static struct trail_ticket stage_put(struct stage *stage, struct store_tx *tx, const char *oid)
+{
+    struct trail_ticket ticket = {0};
+    struct fault fault = {0};
+    struct audit_event event = {.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_OK};
+    cr_assert_eq(name_parse(&event.actor, "rita"), STATUS_OK);
+    if (oid[0] != 0) {
+        snprintf(event.object_type, sizeof event.object_type, "withdrawal");
+        snprintf(event.object_id, sizeof event.object_id, "%s", oid);
+    }
+    cr_assert_eq(trail_enqueue(&ticket, stage->trail, tx, &event, &fault), STATUS_OK, "%s %s", fault.where,
+                 fault.detail);
+    audit_event_wipe(&event);
+    return ticket;
+}
+
+struct trail_ticket stage_event(struct stage *stage, const char *oid)
+{
+    struct fault fault = {0};
+    struct store_tx *tx = stage_begin(stage);
+    struct trail_ticket ticket = stage_put(stage, tx, oid);
+    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s", fault.detail);
+    return ticket;
+}
+
+struct trail_ticket stage_heartbeat(struct stage *stage)
+{
+    struct trail_ticket ticket = {0};
+    struct fault fault = {0};
+    struct store_tx *tx = stage_begin(stage);
+    cr_assert_eq(trail_enqueue_state(&ticket, stage->trail, tx, AUDIT_SERVICE_HEARTBEAT, &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s", fault.detail);
+    return ticket;
+}
+
+void stage_rolled_back(struct stage *stage)
+{
+    struct store_tx *tx = stage_begin(stage);
+    stage_put(stage, tx, "never");
+    store_rollback(tx);
+}
+
+uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket)
+{
+    struct fault fault = {0};
+    struct trail_receipt receipt;
+    struct store_leaf leaf;
+    struct audit_tlog_proof proof;
+    struct audit_proven proven;
+    cr_assert_eq(trail_wait(&receipt, stage->trail, &ticket, STAGE_WAIT_MS, &fault), STATUS_OK, "%s %s", fault.where,
+                 fault.detail);
+    struct store_tx *tx = NULL;
+    cr_assert_eq(store_begin(&tx, stage->reader, STORE_SNAPSHOT, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(store_leaf_get(&leaf, tx, receipt.seq, &fault), STATUS_OK, "%s", fault.detail);
+    store_rollback(tx);
+    cr_assert_eq(audit_tlog_proof_parse(&proof, receipt.proof.data, receipt.proof.len, &fault), STATUS_OK);
+    cr_assert_eq(audit_tlog_proof_verify(&proven, &proof, &stage->keeper->log_key, leaf.raw.data, leaf.raw.len, &fault),
+                 STATUS_OK, "%s %s", fault.where, fault.detail);
+    cr_assert_eq(proven.checkpoint.size, receipt.size);
+    struct audit_event event;
+    struct uuid boot = trail_boot(stage->trail);
+    cr_assert_eq(audit_event_decode(&event, proven.leaf.event, proven.leaf.event_len, &fault), STATUS_OK);
+    cr_assert(uuid_equal(&event.producer, &boot));
+    cr_assert_eq(event.producer_counter, ticket.number);
+    audit_event_wipe(&event);
+    audit_tlog_proof_wipe(&proof);
+    store_leaf_wipe(&leaf);
+    bytes_free(&receipt.proof);
+    return receipt.seq;
+}

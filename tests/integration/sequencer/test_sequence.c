@@ -1,0 +1,174 @@
+/*
+ * The sequencer at work: many producers, covered receipts, proofs, a signer that is away or loses its reply, rubbish in
+ * pending, and what a superuser can delete before sequencing.
+ */
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+#include "stage.h"
+
+static struct books books;
+static struct checkpoint_keeper keeper;
+static struct stage stage;
+
+static void setup(void)
+{
+    books_open(&books);
+    keeper_open(&keeper, STAGE_ORIGIN);
+    stage_open(&stage, &books, &keeper);
+    stage_await(&stage, SEQUENCER_LEADING, NULL);
+}
+
+static void teardown(void)
+{
+    stage_close(&stage);
+    keeper_close(&keeper);
+    books_close(&books);
+}
+
+TestSuite(sequence, .init = setup, .fini = teardown, .timeout = 120);
+
+Test(sequence, the_first_entry_is_the_genesis)
+{
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 1);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE seq = 0 AND act = 'log.genesis'"), 1);
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, 2);
+    cr_expect_eq(story.covered, 2);
+}
+
+#define THREADS 8
+#define EVENTS 150
+
+static void *produce(void *context)
+{
+    char oid[32];
+    struct trail_ticket last = {0};
+    int thread = (int)(intptr_t)context;
+    for (int i = 0; i < EVENTS; i++) {
+        snprintf(oid, sizeof oid, "object-%d", (i + thread) % 5);
+        last = stage_event(&stage, oid);
+        if (i % 10 == thread) {
+            stage_rolled_back(&stage);
+        }
+        if (i % 50 == 0) {
+            stage_covered(&stage, last);
+        }
+    }
+    stage_covered(&stage, last);
+    return NULL;
+}
+
+Test(sequence, many_producers_leave_no_gap_and_every_receipt_verifies)
+{
+    pthread_t threads[THREADS];
+    for (intptr_t i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, produce, (void *)i), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_join(threads[i], NULL), 0);
+    }
+    stage_covered(&stage, stage_heartbeat(&stage));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, 1 + THREADS * EVENTS + 1);
+    cr_expect_eq(story.covered, story.size);
+    cr_expect_eq(story.unsettled, 0);
+    cr_expect_eq(story.open, 0);
+    cr_expect_eq(story.ordinal_gaps, 0);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.pending"), 0);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.tile"), (1 + THREADS * EVENTS + 1) / 256);
+}
+
+Test(sequence, consistency_and_tiles_are_served_for_every_size)
+{
+    struct trail_checkpoint newest;
+    struct audit_proof proof;
+    struct digest roots[301];
+    struct digest tile[AUDIT_TILE_WIDTH];
+    struct trail_ticket ticket = {0};
+    struct fault fault = {0};
+    for (int i = 0; i < 299; i++) {
+        ticket = stage_event(&stage, "");
+    }
+    stage_covered(&stage, ticket);
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, &fault), STATUS_OK);
+    cr_assert_eq(newest.checkpoint.size, 300);
+    struct digest hashes[300];
+    const struct audit_tile full = {.level = 0, .index = 0, .width = 256};
+    const struct audit_tile rest = {.level = 0, .index = 1, .width = 44};
+    const struct audit_tile beyond = {.level = 0, .index = 1, .width = 45};
+    cr_assert_eq(trail_tile(tile, stage.trail, &full, &fault), STATUS_OK);
+    memcpy(hashes, tile, sizeof tile);
+    cr_assert_eq(trail_tile(tile, stage.trail, &rest, &fault), STATUS_OK);
+    memcpy(hashes + 256, tile, 44 * sizeof *tile);
+    cr_expect_eq(trail_tile(tile, stage.trail, &beyond, NULL), STATUS_NOT_FOUND);
+    for (size_t n = 0; n <= 300; n++) {
+        audit_tree_root(&roots[n], hashes, n);
+    }
+    cr_expect(digest_equal(&roots[300], &newest.checkpoint.root));
+    for (uint64_t from = 1; from <= 300; from += 7) {
+        cr_assert_eq(trail_prove_consistency(&proof, stage.trail, from, 300, &fault), STATUS_OK);
+        cr_expect_eq(audit_consistency_verify(&proof, from, &roots[from], 300, &roots[300], &fault), STATUS_OK);
+    }
+    cr_expect_eq(trail_prove_consistency(&proof, stage.trail, 0, 300, NULL), STATUS_INVALID);
+    cr_expect_eq(trail_prove_consistency(&proof, stage.trail, 1, 301, NULL), STATUS_INVALID);
+    bytes_free(&newest.note);
+    for (uint64_t seq = 0; seq < 300; seq += 11) {
+        struct bytes text;
+        cr_assert_eq(trail_prove(&text, stage.trail, seq, 0, &fault), STATUS_OK, "%s", fault.detail);
+        bytes_free(&text);
+    }
+}
+
+Test(sequence, nobody_is_released_without_a_signature)
+{
+    struct trail_receipt receipt;
+    struct fault fault = {0};
+    stage_covered(&stage, stage_event(&stage, ""));
+    atomic_store(&keeper.away, true);
+    struct trail_ticket ticket = stage_event(&stage, "");
+    cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, 500, &fault), STATUS_NOT_READY);
+    stage_await(&stage, SEQUENCER_CONNECTING, &fault);
+    cr_expect_eq(stage_read(&books, &keeper.log_key).covered, 2);
+    atomic_store(&keeper.away, false);
+    cr_expect_eq(stage_covered(&stage, ticket), 2);
+    stage_await(&stage, SEQUENCER_LEADING, NULL);
+}
+
+Test(sequence, a_lost_signature_is_asked_for_again)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    atomic_store(&keeper.lose_reply, true);
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 2);
+    cr_expect_eq(sequencer_state(stage.sequencer, NULL), SEQUENCER_LEADING);
+}
+
+Test(sequence, what_is_no_event_is_named_and_stops_nothing)
+{
+    char sqlstate[6];
+    books_sqlstate(sqlstate, &books, "strongroom_app", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')");
+    cr_assert_str_eq(sqlstate, "");
+    stage_covered(&stage, stage_event(&stage, ""));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, 3);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE act = 'trail.refuse' AND position("
+                                      "encode(sha256('{}'), 'hex')::bytea IN raw) > 0"),
+                 1);
+}
+
+Test(sequence, a_pending_row_deleted_by_a_superuser_is_missed)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    stage_stop(&stage);
+    stage_event(&stage, "");
+    stage_rolled_back(&stage);
+    books_sql(&books, "DELETE FROM audit.pending");
+    stage_start(&stage);
+    stage_covered(&stage, stage_event(&stage, ""));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.open, 1);
+    cr_expect_eq(story.unsettled, 0);
+    stage_covered(&stage, stage_heartbeat(&stage));
+    story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.unsettled, 1);
+}

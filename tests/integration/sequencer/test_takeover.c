@@ -1,0 +1,147 @@
+/*
+ * Two sequencers and lost connections: one leads, the other takes over, and an unknown COMMIT is neither lost nor done
+ * twice.
+ */
+#include <criterion/criterion.h>
+
+#include "stage.h"
+
+static struct books books;
+static struct checkpoint_keeper keeper;
+static struct stage first;
+static struct stage second;
+
+static void setup(void)
+{
+    books_open(&books);
+    keeper_open(&keeper, STAGE_ORIGIN);
+    stage_open(&first, &books, &keeper);
+    stage_await(&first, SEQUENCER_LEADING, NULL);
+}
+
+static void teardown(void)
+{
+    stage_close(&first);
+    keeper_close(&keeper);
+    books_close(&books);
+}
+
+TestSuite(takeover, .init = setup, .fini = teardown, .timeout = 120);
+
+static void check_story(uint64_t size)
+{
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, size);
+    cr_expect_eq(story.covered, size);
+    cr_expect_eq(story.open + story.unsettled + story.ordinal_gaps, 0);
+}
+
+Test(takeover, the_follower_serves_its_own_waiters_and_takes_over)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    stage_covered(&first, stage_event(&first, ""));
+    stage_stop(&first);
+    stage_await(&second, SEQUENCER_LEADING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    stage_start(&first);
+    stage_await(&first, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&first, stage_event(&first, ""));
+    stage_close(&second);
+    check_story(6);
+}
+
+#define CUT_SEQUENCER                                                                                                  \
+    "SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted"          \
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+Test(takeover, a_leader_that_was_cut_off_does_not_write_beside_the_new_one)
+{
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    for (int i = 0; i < 6; i++) {
+        struct trail_ticket one = stage_event(&first, "shared");
+        books_sql(&books, CUT_SEQUENCER);
+        struct trail_ticket two = stage_event(&second, "shared");
+        stage_covered(&first, one);
+        stage_covered(&second, two);
+    }
+    stage_close(&second);
+    check_story(1 + 12);
+}
+
+Test(takeover, an_epoch_raised_by_another_fences_the_leader)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books, "UPDATE audit.head SET epoch = epoch + 5");
+    stage_covered(&first, stage_event(&first, ""));
+    check_story(3);
+    cr_expect_geq(books_number(&books, "SELECT epoch FROM audit.head"), 7);
+}
+
+/* The server dies at COMMIT before it has committed: the first time the head is moved. */
+Test(takeover, a_commit_that_did_not_take_place_is_done_once)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books,
+              "CREATE TABLE public.cut (times int); GRANT ALL ON public.cut TO PUBLIC; GRANT USAGE ON SCHEMA public TO "
+              "PUBLIC; CREATE SEQUENCE public.cuts; GRANT ALL ON public.cuts TO PUBLIC;"
+              "CREATE FUNCTION public.cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+              " IF nextval('public.cuts') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1);"
+              " END IF; RETURN NULL; END $$;"
+              "CREATE CONSTRAINT TRIGGER cut AFTER UPDATE OF size ON audit.head DEFERRABLE INITIALLY DEFERRED"
+              " FOR EACH ROW EXECUTE FUNCTION public.cut()");
+    stage_covered(&first, stage_event(&first, ""));
+    cr_expect_geq(books_number(&books, "SELECT last_value FROM public.cuts"), 2);
+    check_story(3);
+}
+
+/* The server has committed, but its reply never comes: it waits for a standby and is cut there. */
+Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local;"
+                      "ALTER ROLE strongroom_app SET synchronous_commit = local");
+    books_sql(&books, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    books_sql(&books, "SELECT pg_reload_conf()");
+    books_sql(&books, "DO $$ BEGIN"
+                      " WHILE current_setting('synchronous_standby_names') <> 'nobody' LOOP PERFORM pg_sleep(0.01); END"
+                      " LOOP; END $$");
+    books_sql(&books, "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')");
+    books_sql(&books,
+              "DO $$ BEGIN"
+              " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
+              "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
+              " END LOOP;"
+              " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
+    cr_expect_eq(books_number(&books, "SELECT size FROM audit.head"), 3);
+    books_sql(&books, "ALTER SYSTEM RESET synchronous_standby_names");
+    books_sql(&books, "SELECT pg_reload_conf()");
+    books_sql(&books,
+              "ALTER ROLE postgres RESET synchronous_commit; ALTER ROLE strongroom_app RESET synchronous_commit");
+    stage_covered(&first, stage_event(&first, ""));
+    check_story(4);
+}
+
+Test(takeover, the_database_goes_away_and_comes_back)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                      " AND pid <> pg_backend_pid()");
+    stage_covered(&first, stage_event(&first, ""));
+    check_story(3);
+}
+
+/* While nobody else led, the head row may only be what this process has written. */
+Test(takeover, a_head_row_that_changed_under_the_leader_halts_it)
+{
+    struct fault why = {0};
+    stage_covered(&first, stage_event(&first, ""));
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books, "UPDATE audit.head SET size = 2");
+    stage_event(&first, "");
+    stage_await(&first, SEQUENCER_HALTED, &why);
+    cr_expect_eq(why.status, STATUS_ROLLBACK, "%s", why.detail);
+}

@@ -1,0 +1,153 @@
+/*
+ * A database superuser between two starts: whatever is cut off, set back or rewritten, the sequencer says so and stops.
+ */
+#include <criterion/criterion.h>
+
+#include "stage.h"
+
+static struct books books;
+static struct checkpoint_keeper keeper;
+static struct stage stage;
+
+/* Ten signed entries, and a copy of the head row as it was after five. */
+static void setup(void)
+{
+    books_open(&books);
+    keeper_open(&keeper, STAGE_ORIGIN);
+    stage_open(&stage, &books, &keeper);
+    struct trail_ticket ticket = {0};
+    for (int i = 1; i < 5; i++) {
+        ticket = stage_event(&stage, "");
+    }
+    stage_covered(&stage, ticket);
+    books_sql(&books, "CREATE TABLE public.backup AS SELECT * FROM audit.head");
+    for (int i = 5; i < 10; i++) {
+        ticket = stage_event(&stage, "");
+    }
+    stage_covered(&stage, ticket);
+    cr_assert_eq(stage_read(&books, &keeper.log_key).size, 10);
+    stage_stop(&stage);
+    trail_close(stage.trail);
+    store_close(stage.reader);
+    store_close(stage.app);
+}
+
+static void teardown(void)
+{
+    stage_close(&stage);
+    keeper_close(&keeper);
+    books_close(&books);
+}
+
+TestSuite(tamper, .init = setup, .fini = teardown, .timeout = 120);
+
+#define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
+
+/* Starts again after `sql`; the sequencer must halt with `status` and mention `word`. */
+static void halts(const char *sql, enum status status, const char *word)
+{
+    struct fault why = {0};
+    struct trail_receipt receipt;
+    if (sql != NULL) {
+        books_sql(&books, sql);
+    }
+    stage_open(&stage, &books, &keeper);
+    stage_await(&stage, SEQUENCER_HALTED, &why);
+    cr_expect_eq(why.status, status, "%s: %s", why.where, why.detail);
+    cr_expect(strstr(why.detail, word) != NULL, "%s", why.detail);
+    struct trail_ticket ticket = stage_event(&stage, "");
+    cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, 200, NULL), STATUS_NOT_READY);
+}
+
+Test(tamper, nothing_was_done)
+{
+    stage_open(&stage, &books, &keeper);
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 10);
+}
+
+Test(tamper, the_end_was_cut_off)
+{
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq >= 8", STATUS_ROLLBACK, "cut off");
+}
+
+Test(tamper, an_entry_was_taken_out)
+{
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 4", STATUS_CORRUPT, "entry 4 is missing");
+}
+
+Test(tamper, everything_was_set_back_to_an_older_state)
+{
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq >= 5; DELETE FROM audit.checkpoint WHERE size > 5;"
+                       "UPDATE audit.head SET (epoch, size, root, last_lh, frontier) ="
+                       " (SELECT epoch, size, root, last_lh, frontier FROM public.backup)",
+          STATUS_ROLLBACK, "the signer has signed 10 entries, the database has 5");
+}
+
+Test(tamper, the_database_was_emptied)
+{
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf; DELETE FROM audit.checkpoint;"
+                       "UPDATE audit.head SET epoch = 0, size = 0, root = sha256(''),"
+                       " last_lh = decode(repeat('00', 32), 'hex'), frontier = decode(repeat('00', 8), 'hex')",
+          STATUS_ROLLBACK, "the signer has signed 10 entries");
+}
+
+Test(tamper, only_the_newer_checkpoints_are_left)
+{
+    struct digest root;
+    uint64_t size = 0;
+    keeper_read(&keeper, &size, &root);
+    digest_sha256(&root, "", 0);
+    keeper_write(&keeper, 0, &root); /* even when the guard was lost as well */
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq >= 5;"
+                       "UPDATE audit.head SET (epoch, size, root, last_lh, frontier) ="
+                       " (SELECT epoch, size, root, last_lh, frontier FROM public.backup)",
+          STATUS_ROLLBACK, "a checkpoint of 10 entries is signed");
+}
+
+Test(tamper, an_entry_was_edited)
+{
+    halts(AS_SUPERUSER
+          "UPDATE audit.leaf SET raw = overlay(raw PLACING 'mara'::bytea FROM position('rita'::bytea IN raw))"
+          " WHERE seq = 6",
+          STATUS_CORRUPT, "entry 6 was changed");
+}
+
+Test(tamper, an_entry_was_edited_with_its_hash)
+{
+    halts(AS_SUPERUSER
+          "UPDATE audit.leaf SET raw = overlay(raw PLACING 'mara'::bytea FROM position('rita'::bytea IN raw))"
+          " WHERE seq = 6; UPDATE audit.leaf SET lh = sha256('\\x00'::bytea || raw) WHERE seq = 6",
+          STATUS_CORRUPT, "entry 7 was changed");
+}
+
+Test(tamper, an_entry_was_added)
+{
+    halts(AS_SUPERUSER "INSERT INTO audit.leaf SELECT 10, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr"
+                       " FROM audit.leaf WHERE seq = 9",
+          STATUS_CORRUPT, "entry 10 was changed");
+}
+
+Test(tamper, the_head_was_edited)
+{
+    halts(AS_SUPERUSER "UPDATE audit.head SET root = sha256('x')", STATUS_CORRUPT, "contradict");
+}
+
+Test(tamper, the_head_row_is_gone)
+{
+    halts(AS_SUPERUSER "DELETE FROM audit.head", STATUS_CORRUPT, "head row");
+}
+
+Test(tamper, the_newest_checkpoint_was_edited)
+{
+    halts(AS_SUPERUSER "UPDATE audit.checkpoint SET note = overlay(note PLACING 'A'::bytea FROM 40)"
+                       " WHERE size = (SELECT max(size) FROM audit.checkpoint)",
+          STATUS_CORRUPT, "not what the log key signed");
+}
+
+Test(tamper, the_signer_knows_another_history)
+{
+    struct digest root;
+    digest_sha256(&root, "other", 5);
+    keeper_write(&keeper, 7, &root);
+    halts(NULL, STATUS_FORK, "the first 7 entries are not those that the signer has signed");
+}
