@@ -1,0 +1,30 @@
+/*
+ * Two kinds of numbers that must have no gaps: ordinals of objects, and numbers of producers. In bounded memory per
+ * object or producer.
+ */
+#ifndef STRONGROOM_VERIFY_COUNTERS_H
+#define STRONGROOM_VERIFY_COUNTERS_H
+
+#include "base/id.h"
+
+struct counters;
+
+/* Out: counters_free. */
+MUST_CHECK enum status counters_new(struct counters **out);
+
+/* Frees. NULL is fine. */
+void counters_free(struct counters *counters);
+
+/* Takes note of ordinal `on` of an object. Out: *out_expected is the ordinal that should have come. */
+MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_expected, const char *otype,
+                                       const char *oid, uint64_t on);
+
+/* Takes note of a number of a producer that is in the trail or declared void. False in *out_fresh: it was there before.
+ */
+MUST_CHECK enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer,
+                                         uint64_t number);
+
+/* The first number of a producer, from 1, of which there is no note. */
+uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer);
+
+#endif

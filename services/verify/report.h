@@ -1,0 +1,34 @@
+/*
+ * What a check found, and the exit status that follows: 0 proven, 1 tampered, 2 incomplete or stale, 3 usage. Doubt is
+ * never 0.
+ */
+#ifndef STRONGROOM_VERIFY_REPORT_H
+#define STRONGROOM_VERIFY_REPORT_H
+
+#include <stdbool.h>
+
+#define FINDINGS_PRINTED 20
+
+enum verdict {
+    VERDICT_PROVEN = 0,
+    VERDICT_TAMPERED = 1,
+    VERDICT_INCOMPLETE = 2,
+    VERDICT_USAGE = 3,
+};
+
+struct report {
+    unsigned tampered;
+    unsigned incomplete;
+};
+
+/* Prints a finding on standard output; the first FINDINGS_PRINTED of them. */
+void report_tampered(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void report_incomplete(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* True while nothing was found. */
+bool report_clean(const struct report *report);
+
+/* The verdict so far: tampered outweighs incomplete. */
+enum verdict report_verdict(const struct report *report);
+
+#endif

@@ -1,0 +1,418 @@
+/*
+ * Checking an export of the trail, line by line in bounded memory.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "counters.h"
+#include "event.h"
+#include "merkle.h"
+#include "verify.h"
+
+#define LINE_MAX_LEN 262144
+#define HELD_MAX 1024
+#define HELD_FILE_MAX 524288
+#define PROOF_HEADER "c2sp.org/tlog-proof@v1\n"
+
+/* A checkpoint that somebody kept. */
+struct held {
+    const char *path;
+    struct checkpoint checkpoint;
+};
+
+struct check {
+    const struct trust *trust;
+    struct report report;
+    struct merkle tree;
+    struct counters *counters;
+    struct digest last; /* lh of the entry before */
+    uint64_t expected;  /* number of the next entry */
+    int64_t last_ts;
+    int64_t size; /* of the head line */
+    bool headed;
+    bool ended; /* the checkpoint line was read */
+    struct checkpoint checkpoint;
+    struct held held[HELD_MAX];
+    int held_count;
+};
+
+/* A row as the database had it. */
+struct row {
+    char act[128];
+    char actor[128];
+    struct uuid corr;
+    struct digest lh;
+    char oid[128];
+    int64_t ord;
+    char otype[128];
+    char outcome[128];
+    struct bytes raw;
+    int64_t seq;
+    int64_t ts;
+};
+
+#define FIELD(member, kind) CANON_FIELD(struct row, member, kind)
+#define FIELD_OPTIONAL(member, kind) CANON_FIELD_OPTIONAL(struct row, member, kind)
+
+static const struct canon_field row_fields[] = {
+    FIELD(act, CANON_TEXT),
+    FIELD(actor, CANON_TEXT),
+    FIELD_OPTIONAL(corr, CANON_UUID),
+    FIELD(lh, CANON_HASH),
+    FIELD_OPTIONAL(oid, CANON_TEXT),
+    FIELD_OPTIONAL(ord, CANON_INTEGER),
+    FIELD_OPTIONAL(otype, CANON_TEXT),
+    FIELD(outcome, CANON_TEXT),
+    CANON_FIELD_SIZED(struct row, raw, CANON_BYTES, 65535),
+    FIELD(seq, CANON_INTEGER),
+    FIELD(ts, CANON_TIME),
+};
+
+struct head {
+    char format[32];
+    char origin[256];
+    int64_t size;
+};
+
+static const struct canon_field head_fields[] = {
+    CANON_FIELD(struct head, format, CANON_TEXT),
+    CANON_FIELD(struct head, origin, CANON_TEXT),
+    CANON_FIELD(struct head, size, CANON_INTEGER),
+};
+
+struct tail {
+    struct bytes checkpoint;
+};
+
+static const struct canon_field tail_fields[] = {
+    CANON_FIELD_SIZED(struct tail, checkpoint, CANON_BYTES, 262144),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void check_columns(struct check *check, const struct row *row, const struct event *event)
+{
+    const struct {
+        const char *name;
+        bool same;
+    } columns[] = {
+        {"act", strcmp(row->act, event->act) == 0},
+        {"actor", strcmp(row->actor, event->actor.text) == 0},
+        {"corr", uuid_equal(&row->corr, &event->corr)},
+        {"oid", strcmp(row->oid, event->oid) == 0},
+        {"ord", (uint64_t)row->ord == event->on},
+        {"otype", strcmp(row->otype, event->otype) == 0},
+        {"outcome", strcmp(row->outcome, event->outcome) == 0},
+        {"ts", row->ts == event->ts},
+    };
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        if (!columns[i].same) {
+            report_tampered(&check->report, "entry %lld: the column %s was changed: it differs from the signed bytes",
+                            (long long)row->seq, columns[i].name);
+        }
+    }
+}
+
+static void note_producer(struct check *check, const struct event *event, uint64_t number, int64_t seq)
+{
+    bool fresh = false;
+    if (counters_producer(check->counters, &fresh, &event->pr, number) != STATUS_OK) {
+        report_incomplete(&check->report, "entry %lld: too many numbers of one producer are out of order",
+                          (long long)seq);
+    } else if (!fresh) {
+        report_tampered(&check->report, "entry %lld: producer number %llu stands twice", (long long)seq,
+                        (unsigned long long)number);
+    }
+}
+
+/* `settled`: every number of this producer below it is in the trail before this entry, or void. */
+static void check_settled(struct check *check, const struct event *event, int64_t seq)
+{
+    uint64_t settled = 0;
+    const char *text = json_string_value(json_object_get(event->facts, "settled"));
+    if (text == NULL || !decimal_read(&settled, text, strlen(text))) {
+        return;
+    }
+    uint64_t next = counters_producer_next(check->counters, &event->pr);
+    if (next < settled) {
+        report_tampered(&check->report,
+                        "entry %lld: its producer's number %llu is missing: an entry was deleted before it",
+                        (long long)seq, (unsigned long long)next);
+    }
+}
+
+static void check_numbers(struct check *check, const struct event *event, int64_t seq)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    note_producer(check, event, event->pn, seq);
+    json_array_foreach(event->voided, i, value)
+    {
+        uint64_t number = 0;
+        const char *text = json_string_value(value);
+        if (text == NULL || !decimal_read(&number, text, strlen(text))) {
+            report_tampered(&check->report, "entry %lld: void is not a list of numbers", (long long)seq);
+            return;
+        }
+        note_producer(check, event, number, seq);
+    }
+    check_settled(check, event, seq);
+    if (event->on > 0) {
+        uint64_t expected = 0;
+        if (counters_object(check->counters, &expected, event->otype, event->oid, event->on) != STATUS_OK) {
+            report_incomplete(&check->report, "entry %lld: no memory for its object", (long long)seq);
+        } else if (expected != event->on) {
+            report_tampered(&check->report, "entry %lld: ordinal %llu of %s %s, but %llu is due", (long long)seq,
+                            (unsigned long long)event->on, event->otype, event->oid, (unsigned long long)expected);
+        }
+    }
+}
+
+static void check_event(struct check *check, const struct row *row, const struct leaf *leaf)
+{
+    struct event event;
+    struct fault fault = {0};
+    if (event_read(&event, leaf->event, leaf->event_len, &fault) != STATUS_OK) {
+        report_tampered(&check->report, "entry %lld: its event does not follow the form: %s %s", (long long)row->seq,
+                        fault.where, fault.detail);
+        return;
+    }
+    check_columns(check, row, &event);
+    check_numbers(check, &event, row->seq);
+    if (event.ts < check->last_ts) {
+        report_tampered(&check->report, "entry %lld: its time is before that of the entry before it",
+                        (long long)row->seq);
+    }
+    check->last_ts = event.ts;
+    event_free(&event);
+}
+
+/* A held checkpoint of the size just reached must have the root of the tree as it is now. */
+static void check_held(struct check *check)
+{
+    for (int i = 0; i < check->held_count; i++) {
+        struct digest root;
+        if (check->held[i].checkpoint.size != check->tree.size) {
+            continue;
+        }
+        merkle_root(&root, &check->tree);
+        if (!digest_equal(&root, &check->held[i].checkpoint.root)) {
+            report_tampered(&check->report,
+                            "the first %llu entries are not those that the checkpoint %s was signed for",
+                            (unsigned long long)check->tree.size, check->held[i].path);
+        }
+    }
+}
+
+/* Where the row stands; false when the rest of it cannot be judged. */
+static bool check_place(struct check *check, const struct row *row)
+{
+    if (row->seq >= check->size) {
+        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)row->seq,
+                        (long long)check->size - 1);
+        return false;
+    }
+    if ((uint64_t)row->seq < check->expected) {
+        report_tampered(&check->report, "entry %lld: stands twice or out of order", (long long)row->seq);
+    }
+    for (; check->expected < (uint64_t)row->seq && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
+        report_tampered(&check->report, "entry %llu: is missing, it was deleted", (unsigned long long)check->expected);
+    }
+    check->expected = (uint64_t)row->seq + 1;
+    return true;
+}
+
+static void check_row(struct check *check, const struct row *row)
+{
+    struct leaf leaf;
+    const char *why = "";
+    uint64_t before = check->expected;
+    if (!check_place(check, row)) {
+        return;
+    }
+    if (!leaf_read(&leaf, check->trust->log.origin, row->raw.data, row->raw.len, &why)) {
+        report_tampered(&check->report, "entry %lld: %s", (long long)row->seq, why);
+        merkle_leaf(&leaf.hash, row->raw.data, row->raw.len);
+    } else {
+        if (leaf.number != (uint64_t)row->seq) {
+            report_tampered(&check->report, "entry %lld: its bytes are those of entry %llu", (long long)row->seq,
+                            (unsigned long long)leaf.number);
+        } else if (before == (uint64_t)row->seq && !digest_equal(&leaf.prev, &check->last)) {
+            report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
+                            (long long)row->seq, (long long)row->seq - 1);
+        }
+        check_event(check, row, &leaf);
+    }
+    if (!digest_equal(&leaf.hash, &row->lh)) {
+        report_tampered(&check->report, "entry %lld: the column lh is not the hash of its bytes", (long long)row->seq);
+    }
+    check->last = leaf.hash;
+    merkle_append(&check->tree, &leaf.hash);
+    check_held(check);
+}
+
+static void read_head(struct check *check, const json_t *object)
+{
+    struct head head;
+    struct fault fault = {0};
+    check->headed = true;
+    if (canon_decode(&head, sizeof(head), object, head_fields, COUNT(head_fields), "", &fault) != STATUS_OK ||
+        strcmp(head.format, "strongroom-trail/v1") != 0 || head.size < 0) {
+        report_tampered(&check->report, "line 1: is not the head of an export");
+        return;
+    }
+    if (strcmp(head.origin, check->trust->log.origin) != 0) {
+        report_tampered(&check->report, "line 1: the export is of the log %s", head.origin);
+    }
+    check->size = head.size;
+}
+
+static void read_tail(struct check *check, const json_t *object)
+{
+    struct tail tail;
+    const char *why = "";
+    check->ended = true;
+    if (canon_decode(&tail, sizeof(tail), object, tail_fields, COUNT(tail_fields), "", NULL) != STATUS_OK) {
+        report_tampered(&check->report, "the last line: is not a checkpoint");
+        return;
+    }
+    if (!checkpoint_read(&check->checkpoint, &check->trust->log, tail.checkpoint.data, tail.checkpoint.len, &why)) {
+        report_tampered(&check->report, "the checkpoint: %s", why);
+    } else if (check->checkpoint.size != (uint64_t)check->size) {
+        report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
+                        (unsigned long long)check->checkpoint.size);
+    }
+    bytes_free(&tail.checkpoint);
+}
+
+static void read_line(struct check *check, const char *line, size_t len, uint64_t number)
+{
+    json_t *object = NULL;
+    struct row row;
+    struct fault fault = {0};
+    if (check->ended) {
+        report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
+    } else if (canon_parse(&object, line, len, LINE_MAX_LEN, &fault) != STATUS_OK) {
+        report_tampered(&check->report, "line %llu (entry %llu): is not a canonical document: %s",
+                        (unsigned long long)number, (unsigned long long)check->expected, fault.detail);
+    } else if (!check->headed) {
+        read_head(check, object);
+    } else if (json_object_get(object, "checkpoint") != NULL) {
+        read_tail(check, object);
+    } else if (canon_decode(&row, sizeof(row), object, row_fields, COUNT(row_fields), "", &fault) != STATUS_OK) {
+        report_tampered(&check->report, "line %llu (entry %llu): %s: %s", (unsigned long long)number,
+                        (unsigned long long)check->expected, fault.where, fault.detail);
+    } else {
+        check_row(check, &row);
+        bytes_free(&row.raw);
+    }
+    json_decref(object);
+}
+
+/* A checkpoint, or the receipt that holds one behind its blank line. */
+static bool read_held(struct check *check, const char *path)
+{
+    struct bytes text = {0};
+    struct fault fault = {0};
+    const char *why = "";
+    if (check->held_count == HELD_MAX || file_read(&text, path, HELD_FILE_MAX, &fault) != STATUS_OK) {
+        (void)fprintf(stderr, "custody-verify: cannot read %s\n", path);
+        return false;
+    }
+    const char *note = (const char *)text.data;
+    size_t len = text.len;
+    if (len > strlen(PROOF_HEADER) && memcmp(note, PROOF_HEADER, strlen(PROOF_HEADER)) == 0) {
+        const char *blank = strstr(note, "\n\n");
+        note = blank == NULL ? note : blank + 2;
+        len -= (size_t)(note - (const char *)text.data);
+    }
+    struct held *held = &check->held[check->held_count];
+    held->path = path;
+    bool good = checkpoint_read(&held->checkpoint, &check->trust->log, note, len, &why);
+    if (good) {
+        check->held_count++;
+    } else {
+        (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
+    }
+    bytes_free(&text);
+    return good;
+}
+
+static void conclude(struct check *check)
+{
+    struct digest root;
+    if (!check->headed || !check->ended) {
+        report_incomplete(&check->report, "the export ends before its checkpoint");
+        return;
+    }
+    for (; check->expected < (uint64_t)check->size && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
+        report_tampered(&check->report, "entry %llu: is missing, it was deleted", (unsigned long long)check->expected);
+    }
+    merkle_root(&root, &check->tree);
+    if (!digest_equal(&root, &check->checkpoint.root)) {
+        report_tampered(&check->report, "the entries do not have the root that the checkpoint signs");
+    }
+    for (int i = 0; i < check->held_count; i++) {
+        if (check->held[i].checkpoint.size > check->checkpoint.size) {
+            report_tampered(&check->report, "the trail ends at %llu, but %s was signed for %llu: the tail was cut",
+                            (unsigned long long)check->checkpoint.size, check->held[i].path,
+                            (unsigned long long)check->held[i].checkpoint.size);
+        }
+    }
+    if (check->size == 0) {
+        report_incomplete(&check->report, "the trail is empty");
+    }
+}
+
+static bool read_export(struct check *check, const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len = 0;
+    uint64_t number = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        (void)fprintf(stderr, "custody-verify: cannot open %s\n", path);
+        return false;
+    }
+    while ((len = getline(&line, &room, file)) > 0) {
+        bool whole = line[len - 1] == '\n';
+        read_line(check, line, (size_t)(whole ? len - 1 : len), ++number);
+    }
+    bool good = ferror(file) == 0;
+    free(line);
+    (void)fclose(file);
+    if (!good) {
+        (void)fprintf(stderr, "custody-verify: could not read %s\n", path);
+    }
+    return good;
+}
+
+enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count)
+{
+    struct check *check = calloc(1, sizeof(*check));
+    enum verdict verdict = VERDICT_INCOMPLETE;
+    bool good = check != NULL && counters_new(&check->counters) == STATUS_OK;
+    if (good) {
+        check->trust = trust;
+    }
+    for (int i = 0; good && i < held_count; i++) {
+        good = read_held(check, held[i]);
+    }
+    if (good && read_export(check, path)) {
+        conclude(check);
+        verdict = report_verdict(&check->report);
+    }
+    if (good && verdict == VERDICT_PROVEN) {
+        char hex[DIGEST_HEX_LEN + 1];
+        digest_format(hex, &check->checkpoint.root);
+        (void)printf("proven: %llu entries of %s, root %s, %d held checkpoints extended\n",
+                     (unsigned long long)check->checkpoint.size, trust->log.origin, hex, check->held_count);
+    }
+    if (check != NULL) {
+        counters_free(check->counters);
+    }
+    free(check);
+    return verdict;
+}
