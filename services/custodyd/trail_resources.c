@@ -301,11 +301,9 @@ static enum status export_head(struct export *export, struct fault *fault)
 {
     struct buffer buffer;
     buffer_init(&buffer);
-    enum status status =
-        append_line(&buffer,
-                    json_pack("{s:s, s:s, s:s, s:I}", "format", "strongroom-trail/v1", "exported_at", now, "origin",
-                              export->service->options.origin, "size", (json_int_t) export->checkpoint.size),
-                    fault);
+    json_t *head = json_pack("{s:s, s:s, s:I}", "format", "strongroom-trail/v1", "origin",
+                             export->service->options.origin, "size", (json_int_t) export->checkpoint.size);
+    enum status status = append_line(&buffer, head, fault);
     if (status != STATUS_OK) {
         buffer_free(&buffer);
         return status;
