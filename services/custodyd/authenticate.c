@@ -8,11 +8,12 @@
 static const struct {
     const char *name;
     enum role role;
+    enum duty duty; /* without it in the policy the role of the token is void */
 } role_names[] = {
-    {"requester", ROLE_REQUESTER},
-    {"approver", ROLE_APPROVER},
-    {"auditor", ROLE_AUDITOR},
-    {"operator", ROLE_OPERATOR},
+    {"requester", ROLE_REQUESTER, DUTY_REQUESTER},
+    {"approver", ROLE_APPROVER, DUTY_APPROVER},
+    {"auditor", ROLE_AUDITOR, DUTY_AUDITOR},
+    {"operator", ROLE_OPERATOR, DUTY_OPERATOR},
 };
 
 struct finding {
@@ -34,9 +35,14 @@ enum status service_authenticate(struct service *service, struct caller *caller,
     if (status != STATUS_OK) {
         return status;
     }
-    caller->person = finding.token.person;
+    const struct person *person = policy_find_person(&service->policy, &finding.token.person);
+    if (person == NULL || !policy_person_valid(person, clock_utc_us(service->clock))) {
+        return fault_set(fault, STATUS_UNAUTHENTICATED, "authorization", "the person is not in the policy any more");
+    }
+    caller->person = person->id;
     for (size_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++) {
-        if (store_token_has_role(&finding.token, role_names[i].name)) {
+        if (store_token_has_role(&finding.token, role_names[i].name) &&
+            (person->duties & (unsigned)role_names[i].duty) != 0) {
             caller->roles |= (unsigned)role_names[i].role;
         }
     }

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/secret.h"
+#include "service.h"
 #include "store/token.h"
 #include "trail.h"
 
@@ -124,6 +125,20 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     return status;
 }
 
+/* A token for somebody whom the policy does not know would be void. */
+static enum status check_person(const struct name *id, const struct custodyd_options *options, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct policy policy = {0};
+    enum status status = service_read_policy(&document, &policy, options->policy, fault);
+    if (status == STATUS_OK && policy_find_person(&policy, id) == NULL) {
+        status = fault_set(fault, STATUS_INVALID, "person", "is not in the policy");
+    }
+    policy_free(&policy);
+    signed_document_free(&document);
+    return status;
+}
+
 enum status grant_token(const struct custodyd_options *options, struct fault *fault)
 {
     struct grant grant = {0};
@@ -131,7 +146,10 @@ enum status grant_token(const struct custodyd_options *options, struct fault *fa
     if (name_parse(&grant.row.person, options->person) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "person", "must be a name of the policy");
     }
-    enum status status = parse_roles(grant.row.roles, options->roles, fault);
+    enum status status = check_person(&grant.row.person, options, fault);
+    if (status == STATUS_OK) {
+        status = parse_roles(grant.row.roles, options->roles, fault);
+    }
     if (status == STATUS_OK) {
         status = make_token(token, fault);
     }

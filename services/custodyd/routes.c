@@ -6,7 +6,7 @@
 #include "resources.h"
 #include "withdrawals.h"
 
-#define AUDIT_READ ROLE_AUDITOR
+#define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
 #define READ ROLE_ANY
 #define NO_QUERY ""
 

@@ -45,23 +45,29 @@ static enum status read_file(struct bytes *out, const char *path, const char *op
     return status;
 }
 
-static enum status load_policy(struct service *service, struct fault *fault)
+enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy, const char *path,
+                                struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
-    enum status status = read_file(&text, service->options.policy, "policy", fault);
+    enum status status = read_file(&text, path, "policy", fault);
     if (status == STATUS_OK) {
         status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, fault);
     }
     if (status == STATUS_OK) {
-        status = signed_document_decode(&service->policy_document, object, CANON_POLICY_MAX, "policy.", fault);
+        status = signed_document_decode(out_document, object, CANON_POLICY_MAX, "policy.", fault);
     }
     if (status == STATUS_OK) {
-        status = policy_open_first(&service->policy, &service->policy_document, fault);
+        status = policy_open_first(out_policy, out_document, fault);
     }
     json_decref(object);
     bytes_free(&text);
     return status;
+}
+
+static enum status load_policy(struct service *service, struct fault *fault)
+{
+    return service_read_policy(&service->policy_document, &service->policy, service->options.policy, fault);
 }
 
 static enum status load_genesis(struct service *service, struct fault *fault)

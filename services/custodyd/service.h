@@ -45,6 +45,10 @@ struct service {
  */
 MUST_CHECK enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault);
 
+/* Reads and verifies the signed policy of a file. Out: both owned by the caller. */
+MUST_CHECK enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy,
+                                           const char *path, struct fault *fault);
+
 /* Stops workers, node and sequencer in this order and frees everything. NULL is fine. */
 void service_close(struct service *service);
 
