@@ -255,6 +255,7 @@ Test(token, the_private_value_cannot_be_read)
 Test(token, algorithms_the_token_does_not_have_are_refused_by_name)
 {
     if (!fixture_token.tpm) {
+        fixture_remove(); /* a skipped case has no .fini */
         cr_skip_test("SoftHSM has them all");
     }
     struct fault fault = {0};
