@@ -11,6 +11,8 @@
 
 #include "guard_record.h"
 
+#define WALK_MAX_S 600
+
 struct walk {
     MDB_txn *txn;
     MDB_dbi dbi;
@@ -184,6 +186,7 @@ static enum status walk_guard(const char *path, struct fault *fault)
 static _Noreturn void walk_in_child(const char *path, int answer_fd)
 {
     struct fault fault = {0};
+    (void)alarm(WALK_MAX_S); /* garbled pages might also lead in a circle */
     if (walk_guard(path, &fault) == STATUS_OK) {
         fault_clear(&fault);
     }

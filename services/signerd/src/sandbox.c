@@ -14,15 +14,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if !defined(SANITIZED) && (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__))
-#define SANITIZED
-#endif
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const int allowed[] = {
@@ -114,7 +105,7 @@ static const int allowed[] = {
 #ifdef STRONGROOM_CRASHPOINTS
     SCMP_SYS(kill), /* a crash point ends the process itself */
 #endif
-#ifdef SANITIZED
+#ifdef SANDBOX_SANITIZED
     /* what sanitizers do to report; such a build is for tests only */
     SCMP_SYS(clone),
     SCMP_SYS(clone3),
