@@ -139,7 +139,7 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     }
     if (status == STATUS_OK) {
         status =
-            store_lane_take(tx, &row->lane, &row->seq, &row->wallet, &row->id, (unsigned)service->options.lanes, fault);
+            store_lane_take(tx, row, (unsigned)service->options.lanes, fault);
     }
     return status;
 }

@@ -99,7 +99,7 @@ enum status store_document_list(struct store_document_list *out, struct store_tx
 
 void store_document_wipe(struct store_document *row)
 {
-    row_wipe(row, sizeof *row, columns, sizeof columns / sizeof columns[0]);
+    row_wipe(row, &shape);
 }
 
 void store_document_list_free(struct store_document_list *list)

@@ -75,29 +75,28 @@ static enum status lane_make(struct lane_row *out, struct store_tx *tx, const st
     return status == STATUS_OK ? lane_read(out, tx, &make, p, fault) : status;
 }
 
-enum status store_lane_take(struct store_tx *tx, uint64_t *out_lane, uint64_t *out_seq, const struct name *wallet,
-                            const struct uuid *withdrawal, unsigned lanes_max, struct fault *fault)
+enum status store_lane_take(struct store_tx *tx, struct store_withdrawal *row, unsigned lanes_max, struct fault *fault)
 {
-    struct lane_row row = {0};
+    struct lane_row lane = {0};
     struct parameters holder = {0};
-    parameter_uuid(&holder, withdrawal);
-    enum status status = lane_read(&row, tx, &held, &holder, fault);
+    parameter_uuid(&holder, &row->id);
+    enum status status = lane_read(&lane, tx, &held, &holder, fault);
     struct parameters p = {0};
-    parameter_text(&p, wallet->text);
-    parameter_uuid(&p, withdrawal);
+    parameter_text(&p, row->wallet.text);
+    parameter_uuid(&p, &row->id);
     parameter_uint64(&p, lanes_max);
     if (status == STATUS_NOT_FOUND) {
-        status = lane_read(&row, tx, &take_free, &p, fault);
+        status = lane_read(&lane, tx, &take_free, &p, fault);
     }
     if (status == STATUS_NOT_FOUND) {
-        status = lane_make(&row, tx, &p, fault);
+        status = lane_make(&lane, tx, &p, fault);
     }
     if (status == STATUS_NOT_FOUND) {
-        return fault_set(fault, STATUS_BUSY, "lane", "all %u lanes of wallet %s are held", lanes_max, wallet->text);
+        return fault_set(fault, STATUS_BUSY, "lane", "all %u lanes of wallet %s are held", lanes_max, row->wallet.text);
     }
     if (status == STATUS_OK) {
-        *out_lane = row.lane;
-        *out_seq = row.seq;
+        row->lane = lane.lane;
+        row->seq = lane.seq;
     }
     return status;
 }

@@ -32,18 +32,6 @@ MUST_CHECK enum status tx_run(struct store_tx *tx, PGresult **out, const struct 
 MUST_CHECK enum status tx_run_one(struct store_tx *tx, const struct statement *statement,
                                   const struct parameters *parameters, enum status missing, struct fault *fault);
 
-/* How rows become structs: the table and the size of the struct. */
-struct row_shape {
-    size_t size;
-    const struct column *columns;
-    size_t count;
-};
-
-#define ROW_SHAPE(type, table)                                                                                         \
-    {                                                                                                                  \
-        sizeof(type), table, sizeof(table) / sizeof((table)[0])                                                        \
-    }
-
 /* tx_run and the first row; STATUS_NOT_FOUND when there is none. Out: all zeros on failure. */
 MUST_CHECK enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *shape,
                                    const struct statement *statement, const struct parameters *parameters,

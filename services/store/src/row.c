@@ -179,28 +179,27 @@ static enum status column_decode(void *out, const PGresult *result, int row, con
     return fault_set(fault, STATUS_CORRUPT, column->name, "the column does not hold what its type allows");
 }
 
-enum status row_decode(void *out, size_t out_size, const PGresult *result, int row, const struct column *columns,
-                       size_t count, struct fault *fault)
+enum status row_decode(void *out, const struct row_shape *shape, const PGresult *result, int row, struct fault *fault)
 {
-    memset(out, 0, out_size);
-    for (size_t i = 0; i < count; i++) {
-        enum status status = column_decode(out, result, row, &columns[i], fault);
+    memset(out, 0, shape->size);
+    for (size_t i = 0; i < shape->count; i++) {
+        enum status status = column_decode(out, result, row, &shape->columns[i], fault);
         if (status != STATUS_OK) {
-            row_wipe(out, out_size, columns, count);
+            row_wipe(out, shape);
             return status;
         }
     }
     return STATUS_OK;
 }
 
-void row_wipe(void *out, size_t out_size, const struct column *columns, size_t count)
+void row_wipe(void *out, const struct row_shape *shape)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (columns[i].kind == COLUMN_BYTES) {
-            bytes_free((struct bytes *)(void *)((char *)out + columns[i].offset));
+    for (size_t i = 0; i < shape->count; i++) {
+        if (shape->columns[i].kind == COLUMN_BYTES) {
+            bytes_free((struct bytes *)(void *)((char *)out + shape->columns[i].offset));
         }
     }
-    memset(out, 0, out_size);
+    memset(out, 0, shape->size);
 }
 
 static void array_append_u32(struct buffer *array, uint32_t value)

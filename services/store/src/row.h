@@ -67,15 +67,27 @@ void parameter_bytes(struct parameters *p, const void *data, size_t len);
 void parameter_time(struct parameters *p, int64_t utc_us);
 void parameter_amount(struct parameters *p, struct amount amount);
 
+/* How rows become structs: the table and the size of the struct. */
+struct row_shape {
+    size_t size;
+    const struct column *columns;
+    size_t count;
+};
+
+#define ROW_SHAPE(type, table)                                                                                         \
+    {                                                                                                                  \
+        sizeof(type), table, sizeof(table) / sizeof((table)[0])                                                        \
+    }
+
 /*
- * Fills the struct at `out` (all zeros before) from row `row` of a binary result. On failure whatever was copied is
- * freed. STATUS_CORRUPT names the column.
+ * Fills the struct at `out` from row `row` of a binary result. On failure whatever was copied is freed and `out` is all
+ * zeros. STATUS_CORRUPT names the column.
  */
-MUST_CHECK enum status row_decode(void *out, size_t out_size, const PGresult *result, int row,
-                                  const struct column *columns, size_t count, struct fault *fault);
+MUST_CHECK enum status row_decode(void *out, const struct row_shape *shape, const PGresult *result, int row,
+                                  struct fault *fault);
 
 /* Frees the COLUMN_BYTES members and zeroes the struct. */
-void row_wipe(void *out, size_t out_size, const struct column *columns, size_t count);
+void row_wipe(void *out, const struct row_shape *shape);
 
 /* PostgreSQL's epoch, 2000-01-01, in microseconds since 1970. */
 #define POSTGRES_EPOCH_US 946684800000000LL

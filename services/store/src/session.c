@@ -100,27 +100,34 @@ static enum status session_flush(struct session *session, int64_t deadline_us, s
     }
 }
 
+/* Waits until a result can be taken without blocking. */
+static enum status session_ready(struct session *session, int64_t deadline_us, struct fault *fault)
+{
+    while (PQisBusy(session->connection)) {
+        enum status status = session_poll(session, POLLIN, deadline_us, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (PQconsumeInput(session->connection) == 0) {
+            return session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Collects the last result of what was sent. */
 static enum status session_collect(struct session *session, PGresult **out, int64_t deadline_us, struct fault *fault)
 {
-    enum status status = session_flush(session, deadline_us, fault);
     PGresult *last = NULL;
-    while (status == STATUS_OK) {
-        while (status == STATUS_OK && PQisBusy(session->connection)) {
-            status = session_poll(session, POLLIN, deadline_us, fault);
-            if (status == STATUS_OK && PQconsumeInput(session->connection) == 0) {
-                status = session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
-            }
+    enum status status = session_flush(session, deadline_us, fault);
+    for (bool more = true; more && status == STATUS_OK;) {
+        status = session_ready(session, deadline_us, fault);
+        PGresult *next = status == STATUS_OK ? PQgetResult(session->connection) : NULL;
+        more = next != NULL;
+        if (more) {
+            PQclear(last);
+            last = next;
         }
-        if (status != STATUS_OK) {
-            break;
-        }
-        PGresult *next = PQgetResult(session->connection);
-        if (next == NULL) {
-            break;
-        }
-        PQclear(last);
-        last = next;
     }
     if (status == STATUS_OK && (last == NULL || PQstatus(session->connection) != CONNECTION_OK)) {
         status = session_lost(session, STATUS_UNAVAILABLE, "connection lost", fault);
@@ -279,6 +286,8 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
 };
 
+static const struct row_shape settings_shape = ROW_SHAPE(struct settings, settings_columns);
+
 static const struct statement check_version = {
     "session_version",
     "SELECT coalesce(max(version), 0)::bigint AS version FROM strongroom.migration",
@@ -287,14 +296,15 @@ static const struct statement check_version = {
 
 static enum status session_check_version(struct session *session, struct fault *fault)
 {
-    static const struct column column = {"version", COLUMN_INT64, false, 0, sizeof(int64_t)};
+    static const struct column columns[] = {{"version", COLUMN_INT64, false, 0, sizeof(int64_t)}};
+    static const struct row_shape shape = ROW_SHAPE(int64_t, columns);
     PGresult *result = NULL;
     enum status status = session_run(session, &result, &check_version, NULL, fault);
     if (status != STATUS_OK) {
         return status;
     }
     int64_t version = 0;
-    status = row_decode(&version, sizeof version, result, 0, &column, 1, fault);
+    status = row_decode(&version, &shape, result, 0, fault);
     PQclear(result);
     if (status == STATUS_OK && version != STORE_SCHEMA_VERSION) {
         return fault_set(fault, STATUS_VERSION, "schema",
@@ -334,7 +344,7 @@ enum status session_check(struct session *session, const char *role, struct faul
         return status;
     }
     struct settings settings = {0};
-    status = row_decode(&settings, sizeof settings, result, 0, settings_columns, COUNT(settings_columns), fault);
+    status = row_decode(&settings, &settings_shape, result, 0, fault);
     PQclear(result);
     if (status == STATUS_OK) {
         status = settings_judge(&settings, role, fault);

@@ -394,7 +394,7 @@ enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *
     if (PQntuples(result) == 0) {
         status = fault_set(fault, STATUS_NOT_FOUND, statement->name, "no such row");
     } else {
-        status = row_decode(out, shape->size, result, 0, shape->columns, shape->count, fault);
+        status = row_decode(out, shape, result, 0, fault);
     }
     PQclear(result);
     return status;
@@ -415,8 +415,7 @@ enum status tx_read_all(struct store_tx *tx, struct row_array *out, const struct
         status = array.rows == NULL ? fault_set(fault, STATUS_NO_MEMORY, statement->name, "%s", "") : STATUS_OK;
     }
     for (int i = 0; status == STATUS_OK && i < rows; i++) {
-        status = row_decode((char *)array.rows + (size_t)i * shape->size, shape->size, result, i, shape->columns,
-                            shape->count, fault);
+        status = row_decode((char *)array.rows + (size_t)i * shape->size, shape, result, i, fault);
         array.count += status == STATUS_OK;
     }
     PQclear(result);
@@ -431,7 +430,7 @@ enum status tx_read_all(struct store_tx *tx, struct row_array *out, const struct
 void row_array_free(struct row_array *array, const struct row_shape *shape)
 {
     for (size_t i = 0; i < array->count; i++) {
-        row_wipe((char *)array->rows + i * shape->size, shape->size, shape->columns, shape->count);
+        row_wipe((char *)array->rows + i * shape->size, shape);
     }
     free(array->rows);
     *array = (struct row_array){0};

@@ -150,7 +150,7 @@ enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t
 
 void store_leaf_wipe(struct store_leaf *leaf)
 {
-    row_wipe(leaf, sizeof *leaf, columns, leaf_row_shape.count);
+    row_wipe(leaf, &leaf_row_shape);
 }
 
 void store_leaf_list_free(struct store_leaf_list *list)

@@ -128,7 +128,7 @@ static enum status read_row(struct store_withdrawal *out, struct store_tx *tx, c
         status = stored_settle(&stored, fault);
     }
     if (status != STATUS_OK) {
-        row_wipe(&stored, sizeof stored, columns, COUNT(columns));
+        row_wipe(&stored, &shape);
         return status;
     }
     *out = stored.row;

@@ -268,15 +268,13 @@ Test(workflow, reservations_at_once_do_not_miss_each_other)
 struct taker {
     pthread_t thread;
     struct store_withdrawal row;
-    uint64_t lane;
-    uint64_t seq;
     enum status status;
 };
 
 static enum status take_work(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct taker *taker = context;
-    return store_lane_take(tx, &taker->lane, &taker->seq, &taker->row.wallet, &taker->row.id, RACERS, fault);
+    return store_lane_take(tx, &taker->row, RACERS, fault);
 }
 
 static void *take_run(void *context)
@@ -302,33 +300,31 @@ Test(workflow, every_withdrawal_holds_a_lane_alone)
     for (int i = 0; i < RACERS; i++) {
         cr_assert_eq(pthread_join(takers[i].thread, NULL), 0);
         cr_assert_eq(takers[i].status, STATUS_OK);
-        cr_expect_eq(takers[i].seq, 0);
-        cr_assert_lt(takers[i].lane, RACERS);
-        cr_expect_eq(seen >> takers[i].lane & 1u, 0);
-        seen |= 1u << takers[i].lane;
+        cr_expect_eq(takers[i].row.seq, 0);
+        cr_assert_lt(takers[i].row.lane, RACERS);
+        cr_expect_eq(seen >> takers[i].row.lane & 1u, 0);
+        seen |= 1u << takers[i].row.lane;
     }
 }
 
 Test(workflow, a_lane_is_freed_with_the_same_or_the_next_number)
 {
-    uint64_t lane = 0;
-    uint64_t seq = 0;
     struct store_withdrawal rows[3] = {books_withdrawal("k-1"), books_withdrawal("k-2"), books_withdrawal("k-3")};
     for (int i = 0; i < 3; i++) {
         insert(&rows[i]);
     }
     struct store_tx *tx = begin();
-    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[0].wallet, &rows[0].id, 1, NULL), STATUS_OK);
-    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[0].wallet, &rows[0].id, 1, NULL), STATUS_OK);
-    cr_expect_eq(store_lane_take(tx, &lane, &seq, &rows[1].wallet, &rows[1].id, 1, NULL), STATUS_BUSY);
+    cr_assert_eq(store_lane_take(tx, &rows[0], 1, NULL), STATUS_OK);
+    cr_assert_eq(store_lane_take(tx, &rows[0], 1, NULL), STATUS_OK);
+    cr_expect_eq(store_lane_take(tx, &rows[1], 1, NULL), STATUS_BUSY);
     cr_expect_eq(store_lane_free(tx, &rows[0].id, false, NULL), STATUS_OK);
-    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[1].wallet, &rows[1].id, 1, NULL), STATUS_OK);
-    cr_expect_eq(seq, 0);
+    cr_assert_eq(store_lane_take(tx, &rows[1], 1, NULL), STATUS_OK);
+    cr_expect_eq(rows[1].seq, 0);
     cr_expect_eq(store_lane_free(tx, &rows[1].id, true, NULL), STATUS_OK);
     cr_expect_eq(store_lane_free(tx, &rows[1].id, true, NULL), STATUS_NOT_FOUND);
-    cr_assert_eq(store_lane_take(tx, &lane, &seq, &rows[2].wallet, &rows[2].id, 1, NULL), STATUS_OK);
-    cr_expect_eq(lane, 0);
-    cr_expect_eq(seq, 1);
+    cr_assert_eq(store_lane_take(tx, &rows[2], 1, NULL), STATUS_OK);
+    cr_expect_eq(rows[2].lane, 0);
+    cr_expect_eq(rows[2].seq, 1);
     commit(tx);
 }
 

@@ -5,15 +5,14 @@
 #ifndef STRONGROOM_STORE_LANE_H
 #define STRONGROOM_STORE_LANE_H
 
-#include "base/id.h"
-#include "store/store.h"
+#include "store/withdrawal.h"
 
 /*
- * Takes a free lane of the wallet for the withdrawal; a wallet has at most `lanes_max` lanes (0..lanes_max-1), made as
- * needed. Out: lane and the sequence to use. STATUS_BUSY when all are held; the same lane again when it holds one.
+ * Takes a free lane of row->wallet for the withdrawal row->id; a wallet has at most `lanes_max` lanes
+ * (0..lanes_max-1), made as needed. Out: row->lane and row->seq, the sequence to use. STATUS_BUSY when all are held;
+ * the same lane again when it holds one.
  */
-MUST_CHECK enum status store_lane_take(struct store_tx *tx, uint64_t *out_lane, uint64_t *out_seq,
-                                       const struct name *wallet, const struct uuid *withdrawal, unsigned lanes_max,
+MUST_CHECK enum status store_lane_take(struct store_tx *tx, struct store_withdrawal *row, unsigned lanes_max,
                                        struct fault *fault);
 
 /*
