@@ -129,24 +129,48 @@ Test(ledger_node, batches_are_cut_at_64_kilobytes)
     cr_expect_str_eq(world_balance(&world, ALICE), "120");
 }
 
-Test(ledger_node, headers_are_chained_and_time_only_grows)
+/* What an outsider knows after the blocks so far. */
+struct outsider {
+    struct audit_frontier history;
+    struct digest prev;
+    struct digest certificate;
+    int64_t time_utc_us;
+};
+
+static void expect_follows(struct outsider *outsider, const struct ledger_block *block)
 {
-    struct digest prev = world.chain;
-    int64_t time_utc_us = 0;
-    for (uint64_t height = 1; height <= 3; height++) {
+    struct ledger_header header;
+    struct digest expected;
+    struct digest leaf;
+    cr_assert_eq(ledger_header_decode(&header, block->header.data, block->header.len, NULL), STATUS_OK);
+    cr_expect(digest_equal(&header.chain, &world.chain));
+    cr_expect(digest_equal(&header.prev, &outsider->prev));
+    cr_expect(digest_equal(&header.last_certificate, &outsider->certificate));
+    audit_frontier_root(&expected, &outsider->history);
+    cr_expect(digest_equal(&header.history_root, &expected));
+    digest_sha256(&expected, block->batch.data, block->batch.len);
+    cr_expect(digest_equal(&header.batch, &expected));
+    cr_assert_eq(ledger_validators_digest(&expected, &ledger_node_genesis(world.node)->validators, NULL), STATUS_OK);
+    cr_expect(digest_equal(&header.validators, &expected));
+    cr_expect(digest_equal(&header.audit, &world.audit_head));
+    cr_expect(block->height == 1 || header.time_utc_us == outsider->time_utc_us + 1000, "a clock set back gives 1 ms");
+    outsider->time_utc_us = header.time_utc_us;
+    digest_sha256(&outsider->certificate, block->certificate.data, block->certificate.len);
+    ledger_header_digest(&outsider->prev, block->header.data, block->header.len);
+    audit_leaf_hash(&leaf, outsider->prev.bytes32, 32);
+    cr_assert_eq(audit_frontier_append(&outsider->history, &leaf), STATUS_OK);
+}
+
+Test(ledger_node, headers_follow_from_one_another_and_time_only_grows)
+{
+    struct outsider outsider = {.prev = world.chain};
+    for (uint64_t height = 1; height <= 5; height++) {
         struct ledger_block block = {0};
-        struct ledger_header header;
         struct transaction transaction = world_issue(&world, ALICE, "1", height - 1);
         memset(world.audit_head.bytes32, (int)height, 32);
         cr_assert_eq(world_run(&world, &transaction, ISSUER), STATUS_OK);
         cr_assert_eq(ledger_node_block(world.node, &block, height, NULL), STATUS_OK);
-        cr_assert_eq(ledger_header_decode(&header, block.header.data, block.header.len, NULL), STATUS_OK);
-        cr_expect(digest_equal(&header.prev, &prev));
-        cr_expect(digest_equal(&header.audit, &world.audit_head));
-        cr_expect(height == 1 || header.time_utc_us == time_utc_us + 1000, "a clock set back gives 1 ms");
-        cr_expect_eq(digest_is_zero(&header.last_certificate), height == 1);
-        time_utc_us = header.time_utc_us;
-        ledger_header_digest(&prev, block.header.data, block.header.len);
+        expect_follows(&outsider, &block);
         ledger_block_free(&block);
         world.utc_us = WORLD_START_UTC_US - 3600000000;
     }
