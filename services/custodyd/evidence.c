@@ -18,7 +18,8 @@ struct gathering {
     struct uuid id;
     struct store_withdrawal row;
     json_t *view; /* for its approvals */
-    json_t *destination;
+    struct store_leaf_list entries;
+    json_t *destination; /* the one that was recorded before signing */
 };
 
 static enum status no_memory(struct fault *fault)
@@ -29,12 +30,8 @@ static enum status no_memory(struct fault *fault)
 static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct gathering *gathering = context;
-    struct intent intent;
-    struct signed_document destination = {0};
     json_decref(gathering->view);
-    json_decref(gathering->destination);
     gathering->view = NULL;
-    gathering->destination = NULL;
     store_withdrawal_wipe(&gathering->row);
     enum status status = store_withdrawal_get(&gathering->row, tx, &gathering->id, fault);
     if (status == STATUS_OK && gathering->row.state != WITHDRAWAL_CONFIRMED) {
@@ -44,21 +41,11 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     if (status == STATUS_OK) {
         status = withdrawal_view(&gathering->view, tx, &gathering->row, fault);
     }
-    if (status == STATUS_OK) {
-        status = intent_decode(&intent, gathering->row.intent.data, gathering->row.intent.len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = destination_find(&destination, tx, &intent.destination, fault);
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_encode(&gathering->destination, &destination, fault);
-    }
-    signed_document_free(&destination);
     return status;
 }
 
 /* The entries of this withdrawal, oldest first. */
-static enum status find_entries(struct store_leaf_list *out, struct gathering *gathering, struct fault *fault)
+static enum status find_entries(struct gathering *gathering, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(id, &gathering->id);
@@ -66,9 +53,32 @@ static enum status find_entries(struct store_leaf_list *out, struct gathering *g
     struct store_tx *tx = NULL;
     enum status status = store_begin(&tx, gathering->service->reader, STORE_SNAPSHOT, fault);
     if (status == STATUS_OK) {
-        status = store_leaf_list(out, tx, &filter, fault);
+        status = store_leaf_list(&gathering->entries, tx, &filter, fault);
         store_rollback(tx);
     }
+    return status;
+}
+
+static enum status destination_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct gathering *gathering = context;
+    const struct store_leaf_list *entries = &gathering->entries;
+    struct signed_document destination = {0};
+    size_t signing = 0;
+    while (signing < entries->count &&
+           strcmp(entries->rows[signing].act, audit_action_text(AUDIT_WITHDRAWAL_SIGNING)) != 0) {
+        signing++;
+    }
+    if (signing == entries->count) {
+        return fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not in the trail");
+    }
+    enum status status = destination_find_recorded(&destination, tx, &entries->rows[signing], fault);
+    if (status == STATUS_OK) {
+        json_decref(gathering->destination);
+        gathering->destination = NULL;
+        status = signed_document_encode(&gathering->destination, &destination, fault);
+    }
+    signed_document_free(&destination);
     return status;
 }
 
@@ -119,16 +129,12 @@ static enum status prove_entries(json_t *entries, struct trail *trail, uint64_t 
 
 static enum status add_entries(json_t *bundle, struct gathering *gathering, struct fault *fault)
 {
-    struct store_leaf_list list = {0};
     struct trail_checkpoint newest = {0};
     struct trail *trail = gathering->service->trail;
     json_t *entries = json_array();
-    enum status status = find_entries(&list, gathering, fault);
+    enum status status = trail_checkpoint_newest(&newest, trail, fault);
     if (status == STATUS_OK) {
-        status = trail_checkpoint_newest(&newest, trail, fault);
-    }
-    if (status == STATUS_OK) {
-        status = prove_entries(entries, trail, newest.checkpoint.size, &list, fault);
+        status = prove_entries(entries, trail, newest.checkpoint.size, &gathering->entries, fault);
     }
     if (status == STATUS_OK && (json_object_set(bundle, "entries", entries) != 0 ||
                                 json_object_set_new(bundle, "checkpoint", value_base64(&newest.note)) != 0)) {
@@ -136,7 +142,6 @@ static enum status add_entries(json_t *bundle, struct gathering *gathering, stru
     }
     json_decref(entries);
     bytes_free(&newest.note);
-    store_leaf_list_free(&list);
     return status;
 }
 
@@ -221,6 +226,12 @@ enum status evidence_read(struct service *service, const struct http_request *re
     }
     enum status status = store_transact(service->store, load_in, &gathering, fault);
     if (status == STATUS_OK) {
+        status = find_entries(&gathering, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, destination_in, &gathering, fault);
+    }
+    if (status == STATUS_OK) {
         status = add_documents(&bundle, &gathering, fault);
     }
     if (status == STATUS_OK) {
@@ -231,6 +242,7 @@ enum status evidence_read(struct service *service, const struct http_request *re
     }
     json_decref(gathering.view);
     json_decref(gathering.destination);
+    store_leaf_list_free(&gathering.entries);
     store_withdrawal_wipe(&gathering.row);
     if (status != STATUS_OK) {
         json_decref(bundle);

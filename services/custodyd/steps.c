@@ -271,6 +271,18 @@ static enum status find_signing_leaf(struct store_leaf *out, struct step *step, 
     return status;
 }
 
+struct recorded {
+    struct papers *papers;
+    const struct store_leaf *signing;
+};
+
+static enum status recorded_destination_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct recorded *recorded = context;
+    signed_document_free(&recorded->papers->destination);
+    return destination_find_recorded(&recorded->papers->destination, tx, recorded->signing, fault);
+}
+
 static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
 {
     struct papers papers;
@@ -281,6 +293,10 @@ static enum status ask_signer(struct wire_transfer_reply *out, struct step *step
         return status;
     }
     status = find_signing_leaf(&leaf, step, fault);
+    if (status == STATUS_OK) { /* the list may have changed since: what was recorded counts */
+        struct recorded recorded = {.papers = &papers, .signing = &leaf};
+        status = store_transact(step->service->store, recorded_destination_in, &recorded, fault);
+    }
     if (status == STATUS_OK) {
         status = trail_prove(&proof, step->service->trail, leaf.seq, step->service->options.trail_timeout_ms, fault);
     }

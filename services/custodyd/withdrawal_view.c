@@ -1,6 +1,8 @@
 /*
  * What is shown of a withdrawal: the row, its documents as the bytes they are, and the decisions about it.
  */
+#include "audit/event.h"
+#include "audit/leaf.h"
 #include "policy/transaction.h"
 #include "store/document.h"
 #include "withdrawals.h"
@@ -13,12 +15,23 @@ void destination_store_key(struct name *out, const struct account_id *account)
     memcpy(out->text, hex, NAME_SIZE - 1); /* 252 bits of the account id: a name has 63 characters */
 }
 
+static enum status destination_of_row(struct signed_document *out, const struct store_document *row,
+                                      struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, row->bytes.data, row->bytes.len, HTTP_BODY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, DESTINATION_KIND, fault);
+    }
+    json_decref(object);
+    return status;
+}
+
 enum status destination_find(struct signed_document *out, struct store_tx *tx, const struct account_id *account,
                              struct fault *fault)
 {
     struct store_document row = {0};
     struct name key;
-    json_t *object = NULL;
     destination_store_key(&key, account);
     enum status status = store_document_get(&row, tx, DESTINATION_KIND, key.text, fault);
     if (status == STATUS_NOT_FOUND) {
@@ -26,13 +39,38 @@ enum status destination_find(struct signed_document *out, struct store_tx *tx, c
         return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "no entry of the allow-list");
     }
     if (status == STATUS_OK) {
-        status = canon_parse(&object, row.bytes.data, row.bytes.len, HTTP_BODY_MAX, fault);
+        status = destination_of_row(out, &row, fault);
+    }
+    store_document_wipe(&row);
+    return status;
+}
+
+enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+                                      const struct store_leaf *signing, struct fault *fault)
+{
+    struct store_document row = {0};
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    struct digest digest;
+    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
     }
     if (status == STATUS_OK) {
-        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, DESTINATION_KIND, fault);
+        status = audit_event_ref(&digest, &event, DESTINATION_KIND);
     }
-    json_decref(object);
+    if (status == STATUS_OK) {
+        status = store_document_get_digest(&row, tx, DESTINATION_KIND, &digest, fault);
+    }
+    if (status == STATUS_OK) {
+        status = destination_of_row(out, &row, fault);
+    }
+    audit_event_wipe(&event);
     store_document_wipe(&row);
+    if (status == STATUS_NOT_FOUND) {
+        fault_clear(fault);
+        status = fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "the entry that was recorded is gone");
+    }
     return status;
 }
 

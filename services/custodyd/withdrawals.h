@@ -10,6 +10,7 @@
 #include "policy/transaction.h"
 #include "service.h"
 #include "store/approval.h"
+#include "store/trail_read.h"
 #include "store/withdrawal.h"
 
 /* The key under which the allow-list entry of an account is stored (kind "destination"). */
@@ -18,6 +19,13 @@ void destination_store_key(struct name *out, const struct account_id *account);
 /* Reads the allow-list entry of an account; STATUS_DESTINATION_UNLISTED. Out: signed_document_free. */
 MUST_CHECK enum status destination_find(struct signed_document *out, struct store_tx *tx,
                                         const struct account_id *account, struct fault *fault);
+
+/*
+ * Reads the allow-list entry that the entry `withdrawal.signing` names. A newer one may have come since; the signer and
+ * the evidence go by what was recorded. STATUS_DESTINATION_UNLISTED. Out: signed_document_free.
+ */
+MUST_CHECK enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+                                                 const struct store_leaf *signing, struct fault *fault);
 
 /* An approval row as the signed document it was. Out: signed_document_free. */
 MUST_CHECK enum status approval_document(struct signed_document *out, const struct store_approval *row);
