@@ -114,7 +114,7 @@ static enum status compare_block(const struct replay *replay, const struct block
     struct bytes lines = {0};
     uint64_t height = replay->tip.height + 1;
     if (!value_is(header, &block->document)) {
-        char what[64];
+        char what[96];
         (void)snprintf(what, sizeof(what), "the header does not follow from the blocks: %s",
                        header_difference(decoded, &block->header));
         return refuse(fault, height, STATUS_CORRUPT, what, &none);

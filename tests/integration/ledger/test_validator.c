@@ -59,6 +59,25 @@ Test(ledger_validator, nothing_counts_before_it_has_signed)
     cr_expect_str_eq(world_balance(&world, ALICE), "5");
 }
 
+Test(ledger_validator, balances_are_those_before_an_unconfirmed_block_however_often_it_touches_them)
+{
+    world.validator_status = STATUS_OK;
+    cr_expect_eq(world_settle(&world), STATUS_OK);
+    world.validator_status = STATUS_UNAVAILABLE;
+    for (uint64_t seq = 0; seq < 3; seq++) {
+        struct transaction transaction = world_transfer(&world, ALICE, BOB, "1", seq);
+        cr_assert_eq(world_submit(&id, &world, &transaction, ALICE), STATUS_OK);
+    }
+    cr_expect_eq(world_settle(&world), STATUS_OK);
+    cr_expect_eq(status_of().height, 2);
+    cr_expect_str_eq(world_balance(&world, ALICE), "5");
+    cr_expect_str_eq(world_balance(&world, BOB), "0");
+    world.validator_status = STATUS_OK;
+    cr_expect_eq(world_settle(&world), STATUS_OK);
+    cr_expect_str_eq(world_balance(&world, ALICE), "2");
+    cr_expect_str_eq(world_balance(&world, BOB), "3");
+}
+
 Test(ledger_validator, an_unconfirmed_block_survives_a_restart_as_it_was)
 {
     cr_expect_eq(world_settle(&world), STATUS_OK);
