@@ -1,0 +1,475 @@
+"""An evaluation of Strongroom as tests drive it: the real daemons, PostgreSQL, SoftHSM tokens, TLS, on loopback.
+
+deploy/demo/{provision,services,enrol} make and run it, so what is tested is what the quickstart gives. People sign here with
+openssl and not with our own program. Every reply is checked against docs/openapi.yaml. The folder, its database and its
+daemons are gone when the test ends, also when it is killed (`watch` below).
+"""
+
+import base64
+import ctypes
+import datetime
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import openapi
+
+SOURCE = pathlib.Path(os.environ.get("STRONGROOM_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-gcc"))
+DEMO = SOURCE / "deploy/demo"
+PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify"}
+SIGNERS = ("audit", "validator", "transfer")
+DAEMONS = SIGNERS + ("custodyd",)
+ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
+DEADLINE_S = 90  # decides nothing but when a test that hangs is called failed
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+API = openapi.Description(SOURCE / "docs/openapi.yaml")
+
+
+def canonical(value):
+    """The bytes of a canonical document (docs/formats.md section 1)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def digest(kind, document):
+    return hashlib.sha256(f"strongroom/{kind}/v1\n{document}".encode()).hexdigest()
+
+
+def time_text(at=None, seconds=0):
+    at = at or datetime.datetime.now(datetime.timezone.utc)
+    return (at + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def eventually(question, what):
+    """Asks again and again until the answer is truthy, and returns it."""
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"never: {what}")
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.type = headers.get("Content-Type", "").split(";")[0]
+        self.headers = headers
+        self.bytes = body
+        self.json = json.loads(body) if self.type.endswith("json") else None
+
+    def __repr__(self):
+        return f"<{self.status} {self.bytes[:600]!r}>"
+
+
+class Evaluation:
+    def __init__(self):
+        # Short, because a Unix socket's path holds at most 107 bytes.
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sre.", dir="/tmp"))
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "STRONGROOM_"))}
+        # Daemons outlive the script that starts them: they become children of this process, which learns how they end.
+        ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
+        self.watcher = subprocess.Popen([sys.executable, __file__, "watch", str(self.dir), str(os.getpid())],
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
+        self.keys = {}
+        self.endings = {}
+
+    # Life and death
+
+    def provision(self):
+        for folder in ("bin", "etc", "log", "run", "keys"):
+            (self.dir / folder).mkdir()
+        for name, folder in PROGRAMS.items():
+            (self.dir / "bin" / name).symlink_to((BUILD / "services" / folder / name).resolve(strict=True))
+        (self.dir / "etc/more-people").write_text("approver-4 approver requester\nrequester-2 requester\n")
+        self.script("provision")
+
+    def enrol(self):
+        self.script("enrol")
+        for person, roles in (("approver-4", "approver,requester"), ("requester-2", "requester")):
+            (self.dir / "people" / f"{person}.token").write_text(self.grant(person, roles))
+        for line in (self.dir / "env").read_text().splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            if name.startswith("STRONGROOM_") or name == "SOFTHSM2_CONF":
+                self.environment[name] = value.strip("'")
+        self.tls = ssl.create_default_context(cafile=str(self.dir / "tls/cert.pem"))
+        policy = json.loads(json.loads((self.dir / "etc/policy.json").read_text())["document"])
+        self.asset = (self.dir / "ceremony/asset").read_text().strip()
+        self.chain = policy["chain"]
+        self.policy_digest = (self.dir / "ceremony/policy-digest").read_text().strip()
+        self.payee = self.person("payee-1")["address"]
+        self.hot = self.call("GET", "/v1/wallets/hot").json["address"]
+
+    def script(self, name, *arguments, check=True, **environment):
+        """Runs a script of deploy/demo; answers whether it succeeded."""
+        command = [str(DEMO / name), *arguments, str(self.dir)]
+        with open(self.dir / "log/scripts.log", "ab") as log:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  env={**self.environment, **environment}, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{name} failed:\n{(self.dir / 'log/scripts.log').read_text()[-2000:]}")
+        return done.returncode == 0
+
+    def start(self, check=True, **environment):
+        """Starts every daemon that does not run, with these environment variables, and waits until effects are possible."""
+        for name in DAEMONS:
+            self.ended(name)
+        return self.script("services", "start", check=check, **environment)
+
+    def pid(self, name):
+        path = self.dir / "run" / f"{name}.pid"
+        return int(path.read_text()) if path.exists() else None
+
+    def ended(self, name):
+        """None while the daemon runs; afterwards its exit status, negative when a signal ended it."""
+        pid = self.pid(name)
+        if pid is None:
+            return self.endings.get(name, 0)
+        try:
+            waited, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # the script that started it saw it end
+            waited, status = (0, 0) if os.path.exists(f"/proc/{pid}") else (pid, 0)
+        if waited == 0:
+            return None
+        (self.dir / "run" / f"{name}.pid").unlink()
+        self.endings[name] = os.waitstatus_to_exitcode(status)
+        return self.endings[name]
+
+    def end(self, name, number):
+        """Ends a daemon by a signal and waits until it is gone."""
+        pid = self.pid(name)
+        if pid is not None and self.ended(name) is None:
+            os.kill(pid, number)
+            eventually(lambda: self.ended(name) is not None, f"{name} ends after signal {number}")
+        return self.endings.get(name)
+
+    def kill(self, name):
+        return self.end(name, signal.SIGKILL)
+
+    def stop(self, *names):
+        """Stops daemons in order; each must leave with exit status 0."""
+        for name in names or reversed(DAEMONS):
+            if self.pid(name) is not None and self.end(name, signal.SIGTERM) != 0:
+                raise AssertionError(f"{name} stopped with {self.endings[name]}:\n{self.log(name)[-2000:]}")
+
+    def remove(self):
+        self.watcher.terminate()
+        self.watcher.wait()
+        for name in DAEMONS:
+            self.kill(name)
+        remove(self.dir)
+
+    def log(self, name):
+        path = self.dir / "log" / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def configure(self, daemon, **options):
+        """Sets options in a configuration file (None takes one out); the daemon reads it at its next start."""
+        path = self.dir / "etc" / ("custodyd.conf" if daemon == "custodyd" else f"signerd-{daemon}.conf")
+        names = {name.replace("_", "-"): value for name, value in options.items()}
+        lines = [line for line in path.read_text().splitlines() if line.split(" = ")[0] not in names]
+        path.write_text("\n".join(lines + [f"{name} = {value}" for name, value in names.items() if value is not None]) + "\n")
+
+    # Database
+
+    def psql(self, sql, check=True):
+        """Runs SQL as superuser, with all triggers off; answers the rows as lists of text."""
+        done = subprocess.run(["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", self.environment["STRONGROOM_DB"]],
+                              input="SET session_replication_role = replica;\n" + sql, text=True, capture_output=True,
+                              env=self.environment, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"psql: {done.stderr}\n{sql}")
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def value(self, sql):
+        return self.psql(sql)[0][0]
+
+    def postgres(self, *arguments):
+        """Runs pg_ctl on the cluster, as whom it belongs to."""
+        home = (self.dir / "postgresql").resolve()
+        command = ["/usr/lib/postgresql/15/bin/pg_ctl", "-D", str(home / "data"), "-w", "-t", "60", *arguments]
+        if os.getuid() == 0:
+            command = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups", "--", *command]
+        subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+
+    def postgres_kill(self):
+        """Stops the cluster at once: no checkpoint is written, sessions are cut, what follows is crash recovery."""
+        self.postgres("stop", "-m", "immediate")
+
+    def postgres_start(self):
+        self.postgres("start", "-l", str((self.dir / "postgresql").resolve() / "data/server.log"))
+
+    # Programs
+
+    def custody(self, *arguments, person="operator-1", check=True):
+        environment = {**self.environment, "PATH": f"{self.dir}/bin:{os.environ['PATH']}"}
+        environment["STRONGROOM_TOKEN"] = self.token(person)
+        done = subprocess.run([str(self.dir / "bin/custody"), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, env=environment, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"custody {' '.join(arguments)}: {done.stderr}")
+        return done
+
+    def verify(self, what, path):
+        """custody-verify with nothing but the trust file: (exit status, what it said)."""
+        done = subprocess.run([str(self.dir / "bin/custody-verify"), what, "--trust", str(self.dir / "trust.json"), str(path)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def export_trail(self):
+        path = self.dir / "trail.jsonl"
+        reply = self.call("GET", "/v1/audit/export", person="auditor-1")
+        if reply.status != 200:
+            raise AssertionError(f"export: {reply}")
+        path.write_bytes(reply.bytes)
+        return path
+
+    def export_evidence(self, withdrawal):
+        path = self.dir / f"evidence-{withdrawal}.json"
+        reply = eventually(lambda: self.call_when(200, "GET", f"/v1/withdrawals/{withdrawal}/evidence"), "evidence")
+        path.write_bytes(reply.bytes)
+        return path
+
+    # REST
+
+    def token(self, person):
+        return (self.dir / "people" / f"{person}.token").read_text().strip()
+
+    def grant(self, person, roles, days=365):
+        """A further bearer token."""
+        done = subprocess.run([str(self.dir / "bin/custodyd"), "token", "--config", str(self.dir / "etc/custodyd.conf"),
+                               "--person", person, "--roles", roles, "--days", str(days)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, env=self.environment, check=True)
+        return done.stdout.strip()
+
+    def connection(self):
+        port = int((self.dir / "etc/port").read_text())
+        return http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_S, context=self.tls)
+
+    def call(self, method, path, body=None, person="operator-1", token=None, headers=None):
+        """One request. `body`: an object to be sent as JSON, or bytes as they are. Raises OSError or HTTPException when the
+        service cannot be reached or dies."""
+        sent = {"Authorization": f"Bearer {token or self.token(person)}", "Content-Type": "application/json", **(headers or {})}
+        sent = {name: value for name, value in sent.items() if value is not None}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        connection = self.connection()
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            reply = Reply(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+        API.check(method, path, reply)
+        return reply
+
+    def call_when(self, status, *arguments, **named):
+        """The reply when it has this status, else None; for `eventually`."""
+        reply = self.call(*arguments, **named)
+        return reply if reply.status == status else None
+
+    def pages(self, path, member, person="operator-1"):
+        """All rows of a list, page after page."""
+        rows, cursor = [], ""
+        while True:
+            page = self.call("GET", path + cursor, person=person).json
+            rows += page[member]
+            if "next" not in page:
+                return rows
+            cursor = f"{'&' if '?' in path else '?'}cursor={page['next']}"
+
+    # Withdrawals
+
+    def proposal(self, amount=100, **changes):
+        return {"wallet": "hot", "asset": self.asset, "amount": str(amount), "destination": self.payee, **changes}
+
+    def propose(self, amount=100, person="operator-1", key=None, token=None, **changes):
+        headers = {"Idempotency-Key": key or os.urandom(16).hex()}
+        return self.call("POST", "/v1/withdrawals", self.proposal(amount, **changes), person, token, headers)
+
+    def proposed(self, amount=100, **named):
+        reply = self.propose(amount, **named)
+        if reply.status != 201:
+            raise AssertionError(f"not proposed: {reply}")
+        return reply.json["withdrawal"]
+
+    def read(self, withdrawal):
+        return self.call("GET", f"/v1/withdrawals/{withdrawal}").json["withdrawal"]
+
+    def approval(self, withdrawal, person, decision="approve", signer=None, **changes):
+        """A signed approval of a withdrawal (as the API shows it), with some fields changed, signed by somebody's key."""
+        intent = json.loads(withdrawal["intent"])
+        document = {
+            "approver": person, "chain": intent["chain"], "decision": decision, "environment": intent["environment"],
+            "expires_at": intent["expires_at"], "intent": digest("intent", withdrawal["intent"]),
+            "key": self.person(person)["key_id"], "policy": intent["policy"], "signed_at": time_text(),
+            "withdrawal": intent["withdrawal"], **changes,
+        }
+        return self.signed("approval", canonical(document), signer or person)
+
+    def decide(self, withdrawal, person, decision="approve", token_of=None, document=None):
+        document = document or self.approval(withdrawal, person, decision)
+        return self.call("POST", f"/v1/withdrawals/{withdrawal['id']}/{decision}", document, token_of or person)
+
+    def approve(self, withdrawal, *people):
+        for person in people or ("approver-1", "approver-2"):
+            reply = self.decide(withdrawal, person)
+            if reply.status != 200:
+                raise AssertionError(f"{person} could not approve: {reply}")
+        return reply.json["withdrawal"]
+
+    def wait(self, withdrawal, *states):
+        """Waits until the withdrawal is in one of the states, any end by default."""
+        wanted = set(states) or ENDS
+
+        def look():
+            row = self.read(withdrawal)
+            if row["state"] in ENDS and row["state"] not in wanted:
+                raise AssertionError(f"withdrawal ended as {row['state']}, {row.get('reason')}, not as {wanted}")
+            return row if row["state"] in wanted else None
+
+        return eventually(look, f"withdrawal {withdrawal} is {wanted}")
+
+    def withdraw(self, amount=100):
+        """From proposal to confirmed."""
+        withdrawal = self.proposed(amount)
+        self.approve(withdrawal)
+        return self.wait(withdrawal["id"], "confirmed")
+
+    def history(self, withdrawal):
+        """The entries of a withdrawal, oldest first."""
+        return self.pages(f"/v1/audit/entries?otype=withdrawal&oid={withdrawal}&order=oldest", "entries", "auditor-1")
+
+    def balance(self, address):
+        """What the ledger says: the posted balance of the asset."""
+        rows = self.call("GET", f"/v1/ledger/accounts/{address}").json["balances"]
+        return sum(int(row["posted"]) for row in rows if row["asset"] == self.asset)
+
+    def wallet(self):
+        """(posted, reserved, available) of the wallet hot."""
+        row = self.call("GET", "/v1/wallets/hot").json["balances"][0]
+        return tuple(int(row[name]) for name in ("posted", "reserved", "available"))
+
+    def ledger_transactions(self):
+        """(id, receipt code) of everything that stands in a block, in order."""
+        found = []
+        for height in range(1, self.call("GET", "/v1/ledger/status").json["confirmed_height"] + 1):
+            block = self.call("GET", f"/v1/ledger/blocks/{height}").json
+            for row, receipt in zip(block["transactions"], block["receipts"], strict=True):
+                found.append((digest("transaction", row["document"]), json.loads(receipt)["code"]))
+        return found
+
+    # People
+
+    def person(self, name):
+        return json.loads((self.dir / "people" / f"{name}.json").read_text())
+
+    def key(self, name):
+        """Path of the person's private key, in clear; made once."""
+        if name not in self.keys:
+            path = self.dir / "keys" / f"{name}.pem"
+            people = self.dir / "people"
+            subprocess.run(["openssl", "pkey", "-in", people / f"{name}.key", "-passin", f"file:{people / name}.passphrase", "-out",
+                            path], check=True)
+            self.keys[name] = path
+        return self.keys[name]
+
+    def stranger(self, name):
+        """A key pair that no policy knows, under a name."""
+        path = self.dir / "keys" / f"{name}.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path],
+                       check=True, capture_output=True)
+        der = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        self.keys[name] = path
+        (self.dir / "people" / f"{name}.json").write_text(json.dumps({
+            "alg": "p256", "key": base64.b64encode(der).decode(), "key_id": hashlib.sha256(der).hexdigest()}))
+
+    def signed(self, kind, document, *people):
+        """The signed document, by openssl."""
+        return {"document": document, "signatures": [self.signature(kind, document, name) for name in people]}
+
+    def signature(self, kind, document, name):
+        person = self.person(name)
+        with tempfile.NamedTemporaryFile(dir=self.dir) as message:
+            message.write(f"strongroom/{kind}/v1\n{document}".encode())
+            message.flush()
+            command = ["openssl", "pkeyutl", "-sign", "-inkey", self.key(name), "-rawin", "-in", message.name]
+            if person["alg"] != "ed25519":
+                command += ["-digest", "sha256"]
+            made = subprocess.run(command, check=True, capture_output=True).stdout
+        if person["alg"] == "p256":
+            made = low_s(made)
+        return {"alg": person["alg"], "key": person["key_id"], "sig": base64.b64encode(made).decode()}
+
+
+def low_s(der):
+    """r and s, 32 bytes each, s in the lower half, from the DER form of an ECDSA signature."""
+    r_end = 4 + der[3]
+    r = int.from_bytes(der[4:r_end], "big")
+    s = int.from_bytes(der[r_end + 2:], "big")
+    return r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")
+
+
+def remove(folder):
+    """What is left of an evaluation whose daemons nobody waits for."""
+    if os.environ.get("STRONGROOM_KEEP"):
+        return
+    for script in (("services", "stop"), ("database", "remove")):
+        subprocess.run([str(DEMO / script[0]), script[1], str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch(folder, pid):
+    """Waits until the test is gone and cleans up after it; the test ends this process when it has done so itself."""
+    try:
+        select.select([os.pidfd_open(int(pid))], [], [])
+    except ProcessLookupError:
+        pass
+    remove(folder)
+
+
+class Case(unittest.TestCase):
+    """Test cases that share one evaluation, provisioned once. Each makes withdrawals of its own."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = Evaluation()
+        cls.addClassCleanup(cls.place.remove)
+        cls.place.provision()
+        cls.place.start()
+        cls.place.enrol()
+
+    def assertProblem(self, reply, status, code, field=None):
+        """A problem document (RFC 9457) with this code, that names this field."""
+        self.assertEqual((reply.status, reply.type), (status, "application/problem+json"), reply)
+        self.assertEqual(reply.json["code"], code, reply)
+        if field is not None:
+            self.assertEqual(reply.json.get("field"), field, reply)
+
+    def assertProven(self, what, path):
+        status, said = self.place.verify(what, path)
+        self.assertEqual(status, 0, said)
+
+    def assertHonestWorkGoesOn(self):
+        withdrawal = self.place.withdraw()
+        self.assertProven("evidence", self.place.export_evidence(withdrawal["id"]))
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["watch"]:
+    watch(sys.argv[2], sys.argv[3])

@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+"""The withdrawal as people live through it: to its end, to its other ends, and what can be read on the way."""
+
+import base64
+import json
+import pathlib
+import re
+import unittest
+
+import strongroom
+import tlog
+
+
+class Withdrawal(strongroom.Case):
+    def receipt(self, reply, act):
+        """The reply's receipt proves the entry of this action; answers the entry."""
+        proof = base64.b64decode(reply.json["receipt"], validate=True).decode()
+        index, _, _ = tlog.parse_proof(proof)
+        rows = self.place.pages(f"/v1/audit/entries?act={act}&order=oldest", "entries", "auditor-1")
+        entry = next(row for row in rows if row["seq"] == index)
+        vkey = (self.place.dir / "ceremony/log-key").read_text().strip()
+        self.assertEqual(tlog.check_proof(proof, base64.b64decode(entry["raw"]), vkey), index)
+        return entry
+
+    def test_from_proposal_to_proof(self):
+        place = self.place
+        payee, hot = place.balance(place.payee), place.wallet()
+        reply = place.propose(2500)
+        self.assertEqual(reply.status, 201, reply)
+        row = reply.json["withdrawal"]
+        self.assertEqual((row["state"], row["amount"], row["requester"]), ("reserved", "2500", "operator-1"))
+        self.assertEqual(self.receipt(reply, "withdrawal.request")["oid"], row["id"])
+        self.assertEqual(place.wallet(), (hot[0], hot[1] + 2500, hot[2] - 2500))
+
+        first = place.decide(row, "approver-1")
+        self.assertEqual((first.status, first.json["withdrawal"]["state"]), (200, "approving"))
+        self.assertEqual(self.receipt(first, "withdrawal.approve")["actor"], "approver-1")
+        second = place.decide(row, "approver-2")
+        self.assertEqual((second.status, second.json["withdrawal"]["state"]), (200, "approved"))
+        self.assertEqual(self.receipt(second, "withdrawal.approve")["actor"], "approver-2")
+
+        done = place.wait(row["id"], "confirmed")
+        self.assertEqual(done["intent"], row["intent"])
+        self.assertEqual(done["transaction"], row["transaction"])
+        self.assertEqual(len(done["approvals"]), 2)
+        self.assertEqual(place.balance(place.payee), payee + 2500)
+        self.assertEqual(place.wallet(), (hot[0] - 2500, hot[1], hot[2] - 2500))
+        self.assertEqual(place.ledger_transactions().count((row["transaction_id"], "ok")), 1)
+        in_block = place.call("GET", f"/v1/ledger/transactions/{row['transaction_id']}").json
+        self.assertEqual((in_block["status"], in_block["code"], in_block["height"]), ("confirmed", "ok", done["height"]))
+
+        history = place.history(row["id"])
+        self.assertEqual([entry["act"] for entry in history],
+                         ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed",
+                                                          "submitted", "confirmed")])
+        self.assertEqual([entry["ord"] for entry in history], list(range(1, 9)))
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.assertProven("trail", place.export_trail())
+
+    def test_the_same_with_our_own_programs(self):
+        place = self.place
+        proposed = place.custody("propose", "--wallet", "hot", "--asset", "DEMO", "--amount", "7", "--to", place.payee, "--json")
+        row = json.loads(proposed.stdout)["withdrawal"]
+        for person in ("approver-2", "approver-3"):
+            files = ("--key", f"{place.dir}/people/{person}.key", "--passphrase-file", f"{place.dir}/people/{person}.passphrase")
+            wrong = place.custody("approve", row["id"], *files, "--code", "AAAA-AAAA", person=person, check=False)
+            self.assertNotEqual(wrong.returncode, 0)
+            place.custody("approve", row["id"], *files, "--code", row["short_code"], person=person)
+        self.assertRegex(place.custody("wait", row["id"]).stdout, r"^confirmed at height \d+$")
+
+    def test_a_second_uses_the_next_sequence(self):
+        first = self.place.withdraw(10)
+        second = self.place.withdraw(10)
+        numbers = [(json.loads(row["intent"])["lane"], int(json.loads(row["intent"])["seq"])) for row in (first, second)]
+        self.assertEqual(numbers[0][0], numbers[1][0])
+        self.assertEqual(numbers[0][1] + 1, numbers[1][1])
+        self.assertGreater(second["height"], first["height"])
+
+    def test_open_withdrawals_do_not_wait_for_each_other(self):
+        slow = self.place.proposed(11)
+        fast = self.place.proposed(12)
+        self.assertNotEqual(json.loads(slow["intent"])["lane"], json.loads(fast["intent"])["lane"])
+        self.place.approve(fast)
+        self.place.wait(fast["id"], "confirmed")
+        self.place.approve(slow)
+        self.place.wait(slow["id"], "confirmed")
+
+    def end_and_release(self, row, reply, state, act):
+        self.assertEqual((reply.status, reply.json["withdrawal"]["state"]), (200, state), reply)
+        self.assertEqual(self.receipt(reply, act)["oid"], row["id"])
+        late = self.place.decide(row, "approver-2")
+        self.assertProblem(late, 409, "conflict", "state")
+        self.assertEqual(self.place.read(row["id"])["state"], state)
+
+    def test_one_rejection_ends_it(self):
+        before = self.place.wallet()
+        row = self.place.proposed(40)
+        self.place.approve(row, "approver-1")
+        reply = self.place.decide(row, "approver-3", "reject")
+        self.end_and_release(row, reply, "rejected", "withdrawal.reject")
+        self.assertEqual(self.place.wallet(), before)
+
+    def test_the_requester_takes_it_back(self):
+        before = self.place.wallet()
+        row = self.place.proposed(41)
+        self.place.approve(row, "approver-1")
+        path = f"/v1/withdrawals/{row['id']}/cancel"
+        other = self.place.call("POST", path, person="requester-2")
+        self.assertProblem(other, 403, "forbidden", "requester")
+        reply = self.place.call("POST", path)
+        self.end_and_release(row, reply, "cancelled", "withdrawal.cancel")
+        self.assertEqual(self.place.wallet(), before)
+        again = self.place.call("POST", path)
+        self.assertEqual((again.status, again.json["withdrawal"]["state"]), (200, "cancelled"))
+        done = self.place.withdraw(1)
+        self.assertProblem(self.place.call("POST", f"/v1/withdrawals/{done['id']}/cancel"), 409, "conflict", "state")
+
+    def test_it_expires(self):
+        place = self.place
+        before = place.wallet()
+        place.stop("custodyd")
+        place.configure("custodyd", withdrawal_ttl=1)
+        place.start()
+        try:
+            row = place.proposed(42)
+            ended = place.wait(row["id"], "expired")
+            self.assertEqual(ended["reason"], "expired")
+            self.assertEqual(place.wallet(), before)
+            late = place.approval(row, "approver-1", signed_at=row["requested_at"])
+            self.assertProblem(place.decide(row, "approver-1", document=late), 403, "expired", "expires_at")
+            self.assertEqual([entry["act"] for entry in place.history(row["id"])],
+                             ["withdrawal.request", "withdrawal.expire", "withdrawal.approve"])
+        finally:
+            place.stop("custodyd")
+            place.configure("custodyd", withdrawal_ttl=None)
+            place.start()
+
+    def test_reserved_funds_are_not_promised_twice(self):
+        available = self.place.wallet()[2]
+        row = self.place.proposed(available)
+        self.assertProblem(self.place.propose(1), 409, "insufficient_funds")
+        self.assertEqual(self.place.wallet()[2], 0)
+        self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+        self.assertEqual(self.place.wallet()[2], available)
+        self.assertProblem(self.place.propose(available + 1), 409, "insufficient_funds")
+
+    def test_policy_limits_and_the_list(self):
+        row = self.place.proposed(100001)
+        denied = self.place.decide(row, "approver-1")
+        explanation = self.place.call("GET", f"/v1/withdrawals/{row['id']}/explanation").json
+        self.assertEqual(explanation["decision"], "denied", (denied, explanation))
+        self.place.decide(row, "approver-2")
+        self.assertNotIn(self.place.read(row["id"])["state"], ("approved", "confirmed"))
+        self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
+        elsewhere = self.place.proposed(5, destination=self.place.person("issuer-1")["address"])
+        self.place.decide(elsewhere, "approver-1")
+        self.place.decide(elsewhere, "approver-2")
+        explanation = self.place.call("GET", f"/v1/withdrawals/{elsewhere['id']}/explanation").json
+        self.assertEqual(explanation["decision"], "denied", explanation)
+        self.assertNotIn(self.place.read(elsewhere["id"])["state"], ("approved", "confirmed"))
+        self.place.call("POST", f"/v1/withdrawals/{elsewhere['id']}/cancel")
+
+    def test_idempotency(self):
+        place = self.place
+        key = "the-same-key"
+        first = place.propose(3, key=key)
+        self.assertEqual(first.status, 201, first)
+        row = first.json["withdrawal"]
+        again = place.propose(3, key=key)
+        self.assertEqual((again.status, again.json["withdrawal"]["id"]), (200, row["id"]), again)
+        self.assertProblem(place.propose(4, key=key), 422, "idempotency_mismatch")
+        other = place.propose(3, key=key, person="requester-2")
+        self.assertProblem(other, 422, "idempotency_mismatch")
+        place.approve(row)
+        place.wait(row["id"], "confirmed")
+        later = place.propose(3, key=key)
+        self.assertEqual((later.status, later.json["withdrawal"]["state"]), (200, "confirmed"))
+        count = place.value(f"SELECT count(*) FROM custody.withdrawal WHERE idempotency_key = '{key}'")
+        self.assertEqual(count, "1")
+
+    def test_a_decision_again_is_no_second_decision(self):
+        row = self.place.proposed(6)
+        document = self.place.approval(row, "approver-1")
+        for _ in range(2):
+            reply = self.place.decide(row, "approver-1", document=document)
+            self.assertEqual((reply.status, reply.json["withdrawal"]["state"]), (200, "approving"))
+        self.assertEqual(len(reply.json["withdrawal"]["approvals"]), 1)
+        self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
+
+    def test_evidence_outlives_what_happens_later(self):
+        """A late decision and a renewed allow-list entry change nothing about a withdrawal that is over."""
+        place = self.place
+        row = place.withdraw(8)
+        self.assertProblem(place.decide(row, "approver-3"), 409, "conflict")
+        document = json.loads((place.dir / "ceremony/destination.document").read_text())
+        document.update(id="payee-1-renewed", issued_at=strongroom.time_text())
+        renewed = place.signed("destination", strongroom.canonical(document), "admin-2", "admin-3")
+        added = place.call("POST", "/v1/destinations", renewed)
+        self.assertEqual(added.status, 201, added)
+        self.assertEqual(self.receipt(added, "destination.add")["actor"], "operator-1")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.assertProven("evidence", place.export_evidence(place.withdraw(9)["id"]))
+
+    def test_evidence_before_the_end_is_refused(self):
+        row = self.place.proposed(6)
+        self.assertProblem(self.place.call("GET", f"/v1/withdrawals/{row['id']}/evidence"), 409, "conflict", "state")
+        self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
+
+    def test_lists_are_complete_and_in_order(self):
+        place = self.place
+        made = [place.proposed(1)["id"] for _ in range(5)]
+        listed = [row["id"] for row in place.pages("/v1/withdrawals?limit=2&state=reserved&wallet=hot", "withdrawals")]
+        self.assertEqual([id for id in listed if id in made], made[::-1])
+        self.assertEqual(place.pages("/v1/withdrawals?wallet=cold", "withdrawals"), [])
+        for id in made:
+            place.call("POST", f"/v1/withdrawals/{id}/cancel")
+        everything = place.pages("/v1/audit/entries?limit=7&order=oldest", "entries", "auditor-1")
+        self.assertEqual([entry["seq"] for entry in everything], list(range(len(everything))))
+        self.assertEqual(everything[0]["act"], "log.genesis")
+        newest = place.pages("/v1/audit/entries?limit=500", "entries", "auditor-1")
+        self.assertEqual([entry["seq"] for entry in newest], list(range(len(newest)))[::-1])
+
+    def test_everything_that_can_be_read(self):
+        place = self.place
+        row = place.withdraw(2)
+        self.assertEqual(place.call("GET", "/v1/wallets").json["wallets"], [place.call("GET", "/v1/wallets/hot").json])
+        keys = {key["role"]: key for key in place.call("GET", "/v1/keys").json["keys"]}
+        self.assertEqual({role: key["ready"] for role, key in keys.items()}, dict.fromkeys(strongroom.SIGNERS, True))
+        for role in strongroom.SIGNERS:
+            born = json.loads((place.dir / f"ceremony/{role}.json").read_text())
+            self.assertEqual(keys[role]["key_id"], born["key_id"])
+        policy = place.call("GET", "/v1/policy").json
+        self.assertEqual(strongroom.digest("policy", policy["policy"]["document"]), policy["digest"])
+        self.assertEqual(policy["digest"], place.policy_digest)
+        asked = place.call("POST", "/v1/policy/explain", place.proposal(5)).json
+        self.assertEqual(asked["decision"], "waiting", asked)
+        self.assertEqual(place.call("POST", "/v1/policy/explain", place.proposal(100001)).json["decision"], "denied")
+        self.assertEqual(place.call("GET", f"/v1/withdrawals/{row['id']}/explanation").json["decision"], "allowed")
+        listed = [json.loads(entry["document"])["account"] for entry in place.call("GET", "/v1/destinations").json["destinations"]]
+        self.assertIn(place.payee, listed)
+        genesis = place.call("GET", "/v1/ledger/genesis").json
+        self.assertEqual(strongroom.digest("genesis", genesis["genesis"]), place.chain)
+        self.assertEqual(genesis["chain"], place.chain)
+        self.assertEqual(place.call("GET", "/v1/ledger/transactions/" + "0" * 64).status, 404)
+        self.assertEqual(place.call("GET", "/v1/ledger/blocks/999999").status, 404)
+        issuer = place.call("GET", f"/v1/ledger/accounts/{place.person('issuer-1')['address']}").json["balances"]
+        self.assertEqual([(b["posted"], b.get("issued")) for b in issuer], [("1000000", True)])
+        self.assertEqual(place.call("GET", "/healthz").json["status"], "ready")
+
+    def test_proofs_of_the_trail(self):
+        place = self.place
+        vkey = (place.dir / "ceremony/log-key").read_text().strip()
+        _, size, root = tlog.open_note(place.call("GET", "/v1/audit/checkpoint").bytes.decode(), vkey)
+        entries = place.pages("/v1/audit/entries?order=oldest&limit=500", "entries", "auditor-1")[:size]
+        for entry in entries[:3] + entries[-3:]:
+            proof = place.call("GET", f"/v1/audit/proof/inclusion?seq={entry['seq']}").bytes.decode()
+            self.assertEqual(tlog.check_proof(proof, base64.b64decode(entry["raw"]), vkey), entry["seq"])
+        with self.assertRaises(AssertionError):
+            tlog.check_proof(proof, base64.b64decode(entries[0]["raw"]), vkey)
+        place.withdraw(1)
+        _, later, later_root = tlog.open_note(place.call("GET", "/v1/audit/checkpoint").bytes.decode(), vkey)
+        consistency = place.call("GET", f"/v1/audit/proof/consistency?from={size}&to={later}").json
+        tlog.check_consistency(size, root, later, later_root, [bytes.fromhex(hash_) for hash_ in consistency["proof"]])
+
+    def test_no_secret_is_logged(self):
+        place = self.place
+        secrets = [path.read_text().strip() for path in (place.dir / "secrets").iterdir()]
+        secrets += [path.read_text().strip() for path in (place.dir / "people").glob("*.token")]
+        logs = "".join(place.log(name) for name in strongroom.DAEMONS)
+        self.assertEqual([secret for secret in secrets if secret in logs], [])
+        self.assertEqual(re.findall(r"level=(?:critical|fatal).*", logs), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
