@@ -37,6 +37,7 @@ struct enqueued {
     struct trail *trail;
     uint64_t number;
     bool put; /* the row is written; otherwise nothing of it commits */
+    int64_t backend;
     size_t carried_count;
     uint64_t carried[VOID_MAX];
 };
@@ -147,17 +148,16 @@ void trail_wake(struct trail *trail)
     INVARIANT(write(trail->wake_fd, &one, sizeof one) == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-/* The transaction of an event has ended. An unknown outcome is declared void too: nobody was told of success. */
+/* The transaction of an event has ended. */
 static void enqueued_end(void *context, enum store_end end)
 {
     struct enqueued *enqueued = context;
     struct trail *trail = enqueued->trail;
-    bool committed = end == STORE_COMMITTED && enqueued->put;
+    enum number_state state = !enqueued->put || end == STORE_ROLLED_BACK ? NUMBER_LOST
+                              : end == STORE_COMMITTED                   ? NUMBER_COMMITTED
+                                                                         : NUMBER_UNKNOWN;
     pthread_mutex_lock(&trail->mutex);
-    for (size_t i = 0; i < enqueued->carried_count; i++) {
-        numbers_end(&trail->numbers, enqueued->carried[i], committed ? NUMBER_VOID : NUMBER_LOST);
-    }
-    numbers_end(&trail->numbers, enqueued->number, committed ? NUMBER_COMMITTED : NUMBER_LOST);
+    numbers_end(&trail->numbers, enqueued->number, state, enqueued->backend);
     pthread_cond_broadcast(&trail->changed);
     pthread_mutex_unlock(&trail->mutex);
     if (end != STORE_ROLLED_BACK) {
@@ -174,6 +174,7 @@ static enum status enqueued_new(struct enqueued **out, struct trail *trail, stru
         return fault_set(fault, STATUS_NO_MEMORY, "trail", "%s", "");
     }
     enqueued->trail = trail;
+    enqueued->backend = store_tx_backend(tx);
     pthread_mutex_lock(&trail->mutex);
     enum status status = numbers_take(&enqueued->number, &trail->numbers, fault);
     if (status == STATUS_OK) {
@@ -245,6 +246,35 @@ enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct 
     return status;
 }
 
+/*
+ * Looks after numbers whose COMMIT got no reply. Once the server process that was committing is gone, the row is there
+ * for everybody or will never be; the event `by`, enqueued now, therefore comes after it in the trail.
+ */
+static enum status probe_unknown(struct trail *trail, struct store_tx *tx, uint64_t by, struct fault *fault)
+{
+    uint64_t number = 0;
+    int64_t backend = 0;
+    for (;;) {
+        pthread_mutex_lock(&trail->mutex);
+        number = numbers_unknown_after(&trail->numbers, number);
+        backend = number == 0 ? 0 : numbers_find(&trail->numbers, number)->backend;
+        pthread_mutex_unlock(&trail->mutex);
+        if (number == 0) {
+            return STATUS_OK;
+        }
+        bool gone = false;
+        enum status status = store_backend_gone(&gone, tx, backend, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        pthread_mutex_lock(&trail->mutex);
+        if (gone) {
+            numbers_prove(&trail->numbers, number, by);
+        }
+        pthread_mutex_unlock(&trail->mutex);
+    }
+}
+
 enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
                                 enum audit_action action, struct fault *fault)
 {
@@ -253,8 +283,12 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
     if (status != STATUS_OK) {
         return status;
     }
+    status = probe_unknown(trail, tx, enqueued->number, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     pthread_mutex_lock(&trail->mutex);
-    uint64_t settled = numbers_settled(&trail->numbers, enqueued->carried, enqueued->carried_count);
+    uint64_t settled = numbers_settled(&trail->numbers, enqueued->number);
     pthread_mutex_unlock(&trail->mutex);
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, settled);

@@ -1,6 +1,7 @@
 /*
  * The numbers of one boot: a ring that knows of each recent number what became of it. It decides what stands in `void`
- * lists and in the fact `settled`, by which a verifier tells a deleted event from one that never was.
+ * lists and in the fact `settled`, by which a verifier tells a deleted event from one that never was. A number is
+ * declared void only when it is certain that it will never appear, and once (README-trail.md).
  */
 #include "trail_number.h"
 
@@ -31,11 +32,21 @@ static bool state_settled(enum number_state state)
     case NUMBER_VOID:
         return true;
     case NUMBER_OPEN:
+    case NUMBER_UNKNOWN:
     case NUMBER_LOST:
     case NUMBER_CARRIED:
         return false;
     }
     return false;
+}
+
+static void number_change(struct numbers *numbers, struct number *row, enum number_state state)
+{
+    numbers->lost -= row->state == NUMBER_LOST;
+    numbers->lost += state == NUMBER_LOST;
+    numbers->unknown -= row->state == NUMBER_UNKNOWN;
+    numbers->unknown += state == NUMBER_UNKNOWN;
+    row->state = state;
 }
 
 static void numbers_advance(struct numbers *numbers)
@@ -56,58 +67,100 @@ enum status numbers_take(uint64_t *out, struct numbers *numbers, struct fault *f
     return STATUS_OK;
 }
 
-size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t below)
+size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t carrier)
 {
     size_t count = 0;
-    for (uint64_t n = numbers->settled; n < below && count < capacity && numbers->lost > 0; n++) {
+    for (uint64_t n = numbers->settled; n < carrier && count < capacity && numbers->lost > 0; n++) {
         struct number *row = number_at(numbers, n);
         if (row->state == NUMBER_LOST) {
-            row->state = NUMBER_CARRIED;
-            numbers->lost--;
+            number_change(numbers, row, NUMBER_CARRIED);
+            row->carrier = carrier;
             out[count++] = n;
         }
     }
+    number_at(numbers, carrier)->carries = count > 0;
     return count;
 }
 
-static void number_change(struct numbers *numbers, struct number *row, enum number_state state)
+/* What an event carried shares its fate. */
+static void carried_end(struct numbers *numbers, const struct number *carrier, enum number_state state)
 {
-    numbers->lost -= row->state == NUMBER_LOST;
-    numbers->lost += state == NUMBER_LOST;
-    row->state = state;
+    for (uint64_t n = numbers->settled; carrier->carries && n < carrier->number; n++) {
+        struct number *row = number_at(numbers, n);
+        if (row->state == NUMBER_CARRIED && row->carrier == carrier->number) {
+            number_change(numbers, row, state);
+        }
+    }
 }
 
-void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state)
+void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, int64_t backend)
 {
     struct number *row = number_at(numbers, number);
-    /* One that was sequenced meanwhile is settled, and may be forgotten. */
-    if (row != NULL && row->state != NUMBER_SEQUENCED) {
-        number_change(numbers, row, state);
+    if (row == NULL || row->state != NUMBER_OPEN) {
+        return; /* the sequencer was sooner */
+    }
+    number_change(numbers, row, state);
+    row->backend = backend;
+    if (state != NUMBER_UNKNOWN) {
+        carried_end(numbers, row, state == NUMBER_COMMITTED ? NUMBER_VOID : NUMBER_LOST);
     }
     numbers_advance(numbers);
+}
+
+/* Entries are told in order, so an unknown number that would have come before `by` will not come any more. */
+static void unknown_end(struct numbers *numbers, uint64_t by)
+{
+    for (uint64_t n = numbers->settled; numbers->unknown > 0 && n < by; n++) {
+        struct number *row = number_at(numbers, n);
+        if (row->state == NUMBER_UNKNOWN && row->proof == by) {
+            number_change(numbers, row, NUMBER_LOST);
+            carried_end(numbers, row, NUMBER_LOST);
+        }
+    }
 }
 
 void numbers_sequenced(struct numbers *numbers, uint64_t number, uint64_t seq)
 {
     struct number *row = number_at(numbers, number);
-    if (row != NULL) {
-        number_change(numbers, row, NUMBER_SEQUENCED);
-        row->seq = seq;
-        numbers_advance(numbers);
+    if (row == NULL) {
+        return;
+    }
+    row->seq = seq;
+    number_change(numbers, row, NUMBER_SEQUENCED);
+    carried_end(numbers, row, NUMBER_VOID);
+    unknown_end(numbers, number);
+    numbers_advance(numbers);
+}
+
+uint64_t numbers_unknown_after(const struct numbers *numbers, uint64_t after)
+{
+    uint64_t n = after + 1 > numbers->settled ? after + 1 : numbers->settled;
+    for (; numbers->unknown > 0 && n < numbers->next; n++) {
+        if (numbers_find(numbers, n)->state == NUMBER_UNKNOWN) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+void numbers_prove(struct numbers *numbers, uint64_t number, uint64_t by)
+{
+    struct number *row = number_at(numbers, number);
+    if (row != NULL && row->state == NUMBER_UNKNOWN) {
+        row->proof = by;
     }
 }
 
-uint64_t numbers_settled(struct numbers *numbers, const uint64_t *carried, size_t count)
+uint64_t numbers_settled(struct numbers *numbers, uint64_t carrier)
 {
     numbers_advance(numbers);
     uint64_t settled = numbers->settled;
-    size_t next = 0;
     while (settled < numbers->next) {
-        bool mine = next < count && carried[next] == settled;
-        if (!mine && !state_settled(number_at(numbers, settled)->state)) {
+        const struct number *row = number_at(numbers, settled);
+        bool mine = row->state == NUMBER_CARRIED && row->carrier == carrier;
+        if (!mine && !state_settled(row->state)) {
             break;
         }
-        next += mine;
         settled++;
     }
     return settled;

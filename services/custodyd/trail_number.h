@@ -15,8 +15,9 @@ enum number_state {
     NUMBER_OPEN,      /* its transaction is running */
     NUMBER_COMMITTED, /* waits in audit.pending */
     NUMBER_SEQUENCED, /* is entry `seq` of the trail */
-    NUMBER_LOST,      /* did not commit, or nobody knows; to be declared void */
-    NUMBER_CARRIED,   /* in the void list of an open event */
+    NUMBER_UNKNOWN,   /* the reply to its COMMIT did not arrive */
+    NUMBER_LOST,      /* did not commit; to be declared void */
+    NUMBER_CARRIED,   /* in the void list of `carrier`, whose transaction has not ended or is unknown */
     NUMBER_VOID,      /* in the void list of a committed event */
 };
 
@@ -24,12 +25,17 @@ struct number {
     uint64_t number;
     uint64_t seq;
     enum number_state state;
+    bool carries;     /* its event has a void list */
+    uint64_t carrier; /* NUMBER_CARRIED: whose */
+    int64_t backend;  /* NUMBER_UNKNOWN: the server process that was committing it */
+    uint64_t proof;   /* NUMBER_UNKNOWN: once that number is sequenced and this one is not, it never will be; 0: none */
 };
 
 struct numbers {
     uint64_t next;    /* the next number to be taken, from 1 */
     uint64_t settled; /* every number below it is committed, sequenced or void */
     size_t lost;      /* how many are NUMBER_LOST */
+    size_t unknown;   /* how many are NUMBER_UNKNOWN */
     struct number ring[TRAIL_NUMBERS];
 };
 
@@ -39,11 +45,11 @@ void numbers_init(struct numbers *numbers);
 /* Takes the next number. STATUS_BUSY when too many are unsettled. */
 MUST_CHECK enum status numbers_take(uint64_t *out, struct numbers *numbers, struct fault *fault);
 
-/* Hands over up to `capacity` lost numbers below `below`, in ascending order; they are then carried. */
-size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t below);
+/* Hands over up to `capacity` lost numbers, in ascending order, for the void list of `carrier`. */
+size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t carrier);
 
-/* Ends a number or those that were carried. A number that was sequenced meanwhile stays so. */
-void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state);
+/* The transaction of a number has ended: NUMBER_COMMITTED, NUMBER_LOST or NUMBER_UNKNOWN. */
+void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, int64_t backend);
 
 /* Notes the entry that a number became. */
 void numbers_sequenced(struct numbers *numbers, uint64_t number, uint64_t seq);
@@ -51,7 +57,13 @@ void numbers_sequenced(struct numbers *numbers, uint64_t number, uint64_t seq);
 /* The row of a number, NULL when it was never taken or is forgotten. */
 const struct number *numbers_find(const struct numbers *numbers, uint64_t number);
 
-/* Every number below the result is committed, sequenced, void, or one of the `carried` (ascending). */
-uint64_t numbers_settled(struct numbers *numbers, const uint64_t *carried, size_t count);
+/* The first unknown number above `after`, 0 when there is none. */
+uint64_t numbers_unknown_after(const struct numbers *numbers, uint64_t after);
+
+/* The server process of an unknown number is gone; `by` is enqueued after that was seen. */
+void numbers_prove(struct numbers *numbers, uint64_t number, uint64_t by);
+
+/* Every number below the result is committed, sequenced, void, or in the void list of `carrier`. */
+uint64_t numbers_settled(struct numbers *numbers, uint64_t carrier);
 
 #endif

@@ -303,6 +303,31 @@ enum status store_tx_on_end(struct store_tx *tx, store_end_fn *call, void *conte
     return STATUS_OK;
 }
 
+int64_t store_tx_backend(const struct store_tx *tx)
+{
+    return PQbackendPID(tx->session->connection);
+}
+
+static const struct statement backend_gone = {
+    "backend_gone",
+    "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1::bigint) AS gone",
+    1,
+};
+
+enum status store_backend_gone(bool *out, struct store_tx *tx, int64_t backend, struct fault *fault)
+{
+    static const struct column columns[] = {{"gone", COLUMN_BOOL, false, 0, sizeof(bool)}};
+    static const struct row_shape shape = ROW_SHAPE(bool, columns);
+    struct parameters p = {0};
+    parameter_int64(&p, backend);
+    bool gone = false;
+    enum status status = tx_read_one(tx, &gone, &shape, &backend_gone, &p, fault);
+    if (status == STATUS_OK) {
+        *out = gone;
+    }
+    return status;
+}
+
 static bool sqlstate_retryable(const char *sqlstate)
 {
     return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "55P03") == 0;

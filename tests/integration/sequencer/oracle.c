@@ -55,7 +55,7 @@ static void read_numbers(struct reading *reading, const struct audit_event *even
     struct producer *producer = producer_of(reading, &event->producer);
     uint64_t number = event->producer_counter;
     cr_assert_lt(number, NUMBERS);
-    cr_assert_neq(producer->seen[number], 1, "number %lu stands twice", (unsigned long)number);
+    cr_assert_eq(producer->seen[number], 0, "number %lu stands twice", (unsigned long)number);
     producer->seen[number] = 1;
     producer->highest = number > producer->highest ? number : producer->highest;
     size_t i = 0;
@@ -65,7 +65,8 @@ static void read_numbers(struct reading *reading, const struct audit_event *even
         uint64_t gone =
             json_is_string(item) ? strtoull(json_string_value(item), NULL, 10) : (uint64_t)json_integer_value(item);
         cr_assert_lt(gone, number);
-        producer->seen[gone] = producer->seen[gone] == 1 ? 1 : 2;
+        cr_assert_eq(producer->seen[gone], 0, "number %lu stands twice", (unsigned long)gone);
+        producer->seen[gone] = 2;
     }
     const char *settled = audit_event_fact(event, "settled");
     if (settled != NULL) {

@@ -106,6 +106,13 @@ struct trail_ticket stage_heartbeat(struct stage *stage)
     return ticket;
 }
 
+struct store_tx *stage_open_event(struct stage *stage)
+{
+    struct store_tx *tx = stage_begin(stage);
+    stage_put(stage, tx, "");
+    return tx;
+}
+
 void stage_rolled_back(struct stage *stage)
 {
     struct store_tx *tx = stage_begin(stage);

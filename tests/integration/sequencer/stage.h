@@ -41,6 +41,9 @@ struct trail_ticket stage_event(struct stage *stage, const char *oid);
 /* Commits one event with the fact `settled`. */
 struct trail_ticket stage_heartbeat(struct stage *stage);
 
+/* A transaction with an event in it, to be ended by the test. */
+struct store_tx *stage_open_event(struct stage *stage);
+
 /* Takes a number and rolls back. */
 void stage_rolled_back(struct stage *stage);
 

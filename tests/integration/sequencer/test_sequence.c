@@ -172,3 +172,41 @@ Test(sequence, a_pending_row_deleted_by_a_superuser_is_missed)
     story = stage_read(&books, &keeper.log_key);
     cr_expect_eq(story.unsettled, 1);
 }
+
+#define CUT_APP                                                                                                        \
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'strongroom_app'"                    \
+    " AND datname = current_database() AND state = 'idle in transaction'"
+
+/* The session ends before COMMIT arrives: nobody can know from the reply, but the number never comes. */
+Test(sequence, an_unknown_commit_that_was_none_is_declared_void_once)
+{
+    for (int i = 0; i < 3; i++) {
+        struct store_tx *tx = stage_open_event(&stage);
+        books_sql(&books, CUT_APP);
+        cr_assert_eq(store_commit(tx, NULL), STATUS_OUTCOME_UNKNOWN);
+    }
+    stage_covered(&stage, stage_heartbeat(&stage)); /* proves that they will not come */
+    stage_covered(&stage, stage_heartbeat(&stage)); /* declares them */
+    stage_covered(&stage, stage_heartbeat(&stage));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.open + story.unsettled, 0);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE position('\"void\"'::bytea IN raw) > 0"),
+                 1);
+}
+
+/* The same reply is lost although the COMMIT took place: the number comes and is never declared void. */
+Test(sequence, an_unknown_commit_that_took_place_is_not_declared_void)
+{
+    books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
+    struct store_tx *tx = stage_open_event(&stage);
+    books_sync_commit(&books, true);
+    cr_assert_eq(books_cut_waiting_commit(&books, tx), STATUS_OUTCOME_UNKNOWN);
+    books_sync_commit(&books, false);
+    stage_covered(&stage, stage_heartbeat(&stage));
+    stage_covered(&stage, stage_heartbeat(&stage));
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, 4);
+    cr_expect_eq(story.open + story.unsettled, 0);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE position('\"void\"'::bytea IN raw) > 0"),
+                 0);
+}

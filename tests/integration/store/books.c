@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 #include <libpq-fe.h>
+#include <pthread.h>
+#include <sched.h>
 
 #define TEMPLATE "books_template"
 
@@ -105,6 +107,44 @@ const char *books_sqlstate(char out[6], const struct books *books, const char *r
     PQclear(result);
     PQfinish(connection);
     return out;
+}
+
+void books_sync_commit(const struct books *books, bool on)
+{
+    const char *wanted = on ? "nobody" : "";
+    char sql[256];
+    snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", wanted);
+    books_sql(books, sql);
+    books_sql(books, "SELECT pg_reload_conf()");
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names'"
+             " AND setting = '%s'",
+             wanted);
+    while (books_number(books, sql) == 0) {
+        sched_yield();
+    }
+}
+
+static void *cut_waiting(void *context)
+{
+    books_sql(context, "DO $$ BEGIN"
+                       " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                       "                   AND usename = 'strongroom_app') LOOP"
+                       "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
+                       " END LOOP;"
+                       " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                       "   WHERE wait_event = 'SyncRep' AND usename = 'strongroom_app'; END $$");
+    return NULL;
+}
+
+enum status books_cut_waiting_commit(const struct books *books, struct store_tx *tx)
+{
+    pthread_t cutter;
+    struct books copy = *books;
+    cr_assert_eq(pthread_create(&cutter, NULL, cut_waiting, &copy), 0);
+    enum status status = store_commit(tx, NULL);
+    cr_assert_eq(pthread_join(cutter, NULL), 0);
+    return status;
 }
 
 struct store_withdrawal books_withdrawal(const char *key)

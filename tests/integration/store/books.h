@@ -38,6 +38,12 @@ long books_number(const struct books *books, const char *sql);
 /* Runs SQL as a role; copies the SQLSTATE, "" when it succeeded. */
 const char *books_sqlstate(char out[6], const struct books *books, const char *role, const char *sql);
 
+/* Makes every COMMIT of the cluster wait for a standby that does not exist, or no longer. */
+void books_sync_commit(const struct books *books, bool on);
+
+/* Commits while such a COMMIT waits and cuts its session there, after it took place: what store_commit says. */
+enum status books_cut_waiting_commit(const struct books *books, struct store_tx *tx);
+
 /* A withdrawal as a request makes it; `key` is its idempotency key. */
 struct store_withdrawal books_withdrawal(const char *key);
 

@@ -84,6 +84,14 @@ void store_rollback(struct store_tx *tx);
  */
 MUST_CHECK enum status store_tx_on_end(struct store_tx *tx, store_end_fn *call, void *context);
 
+/* The process id of the transaction's session on the server. */
+int64_t store_tx_backend(const struct store_tx *tx);
+
+/*
+ * Whether no session on the server has this process id any more: then whatever a lost session was committing has ended.
+ */
+MUST_CHECK enum status store_backend_gone(bool *out, struct store_tx *tx, int64_t backend, struct fault *fault);
+
 /*
  * Runs `work` in a transaction and commits it. When the server reports a serialization failure, a deadlock or a lock
  * timeout (40001, 40P01, 55P03), rolls back and runs it again, at most 5 times with growing, jittered pauses; then
