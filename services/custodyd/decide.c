@@ -41,22 +41,17 @@ static void deciding_wipe(struct deciding *deciding)
     json_decref(deciding->view);
 }
 
-static enum status collect_approvers(struct basis *basis, const struct service *service, struct store_tx *tx,
-                                     const struct store_withdrawal *row, const struct intent *intent, int64_t now,
-                                     struct fault *fault)
+static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
+                                     const struct uuid *id, struct fault *fault)
 {
     struct store_approval_list list = {0};
-    struct digest digest;
-    const struct approval_context context = {
-        .intent = intent, .intent_digest = &digest, .policy = &service->policy, .at_utc_us = now};
-    intent_digest(&digest, row->intent.data, row->intent.len);
-    enum status status = store_approval_list(&list, tx, &row->id, fault);
+    enum status status = store_approval_list(&list, tx, id, fault);
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         struct signed_document document = {0};
         struct approval approval;
         status = approval_document(&document, &list.rows[i]);
         if (status == STATUS_OK && list.rows[i].approves && basis->approver_count < WITHDRAWAL_APPROVALS_MAX &&
-            approval_verify(&approval, &document, &context, NULL) == STATUS_OK) {
+            approval_verify(&approval, &document, context, NULL) == STATUS_OK) {
             basis->approvers[basis->approver_count++] = approval.approver;
         }
         signed_document_free(&document);
@@ -101,10 +96,14 @@ enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_expl
 {
     struct basis basis = {0};
     struct intent intent;
+    struct digest digest;
     int64_t now = clock_utc_us(service->clock);
+    const struct approval_context context = {
+        .intent = &intent, .intent_digest = &digest, .policy = &service->policy, .at_utc_us = now};
+    intent_digest(&digest, row->intent.data, row->intent.len);
     enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
     if (status == STATUS_OK) {
-        status = collect_approvers(&basis, service, tx, row, &intent, now, fault);
+        status = collect_approvers(&basis, &context, tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         status = look_up_destination(&basis, service, tx, &intent.destination, now, fault);
@@ -181,18 +180,26 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
     return STATUS_OK;
 }
 
+static bool demand_counts(const struct service *service, const struct evaluation_demand *demand,
+                          const struct name *person)
+{
+    for (size_t m = 0; m < demand->member_count; m++) {
+        enum standing standing = demand->members[m].standing;
+        if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
+            name_equal(&service->policy.people[demand->members[m].person].id, person)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Only people with a voice in this withdrawal may decide about it. */
 static bool has_voice(const struct service *service, const struct evaluation *evaluation, const struct name *person)
 {
     for (size_t r = 0; r < evaluation->rule_count; r++) {
         for (size_t d = 0; d < evaluation->rules[r].demand_count; d++) {
-            const struct evaluation_demand *demand = &evaluation->rules[r].demands[d];
-            for (size_t m = 0; m < demand->member_count; m++) {
-                enum standing standing = demand->members[m].standing;
-                if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
-                    name_equal(&service->policy.people[demand->members[m].person].id, person)) {
-                    return true;
-                }
+            if (demand_counts(service, &evaluation->rules[r].demands[d], person)) {
+                return true;
             }
         }
     }

@@ -189,6 +189,7 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
     return result;
 }
 
+/* The signature is libmicrohttpd's. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *data_len, void **state)
 {
