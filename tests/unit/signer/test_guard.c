@@ -5,6 +5,9 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "test/test_place.h"
 #include "world.h"
@@ -158,7 +161,45 @@ Test(guard, a_write_that_fails_takes_everything_with_it)
     cr_expect(guard_commit(guard, get_back, &record, NULL) == STATUS_NOT_FOUND);
 }
 
-/* Each on its own page of the wall: sound records that do not agree with each other. */
+/* Records until the file may not grow any more; how many there are then. */
+static uint8_t fill(enum status *out_status)
+{
+    uint8_t count = 0;
+    *out_status = STATUS_OK;
+    while (*out_status == STATUS_OK && count < 255) {
+        struct guard_record record = checkpoint_record(count);
+        *out_status = guard_commit(guard, put_once, &record, NULL);
+        count += *out_status == STATUS_OK;
+    }
+    return count;
+}
+
+Test(guard, a_full_disk_loses_nothing_and_promises_nothing)
+{
+    struct stat file;
+    char data[TEST_PATH_SIZE + 32];
+    (void)snprintf(data, sizeof(data), "%s/data.mdb", path);
+    cr_assert(stat(data, &file) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    struct rlimit limit;
+    cr_assert(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    const struct rlimit full = {(rlim_t)file.st_size + 4096, limit.rlim_max};
+    cr_assert(setrlimit(RLIMIT_FSIZE, &full) == 0);
+    enum status status;
+    uint8_t count = fill(&status);
+    cr_expect(status == STATUS_IO && count < 255, "%s after %d", status_info(status)->code, count);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+
+    reopen();
+    for (uint8_t i = 0; i <= count; i++) {
+        struct guard_record record = checkpoint_record(i);
+        enum status there = guard_commit(guard, get_back, &record, NULL);
+        cr_expect(there == (i < count ? STATUS_OK : STATUS_NOT_FOUND), "record %d: %s", i, status_info(there)->code);
+    }
+    struct guard_record next = checkpoint_record(count);
+    cr_expect(guard_commit(guard, put_once, &next, NULL) == STATUS_OK);
+}
+
+/* Sound records that do not agree with each other. */
 Test(guard, a_sequence_without_its_withdrawal_is_found)
 {
     struct guard_record lane = {.key = {'l', 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 9, .value_len = 8};
