@@ -149,7 +149,15 @@ static enum status read_records(struct records *out, const struct replay *replay
     if (status == STATUS_OK) {
         status = ledger_header_decode(&out->decoded, out->header.mv_data, out->header.mv_size, &inner);
     }
-    return status == STATUS_OK ? status : refuse(fault, height, status, "a record is missing or unreadable", &inner);
+    if (status != STATUS_OK) {
+        return refuse(fault, height, status, "a record is missing or unreadable", &inner);
+    }
+    struct digest batch;
+    ledger_batch_digest(&batch, out->batch.mv_data, out->batch.mv_size);
+    if (!digest_equal(&batch, &out->decoded.batch)) {
+        return refuse(fault, height, STATUS_CORRUPT, "the batch is not that of the header", &inner);
+    }
+    return STATUS_OK;
 }
 
 static enum status replay_block(struct replay *replay, struct fault *fault)

@@ -70,6 +70,32 @@ Test(ledger_producer, many_lanes_at_once)
     cr_expect_str_eq(world_balance(&world, ALICE), "41");
 }
 
+/* Whoever of several is faster, all get the same answer. */
+static void *submit_same(void *argument)
+{
+    struct ledger_transaction_status found;
+    cr_expect_eq(ledger_node_submit(world.node, &found, argument, test_key_public(world.keys[ISSUER]), NULL),
+                 STATUS_OK);
+    return NULL;
+}
+
+Test(ledger_producer, the_same_transaction_at_the_same_time)
+{
+    for (uint64_t seq = 0; seq < 20; seq++) {
+        pthread_t threads[LANES];
+        struct signed_document document;
+        struct transaction transaction = world_issue(&world, ALICE, "1", seq);
+        world_sign(&document, &world, &transaction, ISSUER);
+        for (int i = 0; i < LANES; i++) {
+            cr_assert_eq(pthread_create(&threads[i], NULL, submit_same, &document), 0);
+        }
+        for (int i = 0; i < LANES; i++) {
+            cr_assert_eq(pthread_join(threads[i], NULL), 0);
+        }
+        signed_document_free(&document);
+    }
+}
+
 Test(ledger_producer, a_rejection_wakes_the_waiter)
 {
     struct digest id;

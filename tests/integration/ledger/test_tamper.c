@@ -192,8 +192,8 @@ Test(ledger_tamper, a_block_or_a_certificate_is_missing)
     static const struct {
         const char *table;
         size_t row;
-    } rows[] = {{"headers", 0},  {"headers", 1}, {"headers", 2},      {"batches", 1},
-                {"receipts", 2}, {"batches", 2}, {"certificates", 0}, {"certificates", 1}};
+    } rows[] = {{"headers", 0}, {"headers", 1},      {"headers", 2},      {"batches", 1},     {"receipts", 2},
+                {"batches", 2}, {"certificates", 0}, {"certificates", 1}, {"certificates", 2}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         edit("node", rows[i].table, rows[i].row, drop);
         expect_refused(rows[i].table, NULL);
@@ -212,6 +212,90 @@ Test(ledger_tamper, what_was_ordered_differs_from_what_was_executed)
 {
     edit("ordering", "proposals", 1, flip_last);
     expect_refused("proposals", "height 2");
+}
+
+/* Whoever edits both is stopped by the header. */
+Test(ledger_tamper, a_batch_is_exchanged_everywhere)
+{
+    struct fault fault = {0};
+    edit("ordering", "proposals", 1, flip_last);
+    edit("node", "batches", 1, flip_last);
+    cr_expect_eq(world_open(&world, &fault), STATUS_CORRUPT);
+    cr_expect_str_eq(fault.where, "height 2");
+    cr_expect_not_null(strstr(fault.detail, "batch"), "%s", fault.detail);
+}
+
+/* The newest block has no certificate yet that would protect its header. */
+Test(ledger_tamper, the_header_of_an_unconfirmed_block)
+{
+    static const struct {
+        const char *find;
+        const char *replace;
+    } rows[] = {{"\"count\":1", "\"count\":2"}, {"\"prev\":\"", NULL}, {"\"tx_root\":\"", NULL}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct file file;
+        struct bytes key = {0};
+        struct bytes value = {0};
+        cr_assert_eq(world_open(&world, NULL), STATUS_OK);
+        world.validator_status = STATUS_UNAVAILABLE;
+        struct digest id;
+        struct transaction transaction = world_transfer(&world, ALICE, BOB, "1", 2);
+        cr_assert_eq(world_submit(&id, &world, &transaction, ALICE), STATUS_OK);
+        cr_assert_eq(world_settle(&world), STATUS_OK);
+        world_close(&world);
+        file_open(&file, "node", "headers");
+        row_read(&file, BLOCKS, &key, &value);
+        char *at = strstr((char *)value.data, rows[i].find);
+        cr_assert_not_null(at);
+        at += strlen(rows[i].find);
+        if (rows[i].replace != NULL) {
+            memcpy(at - strlen(rows[i].find), rows[i].replace, strlen(rows[i].replace));
+        } else {
+            *at = *at == '0' ? '1' : '0';
+        }
+        row_write(&file, &key, &value);
+        file_close(&file);
+        bytes_free(&key);
+        bytes_free(&value);
+        expect_refused(rows[i].find, "height 4");
+        teardown();
+        setup();
+    }
+}
+
+/* Well-formed certificates that do not confirm: another's signature, the validator's under another header. */
+static void forge_certificate(const struct file *file, struct bytes *key, struct bytes *value, bool stranger)
+{
+    struct ledger_certificate certificate;
+    struct bytes forged = {0};
+    cr_assert_eq(ledger_certificate_decode(&certificate, value->data, value->len, NULL), STATUS_OK);
+    struct digest name = certificate.signatures[0].key_id;
+    test_key_sign(&certificate.signatures[0], stranger ? world.keys[ISSUER] : world.validator, LEDGER_HEADER_KIND,
+                  "another", stranger ? 7 : 6);
+    certificate.signatures[0].key_id = name;
+    cr_assert_eq(ledger_certificate_encode(&forged, &certificate, NULL), STATUS_OK);
+    row_write(file, key, &forged);
+    bytes_free(&forged);
+}
+
+static void forge_by_stranger(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    forge_certificate(file, key, value, true);
+}
+
+static void forge_over_another_header(const struct file *file, struct bytes *key, struct bytes *value)
+{
+    forge_certificate(file, key, value, false);
+}
+
+Test(ledger_tamper, a_well_formed_certificate_that_confirms_nothing)
+{
+    edit("node", "certificates", BLOCKS - 1, forge_by_stranger);
+    expect_refused("stranger", "height 3");
+    teardown();
+    setup();
+    edit("node", "certificates", BLOCKS - 1, forge_over_another_header);
+    expect_refused("another header", "height 3");
 }
 
 Test(ledger_tamper, the_ordering_engine_is_older_than_the_node)
