@@ -6,13 +6,16 @@
 
 #include "base/status.h"
 
-/* Defined in builds with a sanitizer, which must be let do more in order to report; such a build is for tests only. */
-#if defined(__has_feature)
+/* Builds with a sanitizer, which starts programs in order to report, have no filter: they are for tests only. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANDBOX_USABLE false
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANDBOX_SANITIZED
+#define SANDBOX_USABLE false
 #endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANDBOX_SANITIZED
+#endif
+#ifndef SANDBOX_USABLE
+#define SANDBOX_USABLE true
 #endif
 
 /* Gives up every capability, for good, and the way to new ones. Before threads are started. STATUS_IO. */
