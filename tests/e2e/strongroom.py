@@ -308,12 +308,12 @@ class Evaluation:
     def read(self, withdrawal):
         return self.call("GET", f"/v1/withdrawals/{withdrawal}").json["withdrawal"]
 
-    def approval(self, withdrawal, person, decision="approve", signer=None, **changes):
+    def approval(self, row, person, decision="approve", signer=None, **changes):
         """A signed approval of a withdrawal (as the API shows it), with some fields changed, signed by somebody's key."""
-        intent = json.loads(withdrawal["intent"])
+        intent = json.loads(row["intent"])
         document = {
             "approver": person, "chain": intent["chain"], "decision": decision, "environment": intent["environment"],
-            "expires_at": intent["expires_at"], "intent": digest("intent", withdrawal["intent"]),
+            "expires_at": intent["expires_at"], "intent": digest("intent", row["intent"]),
             "key": self.person(person)["key_id"], "policy": intent["policy"], "signed_at": time_text(),
             "withdrawal": intent["withdrawal"], **changes,
         }
