@@ -126,11 +126,8 @@ static void key_read(struct place *place)
     json_decref(printed);
 }
 
-void place_make(struct place *place, enum signer_role role, enum algorithm algorithm)
+static void place_fill(struct place *place, enum algorithm algorithm)
 {
-    memset(place, 0, sizeof(*place));
-    place->role = role;
-    test_token_softhsm(&place->token, "signer");
     path_in(place->guard, place, "guard");
     path_in(place->socket, place, "socket");
     path_in(place->policy, place, "policy.json");
@@ -149,6 +146,22 @@ void place_make(struct place *place, enum signer_role role, enum algorithm algor
         abort();
     }
     key_read(place);
+}
+
+void place_make(struct place *place, enum signer_role role, enum algorithm algorithm)
+{
+    memset(place, 0, sizeof(*place));
+    place->role = role;
+    test_token_softhsm(&place->token, "signer");
+    place_fill(place, algorithm);
+}
+
+void place_make_tpm(struct place *place, enum signer_role role)
+{
+    memset(place, 0, sizeof(*place));
+    place->role = role;
+    test_token_tpm(&place->token, "signer");
+    place_fill(place, ALGORITHM_P256);
 }
 
 void place_remove(struct place *place)

@@ -36,6 +36,9 @@ struct place {
 /* A token with a fresh key of this algorithm, made by `signerd generate`. */
 void place_make(struct place *place, enum signer_role role, enum algorithm algorithm);
 
+/* The same on a TPM 2.0, with a p256 key. */
+void place_make_tpm(struct place *place, enum signer_role role);
+
 /* Kills the process if there is one and removes everything. */
 void place_remove(struct place *place);
 
