@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -56,6 +57,7 @@ static void add_token(struct arguments *arguments, const struct place *place)
 /* In the child: the PIN at its descriptor, both streams to the log, then the program. */
 static _Noreturn void become(const struct place *place, struct arguments *arguments)
 {
+    NEED(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0); /* a test that aborts leaves no signer behind */
     int pin = open(place->pin, O_RDONLY);
     int log = open(place->log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     NEED(pin >= 0 && log >= 0);
