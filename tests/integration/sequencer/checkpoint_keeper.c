@@ -98,6 +98,7 @@ static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], cons
     }
     keeper_write(keeper, wanted.size, &wanted.root);
     if (atomic_exchange(&keeper->lose_reply, false)) {
+        atomic_store(&keeper->away, true);
         return fault_set(fault, STATUS_TIMED_OUT, "signer", "the reply was lost");
     }
     test_key_sign_message(out64, keeper->key, request->note, request->note_len);

@@ -17,7 +17,7 @@ struct checkpoint_keeper {
     char guard[TEST_PATH_SIZE * 2];
     struct audit_key log_key;
     atomic_bool away;       /* cannot be reached */
-    atomic_bool lose_reply; /* signs, but the answer does not arrive */
+    atomic_bool lose_reply; /* signs, but the answer does not arrive, and is away afterwards */
     atomic_int signatures;
 };
 

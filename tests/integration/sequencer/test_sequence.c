@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "stage.h"
 
@@ -135,12 +136,36 @@ Test(sequence, nobody_is_released_without_a_signature)
     stage_await(&stage, SEQUENCER_LEADING, NULL);
 }
 
+static void await_size(long size)
+{
+    while (books_number(&books, "SELECT size FROM audit.head") < size) {
+        sched_yield();
+    }
+}
+
 Test(sequence, a_lost_signature_is_asked_for_again)
 {
     stage_covered(&stage, stage_event(&stage, ""));
     atomic_store(&keeper.lose_reply, true);
-    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 2);
-    cr_expect_eq(sequencer_state(stage.sequencer, NULL), SEQUENCER_LEADING);
+    struct trail_ticket ticket = stage_event(&stage, "");
+    stage_await(&stage, SEQUENCER_CONNECTING, NULL);
+    atomic_store(&keeper.away, false);
+    cr_expect_eq(stage_covered(&stage, ticket), 2);
+    stage_await(&stage, SEQUENCER_LEADING, NULL);
+}
+
+/* The guard is ahead of what the sequencer believes, and the trail ahead of both. */
+Test(sequence, a_lost_signature_does_not_spoil_the_next_proof)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    atomic_store(&keeper.lose_reply, true);
+    stage_event(&stage, "");
+    stage_await(&stage, SEQUENCER_CONNECTING, NULL);
+    struct trail_ticket ticket = stage_event(&stage, "");
+    await_size(4);
+    atomic_store(&keeper.away, false);
+    cr_expect_eq(stage_covered(&stage, ticket), 3);
+    cr_expect_eq(stage_read(&books, &keeper.log_key).covered, 4);
 }
 
 Test(sequence, what_is_no_event_is_named_and_stops_nothing)
@@ -198,11 +223,14 @@ Test(sequence, an_unknown_commit_that_was_none_is_declared_void_once)
 Test(sequence, an_unknown_commit_that_took_place_is_not_declared_void)
 {
     books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
+    stage_stop(&stage);
     struct store_tx *tx = stage_open_event(&stage);
     books_sync_commit(&books, true);
     cr_assert_eq(books_cut_waiting_commit(&books, tx), STATUS_OUTCOME_UNKNOWN);
     books_sync_commit(&books, false);
-    stage_covered(&stage, stage_heartbeat(&stage));
+    struct trail_ticket ticket = stage_heartbeat(&stage); /* while the trail has not yet told */
+    stage_start(&stage);
+    stage_covered(&stage, ticket);
     stage_covered(&stage, stage_heartbeat(&stage));
     struct story story = stage_read(&books, &keeper.log_key);
     cr_expect_eq(story.size, 4);
