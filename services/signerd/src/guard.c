@@ -76,6 +76,11 @@ static enum status folder_lock(int *out_fd, const char *path, struct fault *faul
         return fault_set(fault, status, "guard", "no guard in %s (errno %d); signerd initialise makes one", path,
                          errno);
     }
+    struct stat folder;
+    if (fstat(fd, &folder) != 0 || folder.st_uid != geteuid() || (folder.st_mode & 022) != 0) {
+        (void)close(fd);
+        return fault_set(fault, STATUS_INVALID, "guard", "%s must belong to this user alone", path);
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         (void)close(fd);
         return fault_set(fault, STATUS_CONFLICT, "guard", "another process has %s", path);

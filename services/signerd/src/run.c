@@ -21,10 +21,15 @@ struct run {
     struct server *server;
 };
 
+static bool token_lost(const void *context)
+{
+    return hsm_token_is_lost(((const struct run *)context)->token);
+}
+
 static enum status token_sign(const void *context, struct signature *out, const void *message, size_t len,
                               struct fault *fault)
 {
-    return hsm_key_sign(context, out, message, len, fault);
+    return hsm_key_sign(((const struct run *)context)->hsm_key, out, message, len, fault);
 }
 
 static enum status key_start(struct run *run, const struct options *options, enum signer_role role, struct fault *fault)
@@ -38,7 +43,8 @@ static enum status key_start(struct run *run, const struct options *options, enu
     }
     run->key.public_key = *hsm_key_public(run->hsm_key);
     run->key.sign = token_sign;
-    run->key.context = run->hsm_key;
+    run->key.lost = token_lost;
+    run->key.context = run;
     if (role == ROLE_AUDIT && run->key.public_key.algorithm != ALGORITHM_ED25519) {
         return fault_set(fault, STATUS_ALGORITHM_REFUSED, "key", "role audit needs an ed25519 key");
     }
@@ -71,9 +77,10 @@ static enum status server_start(struct run *run, const struct options *options, 
     return status == STATUS_OK ? server_new(&run->server, &config, fault) : status;
 }
 
-/* In all threads: they inherit the mask. */
+/* In all threads: they inherit the mask. A reader of the log that goes away must not end the signer. */
 static void signals_block(void)
 {
+    INVARIANT(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     sigset_t ends;
     INVARIANT(sigemptyset(&ends) == 0 && sigaddset(&ends, SIGTERM) == 0 && sigaddset(&ends, SIGINT) == 0);
     INVARIANT(pthread_sigmask(SIG_BLOCK, &ends, NULL) == 0);

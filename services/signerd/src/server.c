@@ -16,6 +16,7 @@
 #include "wire/server.h"
 
 #define SEND_TIMEOUT_MS 10000
+#define OBSERVER_PLACES_MAX 8 /* who may only look must not keep those out who sign */
 #define STACK_SIZE (1024 * 1024)
 
 /* A place for one connection, with its thread. */
@@ -149,11 +150,22 @@ static void *place_run(void *argument)
     return NULL;
 }
 
+/* With the mutex. */
+static bool place_allowed(const struct server *server, unsigned permit)
+{
+    size_t observers = 0;
+    for (size_t i = 0; i < server->count; i++) {
+        observers += server->places[i].fd >= 0 && server->places[i].permit == SIGNER_PERMIT_STATUS;
+    }
+    return permit != SIGNER_PERMIT_STATUS || observers < OBSERVER_PLACES_MAX;
+}
+
 static bool place_give(struct server *server, int fd, unsigned permit)
 {
     bool given = false;
     INVARIANT(pthread_mutex_lock(&server->mutex) == 0);
-    for (size_t i = 0; i < server->count && !given; i++) {
+    bool allowed = place_allowed(server, permit);
+    for (size_t i = 0; i < server->count && allowed && !given; i++) {
         if (server->places[i].fd < 0) {
             server->places[i].fd = fd;
             server->places[i].permit = permit;
@@ -168,7 +180,8 @@ static bool place_give(struct server *server, int fd, unsigned permit)
 static void refuse_busy(int fd)
 {
     struct wire_reply reply = {0};
-    (void)fault_set(&reply.fault, STATUS_BUSY, "connection", "at most %d connections", SERVER_CONNECTIONS_MAX);
+    (void)fault_set(&reply.fault, STATUS_BUSY, "connection", "at most %d connections, %d of observers",
+                    SERVER_CONNECTIONS_MAX, OBSERVER_PLACES_MAX);
     struct bytes packet = {0};
     if (wire_reply_encode(&packet, &reply, NULL) == STATUS_OK) {
         (void)!send(fd, packet.data, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT); /* it is being refused anyway */

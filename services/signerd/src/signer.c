@@ -162,9 +162,12 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     guard_read(signer->guard, &state);
     struct wire_status_reply *answer = &reply->status;
     answer->role = wire_role_of(signer->role);
-    answer->ready = !state.halted;
+    bool lost = signer->key->lost != NULL && signer->key->lost(signer->key->context);
+    answer->ready = !state.halted && !lost;
     if (state.halted) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);
+    } else if (lost) {
+        (void)snprintf(answer->reason, sizeof(answer->reason), "the token was lost, restart the signer");
     }
     answer->size = state.size;
     answer->root = state.root;

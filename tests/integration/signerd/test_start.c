@@ -184,6 +184,16 @@ Test(start, a_guard_of_another_role_or_key_is_refused)
     finish();
 }
 
+Test(start, a_guard_into_which_others_may_write_is_refused)
+{
+    make_initialised();
+    shell("chmod 0770 $G");
+    expect_no_start("invalid", "this user alone");
+    shell("chmod 0700 $G");
+    expect_start();
+    finish();
+}
+
 Test(start, a_guard_has_one_process)
 {
     make_initialised();

@@ -40,6 +40,12 @@ static enum status soft_sign(const void *context, struct signature *out, const v
     return STATUS_OK;
 }
 
+static bool soft_lost(const void *context)
+{
+    (void)context;
+    return !key_works;
+}
+
 static enum status signer_start(struct fault *fault)
 {
     const struct signer_config config = {
@@ -60,7 +66,8 @@ static void start(void)
     world_guard_state(&state, &world);
     MUST(guard_create(guard_path, &state, NULL));
     MUST(guard_open(&guard, guard_path, NULL));
-    key = (struct signer_key){.public_key = world.signer_key, .sign = soft_sign, .context = world.keys[SOFT]};
+    key = (struct signer_key){
+        .public_key = world.signer_key, .sign = soft_sign, .lost = soft_lost, .context = world.keys[SOFT]};
     MUST(signer_start(NULL));
 }
 
@@ -153,6 +160,26 @@ Test(signer, a_key_that_fails_leaves_the_promise)
     cr_expect(sign(&order, where) == STATUS_OK);
     order_wipe(&order);
     order_wipe(&rival);
+}
+
+static bool ready_now(void)
+{
+    static const char ask[] = "{\"id\":1,\"op\":\"status\"}";
+    struct signer_session session = {.permit = SIGNER_PERMIT_STATUS, .greeted = true};
+    struct bytes answer = {0};
+    struct wire_reply reply;
+    cr_expect(signer_handle(signer, &answer, &session, ask, sizeof(ask) - 1));
+    MUST(wire_reply_decode(&reply, WIRE_OP_STATUS, answer.data, answer.len, NULL));
+    cr_expect(reply.status.ready == (reply.status.reason[0] == '\0'));
+    bytes_free(&answer);
+    return reply.status.ready;
+}
+
+Test(signer, says_that_its_token_is_lost)
+{
+    cr_expect(ready_now());
+    key_works = false;
+    cr_expect(!ready_now());
 }
 
 Test(signer, permission_is_of_the_connection)

@@ -69,7 +69,8 @@ MUST_CHECK enum status guard_create(const char *path, const struct guard_state *
 /*
  * Opens the guard after walking through every record of it in a child process (garbled pages may crash LMDB, and then
  * crash the child). Before any thread is started. Out: free with guard_close. STATUS_NOT_FOUND (none there),
- * STATUS_CONFLICT (another process has it), STATUS_CORRUPT, STATUS_VERSION, STATUS_IO.
+ * STATUS_INVALID (others may write into the folder), STATUS_CONFLICT (another process has it), STATUS_CORRUPT,
+ * STATUS_VERSION, STATUS_IO.
  */
 MUST_CHECK enum status guard_open(struct guard **out, const char *path, struct fault *fault);
 

@@ -21,11 +21,15 @@ enum signer_permit {
     SIGNER_PERMIT_SIGN = 2,
 };
 
-/* The key. `sign` releases a signature only after it verified with `public_key`. */
+/*
+ * The key. `sign` releases a signature only after it verified with `public_key`. `lost` says that it will never sign
+ * again in this process; NULL when that cannot be.
+ */
 struct signer_key {
     struct public_key public_key;
     enum status (*sign)(const void *context, struct signature *out, const void *message, size_t len,
                         struct fault *fault);
+    bool (*lost)(const void *context);
     const void *context;
 };
 
