@@ -3,76 +3,8 @@
  * docs/signer-protocol.md is broken once.
  */
 #include <criterion/criterion.h>
-#include <signal.h>
 
-#include "place.h"
-
-static struct place place;
-static struct world world;
-static struct wire_pool *pool;
-
-/* The place has been made. */
-static void start_with(const char *const further[])
-{
-    world_init(&world, ROLE_TRANSFER, &place.key, clock_utc_us(clock_system()));
-    cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
-    cr_assert(place_start(&place, further, NULL), "%s", place.log);
-    pool = place_pool(&place, 2);
-}
-
-static void start(enum algorithm algorithm)
-{
-    place_make(&place, ROLE_TRANSFER, algorithm);
-    start_with(NULL);
-}
-
-static void finish(void)
-{
-    wire_pool_free(pool);
-    if (place.pid > 0) {
-        cr_expect(place_stop(&place, SIGTERM) == 0, "%s", place.log);
-    }
-    place_remove(&place);
-    world_wipe(&world);
-}
-
-static enum status sign(struct wire_transfer_reply *out, struct order *order, struct fault *fault)
-{
-    const struct wire_transfer_request request = order_request(order);
-    *fault = (struct fault){0};
-    return wire_transfer_sign(pool, out, &request, PLACE_TIMEOUT_MS, fault);
-}
-
-/* The order is signed, as exactly its transaction and with the key of the token. Out: the transaction id. */
-static void expect_signed(struct digest *out, struct order *order)
-{
-    struct wire_transfer_reply reply;
-    struct fault fault;
-    enum status status = sign(&reply, order, &fault);
-    cr_assert(status == STATUS_OK, "%s: %s: %s", status_info(status)->code, fault.where, fault.detail);
-    transaction_id(out, reply.transaction.data, reply.transaction.len);
-    cr_expect(digest_equal(out, &order->intent.transaction));
-    struct bytes message = {0};
-    MUST(document_message(&message, TRANSACTION_KIND, reply.transaction.data, reply.transaction.len));
-    cr_expect(signature_verify(&place.key, reply.signature.bytes64, message.data, message.len, NULL) == STATUS_OK);
-    char code[SHORT_CODE_SIZE];
-    intent_short_code(code, &order->digest);
-    cr_expect_str_eq(reply.short_code, code);
-    bytes_free(&message);
-    bytes_free(&reply.transaction);
-}
-
-static void expect_refused(struct order *order, enum status expected, const char *where, const char *what)
-{
-    struct wire_transfer_reply reply;
-    struct fault fault;
-    enum status status = sign(&reply, order, &fault);
-    cr_expect(status == expected, "%s: %s at %s: %s", what, status_info(status)->code, fault.where, fault.detail);
-    cr_expect(strncmp(fault.where, where, strlen(where)) == 0, "%s: where '%s'", what, fault.where);
-    if (status == STATUS_OK) {
-        bytes_free(&reply.transaction);
-    }
-}
+#include "transfer.h"
 
 static void happy_path(void)
 {
@@ -80,32 +12,32 @@ static void happy_path(void)
     struct digest first;
     struct digest again;
     order_init(&order, &world, 1, 0);
-    expect_signed(&first, &order);
-    expect_signed(&again, &order);
+    order_expect_signed(&first, &order);
+    order_expect_signed(&again, &order);
     cr_expect(digest_equal(&first, &again), "the same request gives the same transaction");
     order_wipe(&order);
     struct wire_status_reply status;
     MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
     cr_expect(status.ready && status.size == 1 && status.policy_version == 1);
     cr_expect(digest_equal(&status.policy, &world.policy.digest));
-    finish();
+    transfer_finish();
 }
 
 Test(transfer, signs_a_withdrawal_with_p256)
 {
-    start(ALGORITHM_P256);
+    transfer_start(ALGORITHM_P256);
     happy_path();
 }
 
 Test(transfer, signs_a_withdrawal_with_ed25519)
 {
-    start(ALGORITHM_ED25519);
+    transfer_start(ALGORITHM_ED25519);
     happy_path();
 }
 
 Test(transfer, signs_a_withdrawal_with_secp256k1)
 {
-    start(ALGORITHM_SECP256K1);
+    transfer_start(ALGORITHM_SECP256K1);
     happy_path();
 }
 
@@ -117,54 +49,40 @@ Test(transfer, signs_a_withdrawal_with_a_tpm)
 {
     static const char *const further[] = {"--sandbox=no", NULL};
     place_make_tpm(&place, ROLE_TRANSFER);
-    start_with(further);
+    transfer_start_with(further);
     happy_path();
 }
 
 /* What is wrong with each order, and the answer that names it. */
 
-static void reapprove(struct order *order)
-{
-    order_approve(order, &world, 0, "bert", BERT);
-    order_approve(order, &world, 1, "bob", BOB);
-    order_prove_again(order, &world);
-}
-
-/* A change of the intent after which everybody approves and the trail agrees: only the intent itself is wrong. */
-static void intent_rewritten(struct order *order, bool rebuild)
-{
-    order_intent_changed(order, &world, rebuild);
-    reapprove(order);
-}
-
 static void other_chain(struct order *order)
 {
     order->intent.chain.bytes32[0] ^= 1;
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void other_environment(struct order *order)
 {
     order->intent.environment = name_of("production");
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void other_policy(struct order *order)
 {
     order->intent.policy.bytes32[0] ^= 1;
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void other_policy_version(struct order *order)
 {
     order->intent.policy_version = 2;
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void unknown_wallet(struct order *order)
 {
     order->intent.wallet = name_of("hot-2");
-    intent_rewritten(order, false);
+    order_rewrite(order, false);
 }
 
 static void expired_intent(struct order *order)
@@ -177,13 +95,13 @@ static void expired_intent(struct order *order)
 static void other_transaction(struct order *order)
 {
     order->intent.transaction.bytes32[0] ^= 1;
-    intent_rewritten(order, false);
+    order_rewrite(order, false);
 }
 
 static void altered_amount_without_rebuild(struct order *order)
 {
     order->intent.amount = amount_of("251");
-    intent_rewritten(order, false);
+    order_rewrite(order, false);
 }
 
 static void intent_not_canonical(struct order *order)
@@ -286,7 +204,7 @@ static void one_person_twice(struct order *order)
 static void requester_approves(struct order *order)
 {
     order->intent.requester = name_of("bert");
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void a_rejection(struct order *order)
@@ -306,13 +224,13 @@ static void one_approval(struct order *order)
 static void above_the_limit(struct order *order)
 {
     order->intent.amount = amount_of("1001");
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 static void unlisted_destination(struct order *order)
 {
     MUST(account_id_from_key(&order->intent.destination, test_key_public(world.keys[BOB]), NULL));
-    intent_rewritten(order, true);
+    order_rewrite(order, true);
 }
 
 /* The shape of the Bybit theft: people approved one thing, the machine asks for another. */
@@ -442,21 +360,21 @@ static const struct {
 
 Test(transfer, refuses_whatever_is_broken)
 {
-    start(ALGORITHM_P256);
+    transfer_start(ALGORITHM_P256);
     for (size_t i = 0; i < sizeof(breakages) / sizeof(breakages[0]); i++) {
         struct order order;
         order_init(&order, &world, 100 + 2 * i, 0);
         breakages[i].apply(&order);
-        expect_refused(&order, breakages[i].status, breakages[i].where, breakages[i].name);
+        order_expect_refused(&order, breakages[i].status, breakages[i].where, breakages[i].name);
         order_wipe(&order);
     }
     /* None of it left a trace: the sequences are still free. */
     struct digest id;
     struct order order;
     order_init(&order, &world, 100, 0);
-    expect_signed(&id, &order);
+    order_expect_signed(&id, &order);
     order_wipe(&order);
-    finish();
+    transfer_finish();
 }
 
 Test(transfer, a_wallet_of_another_key_is_not_signed_for)
@@ -472,142 +390,7 @@ Test(transfer, a_wallet_of_another_key_is_not_signed_for)
     pool = place_pool(&place, 1);
     struct order order;
     order_init(&order, &world, 1, 0);
-    expect_refused(&order, STATUS_MISMATCH, "wallet", "another key");
+    order_expect_refused(&order, STATUS_MISMATCH, "wallet", "another key");
     order_wipe(&order);
-    finish();
-}
-
-/* Sequences and withdrawals are used once, also across a restart. */
-
-static void restart(void)
-{
-    cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
-    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
-}
-
-static void use_twice(bool with_restart)
-{
-    start(ALGORITHM_P256);
-    struct order order;
-    struct digest id;
-    struct digest again;
-    order_init(&order, &world, 7, 0);
-    expect_signed(&id, &order);
-    if (with_restart) {
-        restart();
-    }
-
-    struct order other;
-    order_init(&other, &world, 7, 0);
-    expect_refused(&other, STATUS_REPLAY, "intent.seq", "another withdrawal at a used sequence");
-    order_wipe(&other);
-
-    order_init(&other, &world, 7, 1);
-    other.intent.withdrawal = order.intent.withdrawal;
-    intent_rewritten(&other, true);
-    expect_refused(&other, STATUS_REPLAY, "intent.withdrawal", "a used withdrawal at the next sequence");
-    order_wipe(&other);
-
-    order_init(&other, &world, 7, 0);
-    other.intent.withdrawal = order.intent.withdrawal;
-    other.intent.amount = amount_of("1");
-    intent_rewritten(&other, true);
-    expect_refused(&other, STATUS_REPLAY, "intent.seq", "the same withdrawal with another amount");
-    order_wipe(&other);
-
-    order_init(&other, &world, 7, 2);
-    expect_refused(&other, STATUS_CONFLICT, "intent.seq", "a sequence beyond the next");
-    order_wipe(&other);
-
-    expect_signed(&again, &order);
-    cr_expect(digest_equal(&id, &again));
-    order_wipe(&order);
-
-    order_init(&other, &world, 7, 1);
-    expect_signed(&id, &other);
-    order_wipe(&other);
-    finish();
-}
-
-Test(transfer, a_sequence_and_a_withdrawal_are_used_once)
-{
-    use_twice(false);
-}
-
-Test(transfer, and_also_after_a_restart)
-{
-    use_twice(true);
-}
-
-Test(transfer, two_checkpoints_of_one_size_halt_the_signer_for_good)
-{
-    start(ALGORITHM_P256);
-    struct order order;
-    struct digest id;
-    order_init(&order, &world, 1, 0);
-    expect_signed(&id, &order);
-    order_wipe(&order);
-
-    /* The log tells another story of the same length. */
-    bytes_free(&world.leaves[0]);
-    world.entry_count = 0;
-    order_init(&order, &world, 2, 0);
-    expect_refused(&order, STATUS_FORK, "proof", "a fork");
-    order_wipe(&order);
-
-    order_init(&order, &world, 3, 0);
-    expect_refused(&order, STATUS_HALTED, "guard", "after a fork");
-    restart();
-    expect_refused(&order, STATUS_HALTED, "guard", "after a fork and a restart");
-    order_wipe(&order);
-    struct wire_status_reply status;
-    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
-    cr_expect(!status.ready && strstr(status.reason, "fork") != NULL, "%s", status.reason);
-    finish();
-}
-
-/* Policies */
-
-static void folder_write(const char *name, const struct signed_document *document)
-{
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s", place.policy, name);
-    world_write_signed(path, document);
-}
-
-Test(transfer, a_newer_policy_comes_into_force_and_an_older_one_never_again)
-{
-    start(ALGORITHM_P256);
-    cr_assert(place_stop(&place, SIGTERM) == 0);
-    struct signed_document second;
-    world_policy_next(&second, &world);
-    (void)snprintf(place.policy, sizeof(place.policy), "%s/policies", place.token.folder.path);
-    const char *const make[] = {"mkdir", place.policy, NULL};
-    cr_assert(test_run(make) == 0);
-    folder_write("policy-1.json", &world.policy_signed);
-    folder_write("policy-2.json", &second);
-
-    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
-    struct wire_status_reply status;
-    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
-    cr_expect(status.policy_version == 2);
-    struct order order;
-    order_init(&order, &world, 1, 0);
-    expect_refused(&order, STATUS_MISMATCH, "intent.policy", "approved under the older policy");
-    order_wipe(&order);
-    cr_assert(place_stop(&place, SIGTERM) == 0);
-
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/policy-2.json", place.policy);
-    cr_assert(unlink(path) == 0);
-    cr_expect(!place_start(&place, NULL, NULL), "an older set of policies");
-    cr_expect(place.exit_status == 78 && strstr(place.log, "rollback") != NULL, "%d: %s", place.exit_status, place.log);
-
-    second.signature_count = 1;
-    folder_write("policy-2.json", &second);
-    cr_expect(!place_start(&place, NULL, NULL), "a policy without its quorum");
-    cr_expect(strstr(place.log, "quorum_missing") != NULL, "%s", place.log);
-    second.signature_count = 2;
-    signed_document_free(&second);
-    finish();
+    transfer_finish();
 }

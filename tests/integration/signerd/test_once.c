@@ -1,0 +1,143 @@
+/*
+ * What a signer of role transfer has promised it keeps: sequences and withdrawals are used once, a forked trail halts
+ * it for good, and a newer policy is never taken back.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#include "transfer.h"
+
+/* Sequences and withdrawals are used once, also across a restart. */
+
+static void restart(void)
+{
+    cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+}
+
+static void use_twice(bool with_restart)
+{
+    transfer_start(ALGORITHM_P256);
+    struct order order;
+    struct digest id;
+    struct digest again;
+    order_init(&order, &world, 7, 0);
+    order_expect_signed(&id, &order);
+    if (with_restart) {
+        restart();
+    }
+
+    struct order other;
+    order_init(&other, &world, 7, 0);
+    order_expect_refused(&other, STATUS_REPLAY, "intent.seq", "another withdrawal at a used sequence");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 1);
+    other.intent.withdrawal = order.intent.withdrawal;
+    order_rewrite(&other, true);
+    order_expect_refused(&other, STATUS_REPLAY, "intent.withdrawal", "a used withdrawal at the next sequence");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 0);
+    other.intent.withdrawal = order.intent.withdrawal;
+    other.intent.amount = amount_of("1");
+    order_rewrite(&other, true);
+    order_expect_refused(&other, STATUS_REPLAY, "intent.seq", "the same withdrawal with another amount");
+    order_wipe(&other);
+
+    order_init(&other, &world, 7, 2);
+    order_expect_refused(&other, STATUS_CONFLICT, "intent.seq", "a sequence beyond the next");
+    order_wipe(&other);
+
+    order_expect_signed(&again, &order);
+    cr_expect(digest_equal(&id, &again));
+    order_wipe(&order);
+
+    order_init(&other, &world, 7, 1);
+    order_expect_signed(&id, &other);
+    order_wipe(&other);
+    transfer_finish();
+}
+
+Test(once, a_sequence_and_a_withdrawal_are_used_once)
+{
+    use_twice(false);
+}
+
+Test(once, and_also_after_a_restart)
+{
+    use_twice(true);
+}
+
+Test(once, two_checkpoints_of_one_size_halt_the_signer_for_good)
+{
+    transfer_start(ALGORITHM_P256);
+    struct order order;
+    struct digest id;
+    order_init(&order, &world, 1, 0);
+    order_expect_signed(&id, &order);
+    order_wipe(&order);
+
+    /* The log tells another story of the same length. */
+    bytes_free(&world.leaves[0]);
+    world.entry_count = 0;
+    order_init(&order, &world, 2, 0);
+    order_expect_refused(&order, STATUS_FORK, "proof", "a fork");
+    order_wipe(&order);
+
+    order_init(&order, &world, 3, 0);
+    order_expect_refused(&order, STATUS_HALTED, "guard", "after a fork");
+    restart();
+    order_expect_refused(&order, STATUS_HALTED, "guard", "after a fork and a restart");
+    order_wipe(&order);
+    struct wire_status_reply status;
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(!status.ready && strstr(status.reason, "fork") != NULL, "%s", status.reason);
+    transfer_finish();
+}
+
+/* Policies */
+
+static void folder_write(const char *name, const struct signed_document *document)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", place.policy, name);
+    world_write_signed(path, document);
+}
+
+Test(once, a_newer_policy_comes_into_force_and_an_older_one_never_again)
+{
+    transfer_start(ALGORITHM_P256);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    struct signed_document second;
+    world_policy_next(&second, &world);
+    (void)snprintf(place.policy, sizeof(place.policy), "%s/policies", place.token.folder.path);
+    const char *const make[] = {"mkdir", place.policy, NULL};
+    cr_assert(test_run(make) == 0);
+    folder_write("policy-1.json", &world.policy_signed);
+    folder_write("policy-2.json", &second);
+
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    struct wire_status_reply status;
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(status.policy_version == 2);
+    struct order order;
+    order_init(&order, &world, 1, 0);
+    order_expect_refused(&order, STATUS_MISMATCH, "intent.policy", "approved under the older policy");
+    order_wipe(&order);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/policy-2.json", place.policy);
+    cr_assert(unlink(path) == 0);
+    cr_expect(!place_start(&place, NULL, NULL), "an older set of policies");
+    cr_expect(place.exit_status == 78 && strstr(place.log, "rollback") != NULL, "%d: %s", place.exit_status, place.log);
+
+    second.signature_count = 1;
+    folder_write("policy-2.json", &second);
+    cr_expect(!place_start(&place, NULL, NULL), "a policy without its quorum");
+    cr_expect(strstr(place.log, "quorum_missing") != NULL, "%s", place.log);
+    second.signature_count = 2;
+    signed_document_free(&second);
+    transfer_finish();
+}
