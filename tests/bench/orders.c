@@ -1,0 +1,152 @@
+/*
+ * Withdrawals by the thousand, see orders.h. The world of signerd's tests proves one at a time, each under a checkpoint
+ * of its own, over a trail that it hashes anew: right for tests, too slow for this.
+ */
+#include "orders.h"
+
+#include "audit/event.h"
+#include "audit/proof.h"
+#include "bench.h"
+#include "policy/signing_entry.h"
+#include "tree.h"
+
+struct maker {
+    struct world *world;
+    struct bench_tree tree;
+    struct digest last;
+};
+
+static int digest_order(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct digest));
+}
+
+static void approve(struct order *order, const struct world *world)
+{
+    const struct destination destination = order_destination(world);
+    order_destination_sign(order, world, &destination, ALAN);
+    order_approve(order, world, 0, "bert", BERT);
+    order_approve(order, world, 1, "bob", BOB);
+}
+
+static void place(struct order *order, const struct world *world, uint64_t lane, uint64_t seq)
+{
+    *order = (struct order){.approval_count = 2};
+    order->intent = (struct intent){.amount = amount_of("250"),
+                                    .asset = world->asset,
+                                    .chain = world->chain,
+                                    .destination = world->destination,
+                                    .environment = name_of("test"),
+                                    .expires_at = world->now_utc_us + WORLD_HOUR_US,
+                                    .lane = lane,
+                                    .policy = world->policy.digest,
+                                    .policy_version = 1,
+                                    .requested_at = world->now_utc_us - 1000000,
+                                    .requester = name_of("rita"),
+                                    .seq = seq,
+                                    .valid_from = 1,
+                                    .valid_until = 100000,
+                                    .wallet = name_of("hot-1")};
+    MUST(uuid_generate(&order->intent.withdrawal, clock_system()));
+    order_intent_changed(order, world, true);
+    approve(order, world);
+}
+
+static void entry_fill(struct audit_event *event, const struct order *order)
+{
+    static struct withdrawal withdrawal;
+    withdrawal = (struct withdrawal){.intent = order->intent,
+                                     .intent_digest = order->digest,
+                                     .transaction_id = order->intent.transaction,
+                                     .policy = order->intent.policy,
+                                     .approval_count = order->approval_count};
+    destination_digest(&withdrawal.destination_digest, order->destination.document.data,
+                       order->destination.document.len);
+    for (size_t i = 0; i < order->approval_count; i++) {
+        const struct bytes *document = &order->approvals[i].document;
+        approval_digest(&withdrawal.approval_digests[i], document->data, document->len);
+    }
+    qsort(withdrawal.approval_digests, withdrawal.approval_count, sizeof(struct digest), digest_order);
+    MUST(policy_signing_entry_fill(event, &withdrawal, NULL));
+}
+
+/* Makes the signing entry, and its leaf at the end of the trail. */
+static void record(struct order *order, struct maker *maker)
+{
+    struct bytes pending = {0};
+    struct bytes stamped = {0};
+    struct audit_event event = {.actor = name_of("custodyd"), .object_ordinal = 1};
+    struct audit_stamp stamp = {.at_utc_us = maker->world->now_utc_us, .epoch = 1};
+    event.producer_counter = maker->tree.size + 1;
+    MUST(uuid_generate(&event.correlation, clock_system()));
+    MUST(uuid_generate(&event.producer, clock_system()));
+    MUST(uuid_generate(&stamp.boot, clock_system()));
+    entry_fill(&event, order);
+    MUST(audit_event_encode(&pending, &event, NULL));
+    audit_event_wipe(&event);
+    MUST(audit_event_stamp(&stamped, &event, pending.data, pending.len, &stamp, NULL));
+    audit_event_wipe(&event);
+    struct audit_leaf leaf = {
+        .index = maker->tree.size, .previous = maker->last, .event = stamped.data, .event_len = stamped.len};
+    (void)snprintf(leaf.origin, sizeof(leaf.origin), "%s", maker->world->log_key.name);
+    MUST(audit_leaf_build(&order->leaf, &leaf, NULL));
+    audit_leaf_hash(&maker->last, order->leaf.data, order->leaf.len);
+    bench_tree_append(&maker->tree, &maker->last);
+    bytes_free(&pending);
+    bytes_free(&stamped);
+}
+
+static void note_sign(struct bytes *out, struct maker *maker)
+{
+    const struct audit_key *key = &maker->world->log_key;
+    struct audit_checkpoint checkpoint = {.size = maker->tree.size};
+    struct bytes note = {0};
+    uint8_t signature64[SIGNATURE_LEN];
+    (void)snprintf(checkpoint.origin, sizeof(checkpoint.origin), "%s", key->name);
+    bench_tree_root(&checkpoint.root, &maker->tree, maker->tree.size);
+    MUST(audit_checkpoint_build(&note, &checkpoint, NULL));
+    test_key_sign_message(signature64, maker->world->keys[LOG], note.data, note.len);
+    MUST(audit_note_assemble(out, note.data, note.len, key, signature64, NULL));
+    bytes_free(&note);
+}
+
+static void prove(struct order *order, uint64_t index, struct maker *maker, const struct bytes *note)
+{
+    struct audit_tlog_proof proof = {.index = index, .note = note->data, .note_len = note->len};
+    const struct audit_hash_reader reader = bench_tree_reader(&maker->tree);
+    MUST(audit_inclusion_prove(&proof.proof, &reader, index, maker->tree.size, NULL));
+    MUST(audit_tlog_proof_encode(&order->proof, &proof, NULL));
+}
+
+void bench_lanes_fill(struct bench_lane *lanes, size_t count, struct world *world)
+{
+    struct maker maker = {.world = world};
+    struct bytes note = {0};
+    for (size_t lane = 0; lane < count; lane++) {
+        lanes[lane].orders = calloc(lanes[lane].length, sizeof(*lanes[lane].orders));
+        BENCH_NEED(lanes[lane].orders != NULL);
+        for (size_t seq = 0; seq < lanes[lane].length; seq++) {
+            place(&lanes[lane].orders[seq], world, lane, seq);
+            record(&lanes[lane].orders[seq], &maker);
+        }
+    }
+    note_sign(&note, &maker);
+    uint64_t index = 0;
+    for (size_t lane = 0; lane < count; lane++) {
+        for (size_t seq = 0; seq < lanes[lane].length; seq++) {
+            prove(&lanes[lane].orders[seq], index++, &maker, &note);
+        }
+    }
+    bytes_free(&note);
+    bench_tree_wipe(&maker.tree);
+}
+
+void bench_lanes_wipe(struct bench_lane *lanes, size_t count)
+{
+    for (size_t lane = 0; lane < count; lane++) {
+        for (size_t seq = 0; seq < lanes[lane].length; seq++) {
+            order_wipe(&lanes[lane].orders[seq]);
+        }
+        free(lanes[lane].orders);
+    }
+}
