@@ -97,7 +97,7 @@ static enum status check_sequence(struct walk *walk, const MDB_val *key, const u
 static enum status check_withdrawal(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
-    if (key->mv_size != 17 || len != 48) {
+    if (key->mv_size != 17 || len != WITHDRAWAL_RECORD_LEN) {
         return corrupt(walk, "a withdrawal of impossible size");
     }
     walk->withdrawals++;

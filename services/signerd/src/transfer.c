@@ -21,11 +21,11 @@ struct promise {
     int64_t at_utc_us;
 };
 
-static enum status documents_check(const struct signer *signer, struct withdrawal *out, int64_t at_utc_us,
-                                   const struct wire_transfer_request *request, struct fault *fault)
+/* Judges the documents at `at_utc_us`; `highest_utc_us` is the time the clock must not stand behind. */
+static enum status documents_check_at(const struct signer *signer, struct withdrawal *out,
+                                      const struct wire_transfer_request *request, int64_t at_utc_us,
+                                      int64_t highest_utc_us, struct fault *fault)
 {
-    struct guard_state state;
-    guard_read(signer->guard, &state);
     const struct withdrawal_documents documents = {
         .intent = request->intent.data,
         .intent_len = request->intent.len,
@@ -37,9 +37,60 @@ static enum status documents_check(const struct signer *signer, struct withdrawa
         .policy = &signer->policy,
         .wallet_key = &signer->key->public_key,
         .at_utc_us = at_utc_us,
-        .highest_utc_us = state.highest_utc_us,
+        .highest_utc_us = highest_utc_us,
     };
     return policy_check_withdrawal(out, &documents, &context, fault);
+}
+
+/* What the guard remembers of the withdrawal of an intent. */
+struct recall {
+    struct intent intent;
+    bool promised;     /* this very transaction */
+    int64_t at_utc_us; /* when it was */
+};
+
+static enum status recall_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct recall *recall = context;
+    struct guard_record record = {0};
+    guard_record_withdrawal(&record, &recall->intent.withdrawal);
+    enum status status = guard_txn_get(txn, &record, fault);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        recall->promised = memcmp(record.value + 16, recall->intent.transaction.bytes32, 32) == 0;
+        recall->at_utc_us = (int64_t)guard_number_read(record.value + 48);
+    }
+    return status;
+}
+
+/*
+ * The documents as of now. When their time has passed but this transaction was promised before, as of the time of the
+ * promise: what may have been signed then must be had again, otherwise a crash between the promise and its delivery
+ * would leave a sequence that nobody can fill.
+ */
+static enum status documents_check(const struct signer *signer, struct withdrawal *out, int64_t at_utc_us,
+                                   const struct wire_transfer_request *request, struct fault *fault)
+{
+    struct guard_state state;
+    struct recall recall = {0};
+    struct fault late = {0};
+    guard_read(signer->guard, &state);
+    enum status status = documents_check_at(signer, out, request, at_utc_us, state.highest_utc_us, &late);
+    if (status != STATUS_EXPIRED && status != STATUS_QUORUM_MISSING) {
+        return status == STATUS_OK ? status : fault_set(fault, status, late.where, "%s", late.detail);
+    }
+    if (intent_decode(&recall.intent, request->intent.data, request->intent.len, NULL) == STATUS_OK) {
+        enum status recalled = guard_commit(signer->guard, recall_apply, &recall, fault);
+        if (recalled != STATUS_OK) {
+            return recalled;
+        }
+    }
+    if (recall.promised) {
+        return documents_check_at(signer, out, request, recall.at_utc_us, 0, fault);
+    }
+    return fault_set(fault, status, late.where, "%s", late.detail);
 }
 
 static enum status entry_check(const struct withdrawal *withdrawal, const struct audit_leaf *leaf, struct fault *fault)
@@ -75,7 +126,7 @@ static enum status trail_check(const struct signer *signer, struct audit_checkpo
     return status;
 }
 
-/* The records of a promise: what a sequence and a withdrawal are used for. */
+/* The records of a promise: what a sequence and a withdrawal are used for, and since when. */
 struct promise_records {
     struct guard_record lane;
     struct guard_record sequence;
@@ -98,7 +149,8 @@ static void records_fill(struct promise_records *out, const struct promise *prom
     guard_number_write(out->withdrawal.value, intent->lane);
     guard_number_write(out->withdrawal.value + 8, intent->seq);
     memcpy(out->withdrawal.value + 16, id->bytes32, 32);
-    out->withdrawal.value_len = 48;
+    guard_number_write(out->withdrawal.value + 48, (uint64_t)promise->at_utc_us);
+    out->withdrawal.value_len = WITHDRAWAL_RECORD_LEN;
     guard_record_checkpoint(&out->checkpoint, promise->checkpoint.size);
     memcpy(out->checkpoint.value, promise->checkpoint.root.bytes32, 32);
     out->checkpoint.value_len = 32;
@@ -110,9 +162,11 @@ enum seen {
     SEEN_OTHER,
 };
 
+/* Compares what two records promise: of a withdrawal all but the time. */
 static enum status record_compare(struct guard_txn *txn, enum seen *out, const struct guard_record *record,
                                   struct fault *fault)
 {
+    size_t promised_len = record->value_len == WITHDRAWAL_RECORD_LEN ? record->value_len - 8 : record->value_len;
     struct guard_record there = *record;
     enum status status = guard_txn_get(txn, &there, fault);
     if (status == STATUS_NOT_FOUND) {
@@ -120,7 +174,7 @@ static enum status record_compare(struct guard_txn *txn, enum seen *out, const s
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
-        bool same = there.value_len == record->value_len && memcmp(there.value, record->value, record->value_len) == 0;
+        bool same = there.value_len == record->value_len && memcmp(there.value, record->value, promised_len) == 0;
         *out = same ? SEEN_SAME : SEEN_OTHER;
     }
     return status;

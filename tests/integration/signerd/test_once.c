@@ -69,6 +69,38 @@ Test(once, and_also_after_a_restart)
     use_twice(true);
 }
 
+/* The intent lives a second: signed, then expired, then asked for again, as after a crash that outlasts it. */
+Test(once, what_was_promised_can_be_had_again_after_it_expired)
+{
+    transfer_start(ALGORITHM_P256);
+    struct order order;
+    struct order other;
+    struct digest id;
+    struct digest again;
+    order_init(&order, &world, 7, 0);
+    order.intent.expires_at = clock_utc_us(clock_system()) + 1500000;
+    order_rewrite(&order, true);
+    order_init(&other, &world, 8, 0);
+    other.intent.expires_at = order.intent.expires_at;
+    order_rewrite(&other, true);
+    order_expect_signed(&id, &order);
+    while (clock_utc_us(clock_system()) <= order.intent.expires_at) {
+        const struct timespec step = {.tv_nsec = 20000000};
+        (void)nanosleep(&step, NULL);
+    }
+    restart();
+    order_expect_refused(&other, STATUS_EXPIRED, "intent.expires_at", "never promised, and too late now");
+    order_expect_signed(&again, &order);
+    cr_expect(digest_equal(&id, &again));
+
+    order.intent.amount = amount_of("1");
+    order_rewrite(&order, true);
+    order_expect_refused(&order, STATUS_EXPIRED, "intent.expires_at", "another amount than was promised");
+    order_wipe(&order);
+    order_wipe(&other);
+    transfer_finish();
+}
+
 Test(once, two_checkpoints_of_one_size_halt_the_signer_for_good)
 {
     transfer_start(ALGORITHM_P256);
