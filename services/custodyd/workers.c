@@ -13,6 +13,7 @@
 #define LEASE_MS 60000
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
+#define HEARTBEAT_EVERY_US 60000000
 #define DELAY_MIN_MS 20
 #define DELAY_MAX_MS 5000
 
@@ -23,6 +24,7 @@ struct worker_pool {
     bool stopping;
     uint64_t wakes; /* counts calls of workers_wake, so that none is lost */
     int64_t expired_at_us;
+    int64_t heartbeat_at_us;
     unsigned threads;
     pthread_t thread[32];
 };
@@ -77,17 +79,35 @@ static bool work_once(struct worker_pool *pool)
     return true;
 }
 
-/* One thread at a time, once a second. */
-static void expire_sometimes(struct worker_pool *pool)
+static enum status heartbeat_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct trail_ticket ticket;
+    const struct service *service = context;
+    return trail_enqueue_state(&ticket, service->trail, tx, AUDIT_SERVICE_HEARTBEAT, fault);
+}
+
+/* True for one thread each time that `period_us` has passed. */
+static bool falls_due(struct worker_pool *pool, int64_t *last_us, int64_t period_us)
 {
     int64_t now = clock_monotonic_us(pool->service->clock);
     (void)pthread_mutex_lock(&pool->mutex);
-    bool due = now - pool->expired_at_us >= EXPIRE_EVERY_US;
-    pool->expired_at_us = due ? now : pool->expired_at_us;
+    bool due = now - *last_us >= period_us;
+    *last_us = due ? now : *last_us;
     (void)pthread_mutex_unlock(&pool->mutex);
+    return due;
+}
+
+/* What happens by the clock: withdrawals expire, and the trail hears each minute that we are there. */
+static void keep_time(struct worker_pool *pool)
+{
     struct fault fault = {0};
-    if (due && step_expire(pool->service, &fault) != STATUS_OK) {
+    if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {
         log_fault("expire", &fault);
+    }
+    fault_clear(&fault);
+    if (falls_due(pool, &pool->heartbeat_at_us, HEARTBEAT_EVERY_US) &&
+        store_transact(pool->service->store, heartbeat_in, pool->service, &fault) != STATUS_OK) {
+        log_fault("heartbeat", &fault);
     }
 }
 
@@ -116,7 +136,7 @@ static void *work(void *context)
         if (stopping) {
             return NULL;
         }
-        expire_sometimes(pool);
+        keep_time(pool);
         if (!work_once(pool)) {
             wait_for_work(pool, seen);
         }
@@ -133,6 +153,7 @@ enum status workers_start(struct worker_pool **out, struct service *service, uns
         return fault_set(fault, STATUS_NO_MEMORY, "workers", "%s", "");
     }
     pool->service = service;
+    pool->heartbeat_at_us = clock_monotonic_us(service->clock);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&pool->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
