@@ -1,12 +1,12 @@
 /*
- * Hash tables with open addressing. Keys are SHA-256 digests of (type, id) or producer ids, so collisions are nobody's
- * concern.
+ * Search trees of the C library, keyed by SHA-256 of (type, id) or of the producer's id.
  *
  * Of a producer, everything below `next` was seen; the few numbers above it that came early wait in a small sorted
  * array.
  */
 #include "counters.h"
 
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +16,15 @@
 
 struct slot {
     struct digest key;
-    uint64_t next; /* 0: empty slot */
+    uint64_t next;
     uint64_t *early;
     size_t early_count;
     size_t early_room;
 };
 
-struct table {
-    struct slot *slots;
-    size_t capacity; /* a power of two */
-    size_t used;
-};
-
 struct counters {
-    struct table objects;
-    struct table producers;
+    void *objects;
+    void *producers;
 };
 
 enum status counters_new(struct counters **out)
@@ -39,83 +33,56 @@ enum status counters_new(struct counters **out)
     return *out == NULL ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
-static void table_free(struct table *table)
+static void slot_free(void *at)
 {
-    for (size_t i = 0; i < table->capacity; i++) {
-        free(table->slots[i].early);
-    }
-    free(table->slots);
+    struct slot *slot = at;
+    free(slot->early);
+    free(slot);
 }
 
 void counters_free(struct counters *counters)
 {
     if (counters != NULL) {
-        table_free(&counters->objects);
-        table_free(&counters->producers);
+        tdestroy(counters->objects, slot_free);
+        tdestroy(counters->producers, slot_free);
         free(counters);
     }
 }
 
-static struct slot *probe(const struct table *table, const struct digest *key)
+static int compare(const void *a, const void *b)
 {
-    uint64_t start = 0;
-    memcpy(&start, key->bytes32, sizeof(start));
-    for (size_t i = 0; i < table->capacity; i++) {
-        struct slot *slot = &table->slots[(start + i) & (table->capacity - 1)];
-        if (slot->next == 0 || digest_equal(&slot->key, key)) {
-            return slot;
-        }
-    }
-    return NULL;
+    return memcmp(a, b, sizeof(struct digest)); /* a slot begins with its key */
 }
 
-static enum status grow(struct table *table)
+/* The slot of a key, made when it is not there; NULL without memory. */
+static struct slot *find(void **root, const struct digest *key)
 {
-    struct table larger = {.capacity = table->capacity == 0 ? 1024 : 2 * table->capacity, .used = table->used};
-    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
-    if (larger.slots == NULL) {
-        return STATUS_NO_MEMORY;
+    struct slot *fresh = calloc(1, sizeof(*fresh));
+    if (fresh == NULL) {
+        return NULL;
     }
-    for (size_t i = 0; i < table->capacity; i++) {
-        if (table->slots[i].next != 0) {
-            *probe(&larger, &table->slots[i].key) = table->slots[i];
-        }
+    fresh->key = *key;
+    fresh->next = 1;
+    struct slot **node = tsearch(fresh, root, compare);
+    struct slot *found = node == NULL ? NULL : *node;
+    if (found != fresh) {
+        free(fresh);
     }
-    free(table->slots);
-    *table = larger;
-    return STATUS_OK;
-}
-
-/* The slot of a key, made when it is not there. */
-static enum status find(struct slot **out, struct table *table, const struct digest *key)
-{
-    if (table->used * 2 >= table->capacity) {
-        enum status status = grow(table);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    *out = probe(table, key);
-    if ((*out)->next == 0) {
-        (*out)->key = *key;
-        (*out)->next = 1;
-        table->used++;
-    }
-    return STATUS_OK;
+    return found;
 }
 
 enum status counters_object(struct counters *counters, uint64_t *out_expected, const char *otype, const char *oid,
                             uint64_t on)
 {
     struct digest key;
-    struct slot *slot = NULL;
     digest_sha256_two(&key, otype, strlen(otype) + 1, oid, strlen(oid));
-    enum status status = find(&slot, &counters->objects, &key);
-    if (status == STATUS_OK) {
-        *out_expected = slot->next;
-        slot->next = on + 1;
+    struct slot *slot = find(&counters->objects, &key);
+    if (slot == NULL) {
+        return STATUS_NO_MEMORY;
     }
-    return status;
+    *out_expected = slot->next;
+    slot->next = on + 1;
+    return STATUS_OK;
 }
 
 static void producer_key(struct digest *out, const struct uuid *producer)
@@ -123,12 +90,12 @@ static void producer_key(struct digest *out, const struct uuid *producer)
     digest_sha256(out, producer->bytes16, sizeof(producer->bytes16));
 }
 
-/* Keeps the early numbers sorted; false when the number is there already. */
+/* Keeps the early numbers sorted. Out: false when the number is there already. */
 static enum status insert_early(struct slot *slot, bool *out_fresh, uint64_t number)
 {
-    size_t at = 0;
-    while (at < slot->early_count && slot->early[at] < number) {
-        at++;
+    size_t at = slot->early_count;
+    while (at > 0 && slot->early[at - 1] >= number) {
+        at--;
     }
     *out_fresh = at == slot->early_count || slot->early[at] != number;
     if (!*out_fresh) {
@@ -156,29 +123,26 @@ static void absorb_early(struct slot *slot)
         slot->next++;
         taken++;
     }
-    memmove(slot->early, slot->early + taken, (slot->early_count - taken) * sizeof(*slot->early));
-    slot->early_count -= taken;
+    if (taken > 0) {
+        slot->early_count -= taken;
+        memmove(slot->early, slot->early + taken, slot->early_count * sizeof(*slot->early));
+    }
 }
 
 enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
 {
     struct digest key;
-    struct slot *slot = NULL;
     producer_key(&key, producer);
-    enum status status = find(&slot, &counters->producers, &key);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (number < slot->next) {
-        *out_fresh = false;
-        return STATUS_OK;
+    struct slot *slot = find(&counters->producers, &key);
+    if (slot == NULL) {
+        return STATUS_NO_MEMORY;
     }
     if (number > slot->next) {
         return insert_early(slot, out_fresh, number);
     }
-    *out_fresh = true;
-    slot->next++;
-    if (slot->early_count > 0) {
+    *out_fresh = number == slot->next;
+    if (*out_fresh) {
+        slot->next++;
         absorb_early(slot);
     }
     return STATUS_OK;
@@ -188,6 +152,6 @@ uint64_t counters_producer_next(const struct counters *counters, const struct uu
 {
     struct digest key;
     producer_key(&key, producer);
-    const struct slot *slot = counters->producers.capacity == 0 ? NULL : probe(&counters->producers, &key);
-    return slot == NULL || slot->next == 0 ? 1 : slot->next;
+    struct slot *const *node = tfind(&key, &counters->producers, compare);
+    return node == NULL ? 1 : (*node)->next;
 }

@@ -61,28 +61,33 @@ static bool is_of(const EVP_PKEY *pkey, const struct key *key)
     return same;
 }
 
-bool key_read(struct key *out, const char *alg, const char *base64)
+bool key_make(struct key *out, const char *alg, const uint8_t *der, size_t len)
 {
-    struct bytes der = {0};
-    struct key key = {0};
+    struct key key = {.der_len = len};
     size_t row = find(alg);
-    if (row == ALGORITHMS || base64_decode(&der, base64, strlen(base64)) != STATUS_OK) {
+    if (row == ALGORITHMS || len != algorithms[row].der_len) {
         return false;
     }
-    bool good = der.len == algorithms[row].der_len && der.len <= sizeof(key.der);
-    if (good) {
-        (void)snprintf(key.alg, sizeof(key.alg), "%s", alg);
-        memcpy(key.der, der.data, der.len);
-        key.der_len = der.len;
-        digest_sha256(&key.id, der.data, der.len);
-        EVP_PKEY *pkey = load(&key);
-        good = pkey != NULL && is_of(pkey, &key);
-        EVP_PKEY_free(pkey);
-    }
-    bytes_free(&der);
+    (void)snprintf(key.alg, sizeof(key.alg), "%s", alg);
+    memcpy(key.der, der, len);
+    digest_sha256(&key.id, der, len);
+    EVP_PKEY *pkey = load(&key);
+    bool good = pkey != NULL && is_of(pkey, &key);
+    EVP_PKEY_free(pkey);
     if (good) {
         *out = key;
     }
+    return good;
+}
+
+bool key_read(struct key *out, const char *alg, const char *base64)
+{
+    struct bytes der = {0};
+    if (alg == NULL || base64 == NULL || base64_decode(&der, base64, strlen(base64)) != STATUS_OK) {
+        return false;
+    }
+    bool good = key_make(out, alg, der.data, der.len);
+    bytes_free(&der);
     return good;
 }
 

@@ -15,7 +15,10 @@ struct key {
     struct digest id; /* SHA-256 of the DER bytes */
 };
 
-/* Fills a key from the texts of a document; false when it is not a key of that algorithm in its one form. */
+/* Fills a key from its DER bytes; false when it is not a key of that algorithm in its one form. */
+bool key_make(struct key *out, const char *alg, const uint8_t *der, size_t len);
+
+/* The same from the texts of a document; NULL is no text. */
 bool key_read(struct key *out, const char *alg, const char *base64);
 
 /* True when the 64 bytes are a signature by the key over the message: ECDSA with s in the lower half, or Ed25519. */

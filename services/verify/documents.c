@@ -1,43 +1,108 @@
 /*
  * The documents of an evidence bundle, read from docs/formats.md.
+ *
+ * What the quorum of the version before signed is not judged again for its floors: it is trusted as far as the quorum
+ * is. What the trust file does not name and nobody signed is not trusted at all.
  */
 #include "documents.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ROW(member, kind) CANON_FIELD(struct ROW_OF, member, kind)
 
-void document_digest(struct digest *out, const char *kind, const char *text)
-{
-    digest_document(out, kind, text, strlen(text));
-}
+#define ROW_OF verify_approval
+static const struct canon_field approval_fields[] = {
+    ROW(approver, CANON_NAME),   ROW(chain, CANON_HASH),     ROW(decision, CANON_TEXT), ROW(environment, CANON_NAME),
+    ROW(expires_at, CANON_TIME), ROW(intent, CANON_HASH),    ROW(key, CANON_HASH),      ROW(policy, CANON_HASH),
+    ROW(signed_at, CANON_TIME),  ROW(withdrawal, CANON_UUID)};
+#undef ROW_OF
+#define ROW_OF verify_destination
+static const struct canon_field destination_fields[] = {
+    ROW(account, CANON_TEXT),   ROW(chain, CANON_HASH),  ROW(environment, CANON_NAME), ROW(id, CANON_NAME),
+    ROW(issued_at, CANON_TIME), ROW(policy, CANON_HASH), ROW(valid_until, CANON_TIME)};
+#undef ROW_OF
+#define ROW_OF verify_header
+static const struct canon_field header_fields[] = {ROW(audit, CANON_HASH),
+                                                   ROW(batch, CANON_HASH),
+                                                   ROW(chain, CANON_HASH),
+                                                   ROW(count, CANON_INTEGER),
+                                                   ROW(height, CANON_COUNTER),
+                                                   ROW(history_root, CANON_HASH),
+                                                   ROW(last_certificate, CANON_HASH),
+                                                   ROW(prev, CANON_HASH),
+                                                   ROW(receipts_root, CANON_HASH),
+                                                   ROW(rules, CANON_INTEGER),
+                                                   ROW(time, CANON_TIME),
+                                                   ROW(tx_root, CANON_HASH),
+                                                   ROW(validators, CANON_HASH)};
+#undef ROW_OF
+#define ROW_OF verify_intent
+static const struct canon_field intent_fields[] = {ROW(amount, CANON_AMOUNT),
+                                                   ROW(asset, CANON_HASH),
+                                                   ROW(chain, CANON_HASH),
+                                                   ROW(destination, CANON_TEXT),
+                                                   ROW(environment, CANON_NAME),
+                                                   ROW(expires_at, CANON_TIME),
+                                                   ROW(fee_cap, CANON_AMOUNT),
+                                                   ROW(lane, CANON_COUNTER),
+                                                   ROW(memo, CANON_HASH),
+                                                   ROW(policy, CANON_HASH),
+                                                   ROW(policy_version, CANON_INTEGER),
+                                                   ROW(requested_at, CANON_TIME),
+                                                   ROW(requester, CANON_NAME),
+                                                   ROW(seq, CANON_COUNTER),
+                                                   ROW(transaction, CANON_HASH),
+                                                   ROW(valid_from, CANON_COUNTER),
+                                                   ROW(valid_until, CANON_COUNTER),
+                                                   ROW(wallet, CANON_NAME),
+                                                   ROW(withdrawal, CANON_UUID)};
+#undef ROW_OF
+#define ROW_OF verify_receipt
+static const struct canon_field receipt_fields[] = {ROW(code, CANON_TEXT), ROW(height, CANON_COUNTER),
+                                                    ROW(index, CANON_INTEGER), ROW(transaction, CANON_HASH)};
+#undef ROW_OF
+#define ROW_OF verify_policy
+static const struct canon_field policy_fields[] = {
+    ROW(chain, CANON_HASH),      ROW(environment, CANON_NAME), ROW(governance, CANON_OBJECT), ROW(groups, CANON_ARRAY),
+    ROW(issued_at, CANON_TIME),  ROW(people, CANON_ARRAY),     ROW(prev, CANON_HASH),         ROW(rules, CANON_ARRAY),
+    ROW(version, CANON_INTEGER), ROW(wallets, CANON_ARRAY)};
+#undef ROW_OF
+#define ROW_OF signature_row
+static const struct canon_field signature_fields[] = {ROW(alg, CANON_TEXT), ROW(key, CANON_HASH),
+                                                      ROW(sig, CANON_SIGNATURE)};
 
-/* A parsed document whose fields go into a struct without borrowed members. */
-static enum status read_flat(void *out, size_t size, const char *text, const struct canon_field *fields, size_t count,
-                             struct fault *fault)
+static const struct {
+    const struct canon_field *fields;
+    size_t count;
+    size_t size;
+} forms[] = {
+    [DOCUMENT_APPROVAL] = {approval_fields, COUNT(approval_fields), sizeof(struct verify_approval)},
+    [DOCUMENT_DESTINATION] = {destination_fields, COUNT(destination_fields), sizeof(struct verify_destination)},
+    [DOCUMENT_HEADER] = {header_fields, COUNT(header_fields), sizeof(struct verify_header)},
+    [DOCUMENT_INTENT] = {intent_fields, COUNT(intent_fields), sizeof(struct verify_intent)},
+    [DOCUMENT_RECEIPT] = {receipt_fields, COUNT(receipt_fields), sizeof(struct verify_receipt)},
+};
+
+enum status document_read(void *out, enum document document, const char *text, struct fault *fault)
 {
     json_t *object = NULL;
     enum status status = canon_parse(&object, text, strlen(text), CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = canon_decode(out, size, object, fields, count, "", fault);
+        status =
+            canon_decode(out, forms[document].size, object, forms[document].fields, forms[document].count, "", fault);
     }
     json_decref(object);
     return status;
 }
 
-struct signature_row {
-    char alg[16];
-    struct digest key;
-    uint8_t sig[64];
-};
-
-static const struct canon_field signature_fields[] = {
-    CANON_FIELD(struct signature_row, alg, CANON_TEXT),
-    CANON_FIELD(struct signature_row, key, CANON_HASH),
-    CANON_FIELD(struct signature_row, sig, CANON_SIGNATURE),
-};
+void document_digest(struct digest *out, const char *kind, const char *text)
+{
+    digest_document(out, kind, text, strlen(text));
+}
 
 enum status signatures_read(struct signed_text *out, const json_t *array, struct fault *fault)
 {
@@ -49,15 +114,11 @@ enum status signatures_read(struct signed_text *out, const json_t *array, struct
     }
     json_array_foreach(array, i, value)
     {
-        struct signature_row row;
-        enum status status =
-            canon_decode(&row, sizeof(row), value, signature_fields, COUNT(signature_fields), "signatures.", fault);
+        enum status status = canon_decode(&out->signatures[i], sizeof(out->signatures[i]), value, signature_fields,
+                                          COUNT(signature_fields), "signatures.", fault);
         if (status != STATUS_OK) {
             return status;
         }
-        memcpy(out->signatures[i].alg, row.alg, sizeof(row.alg));
-        memcpy(out->signatures[i].bytes64, row.sig, sizeof(row.sig));
-        out->signatures[i].key = row.key;
     }
     out->count = json_array_size(array);
     return STATUS_OK;
@@ -65,7 +126,7 @@ enum status signatures_read(struct signed_text *out, const json_t *array, struct
 
 enum status signed_text_read(struct signed_text *out, const json_t *object, struct fault *fault)
 {
-    out->text = json_string_value(json_object_get(object, "document"));
+    out->text = text_of(object, "document");
     if (out->text == NULL || json_object_size(object) != 2) {
         return fault_set(fault, STATUS_INVALID, "document", "must be a signed document");
     }
@@ -74,190 +135,123 @@ enum status signed_text_read(struct signed_text *out, const json_t *object, stru
 
 bool signed_text_by(const struct signed_text *signed_text, size_t index, const char *kind, const struct key *key)
 {
+    const struct signature_row *signature = &signed_text->signatures[index];
     struct bytes message = {0};
-    if (!digest_equal(&signed_text->signatures[index].key, &key->id) ||
-        strcmp(signed_text->signatures[index].alg, key->alg) != 0 ||
+    if (!digest_equal(&signature->key, &key->id) || strcmp(signature->alg, key->alg) != 0 ||
         document_message(&message, kind, signed_text->text, strlen(signed_text->text)) != STATUS_OK) {
         return false;
     }
-    bool good = key_verifies(key, signed_text->signatures[index].bytes64, message.data, message.len);
+    bool good = key_verifies(key, signature->sig, message.data, message.len);
     bytes_free(&message);
     return good;
 }
 
-#define FIELD(member, kind) CANON_FIELD(struct verify_policy, member, kind)
-
-struct policy_rest {
-    json_t *governance;
-    json_t *people;
-    struct verify_policy policy;
-};
-
-#define REST(member, kind)                                                                                             \
-    {                                                                                                                  \
-#member, kind, false, offsetof(struct policy_rest, policy.member),                                             \
-            sizeof(((struct policy_rest *)0)->policy.member), 0, CANON_INTEGER_MAX                                     \
-    }
-
-static const struct canon_field policy_fields[] = {
-    REST(chain, CANON_HASH),      REST(environment, CANON_NAME),
-    REST(groups, CANON_ARRAY),    CANON_FIELD(struct policy_rest, governance, CANON_OBJECT),
-    REST(issued_at, CANON_TIME),  CANON_FIELD(struct policy_rest, people, CANON_ARRAY),
-    REST(prev, CANON_HASH),       REST(rules, CANON_ARRAY),
-    REST(version, CANON_INTEGER), REST(wallets, CANON_ARRAY),
-};
-
-struct person_row {
-    json_t *duties;
-    struct name id;
-    json_t *keys;
-    int64_t valid_until;
-};
-
-static const struct canon_field person_fields[] = {
-    CANON_FIELD(struct person_row, duties, CANON_ARRAY),
-    CANON_FIELD(struct person_row, id, CANON_NAME),
-    CANON_FIELD(struct person_row, keys, CANON_ARRAY),
-    CANON_FIELD(struct person_row, valid_until, CANON_TIME),
-};
-
-static const char *text_of(const json_t *object, const char *name)
+const char *text_of(const json_t *object, const char *member)
 {
-    const char *text = json_string_value(json_object_get(object, name));
-    return text == NULL ? "" : text;
+    return json_string_value(json_object_get(object, member));
 }
 
-static bool contains(const json_t *array, const char *text)
+static bool is_text(const char *text, const char *expected)
+{
+    return text != NULL && strcmp(text, expected) == 0;
+}
+
+bool lists(const json_t *array, const char *text)
 {
     json_t *value = NULL;
     size_t i = 0;
     json_array_foreach(array, i, value)
     {
-        const char *candidate = json_string_value(value);
-        if (candidate != NULL && strcmp(candidate, text) == 0) {
+        if (is_text(json_string_value(value), text)) {
             return true;
         }
     }
     return false;
 }
 
-static enum status read_person(struct verify_person *out, const json_t *object, struct fault *fault)
-{
-    struct person_row row;
-    json_t *key = NULL;
-    size_t i = 0;
-    enum status status = canon_decode(&row, sizeof(row), object, person_fields, COUNT(person_fields), "people.", fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    *out = (struct verify_person){
-        .id = row.id, .administrator = contains(row.duties, "administrator"), .valid_until = row.valid_until};
-    if (json_array_size(row.keys) > COUNT(out->keys)) {
-        return fault_set(fault, STATUS_INVALID, "people.keys", "%s: too many", row.id.text);
-    }
-    json_array_foreach(row.keys, i, key)
-    {
-        if (!key_read(&out->keys[i], text_of(key, "alg"), text_of(key, "key"))) {
-            return fault_set(fault, STATUS_INVALID, "people.keys", "%s: not a key", row.id.text);
-        }
-        out->key_count = i + 1;
-    }
-    return STATUS_OK;
-}
-
-static enum status read_people(struct verify_policy *out, const json_t *array, struct fault *fault)
+/* The object of an array whose `id` is the name; NULL. */
+static const json_t *named(const json_t *array, const char *name)
 {
     json_t *value = NULL;
     size_t i = 0;
-    enum status status = STATUS_OK;
-    if (json_array_size(array) > LIST_MAX) {
-        return fault_set(fault, STATUS_INVALID, "people", "at most %d", LIST_MAX);
-    }
-    out->people = calloc(LIST_MAX, sizeof(*out->people));
-    if (out->people == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "people", "%s", "");
-    }
     json_array_foreach(array, i, value)
     {
-        status = status == STATUS_OK ? read_person(&out->people[i], value, fault) : status;
-        out->person_count = i + 1;
-    }
-    return status;
-}
-
-enum status verify_policy_read(struct verify_policy *out, const char *text, struct fault *fault)
-{
-    struct policy_rest rest;
-    json_t *object = NULL;
-    *out = (struct verify_policy){0};
-    enum status status = canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = canon_decode(&rest, sizeof(rest), object, policy_fields, COUNT(policy_fields), "", fault);
-    *out = rest.policy;
-    out->document = object;
-    if (status == STATUS_OK) {
-        document_digest(&out->digest, "policy", text);
-        (void)snprintf(out->governance_group, NAME_SIZE, "%s", text_of(rest.governance, "group"));
-        out->governance_m = json_integer_value(json_object_get(rest.governance, "m"));
-        status = out->governance_m >= 2 ? read_people(out, rest.people, fault)
-                                        : fault_set(fault, STATUS_INVALID, "governance", "m must be 2 at least");
-    }
-    if (status != STATUS_OK) {
-        verify_policy_free(out);
-    }
-    return status;
-}
-
-void verify_policy_free(struct verify_policy *policy)
-{
-    free(policy->people);
-    json_decref(policy->document);
-    *policy = (struct verify_policy){0};
-}
-
-const struct verify_person *verify_policy_holder(const struct key **out_key, const struct verify_policy *policy,
-                                                 const struct digest *key_id)
-{
-    for (size_t p = 0; p < policy->person_count; p++) {
-        for (size_t k = 0; k < policy->people[p].key_count; k++) {
-            if (digest_equal(&policy->people[p].keys[k].id, key_id)) {
-                *out_key = &policy->people[p].keys[k];
-                return &policy->people[p];
-            }
+        if (is_text(text_of(value, "id"), name)) {
+            return value;
         }
     }
     return NULL;
 }
 
-bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person)
+enum status verify_policy_read(struct verify_policy *out, const char *text, struct fault *fault)
 {
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(policy->groups, i, value)
-    {
-        if (strcmp(text_of(value, "id"), group) == 0 && contains(json_object_get(value, "members"), person)) {
-            return true;
-        }
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = canon_decode(out, sizeof(*out), object, policy_fields, COUNT(policy_fields), "", fault);
     }
-    return false;
+    if (status == STATUS_OK && json_array_size(out->people) > PEOPLE_MAX) {
+        status = fault_set(fault, STATUS_INVALID, "people", "at most %d", PEOPLE_MAX);
+    }
+    if (status != STATUS_OK) {
+        json_decref(object);
+        *out = (struct verify_policy){0};
+        return status;
+    }
+    document_digest(&out->digest, "policy", text);
+    out->document = object;
+    return STATUS_OK;
 }
 
-/* Marks who signed; false when a signature is not a good one of somebody in the policy. Out: the number of people. */
-static bool signers_of(bool signers[LIST_MAX], size_t *out_count, const struct verify_policy *policy,
-                       const struct signed_text *document, const char *kind)
+void verify_policy_free(struct verify_policy *policy)
 {
-    *out_count = 0;
+    json_decref(policy->document);
+    *policy = (struct verify_policy){0};
+}
+
+int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id)
+{
+    json_t *person = NULL;
+    json_t *key = NULL;
+    size_t p = 0;
+    size_t k = 0;
+    json_array_foreach(policy->people, p, person)
+    {
+        json_array_foreach(json_object_get(person, "keys"), k, key)
+        {
+            if (key_read(out_key, text_of(key, "alg"), text_of(key, "key")) && digest_equal(&out_key->id, key_id)) {
+                return (int)p;
+            }
+        }
+    }
+    return -1;
+}
+
+bool verify_policy_person(const struct verify_policy *policy, int place, const char *id, int64_t at_utc_us)
+{
+    const json_t *person = json_array_get(policy->people, (size_t)place);
+    const char *valid_until = text_of(person, "valid_until");
+    int64_t until = 0;
+    return is_text(text_of(person, "id"), id) && valid_until != NULL && time_parse(&until, valid_until) == STATUS_OK &&
+           at_utc_us < until;
+}
+
+bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person)
+{
+    return lists(json_object_get(named(policy->groups, group), "members"), person);
+}
+
+/* Marks who signed; false when a signature is not a good one of somebody in the policy. */
+static bool signers_of(bool signers[PEOPLE_MAX], const struct verify_policy *policy, const struct signed_text *document,
+                       const char *kind)
+{
     for (size_t i = 0; i < document->count; i++) {
-        const struct key *key = NULL;
-        const struct verify_person *person = verify_policy_holder(&key, policy, &document->signatures[i].key);
-        if (person == NULL || !signed_text_by(document, i, kind, key)) {
+        struct key key;
+        int person = verify_policy_holder(&key, policy, &document->signatures[i].key);
+        if (person < 0 || !signed_text_by(document, i, kind, &key)) {
             return false;
         }
-        bool *mark = &signers[person - policy->people];
-        *out_count += *mark ? 0 : 1;
-        *mark = true;
+        signers[person] = true;
     }
     return true;
 }
@@ -265,207 +259,96 @@ static bool signers_of(bool signers[LIST_MAX], size_t *out_count, const struct v
 bool verify_policy_governed(const struct verify_policy *policy, const struct signed_text *document, const char *kind,
                             int64_t at_utc_us)
 {
-    bool signers[LIST_MAX] = {false};
-    size_t count = 0;
-    if (!signers_of(signers, &count, policy, document, kind)) {
+    bool signers[PEOPLE_MAX] = {false};
+    const char *group = text_of(policy->governance, "group");
+    json_int_t m = json_integer_value(json_object_get(policy->governance, "m"));
+    json_int_t valid = 0;
+    if (group == NULL || m < 2 || !signers_of(signers, policy, document, kind)) {
         return false;
     }
-    int64_t valid = 0;
-    for (size_t p = 0; p < policy->person_count; p++) {
-        const struct verify_person *person = &policy->people[p];
-        if (signers[p] && !verify_policy_member(policy, policy->governance_group, person->id.text)) {
+    for (size_t p = 0; p < json_array_size(policy->people); p++) {
+        const char *id = text_of(json_array_get(policy->people, p), "id");
+        if (signers[p] && (id == NULL || !verify_policy_member(policy, group, id))) {
             return false;
         }
-        valid += signers[p] && at_utc_us < person->valid_until ? 1 : 0;
+        valid += signers[p] && verify_policy_person(policy, (int)p, id, at_utc_us) ? 1 : 0;
     }
-    return valid >= policy->governance_m;
+    return valid >= m;
 }
 
 bool verify_policy_founded(const struct verify_policy *policy, const struct signed_text *document)
 {
-    bool signers[LIST_MAX] = {false};
+    bool signers[PEOPLE_MAX] = {false};
     size_t count = 0;
-    if (!signers_of(signers, &count, policy, document, "policy")) {
-        return false;
+    bool good = signers_of(signers, policy, document, "policy");
+    for (size_t p = 0; good && p < json_array_size(policy->people); p++) {
+        good = signers[p] == lists(json_object_get(json_array_get(policy->people, p), "duties"), "administrator");
+        count += signers[p] ? 1 : 0;
     }
-    for (size_t p = 0; p < policy->person_count; p++) {
-        if (signers[p] != policy->people[p].administrator) {
-            return false;
-        }
-    }
-    return count >= 2;
+    return good && count >= 2;
 }
 
 const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *policy, const char *name)
 {
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(policy->wallets, i, value)
-    {
-        if (strcmp(text_of(value, "id"), name) == 0) {
-            return key_read(out, text_of(value, "alg"), text_of(value, "key")) ? value : NULL;
-        }
-    }
-    return NULL;
+    const json_t *wallet = named(policy->wallets, name);
+    return key_read(out, text_of(wallet, "alg"), text_of(wallet, "key")) ? wallet : NULL;
 }
 
-#undef FIELD
-#define FIELD(member, kind) CANON_FIELD(struct verify_intent, member, kind)
-
-static const struct canon_field intent_fields[] = {
-    FIELD(amount, CANON_AMOUNT),
-    FIELD(asset, CANON_HASH),
-    FIELD(chain, CANON_HASH),
-    FIELD(destination, CANON_TEXT),
-    FIELD(environment, CANON_NAME),
-    FIELD(expires_at, CANON_TIME),
-    FIELD(fee_cap, CANON_AMOUNT),
-    FIELD(lane, CANON_COUNTER),
-    FIELD(memo, CANON_HASH),
-    FIELD(policy, CANON_HASH),
-    FIELD(policy_version, CANON_INTEGER),
-    FIELD(requested_at, CANON_TIME),
-    FIELD(requester, CANON_NAME),
-    FIELD(seq, CANON_COUNTER),
-    FIELD(transaction, CANON_HASH),
-    FIELD(valid_from, CANON_COUNTER),
-    FIELD(valid_until, CANON_COUNTER),
-    FIELD(wallet, CANON_NAME),
-    FIELD(withdrawal, CANON_UUID),
-};
-
-enum status verify_intent_read(struct verify_intent *out, const char *text, struct fault *fault)
-{
-    return read_flat(out, sizeof(*out), text, intent_fields, COUNT(intent_fields), fault);
-}
-
-#undef FIELD
-#define FIELD(member, kind) CANON_FIELD(struct verify_approval, member, kind)
-
-static const struct canon_field approval_fields[] = {
-    FIELD(approver, CANON_NAME),    FIELD(chain, CANON_HASH),      FIELD(decision, CANON_TEXT),
-    FIELD(environment, CANON_NAME), FIELD(expires_at, CANON_TIME), FIELD(intent, CANON_HASH),
-    FIELD(key, CANON_HASH),         FIELD(policy, CANON_HASH),     FIELD(signed_at, CANON_TIME),
-    FIELD(withdrawal, CANON_UUID),
-};
-
-enum status verify_approval_read(struct verify_approval *out, const char *text, struct fault *fault)
-{
-    return read_flat(out, sizeof(*out), text, approval_fields, COUNT(approval_fields), fault);
-}
-
-#undef FIELD
-#define FIELD(member, kind) CANON_FIELD(struct verify_destination, member, kind)
-
-static const struct canon_field destination_fields[] = {
-    FIELD(account, CANON_TEXT),   FIELD(chain, CANON_HASH),  FIELD(environment, CANON_NAME), FIELD(id, CANON_NAME),
-    FIELD(issued_at, CANON_TIME), FIELD(policy, CANON_HASH), FIELD(valid_until, CANON_TIME),
-};
-
-enum status verify_destination_read(struct verify_destination *out, const char *text, struct fault *fault)
-{
-    return read_flat(out, sizeof(*out), text, destination_fields, COUNT(destination_fields), fault);
-}
-
-#undef FIELD
-#define FIELD(member, kind) CANON_FIELD(struct verify_header, member, kind)
-
-static const struct canon_field header_fields[] = {
-    FIELD(audit, CANON_HASH),
-    FIELD(batch, CANON_HASH),
-    FIELD(chain, CANON_HASH),
-    FIELD(count, CANON_INTEGER),
-    FIELD(height, CANON_COUNTER),
-    FIELD(history_root, CANON_HASH),
-    FIELD(last_certificate, CANON_HASH),
-    FIELD(prev, CANON_HASH),
-    FIELD(receipts_root, CANON_HASH),
-    FIELD(rules, CANON_INTEGER),
-    FIELD(time, CANON_TIME),
-    FIELD(tx_root, CANON_HASH),
-    FIELD(validators, CANON_HASH),
-};
-
-enum status verify_header_read(struct verify_header *out, const char *text, struct fault *fault)
-{
-    return read_flat(out, sizeof(*out), text, header_fields, COUNT(header_fields), fault);
-}
-
-#undef FIELD
-#define FIELD(member, kind) CANON_FIELD(struct verify_receipt, member, kind)
-
-static const struct canon_field receipt_fields[] = {
-    FIELD(code, CANON_TEXT),
-    FIELD(height, CANON_COUNTER),
-    FIELD(index, CANON_INTEGER),
-    FIELD(transaction, CANON_HASH),
-};
-
-enum status verify_receipt_read(struct verify_receipt *out, const char *text, struct fault *fault)
-{
-    return read_flat(out, sizeof(*out), text, receipt_fields, COUNT(receipt_fields), fault);
-}
-
+/* Emits and releases what json_pack made. Out: owned. */
 static enum status emit(struct bytes *out, json_t *object, struct fault *fault)
 {
-    enum status status = object == NULL ? STATUS_NO_MEMORY : canon_emit(out, object, CANON_DOCUMENT_MAX, fault);
+    enum status status = object == NULL ? fault_set(fault, STATUS_INVALID, "document", "lacks a field")
+                                        : canon_emit(out, object, CANON_DOCUMENT_MAX, fault);
     json_decref(object);
     return status;
 }
 
-enum status verify_address(char out[ADDRESS_LEN + 1], const struct key *key)
+/* The address of the account of a wallet's key. */
+static enum status address_of(char out[ADDRESS_SIZE], const json_t *wallet, struct fault *fault)
 {
-    struct buffer base64;
-    struct bytes text = {0};
-    struct bytes document = {0};
+    struct bytes account = {0};
     struct digest id;
     struct digest sum;
-    char hex[65];
-    char named[22 + 64 + 1];
-    buffer_init(&base64);
-    buffer_append_base64(&base64, key->der, key->der_len);
-    enum status status = buffer_finish(&text, &base64);
+    char hex[DIGEST_HEX_LEN + 1];
+    enum status status = emit(
+        &account, json_pack("{s:O, s:O}", "alg", json_object_get(wallet, "alg"), "key", json_object_get(wallet, "key")),
+        fault);
     if (status == STATUS_OK) {
-        status = emit(&document, json_pack("{s:s, s:s}", "alg", key->alg, "key", (const char *)text.data), NULL);
+        document_digest(&id, "account", (const char *)account.data);
+        digest_format(hex, &id);
+        document_digest(&sum, "address", hex);
+        (void)snprintf(out, ADDRESS_SIZE, "sr1%s%02x%02x%02x%02x", hex, sum.bytes32[0], sum.bytes32[1], sum.bytes32[2],
+                       sum.bytes32[3]);
     }
-    bytes_free(&text);
+    bytes_free(&account);
+    return status;
+}
+
+/* A leg of the intent's amount. NULL when the intent lacks a field. */
+static json_t *leg_of(const json_t *intent, const char *account, const char *side)
+{
+    return json_pack("{s:s, s:O, s:O, s:s}", "account", account, "amount", json_object_get(intent, "amount"), "asset",
+                     json_object_get(intent, "asset"), "side", side);
+}
+
+enum status verify_transaction(struct bytes *out, const char *intent, const json_t *wallet, struct fault *fault)
+{
+    static const char *const copied[] = {"chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until"};
+    char from[ADDRESS_SIZE];
+    json_t *object = NULL;
+    enum status status = address_of(from, wallet, fault);
+    if (status == STATUS_OK) {
+        status = canon_parse(&object, intent, strlen(intent), CANON_DOCUMENT_MAX, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    document_digest(&id, "account", (const char *)document.data);
-    bytes_free(&document);
-    digest_format(hex, &id);
-    int len = snprintf(named, sizeof(named), "strongroom/address/v1\n%s", hex);
-    digest_sha256(&sum, named, (size_t)len);
-    (void)snprintf(out, ADDRESS_LEN + 1, "sr1%s%02x%02x%02x%02x", hex, sum.bytes32[0], sum.bytes32[1], sum.bytes32[2],
-                   sum.bytes32[3]);
-    return STATUS_OK;
-}
-
-enum status verify_transaction(struct bytes *out, const struct verify_intent *intent, const char *from,
-                               struct fault *fault)
-{
-    char amount[AMOUNT_TEXT_SIZE];
-    char asset[65];
-    char chain[65];
-    char memo[65];
-    char policy[65];
-    char counters[4][24];
-    const uint64_t values[4] = {intent->lane, intent->seq, intent->valid_from, intent->valid_until};
-    for (size_t i = 0; i < 4; i++) {
-        (void)snprintf(counters[i], sizeof(counters[i]), "%llu", (unsigned long long)values[i]);
+    const char *to = text_of(object, "destination");
+    json_t *transaction = json_pack("{s:s, s:[o,o], s:s}", "from", from, "legs", leg_of(object, from, "debit"),
+                                    leg_of(object, to == NULL ? "" : to, "credit"), "type", "transfer");
+    for (size_t i = 0; i < COUNT(copied); i++) {
+        (void)json_object_set(transaction, copied[i], json_object_get(object, copied[i]));
     }
-    amount_format(amount, intent->amount);
-    digest_format(asset, &intent->asset);
-    digest_format(chain, &intent->chain);
-    digest_format(memo, &intent->memo);
-    digest_format(policy, &intent->policy);
-    json_t *legs =
-        json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}]", "account", from, "amount", amount, "asset", asset,
-                  "side", "debit", "account", intent->destination, "amount", amount, "asset", asset, "side", "credit");
-    return emit(out,
-                json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s}", "chain", chain, "from", from, "lane",
-                          counters[0], "legs", legs, "memo", memo, "policy", policy, "seq", counters[1], "type",
-                          "transfer", "valid_from", counters[2], "valid_until", counters[3]),
-                fault);
+    json_decref(object);
+    return emit(out, transaction, fault);
 }

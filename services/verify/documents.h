@@ -11,106 +11,61 @@
 #include "base/id.h"
 #include "crypto.h"
 
-#define LIST_MAX 256
+#define PEOPLE_MAX 256
 #define SIGNED_MAX 64
-#define ADDRESS_LEN 75
+#define ADDRESS_SIZE 76 /* with the NUL */
+
+struct signature_row {
+    char alg[16];
+    struct digest key;
+    uint8_t sig[64];
+};
 
 /* A signed document: exact bytes and signatures. `text` is borrowed from the bundle. */
 struct signed_text {
     const char *text;
-    struct {
-        char alg[16];
-        struct digest key;
-        uint8_t bytes64[64];
-    } signatures[SIGNED_MAX];
+    struct signature_row signatures[SIGNED_MAX];
     size_t count;
-};
-
-struct verify_person {
-    struct name id;
-    struct key keys[8];
-    size_t key_count;
-    bool administrator;
-    int64_t valid_until;
 };
 
 /* The policy as a verifier needs it. JSON members are borrowed from `document`. */
 struct verify_policy {
-    struct digest digest;
-    struct digest chain;
+    struct digest chain, digest, prev;
     struct name environment;
-    int64_t version;
-    struct digest prev;
-    int64_t issued_at;
-    json_t *groups;
-    json_t *rules;
-    json_t *wallets;
-    struct verify_person *people;
-    size_t person_count;
-    char governance_group[NAME_SIZE];
-    int64_t governance_m;
+    json_t *governance, *groups, *people, *rules, *wallets;
+    int64_t issued_at, version;
     json_t *document; /* owned */
 };
 
 struct verify_intent {
-    struct amount amount;
-    struct digest asset;
-    struct digest chain;
-    char destination[ADDRESS_LEN + 1];
-    struct name environment;
-    int64_t expires_at;
-    struct amount fee_cap;
-    uint64_t lane;
-    struct digest memo;
-    struct digest policy;
-    int64_t policy_version;
-    int64_t requested_at;
-    struct name requester;
-    uint64_t seq;
-    struct digest transaction;
-    uint64_t valid_from;
-    uint64_t valid_until;
-    struct name wallet;
+    struct digest asset, chain, memo, policy, transaction;
+    struct amount amount, fee_cap;
+    char destination[ADDRESS_SIZE];
+    struct name environment, requester, wallet;
+    int64_t expires_at, policy_version, requested_at;
+    uint64_t lane, seq, valid_from, valid_until;
     struct uuid withdrawal;
 };
 
 struct verify_approval {
-    struct name approver;
-    struct digest chain;
+    struct digest chain, intent, key, policy;
+    struct name approver, environment;
     char decision[16];
-    struct name environment;
-    int64_t expires_at;
-    struct digest intent;
-    struct digest key;
-    struct digest policy;
-    int64_t signed_at;
+    int64_t expires_at, signed_at;
     struct uuid withdrawal;
 };
 
 struct verify_destination {
-    char account[ADDRESS_LEN + 1];
-    struct digest chain;
-    struct name environment;
-    struct name id;
-    int64_t issued_at;
-    struct digest policy;
-    int64_t valid_until;
+    char account[ADDRESS_SIZE];
+    struct digest chain, policy;
+    struct name environment, id;
+    int64_t issued_at, valid_until;
 };
 
 struct verify_header {
-    struct digest audit;
-    struct digest batch;
-    struct digest chain;
-    int64_t count;
+    struct digest audit, batch, chain, history_root, last_certificate, prev, receipts_root, tx_root, validators;
+    int64_t count, rules, time;
     uint64_t height;
-    struct digest history_root;
-    struct digest last_certificate;
-    struct digest prev;
-    struct digest receipts_root;
-    int64_t rules;
-    int64_t time;
-    struct digest tx_root;
-    struct digest validators;
 };
 
 struct verify_receipt {
@@ -119,6 +74,18 @@ struct verify_receipt {
     int64_t index;
     struct digest transaction;
 };
+
+/* The documents of fixed fields; each is read into the struct of its name. */
+enum document {
+    DOCUMENT_APPROVAL,
+    DOCUMENT_DESTINATION,
+    DOCUMENT_HEADER,
+    DOCUMENT_INTENT,
+    DOCUMENT_RECEIPT,
+};
+
+/* Reads a document strictly into the struct at `out`. */
+MUST_CHECK enum status document_read(void *out, enum document document, const char *text, struct fault *fault);
 
 /* The digest of a document of a kind. */
 void document_digest(struct digest *out, const char *kind, const char *text);
@@ -132,42 +99,43 @@ MUST_CHECK enum status signatures_read(struct signed_text *out, const json_t *ar
 /* True when signature `index` is by `key` and verifies over the message of the document as `kind`. */
 bool signed_text_by(const struct signed_text *signed_text, size_t index, const char *kind, const struct key *key);
 
+/* The text of a member, NULL when it has none. */
+const char *text_of(const json_t *object, const char *member);
+
+/* True when `text` is one of an array of strings. */
+bool lists(const json_t *array, const char *text);
+
 /* Reads a policy. Out: verify_policy_free. */
 MUST_CHECK enum status verify_policy_read(struct verify_policy *out, const char *text, struct fault *fault);
 void verify_policy_free(struct verify_policy *policy);
 
-/* The person who holds a key and the key; NULL. */
-const struct verify_person *verify_policy_holder(const struct key **out_key, const struct verify_policy *policy,
-                                                 const struct digest *key_id);
+/* The place of the person who holds a key among `people`, and the key; -1 when nobody does. */
+int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id);
+
+/* True when the person at that place is called `id` and is valid at `at_utc_us`. */
+bool verify_policy_person(const struct verify_policy *policy, int place, const char *id, int64_t at_utc_us);
 
 /* True when the name stands in the list of members of the group. */
 bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person);
 
 /*
- * True when every signature of the document is a valid one of a different member of the governance group who was valid
- * at `at_utc_us`, and they are m at least.
+ * True when every signature of the document is a valid one of a member of the governance group, and those of them who
+ * were valid at `at_utc_us` are m different people at least.
  */
 bool verify_policy_governed(const struct verify_policy *policy, const struct signed_text *document, const char *kind,
                             int64_t at_utc_us);
 
-/* True when all administrators of the policy signed it, and nobody else. */
+/* True when all administrators of the policy signed it, two at least, and nobody else. */
 bool verify_policy_founded(const struct verify_policy *policy, const struct signed_text *document);
 
 /* The wallet object of a name, NULL when there is none; its key. */
 const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *policy, const char *name);
 
-/* Reads the documents of fixed fields. */
-MUST_CHECK enum status verify_intent_read(struct verify_intent *out, const char *text, struct fault *fault);
-MUST_CHECK enum status verify_approval_read(struct verify_approval *out, const char *text, struct fault *fault);
-MUST_CHECK enum status verify_destination_read(struct verify_destination *out, const char *text, struct fault *fault);
-MUST_CHECK enum status verify_header_read(struct verify_header *out, const char *text, struct fault *fault);
-MUST_CHECK enum status verify_receipt_read(struct verify_receipt *out, const char *text, struct fault *fault);
-
-/* The address of the account of a key. */
-MUST_CHECK enum status verify_address(char out[ADDRESS_LEN + 1], const struct key *key);
-
-/* The transaction that an intent describes, paid by `from`. Out: its bytes as text, owned (bytes_free). */
-MUST_CHECK enum status verify_transaction(struct bytes *out, const struct verify_intent *intent, const char *from,
+/*
+ * The transaction that an intent document describes, paid from a wallet of the policy. Out: its bytes as text, owned
+ * (bytes_free).
+ */
+MUST_CHECK enum status verify_transaction(struct bytes *out, const char *intent, const json_t *wallet,
                                           struct fault *fault);
 
 #endif

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     }
     enum verdict verdict = trail ? verify_trail(&trust, argv[rest], argv + rest + 1, argc - rest - 1)
                                  : verify_evidence(&trust, argv[rest]);
-    if (fflush(stdout) != 0 && verdict == VERDICT_PROVEN) {
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
         return VERDICT_INCOMPLETE;
     }
     return (int)verdict;

@@ -49,31 +49,35 @@ void merkle_root(struct digest *out, const struct merkle *merkle)
 }
 
 /* RFC 9162 section 2.1.3.2, with fn = index and sn = size - 1. */
-bool merkle_climb(struct digest *out, const struct digest *leaf, uint64_t index, uint64_t size,
-                  const struct digest *path, size_t count)
+bool merkle_leads(const struct digest *leaf, uint64_t index, uint64_t size, const json_t *path,
+                  const struct digest *root)
 {
-    if (index >= size) {
-        return false;
-    }
+    struct digest r = *leaf;
+    json_t *value = NULL;
+    size_t i = 0;
     uint64_t fn = index;
     uint64_t sn = size - 1;
-    struct digest r = *leaf;
-    for (size_t i = 0; i < count; i++) {
-        if (sn == 0) {
+    if (index >= size || !json_is_array(path)) {
+        return false;
+    }
+    json_array_foreach(path, i, value)
+    {
+        struct digest p;
+        const char *text = json_string_value(value);
+        if (sn == 0 || text == NULL || digest_parse(&p, text) != STATUS_OK) {
             return false;
         }
         if ((fn & 1) == 1 || fn == sn) {
-            join(&r, &path[i], &r);
+            join(&r, &p, &r);
             while ((fn & 1) == 0 && fn != 0) {
                 fn >>= 1;
                 sn >>= 1;
             }
         } else {
-            join(&r, &r, &path[i]);
+            join(&r, &r, &p);
         }
         fn >>= 1;
         sn >>= 1;
     }
-    *out = r;
-    return sn == 0;
+    return sn == 0 && digest_equal(&r, root);
 }

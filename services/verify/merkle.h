@@ -5,6 +5,8 @@
 #ifndef STRONGROOM_VERIFY_MERKLE_H
 #define STRONGROOM_VERIFY_MERKLE_H
 
+#include <jansson.h>
+
 #include "base/digest.h"
 
 #define MERKLE_HEIGHT 63
@@ -24,9 +26,11 @@ void merkle_append(struct merkle *merkle, const struct digest *leaf);
 /* The root of what was appended. */
 void merkle_root(struct digest *out, const struct merkle *merkle);
 
-/* The root that a leaf hash at `index` of `size` leads to by its audit path; false when the path does not fit the
- * place. */
-bool merkle_climb(struct digest *out, const struct digest *leaf, uint64_t index, uint64_t size,
-                  const struct digest *path, size_t count);
+/*
+ * True when the leaf hash at `index` of a tree of `size` leads to the root by its audit path, an array of hexadecimal
+ * hashes from the leaf's sibling up.
+ */
+bool merkle_leads(const struct digest *leaf, uint64_t index, uint64_t size, const json_t *path,
+                  const struct digest *root);
 
 #endif

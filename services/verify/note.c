@@ -34,15 +34,9 @@ static bool ed25519_key(struct key *out, const uint8_t public32[32])
 {
     static const uint8_t prefix[12] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
     uint8_t der[44];
-    struct buffer buffer;
-    struct bytes base64 = {0};
     memcpy(der, prefix, sizeof(prefix));
     memcpy(der + sizeof(prefix), public32, 32);
-    buffer_init(&buffer);
-    buffer_append_base64(&buffer, der, sizeof(der));
-    bool good = buffer_finish(&base64, &buffer) == STATUS_OK && key_read(out, "ed25519", (const char *)base64.data);
-    bytes_free(&base64);
-    return good;
+    return key_make(out, "ed25519", der, sizeof(der));
 }
 
 static bool is_origin(const char *text, size_t len)
@@ -143,10 +137,12 @@ bool checkpoint_read(struct checkpoint *out, const struct log_key *log, const vo
     unsigned good = 0;
     unsigned lines = 0;
     const char *blank = NULL;
+    bool control = false;
     for (const char *at = text; at + 1 < end; at++) { /* the last blank line parts text and signatures */
         blank = at[0] == '\n' && at[1] == '\n' ? at : blank;
+        control = control || ((uint8_t)*at < ' ' && *at != '\n') || *at == 0x7f;
     }
-    if (len > 262144 || blank == NULL || !body_read(&checkpoint, log, text, blank + 1)) {
+    if (len > 262144 || control || blank == NULL || !body_read(&checkpoint, log, text, blank + 1)) {
         *why = "is not a checkpoint of this log";
         return false;
     }

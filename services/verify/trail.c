@@ -27,7 +27,7 @@ struct check {
     struct merkle tree;
     struct counters *counters;
     struct digest last; /* lh of the entry before */
-    uint64_t expected;  /* number of the next entry */
+    int64_t expected;   /* number of the next entry */
     int64_t last_ts;
     int64_t size; /* of the head line */
     bool headed;
@@ -35,39 +35,32 @@ struct check {
     struct checkpoint checkpoint;
     struct held held[HELD_MAX];
     int held_count;
+    char line[LINE_MAX_LEN + 1];
 };
 
 /* A row as the database had it. */
 struct row {
-    char act[128];
-    char actor[128];
-    struct uuid corr;
-    struct digest lh;
-    char oid[128];
-    int64_t ord;
-    char otype[128];
-    char outcome[128];
+    char act[128], actor[128], oid[128], otype[128], outcome[128];
     struct bytes raw;
-    int64_t seq;
-    int64_t ts;
+    struct digest lh;
+    struct uuid corr;
+    int64_t ord, seq, ts;
 };
 
 #define FIELD(member, kind) CANON_FIELD(struct row, member, kind)
 #define FIELD_OPTIONAL(member, kind) CANON_FIELD_OPTIONAL(struct row, member, kind)
 
-static const struct canon_field row_fields[] = {
-    FIELD(act, CANON_TEXT),
-    FIELD(actor, CANON_TEXT),
-    FIELD_OPTIONAL(corr, CANON_UUID),
-    FIELD(lh, CANON_HASH),
-    FIELD_OPTIONAL(oid, CANON_TEXT),
-    FIELD_OPTIONAL(ord, CANON_INTEGER),
-    FIELD_OPTIONAL(otype, CANON_TEXT),
-    FIELD(outcome, CANON_TEXT),
-    CANON_FIELD_SIZED(struct row, raw, CANON_BYTES, 65535),
-    FIELD(seq, CANON_INTEGER),
-    FIELD(ts, CANON_TIME),
-};
+static const struct canon_field row_fields[] = {FIELD(act, CANON_TEXT),
+                                                FIELD(actor, CANON_TEXT),
+                                                FIELD_OPTIONAL(corr, CANON_UUID),
+                                                FIELD(lh, CANON_HASH),
+                                                FIELD_OPTIONAL(oid, CANON_TEXT),
+                                                FIELD_OPTIONAL(ord, CANON_INTEGER),
+                                                FIELD_OPTIONAL(otype, CANON_TEXT),
+                                                FIELD(outcome, CANON_TEXT),
+                                                CANON_FIELD_SIZED(struct row, raw, CANON_BYTES, 65535),
+                                                FIELD(seq, CANON_INTEGER),
+                                                FIELD(ts, CANON_TIME)};
 
 struct head {
     char format[32];
@@ -75,21 +68,23 @@ struct head {
     int64_t size;
 };
 
-static const struct canon_field head_fields[] = {
-    CANON_FIELD(struct head, format, CANON_TEXT),
-    CANON_FIELD(struct head, origin, CANON_TEXT),
-    CANON_FIELD(struct head, size, CANON_INTEGER),
-};
+static const struct canon_field head_fields[] = {CANON_FIELD(struct head, format, CANON_TEXT),
+                                                 CANON_FIELD(struct head, origin, CANON_TEXT),
+                                                 CANON_FIELD(struct head, size, CANON_INTEGER)};
 
 struct tail {
     struct bytes checkpoint;
 };
 
-static const struct canon_field tail_fields[] = {
-    CANON_FIELD_SIZED(struct tail, checkpoint, CANON_BYTES, 262144),
-};
+static const struct canon_field tail_fields[] = {CANON_FIELD_SIZED(struct tail, checkpoint, CANON_BYTES, 262144)};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A finding about an entry. */
+static void tampered(struct check *check, int64_t seq, const char *what)
+{
+    report_tampered(&check->report, "entry %lld: %s", (long long)seq, what);
+}
 
 static void check_columns(struct check *check, const struct row *row, const struct event *event)
 {
@@ -126,12 +121,16 @@ static void note_producer(struct check *check, const struct event *event, uint64
     }
 }
 
-/* `settled`: every number of this producer below it is in the trail before this entry, or void. */
+/* Every number of this producer below its fact `settled` is in the trail before this entry, or void. */
 static void check_settled(struct check *check, const struct event *event, int64_t seq)
 {
     uint64_t settled = 0;
-    const char *text = json_string_value(json_object_get(event->facts, "settled"));
-    if (text == NULL || !decimal_read(&settled, text, strlen(text))) {
+    const json_t *fact = json_object_get(event->facts, "settled");
+    if (fact == NULL) {
+        return;
+    }
+    if (!decimal_read(&settled, json_string_value(fact), json_string_length(fact))) {
+        tampered(check, seq, "settled is not a number");
         return;
     }
     uint64_t next = counters_producer_next(check->counters, &event->pr);
@@ -146,26 +145,26 @@ static void check_numbers(struct check *check, const struct event *event, int64_
 {
     json_t *value = NULL;
     size_t i = 0;
+    uint64_t expected = 0;
     note_producer(check, event, event->pn, seq);
     json_array_foreach(event->voided, i, value)
     {
         uint64_t number = 0;
-        const char *text = json_string_value(value);
-        if (text == NULL || !decimal_read(&number, text, strlen(text))) {
-            report_tampered(&check->report, "entry %lld: void is not a list of numbers", (long long)seq);
-            return;
+        if (decimal_read(&number, json_string_value(value), json_string_length(value))) {
+            note_producer(check, event, number, seq);
+        } else {
+            tampered(check, seq, "void is not a list of numbers");
         }
-        note_producer(check, event, number, seq);
     }
     check_settled(check, event, seq);
-    if (event->on > 0) {
-        uint64_t expected = 0;
-        if (counters_object(check->counters, &expected, event->otype, event->oid, event->on) != STATUS_OK) {
-            report_incomplete(&check->report, "entry %lld: no memory for its object", (long long)seq);
-        } else if (expected != event->on) {
-            report_tampered(&check->report, "entry %lld: ordinal %llu of %s %s, but %llu is due", (long long)seq,
-                            (unsigned long long)event->on, event->otype, event->oid, (unsigned long long)expected);
-        }
+    if (event->on == 0) {
+        return;
+    }
+    if (counters_object(check->counters, &expected, event->otype, event->oid, event->on) != STATUS_OK) {
+        report_incomplete(&check->report, "entry %lld: no memory for its object", (long long)seq);
+    } else if (expected != event->on) {
+        report_tampered(&check->report, "entry %lld: ordinal %llu of %s %s, but %llu is due", (long long)seq,
+                        (unsigned long long)event->on, event->otype, event->oid, (unsigned long long)expected);
     }
 }
 
@@ -181,8 +180,7 @@ static void check_event(struct check *check, const struct row *row, const struct
     check_columns(check, row, &event);
     check_numbers(check, &event, row->seq);
     if (event.ts < check->last_ts) {
-        report_tampered(&check->report, "entry %lld: its time is before that of the entry before it",
-                        (long long)row->seq);
+        tampered(check, row->seq, "its time is before that of the entry before it");
     }
     check->last_ts = event.ts;
     event_free(&event);
@@ -205,47 +203,44 @@ static void check_held(struct check *check)
     }
 }
 
-/* Where the row stands; false when the rest of it cannot be judged. */
-static bool check_place(struct check *check, const struct row *row)
+/* Names the entries from the one that is due up to `end`. */
+static void report_missing(struct check *check, int64_t end)
 {
-    if (row->seq >= check->size) {
-        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)row->seq,
-                        (long long)check->size - 1);
-        return false;
+    for (; check->expected < end && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
+        tampered(check, check->expected, "is missing, it was deleted");
     }
-    if ((uint64_t)row->seq < check->expected) {
-        report_tampered(&check->report, "entry %lld: stands twice or out of order", (long long)row->seq);
-    }
-    for (; check->expected < (uint64_t)row->seq && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
-        report_tampered(&check->report, "entry %llu: is missing, it was deleted", (unsigned long long)check->expected);
-    }
-    check->expected = (uint64_t)row->seq + 1;
-    return true;
 }
 
 static void check_row(struct check *check, const struct row *row)
 {
     struct leaf leaf;
     const char *why = "";
-    uint64_t before = check->expected;
-    if (!check_place(check, row)) {
+    if (row->seq >= check->size) {
+        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)row->seq,
+                        (long long)check->size - 1);
         return;
     }
+    if (row->seq < check->expected) {
+        tampered(check, row->seq, "stands twice or out of order");
+    }
+    bool due = row->seq == check->expected;
+    report_missing(check, row->seq);
+    check->expected = row->seq + 1;
     if (!leaf_read(&leaf, check->trust->log.origin, row->raw.data, row->raw.len, &why)) {
-        report_tampered(&check->report, "entry %lld: %s", (long long)row->seq, why);
+        tampered(check, row->seq, why);
         merkle_leaf(&leaf.hash, row->raw.data, row->raw.len);
     } else {
         if (leaf.number != (uint64_t)row->seq) {
             report_tampered(&check->report, "entry %lld: its bytes are those of entry %llu", (long long)row->seq,
                             (unsigned long long)leaf.number);
-        } else if (before == (uint64_t)row->seq && !digest_equal(&leaf.prev, &check->last)) {
+        } else if (due && !digest_equal(&leaf.prev, &check->last)) {
             report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
                             (long long)row->seq, (long long)row->seq - 1);
         }
         check_event(check, row, &leaf);
     }
     if (!digest_equal(&leaf.hash, &row->lh)) {
-        report_tampered(&check->report, "entry %lld: the column lh is not the hash of its bytes", (long long)row->seq);
+        tampered(check, row->seq, "the column lh is not the hash of its bytes");
     }
     check->last = leaf.hash;
     merkle_append(&check->tree, &leaf.hash);
@@ -255,10 +250,9 @@ static void check_row(struct check *check, const struct row *row)
 static void read_head(struct check *check, const json_t *object)
 {
     struct head head;
-    struct fault fault = {0};
     check->headed = true;
-    if (canon_decode(&head, sizeof(head), object, head_fields, COUNT(head_fields), "", &fault) != STATUS_OK ||
-        strcmp(head.format, "strongroom-trail/v1") != 0 || head.size < 0) {
+    if (canon_decode(&head, sizeof(head), object, head_fields, COUNT(head_fields), "", NULL) != STATUS_OK ||
+        strcmp(head.format, "strongroom-trail/v1") != 0) {
         report_tampered(&check->report, "line 1: is not the head of an export");
         return;
     }
@@ -294,15 +288,15 @@ static void read_line(struct check *check, const char *line, size_t len, uint64_
     if (check->ended) {
         report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
     } else if (canon_parse(&object, line, len, LINE_MAX_LEN, &fault) != STATUS_OK) {
-        report_tampered(&check->report, "line %llu (entry %llu): is not a canonical document: %s",
-                        (unsigned long long)number, (unsigned long long)check->expected, fault.detail);
+        report_tampered(&check->report, "line %llu (entry %lld): is not a canonical document: %s",
+                        (unsigned long long)number, (long long)check->expected, fault.detail);
     } else if (!check->headed) {
         read_head(check, object);
     } else if (json_object_get(object, "checkpoint") != NULL) {
         read_tail(check, object);
     } else if (canon_decode(&row, sizeof(row), object, row_fields, COUNT(row_fields), "", &fault) != STATUS_OK) {
-        report_tampered(&check->report, "line %llu (entry %llu): %s: %s", (unsigned long long)number,
-                        (unsigned long long)check->expected, fault.where, fault.detail);
+        report_tampered(&check->report, "line %llu (entry %lld): %s: %s", (unsigned long long)number,
+                        (long long)check->expected, fault.where, fault.detail);
     } else {
         check_row(check, &row);
         bytes_free(&row.raw);
@@ -346,9 +340,7 @@ static void conclude(struct check *check)
         report_incomplete(&check->report, "the export ends before its checkpoint");
         return;
     }
-    for (; check->expected < (uint64_t)check->size && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
-        report_tampered(&check->report, "entry %llu: is missing, it was deleted", (unsigned long long)check->expected);
-    }
+    report_missing(check, check->size);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
         report_tampered(&check->report, "the entries do not have the root that the checkpoint signs");
@@ -365,24 +357,32 @@ static void conclude(struct check *check)
     }
 }
 
+/* Fills check->line up to a newline, which is not kept, or until it is full. Out: false at the end of the file. */
+static bool next_line(struct check *check, size_t *out_len, FILE *file)
+{
+    size_t len = 0;
+    int byte = getc_unlocked(file);
+    bool some = byte != EOF;
+    while (byte != EOF && byte != '\n' && len <= LINE_MAX_LEN) {
+        check->line[len++] = (char)byte;
+        byte = len <= LINE_MAX_LEN ? getc_unlocked(file) : EOF;
+    }
+    *out_len = len;
+    return some;
+}
+
 static bool read_export(struct check *check, const char *path)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len = 0;
+    size_t len = 0;
     uint64_t number = 0;
     FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        (void)fprintf(stderr, "custody-verify: cannot open %s\n", path);
-        return false;
+    while (file != NULL && len <= LINE_MAX_LEN && next_line(check, &len, file)) {
+        read_line(check, check->line, len, ++number); /* one that is too long is refused, and is the last */
     }
-    while ((len = getline(&line, &room, file)) > 0) {
-        bool whole = line[len - 1] == '\n';
-        read_line(check, line, (size_t)(whole ? len - 1 : len), ++number);
+    bool good = file != NULL && ferror(file) == 0;
+    if (file != NULL) {
+        (void)fclose(file);
     }
-    bool good = ferror(file) == 0;
-    free(line);
-    (void)fclose(file);
     if (!good) {
         (void)fprintf(stderr, "custody-verify: could not read %s\n", path);
     }

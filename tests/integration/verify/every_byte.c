@@ -1,0 +1,87 @@
+/*
+ * Changes each byte of a bundle or an export and lets the checks of custody-verify judge every version, in one process.
+ *
+ * usage: verify_every_byte trail|evidence TRUST FILE
+ *
+ * Exit 0 when the file itself is proven, every change is found (never proven, never a crash), and every shorter
+ * beginning is refused; otherwise 1 with the positions on standard error.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "verify.h"
+
+#define CUT_STEP 11
+
+static const uint8_t flips[] = {0x01, 0x20, 0x80};
+
+static struct trust trust;
+static bool of_a_trail;
+static int target;
+static char target_path[64];
+
+static enum verdict judge(void)
+{
+    return of_a_trail ? verify_trail(&trust, target_path, NULL, 0) : verify_evidence(&trust, target_path);
+}
+
+static int judge_change(const char *what, size_t at)
+{
+    enum verdict verdict = judge();
+    if (verdict == VERDICT_TAMPERED || verdict == VERDICT_INCOMPLETE) {
+        return 0;
+    }
+    (void)fprintf(stderr, "%s %zu: verdict %d\n", what, at, (int)verdict);
+    return 1;
+}
+
+/* The three flips take turns. Out: how many changes were not found. */
+static int change_each(const struct bytes *text)
+{
+    int missed = 0;
+    for (size_t at = 0; at < text->len; at++) {
+        uint8_t other = text->data[at] ^ flips[at % sizeof(flips)];
+        INVARIANT(pwrite(target, &other, 1, (off_t)at) == 1);
+        missed += judge_change("change of byte", at);
+        INVARIANT(pwrite(target, &text->data[at], 1, (off_t)at) == 1);
+    }
+    return missed;
+}
+
+/* The last newline may go: it says nothing. */
+static int cut_often(const struct bytes *text)
+{
+    int missed = 0;
+    for (size_t len = text->len - 2; len > CUT_STEP; len -= CUT_STEP) {
+        INVARIANT(ftruncate(target, (off_t)len) == 0);
+        missed += judge_change("cut to length", len);
+    }
+    return missed;
+}
+
+int main(int argc, char **argv)
+{
+    struct bytes text = {0};
+    INVARIANT(argc == 4);
+    of_a_trail = strcmp(argv[1], "trail") == 0;
+    INVARIANT(trust_read(&trust, argv[2], NULL) == STATUS_OK);
+    INVARIANT(file_read(&text, argv[3], 4194304, NULL) == STATUS_OK);
+    target = memfd_create("target", 0);
+    INVARIANT(target >= 0 && write(target, text.data, text.len) == (ssize_t)text.len);
+    (void)snprintf(target_path, sizeof(target_path), "/proc/self/fd/%d", target);
+    INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
+    int missed = judge() == VERDICT_PROVEN ? 0 : 1;
+    if (missed > 0) {
+        (void)fprintf(stderr, "the file itself is not proven\n");
+    }
+    missed += change_each(&text);
+    missed += cut_often(&text);
+    (void)fprintf(stderr, "%zu bytes, %d changes not found\n", text.len, missed);
+    bytes_free(&text);
+    (void)close(target);
+    return missed == 0 ? 0 : 1;
+}

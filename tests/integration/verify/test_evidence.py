@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+"""custody-verify evidence: true bundles are proven, every forgery is found and named.
+
+Two attackers: one edits a finished bundle and can sign nothing; the other owns the service with the keys of log, wallet and
+validators, makes everything anew, and lacks only the keys of people.
+"""
+
+import base64
+import copy
+import json
+import os
+import random
+import subprocess
+import tempfile
+import unittest
+
+from world import FAR, Log, World, at, canonical, digest, person
+
+PROGRAM = os.environ["CUSTODY_VERIFY"]
+EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
+WORLD = World()
+MALLORY = WORLD.keys["mallory"]
+SIGNING = at(25)  # the time of withdrawal.signing in every bundle
+
+
+def edit(**changes):
+    return lambda value: value.update(changes)
+
+
+def redo(document, **changes):
+    """A signed document with other content under the old signatures."""
+    document["document"] = canonical({**json.loads(document["document"]), **changes})
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.place = tempfile.TemporaryDirectory()
+        self.addCleanup(self.place.cleanup)
+        self.trust = self.write("trust.json", canonical(WORLD.trust) + "\n")
+
+    def write(self, name, content):
+        path = os.path.join(self.place.name, name)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def judge(self, bundle, trust=None):
+        text = bundle if isinstance(bundle, (bytes, str)) else canonical(bundle) + "\n"
+        return subprocess.run([PROGRAM, "evidence", "--trust", trust or self.trust, self.write("bundle.json", text)],
+                              capture_output=True, text=True, check=False)
+
+    def assert_proven(self, bundle):
+        done = self.judge(bundle)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("proven: withdrawal", done.stdout)
+        return done.stdout
+
+    def assert_forged(self, bundle, *words, trust=None):
+        done = self.judge(bundle, trust)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertNotIn("proven", done.stdout)
+        for word in words:
+            self.assertIn(word, done.stdout)
+
+
+class Genuine(Case):
+    def test_what_is_proven_is_told(self):
+        told = self.assert_proven(WORLD.bundle())
+        for word in ("2501 base units", "wallet hot", WORLD.keys["payee"].address(), "asked by operator-1",
+                     "approved by approver-1 approver-2", "height 7", "8 entries", "size 17"):
+            self.assertIn(word, told)
+
+    def test_without_final_newline(self):
+        self.assert_proven(canonical(WORLD.bundle()))
+
+    def test_every_algorithm_approves(self):
+        def third(rows):
+            document = {**rows[0][0], "approver": "approver-3", "key": WORLD.keys["approver-3"].id}
+            return rows + [[document, WORLD.keys["approver-3"]]]
+        self.assertIn("approver-1 approver-2 approver-3", self.assert_proven(WORLD.bundle(approvals=third)))
+
+    def test_the_last_moment(self):
+        """Valid until one microsecond after the signer was asked."""
+        self.assert_proven(WORLD.bundle(destination=edit(valid_until=at(25, 1))))
+        self.assert_proven(WORLD.bundle(approvals=lambda rows: [row[0].update(expires_at=at(25, 1)) for row in rows] and None))
+
+    def test_all_validators_certify(self):
+        self.assert_proven(WORLD.bundle(certificate=lambda _: WORLD.validators))
+        self.assert_proven(WORLD.bundle(certificate=lambda _: WORLD.validators[1:]))
+
+
+# Edits of a finished bundle: name -> (words of the finding, function).
+def swap(array, a, b):
+    array[a], array[b] = array[b], array[a]
+
+
+def drop_entry(index):
+    return lambda b: b["entries"].pop(index)
+
+
+def other(part):
+    """The part of the bundle of another withdrawal."""
+    return lambda b: b.update({part: WORLD.bundle(2)[part]})
+
+
+def of_other_block(member):
+    return lambda b: b["block"].update({member: WORLD.bundle(2)["block"][member]})
+
+
+def redo_block(member, **changes):
+    return lambda b: b["block"].update({member: canonical({**json.loads(b["block"][member]), **changes})})
+
+
+EDITS = {
+    "approvals are removed": ("names other documents|quorum", lambda b: b.update(approvals=[])),
+    "one approval is removed": ("quorum", lambda b: b["approvals"].pop()),
+    "an approval is doubled": ("one person stands twice", lambda b: b["approvals"].append(b["approvals"][0])),
+    "an approval replaces another": ("one person stands twice", lambda b: b["approvals"].__setitem__(0, b["approvals"][1])),
+    "approvals of another withdrawal": ("another intent, withdrawal", other("approvals")),
+    "an approval made of a rejection": ("is not signed by", lambda b: redo(b["approvals"][0], decision="reject")),
+    "an approval of another name": ("is not signed by", lambda b: redo(b["approvals"][0], approver="approver-3")),
+    "an approval without signature": ("is not signed by", lambda b: b["approvals"][0].update(signatures=[])),
+    "an approval signed by the other": ("is not signed by", lambda b: b["approvals"][0].update(
+        signatures=b["approvals"][1]["signatures"])),
+    "a signature stands twice": ("is not signed by", lambda b: b["approvals"][0].update(
+        signatures=2 * b["approvals"][0]["signatures"])),
+    "another algorithm is named": ("is not signed by", lambda b: b["approvals"][0]["signatures"][0].update(alg="secp256k1")),
+    "intent of another withdrawal": ("intent: is for another withdrawal", other("intent")),
+    "intent with another amount": ("another intent", lambda b: b.update(
+        intent=canonical({**json.loads(b["intent"]), "amount": "9"}))),
+    "intent with an unknown field": ("intent: ", lambda b: b.update(
+        intent=canonical({**json.loads(b["intent"]), "note": "x"}))),
+    "transaction of another withdrawal": ("transaction: is not the one", other("transaction")),
+    "transaction with another payee": ("transaction: is not the one", lambda b: redo(b["transaction"], legs=[])),
+    "transaction without signature": ("not signed by the key of the wallet", lambda b: b["transaction"].update(signatures=[])),
+    "destination of another account": ("destination: is for another account", lambda b: redo(
+        b["destination"], account=MALLORY.address())),
+    "destination without a signer": ("destination: is not signed", lambda b: b["destination"]["signatures"].pop()),
+    "destination signed twice by one": ("destination: is not signed", lambda b: b["destination"].update(
+        signatures=2 * b["destination"]["signatures"][:1])),
+    "destination that lives longer": ("names other documents|destination", lambda b: redo(b["destination"], valid_until=at(99))),
+    "policy with a lower quorum": ("policies: the first is not", lambda b: redo(
+        b["policies"][0], rules=[{**json.loads(b["policies"][0]["document"])["rules"][0], "quorum": [
+            {"group": "approvers", "m": 1}]}])),
+    "policy without an administrator's signature": ("policies: the first is not", lambda b: b["policies"][0]["signatures"].pop()),
+    "policy twice": ("policies: a later version", lambda b: b["policies"].append(b["policies"][0])),
+    "no policy": ("policies: there must be", lambda b: b.update(policies=[])),
+    "genesis of another ledger": ("block: the genesis", lambda b: b.update(
+        genesis=canonical({**json.loads(b["genesis"]), "quorum": 3}))),
+    "first entry removed": ("is not the next entry", drop_entry(0)),
+    "middle entry removed": ("is not the next entry", drop_entry(3)),
+    "entry withdrawal.signing removed": ("is not the next entry", drop_entry(4)),
+    "last entry removed": ("entries: do not lead", drop_entry(7)),
+    "all entries removed": ("entries: do not lead", lambda b: b.update(entries=[])),
+    "two entries swapped": ("is not the next entry", lambda b: swap(b["entries"], 1, 2)),
+    "the places of two entries swapped": ("stands at another place", lambda b: [
+        swap(b["entries"], 1, 2), b["entries"][1].update(index="3"), b["entries"][2].update(index="5")]),
+    "an entry twice": ("stands at another place", lambda b: b["entries"].insert(2, b["entries"][1])),
+    "an entry of another trail": ("is not in the trail", lambda b: b["entries"].__setitem__(2, WORLD.bundle(2)["entries"][2])),
+    "the proof of another entry": ("is not in the trail", lambda b: b["entries"][1].update(proof=b["entries"][2]["proof"])),
+    "an empty proof": ("is not in the trail", lambda b: b["entries"][1].update(proof=[])),
+    "a proof with a hash more": ("is not in the trail", lambda b: b["entries"][1]["proof"].append("0" * 64)),
+    "checkpoint of another trail": ("is not in the trail", other("checkpoint")),
+    "certificate emptied": ("block: is not confirmed", lambda b: b["block"].update(certificate=[])),
+    "certificate below the quorum": ("block: is not confirmed", lambda b: b["block"]["certificate"].pop()),
+    "a validator stands twice": ("block: is not confirmed", lambda b: b["block"].update(
+        certificate=2 * b["block"]["certificate"][:1])),
+    "validators out of order": ("block: is not confirmed", lambda b: b["block"]["certificate"].reverse()),
+    "certificate of another block": ("block: is not confirmed", of_other_block("certificate")),
+    "header of another block": ("block: is not confirmed", of_other_block("header")),
+    "block of another withdrawal": ("block: does not hold the transaction", other("block")),
+    "receipt of another transaction": ("block: does not hold the receipt", of_other_block("receipt")),
+    "receipt of a failure": ("block: does not hold the receipt", redo_block("receipt", code="denied")),
+    "another place in the block": ("block: does not hold", lambda b: b["block"].update(index=0)),
+    "a place beyond the block": ("block: does not hold", lambda b: b["block"].update(index=3)),
+    "header with another transaction root": ("block: is not confirmed", redo_block("header", tx_root="0" * 64)),
+    "another withdrawal is named": ("is not the next entry", lambda b: b.update(withdrawal=WORLD.bundle(2)["withdrawal"])),
+    "another format": ("bundle: is of a format", lambda b: b.update(format="strongroom-evidence/v2")),
+    "an unknown member": ("bundle: ", lambda b: b.update(note="x")),
+    "a member less": ("bundle: ", lambda b: b.pop("block")),
+}
+
+
+class Edited(Case):
+    def test_nothing_signed_anew(self):
+        honest = WORLD.bundle()
+        for name, (words, change) in EDITS.items():
+            with self.subTest(name):
+                bundle = copy.deepcopy(honest)
+                change(bundle)
+                self.assertNotEqual(bundle, honest)
+                done = self.judge(bundle)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertTrue(any(word in done.stdout for word in words.split("|")), done.stdout)
+                self.assertNotIn("proven", done.stdout)
+
+    def test_a_byte_changed_or_cut(self):
+        """Every position in one process, a sample with the real program."""
+        text = (canonical(WORLD.bundle()) + "\n").encode()
+        done = subprocess.run([EVERY_BYTE, "evidence", self.trust, self.write("b.json", text)], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seed = int(os.environ.get("STRONGROOM_SEED", random.randrange(1 << 32)))
+        print(f"STRONGROOM_SEED={seed}")
+        chance = random.Random(seed)
+        for place in chance.sample(range(len(text)), 200):
+            changed = bytearray(text)
+            changed[place] ^= 1 << chance.randrange(8)
+            self.assertIn(self.judge(bytes(changed)).returncode, (1, 2), f"byte {place}")
+            self.assertIn(self.judge(text[:max(0, place - 2)]).returncode, (1, 2), f"first {place - 2} bytes")
+
+    def test_text_beside_the_bundle(self):
+        text = canonical(WORLD.bundle())
+        for forged in (text + "\n\n", text + " ", " " + text, text + text, text + "\n" + text, "\ufeff" + text,
+                       text.replace(":", ": ", 1), text.replace('"block"', '"block":{},"block"', 1), text + "\0"):
+            self.assert_forged(forged, "bundle: ")
+
+    def test_control_bytes_are_not_printed(self):
+        bundle = WORLD.bundle(approvals=lambda rows: rows)
+        redo(bundle["approvals"][0], approver="\x1b[31mred")
+        done = self.judge(bundle)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+
+
+class Owned(Case):
+    """The attacker holds the keys of log, wallet and validators, and makes the bundle wholly anew."""
+
+    def test_without_the_keys_of_people(self):
+        def by(name, key=None):
+            def change(rows):
+                rows[0][0].update(approver=name, key=(key or WORLD.keys[name]).id)
+                rows[0][1] = key or WORLD.keys[name]
+            return change
+
+        def as_named(rows):  # the key of the approver is named, another one signs
+            rows[0][1] = MALLORY
+
+        def keep(**changes):
+            return lambda rows: rows[0][0].update(**changes)
+
+        cases = {
+            "a key of nobody": ("is not signed by a key", dict(approvals=by("approver-1", MALLORY))),
+            "the name of another's key": ("is not signed by", dict(approvals=as_named)),
+            "the log's own key": ("is not signed by a key", dict(approvals=by("approver-1", WORLD.log.key))),
+            "an administrator": ("quorum", dict(approvals=by("admin-1"))),
+            "an auditor": ("quorum", dict(approvals=by("auditor-1"))),
+            "the requester approves": ("is by the requester", dict(intent=edit(requester="approver-1"))),
+            "a rejection": ("is not an approval", dict(approvals=keep(decision="reject"))),
+            "another word": ("is not an approval", dict(approvals=keep(decision="approved"))),
+            "one approval": ("quorum", dict(approvals=lambda rows: rows[:1])),
+            "no approval": ("quorum", dict(approvals=lambda rows: [])),
+            "one person twice": ("one person stands twice", dict(
+                approvals=lambda rows: [rows[0], [{**rows[0][0], "signed_at": at(21)}, rows[0][1]]])),
+            "another intent": ("another intent", dict(approvals=keep(intent="0" * 64))),
+            "another withdrawal": ("another intent, withdrawal", dict(
+                approvals=keep(withdrawal="01a1fbb6-8ab5-7912-829e-00000000000f"))),
+            "another ledger": ("another intent, withdrawal, ledger", dict(approvals=keep(chain="0" * 64))),
+            "another policy": ("ledger or policy", dict(approvals=keep(policy="0" * 64))),
+            "another environment": ("ledger or policy", dict(approvals=keep(environment="production"))),
+            "approval expired at the moment": ("had expired", dict(approvals=keep(expires_at=SIGNING))),
+            "approval beyond the intent": ("had expired", dict(approvals=keep(expires_at=at(3601)))),
+            "intent expired": ("had expired", dict(intent=edit(expires_at=at(24)))),
+            "destination expired at the moment": ("destination: had expired", dict(destination=edit(valid_until=SIGNING))),
+            "destination of another policy": ("destination: is for another", dict(destination=edit(policy="0" * 64))),
+            "destination of another ledger": ("destination: is for another", dict(destination=edit(chain="0" * 64))),
+            "destination of another environment": ("destination: is for another", dict(destination=edit(environment="x"))),
+            "destination by one administrator": ("governance quorum", dict(destination_signers=lambda _: ["admin-1"])),
+            "destination by approvers": ("governance quorum", dict(destination_signers=lambda _: ["approver-1", "approver-2"])),
+            "destination by one more": ("governance quorum", dict(
+                destination_signers=lambda _: ["admin-1", "admin-2", "mallory"])),
+            "intent of another policy version": ("intent: names another", dict(intent=edit(policy_version=2))),
+            "intent of another ledger": ("intent: names another", dict(intent=edit(chain="0" * 64))),
+            "intent of another wallet": ("intent: names a wallet", dict(intent=edit(wallet="cold"))),
+            "an asset that the wallet does not hold": ("intent: names a wallet", dict(intent=edit(asset="0" * 64))),
+            "an amount above the maximum": ("above the maximum", dict(intent=edit(amount="100001"))),
+            "another transaction": ("transaction: is not the one", dict(transaction=edit(seq="99"))),
+            "another key signs the transaction": ("key of the wallet", dict(transaction_signer=lambda _: "mallory")),
+            "a height before": ("outside the heights", dict(intent=edit(valid_from="8"))),
+            "a height after": ("outside the heights", dict(intent=edit(valid_until="6"))),
+            "an execution that failed": ("receipt does not say", dict(
+                receipts=lambda rows: [row.replace('"ok"', '"denied"') for row in rows])),
+            "receipt of another height": ("receipt does not say", dict(
+                receipts=lambda rows: [row.replace('"7"', '"8"') for row in rows])),
+            "receipt at another place": ("receipt does not say", dict(
+                receipts=lambda rows: [rows[0], rows[1].replace('"index":1', '"index":2'), rows[2]])),
+            "receipt of another transaction": ("receipt does not say", dict(receipts=lambda rows: [rows[0], rows[0], rows[2]])),
+            "header of another ledger": ("header is of another", dict(header=edit(chain="0" * 64))),
+            "header of other rules": ("header is of another", dict(header=edit(rules=2))),
+            "header of other validators": ("not confirmed", dict(header=edit(validators="0" * 64))),
+            "validators that are none": ("not confirmed", dict(certificate=lambda rows: rows[:1] + [MALLORY])),
+            "validators backwards": ("not confirmed", dict(certificate=lambda rows: rows[::-1])),
+            "one validator": ("not confirmed", dict(certificate=lambda rows: rows[:1])),
+        }
+        for name, (words, edits) in cases.items():
+            with self.subTest(name):
+                self.assert_forged(WORLD.bundle(**edits), words)
+
+    def test_another_story(self):
+        def events(change):
+            def apply(rows):
+                change(rows)
+                for on, row in enumerate(rows, 1):
+                    row["on"] = str(on)
+            return dict(events=apply)
+
+        def ref(name, value):
+            return lambda rows: rows[4]["refs"].update({name: value})
+
+        def signing_twice(rows):
+            rows.insert(5, {**rows[4], "refs": {**rows[4]["refs"], "transaction": "0" * 64}})
+
+        cases = {
+            "no request": ("withdrawal.request is the first", events(lambda rows: rows.pop(0))),
+            "two requests": ("withdrawal.request is the first", events(lambda rows: rows.insert(1, dict(rows[0])))),
+            "no withdrawal.signing": ("do not lead", events(lambda rows: rows.pop(4))),
+            "the signer was asked twice": ("must be one withdrawal.signing", events(signing_twice)),
+            "signing without intent": ("must be one withdrawal.signing", events(lambda rows: rows[4].update(outcome="ok"))),
+            "not confirmed": ("do not lead", events(lambda rows: rows.pop())),
+            "failed": ("do not lead", events(lambda rows: rows[-1].update(act="withdrawal.failed"))),
+            "confirmed with an error": ("do not lead", events(lambda rows: rows[-1].update(outcome="error"))),
+            "something after the end": ("do not lead", events(lambda rows: rows.append({**rows[0], "act": "withdrawal.cancel"}))),
+            "an ordinal left out": ("is not the next entry", dict(events=lambda rows: rows[3].update(on="5"))),
+            "another type of object": ("is not the next entry", dict(events=lambda rows: rows[3].update(otype="key"))),
+            "an unknown field": ("entry 7: ", dict(events=lambda rows: rows[3].update(note="x"))),
+            "other approvals were named": ("names other documents", dict(events=ref("approvals", ["0" * 64] * 2))),
+            "more approvals were named": ("names other documents", dict(events=lambda rows: rows[4]["refs"]["approvals"].append(
+                "f" * 64))),
+            "approvals out of order": ("names other documents", dict(events=lambda rows: rows[4]["refs"]["approvals"].reverse())),
+            "another destination was named": ("names other documents", dict(events=ref("destination", "0" * 64))),
+            "another intent was named": ("names other documents", dict(events=ref("intent", "0" * 64))),
+            "another policy was named": ("names other documents", dict(events=ref("policy", "0" * 64))),
+            "another transaction was named": ("names other documents", dict(events=ref("transaction", "0" * 64))),
+            "one reference more": ("names other documents", dict(events=ref("more", "0" * 64))),
+            "no references": ("names other documents", dict(events=lambda rows: rows[4].pop("refs") and None)),
+        }
+        for name, (words, edits) in cases.items():
+            with self.subTest(name):
+                self.assert_forged(WORLD.bundle(**edits), words)
+
+    def test_checkpoints(self):
+        stranger = Log()
+        top = base64.b64decode(WORLD.bundle()["checkpoint"]).decode().split("\n")
+        body = "\n".join(top[:3]) + "\n"
+        line = stranger.line(body.encode()).decode()
+        ours = top[4] + "\n"
+        spoilt = ours[:-12] + ("A" if ours[-12] != "A" else "B") + ours[-11:]
+        cases = {
+            "signed by another key of the same name": ("checkpoint: is not signed", body + "\n" + line),
+            "not signed": ("checkpoint: is not signed", body + "\n"),
+            "signed over another body": ("checkpoint: has a bad signature", body.replace("\n17\n", "\n18\n") + "\n" + ours),
+            "a known key twice, once badly": ("checkpoint: has a bad signature", body + "\n" + ours + spoilt),
+            "carriage returns": ("checkpoint: ", (body + "\n" + ours).replace("\n", "\r\n")),
+            "an extension line": ("checkpoint: ", body + "more\n\n" + ours),
+            "a size with a zero before": ("checkpoint: ", body.replace("\n17\n", "\n017\n") + "\n" + ours),
+            "no final newline": ("checkpoint: ", (body + "\n" + ours)[:-1]),
+            "a tab in a stranger's line": ("checkpoint: ", body + "\n" + ours + "\u2014 a\tb AAAAAAAA\n"),
+        }
+        for name, (words, text) in cases.items():
+            with self.subTest(name):
+                self.assert_forged(WORLD.bundle(checkpoint=lambda _: text.encode()), words)
+        with self.subTest("a smaller tree of the same log"):
+            self.assert_forged(WORLD.bundle(checkpoint=lambda _: WORLD.log.note(3, b"\1" * 32)), "is not in the trail")
+        with self.subTest("a stranger's line beside ours is not looked at"):
+            self.assert_proven(WORLD.bundle(checkpoint=lambda _: (body + "\n" + line + ours).encode()))
+
+
+class Chains(Case):
+    """Later policy versions."""
+
+    def setUp(self):
+        super().setUp()
+        self.second = WORLD.next_policy(WORLD.first, rules=[{**WORLD.first["rules"][0], "max_amount": "5000"}])
+        self.genuine = [(WORLD.first, WORLD.ADMINS), (self.second, ("admin-1", "admin-2"))]
+
+    def test_two_and_three_versions(self):
+        third = WORLD.next_policy(self.second)
+        self.assert_proven(WORLD.bundle(policies=self.genuine))
+        self.assert_proven(WORLD.bundle(policies=self.genuine + [(third, ("admin-2", "admin-3"))]))
+
+    def test_the_version_in_force_rules(self):
+        self.assert_forged(WORLD.bundle(policies=self.genuine, intent=edit(amount="5001")), "above the maximum")
+        self.assert_proven(WORLD.bundle(intent=edit(amount="5001")))
+
+    def test_the_next_version_is_not_signed(self):
+        cases = {
+            "by one": ("admin-1",),
+            "by nobody": (),
+            "by approvers": ("approver-1", "approver-2"),
+            "by one administrator and an approver": ("admin-1", "approver-1"),
+            "by a quorum and a stranger": ("admin-1", "admin-2", "mallory"),
+            "by the service": ("wallet",),
+        }
+        for name, signers in cases.items():
+            with self.subTest(name):
+                self.assert_forged(WORLD.bundle(policies=[self.genuine[0], (self.second, signers)]), "policies: a later version")
+
+    def test_the_next_version_does_not_follow(self):
+        cases = {
+            "prev": dict(prev="0" * 64),
+            "version skipped": dict(version=3),
+            "same version": dict(version=1),
+            "issued before": dict(issued_at=at(0)),
+            "issued at the same time": dict(issued_at=WORLD.first["issued_at"]),
+            "another ledger": dict(chain="0" * 64),
+        }
+        for name, changes in cases.items():
+            with self.subTest(name):
+                row = ({**self.second, **changes}, ("admin-1", "admin-2"))
+                self.assert_forged(WORLD.bundle(policies=[self.genuine[0], row]), "policies: ")
+
+    def test_new_administrators_do_not_seat_themselves(self):
+        people = [person("mallory-1", ["administrator"], MALLORY), person("mallory-2", ["administrator"], WORLD.keys["payee"])]
+        coup = WORLD.next_policy(WORLD.first, people=WORLD.first["people"] + people, groups=[
+            {"id": "administrators", "members": ["mallory-1", "mallory-2"]}, WORLD.first["groups"][1]])
+        self.assert_forged(WORLD.bundle(policies=[self.genuine[0], (coup, ("mallory", "payee"))]), "policies: a later version")
+
+    def test_an_administrator_who_had_expired(self):
+        def first_with(until):
+            document = copy.deepcopy(WORLD.first)
+            document["people"][0]["valid_until"] = until
+            return document
+
+        for until, proven in ((at(2), False), (at(2, 1), True)):  # the second version is issued at second 2
+            first = first_with(until)
+            second = WORLD.next_policy(first)
+            second["people"][0]["valid_until"] = FAR
+            trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(first))}))
+            bundle = WORLD.bundle(policies=[(first, WORLD.ADMINS), (second, ("admin-1", "admin-2"))])
+            with self.subTest(until):
+                self.assertEqual(self.judge(bundle, trust).returncode, 0 if proven else 1)
+
+    def test_people_who_had_expired_when_the_signer_was_asked(self):
+        for name, word in (("approver-1", "had expired"), ("admin-1", "governance quorum")):
+            for until, proven in ((SIGNING, False), (at(25, 1), True)):
+                document = copy.deepcopy(WORLD.first)
+                next(row for row in document["people"] if row["id"] == name)["valid_until"] = until
+                trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
+                done = self.judge(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), trust)
+                with self.subTest(f"{name} {until}"):
+                    self.assertEqual(done.returncode, 0 if proven else 1, done.stdout)
+                    self.assertIn("proven" if proven else word, done.stdout)
+
+    def first_is(self, change):
+        """A bundle under another first policy, and its trust file."""
+        document = copy.deepcopy(WORLD.first)
+        change(document)
+        trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
+        return document, trust
+
+    def test_rules(self):
+        rule = WORLD.first["rules"][0]
+
+        def rules(*rows):
+            return lambda document: document.update(rules=list(rows))
+
+        cases = {
+            "a deny rule wins": ("deny rule", rules(rule, {"assets": rule["assets"], "effect": "deny", "id": "x",
+                                                           "wallets": ["hot"]})),
+            "no rule": ("no rule allows", rules()),
+            "rule of another wallet": ("no rule allows", rules({**rule, "wallets": ["cold"]})),
+            "rule of another asset": ("no rule allows", rules({**rule, "assets": ["0" * 64]})),
+            "every matching rule counts": ("quorum", rules(rule, {**rule, "id": "x", "quorum": [{"group": "approvers", "m": 3}]})),
+            "a demand that is not known": ("does not know", rules({**rule, "destinations": "any"})),
+            "a quorum of one": ("quorum", rules({**rule, "quorum": [{"group": "approvers", "m": 1}]})),
+            "an empty quorum": ("quorum", rules({**rule, "quorum": []})),
+            "one group twice": ("quorum", rules({**rule, "quorum": 2 * rule["quorum"]})),
+            "governance by one": ("governance quorum", lambda d: d.update(governance={"group": "administrators", "m": 1})),
+        }
+        for name, (words, change) in cases.items():
+            with self.subTest(name):
+                document, trust = self.first_is(change)
+                self.assert_forged(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), words, trust=trust)
+        with self.subTest("control: a policy of its own is proven"):
+            document, trust = self.first_is(rules({**rule, "max_amount": "9999"}))
+            self.assertEqual(self.judge(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), trust).returncode, 0)
+
+    def test_the_trust_file_of_others(self):
+        for name, value, words in (("chain", "0" * 64, "ledger"), ("policy", "0" * 64, "policies: the first")):
+            trust = self.write("t.json", canonical({**WORLD.trust, name: value}))
+            with self.subTest(name):
+                self.assert_forged(WORLD.bundle(), words, trust=trust)
+        trust = self.write("t.json", canonical({**WORLD.trust, "log": Log().vkey}))
+        self.assert_forged(WORLD.bundle(), "checkpoint: ", trust=trust)
+
+
+if __name__ == "__main__":
+    unittest.main()
