@@ -158,7 +158,9 @@ static void enqueued_end(void *context, enum store_end end)
                                                                          : NUMBER_UNKNOWN;
     pthread_mutex_lock(&trail->mutex);
     numbers_end(&trail->numbers, enqueued->number, state, enqueued->backend);
-    pthread_cond_broadcast(&trail->changed);
+    if (enqueued->carried_count > 0) { /* nobody waits for a commit, but for being void or covered */
+        pthread_cond_broadcast(&trail->changed);
+    }
     pthread_mutex_unlock(&trail->mutex);
     if (end != STORE_ROLLED_BACK) {
         trail_wake(trail);
