@@ -196,15 +196,14 @@ enum status trail_consistency_read(struct service *service, const struct http_re
 }
 
 /*
- * The export: pages of rows in one snapshot, as JSON lines. Rows between the checkpoint and the head row are on their
- * way and left out; rows beyond the head row are nobody's, and shown.
+ * The export: pages of rows as JSON lines. Rows between the checkpoint and the head row are on their way and left out;
+ * rows beyond the head row are nobody's, and shown. Each page has a snapshot of its own: who reads slowly must not hold
+ * a session that signing waits for, and what is under the checkpoint does not change.
  */
 struct export
 {
     struct service *service;
-    struct store_tx *tx;
     struct store_checkpoint checkpoint;
-    uint64_t head_size;
     uint64_t next_seq;
     bool finished;
     struct bytes lines; /* made and not yet sent */
@@ -214,7 +213,6 @@ struct export
 static void export_free(void *context)
 {
     struct export *export = context;
-    store_rollback(export->tx);
     bytes_free(&export->checkpoint.note);
     bytes_free(&export->lines);
     free(export);
@@ -245,14 +243,38 @@ static enum status export_row(struct buffer *buffer, const struct store_leaf *le
     return append_line(buffer, view, fault);
 }
 
+/* Out: the rows of the next page and the size that the head row has in their snapshot. */
+static enum status export_list(struct export *export, struct store_leaf_list *list, uint64_t *out_head_size,
+                               struct fault *fault)
+{
+    struct store_leaf_filter filter = {.from_seq = export->next_seq, .limit = STORE_LEAVES_MAX};
+    struct store_tx *tx = NULL;
+    struct store_head head = {0};
+    enum status status = store_begin(&tx, export->service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_head_get(&head, tx, fault);
+    if (status == STATUS_OK) {
+        if (filter.from_seq >= export->checkpoint.size && filter.from_seq < head.size) {
+            filter.from_seq = head.size; /* what is on its way is skipped, or a growing trail would have no end */
+        }
+        status = store_leaf_list(list, tx, &filter, fault);
+    }
+    store_rollback(tx);
+    bytes_free(&head.frontier);
+    *out_head_size = head.size;
+    return status;
+}
+
 static enum status export_page(struct export *export, struct buffer *buffer, struct fault *fault)
 {
-    const struct store_leaf_filter filter = {.from_seq = export->next_seq, .limit = STORE_LEAVES_MAX};
     struct store_leaf_list list = {0};
-    enum status status = store_leaf_list(&list, export->tx, &filter, fault);
+    uint64_t head_size = 0;
+    enum status status = export_list(export, &list, &head_size, fault);
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         const struct store_leaf *leaf = &list.rows[i];
-        if (leaf->seq < export->checkpoint.size || leaf->seq >= export->head_size) {
+        if (leaf->seq < export->checkpoint.size || leaf->seq >= head_size) {
             status = export_row(buffer, leaf, fault);
         }
         export->next_seq = leaf->seq + 1;
@@ -313,15 +335,11 @@ static enum status export_head(struct export *export, struct fault *fault)
 
 static enum status export_open(struct export *export, struct fault *fault)
 {
-    struct store_head head = {0};
-    enum status status = store_begin(&export->tx, export->service->reader, STORE_SNAPSHOT, fault);
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, export->service->reader, STORE_SNAPSHOT, fault);
     if (status == STATUS_OK) {
-        status = store_checkpoint_newest(&export->checkpoint, export->tx, fault);
-    }
-    if (status == STATUS_OK) {
-        status = store_head_get(&head, export->tx, fault);
-        export->head_size = head.size;
-        bytes_free(&head.frontier);
+        status = store_checkpoint_newest(&export->checkpoint, tx, fault);
+        store_rollback(tx);
     }
     return status == STATUS_OK ? export_head(export, fault) : status;
 }
