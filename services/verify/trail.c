@@ -134,10 +134,12 @@ static void check_settled(struct check *check, const struct event *event, int64_
         return;
     }
     uint64_t next = counters_producer_next(check->counters, &event->pr);
-    if (next < settled) {
+    while (next < settled && check->report.tampered < FINDINGS_PRINTED) {
         report_tampered(&check->report,
                         "entry %lld: its producer's number %llu is missing: an entry was deleted before it",
                         (long long)seq, (unsigned long long)next);
+        note_producer(check, event, next, seq); /* told once */
+        next = counters_producer_next(check->counters, &event->pr);
     }
 }
 

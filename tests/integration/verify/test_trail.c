@@ -1,0 +1,512 @@
+/*
+ * custody-verify trail on trails made with the audit room: each row of the tamper table is found, and the entry named.
+ *
+ * In one process, through verify_trail; what it prints is read back. The real program runs in test_trail.py.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "test/test_place.h"
+#include "trail_maker.h"
+#include "verify.h"
+
+#define ENTRIES ((size_t)2000)
+#define ROOM 65536
+
+static struct test_folder folder;
+static struct trust trust;
+static char export[TEST_PATH_SIZE + 32];
+static char said[ROOM];
+
+static void set_up(void)
+{
+    char path[TEST_PATH_SIZE + 32];
+    char zeros[65] = {0};
+    memset(zeros, '0', 64);
+    test_folder_make(&folder);
+    (void)snprintf(export, sizeof(export), "%s/trail", folder.path);
+    (void)snprintf(path, sizeof(path), "%s/trust", folder.path);
+    FILE *file = fopen(path, "we");
+    cr_assert_not_null(file);
+    (void)fprintf(file, "{\"chain\":\"%s\",\"log\":\"%s\",\"policy\":\"%s\"}\n", zeros, SAMPLE_VKEY, zeros);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(trust_read(&trust, path, NULL), STATUS_OK);
+}
+
+static void tear_down(void)
+{
+    test_folder_remove(&folder);
+}
+
+TestSuite(trail, .init = set_up, .fini = tear_down);
+
+/* Judges the export; what is printed meanwhile is in `said`. */
+static enum verdict judge(char *const *held, int held_count)
+{
+    int before = dup(STDOUT_FILENO);
+    int target = memfd_create("said", 0);
+    (void)fflush(stdout);
+    cr_assert(before >= 0 && target >= 0 && dup2(target, STDOUT_FILENO) == STDOUT_FILENO);
+    enum verdict verdict = verify_trail(&trust, export, held, held_count);
+    (void)fflush(stdout);
+    ssize_t len = pread(target, said, sizeof(said) - 1, 0);
+    cr_assert(dup2(before, STDOUT_FILENO) == STDOUT_FILENO && len >= 0);
+    said[len] = '\0';
+    (void)close(before);
+    (void)close(target);
+    return verdict;
+}
+
+static void expect(enum verdict verdict, const char *what, const char *words)
+{
+    cr_assert_eq(judge(NULL, 0), verdict, "%s: %s", what, said);
+    cr_assert_not_null(strstr(said, words), "%s: not '%s': %s", what, words, said);
+}
+
+static json_t *row_at(const struct made_trail *trail, size_t i)
+{
+    return json_array_get(trail->rows, i);
+}
+
+static void set_text(struct made_trail *trail, size_t row, const char *column, const char *text)
+{
+    cr_assert_eq(json_object_set_new(row_at(trail, row), column, json_string(text)), 0);
+}
+
+/* Replaces text inside the raw bytes of a row; `with` has the same length. lh follows when `hashed`. */
+static void edit_raw(struct made_trail *trail, size_t row, const char *from, const char *with, bool hashed)
+{
+    struct bytes raw;
+    json_t *lh = json_incref(json_object_get(row_at(trail, row), "lh"));
+    trail_raw(&raw, trail, row);
+    char *at = strstr((char *)raw.data, from);
+    cr_assert(at != NULL && strlen(from) == strlen(with));
+    memcpy(at, with, strlen(with));
+    trail_set_raw(trail, row, raw.data, raw.len);
+    if (!hashed) {
+        cr_assert_eq(json_object_set(row_at(trail, row), "lh", lh), 0);
+    }
+    json_decref(lh);
+    bytes_free(&raw);
+}
+
+/* The first row from `row` on with an object, or with a fact `settled`. */
+static size_t row_with(const struct made_trail *trail, size_t row, const char *words)
+{
+    for (;; row++) {
+        struct bytes raw;
+        trail_raw(&raw, trail, row);
+        bool found = strstr((const char *)raw.data, words) != NULL;
+        bytes_free(&raw);
+        if (found) {
+            return row;
+        }
+    }
+}
+
+static void raw_edited(struct made_trail *t)
+{
+    edit_raw(t, 700, "approver-1", "approver-2", false);
+}
+
+static void raw_and_hash_edited(struct made_trail *t)
+{
+    edit_raw(t, 700, "approver-1", "approver-2", true);
+    set_text(t, 700, "actor", "approver-2");
+}
+
+static void hash_edited(struct made_trail *t)
+{
+    set_text(t, 700, "lh", "0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+static void column_act(struct made_trail *t)
+{
+    set_text(t, 700, "act", "withdrawal.reject");
+}
+
+static void column_actor(struct made_trail *t)
+{
+    set_text(t, 700, "actor", "approver-2");
+}
+
+static void column_corr(struct made_trail *t)
+{
+    set_text(t, 700, "corr", "019b0000-0001-7000-8000-0000000000ff");
+    set_text(t, 701, "corr", "019b0000-0001-7000-9000-000000000000");
+}
+
+static void column_corr_absent(struct made_trail *t)
+{
+    cr_assert_eq(json_object_del(row_at(t, 700), "corr"), 0);
+}
+
+static void column_oid(struct made_trail *t)
+{
+    set_text(t, 700, "oid", "w-0-99");
+}
+
+static void column_otype(struct made_trail *t)
+{
+    set_text(t, 700, "otype", "key");
+}
+
+static void column_ord(struct made_trail *t)
+{
+    cr_assert_eq(json_object_set_new(row_at(t, 700), "ord", json_integer(77)), 0);
+}
+
+static void column_outcome(struct made_trail *t)
+{
+    set_text(t, 700, "outcome", "deny");
+}
+
+static void column_ts(struct made_trail *t)
+{
+    set_text(t, 700, "ts", "2026-01-02T03:04:05.000000Z");
+}
+
+static void column_unknown(struct made_trail *t)
+{
+    set_text(t, 700, "note", "x");
+}
+
+static void first_deleted(struct made_trail *t)
+{
+    cr_assert_eq(json_array_remove(t->rows, 0), 0);
+}
+
+static void middle_deleted(struct made_trail *t)
+{
+    cr_assert_eq(json_array_remove(t->rows, 700), 0);
+}
+
+static void last_deleted(struct made_trail *t)
+{
+    cr_assert_eq(json_array_remove(t->rows, ENTRIES - 1), 0);
+}
+
+static void many_deleted(struct made_trail *t)
+{
+    for (int i = 0; i < 1000; i++) {
+        cr_assert_eq(json_array_remove(t->rows, 700), 0);
+    }
+}
+
+static void middle_inserted(struct made_trail *t)
+{
+    json_t *copy = json_deep_copy(row_at(t, 700));
+    cr_assert_eq(json_array_insert_new(t->rows, 700, copy), 0);
+}
+
+static void end_inserted(struct made_trail *t)
+{
+    json_t *copy = json_deep_copy(row_at(t, ENTRIES - 1));
+    cr_assert_eq(json_array_append_new(t->rows, copy), 0);
+    json_int_t size = t->size;
+    trail_relink(t, ENTRIES);
+    t->size = size;
+}
+
+static void end_inserted_and_counted(struct made_trail *t)
+{
+    json_t *copy = json_deep_copy(row_at(t, ENTRIES - 1));
+    cr_assert_eq(json_array_append_new(t->rows, copy), 0);
+    trail_relink(t, ENTRIES);
+}
+
+static void two_swapped(struct made_trail *t)
+{
+    json_t *first = json_incref(row_at(t, 700));
+    cr_assert_eq(json_array_remove(t->rows, 700), 0);
+    cr_assert_eq(json_array_insert_new(t->rows, 701, first), 0);
+}
+
+static void two_swapped_with_numbers(struct made_trail *t)
+{
+    two_swapped(t);
+    cr_assert_eq(json_object_set_new(row_at(t, 700), "seq", json_integer(700)), 0);
+    cr_assert_eq(json_object_set_new(row_at(t, 701), "seq", json_integer(701)), 0);
+}
+
+static void edited_and_recomputed(struct made_trail *t)
+{
+    raw_and_hash_edited(t);
+    trail_relink(t, 701);
+}
+
+static void deleted_and_recomputed(struct made_trail *t)
+{
+    cr_assert_eq(json_array_remove(t->rows, 700), 0);
+    trail_relink(t, 700);
+}
+
+static void recomputed_and_signed_by_another(struct made_trail *t)
+{
+    edited_and_recomputed(t);
+    trail_sign(t, 7);
+}
+
+static void tail_cut(struct made_trail *t)
+{
+    for (size_t i = 0; i < 10; i++) {
+        cr_assert_eq(json_array_remove(t->rows, ENTRIES - 10), 0);
+    }
+    t->size = (json_int_t)ENTRIES - 10;
+}
+
+static void head_of_more(struct made_trail *t)
+{
+    t->size++;
+}
+
+static void everything_deleted(struct made_trail *t)
+{
+    cr_assert_eq(json_array_clear(t->rows), 0);
+}
+
+static const struct {
+    const char *what;
+    void (*tamper)(struct made_trail *trail);
+    const char *words;
+} tampers[] = {
+    {"raw", raw_edited, "entry 700: the column actor was changed"},
+    {"raw without its hash", raw_edited, "entry 700: the column lh is not the hash"},
+    {"raw, its link", raw_edited, "entry 701: does not link to entry 700"},
+    {"raw, columns and lh", raw_and_hash_edited, "entry 701: does not link to entry 700"},
+    {"lh", hash_edited, "entry 700: the column lh is not the hash"},
+    {"act", column_act, "entry 700: the column act was changed"},
+    {"actor", column_actor, "entry 700: the column actor was changed"},
+    {"corr", column_corr, "entry 701: the column corr was changed"},
+    {"no corr", column_corr_absent, "entry 700: the column corr was changed"},
+    {"oid", column_oid, "entry 700: the column oid was changed"},
+    {"otype", column_otype, "entry 700: the column otype was changed"},
+    {"ord", column_ord, "entry 700: the column ord was changed"},
+    {"outcome", column_outcome, "entry 700: the column outcome was changed"},
+    {"ts", column_ts, "entry 700: the column ts was changed"},
+    {"a column more", column_unknown, "(entry 700): note"},
+    {"first deleted", first_deleted, "entry 0: is missing"},
+    {"middle deleted", middle_deleted, "entry 700: is missing"},
+    {"last deleted", last_deleted, "entry 1999: is missing"},
+    {"many deleted", many_deleted, "entry 700: is missing"},
+    {"inserted in the middle", middle_inserted, "entry 700: stands twice or out of order"},
+    {"inserted at the end", end_inserted, "entry 2000: was inserted, the signed trail ends at 1999"},
+    {"inserted at the end, head edited", end_inserted_and_counted, "line 1: says 2001 entries, the checkpoint 2000"},
+    {"swapped", two_swapped, "entry 700: is missing"},
+    {"swapped and numbered", two_swapped_with_numbers, "entry 700: its bytes are those of entry 701"},
+    {"edited and recomputed", edited_and_recomputed, "the entries do not have the root that the checkpoint signs"},
+    {"deleted and recomputed", deleted_and_recomputed, "line 1: says 1999 entries, the checkpoint 2000"},
+    {"signed by another key", recomputed_and_signed_by_another, "the checkpoint: is not signed by the log key"},
+    {"tail cut", tail_cut, "line 1: says 1990 entries, the checkpoint 2000"},
+    {"head of more", head_of_more, "line 1: says 2001 entries, the checkpoint 2000"},
+    {"everything deleted", everything_deleted, "entry 0: is missing"},
+};
+
+Test(trail, every_tampering_is_found_and_named)
+{
+    struct made_trail honest;
+    trail_make(&honest, ENTRIES, 1);
+    trail_write(&honest, export);
+    expect(VERDICT_PROVEN, "control", "proven: 2000 entries");
+    for (size_t i = 0; i < sizeof(tampers) / sizeof(tampers[0]); i++) {
+        struct made_trail trail = {.rows = json_deep_copy(honest.rows), .size = honest.size};
+        cr_assert_eq(bytes_copy(&trail.note, honest.note.data, honest.note.len), STATUS_OK);
+        tampers[i].tamper(&trail);
+        trail_write(&trail, export);
+        expect(VERDICT_TAMPERED, tampers[i].what, tampers[i].words);
+        trail_free(&trail);
+    }
+    trail_free(&honest);
+}
+
+/* The sequencer and the log's key together lie: the chain and the signature are right, what the entries say is not. */
+static void signed_anew(struct made_trail *trail, size_t from, const char *what, const char *words)
+{
+    trail_relink(trail, from);
+    trail_sign(trail, 0);
+    trail_write(trail, export);
+    expect(VERDICT_TAMPERED, what, words);
+}
+
+Test(trail, an_ordinal_that_is_left_out)
+{
+    struct made_trail trail;
+    trail_make(&trail, ENTRIES, 2);
+    size_t row = row_with(&trail, 500, "\"on\":\"5\"");
+    cr_assert_eq(json_array_remove(trail.rows, row), 0);
+    signed_anew(&trail, row, "ordinal", "ordinal 6 of withdrawal");
+    trail_free(&trail);
+}
+
+Test(trail, a_producer_number_that_is_left_out)
+{
+    struct made_trail trail;
+    trail_make(&trail, ENTRIES, 3);
+    size_t row = 500;
+    for (bool without = false; !without; row++) { /* an entry that no ordinal gives away */
+        without = json_object_get(row_at(&trail, row), "oid") == NULL;
+    }
+    cr_assert_eq(json_array_remove(trail.rows, row - 1), 0);
+    signed_anew(&trail, row - 1, "producer number", "is missing: an entry was deleted before it");
+    trail_free(&trail);
+}
+
+Test(trail, a_producer_number_that_stands_twice)
+{
+    struct made_trail trail;
+    trail_make(&trail, 300, 4);
+    size_t row = 100;
+    while (json_object_get(row_at(&trail, row), "oid") != NULL) {
+        row++;
+    }
+    cr_assert_eq(json_array_insert_new(trail.rows, row + 1, json_deep_copy(row_at(&trail, row))), 0);
+    char words[64];
+    (void)snprintf(words, sizeof(words), "entry %zu: producer number", row + 1);
+    signed_anew(&trail, row + 1, "twice", words);
+    trail_free(&trail);
+}
+
+Test(trail, a_time_that_goes_back)
+{
+    struct made_trail trail;
+    trail_make(&trail, 300, 5);
+    edit_raw(&trail, 200, "\"ts\":\"2026", "\"ts\":\"2025", true);
+    char ts[32];
+    (void)snprintf(ts, sizeof(ts), "2025%s", json_string_value(json_object_get(row_at(&trail, 200), "ts")) + 4);
+    set_text(&trail, 200, "ts", ts);
+    signed_anew(&trail, 201, "time", "entry 200: its time is before that of the entry before it");
+    trail_free(&trail);
+}
+
+Test(trail, an_event_out_of_form)
+{
+    struct made_trail trail;
+    trail_make(&trail, 300, 6);
+    edit_raw(&trail, 200, "\"outcome\":", "\"outcomf\":", true);
+    signed_anew(&trail, 201, "form", "entry 200: its event does not follow the form: outcom");
+    trail_free(&trail);
+}
+
+Test(trail, of_another_log)
+{
+    struct made_trail trail;
+    struct audit_key key;
+    trail_make(&trail, 30, 7);
+    trail_write(&trail, export);
+    sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 9);
+    char vkey[AUDIT_VKEY_SIZE];
+    audit_key_format(vkey, &key);
+    cr_assert(log_key_read(&trust.log, vkey));
+    expect(VERDICT_TAMPERED, "another key", "the checkpoint: is not signed by the log key");
+    sample_key(&key, "other.example/audit/v1", AUDIT_KEY_ED25519, 0);
+    audit_key_format(vkey, &key);
+    cr_assert(log_key_read(&trust.log, vkey));
+    expect(VERDICT_TAMPERED, "another origin", "line 1: the export is of the log " SAMPLE_ORIGIN);
+    trail_free(&trail);
+}
+
+static void write_file(char path[TEST_PATH_SIZE + 32], const char *name, const void *data, size_t len)
+{
+    (void)snprintf(path, TEST_PATH_SIZE + 32, "%s/%s", folder.path, name);
+    FILE *file = fopen(path, "we");
+    cr_assert(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0);
+}
+
+Test(trail, against_what_somebody_kept)
+{
+    struct made_trail old;
+    struct made_trail trail;
+    char kept[2][TEST_PATH_SIZE + 32];
+    trail_make(&old, 200, 8);
+    trail_make(&trail, 500, 8); /* the same beginning */
+    write_file(kept[0], "kept", old.note.data, old.note.len);
+    struct buffer receipt;
+    struct bytes text;
+    buffer_init(&receipt);
+    buffer_append_text(&receipt, "c2sp.org/tlog-proof@v1\nindex 3\n\n");
+    buffer_append(&receipt, trail.note.data, trail.note.len);
+    cr_assert_eq(buffer_finish(&text, &receipt), STATUS_OK);
+    write_file(kept[1], "receipt", text.data, text.len);
+    char *const held[] = {kept[0], kept[1]};
+    trail_write(&trail, export);
+    cr_assert_eq(judge(held, 2), VERDICT_PROVEN, "%s", said);
+    cr_assert_not_null(strstr(said, "2 held checkpoints extended"));
+
+    trail_write(&old, export); /* an old backup against a newer receipt */
+    cr_assert_eq(judge(held, 1), VERDICT_PROVEN, "%s", said);
+    cr_assert_eq(judge(held, 2), VERDICT_TAMPERED, "%s", said);
+    cr_assert_not_null(strstr(said, "receipt was signed for 500: the tail was cut"), "%s", said);
+
+    edit_raw(&trail, 100, "approver-1", "approver-2", true); /* rewritten together with the log's key */
+    set_text(&trail, 100, "actor", "approver-2");
+    trail_relink(&trail, 101);
+    trail_sign(&trail, 0);
+    trail_write(&trail, export);
+    cr_assert_eq(judge(NULL, 0), VERDICT_PROVEN, "control: without anything kept it cannot be seen: %s", said);
+    cr_assert_eq(judge(held, 1), VERDICT_TAMPERED, "%s", said);
+    cr_assert_not_null(strstr(said, "the first 200 entries are not those"), "%s", said);
+    cr_assert_eq(judge(held + 1, 1), VERDICT_TAMPERED, "%s", said);
+
+    trail_sign(&old, 7); /* what is kept is itself no checkpoint of this log */
+    write_file(kept[0], "kept", old.note.data, old.note.len);
+    cr_assert_eq(judge(held, 1), VERDICT_INCOMPLETE, "%s", said);
+    write_file(kept[0], "kept", "", 0);
+    cr_assert_eq(judge(held, 1), VERDICT_INCOMPLETE, "%s", said);
+    write_file(kept[0], "kept", "c2sp.org/tlog-proof@v1\nindex 3\n", 31);
+    cr_assert_eq(judge(held, 1), VERDICT_INCOMPLETE, "%s", said);
+    bytes_free(&text);
+    trail_free(&old);
+    trail_free(&trail);
+}
+
+static void cut_file(size_t lines)
+{
+    FILE *file = fopen(export, "r+e");
+    cr_assert_not_null(file);
+    for (int byte = 0; lines > 0; lines -= byte == '\n' ? 1 : 0) {
+        byte = fgetc(file);
+        cr_assert_neq(byte, EOF);
+    }
+    cr_assert_eq(ftruncate(fileno(file), ftell(file)), 0);
+    cr_assert_eq(fclose(file), 0);
+}
+
+Test(trail, a_file_that_ends_early)
+{
+    static const size_t lines[] = {301, 300, 150, 2, 1, 0}; /* 301: all but the checkpoint */
+    struct made_trail trail;
+    trail_make(&trail, 300, 9);
+    trail_write(&trail, export);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        cut_file(lines[i]);
+        expect(VERDICT_INCOMPLETE, "cut", "the export ends before its checkpoint");
+    }
+    trail_free(&trail);
+}
+
+Test(trail, lines_out_of_place)
+{
+    struct made_trail trail;
+    trail_make(&trail, 20, 10);
+    FILE *file = fopen(export, "we");
+    trail_write_head(file, 20);
+    trail_write_tail(file, &trail.note);
+    trail_write_row(file, row_at(&trail, 0));
+    cr_assert_eq(fclose(file), 0);
+    expect(VERDICT_TAMPERED, "behind", "line 3: stands behind the checkpoint");
+    file = fopen(export, "we");
+    trail_write_row(file, row_at(&trail, 0));
+    trail_write_tail(file, &trail.note);
+    cr_assert_eq(fclose(file), 0);
+    expect(VERDICT_TAMPERED, "no head", "line 1: is not the head of an export");
+    file = fopen(export, "we");
+    trail_write_head(file, 0);
+    trail_free(&trail);
+    trail_make(&trail, 0, 10);
+    trail_write_tail(file, &trail.note);
+    cr_assert_eq(fclose(file), 0);
+    expect(VERDICT_INCOMPLETE, "empty", "the trail is empty");
+    trail_free(&trail);
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+"""custody-verify trail as a program: every byte of a small export, and a long export in little memory."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.environ["CUSTODY_VERIFY"]
+EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
+WRITE = os.environ["VERIFY_TRAIL_WRITE"]
+SANITIZED = "-fsanitize" in os.environ.get("BUILD_FLAGS", "")
+VKEY = "custody.example/audit/v1+86dba938+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+ENTRIES = 30000 if SANITIZED else 300000
+
+
+class Trail(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+        self.trust = os.path.join(self.place, "trust")
+        with open(self.trust, "w", encoding="utf-8") as file:
+            json.dump({"chain": "0" * 64, "log": VKEY, "policy": "0" * 64}, file, separators=(",", ":"), sort_keys=True)
+
+    def make(self, count, seed):
+        path = os.path.join(self.place, "trail")
+        with open(path, "wb") as file:
+            subprocess.run([WRITE, str(count), str(seed)], stdout=file, check=True)
+        return path
+
+    def test_a_byte_changed_at_every_position(self):
+        done = subprocess.run([EVERY_BYTE, "trail", self.trust, self.make(9, 11)], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_long_trail_in_little_memory(self):
+        export = self.make(ENTRIES, 12)
+        done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, export], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"proven: {ENTRIES} entries", done.stdout)
+        peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        print(f"{ENTRIES} entries, {os.path.getsize(export) >> 20} MiB, peak {peak_kib} KiB", file=sys.stderr)
+        if not SANITIZED:
+            self.assertLess(peak_kib, 64 * 1024)
+        with open(export, "r+b") as file:  # a digit of the base64 of an entry late in the file
+            file.seek(-200000, os.SEEK_END)
+            tail = file.read()
+            place = tail.index(b'"raw":"') + 400
+            file.seek(-200000 + place, os.SEEK_END)
+            file.write(b"A" if tail[place:place + 1] != b"A" else b"B")
+        done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, export], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"entry \d+")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,263 @@
+/*
+ * Trails made with the audit room.
+ */
+#include "trail_maker.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "audit/event.h"
+#include "audit/leaf.h"
+#include "audit/tree.h"
+#include "base/clock.h"
+
+#define BEGINNING_US 1767323045000000 /* 2026-01-02T03:04:05Z */
+
+static const struct uuid producers[MAKER_PRODUCERS] = {
+    {{0x01, 0x9b, 0x00, 0, 0, 1, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}},
+    {{0x01, 0x9b, 0x00, 0, 0, 1, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}},
+};
+
+/* The number of the next event; some numbers are void, some come one event late. */
+static void take_number(struct trail_source *source, size_t producer, struct audit_event *event)
+{
+    uint64_t *next = &source->next_number[producer];
+    uint64_t *late = &source->late[producer];
+    event->producer = producers[producer];
+    if (*late > 0) {
+        event->producer_counter = *late;
+        *late = 0;
+        return;
+    }
+    if (sample_random_below(&source->chance, 8) == 0) {
+        *late = ++*next;
+    } else if (sample_random_below(&source->chance, 8) == 0) {
+        INVARIANT(audit_event_void_add(event, ++*next, NULL) == STATUS_OK);
+    }
+    event->producer_counter = ++*next;
+    if (sample_random_below(&source->chance, 4) == 0) {
+        char settled[24];
+        (void)snprintf(settled, sizeof(settled), "%" PRIu64, *late > 0 ? *late : event->producer_counter);
+        INVARIANT(audit_event_fact_add(event, "settled", settled, NULL) == STATUS_OK);
+    }
+}
+
+/* Three of four events are about one of the objects that live at the time; an object has nine entries. */
+static void take_object(struct trail_source *source, struct audit_event *event)
+{
+    size_t object = sample_random_below(&source->chance, MAKER_OBJECTS);
+    if (sample_random_below(&source->chance, 4) == 0) {
+        return;
+    }
+    if (source->ordinals[object] == 9) {
+        source->ordinals[object] = 0;
+        source->generations[object]++;
+    }
+    (void)snprintf(event->object_type, sizeof(event->object_type), "withdrawal");
+    (void)snprintf(event->object_id, sizeof(event->object_id), "w-%zu-%" PRIu64, object, source->generations[object]);
+    event->object_ordinal = ++source->ordinals[object];
+}
+
+static void fill(struct trail_source *source, struct audit_event *event)
+{
+    event->action = AUDIT_WITHDRAWAL_APPROVE;
+    event->outcome = AUDIT_OUTCOME_OK;
+    INVARIANT(name_parse(&event->actor, "approver-1") == STATUS_OK);
+    event->correlation = producers[0];
+    event->correlation.bytes16[15] = (uint8_t)sample_random_next(&source->chance);
+    take_number(source, sample_random_below(&source->chance, MAKER_PRODUCERS), event);
+    take_object(source, event);
+}
+
+static json_t *text_base64(const void *data, size_t len)
+{
+    struct buffer buffer;
+    struct bytes text;
+    buffer_init(&buffer);
+    buffer_append_base64(&buffer, data, len);
+    INVARIANT(buffer_finish(&text, &buffer) == STATUS_OK);
+    json_t *value = json_string((const char *)text.data);
+    bytes_free(&text);
+    return value;
+}
+
+static json_t *text_hash(const struct digest *digest)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    return json_string(hex);
+}
+
+/* The row of an export: the columns say what the event says. */
+static json_t *row_of(const struct audit_event *event, uint64_t index, const struct bytes *raw,
+                      const struct digest *hash)
+{
+    char time[TIME_TEXT_SIZE];
+    char correlation[UUID_TEXT_SIZE];
+    time_format(time, event->at_utc_us);
+    uuid_format(correlation, &event->correlation);
+    json_t *row = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:I, s:s}", "act", audit_action_text(event->action),
+                            "actor", event->actor.text, "corr", correlation, "lh", text_hash(hash), "outcome",
+                            audit_outcome_text(event->outcome), "raw", text_base64(raw->data, raw->len), "seq",
+                            (json_int_t)index, "ts", time);
+    INVARIANT(row != NULL);
+    if (event->object_ordinal > 0) {
+        INVARIANT(json_object_set_new(row, "oid", json_string(event->object_id)) == 0);
+        INVARIANT(json_object_set_new(row, "otype", json_string(event->object_type)) == 0);
+        INVARIANT(json_object_set_new(row, "ord", json_integer((json_int_t)event->object_ordinal)) == 0);
+    }
+    return row;
+}
+
+json_t *trail_source_next(struct trail_source *source)
+{
+    struct audit_event event = {0};
+    struct audit_event stamped = {0};
+    struct bytes pending;
+    struct bytes document;
+    struct bytes raw;
+    source->at_utc_us += (int64_t)sample_random_below(&source->chance, 1000);
+    const struct audit_stamp stamp = {.at_utc_us = BEGINNING_US + source->at_utc_us, .boot = producers[0], .epoch = 1};
+    fill(source, &event);
+    INVARIANT(audit_event_encode(&pending, &event, NULL) == STATUS_OK);
+    INVARIANT(audit_event_stamp(&document, &stamped, pending.data, pending.len, &stamp, NULL) == STATUS_OK);
+    struct audit_leaf leaf = {.origin = SAMPLE_ORIGIN,
+                              .index = source->count,
+                              .previous = source->last,
+                              .event = document.data,
+                              .event_len = document.len};
+    INVARIANT(audit_leaf_build(&raw, &leaf, NULL) == STATUS_OK);
+    audit_leaf_hash(&source->last, raw.data, raw.len);
+    INVARIANT(audit_frontier_append(&source->frontier, &source->last) == STATUS_OK);
+    json_t *row = row_of(&stamped, source->count, &raw, &source->last);
+    source->count++;
+    bytes_free(&raw);
+    bytes_free(&document);
+    bytes_free(&pending);
+    audit_event_wipe(&event);
+    audit_event_wipe(&stamped);
+    return row;
+}
+
+static void note_of(struct bytes *out, const struct audit_frontier *frontier, uint8_t key)
+{
+    struct audit_checkpoint checkpoint = {.origin = SAMPLE_ORIGIN, .size = frontier->size};
+    audit_frontier_root(&checkpoint.root, frontier);
+    sample_note(out, &checkpoint, key);
+}
+
+void trail_source_note(struct bytes *out, const struct trail_source *source)
+{
+    note_of(out, &source->frontier, 0);
+}
+
+void trail_make(struct made_trail *out, size_t count, uint64_t seed)
+{
+    struct trail_source source = {.chance = {.state = seed}};
+    out->rows = json_array();
+    out->size = (json_int_t)count;
+    for (size_t i = 0; i < count; i++) {
+        INVARIANT(json_array_append_new(out->rows, trail_source_next(&source)) == 0);
+    }
+    trail_source_note(&out->note, &source);
+}
+
+void trail_free(struct made_trail *trail)
+{
+    json_decref(trail->rows);
+    bytes_free(&trail->note);
+}
+
+void trail_raw(struct bytes *out, const struct made_trail *trail, size_t row)
+{
+    const json_t *raw = json_object_get(json_array_get(trail->rows, row), "raw");
+    INVARIANT(base64_decode(out, json_string_value(raw), json_string_length(raw)) == STATUS_OK);
+}
+
+void trail_set_raw(struct made_trail *trail, size_t row, const void *raw, size_t len)
+{
+    json_t *object = json_array_get(trail->rows, row);
+    struct digest hash;
+    audit_leaf_hash(&hash, raw, len);
+    INVARIANT(json_object_set_new(object, "raw", text_base64(raw, len)) == 0);
+    INVARIANT(json_object_set_new(object, "lh", text_hash(&hash)) == 0);
+}
+
+/* The leaf hash that the row shows. */
+static struct digest hash_of(const struct made_trail *trail, size_t row)
+{
+    struct digest hash;
+    const char *text = json_string_value(json_object_get(json_array_get(trail->rows, row), "lh"));
+    INVARIANT(digest_parse(&hash, text) == STATUS_OK);
+    return hash;
+}
+
+void trail_relink(struct made_trail *trail, size_t row)
+{
+    trail->size = (json_int_t)json_array_size(trail->rows);
+    for (size_t i = row; i < (size_t)trail->size; i++) {
+        struct bytes raw;
+        struct bytes again;
+        struct audit_leaf leaf;
+        trail_raw(&raw, trail, i);
+        INVARIANT(audit_leaf_parse(&leaf, raw.data, raw.len, NULL) == STATUS_OK);
+        leaf.index = i;
+        leaf.previous = i == 0 ? (struct digest){{0}} : hash_of(trail, i - 1);
+        INVARIANT(audit_leaf_build(&again, &leaf, NULL) == STATUS_OK);
+        trail_set_raw(trail, i, again.data, again.len);
+        INVARIANT(json_object_set_new(json_array_get(trail->rows, i), "seq", json_integer((json_int_t)i)) == 0);
+        bytes_free(&again);
+        bytes_free(&raw);
+    }
+}
+
+void trail_sign(struct made_trail *trail, uint8_t key)
+{
+    struct audit_frontier frontier = {0};
+    for (size_t i = 0; i < json_array_size(trail->rows); i++) {
+        struct digest hash = hash_of(trail, i);
+        INVARIANT(audit_frontier_append(&frontier, &hash) == STATUS_OK);
+    }
+    trail->size = (json_int_t)frontier.size;
+    bytes_free(&trail->note);
+    note_of(&trail->note, &frontier, key);
+}
+
+static void write_object(FILE *file, const json_t *object)
+{
+    INVARIANT(json_dumpf(object, file, JSON_COMPACT | JSON_SORT_KEYS) == 0 && fputc('\n', file) == '\n');
+}
+
+void trail_write_head(FILE *file, json_int_t size)
+{
+    json_t *head = json_pack("{s:s, s:s, s:I}", "format", "strongroom-trail/v1", "origin", SAMPLE_ORIGIN, "size", size);
+    write_object(file, head);
+    json_decref(head);
+}
+
+void trail_write_row(FILE *file, const json_t *row)
+{
+    write_object(file, row);
+}
+
+void trail_write_tail(FILE *file, const struct bytes *note)
+{
+    json_t *tail = json_pack("{s:o}", "checkpoint", text_base64(note->data, note->len));
+    write_object(file, tail);
+    json_decref(tail);
+}
+
+void trail_write(const struct made_trail *trail, const char *path)
+{
+    FILE *file = fopen(path, "we");
+    json_t *row = NULL;
+    size_t i = 0;
+    INVARIANT(file != NULL);
+    trail_write_head(file, trail->size);
+    json_array_foreach(trail->rows, i, row)
+    {
+        trail_write_row(file, row);
+    }
+    trail_write_tail(file, &trail->note);
+    INVARIANT(fclose(file) == 0);
+}

@@ -1,0 +1,70 @@
+/*
+ * Trails made with the audit room for the tests of custody-verify: objects with ordinals, two producers whose numbers
+ * come late or are void, settled facts. Rows are JSON objects as in an export, so that a test can tamper with each of
+ * them.
+ *
+ * Everything aborts when it fails, so a test need not check it.
+ */
+#ifndef STRONGROOM_TESTS_VERIFY_TRAIL_MAKER_H
+#define STRONGROOM_TESTS_VERIFY_TRAIL_MAKER_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "samples.h"
+
+#define MAKER_PRODUCERS 2
+#define MAKER_OBJECTS 64
+
+/* Where a trail comes from, entry by entry. Start from zero with `chance` set. */
+struct trail_source {
+    struct sample_random chance;
+    uint64_t count;
+    struct digest last;
+    struct audit_frontier frontier;
+    int64_t at_utc_us;
+    uint64_t next_number[MAKER_PRODUCERS]; /* the last one taken */
+    uint64_t late[MAKER_PRODUCERS];        /* taken, not yet in the trail; 0: none */
+    uint64_t ordinals[MAKER_OBJECTS];      /* the last one */
+    uint64_t generations[MAKER_OBJECTS];   /* objects that ended before, in the same place */
+};
+
+/* Makes the next entry. Out: a row of an export, one reference. */
+json_t *trail_source_next(struct trail_source *source);
+
+/* The signed note over what the source made. Out: owned by the caller. */
+void trail_source_note(struct bytes *out, const struct trail_source *source);
+
+/* A whole trail in memory. */
+struct made_trail {
+    json_t *rows;
+    json_int_t size; /* in the head line */
+    struct bytes note;
+};
+
+/* Makes a signed trail of `count` entries. Free with trail_free. */
+void trail_make(struct made_trail *out, size_t count, uint64_t seed);
+void trail_free(struct made_trail *trail);
+
+/* The raw bytes of a row, and giving it others: raw and lh change, the columns do not. */
+void trail_raw(struct bytes *out, const struct made_trail *trail, size_t row);
+void trail_set_raw(struct made_trail *trail, size_t row, const void *raw, size_t len);
+
+/*
+ * What one with the database can do to hide: number, link and hash all rows from `row` on anew, events as they are,
+ * `size` as many as there are. The note stays.
+ */
+void trail_relink(struct made_trail *trail, size_t row);
+
+/* What only the log's key can do (number 0: the log's, others: strangers'): a note over the rows as they are. */
+void trail_sign(struct made_trail *trail, uint8_t key);
+
+/* Writes an export. */
+void trail_write(const struct made_trail *trail, const char *path);
+
+/* Writes the line of the head, a row, the tail. */
+void trail_write_head(FILE *file, json_int_t size);
+void trail_write_row(FILE *file, const json_t *row);
+void trail_write_tail(FILE *file, const struct bytes *note);
+
+#endif
