@@ -84,7 +84,22 @@ static enum status batch_link(struct batch *batch, const struct bytes *document,
     return status == STATUS_OK ? audit_edge_append(&end->edge, &row->lh, &sink, fault) : status;
 }
 
-static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, struct fault *fault)
+/* Between its transaction and this batch a row lay in the database, where a superuser may have edited it. */
+static enum status producer_check(const struct sequencer *sequencer, const struct audit_event *event,
+                                  const struct bytes *pending, struct fault *fault)
+{
+    struct digest digest;
+    digest_sha256(&digest, pending->data, pending->len);
+    bool mine = uuid_equal(&event->producer, &sequencer->boot); /* own events never lie in pending */
+    if (mine || !trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
+        return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is not what its producer put there");
+    }
+    return STATUS_OK;
+}
+
+/* `from_table`: the event lay in audit.pending. */
+static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, bool from_table,
+                                  struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
     int64_t now_us = clock_utc_us(sequencer->config.clock);
@@ -97,7 +112,10 @@ static enum status stamp_and_link(struct batch *batch, const struct bytes *pendi
     struct audit_event event;
     enum status status = audit_event_stamp(&document, &event, pending->data, pending->len, &stamp, fault);
     if (status == STATUS_OK) {
-        status = batch_link(batch, &document, &event, fault);
+        status = from_table ? producer_check(sequencer, &event, pending, fault) : STATUS_OK;
+        if (status == STATUS_OK) {
+            status = batch_link(batch, &document, &event, fault);
+        }
         audit_event_wipe(&event);
         bytes_free(&document);
     }
@@ -123,7 +141,7 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
         status = audit_event_encode(&document, &event, fault);
     }
     if (status == STATUS_OK) {
-        status = stamp_and_link(batch, &document, fault);
+        status = stamp_and_link(batch, &document, false, fault);
     }
     bytes_free(&document);
     audit_event_wipe(&event);
@@ -131,14 +149,14 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
 }
 
 /*
- * Whoever has the application's role can put anything into pending. What is no event must neither stop the trail nor
- * vanish: an entry names its hash.
+ * Whoever has the application's role can put anything into pending. What is no event, or not the one that was enqueued,
+ * must neither stop the trail nor vanish: an entry names its hash.
  */
 static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
 {
     struct fault why = {0};
     size_t before = batch->count;
-    enum status status = stamp_and_link(batch, &row->event, &why);
+    enum status status = stamp_and_link(batch, &row->event, true, &why);
     if (status == STATUS_OK) {
         return status;
     }
@@ -146,7 +164,7 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
     if (!malformed || batch->count != before) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    log_event(LOG_LEVEL_ERROR, "sequencer.malformed", "where", why.where, "detail", why.detail, NULL);
+    log_event(LOG_LEVEL_ERROR, "sequencer.refused", "where", why.where, "detail", why.detail, NULL);
     struct digest digest;
     digest_sha256(&digest, row->event.data, row->event.len);
     return own_link(batch, AUDIT_TRAIL_REFUSE, &digest, fault);

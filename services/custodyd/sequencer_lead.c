@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/crashpoint.h"
+#include "base/log.h"
 #include "sequencer_core.h"
 
 #define TAIL 256
@@ -264,6 +265,28 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     return status;
 }
 
+/* An entry of this boot that another process sequenced counts only when it is what was enqueued. */
+static enum status tell_event(struct sequencer *sequencer, const struct audit_event *event, uint64_t seq,
+                              struct fault *fault)
+{
+    struct bytes pending = {0};
+    struct digest digest;
+    enum status status = audit_event_encode(&pending, event, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    digest_sha256(&digest, pending.data, pending.len);
+    bytes_free(&pending);
+    if (trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
+        trail_sequenced(sequencer->config.trail, &event->producer, event->producer_counter, seq);
+    } else {
+        char number[24];
+        (void)snprintf(number, sizeof number, "%" PRIu64, seq);
+        log_event(LOG_LEVEL_ERROR, "trail.falsified", "entry", number, NULL);
+    }
+    return STATUS_OK;
+}
+
 static enum status tell_row(void *context, const struct store_leaf *row, struct fault *fault)
 {
     struct sequencer *sequencer = context;
@@ -278,10 +301,12 @@ static enum status tell_row(void *context, const struct store_leaf *row, struct 
         return fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry %" PRIu64 " cannot be read: %s", row->seq,
                          why.detail);
     }
-    trail_sequenced(sequencer->config.trail, &event.producer, event.producer_counter, row->seq);
+    status = tell_event(sequencer, &event, row->seq, fault);
     audit_event_wipe(&event);
-    sequencer->told = row->seq + 1;
-    return STATUS_OK;
+    if (status == STATUS_OK) {
+        sequencer->told = row->seq + 1;
+    }
+    return status;
 }
 
 enum status sequencer_tell(struct sequencer *sequencer, struct fault *fault)

@@ -217,6 +217,17 @@ static enum status event_complete(struct audit_event *event, const struct enqueu
     return status;
 }
 
+/* Before the row is written: the sequencer may see it as soon as its transaction commits. */
+static void enqueued_bind(const struct enqueued *enqueued, const struct bytes *document)
+{
+    struct trail *trail = enqueued->trail;
+    struct digest digest;
+    digest_sha256(&digest, document->data, document->len);
+    pthread_mutex_lock(&trail->mutex);
+    numbers_bind(&trail->numbers, enqueued->number, &digest);
+    pthread_mutex_unlock(&trail->mutex);
+}
+
 static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, struct audit_event *event,
                                 struct fault *fault)
 {
@@ -226,6 +237,7 @@ static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, 
         status = audit_event_encode(&document, event, fault);
     }
     if (status == STATUS_OK) {
+        enqueued_bind(enqueued, &document);
         int cls = event->outcome == AUDIT_OUTCOME_DENY || event->outcome == AUDIT_OUTCOME_ERROR ? 1 : 0;
         status = store_pending_put(tx, document.data, document.len, cls, fault);
     }
@@ -305,6 +317,17 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
         out->number = enqueued->number;
     }
     return status;
+}
+
+bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
+{
+    if (!uuid_equal(boot, &trail->boot)) {
+        return true;
+    }
+    pthread_mutex_lock(&trail->mutex);
+    bool expected = numbers_expect(&trail->numbers, number, event);
+    pthread_mutex_unlock(&trail->mutex);
+    return expected;
 }
 
 void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq)

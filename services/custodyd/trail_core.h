@@ -25,6 +25,12 @@ void trail_wake(struct trail *trail);
 /* The size of the trail when this boot began: no entry before it is of this boot. */
 uint64_t trail_first(const struct trail *trail);
 
+/*
+ * Whether a document (by its SHA-256) that says it is event `number` of producer `boot` may become an entry: of this
+ * boot only what was enqueued, once. Of other boots nothing is known here, and the answer is yes.
+ */
+bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event);
+
 /* Event `number` of producer `boot` became entry `seq`; those of other boots are ignored. */
 void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq);
 

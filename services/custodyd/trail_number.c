@@ -82,6 +82,25 @@ size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, ui
     return count;
 }
 
+void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest *event)
+{
+    number_at(numbers, number)->event = *event;
+}
+
+static bool state_waits(enum number_state state)
+{
+    return state == NUMBER_OPEN || state == NUMBER_COMMITTED || state == NUMBER_UNKNOWN;
+}
+
+bool numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event)
+{
+    const struct number *row = numbers_find(numbers, number);
+    if (row == NULL) {
+        return number != 0 && number < numbers->next;
+    }
+    return state_waits(row->state) && digest_equal(&row->event, event);
+}
+
 /* What an event carried shares its fate. */
 static void carried_end(struct numbers *numbers, const struct number *carrier, enum number_state state)
 {

@@ -29,6 +29,7 @@ struct number {
     uint64_t carrier; /* NUMBER_CARRIED: whose */
     int64_t backend;  /* NUMBER_UNKNOWN: the server process that was committing it */
     uint64_t proof;   /* NUMBER_UNKNOWN: once that number is sequenced and this one is not, it never will be; 0: none */
+    struct digest event; /* SHA-256 of its document in audit.pending */
 };
 
 struct numbers {
@@ -47,6 +48,15 @@ MUST_CHECK enum status numbers_take(uint64_t *out, struct numbers *numbers, stru
 
 /* Hands over up to `capacity` lost numbers, in ascending order, for the void list of `carrier`. */
 size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t carrier);
+
+/* Notes the document that goes to audit.pending under a number. */
+void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest *event);
+
+/*
+ * Whether a document may become the entry of a number: it is the one bound to it, and the number waits for an entry.
+ * A number that is forgotten is not judged; one that was never taken is refused.
+ */
+bool numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event);
 
 /* The transaction of a number has ended: NUMBER_COMMITTED, NUMBER_LOST or NUMBER_UNKNOWN. */
 void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, int64_t backend);

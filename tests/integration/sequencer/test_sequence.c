@@ -198,6 +198,70 @@ Test(sequence, a_pending_row_deleted_by_a_superuser_is_missed)
     cr_expect_eq(story.unsettled, 1);
 }
 
+/* A superuser's trigger, which also fires where session_replication_role says otherwise. */
+static void trigger_make(const char *body)
+{
+    char sql[1024];
+    (void)snprintf(sql, sizeof(sql),
+                   "CREATE FUNCTION public.lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s RETURN NEW; END $$;"
+                   "CREATE TRIGGER lie BEFORE INSERT ON audit.pending FOR EACH ROW EXECUTE FUNCTION public.lie();"
+                   "ALTER TABLE audit.pending ENABLE ALWAYS TRIGGER lie",
+                   body);
+    books_sql(&books, sql);
+}
+
+static void trigger_drop(void)
+{
+    books_sql(&books, "DROP TRIGGER lie ON audit.pending");
+}
+
+#define WITH_MARA "overlay(NEW.evt PLACING 'mara'::bytea FROM position('rita'::bytea IN NEW.evt))"
+#define REFUSED "SELECT count(*) FROM audit.leaf WHERE act = 'trail.refuse'"
+#define BY_MARA "SELECT count(*) FROM audit.leaf WHERE position('mara'::bytea IN raw) > 0"
+
+Test(sequence, what_was_enqueued_is_not_replaced_by_something_else)
+{
+    struct trail_receipt receipt;
+    trigger_make("NEW.evt = " WITH_MARA ";");
+    struct trail_ticket ticket = stage_event(&stage, "");
+    trigger_drop();
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, 200, NULL), STATUS_NOT_READY);
+    cr_expect_eq(books_number(&books, BY_MARA), 0);
+    cr_expect_eq(books_number(&books, REFUSED), 1);
+    stage_covered(&stage, stage_heartbeat(&stage));
+    cr_expect_eq(stage_read(&books, &keeper.log_key).unsettled, 1);
+}
+
+Test(sequence, what_is_an_entry_does_not_become_another_one)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    stage_stop(&stage);
+    stage_event(&stage, "");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT cls, evt FROM audit.pending");
+    stage_start(&stage);
+    stage_covered(&stage, stage_event(&stage, ""));
+    books_sql(&books, "INSERT INTO audit.pending (cls, evt) SELECT cls, evt FROM public.kept");
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(books_number(&books, REFUSED), 1);
+    stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */
+}
+
+Test(sequence, a_false_entry_made_by_another_leader_brings_no_receipt)
+{
+    struct stage follower;
+    struct trail_receipt receipt;
+    stage_open(&follower, &books, &keeper);
+    stage_await(&follower, SEQUENCER_FOLLOWING, NULL);
+    trigger_make("NEW.evt = " WITH_MARA ";");
+    struct trail_ticket ticket = stage_event(&follower, "");
+    trigger_drop();
+    stage_covered(&follower, stage_event(&follower, ""));
+    cr_expect_eq(trail_wait(&receipt, follower.trail, &ticket, 200, NULL), STATUS_NOT_READY);
+    cr_expect_eq(books_number(&books, BY_MARA), 1);
+    stage_close(&follower);
+}
+
 #define CUT_APP                                                                                                        \
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'strongroom_app'"                    \
     " AND datname = current_database() AND state = 'idle in transaction'"
