@@ -29,7 +29,9 @@ class Servant:
 
     def __init__(self, command):
         self.name = os.path.basename(command[0])
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = tempfile.TemporaryFile("w+")  # its log; shown when it fails
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said,
+                                        text=True)
         try:
             self.ready = self.read()
             while "ready" not in self.ready:
@@ -41,8 +43,13 @@ class Servant:
     def read(self):
         line = self.process.stdout.readline()
         if not line:
-            raise Failure(f"{self.name} ended: exit {self.process.wait()}")
+            raise self.failure()
         return json.loads(line) if line.startswith("{") else {}
+
+    def failure(self):
+        status = self.process.wait()
+        self.said.seek(0)
+        return Failure(f"{self.name} ended: exit {status}\n{self.said.read()[-4000:]}")
 
     def ask(self, word, *numbers):
         self.process.stdin.write(" ".join([word, *map(str, numbers)]) + "\n")
@@ -56,7 +63,7 @@ class Servant:
     def close(self):
         self.process.stdin.close()
         if self.process.wait() != 0:
-            raise Failure(f"{self.name} ended: exit {self.process.returncode}")
+            raise self.failure()
 
     def __enter__(self):
         return self
@@ -154,7 +161,7 @@ class Evaluation:
         """Only custodyd: the trail's own benchmark needs the signers and the database."""
         pid = self.pid("custodyd")
         os.kill(pid, 15)
-        while os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z":
+        while os.path.exists(f"/proc/{pid}"):
             time.sleep(0.05)
         os.unlink(f"{self.path}/run/custodyd.pid")
 
