@@ -215,6 +215,9 @@ static enum status make_decision(struct signed_document *out, const struct decod
     if (person == NULL) {
         return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy");
     }
+    if (approval.signed_at >= approval.expires_at) {
+        return fault_set(fault, STATUS_EXPIRED, "intent", "has expired: nothing was signed");
+    }
     approval.approver = person->id;
     enum status status = approval_encode(&out->document, &approval, fault);
     if (status == STATUS_OK) {
@@ -239,8 +242,9 @@ static enum status hand_in(const struct command_input *input, const struct signe
         status = client_json(&answer, input->options, &call, fault);
     }
     if (status == STATUS_OK) {
-        const char *state = json_string_value(json_object_get(json_object_get(answer, "withdrawal"), "state"));
-        (void)printf("handed in; the withdrawal is %s\n", state == NULL ? "" : state);
+        char state[SERVICE_TEXT_SIZE];
+        (void)printf("handed in; the service says that the withdrawal is %s\n",
+                     command_service_text(state, json_object_get(answer, "withdrawal"), "state"));
     }
     json_decref(body);
     json_decref(answer);

@@ -53,7 +53,8 @@ static enum status problem_fault(const struct bytes *answer, long http, struct f
     if (code[0] == '\0') {
         return fault_set(fault, STATUS_UNAVAILABLE, "service", "answered HTTP %ld without a problem document", http);
     }
-    return fault_set(fault, status_from_code(code), field, "%s", detail);
+    enum status status = status_from_code(code);
+    return fault_set(fault, status == STATUS_OK ? STATUS_UNAVAILABLE : status, field, "%s", detail);
 }
 
 static enum status load_token(struct secret *out, const struct custody_options *options, struct fault *fault)
@@ -115,7 +116,7 @@ static enum status perform(CURL *curl, struct sink *sink, struct fault *fault)
     if (code != CURLE_OK) {
         return fault_set(fault, STATUS_UNAVAILABLE, "service", "%s", curl_easy_strerror(code));
     }
-    if (http >= 200 && http < 300) {
+    if (http == 200 || (sink->stream == NULL && http > 200 && http < 300)) {
         return STATUS_OK;
     }
     enum status status = buffer_finish(&answer, &sink->buffer);

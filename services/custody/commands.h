@@ -4,6 +4,8 @@
 #ifndef STRONGROOM_CUSTODY_COMMANDS_H
 #define STRONGROOM_CUSTODY_COMMANDS_H
 
+#include <jansson.h>
+
 #include "keyfile.h"
 #include "options.h"
 
@@ -44,6 +46,13 @@ command_run command_audit_export;
 
 /* issue.c */
 command_run command_issue;
+
+/*
+ * A text that the service supplied, fit for a terminal: "" when the member has none, '?' for every byte that is not
+ * printable ASCII. Out: `out`.
+ */
+#define SERVICE_TEXT_SIZE 256
+const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member);
 
 /* Opens the key file of --key with the passphrase of --passphrase-file or the terminal. Out: keyfile_free. */
 MUST_CHECK enum status command_open_key(struct keyfile **out, const struct custody_options *options,

@@ -134,6 +134,7 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
     }
     if (status == STATUS_OK) {
         status = signed_document_add(&document, &signature);
+        status = status == STATUS_EXISTS ? fault_set(fault, status, "key", "it has signed already") : status;
     }
     if (status == STATUS_OK) {
         status = write_signed(&document, options, fault);
@@ -145,8 +146,18 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
 
 enum status command_digest(const struct command_input *input, struct fault *fault)
 {
+    static const char *const known[] = {"account", "approval", "asset",  "command", "destination", "genesis",
+                                        "header",  "intent",   "policy", "receipt", "transaction", "validators"};
+    const char *kind = input->words[0];
     struct bytes text = {0};
     json_t *object = NULL;
+    size_t found = 0;
+    while (found < sizeof(known) / sizeof(known[0]) && strcmp(known[found], kind) != 0) {
+        found++;
+    }
+    if (found == sizeof(known) / sizeof(known[0])) {
+        return fault_set(fault, STATUS_USAGE, kind, "no such kind of document (docs/formats.md)");
+    }
     enum status status = command_read_file(&text, input->options->in, CANON_POLICY_MAX, fault);
     if (status == STATUS_OK) {
         status = canon_parse(&object, text.data, text.len, CANON_POLICY_MAX, fault);
@@ -154,7 +165,7 @@ enum status command_digest(const struct command_input *input, struct fault *faul
     if (status == STATUS_OK) {
         struct digest digest;
         char hex[DIGEST_HEX_LEN + 1];
-        digest_document(&digest, input->words[0], text.data, text.len);
+        digest_document(&digest, kind, text.data, text.len);
         digest_format(hex, &digest);
         (void)printf("%s\n", hex);
     }
@@ -177,8 +188,8 @@ enum status command_destination_add(const struct command_input *input, struct fa
         status = client_json(&answer, input->options, &call, fault);
     }
     if (status == STATUS_OK) {
-        const char *digest = json_string_value(json_object_get(answer, "digest"));
-        (void)printf("listed %s\n", digest == NULL ? "" : digest);
+        char digest[SERVICE_TEXT_SIZE];
+        (void)printf("listed %s\n", command_service_text(digest, answer, "digest"));
     }
     json_decref(answer);
     json_decref(object);

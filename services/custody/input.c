@@ -7,12 +7,25 @@
 
 #include "commands.h"
 
+const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+    (void)snprintf(out, SERVICE_TEXT_SIZE, "%s", text == NULL ? "" : text);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
+    }
+    return out;
+}
+
 enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault)
 {
     char block[8192];
     struct buffer buffer;
     size_t len = 0;
-    FILE *file = fopen(path, "re");
+    FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
+    if (path[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "in", "name the file");
+    }
     if (file == NULL) {
         return fault_set(fault, STATUS_IO, path, "could not open: %s", strerror(errno));
     }

@@ -52,8 +52,9 @@ static void print_commands(void)
     }
 }
 
-static int explain(const struct fault *fault)
+static int explain(enum status status, struct fault *fault)
 {
+    (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */
     (void)fprintf(stderr, "custody: %s%s%s%s%s\n", status_info(fault->status)->text,
                   fault->where[0] == '\0' ? "" : ": ", fault->where, fault->detail[0] == '\0' ? "" : ": ",
                   fault->detail);
@@ -84,7 +85,10 @@ static int run(char **words, int count, const struct custody_options *options, s
         }
         const struct command_input input = {.options = options, .words = words + own, .count = count - own};
         enum status status = commands[i].run(&input, fault);
-        return status == STATUS_OK ? 0 : explain(fault);
+        if (status == STATUS_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
+            status = fault_set(fault, STATUS_IO, "standard output", "could not write");
+        }
+        return status == STATUS_OK ? 0 : explain(status, fault);
     }
     print_commands();
     return 2;
@@ -114,5 +118,5 @@ int main(int argc, char **argv)
     if (status == STATUS_OK) {
         status = secret_harden_process(&fault);
     }
-    return status == STATUS_OK ? run(argv + 1, words, &options, &fault) : explain(&fault);
+    return status == STATUS_OK ? run(argv + 1, words, &options, &fault) : explain(status, &fault);
 }

@@ -16,7 +16,7 @@ static const char *text_of(const json_t *object, const char *key)
 
 static enum status print_json(const json_t *value, struct fault *fault)
 {
-    bool good = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0;
+    bool good = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII) == 0;
     (void)printf("\n");
     return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
 }
@@ -33,10 +33,23 @@ static enum status withdrawal_path(char *out, size_t size, const char *id, const
 
 static void print_withdrawal(const json_t *withdrawal)
 {
-    const char *reason = text_of(withdrawal, "reason");
-    (void)printf("%s  %-11s  %s from %s to %s  code %s%s%s\n", text_of(withdrawal, "id"), text_of(withdrawal, "state"),
-                 text_of(withdrawal, "amount"), text_of(withdrawal, "wallet"), text_of(withdrawal, "destination"),
-                 text_of(withdrawal, "short_code"), reason[0] == '\0' ? "" : "  reason ", reason);
+    static const struct {
+        const char *before;
+        const char *member;
+    } columns[] = {{"", "id"},
+                   {"  ", "state"},
+                   {"  ", "amount"},
+                   {" from ", "wallet"},
+                   {" to ", "destination"},
+                   {"  code ", "short_code"},
+                   {"  reason ", "reason"}};
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        char text[SERVICE_TEXT_SIZE];
+        if (command_service_text(text, withdrawal, columns[i].member)[0] != '\0') {
+            (void)printf("%s%s", columns[i].before, text);
+        }
+    }
+    (void)printf("\n");
 }
 
 static enum status make_key(char out37[UUID_TEXT_SIZE], struct fault *fault)

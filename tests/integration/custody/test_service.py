@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""custody against a service that lies: the true values are shown or the reason is; nothing is signed that was not meant."""
+
+import base64
+import json
+import os
+import subprocess
+import unittest
+
+from tool import ESCAPES, PASSPHRASE, Case, Service, problem, world
+
+WORLD = world.World()
+BUNDLE = WORLD.bundle(intent=lambda intent: intent.update(expires_at=world.FAR))
+ID = BUNDLE["withdrawal"]
+INTENT = json.loads(BUNDLE["intent"])
+POLICY = BUNDLE["policies"][0]
+SHOW = ("GET", f"/v1/withdrawals/{ID}")
+
+
+def short_code(text):
+    code = base64.b32encode(bytes.fromhex(world.digest("intent", text))[:5]).decode()
+    return f"{code[:4]}-{code[4:]}"
+
+
+def altered(**changes):
+    """An intent that is consistent in itself: it names the transaction that it describes."""
+    intent = {**INTENT, **changes}
+    intent["transaction"] = world.digest("transaction", world.canonical(WORLD.transaction_of(intent)))
+    return world.canonical(intent)
+
+
+class Lying(Case):
+    def setUp(self):
+        super().setUp()
+        self.service = Service()
+        self.addCleanup(self.service.end)
+        self.say_the_truth()
+        self.trust = self.write("trust", world.canonical(WORLD.trust) + "\n")
+        self.token = self.write("token", "a-bearer-token\n", 0o600)
+        self.keys = {name: self.key_file(name, WORLD.keys[name]) for name in ("approver-1", "approver-2", "mallory")}
+        self.base = ["--url", self.service.url, "--token-file", self.token, "--trust", self.trust]
+
+    def say_the_truth(self):
+        self.service.routes = {
+            ("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}),
+            ("GET", "/v1/policy"): (200, {"policy": POLICY}),
+            SHOW: (200, {"withdrawal": {"id": ID, "intent": BUNDLE["intent"], "state": "approving"}}),
+            ("POST", SHOW[1] + "/approve"): (200, {"withdrawal": {"id": ID, "state": "approving"}}),
+            ("POST", SHOW[1] + "/reject"): (200, {"withdrawal": {"id": ID, "state": "rejected"}}),
+        }
+
+    def shows(self, intent, **more):
+        self.service.routes[SHOW] = (200, {"withdrawal": {"id": ID, "intent": intent, **more}})
+
+    def show(self):
+        return self.good("show", ID, *self.base)
+
+    def not_shown(self, *words):
+        told = self.refused(1, "show", ID, *self.base)
+        for word in words:
+            self.assertIn(word, told)
+        return told
+
+    def approving(self, name="approver-2", code=None, verb="approve"):
+        return [verb, ID, *self.base, "--key", self.keys[name], "--passphrase-file", self.passphrase, "--code",
+                short_code(BUNDLE["intent"]) if code is None else code]
+
+
+class Show(Lying):
+    def test_the_truth(self):
+        told = self.show()
+        for word in (ID, "25.01 DEMO", "(2501 base units)", INTENT["destination"], f"wallet hot, {WORLD.keys['wallet'].address()}",
+                     "operator-1", INTENT["expires_at"], INTENT["policy"], WORLD.chain, INTENT["transaction"],
+                     world.digest("intent", BUNDLE["intent"]), short_code(BUNDLE["intent"]), "lane 0, seq 1, heights 2 to 1000"):
+            self.assertIn(word, told)
+
+    def test_what_the_service_says_beside_the_intent_is_not_shown(self):
+        honest = self.show()
+        self.shows(BUNDLE["intent"], amount="1", destination=WORLD.keys["mallory"].address(), short_code="AAAA-AAAA",
+                   state=ESCAPES, wallet="other", requester=ESCAPES, transaction="text", reason="approved by all")
+        self.assertEqual(self.show(), honest)
+
+    def test_an_altered_intent_is_shown_as_it_is(self):
+        """And its short code is another one, so that who knows the code of the true one will not sign."""
+        mallory = WORLD.keys["mallory"].address()
+        for changes, words in (({"amount": "9999999"}, ["99999.99 DEMO", "(9999999 base units)"]),
+                               ({"destination": mallory}, [mallory]), ({"requester": "mallory"}, ["mallory"]),
+                               ({"expires_at": world.at(11)}, [world.at(11)]), ({"seq": "77"}, ["seq 77"])):
+            with self.subTest(changes):
+                self.shows(altered(**changes))
+                told = self.show()
+                for word in words + [short_code(altered(**changes))]:
+                    self.assertIn(word, told)
+                self.assertNotIn(short_code(BUNDLE["intent"]), told)
+
+    def test_intents_that_are_refused(self):
+        other = WORLD.bundle(2)["intent"]
+        cases = {
+            "of another withdrawal": ("withdrawal", other),
+            "amount without the transaction": ("transaction", world.canonical({**INTENT, "amount": "1"})),
+            "payee without the transaction": ("transaction", world.canonical({
+                **INTENT, "destination": WORLD.keys["mallory"].address()})),
+            "another transaction": ("transaction", world.canonical({**INTENT, "transaction": "0" * 64})),
+            "of another ledger": ("chain", altered(chain="0" * 64)),
+            "of another policy": ("policy", altered(policy="0" * 64)),
+            "of another version": ("policy", altered(policy_version=2)),
+            "of another environment": ("policy", altered(environment="production")),
+            "of a wallet that is not there": ("wallet", altered(wallet="cold")),
+            "of an asset that is not there": ("asset", altered(asset="0" * 64)),
+            "a space": ("", BUNDLE["intent"].replace(":", ": ", 1)),
+            "a newline": ("", BUNDLE["intent"] + "\n"),
+            "a field more": ("note", world.canonical({**INTENT, "note": "x"})),
+            "a field less": ("memo", world.canonical({name: INTENT[name] for name in INTENT if name != "memo"})),
+            "a fee": ("", altered(fee_cap="01")),
+            "zero": ("", altered(amount="0")),
+            "above 128 bits": ("amount", world.canonical({**INTENT, "amount": str(1 << 128)})),
+            "escapes": ("", world.canonical({**INTENT, "requester": ESCAPES})),
+            "an address with another sum": ("destination", altered(destination=INTENT["destination"][:-1] + "0"
+                                                                   if INTENT["destination"][-1] != "0" else
+                                                                   INTENT["destination"][:-1] + "1")),
+            "nothing": ("", ""),
+        }
+        for name, (word, text) in cases.items():
+            with self.subTest(name):
+                self.shows(text)
+                self.not_shown(word)
+
+    def test_answers_that_are_refused(self):
+        for name, status, body in (
+                ("no intent", 200, {"withdrawal": {"id": ID}}), ("null", 200, {"withdrawal": None}), ("a list", 200, []),
+                ("a number", 200, {"withdrawal": {"intent": 7}}), ("no JSON", 200, b"<html>"), ("nothing", 200, b""),
+                ("twice", 200, b'{"withdrawal":{},"withdrawal":{}}'), ("HTML error", 502, b"<html>" + ESCAPES.encode()),
+                ("empty error", 500, b""), ("elsewhere", 302, self.service.url.encode()), ("no content", 204, b"")):
+            with self.subTest(name):
+                self.service.routes[SHOW] = (status, body)
+                self.not_shown()
+
+    def test_another_genesis_or_policy(self):
+        genesis = json.loads(WORLD.genesis)
+        genesis["assets"][0]["decimals"] = 0
+        document = json.loads(POLICY["document"])
+        document["rules"][0]["max_amount"] = "1"
+        other = world.canonical(document)
+        admins = [WORLD.keys[name] for name in WORLD.ADMINS]
+        cases = {
+            "decimals": ("/v1/ledger/genesis", {"genesis": world.canonical(genesis)}, "genesis"),
+            "no genesis": ("/v1/ledger/genesis", {}, "genesis"),
+            "another policy, signed": ("/v1/policy", {"policy": world.signed("policy", other, *admins)}, "policy"),
+            "another policy, old signatures": ("/v1/policy", {"policy": {**POLICY, "document": other}}, "signature"),
+            "signature missing": ("/v1/policy", {"policy": {**POLICY, "signatures": POLICY["signatures"][:2]}}, "quorum"),
+            "no signature": ("/v1/policy", {"policy": {**POLICY, "signatures": []}}, ""),
+            "no policy": ("/v1/policy", {}, "policy"),
+        }
+        for name, (path, body, word) in cases.items():
+            with self.subTest(name):
+                self.say_the_truth()
+                self.service.routes[("GET", path)] = (200, body)
+                self.not_shown(word)
+
+    def test_another_trust_file(self):
+        for name, content, code in (
+                ("chain", world.canonical({**WORLD.trust, "chain": "0" * 64}), 1),
+                ("policy", world.canonical({**WORLD.trust, "policy": "0" * 64}), 1),
+                ("a member less", world.canonical({"chain": WORLD.chain}), 1), ("empty", "", 1), ("text", "trust", 1)):
+            with self.subTest(name):
+                self.write("trust", content)
+                self.refused(code, "show", ID, *self.base)
+        self.refused(2, "show", ID, *self.base[:-2])
+        self.refused(1, "show", ID, *self.base[:-1], self.path("absent"))
+
+    def test_problem_documents(self):
+        self.service.routes[SHOW] = (403, problem("forbidden", "role", "the token does not carry approver"))
+        told = self.not_shown("role", "the token does not carry approver", "the credential does not carry the role")
+        self.service.routes[SHOW] = (400, problem("invalid", ESCAPES, ESCAPES + "x" * 5000))
+        self.not_shown()
+        for code in ("ok", "usage", "of-the-future", "", 7, None):
+            with self.subTest(code):
+                self.service.routes[SHOW] = (500, problem(code, "", "detail"))
+                done = self.custody("show", ID, *self.base)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertEqual(done.stdout, "")
+        self.assertIn("custody: ", told)
+
+    def test_usage(self):
+        for words in (["show"], ["show", ID, "more"], ["show", "7"], ["show", ID.upper()], ["show", ID + "/../x"]):
+            with self.subTest(words):
+                self.assertEqual(self.custody(*words, *self.base).returncode, 2)
+        self.assertEqual([request for request in self.service.requests if "7" == request["path"][-1:] and "x" in request["path"]], [])
+        self.refused(2, "show", ID, "--token-file", self.token, "--trust", self.trust)
+        self.refused(2, "show", ID, "--url", self.service.url, "--trust", self.trust)
+
+
+class Approve(Lying):
+    def assert_nothing_sent(self):
+        self.assertEqual(self.service.sent("POST"), [])
+
+    def test_an_approval(self):
+        told = self.good(*self.approving())
+        self.assertIn(short_code(BUNDLE["intent"]), told)
+        [request] = self.service.sent("POST")
+        self.assertEqual(request["headers"]["Authorization"], "Bearer a-bearer-token")
+        body = json.loads(request["body"])
+        document = json.loads(body["document"])
+        self.assertEqual(world.canonical(document), body["document"])
+        signed_at = document.pop("signed_at")
+        self.assertRegex(signed_at, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        self.assertEqual(document, {
+            "approver": "approver-2", "chain": WORLD.chain, "decision": "approve", "environment": world.ENVIRONMENT,
+            "expires_at": INTENT["expires_at"], "intent": world.digest("intent", BUNDLE["intent"]),
+            "key": WORLD.keys["approver-2"].id, "policy": INTENT["policy"], "withdrawal": ID})
+        self.assertEqual(body["signatures"], [WORLD.keys["approver-2"].signature("approval", body["document"])])
+
+    def test_a_rejection(self):
+        self.good(*self.approving(verb="reject"))
+        [request] = self.service.sent("POST")
+        self.assertEqual(request["path"], SHOW[1] + "/reject")
+        self.assertEqual(json.loads(json.loads(request["body"])["document"])["decision"], "reject")
+
+    def test_the_code_is_typed(self):
+        words = self.approving()[:-2]
+        self.good(*words, stdin=short_code(BUNDLE["intent"]) + "\n")
+        self.assertEqual(len(self.service.sent("POST")), 1)
+
+    def test_a_wrong_code_signs_nothing(self):
+        right = short_code(BUNDLE["intent"])
+        for code in ("AAAA-AAAA", right.lower(), right.replace("-", ""), right[:-1], right + " "):
+            with self.subTest(code):
+                told = self.refused(1, *self.approving(code=code))
+                self.assertIn("nothing was signed", told)
+        words = self.approving()[:-2]
+        for typed in ("\n", "yes\n", right + right + "\n", right[:-1]):
+            with self.subTest(typed):
+                self.refused(1, *words, stdin=typed)
+        self.refused(2, *words, stdin="")
+        self.assert_nothing_sent()
+
+    def test_an_intent_exchanged_after_it_was_shown(self):
+        """The code is the one of the true intent."""
+        self.shows(altered(destination=WORLD.keys["mallory"].address()))
+        self.refused(1, *self.approving())
+        self.assert_nothing_sent()
+
+    def test_an_intent_that_has_expired(self):
+        expired = altered(expires_at=world.at(3600))
+        self.shows(expired)
+        self.assertIn("has expired", self.refused(1, *self.approving(code=short_code(expired))))
+        self.assert_nothing_sent()
+
+    def test_lies_sign_nothing(self):
+        for routes in ({SHOW: (200, {"withdrawal": {"intent": altered(policy="0" * 64)}})},
+                       {("GET", "/v1/policy"): (200, {"policy": {**POLICY, "signatures": []}})},
+                       {("GET", "/v1/ledger/genesis"): (200, {"genesis": "{}"})}):
+            self.say_the_truth()
+            self.service.routes.update(routes)
+            self.refused(1, *self.approving())
+        self.assert_nothing_sent()
+
+    def test_keys_that_do_not_fit(self):
+        self.assertIn("belongs to nobody", self.refused(1, *self.approving("mallory")))
+        self.write("passphrase", "another one", 0o600)
+        self.refused(1, *self.approving())
+        self.write("passphrase", PASSPHRASE, 0o644)
+        self.refused(1, *self.approving())
+        self.assert_nothing_sent()
+
+    def test_what_the_service_answers(self):
+        path = ("POST", SHOW[1] + "/approve")
+        self.service.routes[path] = (403, problem("self_approval", "approver", "the requester cannot approve"))
+        self.assertIn("approver: the requester cannot approve", self.refused(1, *self.approving()))
+        self.service.routes[path] = (200, {"withdrawal": {"state": ESCAPES}})
+        told = self.good(*self.approving())
+        self.assertFalse(set(told) - set(map(chr, range(32, 127))) - {"\n"}, repr(told))
+        self.service.routes[path] = (500, problem("ok"))
+        self.refused(1, *self.approving())
+
+
+class Others(Lying):
+    def test_tokens(self):
+        for mode in (0o644, 0o640, 0o606):
+            with self.subTest(oct(mode)):
+                os.chmod(self.token, mode)
+                self.refused(1, "show", ID, *self.base)
+        self.assertEqual(self.service.requests, [])
+        os.chmod(self.token, 0o600)
+        self.show()
+        self.write("token", "two\r\nX-Injected: yes", 0o600)
+        self.refused(1, "show", ID, *self.base)
+        words = [word for word in self.base if word not in ("--token-file", self.token)]
+        self.good("show", ID, *words, env={"STRONGROOM_TOKEN": "from-the-environment"})
+        self.assertEqual(self.service.requests[-1]["headers"]["Authorization"], "Bearer from-the-environment")
+
+    def test_lists_are_clean(self):
+        row = {"id": ESCAPES, "state": ESCAPES, "amount": "1\n2", "wallet": ESCAPES, "destination": ESCAPES, "reason": ESCAPES}
+        self.service.routes[("GET", "/v1/withdrawals")] = (200, {"withdrawals": [row], "next": ""})
+        self.service.routes[("GET", "/v1/wallets")] = (200, {"wallets": [row]})
+        self.service.routes[SHOW[0], SHOW[1] + "/explanation"] = (200, {"explanation": row})
+        self.service.routes[("POST", SHOW[1] + "/cancel")] = (200, {"withdrawal": row})
+        for words in (["list"], ["wallets"], ["explain", ID], ["cancel", ID]):
+            with self.subTest(words):
+                told = self.good(*words, *self.base)
+                self.assertFalse(set(told) - set(map(chr, range(32, 127))) - {"\n"}, repr(told))
+
+    def test_wait(self):
+        self.shows("", state="confirmed", height=7)
+        self.assertEqual(self.good("wait", ID, *self.base), "confirmed at height 7\n")
+        for state in ("rejected", "expired", "failed", "cancelled", "quarantined"):
+            self.shows("", state=state, reason=ESCAPES)
+            self.assertIn(state, self.refused(1, "wait", ID, *self.base))
+        self.shows("", state="approving")
+        self.refused(1, "wait", ID, *self.base, "--timeout", "1")
+
+    def test_a_request_can_be_repeated(self):
+        self.service.routes[("POST", "/v1/withdrawals")] = (201, {"withdrawal": {"id": ID, "state": "reserved"}})
+        words = ["propose", *self.base, "--wallet", "hot", "--asset", "DEMO", "--amount", "1", "--to", INTENT["destination"]]
+        done = self.custody(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [request] = self.service.sent("POST")
+        self.assertIn(request["headers"]["Idempotency-Key"], done.stderr)
+        self.assertEqual(json.loads(request["body"]), {
+            "amount": "1", "asset": WORLD.asset, "destination": INTENT["destination"], "wallet": "hot"})
+        self.service.routes[("POST", "/v1/withdrawals")] = (503, problem("unavailable"))
+        done = self.custody(*words, "--idempotency-key", "again")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(self.service.sent("POST")[-1]["headers"]["Idempotency-Key"], "again")
+        self.refused(1, *("NONE" if word == "DEMO" else word for word in words))
+
+    def test_files_that_are_fetched(self):
+        path = ("GET", SHOW[1] + "/evidence")
+        self.service.routes[path] = (200, b"evidence\n")
+        out = ["evidence", ID, *self.base, "--out", self.path("evidence")]
+        self.good(*out)
+        self.assertEqual(self.read("evidence"), b"evidence\n")
+        self.refused(1, *out)
+        self.assertEqual(self.read("evidence"), b"evidence\n")
+        for status, body in ((409, problem("conflict", "", "not confirmed")), (500, problem("ok")), (500, b""), (204, b""),
+                             (302, self.service.url.encode())):
+            with self.subTest(status):
+                self.service.routes[path] = (status, body)
+                self.refused(1, *out[:-1], self.path("half"))
+                self.assertFalse(os.path.exists(self.path("half")))
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            self.service.routes[path] = (200, b"evidence\n")
+            self.refused(1, *out[:-2], stdout=full)
+
+    def test_nobody_answers(self):
+        self.refused(1, "list", "--url", "http://127.0.0.1:1", "--token-file", self.token)
+        self.refused(1, "list", "--url", "file:///etc/passwd", "--token-file", self.token)
+
+    def test_tls(self):
+        made = {}
+        for name in ("ours", "theirs"):
+            key, certificate = self.path(f"{name}.key"), self.path(f"{name}.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                            "-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                           check=True, capture_output=True)
+            made[name] = (certificate, key)
+        service = Service(made["ours"])
+        self.addCleanup(service.end)
+        service.routes = self.service.routes
+        base = ["--url", service.url, *self.base[2:]]
+        self.good("show", ID, *base, "--ca", made["ours"][0])
+        self.refused(1, "show", ID, *base, "--ca", made["theirs"][0])
+        self.refused(1, "show", ID, *base)
+        base[1] = service.url.replace("localhost", "127.0.0.1")  # another name than the certificate's
+        self.refused(1, "show", ID, *base, "--ca", made["ours"][0])
+
+
+if __name__ == "__main__":
+    unittest.main()
