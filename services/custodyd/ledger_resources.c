@@ -172,6 +172,7 @@ struct submission {
     struct signed_document document;
     struct transaction decoded;
     struct ledger_transaction_status state;
+    enum audit_outcome outcome; /* of the entry to be written */
     struct trail_ticket ticket;
 };
 
@@ -217,10 +218,9 @@ static enum status log_in(struct store_tx *tx, void *context, struct fault *faul
     struct submission *submission = context;
     struct audit_event event;
     bool issue = submission->decoded.type == TRANSACTION_ISSUE;
-    bool good = submission->state.state == LEDGER_CONFIRMED;
     record_by_caller(&event, submission->service, submission->request, issue ? AUDIT_LEDGER_ISSUE : AUDIT_LEDGER_SUBMIT,
-                     good ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
-    if (!good) {
+                     submission->outcome);
+    if (submission->outcome == AUDIT_OUTCOME_ERROR) {
         record_reason(&event, submission->state.code);
     }
     enum status status = audit_event_ref_add(&event, "transaction", &submission->state.id, fault);
@@ -231,16 +231,35 @@ static enum status log_in(struct store_tx *tx, void *context, struct fault *faul
     return status;
 }
 
+/* Before the ledger hears of it, under a checkpoint: a crash or a late block must leave no effect without an entry. */
+static enum status announce(struct submission *submission, struct fault *fault)
+{
+    const struct service *service = submission->service;
+    struct trail_receipt receipt = {0};
+    transaction_id(&submission->state.id, submission->document.document.data, submission->document.document.len);
+    submission->outcome = AUDIT_OUTCOME_INTENT;
+    enum status status = store_transact(service->store, log_in, submission, fault);
+    if (status == STATUS_OK) {
+        status = trail_wait(&receipt, service->trail, &submission->ticket, service->options.trail_timeout_ms, fault);
+        bytes_free(&receipt.proof);
+    }
+    return status;
+}
+
 static enum status submit(struct submission *submission, struct fault *fault)
 {
     struct service *service = submission->service;
-    enum status status =
-        ledger_node_submit(service->node, &submission->state, &submission->document, &submission->public_key, fault);
+    enum status status = announce(submission, fault);
+    if (status == STATUS_OK) {
+        status = ledger_node_submit(service->node, &submission->state, &submission->document, &submission->public_key,
+                                    fault);
+    }
     if (status == STATUS_OK) {
         struct digest id = submission->state.id;
         status = ledger_node_wait(service->node, &submission->state, &id, service->options.trail_timeout_ms, fault);
     }
     if (status == STATUS_OK) {
+        submission->outcome = submission->state.state == LEDGER_CONFIRMED ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR;
         status = store_transact(service->store, log_in, submission, fault);
     }
     return status;
