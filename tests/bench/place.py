@@ -2,8 +2,10 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -108,13 +110,20 @@ def cpu_us(pid, family=False):
 class Evaluation:
     """A database, tokens, people and daemons, made by deploy/demo in a folder that is removed in the end."""
 
-    def __init__(self, build):
+    def __init__(self, build, path=None):
         self.build = build
-        self.path = tempfile.mkdtemp(prefix="srb.", dir="/tmp")
+        self.path = path or tempfile.mkdtemp(prefix="srb.", dir="/tmp")
+        if path is None:
+            self.lay_out(build)
+
+    def lay_out(self, build):
         for folder in ("bin", "etc", "log", "run"):
             os.mkdir(f"{self.path}/{folder}")
         for program, folder in PROGRAMS.items():
             os.symlink(f"{build}/services/{folder}/{program}", f"{self.path}/bin/{program}")
+        # Whatever ends this process, its servers go with it.
+        subprocess.Popen([sys.executable, os.path.abspath(__file__), build, self.path, str(os.getpid())],
+                         stdin=subprocess.DEVNULL, start_new_session=True)
 
     def demo(self, script, *words):
         run([f"{SOURCE}/deploy/demo/{script}", *words, self.path])
@@ -169,3 +178,17 @@ class Evaluation:
         """CPU time of daemons by name, and of PostgreSQL under its own."""
         return {name: cpu_us(self.postmaster(), True) if name == "postgresql" else cpu_us(self.pid(name))
                 for name in names}
+
+
+def watch(build, path, owner):
+    """Waits for the end of the owner and removes what it could not."""
+    try:
+        select.select([os.pidfd_open(owner)], [], [])
+    except ProcessLookupError:
+        pass
+    if os.path.exists(path):
+        Evaluation(build, path).remove()
+
+
+if __name__ == "__main__":
+    watch(sys.argv[1], sys.argv[2], int(sys.argv[3]))
