@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void print(const char *word, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void print(const char *word, const char *format, va_list arguments)
 {
     char line[1024];
     (void)vsnprintf(line, sizeof(line), format, arguments);

@@ -1,0 +1,93 @@
+/*
+ * custody-verify evidence under a fuzzer, and the documents it reads. The trust file is the one of
+ * corpus/evidence/bundle, whose keys nobody has any more. For any bytes: nothing is read out of bounds, nothing leaks,
+ * and no other file is proven: what is accepted has the length of one of the two bundles that were made.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "documents.h"
+#include "verify.h"
+
+#define TRUST                                                                                                          \
+    "{\"chain\":\"290129997cc3d4a60e76f4baf53045cb527057afe11f3f9a446c91b733231ec9\",\"log\":\"strongroom.example/"    \
+    "audit/"                                                                                                           \
+    "v1+99a33726+AUNwz06ZMSfePWq6jrixh3L4+zmhUOIDZoYcKMp3AFto\",\"policy\":"                                           \
+    "\"a26f2cfefc5efbe089b8f1bdbb1faa68ceaa367909b6234081872d6fd6ee099c\"}"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct trust trust;
+
+/* A file in memory that can be opened by its path. */
+static int in_memory(char path[64], const void *data, size_t size)
+{
+    int fd = memfd_create("fuzz", 0);
+    INVARIANT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    (void)snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static void begin(void)
+{
+    char path[64];
+    int fd = in_memory(path, TRUST, strlen(TRUST));
+    INVARIANT(trust_read(&trust, path, NULL) == STATUS_OK);
+    INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
+    (void)close(fd);
+}
+
+static void check_documents(const char *text)
+{
+    union {
+        struct verify_approval approval;
+        struct verify_destination destination;
+        struct verify_header header;
+        struct verify_intent intent;
+        struct verify_receipt receipt;
+    } out;
+    struct verify_policy policy;
+    json_t *object = NULL;
+    for (int which = DOCUMENT_APPROVAL; which <= DOCUMENT_RECEIPT; which++) {
+        if (document_read(&out, (enum document)which, text, NULL) == STATUS_OK) {
+            return;
+        }
+    }
+    if (verify_policy_read(&policy, text, NULL) == STATUS_OK) {
+        struct key key;
+        const struct digest nobody = {{0}};
+        INVARIANT(verify_policy_holder(&key, &policy, &nobody) < 0);
+        verify_policy_free(&policy);
+    }
+    if (canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK) {
+        struct signed_text signed_text;
+        if (signed_text_read(&signed_text, object, NULL) == STATUS_OK) {
+            INVARIANT(signed_text.count <= SIGNED_MAX);
+        }
+        json_decref(object);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const size_t lengths[] = {18962, 22469};
+    char path[64];
+    struct bytes text;
+    if (trust.log.origin[0] == '\0') {
+        begin();
+    }
+    INVARIANT(bytes_copy(&text, data, size) == STATUS_OK);
+    check_documents((const char *)text.data);
+    bytes_free(&text);
+    int fd = in_memory(path, data, size);
+    enum verdict verdict = verify_evidence(&trust, path);
+    (void)close(fd);
+    bool known = false;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        known = known || size == lengths[i] || size + 1 == lengths[i];
+    }
+    INVARIANT(verdict != VERDICT_USAGE && (verdict != VERDICT_PROVEN || known));
+    return 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * custody-verify trail under a fuzzer, and the parsers it stands on: leaves, events, signed notes, verifier keys. For
+ * any bytes: nothing is read out of bounds, nothing leaks, and the parsers agree with those of the audit room.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "audit/event.h"
+#include "event.h"
+#include "samples.h"
+#include "verify.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_leaf(const uint8_t *data, size_t size)
+{
+    struct leaf leaf;
+    struct audit_leaf theirs;
+    const char *why = "";
+    bool good = audit_leaf_parse(&theirs, data, size, NULL) == STATUS_OK;
+    if (leaf_read(&leaf, good ? theirs.origin : SAMPLE_ORIGIN, data, size, &why)) {
+        INVARIANT(leaf.event >= (const char *)data && leaf.event + leaf.event_len < (const char *)data + size);
+        INVARIANT(!good || (leaf.number == theirs.index && digest_equal(&leaf.prev, &theirs.previous)));
+    } else {
+        INVARIANT(!good);
+    }
+}
+
+/* What the audit room takes for an event is one here too; it knows its actions and forms more closely. */
+static void check_event(const uint8_t *data, size_t size)
+{
+    struct event event;
+    struct audit_event theirs;
+    bool ours = event_read(&event, data, size, NULL) == STATUS_OK;
+    if (audit_event_decode(&theirs, data, size, NULL) == STATUS_OK) {
+        INVARIANT(ours && event.ts == theirs.at_utc_us && event.pn == theirs.producer_counter);
+        audit_event_wipe(&theirs);
+    }
+    if (ours) {
+        event_free(&event);
+    }
+}
+
+static void check_note(const struct log_key *log, const struct audit_key *key, const uint8_t *data, size_t size)
+{
+    struct checkpoint checkpoint;
+    struct audit_checkpoint theirs;
+    const char *why = "";
+    if (audit_checkpoint_open(&theirs, data, size, key, NULL) == STATUS_OK) {
+        INVARIANT(checkpoint_read(&checkpoint, log, data, size, &why));
+        INVARIANT(checkpoint.size == theirs.size && digest_equal(&checkpoint.root, &theirs.root));
+    } else {
+        (void)checkpoint_read(&checkpoint, log, data, size, &why);
+    }
+}
+
+static void check_vkey(const uint8_t *data, size_t size)
+{
+    struct bytes text;
+    struct log_key log;
+    struct audit_key key;
+    INVARIANT(bytes_copy(&text, data, size) == STATUS_OK);
+    bool ours = log_key_read(&log, (const char *)text.data);
+    bool theirs = audit_key_parse(&key, (const char *)text.data, NULL) == STATUS_OK && key.type == AUDIT_KEY_ED25519;
+    INVARIANT(ours == theirs);
+    bytes_free(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct trust trust;
+    static struct audit_key key;
+    char path[64];
+    if (trust.log.origin[0] == '\0') {
+        INVARIANT(log_key_read(&trust.log, SAMPLE_VKEY) && freopen("/dev/null", "w", stdout) != NULL);
+        sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 0);
+    }
+    check_leaf(data, size);
+    check_event(data, size);
+    check_note(&trust.log, &key, data, size);
+    check_vkey(data, size);
+    int fd = memfd_create("fuzz", 0);
+    INVARIANT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    char *const held[] = {path};
+    enum verdict verdict = verify_trail(&trust, path, NULL, 0);
+    enum verdict kept = verify_trail(&trust, path, held, 1); /* the same bytes as a checkpoint or receipt */
+    INVARIANT(verdict != VERDICT_USAGE && (kept != VERDICT_PROVEN || verdict == VERDICT_PROVEN));
+    (void)close(fd);
+    return 0;
+}
