@@ -42,13 +42,36 @@ static EVP_PKEY *load(const struct key *key)
     return pkey;
 }
 
+/* With such a key every message has signatures that verify. The y of the eight points of small order, in any spelling.
+ */
+static bool is_of_small_order(const uint8_t point32[32])
+{
+    static const char *const points[] = {"0000000000000000000000000000000000000000000000000000000000000000",
+                                         "0100000000000000000000000000000000000000000000000000000000000000",
+                                         "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                                         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+                                         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                                         "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                                         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"};
+    uint8_t y32[32];
+    char hex[65];
+    memcpy(y32, point32, sizeof(y32));
+    y32[31] &= 0x7f; /* the sign of x */
+    hex_encode(hex, y32, sizeof(y32));
+    size_t i = 0;
+    while (i < sizeof(points) / sizeof(points[0]) && strcmp(points[i], hex) != 0) {
+        i++;
+    }
+    return i < sizeof(points) / sizeof(points[0]);
+}
+
 /* The curve is the one the algorithm names, and the DER bytes are the ones libcrypto itself would write. */
 static bool is_of(const EVP_PKEY *pkey, const struct key *key)
 {
     char group[32] = "";
     unsigned char *der = NULL;
     if (strcmp(key->alg, "ed25519") == 0) {
-        if (!EVP_PKEY_is_a(pkey, "ED25519")) {
+        if (!EVP_PKEY_is_a(pkey, "ED25519") || is_of_small_order(key->der + key->der_len - 32)) {
             return false;
         }
     } else if (!EVP_PKEY_is_a(pkey, "EC") || EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 ||
