@@ -21,8 +21,9 @@ struct deciding {
     struct approval approval;
     struct digest digest;
     struct trail_ticket ticket;
-    bool repeated; /* the same decision was handed in before */
-    bool ready;    /* the policy is satisfied now */
+    enum audit_action action; /* of its entry */
+    bool repeated;            /* the same decision was handed in before */
+    bool ready;               /* the policy is satisfied now */
     json_t *view;
     json_t *explanation;
 };
@@ -206,14 +207,19 @@ static bool has_voice(const struct service *service, const struct evaluation *ev
     return false;
 }
 
-static enum status check_voice(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+/* What the policy says with this decision counted: whether the person has a voice, and whether all is there. */
+static enum status judge(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
     struct evaluation evaluation = {0};
-    enum status status = withdrawal_evaluate(&evaluation, NULL, deciding->service, tx, &deciding->row, fault);
+    json_decref(deciding->explanation);
+    deciding->explanation = NULL;
+    enum status status =
+        withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, &deciding->row, fault);
     if (status != STATUS_OK) {
         return status;
     }
     bool voice = has_voice(deciding->service, &evaluation, &deciding->approval.approver);
+    deciding->ready = evaluation.decision == DECISION_ALLOWED;
     evaluation_free(&evaluation);
     return voice ? STATUS_OK
                  : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
@@ -232,11 +238,10 @@ static enum status insert_decision(struct deciding *deciding, struct store_tx *t
     return store_approval_insert(tx, &row, fault);
 }
 
-static enum status log_decision(struct deciding *deciding, struct store_tx *tx, enum audit_action action,
-                                struct fault *fault)
+static enum status log_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
     struct audit_event event;
-    record_by_caller(&event, deciding->service, deciding->request, action, AUDIT_OUTCOME_OK);
+    record_by_caller(&event, deciding->service, deciding->request, deciding->action, AUDIT_OUTCOME_OK);
     record_about(&event, &deciding->id);
     enum status status = STATUS_OK;
     if (deciding->document.signature_count > 0) {
@@ -274,16 +279,8 @@ static enum status check_open(const struct deciding *deciding, struct fault *fau
 /* Moves on to approving, and to approved when the policy is satisfied. */
 static enum status advance(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
-    struct evaluation evaluation = {0};
     struct store_withdrawal *row = &deciding->row;
-    json_decref(deciding->explanation);
-    deciding->explanation = NULL;
-    enum status status = withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, row, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    deciding->ready = evaluation.decision == DECISION_ALLOWED;
-    evaluation_free(&evaluation);
+    enum status status = STATUS_OK;
     if (row->state == WITHDRAWAL_RESERVED) {
         status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVING, NULL, fault);
     }
@@ -318,9 +315,9 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
     }
     status = check_open(deciding, fault);
     if (status == STATUS_OK) {
-        status = check_voice(deciding, tx, fault);
+        status = insert_decision(deciding, tx, wanted == APPROVAL_APPROVE, fault);
     }
-    return status;
+    return status == STATUS_OK ? judge(deciding, tx, fault) : status;
 }
 
 static enum status finish_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
@@ -335,10 +332,7 @@ static enum status approve_in(struct store_tx *tx, void *context, struct fault *
     struct deciding *deciding = context;
     enum status status = begin_decision(deciding, tx, APPROVAL_APPROVE, fault);
     if (status == STATUS_OK && !deciding->repeated) {
-        status = insert_decision(deciding, tx, true, fault);
-        if (status == STATUS_OK) {
-            status = log_decision(deciding, tx, AUDIT_WITHDRAWAL_APPROVE, fault);
-        }
+        status = log_decision(deciding, tx, fault);
         if (status == STATUS_OK) {
             status = advance(deciding, tx, fault);
         }
@@ -347,14 +341,14 @@ static enum status approve_in(struct store_tx *tx, void *context, struct fault *
 }
 
 static enum status end_unsigned(struct deciding *deciding, struct store_tx *tx, enum withdrawal_state state,
-                                enum audit_action action, struct fault *fault)
+                                struct fault *fault)
 {
     enum status status = store_withdrawal_move(tx, &deciding->row, state, NULL, fault);
     if (status == STATUS_OK) {
         status = withdrawal_release(tx, &deciding->id, fault);
     }
     if (status == STATUS_OK) {
-        status = log_decision(deciding, tx, action, fault);
+        status = log_decision(deciding, tx, fault);
     }
     return status;
 }
@@ -364,10 +358,7 @@ static enum status reject_in(struct store_tx *tx, void *context, struct fault *f
     struct deciding *deciding = context;
     enum status status = begin_decision(deciding, tx, APPROVAL_REJECT, fault);
     if (status == STATUS_OK && !deciding->repeated) {
-        status = insert_decision(deciding, tx, false, fault);
-        if (status == STATUS_OK) {
-            status = end_unsigned(deciding, tx, WITHDRAWAL_REJECTED, AUDIT_WITHDRAWAL_REJECT, fault);
-        }
+        status = end_unsigned(deciding, tx, WITHDRAWAL_REJECTED, fault);
     }
     return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
 }
@@ -389,7 +380,7 @@ static enum status cancel_in(struct store_tx *tx, void *context, struct fault *f
                          withdrawal_state_text(deciding->row.state));
     }
     if (!deciding->repeated) {
-        status = end_unsigned(deciding, tx, WITHDRAWAL_CANCELLED, AUDIT_WITHDRAWAL_CANCEL, fault);
+        status = end_unsigned(deciding, tx, WITHDRAWAL_CANCELLED, fault);
     }
     return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
 }
@@ -400,8 +391,9 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
     }
-    enum status status =
-        deciding->repeated ? STATUS_OK : record_receipt(deciding->service, &deciding->ticket, object, fault);
+    enum status status = deciding->repeated ? record_receipt_again(deciding->service, deciding->request, &deciding->id,
+                                                                   deciding->action, object, fault)
+                                            : record_receipt(deciding->service, &deciding->ticket, object, fault);
     if (status != STATUS_OK) {
         json_decref(object);
         return status;
@@ -412,12 +404,13 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     return http_reply_json(reply, 200, object, fault);
 }
 
+/* `action` also tells whether a document is handed in: only a cancellation needs none. */
 static enum status decide(struct service *service, const struct http_request *request, store_work_fn *work,
-                          bool has_document, struct http_reply *reply, struct fault *fault)
+                          enum audit_action action, struct http_reply *reply, struct fault *fault)
 {
-    struct deciding deciding = {.service = service, .request = request};
+    struct deciding deciding = {.service = service, .request = request, .action = action};
     enum status status = parse_id(&deciding.id, request, fault);
-    if (status == STATUS_OK && has_document) {
+    if (status == STATUS_OK && action != AUDIT_WITHDRAWAL_CANCEL) {
         status = read_document(&deciding, fault);
     }
     if (status == STATUS_OK) {
@@ -435,17 +428,17 @@ static enum status decide(struct service *service, const struct http_request *re
 enum status withdrawal_approve(struct service *service, const struct http_request *request, struct http_reply *reply,
                                struct fault *fault)
 {
-    return decide(service, request, approve_in, true, reply, fault);
+    return decide(service, request, approve_in, AUDIT_WITHDRAWAL_APPROVE, reply, fault);
 }
 
 enum status withdrawal_reject(struct service *service, const struct http_request *request, struct http_reply *reply,
                               struct fault *fault)
 {
-    return decide(service, request, reject_in, true, reply, fault);
+    return decide(service, request, reject_in, AUDIT_WITHDRAWAL_REJECT, reply, fault);
 }
 
 enum status withdrawal_cancel(struct service *service, const struct http_request *request, struct http_reply *reply,
                               struct fault *fault)
 {
-    return decide(service, request, cancel_in, false, reply, fault);
+    return decide(service, request, cancel_in, AUDIT_WITHDRAWAL_CANCEL, reply, fault);
 }
