@@ -3,9 +3,11 @@
  */
 #include "record.h"
 
+#include "store/trail_read.h"
 #include "values.h"
 
 #define RECEIPT_KEY "receipt"
+#define LOOK_AGAIN_MS 20
 
 static void start(struct audit_event *event, const struct service *service, enum audit_action action,
                   enum audit_outcome outcome)
@@ -41,17 +43,69 @@ void record_reason(struct audit_event *event, enum status reason)
     (void)snprintf(event->reason, sizeof(event->reason), "%s", status_info(reason)->code);
 }
 
+static enum status attach(json_t *reply_object, struct bytes *proof, struct fault *fault)
+{
+    bool good = json_object_set_new(reply_object, RECEIPT_KEY, value_base64(proof)) == 0;
+    bytes_free(proof);
+    return good ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, RECEIPT_KEY, "%s", "");
+}
+
 enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                            struct fault *fault)
 {
     struct trail_receipt receipt = {0};
     enum status status = trail_wait(&receipt, service->trail, ticket, service->options.trail_timeout_ms, fault);
+    return status == STATUS_OK ? attach(reply_object, &receipt.proof, fault) : status;
+}
+
+/* Out: the number of the newest entry that the filter meets; STATUS_NOT_READY when it is not sequenced yet. */
+static enum status find_entry(uint64_t *out_seq, const struct service *service, const struct store_leaf_filter *filter,
+                              struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_leaf_list list = {0};
+    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    if (json_object_set_new(reply_object, RECEIPT_KEY, value_base64(&receipt.proof)) != 0) {
-        status = fault_set(fault, STATUS_NO_MEMORY, RECEIPT_KEY, "%s", "");
+    status = store_leaf_list(&list, tx, filter, fault);
+    store_rollback(tx);
+    if (status == STATUS_OK && list.count == 0) {
+        status = STATUS_NOT_READY;
+    } else if (status == STATUS_OK) {
+        *out_seq = list.rows[0].seq;
     }
-    bytes_free(&receipt.proof);
+    store_leaf_list_free(&list);
     return status;
+}
+
+enum status record_receipt_again(struct service *service, const struct http_request *request,
+                                 const struct uuid *withdrawal, enum audit_action action, json_t *reply_object,
+                                 struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, withdrawal);
+    const struct store_leaf_filter filter = {.actor = request->caller.person.text,
+                                             .act = audit_action_text(action),
+                                             .otype = RECORD_WITHDRAWAL,
+                                             .oid = id,
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
+                                             .newest_first = true,
+                                             .limit = 1};
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+    int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
+    struct bytes proof = {0};
+    uint64_t seq = 0;
+    enum status status = find_entry(&seq, service, &filter, fault);
+    while (status == STATUS_NOT_READY && clock_monotonic_us(service->clock) < end_us) {
+        (void)nanosleep(&pause, NULL);
+        status = find_entry(&seq, service, &filter, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_prove(&proof, service->trail, seq, service->options.trail_timeout_ms, fault);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "trail", "no entry of the first request is under a checkpoint yet");
+    }
+    return attach(reply_object, &proof, fault);
 }

@@ -31,4 +31,12 @@ void record_reason(struct audit_event *event, enum status reason);
 MUST_CHECK enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                                       struct fault *fault);
 
+/*
+ * The same for an effect that the caller asked for before, perhaps of another boot: finds the caller's entry of
+ * `action` about the withdrawal and waits for it. STATUS_NOT_READY.
+ */
+MUST_CHECK enum status record_receipt_again(struct service *service, const struct http_request *request,
+                                            const struct uuid *withdrawal, enum audit_action action,
+                                            json_t *reply_object, struct fault *fault);
+
 #endif

@@ -216,19 +216,22 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
-static enum status reply_with(struct service *service, const struct trail_ticket *ticket, json_t *view, int http,
-                              struct http_reply *reply, struct fault *fault)
+/* Who asks a second time is promised the same, so it takes the same proof. */
+static enum status reply_created(struct creation *creation, struct http_reply *reply, struct fault *fault)
 {
-    json_t *object = json_pack("{s:O}", "withdrawal", view);
+    struct service *service = creation->service;
+    json_t *object = json_pack("{s:O}", "withdrawal", creation->view);
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
     }
-    enum status status = ticket == NULL ? STATUS_OK : record_receipt(service, ticket, object, fault);
+    enum status status = creation->existed ? record_receipt_again(service, creation->request, &creation->row.id,
+                                                                  AUDIT_WITHDRAWAL_REQUEST, object, fault)
+                                           : record_receipt(service, &creation->ticket, object, fault);
     if (status != STATUS_OK) {
         json_decref(object);
         return status;
     }
-    return http_reply_json(reply, http, object, fault);
+    return http_reply_json(reply, creation->existed ? 200 : 201, object, fault);
 }
 
 enum status withdrawal_create(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -252,8 +255,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
         status = store_transact(service->store, create_in, &creation, fault);
     }
     if (status == STATUS_OK) {
-        status = reply_with(service, creation.existed ? NULL : &creation.ticket, creation.view,
-                            creation.existed ? 200 : 201, reply, fault);
+        status = reply_created(&creation, reply, fault);
     }
     json_decref(creation.view);
     store_withdrawal_wipe(&creation.row);
@@ -289,7 +291,7 @@ enum status withdrawal_read(struct service *service, const struct http_request *
     }
     enum status status = store_transact(service->store, read_in, &reading, fault);
     if (status == STATUS_OK) {
-        status = reply_with(service, NULL, reading.out, 200, reply, fault);
+        status = http_reply_json(reply, 200, json_pack("{s:O}", "withdrawal", reading.out), fault);
     }
     json_decref(reading.out);
     return status;
