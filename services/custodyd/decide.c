@@ -207,14 +207,19 @@ static bool has_voice(const struct service *service, const struct evaluation *ev
     return false;
 }
 
-static enum status check_voice(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
+/* What the policy says with this decision counted: whether the person has a voice, and whether all is there. */
+static enum status judge(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
     struct evaluation evaluation = {0};
-    enum status status = withdrawal_evaluate(&evaluation, NULL, deciding->service, tx, &deciding->row, fault);
+    json_decref(deciding->explanation);
+    deciding->explanation = NULL;
+    enum status status =
+        withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, &deciding->row, fault);
     if (status != STATUS_OK) {
         return status;
     }
     bool voice = has_voice(deciding->service, &evaluation, &deciding->approval.approver);
+    deciding->ready = evaluation.decision == DECISION_ALLOWED;
     evaluation_free(&evaluation);
     return voice ? STATUS_OK
                  : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
@@ -274,16 +279,8 @@ static enum status check_open(const struct deciding *deciding, struct fault *fau
 /* Moves on to approving, and to approved when the policy is satisfied. */
 static enum status advance(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
-    struct evaluation evaluation = {0};
     struct store_withdrawal *row = &deciding->row;
-    json_decref(deciding->explanation);
-    deciding->explanation = NULL;
-    enum status status = withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, row, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    deciding->ready = evaluation.decision == DECISION_ALLOWED;
-    evaluation_free(&evaluation);
+    enum status status = STATUS_OK;
     if (row->state == WITHDRAWAL_RESERVED) {
         status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVING, NULL, fault);
     }
@@ -318,9 +315,9 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
     }
     status = check_open(deciding, fault);
     if (status == STATUS_OK) {
-        status = check_voice(deciding, tx, fault);
+        status = insert_decision(deciding, tx, wanted == APPROVAL_APPROVE, fault);
     }
-    return status;
+    return status == STATUS_OK ? judge(deciding, tx, fault) : status;
 }
 
 static enum status finish_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
@@ -335,10 +332,7 @@ static enum status approve_in(struct store_tx *tx, void *context, struct fault *
     struct deciding *deciding = context;
     enum status status = begin_decision(deciding, tx, APPROVAL_APPROVE, fault);
     if (status == STATUS_OK && !deciding->repeated) {
-        status = insert_decision(deciding, tx, true, fault);
-        if (status == STATUS_OK) {
-            status = log_decision(deciding, tx, fault);
-        }
+        status = log_decision(deciding, tx, fault);
         if (status == STATUS_OK) {
             status = advance(deciding, tx, fault);
         }
@@ -364,10 +358,7 @@ static enum status reject_in(struct store_tx *tx, void *context, struct fault *f
     struct deciding *deciding = context;
     enum status status = begin_decision(deciding, tx, APPROVAL_REJECT, fault);
     if (status == STATUS_OK && !deciding->repeated) {
-        status = insert_decision(deciding, tx, false, fault);
-        if (status == STATUS_OK) {
-            status = end_unsigned(deciding, tx, WITHDRAWAL_REJECTED, fault);
-        }
+        status = end_unsigned(deciding, tx, WITHDRAWAL_REJECTED, fault);
     }
     return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
 }
