@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "block.h"
 #include "documents.h"
 #include "event.h"
@@ -515,7 +516,7 @@ enum verdict verify_evidence(const struct trust *trust, const char *path)
     struct fault fault = {0};
     struct proof *proof = calloc(1, sizeof(*proof));
     enum verdict verdict = VERDICT_INCOMPLETE;
-    if (proof == NULL || file_read(&text, path, BUNDLE_MAX, &fault) != STATUS_OK) {
+    if (proof == NULL || file_read(&text, path, BUNDLE_MAX, "bundle", &fault) != STATUS_OK) {
         (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", path, fault.detail);
     } else {
         proof->trust = trust;

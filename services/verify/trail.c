@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "counters.h"
 #include "event.h"
 #include "merkle.h"
@@ -312,7 +313,7 @@ static bool read_held(struct check *check, const char *path)
     struct bytes text = {0};
     struct fault fault = {0};
     const char *why = "";
-    if (check->held_count == HELD_MAX || file_read(&text, path, HELD_FILE_MAX, &fault) != STATUS_OK) {
+    if (check->held_count == HELD_MAX || file_read(&text, path, HELD_FILE_MAX, "held", &fault) != STATUS_OK) {
         (void)fprintf(stderr, "custody-verify: cannot read %s\n", path);
         return false;
     }

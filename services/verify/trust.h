@@ -15,7 +15,4 @@ struct trust {
 /* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. */
 MUST_CHECK enum status trust_read(struct trust *out, const char *path, struct fault *fault);
 
-/* Reads a whole file of at most `max` bytes. Out: owned by the caller. */
-MUST_CHECK enum status file_read(struct bytes *out, const char *path, size_t max, struct fault *fault);
-
 #endif

@@ -77,7 +77,8 @@ class KeyFiles(Case):
         self.assertFalse(os.path.exists(self.path("elsewhere")))
 
     def test_usage(self):
-        for words in (["key"], ["key", "make"], ["key", "generate"], ["key", "generate", "--out", self.path("k"), "--algorithm", "rsa"],
+        for words in (["key"], ["key", "make"], ["key", "generate"],
+                      ["key", "generate", "--out", self.path("k"), "--algorithm", "rsa"],
                       ["key", "generate", "--out", self.path("k")], ["key", "show"], ["key", "address"], ["key", "address", "x"],
                       ["key", "generate", "more", "--out", self.path("k")], [], ["keys"], ["--key", "x"],
                       ["key", "show", "--key", self.path("k"), "--unknown"]):
@@ -146,7 +147,8 @@ class Documents(Case):
         self.good(*self.sign("destination", "approver-1", self.write("document", self.destination), "one"))
         self.good(*self.sign("destination", "approver-2", self.path("one"), "two"))
         signed = json.loads(self.read("two"))
-        self.assertEqual([row["key"] for row in signed["signatures"]], [WORLD.keys[name].id for name in ("approver-1", "approver-2")])
+        self.assertEqual([row["key"] for row in signed["signatures"]],
+                         [WORLD.keys[name].id for name in ("approver-1", "approver-2")])
         self.assertEqual(signed["document"], self.destination)
         words = self.refused(1, *self.sign("destination", "approver-1", self.path("two"), "three"))
         self.assertIn("it has signed already", words)

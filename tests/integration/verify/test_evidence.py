@@ -242,6 +242,7 @@ class Owned(Case):
         cases = {
             "a key of nobody": ("is not signed by a key", dict(approvals=by("approver-1", MALLORY))),
             "the name of another's key": ("is not signed by", dict(approvals=as_named)),
+            "the key of somebody else": ("is not signed by a key", dict(approvals=by("approver-3", WORLD.keys["approver-1"]))),
             "the log's own key": ("is not signed by a key", dict(approvals=by("approver-1", WORLD.log.key))),
             "an administrator": ("quorum", dict(approvals=by("admin-1"))),
             "an auditor": ("quorum", dict(approvals=by("auditor-1"))),
