@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <termios.h>
 
+#include "base/file.h"
 #include "commands.h"
 
 const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member)
@@ -19,31 +20,8 @@ const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *obje
 
 enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault)
 {
-    char block[8192];
-    struct buffer buffer;
-    size_t len = 0;
-    FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
-    if (path[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "in", "name the file");
-    }
-    if (file == NULL) {
-        return fault_set(fault, STATUS_IO, path, "could not open: %s", strerror(errno));
-    }
-    buffer_init(&buffer);
-    while ((len = fread(block, 1, sizeof(block), file)) > 0 && buffer.content.len <= max) {
-        buffer_append(&buffer, block, len);
-    }
-    bool bad = ferror(file) != 0;
-    (void)fclose(file);
-    enum status status = buffer_finish(out, &buffer);
-    if (status == STATUS_OK && (bad || out->len > max)) {
-        bytes_free(out);
-        return fault_set(fault, bad ? STATUS_IO : STATUS_TOO_LARGE, path, "at most %zu bytes are read", max);
-    }
-    if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
-        out->data[--out->len] = '\0';
-    }
-    return status;
+    return path[0] == '\0' ? fault_set(fault, STATUS_USAGE, "in", "name the file")
+                           : file_read_document(out, path, max, "in", fault);
 }
 
 /* Asks on the terminal with echo off. */

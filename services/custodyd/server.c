@@ -11,11 +11,13 @@
 #include <netdb.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "problem.h"
 
 #define STREAM_BLOCK 65536
+#define CERTIFICATE_MAX 1048576
 
 struct server {
     struct MHD_Daemon *daemon;
@@ -262,29 +264,6 @@ static enum status resolve(struct sockaddr_storage *out, const char *text, struc
     return STATUS_OK;
 }
 
-static enum status read_certificate(struct bytes *out, const char *path, struct fault *fault)
-{
-    char block[4096];
-    struct buffer buffer;
-    buffer_init(&buffer);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fault_set(fault, STATUS_INVALID, "tls-certificate", "cannot open %s", path);
-    }
-    size_t len = 0;
-    while ((len = fread(block, 1, sizeof(block), file)) > 0) {
-        buffer_append(&buffer, block, len);
-    }
-    bool bad = ferror(file) != 0;
-    (void)fclose(file);
-    enum status status = buffer_finish(out, &buffer);
-    if (status == STATUS_OK && bad) {
-        bytes_free(out);
-        status = fault_set(fault, STATUS_IO, "tls-certificate", "could not read %s", path);
-    }
-    return status;
-}
-
 /* A PEM key has many lines, so secret_read (one line) does not fit; the same rule for the file's mode holds. */
 static enum status read_private_key(struct secret *out, const char *path, struct fault *fault)
 {
@@ -314,7 +293,8 @@ static enum status read_private_key(struct secret *out, const char *path, struct
 
 static enum status load_tls(struct server *server, const struct server_options *options, struct fault *fault)
 {
-    enum status status = read_certificate(&server->certificate, options->certificate, fault);
+    enum status status =
+        file_read(&server->certificate, options->certificate, CERTIFICATE_MAX, "tls-certificate", fault);
     if (status == STATUS_OK) {
         status = read_private_key(&server->private_key, options->private_key, fault);
     }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "record.h"
 #include "sequencer.h"
@@ -17,40 +18,12 @@
 #define ACQUIRE_TIMEOUT_MS 5000
 #define SIGNER_CONNECTIONS 4
 
-/* Out: the bytes of a small file, without a final newline. */
-static enum status read_file(struct bytes *out, const char *path, const char *option, struct fault *fault)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fault_set(fault, STATUS_INVALID, option, "cannot open %s: %s", path, strerror(errno));
-    }
-    char block[8192];
-    struct buffer buffer;
-    size_t len = 0;
-    size_t total = 0;
-    buffer_init(&buffer);
-    while ((len = fread(block, 1, sizeof(block), file)) > 0 && (total += len) <= FILE_MAX) {
-        buffer_append(&buffer, block, len);
-    }
-    bool bad = ferror(file) != 0 || total > FILE_MAX;
-    (void)fclose(file);
-    enum status status = buffer_finish(out, &buffer);
-    if (status == STATUS_OK && bad) {
-        bytes_free(out);
-        status = fault_set(fault, STATUS_IO, option, "could not read %s, or it is too large", path);
-    }
-    if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
-        out->data[--out->len] = '\0';
-    }
-    return status;
-}
-
 enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy, const char *path,
                                 struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
-    enum status status = read_file(&text, path, "policy", fault);
+    enum status status = file_read_document(&text, path, FILE_MAX, "policy", fault);
     if (status == STATUS_OK) {
         status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, fault);
     }
@@ -72,7 +45,7 @@ static enum status load_policy(struct service *service, struct fault *fault)
 
 static enum status load_genesis(struct service *service, struct fault *fault)
 {
-    enum status status = read_file(&service->genesis, service->options.genesis, "genesis", fault);
+    enum status status = file_read_document(&service->genesis, service->options.genesis, FILE_MAX, "genesis", fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -10,6 +10,7 @@
 #include "audit/checkpoint.h"
 #include "audit/tree.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "ledger/genesis.h"
 #include "signer/guard.h"
@@ -188,12 +189,9 @@ static enum status genesis_examine(struct ceremony *ceremony, const struct bytes
 static enum status genesis_check(struct ceremony *ceremony, const char *path, struct fault *fault)
 {
     struct bytes document = {0};
-    enum status status = signer_file_read(&document, path, CANON_POLICY_MAX, fault);
+    enum status status = file_read_document(&document, path, CANON_POLICY_MAX, "genesis", fault);
     if (status != STATUS_OK) {
         return status;
-    }
-    if (document.len > 0 && document.data[document.len - 1] == '\n') {
-        document.len--;
     }
     status = genesis_examine(ceremony, &document, fault);
     bytes_free(&document);

@@ -10,40 +10,12 @@
 #include <sys/stat.h>
 
 #include "base/canon.h"
-
-static enum status descriptor_read(struct bytes *out, int fd, size_t max)
-{
-    struct buffer buffer;
-    buffer_init(&buffer);
-    uint8_t part[16384];
-    ssize_t got;
-    while ((got = read(fd, part, sizeof(part))) > 0 && buffer.content.len <= max) {
-        buffer_append(&buffer, part, (size_t)got);
-    }
-    bool whole = got == 0 && buffer.content.len <= max;
-    if (!whole) {
-        enum status status = got < 0 ? STATUS_IO : STATUS_TOO_LARGE;
-        buffer_free(&buffer);
-        return status;
-    }
-    return buffer_finish(out, &buffer);
-}
-
-enum status signer_file_read(struct bytes *out, const char *path, size_t max, struct fault *fault)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return fault_set(fault, STATUS_IO, "file", "could not open %s: errno %d", path, errno);
-    }
-    enum status status = descriptor_read(out, fd, max);
-    (void)close(fd);
-    return status == STATUS_OK ? status : fault_set(fault, status, "file", "could not read %s", path);
-}
+#include "base/file.h"
 
 enum status signer_signed_read(struct signed_document *out, const char *path, size_t max, struct fault *fault)
 {
     struct bytes text = {0};
-    enum status status = signer_file_read(&text, path, POLICIES_FILE_MAX, fault);
+    enum status status = file_read(&text, path, POLICIES_FILE_MAX, "file", fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -11,6 +11,7 @@
 #include "audit/event.h"
 #include "base/canon.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "test/test_place.h"
 #include "trail_maker.h"
 #include "verify.h"
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
         trail_make(&trail, count, sample_random_next(&chance));
         trail_write(&trail, path);
         trail_free(&trail);
-        INVARIANT(file_read(&text, path, 1 << 20, NULL) == STATUS_OK);
+        INVARIANT(file_read(&text, path, 1 << 20, "trail", NULL) == STATUS_OK);
         if (i % 8 != 0) {
             mutate(&text, &chance);
         }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "verify.h"
 
 #define CUT_STEP 11
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
     INVARIANT(argc == 4);
     of_a_trail = strcmp(argv[1], "trail") == 0;
     INVARIANT(trust_read(&trust, argv[2], NULL) == STATUS_OK);
-    INVARIANT(file_read(&text, argv[3], 4194304, NULL) == STATUS_OK);
+    INVARIANT(file_read(&text, argv[3], 4194304, "bundle", NULL) == STATUS_OK);
     target = memfd_create("target", 0);
     INVARIANT(target >= 0 && write(target, text.data, text.len) == (ssize_t)text.len);
     (void)snprintf(target_path, sizeof(target_path), "/proc/self/fd/%d", target);

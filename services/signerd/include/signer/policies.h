@@ -8,9 +8,6 @@
 
 #define POLICIES_FILE_MAX (4 * 1024 * 1024)
 
-/* Reads a file of at most `max` bytes. Out: owned by the caller. STATUS_IO, STATUS_TOO_LARGE. */
-MUST_CHECK enum status signer_file_read(struct bytes *out, const char *path, size_t max, struct fault *fault);
-
 /*
  * Reads a signed document from a file; white space around and within the JSON is allowed, the document inside is
  * canonical and at most `max` bytes. Out: owned by the caller. The statuses of signed_document_decode, STATUS_IO.

@@ -1,0 +1,53 @@
+/*
+ * Reading a whole small file. Nothing of its content is judged here.
+ */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PART_LEN 16384
+
+/* Answers STATUS_TOO_LARGE as soon as more than `max` bytes have come. */
+static enum status read_all(struct bytes *out, int fd, size_t max)
+{
+    uint8_t part[PART_LEN];
+    struct buffer buffer;
+    ssize_t got = 0;
+    buffer_init(&buffer);
+    while ((got = read(fd, part, sizeof(part))) > 0 && buffer.content.len + (size_t)got <= max) {
+        buffer_append(&buffer, part, (size_t)got);
+    }
+    if (got != 0) {
+        buffer_free(&buffer);
+        return got < 0 ? STATUS_IO : STATUS_TOO_LARGE;
+    }
+    return buffer_finish(out, &buffer);
+}
+
+enum status file_read(struct bytes *out, const char *path, size_t max, const char *where, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return fault_set(fault, STATUS_INVALID, where, "cannot open %s: %s", path, strerror(errno));
+    }
+    enum status status = read_all(out, fd, max);
+    int reason = errno;
+    (void)close(fd);
+    if (status == STATUS_TOO_LARGE) {
+        return fault_set(fault, status, where, "%s has more than %zu bytes", path, max);
+    }
+    return status == STATUS_OK ? STATUS_OK
+                               : fault_set(fault, status, where, "could not read %s: %s", path, strerror(reason));
+}
+
+enum status file_read_document(struct bytes *out, const char *path, size_t max, const char *where, struct fault *fault)
+{
+    enum status status = file_read(out, path, max + 1, where, fault);
+    if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
+        out->data[--out->len] = '\0';
+    }
+    return status;
+}
