@@ -176,6 +176,11 @@ EDITS = {
     "header with another transaction root": ("block: is not confirmed", redo_block("header", tx_root="0" * 64)),
     "another withdrawal is named": ("is not the next entry", lambda b: b.update(withdrawal=WORLD.bundle(2)["withdrawal"])),
     "another format": ("bundle: is of a format", lambda b: b.update(format="strongroom-evidence/v2")),
+    "a member more in an approval": ("approvals: document", lambda b: b["approvals"][0].update(note="x")),
+    "a member more in the transaction": ("transaction: document", lambda b: b["transaction"].update(note="x")),
+    "a member more in a signature": ("transaction: ", lambda b: b["transaction"]["signatures"][0].update(note="x")),
+    "a member more in an entry": ("entries: ", lambda b: b["entries"][2].update(note="x")),
+    "a member more in the block": ("block: is not of the form", lambda b: b["block"].update(note="x")),
     "an unknown member": ("bundle: ", lambda b: b.update(note="x")),
     "a member less": ("bundle: ", lambda b: b.pop("block")),
 }
