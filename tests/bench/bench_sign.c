@@ -10,8 +10,8 @@
 #include <inttypes.h>
 #include <signal.h>
 
-#include "../integration/signerd/place.h"
 #include "orders.h"
+#include "place.h"
 #include "token.h"
 #include "tree.h"
 

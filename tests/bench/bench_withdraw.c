@@ -13,9 +13,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "../../services/custody/keyfile.h"
 #include "base/canon.h"
 #include "base/id.h"
+#include "keyfile.h"
 #include "policy/approval.h"
 #include "rest.h"
 

@@ -5,7 +5,7 @@
 #ifndef STRONGROOM_BENCH_ORDERS_H
 #define STRONGROOM_BENCH_ORDERS_H
 
-#include "../integration/signerd/world.h"
+#include "world.h"
 
 /* The orders of one lane: sequence s stands at orders[s]. */
 struct bench_lane {

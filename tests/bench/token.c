@@ -7,9 +7,9 @@
 #include <lmdb.h>
 #include <openssl/rand.h>
 
-#include "../integration/hsm/raw_token.h"
 #include "base/digest.h"
 #include "hsm/key.h"
+#include "raw_token.h"
 #include "test/test_key.h"
 
 #define SESSIONS 8

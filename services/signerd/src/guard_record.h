@@ -10,7 +10,7 @@
 #include "signer/guard.h"
 
 #define GUARD_STATE_KEY "g"
-#define WITHDRAWAL_RECORD_LEN 56 /* lane, seq, transaction id, time of the promise in microseconds UTC */
+#define WITHDRAWAL_RECORD_LEN 56     /* lane, seq, transaction id, time of the promise in microseconds UTC */
 #define GUARD_MAP_SIZE (16ULL << 30) /* address space, not memory: the file grows by use */
 
 /* What is kept under a key: SHA-256 of (key length, key, value), then the value. Out: owned. */

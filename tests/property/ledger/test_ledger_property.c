@@ -87,12 +87,23 @@ static void random_row(struct ledger_batch_row *out)
     }
 }
 
+/* An issuance in a lane of its own that every rule allows, so that no run is empty. */
+static void sure_row(struct ledger_batch_row *out)
+{
+    struct transaction transaction = world_issue(&first, BOB, "1", 0);
+    transaction.lane = LANES;
+    cr_assert_eq(ledger_node_lane_next(first.node, &transaction.seq, &transaction.from, LANES, NULL), STATUS_OK);
+    world_sign(&out->transaction, &first, &transaction, ISSUER);
+    out->key = *test_key_public(first.keys[ISSUER]);
+}
+
 /* Orders one random batch in both ledgers. */
 static void order_random(void)
 {
     struct ledger_batch_row rows[ROWS];
     struct ledger_batch batch = {.rows = rows, .count = 1 + random_below(ROWS)};
-    for (size_t i = 0; i < batch.count; i++) {
+    sure_row(&rows[0]);
+    for (size_t i = 1; i < batch.count; i++) {
         random_row(&rows[i]);
     }
     second.utc_us = first.utc_us;
@@ -135,7 +146,7 @@ Test(ledger_property, all_balances_of_an_asset_sum_to_zero)
         }
         ledger_block_free(&block);
     }
-    cr_expect_gt(executed, 0, "the generator made nothing valid");
+    cr_expect_geq(executed, BLOCKS, "a valid issuance was not executed");
 }
 
 /* The certificates differ (ECDSA is randomised) and with them last_certificate and prev from height 2 on. */

@@ -137,13 +137,17 @@ Test(signer, an_intent_expires)
 {
     struct order order;
     char where[64];
+    struct order late;
     order_init(&order, &world, 1, 0);
+    order_init(&late, &world, 2, 0);
     now_utc_us = order.intent.expires_at - 1;
     cr_expect(sign(&order, where) == STATUS_OK);
-    now_utc_us = order.intent.expires_at;
-    cr_expect(sign(&order, where) == STATUS_EXPIRED);
+    now_utc_us = late.intent.expires_at;
+    cr_expect(sign(&late, where) == STATUS_EXPIRED);
     cr_expect_str_eq(where, "intent.expires_at");
+    cr_expect(sign(&order, where) == STATUS_OK, "what was promised in time can be had again");
     order_wipe(&order);
+    order_wipe(&late);
 }
 
 Test(signer, a_key_that_fails_leaves_the_promise)
