@@ -14,6 +14,7 @@
 
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "policy/account.h"
 #include "policy/signing_entry.h"
 #include "record.h"
 #include "store/lane.h"
@@ -78,6 +79,35 @@ static enum status load_approvals(struct papers *papers, struct store_tx *tx, st
     return status;
 }
 
+/* The columns repeat what the intent says. The intent is what people signed for; columns that differ were edited. */
+static enum status check_columns(const struct store_withdrawal *row, const struct intent *intent, struct fault *fault)
+{
+    char destination[ADDRESS_TEXT_SIZE];
+    struct digest transaction;
+    address_format(destination, &intent->destination);
+    transaction_id(&transaction, row->transaction.data, row->transaction.len);
+    const struct {
+        const char *where;
+        bool same;
+    } columns[] = {
+        {"withdrawal.id", uuid_equal(&row->id, &intent->withdrawal)},
+        {"withdrawal.wallet", name_equal(&row->wallet, &intent->wallet)},
+        {"withdrawal.asset", digest_equal(&row->asset, &intent->asset)},
+        {"withdrawal.amount", amount_compare(row->amount, intent->amount) == 0},
+        {"withdrawal.destination", strcmp(row->destination, destination) == 0},
+        {"withdrawal.requester", name_equal(&row->requester, &intent->requester)},
+        {"withdrawal.lane", row->placed && row->lane == intent->lane},
+        {"withdrawal.seq", row->seq == intent->seq},
+        {"withdrawal.transaction", digest_equal(&transaction, &intent->transaction)},
+    };
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        if (!columns[i].same) {
+            return fault_set(fault, STATUS_MISMATCH, columns[i].where, "the row does not say what the intent says");
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct papers *papers = context;
@@ -86,6 +116,9 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     enum status status = store_withdrawal_get(&papers->row, tx, papers->id, fault);
     if (status == STATUS_OK) {
         status = intent_decode(&intent, papers->row.intent.data, papers->row.intent.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_columns(&papers->row, &intent, fault);
     }
     if (status == STATUS_OK) {
         status = destination_find(&papers->destination, tx, &intent.destination, fault);
@@ -120,7 +153,7 @@ static enum status settle(struct step *step, struct store_tx *tx, struct fault *
         enum status status = store_posting_add(tx, &step->row.id, *step->change.height, *step->change.index, fault);
         return status == STATUS_OK ? store_lane_free(tx, &step->row.id, true, fault) : status;
     }
-    if (step->to == WITHDRAWAL_FAILED) {
+    if (step->to == WITHDRAWAL_FAILED || step->to == WITHDRAWAL_REJECTED) {
         enum status status = store_reservation_drop(tx, &step->row.id, fault);
         return status == STATUS_OK ? store_lane_free(tx, &step->row.id, step->lane_used, fault) : status;
     }
@@ -183,6 +216,9 @@ static enum status fail(struct step *step, enum status reason, const char *where
     step->reason = reason;
     step->lane_used = lane_used;
     step->change = (struct store_withdrawal_change){.reason = status_info(reason)->code};
+    if (step->row.state == WITHDRAWAL_APPROVED) { /* nobody was asked to sign yet */
+        return move(step, WITHDRAWAL_REJECTED, AUDIT_WITHDRAWAL_REJECT, NULL, fault);
+    }
     return move(step, WITHDRAWAL_FAILED, AUDIT_WITHDRAWAL_FAILED, NULL, fault);
 }
 
