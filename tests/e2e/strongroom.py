@@ -32,7 +32,7 @@ PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", 
 SIGNERS = ("audit", "validator", "transfer")
 DAEMONS = SIGNERS + ("custodyd",)
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
-DEADLINE_S = 90  # decides nothing but when a test that hangs is called failed
+DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "90"))  # decides nothing but when a test that hangs is called failed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 API = openapi.Description(SOURCE / "docs/openapi.yaml")
 

@@ -1,0 +1,409 @@
+#!/usr/bin/python3
+"""The attacker is a superuser of PostgreSQL: every table can be rewritten, every trigger and constraint is off.
+
+The service is not told apart from the database: what it reads there it passes on. The signer believes documents, signatures of people
+and proofs, so nothing of this moves an asset. Each case forges one thing, looks at the reason with which the withdrawal ends, and
+at the ledger. `to_the_signer` even writes the entry `withdrawal.signing` that the signer asks for: the trail takes it, because
+whoever may write into the database may announce a signature, and the signer refuses what was announced.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import sys
+import unittest
+import uuid
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import strongroom  # noqa: E402
+from strongroom import canonical, digest  # noqa: E402
+
+
+def uuid7():
+    raw = bytearray(os.urandom(16))
+    raw[0:6] = (1790000000000).to_bytes(6, "big")
+    raw[6] = raw[6] & 0x0F | 0x70
+    raw[8] = raw[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(raw)))
+
+
+class Database(strongroom.Case):
+    def setUp(self):
+        place = self.place
+        self.mallory = self.address_of_mallory()
+        self.before = (place.balance(place.hot), place.balance(self.mallory))
+        self.paid = place.balance(place.payee)
+
+    def tearDown(self):
+        """Nothing left the wallet but what honest people approved, and honest work goes on."""
+        place = self.place
+        honest = place.balance(place.payee) - self.paid
+        self.assertEqual((place.balance(place.hot) + honest, place.balance(self.mallory)), self.before)
+        self.assertHonestWorkGoesOn()
+
+    def address_of_mallory(self):
+        if "mallory" not in self.place.keys:
+            self.place.stranger("mallory")
+            key = self.place.person("mallory")
+            said = self.place.custody("key", "address", f"{key['alg']}:{key['key']}").stdout
+            self.place.mallory_address = said.strip()
+        return self.place.mallory_address
+
+    # The attacker's tools
+
+    def set_state(self, row, state, item):
+        """The row is in another state, and the outbox says that the next step is due."""
+        self.place.psql(f"""
+            UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1 WHERE id = '{row["id"]}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('{item}', '{row["id"]}');""")
+
+    def insert_approval(self, row, person, signed):
+        """A row of custody.approval, as the service would write it for this signed document."""
+        signature = signed["signatures"][0]
+        self.place.psql(f"""
+            INSERT INTO custody.approval (withdrawal, person, decision, document, digest, alg, key, sig)
+            VALUES ('{row["id"]}', '{person}', 'approve', convert_to($d${signed["document"]}$d$, 'UTF8'),
+                    '\\x{digest("approval", signed["document"])}', '{signature["alg"]}', '\\x{signature["key"]}',
+                    '\\x{base64.b64decode(signature["sig"]).hex()}');""")
+
+    def replace_destination(self, account_document, signed):
+        """The allow-list holds this document, whatever it is, as the newest for the account of another document."""
+        key = json.loads(account_document)["account"][3:3 + 63]
+        self.place.psql(f"""
+            INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('destination', '{key}',
+            '\\x{digest("destination", signed["document"])}', convert_to($d${canonical(signed)}$d$, 'UTF8'));""")
+
+    def restore_destinations(self):
+        self.place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND created_at > "
+                        "(SELECT min(created_at) FROM custody.document WHERE kind = 'destination')")
+
+    def to_the_signer(self, row, approvals, destination=None):
+        """Past custodyd's own check: the withdrawal is recorded, with a signing entry in the trail that names these documents."""
+        place = self.place
+        destination = destination or json.loads((place.dir / "ceremony/destination.json").read_text())
+        intent = json.loads(row["intent"])
+        event = {
+            "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "oid": row["id"], "otype": "withdrawal",
+            "on": place.value(f"""UPDATE custody.object_ordinal SET last = last + 1 WHERE oid = '{row["id"]}' RETURNING last"""),
+            "outcome": "intent", "pn": "1", "pr": uuid7(), "policy": place.policy_digest,
+            "refs": {"destination": digest("destination", destination["document"]), "intent": digest("intent", row["intent"]),
+                     "policy": place.policy_digest, "transaction": intent["transaction"]},
+        }
+        if approvals:
+            event["refs"]["approvals"] = sorted(digest("approval", signed["document"]) for signed in approvals)
+        place.psql(f"INSERT INTO audit.pending (cls, evt) VALUES (0, convert_to($d${canonical(event)}$d$, 'UTF8'));")
+        self.set_state(row, "recorded", "sign")
+
+    def ends(self, row, state, *reasons):
+        """The withdrawal ends in this state; the row and the trail say why; the ledger never saw its transaction."""
+        ended = self.place.wait(row["id"], state)
+        self.assertIn(ended["reason"], reasons, ended)
+        act = {"failed": "withdrawal.failed", "rejected": "withdrawal.reject"}[state]
+        last = [entry for entry in self.place.history(row["id"]) if entry["act"] == act][-1]
+        event = json.loads(base64.b64decode(last["raw"]).split(b"\n")[4])
+        self.assertEqual(event["reason"], ended["reason"])
+        self.assertNotIn(row["transaction_id"], [id for id, _ in self.place.ledger_transactions()])
+        return ended
+
+    def refused_by_service(self, row, *reasons):
+        """Before anybody is asked to sign."""
+        self.ends(row, "rejected", *reasons)
+
+    def refused_by_signer(self, row, *reasons):
+        ended = self.ends(row, "failed", *reasons)
+        refusals = [line for line in self.place.log("transfer").splitlines() if "event=request.refused op=transfer.sign" in line]
+        self.assertIn(f"status={ended['reason']} ", refusals[-1])
+
+    # States
+
+    def test_state_set_to_approved(self):
+        for people in ((), ("approver-1",)):
+            with self.subTest(people=people):
+                row = self.place.proposed(50)
+                for person in people:
+                    self.place.approve(row, person)
+                self.set_state(row, "approved", "record")
+                self.refused_by_service(row, "quorum_missing")
+
+    def test_state_set_to_recorded_with_an_entry_of_its_own(self):
+        row = self.place.proposed(51)
+        self.to_the_signer(row, [])
+        self.refused_by_signer(row, "quorum_missing")
+        row = self.place.proposed(51)
+        one = self.place.approval(row, "approver-1")
+        self.assertEqual(self.place.decide(row, "approver-1", document=one).status, 200)
+        self.to_the_signer(row, [one])
+        self.refused_by_signer(row, "quorum_missing")
+
+    def test_state_set_back_after_the_end(self):
+        """A confirmed withdrawal set back to approved is signed once all the same."""
+        place = self.place
+        row = place.withdraw(52)
+        place.psql(f"""
+            INSERT INTO custody.reservation (withdrawal, wallet, asset, amount)
+                SELECT id, wallet, asset, amount FROM custody.withdrawal WHERE id = '{row["id"]}';
+            """)
+        self.set_state(row, "recorded", "sign")
+        strongroom.eventually(lambda: place.value(f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' "
+                                                  "AND attempts > 1 OR done_at IS NOT NULL") != "0", "the step was tried")
+        self.assertEqual([id for id, _ in place.ledger_transactions()].count(row["transaction_id"]), 1)
+        self.assertEqual(place.balance(place.payee), self.paid + 52)
+        place.psql(f"""
+            UPDATE custody.withdrawal SET state = 'confirmed' WHERE id = '{row["id"]}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
+            DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}';""")
+
+    # What was asked for
+
+    def test_columns_changed_before_the_decision(self):
+        for column, value in (("destination", f"'{self.mallory}'"), ("amount", "99999"), ("requester", "'requester-2'"),
+                              ("lane", "7"), ("seq", "7"), ("transaction", "convert_to('{}', 'UTF8')")):
+            with self.subTest(column=column):
+                row = self.place.proposed(53)
+                self.place.psql(f"UPDATE custody.withdrawal SET {column} = {value} WHERE id = '{row['id']}'")
+                self.place.approve(row)
+                self.refused_by_service(row, "mismatch")
+
+    def test_documents_changed_before_the_decision(self):
+        """The intent pays somebody else; people decide about what they see, and they see the intent itself."""
+        place = self.place
+        row = place.proposed(54)
+        intent, transaction = self.redirected(row)
+        place.psql(f"""
+            UPDATE custody.withdrawal SET destination = '{self.mallory}', intent = convert_to($d${intent}$d$, 'UTF8'),
+            transaction = convert_to($d${transaction}$d$, 'UTF8') WHERE id = '{row["id"]}'""")
+        self.assertProblem(place.decide(row, "approver-1"), 403, "mismatch", "intent")  # a decision made before the change
+        shown = place.custody("show", row["id"]).stdout
+        self.assertIn(self.mallory, shown)
+        self.assertNotIn(row["short_code"], shown)
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+
+    def redirected(self, row, **changes):
+        """(intent, transaction) of the withdrawal, made anew for another destination, as a generator would make them."""
+        transaction = json.loads(row["transaction"])
+        for leg in transaction["legs"]:
+            if leg["side"] == "credit":
+                leg["account"] = self.mallory
+        transaction["legs"].sort(key=lambda leg: leg["side"] == "credit")
+        intent = {**json.loads(row["intent"]), "destination": self.mallory, **changes}
+        intent["transaction"] = digest("transaction", canonical(transaction))
+        return canonical(intent), canonical(transaction)
+
+    def test_intent_replaced_after_the_approvals(self):
+        """Good approvals, another intent under them, a destination that the attacker signed for it."""
+        place = self.place
+        row = place.proposed(55)
+        good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
+        for person, signed in zip(("approver-1", "approver-2"), good):
+            self.insert_approval(row, person, signed)
+        intent, transaction = self.redirected(row)
+        place.psql(f"""
+            UPDATE custody.withdrawal SET destination = '{self.mallory}', intent = convert_to($d${intent}$d$, 'UTF8'),
+            transaction = convert_to($d${transaction}$d$, 'UTF8') WHERE id = '{row["id"]}'""")
+        destination = self.forged_destination("admin-1", "admin-2", signer="mallory")
+        self.replace_destination(destination["document"], destination)
+        changed = {**row, "intent": intent, "transaction": transaction}
+        self.to_the_signer(changed, good, destination)
+        self.refused_by_signer(row, "unknown_key", "signature_invalid")
+        self.restore_destinations()
+
+    def test_intent_replaced_destination_listed(self):
+        """The same to a destination that stands on the list: only the amount is another."""
+        place = self.place
+        row = place.proposed(56)
+        good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
+        for person, signed in zip(("approver-1", "approver-2"), good):
+            self.insert_approval(row, person, signed)
+        transaction = json.loads(row["transaction"])
+        for leg in transaction["legs"]:
+            leg["amount"] = "90000"
+        intent = {**json.loads(row["intent"]), "amount": "90000", "transaction": digest("transaction", canonical(transaction))}
+        place.psql(f"""
+            UPDATE custody.withdrawal SET amount = 90000, intent = convert_to($d${canonical(intent)}$d$, 'UTF8'),
+            transaction = convert_to($d${canonical(transaction)}$d$, 'UTF8') WHERE id = '{row["id"]}';""")
+        self.to_the_signer({**row, "intent": canonical(intent)}, good)
+        self.refused_by_signer(row, "mismatch")
+
+    def test_documents_changed_while_the_signer_is_away(self):
+        """All is approved and recorded honestly; then the documents in the database change before the signer sees them."""
+        place = self.place
+        for column in ("destination", "amount", "intent", "approval"):
+            with self.subTest(column=column):
+                place.kill("transfer")
+                row = place.proposed(57)
+                place.approve(row)
+                place.wait(row["id"], "recorded")
+                intent, transaction = self.redirected(row)
+                place.psql({
+                    "destination": f"UPDATE custody.withdrawal SET destination = '{self.mallory}' WHERE id = '{row['id']}'",
+                    "amount": f"UPDATE custody.withdrawal SET amount = 99999 WHERE id = '{row['id']}'",
+                    "intent": f"""UPDATE custody.withdrawal SET destination = '{self.mallory}',
+                        intent = convert_to($d${intent}$d$, 'UTF8'), transaction = convert_to($d${transaction}$d$, 'UTF8')
+                        WHERE id = '{row["id"]}'""",
+                    "approval": f"DELETE FROM custody.approval WHERE withdrawal = '{row['id']}' AND person = 'approver-1'",
+                }[column])
+                place.start()
+                self.ends(row, "failed", "mismatch", "destination_unlisted", "quorum_missing")
+
+    # Approvals
+
+    def test_forged_approvals(self):
+        place = self.place
+        stranger = place.person("mallory")["key_id"]
+
+        def garbled(row):
+            signed = place.approval(row, "approver-2")
+            return {**signed, "signatures": [{**signed["signatures"][0], "sig": base64.b64encode(os.urandom(64)).decode()}]}
+
+        def relabelled(row):
+            signed = place.approval(row, "approver-3", signer="mallory")
+            return {**signed, "signatures": [{**signed["signatures"][0], "key": place.person("approver-3")["key_id"]}]}
+
+        forgeries = {
+            "another key": (lambda row: place.approval(row, "approver-2", signer="mallory", key=stranger), "unknown_key"),
+            "no signature": (garbled, "signature_invalid"),
+            "another key under the name of the right one": (relabelled, "signature_invalid"),
+            "of a colluding person, twice": (lambda row: place.approval(row, "approver-1", signed_at=row["requested_at"]),
+                                             "duplicate_person"),
+            "of somebody without a voice": (lambda row: place.approval(row, "auditor-1"), "quorum_missing"),
+            "of another withdrawal": (lambda row: place.approval(place.proposed(1), "approver-2"), "mismatch"),
+            "expired": (lambda row: place.approval(row, "approver-2", signed_at=row["requested_at"],
+                                                   expires_at=strongroom.time_text(seconds=-0.001)), "expired"),
+            "a rejection": (lambda row: place.approval(row, "approver-2", "reject"), "denied"),
+        }
+        for name, (forge, reason) in forgeries.items():
+            with self.subTest(name):
+                row = place.proposed(58)
+                honest, forged = place.approval(row, "approver-1"), forge(row)
+                self.assertEqual(place.decide(row, "approver-1", document=honest).status, 200)
+                self.insert_approval(row, "approver-2", forged)
+                self.to_the_signer(row, [honest, forged])
+                self.refused_by_signer(row, reason)
+
+    def test_the_requesters_own_approval(self):
+        place = self.place
+        row = place.proposed(59, person="approver-4")
+        honest, own = place.approval(row, "approver-1"), place.approval(row, "approver-4")
+        for person, signed in (("approver-1", honest), ("approver-4", own)):
+            self.insert_approval(row, person, signed)
+        self.to_the_signer(row, [honest, own])
+        self.refused_by_signer(row, "self_approval")
+
+    def test_forged_approvals_stop_at_the_service_too(self):
+        place = self.place
+        row = place.proposed(60)
+        forged = [place.approval(row, person, signer="mallory", key=place.person("mallory")["key_id"])
+                  for person in ("approver-1", "approver-2")]
+        for person, signed in zip(("approver-1", "approver-2"), forged):
+            self.insert_approval(row, person, signed)
+        self.set_state(row, "approved", "record")
+        self.refused_by_service(row, "unknown_key")
+
+    def test_tokens_inserted(self):
+        """A bearer token opens the door to the service and to nothing else: approvals need the person's key."""
+        place = self.place
+        stolen = "sr_" + "m" * 43
+        place.psql(f"""INSERT INTO custody.token (digest, person, roles, expires_at)
+            VALUES (sha256('{stolen}'), 'approver-2', '{{approver,requester,operator,auditor}}', now() + interval '1 day')""")
+        row = place.proposed(61)
+        forged = place.approval(row, "approver-2", signer="mallory", key=place.person("mallory")["key_id"])
+        reply = place.call("POST", f"/v1/withdrawals/{row['id']}/approve", forged, token=stolen)
+        self.assertProblem(reply, 403, "unknown_key")
+        self.assertProblem(place.propose(1, token=stolen), 403, "forbidden")  # the policy gives approver-2 no such duty
+        place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
+        place.psql(f"DELETE FROM custody.token WHERE digest = sha256('{stolen}')")
+
+    # The allow-list
+
+    def forged_destination(self, *admins, signer=None):
+        """An entry for mallory's account, signed in the name of administrators."""
+        document = json.loads((self.place.dir / "ceremony/destination.document").read_text())
+        document = canonical({**document, "account": self.mallory, "id": "mallory"})
+        signed = self.place.signed("destination", document, *([signer or admin for admin in admins]))
+        for signature, admin in zip(signed["signatures"], admins):
+            signature["key"] = self.place.person(admin)["key_id"]
+        return signed
+
+    def test_destinations(self):
+        place = self.place
+        payee = json.loads((place.dir / "ceremony/destination.json").read_text())
+        forgeries = {
+            "signed by a stranger": (self.forged_destination("admin-1", "admin-2", signer="mallory"), ("signature_invalid",)),
+            "signed by one administrator": (self.forged_destination("admin-1"), ("quorum_missing",)),
+            "signed by approvers": (self.forged_destination("approver-1", "approver-3"), ("unknown_key", "forbidden",
+                                                                                         "quorum_missing", "signature_invalid")),
+            "somebody else's entry": (payee, ("mismatch",)),
+        }
+        for name, (destination, reasons) in forgeries.items():
+            with self.subTest(name):
+                row = place.proposed(62, destination=self.mallory)
+                good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
+                for person, signed in zip(("approver-1", "approver-2"), good):
+                    self.insert_approval(row, person, signed)
+                stored = canonical({"account": self.mallory})
+                if destination is payee:  # the digest is the key of a row: make room for it
+                    place.psql("DELETE FROM custody.document WHERE kind = 'destination'")
+                self.replace_destination(stored, destination)
+                self.to_the_signer(row, good, destination)
+                self.refused_by_signer(row, *reasons)
+                place.psql("DELETE FROM custody.document WHERE kind = 'destination'")
+                self.replace_destination(payee["document"], payee)
+        row = place.proposed(62, destination=self.mallory)
+        good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
+        for person, signed in zip(("approver-1", "approver-2"), good):
+            self.insert_approval(row, person, signed)
+        self.set_state(row, "approved", "record")
+        self.refused_by_service(row, "destination_unlisted")
+
+    # Sequences
+
+    def free_lane(self):
+        """(lane, next sequence) that the next withdrawal takes."""
+        self.place.withdraw(1)
+        return self.place.psql("SELECT lane, next_seq FROM custody.lane WHERE holder IS NULL ORDER BY lane LIMIT 1")[0]
+
+    def test_a_sequence_used_before(self):
+        """The lane is set back: the signer remembers which transaction had this sequence."""
+        place = self.place
+        lane = self.free_lane()
+        index = place.value("SELECT pg_get_indexdef('custody.withdrawal_number'::regclass)")
+        place.psql(f"DROP INDEX custody.withdrawal_number; UPDATE custody.lane SET next_seq = 0 WHERE lane = {lane[0]}")
+        row = place.proposed(63)
+        self.assertEqual(json.loads(row["intent"])["seq"], "0")
+        place.approve(row)
+        self.refused_by_signer(row, "replay")
+        place.psql(f"{index}; UPDATE custody.lane SET next_seq = {lane[1]} WHERE lane = {lane[0]}")
+
+    def test_a_sequence_ahead(self):
+        place = self.place
+        lane = self.free_lane()
+        place.psql(f"UPDATE custody.lane SET next_seq = {int(lane[1]) + 5} WHERE lane = {lane[0]}")
+        row = place.proposed(64)
+        place.approve(row)
+        self.refused_by_signer(row, "conflict")
+        place.psql(f"UPDATE custody.lane SET next_seq = {lane[1]} WHERE lane = {lane[0]}")
+
+    # Signatures
+
+    def test_a_signature_of_another_transaction(self):
+        """The row of one withdrawal holds the signed transaction of another: the ledger executes it once."""
+        place = self.place
+        done = place.withdraw(65)
+        row = place.proposed(66)
+        place.psql(f"""
+            UPDATE custody.withdrawal AS w SET (transaction, signature) =
+                (SELECT transaction, signature FROM custody.withdrawal WHERE id = '{done["id"]}') WHERE id = '{row["id"]}'""")
+        self.set_state(row, "signed", "submit")
+        place.wait(row["id"], *strongroom.ENDS, "submitted", "signed")
+        self.assertEqual([id for id, _ in place.ledger_transactions()].count(done["transaction_id"]), 1)
+        self.assertEqual(place.balance(place.payee), self.paid + 65)
+        place.psql(f"""
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}'; DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}';
+            UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}';
+            UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}'""")
+
+
+if __name__ == "__main__":
+    unittest.main()
