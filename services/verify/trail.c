@@ -366,7 +366,7 @@ static bool next_line(struct check *check, size_t *out_len, FILE *file)
     size_t len = 0;
     int byte = getc_unlocked(file);
     bool some = byte != EOF;
-    while (byte != EOF && byte != '\n' && len <= LINE_MAX_LEN) {
+    while (byte != EOF && byte != '\n') {
         check->line[len++] = (char)byte;
         byte = len <= LINE_MAX_LEN ? getc_unlocked(file) : EOF;
     }

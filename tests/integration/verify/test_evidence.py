@@ -32,6 +32,10 @@ def redo(document, **changes):
     document["document"] = canonical({**json.loads(document["document"]), **changes})
 
 
+def redo_text(text, **changes):
+    return canonical({**json.loads(text), **changes})
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         self.place = tempfile.TemporaryDirectory()
@@ -290,7 +294,8 @@ class Owned(Case):
                 receipts=lambda rows: [row.replace('"7"', '"8"') for row in rows])),
             "receipt at another place": ("receipt does not say", dict(
                 receipts=lambda rows: [rows[0], rows[1].replace('"index":1', '"index":2'), rows[2]])),
-            "receipt of another transaction": ("receipt does not say", dict(receipts=lambda rows: [rows[0], rows[0], rows[2]])),
+            "receipt of another transaction": ("receipt does not say", dict(
+                receipts=lambda rows: [rows[0], redo_text(rows[1], transaction="0" * 64), rows[2]])),
             "header of another ledger": ("header is of another", dict(header=edit(chain="0" * 64))),
             "header of other rules": ("header is of another", dict(header=edit(rules=2))),
             "header of other validators": ("not confirmed", dict(header=edit(validators="0" * 64))),
