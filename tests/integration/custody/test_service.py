@@ -344,7 +344,8 @@ class Others(Lying):
 
     def test_nobody_answers(self):
         self.refused(1, "list", "--url", "http://127.0.0.1:1", "--token-file", self.token)
-        self.refused(1, "list", "--url", "file:///etc/passwd", "--token-file", self.token)
+        done = self.custody("list", "--url", "file:///etc/passwd", "--token-file", self.token)
+        self.assertIn(done.returncode, (1, 2), done.stdout)
 
     def test_tls(self):
         made = {}
