@@ -88,6 +88,31 @@ static struct curl_slist *headers_of(const struct client_call *call, const struc
     return headers;
 }
 
+/* A bearer token goes over TLS, or stays on this machine. "http://localhost:x@elsewhere/" does not. */
+static bool is_private(const char *url)
+{
+    if (strchr(url, '@') != NULL) {
+        return false;
+    }
+    static const char *const prefixes[] = {"https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:"};
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (strncmp(url, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status check_url(const struct custody_options *options, struct fault *fault)
+{
+    if (options->url[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "url", "give it, or set STRONGROOM_URL");
+    }
+    return is_private(options->url)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_USAGE, "url", "must be https://, or http:// to this machine");
+}
+
 static void set_up(CURL *curl, const struct custody_options *options, const struct client_call *call, const char *url,
                    const char *body)
 {
@@ -132,7 +157,10 @@ static enum status request(struct sink *sink, const struct custody_options *opti
 {
     char url[2 * TEXT_SIZE];
     struct secret token = {0};
-    enum status status = load_token(&token, options, fault);
+    enum status status = check_url(options, fault);
+    if (status == STATUS_OK) {
+        status = load_token(&token, options, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -161,9 +189,6 @@ enum status client_json(json_t **out, const struct custody_options *options, con
 {
     struct sink sink = {0};
     struct bytes answer = {0};
-    if (options->url[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "url", "give it, or set STRONGROOM_URL");
-    }
     buffer_init(&sink.buffer);
     enum status status = request(&sink, options, call, fault);
     if (status != STATUS_OK) {
@@ -183,9 +208,6 @@ enum status client_stream(FILE *stream, const struct custody_options *options, c
 {
     const struct client_call call = {.method = "GET", .path = path};
     struct sink sink = {.stream = stream};
-    if (options->url[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "url", "give it, or set STRONGROOM_URL");
-    }
     buffer_init(&sink.buffer);
     enum status status = request(&sink, options, &call, fault);
     buffer_free(&sink.buffer);

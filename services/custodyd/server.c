@@ -228,6 +228,14 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     }
 }
 
+/* "%00" would end a C string early, so that a path means less than it says: such a text stays as it was sent. */
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strstr(text, "%00") != NULL ? strlen(text) : MHD_http_unescape(text);
+}
+
 static bool is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
@@ -315,11 +323,11 @@ static enum status listen_on(struct server *server, const struct server_options 
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
-                                      (const struct sockaddr *)(const void *)address, MHD_OPTION_CONNECTION_LIMIT,
-                                      options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-                                      MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-                                      NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)address,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return fault_set(fault, STATUS_IO, "listen", "could not listen on %s%s", options->listen,
                          tls ? " (address in use, or certificate and key do not fit)" : "");

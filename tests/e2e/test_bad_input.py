@@ -185,6 +185,9 @@ class BadInput(strongroom.Case):
             with self.subTest(path=path):
                 person = "auditor-1" if path.startswith("/v1/audit") else "operator-1"
                 self.assertProblem(place.call("GET", path, person=person), 400, "invalid", field)
+        for path in ("/v1/wallets/hot%00", "/v1/wallets/hot%00x"): # nothing is cut off at a zero byte
+            with self.subTest(path=path):
+                self.assertProblem(place.call("GET", path), 400, "invalid", "name")
         nobody = "01890000-0000-7000-8000-000000000000"
         self.assertProblem(place.call("GET", f"/v1/withdrawals/{nobody}"), 404, "not_found")
         self.assertProblem(place.call("GET", "/v1/wallets/cold"), 404, "not_found", "name")

@@ -289,6 +289,13 @@ class Others(Lying):
         self.good("show", ID, *words, env={"STRONGROOM_TOKEN": "from-the-environment"})
         self.assertEqual(self.service.requests[-1]["headers"]["Authorization"], "Bearer from-the-environment")
 
+    def test_tokens_stay_private(self):
+        for url in ("http://192.0.2.1:80", "http://localhost:1@192.0.2.1", "https://user@localhost", "ftp://localhost:21", "localhost"):
+            with self.subTest(url=url):
+                said = self.refused(2, "wallets", "--url", url)
+                self.assertIn("url", said)
+                self.assertIn("https://", said)
+
     def test_lists_are_clean(self):
         row = {"id": ESCAPES, "state": ESCAPES, "amount": "1\n2", "wallet": ESCAPES, "destination": ESCAPES, "reason": ESCAPES}
         self.service.routes[("GET", "/v1/withdrawals")] = (200, {"withdrawals": [row], "next": ""})
