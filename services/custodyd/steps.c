@@ -363,17 +363,39 @@ static const struct canon_field signature_fields[] = {
 
 #define SIGNATURE_FIELDS (sizeof(signature_fields) / sizeof(signature_fields[0]))
 
+/* A signer that is not the one we were set up with gives no verdict. */
+static bool is_verdict(const struct fault *refusal)
+{
+    return !may_pass(refusal->status) && refusal->status != STATUS_NOT_PERMITTED &&
+           strcmp(refusal->where, "signer") != 0;
+}
+
+/*
+ * What a refusal comes to. The signer refuses only what it never signed, so the withdrawal fails and frees what it
+ * holds; unless it was the sequence that it refused: then the lane is not what we think it is. People must look, and
+ * lane and funds stay held, so that the withdrawals behind it take other lanes.
+ */
+static enum status take_verdict(struct step *step, const struct fault *refusal, struct fault *fault)
+{
+    if (refusal->status != STATUS_REPLAY && refusal->status != STATUS_CONFLICT) {
+        return fail(step, refusal->status, refusal->where, false, fault);
+    }
+    step->reason = refusal->status;
+    step->change = (struct store_withdrawal_change){.reason = status_info(refusal->status)->code};
+    return move(step, WITHDRAWAL_QUARANTINED, AUDIT_WITHDRAWAL_QUARANTINED, NULL, fault);
+}
+
 static enum status step_sign(struct step *step, struct fault *fault)
 {
     struct wire_transfer_reply reply = {0};
     enum status status = ask_signer(&reply, step, fault);
-    if (status != STATUS_OK && may_pass(status)) {
+    if (status != STATUS_OK && !is_verdict(fault)) {
         return status;
     }
     if (status != STATUS_OK) {
-        struct fault verdict = *fault;
+        struct fault refusal = *fault;
         fault_clear(fault);
-        return fail(step, verdict.status, verdict.where, false, fault);
+        return take_verdict(step, &refusal, fault);
     }
     CRASHPOINT("withdrawal-signature-received");
     struct bytes signature = {0};

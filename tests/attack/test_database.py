@@ -100,7 +100,7 @@ class Database(strongroom.Case):
         """The withdrawal ends in this state; the row and the trail say why; the ledger never saw its transaction."""
         ended = self.place.wait(row["id"], state)
         self.assertIn(ended["reason"], reasons, ended)
-        act = {"failed": "withdrawal.failed", "rejected": "withdrawal.reject"}[state]
+        act = {"failed": "withdrawal.failed", "rejected": "withdrawal.reject", "quarantined": "withdrawal.quarantined"}[state]
         last = [entry for entry in self.place.history(row["id"]) if entry["act"] == act][-1]
         event = json.loads(base64.b64decode(last["raw"]).split(b"\n")[4])
         self.assertEqual(event["reason"], ended["reason"])
@@ -111,8 +111,8 @@ class Database(strongroom.Case):
         """Before anybody is asked to sign."""
         self.ends(row, "rejected", *reasons)
 
-    def refused_by_signer(self, row, *reasons):
-        ended = self.ends(row, "failed", *reasons)
+    def refused_by_signer(self, row, *reasons, state="failed"):
+        ended = self.ends(row, state, *reasons)
         refusals = [line for line in self.place.log("transfer").splitlines() if "event=request.refused op=transfer.sign" in line]
         self.assertIn(f"status={ended['reason']} ", refusals[-1])
 
@@ -365,7 +365,7 @@ class Database(strongroom.Case):
         return self.place.psql("SELECT lane, next_seq FROM custody.lane WHERE holder IS NULL ORDER BY lane LIMIT 1")[0]
 
     def test_a_sequence_used_before(self):
-        """The lane is set back: the signer remembers which transaction had this sequence."""
+        """The lane is set back: the signer remembers which transaction had this sequence. People must look; later ones take another lane."""
         place = self.place
         lane = self.free_lane()
         index = place.value("SELECT pg_get_indexdef('custody.withdrawal_number'::regclass)")
@@ -373,8 +373,9 @@ class Database(strongroom.Case):
         row = place.proposed(63)
         self.assertEqual(json.loads(row["intent"])["seq"], "0")
         place.approve(row)
-        self.refused_by_signer(row, "replay")
-        place.psql(f"{index}; UPDATE custody.lane SET next_seq = {lane[1]} WHERE lane = {lane[0]}")
+        self.refused_by_signer(row, "replay", state="quarantined")
+        self.assertHeld(row, lane)
+        place.psql(index)
 
     def test_a_sequence_ahead(self):
         place = self.place
@@ -382,8 +383,13 @@ class Database(strongroom.Case):
         place.psql(f"UPDATE custody.lane SET next_seq = {int(lane[1]) + 5} WHERE lane = {lane[0]}")
         row = place.proposed(64)
         place.approve(row)
-        self.refused_by_signer(row, "conflict")
-        place.psql(f"UPDATE custody.lane SET next_seq = {lane[1]} WHERE lane = {lane[0]}")
+        self.refused_by_signer(row, "conflict", state="quarantined")
+        self.assertHeld(row, lane)
+
+    def assertHeld(self, row, lane):
+        """Lane and funds stay with the withdrawal until people decide."""
+        self.assertEqual(self.place.value(f"SELECT holder FROM custody.lane WHERE lane = {lane[0]}"), row["id"])
+        self.assertEqual(self.place.value(f"SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row['id']}'"), "1")
 
     # Signatures
 
