@@ -10,7 +10,8 @@
 #include "steps.h"
 #include "store/outbox.h"
 
-#define LEASE_MS 60000
+/* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a crash left behind waits so long. */
+#define LEASE_MS 20000
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
 #define HEARTBEAT_EVERY_US 60000000
