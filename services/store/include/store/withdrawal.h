@@ -15,7 +15,7 @@
 #define STORE_KEY_SIZE 129    /* idempotency key: 1..128 printable ASCII characters */
 #define STORE_ADDRESS_SIZE 76 /* address, 75 characters */
 #define STORE_REASON_SIZE 64  /* a status code */
-#define STORE_WITHDRAWALS_MAX 200
+#define STORE_WITHDRAWALS_MAX 500
 
 /* Stands in the database as the text on the right. */
 #define WITHDRAWAL_STATE_TABLE(X)                                                                                      \
