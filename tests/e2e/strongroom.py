@@ -284,7 +284,10 @@ class Evaluation:
         """All rows of a list, page after page."""
         rows, cursor = [], ""
         while True:
-            page = self.call("GET", path + cursor, person=person).json
+            reply = self.call("GET", path + cursor, person=person)
+            if reply.status != 200:
+                raise AssertionError(f"{path}{cursor}: {reply}")
+            page = reply.json
             rows += page[member]
             if "next" not in page:
                 return rows
