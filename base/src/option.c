@@ -137,7 +137,7 @@ static enum status load_line(struct load *load, char *line)
     size_t name_len = strcspn(line, "= \t");
     char *value = line + name_len;
     value += strspn(value, BLANKS);
-    if (*value != '=') {
+    if (name_len == 0 || *value != '=') {
         return fault_set(load->fault, STATUS_USAGE, line, "a line reads: name = value");
     }
     value++;
