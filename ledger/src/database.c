@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define READERS_MAX 1024
 #define PATH_SIZE 4096
@@ -82,6 +83,41 @@ static enum status folder_sync(const char *path, struct fault *fault)
     return status;
 }
 
+/*
+ * LMDB makes a new environment of an empty file, and dies of SIGBUS when it reads beyond the end of a short one: the
+ * size is looked at before it is opened, and the pages that it says it has after.
+ */
+static enum status size_check(off_t *out_size, const char *path, struct fault *fault)
+{
+    char file[PATH_SIZE];
+    struct stat info;
+    (void)snprintf(file, sizeof(file), "%s/data.mdb", path);
+    if (stat(file, &info) != 0) {
+        *out_size = 0;
+        return errno == ENOENT ? STATUS_OK : io_fault(fault, path);
+    }
+    if (!S_ISREG(info.st_mode) || info.st_size < 2 * sysconf(_SC_PAGESIZE)) {
+        return fault_set(fault, STATUS_CORRUPT, path, "data.mdb is cut short: %lld bytes", (long long)info.st_size);
+    }
+    *out_size = info.st_size;
+    return STATUS_OK;
+}
+
+static enum status length_check(MDB_env *env, off_t size, const char *path, struct fault *fault)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (size == 0) {
+        return STATUS_OK; /* made just now */
+    }
+    INVARIANT(mdb_env_info(env, &info) == 0 && mdb_env_stat(env, &stat) == 0);
+    if ((uint64_t)size / stat.ms_psize < info.me_last_pgno + 1) {
+        return fault_set(fault, STATUS_CORRUPT, path, "data.mdb is cut short: it ends before page %zu",
+                         info.me_last_pgno);
+    }
+    return STATUS_OK;
+}
+
 static int env_open(MDB_env *env, const char *path, size_t map_size)
 {
     int dead = 0;
@@ -104,12 +140,19 @@ enum status database_open(struct database *out, const char *path, size_t map_siz
     if (mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) {
         return io_fault(fault, path);
     }
+    off_t size = 0;
     enum status status = owner_lock(&database.owner_fd, path, fault);
+    if (status == STATUS_OK) {
+        status = size_check(&size, path, fault);
+    }
     if (status == STATUS_OK) {
         status = database_status(mdb_env_create(&database.env), path, fault);
     }
     if (status == STATUS_OK) {
         status = database_status(env_open(database.env, path, map_size), path, fault);
+    }
+    if (status == STATUS_OK) {
+        status = length_check(database.env, size, path, fault);
     }
     if (status == STATUS_OK) {
         status = folder_sync(path, fault);

@@ -23,7 +23,10 @@ struct table {
     MDB_dbi dbi;
 };
 
-/* Opens the folder `path`, made when missing, mode 0700. STATUS_BUSY when it is open already, here or elsewhere. */
+/*
+ * Opens the folder `path`, made when missing, mode 0700. STATUS_BUSY when it is open already, here or elsewhere;
+ * STATUS_CORRUPT when the file in it is shorter than it says.
+ */
 MUST_CHECK enum status database_open(struct database *out, const char *path, size_t map_size, struct fault *fault);
 
 /* Closes and empties; an empty one is fine. */
