@@ -266,7 +266,13 @@ static const struct statement check_settings = {
     " current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'"
     " AND current_setting('data_sync_retry') = 'off'"
     " AND current_setting('synchronous_commit') = 'remote_apply' AS durable,"
-    " to_regclass('strongroom.migration') IS NOT NULL AS migrated",
+    " to_regclass('strongroom.migration') IS NOT NULL AS migrated,"
+    " coalesce((SELECT min(expected) FROM unnest(ARRAY['audit.anchor', 'audit.checkpoint', 'audit.head', 'audit.leaf',"
+    " 'audit.pending', 'audit.pii', 'audit.tile', 'custody.approval', 'custody.document', 'custody.lane',"
+    " 'custody.move', 'custody.object_ordinal', 'custody.outbox', 'custody.posting', 'custody.reservation',"
+    " 'custody.token', 'custody.withdrawal']) AS expected WHERE NOT EXISTS (SELECT FROM pg_class AS c"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = expected"
+    " AND c.relkind IN ('r', 'p'))), '') AS missing",
     0,
 };
 
@@ -276,6 +282,7 @@ struct settings {
     int64_t server;
     bool durable;
     bool migrated;
+    char missing[64];
 };
 
 static const struct column settings_columns[] = {
@@ -284,6 +291,7 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, server, "server", COLUMN_INT64),
     COLUMN(struct settings, durable, "durable", COLUMN_BOOL),
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
+    COLUMN(struct settings, missing, "missing", COLUMN_TEXT),
 };
 
 static const struct row_shape settings_shape = ROW_SHAPE(struct settings, settings_columns);
@@ -349,7 +357,14 @@ enum status session_check(struct session *session, const char *role, struct faul
     if (status == STATUS_OK) {
         status = settings_judge(&settings, role, fault);
     }
-    return status == STATUS_OK ? session_check_version(session, fault) : status;
+    if (status == STATUS_OK) {
+        status = session_check_version(session, fault);
+    }
+    if (status == STATUS_OK && settings.missing[0] != 0) {
+        status = fault_set(fault, STATUS_CORRUPT, "schema", "the table %s is missing: restore the database from backup",
+                           settings.missing);
+    }
+    return status;
 }
 
 /* With no synchronous standby named, remote_apply is a local flush. */
