@@ -29,15 +29,26 @@ enum status signer_signed_read(struct signed_document *out, const char *path, si
     return status;
 }
 
+/* A fault within a document, as one of the file that holds it. */
+static enum status file_fault(struct fault *fault, enum status status, const struct fault *inner, const char *path)
+{
+    return fault_set(fault, status, "policy", "%s: %s%s%s", path, inner->where, inner->where[0] == '\0' ? "" : ": ",
+                     inner->detail);
+}
+
 static enum status first_open(struct policy *out, const char *path, const struct digest *first, struct fault *fault)
 {
     struct signed_document document = {0};
-    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    struct fault inner = {0};
+    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, &inner);
     if (status == STATUS_OK) {
-        status = policy_open_first(out, &document, fault);
+        status = policy_open_first(out, &document, &inner);
         signed_document_free(&document);
     }
-    if (status == STATUS_OK && !digest_equal(&out->digest, first)) {
+    if (status != STATUS_OK) {
+        return file_fault(fault, status, &inner, path);
+    }
+    if (!digest_equal(&out->digest, first)) {
         policy_free(out);
         status = fault_set(fault, STATUS_MISMATCH, "policy", "%s is not the first policy of the guard", path);
     }
@@ -49,16 +60,18 @@ static enum status next_open(struct policy *in_out, const char *path, struct fau
 {
     struct signed_document document = {0};
     struct policy next = {0};
-    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    struct fault inner = {0};
+    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, &inner);
     if (status == STATUS_OK) {
-        status = policy_open_next(&next, &document, in_out, fault);
+        status = policy_open_next(&next, &document, in_out, &inner);
         signed_document_free(&document);
     }
-    if (status == STATUS_OK) {
-        policy_free(in_out);
-        *in_out = next; /* transferred */
+    if (status != STATUS_OK) {
+        return file_fault(fault, status, &inner, path);
     }
-    return status;
+    policy_free(in_out);
+    *in_out = next; /* transferred */
+    return STATUS_OK;
 }
 
 static int is_version(const struct dirent *entry)

@@ -32,6 +32,20 @@ static enum status token_sign(const void *context, struct signature *out, const 
     return hsm_key_sign(((const struct run *)context)->hsm_key, out, message, len, fault);
 }
 
+/* What an operator would try first, a copy from the backup, is the one thing that must not be done. */
+static enum status guard_start(struct run *run, const struct options *options, struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = guard_open(&run->guard, options->guard, &inner);
+    if (status == STATUS_OK) {
+        return STATUS_OK;
+    }
+    bool corrupt = status == STATUS_CORRUPT;
+    return fault_set(fault, status, inner.where, "%s%s", inner.detail,
+                     corrupt ? "; never use a backup of a guard: the administrators retire the key or order a new guard"
+                             : "");
+}
+
 static enum status key_start(struct run *run, const struct options *options, enum signer_role role, struct fault *fault)
 {
     enum status status = token_open(&run->token, options, HSM_TOKEN_SIGN, fault);
@@ -90,7 +104,7 @@ static enum status start(struct run *run, const struct options *options, struct 
 {
     enum signer_role role;
     enum status status = options_role(&role, options, fault);
-    status = status == STATUS_OK ? guard_open(&run->guard, options->guard, fault) : status;
+    status = status == STATUS_OK ? guard_start(run, options, fault) : status;
     status = status == STATUS_OK ? key_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? signer_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status;
