@@ -264,8 +264,10 @@ static enum status resolve(struct sockaddr_storage *out, const char *text, struc
     host[len] = '\0';
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
-        return fault_set(fault, STATUS_INVALID, "listen", "must be a numeric address and port");
+    /* getaddrinfo takes 65536 for 0. */
+    bool small = strlen(colon + 1) <= 5 && strtoul(colon + 1, NULL, 10) <= UINT16_MAX;
+    if (!small || getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+        return fault_set(fault, STATUS_INVALID, "listen", "must be a numeric address and port, not %s", text);
     }
     memcpy(out, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);

@@ -18,24 +18,37 @@
 #define ACQUIRE_TIMEOUT_MS 5000
 #define SIGNER_CONNECTIONS 4
 
+/* A fault within a file or folder, as one of the option that names it. */
+static enum status name_path(struct fault *fault, const struct fault *inner, const char *option, const char *path)
+{
+    if (strcmp(inner->where, option) == 0) {
+        return fault_set(fault, inner->status, option, "%s", inner->detail);
+    }
+    bool further = inner->where[0] != '\0' && strcmp(inner->where, path) != 0;
+    return fault_set(fault, inner->status, option, "%s: %s%s%s", path, further ? inner->where : "", further ? ": " : "",
+                     inner->detail);
+}
+
 enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy, const char *path,
                                 struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
-    enum status status = file_read_document(&text, path, FILE_MAX, "policy", fault);
+    struct fault inner = {0};
+    enum status status = file_read_document(&text, path, FILE_MAX, "policy", &inner);
     if (status == STATUS_OK) {
-        status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, fault);
+        status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, &inner);
     }
     if (status == STATUS_OK) {
-        status = signed_document_decode(out_document, object, CANON_POLICY_MAX, "policy.", fault);
+        status = signed_document_decode(out_document, object, CANON_POLICY_MAX, "", &inner);
     }
     if (status == STATUS_OK) {
-        status = policy_open_first(out_policy, out_document, fault);
+        status = policy_open_first(out_policy, out_document, &inner);
     }
     json_decref(object);
     bytes_free(&text);
-    return status;
+    inner.status = status;
+    return status == STATUS_OK ? STATUS_OK : name_path(fault, &inner, "policy", path);
 }
 
 static enum status load_policy(struct service *service, struct fault *fault)
@@ -99,8 +112,12 @@ static enum status open_trail(struct service *service, struct fault *fault)
 {
     struct audit_key key;
     char conninfo[1200];
-    enum status status = audit_key_parse(&key, service->options.log_key, fault);
-    if (status == STATUS_OK && strcmp(key.name, service->options.origin) != 0) {
+    struct fault inner = {0};
+    enum status status = audit_key_parse(&key, service->options.log_key, &inner);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "log-key", "%s", inner.detail);
+    }
+    if (strcmp(key.name, service->options.origin) != 0) {
         status =
             fault_set(fault, STATUS_MISMATCH, "log-key", "is not the key of the origin %s", service->options.origin);
     }
@@ -131,11 +148,17 @@ static enum status open_node(struct service *service, struct fault *fault)
     if (mkdir(service->options.data, 0700) != 0 && errno != EEXIST) {
         return fault_set(fault, STATUS_IO, "data", "could not make %s: %s", service->options.data, strerror(errno));
     }
-    enum status status = ledger_ordering_local_open(&service->ordering, ordering, &service->chain, fault);
-    if (status == STATUS_OK) {
-        status = ledger_node_open(&service->node, node, &service->genesis, &service->ordering,
-                                  signers_node_host(service), fault);
+    struct fault inner = {0};
+    inner.status = ledger_ordering_local_open(&service->ordering, ordering, &service->chain, &inner);
+    if (inner.status != STATUS_OK) {
+        return name_path(fault, &inner, "data", ordering);
     }
+    inner.status = ledger_node_open(&service->node, node, &service->genesis, &service->ordering,
+                                    signers_node_host(service), &inner);
+    if (inner.status != STATUS_OK) {
+        return name_path(fault, &inner, "data", node);
+    }
+    enum status status = signers_check_height(service, fault);
     if (status == STATUS_OK) {
         status = ledger_node_start(service->node, fault);
     }

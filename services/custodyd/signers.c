@@ -3,6 +3,8 @@
  */
 #include "signers.h"
 
+#include <inttypes.h>
+
 static enum status checkpoint_status(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault)
 {
     struct service *service = context;
@@ -61,6 +63,27 @@ static enum status sign_header(void *context, struct signature *out, const struc
         return fault_set(fault, STATUS_UNKNOWN_KEY, "signer validator", "holds another key than the genesis names");
     }
     *out = reply.signature;
+    return STATUS_OK;
+}
+
+/* The node has executed a block before the validator sees its header, so it can never be behind. */
+enum status signers_check_height(struct service *service, struct fault *fault)
+{
+    struct wire_status_reply validator = {0};
+    struct ledger_node_status node;
+    struct fault why = {0};
+    if (wire_status(service->signers[WIRE_ROLE_VALIDATOR], &validator, service->options.signer_timeout_ms, &why) !=
+        STATUS_OK) {
+        return STATUS_OK; /* without it there is no block, and when it is back it signs none that it has signed before
+                           */
+    }
+    ledger_node_status(service->node, &node);
+    if (validator.height > node.height) {
+        return fault_set(fault, STATUS_ROLLBACK, "data",
+                         "%s ends at height %" PRIu64 ", but the validator has signed height %" PRIu64
+                         "; the folder of the ledger is lost, another one or an old copy",
+                         service->options.data, node.height, validator.height);
+    }
     return STATUS_OK;
 }
 

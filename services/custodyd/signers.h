@@ -14,4 +14,10 @@ struct checkpoint_signer signers_checkpoint(struct service *service);
 /* What the node needs of its host: the signer of role validator and the head of the trail. Lives in the service. */
 const struct ledger_node_host *signers_node_host(struct service *service);
 
+/*
+ * The node must not be behind what the validator has signed: STATUS_ROLLBACK, its folder is not the one it was. A
+ * validator that does not answer is no fault. Call it after the node has been opened and before it is started.
+ */
+MUST_CHECK enum status signers_check_height(struct service *service, struct fault *fault);
+
 #endif
