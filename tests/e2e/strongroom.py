@@ -128,6 +128,24 @@ class Evaluation:
             self.ended(name)
         return self.script("services", "start", check=check, **environment)
 
+    def start_halted(self, part):
+        """Starts what does not run, and waits until this part of the service says that it has halted, for good."""
+        starting = subprocess.Popen([str(DEMO / "services"), "start", str(self.dir)], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment)
+
+        def halted():
+            try:
+                reply = self.call("GET", "/healthz")
+            except (OSError, http.client.HTTPException):
+                return False
+            return reply.status == 503 and reply.json["parts"][part].get("reason") == "halted"
+
+        try:
+            eventually(halted, f"{part} halts")
+        finally:
+            starting.kill()
+            starting.wait()
+
     def pid(self, name):
         path = self.dir / "run" / f"{name}.pid"
         return int(path.read_text()) if path.exists() else None
@@ -222,10 +240,10 @@ class Evaluation:
             raise AssertionError(f"custody {' '.join(arguments)}: {done.stderr}")
         return done
 
-    def verify(self, what, path):
-        """custody-verify with nothing but the trust file: (exit status, what it said)."""
-        done = subprocess.run([str(self.dir / "bin/custody-verify"), what, "--trust", str(self.dir / "trust.json"), str(path)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
+    def verify(self, what, *files):
+        """custody-verify with nothing but the trust file and these: (exit status, what it said)."""
+        command = [str(self.dir / "bin/custody-verify"), what, "--trust", str(self.dir / "trust.json"), *map(str, files)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def export_trail(self):
@@ -255,8 +273,10 @@ class Evaluation:
         return done.stdout.strip()
 
     def connection(self):
-        port = int((self.dir / "etc/port").read_text())
-        return http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_S, context=self.tls)
+        port = (self.dir / "run/port").read_text().strip() if (self.dir / "run/port").exists() else ""
+        if port == "":
+            raise ConnectionRefusedError("the service has no port yet")
+        return http.client.HTTPSConnection("localhost", int(port), timeout=DEADLINE_S, context=self.tls)
 
     def call(self, method, path, body=None, person="operator-1", token=None, headers=None):
         """One request. `body`: an object to be sent as JSON, or bytes as they are. Raises OSError or HTTPException when the

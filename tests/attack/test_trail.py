@@ -1,0 +1,346 @@
+#!/usr/bin/python3
+"""The attacker is a superuser of PostgreSQL and rewrites what happened.
+
+Whatever is done to the trail, `custody-verify trail` exits 1 and names the entry, and the service halts when it starts: no effect any
+more, reads go on, /healthz says so, the log names the entry. What is only visible to somebody who kept an older checkpoint (a
+cut tail, a backup, history rewritten from an entry on) is caught by the checkpoint that was kept, and by the signer's memory.
+"""
+
+import base64
+import http.client
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import strongroom  # noqa: E402
+import tlog  # noqa: E402
+
+TABLES = ("leaf", "head", "tile", "checkpoint")
+
+
+def peaks_of(hashes):
+    """The roots of the full subtrees that a tree of these leaves is made of, from the largest (RFC 9162 section 2.1)."""
+    peaks, at = [], 0
+    for bit in reversed(range(40)):
+        if len(hashes) >> bit & 1:
+            level = hashes[at:at + (1 << bit)]
+            at += 1 << bit
+            while len(level) > 1:
+                level = [tlog.node_hash(level[i], level[i + 1]) for i in range(0, len(level), 2)]
+            peaks += level
+    return peaks
+
+
+class Trail(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.place.withdraw()
+
+    def setUp(self):
+        """An entry in the middle to be changed, checkpoint and receipts of now in the hands of somebody outside; then the trail
+        comes to rest and is copied."""
+        place = self.place
+        row = place.withdraw()
+        self.entry = place.history(row["id"])[0]["seq"]
+        self.kept = place.dir / "kept.checkpoint"
+        self.kept.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
+        place.kill("custodyd")
+        self.copy()
+        self.size = int(place.value("SELECT size FROM audit.head"))
+
+    def tearDown(self):
+        """The trail is put back as it was, and everything is well again: the halt was not for ever."""
+        self.put_back()
+        self.place.start()
+        self.assertHonestWorkGoesOn()
+        self.assertProven("trail", self.place.export_trail())
+
+    def copy(self):
+        for table in TABLES:
+            self.place.psql(f"DROP TABLE IF EXISTS public.kept_{table}; CREATE TABLE public.kept_{table} AS TABLE audit.{table}")
+
+    def put_back(self):
+        self.place.kill("custodyd")
+        for table in TABLES:
+            self.place.psql(f"DELETE FROM audit.{table}; INSERT INTO audit.{table} TABLE public.kept_{table}")
+
+    # The attacker's tools
+
+    def leaves(self):
+        return [bytes.fromhex(row[0]) for row in self.place.psql("SELECT encode(raw, 'hex') FROM audit.leaf ORDER BY seq")]
+
+    def write(self, seq, raw, *columns):
+        """Replaces bytes of an entry; with "lh", its hash too."""
+        hash_ = f", lh = '\\x{tlog.leaf_hash(raw).hex()}'" if "lh" in columns else ""
+        self.place.psql(f"UPDATE audit.leaf SET raw = '\\x{raw.hex()}'{hash_} WHERE seq = {seq}")
+
+    def write_head(self, leaves):
+        """The head row says what fits these leaves."""
+        hashes = [tlog.leaf_hash(raw) for raw in leaves]
+        peaks = peaks_of(hashes)
+        root = peaks[-1]
+        for peak in reversed(peaks[:-1]):
+            root = tlog.node_hash(peak, root)
+        frontier = len(leaves).to_bytes(8, "big") + b"".join(peaks)
+        self.place.psql(f"""UPDATE audit.head SET size = {len(leaves)}, root = '\\x{root.hex()}', last_lh = '\\x{hashes[-1].hex()}',
+            frontier = '\\x{frontier.hex()}'""")
+
+    def relink(self, leaves, first):
+        """All hashes from an entry on, so that the rows fit together again."""
+        for seq in range(first, len(leaves)):
+            lines = leaves[seq].split(b"\n")
+            lines[3] = tlog.leaf_hash(leaves[seq - 1]).hex().encode()
+            leaves[seq] = b"\n".join(lines)
+        return leaves
+
+    # What is seen of it
+
+    def assertTampered(self, entry, *kept):
+        """The export, read from the service as it is, is proven false; the entry is named."""
+        status, said = self.place.verify("trail", self.place.export_trail(), *kept)
+        self.assertEqual(status, 1, said)
+        if entry is not None:
+            self.assertRegex(said, rf"entry {entry}\b")
+
+    def assertHalted(self, words):
+        """The service starts, halts and says why; nothing is answered any more that would be an effect."""
+        self.place.start_halted("trail")
+        halts = [line for line in self.place.log("custodyd").splitlines() if "event=sequencer.state state=halted" in line]
+        self.assertIn(words, halts[-1])
+        self.assertEqual(self.place.propose(1).status, 503)
+        self.assertEqual(self.place.call("GET", "/v1/wallets").status, 200)
+
+    def changed(self, seq):
+        return self.leaves()[seq].replace(b'"actor":"operator-1"', b'"actor":"operator-2"')
+
+    def test_update_of_the_bytes(self):
+        self.write(self.entry, self.changed(self.entry))
+        self.assertHalted(f"entry {self.entry} was changed")
+        self.assertTampered(self.entry)
+
+    def test_update_of_bytes_and_hash(self):
+        self.write(self.entry, self.changed(self.entry), "lh")
+        self.assertHalted(f"entry {self.entry + 1} was changed")
+        self.assertTampered(self.entry)
+
+    def test_update_of_the_first_entry(self):
+        """Beyond the entries that a start looks at byte by byte, only who checks the whole trail sees it."""
+        self.write(0, self.leaves()[0].replace(b'"outcome":"ok"', b'"outcome":"no"'))
+        if self.size > 256:
+            self.place.start()
+            self.assertTampered(0)
+            self.place.kill("custodyd")
+            self.place.psql("UPDATE audit.leaf AS l SET raw = k.raw FROM public.kept_leaf AS k WHERE l.seq = k.seq AND l.seq = 0")
+            self.copy()
+        else:
+            self.assertHalted("entry 0 was changed")
+            self.assertTampered(0)
+
+    def test_update_of_a_column_only(self):
+        """What officers see in SQL is a projection of the signed bytes. The service reads the bytes and goes on."""
+        for column, value in (("actor", "'nobody'"), ("act", "'withdrawal.reject'"), ("outcome", "'deny'"), ("ord", "7"),
+                              ("oid", "'x'"), ("ts", "ts - interval '1 day'"), ("corr", "gen_random_uuid()")):
+            with self.subTest(column=column):
+                self.place.psql(f"UPDATE audit.leaf SET {column} = {value} WHERE seq = {self.entry}")
+                self.place.start()
+                self.assertTampered(self.entry)
+                self.place.kill("custodyd")
+                self.place.psql(f"""UPDATE audit.leaf AS l SET {column} = k.{column} FROM public.kept_leaf AS k
+                    WHERE l.seq = k.seq AND l.seq = {self.entry}""")
+        self.copy()  # the service wrote entries of its own meanwhile
+
+    def test_update_while_the_service_runs(self):
+        self.place.start()
+        before = self.place.value(f"SELECT encode(raw, 'hex') FROM audit.leaf WHERE seq = {self.entry}")
+        self.write(self.entry, self.changed(self.entry), "lh")
+        self.assertTampered(self.entry)
+        self.write(self.entry, bytes.fromhex(before), "lh")
+        self.place.kill("custodyd")
+        self.copy()
+
+    def test_delete(self):
+        self.place.psql(f"DELETE FROM audit.leaf WHERE seq = {self.entry}")
+        self.assertHalted(f"entry {self.entry} is missing")
+        self.assertTampered(self.entry)
+
+    def test_delete_and_close_the_gap(self):
+        leaves = self.leaves()
+        del leaves[self.entry]
+        self.rewrite(leaves, self.entry)
+        self.assertHalted("audit.checkpoint")
+        self.assertTampered(None)
+
+    def test_insert_at_the_end(self):
+        lines = self.leaves()[-1].split(b"\n")
+        lines[2], lines[3] = str(self.size).encode(), tlog.leaf_hash(self.leaves()[-1]).hex().encode()
+        raw = b"\n".join(lines)
+        self.insert(self.size, raw)
+        self.assertHalted("entries stand beyond the head row")
+        self.assertTampered(self.size)
+
+    def test_insert_in_the_middle(self):
+        leaves = self.leaves()
+        leaves.insert(self.entry, leaves[self.entry])
+        self.rewrite(leaves, self.entry)
+        self.assertHalted("audit.checkpoint")
+        self.assertTampered(None)
+
+    def test_swap(self):
+        leaves = self.leaves()
+        one, other = self.entry, self.entry + 1
+        self.write(one, leaves[other], "lh")
+        self.write(other, leaves[one], "lh")
+        self.assertHalted(f"entry {one} was changed")
+        self.assertTampered(one)
+
+    def insert(self, seq, raw):
+        event = json.loads(raw.split(b"\n")[4])
+        self.place.psql(f"""INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr)
+            VALUES ({seq}, '\\x{tlog.leaf_hash(raw).hex()}', '\\x{raw.hex()}', '{event["ts"]}', '{event["actor"]}', '{event["act"]}',
+            {self.text(event.get("otype"))}, {self.text(event.get("oid"))}, {event.get("on", "NULL")}, '{event["outcome"]}',
+            '{event["corr"]}')""")
+
+    @staticmethod
+    def text(value):
+        return "NULL" if value is None else f"'{value}'"
+
+    def rewrite(self, leaves, first):
+        """The whole trail from an entry on, consistently: numbers, links, hashes, columns, head row."""
+        for seq in range(first, len(leaves)):
+            lines = leaves[seq].split(b"\n")
+            lines[2] = str(seq).encode()
+            leaves[seq] = b"\n".join(lines)
+        leaves = self.relink(leaves, first)
+        self.place.psql(f"DELETE FROM audit.leaf WHERE seq >= {first}")
+        for seq in range(first, len(leaves)):
+            self.insert(seq, leaves[seq])
+        self.write_head(leaves)
+        return leaves
+
+    def test_everything_computed_anew(self):
+        """Nothing in the database contradicts anything else, but for the signatures."""
+        leaves = self.leaves()
+        leaves[self.entry] = self.changed(self.entry)
+        self.rewrite(leaves, self.entry)
+        self.assertHalted("are not those that were signed")
+        self.assertTampered(None)
+
+    def test_everything_computed_anew_and_younger_checkpoints_deleted(self):
+        """The attacker deletes what contradicts. The signer remembers, and so does who kept a checkpoint."""
+        leaves = self.leaves()
+        leaves[self.entry] = self.changed(self.entry)
+        self.rewrite(leaves, self.entry)
+        self.place.psql(f"DELETE FROM audit.checkpoint WHERE size > {self.entry}")
+        self.assertHalted("are not those that the signer has signed")
+        self.assertTampered(None, self.kept)
+
+    def test_tail_cut(self):
+        self.place.psql(f"DELETE FROM audit.leaf WHERE seq >= {self.size - 3}")
+        self.assertHalted("its end was cut off")
+        self.assertNotProven()
+
+    def test_tail_cut_and_the_head_with_it(self):
+        self.place.psql(f"DELETE FROM audit.leaf WHERE seq >= {self.size - 3}")
+        self.write_head(self.leaves())
+        self.assertHalted("a checkpoint of")
+        self.assertNotProven()
+
+    def test_tail_cut_without_a_trace(self):
+        """A true earlier state of the trail: only memory outside the database tells."""
+        size = int(self.place.value(f"SELECT max(size) FROM audit.checkpoint WHERE size < {self.size - 2}"))
+        self.place.psql(f"DELETE FROM audit.leaf WHERE seq >= {size}; DELETE FROM audit.checkpoint WHERE size > {size}")
+        self.write_head(self.leaves())
+        self.assertHalted("the signer has signed")
+        self.assertTampered(None, self.kept)
+
+    def assertNotProven(self):
+        status, said = self.place.verify("trail", self.place.export_trail())
+        self.assertIn(status, (1, 2), said)
+
+    def test_a_checkpoint_replaced(self):
+        for note in (b"x", self.kept.read_bytes().replace(b"\n\n", b"\nmore\n\n"), self.forged_note()):
+            with self.subTest(note=note[:20]):
+                self.place.psql(f"""UPDATE audit.checkpoint SET note = '\\x{note.hex()}'
+                    WHERE size = (SELECT max(size) FROM audit.checkpoint)""")
+                self.assertHalted("is not what the log key signed")
+                self.assertNotProven()
+                self.put_back()
+
+    def forged_note(self):
+        """Signed by another key under the same name."""
+        text, _, line = self.kept.read_bytes().rpartition(b"\n\n")
+        dash, name, packed = line.rstrip(b"\n").split(b" ")
+        forged = base64.b64encode(base64.b64decode(packed)[:4] + b"\1" * 64)
+        return text + b"\n\n" + b" ".join((dash, name, forged)) + b"\n"
+
+
+class Backup(strongroom.Case):
+    def test_an_old_backup_of_the_database(self):
+        """The whole cluster of yesterday is put in place of today's. The signer has signed more than it knows."""
+        place = self.place
+        place.withdraw()
+        data = (place.dir / "postgresql").resolve() / "data"
+        old, new = data.with_name("old"), data.with_name("new")
+        place.stop()
+        place.postgres("stop", "-m", "fast")
+        subprocess.run(["cp", "-a", data, old], check=True)
+        place.postgres_start()
+        place.start()
+        done = place.withdraw()
+        kept = place.dir / "kept.checkpoint"
+        kept.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
+        for name in strongroom.DAEMONS:
+            place.kill(name)
+        place.postgres("stop", "-m", "fast")
+        data.rename(new)
+        old.rename(data)
+        place.postgres_start()
+        place.start_halted("trail")
+        self.assertIn("status=rollback", place.log("custodyd"))
+        self.assertEqual(place.propose(1).status, 503)
+        self.assertEqual(place.call("GET", f"/v1/withdrawals/{done['id']}").status, 404)
+        status, said = place.verify("trail", place.export_trail(), kept)
+        self.assertEqual(status, 1, said)
+        place.kill("custodyd")
+        place.postgres("stop", "-m", "fast")
+        shutil.rmtree(data)
+        new.rename(data)
+        place.postgres_start()
+        place.start()
+        self.assertEqual(place.read(done["id"])["state"], "confirmed")
+        self.assertHonestWorkGoesOn()
+        self.assertProven("trail", place.export_trail())
+
+
+class Pending(strongroom.Case):
+    def test_a_row_deleted_before_it_was_sequenced(self):
+        """The service died between the commit of a proposal and its entry; the attacker takes the row that was to become the
+        entry. Nobody was told anything yet. Whatever is done with that withdrawal later has a history without a beginning."""
+        place = self.place
+        self.assertProven("trail", place.export_trail())
+        place.kill("custodyd")
+        place.start(STRONGROOM_CRASHPOINT="sequencer.taken:2")  # the first is the start of the service
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            place.propose(5, key="lost")
+        strongroom.eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        lost = place.psql("DELETE FROM audit.pending RETURNING convert_from(evt, 'UTF8')")
+        event = json.loads(lost[0][0])
+        self.assertEqual((len(lost), event["act"]), (1, "withdrawal.request"))
+        place.start()
+        self.assertProblem(place.propose(5, key="lost"), 503, "not_ready")  # there is nothing that could prove it
+        row = place.read(event["oid"])
+        place.approve(row)
+        place.wait(row["id"], "confirmed")
+        for what, path in (("trail", place.export_trail()), ("evidence", place.export_evidence(row["id"]))):
+            status, said = place.verify(what, path)
+            self.assertIn(status, (1, 2), said)
+            self.assertRegex(said, r"ordinal|entry \d+")
+
+
+if __name__ == "__main__":
+    unittest.main()
