@@ -138,8 +138,7 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
         status = store_reservation_add(tx, row, balance.amount, fault);
     }
     if (status == STATUS_OK) {
-        status =
-            store_lane_take(tx, row, (unsigned)service->options.lanes, fault);
+        status = store_lane_take(tx, row, (unsigned)service->options.lanes, fault);
     }
     return status;
 }
