@@ -200,8 +200,8 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
             if (confirmed) {
                 (void)printf("confirmed at height %lld\n", (long long)height);
             } else {
-                status = fault_set(fault, STATUS_REJECTED, text_of(withdrawal, "state"), "%s",
-                                   text_of(withdrawal, "reason"));
+                status = fault_set(fault, STATUS_CONFLICT, "withdrawal", "it ended as %s %s",
+                                   text_of(withdrawal, "state"), text_of(withdrawal, "reason"));
             }
             json_decref(answer);
             return status;
