@@ -26,7 +26,7 @@ INCLUDE_LAW = {
     "services/custodyd": {"base", "audit", "policy", "ledger", "wire", "store"},
     "services/signerd": {"base", "audit", "policy", "ledger", "hsm", "wire"},
     "services/ledgerd": {"base", "ledger", "wire"},
-    "services/custody": {"base", "audit", "policy"},
+    "services/custody": {"base", "audit", "policy", "wire"},
     "services/verify": {"base", "audit"},
 }
 
