@@ -1,16 +1,30 @@
 /*
- * Commands: orders of the administrators to a signer, signed by the governance quorum. See docs/formats.md.
+ * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key. See
+ * docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
 
+#include "policy/key_state.h"
 #include "policy/policy.h"
 
 #define COMMAND_KIND "command"
 #define COMMAND_LOG_SIZE 256 /* vkey of the audit trail and a NUL */
+#define COMMAND_LIFETIME_MAX_US (24LL * 3600 * 1000000)
+#define COMMAND_AHEAD_MAX_US 60000000LL /* how far a command may be ahead of the clock */
 
+/* Numbers may be stored; never renumber. */
 enum command_action {
     COMMAND_GUARD_INITIALISE = 1,
+    COMMAND_KEY_ADMIT = 2,
+    COMMAND_KEY_ACTIVATE = 3,
+    COMMAND_KEY_DEACTIVATE = 4,
+    COMMAND_KEY_SUSPEND = 5,
+    COMMAND_KEY_RESUME = 6,
+    COMMAND_KEY_RETIRE = 7,
+    COMMAND_KEY_COMPROMISE = 8,
+    COMMAND_KEY_DESTROY = 9,
+    COMMAND_KEY_SWEEP = 10,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -25,12 +39,32 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at;          /* microseconds UTC */
-    struct digest key;          /* id of the token key the guard is for */
-    char log[COMMAND_LOG_SIZE]; /* vkey; roles transfer and audit, empty for validator */
+    struct digest key;          /* id of the key it is about; guard.initialise: of the founding key */
+    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
     struct uuid nonce;
     struct digest policy;
     enum signer_role role;
+
+    /* Of key actions; what an action does not have is zero and not looked at. */
+    struct digest document; /* admit: digest of the key document */
+    int64_t expires_at;     /* all: microseconds UTC, exclusive; after issued_at, at most 24 hours */
+    enum key_state from;    /* all but deactivate and suspend: the state that the signers of the order saw */
+    struct digest intent;   /* sweep: digest of the intent */
+    struct name reason;     /* all */
+    uint64_t signatures;    /* activate: the box, from 1 */
+    int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
 };
+
+/* The word of an action in documents. Static; NULL for a number that is none. */
+const char *command_action_text(enum command_action action);
+
+/* The action of a word; STATUS_INVALID when there is none. */
+MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
+
+/*
+ * What the action does to a key; STATUS_INVALID for guard.initialise and key.sweep, which change no state.
+ */
+MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
 /* The word of a role in documents. Static. */
 const char *signer_role_text(enum signer_role role);
@@ -45,8 +79,13 @@ MUST_CHECK enum status command_decode(struct command *out, const void *document,
 MUST_CHECK enum status command_encode(struct bytes *out, const struct command *command, struct fault *fault);
 
 /*
- * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), signed by the
- * governance quorum, people valid at `at_utc_us` (policy_verify_governance). Role and key are the caller's to compare.
+ * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), and it is
+ * signed by whom the action asks for. Governance quorum, people valid at `at_utc_us` (policy_verify_governance);
+ * key.deactivate and key.suspend: exactly one signature (STATUS_SIGNATURE_INVALID), by a person (STATUS_UNKNOWN_KEY)
+ * with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at `at_utc_us`
+ * (STATUS_EXPIRED). A command about a key is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
+ * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from` and the nonce are
+ * the caller's to compare.
  */
 MUST_CHECK enum status command_verify(struct command *out, const struct signed_document *document,
                                       const struct policy *policy, int64_t at_utc_us, struct fault *fault);

@@ -28,12 +28,14 @@ enum duty {
     DUTY_AUDITOR = 4,
     DUTY_OPERATOR = 8,
     DUTY_REQUESTER = 16,
+    DUTY_CUSTODIAN = 32,
 };
 
 enum wallet_tier {
     TIER_HOT = 1,
     TIER_WARM = 2,
     TIER_COLD = 3,
+    TIER_SYSTEM = 4, /* of keys without a wallet (policy/key.h); no wallet has it */
 };
 
 enum rule_effect {
