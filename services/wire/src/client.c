@@ -428,3 +428,92 @@ enum status wire_header_sign(struct wire_pool *pool, struct wire_header_reply *o
     }
     return status;
 }
+
+enum status wire_key_list(struct wire_pool *pool, struct wire_key_list_reply *out, const struct digest *after,
+                          int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_LIST, .key_list = {.after = *after}};
+    struct wire_reply reply = {0};
+    enum status status = call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.key_list;
+    }
+    return status;
+}
+
+/* The operations that answer what the key is now. */
+static enum status key_call(struct wire_pool *pool, struct wire_key_state_reply *out, struct wire_request *full,
+                            int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_reply reply = {0};
+    enum status status = call(pool, &reply, full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.key_state;
+    }
+    return status;
+}
+
+enum status wire_key_admit(struct wire_pool *pool, struct wire_key_state_reply *out,
+                           const struct wire_key_admit_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_ADMIT, .key_admit = *request};
+    return key_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_key_command(struct wire_pool *pool, struct wire_key_state_reply *out,
+                             const struct signed_document *command, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_COMMAND, .key_order = {.order = *command}};
+    return key_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_key_prove(struct wire_pool *pool, struct wire_key_state_reply *out,
+                           const struct signed_document *restore, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_PROVE, .key_order = {.order = *restore}};
+    return key_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_key_alarm(struct wire_pool *pool, struct wire_key_state_reply *out,
+                           const struct wire_key_alarm_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_ALARM, .key_alarm = *request};
+    return key_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_key_attest(struct wire_pool *pool, struct wire_key_attest_reply *out,
+                            const struct wire_key_attest_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_KEY_ATTEST, .key_attest = *request};
+    struct wire_reply reply = {0};
+    enum status status = call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.key_attest; /* transferred */
+    }
+    return status;
+}
+
+static enum status activation_call(struct wire_pool *pool, struct wire_activation_reply *out, struct wire_request *full,
+                                   int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_reply reply = {0};
+    enum status status = call(pool, &reply, full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.activation;
+    }
+    return status;
+}
+
+enum status wire_activation_open(struct wire_pool *pool, struct wire_activation_reply *out, int64_t timeout_ms,
+                                 struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_ACTIVATION_OPEN};
+    return activation_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_activation_give(struct wire_pool *pool, struct wire_activation_reply *out,
+                                 const struct signed_document *gift, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_ACTIVATION_GIVE, .activation_give = {.gift = *gift}};
+    return activation_call(pool, out, &full, timeout_ms, fault);
+}

@@ -21,6 +21,11 @@
         "reason", CANON_TEXT, true, offsetof(struct form, reason), sizeof(((struct form *)0)->reason), 1, 0            \
     }
 
+#define FORM_TOKENS CANON_FIELD_RANGE(struct form, tokens, CANON_ARRAY, 0, WIRE_TOKENS_MAX)
+#define FORM_KEY_ID FORM_FIELD(key_id, "key", CANON_HASH, sizeof(struct digest), 0)
+#define FORM_HAVE CANON_FIELD_RANGE(struct form, have, CANON_INTEGER, 0, 255)
+#define FORM_THRESHOLD CANON_FIELD_RANGE(struct form, threshold, CANON_INTEGER, 1, 255)
+
 static const struct canon_field hello_request[] = {
     FORM_ID,
     FORM_OP,
@@ -40,6 +45,7 @@ static const struct canon_field transfer_request[] = {
     CANON_FIELD_SIZED(struct form, intent, CANON_STRING, CANON_DOCUMENT_MAX),
     CANON_FIELD_SIZED(struct form, leaf, CANON_BYTES, WIRE_MESSAGE_MAX),
     FORM_FIELD(proof_text, "proof", CANON_BYTES, WIRE_MESSAGE_MAX, 0),
+    CANON_FIELD_OPTIONAL(struct form, sweep, CANON_OBJECT),
 };
 
 static const struct canon_field checkpoint_request[] = {
@@ -54,6 +60,59 @@ static const struct canon_field header_request[] = {
     FORM_ID,
     FORM_OP,
     CANON_FIELD_SIZED(struct form, header, CANON_STRING, CANON_DOCUMENT_MAX),
+};
+
+static const struct canon_field key_list_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, after, CANON_HASH),
+};
+
+static const struct canon_field key_admit_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD_OPTIONAL(struct form, backup, CANON_OBJECT),
+    CANON_FIELD_SIZED(struct form, ceremony, CANON_STRING, CANON_DOCUMENT_MAX),
+    CANON_FIELD(struct form, command, CANON_OBJECT),
+    CANON_FIELD(struct form, document, CANON_OBJECT),
+    CANON_FIELD_OPTIONAL(struct form, restore, CANON_OBJECT),
+};
+
+static const struct canon_field key_command_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, command, CANON_OBJECT),
+};
+
+static const struct canon_field key_attest_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, challenge, CANON_HASH),
+    FORM_KEY_ID,
+};
+
+static const struct canon_field key_prove_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, restore, CANON_OBJECT),
+};
+
+static const struct canon_field key_alarm_request[] = {
+    FORM_ID,
+    FORM_OP,
+    FORM_KEY_ID,
+    FORM_FIELD(alarm, "reason", CANON_NAME, sizeof(struct name), 0),
+};
+
+static const struct canon_field activation_open_request[] = {
+    FORM_ID,
+    FORM_OP,
+};
+
+static const struct canon_field activation_give_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, gift, CANON_OBJECT),
 };
 
 static const struct canon_field hello_reply[] = {
@@ -85,6 +144,34 @@ static const struct canon_field header_reply[] = {
     CANON_FIELD(struct form, signature, CANON_OBJECT),
 };
 
+static const struct canon_field key_list_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD_RANGE(struct form, keys, CANON_ARRAY, 0, WIRE_KEYS_MAX),
+    CANON_FIELD(struct form, more, CANON_BOOLEAN),
+};
+
+static const struct canon_field key_state_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD(struct form, on, CANON_COUNTER),
+    CANON_FIELD_RANGE(struct form, state, CANON_TEXT, 1, 0),
+};
+
+static const struct canon_field key_attest_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD(struct form, attestation, CANON_OBJECT),
+};
+
+static const struct canon_field activation_open_reply[] = {
+    FORM_ID, FORM_OK, FORM_HAVE, FORM_THRESHOLD, CANON_FIELD_SIZED(struct form, to, CANON_BYTES, 32),
+};
+
+static const struct canon_field activation_give_reply[] = {
+    FORM_ID, FORM_OK, FORM_HAVE, FORM_THRESHOLD, CANON_FIELD(struct form, open, CANON_BOOLEAN),
+};
+
 static const struct canon_field refusal[] = {
     CANON_FIELD(struct form, id, CANON_INTEGER), /* 0 where the request's could not be read */
     FORM_OK,
@@ -99,6 +186,7 @@ static const struct canon_field status_transfer[] = {
     FORM_READY,
     FORM_REASON,
     FORM_ROLE,
+    FORM_TOKENS,
     CANON_FIELD(struct form, policy, CANON_HASH),
     CANON_FIELD(struct form, policy_version, CANON_INTEGER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
@@ -110,6 +198,7 @@ static const struct canon_field status_audit[] = {
     FORM_READY,
     FORM_REASON,
     FORM_ROLE,
+    FORM_TOKENS,
     CANON_FIELD(struct form, root, CANON_HASH),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
@@ -120,6 +209,7 @@ static const struct canon_field status_validator[] = {
     FORM_READY,
     FORM_REASON,
     FORM_ROLE,
+    FORM_TOKENS,
     FORM_FIELD(header_digest, "header", CANON_HASH, sizeof(struct digest), 0),
     CANON_FIELD(struct form, height, CANON_COUNTER),
 };
@@ -130,12 +220,6 @@ static const struct canon_field signature_fields[] = {
     {"sig", CANON_SIGNATURE, false, offsetof(struct signature, bytes64), SIGNATURE_LEN, 0, 0},
 };
 
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define FORM_TABLE(table)                                                                                              \
-    {                                                                                                                  \
-        table, COUNT(table)                                                                                            \
-    }
-
 static const struct form_table requests[] = {
     [WIRE_OP_NONE] = {NULL, 0},
     [WIRE_OP_HELLO] = FORM_TABLE(hello_request),
@@ -143,6 +227,14 @@ static const struct form_table requests[] = {
     [WIRE_OP_TRANSFER_SIGN] = FORM_TABLE(transfer_request),
     [WIRE_OP_CHECKPOINT_SIGN] = FORM_TABLE(checkpoint_request),
     [WIRE_OP_HEADER_SIGN] = FORM_TABLE(header_request),
+    [WIRE_OP_KEY_LIST] = FORM_TABLE(key_list_request),
+    [WIRE_OP_KEY_ADMIT] = FORM_TABLE(key_admit_request),
+    [WIRE_OP_KEY_COMMAND] = FORM_TABLE(key_command_request),
+    [WIRE_OP_KEY_ATTEST] = FORM_TABLE(key_attest_request),
+    [WIRE_OP_KEY_PROVE] = FORM_TABLE(key_prove_request),
+    [WIRE_OP_KEY_ALARM] = FORM_TABLE(key_alarm_request),
+    [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_request),
+    [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_request),
 };
 
 static const struct form_table replies[] = {
@@ -152,6 +244,14 @@ static const struct form_table replies[] = {
     [WIRE_OP_TRANSFER_SIGN] = FORM_TABLE(transfer_reply),
     [WIRE_OP_CHECKPOINT_SIGN] = FORM_TABLE(checkpoint_reply),
     [WIRE_OP_HEADER_SIGN] = FORM_TABLE(header_reply),
+    [WIRE_OP_KEY_LIST] = FORM_TABLE(key_list_reply),
+    [WIRE_OP_KEY_ADMIT] = FORM_TABLE(key_state_reply),
+    [WIRE_OP_KEY_COMMAND] = FORM_TABLE(key_state_reply),
+    [WIRE_OP_KEY_ATTEST] = FORM_TABLE(key_attest_reply),
+    [WIRE_OP_KEY_PROVE] = FORM_TABLE(key_state_reply),
+    [WIRE_OP_KEY_ALARM] = FORM_TABLE(key_state_reply),
+    [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_reply),
+    [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_reply),
 };
 
 static const struct form_table statuses[] = {
@@ -184,14 +284,73 @@ void form_free(struct form *form)
     bytes_free(&form->note);
     bytes_free(&form->header);
     bytes_free(&form->transaction);
+    bytes_free(&form->ceremony);
+    bytes_free(&form->to);
+}
+
+void form_json_free(struct form *form)
+{
+    json_t **const owned[] = {
+        &form->approvals,   &form->destination, &form->proof_list, &form->signature, &form->tokens,
+        &form->sweep,       &form->keys,        &form->backup,     &form->command,   &form->document,
+        &form->attestation, &form->restore,     &form->gift,
+    };
+    for (size_t i = 0; i < FORM_COUNT(owned); i++) {
+        json_decref(*owned[i]);
+        *owned[i] = NULL;
+    }
+}
+
+struct bytes form_take(struct bytes *from)
+{
+    struct bytes taken = *from;
+    *from = (struct bytes){0};
+    return taken;
+}
+
+void form_text(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+enum status form_signed_read(struct signed_document *out, const json_t *object, const char *path, struct fault *fault)
+{
+    *out = (struct signed_document){0};
+    return object == NULL ? STATUS_OK : signed_document_decode(out, object, CANON_DOCUMENT_MAX, path, fault);
+}
+
+enum status form_signed_write(json_t **out, const struct signed_document *document, struct fault *fault)
+{
+    return document->document.data == NULL ? STATUS_OK : signed_document_encode(out, document, fault);
+}
+
+enum status form_rows_write(json_t **out, const void *rows, size_t count, size_t size, struct form_table table,
+                            struct fault *fault)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = NULL;
+        enum status status = canon_encode(&row, (const uint8_t *)rows + i * size, table.fields, table.count, fault);
+        if (status != STATUS_OK) {
+            json_decref(list);
+            return status;
+        }
+        (void)json_array_append_new(list, row); /* a failure shows as a short list, checked below */
+    }
+    if (list == NULL || json_array_size(list) != count) {
+        json_decref(list);
+        return fault_set(fault, STATUS_NO_MEMORY, "message", "building a list");
+    }
+    *out = list; /* transferred */
+    return STATUS_OK;
 }
 
 enum status form_signature_encode(json_t **out, const struct signature *signature, struct fault *fault)
 {
-    return canon_encode(out, signature, signature_fields, COUNT(signature_fields), fault);
+    return canon_encode(out, signature, signature_fields, FORM_COUNT(signature_fields), fault);
 }
 
 enum status form_signature_decode(struct signature *out, const json_t *object, struct fault *fault)
 {
-    return canon_decode(out, sizeof(*out), object, signature_fields, COUNT(signature_fields), "signature", fault);
+    return canon_decode(out, sizeof(*out), object, signature_fields, FORM_COUNT(signature_fields), "signature", fault);
 }

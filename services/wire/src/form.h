@@ -7,8 +7,6 @@
 #include "base/canon.h"
 #include "wire/message.h"
 
-#define WIRE_WORD_SIZE 24
-
 /* JSON members are borrowed from the parsed message when reading and owned by the writer when writing. */
 struct form {
     int64_t id;
@@ -42,12 +40,39 @@ struct form {
     struct digest header_digest;
     struct digest policy;
     int64_t policy_version;
+    json_t *tokens;
+    json_t *sweep;
+    struct digest after;
+    json_t *keys;
+    bool more;
+    json_t *backup;
+    struct bytes ceremony;
+    json_t *command;
+    json_t *document;
+    json_t *restore;
+    char state[WIRE_WORD_SIZE];
+    uint64_t on;
+    struct digest key_id;
+    struct digest challenge;
+    json_t *attestation;
+    struct name alarm;
+    json_t *gift;
+    struct bytes to;
+    int64_t have;
+    int64_t threshold;
+    bool open;
 };
 
 struct form_table {
     const struct canon_field *fields;
     size_t count;
 };
+
+#define FORM_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define FORM_TABLE(table)                                                                                              \
+    {                                                                                                                  \
+        table, FORM_COUNT(table)                                                                                       \
+    }
 
 /* The members of a request, of its successful reply (for status: of a role), and of a refusal. */
 struct form_table form_request(enum wire_op op);
@@ -56,6 +81,43 @@ struct form_table form_refusal(void);
 
 /* Frees the bytes and leaves the JSON members alone. */
 void form_free(struct form *form);
+
+/* Drops the JSON members, which a writer owns. */
+void form_json_free(struct form *form);
+
+/*
+ * How the parts of one operation travel. Readers take the bytes they keep out of the form; on failure they leave
+ * nothing behind in `out`. Writers lend the bytes of a request and copy those of a reply.
+ */
+struct codec {
+    const char *op;
+    enum status (*request_read)(struct wire_request *out, struct form *form, struct fault *fault);
+    enum status (*request_write)(struct form *form, const struct wire_request *request, struct fault *fault);
+    void (*request_free)(struct wire_request *request);
+    enum status (*reply_read)(struct wire_reply *out, struct form *form, struct fault *fault);
+    enum status (*reply_write)(struct form *form, const struct wire_reply *reply, struct fault *fault);
+    void (*reply_free)(struct wire_reply *reply);
+};
+
+/* Signing and its surroundings (sign_codec.c); keys and activation (key_codec.c). NULL for an operation of the other.
+ */
+const struct codec *codec_sign(enum wire_op op);
+const struct codec *codec_key(enum wire_op op);
+
+/* Hands bytes over and leaves nothing behind. */
+struct bytes form_take(struct bytes *from);
+
+/* Copies text into a member, cut where it is too long. */
+void form_text(char *out, size_t size, const char *text);
+
+/* A signed document of a message and back. An absent one is empty, an empty one is left out. */
+MUST_CHECK enum status form_signed_read(struct signed_document *out, const json_t *object, const char *path,
+                                        struct fault *fault);
+MUST_CHECK enum status form_signed_write(json_t **out, const struct signed_document *document, struct fault *fault);
+
+/* Writes rows of `size` bytes as an array of objects. Out: one reference. */
+MUST_CHECK enum status form_rows_write(json_t **out, const void *rows, size_t count, size_t size,
+                                       struct form_table table, struct fault *fault);
 
 /* {"alg","key","sig"} of a signature and back. Out of the encoder: one reference. */
 MUST_CHECK enum status form_signature_encode(json_t **out, const struct signature *signature, struct fault *fault);

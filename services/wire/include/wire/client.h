@@ -64,4 +64,43 @@ MUST_CHECK enum status wire_header_sign(struct wire_pool *pool, struct wire_head
                                         const struct wire_header_request *request, int64_t timeout_ms,
                                         struct fault *fault);
 
+/* The keys of the guard with an id above `after`, at most WIRE_KEYS_MAX. */
+MUST_CHECK enum status wire_key_list(struct wire_pool *pool, struct wire_key_list_reply *out,
+                                     const struct digest *after, int64_t timeout_ms, struct fault *fault);
+
+/* Shows the papers of a new key. `request` is borrowed. */
+MUST_CHECK enum status wire_key_admit(struct wire_pool *pool, struct wire_key_state_reply *out,
+                                      const struct wire_key_admit_request *request, int64_t timeout_ms,
+                                      struct fault *fault);
+
+/*
+ * Hands over a signed command. Its nonce serves once: after a lost reply the second try may be STATUS_REPLAY, and
+ * wire_key_list tells whether the first one was carried out. `command` is borrowed.
+ */
+MUST_CHECK enum status wire_key_command(struct wire_pool *pool, struct wire_key_state_reply *out,
+                                        const struct signed_document *command, int64_t timeout_ms, struct fault *fault);
+
+/* A fresh attestation of the key. Out: free out->attestation with signed_document_free. */
+MUST_CHECK enum status wire_key_attest(struct wire_pool *pool, struct wire_key_attest_reply *out,
+                                       const struct wire_key_attest_request *request, int64_t timeout_ms,
+                                       struct fault *fault);
+
+/* Hands over the restore proof of a drill. `restore` is borrowed. */
+MUST_CHECK enum status wire_key_prove(struct wire_pool *pool, struct wire_key_state_reply *out,
+                                      const struct signed_document *restore, int64_t timeout_ms, struct fault *fault);
+
+/* Stops a key. `request` is borrowed. */
+MUST_CHECK enum status wire_key_alarm(struct wire_pool *pool, struct wire_key_state_reply *out,
+                                      const struct wire_key_alarm_request *request, int64_t timeout_ms,
+                                      struct fault *fault);
+
+/* Attended activation: the key to seal the shares for, and how many have come. */
+MUST_CHECK enum status wire_activation_open(struct wire_pool *pool, struct wire_activation_reply *out,
+                                            int64_t timeout_ms, struct fault *fault);
+
+/* Attended activation: hands over a share. `gift` is borrowed. */
+MUST_CHECK enum status wire_activation_give(struct wire_pool *pool, struct wire_activation_reply *out,
+                                            const struct signed_document *gift, int64_t timeout_ms,
+                                            struct fault *fault);
+
 #endif

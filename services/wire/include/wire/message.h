@@ -14,6 +14,7 @@
 #include "base/algorithm.h"
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/id.h"
 #include "base/signed.h"
 #include "base/status.h"
 
@@ -23,6 +24,10 @@
 #define WIRE_PROOF_MAX 63     /* hashes in a consistency proof */
 #define WIRE_SHORT_CODE_SIZE 10
 #define WIRE_NOTE_MAX 4096 /* bytes of a checkpoint note before base64 */
+#define WIRE_TOKENS_MAX 2  /* tokens of a signer */
+#define WIRE_KEYS_MAX 32   /* keys in one reply to key.list */
+#define WIRE_TEXT_SIZE 65  /* label or serial of a token */
+#define WIRE_WORD_SIZE 24  /* a state or a cause */
 
 /* What a signer is for. Fixed when it starts. */
 enum wire_role {
@@ -39,6 +44,14 @@ enum wire_op {
     WIRE_OP_TRANSFER_SIGN,
     WIRE_OP_CHECKPOINT_SIGN,
     WIRE_OP_HEADER_SIGN,
+    WIRE_OP_KEY_LIST,
+    WIRE_OP_KEY_ADMIT,
+    WIRE_OP_KEY_COMMAND,
+    WIRE_OP_KEY_ATTEST,
+    WIRE_OP_KEY_PROVE,
+    WIRE_OP_KEY_ALARM,
+    WIRE_OP_ACTIVATION_OPEN,
+    WIRE_OP_ACTIVATION_GIVE,
 };
 
 /* `hello`: first on every connection. */
@@ -52,6 +65,21 @@ struct wire_hello_reply {
     struct public_key key;
 };
 
+/* How a token stands. */
+enum wire_token_state {
+    WIRE_TOKEN_SERVING,
+    WIRE_TOKEN_STANDBY,
+    WIRE_TOKEN_DOWN,
+    WIRE_TOKEN_LOCKED, /* attended, and its PIN not yet given */
+};
+
+struct wire_token {
+    char label[WIRE_TEXT_SIZE];
+    char serial[WIRE_TEXT_SIZE];
+    enum wire_token_state state;
+    char reason[128]; /* why down, "" otherwise */
+};
+
 /* `status`. Members of other roles than `role` are zero. */
 struct wire_status_reply {
     bool ready;
@@ -63,6 +91,8 @@ struct wire_status_reply {
     struct digest header;   /* validator: digest signed last, zero for none */
     struct digest policy;   /* transfer: policy in force */
     int64_t policy_version; /* transfer */
+    size_t token_count;     /* 1 or 2, the primary first */
+    struct wire_token tokens[WIRE_TOKENS_MAX];
 };
 
 /* `transfer.sign`. Owned members are freed by wire_request_free; a client may also fill it with borrowed ones. */
@@ -70,9 +100,10 @@ struct wire_transfer_request {
     struct signed_document *approvals;
     size_t approval_count;
     struct signed_document destination;
-    struct bytes intent; /* document bytes */
-    struct bytes leaf;   /* L_n of the entry withdrawal.signing */
-    struct bytes proof;  /* text of the tlog-proof of that leaf */
+    struct bytes intent;          /* document bytes */
+    struct bytes leaf;            /* L_n of the entry withdrawal.signing */
+    struct bytes proof;           /* text of the tlog-proof of that leaf */
+    struct signed_document sweep; /* command key.sweep, for a retained or compromised key; empty for none */
 };
 
 struct wire_transfer_reply {
@@ -102,7 +133,82 @@ struct wire_header_reply {
     struct signature signature;
 };
 
-/* One request: the member of the union that belongs to `op` is set (none for status). */
+/* `key.list`: the keys with an id above `after` (zeros: from the first). */
+struct wire_key_list_request {
+    struct digest after;
+};
+
+/* A key as the guard knows it. Times in microseconds UTC, 0 where not set. */
+struct wire_key {
+    struct digest key; /* its id */
+    enum algorithm alg;
+    char state[WIRE_WORD_SIZE]; /* "active", docs/formats.md, key states */
+    char cause[WIRE_WORD_SIZE]; /* of the last transition: "command", "box" ... */
+    uint64_t on;                /* transitions so far */
+    int64_t since;              /* of the last one */
+    uint64_t box_signatures;    /* left in the box */
+    int64_t box_until;
+    struct digest document; /* the key document, zeros for none */
+    int64_t restored_at;    /* of the newest restore proof */
+    int64_t destroy_at;     /* when the second key.destroy may come */
+};
+
+struct wire_key_list_reply {
+    bool more;
+    size_t count;
+    struct wire_key keys[WIRE_KEYS_MAX];
+};
+
+/* `key.admit`. Owned members as in wire_transfer_request. */
+struct wire_key_admit_request {
+    struct signed_document command;
+    struct signed_document document;
+    struct bytes ceremony;          /* the transcript's bytes */
+    struct signed_document backup;  /* empty for none */
+    struct signed_document restore; /* empty for none */
+};
+
+/* `key.command` and, with a restore proof instead of a command, `key.prove`. */
+struct wire_key_order_request {
+    struct signed_document order;
+};
+
+/* `key.attest`. */
+struct wire_key_attest_request {
+    struct digest key;
+    struct digest challenge;
+};
+
+struct wire_key_attest_reply {
+    struct signed_document attestation; /* owned */
+};
+
+/* `key.alarm`. */
+struct wire_key_alarm_request {
+    struct digest key;
+    struct name reason;
+};
+
+/* The reply to key.admit, key.command, key.prove and key.alarm: what the key is now. */
+struct wire_key_state_reply {
+    char state[WIRE_WORD_SIZE];
+    uint64_t on; /* transitions so far */
+};
+
+/* `activation.give`. */
+struct wire_activation_give_request {
+    struct signed_document gift;
+};
+
+/* The reply to both activation operations; `to32` is of the first only, `open` of the second only. */
+struct wire_activation_reply {
+    uint8_t to32[32]; /* X25519 public key to seal the shares for */
+    int64_t have;
+    int64_t threshold;
+    bool open;
+};
+
+/* One request: the member of the union that belongs to `op` is set (none for status and activation.open). */
 struct wire_request {
     enum wire_op op;
     int64_t id; /* 1..2^53-1; 0 where it could not be read */
@@ -111,6 +217,12 @@ struct wire_request {
         struct wire_transfer_request transfer;
         struct wire_checkpoint_request checkpoint;
         struct wire_header_request header;
+        struct wire_key_list_request key_list;
+        struct wire_key_admit_request key_admit;
+        struct wire_key_order_request key_order; /* key.command and key.prove */
+        struct wire_key_attest_request key_attest;
+        struct wire_key_alarm_request key_alarm;
+        struct wire_activation_give_request activation_give;
     };
 };
 
@@ -125,6 +237,10 @@ struct wire_reply {
         struct wire_transfer_reply transfer;
         struct wire_checkpoint_reply checkpoint;
         struct wire_header_reply header;
+        struct wire_key_list_reply key_list;
+        struct wire_key_attest_reply key_attest;
+        struct wire_key_state_reply key_state; /* key.admit, key.command, key.prove, key.alarm */
+        struct wire_activation_reply activation;
     };
 };
 

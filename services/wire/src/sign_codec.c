@@ -1,0 +1,350 @@
+/*
+ * hello, status and the three signing operations: between structs and the flat form.
+ */
+#include "form.h"
+
+/* hello */
+
+static enum status hello_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->hello.protocol = form->protocol;
+    return STATUS_OK;
+}
+
+static enum status hello_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    (void)fault;
+    form->protocol = request->hello.protocol;
+    return STATUS_OK;
+}
+
+static enum status hello_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    out->hello.protocol = form->protocol;
+    if (wire_role_parse(&out->hello.role, form->role) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "role", "there is no such role");
+    }
+    return public_key_parse(&out->hello.key, form->alg, form->key.data, form->key.len, fault);
+}
+
+static enum status hello_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    (void)fault;
+    const struct wire_hello_reply *hello = &reply->hello;
+    form->protocol = hello->protocol;
+    form->alg = hello->key.algorithm;
+    form_text(form->role, sizeof(form->role), wire_role_name(hello->role));
+    return bytes_copy(&form->key, hello->key.spki, hello->key.spki_len);
+}
+
+/* status */
+
+static const char *const token_words[] = {
+    [WIRE_TOKEN_SERVING] = "serving",
+    [WIRE_TOKEN_STANDBY] = "standby",
+    [WIRE_TOKEN_DOWN] = "down",
+    [WIRE_TOKEN_LOCKED] = "locked",
+};
+
+struct token_row {
+    struct wire_token token;
+    char state[WIRE_WORD_SIZE];
+};
+
+static const struct canon_field token_fields[] = {
+    CANON_FIELD(struct wire_token, label, CANON_TEXT),
+    CANON_FIELD(struct wire_token, reason, CANON_TEXT),
+    CANON_FIELD(struct wire_token, serial, CANON_TEXT),
+    CANON_FIELD_RANGE(struct token_row, state, CANON_TEXT, 1, 0),
+};
+_Static_assert(offsetof(struct token_row, token) == 0, "rows of a token serve for what travels");
+
+static enum status token_read(struct wire_token *out, const json_t *object, struct fault *fault)
+{
+    struct token_row row;
+    enum status status =
+        canon_decode(&row, sizeof(row), object, token_fields, FORM_COUNT(token_fields), "tokens", fault);
+    for (size_t i = 0; status == STATUS_OK && i < FORM_COUNT(token_words); i++) {
+        if (strcmp(row.state, token_words[i]) == 0) {
+            *out = row.token;
+            out->state = (enum wire_token_state)i;
+            return STATUS_OK;
+        }
+    }
+    return status == STATUS_OK ? fault_set(fault, STATUS_INVALID, "tokens.state", "there is no such state") : status;
+}
+
+static enum status status_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    struct wire_status_reply *answer = &out->status;
+    answer->ready = form->ready;
+    form_text(answer->reason, sizeof(answer->reason), form->reason);
+    answer->size = form->size;
+    answer->root = form->root;
+    answer->height = form->height;
+    answer->header = form->header_digest;
+    answer->policy = form->policy;
+    answer->policy_version = form->policy_version;
+    answer->token_count = json_array_size(form->tokens);
+    INVARIANT(answer->token_count <= WIRE_TOKENS_MAX); /* the table bounds it */
+    for (size_t i = 0; i < answer->token_count; i++) {
+        enum status status = token_read(&answer->tokens[i], json_array_get(form->tokens, i), fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status status_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    const struct wire_status_reply *answer = &reply->status;
+    form->ready = answer->ready;
+    form_text(form->reason, sizeof(form->reason), answer->reason);
+    form_text(form->role, sizeof(form->role), wire_role_name(answer->role));
+    form->size = answer->size;
+    form->root = answer->root;
+    form->height = answer->height;
+    form->header_digest = answer->header;
+    form->policy = answer->policy;
+    form->policy_version = answer->policy_version;
+    struct token_row rows[WIRE_TOKENS_MAX] = {{.state = ""}};
+    INVARIANT(answer->token_count <= WIRE_TOKENS_MAX);
+    for (size_t i = 0; i < answer->token_count; i++) {
+        rows[i].token = answer->tokens[i];
+        form_text(rows[i].state, sizeof(rows[i].state), token_words[answer->tokens[i].state]);
+    }
+    const struct form_table table = FORM_TABLE(token_fields);
+    return form_rows_write(&form->tokens, rows, answer->token_count, sizeof(rows[0]), table, fault);
+}
+
+/* transfer.sign */
+
+static void transfer_request_free(struct wire_request *request)
+{
+    struct wire_transfer_request *transfer = &request->transfer;
+    for (size_t i = 0; i < transfer->approval_count; i++) {
+        signed_document_free(&transfer->approvals[i]);
+    }
+    free(transfer->approvals);
+    signed_document_free(&transfer->destination);
+    signed_document_free(&transfer->sweep);
+    bytes_free(&transfer->intent);
+    bytes_free(&transfer->leaf);
+    bytes_free(&transfer->proof);
+}
+
+static enum status approvals_read(struct wire_transfer_request *out, const json_t *list, struct fault *fault)
+{
+    size_t count = json_array_size(list);
+    out->approvals = calloc(count + 1, sizeof(*out->approvals));
+    if (out->approvals == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "approvals", "%zu approvals", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char path[32];
+        (void)snprintf(path, sizeof(path), "approvals[%zu]", i);
+        enum status status =
+            signed_document_decode(&out->approvals[i], json_array_get(list, i), CANON_DOCUMENT_MAX, path, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        out->approval_count = i + 1;
+    }
+    return STATUS_OK;
+}
+
+static enum status approvals_write(json_t **out, const struct wire_transfer_request *request, struct fault *fault)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < request->approval_count; i++) {
+        json_t *item = NULL;
+        enum status status = signed_document_encode(&item, &request->approvals[i], fault);
+        if (status != STATUS_OK) {
+            json_decref(list);
+            return status;
+        }
+        (void)json_array_append_new(list, item); /* a failure shows as a short list, checked below */
+    }
+    if (json_array_size(list) != request->approval_count || list == NULL) {
+        json_decref(list);
+        return fault_set(fault, STATUS_NO_MEMORY, "approvals", "building the list");
+    }
+    *out = list; /* transferred */
+    return STATUS_OK;
+}
+
+static enum status transfer_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    struct wire_transfer_request *transfer = &out->transfer;
+    enum status status = approvals_read(transfer, form->approvals, fault);
+    if (status == STATUS_OK) {
+        status = form_signed_read(&transfer->destination, form->destination, "destination", fault);
+    }
+    if (status == STATUS_OK) {
+        status = form_signed_read(&transfer->sweep, form->sweep, "sweep", fault);
+    }
+    if (status != STATUS_OK) {
+        transfer_request_free(out);
+        return status;
+    }
+    transfer->intent = form_take(&form->intent);
+    transfer->leaf = form_take(&form->leaf);
+    transfer->proof = form_take(&form->proof_text);
+    return STATUS_OK;
+}
+
+static enum status transfer_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    form->intent = request->transfer.intent;
+    form->leaf = request->transfer.leaf;
+    form->proof_text = request->transfer.proof;
+    if (approvals_write(&form->approvals, &request->transfer, fault) != STATUS_OK) {
+        return fault_set(fault, STATUS_INTERNAL, "approvals", "cannot be encoded");
+    }
+    enum status status = signed_document_encode(&form->destination, &request->transfer.destination, fault);
+    return status == STATUS_OK ? form_signed_write(&form->sweep, &request->transfer.sweep, fault) : status;
+}
+
+static enum status transfer_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    enum status status = form_signature_decode(&out->transfer.signature, form->signature, fault);
+    if (status == STATUS_OK) {
+        memcpy(out->transfer.short_code, form->short_code, sizeof(out->transfer.short_code));
+        out->transfer.transaction = form_take(&form->transaction);
+    }
+    return status;
+}
+
+static enum status transfer_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    memcpy(form->short_code, reply->transfer.short_code, sizeof(form->short_code));
+    if (form_signature_encode(&form->signature, &reply->transfer.signature, fault) != STATUS_OK) {
+        return fault_set(fault, STATUS_INTERNAL, "signature", "cannot be encoded");
+    }
+    return bytes_copy(&form->transaction, reply->transfer.transaction.data, reply->transfer.transaction.len);
+}
+
+static void transfer_reply_free(struct wire_reply *reply)
+{
+    bytes_free(&reply->transfer.transaction);
+}
+
+/* checkpoint.sign */
+
+static enum status proof_read(struct wire_checkpoint_request *out, const json_t *list, struct fault *fault)
+{
+    INVARIANT(json_array_size(list) <= WIRE_PROOF_MAX); /* the table bounds it */
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (text == NULL || digest_parse(&out->proof[i], text) != STATUS_OK) {
+            return fault_set(fault, STATUS_INVALID, "proof", "hash %zu is not 64 lower-case hexadecimal digits", i);
+        }
+    }
+    out->proof_count = json_array_size(list);
+    return STATUS_OK;
+}
+
+static enum status proof_write(json_t **out, const struct wire_checkpoint_request *request, struct fault *fault)
+{
+    if (request->proof_count > WIRE_PROOF_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "proof", "at most %d hashes", WIRE_PROOF_MAX);
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < request->proof_count; i++) {
+        char text[DIGEST_HEX_LEN + 1];
+        digest_format(text, &request->proof[i]);
+        (void)json_array_append_new(list, json_string(text)); /* a failure shows as a short list, checked below */
+    }
+    if (json_array_size(list) != request->proof_count || list == NULL) {
+        json_decref(list);
+        return fault_set(fault, STATUS_NO_MEMORY, "proof", "building the list");
+    }
+    *out = list; /* transferred */
+    return STATUS_OK;
+}
+
+static enum status checkpoint_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    enum status status = proof_read(&out->checkpoint, form->proof_list, fault);
+    if (status == STATUS_OK) {
+        out->checkpoint.note = form_take(&form->note);
+        out->checkpoint.old = form->old;
+    }
+    return status;
+}
+
+static enum status checkpoint_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    form->note = request->checkpoint.note;
+    form->old = request->checkpoint.old;
+    return proof_write(&form->proof_list, &request->checkpoint, fault);
+}
+
+static void checkpoint_request_free(struct wire_request *request)
+{
+    bytes_free(&request->checkpoint.note);
+}
+
+static enum status checkpoint_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    memcpy(out->checkpoint.signature64, form->signature64, SIGNATURE_LEN);
+    return STATUS_OK;
+}
+
+static enum status checkpoint_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    (void)fault;
+    memcpy(form->signature64, reply->checkpoint.signature64, SIGNATURE_LEN);
+    return STATUS_OK;
+}
+
+/* header.sign */
+
+static enum status header_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->header.header = form_take(&form->header);
+    return STATUS_OK;
+}
+
+static enum status header_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    (void)fault;
+    form->header = request->header.header;
+    return STATUS_OK;
+}
+
+static void header_request_free(struct wire_request *request)
+{
+    bytes_free(&request->header.header);
+}
+
+static enum status header_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    return form_signature_decode(&out->header.signature, form->signature, fault);
+}
+
+static enum status header_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    return form_signature_encode(&form->signature, &reply->header.signature, fault);
+}
+
+static const struct codec codecs[] = {
+    [WIRE_OP_HELLO] = {"hello", hello_request_read, hello_request_write, NULL, hello_reply_read, hello_reply_write,
+                       NULL},
+    [WIRE_OP_STATUS] = {"status", NULL, NULL, NULL, status_reply_read, status_reply_write, NULL},
+    [WIRE_OP_TRANSFER_SIGN] = {"transfer.sign", transfer_request_read, transfer_request_write, transfer_request_free,
+                               transfer_reply_read, transfer_reply_write, transfer_reply_free},
+    [WIRE_OP_CHECKPOINT_SIGN] = {"checkpoint.sign", checkpoint_request_read, checkpoint_request_write,
+                                 checkpoint_request_free, checkpoint_reply_read, checkpoint_reply_write, NULL},
+    [WIRE_OP_HEADER_SIGN] = {"header.sign", header_request_read, header_request_write, header_request_free,
+                             header_reply_read, header_reply_write, NULL},
+};
+
+const struct codec *codec_sign(enum wire_op op)
+{
+    return op > WIRE_OP_NONE && op < FORM_COUNT(codecs) ? &codecs[op] : NULL;
+}
