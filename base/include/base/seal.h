@@ -3,8 +3,9 @@
  * X25519, XSalsa20, Poly1305, a fresh key pair for each box). A box hides and protects its content but says nothing of
  * its sender: where that matters, a signed document holds the box.
  *
- * Plain bytes and private keys live in the secure heap (base/secret.h). The target is base_seal: a program that seals
- * nothing does not link it. Where a private key is kept is the caller's business.
+ * Plain bytes and private keys live in the secure heap (base/secret.h). Where a private key is kept is the caller's
+ * business. The target is base_seal, so that only programs that seal link libsodium; what documents need of public keys
+ * (seal_key_*) is in base. Without randomness from the kernel libsodium ends the process: nothing is made then.
  */
 #ifndef STRONGROOM_BASE_SEAL_H
 #define STRONGROOM_BASE_SEAL_H

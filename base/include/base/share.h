@@ -5,7 +5,7 @@
  *
  * Secrets and shares live in the secure heap (base/secret.h) and nowhere else. Shamir's scheme alone believes every
  * share; therefore each has a commitment (SHA-256 of its bytes), published when the shares are made, and a share that
- * is not its commitment is named. The target is base_share: a program that shares nothing does not link it.
+ * is not its commitment is named. Why this is our own code: docs/decisions/0006-secret-sharing.md.
  */
 #ifndef STRONGROOM_BASE_SHARE_H
 #define STRONGROOM_BASE_SHARE_H
@@ -15,6 +15,7 @@
 
 #define SHARE_THRESHOLD_MIN 2
 #define SHARE_COUNT_MAX 16
+#define SHARE_SECRET_MAX 256
 #define SHARE_KEK_LEN 32
 #define SHARE_PIN_BLOCK_LEN 64
 #define SHARE_PIN_MAX (SHARE_PIN_BLOCK_LEN - 1)
@@ -25,7 +26,7 @@ struct share {
 };
 
 /*
- * Splits `secret` into `count` shares of indexes 1 to `count`; any `threshold` of them give it back.
+ * Splits `secret` (1 to 256 bytes) into `count` shares of indexes 1 to `count`; any `threshold` of them give it back.
  * 2 <= threshold <= count <= 16 (STATUS_INVALID). Out: out_shares[0..count-1], each freed with share_free.
  * STATUS_IO when the kernel gives no randomness: nothing is made then; STATUS_NO_MEMORY.
  */
