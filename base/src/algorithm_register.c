@@ -1,11 +1,11 @@
 /*
- * The register of algorithms: data only.
+ * The register of algorithms: data only, and the one function that reads it.
  *
  * It stands apart from verification so that a program which only reads names does not link the libraries that verify.
+ * Whoever asks for a row asks algorithm_info, so a test can put another register in its place when it is linked
+ * (tests/support/test_register.c); no program can.
  */
 #include "base/algorithm.h"
-
-#include <string.h>
 
 /* SubjectPublicKeyInfo up to the point: sequence, algorithm and curve, bit string with no unused bits. */
 static const uint8_t prefix_p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
@@ -32,16 +32,6 @@ const struct algorithm_info *algorithm_info(enum algorithm algorithm)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (rows[i].algorithm == algorithm) {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
-
-const struct algorithm_info *algorithm_find(const char *name)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strcmp(rows[i].name, name) == 0 && rows[i].standing == ALGORITHM_IN_USE) {
             return &rows[i];
         }
     }

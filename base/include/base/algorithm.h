@@ -26,7 +26,8 @@ enum algorithm {
 
 enum algorithm_standing {
     ALGORITHM_IN_USE,
-    ALGORITHM_RETIRED, /* refused everywhere */
+    ALGORITHM_DEPRECATED, /* no new keys; what exists goes on and is flagged */
+    ALGORITHM_RETIRED,    /* refused everywhere */
 };
 
 /* A row of the register. Pointers are static. */
@@ -59,6 +60,15 @@ const struct algorithm_info *algorithm_info(enum algorithm algorithm);
 
 /* The row of a name, NULL when there is none or it is retired. */
 const struct algorithm_info *algorithm_find(const char *name);
+
+/* The word of a standing: "in-use", "deprecated", "retired". Static. */
+const char *algorithm_standing_text(enum algorithm_standing standing);
+
+/*
+ * STATUS_OK when a new key of this algorithm may be made or admitted: in use, neither deprecated nor retired nor
+ * unknown. STATUS_ALGORITHM_REFUSED otherwise, `where` being "algorithm".
+ */
+MUST_CHECK enum status algorithm_check_new(enum algorithm algorithm, struct fault *fault);
 
 /*
  * Reads a public key from its DER bytes. The bytes must be exactly the prefix of the algorithm and a point on its curve
