@@ -8,28 +8,123 @@
 struct command_wire {
     struct command command;
     char action[32];
+    char from[16];
     char role[16];
-};
-
-static const struct canon_field fields[] = {
-    CANON_FIELD(struct command_wire, action, CANON_TEXT),
-    CANON_FIELD(struct command, chain, CANON_HASH),
-    CANON_FIELD(struct command, environment, CANON_NAME),
-    CANON_FIELD(struct command, issued_at, CANON_TIME),
-    CANON_FIELD(struct command, key, CANON_HASH),
-    {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0},
-    CANON_FIELD(struct command, nonce, CANON_UUID),
-    CANON_FIELD(struct command, policy, CANON_HASH),
-    CANON_FIELD(struct command_wire, role, CANON_TEXT),
 };
 
 _Static_assert(offsetof(struct command_wire, command) == 0, "the rows of struct command hold in the wire");
 
-static const struct document_table table = DOCUMENT_TABLE(fields, struct command_wire);
-
-static const struct word action_words[] = {{"guard.initialise", COMMAND_GUARD_INITIALISE}, {NULL, 0}};
+static const struct word action_words[] = {
+    {"guard.initialise", COMMAND_GUARD_INITIALISE},
+    {"key.admit", COMMAND_KEY_ADMIT},
+    {"key.activate", COMMAND_KEY_ACTIVATE},
+    {"key.deactivate", COMMAND_KEY_DEACTIVATE},
+    {"key.suspend", COMMAND_KEY_SUSPEND},
+    {"key.resume", COMMAND_KEY_RESUME},
+    {"key.retire", COMMAND_KEY_RETIRE},
+    {"key.compromise", COMMAND_KEY_COMPROMISE},
+    {"key.destroy", COMMAND_KEY_DESTROY},
+    {"key.sweep", COMMAND_KEY_SWEEP},
+    {NULL, 0},
+};
 static const struct word role_words[] = {
     {"transfer", ROLE_TRANSFER}, {"audit", ROLE_AUDIT}, {"validator", ROLE_VALIDATOR}, {NULL, 0}};
+
+/* Fields and the actions that have them, as bits. */
+#define BIT(action) (1U << (unsigned)(action))
+#define INITIALISE BIT(COMMAND_GUARD_INITIALISE)
+#define ADMIT BIT(COMMAND_KEY_ADMIT)
+#define ACTIVATE BIT(COMMAND_KEY_ACTIVATE)
+#define SWEEP BIT(COMMAND_KEY_SWEEP)
+#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND))
+#define ALL (~0U)
+#define KEYS (ALL & ~INITIALISE)
+#define KEYS_FROM (KEYS & ~BY_ONE)
+
+static const struct command_field {
+    unsigned actions;
+    struct canon_field field;
+} fields[] = {
+    {ALL, CANON_FIELD(struct command_wire, action, CANON_TEXT)},
+    {ALL, CANON_FIELD(struct command, chain, CANON_HASH)},
+    {ADMIT, CANON_FIELD(struct command, document, CANON_HASH)},
+    {ALL, CANON_FIELD(struct command, environment, CANON_NAME)},
+    {KEYS, CANON_FIELD(struct command, expires_at, CANON_TIME)},
+    {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
+    {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
+    {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
+    {ALL, CANON_FIELD(struct command, key, CANON_HASH)},
+    {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
+    {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
+    {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
+    {KEYS, CANON_FIELD(struct command, reason, CANON_NAME)},
+    {ALL, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
+    {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
+    {ACTIVATE, CANON_FIELD(struct command, until, CANON_TIME)},
+};
+
+enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
+
+/* The fields of an action. Returns how many. */
+static size_t fields_of(struct canon_field out[FIELD_COUNT], enum command_action action)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        if ((fields[i].actions & BIT(action)) != 0) {
+            out[count++] = fields[i].field;
+        }
+    }
+    return count;
+}
+
+const char *command_action_text(enum command_action action)
+{
+    return word_text(action_words, (int)action);
+}
+
+enum status command_action_parse(enum command_action *out, const char *text)
+{
+    int action = word_value(action_words, text);
+    if (action == 0) {
+        return STATUS_INVALID;
+    }
+    *out = (enum command_action)action;
+    return STATUS_OK;
+}
+
+enum status command_key_action(enum key_action *out, enum command_action action)
+{
+    switch (action) {
+    case COMMAND_KEY_ADMIT:
+        *out = KEY_ACTION_ADMIT;
+        return STATUS_OK;
+    case COMMAND_KEY_ACTIVATE:
+        *out = KEY_ACTION_ACTIVATE;
+        return STATUS_OK;
+    case COMMAND_KEY_DEACTIVATE:
+        *out = KEY_ACTION_DEACTIVATE;
+        return STATUS_OK;
+    case COMMAND_KEY_SUSPEND:
+        *out = KEY_ACTION_SUSPEND;
+        return STATUS_OK;
+    case COMMAND_KEY_RESUME:
+        *out = KEY_ACTION_RESUME;
+        return STATUS_OK;
+    case COMMAND_KEY_RETIRE:
+        *out = KEY_ACTION_RETIRE;
+        return STATUS_OK;
+    case COMMAND_KEY_COMPROMISE:
+        *out = KEY_ACTION_COMPROMISE;
+        return STATUS_OK;
+    case COMMAND_KEY_DESTROY:
+        *out = KEY_ACTION_DESTROY;
+        return STATUS_OK;
+    case COMMAND_GUARD_INITIALISE:
+    case COMMAND_KEY_SWEEP:
+        break;
+    }
+    return STATUS_INVALID;
+}
 
 const char *signer_role_text(enum signer_role role)
 {
@@ -46,14 +141,8 @@ enum status signer_role_parse(enum signer_role *out, const char *text)
     return STATUS_OK;
 }
 
-static enum status check(const struct command *command, struct fault *fault)
+static enum status check_initialise(const struct command *command, struct fault *fault)
 {
-    if (word_text(action_words, (int)command->action) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise");
-    }
-    if (signer_role_text(command->role) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
-    }
     if (command->role != ROLE_VALIDATOR && command->log[0] == '\0') {
         return fault_set(fault, STATUS_MISSING_FIELD, "log", "required for this role");
     }
@@ -63,19 +152,101 @@ static enum status check(const struct command *command, struct fault *fault)
     return STATUS_OK;
 }
 
-enum status command_decode(struct command *out, const void *document, size_t len, struct fault *fault)
+/* An order that no state of a key allows is no order. */
+static enum status check_from(const struct command *command, struct fault *fault)
+{
+    enum key_action action;
+    enum key_state next;
+    if (key_state_text(command->from) == NULL) {
+        return fault_set(fault, STATUS_INVALID, "from", "the state of a key");
+    }
+    bool possible = command_key_action(&action, command->action) == STATUS_OK
+                        ? key_state_next(&next, command->from, action, NULL) == STATUS_OK
+                        : command->from == KEY_STATE_RETAINED || command->from == KEY_STATE_COMPROMISED;
+    if (!possible) {
+        return fault_set(fault, STATUS_INVALID, "from", "%s is not possible for a key that is %s",
+                         command_action_text(command->action), key_state_text(command->from));
+    }
+    return STATUS_OK;
+}
+
+static enum status check_key_action(const struct command *command, struct fault *fault)
+{
+    if (command->expires_at <= command->issued_at ||
+        command->expires_at - command->issued_at > COMMAND_LIFETIME_MAX_US) {
+        return fault_set(fault, STATUS_INVALID, "expires_at", "after issued_at, at most 24 hours later");
+    }
+    if (command->action == COMMAND_KEY_ACTIVATE && command->signatures == 0) {
+        return fault_set(fault, STATUS_INVALID, "signatures", "from 1");
+    }
+    if (command->action == COMMAND_KEY_ACTIVATE && command->until <= command->issued_at) {
+        return fault_set(fault, STATUS_INVALID, "until", "after issued_at");
+    }
+    if (command->action == COMMAND_KEY_SWEEP && command->role != ROLE_TRANSFER) {
+        return fault_set(fault, STATUS_INVALID, "role", "transfer");
+    }
+    return (BIT(command->action) & KEYS_FROM) == 0 ? STATUS_OK : check_from(command, fault);
+}
+
+static enum status check(const struct command *command, struct fault *fault)
+{
+    if (command_action_text(command->action) == NULL) {
+        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise or key.* of the list");
+    }
+    if (signer_role_text(command->role) == NULL) {
+        return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
+    }
+    return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault)
+                                                       : check_key_action(command, fault);
+}
+
+/* The action decides which fields there are. Where it is missing or no string, the table of any action says so. */
+static enum status read_action(enum command_action *out, const json_t *object, struct fault *fault)
+{
+    const char *text = json_string_value(json_object_get(object, "action"));
+    if (text == NULL) {
+        *out = COMMAND_GUARD_INITIALISE;
+        return STATUS_OK;
+    }
+    if (command_action_parse(out, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise or key.* of the list");
+    }
+    return STATUS_OK;
+}
+
+static enum status read_wire(struct command *out, const json_t *object, struct fault *fault)
 {
     struct command_wire wire;
-    enum status status = document_decode(&wire, &table, document, len, fault);
+    struct canon_field rows[FIELD_COUNT];
+    enum command_action action;
+    enum status status = read_action(&action, object, fault);
+    if (status == STATUS_OK) {
+        size_t count = fields_of(rows, action);
+        status = canon_decode(&wire, sizeof(wire), object, rows, count, "", fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    wire.command.action = (enum command_action)word_value(action_words, wire.action);
+    wire.command.action = action;
     wire.command.role = (enum signer_role)word_value(role_words, wire.role);
+    if (wire.from[0] != '\0' && key_state_parse(&wire.command.from, wire.from) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "from", "the state of a key");
+    }
     status = check(&wire.command, fault);
     if (status == STATUS_OK) {
         *out = wire.command;
     }
+    return status;
+}
+
+enum status command_decode(struct command *out, const void *document, size_t len, struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, document, len, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = read_wire(out, object, fault);
+    }
+    json_decref(object);
     return status;
 }
 
@@ -86,9 +257,13 @@ enum status command_encode(struct bytes *out, const struct command *command, str
         return status;
     }
     struct command_wire wire = {.command = *command};
+    struct canon_field rows[FIELD_COUNT];
+    size_t count = fields_of(rows, command->action);
+    const char *from = key_state_text(command->from);
     word_write(wire.action, sizeof(wire.action), action_words, (int)command->action);
     word_write(wire.role, sizeof(wire.role), role_words, (int)command->role);
-    return canon_encode_bytes(out, &wire, table.fields, table.count, CANON_DOCUMENT_MAX, fault);
+    (void)snprintf(wire.from, sizeof(wire.from), "%s", from == NULL ? "" : from);
+    return canon_encode_bytes(out, &wire, rows, count, CANON_DOCUMENT_MAX, fault);
 }
 
 static enum status check_policy(const struct command *command, const struct policy *policy, struct fault *fault)
@@ -105,6 +280,43 @@ static enum status check_policy(const struct command *command, const struct poli
     return STATUS_OK;
 }
 
+static enum status check_time(const struct command *command, int64_t at_utc_us, struct fault *fault)
+{
+    if (command->action == COMMAND_GUARD_INITIALISE) {
+        return STATUS_OK;
+    }
+    if (at_utc_us >= command->expires_at) {
+        return fault_set(fault, STATUS_EXPIRED, "expires_at", "the command has expired");
+    }
+    if (command->issued_at - at_utc_us > COMMAND_EARLY_MAX_US) {
+        return fault_set(fault, STATUS_NOT_READY, "issued_at", "more than 60 s ahead of the clock");
+    }
+    return STATUS_OK;
+}
+
+/* Whoever sees something wrong may stop a key: no quorum, one signature. */
+static enum status verify_one_person(const struct signed_document *document, const struct policy *policy,
+                                     int64_t at_utc_us, struct fault *fault)
+{
+    static const unsigned duties = DUTY_ADMINISTRATOR | DUTY_APPROVER | DUTY_CUSTODIAN | DUTY_OPERATOR;
+    if (document->signature_count != 1) {
+        return fault_set(fault, STATUS_SIGNATURE_INVALID, "signatures", "exactly one signature");
+    }
+    const struct public_key *key = NULL;
+    const struct person *person = policy_find_key(&key, policy, &document->signatures[0].key_id);
+    if (person == NULL) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "signatures[0]", "the key belongs to nobody in the policy");
+    }
+    if ((person->duties & duties) == 0) {
+        return fault_set(fault, STATUS_FORBIDDEN, "signatures[0]", "%s has no duty that may stop a key",
+                         person->id.text);
+    }
+    if (!policy_person_valid(person, at_utc_us)) {
+        return fault_set(fault, STATUS_EXPIRED, "signatures[0]", "%s does not count any more", person->id.text);
+    }
+    return signed_document_verify(document, COMMAND_KIND, 0, key, fault);
+}
+
 enum status command_verify(struct command *out, const struct signed_document *document, const struct policy *policy,
                            int64_t at_utc_us, struct fault *fault)
 {
@@ -114,7 +326,12 @@ enum status command_verify(struct command *out, const struct signed_document *do
         status = check_policy(&command, policy, fault);
     }
     if (status == STATUS_OK) {
-        status = policy_verify_governance(policy, document, COMMAND_KIND, at_utc_us, fault);
+        status = check_time(&command, at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
+        status = (BIT(command.action) & BY_ONE) != 0
+                     ? verify_one_person(document, policy, at_utc_us, fault)
+                     : policy_verify_governance(policy, document, COMMAND_KIND, at_utc_us, fault);
     }
     if (status == STATUS_OK) {
         *out = command;

@@ -6,10 +6,16 @@
 #include "policy_internal.h"
 
 const struct word policy_duty_words[] = {
-    {"administrator", DUTY_ADMINISTRATOR}, {"approver", DUTY_APPROVER},   {"auditor", DUTY_AUDITOR},
-    {"operator", DUTY_OPERATOR},           {"requester", DUTY_REQUESTER}, {NULL, 0},
+    {"administrator", DUTY_ADMINISTRATOR},
+    {"approver", DUTY_APPROVER},
+    {"auditor", DUTY_AUDITOR},
+    {"custodian", DUTY_CUSTODIAN},
+    {"operator", DUTY_OPERATOR},
+    {"requester", DUTY_REQUESTER},
+    {NULL, 0},
 };
-const struct word policy_tier_words[] = {{"hot", TIER_HOT}, {"warm", TIER_WARM}, {"cold", TIER_COLD}, {NULL, 0}};
+const struct word policy_tier_words[] = {
+    {"hot", TIER_HOT}, {"warm", TIER_WARM}, {"cold", TIER_COLD}, {"system", TIER_SYSTEM}, {NULL, 0}};
 const struct word policy_effect_words[] = {{"allow", EFFECT_ALLOW}, {"deny", EFFECT_DENY}, {NULL, 0}};
 
 const char *policy_duty_text(enum duty duty)

@@ -68,7 +68,7 @@ static const struct canon_field policy_fields[] = {
 };
 
 static const struct canon_field person_fields[] = {
-    CANON_FIELD_RANGE(struct person_wire, duties, CANON_ARRAY, 0, 5),
+    CANON_FIELD_RANGE(struct person_wire, duties, CANON_ARRAY, 0, 6),
     CANON_FIELD(struct person_wire, id, CANON_NAME),
     CANON_FIELD_RANGE(struct person_wire, keys, CANON_ARRAY, 0, POLICY_KEYS_MAX),
     CANON_FIELD(struct person_wire, valid_until, CANON_TIME),
@@ -302,7 +302,7 @@ static enum status decode_wallet(struct policy *policy, const json_t *object, co
     struct wallet *wallet = &policy->wallets[policy->wallet_count++];
     wallet->id = wire.id;
     wallet->tier = (enum wallet_tier)word_value(policy_tier_words, wire.tier);
-    if (wallet->tier == 0) {
+    if (wallet->tier == 0 || wallet->tier == TIER_SYSTEM) {
         return refuse(fault, path, "tier", "hot, warm or cold");
     }
     status = decode_wallet_key(wallet, &wire, path, fault);

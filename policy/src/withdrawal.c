@@ -10,7 +10,6 @@ struct check {
     struct withdrawal *out;
     const struct withdrawal_documents *documents;
     const struct withdrawal_context *context;
-    const struct wallet *wallet; /* from step 2 on */
     struct name approvers[WITHDRAWAL_APPROVALS_MAX];
 };
 
@@ -41,18 +40,111 @@ static enum status check_intent(struct check *check, struct fault *fault)
     return STATUS_OK;
 }
 
+static const struct withdrawal_key *find_key(const struct withdrawal_context *context, const struct public_key *key)
+{
+    for (size_t i = 0; i < context->key_count; i++) {
+        if (public_key_equal(&context->keys[i].document->key, key)) {
+            return &context->keys[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status check_document(const struct key_document *key, const struct policy *policy,
+                                  const struct wallet *wallet, struct fault *fault)
+{
+    if (key->purpose != ROLE_TRANSFER) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet.purpose", "the key of wallet %s is not for transfers",
+                         wallet->id.text);
+    }
+    if (!digest_equal(&key->chain, &policy->chain) || !name_equal(&key->environment, &policy->environment)) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet.chain", "the key of wallet %s is for another ledger",
+                         wallet->id.text);
+    }
+    if (key->tier != wallet->tier) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet.tier", "the key of wallet %s is of another tier than it",
+                         wallet->id.text);
+    }
+    return STATUS_OK;
+}
+
+static enum status key_inactive(struct fault *fault, const struct withdrawal_key *key)
+{
+    return fault_set(fault, STATUS_KEY_INACTIVE, "wallet.state", "the key is %s", key_state_text(key->state));
+}
+
+/* What a key that is no longer for use may still do: one intent, named by the governance quorum. */
+static enum status check_sweep(const struct check *check, const struct withdrawal_key *key, struct fault *fault)
+{
+    const struct withdrawal_context *context = check->context;
+    const struct intent *intent = &check->out->intent;
+    struct command sweep;
+    struct fault inner = {0};
+    if (check->documents->sweep == NULL) {
+        return key_inactive(fault, key);
+    }
+    enum status status = command_verify(&sweep, check->documents->sweep, context->policy, context->at_utc_us, &inner);
+    if (status != STATUS_OK) {
+        return document_fault(fault, "sweep", status, &inner);
+    }
+    if (sweep.action != COMMAND_KEY_SWEEP || sweep.role != ROLE_TRANSFER) {
+        return fault_set(fault, STATUS_MISMATCH, "sweep.action", "key.sweep for the role transfer");
+    }
+    if (!digest_equal(&sweep.key, &key->document->key_id)) {
+        return fault_set(fault, STATUS_MISMATCH, "sweep.key", "given for another key");
+    }
+    if (!digest_equal(&sweep.intent, &check->out->intent_digest)) {
+        return fault_set(fault, STATUS_MISMATCH, "sweep.intent", "given for another intent");
+    }
+    if (sweep.from != key->state) {
+        return fault_set(fault, STATUS_CONFLICT, "sweep.from", "given for a key that is %s, but it is %s",
+                         key_state_text(sweep.from), key_state_text(key->state));
+    }
+    if (key->state == KEY_STATE_COMPROMISED && !key_document_emergency(key->document, &intent->destination)) {
+        return fault_set(fault, STATUS_DENIED, "sweep.intent", "not to an emergency address of the compromised key");
+    }
+    return STATUS_OK;
+}
+
+static enum status check_state(const struct check *check, const struct withdrawal_key *key, struct fault *fault)
+{
+    switch (key->state) {
+    case KEY_STATE_ACTIVE:
+        return key_document_valid(key->document, check->context->at_utc_us)
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_KEY_INACTIVE, "wallet.state", "the key is outside its cryptoperiod");
+    case KEY_STATE_RETAINED:
+    case KEY_STATE_COMPROMISED:
+        return check_sweep(check, key, fault);
+    case KEY_STATE_GENERATED:
+    case KEY_STATE_INACTIVE:
+    case KEY_STATE_SUSPENDED:
+    case KEY_STATE_DESTROYED:
+        break;
+    }
+    return key_inactive(fault, key);
+}
+
 static enum status check_wallet(struct check *check, struct fault *fault)
 {
     const struct name *name = &check->out->intent.wallet;
-    check->wallet = policy_find_wallet(check->context->policy, name);
-    if (check->wallet == NULL) {
+    const struct withdrawal_context *context = check->context;
+    const struct wallet *wallet = policy_find_wallet(context->policy, name);
+    if (wallet == NULL) {
         return fault_set(fault, STATUS_DENIED, "wallet", "the policy has no wallet %s", name->text);
     }
-    if (!public_key_equal(&check->wallet->key, check->context->wallet_key)) {
-        return fault_set(fault, STATUS_MISMATCH, "wallet", "the key of wallet %s is not the key that would sign",
-                         name->text);
+    check->out->wallet = wallet;
+    if (context->keys_elsewhere) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    const struct withdrawal_key *key = find_key(context, &wallet->key);
+    if (key == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "the key of wallet %s is none of this signer", name->text);
+    }
+    check->out->key = key->document;
+    check->out->key_state = key->state;
+    enum status status = check_document(key->document, context->policy, wallet, fault);
+    return status == STATUS_OK ? check_state(check, key, fault) : status;
 }
 
 static enum status check_clock(struct check *check, struct fault *fault)
@@ -71,7 +163,7 @@ static enum status check_transaction(struct check *check, struct fault *fault)
 {
     struct withdrawal *out = check->out;
     struct fault inner = {0};
-    enum status status = transaction_from_intent(&out->transaction, &out->intent, &check->wallet->account, &inner);
+    enum status status = transaction_from_intent(&out->transaction, &out->intent, &out->wallet->account, &inner);
     if (status == STATUS_OK) {
         status = transaction_encode(&out->transaction_document, &out->transaction, &inner);
     }

@@ -231,10 +231,6 @@ static bool may_pass(enum status status)
 static enum status check_papers(struct withdrawal *out, const struct papers *papers, struct fault *fault)
 {
     const struct service *service = papers->service;
-    const struct wallet *wallet = policy_find_wallet(&service->policy, &papers->row.wallet);
-    if (wallet == NULL) {
-        return fault_set(fault, STATUS_MISMATCH, "wallet", "not in the policy");
-    }
     const struct withdrawal_documents documents = {
         .intent = papers->row.intent.data,
         .intent_len = papers->row.intent.len,
@@ -243,7 +239,7 @@ static enum status check_papers(struct withdrawal *out, const struct papers *pap
         .approval_count = papers->approval_count,
     };
     const struct withdrawal_context context = {
-        .policy = &service->policy, .wallet_key = &wallet->key, .at_utc_us = clock_utc_us(service->clock)};
+        .policy = &service->policy, .keys_elsewhere = true, .at_utc_us = clock_utc_us(service->clock)};
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
 

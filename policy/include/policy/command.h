@@ -11,7 +11,7 @@
 #define COMMAND_KIND "command"
 #define COMMAND_LOG_SIZE 256 /* vkey of the audit trail and a NUL */
 #define COMMAND_LIFETIME_MAX_US (24LL * 3600 * 1000000)
-#define COMMAND_AHEAD_MAX_US 60000000LL /* how far a command may be ahead of the clock */
+#define COMMAND_EARLY_MAX_US 60000000LL /* how far a command may be ahead of the clock */
 
 /* Numbers may be stored; never renumber. */
 enum command_action {

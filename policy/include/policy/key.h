@@ -86,7 +86,7 @@ void key_document_digest(struct digest *out, const void *document, size_t len);
 
 /*
  * Decodes and verifies a key document under the policy that it names: chain, environment and policy are those of
- * `policy` (STATUS_MISMATCH); every custodian is a person of it with the duty custodian (STATUS_UNKNOWN_KEY); signed by
+ * `policy` (STATUS_MISMATCH); every custodian is a person of it with the duty custodian (STATUS_MISMATCH); signed by
  * the governance quorum, people valid at `at_utc_us` (policy_verify_governance). Whoever admits a key gives the clock;
  * whoever reads one that a guard has admitted gives its issued_at.
  */

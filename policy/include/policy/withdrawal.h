@@ -8,6 +8,7 @@
 #include "policy/approval.h"
 #include "policy/destination.h"
 #include "policy/evaluate.h"
+#include "policy/key.h"
 #include "policy/transaction.h"
 
 #define WITHDRAWAL_APPROVALS_MAX 64
@@ -19,21 +20,36 @@ struct withdrawal_documents {
     size_t intent_len;
     const struct signed_document *destination;
     const struct signed_document *approvals;
-    size_t approval_count; /* at most WITHDRAWAL_APPROVALS_MAX */
+    size_t approval_count;               /* at most WITHDRAWAL_APPROVALS_MAX */
+    const struct signed_document *sweep; /* a command key.sweep, NULL for none */
 };
 
-/* What the checker knows itself. Borrowed. */
+/* A key of a guard. Borrowed. */
+struct withdrawal_key {
+    const struct key_document *document;
+    enum key_state state;
+};
+
+/*
+ * What the checker knows itself. Borrowed. The state of a key may change while documents are judged: the guard looks
+ * at it (and at the box) once more when it remembers.
+ */
 struct withdrawal_context {
-    const struct policy *policy;         /* held, opened with policy_open_* */
-    const struct public_key *wallet_key; /* the key of the signer's token */
-    int64_t at_utc_us;                   /* the clock */
-    int64_t highest_utc_us;              /* the highest time ever seen, 0 when none is remembered */
+    const struct policy *policy;       /* held, opened with policy_open_* */
+    const struct withdrawal_key *keys; /* of the signer's guard; a wallet with another key is refused */
+    size_t key_count;
+    bool keys_elsewhere; /* the caller has no guard and leaves the key to the signer (custodyd); `keys` is not read */
+    int64_t at_utc_us;   /* the clock */
+    int64_t highest_utc_us; /* the highest time ever seen, 0 when none is remembered */
 };
 
 /* What a withdrawal that passed comes to. */
 struct withdrawal {
     struct intent intent;
     struct digest intent_digest;
+    const struct wallet *wallet;    /* of the policy; borrowed */
+    const struct key_document *key; /* of the wallet's key; borrowed; NULL with keys_elsewhere */
+    enum key_state key_state;       /* in which it was judged; 0 with keys_elsewhere */
     char short_code[SHORT_CODE_SIZE];
     struct transaction transaction;
     struct bytes transaction_document; /* the canonical bytes to sign; owned */
@@ -47,8 +63,8 @@ struct withdrawal {
 
 /*
  * Steps 1 to 7 in order; the first that fails is the answer, its `where` begins with the part concerned ("intent",
- * "wallet", "clock", "transaction", "destination", "approvals[i]", "policy"). Steps 8 (trail) and 9 (guard) are not
- * done here. Out: owned by the caller, free with withdrawal_free.
+ * "wallet", "sweep", "clock", "transaction", "destination", "approvals[i]", "policy"). Steps 8 (trail) and 9 (guard)
+ * are not done here. Out: owned by the caller, free with withdrawal_free.
  */
 MUST_CHECK enum status policy_check_withdrawal(struct withdrawal *out, const struct withdrawal_documents *documents,
                                                const struct withdrawal_context *context, struct fault *fault);

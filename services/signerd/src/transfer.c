@@ -35,11 +35,17 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
     };
     const struct withdrawal_context context = {
         .policy = &signer->policy,
-        .wallet_key = &signer->key->public_key,
+        .keys_elsewhere = true, /* until the guard holds key documents */
         .at_utc_us = at_utc_us,
         .highest_utc_us = highest_utc_us,
     };
-    return policy_check_withdrawal(out, &documents, &context, fault);
+    enum status status = policy_check_withdrawal(out, &documents, &context, fault);
+    if (status == STATUS_OK && !public_key_equal(&out->wallet->key, &signer->key->public_key)) {
+        status = fault_set(fault, STATUS_MISMATCH, "wallet", "the key of wallet %s is not the key that would sign",
+                           out->intent.wallet.text);
+        withdrawal_free(out);
+    }
+    return status;
 }
 
 /* What the guard remembers of the withdrawal of an intent. */
