@@ -10,6 +10,7 @@
 #define STRONGROOM_POLICY_BACKUP_H
 
 #include "base/seal.h"
+#include "policy/key.h"
 #include "policy/policy.h"
 #include "policy/token.h"
 
@@ -133,8 +134,8 @@ const char *restore_kind_text(enum restore_kind kind);
 const struct share_holder *share_table_find(const struct share_table *table, const struct name *custodian);
 
 /*
- * Every custodian of the table is a person of the policy with the duty `custodian`, valid at `at_utc_us`:
- * STATUS_DENIED otherwise, naming the custodian.
+ * Every custodian of the table is a person of the policy with the duty `custodian` (STATUS_FORBIDDEN), valid at
+ * `at_utc_us` (STATUS_EXPIRED); the fault names the custodian.
  */
 MUST_CHECK enum status share_table_check_people(const struct share_table *table, const struct policy *policy,
                                                 int64_t at_utc_us, struct fault *fault);
@@ -153,6 +154,13 @@ void backup_digest(struct digest *out, const void *document, size_t len);
  * STATUS_SIGNATURE_INVALID): the blob and the shares are bound to that key. Out: owned by the caller, backup_free.
  */
 MUST_CHECK enum status backup_verify(struct backup *out, const struct signed_document *document, struct fault *fault);
+
+/*
+ * A verified backup is the one of a key document: its key and token of birth are the document's, and its custodians are
+ * among the document's (STATUS_MISMATCH). That the document names its digest is the caller's to compare.
+ */
+MUST_CHECK enum status backup_check_key(const struct backup *backup, const struct key_document *key,
+                                        struct fault *fault);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void backup_free(struct backup *backup);
@@ -193,8 +201,9 @@ struct gift_context {
 /*
  * Decodes and verifies a gift: action, key and receiver are those of the context, custodian, index and commitment those
  * of a row of the table (STATUS_MISMATCH, naming the custodian); it bears exactly one signature, by a key that the
- * policy gives to that custodian (STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID), who has the duty and is valid
- * (STATUS_DENIED). The share inside is seen only when it is opened: share_check. Out: owned by the caller, gift_free.
+ * policy gives to that custodian (STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID), who has the duty (STATUS_FORBIDDEN)
+ * and is valid (STATUS_EXPIRED). The share inside is seen only when it is opened: share_check. Out: owned by the
+ * caller, gift_free.
  */
 MUST_CHECK enum status gift_verify(struct gift *out, const struct signed_document *document,
                                    const struct gift_context *context, struct fault *fault);
@@ -220,8 +229,8 @@ struct restore_context {
  * is another device than the one of birth, the shares are at least the backup's threshold of its custodians
  * (STATUS_MISMATCH, STATUS_QUORUM_MISSING); it bears exactly four signatures: of the key, of the requester (duty
  * operator or administrator), the authoriser (administrator) and the executor (custodian), valid at `made_at`
- * (STATUS_DENIED, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID, STATUS_QUORUM_MISSING). How old it may be is for the
- * caller to say.
+ * (STATUS_FORBIDDEN, STATUS_EXPIRED, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID, STATUS_QUORUM_MISSING). How old it
+ * may be is for the caller to say.
  */
 MUST_CHECK enum status restore_verify(struct restore *out, const struct signed_document *document,
                                       const struct restore_context *context, struct fault *fault);

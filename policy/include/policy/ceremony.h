@@ -9,9 +9,9 @@
 #ifndef STRONGROOM_POLICY_CEREMONY_H
 #define STRONGROOM_POLICY_CEREMONY_H
 
-#include "base/seal.h"
+#include "policy/backup.h"
 #include "policy/command.h"
-#include "policy/policy.h"
+#include "policy/key.h"
 
 #define CEREMONY_KIND "ceremony"
 #define CEREMONY_HEAD_KIND "ceremony_head"
@@ -153,11 +153,21 @@ MUST_CHECK enum status ceremony_check(const struct ceremony *ceremony, struct fa
 /*
  * Decodes and verifies a finished transcript under a policy: ceremony_check, all steps there (STATUS_QUORUM_MISSING),
  * the environment is the policy's (STATUS_MISMATCH), and each actor is a person of the policy with the duty of the role
- * (administrator; custodian; custodian; auditor for the witness: STATUS_DENIED), holding the key that signed
+ * (administrator; custodian; custodian; auditor for the witness: STATUS_FORBIDDEN), holding the key that signed
  * (STATUS_UNKNOWN_KEY), valid at every own step (STATUS_EXPIRED). Out: free with ceremony_free.
  */
 MUST_CHECK enum status ceremony_verify(struct ceremony *out, const void *document, size_t len,
                                        const struct policy *policy, struct fault *fault);
+
+/*
+ * A verified transcript is the one of a key document: purpose, key, algorithm, token and approved mode are the
+ * document's; the creator is one of the actors and both custodians of the ceremony are custodians of the document. What
+ * it says of the backup is the document's word and, when wrapped, the digest, check and threshold of `backup` (a
+ * verified one; NULL unless wrapped). STATUS_MISMATCH, naming the fact. That the document names the digest of the
+ * transcript is the caller's to compare.
+ */
+MUST_CHECK enum status ceremony_check_key(const struct ceremony *ceremony, const struct key_document *key,
+                                          const struct backup *backup, struct fault *fault);
 
 /* What the steps so far say under this name; NULL when none does. Borrowed. */
 const char *ceremony_fact(const struct ceremony *ceremony, const char *name);
