@@ -1,19 +1,16 @@
 /*
- * Making, opening and using signing keys.
+ * Opening and using signing keys; making them is in generate.c.
  *
  * Every signature is verified with the public key before it leaves, whatever the token is believed to be.
  */
-#include "hsm/key.h"
+#include "key.h"
 
 #include <errno.h>
 #include <sys/random.h>
 
 #include "cryptoki.h"
-#include "hsm/softhsm.h"
-#include "object.h"
 
 #define RAW_SIGNATURE_MAX 512
-#define NEW_ID_LEN 16
 #define CHALLENGE_LEN 32
 
 /* Never the beginning of a document's message, so a challenge signature stands for nothing. */
@@ -99,7 +96,7 @@ enum status hsm_key_sign(const struct hsm_key *key, struct signature *out, const
     return signature_release(key, out, raw64, message, len, fault);
 }
 
-static enum status random_fill(void *out, size_t len, const char *where, struct fault *fault)
+enum status hsm_key_random(void *out, size_t len, const char *where, struct fault *fault)
 {
     if (getrandom(out, len, 0) != (ssize_t)len) {
         return fault_set(fault, STATUS_IO, where, "could not read random bytes: %s", strerror(errno));
@@ -111,7 +108,7 @@ static enum status challenge_make(uint8_t *out, size_t size, const char *where, 
 {
     INVARIANT(size == strlen(challenge_prefix) + CHALLENGE_LEN);
     memcpy(out, challenge_prefix, strlen(challenge_prefix));
-    return random_fill(out + strlen(challenge_prefix), CHALLENGE_LEN, where, fault);
+    return hsm_key_random(out + strlen(challenge_prefix), CHALLENGE_LEN, where, fault);
 }
 
 /* Shows that the private object belongs to the public one. */
@@ -126,8 +123,7 @@ static enum status key_prove(const struct hsm_key *key, struct fault *fault)
     return hsm_key_sign(key, &signature, challenge, sizeof challenge, fault);
 }
 
-/* The same in a session that is not of the fixed set. */
-static enum status key_prove_in(const struct hsm_key *key, CK_SESSION_HANDLE session, struct fault *fault)
+enum status hsm_key_prove_in(const struct hsm_key *key, CK_SESSION_HANDLE session, struct fault *fault)
 {
     uint8_t challenge[sizeof challenge_prefix - 1 + CHALLENGE_LEN];
     uint8_t raw64[SIGNATURE_LEN];
@@ -162,6 +158,11 @@ static struct hsm_key *key_find(struct hsm_token *token, bool (*match)(const str
     }
     pthread_mutex_unlock(&token->keys_lock);
     return found;
+}
+
+bool hsm_key_label_taken(struct hsm_token *token, const char *label)
+{
+    return key_find(token, by_label, label) != NULL;
 }
 
 enum status hsm_key_open_label(struct hsm_token *token, const struct hsm_key **out, const char *label,
@@ -227,169 +228,12 @@ const char *hsm_key_label(const struct hsm_key *key)
     return key->label;
 }
 
-/* Label and CKA_ID of a key about to be made. */
-struct new_key {
-    char label[HSM_KEY_LABEL_SIZE];
-    uint8_t id[NEW_ID_LEN];
-};
-
-/*
- * Every attribute of the private key is written out: what a token grants by default differs from token to token. Of the
- * public object no usage is: we use none of it, and the TPM module takes CKA_VERIFY for the right to decrypt and
- * CKA_ENCRYPT for the right to sign, of the private key.
- */
-static CK_RV pair_generate(struct hsm_token *token, CK_SESSION_HANDLE session, const struct hsm_key_kind *kind,
-                           size_t spelling, struct new_key *new)
+bool hsm_key_is_born(const struct hsm_key *key)
 {
-    CK_BBOOL yes = CK_TRUE;
-    CK_BBOOL no = CK_FALSE;
-    uint8_t params[32];
-    size_t params_len = kind->ec_params[spelling].len;
-    INVARIANT(params_len <= sizeof params);
-    memcpy(params, kind->ec_params[spelling].der, params_len);
-    CK_ATTRIBUTE public[] = {
-        {CKA_TOKEN, &yes, sizeof yes},
-        {CKA_PRIVATE, &no, sizeof no},
-        {CKA_MODIFIABLE, &no, sizeof no},
-        {CKA_EC_PARAMS, params, params_len},
-        {CKA_LABEL, new->label, strlen(new->label)},
-        {CKA_ID, new->id, sizeof new->id},
-    };
-    CK_ATTRIBUTE private[] = {
-        {CKA_TOKEN, &yes, sizeof yes},
-        {CKA_PRIVATE, &yes, sizeof yes},
-        {CKA_SENSITIVE, &yes, sizeof yes},
-        {CKA_EXTRACTABLE, &no, sizeof no},
-        {CKA_MODIFIABLE, &no, sizeof no},
-        {CKA_SIGN, &yes, sizeof yes},
-        {CKA_SIGN_RECOVER, &no, sizeof no},
-        {CKA_DECRYPT, &no, sizeof no},
-        {CKA_UNWRAP, &no, sizeof no},
-        {CKA_DERIVE, &no, sizeof no},
-        {CKA_LABEL, new->label, strlen(new->label)},
-        {CKA_ID, new->id, sizeof new->id},
-    };
-    CK_MECHANISM mechanism = {kind->generate, NULL, 0};
-    CK_OBJECT_HANDLE public_object;
-    CK_OBJECT_HANDLE private_object;
-    return token->module.functions->C_GenerateKeyPair(session, &mechanism, public, sizeof public / sizeof public[0],
-                                                      private, sizeof private / sizeof private[0], &public_object,
-                                                      &private_object);
+    return key->born;
 }
 
-static bool is_curve_refusal(CK_RV rv)
+enum hsm_key_profile hsm_key_profile(const struct hsm_key *key)
 {
-    return rv == CKR_MECHANISM_INVALID || rv == CKR_CURVE_NOT_SUPPORTED || rv == CKR_DOMAIN_PARAMS_INVALID ||
-           rv == CKR_ATTRIBUTE_VALUE_INVALID;
-}
-
-static enum status pair_generate_any(struct hsm_token *token, CK_SESSION_HANDLE session,
-                                     const struct hsm_key_kind *kind, struct new_key *new, struct fault *fault)
-{
-    CK_RV rv = pair_generate(token, session, kind, 0, new);
-    if (is_curve_refusal(rv) && kind->ec_params[1].len > 0) {
-        rv = pair_generate(token, session, kind, 1, new);
-    }
-    if (is_curve_refusal(rv)) {
-        return fault_set(fault, STATUS_ALGORITHM_REFUSED, new->label, "token '%s' cannot make %s keys",
-                         token->identity.label, algorithm_info(kind->algorithm)->name);
-    }
-    if (rv != CKR_OK) {
-        return hsm_token_fault(token, rv, "C_GenerateKeyPair", new->label, fault);
-    }
-    return STATUS_OK;
-}
-
-/* In a session that did not see the key being made. */
-static enum status key_reload(struct hsm_token *token, struct hsm_key **out, const char *label, struct fault *fault)
-{
-    CK_FUNCTION_LIST *functions = token->module.functions;
-    CK_SESSION_HANDLE session;
-    CK_RV rv = functions->C_OpenSession(token->slot, hsm_token_session_flags(token), NULL, NULL, &session);
-    if (rv != CKR_OK) {
-        return hsm_token_fault(token, rv, "C_OpenSession", label, fault);
-    }
-    struct hsm_key *key = NULL;
-    enum status status = hsm_object_load(token, &key, session, label, fault);
-    if (status == STATUS_OK) {
-        status = key_prove_in(key, session, fault);
-    }
-    rv = functions->C_CloseSession(session);
-    if (status == STATUS_OK && rv != CKR_OK) {
-        status = hsm_token_fault(token, rv, "C_CloseSession", label, fault);
-    }
-    if (status != STATUS_OK) {
-        free(key);
-        return status;
-    }
-    *out = key;
-    return STATUS_OK;
-}
-
-static enum status new_key_init(struct new_key *new, const struct hsm_token *token, const char *label,
-                                struct fault *fault)
-{
-    size_t len = strlen(label);
-    if (len < 1 || len >= sizeof new->label) {
-        return fault_set(fault, STATUS_INVALID, "label", "must be 1..%d characters", HSM_KEY_LABEL_SIZE - 1);
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (label[i] < 0x20 || label[i] > 0x7e) {
-            return fault_set(fault, STATUS_INVALID, "label", "must be printable ASCII");
-        }
-    }
-    if (token->use != HSM_TOKEN_GENERATE) {
-        return fault_set(fault, STATUS_INVALID, label, "the token is open for signing only");
-    }
-    snprintf(new->label, sizeof new->label, "%s", label);
-    return random_fill(new->id, sizeof new->id, label, fault);
-}
-
-static enum status key_make(struct hsm_token *token, struct hsm_key **out, const struct hsm_key_kind *kind,
-                            struct new_key *new, struct fault *fault)
-{
-    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
-    enum status status = pair_generate_any(token, session, kind, new, fault);
-    hsm_sessions_give(&token->sessions, session);
-    if (status == STATUS_OK && token->is_softhsm) {
-        status = hsm_softhsm_sync(token->softhsm_dir, fault);
-    }
-    if (status == STATUS_OK) {
-        status = key_reload(token, out, new->label, fault);
-    }
-    return status;
-}
-
-enum status hsm_key_generate(struct hsm_token *token, const struct hsm_key **out, enum algorithm algorithm,
-                             const char *label, struct fault *fault)
-{
-    enum status status = hsm_token_ready(token, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const struct hsm_key_kind *kind = hsm_key_kind_of(algorithm);
-    const struct algorithm_info *info = algorithm_info(algorithm);
-    if (kind == NULL || info == NULL || info->standing != ALGORITHM_IN_USE) {
-        return fault_set(fault, STATUS_ALGORITHM_REFUSED, label, "not an algorithm in use");
-    }
-    struct new_key new;
-    status = new_key_init(&new, token, label, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (key_find(token, by_label, label) != NULL) {
-        return fault_set(fault, STATUS_EXISTS, label, "token '%s' has a key with this label", token->identity.label);
-    }
-    struct hsm_key *key = NULL;
-    status = key_make(token, &key, kind, &new, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = hsm_object_adopt(token, key, fault);
-    if (status != STATUS_OK) {
-        free(key);
-        return status;
-    }
-    *out = key;
-    return STATUS_OK;
+    return key->profile;
 }

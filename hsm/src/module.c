@@ -9,7 +9,10 @@
 #include <dlfcn.h>
 #include <openssl/err.h>
 
+#include "base/file.h"
 #include "cryptoki.h"
+
+#define MODULE_FILE_MAX (256UL * 1024 * 1024)
 
 /* libp11 reports through OpenSSL's error queue; nothing of it may be left for the next caller of OpenSSL. */
 static const char *libp11_reason(void)
@@ -38,12 +41,24 @@ static enum status functions_get(struct hsm_module *module, const char *path, st
     return STATUS_OK;
 }
 
-enum status hsm_module_open(struct hsm_module *out, const char *path, struct fault *fault)
+enum status hsm_module_hash(struct digest *out, const char *path, struct fault *fault)
 {
     /* A relative name would be searched along the library path, which others may set. */
     if (path == NULL || path[0] != '/') {
         return fault_set(fault, STATUS_INVALID, "module", "the path of the PKCS#11 module must be absolute");
     }
+    struct bytes file = {0};
+    struct fault inner = {0};
+    if (file_read(&file, path, MODULE_FILE_MAX, "module", &inner) != STATUS_OK) {
+        return fault_set(fault, STATUS_TOKEN, "module", "%s", inner.detail);
+    }
+    digest_sha256(out, file.data, file.len);
+    bytes_free(&file);
+    return STATUS_OK;
+}
+
+enum status hsm_module_open(struct hsm_module *out, const char *path, struct fault *fault)
+{
     struct hsm_module module = {.context = PKCS11_CTX_new()};
     if (module.context == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "module", "no memory for the PKCS#11 module");
@@ -91,7 +106,8 @@ static bool slot_agrees(const PKCS11_SLOT *slot, const struct hsm_token_selector
 {
     const PKCS11_TOKEN *token = slot->token;
     return token != NULL && token->initialized && field_agrees(selector->label, token->label) &&
-           field_agrees(selector->serial, token->serialnr);
+           field_agrees(selector->serial, token->serialnr) &&
+           field_agrees(selector->manufacturer, token->manufacturer) && field_agrees(selector->model, token->model);
 }
 
 static enum status slot_pick(const PKCS11_SLOT **out, const PKCS11_SLOT *slots, unsigned count,
@@ -109,8 +125,9 @@ static enum status slot_pick(const PKCS11_SLOT **out, const PKCS11_SLOT *slots, 
         found = &slots[i];
     }
     if (found == NULL) {
-        return fault_set(fault, STATUS_NOT_FOUND, "token", "no token has label '%s' serial '%s'", selector->label,
-                         selector->serial);
+        bool narrowed = selector->manufacturer[0] != '\0' || selector->model[0] != '\0';
+        return fault_set(fault, STATUS_NOT_FOUND, "token", "no token has label '%s' serial '%s'%s", selector->label,
+                         selector->serial, narrowed ? " and the manufacturer and model given" : "");
     }
     *out = found;
     return STATUS_OK;
@@ -132,6 +149,8 @@ enum status hsm_module_find_slot(const struct hsm_module *module, CK_SLOT_ID *ou
         *out_slot = PKCS11_get_slotid_from_slot(mutable_slot);
         snprintf(out_identity->label, sizeof out_identity->label, "%s", slot->token->label);
         snprintf(out_identity->serial, sizeof out_identity->serial, "%s", slot->token->serialnr);
+        snprintf(out_identity->manufacturer, sizeof out_identity->manufacturer, "%s", slot->token->manufacturer);
+        snprintf(out_identity->model, sizeof out_identity->model, "%s", slot->token->model);
     }
     PKCS11_release_all_slots(module->context, slots, count);
     ERR_clear_error();

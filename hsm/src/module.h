@@ -15,7 +15,10 @@ struct hsm_module {
     CK_FUNCTION_LIST *functions;
 };
 
-/* Loads and initialises the module. Out: close with hsm_module_close. STATUS_TOKEN, STATUS_INVALID. */
+/* SHA-256 of the module's file; its path must be absolute (STATUS_INVALID). STATUS_TOKEN. */
+MUST_CHECK enum status hsm_module_hash(struct digest *out, const char *path, struct fault *fault);
+
+/* Loads and initialises the module. Out: close with hsm_module_close. STATUS_TOKEN, STATUS_NO_MEMORY. */
 MUST_CHECK enum status hsm_module_open(struct hsm_module *out, const char *path, struct fault *fault);
 
 /* Finalises and unloads; one that was never opened (all zeros) is fine. */

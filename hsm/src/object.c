@@ -1,5 +1,6 @@
 /*
- * Key objects: which attributes a key must have to serve, and how its public half is read.
+ * Key objects: which attributes a key must have to serve, whether it was born on the token, and how its public half is
+ * read.
  *
  * Attributes are read one by one: the spec lets a module answer only some of a batch, and tokens differ in what they
  * leave out. Nothing here changes an object.
@@ -8,7 +9,6 @@
 
 #include "cryptoki.h"
 
-#define OBJECT_NAME_SIZE 64
 #define VALUE_MAX 512
 
 /* What must hold of a private key. `may_be_absent`: a token that does not know the attribute cannot grant what it says.
@@ -24,10 +24,6 @@ static const struct flag_rule flag_rules[] = {
     {CKA_TOKEN, "CKA_TOKEN", true, false},
     {CKA_PRIVATE, "CKA_PRIVATE", true, false},
     {CKA_SENSITIVE, "CKA_SENSITIVE", true, false},
-    {CKA_EXTRACTABLE, "CKA_EXTRACTABLE", false, false},
-    {CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE", true, false},
-    {CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE", true, false},
-    {CKA_LOCAL, "CKA_LOCAL", true, false},
     {CKA_MODIFIABLE, "CKA_MODIFIABLE", false, false},
     {CKA_SIGN, "CKA_SIGN", true, false},
     {CKA_DECRYPT, "CKA_DECRYPT", false, false},
@@ -60,7 +56,7 @@ struct object {
     struct hsm_token *token;
     CK_SESSION_HANDLE session;
     CK_OBJECT_HANDLE handle;
-    char name[OBJECT_NAME_SIZE];
+    char name[HSM_KEY_LABEL_SIZE];
 };
 
 struct value {
@@ -117,6 +113,57 @@ static enum status flag_check(const struct object *object, const struct flag_rul
                          rule->wanted ? "true" : "false");
     }
     return STATUS_OK;
+}
+
+/* A token that does not know the attribute says nothing for the key, so absent is false. */
+static enum status flag_read(const struct object *object, bool *out, CK_ATTRIBUTE_TYPE type, const char *name,
+                             struct fault *fault)
+{
+    struct value value;
+    enum status status = value_read(object, &value, type, name, fault);
+    if (status == STATUS_OK) {
+        *out = !value.absent && value.len == sizeof(CK_BBOOL) && value.bytes[0] == CK_TRUE;
+    }
+    return status;
+}
+
+/* A value may leave only under a key that the security officer brought. */
+static enum status profile_read(const struct object *object, struct hsm_key *key, struct fault *fault)
+{
+    const struct flag_rule fixed = {CKA_EXTRACTABLE, "CKA_EXTRACTABLE", false, false};
+    bool extractable = false;
+    bool with_trusted = false;
+    enum status status = flag_read(object, &extractable, CKA_EXTRACTABLE, "CKA_EXTRACTABLE", fault);
+    if (status == STATUS_OK) {
+        status = flag_read(object, &with_trusted, CKA_WRAP_WITH_TRUSTED, "CKA_WRAP_WITH_TRUSTED", fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (extractable && !with_trusted) {
+        return fault_set(fault, STATUS_KEY_UNFIT, object->name,
+                         "CKA_EXTRACTABLE must be false, unless CKA_WRAP_WITH_TRUSTED is true");
+    }
+    key->profile = extractable ? HSM_KEY_WRAPPABLE : HSM_KEY_FIXED;
+    return extractable ? STATUS_OK : flag_check(object, &fixed, fault);
+}
+
+/* What a key was before is remembered by the token in three attributes that nobody can set. */
+static enum status origin_read(const struct object *object, struct hsm_key *key, struct fault *fault)
+{
+    const struct flag_rule past[] = {
+        {CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE", true, false},
+        {CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE", key->profile == HSM_KEY_FIXED, false},
+    };
+    enum status status = flag_read(object, &key->born, CKA_LOCAL, "CKA_LOCAL", fault);
+    if (status == STATUS_OK && !key->born && !object->token->restored) {
+        return fault_set(fault, STATUS_KEY_UNFIT, object->name,
+                         "CKA_LOCAL must be true: it was not made on this token");
+    }
+    for (size_t i = 0; i < sizeof past / sizeof past[0] && status == STATUS_OK && key->born; i++) {
+        status = flag_check(object, &past[i], fault);
+    }
+    return status;
 }
 
 static enum status flags_check(const struct object *object, struct fault *fault)
@@ -177,16 +224,10 @@ static enum status id_read(const struct object *object, struct hsm_key *key, str
     return STATUS_OK;
 }
 
-/* One more than the table holds, so that too many is seen. */
-struct handles {
-    CK_OBJECT_HANDLE at[HSM_KEYS_MAX + 1];
-    CK_ULONG count;
-};
-
-static enum status found_collect(struct hsm_token *token, struct handles *out, CK_SESSION_HANDLE session,
+static enum status found_collect(struct hsm_token *token, struct hsm_handles *out, CK_SESSION_HANDLE session,
                                  struct fault *fault)
 {
-    const CK_ULONG max = HSM_KEYS_MAX + 1;
+    const CK_ULONG max = HSM_OBJECTS_MAX + 1;
     CK_ULONG count = 1;
     out->count = 0;
     while (count > 0 && out->count < max) {
@@ -199,8 +240,8 @@ static enum status found_collect(struct hsm_token *token, struct handles *out, C
     return STATUS_OK;
 }
 
-static enum status objects_find(struct hsm_token *token, struct handles *out, CK_SESSION_HANDLE session,
-                                CK_ATTRIBUTE *template, CK_ULONG template_count, struct fault *fault)
+enum status hsm_objects_find(struct hsm_token *token, struct hsm_handles *out, CK_SESSION_HANDLE session,
+                             CK_ATTRIBUTE *template, CK_ULONG template_count, struct fault *fault)
 {
     CK_FUNCTION_LIST *functions = token->module.functions;
     CK_RV rv = functions->C_FindObjectsInit(session, template, template_count);
@@ -304,8 +345,8 @@ static enum status public_find(const struct object *private, CK_OBJECT_HANDLE *o
 {
     CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, key->id, key->id_len}};
-    struct handles found = {.count = 0};
-    enum status status = objects_find(private->token, &found, private->session, template, 2, fault);
+    struct hsm_handles found = {.count = 0};
+    enum status status = hsm_objects_find(private->token, &found, private->session, template, 2, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -313,14 +354,19 @@ static enum status public_find(const struct object *private, CK_OBJECT_HANDLE *o
         return fault_set(fault, STATUS_KEY_UNFIT, private->name, "%lu public key objects have its CKA_ID, must be 1",
                          found.count);
     }
+    key->public_object = found.at[0];
     *out = found.at[0];
     return STATUS_OK;
 }
 
 static enum status public_read(const struct object *private, struct hsm_key *key, struct fault *fault)
 {
+    const struct flag_rule kept = {CKA_MODIFIABLE, "CKA_MODIFIABLE of its public key object", false, false};
     struct object public = *private;
     enum status status = public_find(private, &public.handle, key, fault);
+    if (status == STATUS_OK) {
+        status = flag_check(&public, &kept, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -348,6 +394,12 @@ static enum status key_fill(struct object *object, struct hsm_key *key, struct f
 {
     enum status status = label_read(object, key, fault);
     if (status == STATUS_OK) {
+        status = profile_read(object, key, fault);
+    }
+    if (status == STATUS_OK) {
+        status = origin_read(object, key, fault);
+    }
+    if (status == STATUS_OK) {
         status = flags_check(object, fault);
     }
     if (status == STATUS_OK) {
@@ -359,8 +411,8 @@ static enum status key_fill(struct object *object, struct hsm_key *key, struct f
     return status;
 }
 
-static enum status key_read(struct hsm_token *token, struct hsm_key **out, CK_SESSION_HANDLE session,
-                            CK_OBJECT_HANDLE handle, struct fault *fault)
+enum status hsm_object_key(struct hsm_token *token, struct hsm_key **out, CK_SESSION_HANDLE session,
+                           CK_OBJECT_HANDLE handle, struct fault *fault)
 {
     struct hsm_key *key = calloc(1, sizeof *key);
     if (key == NULL) {
@@ -411,31 +463,29 @@ enum status hsm_object_adopt(struct hsm_token *token, struct hsm_key *key, struc
     return status;
 }
 
-static enum status audit_in_session(struct hsm_token *token, CK_SESSION_HANDLE session, struct fault *fault)
+enum status hsm_object_about(struct hsm_token *token, struct hsm_object_about *out, CK_SESSION_HANDLE session,
+                             CK_OBJECT_HANDLE handle, struct fault *fault)
 {
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE template = {CKA_CLASS, &class, sizeof class};
-    struct handles found = {.count = 0};
-    enum status status = objects_find(token, &found, session, &template, 1, fault);
-    for (CK_ULONG i = 0; i < found.count && status == STATUS_OK; i++) {
-        struct hsm_key *key = NULL;
-        status = key_read(token, &key, session, found.at[i], fault);
-        if (status != STATUS_OK) {
-            break;
-        }
-        status = hsm_object_adopt(token, key, fault);
-        if (status != STATUS_OK) {
-            free(key);
-        }
+    struct object object = {.token = token, .session = session, .handle = handle};
+    struct value value;
+    snprintf(object.name, sizeof object.name, "object %lu", handle);
+    enum status status = value_read(&object, &value, CKA_CLASS, "CKA_CLASS", fault);
+    if (status == STATUS_OK && value.len != sizeof out->class) {
+        return fault_set(fault, STATUS_KEY_UNFIT, object.name, "CKA_CLASS is not answered");
     }
-    return status;
-}
-
-enum status hsm_objects_audit(struct hsm_token *token, struct fault *fault)
-{
-    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
-    enum status status = audit_in_session(token, session, fault);
-    hsm_sessions_give(&token->sessions, session);
+    if (status == STATUS_OK) {
+        memcpy(&out->class, value.bytes, sizeof out->class);
+        status = value_read(&object, &value, CKA_LABEL, "CKA_LABEL", fault);
+    }
+    if (status == STATUS_OK) {
+        snprintf(out->name, sizeof out->name, "%.*s", is_label(&value) ? (int)value.len : (int)strlen(object.name),
+                 is_label(&value) ? (const char *)value.bytes : object.name);
+        status = value_read(&object, &value, CKA_ID, "CKA_ID", fault);
+    }
+    if (status == STATUS_OK) {
+        out->id_len = value.len <= sizeof out->id ? value.len : 0;
+        memcpy(out->id, value.bytes, out->id_len);
+    }
     return status;
 }
 
@@ -446,8 +496,8 @@ enum status hsm_object_load(struct hsm_token *token, struct hsm_key **out, CK_SE
     char copy[HSM_KEY_LABEL_SIZE];
     snprintf(copy, sizeof copy, "%s", label);
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof class}, {CKA_LABEL, copy, strlen(copy)}};
-    struct handles found = {.count = 0};
-    enum status status = objects_find(token, &found, session, template, 2, fault);
+    struct hsm_handles found = {.count = 0};
+    enum status status = hsm_objects_find(token, &found, session, template, 2, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -457,5 +507,5 @@ enum status hsm_object_load(struct hsm_token *token, struct hsm_key **out, CK_SE
     if (found.count > 1) {
         return fault_set(fault, STATUS_KEY_UNFIT, label, "CKA_LABEL is that of %lu private keys", found.count);
     }
-    return key_read(token, out, session, found.at[0], fault);
+    return hsm_object_key(token, out, session, found.at[0], fault);
 }

@@ -6,6 +6,7 @@
 #include "token.h"
 
 #include "cryptoki.h"
+#include "hsm/pin.h"
 #include "hsm/softhsm.h"
 #include "object.h"
 
@@ -51,70 +52,150 @@ static enum status files_check(struct hsm_token *token, struct fault *fault)
     return hsm_softhsm_check(token->softhsm_dir, fault);
 }
 
+/* What the flags of a token say about one of its two PINs. */
+struct pin_flags {
+    CK_FLAGS locked;
+    CK_FLAGS final_try;
+    CK_FLAGS to_be_changed;
+};
+
+static const struct pin_flags user_flags = {CKF_USER_PIN_LOCKED, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_TO_BE_CHANGED};
+static const struct pin_flags so_flags = {CKF_SO_PIN_LOCKED, CKF_SO_PIN_FINAL_TRY, CKF_SO_PIN_TO_BE_CHANGED};
+
 /* A wrong PIN now might be the last one the token bears; people unlock tokens, programs do not risk them. */
-static enum status pin_state_check(const struct hsm_token *token, struct fault *fault)
+static const char *pin_state_problem(CK_FLAGS flags, CK_USER_TYPE user)
 {
-    static const struct {
-        CK_FLAGS flag;
-        bool wanted;
-        const char *text;
-    } rules[] = {
-        {CKF_USER_PIN_INITIALIZED, true, "the token has no user PIN"},
-        {CKF_USER_PIN_LOCKED, false, "the user PIN is locked"},
-        {CKF_USER_PIN_FINAL_TRY, false, "one attempt is left before the user PIN locks; not tried"},
-        {CKF_USER_PIN_TO_BE_CHANGED, false, "the user PIN must be changed first"},
-    };
+    const struct pin_flags *bits = user == CKU_SO ? &so_flags : &user_flags;
+    if (user == CKU_USER && (flags & CKF_USER_PIN_INITIALIZED) == 0) {
+        return "the token has no user PIN";
+    }
+    if ((flags & bits->locked) != 0) {
+        return "the PIN is locked";
+    }
+    if ((flags & bits->final_try) != 0) {
+        return "one attempt is left before the PIN locks; not tried";
+    }
+    return (flags & bits->to_be_changed) != 0 ? "the PIN must be changed first" : NULL;
+}
+
+enum status hsm_token_login(struct hsm_token *token, CK_USER_TYPE user, const struct secret *pin, struct fault *fault)
+{
+    const char *label = token->identity.label;
+    const char *who = user == CKU_SO ? "SO" : "user";
     CK_TOKEN_INFO info;
     CK_RV rv = token->module.functions->C_GetTokenInfo(token->slot, &info);
     if (rv != CKR_OK) {
-        return hsm_cryptoki_fault(rv, "C_GetTokenInfo", token->identity.label, fault);
+        return hsm_cryptoki_fault(rv, "C_GetTokenInfo", label, fault);
     }
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        if (((info.flags & rules[i].flag) != 0) != rules[i].wanted) {
-            return fault_set(fault, STATUS_PIN_REFUSED, token->identity.label, "%s", rules[i].text);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status login(struct hsm_token *token, const struct secret *pin, struct fault *fault)
-{
-    enum status status = pin_state_check(token, fault);
-    if (status != STATUS_OK) {
-        return status;
+    const char *problem = pin_state_problem(info.flags, user);
+    if (problem != NULL) {
+        return fault_set(fault, STATUS_PIN_REFUSED, label, "%s PIN: %s", who, problem);
     }
     CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
     atomic_store(&pin_spent, true);
-    CK_RV rv = token->module.functions->C_Login(session, CKU_USER, pin->data, pin->len);
+    rv = token->module.functions->C_Login(session, user, pin->data, pin->len);
     hsm_sessions_give(&token->sessions, session);
     if (is_pin_answer(rv)) {
-        return fault_set(fault, STATUS_PIN_REFUSED, token->identity.label,
-                         "the token refused the PIN; this process does not try again");
+        return fault_set(fault, STATUS_PIN_REFUSED, label,
+                         "the token refused the %s PIN; this process does not try again", who);
     }
     if (rv != CKR_OK) {
-        return hsm_cryptoki_fault(rv, "C_Login", token->identity.label, fault);
+        return hsm_cryptoki_fault(rv, "C_Login", label, fault);
     }
     atomic_store(&pin_spent, false);
     token->logged_in = true;
     return STATUS_OK;
 }
 
-static enum status token_start(struct hsm_token *token, const struct hsm_token_config *config, const struct secret *pin,
-                               struct fault *fault)
+/* The texts of CK_TOKEN_INFO are padded with blanks and have no NUL. */
+static void text_copy(char *out, size_t size, const CK_UTF8CHAR *padded)
 {
-    enum status status = hsm_module_open(&token->module, config->module_path, fault);
+    size_t len = size - 1;
+    while (len > 0 && (padded[len - 1] == ' ' || padded[len - 1] == '\0')) {
+        len--;
+    }
+    memcpy(out, padded, len);
+    out[len] = '\0';
+}
+
+static void version_copy(char out[HSM_TOKEN_VERSION_SIZE], const CK_VERSION *version)
+{
+    snprintf(out, HSM_TOKEN_VERSION_SIZE, "%u.%u", version->major, version->minor);
+}
+
+static enum status facts_read(struct hsm_token *token, struct fault *fault)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv = token->module.functions->C_GetTokenInfo(token->slot, &info);
+    if (rv != CKR_OK) {
+        return hsm_cryptoki_fault(rv, "C_GetTokenInfo", token->identity.label, fault);
+    }
+    struct hsm_token_facts *facts = &token->facts;
+    text_copy(facts->label, sizeof facts->label, info.label);
+    text_copy(facts->serial, sizeof facts->serial, info.serialNumber);
+    text_copy(facts->manufacturer, sizeof facts->manufacturer, info.manufacturerID);
+    text_copy(facts->model, sizeof facts->model, info.model);
+    version_copy(facts->firmware, &info.firmwareVersion);
+    version_copy(facts->hardware, &info.hardwareVersion);
+    facts->rng = (info.flags & CKF_RNG) != 0;
+    return STATUS_OK;
+}
+
+static enum status module_start(struct hsm_token *token, const struct hsm_token_config *config, struct fault *fault)
+{
+    enum status status = hsm_module_hash(&token->facts.module_sha256, config->module_path, fault);
+    if (status == STATUS_OK && strlen(config->module_path) >= sizeof token->facts.module_path) {
+        return fault_set(fault, STATUS_INVALID, "module", "the path is longer than %d characters",
+                         HSM_MODULE_PATH_SIZE - 1);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    snprintf(token->facts.module_path, sizeof token->facts.module_path, "%s", config->module_path);
+    return hsm_module_open(&token->module, config->module_path, fault);
+}
+
+/* All that is refused before a PIN is used. */
+static enum status pins_check(const struct hsm_token *token, const struct secret *pin, const struct hsm_kek *kek,
+                              struct fault *fault)
+{
+    const struct hsm_token_selector *identity = &token->identity;
+    enum status status = hsm_pin_check(pin, identity->label, identity->serial, "user PIN", fault);
+    if (status != STATUS_OK || kek == NULL) {
+        return status;
+    }
+    status = hsm_pin_check(kek->so_pin, identity->label, identity->serial, "SO PIN", fault);
+    return status == STATUS_OK ? hsm_kek_check(token, kek, fault) : status;
+}
+
+static enum status token_find(struct hsm_token *token, const struct hsm_token_config *config, struct fault *fault)
+{
+    enum status status = module_start(token, config, fault);
     if (status == STATUS_OK) {
         status = files_check(token, fault);
     }
     if (status == STATUS_OK) {
         status = hsm_module_find_slot(&token->module, &token->slot, &token->identity, &config->selector, fault);
     }
+    return status == STATUS_OK ? facts_read(token, fault) : status;
+}
+
+static enum status token_start(struct hsm_token *token, const struct hsm_token_config *config, const struct secret *pin,
+                               const struct hsm_kek *kek, struct fault *fault)
+{
+    enum status status = token_find(token, config, fault);
+    if (status == STATUS_OK) {
+        status = pins_check(token, pin, kek, fault);
+    }
     if (status == STATUS_OK) {
         status = hsm_sessions_open(&token->sessions, token->module.functions, token->slot,
                                    hsm_token_session_flags(token), config->session_count, fault);
     }
+    if (status == STATUS_OK && kek != NULL) {
+        status = hsm_kek_bring(token, kek, fault);
+    }
     if (status == STATUS_OK) {
-        status = login(token, pin, fault);
+        status = hsm_token_login(token, CKU_USER, pin, fault);
     }
     if (status == STATUS_OK) {
         status = hsm_objects_audit(token, fault);
@@ -122,8 +203,8 @@ static enum status token_start(struct hsm_token *token, const struct hsm_token_c
     return status;
 }
 
-enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config *config, const struct secret *pin,
-                           struct fault *fault)
+enum status hsm_token_open_with(struct hsm_token **out, const struct hsm_token_config *config, const struct secret *pin,
+                                const struct hsm_kek *kek, struct fault *fault)
 {
     enum status status = config_check(config, pin, fault);
     if (status != STATUS_OK) {
@@ -141,9 +222,10 @@ enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config
         return fault_set(fault, STATUS_NO_MEMORY, "token", "no memory for the token");
     }
     token->use = config->use;
+    token->restored = config->restored;
     token->owner = getpid();
     pthread_mutex_init(&token->keys_lock, NULL);
-    status = token_start(token, config, pin, fault);
+    status = token_start(token, config, pin, kek, fault);
     if (status != STATUS_OK) {
         hsm_token_close(token);
         return status;
@@ -152,8 +234,15 @@ enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config
     return STATUS_OK;
 }
 
+enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config *config, const struct secret *pin,
+                           struct fault *fault)
+{
+    return hsm_token_open_with(out, config, pin, NULL, fault);
+}
+
 static void token_stop(struct hsm_token *token)
 {
+    hsm_kek_drop(token);
     if (token->logged_in) {
         CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
         /* Closing the sessions and the module ends the login as well. */
@@ -189,6 +278,28 @@ bool hsm_token_is_lost(const struct hsm_token *token)
 const struct hsm_token_selector *hsm_token_identity(const struct hsm_token *token)
 {
     return &token->identity;
+}
+
+const struct hsm_token_facts *hsm_token_facts(const struct hsm_token *token)
+{
+    return &token->facts;
+}
+
+enum status hsm_token_random(struct hsm_token *token, void *out, size_t len, struct fault *fault)
+{
+    enum status status = hsm_token_ready(token, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    CK_RV rv = token->module.functions->C_GenerateRandom(session, out, len);
+    hsm_sessions_give(&token->sessions, session);
+    return rv == CKR_OK ? STATUS_OK : hsm_token_fault(token, rv, "C_GenerateRandom", token->identity.label, fault);
+}
+
+enum status hsm_token_sync(const struct hsm_token *token, struct fault *fault)
+{
+    return token->is_softhsm ? hsm_softhsm_sync(token->softhsm_dir, fault) : STATUS_OK;
 }
 
 enum status hsm_token_ready(const struct hsm_token *token, struct fault *fault)

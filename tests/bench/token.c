@@ -40,8 +40,8 @@ static void keys_make(void)
     BENCH_MUST(secret_read_file(&pin, floor_.place.pin_path, &fault));
     BENCH_MUST(hsm_token_open(&token, &config, &pin, &fault));
     secret_free(&pin);
-    BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_P256, labels[ALGORITHM_P256], &fault));
-    BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_ED25519, labels[ALGORITHM_ED25519], &fault));
+    BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, labels[ALGORITHM_P256], &fault));
+    BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_ED25519, HSM_KEY_FIXED, labels[ALGORITHM_ED25519], &fault));
     hsm_token_close(token);
 }
 

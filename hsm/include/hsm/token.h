@@ -13,29 +13,54 @@
 
 #include <stddef.h>
 
+#include "base/digest.h"
 #include "base/secret.h"
 #include "base/status.h"
 
-#define HSM_TOKEN_LABEL_SIZE 33  /* 32 characters (PKCS #11 CK_TOKEN_INFO) and a NUL */
-#define HSM_TOKEN_SERIAL_SIZE 17 /* 16 characters and a NUL */
+/* Lengths of PKCS #11 CK_TOKEN_INFO and a NUL. */
+#define HSM_TOKEN_LABEL_SIZE 33
+#define HSM_TOKEN_SERIAL_SIZE 17
+#define HSM_TOKEN_MANUFACTURER_SIZE 33
+#define HSM_TOKEN_MODEL_SIZE 17
+#define HSM_TOKEN_VERSION_SIZE 8 /* "255.255" */
+#define HSM_MODULE_PATH_SIZE 1024
 #define HSM_SESSIONS_MAX 64
 #define HSM_KEYS_MAX 256
 
 struct hsm_token;
 
 /*
- * Which token: by serial when there is one, otherwise by label. With both, both must agree. Slot numbers are no
- * identity: they move.
+ * Which token: every field that is not empty must agree, and a label or a serial must be given. Two tokens that agree
+ * are a refusal, so the serial decides where labels repeat. Slot numbers are no identity: they move. hsm/uri.h reads
+ * one from a PKCS #11 URI.
  */
 struct hsm_token_selector {
     char label[HSM_TOKEN_LABEL_SIZE];
     char serial[HSM_TOKEN_SERIAL_SIZE];
+    char manufacturer[HSM_TOKEN_MANUFACTURER_SIZE];
+    char model[HSM_TOKEN_MODEL_SIZE];
+};
+
+/*
+ * What the token and its module say of themselves, padding cut off. The hash is that of the file that was loaded, read
+ * before it was.
+ */
+struct hsm_token_facts {
+    char label[HSM_TOKEN_LABEL_SIZE];
+    char serial[HSM_TOKEN_SERIAL_SIZE];
+    char manufacturer[HSM_TOKEN_MANUFACTURER_SIZE];
+    char model[HSM_TOKEN_MODEL_SIZE];
+    char firmware[HSM_TOKEN_VERSION_SIZE]; /* "2.6" */
+    char hardware[HSM_TOKEN_VERSION_SIZE];
+    bool rng; /* CKF_RNG: it has a random number generator of its own */
+    char module_path[HSM_MODULE_PATH_SIZE];
+    struct digest module_sha256;
 };
 
 /* How the sessions of this process may use the token. */
 enum hsm_token_use {
     HSM_TOKEN_SIGN,     /* read-only sessions: the token itself refuses to make, change or destroy token objects */
-    HSM_TOKEN_GENERATE, /* read-write sessions, for a key ceremony */
+    HSM_TOKEN_GENERATE, /* read-write sessions, for a ceremony: make, restore, destroy */
 };
 
 struct hsm_token_config {
@@ -43,17 +68,20 @@ struct hsm_token_config {
     struct hsm_token_selector selector;
     size_t session_count; /* 1..HSM_SESSIONS_MAX: as many signatures run at the same time, further ones wait */
     enum hsm_token_use use;
+    bool restored; /* keys that were not born on this token may be on it (hsm/key.h); otherwise one keeps it closed */
 };
 
 /*
  * Loads the module, checks SoftHSM's files when it is SoftHSM (hsm/softhsm.h), finds the token, opens the sessions,
- * logs in as user with `pin` and audits every private key object on the token (hsm/key.h says what it must be).
+ * logs in as user with `pin` and audits every object that is then visible: hsm/key.h says what a key must be; a secret
+ * key, or a public key of which there is no private one, is none of ours and refuses. A PIN that anybody would try
+ * first (hsm/pin.h) is refused before the token is asked.
  * `pin` is borrowed for the call and kept nowhere: the caller frees it right afterwards, whatever the answer.
  * Out: free with hsm_token_close.
  * STATUS_NOT_FOUND (no token agrees with every given field of the selector), STATUS_CONFLICT (two do, or this process
- * has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because the token has a locked PIN, one
- * last attempt or none set), STATUS_KEY_UNFIT (where: the object, detail: the attribute), STATUS_CORRUPT (where: the
- * file), STATUS_TOKEN, STATUS_INVALID (config), STATUS_NO_MEMORY.
+ * has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because it is a default one or the token
+ * has a locked PIN, one last attempt or none set), STATUS_KEY_UNFIT (where: the object, detail: the attribute),
+ * STATUS_CORRUPT (where: the file), STATUS_TOKEN, STATUS_INVALID (config), STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config *config,
                                       const struct secret *pin, struct fault *fault);
@@ -69,5 +97,14 @@ bool hsm_token_is_lost(const struct hsm_token *token);
 
 /* Label and serial the token itself gave. Borrowed, valid until hsm_token_close. */
 const struct hsm_token_selector *hsm_token_identity(const struct hsm_token *token);
+
+/* What token and module say of themselves. Borrowed, valid until hsm_token_close. */
+const struct hsm_token_facts *hsm_token_facts(const struct hsm_token *token);
+
+/*
+ * `len` bytes of the token's own random number generator. STATUS_TOKEN. To be mixed with the kernel's, never used
+ * alone.
+ */
+MUST_CHECK enum status hsm_token_random(struct hsm_token *token, void *out, size_t len, struct fault *fault);
 
 #endif

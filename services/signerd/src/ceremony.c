@@ -63,7 +63,7 @@ static enum status generate(const struct options *options, struct fault *fault)
     enum status status = token_open(&token, options, HSM_TOKEN_GENERATE, fault);
     const struct hsm_key *key = NULL;
     if (status == STATUS_OK) {
-        status = hsm_key_generate(token, &key, info->algorithm, options->key, fault);
+        status = hsm_key_generate(token, &key, info->algorithm, HSM_KEY_FIXED, options->key, fault);
     }
     if (status == STATUS_OK) {
         status = key_print(hsm_key_public(key), fault);

@@ -80,7 +80,7 @@ void fixture_generate(enum algorithm algorithm, const char *label)
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
     const struct hsm_key *key = NULL;
     struct fault fault = {0};
-    enum status status = hsm_key_generate(token, &key, algorithm, label, &fault);
+    enum status status = hsm_key_generate(token, &key, algorithm, HSM_KEY_FIXED, label, &fault);
     cr_assert_eq(status, STATUS_OK, "%s: %s", fault.where, fault.detail);
     hsm_token_close(token);
 }

@@ -154,6 +154,7 @@ static void fit_public(struct template *template, const char *label, const char 
     add_names(template, label, id);
     add_flag(template, CKA_TOKEN, true);
     add_flag(template, CKA_PRIVATE, false);
+    add_flag(template, CKA_MODIFIABLE, false);
 }
 
 static void pair_generate(struct raw_token *raw, CK_MECHANISM_TYPE type, struct template *public,

@@ -97,7 +97,7 @@ Test(lying, a_broken_new_key_is_not_handed_out)
     const struct hsm_key *key = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
     setenv("STRONGROOM_LIE", "flip", 1);
-    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, "new", &fault), STATUS_SIGNATURE_INVALID);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, "new", &fault), STATUS_SIGNATURE_INVALID);
     cr_assert_null(key);
     hsm_token_close(token);
 }
@@ -115,7 +115,7 @@ static void expect_unfit(const char *lie, const char *detail)
 Test(lying, a_key_made_elsewhere_is_refused)
 {
     fixture_generate(ALGORITHM_P256, "key");
-    expect_unfit("foreign", "CKA_LOCAL must be true");
+    expect_unfit("foreign", "CKA_LOCAL must be true: it was not made on this token");
 }
 
 Test(lying, an_attribute_that_is_not_answered_is_not_taken_as_good)
@@ -130,7 +130,7 @@ static void expect_same_key(enum algorithm algorithm, const char *spelling)
     struct fault fault = {0};
     const struct hsm_key *key = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
-    cr_assert_eq(hsm_key_generate(token, &key, algorithm, "key", &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &key, algorithm, HSM_KEY_FIXED, "key", &fault), STATUS_OK, "%s", fault.detail);
     struct public_key public = *hsm_key_public(key);
     hsm_token_close(token);
 

@@ -50,11 +50,13 @@ Test(softhsm, two_keys_are_told_apart)
     const struct hsm_key *first = NULL;
     const struct hsm_key *second = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
-    cr_assert_eq(hsm_key_generate(token, &first, ALGORITHM_P256, "first", &fault), STATUS_OK, "%s", fault.detail);
-    cr_assert_eq(hsm_key_generate(token, &second, ALGORITHM_P256, "second", &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &first, ALGORITHM_P256, HSM_KEY_FIXED, "first", &fault), STATUS_OK, "%s",
+                 fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &second, ALGORITHM_P256, HSM_KEY_FIXED, "second", &fault), STATUS_OK, "%s",
+                 fault.detail);
     cr_assert_not(public_key_equal(hsm_key_public(first), hsm_key_public(second)));
     const struct hsm_key *none = NULL;
-    cr_assert_eq(hsm_key_generate(token, &none, ALGORITHM_P256, "first", &fault), STATUS_EXISTS);
+    cr_assert_eq(hsm_key_generate(token, &none, ALGORITHM_P256, HSM_KEY_FIXED, "first", &fault), STATUS_EXISTS);
     fault_clear(&fault);
     cr_assert_eq(hsm_key_open_label(token, &none, "first", hsm_key_public(second), &fault), STATUS_MISMATCH);
     cr_assert_null(none);
@@ -78,7 +80,7 @@ Test(softhsm, a_key_with_one_wrong_attribute_keeps_the_token_closed)
         const char *name;
     } rows[] = {
         {{CKA_PRIVATE, false}, "CKA_PRIVATE"},
-        {{CKA_SENSITIVE, false}, "CKA_SENSITIVE"},
+        {{CKA_SENSITIVE, false}, "SENSITIVE"},
         {{CKA_EXTRACTABLE, true}, "CKA_EXTRACTABLE"},
         {{CKA_MODIFIABLE, true}, "CKA_MODIFIABLE"},
         {{CKA_SIGN, false}, "CKA_SIGN"},
@@ -125,7 +127,7 @@ Test(softhsm, an_imported_key_is_refused)
     raw_token_open(&raw, &fixture_token);
     raw_key_import(&raw, "from-outside");
     raw_token_close(&raw);
-    expect_unfit("from-outside", "CKA_ALWAYS_SENSITIVE");
+    expect_unfit("from-outside", "CKA_LOCAL");
 }
 
 Test(softhsm, a_key_of_a_foreign_kind_is_refused)

@@ -39,7 +39,8 @@ Test(token, a_generated_key_signs_now_and_after_a_restart)
     struct fault fault = {0};
     const struct hsm_key *key = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
-    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, "first", &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, "first", &fault), STATUS_OK, "%s",
+                 fault.detail);
     sign_and_verify(key);
     struct public_key public = *hsm_key_public(key);
     struct digest key_id;
@@ -90,7 +91,7 @@ Test(token, a_signing_process_cannot_make_keys)
     struct fault fault = {0};
     const struct hsm_key *key = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
-    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, "first", &fault), STATUS_INVALID);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, "first", &fault), STATUS_INVALID);
     cr_assert_eq(hsm_key_count(token), 0);
     hsm_token_close(token);
 }
@@ -261,12 +262,12 @@ Test(token, algorithms_the_token_does_not_have_are_refused_by_name)
     struct fault fault = {0};
     const struct hsm_key *key = NULL;
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
-    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_SECP256K1, "coin", &fault), STATUS_ALGORITHM_REFUSED, "%s",
-                 fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_SECP256K1, HSM_KEY_FIXED, "coin", &fault),
+                 STATUS_ALGORITHM_REFUSED, "%s", fault.detail);
     cr_assert_not_null(strstr(fault.detail, "secp256k1"));
     fault_clear(&fault);
-    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_ED25519, "log", &fault), STATUS_ALGORITHM_REFUSED, "%s",
-                 fault.detail);
+    cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_ED25519, HSM_KEY_FIXED, "log", &fault),
+                 STATUS_ALGORITHM_REFUSED, "%s", fault.detail);
     cr_assert_not_null(strstr(fault.detail, "ed25519"));
     hsm_token_close(token);
     hsm_token_close(fixture_must_open(HSM_TOKEN_SIGN, 1));
@@ -283,7 +284,7 @@ Test(token, the_label_of_a_new_key_is_checked)
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         fault_clear(&fault);
-        cr_expect_eq(hsm_key_generate(token, &key, ALGORITHM_P256, labels[i], &fault), STATUS_INVALID);
+        cr_expect_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, labels[i], &fault), STATUS_INVALID);
         cr_expect_str_eq(fault.where, "label");
     }
     hsm_token_close(token);

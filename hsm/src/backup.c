@@ -1,0 +1,381 @@
+/*
+ * Wrapping and unwrapping private keys under a key-encryption key that lives as a session object.
+ *
+ * Only the security officer can mark a key trusted, and only as it is created; only the user sees private keys. So the
+ * two log in one after the other, and the session object is what connects them.
+ */
+#include "hsm/backup.h"
+
+#include "cryptoki.h"
+#include "key.h"
+#include "object.h"
+
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210bUL /* PKCS #11 v3.0; the header is older */
+#endif
+
+static const struct {
+    enum hsm_wrap wrap;
+    CK_MECHANISM_TYPE type;
+    const char *text;
+} wraps[] = {
+    /* Where a token has both, the one whose standard leaves no doubt what it is. */
+    {HSM_WRAP_AES_KWP, CKM_AES_KEY_WRAP_KWP, "aes-key-wrap-kwp"},
+    {HSM_WRAP_AES_PAD, CKM_AES_KEY_WRAP_PAD, "aes-key-wrap-pad"},
+};
+
+#define WRAP_COUNT (sizeof wraps / sizeof wraps[0])
+
+static CK_BBOOL yes = CK_TRUE;
+static CK_BBOOL no = CK_FALSE;
+
+const char *hsm_wrap_text(enum hsm_wrap wrap)
+{
+    for (size_t i = 0; i < WRAP_COUNT; i++) {
+        if (wraps[i].wrap == wrap) {
+            return wraps[i].text;
+        }
+    }
+    INVARIANT(!"a wrapping mechanism");
+}
+
+enum status hsm_wrap_parse(enum hsm_wrap *out, const char *text)
+{
+    for (size_t i = 0; i < WRAP_COUNT; i++) {
+        if (strcmp(wraps[i].text, text) == 0) {
+            *out = wraps[i].wrap;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_INVALID;
+}
+
+static bool mechanism_serves(const struct hsm_token *token, CK_MECHANISM_TYPE type)
+{
+    CK_MECHANISM_INFO info;
+    return token->module.functions->C_GetMechanismInfo(token->slot, type, &info) == CKR_OK &&
+           (info.flags & (CKF_WRAP | CKF_UNWRAP)) == (CKF_WRAP | CKF_UNWRAP);
+}
+
+bool hsm_token_wraps(const struct hsm_token *token)
+{
+    for (size_t i = 0; i < WRAP_COUNT; i++) {
+        if (mechanism_serves(token, wraps[i].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status hsm_kek_check(const struct hsm_token *token, const struct hsm_kek *kek, struct fault *fault)
+{
+    if (kek->key32->data == NULL || kek->key32->len != HSM_KEK_LEN) {
+        return fault_set(fault, STATUS_INVALID, "kek", "a key-encryption key has %d bytes", HSM_KEK_LEN);
+    }
+    if (!hsm_token_wraps(token)) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, token->identity.label, "the token wraps no keys with AES");
+    }
+    return STATUS_OK;
+}
+
+/* Says of the KEK what the token lets it say; a token that does not keep TRUSTED would wrap nothing of ours. */
+static CK_RV kek_create(struct hsm_token *token, CK_SESSION_HANDLE session, const struct secret *key32)
+{
+    static char label[] = "kek";
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE key_type = CKK_AES;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof class},
+        {CKA_KEY_TYPE, &key_type, sizeof key_type},
+        {CKA_VALUE, key32->data, key32->len},
+        {CKA_LABEL, label, sizeof label - 1},
+        {CKA_TOKEN, &no, sizeof no},
+        {CKA_PRIVATE, &no, sizeof no}, /* the security officer sees no private objects */
+        {CKA_TRUSTED, &yes, sizeof yes},
+        {CKA_SENSITIVE, &yes, sizeof yes},
+        {CKA_EXTRACTABLE, &no, sizeof no},
+        {CKA_MODIFIABLE, &no, sizeof no},
+        {CKA_WRAP, &yes, sizeof yes},
+        {CKA_UNWRAP, &yes, sizeof yes},
+        {CKA_ENCRYPT, &no, sizeof no},
+        {CKA_DECRYPT, &no, sizeof no},
+        {CKA_SIGN, &no, sizeof no},
+        {CKA_VERIFY, &no, sizeof no},
+        {CKA_DERIVE, &no, sizeof no},
+    };
+    return token->module.functions->C_CreateObject(session, template, sizeof template / sizeof template[0],
+                                                   &token -> kek);
+}
+
+enum status hsm_kek_bring(struct hsm_token *token, const struct hsm_kek *kek, struct fault *fault)
+{
+    enum status status = hsm_token_login(token, CKU_SO, kek->so_pin, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    CK_RV rv = kek_create(token, session, kek->key32);
+    token->has_kek = rv == CKR_OK;
+    CK_RV logout_rv = token->module.functions->C_Logout(session);
+    hsm_sessions_give(&token->sessions, session);
+    token->logged_in = false;
+    if (rv != CKR_OK) {
+        struct fault inner = {0};
+        (void)hsm_cryptoki_fault(rv, "C_CreateObject", token->identity.label, &inner);
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, inner.where, "the token takes no trusted AES key: %s",
+                         inner.detail);
+    }
+    return logout_rv == CKR_OK ? STATUS_OK
+                               : hsm_token_fault(token, logout_rv, "C_Logout", token->identity.label, fault);
+}
+
+void hsm_kek_drop(struct hsm_token *token)
+{
+    if (!token->has_kek) {
+        return;
+    }
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    /* It ends with the sessions in any case. */
+    (void)token->module.functions->C_DestroyObject(session, token->kek);
+    hsm_sessions_give(&token->sessions, session);
+    token->has_kek = false;
+}
+
+enum status hsm_backup_open(struct hsm_token **out, const struct hsm_token_config *config, const struct secret *pin,
+                            const struct hsm_kek *kek, struct fault *fault)
+{
+    if (config->use != HSM_TOKEN_GENERATE) {
+        return fault_set(fault, STATUS_INVALID, "token", "a backup needs the token open for ceremonies");
+    }
+    return hsm_token_open_with(out, config, pin, kek, fault);
+}
+
+static enum status kek_ready(const struct hsm_token *token, const char *where, struct fault *fault)
+{
+    enum status status = hsm_token_ready(token, fault);
+    if (status == STATUS_OK && !token->has_kek) {
+        return fault_set(fault, STATUS_INVALID, where, "the token was opened without a key-encryption key");
+    }
+    return status;
+}
+
+static size_t wrap_best(const struct hsm_token *token)
+{
+    for (size_t i = 0; i < WRAP_COUNT; i++) {
+        if (mechanism_serves(token, wraps[i].type)) {
+            return i;
+        }
+    }
+    INVARIANT(!"hsm_kek_check saw a mechanism");
+}
+
+enum status hsm_key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, struct fault *fault)
+{
+    struct hsm_token *token = key->token;
+    enum status status = kek_ready(token, key->label, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (key->profile != HSM_KEY_WRAPPABLE) {
+        return fault_set(fault, STATUS_KEY_UNFIT, key->label, "the key was made not to leave its token");
+    }
+    size_t best = wrap_best(token);
+    CK_MECHANISM mechanism = {wraps[best].type, NULL, 0};
+    uint8_t bytes[HSM_WRAPPED_MAX];
+    CK_ULONG len = sizeof bytes;
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    CK_RV rv = token->module.functions->C_WrapKey(session, &mechanism, token->kek, key->private_object, bytes, &len);
+    hsm_sessions_give(&token->sessions, session);
+    if (rv == CKR_KEY_NOT_WRAPPABLE || rv == CKR_KEY_UNEXTRACTABLE) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, key->label, "token '%s' cannot wrap this %s key",
+                         token->identity.label, algorithm_info(key->public.algorithm)->name);
+    }
+    if (rv != CKR_OK) {
+        return hsm_token_fault(token, rv, "C_WrapKey", key->label, fault);
+    }
+    INVARIANT(len <= sizeof bytes);
+    *out = (struct hsm_wrapped){.public = key->public, .wrap = wraps[best].wrap, .len = len};
+    memcpy(out->label, key->label, sizeof out->label);
+    memcpy(out->bytes, bytes, len);
+    return STATUS_OK;
+}
+
+/* A restore on its way: what was put onto the token so far. */
+struct restore {
+    struct hsm_token *token;
+    struct hsm_new_key new;
+    const struct hsm_wrapped *wrapped;
+    CK_OBJECT_HANDLE private_object;
+    CK_OBJECT_HANDLE public_object;
+    bool has_private;
+    bool has_public;
+};
+
+static bool is_altered_answer(CK_RV rv)
+{
+    return rv == CKR_WRAPPED_KEY_INVALID || rv == CKR_WRAPPED_KEY_LEN_RANGE || rv == CKR_ENCRYPTED_DATA_INVALID ||
+           rv == CKR_ENCRYPTED_DATA_LEN_RANGE;
+}
+
+/* SoftHSM answers GENERAL_ERROR when the check value inside is wrong; other causes are not told apart. */
+static enum status unwrap_fault(struct restore *restore, CK_RV rv, struct fault *fault)
+{
+    if (is_altered_answer(rv) || rv == CKR_GENERAL_ERROR) {
+        return fault_set(fault, STATUS_MISMATCH, restore->new.label,
+                         "the wrapped key was altered, or the key-encryption key is another (0x%lx)", rv);
+    }
+    if (rv == CKR_MECHANISM_INVALID || rv == CKR_CURVE_NOT_SUPPORTED || rv == CKR_DOMAIN_PARAMS_INVALID) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, restore->new.label, "token '%s' cannot unwrap it (0x%lx)",
+                         restore->token->identity.label, rv);
+    }
+    return hsm_token_fault(restore->token, rv, "C_UnwrapKey", restore->new.label, fault);
+}
+
+static enum status private_unwrap(struct restore *restore, CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type,
+                                  struct fault *fault)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_KEY_TYPE key_type = hsm_key_kind_of(restore->wrapped->public.algorithm)->key_type;
+    CK_ATTRIBUTE template[HSM_PRIVATE_TEMPLATE_MAX + 2];
+    size_t count = hsm_private_template(template, &restore->new);
+    template[count++] = (CK_ATTRIBUTE){CKA_CLASS, &class, sizeof class};
+    template[count++] = (CK_ATTRIBUTE){CKA_KEY_TYPE, &key_type, sizeof key_type};
+    CK_MECHANISM mechanism = {type, NULL, 0};
+    uint8_t bytes[HSM_WRAPPED_MAX];
+    memcpy(bytes, restore->wrapped->bytes, restore->wrapped->len);
+    CK_RV rv =
+        restore->token->module.functions->C_UnwrapKey(session, &mechanism, restore->token->kek, bytes,
+                                                      restore->wrapped->len, template, count, &restore->private_object);
+    restore->has_private = rv == CKR_OK;
+    return restore->has_private ? STATUS_OK : unwrap_fault(restore, rv, fault);
+}
+
+static enum status public_create(struct restore *restore, CK_SESSION_HANDLE session, struct fault *fault)
+{
+    const struct hsm_key_kind *kind = hsm_key_kind_of(restore->wrapped->public.algorithm);
+    CK_OBJECT_CLASS class = CKO_PUBLIC_KEY;
+    CK_KEY_TYPE key_type = kind->key_type;
+    uint8_t params[32];
+    memcpy(params, kind->ec_params[0].der, kind->ec_params[0].len);
+    /* DER OCTET STRING, as the standard has it: tag, length, content. */
+    uint8_t point[2 + POINT_MAX] = {0x04};
+    size_t point_len = 0;
+    const uint8_t *bare = public_key_point(&restore->wrapped->public, &point_len);
+    point[1] = (uint8_t)point_len;
+    memcpy(point + 2, bare, point_len);
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof class},
+        {CKA_KEY_TYPE, &key_type, sizeof key_type},
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_PRIVATE, &no, sizeof no},
+        {CKA_MODIFIABLE, &no, sizeof no},
+        {CKA_LABEL, restore->new.label, strlen(restore->new.label)},
+        {CKA_ID, restore->new.id, sizeof restore->new.id},
+        {CKA_EC_PARAMS, params, kind->ec_params[0].len},
+        {CKA_EC_POINT, point, point_len + 2},
+    };
+    CK_RV rv = restore->token->module.functions->C_CreateObject(session, template, sizeof template / sizeof template[0],
+                                                                &restore -> public_object);
+    restore->has_public = rv == CKR_OK;
+    return restore->has_public ? STATUS_OK
+                               : hsm_token_fault(restore->token, rv, "C_CreateObject", restore->new.label, fault);
+}
+
+/* Nothing of a key that may not serve stays. What cannot be destroyed keeps the token closed, by its audit. */
+static void restore_undo(struct restore *restore)
+{
+    CK_FUNCTION_LIST *functions = restore->token->module.functions;
+    CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
+    if (restore->has_private) {
+        (void)functions->C_DestroyObject(session, restore->private_object);
+    }
+    if (restore->has_public) {
+        (void)functions->C_DestroyObject(session, restore->public_object);
+    }
+    hsm_sessions_give(&restore->token->sessions, session);
+}
+
+static enum status objects_make(struct restore *restore, CK_MECHANISM_TYPE type, struct fault *fault)
+{
+    CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
+    enum status status = private_unwrap(restore, session, type, fault);
+    if (status == STATUS_OK) {
+        status = public_create(restore, session, fault);
+    }
+    hsm_sessions_give(&restore->token->sessions, session);
+    return status;
+}
+
+/* A signature that does not verify here means that the wrapped key is not that of the public one. */
+static enum status restored_adopt(struct restore *restore, const struct hsm_key **out, struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = hsm_new_key_adopt(restore->token, out, &restore->new, &inner);
+    if (status == STATUS_SIGNATURE_INVALID) {
+        return fault_set(fault, STATUS_MISMATCH, restore->new.label,
+                         "the wrapped key is not that of the public key: %s", inner.detail);
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, inner.where, "%s", inner.detail);
+}
+
+static enum status wrapped_check(const struct hsm_token *token, const struct hsm_wrapped *wrapped,
+                                 CK_MECHANISM_TYPE *out_type, struct fault *fault)
+{
+    if (wrapped->len < 1 || wrapped->len > sizeof wrapped->bytes) {
+        return fault_set(fault, STATUS_INVALID, wrapped->label, "a wrapped key has 1..%d bytes", HSM_WRAPPED_MAX);
+    }
+    if (hsm_key_kind_of(wrapped->public.algorithm) == NULL) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, wrapped->label, "not an algorithm of tokens");
+    }
+    for (size_t i = 0; i < WRAP_COUNT; i++) {
+        if (wraps[i].wrap == wrapped->wrap && mechanism_serves(token, wraps[i].type)) {
+            *out_type = wraps[i].type;
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_ALGORITHM_REFUSED, wrapped->label, "token '%s' does not have the mechanism %s",
+                     token->identity.label, hsm_wrap_text(wrapped->wrap));
+}
+
+static enum status absence_check(struct hsm_token *token, const struct hsm_wrapped *wrapped, struct fault *fault)
+{
+    for (size_t i = 0; i < hsm_key_count(token); i++) {
+        const struct hsm_key *key = hsm_key_at(token, i);
+        if (public_key_equal(&key->public, &wrapped->public)) {
+            return fault_set(fault, STATUS_EXISTS, key->label, "token '%s' has this key already",
+                             token->identity.label);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status hsm_key_unwrap(struct hsm_token *token, const struct hsm_key **out, const struct hsm_wrapped *wrapped,
+                           enum hsm_key_profile profile, struct fault *fault)
+{
+    CK_MECHANISM_TYPE type = 0;
+    struct restore restore = {.token = token, .wrapped = wrapped};
+    enum status status = kek_ready(token, wrapped->label, fault);
+    if (status == STATUS_OK && !token->restored) {
+        return fault_set(fault, STATUS_INVALID, wrapped->label, "the token was not opened for restored keys");
+    }
+    if (status == STATUS_OK) {
+        status = wrapped_check(token, wrapped, &type, fault);
+    }
+    if (status == STATUS_OK) {
+        status = absence_check(token, wrapped, fault);
+    }
+    if (status == STATUS_OK) {
+        status = hsm_new_key_init(&restore.new, token, wrapped->label, profile, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = objects_make(&restore, type, fault);
+    if (status == STATUS_OK) {
+        status = restored_adopt(&restore, out, fault);
+    }
+    if (status != STATUS_OK) {
+        restore_undo(&restore);
+    }
+    return status;
+}
