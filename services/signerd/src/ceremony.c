@@ -247,7 +247,7 @@ static enum status initialise(struct ceremony *ceremony, const struct options *o
     }
     struct guard_state state;
     state_first(&state, ceremony);
-    return guard_create(options->guard, &state, fault);
+    return guard_create(options->guard, &state, &ceremony->key, fault);
 }
 
 int initialise_main(const struct options *options)

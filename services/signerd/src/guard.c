@@ -9,14 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "guard_record.h"
-
-#define BATCH_MAX 64
-#define BATCH_PUTS_MAX (BATCH_MAX * 4 + 1)
+#include "guard_private.h"
 
 /* One thread's change, on its stack. */
 struct waiter {
@@ -26,34 +22,6 @@ struct waiter {
     enum status status;
     bool done;
     struct waiter *next;
-};
-
-struct guard {
-    MDB_env *env;
-    MDB_dbi dbi;
-    int folder_fd; /* locked for the life of the guard */
-    pthread_mutex_t mutex;
-    pthread_cond_t turn;
-    bool leading;             /* with mutex: a thread is writing a batch */
-    struct waiter *first;     /* with mutex */
-    struct waiter **last;     /* with mutex */
-    struct guard_state state; /* with mutex: as on disk */
-};
-
-/* What was written, to be read back. */
-struct put {
-    uint8_t key[GUARD_KEY_MAX];
-    size_t key_len;
-    struct digest sealed;
-};
-
-struct guard_batch {
-    struct guard *guard;
-    MDB_txn *txn;
-    bool broken;  /* a write failed: nothing of the batch counts */
-    bool changed; /* there is something to sync */
-    size_t put_count;
-    struct put puts[BATCH_PUTS_MAX];
 };
 
 static void guard_lock(struct guard *guard)
@@ -109,7 +77,7 @@ static enum status state_load(struct guard *guard, struct fault *fault)
         status = guard_state_decode(&guard->state, value, len, fault);
     }
     mdb_txn_abort(txn);
-    return status;
+    return status == STATUS_OK ? guard_keys_load(guard, fault) : status;
 }
 
 enum status guard_open(struct guard **out, const char *path, struct fault *fault)
@@ -152,6 +120,7 @@ void guard_close(struct guard *guard)
     }
     (void)pthread_cond_destroy(&guard->turn);
     (void)pthread_mutex_destroy(&guard->mutex);
+    guard_keys_free(guard);
     free(guard);
 }
 
@@ -164,7 +133,7 @@ void guard_read(struct guard *guard, struct guard_state *out)
 
 /* Records of a batch */
 
-static enum status store(struct guard_batch *batch, const MDB_val *key, const void *value, size_t len, unsigned flags)
+enum status guard_store(struct guard_batch *batch, const MDB_val *key, const void *value, size_t len, unsigned flags)
 {
     INVARIANT(batch->put_count < BATCH_PUTS_MAX);
     struct bytes sealed = {0};
@@ -192,7 +161,7 @@ static enum status put_record(struct guard_txn *txn, const struct guard_record *
     uint8_t bytes[GUARD_KEY_MAX];
     memcpy(bytes, record->key, sizeof(bytes));
     const MDB_val key = {record->key_len, bytes};
-    enum status status = store(txn->batch, &key, record->value, record->value_len, flags);
+    enum status status = guard_store(txn->batch, &key, record->value, record->value_len, flags);
     return status == STATUS_OK ? status : fault_set(fault, status, "guard", "could not remember");
 }
 
@@ -240,6 +209,18 @@ enum status guard_txn_halt(struct guard_txn *txn, enum status status, const char
 
 /* Batches */
 
+/* Field by field: most of a batch is room that is rarely used. */
+static void batch_init(struct guard_batch *batch, struct guard *guard)
+{
+    batch->guard = guard;
+    batch->txn = NULL;
+    batch->broken = false;
+    batch->changed = false;
+    batch->put_count = 0;
+    batch->key_count = guard->key_count;
+    batch->change_count = 0;
+}
+
 static void apply_one(struct guard_batch *batch, struct guard_state *state, struct waiter *waiter)
 {
     if (state->halted) {
@@ -264,7 +245,7 @@ static enum status state_store(struct guard_batch *batch, const struct guard_sta
     if (status == STATUS_OK) {
         char letter[] = GUARD_STATE_KEY;
         const MDB_val key = {1, letter};
-        status = store(batch, &key, value.data, value.len, 0);
+        status = guard_store(batch, &key, value.data, value.len, 0);
         bytes_free(&value);
     }
     return status;
@@ -325,17 +306,16 @@ static enum status batch_finish(struct guard_batch *batch, const struct guard_st
 }
 
 /* Applies the waiters to `state` and makes the result durable. */
-static enum status batch_run(struct guard *guard, struct guard_state *state, struct waiter *waiters)
+static enum status batch_run(struct guard_batch *batch, struct guard_state *state, struct waiter *waiters)
 {
-    struct guard_batch batch = {.guard = guard};
-    int rc = mdb_txn_begin(guard->env, NULL, 0, &batch.txn);
+    int rc = mdb_txn_begin(batch->guard->env, NULL, 0, &batch->txn);
     if (rc != 0) {
         return STATUS_IO;
     }
     for (struct waiter *waiter = waiters; waiter != NULL; waiter = waiter->next) {
-        apply_one(&batch, state, waiter);
+        apply_one(batch, state, waiter);
     }
-    return batch_finish(&batch, state);
+    return batch_finish(batch, state);
 }
 
 /* Takes at most BATCH_MAX waiters off the queue. With the mutex. */
@@ -360,12 +340,16 @@ static void lead(struct guard *guard)
     guard->leading = true;
     struct waiter *waiters = queue_take(guard);
     struct guard_state state = guard->state;
+    struct guard_batch batch;
+    batch_init(&batch, guard);
     guard_unlock(guard);
-    enum status status = batch_run(guard, &state, waiters);
+    enum status status = batch_run(&batch, &state, waiters);
     guard_lock(guard);
     if (status == STATUS_OK) {
         guard->state = state;
+        guard_keys_adopt(guard, &batch);
     }
+    guard_keys_drop(&batch);
     for (struct waiter *waiter = waiters, *next = NULL; waiter != NULL; waiter = next) {
         next = waiter->next; /* once it is done, its owner may leave with it */
         if (status != STATUS_OK) {
@@ -403,27 +387,43 @@ enum status guard_commit(struct guard *guard, guard_apply *apply, void *context,
 
 /* Making */
 
-static enum status first_write(MDB_env *env, const struct guard_state *state, struct fault *fault)
+static enum status first_records(struct guard_batch *batch, const struct guard_state *state,
+                                 const struct public_key *founding)
 {
-    struct guard guard = {.env = env};
-    struct guard_batch batch = {.guard = &guard};
-    int rc = mdb_txn_begin(env, NULL, 0, &batch.txn);
-    if (rc != 0) {
-        return fault_set(fault, STATUS_IO, "guard", "%s", mdb_strerror(rc));
-    }
-    rc = mdb_dbi_open(batch.txn, NULL, 0, &guard.dbi);
-    if (rc != 0 || state_store(&batch, state) != STATUS_OK) {
-        mdb_txn_abort(batch.txn);
-        return fault_set(fault, STATUS_IO, "guard", "could not write the state");
-    }
-    rc = mdb_txn_commit(batch.txn);
-    if (rc != 0 || read_back(&batch) != STATUS_OK) {
-        return fault_set(fault, STATUS_IO, "guard", "could not commit the state: %s", mdb_strerror(rc));
-    }
-    return STATUS_OK;
+    const struct guard_key key = {.key = state->key,
+                                  .public_key = *founding,
+                                  .state = KEY_STATE_GENERATED,
+                                  .cause = KEY_CAUSE_FOUNDING,
+                                  .since_utc_us = state->highest_utc_us};
+    enum status status = guard_store_key(batch, 0, &key);
+    return status == STATUS_OK ? state_store(batch, state) : status;
 }
 
-static enum status folder_fill(const char *path, const struct guard_state *state, struct fault *fault)
+static enum status first_write(MDB_env *env, const struct guard_state *state, const struct public_key *founding,
+                               struct fault *fault)
+{
+    struct guard *guard = calloc(1, sizeof(*guard));
+    if (guard == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "guard", "making");
+    }
+    guard->env = env;
+    struct guard_batch batch;
+    batch_init(&batch, guard);
+    enum status status = STATUS_OK;
+    int rc = mdb_txn_begin(env, NULL, 0, &batch.txn);
+    rc = rc == 0 ? mdb_dbi_open(batch.txn, NULL, 0, &guard->dbi) : rc;
+    if (rc != 0 || first_records(&batch, state, founding) != STATUS_OK) {
+        mdb_txn_abort(batch.txn);
+        status = fault_set(fault, STATUS_IO, "guard", "could not write the first records: %s", mdb_strerror(rc));
+    } else if (mdb_txn_commit(batch.txn) != 0 || read_back(&batch) != STATUS_OK) {
+        status = fault_set(fault, STATUS_IO, "guard", "could not commit the first records");
+    }
+    free(guard);
+    return status;
+}
+
+static enum status folder_fill(const char *path, const struct guard_state *state, const struct public_key *founding,
+                               struct fault *fault)
 {
     MDB_env *env = NULL;
     if (mdb_env_create(&env) != 0) {
@@ -431,7 +431,7 @@ static enum status folder_fill(const char *path, const struct guard_state *state
     }
     int rc = mdb_env_set_mapsize(env, GUARD_MAP_SIZE);
     rc = rc == 0 ? mdb_env_open(env, path, MDB_NOLOCK, 0600) : rc;
-    enum status status = rc == 0 ? first_write(env, state, fault)
+    enum status status = rc == 0 ? first_write(env, state, founding, fault)
                                  : fault_set(fault, STATUS_IO, "guard", "%s: %s", path, mdb_strerror(rc));
     mdb_env_close(env);
     return status;
@@ -448,8 +448,14 @@ static enum status folder_sync(const char *path, struct fault *fault)
 }
 
 /* Made under another name and renamed, so that a guard is there whole or not at all. */
-enum status guard_create(const char *path, const struct guard_state *state, struct fault *fault)
+enum status guard_create(const char *path, const struct guard_state *state, const struct public_key *founding,
+                         struct fault *fault)
 {
+    struct digest key_id;
+    public_key_id(&key_id, founding);
+    if (!digest_equal(&key_id, &state->key)) {
+        return fault_set(fault, STATUS_MISMATCH, "guard", "the founding key is another");
+    }
     struct stat there;
     if (lstat(path, &there) == 0) {
         return fault_set(fault, STATUS_EXISTS, "guard", "%s is there already", path);
@@ -463,7 +469,7 @@ enum status guard_create(const char *path, const struct guard_state *state, stru
     if (mkdir(making, 0700) != 0) {
         return fault_set(fault, STATUS_IO, "guard", "could not make %s: errno %d", making, errno);
     }
-    enum status status = folder_fill(making, state, fault);
+    enum status status = folder_fill(making, state, founding, fault);
     if (status == STATUS_OK) {
         status = folder_sync(making, fault);
     }

@@ -3,13 +3,16 @@
  *
  * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
  * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
- * each record, the records must agree: the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and
- * there is no withdrawal without its sequence. So a record that was lost is found too.
+ * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
+ * admitted has its papers, the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and there is no
+ * withdrawal without its sequence. So a record that was lost is found too.
  */
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "base/canon.h"
 #include "guard_record.h"
+#include "policy/key.h"
 
 #define WALK_MAX_S 600
 
@@ -17,9 +20,14 @@ struct walk {
     MDB_txn *txn;
     MDB_dbi dbi;
     uint64_t next_sum;
+    uint64_t keys;
+    uint64_t papers;          /* key documents */
+    uint64_t documents_named; /* by keys */
+    struct digest founding;   /* key 0 */
     uint64_t sequences;
     uint64_t withdrawals;
     bool state_seen;
+    struct guard_state state;
     struct fault *fault;
 };
 
@@ -49,18 +57,112 @@ static enum status lookup(struct walk *walk, struct guard_record *record)
 
 static enum status check_state(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
-    struct guard_state state;
     if (key->mv_size != 1) {
         return corrupt(walk, "a record of unknown kind");
     }
     walk->state_seen = true;
-    return guard_state_decode(&state, value, len, walk->fault);
+    return guard_state_decode(&walk->state, value, len, walk->fault);
+}
+
+static uint64_t number_at(const MDB_val *key, size_t offset)
+{
+    return guard_number_read((const uint8_t *)key->mv_data + offset);
+}
+
+/* In the order of their places, since keys sort as numbers do. */
+static enum status check_key(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_key read;
+    if (key->mv_size != 9 || number_at(key, 1) != walk->keys || walk->keys == GUARD_KEYS_MAX) {
+        return corrupt(walk, "a key is missing");
+    }
+    enum status status = guard_key_decode(&read, value, len, walk->fault);
+    if (status == STATUS_OK && walk->keys == 0) {
+        walk->founding = read.key;
+    }
+    walk->keys++;
+    walk->documents_named += status == STATUS_OK && !digest_is_zero(&read.document);
+    return status;
+}
+
+/* The key that a paper, a lane or an r belongs to. */
+static enum status key_lookup(struct walk *walk, struct guard_key *out, uint64_t index)
+{
+    struct guard_record record;
+    guard_record_paper(&record, 'k', index);
+    MDB_val key = {record.key_len, record.key};
+    MDB_val sealed;
+    if (mdb_get(walk->txn, walk->dbi, &key, &sealed) != 0) {
+        return corrupt(walk, "a key is missing");
+    }
+    const uint8_t *value = NULL;
+    size_t len = 0;
+    enum status status = guard_unseal(&value, &len, &key, &sealed, walk->fault);
+    return status == STATUS_OK ? guard_key_decode(out, value, len, walk->fault) : status;
+}
+
+static enum status signed_read(struct signed_document *out, const uint8_t *value, size_t len, struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, value, len, GUARD_PAPER_MAX, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, "guard.papers", fault);
+        json_decref(object);
+    }
+    return status;
+}
+
+/* The document that its key names, and of that key. */
+static enum status check_document(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_key owner;
+    struct signed_document paper = {0};
+    enum status status = key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1))
+                                           : corrupt(walk, "a document of impossible size");
+    status = status == STATUS_OK ? signed_read(&paper, value, len, walk->fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct digest digest;
+    key_document_digest(&digest, paper.document.data, paper.document.len);
+    signed_document_free(&paper);
+    walk->papers++;
+    return digest_equal(&digest, &owner.document) ? STATUS_OK : corrupt(walk, "a key and its document differ");
+}
+
+static enum status check_backup(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_key owner;
+    struct signed_document paper = {0};
+    enum status status =
+        key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1)) : corrupt(walk, "a backup of impossible size");
+    status = status == STATUS_OK ? signed_read(&paper, value, len, walk->fault) : status;
+    signed_document_free(&paper);
+    return status;
+}
+
+static enum status check_nonce(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    return key->mv_size == 17 && len == 32 ? STATUS_OK : corrupt(walk, "a nonce of impossible size");
+}
+
+static enum status check_point(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    if (key->mv_size != 41 || len != 32) {
+        return corrupt(walk, "an r of impossible size");
+    }
+    return number_at(key, 1) < walk->keys ? STATUS_OK : corrupt(walk, "an r of no key");
 }
 
 static enum status check_lane(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
-    if (key->mv_size != 9 || len != 8) {
+    if (key->mv_size != 17 || len != 8) {
         return corrupt(walk, "a lane of impossible size");
+    }
+    if (number_at(key, 1) >= walk->keys) {
+        return corrupt(walk, "a lane of no key");
     }
     walk->next_sum += guard_number_read(value);
     return STATUS_OK;
@@ -69,14 +171,14 @@ static enum status check_lane(struct walk *walk, const MDB_val *key, const uint8
 /* Below the next of its lane, and named by its withdrawal. With the sums equal, none is missing. */
 static enum status check_sequence(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
-    if (key->mv_size != 17 || len != 48) {
+    if (key->mv_size != 25 || len != 48) {
         return corrupt(walk, "a sequence of impossible size");
     }
     const uint8_t *numbers = (const uint8_t *)key->mv_data + 1;
     struct guard_record lane;
-    guard_record_lane(&lane, guard_number_read(numbers));
+    guard_record_lane(&lane, number_at(key, 1), number_at(key, 9));
     enum status status = lookup(walk, &lane);
-    if (status == STATUS_OK && guard_number_read(numbers + 8) >= guard_number_read(lane.value)) {
+    if (status == STATUS_OK && number_at(key, 17) >= guard_number_read(lane.value)) {
         status = corrupt(walk, "a sequence beyond the next of its lane");
     }
     struct uuid uuid;
@@ -86,8 +188,8 @@ static enum status check_sequence(struct walk *walk, const MDB_val *key, const u
     if (status == STATUS_OK) {
         status = lookup(walk, &withdrawal);
     }
-    if (status == STATUS_OK &&
-        (memcmp(withdrawal.value, numbers, 16) != 0 || memcmp(withdrawal.value + 16, value, 32) != 0)) {
+    if (status == STATUS_OK && (memcmp(withdrawal.value, numbers, WITHDRAWAL_TRANSACTION) != 0 ||
+                                memcmp(withdrawal.value + WITHDRAWAL_TRANSACTION, value, 32) != 0)) {
         status = corrupt(walk, "a sequence and its withdrawal differ");
     }
     walk->sequences++;
@@ -114,7 +216,8 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'c', check_checkpoint}, {'g', check_state}, {'l', check_lane}, {'s', check_sequence}, {'w', check_withdrawal},
+    {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document}, {'g', check_state},    {'k', check_key},
+    {'l', check_lane},   {'n', check_nonce},      {'r', check_point},    {'s', check_sequence}, {'w', check_withdrawal},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -137,6 +240,9 @@ static enum status check_sums(struct walk *walk)
 {
     if (!walk->state_seen) {
         return corrupt(walk, "the state is missing");
+    }
+    if (walk->keys == 0 || !digest_equal(&walk->founding, &walk->state.key) || walk->papers != walk->documents_named) {
+        return corrupt(walk, "the founding key or the papers of a key are missing");
     }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
     return whole ? STATUS_OK : corrupt(walk, "a sequence or a withdrawal is missing");

@@ -1,12 +1,15 @@
 /*
  * The bytes of the guard.
  *
- * The state is a canonical document, so that an operator can read it with mdb_dump; the other records are short and of
- * fixed form:
- *   'l' lane8           -> next8                 the next sequence of a lane
- *   's' lane8 seq8      -> transaction32 uuid16  what a sequence was used for
- *   'w' uuid16          -> lane8 seq8 transaction32
- *   'c' size8           -> root32                checkpoints seen
+ * The state 'g' and the keys 'k' are canonical documents, so that an operator can read them with mdb_dump; their papers
+ * are signed documents as they came ('d' key8 the key document, 'b' key8 the backup). The other records are short and
+ * of fixed form:
+ *   'l' key8 lane8       -> next8                 the next sequence of a lane
+ *   's' key8 lane8 seq8  -> transaction32 uuid16  what a sequence was used for
+ *   'w' uuid16           -> key8 lane8 seq8 transaction32 time8
+ *   'c' size8            -> root32                checkpoints seen
+ *   'n' uuid16           -> command32             commands carried out
+ *   'r' key8 SHA-256(r)32 -> SHA-256(message)32    r of every ECDSA signature, and what it signed
  */
 #include "guard_record.h"
 
@@ -15,8 +18,6 @@
 
 #include "base/canon.h"
 #include "base/digest.h"
-
-#define GUARD_FORM 1
 
 /* As kept: the role in words and the form of the guard beside the state. */
 struct kept_state {
@@ -77,8 +78,8 @@ enum status guard_state_decode(struct guard_state *out, const void *value, size_
         return status;
     }
     if (kept.form != GUARD_FORM) {
-        return fault_set(fault, STATUS_VERSION, "guard", "form %lld, this program knows %d", (long long)kept.form,
-                         GUARD_FORM);
+        return fault_set(fault, STATUS_VERSION, "guard", "it has form %lld, this program knows %d; make a new one",
+                         (long long)kept.form, GUARD_FORM);
     }
     status = signer_role_parse(&kept.state.role, kept.role);
     if (status != STATUS_OK) {
@@ -223,28 +224,55 @@ static void record_number(struct guard_record *out, uint64_t number)
     out->key_len += 8;
 }
 
-void guard_record_lane(struct guard_record *out, uint64_t lane)
+void guard_record_lane(struct guard_record *out, uint64_t key, uint64_t lane)
 {
     record_start(out, 'l');
+    record_number(out, key);
     record_number(out, lane);
 }
 
-void guard_record_sequence(struct guard_record *out, uint64_t lane, uint64_t seq)
+void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane, uint64_t seq)
 {
     record_start(out, 's');
+    record_number(out, key);
     record_number(out, lane);
     record_number(out, seq);
+}
+
+static void record_uuid(struct guard_record *out, const struct uuid *uuid)
+{
+    memcpy(out->key + out->key_len, uuid->bytes16, sizeof(uuid->bytes16));
+    out->key_len += sizeof(uuid->bytes16);
 }
 
 void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdrawal)
 {
     record_start(out, 'w');
-    memcpy(out->key + 1, withdrawal->bytes16, sizeof(withdrawal->bytes16));
-    out->key_len += sizeof(withdrawal->bytes16);
+    record_uuid(out, withdrawal);
 }
 
 void guard_record_checkpoint(struct guard_record *out, uint64_t size)
 {
     record_start(out, 'c');
     record_number(out, size);
+}
+
+void guard_record_nonce(struct guard_record *out, const struct uuid *nonce)
+{
+    record_start(out, 'n');
+    record_uuid(out, nonce);
+}
+
+void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r)
+{
+    record_start(out, 'r');
+    record_number(out, key);
+    memcpy(out->key + out->key_len, r->bytes32, sizeof(r->bytes32));
+    out->key_len += sizeof(r->bytes32);
+}
+
+void guard_record_paper(struct guard_record *out, char letter, uint64_t key)
+{
+    record_start(out, letter);
+    record_number(out, key);
 }

@@ -10,7 +10,10 @@
 #include "signer/guard.h"
 
 #define GUARD_STATE_KEY "g"
-#define WITHDRAWAL_RECORD_LEN 56     /* lane, seq, transaction id, time of the promise in microseconds UTC */
+#define GUARD_FORM 2              /* 1 had one key and no states */
+#define WITHDRAWAL_RECORD_LEN 64  /* key, lane, seq, transaction id, time of the promise in microseconds UTC */
+#define WITHDRAWAL_TRANSACTION 24 /* where these begin */
+#define WITHDRAWAL_TIME 56
 #define GUARD_MAP_SIZE (16ULL << 30) /* address space, not memory: the file grows by use */
 
 /* What is kept under a key: SHA-256 of (key length, key, value), then the value. Out: owned. */
@@ -33,11 +36,20 @@ MUST_CHECK enum status guard_env_open(MDB_env **out, const char *path, unsigned 
 /* Walks through every record in a child process. */
 MUST_CHECK enum status guard_check(const char *path, struct fault *fault);
 
-/* Further records, see guard_check.c for what must hold between them. */
-void guard_record_lane(struct guard_record *out, uint64_t lane);
-void guard_record_sequence(struct guard_record *out, uint64_t lane, uint64_t seq);
+/* The record of a key and back. */
+MUST_CHECK enum status guard_key_encode(struct bytes *out, const struct guard_key *key, struct fault *fault);
+MUST_CHECK enum status guard_key_decode(struct guard_key *out, const void *value, size_t len, struct fault *fault);
+
+/* Further records, see guard_check.c for what must hold between them. `key` is the place of a key in the guard. */
+void guard_record_lane(struct guard_record *out, uint64_t key, uint64_t lane);
+void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane, uint64_t seq);
 void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdrawal);
 void guard_record_checkpoint(struct guard_record *out, uint64_t size);
+void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
+void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
+
+/* 'k' the key itself, 'd' its key document, 'b' its backup document: values longer than a guard_record holds. */
+void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
 
 /* Numbers in keys and values are big-endian, so that keys sort as numbers do. */
 void guard_number_write(uint8_t out8[8], uint64_t number);

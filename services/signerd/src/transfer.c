@@ -17,6 +17,7 @@
 /* What is to be remembered. */
 struct promise {
     const struct withdrawal *withdrawal;
+    size_t key; /* its place in the guard */
     struct audit_checkpoint checkpoint;
     int64_t at_utc_us;
 };
@@ -65,8 +66,8 @@ static enum status recall_apply(struct guard_txn *txn, void *context, struct fau
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
-        recall->promised = memcmp(record.value + 16, recall->intent.transaction.bytes32, 32) == 0;
-        recall->at_utc_us = (int64_t)guard_number_read(record.value + 48);
+        recall->promised = memcmp(record.value + WITHDRAWAL_TRANSACTION, recall->intent.transaction.bytes32, 32) == 0;
+        recall->at_utc_us = (int64_t)guard_number_read(record.value + WITHDRAWAL_TIME);
     }
     return status;
 }
@@ -144,18 +145,19 @@ static void records_fill(struct promise_records *out, const struct promise *prom
 {
     const struct intent *intent = &promise->withdrawal->intent;
     const struct digest *id = &promise->withdrawal->transaction_id;
-    guard_record_lane(&out->lane, intent->lane);
+    guard_record_lane(&out->lane, promise->key, intent->lane);
     guard_number_write(out->lane.value, intent->seq + 1);
     out->lane.value_len = 8;
-    guard_record_sequence(&out->sequence, intent->lane, intent->seq);
+    guard_record_sequence(&out->sequence, promise->key, intent->lane, intent->seq);
     memcpy(out->sequence.value, id->bytes32, 32);
     memcpy(out->sequence.value + 32, intent->withdrawal.bytes16, 16);
     out->sequence.value_len = 48;
     guard_record_withdrawal(&out->withdrawal, &intent->withdrawal);
-    guard_number_write(out->withdrawal.value, intent->lane);
-    guard_number_write(out->withdrawal.value + 8, intent->seq);
-    memcpy(out->withdrawal.value + 16, id->bytes32, 32);
-    guard_number_write(out->withdrawal.value + 48, (uint64_t)promise->at_utc_us);
+    guard_number_write(out->withdrawal.value, promise->key);
+    guard_number_write(out->withdrawal.value + 8, intent->lane);
+    guard_number_write(out->withdrawal.value + 16, intent->seq);
+    memcpy(out->withdrawal.value + WITHDRAWAL_TRANSACTION, id->bytes32, 32);
+    guard_number_write(out->withdrawal.value + WITHDRAWAL_TIME, (uint64_t)promise->at_utc_us);
     out->withdrawal.value_len = WITHDRAWAL_RECORD_LEN;
     guard_record_checkpoint(&out->checkpoint, promise->checkpoint.size);
     memcpy(out->checkpoint.value, promise->checkpoint.root.bytes32, 32);

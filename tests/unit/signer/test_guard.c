@@ -15,6 +15,7 @@
 static struct test_folder folder;
 static char path[TEST_PATH_SIZE + 16];
 static struct guard_state first;
+static struct public_key founding;
 static struct guard *guard;
 
 static void start(void)
@@ -23,7 +24,11 @@ static void start(void)
     (void)snprintf(path, sizeof(path), "%s/guard", folder.path);
     first = (struct guard_state){
         .role = ROLE_TRANSFER, .environment = name_of("test"), .policy_version = 1, .log = "origin+00000000+AA=="};
-    MUST(guard_create(path, &first, NULL));
+    struct test_key *key = test_key_new(ALGORITHM_P256);
+    founding = *test_key_public(key);
+    test_key_free(key);
+    public_key_id(&first.key, &founding);
+    MUST(guard_create(path, &first, &founding, NULL));
     MUST(guard_open(&guard, path, NULL));
 }
 
@@ -202,7 +207,8 @@ Test(guard, a_full_disk_loses_nothing_and_promises_nothing)
 /* Sound records that do not agree with each other. */
 Test(guard, a_sequence_without_its_withdrawal_is_found)
 {
-    struct guard_record lane = {.key = {'l', 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 9, .value_len = 8};
+    struct guard_record lane = {
+        .key = {'l', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 17, .value_len = 8};
     lane.value[7] = 1; /* the next is 1, so sequence 0 was used */
     MUST(guard_commit(guard, put_once, &lane, NULL));
     guard_close(guard);
@@ -255,6 +261,6 @@ Test(guard, changes_of_many_threads_are_all_applied)
 
 Test(guard, is_not_made_over_another)
 {
-    cr_expect(guard_create(path, &first, NULL) == STATUS_EXISTS);
+    cr_expect(guard_create(path, &first, &founding, NULL) == STATUS_EXISTS);
     reopen();
 }

@@ -64,7 +64,7 @@ static void start(void)
     world_write_signed(policy_path, &world.policy_signed);
     struct guard_state state;
     world_guard_state(&state, &world);
-    MUST(guard_create(guard_path, &state, NULL));
+    MUST(guard_create(guard_path, &state, &world.signer_key, NULL));
     MUST(guard_open(&guard, guard_path, NULL));
     key = (struct signer_key){
         .public_key = world.signer_key, .sign = soft_sign, .lost = soft_lost, .context = world.keys[SOFT]};

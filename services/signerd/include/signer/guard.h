@@ -10,15 +10,18 @@
 
 #include "base/id.h"
 #include "policy/command.h"
+#include "policy/key_state.h"
 
 #define GUARD_HALT_SIZE 64
-#define GUARD_KEY_MAX 17
+#define GUARD_KEY_MAX 41
 #define GUARD_VALUE_MAX 64
+#define GUARD_KEYS_MAX 512    /* keys of one guard, destroyed ones included */
+#define GUARD_PAPER_MAX 65536 /* bytes of a signed document that is kept */
 
 /* The one record that every change rewrites. The first part is fixed by the initialisation. */
 struct guard_state {
     enum signer_role role;
-    struct digest key; /* id of the token key */
+    struct digest key; /* id of the founding key */
     struct digest chain;
     struct name environment;
     struct digest policy_first; /* digest of the first policy */
@@ -35,6 +38,28 @@ struct guard_state {
     struct digest note;   /* audit: SHA-256 of the note signed last, zero for none */
     uint64_t height;      /* validator: signed last, 0 for none */
     struct digest header; /* validator: its digest, the chain for none */
+};
+
+/* What the guard knows of a key. Its place in the guard (from 0, the founding key) never changes. */
+struct guard_key {
+    struct digest key; /* id of public_key */
+    struct public_key public_key;
+    enum key_state state;
+    enum key_cause cause;    /* of the last transition */
+    uint64_t on;             /* transitions so far */
+    int64_t since_utc_us;    /* of the last one */
+    uint64_t box_signatures; /* left in the box; zero unless active */
+    int64_t box_until_utc_us;
+    int64_t used_utc_us;     /* last signature asked of the token for its purpose */
+    int64_t restored_utc_us; /* of the newest restore proof, 0 for none */
+    int64_t destroy_utc_us;  /* when the second key.destroy may come, 0 for none */
+    struct digest document;  /* of the key document, zero for none */
+};
+
+/* What was shown when a key was admitted, as canonical bytes of signed documents. */
+struct guard_papers {
+    struct bytes document; /* the key document */
+    struct bytes backup;   /* the backup document, empty for none */
 };
 
 struct guard;
@@ -61,16 +86,17 @@ struct guard_record {
 typedef enum status guard_apply(struct guard_txn *txn, void *context, struct fault *fault);
 
 /*
- * Makes the guard in the folder `path`, which must not exist yet (STATUS_EXISTS) while its parent must. Synced.
- * STATUS_IO.
+ * Makes the guard in the folder `path`, which must not exist yet (STATUS_EXISTS) while its parent must. `founding` is
+ * the key that state->key names (STATUS_MISMATCH); it becomes key 0, generated. Synced. STATUS_IO.
  */
-MUST_CHECK enum status guard_create(const char *path, const struct guard_state *state, struct fault *fault);
+MUST_CHECK enum status guard_create(const char *path, const struct guard_state *state,
+                                    const struct public_key *founding, struct fault *fault);
 
 /*
  * Opens the guard after walking through every record of it in a child process (garbled pages may crash LMDB, and then
  * crash the child). Before any thread is started. Out: free with guard_close. STATUS_NOT_FOUND (none there),
  * STATUS_INVALID (others may write into the folder), STATUS_CONFLICT (another process has it), STATUS_CORRUPT,
- * STATUS_VERSION, STATUS_IO.
+ * STATUS_VERSION (made by another version of this program), STATUS_IO.
  */
 MUST_CHECK enum status guard_open(struct guard **out, const char *path, struct fault *fault);
 
@@ -79,6 +105,20 @@ void guard_close(struct guard *guard);
 
 /* The state as it is on disk. Any thread. */
 void guard_read(struct guard *guard, struct guard_state *out);
+
+/* How many keys there are, at least one. Any thread. */
+size_t guard_key_count(struct guard *guard);
+
+/* The key at a place below the count, as it is on disk. Any thread. */
+void guard_key_read(struct guard *guard, struct guard_key *out, size_t index);
+
+/* The key of an id and its place. STATUS_NOT_FOUND. Any thread. */
+MUST_CHECK enum status guard_key_find(struct guard *guard, size_t *out_index, struct guard_key *out,
+                                      const struct digest *key_id);
+
+/* The papers of a key; empty when none were shown. Borrowed: never changed once they are there, freed by guard_close.
+ */
+const struct guard_papers *guard_key_papers(struct guard *guard, size_t index);
 
 /*
  * Runs `apply`, and returns when its outcome is synced to the disk and read back. Changes of threads that wait at the
@@ -96,6 +136,23 @@ MUST_CHECK enum status guard_txn_put(struct guard_txn *txn, const struct guard_r
 
 /* In a change: writes a record, over an older one if there is one. Same errors. */
 MUST_CHECK enum status guard_txn_replace(struct guard_txn *txn, const struct guard_record *record, struct fault *fault);
+
+/* In a change: the key of an id as it stands, and its place. STATUS_NOT_FOUND. */
+MUST_CHECK enum status guard_txn_key_find(struct guard_txn *txn, size_t *out_index, struct guard_key *out,
+                                          const struct digest *key_id);
+
+/* In a change: the key at a place below the count. */
+void guard_txn_key_read(struct guard_txn *txn, struct guard_key *out, size_t index);
+
+/*
+ * In a change: writes a key, at most one in each change. `index` is its place, or the count of keys for a new one
+ * (STATUS_TOO_LARGE beyond GUARD_KEYS_MAX); `papers` are those of an admission, copied, otherwise NULL. STATUS_IO.
+ */
+MUST_CHECK enum status guard_txn_key_write(struct guard_txn *txn, size_t index, const struct guard_key *key,
+                                           const struct guard_papers *papers, struct fault *fault);
+
+/* In a change: how many keys there are, those added by it or before it included. */
+size_t guard_txn_key_count(const struct guard_txn *txn);
 
 /* In a change: latches the halt, which stays whatever `apply` answers. Returns `status` with the fault set. */
 enum status guard_txn_halt(struct guard_txn *txn, enum status status, const char *where, const char *why,

@@ -1,0 +1,75 @@
+/*
+ * The guard from the inside: what its writer, its keys and its records share.
+ */
+#ifndef STRONGROOM_SIGNER_GUARD_PRIVATE_H
+#define STRONGROOM_SIGNER_GUARD_PRIVATE_H
+
+#include <pthread.h>
+
+#include "guard_record.h"
+
+#define BATCH_MAX 64
+#define BATCH_PUTS_MAX (BATCH_MAX * 6 + 1)
+
+struct waiter;
+
+struct guard {
+    MDB_env *env;
+    MDB_dbi dbi;
+    int folder_fd; /* locked for the life of the guard */
+    pthread_mutex_t mutex;
+    pthread_cond_t turn;
+    bool leading;             /* with mutex: a thread is writing a batch */
+    struct waiter *first;     /* with mutex */
+    struct waiter **last;     /* with mutex */
+    struct guard_state state; /* with mutex: as on disk */
+    /* With mutex, as on disk; only the leader changes them, so it may read them without. */
+    size_t key_count;
+    struct guard_key keys[GUARD_KEYS_MAX];
+    struct guard_papers papers[GUARD_KEYS_MAX]; /* written once each */
+};
+
+/* What was written, to be read back. */
+struct put {
+    uint8_t key[GUARD_KEY_MAX];
+    size_t key_len;
+    struct digest sealed;
+};
+
+/* A key as a batch leaves it. */
+struct key_change {
+    size_t index;
+    struct guard_key key;
+    struct guard_papers papers; /* owned */
+};
+
+struct guard_batch {
+    struct guard *guard;
+    MDB_txn *txn;
+    bool broken;  /* a write failed: nothing of the batch counts */
+    bool changed; /* there is something to sync */
+    size_t put_count;
+    struct put puts[BATCH_PUTS_MAX];
+    size_t key_count; /* keys of the guard, the new ones of this batch included */
+    size_t change_count;
+    struct key_change changes[BATCH_MAX];
+};
+
+/* Seals and writes one record. `flags` are LMDB's. */
+MUST_CHECK enum status guard_store(struct guard_batch *batch, const MDB_val *key, const void *value, size_t len,
+                                   unsigned flags);
+
+/* Writes the record of a key. */
+MUST_CHECK enum status guard_store_key(struct guard_batch *batch, size_t index, const struct guard_key *key);
+
+/* Reads all keys and their papers from the environment. */
+MUST_CHECK enum status guard_keys_load(struct guard *guard, struct fault *fault);
+
+/* Makes what the batch wrote the guard's, with the mutex; or drops it. */
+void guard_keys_adopt(struct guard *guard, struct guard_batch *batch);
+void guard_keys_drop(struct guard_batch *batch);
+
+/* Frees the papers. */
+void guard_keys_free(struct guard *guard);
+
+#endif
