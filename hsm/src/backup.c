@@ -236,10 +236,11 @@ static enum status private_unwrap(struct restore *restore, CK_SESSION_HANDLE ses
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_KEY_TYPE key_type = hsm_key_kind_of(restore->wrapped->public.algorithm)->key_type;
-    CK_ATTRIBUTE template[HSM_PRIVATE_TEMPLATE_MAX + 2];
-    size_t count = hsm_private_template(template, &restore->new);
-    template[count++] = (CK_ATTRIBUTE){CKA_CLASS, &class, sizeof class};
-    template[count++] = (CK_ATTRIBUTE){CKA_KEY_TYPE, &key_type, sizeof key_type};
+    CK_ATTRIBUTE template[2 + HSM_PRIVATE_TEMPLATE_MAX] = {
+        {CKA_CLASS, &class, sizeof class},
+        {CKA_KEY_TYPE, &key_type, sizeof key_type},
+    };
+    size_t count = 2 + hsm_private_template(template + 2, &restore->new);
     CK_MECHANISM mechanism = {type, NULL, 0};
     uint8_t bytes[HSM_WRAPPED_MAX];
     memcpy(bytes, restore->wrapped->bytes, restore->wrapped->len);

@@ -15,23 +15,21 @@ size_t hsm_private_template(CK_ATTRIBUTE template[HSM_PRIVATE_TEMPLATE_MAX], str
 {
     bool wrappable = new->profile == HSM_KEY_WRAPPABLE;
     const CK_ATTRIBUTE rows[] = {
-        {CKA_TOKEN, &yes, sizeof yes},
-        {CKA_PRIVATE, &yes, sizeof yes},
-        {CKA_SENSITIVE, &yes, sizeof yes},
-        {CKA_EXTRACTABLE, wrappable ? &yes : &no, sizeof yes},
-        {CKA_MODIFIABLE, &no, sizeof no},
-        {CKA_SIGN, &yes, sizeof yes},
-        {CKA_SIGN_RECOVER, &no, sizeof no},
-        {CKA_DECRYPT, &no, sizeof no},
-        {CKA_UNWRAP, &no, sizeof no},
-        {CKA_DERIVE, &no, sizeof no},
-        {CKA_LABEL, new->label, strlen(new->label)},
+        {CKA_TOKEN, &yes, sizeof yes},     {CKA_PRIVATE, &yes, sizeof yes},
+        {CKA_SENSITIVE, &yes, sizeof yes}, {CKA_EXTRACTABLE, wrappable ? &yes : &no, sizeof yes},
+        {CKA_SIGN, &yes, sizeof yes},      {CKA_SIGN_RECOVER, &no, sizeof no},
+        {CKA_DECRYPT, &no, sizeof no},     {CKA_UNWRAP, &no, sizeof no},
+        {CKA_DERIVE, &no, sizeof no},      {CKA_LABEL, new->label, strlen(new->label)},
         {CKA_ID, new->id, sizeof new->id},
-        {CKA_WRAP_WITH_TRUSTED, &yes, sizeof yes}, /* the last: not every token knows it */
     };
     size_t count = sizeof rows / sizeof rows[0];
     memcpy(template, rows, sizeof rows);
-    return wrappable ? count : count - 1;
+    if (wrappable) { /* not every token knows it */
+        template[count++] = (CK_ATTRIBUTE){CKA_WRAP_WITH_TRUSTED, &yes, sizeof yes};
+    }
+    /* The last: SoftHSM goes by the order, and lets nothing be set of an object it unwraps from here on. */
+    template[count++] = (CK_ATTRIBUTE){CKA_MODIFIABLE, &no, sizeof no};
+    return count;
 }
 
 /*

@@ -60,7 +60,8 @@ static enum status attributes_check(const char *text, struct fault *fault)
 {
     unsigned seen = 0;
     struct attribute attribute = {.part = IN_PATH};
-    while (*text != '\0') {
+    bool more = *text != '\0';
+    while (more) { /* after a separator there is one more, be it empty */
         attribute.name = text;
         attribute.name_len = strcspn(text, "=;&?");
         enum status status = attribute_check(&attribute, &seen, fault);
@@ -71,7 +72,8 @@ static enum status attributes_check(const char *text, struct fault *fault)
         if (*text == '?') {
             attribute.part = IN_QUERY;
         }
-        text += *text != '\0';
+        more = *text != '\0';
+        text += more;
     }
     return STATUS_OK;
 }
@@ -134,7 +136,9 @@ static enum status module_take(char out[HSM_MODULE_PATH_SIZE], P11KitUri *uri, s
 
 static enum status uri_read(struct hsm_uri *out, P11KitUri *uri, const char *text, struct fault *fault)
 {
-    if (p11_kit_uri_parse(text, P11_KIT_URI_FOR_TOKEN | P11_KIT_URI_FOR_MODULE, uri) != P11_KIT_URI_OK) {
+    /* A value that is too long is "unrecognized" there, and skipped. */
+    if (p11_kit_uri_parse(text, P11_KIT_URI_FOR_TOKEN | P11_KIT_URI_FOR_MODULE, uri) != P11_KIT_URI_OK ||
+        p11_kit_uri_any_unrecognized(uri) != 0) {
         return fault_set(fault, STATUS_INVALID, "uri", "not a PKCS #11 URI (RFC 7512), or a value is too long");
     }
     struct hsm_uri read = {.module_path = ""};

@@ -260,3 +260,39 @@ CK_RV raw_key_value_read(struct raw_token *raw, const char *label)
     CK_ATTRIBUTE attribute = {CKA_VALUE, value, sizeof value};
     return raw->functions->C_GetAttributeValue(raw->session, object_find(raw, CKO_PRIVATE_KEY, label), &attribute, 1);
 }
+
+void raw_secret_generate(struct raw_token *raw, const char *label, const struct raw_flag *flags, size_t count)
+{
+    CK_ULONG len = 32;
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_OBJECT_HANDLE handle;
+    struct template template = {0};
+    add(&template, CKA_LABEL, label, strlen(label));
+    add(&template, CKA_VALUE_LEN, &len, sizeof len);
+    add_flag(&template, CKA_TOKEN, true);
+    add_flag(&template, CKA_PRIVATE, true);
+    for (size_t i = 0; i < count; i++) {
+        set_flag(&template, &flags[i]);
+    }
+    NEED(raw->functions->C_GenerateKey(raw->session, &mechanism, template.attributes, template.count, &handle) ==
+         CKR_OK);
+}
+
+CK_RV raw_key_wrap(struct raw_token *raw, const char *secret_label, const char *key_label)
+{
+    uint8_t wrapped[512];
+    CK_ULONG len = sizeof wrapped;
+    CK_MECHANISM mechanism = {CKM_AES_KEY_WRAP_PAD, NULL, 0};
+    return raw->functions->C_WrapKey(raw->session, &mechanism, object_find(raw, CKO_SECRET_KEY, secret_label),
+                                     object_find(raw, CKO_PRIVATE_KEY, key_label), wrapped, &len);
+}
+
+CK_ULONG raw_object_count(struct raw_token *raw)
+{
+    CK_OBJECT_HANDLE handles[64];
+    CK_ULONG count = 0;
+    NEED(raw->functions->C_FindObjectsInit(raw->session, NULL, 0) == CKR_OK);
+    NEED(raw->functions->C_FindObjects(raw->session, handles, 64, &count) == CKR_OK);
+    NEED(raw->functions->C_FindObjectsFinal(raw->session) == CKR_OK);
+    return count;
+}

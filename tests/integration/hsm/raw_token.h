@@ -53,6 +53,15 @@ void raw_object_destroy(struct raw_token *raw, CK_OBJECT_CLASS class, const char
 /* Sets one boolean attribute of the private key with a label. */
 void raw_key_set(struct raw_token *raw, const char *label, const struct raw_flag *flag);
 
+/* Makes an AES key on the token (not trusted), with these flags. */
+void raw_secret_generate(struct raw_token *raw, const char *label, const struct raw_flag *flags, size_t count);
+
+/* What wrapping a private key under a secret key, both by label, answers. */
+CK_RV raw_key_wrap(struct raw_token *raw, const char *secret_label, const char *key_label);
+
+/* How many objects the login shows. */
+CK_ULONG raw_object_count(struct raw_token *raw);
+
 /* What CKA_VALUE of the private key with a label answers (CKR_OK would be the end of the world). */
 CK_RV raw_key_value_read(struct raw_token *raw, const char *label);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "hsm/backup.h"
 #include "raw_token.h"
 
 #define SPY_MODULE "/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so"
@@ -288,4 +289,90 @@ Test(token, the_label_of_a_new_key_is_checked)
         cr_expect_str_eq(fault.where, "label");
     }
     hsm_token_close(token);
+}
+
+Test(token, facts_are_what_token_and_module_say)
+{
+    char command[TEST_PATH_SIZE * 3];
+    char hex[DIGEST_HEX_LEN + 1];
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    const struct hsm_token_facts *facts = hsm_token_facts(token);
+    cr_expect_str_eq(facts->label, fixture_token.label);
+    cr_expect_str_eq(facts->serial, hsm_token_identity(token)->serial);
+    cr_expect_neq(facts->manufacturer[0], '\0');
+    cr_expect_neq(facts->model[0], '\0');
+    cr_expect_not_null(strchr(facts->firmware, '.'));
+    cr_expect_not_null(strchr(facts->hardware, '.'));
+    cr_expect(facts->rng);
+    cr_expect_str_eq(facts->module_path, fixture_token.module);
+    digest_format(hex, &facts->module_sha256);
+    snprintf(command, sizeof command, "sha256sum '%s' | grep -q '^%s '", fixture_token.module, hex);
+    const char *const shell[] = {"sh", "-c", command, NULL};
+    cr_expect_eq(test_run(shell), 0);
+    hsm_token_close(token);
+}
+
+Test(token, the_token_gives_random_bytes)
+{
+    uint8_t first[32] = {0};
+    uint8_t second[32] = {0};
+    struct fault fault = {0};
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    cr_assert_eq(hsm_token_random(token, first, sizeof first, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(hsm_token_random(token, second, sizeof second, &fault), STATUS_OK, "%s", fault.detail);
+    cr_expect_neq(memcmp(first, second, sizeof first), 0);
+    hsm_token_close(token);
+}
+
+Test(token, a_destroyed_key_is_gone)
+{
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    fixture_generate(ALGORITHM_P256, "doomed");
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    cr_assert_eq(hsm_key_open_label(token, &key, "doomed", NULL, &fault), STATUS_OK);
+    cr_expect_eq(hsm_key_destroy(token, key, &fault), STATUS_INVALID, "a signing process destroys nothing");
+    hsm_token_close(token);
+    fault_clear(&fault);
+
+    token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
+    cr_assert_eq(hsm_key_open_label(token, &key, "doomed", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(hsm_key_destroy(token, key, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_expect_eq(hsm_key_count(token), 0);
+    hsm_token_close(token);
+
+    if (!fixture_token.tpm) { /* no room there for one more login in a process */
+        struct raw_token raw;
+        raw_token_open(&raw, &fixture_token);
+        cr_expect_eq(raw_object_count(&raw), 0);
+        raw_token_close(&raw);
+    }
+}
+
+Test(token, a_token_that_cannot_wrap_is_found_out_before_a_pin_is_used)
+{
+    if (!fixture_token.tpm) {
+        fixture_remove(); /* a skipped case has no .fini */
+        cr_skip_test("SoftHSM can");
+    }
+    struct fault fault = {0};
+    const struct hsm_key *key = NULL;
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
+    cr_expect_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_WRAPPABLE, "treasury", &fault),
+                 STATUS_ALGORITHM_REFUSED, "%s", fault.detail);
+    hsm_token_close(token);
+    token = NULL;
+    fault_clear(&fault);
+
+    uint8_t wrong[] = "neither-this-nor-that";
+    uint8_t key_bytes[HSM_KEK_LEN] = {1};
+    const struct secret pin = {wrong, sizeof wrong - 1};
+    const struct secret key32 = {key_bytes, sizeof key_bytes};
+    const struct hsm_kek kek = {&pin, &key32};
+    struct hsm_token_config config = {
+        .module_path = fixture_token.module, .session_count = 1, .use = HSM_TOKEN_GENERATE};
+    snprintf(config.selector.label, sizeof config.selector.label, "%.32s", fixture_token.label);
+    cr_expect_eq(hsm_backup_open(&token, &config, &pin, &kek, &fault), STATUS_ALGORITHM_REFUSED, "%s", fault.detail);
+    cr_expect_not_null(strstr(fault.detail, "wraps no keys"), "%s", fault.detail);
+    hsm_token_close(fixture_must_open(HSM_TOKEN_SIGN, 1));
 }
