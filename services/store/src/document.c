@@ -23,6 +23,13 @@ static const struct statement put = {
     4,
 };
 
+static const struct statement keep = {
+    "document_keep",
+    "INSERT INTO custody.document (kind, id, digest, bytes) VALUES ($1::text, $2::text, $3::bytea, $4::bytea)"
+    " ON CONFLICT DO NOTHING",
+    4,
+};
+
 static const struct statement newest = {
     "document_newest",
     "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND id = $2::text ORDER BY created_at DESC, digest LIMIT 1",
@@ -43,14 +50,25 @@ static const struct statement list_newest = {
     3,
 };
 
-enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+static enum status document_write(struct store_tx *tx, const struct statement *statement,
+                                  const struct store_document *row, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_text(&p, row->kind.text);
     parameter_text(&p, row->id.text);
     parameter_digest(&p, &row->digest);
     parameter_bytes(&p, row->bytes.data, row->bytes.len);
-    return tx_run(tx, NULL, &put, &p, fault);
+    return tx_run(tx, NULL, statement, &p, fault);
+}
+
+enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+{
+    return document_write(tx, &put, row, fault);
+}
+
+enum status store_document_keep(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+{
+    return document_write(tx, &keep, row, fault);
 }
 
 static enum status document_read(struct store_document *out, struct store_tx *tx, const struct statement *statement,

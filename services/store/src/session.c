@@ -269,7 +269,8 @@ static const struct statement check_settings = {
     " to_regclass('strongroom.migration') IS NOT NULL AS migrated,"
     " coalesce((SELECT min(expected) FROM unnest(ARRAY['audit.anchor', 'audit.checkpoint', 'audit.head', 'audit.leaf',"
     " 'audit.pending', 'audit.pii', 'audit.tile', 'custody.approval', 'custody.document', 'custody.lane',"
-    " 'custody.move', 'custody.object_ordinal', 'custody.outbox', 'custody.posting', 'custody.reservation',"
+    " 'custody.mark', 'custody.medium', 'custody.move', 'custody.object_ordinal', 'custody.outbox', 'custody.posting', "
+    "'custody.reservation',"
     " 'custody.token', 'custody.withdrawal']) AS expected WHERE NOT EXISTS (SELECT FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = expected"
     " AND c.relkind IN ('r', 'p'))), '') AS missing",

@@ -287,6 +287,14 @@ static const struct statement select_expired = {
     2,
 };
 
+static const struct statement select_placed = {
+    "withdrawal_placed",
+    SELECT_WITHDRAWAL " WHERE wallet = $1::text AND lane = $2::bigint AND seq = $3::bigint"
+                      " AND state IN ('recorded', 'signed', 'submitted', 'confirmed', 'failed', 'quarantined')"
+                      " ORDER BY id",
+    3,
+};
+
 static enum status read_list(struct store_withdrawal_list *out, struct store_tx *tx, const struct statement *statement,
                              const struct parameters *p, struct fault *fault)
 {
@@ -336,6 +344,16 @@ enum status store_withdrawal_list_expired(struct store_withdrawal_list *out, str
     parameter_time(&p, now_utc_us);
     parameter_uint64(&p, limit);
     return read_list(out, tx, &select_expired, &p, fault);
+}
+
+enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx,
+                                         const struct name *wallet, uint64_t lane, uint64_t seq, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, wallet->text);
+    parameter_uint64(&p, lane);
+    parameter_uint64(&p, seq);
+    return read_list(out, tx, &select_placed, &p, fault);
 }
 
 void store_withdrawal_list_free(struct store_withdrawal_list *list)

@@ -11,6 +11,8 @@
 #include "store/approval.h"
 #include "store/document.h"
 #include "store/lane.h"
+#include "store/mark.h"
+#include "store/medium.h"
 #include "store/outbox.h"
 #include "store/token.h"
 
@@ -445,4 +447,130 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
     store_document_list_free(&list);
     cr_expect_eq(store_document_get(&read, tx, "destination", "none", NULL), STATUS_NOT_FOUND);
     commit(tx);
+}
+
+Test(workflow, a_document_may_be_kept_again)
+{
+    struct store_document row = {0};
+    cr_assert_eq(name_parse(&row.kind, "key"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.id, "k-1"), STATUS_OK);
+    cr_assert_eq(bytes_copy(&row.bytes, "{}", 2), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        struct store_tx *tx = begin();
+        cr_assert_eq(store_document_keep(tx, &row, NULL), STATUS_OK);
+        commit(tx);
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.document"), 1);
+    store_document_wipe(&row);
+}
+
+Test(workflow, a_change_is_seen_once)
+{
+    static const struct {
+        const char *value;
+        const char *previous;
+        bool changed;
+    } steps[] = {{"up", "", true}, {"up", "up", false}, {"down", "up", true}, {"down", "down", false}};
+    char value[STORE_MARK_VALUE_SIZE];
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct store_mark mark = {0};
+        struct store_tx *tx = begin();
+        cr_assert_eq(store_mark_set(&mark, tx, "token/a", steps[i].value, NULL), STATUS_OK);
+        commit(tx);
+        cr_expect_str_eq(mark.previous, steps[i].previous);
+        cr_expect_eq(mark.changed, steps[i].changed, "%s", steps[i].value);
+    }
+    struct store_tx *tx = begin();
+    cr_expect_eq(store_mark_get(value, tx, "token/a", NULL), STATUS_OK);
+    cr_expect_str_eq(value, "down");
+    cr_expect_eq(store_mark_get(value, tx, "token/b", NULL), STATUS_NOT_FOUND);
+    store_rollback(tx);
+}
+
+struct marker {
+    pthread_t thread;
+    struct store_mark mark;
+};
+
+static void *mark_up(void *context)
+{
+    struct marker *marker = context;
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_mark_set(&marker->mark, tx, "token/a", "up", NULL), STATUS_OK);
+    commit(tx);
+    return NULL;
+}
+
+Test(workflow, of_many_who_see_a_change_one_tells_it)
+{
+    struct marker markers[4];
+    unsigned told = 0;
+    for (size_t i = 0; i < 4; i++) {
+        markers[i] = (struct marker){0};
+        cr_assert_eq(pthread_create(&markers[i].thread, NULL, mark_up, &markers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        (void)pthread_join(markers[i].thread, NULL);
+        told += markers[i].mark.changed;
+    }
+    cr_expect_eq(told, 1);
+}
+
+Test(workflow, a_medium_is_kept_until_it_is_destroyed_and_never_forgotten)
+{
+    struct store_medium row = {.kind = "token", .inspection_due_utc_us = 2000000000LL * 1000000};
+    struct store_medium read;
+    struct store_medium_list list = {0};
+    char sqlstate[6];
+    cr_assert_eq(name_parse(&row.serial, "abc-1"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.place, "safe-1"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.custodian, "anna"), STATUS_OK);
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_medium_add(tx, &row, NULL), STATUS_OK);
+    cr_assert_eq(store_medium_get_locked(&read, tx, &row.serial, NULL), STATUS_OK);
+    cr_expect_str_eq(read.state, "kept");
+    cr_expect_eq(read.inspection_due_utc_us, row.inspection_due_utc_us);
+    cr_assert_eq(name_parse(&read.place, "safe-2"), STATUS_OK);
+    cr_expect_eq(store_medium_change(tx, &read, NULL), STATUS_OK);
+    cr_expect_eq(store_medium_change(tx, &read, NULL), STATUS_CONFLICT, "the version is the next one by now");
+    (void)snprintf(read.state, sizeof(read.state), "destroyed");
+    read.ver = 2;
+    cr_expect_eq(store_medium_change(tx, &read, NULL), STATUS_OK);
+    cr_assert_eq(store_medium_list(&list, tx, "", 10, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_str_eq(list.rows[0].place.text, "safe-2");
+    cr_expect_str_eq(list.rows[0].state, "destroyed");
+    store_medium_list_free(&list);
+    commit(tx);
+    cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", "UPDATE custody.medium SET ver = 4, state = 'kept'"),
+                     "23001");
+    cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", "DELETE FROM custody.medium"), "23001");
+}
+
+Test(workflow, requests_for_signatures_are_found_by_their_place)
+{
+    struct store_withdrawal_list list = {0};
+    struct store_withdrawal row = books_withdrawal("k-1");
+    insert(&row);
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_lane_take(tx, &row, 4, NULL), STATUS_OK);
+    cr_assert_eq(bytes_copy(&row.intent, "{}", 2), STATUS_OK);
+    const struct store_withdrawal_change change = {
+        .intent = &row.intent, .transaction = &row.intent, .lane = &row.lane, .seq = &row.seq};
+    static const enum withdrawal_state path[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED,
+                                                 WITHDRAWAL_RECORDED};
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq, NULL), STATUS_OK);
+        cr_expect_eq(list.count, 0, "nobody was asked yet");
+        store_withdrawal_list_free(&list);
+        cr_assert_eq(store_withdrawal_move(tx, &row, path[i], i == 0 ? &change : NULL, NULL), STATUS_OK);
+    }
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 1);
+    store_withdrawal_list_free(&list);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq + 1, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 0);
+    store_withdrawal_list_free(&list);
+    commit(tx);
+    store_withdrawal_wipe(&row);
 }

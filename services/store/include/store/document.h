@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 struct store_document {
-    struct name kind;     /* "destination", "policy", "genesis" ... */
+    struct name kind;     /* "destination", "key", "attestation" ... */
     struct name id;       /* name of the object within the kind */
     struct digest digest; /* of the document (not of `bytes`) */
     struct bytes bytes;   /* usually the JSON of a signed document */
@@ -24,6 +24,9 @@ struct store_document_list {
 
 /* Keeps a document (created_at is the database's clock); STATUS_EXISTS when (kind, id, digest) is there. */
 MUST_CHECK enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault);
+
+/* The same, but one that is there already is no fault; it stays as it is. */
+MUST_CHECK enum status store_document_keep(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
 /* The newest document of (kind, id); STATUS_NOT_FOUND. Out: wiped by the caller. */
 MUST_CHECK enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind,
