@@ -40,7 +40,32 @@
     /* Bytes stood in audit.pending that are no event; refs pending names their SHA-256. */                            \
     X(TRAIL_REFUSE, "trail.refuse")                                                                                    \
     X(TOKEN_GRANT, "token.grant")                                                                                      \
-    X(TOKEN_REVOKE, "token.revoke")
+    X(TOKEN_REVOKE, "token.revoke")                                                                                    \
+    X(KEY_ADMIT, "key.admit")                                                                                          \
+    X(KEY_COMMAND, "key.command")                                                                                      \
+    X(KEY_RESTORE, "key.restore")                                                                                      \
+    X(KEY_ATTEST, "key.attest")                                                                                        \
+    /* What the service saw, each change once. */                                                                      \
+    X(KEY_STATE, "key.state")                                                                                          \
+    X(KEY_ALARM, "key.alarm")                                                                                          \
+    X(KEY_COPIED_USE, "key.copied_use")                                                                                \
+    X(KEY_RECEIPT_ALARM, "key.receipt_alarm")                                                                          \
+    X(KEY_ATTESTATION_ALARM, "key.attestation_alarm")                                                                  \
+    X(KEY_ATTESTATION_OVERDUE, "key.attestation_overdue")                                                              \
+    X(KEY_DRILL_OVERDUE, "key.drill_overdue")                                                                          \
+    X(KEY_CRYPTOPERIOD, "key.cryptoperiod")                                                                            \
+    X(SIGNER_DOWN, "signer.down")                                                                                      \
+    X(SIGNER_UP, "signer.up")                                                                                          \
+    /* Of a PKCS #11 token; token.grant and token.revoke are about bearer tokens. */                                   \
+    X(TOKEN_DOWN, "token.down")                                                                                        \
+    X(TOKEN_UP, "token.up")                                                                                            \
+    X(TOKEN_LOCKED, "token.locked")                                                                                    \
+    X(MEDIUM_ADD, "medium.add")                                                                                        \
+    X(MEDIUM_ACCESS, "medium.access")                                                                                  \
+    X(MEDIUM_MOVE, "medium.move")                                                                                      \
+    X(MEDIUM_INSPECT, "medium.inspect")                                                                                \
+    X(MEDIUM_DESTROY, "medium.destroy")                                                                                \
+    X(MEDIUM_OVERDUE, "medium.overdue")
 
 /* The numbers are never stored; 0 is no action, so that a forgotten field is refused. */
 enum audit_action {
