@@ -16,8 +16,8 @@
     }
 
 #define TOKEN_ROWS                                                                                                     \
-    PATH("module", module, NULL, "Absolute path of the PKCS#11 module."),                                              \
-        TEXT("token", token, "", "Label of the token."),                                                               \
+    PATH("module", module, "", "Absolute path of the PKCS#11 module, unless the URI of the token has it."),            \
+        TEXT("token", token, "", "PKCS#11 URI (RFC 7512) or label of the token."),                                     \
         TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree."),                      \
         TEXT("key", key, NULL, "Label of the key pair on the token."),                                                 \
         {"pin-fd",      OPTION_INTEGER, "", -1, 1023, "-1", "Descriptor from which the PIN is read, one line.",        \

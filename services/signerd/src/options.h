@@ -10,11 +10,12 @@
 
 #define OPTION_PATH_SIZE 1024
 #define OPTION_USERS_SIZE 1024
+#define OPTION_URI_SIZE 2048
 
 struct options {
     char role[16];
     char module[OPTION_PATH_SIZE];
-    char token[HSM_TOKEN_LABEL_SIZE];
+    char token[OPTION_URI_SIZE];
     char serial[HSM_TOKEN_SERIAL_SIZE];
     char key[64];
     char guard[OPTION_PATH_SIZE];

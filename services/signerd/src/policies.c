@@ -48,7 +48,7 @@ static enum status first_open(struct policy *out, const char *path, const struct
     if (status != STATUS_OK) {
         return file_fault(fault, status, &inner, path);
     }
-    if (!digest_equal(&out->digest, first)) {
+    if (first != NULL && !digest_equal(&out->digest, first)) {
         policy_free(out);
         status = fault_set(fault, STATUS_MISMATCH, "policy", "%s is not the first policy of the guard", path);
     }

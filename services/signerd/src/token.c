@@ -44,7 +44,7 @@ static enum status credential_open(int *out_fd, const char *name, struct fault *
     return STATUS_OK;
 }
 
-static enum status pin_read(struct secret *out, const struct options *options, struct fault *fault)
+enum status token_pin_read(struct secret *out, const struct options *options, struct fault *fault)
 {
     bool by_name = options->pin_credential[0] != '\0';
     if (by_name == (options->pin_fd >= 0)) {
@@ -62,21 +62,53 @@ static enum status pin_read(struct secret *out, const struct options *options, s
     return status;
 }
 
+/* A URI says all there is to say; a label may be joined by a serial and needs a module. */
+enum status token_choose(struct hsm_uri *out, const struct options *options, struct fault *fault)
+{
+    struct hsm_uri uri = {.module_path = ""};
+    if (strncmp(options->token, "pkcs11:", strlen("pkcs11:")) == 0) {
+        enum status status = hsm_uri_parse(&uri, options->token, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (options->serial[0] != '\0') {
+            return fault_set(fault, STATUS_USAGE, "serial", "the URI of the option token says it");
+        }
+    } else if (strlen(options->token) >= sizeof(uri.selector.label)) {
+        return fault_set(fault, STATUS_USAGE, "token", "a label has at most %d characters", HSM_TOKEN_LABEL_SIZE - 1);
+    } else {
+        (void)snprintf(uri.selector.label, sizeof(uri.selector.label), "%s", options->token);
+        memcpy(uri.selector.serial, options->serial, sizeof(options->serial));
+    }
+    if (uri.selector.label[0] == '\0' && uri.selector.serial[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "token", "the URI, the label or the serial number of the token");
+    }
+    if ((uri.module_path[0] == '\0') == (options->module[0] == '\0')) {
+        return fault_set(fault, STATUS_USAGE, "module", "in the option module or in the URI, not in both");
+    }
+    if (uri.module_path[0] == '\0') {
+        (void)snprintf(uri.module_path, sizeof(uri.module_path), "%s", options->module);
+    }
+    *out = uri;
+    return STATUS_OK;
+}
+
 enum status token_open(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
                        struct fault *fault)
 {
-    struct hsm_token_config config = {
-        .module_path = options->module,
+    struct hsm_uri uri;
+    enum status status = token_choose(&uri, options, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct hsm_token_config config = {
+        .module_path = uri.module_path,
+        .selector = uri.selector,
         .session_count = options->sessions > 0 ? (size_t)options->sessions : 1,
         .use = use,
     };
-    if (options->token[0] == '\0' && options->serial[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "token", "the label or the serial number of the token");
-    }
-    memcpy(config.selector.label, options->token, sizeof(options->token));
-    memcpy(config.selector.serial, options->serial, sizeof(options->serial));
     struct secret pin = {0};
-    enum status status = pin_read(&pin, options, fault);
+    status = token_pin_read(&pin, options, fault);
     if (status == STATUS_OK) {
         status = hsm_token_open(out, &config, &pin, fault);
     }

@@ -5,7 +5,20 @@
 #define STRONGROOM_SIGNERD_TOKEN_H
 
 #include "hsm/key.h"
+#include "hsm/uri.h"
 #include "options.h"
+
+/*
+ * The token and the module that the options name: --token is a PKCS #11 URI, or a label, to which --serial may be added
+ * and --module belongs. STATUS_USAGE, and the statuses of hsm_uri_parse.
+ */
+MUST_CHECK enum status token_choose(struct hsm_uri *out, const struct options *options, struct fault *fault);
+
+/*
+ * Reads the PIN from --pin-fd or --pin-credential. STATUS_USAGE without exactly one of them; STATUS_IO, STATUS_INVALID.
+ * Out: owned by the caller.
+ */
+MUST_CHECK enum status token_pin_read(struct secret *out, const struct options *options, struct fault *fault);
 
 /*
  * Reads the PIN, opens the token with it and wipes it, whatever the answer. Out: hsm_token_close. The statuses of

@@ -17,8 +17,9 @@ MUST_CHECK enum status signer_signed_read(struct signed_document *out, const cha
 
 /*
  * Opens the newest version: `path` is the file of the first one, or a folder in which every `*.json` is one version,
- * in the order of versionsort(3). The first must have the digest `first` (STATUS_MISMATCH), each further one must be
- * the successor of the one before. Out: free with policy_free. The statuses of policy_open_first and policy_open_next.
+ * in the order of versionsort(3). The first must have the digest `first` (STATUS_MISMATCH; NULL: whoever names the
+ * file answers for it), each further one must be the successor of the one before. Out: free with policy_free. The
+ * statuses of policy_open_first and policy_open_next.
  */
 MUST_CHECK enum status signer_policies_open(struct policy *out, const char *path, const struct digest *first,
                                             struct fault *fault);
