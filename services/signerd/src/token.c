@@ -77,7 +77,7 @@ enum status token_choose(struct hsm_uri *out, const struct options *options, str
     } else if (strlen(options->token) >= sizeof(uri.selector.label)) {
         return fault_set(fault, STATUS_USAGE, "token", "a label has at most %d characters", HSM_TOKEN_LABEL_SIZE - 1);
     } else {
-        (void)snprintf(uri.selector.label, sizeof(uri.selector.label), "%s", options->token);
+        memcpy(uri.selector.label, options->token, strlen(options->token) + 1);
         memcpy(uri.selector.serial, options->serial, sizeof(options->serial));
     }
     if (uri.selector.label[0] == '\0' && uri.selector.serial[0] == '\0') {
