@@ -8,8 +8,6 @@
 #include "documents.h"
 #include "merkle.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 struct validators {
     struct key keys[16];
     size_t count;

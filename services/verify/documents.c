@@ -1,5 +1,5 @@
 /*
- * The documents of an evidence bundle, read from docs/formats.md.
+ * Documents, read from docs/formats.md.
  *
  * What the quorum of the version before signed is not judged again for its floors: it is trusted as far as the quorum
  * is. What the trust file does not name and nobody signed is not trusted at all.
@@ -11,89 +11,29 @@
 
 #include "base/clock.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ROW(member, kind) CANON_FIELD(struct ROW_OF, member, kind)
+#define FIELDS(FORM, S) static const struct canon_field FORM[] = {FORM_##FORM(FORM_ROW, FORM_ROW_OPTIONAL, S)};
+#define ENTRY(FORM, S) {FORM, COUNT(FORM), sizeof(struct S)},
 
-#define ROW_OF verify_approval
-static const struct canon_field approval_fields[] = {
-    ROW(approver, CANON_NAME),   ROW(chain, CANON_HASH),     ROW(decision, CANON_TEXT), ROW(environment, CANON_NAME),
-    ROW(expires_at, CANON_TIME), ROW(intent, CANON_HASH),    ROW(key, CANON_HASH),      ROW(policy, CANON_HASH),
-    ROW(signed_at, CANON_TIME),  ROW(withdrawal, CANON_UUID)};
-#undef ROW_OF
-#define ROW_OF verify_destination
-static const struct canon_field destination_fields[] = {
-    ROW(account, CANON_TEXT),   ROW(chain, CANON_HASH),  ROW(environment, CANON_NAME), ROW(id, CANON_NAME),
-    ROW(issued_at, CANON_TIME), ROW(policy, CANON_HASH), ROW(valid_until, CANON_TIME)};
-#undef ROW_OF
-#define ROW_OF verify_header
-static const struct canon_field header_fields[] = {ROW(audit, CANON_HASH),
-                                                   ROW(batch, CANON_HASH),
-                                                   ROW(chain, CANON_HASH),
-                                                   ROW(count, CANON_INTEGER),
-                                                   ROW(height, CANON_COUNTER),
-                                                   ROW(history_root, CANON_HASH),
-                                                   ROW(last_certificate, CANON_HASH),
-                                                   ROW(prev, CANON_HASH),
-                                                   ROW(receipts_root, CANON_HASH),
-                                                   ROW(rules, CANON_INTEGER),
-                                                   ROW(time, CANON_TIME),
-                                                   ROW(tx_root, CANON_HASH),
-                                                   ROW(validators, CANON_HASH)};
-#undef ROW_OF
-#define ROW_OF verify_intent
-static const struct canon_field intent_fields[] = {ROW(amount, CANON_AMOUNT),
-                                                   ROW(asset, CANON_HASH),
-                                                   ROW(chain, CANON_HASH),
-                                                   ROW(destination, CANON_TEXT),
-                                                   ROW(environment, CANON_NAME),
-                                                   ROW(expires_at, CANON_TIME),
-                                                   ROW(fee_cap, CANON_AMOUNT),
-                                                   ROW(lane, CANON_COUNTER),
-                                                   ROW(memo, CANON_HASH),
-                                                   ROW(policy, CANON_HASH),
-                                                   ROW(policy_version, CANON_INTEGER),
-                                                   ROW(requested_at, CANON_TIME),
-                                                   ROW(requester, CANON_NAME),
-                                                   ROW(seq, CANON_COUNTER),
-                                                   ROW(transaction, CANON_HASH),
-                                                   ROW(valid_from, CANON_COUNTER),
-                                                   ROW(valid_until, CANON_COUNTER),
-                                                   ROW(wallet, CANON_NAME),
-                                                   ROW(withdrawal, CANON_UUID)};
-#undef ROW_OF
-#define ROW_OF verify_receipt
-static const struct canon_field receipt_fields[] = {ROW(code, CANON_TEXT), ROW(height, CANON_COUNTER),
-                                                    ROW(index, CANON_INTEGER), ROW(transaction, CANON_HASH)};
-#undef ROW_OF
-#define ROW_OF verify_policy
-static const struct canon_field policy_fields[] = {
-    ROW(chain, CANON_HASH),      ROW(environment, CANON_NAME), ROW(governance, CANON_OBJECT), ROW(groups, CANON_ARRAY),
-    ROW(issued_at, CANON_TIME),  ROW(people, CANON_ARRAY),     ROW(prev, CANON_HASH),         ROW(rules, CANON_ARRAY),
-    ROW(version, CANON_INTEGER), ROW(wallets, CANON_ARRAY)};
-#undef ROW_OF
-#define ROW_OF signature_row
-static const struct canon_field signature_fields[] = {ROW(alg, CANON_TEXT), ROW(key, CANON_HASH),
-                                                      ROW(sig, CANON_SIGNATURE)};
+FORMS(FIELDS)
+FIELDS(POLICY, verify_policy)
 
 static const struct {
     const struct canon_field *fields;
     size_t count;
     size_t size;
-} forms[] = {
-    [DOCUMENT_APPROVAL] = {approval_fields, COUNT(approval_fields), sizeof(struct verify_approval)},
-    [DOCUMENT_DESTINATION] = {destination_fields, COUNT(destination_fields), sizeof(struct verify_destination)},
-    [DOCUMENT_HEADER] = {header_fields, COUNT(header_fields), sizeof(struct verify_header)},
-    [DOCUMENT_INTENT] = {intent_fields, COUNT(intent_fields), sizeof(struct verify_intent)},
-    [DOCUMENT_RECEIPT] = {receipt_fields, COUNT(receipt_fields), sizeof(struct verify_receipt)},
-};
+} forms[] = {FORMS(ENTRY) ENTRY(POLICY, verify_policy)};
+
+enum status document_decode(void *out, enum document document, const json_t *object, struct fault *fault)
+{
+    return canon_decode(out, forms[document].size, object, forms[document].fields, forms[document].count, "", fault);
+}
 
 enum status document_read(void *out, enum document document, const char *text, struct fault *fault)
 {
     json_t *object = NULL;
     enum status status = canon_parse(&object, text, strlen(text), CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status =
-            canon_decode(out, forms[document].size, object, forms[document].fields, forms[document].count, "", fault);
+        status = document_decode(out, document, object, fault);
     }
     json_decref(object);
     return status;
@@ -114,10 +54,14 @@ enum status signatures_read(struct signed_text *out, const json_t *array, struct
     }
     json_array_foreach(array, i, value)
     {
-        enum status status = canon_decode(&out->signatures[i], sizeof(out->signatures[i]), value, signature_fields,
-                                          COUNT(signature_fields), "signatures.", fault);
+        enum status status = document_decode(&out->signatures[i], DOCUMENT_SIGNATURE, value, fault);
         if (status != STATUS_OK) {
             return status;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (digest_equal(&out->signatures[k].key, &out->signatures[i].key)) {
+                return fault_set(fault, STATUS_INVALID, "signatures", "two of one key");
+            }
         }
     }
     out->count = json_array_size(array);
@@ -153,7 +97,7 @@ const char *text_of(const json_t *object, const char *member)
 
 static bool is_text(const char *text, const char *expected)
 {
-    return text != NULL && strcmp(text, expected) == 0;
+    return text != NULL && expected != NULL && strcmp(text, expected) == 0;
 }
 
 bool lists(const json_t *array, const char *text)
@@ -169,8 +113,7 @@ bool lists(const json_t *array, const char *text)
     return false;
 }
 
-/* The object of an array whose `id` is the name; NULL. */
-static const json_t *named(const json_t *array, const char *name)
+const json_t *object_named(const json_t *array, const char *name)
 {
     json_t *value = NULL;
     size_t i = 0;
@@ -181,26 +124,6 @@ static const json_t *named(const json_t *array, const char *name)
         }
     }
     return NULL;
-}
-
-enum status verify_policy_read(struct verify_policy *out, const char *text, struct fault *fault)
-{
-    json_t *object = NULL;
-    enum status status = canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, fault);
-    if (status == STATUS_OK) {
-        status = canon_decode(out, sizeof(*out), object, policy_fields, COUNT(policy_fields), "", fault);
-    }
-    if (status == STATUS_OK && json_array_size(out->people) > PEOPLE_MAX) {
-        status = fault_set(fault, STATUS_INVALID, "people", "at most %d", PEOPLE_MAX);
-    }
-    if (status != STATUS_OK) {
-        json_decref(object);
-        *out = (struct verify_policy){0};
-        return status;
-    }
-    document_digest(&out->digest, "policy", text);
-    out->document = object;
-    return STATUS_OK;
 }
 
 void verify_policy_free(struct verify_policy *policy)
@@ -236,9 +159,14 @@ bool verify_policy_person(const struct verify_policy *policy, int place, const c
            at_utc_us < until;
 }
 
+bool verify_policy_duty(const struct verify_policy *policy, int place, const char *duty)
+{
+    return lists(json_object_get(json_array_get(policy->people, (size_t)place), "duties"), duty);
+}
+
 bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person)
 {
-    return lists(json_object_get(named(policy->groups, group), "members"), person);
+    return lists(json_object_get(object_named(policy->groups, group), "members"), person);
 }
 
 /* Marks who signed; false when a signature is not a good one of somebody in the policy. */
@@ -276,21 +204,51 @@ bool verify_policy_governed(const struct verify_policy *policy, const struct sig
     return valid >= m;
 }
 
-bool verify_policy_founded(const struct verify_policy *policy, const struct signed_text *document)
+/* All administrators signed, two at least, and nobody else. */
+static bool is_founded(const struct verify_policy *policy, const struct signed_text *document)
 {
     bool signers[PEOPLE_MAX] = {false};
     size_t count = 0;
     bool good = signers_of(signers, policy, document, "policy");
     for (size_t p = 0; good && p < json_array_size(policy->people); p++) {
-        good = signers[p] == lists(json_object_get(json_array_get(policy->people, p), "duties"), "administrator");
+        good = signers[p] == verify_policy_duty(policy, (int)p, "administrator");
         count += signers[p] ? 1 : 0;
     }
     return good && count >= 2;
 }
 
+const char *verify_policy_follow(struct verify_policy *inout, const json_t *object, const struct digest *first)
+{
+    struct signed_text text;
+    struct verify_policy next = {0};
+    struct verify_policy before = *inout;
+    json_t *document = NULL;
+    const char *why = "is not a signed policy";
+    if (signed_text_read(&text, object, NULL) == STATUS_OK &&
+        canon_parse(&document, text.text, strlen(text.text), CANON_POLICY_MAX, NULL) == STATUS_OK &&
+        document_decode(&next, DOCUMENT_POLICY, document, NULL) == STATUS_OK &&
+        json_array_size(next.people) <= PEOPLE_MAX) {
+        document_digest(&next.digest, "policy", text.text);
+        if (before.document == NULL) {
+            bool good = (first == NULL || digest_equal(&next.digest, first)) && next.version == 1 &&
+                        digest_is_zero(&next.prev) && is_founded(&next, &text);
+            why = good ? NULL : "the first is not the one of the trust file, signed by all administrators";
+        } else {
+            bool good = digest_equal(&next.prev, &before.digest) && next.version == before.version + 1 &&
+                        next.issued_at > before.issued_at && digest_equal(&next.chain, &before.chain) &&
+                        verify_policy_governed(&before, &text, "policy", next.issued_at);
+            why = good ? NULL : "a later version is not signed by the quorum of the one before";
+        }
+    }
+    next.document = document;
+    json_decref(before.document);
+    *inout = next;
+    return why;
+}
+
 const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *policy, const char *name)
 {
-    const json_t *wallet = named(policy->wallets, name);
+    const json_t *wallet = object_named(policy->wallets, name);
     return key_read(out, text_of(wallet, "alg"), text_of(wallet, "key")) ? wallet : NULL;
 }
 
@@ -303,15 +261,14 @@ static enum status emit(struct bytes *out, json_t *object, struct fault *fault)
     return status;
 }
 
-/* The address of the account of a wallet's key. */
-static enum status address_of(char out[ADDRESS_SIZE], const json_t *wallet, struct fault *fault)
+enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struct fault *fault)
 {
     struct bytes account = {0};
     struct digest id;
     struct digest sum;
     char hex[DIGEST_HEX_LEN + 1];
     enum status status = emit(
-        &account, json_pack("{s:O, s:O}", "alg", json_object_get(wallet, "alg"), "key", json_object_get(wallet, "key")),
+        &account, json_pack("{s:O, s:O}", "alg", json_object_get(holder, "alg"), "key", json_object_get(holder, "key")),
         fault);
     if (status == STATUS_OK) {
         document_digest(&id, "account", (const char *)account.data);
@@ -336,7 +293,7 @@ enum status verify_transaction(struct bytes *out, const char *intent, const json
     static const char *const copied[] = {"chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until"};
     char from[ADDRESS_SIZE];
     json_t *object = NULL;
-    enum status status = address_of(from, wallet, fault);
+    enum status status = document_address(from, wallet, fault);
     if (status == STATUS_OK) {
         status = canon_parse(&object, intent, strlen(intent), CANON_DOCUMENT_MAX, fault);
     }

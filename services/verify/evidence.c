@@ -19,7 +19,6 @@
 #define BUNDLE_MAX (4 * 1024 * 1024)
 #define APPROVALS_MAX 64
 #define POLICIES_MAX 64
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct bundle {
     json_t *approvals, *block, *destination, *entries, *policies, *transaction;
@@ -77,29 +76,6 @@ static bool fail_fault(struct proof *proof, const char *part, const struct fault
     return false;
 }
 
-/* The first is the trust file's, each later one is governed by the one before. */
-static bool check_policy(struct proof *proof, const json_t *object, bool first)
-{
-    struct signed_text text;
-    struct verify_policy next = {0};
-    struct fault fault = {0};
-    const struct verify_policy *before = &proof->policy;
-    if (signed_text_read(&text, object, &fault) != STATUS_OK ||
-        verify_policy_read(&next, text.text, &fault) != STATUS_OK) {
-        return fail_fault(proof, "policies", &fault);
-    }
-    bool good = first ? digest_equal(&next.digest, &proof->trust->first_policy) && next.version == 1 &&
-                            digest_is_zero(&next.prev) && verify_policy_founded(&next, &text)
-                      : digest_equal(&next.prev, &before->digest) && next.version == before->version + 1 &&
-                            next.issued_at > before->issued_at && digest_equal(&next.chain, &before->chain) &&
-                            verify_policy_governed(before, &text, "policy", next.issued_at);
-    verify_policy_free(&proof->policy);
-    proof->policy = next;
-    return good || fail(proof, "policies",
-                        first ? "the first is not the one of the trust file, signed by all administrators"
-                              : "a later version is not signed by the quorum of the one before");
-}
-
 static bool check_policies(struct proof *proof)
 {
     json_t *value = NULL;
@@ -109,8 +85,9 @@ static bool check_policies(struct proof *proof)
     }
     json_array_foreach(proof->bundle.policies, i, value)
     {
-        if (!check_policy(proof, value, i == 0)) {
-            return false;
+        const char *why = verify_policy_follow(&proof->policy, value, &proof->trust->first_policy);
+        if (why != NULL) {
+            return fail(proof, "policies", why);
         }
     }
     return digest_equal(&proof->policy.chain, &proof->trust->chain) ||

@@ -1,6 +1,6 @@
 /*
- * custody-verify: proves a trail or an evidence bundle from files alone. Exit 0 proven, 1 tampered, 2 incomplete or
- * stale, 3 usage.
+ * custody-verify: proves a trail, an evidence bundle, a ceremony or an address from files alone. Exit 0 proven, 1
+ * tampered, 2 incomplete or stale, 3 usage.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,18 +10,61 @@
 
 struct options {
     char trust[512];
+    struct verify_request request;
 };
 
+#define PATH(name, member, initial, text)                                                                              \
+    {                                                                                                                  \
+        name, OPTION_PATH, "", 0, 0, initial, text, offsetof(struct options, member),                                  \
+            sizeof(((struct options *)0)->member)                                                                      \
+    }
+
+/* Each command takes some neighbours of this table. */
 static const struct option_row rows[] = {
-    {"trust", OPTION_PATH, "", 0, 0, NULL, "trust file: chain, log key, digest of the first policy",
-     offsetof(struct options, trust), sizeof(((struct options *)0)->trust)},
+    PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy."),
+    PATH("transcript", request.transcript, NULL, "Transcript of the ceremony."),
+    PATH("backup", request.backup, "", "Backup document of the key."),
+    PATH("restore", request.restore, "", "Restore proof."),
+    PATH("key-document", request.key_document, NULL, "Signed key document."),
+    PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order."),
+    PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare."),
+    PATH("attestation", request.attestation, NULL, "Attestation of the address."),
 };
+
+static enum verdict trail(const struct trust *trust, const struct verify_request *request)
+{
+    return verify_trail(trust, request->rest[0], request->rest + 1, request->rest_count - 1);
+}
+
+static enum verdict evidence(const struct trust *trust, const struct verify_request *request)
+{
+    return verify_evidence(trust, request->rest[0]);
+}
+
+static const struct command {
+    const char *word, *arguments;
+    size_t first_row, row_count;
+    int least, most; /* arguments */
+    enum verdict (*run)(const struct trust *trust, const struct verify_request *request);
+} commands[] = {
+    {"trail", "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
+    {"evidence", "BUNDLE", 0, 1, 1, 1, evidence},
+    {"ceremony", "[LATER POLICY ...]", 1, 6, 0, 64, verify_ceremony},
+    {"address", "[LATER POLICY ...]", 4, 4, 0, 64, verify_address},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: custody-verify trail --trust FILE EXPORT [CHECKPOINT OR RECEIPT ...]\n"
-                          "       custody-verify evidence --trust FILE BUNDLE\n"
-                          "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
+    (void)fprintf(stderr,
+                  "usage: custody-verify trail --trust FILE EXPORT [CHECKPOINT OR RECEIPT ...]\n"
+                  "       custody-verify evidence --trust FILE BUNDLE\n"
+                  "       custody-verify ceremony --transcript FILE --key-document FILE --policy FILE [--backup FILE]\n"
+                  "           [--restore FILE] [--trust FILE] [LATER POLICY ...]\n"
+                  "       custody-verify address --key-document FILE --attestation FILE --policy FILE [--trust FILE]\n"
+                  "           [LATER POLICY ...]\n"
+                  "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
     return VERDICT_USAGE;
 }
 
@@ -34,30 +77,34 @@ static int refuse(const struct fault *fault)
 
 int main(int argc, char **argv)
 {
-    static const struct option_program program = {"custody-verify trail|evidence",
-                                                  "proves a trail or an evidence bundle offline", "FILE ..."};
     struct options options;
     struct trust trust;
     struct fault fault = {0};
     int rest = 0;
-    bool trail = argc >= 2 && strcmp(argv[1], "trail") == 0;
-    bool evidence = argc >= 2 && strcmp(argv[1], "evidence") == 0;
-    if (!trail && !evidence) {
+    const struct command *command = commands;
+    while (argc >= 2 && command < commands + COMMANDS && strcmp(argv[1], command->word) != 0) {
+        command++;
+    }
+    if (argc < 2 || command == commands + COMMANDS) {
         return usage();
     }
+    const struct option_program program = {command->word, "custody-verify: proves it offline.", command->arguments};
     argc--;
     argv++;
-    if (option_load(&options, sizeof(options), &rest, &program, rows, 1, argc, argv, &fault) != STATUS_OK) {
+    if (option_load(&options, sizeof(options), &rest, &program, &rows[command->first_row], command->row_count, argc,
+                    argv, &fault) != STATUS_OK) {
         return refuse(&fault);
     }
-    if (rest >= argc || (evidence && rest + 1 != argc)) {
+    options.request.rest = argv + rest;
+    options.request.rest_count = argc - rest;
+    if (argc - rest < command->least || argc - rest > command->most) {
         return usage();
     }
-    if (trust_read(&trust, options.trust, &fault) != STATUS_OK) {
+    if ((options.trust[0] != '\0' || command->first_row == 0) &&
+        trust_read(&trust, options.trust, &fault) != STATUS_OK) {
         return refuse(&fault);
     }
-    enum verdict verdict = trail ? verify_trail(&trust, argv[rest], argv + rest + 1, argc - rest - 1)
-                                 : verify_evidence(&trust, argv[rest]);
+    enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
         return VERDICT_INCOMPLETE;
     }

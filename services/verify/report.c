@@ -16,6 +16,14 @@ __attribute__((format(printf, 2, 0))) static void print(const char *word, const 
     (void)printf("%s: %s\n", word, line);
 }
 
+void report_checked(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print("checked", format, arguments);
+    va_end(arguments);
+}
+
 void report_tampered(struct report *report, const char *format, ...)
 {
     va_list arguments;

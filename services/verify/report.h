@@ -21,6 +21,9 @@ struct report {
     unsigned incomplete;
 };
 
+/* Prints what was checked and found good. */
+void report_checked(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Prints a finding on standard output; the first FINDINGS_PRINTED of them. */
 void report_tampered(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_incomplete(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "counters.h"
 #include "event.h"
+#include "forms.h"
 #include "merkle.h"
 #include "verify.h"
 
@@ -78,8 +79,6 @@ struct tail {
 };
 
 static const struct canon_field tail_fields[] = {CANON_FIELD_SIZED(struct tail, checkpoint, CANON_BYTES, 262144)};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A finding about an entry. */
 static void tampered(struct check *check, int64_t seq, const char *what)

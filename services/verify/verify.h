@@ -17,4 +17,23 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
 /* An evidence bundle: from the trust file to the block, with nothing believed in between. */
 enum verdict verify_evidence(const struct trust *trust, const char *path);
 
+/* What ceremony and address are asked: paths of files, "" for none. */
+struct verify_request {
+    char transcript[512], backup[512], restore[512]; /* ceremony */
+    char key_document[512], policy[512];             /* the first policy */
+    char attestation[512];                           /* address */
+    char *const *rest;                               /* the policies after the first, in order */
+    int rest_count;
+};
+
+/*
+ * A transcript of a ceremony, replayed: script, order, links, signatures and duties, facts, the proof of the new key,
+ * and the documents bound to it. `trust` may be NULL: then the digest of the first policy is printed for people to
+ * compare.
+ */
+enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request);
+
+/* An address: derived from the key of a key document, and attested by that key. */
+enum verdict verify_address(const struct trust *trust, const struct verify_request *request);
+
 #endif

@@ -1,7 +1,10 @@
 /*
- * Changes each byte of a bundle or an export and lets the checks of custody-verify judge every version, in one process.
+ * Changes each byte of a file and lets the checks of custody-verify judge every version, in one process.
  *
  * usage: verify_every_byte trail|evidence TRUST FILE
+ *        verify_every_byte transcript|key|backup|restore|policy|attestation TRUST FILE FOLDER
+ *
+ * In the second form the other files of the ceremony lie in the folder under these names.
  *
  * Exit 0 when the file itself is proven, every change is found (never proven, never a crash), and every shorter
  * beginning is refused; otherwise 1 with the positions on standard error.
@@ -21,13 +24,32 @@
 static const uint8_t flips[] = {0x01, 0x20, 0x80};
 
 static struct trust trust;
-static bool of_a_trail;
+static const char *kind;
+static const char *folder;
 static int target;
 static char target_path[64];
 
+/* The path of a file of the ceremony: the changed one, or that of the folder. */
+static void part(char out[512], const char *name)
+{
+    bool changed = strcmp(name, kind) == 0;
+    (void)snprintf(out, 512, "%s%s%s", changed ? target_path : folder, changed ? "" : "/", changed ? "" : name);
+}
+
 static enum verdict judge(void)
 {
-    return of_a_trail ? verify_trail(&trust, target_path, NULL, 0) : verify_evidence(&trust, target_path);
+    struct verify_request request = {0};
+    if (folder == NULL) {
+        return strcmp(kind, "trail") == 0 ? verify_trail(&trust, target_path, NULL, 0)
+                                          : verify_evidence(&trust, target_path);
+    }
+    part(request.transcript, "transcript");
+    part(request.key_document, "key");
+    part(request.backup, "backup");
+    part(request.restore, "restore");
+    part(request.policy, "policy");
+    part(request.attestation, "attestation");
+    return strcmp(kind, "attestation") == 0 ? verify_address(&trust, &request) : verify_ceremony(&trust, &request);
 }
 
 static int judge_change(const char *what, size_t at)
@@ -67,8 +89,9 @@ static int cut_often(const struct bytes *text)
 int main(int argc, char **argv)
 {
     struct bytes text = {0};
-    INVARIANT(argc == 4);
-    of_a_trail = strcmp(argv[1], "trail") == 0;
+    INVARIANT(argc == 4 || argc == 5);
+    kind = argv[1];
+    folder = argc == 5 ? argv[4] : NULL;
     INVARIANT(trust_read(&trust, argv[2], NULL) == STATUS_OK);
     INVARIANT(file_read(&text, argv[3], 4194304, "bundle", NULL) == STATUS_OK);
     target = memfd_create("target", 0);

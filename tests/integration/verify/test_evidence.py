@@ -123,10 +123,10 @@ EDITS = {
     "approvals of another withdrawal": ("another intent, withdrawal", other("approvals")),
     "an approval made of a rejection": ("is not signed by", lambda b: redo(b["approvals"][0], decision="reject")),
     "an approval of another name": ("is not signed by", lambda b: redo(b["approvals"][0], approver="approver-3")),
-    "an approval without signature": ("is not signed by", lambda b: b["approvals"][0].update(signatures=[])),
-    "an approval signed by the other": ("is not signed by", lambda b: b["approvals"][0].update(
+    "an approval without signature": ("two of one key", lambda b: b["approvals"][0].update(signatures=[])),
+    "an approval signed by the other": ("two of one key", lambda b: b["approvals"][0].update(
         signatures=b["approvals"][1]["signatures"])),
-    "a signature stands twice": ("is not signed by", lambda b: b["approvals"][0].update(
+    "a signature stands twice": ("two of one key", lambda b: b["approvals"][0].update(
         signatures=2 * b["approvals"][0]["signatures"])),
     "another algorithm is named": ("is not signed by", lambda b: b["approvals"][0]["signatures"][0].update(alg="secp256k1")),
     "intent of another withdrawal": ("intent: is for another withdrawal", other("intent")),
@@ -140,7 +140,7 @@ EDITS = {
     "destination of another account": ("destination: is for another account", lambda b: redo(
         b["destination"], account=MALLORY.address())),
     "destination without a signer": ("destination: is not signed", lambda b: b["destination"]["signatures"].pop()),
-    "destination signed twice by one": ("destination: is not signed", lambda b: b["destination"].update(
+    "destination signed twice by one": ("two of one key", lambda b: b["destination"].update(
         signatures=2 * b["destination"]["signatures"][:1])),
     "destination that lives longer": ("names other documents|destination", lambda b: redo(b["destination"], valid_until=at(99))),
     "policy with a lower quorum": ("policies: the first is not", lambda b: redo(

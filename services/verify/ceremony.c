@@ -1,0 +1,340 @@
+/*
+ * Replaying the transcript of a ceremony (docs/formats.md section 2, ceremony).
+ *
+ * The script is the table below and nothing in a file; its digest is computed here. Nothing a transcript says of itself
+ * is taken for true before the step that says it was checked.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "keys.h"
+
+#define ROLES 4
+#define SCRIPT_NAME "key"
+#define SCRIPT_VERSION 1
+
+static const struct {
+    const char *role, *duty;
+} roles[ROLES] = {{"administrator", "administrator"},
+                  {"custodian-1", "custodian"},
+                  {"custodian-2", "custodian"},
+                  {"witness", "auditor"}};
+
+/* Facts by blanks, in ascending order. */
+static const struct script_row {
+    const char *step, *role, *facts;
+} script[] = {{"open", "administrator", "module program"},
+              {"attend", "witness", "serial"},
+              {"generate", "custodian-1",
+               "alg approved firmware key key_id label manufacturer mechanism model module program proof rng serial"},
+              {"backup", "custodian-2", "backup check threshold"},
+              {"inspect", "witness", "key_id serial"},
+              {"close", "administrator", "key_id"}};
+
+struct replay {
+    struct claim claim;
+    struct signed_file backup;
+    json_t *transcript; /* owned */
+    struct verify_transcript head;
+    json_t *facts; /* owned: of all steps so far, by name */
+    struct {
+        struct name id;
+        struct key key;
+        int person;     /* place in the policy */
+    } actors[ROLES];    /* by role */
+    struct digest last; /* digest of what stands before the next step */
+    int64_t last_at;
+};
+
+static bool fail(struct replay *replay, const char *part, const char *what)
+{
+    return claim_fail(&replay->claim, part, what);
+}
+
+/*
+ * The digest of a JSON value as a document of a kind; with a key, only when the signature (64 bytes) over it is good.
+ */
+static bool digest_json(struct digest *out, const char *kind, const json_t *value, const struct key *key,
+                        const uint8_t *signature64)
+{
+    struct bytes text = {0};
+    struct bytes message = {0};
+    bool good = canon_emit(&text, value, CANON_DOCUMENT_MAX, NULL) == STATUS_OK &&
+                document_message(&message, kind, text.data, text.len) == STATUS_OK &&
+                (key == NULL || key_verifies(key, signature64, message.data, message.len));
+    if (good) {
+        digest_sha256(out, message.data, message.len);
+    }
+    bytes_free(&text);
+    bytes_free(&message);
+    return good;
+}
+
+/* The words of the table as an array. */
+static json_t *words(const char *text)
+{
+    json_t *array = json_array();
+    char word[64];
+    for (int taken = 0; sscanf(text, "%63s%n", word, &taken) == 1; text += taken) {
+        (void)json_array_append_new(array, json_string(word));
+    }
+    return array;
+}
+
+static bool check_script(struct replay *replay)
+{
+    json_t *steps = json_array();
+    struct digest digest;
+    char hex[DIGEST_HEX_LEN + 1];
+    for (size_t i = 0; i < COUNT(script); i++) {
+        (void)json_array_append_new(steps, json_pack("{s:o, s:s, s:s}", "facts", words(script[i].facts), "role",
+                                                     script[i].role, "step", script[i].step));
+    }
+    json_t *own = json_pack("{s:s, s:o, s:i}", "name", SCRIPT_NAME, "steps", steps, "version", SCRIPT_VERSION);
+    bool good = digest_json(&digest, "script", own, NULL, NULL);
+    json_decref(own);
+    digest_format(hex, &digest);
+    json_t *expected = json_pack("{s:s, s:s, s:i}", "digest", hex, "name", SCRIPT_NAME, "version", SCRIPT_VERSION);
+    good = good && json_equal(expected, replay->head.script) == 1;
+    json_decref(expected);
+    if (!good) {
+        return fail(replay, "transcript", "script is not the one that this program knows: key, version 1");
+    }
+    report_checked("script %s version %d, digest %s", SCRIPT_NAME, SCRIPT_VERSION, hex);
+    return true;
+}
+
+/* What speaks against an actor, or NULL. Fills the place of the role. */
+static const char *actor_objection(struct replay *replay, const struct verify_actor *actor)
+{
+    size_t role = 0;
+    uint8_t seal32[32];
+    struct key key;
+    while (role < ROLES && strcmp(roles[role].role, actor->role) != 0) {
+        role++;
+    }
+    if (role == ROLES || replay->actors[role].id.text[0] != '\0') {
+        return "role is unknown or given twice";
+    }
+    bool custodian = strcmp(roles[role].duty, "custodian") == 0;
+    if (custodian ? base64_decode_exact(seal32, sizeof(seal32), actor->seal) != STATUS_OK : actor->seal[0] != '\0') {
+        return "seal is for custodians, and only for them";
+    }
+    if (!key_read(&key, actor->alg, actor->key)) {
+        return "key is none of its algorithm";
+    }
+    int person = verify_policy_holder(&replay->actors[role].key, &replay->claim.policy, &key.id);
+    if (person < 0 || !verify_policy_person(&replay->claim.policy, person, actor->id.text, INT64_MIN)) {
+        return "key is not one that the policy gives to this person";
+    }
+    if (!verify_policy_duty(&replay->claim.policy, person, roles[role].duty)) {
+        return "role needs a duty that the policy does not give to this person";
+    }
+    replay->actors[role].id = actor->id;
+    replay->actors[role].person = person;
+    return NULL;
+}
+
+/* Each role once; in ascending order, so all are different. */
+static bool check_actors(struct replay *replay)
+{
+    struct verify_actor actor;
+    struct name last = {{0}};
+    json_t *value = NULL;
+    size_t i = 0;
+    if (json_array_size(replay->head.actors) != ROLES) {
+        return fail(replay, "transcript", "actors are not four");
+    }
+    json_array_foreach(replay->head.actors, i, value)
+    {
+        if (document_decode(&actor, DOCUMENT_ACTOR, value, NULL) != STATUS_OK ||
+            strcmp(last.text, actor.id.text) >= 0) {
+            return fail(replay, "transcript", "actors are not four different people in order");
+        }
+        const char *why = actor_objection(replay, &actor);
+        if (why != NULL) {
+            report_tampered(&replay->claim.report, "actor %s: %s", actor.id.text, why);
+            return false;
+        }
+        last = actor.id;
+        report_checked("actor %s is %s, as the policy allows", actor.id.text, actor.role);
+    }
+    return true;
+}
+
+/* Exactly the facts of the script; one that was stated before has the same value. What speaks against them, or NULL. */
+static const char *facts_objection(struct replay *replay, const struct script_row *row, const json_t *facts)
+{
+    json_t *names = words(row->facts);
+    json_t *name = NULL;
+    size_t i = 0;
+    const char *why = json_array_size(names) == json_object_size(facts) ? NULL : "facts are not those of the script";
+    json_array_foreach(names, i, name)
+    {
+        json_t *fact = json_object_get(facts, json_string_value(name));
+        const json_t *before = json_object_get(replay->facts, json_string_value(name));
+        if (!json_is_string(fact) || json_string_length(fact) > 1024) {
+            why = "facts are not those of the script";
+        } else if (before != NULL && json_equal(before, fact) != 1) {
+            why = "facts differ from those of a step before";
+        }
+        (void)json_object_set(replay->facts, json_string_value(name), fact);
+    }
+    json_decref(names);
+    return why;
+}
+
+/* What speaks against a step, or NULL. */
+static const char *step_objection(struct replay *replay, const struct script_row *row, json_t *object)
+{
+    struct verify_step step;
+    size_t role = 0;
+    char id[UUID_TEXT_SIZE];
+    while (strcmp(roles[role].role, row->role) != 0) {
+        role++;
+    }
+    if (document_decode(&step, DOCUMENT_STEP, object, NULL) != STATUS_OK) {
+        return "is not of the form of a step";
+    }
+    if (strcmp(step.step, row->step) != 0) {
+        return "step is not the one that the script asks for here";
+    }
+    if (!name_equal(&step.actor, &replay->actors[role].id)) {
+        return "actor is not the person in the role of this step";
+    }
+    if (step.at < replay->last_at ||
+        !verify_policy_person(&replay->claim.policy, replay->actors[role].person, step.actor.text, step.at)) {
+        return "at is before the step before, or after the person's time in the policy";
+    }
+    if (!digest_equal(&step.prev, &replay->last)) {
+        return "prev is not the digest of what stands before";
+    }
+    json_t *body = json_copy(object);
+    uuid_format(id, &replay->head.id);
+    (void)json_object_del(body, "sig");
+    (void)json_object_set_new(body, "ceremony", json_string(id));
+    bool good = digest_json(&replay->last, "ceremony_step", body, &replay->actors[role].key, step.sig);
+    json_decref(body);
+    replay->last_at = step.at;
+    return good ? facts_objection(replay, row, step.facts) : "sig is not a signature of its actor over this step";
+}
+
+static bool check_steps(struct replay *replay)
+{
+    json_t *head = json_copy(replay->transcript);
+    json_t *value = NULL;
+    size_t i = 0;
+    (void)json_object_del(head, "steps");
+    bool good = digest_json(&replay->last, "ceremony_head", head, NULL, NULL);
+    json_decref(head);
+    json_array_foreach(replay->head.steps, i, value)
+    {
+        const char *why = !good               ? "cannot be hashed"
+                          : i < COUNT(script) ? step_objection(replay, &script[i], value)
+                                              : "is one too many";
+        const char *step = i < COUNT(script) ? script[i].step : "";
+        if (why != NULL) {
+            report_tampered(&replay->claim.report, "step %zu %s: %s", i + 1, step, why);
+            return false;
+        }
+        report_checked("step %zu %s: done by %s at %s, linked and signed", i + 1, step, text_of(value, "actor"),
+                       text_of(value, "at"));
+    }
+    return i == COUNT(script) || fail(replay, "transcript", "steps are missing: the ceremony was not finished");
+}
+
+/* The new key signed what was said of it. */
+static bool check_birth(struct replay *replay)
+{
+    json_t *generated = json_object();
+    json_t *names = words(script[2].facts);
+    json_t *name = NULL;
+    size_t i = 0;
+    uint8_t signature64[64];
+    struct digest digest;
+    char id[DIGEST_HEX_LEN + 1];
+    const struct key *key = &replay->claim.key;
+    json_array_foreach(names, i, name)
+    {
+        const char *text = json_string_value(name);
+        (void)json_object_set(generated, text, json_object_get(replay->facts, text));
+    }
+    (void)json_object_del(generated, "proof");
+    const char *proof = text_of(replay->facts, "proof");
+    bool good = base64_decode_exact(signature64, sizeof(signature64), proof) == STATUS_OK &&
+                digest_json(&digest, "generated", generated, key, signature64);
+    json_decref(generated);
+    json_decref(names);
+    digest_format(id, &key->id);
+    if (!good || strcmp(text_of(replay->facts, "key_id"), id) != 0) {
+        return fail(replay, "step 3 generate", "proof or key_id is not of the key of the key document");
+    }
+    report_checked("the new key %s signed what was said at its generation", id);
+    return true;
+}
+
+/* The key document says of the key what the transcript says. */
+static bool check_agreement(struct replay *replay)
+{
+    struct claim *claim = &replay->claim;
+    struct digest digest;
+    const json_t *key = claim->key_file.document;
+    const char *backup = text_of(replay->facts, "backup");
+    char named[DIGEST_HEX_LEN + 1];
+    bool wrapped = strcmp(claim->document.backup, "wrapped") == 0;
+    digest_format(named, &claim->document.backup_document);
+    if (!digest_json(&digest, "ceremony", replay->transcript, NULL, NULL) ||
+        !digest_equal(&digest, &claim->document.ceremony)) {
+        return fail(replay, "key", "ceremony is not the digest of this transcript");
+    }
+    if (strcmp(backup, wrapped ? named : claim->document.backup) != 0) {
+        return fail(replay, "key", "backup is not that of step 4 of the transcript");
+    }
+    return claim_agrees(claim, "key", key, "the transcript", replay->transcript, "environment purpose") &&
+           claim_agrees(claim, "key", key, "the transcript", replay->facts, "alg approved key") &&
+           claim_agrees(claim, "key", claim->document.token, "the transcript", replay->facts,
+                        "firmware label manufacturer model serial") &&
+           (!wrapped || replay->backup.document == NULL ||
+            claim_agrees(claim, "backup", replay->backup.document, "the transcript", replay->facts,
+                         "check label threshold"));
+}
+
+static bool replay_all(struct replay *replay, const struct trust *trust, const struct verify_request *request)
+{
+    struct claim *claim = &replay->claim;
+    struct fault fault = {0};
+    char id[UUID_TEXT_SIZE];
+    replay->facts = json_object();
+    if (!claim_read(claim, trust, request)) {
+        return false;
+    }
+    replay->transcript = claim_json(claim, "transcript", request->transcript);
+    if (replay->transcript == NULL) {
+        return false;
+    }
+    if (document_decode(&replay->head, DOCUMENT_TRANSCRIPT, replay->transcript, &fault) != STATUS_OK) {
+        report_tampered(&claim->report, "transcript: %s: %s", fault.where, fault.detail);
+        return false;
+    }
+    uuid_format(id, &replay->head.id);
+    bool good = check_script(replay) && check_actors(replay) && check_steps(replay) && check_birth(replay) &&
+                claim_backup(claim, &replay->backup, request->backup) && check_agreement(replay) &&
+                claim_restore(claim, &replay->backup, request->restore);
+    if (good) {
+        (void)printf("proven: the %s key of the key document was made in ceremony %s%s%s\n", claim->document.purpose,
+                     id, request->backup[0] == '\0' ? "; no backup document was looked at" : ", with its backup",
+                     request->restore[0] == '\0' ? "; no restore proof was looked at" : ", and restored elsewhere");
+    }
+    return good;
+}
+
+enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request)
+{
+    struct replay replay = {0};
+    bool proven = replay_all(&replay, trust, request);
+    json_decref(replay.transcript);
+    json_decref(replay.facts);
+    signed_file_free(&replay.backup);
+    return claim_conclude(&replay.claim, proven);
+}

@@ -1,0 +1,366 @@
+/*
+ * Policies -> key document -> attestation, backup, restore proof.
+ *
+ * What agrees is compared as the JSON value it is: canonical documents have one text for each value.
+ */
+#include "keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define SHARES_MAX 16
+
+bool claim_fail(struct claim *claim, const char *part, const char *what)
+{
+    report_tampered(&claim->report, "%s: %s", part, what);
+    return false;
+}
+
+static bool fail_fault(struct claim *claim, const char *part, const struct fault *fault)
+{
+    report_tampered(&claim->report, "%s: %s %s", part, fault->where,
+                    fault->detail[0] == '\0' ? status_info(fault->status)->text : fault->detail);
+    return false;
+}
+
+json_t *claim_json(struct claim *claim, const char *part, const char *path)
+{
+    struct bytes text = {0};
+    struct fault fault = {0};
+    json_t *json = NULL;
+    if (file_read_document(&text, path, SIGNED_FILE_MAX, part, &fault) != STATUS_OK) {
+        report_incomplete(&claim->report, "%s: cannot read %s: %s", part, path, fault.detail);
+    } else if (canon_parse(&json, text.data, text.len, SIGNED_FILE_MAX, &fault) != STATUS_OK) {
+        (void)fail_fault(claim, part, &fault);
+    }
+    bytes_free(&text);
+    return json;
+}
+
+/* Reads the file and its document into `form`; no signature is looked at. */
+static bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
+                             const char *path)
+{
+    static const char *const kinds[] = {[DOCUMENT_KEY] = "key",
+                                        [DOCUMENT_BACKUP] = "backup",
+                                        [DOCUMENT_RESTORE] = "restore",
+                                        [DOCUMENT_ATTESTATION] = "attestation"};
+    const char *kind = kinds[document];
+    struct fault fault = {0};
+    out->file = claim_json(claim, kind, path);
+    if (out->file == NULL) {
+        return false;
+    }
+    if (signed_text_read(&out->text, out->file, &fault) != STATUS_OK ||
+        canon_parse(&out->document, out->text.text, strlen(out->text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
+        document_decode(form, document, out->document, &fault) != STATUS_OK) {
+        return fail_fault(claim, kind, &fault);
+    }
+    document_digest(&out->digest, kind, out->text.text);
+    return true;
+}
+
+void signed_file_free(struct signed_file *file)
+{
+    json_decref(file->file);
+    json_decref(file->document);
+    *file = (struct signed_file){0};
+}
+
+/* Texts as they are, numbers in decimal, booleans as words; other values have no text. */
+static const char *shown(char out[32], const json_t *value)
+{
+    if (json_is_integer(value)) {
+        (void)snprintf(out, 32, "%lld", (long long)json_integer_value(value));
+        return out;
+    }
+    return json_is_boolean(value) ? (json_is_true(value) ? "true" : "false") : json_string_value(value);
+}
+
+static bool same(const json_t *a, const json_t *b)
+{
+    char a_text[32];
+    char b_text[32];
+    const char *a_shown = shown(a_text, a);
+    const char *b_shown = shown(b_text, b);
+    return a_shown != NULL && b_shown != NULL ? strcmp(a_shown, b_shown) == 0 : json_equal(a, b) == 1;
+}
+
+bool claim_agrees(struct claim *claim, const char *part, const json_t *object, const char *other,
+                  const json_t *other_object, const char *names)
+{
+    bool good = true;
+    char name[64];
+    for (int taken = 0; sscanf(names, "%63s%n", name, &taken) == 1; names += taken) {
+        if (!same(json_object_get(object, name), json_object_get(other_object, name))) {
+            report_tampered(&claim->report, "%s: %s is not that of %s", part, name, other);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool read_policies(struct claim *claim, const struct trust *trust, const struct verify_request *request)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    for (int i = -1; i < request->rest_count; i++) {
+        json_t *file = claim_json(claim, "policy", i < 0 ? request->policy : request->rest[i]);
+        if (file == NULL) {
+            return false;
+        }
+        const char *why = verify_policy_follow(&claim->policy, file, trust == NULL ? NULL : &trust->first_policy);
+        json_decref(file);
+        if (why != NULL) {
+            return claim_fail(claim, "policy", why);
+        }
+        digest_format(hex, &claim->policy.digest);
+        report_checked("policy version %lld, digest %s%s", (long long)claim->policy.version, hex,
+                       i < 0 && trust == NULL ? ": compare it with the one you were given, there is no trust file"
+                                              : "");
+    }
+    return trust == NULL || digest_equal(&claim->policy.chain, &trust->chain) ||
+           claim_fail(claim, "policy", "is for another ledger than the trust file");
+}
+
+static bool check_custodians(struct claim *claim)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(claim->document.custodians, i, value)
+    {
+        const json_t *person = object_named(claim->policy.people, json_string_value(value));
+        if (!lists(json_object_get(person, "duties"), "custodian")) {
+            return claim_fail(claim, "key", "a custodian has not this duty in the policy");
+        }
+    }
+    return true;
+}
+
+bool claim_read(struct claim *out, const struct trust *trust, const struct verify_request *request)
+{
+    struct verify_key *document = &out->document;
+    char id[DIGEST_HEX_LEN + 1];
+    *out = (struct claim){0};
+    if (!read_policies(out, trust, request) ||
+        !signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document)) {
+        return false;
+    }
+    if (!digest_equal(&document->policy, &out->policy.digest)) {
+        return claim_fail(out, "key", "policy is not the one given last");
+    }
+    if (!verify_policy_governed(&out->policy, &out->key_file.text, "key", document->issued_at)) {
+        return claim_fail(out, "key", "is not signed by the governance quorum");
+    }
+    if (!key_read(&out->key, document->alg, document->key)) {
+        return claim_fail(out, "key", "key is none of this algorithm");
+    }
+    digest_format(id, &out->key.id);
+    bool good =
+        claim_agrees(out, "key", out->key_file.document, "the policy", out->policy.document, "chain environment") &&
+        check_custodians(out);
+    if (good) {
+        report_checked("key document of %s, signed by %zu of the governance group", id, out->key_file.text.count);
+    }
+    return good;
+}
+
+/* Marks a value as seen; false when it was there. */
+static bool fresh(json_t *seen, const char *what, const char *value)
+{
+    char entry[128];
+    (void)snprintf(entry, sizeof(entry), "%s_%s", what, value);
+    return json_object_get(seen, entry) == NULL && json_object_set_new(seen, entry, json_true()) == 0;
+}
+
+/* Custodians, sites and indexes are all different, the holder of the blob and its site among them. */
+static bool are_apart(const struct verify_backup *backup)
+{
+    json_t *seen = json_object();
+    json_t *value = NULL;
+    size_t i = 0;
+    bool good = fresh(seen, "custodian", backup->holder.text) && fresh(seen, "site", backup->site.text);
+    json_array_foreach(backup->shares, i, value)
+    {
+        struct verify_backup_share share;
+        char index[24];
+        good = good && document_decode(&share, DOCUMENT_BACKUP_SHARE, value, NULL) == STATUS_OK && share.index >= 1 &&
+               share.index <= (int64_t)json_array_size(backup->shares);
+        (void)snprintf(index, sizeof(index), "%lld", good ? (long long)share.index : 0);
+        good = good && fresh(seen, "custodian", share.custodian.text) && fresh(seen, "site", share.site.text) &&
+               fresh(seen, "index", index);
+    }
+    json_decref(seen);
+    return good;
+}
+
+bool claim_backup(struct claim *claim, struct signed_file *out_backup, const char *path)
+{
+    struct verify_backup backup;
+    if (path[0] == '\0') {
+        return true;
+    }
+    if (!signed_file_read(claim, out_backup, &backup, DOCUMENT_BACKUP, path)) {
+        return false;
+    }
+    size_t count = json_array_size(backup.shares);
+    if (!digest_equal(&out_backup->digest, &claim->document.backup_document)) {
+        return claim_fail(claim, "backup", "is not the one that the key document names");
+    }
+    if (out_backup->text.count != 1 || !signed_text_by(&out_backup->text, 0, "backup", &claim->key)) {
+        return claim_fail(claim, "backup", "is not signed by the key that it holds");
+    }
+    if (backup.threshold < 2 || backup.threshold > (int64_t)count || count > SHARES_MAX || !are_apart(&backup)) {
+        return claim_fail(claim, "backup", "shares: are not k of n of different people at different sites");
+    }
+    bool good = claim_agrees(claim, "backup", out_backup->document, "the key document", claim->key_file.document,
+                             "alg key token");
+    if (good) {
+        report_checked("backup by %s, %lld of %zu shares, signed by the key", backup.mechanism,
+                       (long long)backup.threshold, count);
+    }
+    return good;
+}
+
+/* Restored with the shares of enough custodians of the backup. */
+static bool shares_suffice(const struct verify_restore *restore, const struct signed_file *backup)
+{
+    const json_t *rows = json_object_get(backup->document, "shares");
+    json_t *value = NULL;
+    size_t i = 0;
+    json_int_t found = 0;
+    json_array_foreach(restore->shares, i, value)
+    {
+        json_t *row = NULL;
+        size_t k = 0;
+        json_array_foreach(rows, k, row)
+        {
+            found += same(json_object_get(row, "custodian"), value) ? 1 : 0;
+        }
+    }
+    return found == (json_int_t)json_array_size(restore->shares) &&
+           found >= json_integer_value(json_object_get(backup->document, "threshold"));
+}
+
+enum { REQUESTER, AUTHORISER, EXECUTOR, RESTORED_KEY, NOBODY };
+
+/* Who of those who must sign a restore proof has this key, as a person valid then and with the duty. Out: the key. */
+static unsigned signer_of(struct key *out, const struct claim *claim, const struct verify_restore *restore,
+                          const struct digest *key_id)
+{
+    const struct {
+        const char *name, *duty, *or_duty;
+    } people[] = {[REQUESTER] = {restore->requester.text, "operator", "administrator"},
+                  [AUTHORISER] = {restore->authoriser.text, "administrator", "administrator"},
+                  [EXECUTOR] = {restore->executor.text, "custodian", "custodian"}};
+    *out = claim->key;
+    if (digest_equal(key_id, &claim->key.id)) {
+        return RESTORED_KEY;
+    }
+    int person = verify_policy_holder(out, &claim->policy, key_id);
+    for (unsigned i = 0; person >= 0 && i < COUNT(people); i++) {
+        if (verify_policy_person(&claim->policy, person, people[i].name, restore->made_at) &&
+            (verify_policy_duty(&claim->policy, person, people[i].duty) ||
+             verify_policy_duty(&claim->policy, person, people[i].or_duty))) {
+            return i;
+        }
+    }
+    return NOBODY;
+}
+
+/* Signed by the key and by three different people with the duties of what they did, and nobody else. */
+static bool is_witnessed(const struct claim *claim, const struct signed_file *file,
+                         const struct verify_restore *restore)
+{
+    unsigned signers = 0;
+    bool good = file->text.count == 4;
+    for (size_t i = 0; good && i < file->text.count; i++) {
+        struct key key;
+        unsigned signer = signer_of(&key, claim, restore, &file->text.signatures[i].key);
+        good = signer != NOBODY && signed_text_by(&file->text, i, "restore", &key);
+        signers |= 1U << signer;
+    }
+    return good && signers == 15;
+}
+
+bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path)
+{
+    struct signed_file file = {0};
+    struct verify_restore restore;
+    struct digest none = {{0}};
+    char id[DIGEST_HEX_LEN + 1];
+    if (path[0] == '\0') {
+        return true;
+    }
+    bool good = signed_file_read(claim, &file, &restore, DOCUMENT_RESTORE, path);
+    const json_t *born = json_object_get(claim->key_file.document, "token");
+    bool wrapped = strcmp(claim->document.backup, "wrapped") == 0;
+    if (good && !digest_equal(&restore.key, &claim->key.id)) {
+        good = claim_fail(claim, "restore", "key is not that of the key document");
+    } else if (good && !digest_equal(&restore.backup, wrapped ? &claim->document.backup_document : &none)) {
+        good = claim_fail(claim, "restore", "backup is not that of the key document");
+    } else if (good && same(json_object_get(restore.token, "serial"), json_object_get(born, "serial")) &&
+               same(json_object_get(restore.token, "label"), json_object_get(born, "label"))) {
+        good = claim_fail(claim, "restore", "token is the one where the key was born");
+    } else if (good && backup->document != NULL && !shares_suffice(&restore, backup)) {
+        good = claim_fail(claim, "restore", "shares are not enough of the backup's custodians");
+    }
+    good = good &&
+           (is_witnessed(claim, &file, &restore) ||
+            claim_fail(claim, "restore", "is not signed by the key and by three people in their duties")) &&
+           claim_agrees(claim, "restore", file.document, "the key document", claim->key_file.document,
+                        "chain environment policy");
+    if (good) {
+        digest_format(id, &restore.challenge);
+        report_checked(
+            "restore proof (%s): the key signed challenge %s on another token; %s asked, %s allowed, %s did it",
+            restore.kind, id, restore.requester.text, restore.authoriser.text, restore.executor.text);
+    }
+    signed_file_free(&file);
+    return good;
+}
+
+static bool check_attestation(struct claim *claim, const char *path)
+{
+    struct signed_file file = {0};
+    struct verify_attestation attestation;
+    char address[ADDRESS_SIZE];
+    char time[TIME_TEXT_SIZE];
+    bool good = signed_file_read(claim, &file, &attestation, DOCUMENT_ATTESTATION, path);
+    if (good && !digest_equal(&attestation.document, &claim->key_file.digest)) {
+        good = claim_fail(claim, "attestation", "document is not the key document");
+    } else if (good && (file.text.count != 1 || !signed_text_by(&file.text, 0, "attestation", &claim->key))) {
+        good = claim_fail(claim, "attestation", "is not signed by the key alone");
+    } else if (good && (document_address(address, file.document, NULL) != STATUS_OK ||
+                        strcmp(address, attestation.address) != 0)) {
+        good = claim_fail(claim, "attestation", "address is not that of the key");
+    }
+    good = good && claim_agrees(claim, "attestation", file.document, "the key document", claim->key_file.document,
+                                "alg chain environment key");
+    if (good) {
+        time_format(time, attestation.issued_at);
+        (void)printf("proven: address %s is of the %s key that the policy knows, as its token attested at %s (%s)\n",
+                     address, claim->document.purpose, time, attestation.state);
+    }
+    signed_file_free(&file);
+    return good;
+}
+
+enum verdict claim_conclude(struct claim *claim, bool proven)
+{
+    if (!proven && report_clean(&claim->report)) {
+        report_incomplete(&claim->report, "could not be checked to the end");
+    }
+    verify_policy_free(&claim->policy);
+    signed_file_free(&claim->key_file);
+    return report_verdict(&claim->report);
+}
+
+enum verdict verify_address(const struct trust *trust, const struct verify_request *request)
+{
+    struct claim claim;
+    return claim_conclude(&claim,
+                          claim_read(&claim, trust, request) && check_attestation(&claim, request->attestation));
+}

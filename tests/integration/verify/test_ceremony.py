@@ -1,0 +1,377 @@
+#!/usr/bin/env python3
+"""custody-verify ceremony and address: true ones are proven step by step, every forgery is found and named.
+
+Whoever forges holds all keys but those of the people he pretends to be; what follows from his change is made anew.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from ceremony_world import OTHER_TOKEN, ROLES, SCRIPT, STEPS, TOKEN, Ceremonies
+from world import ZERO, Key, at, canonical, digest
+
+PROGRAM = os.environ["CUSTODY_VERIFY"]
+EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
+JUDGE = os.environ.get("VERIFY_CEREMONY_JUDGE")
+WORLD = Ceremonies()
+MALLORY = WORLD.keys["mallory"]
+
+
+def edit(**changes):
+    return lambda value: value.update(changes)
+
+
+def of(step, change):
+    """An edit of one step only."""
+    return lambda name, value: change(value) if name == step else None
+
+
+def actor(in_role, **changes):
+    """Another person in a role; the list stays sorted."""
+    def change(head):
+        for row in head["actors"]:
+            if row["role"] == in_role:
+                row.update(changes)
+                for name in [name for name in row if row[name] is None]:
+                    row.pop(name)
+        head["actors"].sort(key=lambda row: row["id"])
+    return change
+
+
+def person(name):
+    return {**WORLD.keys[name].object(), "id": name}
+
+
+def another(role, name):
+    """A person takes part under the own name in the role of somebody else, with the own key."""
+    steps = [step for step, of_role, _ in STEPS if of_role == role]
+    return {"head": actor(role, **person(name)),
+            "step": lambda step, body: body.update(actor=name) if step in steps else None,
+            "step_signer": lambda step, _: name if step in steps else None}
+
+
+def own_script(**changes):
+    """Whoever edits the script and puts its true digest into the transcript."""
+    return {"script": edit(digest=digest("script", canonical({**SCRIPT, **changes})))}
+
+
+def share(place, **changes):
+    return {"backup": lambda value: value["shares"][place].update(changes)}
+
+
+def born_elsewhere(value):
+    other = Key("p256")
+    value.update(other.object())
+    value["key_id"] = other.id
+
+
+# What is edited -> (words of the finding, the edits of Ceremonies.make).
+FORGERIES = {
+    "script with a fact less": ("script", own_script(steps=SCRIPT["steps"][:-1])),
+    "script of another version": ("script", own_script(version=2)),
+    "script said to be another version": ("script", {"script": edit(version=2)}),
+    "script of another name": ("script", {"script": edit(name="keys")}),
+    "a step is skipped": ("step 5 inspect: step", {"steps": lambda steps: steps[:4] + steps[5:]}),
+    "the last step is skipped": ("steps are missing", {"steps": lambda steps: steps[:-1]}),
+    "no step was done": ("steps are missing", {"steps": lambda steps: []}),
+    "two steps changed places": ("step 2 attend: step", {"steps": lambda steps: [steps[0], steps[2], steps[1]] + steps[3:]}),
+    "a step stands twice": ("step 3 generate: step", {"steps": lambda steps: steps[:2] + steps[1:]}),
+    "a step too many": ("step 7 : is one too many", {"steps": lambda steps: steps + steps[-1:]}),
+    "a step of another name": ("step 5 inspect: step", {"step": of("inspect", edit(step="attend"))}),
+    "custodians are one person": ("not four different people", {"head": actor("custodian-2", **person("custodian-1"))}),
+    "witness is a custodian, too": ("role needs a duty", another("witness", "custodian-1")),
+    "witness without the duty": ("actor admin-2: role needs a duty", another("witness", "admin-2")),
+    "administrator without the duty": ("actor approver-1: role needs a duty", another("administrator", "approver-1")),
+    "custodian without the duty": ("actor operator-1: role needs a duty", another("custodian-1", "operator-1")),
+    "custodian whose time is over": ("step 4 backup: at", another("custodian-2", "former")),
+    "somebody the policy does not know": ("actor stranger: key", {
+        "head": actor("witness", **{**MALLORY.object(), "id": "stranger"}),
+        "step": lambda name, body: body.update(actor="stranger") if body["actor"] == "auditor-1" else None,
+        "step_signer": lambda name, signer: "mallory" if signer == "auditor-1" else None}),
+    "another key for a person": ("actor auditor-1: key", {
+        "head": actor("witness", **MALLORY.object()),
+        "step_signer": lambda name, signer: "mallory" if signer == "auditor-1" else None}),
+    "a role twice": ("role is unknown or given twice", {"head": actor("custodian-2", role="custodian-1")}),
+    "an unknown role": ("role is unknown or given twice", {"head": actor("witness", role="auditor")}),
+    "a custodian without a seal": ("seal", {"head": actor("custodian-1", seal=None)}),
+    "a witness with a seal": ("seal", {"head": actor("witness", seal=WORLD.seals["custodian-1"])}),
+    "actors out of order": ("not four different people", {"head": lambda head: head["actors"].reverse()}),
+    "three actors": ("actors", {"head": lambda head: head["actors"].pop() and None}),
+    "signed by another": ("step 2 attend: sig", {"step_signer": lambda name, _: "mallory" if name == "attend" else None}),
+    "done by another than the role": ("step 2 attend: actor", {"step": of("attend", edit(actor="admin-1"))}),
+    "one person does the step of another": ("step 2 attend: actor", {
+        "step": of("attend", edit(actor="admin-1")), "step_signer": lambda name, _: "admin-1" if name == "attend" else None}),
+    "not linked to the step before": ("step 4 backup: prev", {"step": of("backup", edit(prev=ZERO))}),
+    "not linked to the head": ("step 1 open: prev", {"step": of("open", edit(prev=ZERO))}),
+    "time goes back": ("step 5 inspect: at", {"step": of("inspect", edit(at=at(102, 999999)))}),
+    "another serial is inspected": ("step 5 inspect: facts differ", {"facts": of("inspect", edit(serial="1"))}),
+    "another serial was read": ("step 3 generate: facts differ", {"facts": of("attend", edit(serial="1"))}),
+    "another module generated": ("step 3 generate: facts differ", {"facts": of("open", edit(module=ZERO))}),
+    "another key is closed": ("step 6 close: facts differ", {"facts": of("close", edit(key_id=ZERO))}),
+    "a fact is missing": ("step 2 attend: facts are not", {"facts": of("attend", lambda facts: {})}),
+    "a fact too many": ("step 2 attend: facts are not", {"facts": of("attend", edit(rng="token"))}),
+    "a fact of another name": ("step 2 attend: facts are not", {"facts": of("attend", lambda facts: {"serials": facts["serial"]})}),
+    "a fact is a number": ("step 2 attend: facts are not", {"facts": of("attend", edit(serial=1))}),
+    "a fact is too long": ("step 3 generate: facts are not", {"facts": of("generate", edit(rng="x" * 1025))}),
+    "said otherwise than the key signed": ("step 3 generate: proof", {"facts": of("generate", edit(rng="vendor"))}),
+    "the proof is another's": ("step 3 generate: proof", {"facts": of("generate", edit(
+        proof=WORLD.keys["wallet"].signature("generated", "{}")["sig"]))}),
+    "the proof is none": ("step 3 generate: proof", {"facts": of("generate", edit(proof=""))}),
+    "another key was made": ("step|key", {"facts": of("generate", born_elsewhere)}),
+    "key document of another ceremony": ("key: ceremony", {"key": edit(ceremony=ZERO)}),
+    "key document of another serial": ("key: serial", {"key": edit(token=OTHER_TOKEN), "backup": edit(token=OTHER_TOKEN)}),
+    "key document of another firmware": ("key: firmware", {name: edit(token={**TOKEN, "firmware": "2.7"}) for name in ("key", "backup")}),
+    "key document that says approved": ("key: approved", {"key": edit(approved=True)}),
+    "key document of another purpose": ("key: purpose", {"key": edit(purpose="validator", tier="system")}),
+    "key document of another environment": ("key: environment", {"key": edit(environment="live")}),
+    "key document of another ledger": ("key: chain", {"key": edit(chain=ZERO)}),
+    "key document of another policy": ("key: policy", {"key": edit(policy=ZERO)}),
+    "key document of another backup": ("backup: is not the one", {"key": edit(backup_document=ZERO)}),
+    "key document without its backup": ("backup", {"key": lambda value: value.pop("backup_document") and None}),
+    "key document that says clone": ("backup", {"key": lambda value: value.update(backup="clone") or value.pop("backup_document") and None}),
+    "key document of another key": ("backup|step", {"key": edit(**WORLD.keys["wallet"].object())}),
+    "key document with a field more": ("key: note", {"key": edit(note="x")}),
+    "key document by one administrator": ("key: is not signed", {"key_signers": lambda _: ["admin-1"]}),
+    "key document by an approver, too": ("key: is not signed", {"key_signers": lambda _: ["admin-1", "admin-2", "approver-1"]}),
+    "a keeper without the duty": ("key: a custodian", {"key": edit(custodians=["custodian-1", "operator-1"])}),
+    "a keeper whom nobody knows": ("key: a custodian", {"key": edit(custodians=["custodian-1", "stranger"])}),
+    "backup of another key": ("backup", {"backup": edit(**WORLD.keys["wallet"].object())}),
+    "backup not signed by the key": ("backup: is not signed", {"backup_signer": lambda _: MALLORY}),
+    "backup from another token": ("backup: token", {"backup": edit(token=OTHER_TOKEN)}),
+    "backup under another label": ("backup: label", {"backup": edit(label="cold")}),
+    "backup with another check value": ("backup: check", {"backup": edit(check=ZERO)}),
+    "backup with another threshold": ("backup: threshold", {"backup": edit(threshold=3)}),
+    "backup that one can open": ("backup: shares", {"backup": edit(threshold=1)}),
+    "backup that nobody can open": ("backup: shares", {"backup": edit(threshold=4)}),
+    "the holder has a share": ("backup: shares", {"backup": edit(holder="custodian-2")}),
+    "the blob lies beside a share": ("backup: shares", {"backup": edit(site="site-2")}),
+    "two shares at one site": ("backup: shares", share(1, site="site-1")),
+    "two shares of one person": ("backup: shares", share(1, custodian="custodian-1")),
+    "two shares of one index": ("backup: shares", share(1, index=1)),
+    "an index above n": ("backup: shares", share(2, index=4)),
+    "an index of nothing": ("backup: shares", share(0, index=0)),
+    "restored on the token of birth": ("restore: token", {"restore": edit(token=TOKEN)}),
+    "restored beside it, firmware renewed": ("restore: token", {"restore": edit(token={**TOKEN, "firmware": "2.7"})}),
+    "restored another key": ("restore: key", {"restore": edit(key=ZERO)}),
+    "restored another backup": ("restore: backup", {"restore": edit(backup=ZERO)}),
+    "restored with one share": ("restore: shares", {"restore": edit(shares=["custodian-1"])}),
+    "restored with a stranger's share": ("restore: shares", {"restore": edit(shares=["custodian-1", "custodian-4"])}),
+    "restored for another ledger": ("restore: chain", {"restore": edit(chain=ZERO)}),
+    "restored elsewhere": ("restore: environment", {"restore": edit(environment="live")}),
+    "restored under another policy": ("restore: policy", {"restore": edit(policy=ZERO)}),
+    "asked and allowed by one": ("restore: is not signed", {
+        "restore": edit(requester="admin-2"), "restore_signers": lambda _: ["admin-2", "custodian-3"]}),
+    "done without the duty": ("restore: is not signed", {
+        "restore": edit(executor="approver-1"), "restore_signers": lambda _: ["operator-1", "admin-2", "approver-1"]}),
+    "allowed without the duty": ("restore: is not signed", {
+        "restore": edit(authoriser="custodian-1"), "restore_signers": lambda _: ["operator-1", "custodian-1", "custodian-3"]}),
+    "asked without the duty": ("restore: is not signed", {
+        "restore": edit(requester="approver-1"), "restore_signers": lambda _: ["approver-1", "admin-2", "custodian-3"]}),
+    "done by a former custodian": ("restore: is not signed", {
+        "restore": edit(executor="former"), "restore_signers": lambda _: ["operator-1", "admin-2", "former"]}),
+    "executor did not sign": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2"]}),
+    "signed by one more": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2", "custodian-3", "admin-1"]}),
+    "signed by another": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2", "custodian-4"]}),
+}
+
+ADDRESSES = {
+    "another address": ("attestation: address", {"attestation": edit(address=WORLD.keys["payee"].address())}),
+    "another key": ("attestation: is not signed|attestation: key", {
+        "attestation": edit(**MALLORY.object(), address=MALLORY.address()), "attestation_signer": lambda _: MALLORY}),
+    "another key's address, signed by the key": ("attestation: key", {
+        "attestation": edit(**MALLORY.object(), address=MALLORY.address())}),
+    "not signed by the key": ("attestation: is not signed", {"attestation_signer": lambda _: MALLORY}),
+    "of another key document": ("attestation: document", {"attestation": edit(document=ZERO)}),
+    "of another ledger": ("attestation: chain", {"attestation": edit(chain=ZERO)}),
+    "of another environment": ("attestation: environment", {"attestation": edit(environment="live")}),
+    "key document nobody signed": ("key: is not signed", {"key_signers": lambda _: []}),
+}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+        self.write("trust", WORLD.trust)
+        self.write("policy", WORLD.signed_policy())
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def write(self, name, value):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(value if isinstance(value, str) else canonical(value) + "\n")
+        return self.path(name)
+
+    def ceremony(self, files, *more, trust=True):
+        words = ["ceremony", "--policy", self.path("policy")] + (["--trust", self.path("trust")] if trust else [])
+        for name, option in (("transcript", "transcript"), ("key", "key-document"), ("backup", "backup"), ("restore", "restore")):
+            if name in files:
+                words += [f"--{option}", self.write(name, files[name])]
+        return self.run_it(*words, *more)
+
+    def address(self, files, *more):
+        return self.run_it("address", "--policy", self.path("policy"), "--key-document", self.write("key", files["key"]),
+                           "--attestation", self.write("attestation", files["attestation"]), *more)
+
+    def run_it(self, *words):
+        return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
+
+    def assert_proven(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("proven: ", done.stdout)
+
+    def assert_forged(self, done, words):
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertNotIn("proven", done.stdout)
+        self.assertTrue(any(word in done.stdout for word in words.split("|")), done.stdout)
+
+
+class Replayed(Case):
+    def test_every_step_is_told(self):
+        done = self.ceremony(WORLD.make())
+        self.assert_proven(done)
+        for number, (step, role, _) in enumerate(STEPS, 1):
+            self.assertIn(f"checked: step {number} {step}: done by {ROLES[role]} at {at(99 + number)}", done.stdout)
+        for word in (digest("script", canonical(SCRIPT)), WORLD.born.id, "2 of 3 shares", "the key signed challenge",
+                     "operator-1 asked, admin-2 allowed, custodian-3 did it", "with its backup, and restored elsewhere"):
+            self.assertIn(word, done.stdout)
+
+    def test_what_was_not_looked_at_is_told(self):
+        files = WORLD.make()
+        done = self.ceremony({name: files[name] for name in ("transcript", "key")})
+        self.assert_proven(done)
+        self.assertIn("no backup document was looked at; no restore proof was looked at", done.stdout)
+
+    def test_other_ways_of_backup(self):
+        for backup, purpose in (("clone", "transfer"), ("none", "validator"), ("none", "audit")):
+            with self.subTest(backup + " " + purpose):
+                self.assert_proven(self.ceremony(WORLD.make(backup, purpose)))
+
+    def test_restore_without_the_backup_document(self):
+        files = WORLD.make()
+        files.pop("backup")
+        self.assert_proven(self.ceremony(files))
+
+    def test_without_a_trust_file_the_digest_is_shown(self):
+        done = self.ceremony(WORLD.make(), trust=False)
+        self.assert_proven(done)
+        self.assertIn(WORLD.trust["policy"] + ": compare it", done.stdout)
+
+    def test_under_a_later_policy(self):
+        second = WORLD.next_policy(WORLD.first)
+        files = WORLD.make(policy=second)
+        path = self.write("second", WORLD.signed_policy(second, ["admin-1", "admin-3"]))
+        self.assert_proven(self.ceremony(files, path))
+        self.assert_proven(self.address(files, path))
+        self.assert_forged(self.ceremony(files), "key: policy")
+        self.assert_forged(self.ceremony(files, path, path), "policy: a later version")
+        self.assert_forged(self.ceremony(files, self.write("second", WORLD.signed_policy(second, ["admin-1"]))), "policy: a later")
+
+    def test_address(self):
+        done = self.address(WORLD.make(), "--trust", self.path("trust"))
+        self.assert_proven(done)
+        self.assertIn(WORLD.born.address(), done.stdout)
+
+
+class Forged(Case):
+    def test_made_anew(self):
+        for title, (words, edits) in FORGERIES.items():
+            with self.subTest(title):
+                self.assert_forged(self.ceremony(WORLD.make(**copy.copy(edits))), words)
+
+    def test_addresses(self):
+        for title, (words, edits) in ADDRESSES.items():
+            with self.subTest(title):
+                self.assert_forged(self.address(WORLD.make(**edits)), words)
+
+    def test_of_another_trust_file(self):
+        files = WORLD.make()
+        self.write("trust", {**WORLD.trust, "policy": ZERO})
+        self.assert_forged(self.ceremony(files), "policy: the first is not the one of the trust file")
+        self.write("trust", {**WORLD.trust, "chain": ZERO})
+        self.assert_forged(self.ceremony(files), "policy: is for another ledger")
+
+    def test_policy_that_one_administrator_did_not_sign(self):
+        self.write("policy", WORLD.signed_policy(names=["admin-1", "admin-2"]))
+        self.assert_forged(self.ceremony(WORLD.make(), trust=False), "policy: the first")
+
+    def test_parts_of_another_ceremony(self):
+        files, other = WORLD.make(), WORLD.make(head=edit(id="01a1fbb6-8ab5-7912-829e-00000000dead"))
+        self.assert_proven(self.ceremony(other))
+        self.assert_forged(self.ceremony({**files, "transcript": other["transcript"]}), "key: ceremony")
+        moved = copy.deepcopy(files)
+        moved["transcript"]["steps"][1] = other["transcript"]["steps"][1]
+        self.assert_forged(self.ceremony(moved), "step 2 attend: prev")
+
+    def test_every_byte(self):
+        files = WORLD.make()
+        for name in files:
+            self.write(name, files[name])
+        for target in ("transcript", "key", "backup", "restore", "policy", "attestation"):
+            with self.subTest(target):
+                command = [EVERY_BYTE, target, self.path("trust"), self.path(target), self.place]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Doubt(Case):
+    def test_what_cannot_be_read_is_no_proof(self):
+        files = WORLD.make()
+        self.ceremony(files)
+        for name in ("transcript", "key", "backup", "restore", "policy"):
+            for content in ("", "{}", "\n", "[]", "x"):
+                with self.subTest(f"{name} {content!r}"):
+                    self.write(name, content)
+                    names = {"key": "key-document"}
+                    words = [[f"--{names.get(part, part)}", self.path(part)] for part in ("transcript", "key", "backup", "restore", "policy")]
+                    done = self.run_it("ceremony", *sum(words, []))
+                    self.assertIn(done.returncode, (1, 2), done.stdout)
+                    self.assertNotIn("proven", done.stdout)
+                    self.write(name, {**files, "policy": WORLD.signed_policy()}[name])
+        words = ["ceremony", "--transcript", "/nonexistent", "--key-document", self.path("key"), "--policy", self.path("policy")]
+        self.assertEqual(self.run_it(*words).returncode, 2)
+
+    def test_wrong_words(self):
+        self.ceremony(WORLD.make())
+        some = ["--key-document", self.path("key"), "--policy", self.path("policy")]
+        for words in (["ceremony"], ["address"], ["ceremony", *some], ["address", *some], ["ceremony", *some, "--trnscript", "x"],
+                      ["address", *some, "--attestation", "x", "--trust", "/nonexistent"], ["ceremonies", *some]):
+            with self.subTest(words):
+                done = self.run_it(*words)
+                self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+                self.assertEqual(done.stdout, "")
+
+
+@unittest.skipUnless(JUDGE, "the program of the policy room is not there")
+class Differential(Case):
+    """The policy room, which shares no code with custody-verify, says the same of every case above."""
+
+    def judge(self, files):
+        for name in ("transcript", "key", "backup", "restore", "attestation"):
+            if name in files:
+                self.write(name, files[name])
+            elif os.path.exists(self.path(name)):
+                os.remove(self.path(name))
+        return subprocess.run([JUDGE, self.place], capture_output=True, text=True, check=False)
+
+    def test_true_ones(self):
+        for backup, purpose in (("wrapped", "transfer"), ("clone", "transfer"), ("none", "validator"), ("none", "audit")):
+            with self.subTest(backup + " " + purpose):
+                done = self.judge(WORLD.make(backup, purpose))
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_forgeries(self):
+        for title, (_, edits) in {**FORGERIES, **ADDRESSES}.items():
+            with self.subTest(title):
+                done = self.judge(WORLD.make(**copy.copy(edits)))
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
