@@ -6,6 +6,7 @@
  */
 #include "client.h"
 #include "commands.h"
+#include "describe.h"
 #include "policy/approval.h"
 #include "policy/transaction.h"
 #include "trust.h"
@@ -165,7 +166,7 @@ static void print_decoded(const struct decoded *decoded)
     print_row("short code", decoded->short_code);
 }
 
-enum status command_show(const struct command_input *input, struct fault *fault)
+static enum status show_withdrawal(const struct command_input *input, struct fault *fault)
 {
     struct decoded decoded;
     enum status status = decode(&decoded, input, fault);
@@ -174,6 +175,12 @@ enum status command_show(const struct command_input *input, struct fault *fault)
     }
     decoded_wipe(&decoded);
     return status;
+}
+
+enum status command_show(const struct command_input *input, struct fault *fault)
+{
+    return document_kind_find(input->words[0]) == NULL ? show_withdrawal(input, fault)
+                                                       : command_show_document(input, fault);
 }
 
 /* The person says that this is what is meant, by the short code. */

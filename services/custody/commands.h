@@ -6,12 +6,13 @@
 
 #include <jansson.h>
 
+#include "base/signed.h"
 #include "keyfile.h"
 #include "options.h"
 
 struct command_input {
     const struct custody_options *options;
-    char **words; /* after the command's own, NULL-terminated */
+    char **words; /* after the command's own, `count` of them */
     int count;
 };
 
@@ -26,6 +27,33 @@ command_run command_key_address;
 command_run command_sign;
 command_run command_digest;
 command_run command_destination_add;
+command_run command_show_document;
+
+/* key_command.c */
+command_run command_key_command;
+
+/* key_send.c */
+command_run command_key_admit;
+command_run command_key_send;
+command_run command_key_list;
+command_run command_key_attest;
+command_run command_key_prove;
+
+/* ceremony.c */
+command_run command_ceremony_start;
+command_run command_ceremony_next;
+command_run command_ceremony_step;
+command_run command_ceremony_show;
+
+/* share.c */
+command_run command_seal_key_generate;
+command_run command_share_show;
+command_run command_share_give;
+command_run command_activate;
+
+/* address.c */
+command_run command_address;
+command_run command_address_verify;
 
 /* propose.c */
 command_run command_propose;
@@ -58,6 +86,17 @@ const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *obje
 MUST_CHECK enum status command_open_key(struct keyfile **out, const struct custody_options *options,
                                         struct fault *fault);
 
+/* Makes a sealing key in --out; the passphrase as above. Out: the public key. */
+MUST_CHECK enum status command_new_seal_key(struct seal_key *out, const struct custody_options *options,
+                                            struct fault *fault);
+
+/*
+ * Opens the sealing key of --seal-key with the passphrase of --seal-passphrase-file, --passphrase-file or the terminal.
+ * Out: secret_free.
+ */
+MUST_CHECK enum status command_open_seal_key(struct secret *out, const struct custody_options *options,
+                                             struct fault *fault);
+
 /* Makes the key file --out with --algorithm; the passphrase as above. Out: the public key. */
 MUST_CHECK enum status command_new_key(struct public_key *out, const struct custody_options *options,
                                        struct fault *fault);
@@ -70,5 +109,24 @@ MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);
 
 /* Reads a whole file of at most `max` bytes without its final newline. Out: owned by the caller. */
 MUST_CHECK enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault);
+
+/*
+ * Reads a signed document, whose document has at most `max` bytes. `where` names the option that names the file; an
+ * empty path is STATUS_USAGE. Out: free with signed_document_free.
+ */
+MUST_CHECK enum status command_read_signed(struct signed_document *out, const char *path, size_t max, const char *where,
+                                           struct fault *fault);
+
+/* Writes the JSON of a signed document, or a document's bytes, and a newline to --out or standard output. */
+MUST_CHECK enum status command_write_signed(const struct signed_document *document,
+                                            const struct custody_options *options, struct fault *fault);
+MUST_CHECK enum status command_write_document(const struct bytes *document, const struct custody_options *options,
+                                              struct fault *fault);
+
+/*
+ * Signs a document of `kind` with the key of --key and appends the signature; STATUS_EXISTS when this key has signed.
+ */
+MUST_CHECK enum status command_add_signature(struct signed_document *document, const char *kind,
+                                             const struct custody_options *options, struct fault *fault);
 
 #endif

@@ -4,69 +4,10 @@
  * What is signed is decoded and checked first, by kind; a document this program does not understand is not signed.
  */
 #include "base/signed.h"
+#include "chain.h"
 #include "client.h"
 #include "commands.h"
-#include "policy/command.h"
-#include "policy/destination.h"
-#include "policy/policy.h"
-#include "policy/transaction.h"
-
-static enum status check_policy(const struct bytes *document, struct fault *fault)
-{
-    struct policy policy;
-    enum status status = policy_decode(&policy, document->data, document->len, fault);
-    if (status == STATUS_OK) {
-        (void)fprintf(stderr, "policy version %lld: %zu people, %zu wallets, %zu rules\n", (long long)policy.version,
-                      policy.person_count, policy.wallet_count, policy.rule_count);
-        policy_free(&policy);
-    }
-    return status;
-}
-
-static enum status check_destination(const struct bytes *document, struct fault *fault)
-{
-    struct destination destination;
-    char address[ADDRESS_TEXT_SIZE];
-    enum status status = destination_decode(&destination, document->data, document->len, fault);
-    if (status == STATUS_OK) {
-        address_format(address, &destination.account);
-        (void)fprintf(stderr, "destination %s: %s\n", destination.id.text, address);
-    }
-    return status;
-}
-
-static enum status check_command(const struct bytes *document, struct fault *fault)
-{
-    struct command command;
-    enum status status = command_decode(&command, document->data, document->len, fault);
-    if (status == STATUS_OK) {
-        char key[DIGEST_HEX_LEN + 1];
-        digest_format(key, &command.key);
-        (void)fprintf(stderr, "command guard.initialise for key %s\n", key);
-    }
-    return status;
-}
-
-static const struct {
-    const char *kind;
-    size_t max;
-    enum status (*check)(const struct bytes *document, struct fault *fault);
-} kinds[] = {
-    {POLICY_KIND, CANON_POLICY_MAX, check_policy},
-    {DESTINATION_KIND, CANON_DOCUMENT_MAX, check_destination},
-    {COMMAND_KIND, CANON_DOCUMENT_MAX, check_command},
-};
-
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-static size_t find_kind(const char *kind)
-{
-    size_t found = 0;
-    while (found < KINDS && strcmp(kinds[found].kind, kind) != 0) {
-        found++;
-    }
-    return found;
-}
+#include "describe.h"
 
 /* A bare document, or one that others have signed already. */
 static enum status read_document(struct signed_document *out, const char *path, size_t max, struct fault *fault)
@@ -93,61 +34,79 @@ static enum status read_document(struct signed_document *out, const char *path, 
     return status;
 }
 
-static enum status write_signed(const struct signed_document *document, const struct custody_options *options,
-                                struct fault *fault)
-{
-    json_t *object = NULL;
-    FILE *stream = NULL;
-    enum status status = signed_document_encode(&object, document, fault);
-    if (status == STATUS_OK) {
-        status = command_output(&stream, options, fault);
-    }
-    if (status == STATUS_OK) {
-        (void)json_dumpf(object, stream, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)fputc('\n', stream);
-        status = command_output_end(stream, fault);
-    }
-    json_decref(object);
-    return status;
-}
-
 enum status command_sign(const struct command_input *input, struct fault *fault)
 {
     const struct custody_options *options = input->options;
     struct signed_document document = {0};
-    struct keyfile *keyfile = NULL;
-    struct signature signature;
-    size_t kind = find_kind(input->words[0]);
-    if (kind == KINDS) {
-        return fault_set(fault, STATUS_USAGE, input->words[0], "must be policy, destination or command");
+    const struct document_kind *kind = document_kind_find(input->words[0]);
+    if (kind == NULL || !kind->signable) {
+        return fault_set(fault, STATUS_USAGE, input->words[0],
+                         "must be policy, destination, command, key, restore or share_set");
     }
-    enum status status = read_document(&document, options->in, kinds[kind].max, fault);
+    enum status status = read_document(&document, options->in, kind->max, fault);
     if (status == STATUS_OK) {
-        status = kinds[kind].check(&document.document, fault);
-    }
-    if (status == STATUS_OK) {
-        status = command_open_key(&keyfile, options, fault);
+        status = kind->describe(stderr, &document.document, fault);
     }
     if (status == STATUS_OK) {
-        status =
-            keyfile_sign(&signature, keyfile, kinds[kind].kind, document.document.data, document.document.len, fault);
+        status = command_add_signature(&document, kind->kind, options, fault);
     }
     if (status == STATUS_OK) {
-        status = signed_document_add(&document, &signature);
-        status = status == STATUS_EXISTS ? fault_set(fault, status, "key", "it has signed already") : status;
+        status = command_write_signed(&document, options, fault);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+/* Who signed: by name when a policy is given, which must then bear out every signature. */
+static enum status describe_signatures(const struct signed_document *document, const char *kind,
+                                       const struct policy_chain *chain, struct fault *fault)
+{
+    for (size_t i = 0; i < document->signature_count; i++) {
+        const struct public_key *key = NULL;
+        const struct person *person = NULL;
+        char hex[DIGEST_HEX_LEN + 1];
+        digest_format(hex, &document->signatures[i].key_id);
+        if (chain->count > 0) {
+            person = policy_find_key(&key, chain_newest(chain), &document->signatures[i].key_id);
+        }
+        if (person == NULL) {
+            describe_row(stdout, "signature", "not verified, by key %s", hex);
+            continue;
+        }
+        enum status status = signed_document_verify(document, kind, i, key, fault);
+        if (status != STATUS_OK) {
+            return fault_set(fault, status, person->id.text, "the signature does not verify");
+        }
+        describe_row(stdout, "signature", "verified, by %s, key %s", person->id.text, hex);
+    }
+    return STATUS_OK;
+}
+
+enum status command_show_document(const struct command_input *input, struct fault *fault)
+{
+    const struct document_kind *kind = document_kind_find(input->words[0]);
+    struct signed_document document = {0};
+    struct policy_chain chain = {0};
+    enum status status = read_document(&document, input->options->in, kind->max, fault);
+    if (status == STATUS_OK) {
+        status = kind->describe(stdout, &document.document, fault);
+    }
+    if (status == STATUS_OK && input->options->policy[0] != '\0') {
+        status = chain_open(&chain, input->options, false, fault);
     }
     if (status == STATUS_OK) {
-        status = write_signed(&document, options, fault);
+        status = describe_signatures(&document, kind->kind, &chain, fault);
     }
-    keyfile_free(keyfile);
+    chain_wipe(&chain);
     signed_document_free(&document);
     return status;
 }
 
 enum status command_digest(const struct command_input *input, struct fault *fault)
 {
-    static const char *const known[] = {"account", "approval", "asset",  "command", "destination", "genesis",
-                                        "header",  "intent",   "policy", "receipt", "transaction", "validators"};
+    static const char *const known[] = {
+        "account", "approval", "asset", "attestation", "backup",  "ceremony", "command",   "destination", "genesis",
+        "header",  "intent",   "key",   "policy",      "receipt", "restore",  "share_set", "transaction", "validators"};
     const char *kind = input->words[0];
     struct bytes text = {0};
     json_t *object = NULL;

@@ -25,7 +25,7 @@ enum status command_read_file(struct bytes *out, const char *path, size_t max, s
 }
 
 /* Asks on the terminal with echo off. */
-static enum status ask_passphrase(struct secret *out, struct fault *fault)
+static enum status ask_passphrase(struct secret *out, const char *path, struct fault *fault)
 {
     struct termios before;
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -38,7 +38,7 @@ static enum status ask_passphrase(struct secret *out, struct fault *fault)
     struct termios quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     (void)tcsetattr(fd, TCSAFLUSH, &quiet);
-    (void)dprintf(fd, "passphrase: ");
+    (void)dprintf(fd, "passphrase of %s: ", path);
     char line[1024];
     ssize_t len = read(fd, line, sizeof(line));
     (void)tcsetattr(fd, TCSAFLUSH, &before);
@@ -54,10 +54,10 @@ static enum status ask_passphrase(struct secret *out, struct fault *fault)
     return status;
 }
 
-static enum status read_passphrase(struct secret *out, const struct custody_options *options, struct fault *fault)
+/* The passphrase of the key file `path`: from the file `from` or, where there is none, from the terminal. */
+static enum status read_passphrase(struct secret *out, const char *from, const char *path, struct fault *fault)
 {
-    return options->passphrase_file[0] == '\0' ? ask_passphrase(out, fault)
-                                               : secret_read_file(out, options->passphrase_file, fault);
+    return from[0] == '\0' ? ask_passphrase(out, path, fault) : secret_read_file(out, from, fault);
 }
 
 enum status command_open_key(struct keyfile **out, const struct custody_options *options, struct fault *fault)
@@ -66,12 +66,34 @@ enum status command_open_key(struct keyfile **out, const struct custody_options 
     if (options->key[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "key", "name the key file");
     }
-    enum status status = read_passphrase(&passphrase, options, fault);
+    enum status status = read_passphrase(&passphrase, options->passphrase_file, options->key, fault);
     if (status == STATUS_OK) {
         status = keyfile_open(out, options->key, &passphrase, fault);
     }
     secret_free(&passphrase);
     return status;
+}
+
+enum status command_open_seal_key(struct secret *out, const struct custody_options *options, struct fault *fault)
+{
+    struct secret passphrase = {0};
+    const char *from = options->seal_passphrase_file;
+    if (options->seal_key[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "seal-key", "name the file of the sealing key");
+    }
+    enum status status =
+        read_passphrase(&passphrase, from[0] == '\0' ? options->passphrase_file : from, options->seal_key, fault);
+    if (status == STATUS_OK) {
+        status = keyfile_open_seal(out, options->seal_key, &passphrase, fault);
+    }
+    secret_free(&passphrase);
+    return status;
+}
+
+static enum status new_passphrase(struct secret *out, const struct custody_options *options, struct fault *fault)
+{
+    return options->out[0] == '\0' ? fault_set(fault, STATUS_USAGE, "out", "name the file to make")
+                                   : read_passphrase(out, options->passphrase_file, options->out, fault);
 }
 
 enum status command_new_key(struct public_key *out, const struct custody_options *options, struct fault *fault)
@@ -81,12 +103,20 @@ enum status command_new_key(struct public_key *out, const struct custody_options
     if (info == NULL) {
         return fault_set(fault, STATUS_USAGE, "algorithm", "must be p256, ed25519 or secp256k1");
     }
-    if (options->out[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "out", "name the file to make");
-    }
-    enum status status = read_passphrase(&passphrase, options, fault);
+    enum status status = new_passphrase(&passphrase, options, fault);
     if (status == STATUS_OK) {
         status = keyfile_generate(out, options->out, info->algorithm, &passphrase, fault);
+    }
+    secret_free(&passphrase);
+    return status;
+}
+
+enum status command_new_seal_key(struct seal_key *out, const struct custody_options *options, struct fault *fault)
+{
+    struct secret passphrase = {0};
+    enum status status = new_passphrase(&passphrase, options, fault);
+    if (status == STATUS_OK) {
+        status = keyfile_generate_seal(out, options->out, &passphrase, fault);
     }
     secret_free(&passphrase);
     return status;
@@ -112,4 +142,72 @@ enum status command_output_end(FILE *stream, struct fault *fault)
     bool good = fflush(stream) == 0 && ferror(stream) == 0;
     good = (stream == stdout || fclose(stream) == 0) && good;
     return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
+}
+
+enum status command_read_signed(struct signed_document *out, const char *path, size_t max, const char *where,
+                                struct fault *fault)
+{
+    struct bytes text = {0};
+    json_t *object = NULL;
+    if (path[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, where, "name the file");
+    }
+    enum status status = file_read_document(&text, path, 2 * max, where, fault);
+    if (status == STATUS_OK) {
+        status = canon_parse_relaxed(&object, text.data, text.len, 2 * max, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, max, "", fault);
+    }
+    json_decref(object);
+    bytes_free(&text);
+    return status;
+}
+
+enum status command_write_signed(const struct signed_document *document, const struct custody_options *options,
+                                 struct fault *fault)
+{
+    json_t *object = NULL;
+    FILE *stream = NULL;
+    enum status status = signed_document_encode(&object, document, fault);
+    if (status == STATUS_OK) {
+        status = command_output(&stream, options, fault);
+    }
+    if (status == STATUS_OK) {
+        (void)json_dumpf(object, stream, JSON_COMPACT | JSON_SORT_KEYS);
+        (void)fputc('\n', stream);
+        status = command_output_end(stream, fault);
+    }
+    json_decref(object);
+    return status;
+}
+
+enum status command_write_document(const struct bytes *document, const struct custody_options *options,
+                                   struct fault *fault)
+{
+    FILE *stream = NULL;
+    enum status status = command_output(&stream, options, fault);
+    if (status == STATUS_OK) {
+        (void)fwrite(document->data, 1, document->len, stream);
+        (void)fputc('\n', stream);
+        status = command_output_end(stream, fault);
+    }
+    return status;
+}
+
+enum status command_add_signature(struct signed_document *document, const char *kind,
+                                  const struct custody_options *options, struct fault *fault)
+{
+    struct keyfile *keyfile = NULL;
+    struct signature signature;
+    enum status status = command_open_key(&keyfile, options, fault);
+    if (status == STATUS_OK) {
+        status = keyfile_sign(&signature, keyfile, kind, document->document.data, document->document.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_add(document, &signature);
+        status = status == STATUS_EXISTS ? fault_set(fault, status, "key", "it has signed already") : status;
+    }
+    keyfile_free(keyfile);
+    return status;
 }

@@ -90,32 +90,69 @@ static enum status write_new_file(const char *path, const char *data, size_t len
     return STATUS_OK;
 }
 
-enum status keyfile_generate(struct public_key *out, const char *path, enum algorithm algorithm,
-                             const struct secret *passphrase, struct fault *fault)
+static enum status check_passphrase(const struct secret *passphrase, struct fault *fault)
 {
-    if (passphrase->len < PASSPHRASE_MIN) {
-        return fault_set(fault, STATUS_INVALID, "passphrase", "must have at least %d characters", PASSPHRASE_MIN);
-    }
-    EVP_PKEY *pkey = generate(algorithm);
+    return passphrase->len < PASSPHRASE_MIN
+               ? fault_set(fault, STATUS_INVALID, "passphrase", "must have at least %d characters", PASSPHRASE_MIN)
+               : STATUS_OK;
+}
+
+static enum status write_encrypted(const char *path, EVP_PKEY *pkey, const struct secret *passphrase,
+                                   struct fault *fault)
+{
     BIO *pem = BIO_new(BIO_s_mem());
-    struct public_key public_key = {0};
-    enum status status = pkey == NULL || pem == NULL ? libcrypto_fault(fault, "generate a key pair") : STATUS_OK;
-    if (status == STATUS_OK) {
-        status = public_half(&public_key, pkey, algorithm, fault);
-    }
-    if (status == STATUS_OK) {
-        status = encrypt(pem, pkey, passphrase, fault);
-    }
+    enum status status =
+        pem == NULL ? libcrypto_fault(fault, "encrypt the private key") : encrypt(pem, pkey, passphrase, fault);
     if (status == STATUS_OK) {
         char *text = NULL;
         long len = BIO_get_mem_data(pem, &text);
         status = write_new_file(path, text, (size_t)len, fault);
     }
+    BIO_free(pem);
+    return status;
+}
+
+enum status keyfile_generate(struct public_key *out, const char *path, enum algorithm algorithm,
+                             const struct secret *passphrase, struct fault *fault)
+{
+    struct public_key public_key = {0};
+    enum status status = check_passphrase(passphrase, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    EVP_PKEY *pkey = generate(algorithm);
+    status =
+        pkey == NULL ? libcrypto_fault(fault, "generate a key pair") : public_half(&public_key, pkey, algorithm, fault);
+    if (status == STATUS_OK) {
+        status = write_encrypted(path, pkey, passphrase, fault);
+    }
     if (status == STATUS_OK) {
         *out = public_key;
     }
-    BIO_free(pem);
     EVP_PKEY_free(pkey);
+    return status;
+}
+
+enum status keyfile_generate_seal(struct seal_key *out, const char *path, const struct secret *passphrase,
+                                  struct fault *fault)
+{
+    struct seal_key public_key;
+    struct secret private_key = {0};
+    EVP_PKEY *pkey = NULL;
+    enum status status = check_passphrase(passphrase, fault);
+    if (status == STATUS_OK) {
+        status = seal_pair_generate(&public_key, &private_key, fault);
+    }
+    if (status == STATUS_OK) {
+        pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key.data, private_key.len);
+        status = pkey == NULL ? libcrypto_fault(fault, "generate a key pair")
+                              : write_encrypted(path, pkey, passphrase, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = public_key;
+    }
+    EVP_PKEY_free(pkey);
+    secret_free(&private_key);
     return status;
 }
 
@@ -150,26 +187,28 @@ static enum status find_algorithm(enum algorithm *out, EVP_PKEY *pkey, struct fa
     return fault_set(fault, STATUS_ALGORITHM_REFUSED, "key", "must be p256, ed25519 or secp256k1");
 }
 
-enum status keyfile_open(struct keyfile **out, const char *path, const struct secret *passphrase, struct fault *fault)
+static enum status read_encrypted(EVP_PKEY **out, const char *path, const struct secret *passphrase,
+                                  struct fault *fault)
 {
-    struct keyfile *keyfile = calloc(1, sizeof(*keyfile));
     FILE *file = fopen(path, "re");
-    if (keyfile == NULL || file == NULL) {
-        free(keyfile);
-        if (file != NULL) {
-            (void)fclose(file);
-        }
+    if (file == NULL) {
         return fault_set(fault, STATUS_IO, path, "could not open the key file: %s", strerror(errno));
     }
     struct secret borrowed = *passphrase;
-    keyfile->pkey = PEM_read_PrivateKey(file, NULL, give_passphrase, &borrowed);
+    *out = PEM_read_PrivateKey(file, NULL, give_passphrase, &borrowed);
     (void)fclose(file);
-    enum algorithm algorithm = ALGORITHM_P256;
-    enum status status = STATUS_OK;
-    if (keyfile->pkey == NULL) {
+    if (*out == NULL) {
         ERR_clear_error();
-        status = fault_set(fault, STATUS_INVALID, path, "not a key file, or the passphrase does not fit");
+        return fault_set(fault, STATUS_INVALID, path, "not a key file, or the passphrase does not fit");
     }
+    return STATUS_OK;
+}
+
+enum status keyfile_open(struct keyfile **out, const char *path, const struct secret *passphrase, struct fault *fault)
+{
+    struct keyfile *keyfile = calloc(1, sizeof(*keyfile));
+    enum algorithm algorithm = ALGORITHM_P256;
+    enum status status = keyfile == NULL ? STATUS_NO_MEMORY : read_encrypted(&keyfile->pkey, path, passphrase, fault);
     if (status == STATUS_OK) {
         status = find_algorithm(&algorithm, keyfile->pkey, fault);
     }
@@ -181,6 +220,31 @@ enum status keyfile_open(struct keyfile **out, const char *path, const struct se
         return status;
     }
     *out = keyfile;
+    return STATUS_OK;
+}
+
+enum status keyfile_open_seal(struct secret *out, const char *path, const struct secret *passphrase,
+                              struct fault *fault)
+{
+    EVP_PKEY *pkey = NULL;
+    struct secret private_key = {0};
+    size_t len = SEAL_KEY_LEN;
+    enum status status = read_encrypted(&pkey, path, passphrase, fault);
+    if (status == STATUS_OK && !EVP_PKEY_is_a(pkey, "X25519")) {
+        status = fault_set(fault, STATUS_ALGORITHM_REFUSED, path, "is no sealing key (X25519)");
+    }
+    if (status == STATUS_OK) {
+        status = secret_new(&private_key, SEAL_KEY_LEN);
+    }
+    if (status == STATUS_OK && EVP_PKEY_get_raw_private_key(pkey, private_key.data, &len) != 1) {
+        status = libcrypto_fault(fault, "read the private key");
+    }
+    EVP_PKEY_free(pkey);
+    if (status != STATUS_OK) {
+        secret_free(&private_key);
+        return status;
+    }
+    *out = private_key;
     return STATUS_OK;
 }
 

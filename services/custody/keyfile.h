@@ -8,6 +8,7 @@
 #define STRONGROOM_CUSTODY_KEYFILE_H
 
 #include "base/algorithm.h"
+#include "base/seal.h"
 #include "base/secret.h"
 
 struct keyfile;
@@ -32,5 +33,16 @@ MUST_CHECK enum status keyfile_sign(struct signature *out, const struct keyfile 
 
 /* Wipes and frees. NULL is fine. */
 void keyfile_free(struct keyfile *keyfile);
+
+/*
+ * The personal sealing key of a custodian: an X25519 pair to which shares are sealed (base/seal.h), in a file of the
+ * same form and by the same rules as keyfile_generate. It never signs. Out: the public key.
+ */
+MUST_CHECK enum status keyfile_generate_seal(struct seal_key *out, const char *path, const struct secret *passphrase,
+                                             struct fault *fault);
+
+/* The private sealing key of such a file, in the secure heap; secret_free. STATUS_INVALID as keyfile_open. */
+MUST_CHECK enum status keyfile_open_seal(struct secret *out, const char *path, const struct secret *passphrase,
+                                         struct fault *fault);
 
 #endif

@@ -9,35 +9,114 @@ static const struct {
     const char *words[2]; /* one or two */
     command_run *run;
     int arguments; /* words that must follow */
+    int more;      /* and so many that may */
     const char *form;
     const char *text;
 } commands[] = {
     {{"key", "generate"},
      command_key_generate,
      0,
+     0,
      "--out FILE [--algorithm A]",
      "make a key pair in an encrypted file"},
-    {{"key", "show"}, command_key_show, 0, "--key FILE", "print the public key as JSON"},
-    {{"key", "address"}, command_key_address, 1, "ALG:KEY", "print the address of a public key"},
-    {{"wallets", NULL}, command_wallets, 0, "", "wallets and balances"},
-    {{"propose", NULL}, command_propose, 0, "--wallet W --asset A --amount N --to ADDRESS", "propose a withdrawal"},
-    {{"list", NULL}, command_list, 0, "", "withdrawals, newest first"},
-    {{"show", NULL}, command_show, 1, "ID", "decode intent and transaction, print the short code"},
-    {{"explain", NULL}, command_explain, 1, "ID", "what the policy says of a withdrawal"},
-    {{"approve", NULL}, command_approve, 1, "ID --key FILE", "sign an approval and hand it in"},
-    {{"reject", NULL}, command_reject, 1, "ID --key FILE", "sign a rejection and hand it in"},
-    {{"cancel", NULL}, command_cancel, 1, "ID", "take your own proposal back"},
-    {{"wait", NULL}, command_wait, 1, "ID", "wait until a withdrawal has ended"},
-    {{"evidence", NULL}, command_evidence, 1, "ID [--out FILE]", "fetch the evidence bundle"},
-    {{"audit", "export"}, command_audit_export, 0, "[--out FILE]", "fetch the whole audit trail"},
+    {{"key", "show"}, command_key_show, 0, 0, "--key FILE", "print the public key as JSON"},
+    {{"key", "address"}, command_key_address, 1, 0, "ALG:KEY", "print the address of a public key"},
+    {{"wallets", NULL}, command_wallets, 0, 0, "", "wallets and balances"},
+    {{"propose", NULL}, command_propose, 0, 0, "--wallet W --asset A --amount N --to ADDRESS", "propose a withdrawal"},
+    {{"list", NULL}, command_list, 0, 0, "", "withdrawals, newest first"},
+    {{"show", NULL},
+     command_show,
+     1,
+     0,
+     "ID | KIND --in FILE [--policy P]",
+     "decode a withdrawal with its short code, or a document"},
+    {{"explain", NULL}, command_explain, 1, 0, "ID", "what the policy says of a withdrawal"},
+    {{"approve", NULL}, command_approve, 1, 0, "ID --key FILE", "sign an approval and hand it in"},
+    {{"reject", NULL}, command_reject, 1, 0, "ID --key FILE", "sign a rejection and hand it in"},
+    {{"cancel", NULL}, command_cancel, 1, 0, "ID", "take your own proposal back"},
+    {{"wait", NULL}, command_wait, 1, 0, "ID", "wait until a withdrawal has ended"},
+    {{"evidence", NULL}, command_evidence, 1, 0, "ID [--out FILE]", "fetch the evidence bundle"},
+    {{"audit", "export"}, command_audit_export, 0, 0, "[--out FILE]", "fetch the whole audit trail"},
     {{"sign", NULL},
      command_sign,
      1,
+     0,
      "KIND --key FILE --in FILE [--out FILE]",
-     "sign a policy, destination or command document"},
-    {{"digest", NULL}, command_digest, 1, "KIND --in FILE", "print the digest of a document"},
-    {{"destination", "add"}, command_destination_add, 0, "--in FILE", "hand in a signed allow-list entry"},
-    {{"issue", NULL}, command_issue, 0, "--key FILE --asset A --amount N --to ADDRESS", "issue units of an asset"},
+     "sign a document of the ceremony, decoded and shown first"},
+    {{"digest", NULL}, command_digest, 1, 0, "KIND --in FILE", "print the digest of a document"},
+    {{"destination", "add"}, command_destination_add, 0, 0, "--in FILE", "hand in a signed allow-list entry"},
+    {{"issue", NULL}, command_issue, 0, 0, "--key FILE --asset A --amount N --to ADDRESS", "issue units of an asset"},
+    {{"seal-key", "generate"}, command_seal_key_generate, 0, 0, "--out FILE", "make a key to which shares are sealed"},
+    {{"share", "show"},
+     command_share_show,
+     0,
+     0,
+     "--share FILE [--seal-key FILE]",
+     "whose share it is, and whether it opens"},
+    {{"share", "give"},
+     command_share_give,
+     0,
+     0,
+     "--share FILE --to KEY --action activate|restore --seal-key FILE --key FILE",
+     "seal your share for a receiver and sign the gift"},
+    {{"activate", NULL},
+     command_activate,
+     0,
+     0,
+     "--socket PATH --role R --share FILE --seal-key FILE --key FILE",
+     "give your share of a PIN to a signer"},
+    {{"ceremony", "start"},
+     command_ceremony_start,
+     4,
+     0,
+     "ROLE:PERSON:KEY.json[:SEALING KEY] ... --purpose P --environment E --out FILE",
+     "begin the transcript of a key ceremony: its four people"},
+    {{"ceremony", "next"}, command_ceremony_next, 0, 0, "--in FILE", "which step comes next, who does it and how"},
+    {{"ceremony", "step"},
+     command_ceremony_step,
+     1,
+     16,
+     "STEP [fact=value ...] --in FILE --out FILE --key FILE",
+     "do one step and sign it"},
+    {{"ceremony", "show"},
+     command_ceremony_show,
+     0,
+     0,
+     "--in FILE [--policy P]",
+     "verify a transcript and show all of it"},
+    {{"key", "command"},
+     command_key_command,
+     1,
+     0,
+     "ACTION --document FILE --policy P --from STATE --reason WORD [--out FILE]",
+     "make an order about a key, to be signed"},
+    {{"key", "admit"},
+     command_key_admit,
+     0,
+     0,
+     "--document FILE --command FILE --ceremony FILE [--backup FILE] [--restore FILE] [--socket PATH]",
+     "hand in the papers of a new key"},
+    {{"key", "send"}, command_key_send, 0, 0, "--command FILE [--socket PATH]", "hand in a signed order about a key"},
+    {{"key", "list"}, command_key_list, 0, 0, "[--socket PATH --role R]", "keys and their states"},
+    {{"key", "attest"},
+     command_key_attest,
+     0,
+     0,
+     "--document FILE [--socket PATH] [--out FILE]",
+     "fetch a fresh attestation"},
+    {{"key", "prove"},
+     command_key_prove,
+     0,
+     0,
+     "--restore FILE [--socket PATH --role R]",
+     "hand in the proof of a restore drill"},
+    {{"address", "verify"},
+     command_address_verify,
+     0,
+     0,
+     "--document FILE --attestation FILE --policy P",
+     "verify and print an address, offline"},
+    {{"address", NULL}, command_address, 0, 0, "--wallet NAME", "fetch, verify and print the address of a wallet"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -71,24 +150,38 @@ static int words_before_options(int argc, char **argv)
     return words;
 }
 
+/* How many words the command has itself when these begin with them, 0 when they do not. */
+static int own_words(size_t row, char **words, int count)
+{
+    int own = commands[row].words[1] == NULL ? 1 : 2;
+    bool same = count >= own && strcmp(words[0], commands[row].words[0]) == 0 &&
+                (own == 1 || strcmp(words[1], commands[row].words[1]) == 0);
+    return same ? own : 0;
+}
+
+static int run_row(size_t row, const struct command_input *input, struct fault *fault)
+{
+    if (input->count < commands[row].arguments || input->count > commands[row].arguments + commands[row].more) {
+        const char *second = commands[row].words[1] == NULL ? "" : commands[row].words[1];
+        (void)fprintf(stderr, "usage: custody %s%s%s %s\n", commands[row].words[0], second[0] == '\0' ? "" : " ",
+                      second, commands[row].form);
+        return 2;
+    }
+    enum status status = commands[row].run(input, fault);
+    if (status == STATUS_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
+        status = fault_set(fault, STATUS_IO, "standard output", "could not write");
+    }
+    return status == STATUS_OK ? 0 : explain(status, fault);
+}
+
 static int run(char **words, int count, const struct custody_options *options, struct fault *fault)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
-        int own = commands[i].words[1] == NULL ? 1 : 2;
-        if (count < own || strcmp(words[0], commands[i].words[0]) != 0 ||
-            (own == 2 && strcmp(words[1], commands[i].words[1]) != 0)) {
-            continue;
+        int own = own_words(i, words, count);
+        if (own > 0) {
+            const struct command_input input = {.options = options, .words = words + own, .count = count - own};
+            return run_row(i, &input, fault);
         }
-        if (count - own != commands[i].arguments) {
-            (void)fprintf(stderr, "usage: custody %s %s\n", words[0], commands[i].form);
-            return 2;
-        }
-        const struct command_input input = {.options = options, .words = words + own, .count = count - own};
-        enum status status = commands[i].run(&input, fault);
-        if (status == STATUS_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
-            status = fault_set(fault, STATUS_IO, "standard output", "could not write");
-        }
-        return status == STATUS_OK ? 0 : explain(status, fault);
     }
     print_commands();
     return 2;

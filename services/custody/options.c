@@ -3,6 +3,8 @@
  */
 #include "options.h"
 
+#include "base/canon.h"
+
 #define ROW(name, type, unit, min, max, initial, text, member)                                                         \
     {                                                                                                                  \
         name, type, unit, min, max, initial, text, offsetof(struct custody_options, member),                           \
@@ -18,10 +20,11 @@ static const struct option_row rows[] = {
     ROW("passphrase-file", OPTION_PATH, "", 0, 0, "",
         "file with the passphrase, mode 0600; without it the terminal asks", passphrase_file),
     ROW("algorithm", OPTION_TEXT, "", 0, 0, "p256", "key generate: p256, ed25519 or secp256k1", algorithm),
-    ROW("wallet", OPTION_TEXT, "", 0, 0, "", "propose: name of the wallet", wallet),
+    ROW("wallet", OPTION_TEXT, "", 0, 0, "", "propose, address: name of the wallet", wallet),
     ROW("asset", OPTION_TEXT, "", 0, 0, "", "propose, issue: code or id of the asset", asset),
     ROW("amount", OPTION_TEXT, "", 0, 0, "", "propose, issue: amount in base units", amount),
-    ROW("to", OPTION_TEXT, "", 0, 0, "", "propose, issue: address that receives", to),
+    ROW("to", OPTION_TEXT, "", 0, 0, "", "propose, issue: address that receives; share give: the receiver's X25519 key",
+        to),
     ROW("idempotency-key", OPTION_TEXT, "", 0, 0, "", "propose: repeat an earlier request instead of making a new one",
         id),
     ROW("code", OPTION_TEXT, "", 0, 0, "", "approve, reject: the short code, instead of typing it", code),
@@ -29,6 +32,41 @@ static const struct option_row rows[] = {
     ROW("out", OPTION_PATH, "", 0, 0, "", "write the result here instead of standard output", out),
     ROW("timeout", OPTION_INTEGER, "s", 1, 3600, "30", "wait so long for the service, and for `wait`", timeout_s),
     ROW("json", OPTION_FLAG, "", 0, 0, "no", "print what the service answered as it is", json),
+    ROW("policy", OPTION_PATH, "", 0, 0, "",
+        "the signed policy, or a folder with one version per *.json (in the order of versionsort)", policy),
+    ROW("socket", OPTION_PATH, "", 0, 0, "", "speak to this signer instead of the service", socket),
+    ROW("role", OPTION_TEXT, "", 0, 0, "", "role of the signer: transfer, audit or validator", role),
+    ROW("key-id", OPTION_TEXT, "", 0, 0, "", "id of the token key it is about, where there is no key document", key_id),
+    ROW("document", OPTION_PATH, "", 0, 0, "", "the signed key document", document),
+    ROW("command", OPTION_PATH, "", 0, 0, "", "the signed command", command),
+    ROW("ceremony", OPTION_PATH, "", 0, 0, "", "key admit: the transcript", ceremony),
+    ROW("backup", OPTION_PATH, "", 0, 0, "", "the signed backup document", backup),
+    ROW("restore", OPTION_PATH, "", 0, 0, "", "the signed restore proof", restore),
+    ROW("attestation", OPTION_PATH, "", 0, 0, "", "address verify: the attestation", attestation),
+    ROW("from", OPTION_TEXT, "", 0, 0, "", "key command: the state that the key is in", from),
+    ROW("until", OPTION_TEXT, "", 0, 0, "",
+        "key command: end of the box, 2026-01-02T03:04:05.000000Z; without it the longest that the key document allows",
+        until),
+    ROW("signatures", OPTION_INTEGER, "", 0, CANON_INTEGER_MAX, "0",
+        "key command: signatures of the box; 0 for as many as the key document allows", signatures),
+    ROW("reason", OPTION_TEXT, "", 0, 0, "", "key command: why, one word such as quarterly-rotation", reason),
+    ROW("intent", OPTION_TEXT, "", 0, 0, "", "key command: digest of the intent that is swept", intent),
+    ROW("expires-in", OPTION_INTEGER, "s", 60, 86400, "3600", "key command: how long the order may be carried out",
+        expires_in_s),
+    ROW("max-age-days", OPTION_INTEGER, "days", 1, 366, "30", "address: how old an attestation may be", max_age_days),
+    ROW("purpose", OPTION_TEXT, "", 0, 0, "", "ceremony start: transfer, audit or validator", purpose),
+    ROW("environment", OPTION_TEXT, "", 0, 0, "", "ceremony start: the environment of the ledger", environment),
+    ROW("facts", OPTION_PATH, "", 0, 0, "", "ceremony step: JSON with the facts, as signerd generate prints it", facts),
+    ROW("pins", OPTION_PATH, "", 0, 0, "",
+        "ceremony step open: list of pinned hashes in the form of sha256sum, got by another way", pins),
+    ROW("module", OPTION_PATH, "", 0, 0, "", "ceremony step open: the PKCS #11 module", module),
+    ROW("program", OPTION_PATH, "", 0, 0, "", "ceremony step open: signerd", program),
+    ROW("share", OPTION_PATH, "", 0, 0, "", "share, activate: your share", share),
+    ROW("seal-key", OPTION_PATH, "", 0, 0, "", "share, activate: key file that opens your share", seal_key),
+    ROW("seal-passphrase-file", OPTION_PATH, "", 0, 0, "",
+        "passphrase of --seal-key; without it the one of --passphrase-file, or the terminal asks",
+        seal_passphrase_file),
+    ROW("action", OPTION_TEXT, "", 0, 0, "", "share give: activate or restore", action),
 };
 
 static void from_environment(char *out, size_t size, const char *name)

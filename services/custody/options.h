@@ -26,6 +26,35 @@ struct custody_options {
     char out[TEXT_SIZE];
     int64_t timeout_s;
     bool json;
+
+    /* of keys, ceremonies and shares */
+    char policy[TEXT_SIZE];
+    char socket[TEXT_SIZE];
+    char role[32];
+    char key_id[80];
+    char document[TEXT_SIZE];
+    char command[TEXT_SIZE];
+    char ceremony[TEXT_SIZE];
+    char backup[TEXT_SIZE];
+    char restore[TEXT_SIZE];
+    char attestation[TEXT_SIZE];
+    char from[32];
+    char until[48];
+    int64_t signatures; /* 0: what the key document allows */
+    char reason[64];
+    char intent[80];
+    int64_t expires_in_s;
+    int64_t max_age_days;
+    char purpose[32];
+    char environment[64];
+    char facts[TEXT_SIZE];
+    char pins[TEXT_SIZE];
+    char module[TEXT_SIZE];
+    char program[TEXT_SIZE];
+    char share[TEXT_SIZE];
+    char seal_key[TEXT_SIZE];
+    char seal_passphrase_file[TEXT_SIZE];
+    char action[32];
 };
 
 /*

@@ -6,19 +6,13 @@
 #include "client.h"
 #include "commands.h"
 
-struct trust_file {
-    struct digest chain;
-    char log[512];
-    struct digest policy;
-};
-
 static const struct canon_field trust_fields[] = {
     CANON_FIELD(struct trust_file, chain, CANON_HASH),
     CANON_FIELD(struct trust_file, log, CANON_TEXT),
     CANON_FIELD(struct trust_file, policy, CANON_HASH),
 };
 
-static enum status read_trust_file(struct trust_file *out, const struct custody_options *options, struct fault *fault)
+enum status trust_file_read(struct trust_file *out, const struct custody_options *options, struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
@@ -107,7 +101,7 @@ enum status trust_open(struct trust *out, const struct custody_options *options,
 {
     struct trust_file file;
     *out = (struct trust){0};
-    enum status status = read_trust_file(&file, options, fault);
+    enum status status = trust_file_read(&file, options, fault);
     if (status == STATUS_OK) {
         out->chain = file.chain;
         out->first_policy = file.policy;

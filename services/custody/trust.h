@@ -11,6 +11,19 @@
 
 #define TRUST_ASSETS_MAX 64
 
+#define TRUST_LOG_SIZE 512
+
+/* The trust file as it stands. */
+struct trust_file {
+    struct digest chain;
+    char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
+    struct digest policy;     /* of the first version */
+};
+
+/* Reads the trust file of --trust; STATUS_USAGE when none is named. */
+MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct custody_options *options,
+                                       struct fault *fault);
+
 struct trust {
     struct digest chain;
     struct digest first_policy;

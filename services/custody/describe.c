@@ -1,0 +1,278 @@
+/*
+ * Documents in words: policy, destination, key document, attestation, backup, share set, restore proof. Commands are in
+ * describe_command.c.
+ */
+#include "describe.h"
+
+#include <stdarg.h>
+
+#include "policy/attestation.h"
+#include "policy/backup.h"
+#include "policy/destination.h"
+#include "policy/key.h"
+#include "policy/policy.h"
+
+#define DAY_US (24LL * 3600 * 1000000)
+
+void describe_row(FILE *stream, const char *name, const char *format, ...)
+{
+    va_list arguments;
+    (void)fprintf(stream, "  %-14s ", name);
+    va_start(arguments, format);
+    (void)vfprintf(stream, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stream);
+}
+
+void describe_digest(FILE *stream, const char *name, const struct digest *digest)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    describe_row(stream, name, "%s", hex);
+}
+
+void describe_time(FILE *stream, const char *name, int64_t utc_us)
+{
+    char text[TIME_TEXT_SIZE];
+    time_format(text, utc_us);
+    describe_row(stream, name, "%s", text);
+}
+
+void describe_token(FILE *stream, const char *name, const struct token_identity *token)
+{
+    describe_row(stream, name, "\"%s\", serial \"%s\" (%s %s, firmware %s)", token->label, token->serial,
+                 token->manufacturer, token->model, token->firmware);
+}
+
+static void describe_names(FILE *stream, const char *name, const struct name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        describe_row(stream, i == 0 ? name : "", "%s", names[i].text);
+    }
+}
+
+static void describe_public_key(FILE *stream, const struct public_key *key)
+{
+    struct digest id;
+    public_key_id(&id, key);
+    describe_digest(stream, "key", &id);
+    describe_row(stream, "algorithm", "%s", algorithm_info(key->algorithm)->name);
+}
+
+static enum status describe_policy(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct policy policy;
+    enum status status = policy_decode(&policy, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        (void)fprintf(stream, "policy version %lld: %zu people, %zu wallets, %zu rules\n", (long long)policy.version,
+                      policy.person_count, policy.wallet_count, policy.rule_count);
+        policy_free(&policy);
+    }
+    return status;
+}
+
+static enum status describe_destination(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct destination destination;
+    char address[ADDRESS_TEXT_SIZE];
+    enum status status = destination_decode(&destination, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        address_format(address, &destination.account);
+        (void)fprintf(stream, "destination %s: %s\n", destination.id.text, address);
+    }
+    return status;
+}
+
+static void describe_emergency(FILE *stream, const struct key_document *key)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    for (size_t i = 0; i < key->emergency_count; i++) {
+        address_format(address, &key->emergency[i]);
+        describe_row(stream, i == 0 ? "emergency" : "", "%s", address);
+    }
+    if (key->emergency_count == 0) {
+        describe_row(stream, "emergency", "none: a compromised key may send nowhere");
+    }
+}
+
+static void describe_use(FILE *stream, const struct key_document *key)
+{
+    char time[TIME_TEXT_SIZE];
+    describe_row(stream, "activation", "%s",
+                 key->activation == KEY_ATTENDED ? "attended: custodians give their shares"
+                                                 : "unattended: the PIN comes from a credential");
+    describe_row(stream, "largest box", "%lld seconds, %llu signatures", (long long)key->box_seconds,
+                 (unsigned long long)key->box_signatures);
+    if (key->idle_seconds != 0) {
+        describe_row(stream, "idle", "inactive after %lld seconds without a signature", (long long)key->idle_seconds);
+    }
+    time_format(time, key->valid_from);
+    describe_row(stream, "signs from", "%s", time);
+    time_format(time, key->valid_until);
+    describe_row(stream, "signs until", "%s (%lld days)", time,
+                 (long long)((key->valid_until - key->valid_from) / DAY_US));
+    describe_time(stream, "kept until", key->retain_until);
+}
+
+static void describe_keeping(FILE *stream, const struct key_document *key)
+{
+    describe_token(stream, "token", &key->token);
+    describe_row(stream, "at", "%s, made by %s, owner %s", key->location.text, key->creator.text,
+                 key->owner == KEY_OWNER_OWN ? "ourselves" : "a customer");
+    describe_row(stream, "approved mode", "%s", key->approved ? "yes" : "no");
+    describe_row(stream, "backup", "%s, to be proven every %lld days", key_backup_text(key->backup),
+                 (long long)key->drill_days);
+    if (key->backup == KEY_BACKUP_WRAPPED) {
+        describe_digest(stream, "backup digest", &key->backup_document);
+    }
+    describe_names(stream, "custodians", key->custodians, key->custodian_count);
+    describe_digest(stream, "ceremony", &key->ceremony);
+    if (!digest_is_zero(&key->replaces)) {
+        describe_digest(stream, "replaces", &key->replaces);
+    }
+}
+
+static enum status describe_key(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct key_document key;
+    struct account_id account;
+    char address[ADDRESS_TEXT_SIZE];
+    enum status status = key_document_decode(&key, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        status = account_id_from_key(&account, &key.key, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "key document: a key for %s, tier %s\n", signer_role_text(key.purpose),
+                  policy_tier_text(key.tier));
+    describe_public_key(stream, &key.key);
+    address_format(address, &account);
+    describe_row(stream, "address", "%s", address);
+    describe_use(stream, &key);
+    describe_emergency(stream, &key);
+    describe_keeping(stream, &key);
+    describe_time(stream, "issued", key.issued_at);
+    describe_row(stream, "ledger", "%s", key.environment.text);
+    describe_digest(stream, "chain", &key.chain);
+    describe_digest(stream, "policy", &key.policy);
+    describe_row(stream, "to be signed", "by the governance quorum of the policy");
+    return STATUS_OK;
+}
+
+static enum status describe_attestation(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct attestation attestation;
+    char address[ADDRESS_TEXT_SIZE];
+    enum status status = attestation_decode(&attestation, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "attestation: a token key says which address it computes\n");
+    describe_public_key(stream, &attestation.key);
+    address_format(address, &attestation.address);
+    describe_row(stream, "address", "%s", address);
+    describe_row(stream, "state", "%s", key_state_text(attestation.state));
+    describe_time(stream, "as of", attestation.issued_at);
+    describe_digest(stream, "challenge", &attestation.challenge);
+    describe_digest(stream, "key document", &attestation.document);
+    describe_row(stream, "signed", "by that key alone");
+    return STATUS_OK;
+}
+
+static void describe_shares(FILE *stream, const struct share_table *shares)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    describe_row(stream, "shares", "any %u of these %zu bring it back", shares->threshold, shares->count);
+    for (size_t i = 0; i < shares->count; i++) {
+        const struct share_holder *holder = &shares->holders[i];
+        digest_format(hex, &holder->commitment);
+        describe_row(stream, "", "share %u: %s, at %s, commitment %.16s...", holder->index, holder->custodian.text,
+                     holder->site.text, hex);
+    }
+}
+
+static enum status describe_backup(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct backup backup;
+    enum status status = backup_decode(&backup, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "backup: a key, wrapped under a key-encryption key that is shared\n");
+    describe_public_key(stream, &backup.key);
+    describe_row(stream, "label", "%s", backup.label);
+    describe_token(stream, "token", &backup.token);
+    describe_row(stream, "mechanism", "%s, %zu bytes", backup_mechanism_text(backup.mechanism), backup.wrapped.len);
+    describe_row(stream, "kept by", "%s, at %s", backup.holder.text, backup.site.text);
+    describe_shares(stream, &backup.shares);
+    describe_digest(stream, "check", &backup.check);
+    describe_time(stream, "made", backup.made_at);
+    describe_row(stream, "signed", "by that key itself");
+    backup_free(&backup);
+    return STATUS_OK;
+}
+
+static enum status describe_share_set(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct share_set set;
+    enum status status = share_set_decode(&set, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "share set: who has the shares of a PIN\n");
+    describe_digest(stream, "key", &set.key);
+    describe_shares(stream, &set.shares);
+    describe_row(stream, "to be signed", "by the governance quorum of the policy");
+    return STATUS_OK;
+}
+
+static enum status describe_restore(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct restore restore;
+    enum status status = restore_decode(&restore, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "restore proof: a key came back to life on another token (%s)\n",
+                  restore_kind_text(restore.kind));
+    describe_digest(stream, "key", &restore.key);
+    describe_token(stream, "token", &restore.token);
+    if (digest_is_zero(&restore.backup)) {
+        describe_row(stream, "backup", "none: cloned by the token's own means");
+    } else {
+        describe_digest(stream, "backup", &restore.backup);
+    }
+    describe_names(stream, "shares of", restore.shares, restore.share_count);
+    describe_row(stream, "requester", "%s", restore.requester.text);
+    describe_row(stream, "authoriser", "%s", restore.authoriser.text);
+    describe_row(stream, "executor", "%s", restore.executor.text);
+    describe_time(stream, "made", restore.made_at);
+    describe_digest(stream, "challenge", &restore.challenge);
+    describe_row(stream, "ledger", "%s", restore.environment.text);
+    describe_digest(stream, "chain", &restore.chain);
+    describe_digest(stream, "policy", &restore.policy);
+    describe_row(stream, "to be signed", "by requester, authoriser and executor; the restored key has signed first");
+    return STATUS_OK;
+}
+
+static const struct document_kind kinds[] = {
+    {POLICY_KIND, CANON_POLICY_MAX, true, describe_policy},
+    {DESTINATION_KIND, CANON_DOCUMENT_MAX, true, describe_destination},
+    {COMMAND_KIND, CANON_DOCUMENT_MAX, true, describe_command},
+    {KEY_KIND, CANON_DOCUMENT_MAX, true, describe_key},
+    {RESTORE_KIND, CANON_DOCUMENT_MAX, true, describe_restore},
+    {SHARE_SET_KIND, CANON_DOCUMENT_MAX, true, describe_share_set},
+    {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */
+    {ATTESTATION_KIND, CANON_DOCUMENT_MAX, false, describe_attestation}, /* its own key signs */
+};
+
+const struct document_kind *document_kind_find(const char *kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].kind, kind) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}

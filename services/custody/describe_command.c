@@ -1,0 +1,84 @@
+/*
+ * Commands to a signer in words. What each action does to a key is said here, for people, and nowhere decided: the
+ * signer knows nothing of these texts.
+ */
+#include "describe.h"
+
+#define QUORUM "the governance quorum of the policy"
+#define ANY_ONE "one person: administrator, approver, custodian or operator"
+
+static const struct {
+    enum command_action action;
+    const char *signers;
+    const char *effect;
+} actions[] = {
+    {COMMAND_GUARD_INITIALISE, QUORUM, "a new guard is made; the signer then follows this policy and no other"},
+    {COMMAND_KEY_ADMIT, QUORUM, "the key becomes one of ours, inactive: it attests its address and signs nothing else"},
+    {COMMAND_KEY_ACTIVATE, QUORUM, "the key signs for its purpose, within the box below"},
+    {COMMAND_KEY_DEACTIVATE, ANY_ONE, "the key stops signing; the quorum may activate it again"},
+    {COMMAND_KEY_SUSPEND, ANY_ONE, "the key stops at once; only the quorum brings it back"},
+    {COMMAND_KEY_RESUME, QUORUM, "a suspended key becomes inactive; it still signs nothing before it is activated"},
+    {COMMAND_KEY_RETIRE, QUORUM, "the key never signs for its purpose again; it may be swept to listed destinations"},
+    {COMMAND_KEY_COMPROMISE, QUORUM,
+     "the key counts as known to others, for ever; it may be swept to its emergency addresses alone"},
+    {COMMAND_KEY_DESTROY, QUORUM,
+     "given once: a wait of seven days begins. Given again after it: the key is gone FOR EVER, with all it holds"},
+    {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
+};
+
+static void describe_box(FILE *stream, const struct command *command)
+{
+    char time[TIME_TEXT_SIZE];
+    time_format(time, command->until);
+    describe_row(stream, "box", "until %s, at most %llu signatures", time, (unsigned long long)command->signatures);
+}
+
+/* What a key action has beyond the fields of all. */
+static void describe_order(FILE *stream, const struct command *command)
+{
+    if (command->from != 0) {
+        describe_row(stream, "only if", "the key is %s", key_state_text(command->from));
+    }
+    if (command->action == COMMAND_KEY_ADMIT) {
+        describe_digest(stream, "key document", &command->document);
+    }
+    if (command->action == COMMAND_KEY_ACTIVATE) {
+        describe_box(stream, command);
+    }
+    if (command->action == COMMAND_KEY_SWEEP) {
+        describe_digest(stream, "intent", &command->intent);
+    }
+    describe_row(stream, "reason", "%s", command->reason.text);
+    describe_time(stream, "good until", command->expires_at);
+}
+
+enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct command command;
+    size_t row = 0;
+    enum status status = command_decode(&command, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    while (row < sizeof(actions) / sizeof(actions[0]) && actions[row].action != command.action) {
+        row++;
+    }
+    if (row == sizeof(actions) / sizeof(actions[0])) {
+        return fault_set(fault, STATUS_VERSION, "action", "this program has no words for it: nothing is signed");
+    }
+    (void)fprintf(stream, "command %s\n", command_action_text(command.action));
+    describe_row(stream, "effect", "%s", actions[row].effect);
+    describe_digest(stream, "key", &command.key);
+    describe_row(stream, "signer", "role %s", signer_role_text(command.role));
+    if (command.action == COMMAND_GUARD_INITIALISE) {
+        describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);
+    } else {
+        describe_order(stream, &command);
+    }
+    describe_time(stream, "issued", command.issued_at);
+    describe_row(stream, "ledger", "%s", command.environment.text);
+    describe_digest(stream, "chain", &command.chain);
+    describe_digest(stream, "policy", &command.policy);
+    describe_row(stream, "to be signed", "by %s", actions[row].signers);
+    return STATUS_OK;
+}

@@ -1,0 +1,87 @@
+/*
+ * The keys of a signer: as its guard knows them (--socket), or as the service tells.
+ */
+#include "client.h"
+#include "commands.h"
+#include "describe.h"
+#include "signer_call.h"
+
+static void print_key(const struct wire_key *key)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    char time[TIME_TEXT_SIZE];
+    digest_format(hex, &key->key);
+    (void)printf("%s %s, %s\n", hex, key->state, algorithm_info(key->alg)->name);
+    time_format(time, key->since);
+    describe_row(stdout, "since", "%s (%s), transition %llu", time, key->cause, (unsigned long long)key->on);
+    if (key->box_until != 0) {
+        time_format(time, key->box_until);
+        describe_row(stdout, "box", "until %s, %llu signatures left", time, (unsigned long long)key->box_signatures);
+    }
+    if (!digest_is_zero(&key->document)) {
+        describe_digest(stdout, "key document", &key->document);
+    }
+    if (key->restored_at != 0) {
+        describe_time(stdout, "last restored", key->restored_at);
+    }
+    if (key->destroy_at != 0) {
+        describe_time(stdout, "destruction", key->destroy_at);
+    }
+}
+
+static enum status list_from_signer(const struct custody_options *options, struct fault *fault)
+{
+    struct wire_pool *pool = NULL;
+    struct wire_key_list_reply *reply = calloc(1, sizeof(*reply));
+    struct digest after = {0};
+    enum signer_role role = ROLE_TRANSFER;
+    enum status status = reply == NULL ? STATUS_NO_MEMORY : signer_call_role(&role, options, fault);
+    if (status == STATUS_OK) {
+        status = signer_call_open(&pool, options, role, fault);
+    }
+    bool more = true;
+    while (status == STATUS_OK && more) {
+        status = wire_key_list(pool, reply, &after, signer_call_timeout_ms(options), fault);
+        for (size_t i = 0; status == STATUS_OK && i < reply->count; i++) {
+            print_key(&reply->keys[i]);
+            after = reply->keys[i].key;
+        }
+        more = status == STATUS_OK && reply->more && reply->count > 0;
+    }
+    wire_pool_free(pool);
+    free(reply);
+    return status;
+}
+
+static void print_service_key(const json_t *row)
+{
+    char id[SERVICE_TEXT_SIZE];
+    char state[SERVICE_TEXT_SIZE];
+    char purpose[SERVICE_TEXT_SIZE];
+    (void)printf("%s %s, %s\n", command_service_text(id, row, "key_id"), command_service_text(state, row, "state"),
+                 command_service_text(purpose, row, "purpose"));
+}
+
+static enum status list_from_service(const struct custody_options *options, struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = "/v1/keys"};
+    json_t *answer = NULL;
+    enum status status = client_json(&answer, options, &call, fault);
+    if (status == STATUS_OK && options->json) {
+        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+        (void)printf("\n");
+    } else if (status == STATUS_OK) {
+        const json_t *rows = json_object_get(answer, "keys");
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            print_service_key(json_array_get(rows, i));
+        }
+    }
+    json_decref(answer);
+    return status;
+}
+
+enum status command_key_list(const struct command_input *input, struct fault *fault)
+{
+    return input->options->socket[0] == '\0' ? list_from_service(input->options, fault)
+                                             : list_from_signer(input->options, fault);
+}
