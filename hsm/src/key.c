@@ -74,26 +74,45 @@ static enum status signature_release(const struct hsm_key *key, struct signature
     return STATUS_OK;
 }
 
-enum status hsm_key_sign(const struct hsm_key *key, struct signature *out, const void *message, size_t len,
-                         struct fault *fault)
+static enum status session_sign(const struct hsm_key *key, uint8_t out64[SIGNATURE_LEN], const void *message,
+                                size_t len, struct fault *fault)
 {
     struct hsm_token *token = key->token;
     enum status status = hsm_token_ready(token, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    uint8_t raw64[SIGNATURE_LEN];
     CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
     /* Again: it may have been lost while this thread waited. */
     status = hsm_token_ready(token, fault);
     if (status == STATUS_OK) {
-        status = message_sign(key, raw64, session, message, len, fault);
+        status = message_sign(key, out64, session, message, len, fault);
     }
     hsm_sessions_give(&token->sessions, session);
+    return status;
+}
+
+enum status hsm_key_sign(const struct hsm_key *key, struct signature *out, const void *message, size_t len,
+                         struct fault *fault)
+{
+    uint8_t raw64[SIGNATURE_LEN];
+    enum status status = session_sign(key, raw64, message, len, fault);
+    return status == STATUS_OK ? signature_release(key, out, raw64, message, len, fault) : status;
+}
+
+/* A wrong length is the token's failure; what is a wrong signature is not said here. */
+enum status hsm_key_sign_raw(const struct hsm_key *key, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len,
+                             struct fault *fault)
+{
+    uint8_t raw64[SIGNATURE_LEN];
+    struct fault inner = {0};
+    enum status status = session_sign(key, raw64, message, len, &inner);
     if (status != STATUS_OK) {
-        return status;
+        return fault_set(fault, status == STATUS_SIGNATURE_INVALID ? STATUS_TOKEN : status, inner.where, "%s",
+                         inner.detail);
     }
-    return signature_release(key, out, raw64, message, len, fault);
+    memcpy(out64, raw64, SIGNATURE_LEN);
+    return STATUS_OK;
 }
 
 enum status hsm_key_random(void *out, size_t len, const char *where, struct fault *fault)

@@ -275,6 +275,37 @@ bool hsm_token_is_lost(const struct hsm_token *token)
     return atomic_load(&token->lost);
 }
 
+/* With the session in hand. */
+static enum status session_probe(struct hsm_token *token, CK_SESSION_HANDLE session, struct fault *fault)
+{
+    CK_TOKEN_INFO token_info;
+    CK_RV rv = token->module.functions->C_GetTokenInfo(token->slot, &token_info);
+    if (rv != CKR_OK) {
+        return hsm_token_fault(token, rv, "C_GetTokenInfo", token->identity.label, fault);
+    }
+    CK_SESSION_INFO session_info = {0};
+    rv = token->module.functions->C_GetSessionInfo(session, &session_info);
+    if (rv != CKR_OK) {
+        return hsm_token_fault(token, rv, "C_GetSessionInfo", token->identity.label, fault);
+    }
+    if (session_info.state != CKS_RO_USER_FUNCTIONS && session_info.state != CKS_RW_USER_FUNCTIONS) {
+        return hsm_token_fault(token, CKR_USER_NOT_LOGGED_IN, "C_GetSessionInfo", token->identity.label, fault);
+    }
+    return STATUS_OK;
+}
+
+enum status hsm_token_probe(struct hsm_token *token, struct fault *fault)
+{
+    enum status status = hsm_token_ready(token, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    status = session_probe(token, session, fault);
+    hsm_sessions_give(&token->sessions, session);
+    return status;
+}
+
 const struct hsm_token_selector *hsm_token_identity(const struct hsm_token *token)
 {
     return &token->identity;

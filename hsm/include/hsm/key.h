@@ -76,6 +76,13 @@ MUST_CHECK enum status hsm_key_sign(const struct hsm_key *key, struct signature 
                                     struct fault *fault);
 
 /*
+ * The same without the verification, for a process whose master verifies every signature itself, out of the module's
+ * reach: 64 bytes as the token gave them, of ECDSA with s in either half. STATUS_TOKEN for another length, too.
+ */
+MUST_CHECK enum status hsm_key_sign_raw(const struct hsm_key *key, uint8_t out64[SIGNATURE_LEN], const void *message,
+                                        size_t len, struct fault *fault);
+
+/*
  * Destroys both objects of the key, syncs, and looks in a fresh session whether anything with its label or CKA_ID is
  * left. The token must be open with HSM_TOKEN_GENERATE, and no other call may be running with this key, which is not to
  * be used again. STATUS_INVALID (open for signing), STATUS_TOKEN (refused, or an object is still there), STATUS_IO.

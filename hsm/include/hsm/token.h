@@ -95,6 +95,12 @@ void hsm_token_close(struct hsm_token *token);
 /* True once the token, a session or the login was lost: nothing will work again in this process. */
 bool hsm_token_is_lost(const struct hsm_token *token);
 
+/*
+ * Asks the token and one of the sessions whether they are still there and logged in; so a token is found gone that
+ * nobody uses. STATUS_TOKEN.
+ */
+MUST_CHECK enum status hsm_token_probe(struct hsm_token *token, struct fault *fault);
+
 /* Label and serial the token itself gave. Borrowed, valid until hsm_token_close. */
 const struct hsm_token_selector *hsm_token_identity(const struct hsm_token *token);
 
