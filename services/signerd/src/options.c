@@ -15,30 +15,56 @@
         name, OPTION_PATH, "", 0, 0, initial, text, MEMBER(member)                                                     \
     }
 
-#define TOKEN_ROWS                                                                                                     \
+#define NUMBER(name, member, min, max, initial, unit, text)                                                            \
+    {                                                                                                                  \
+        name, OPTION_INTEGER, unit, min, max, initial, text, MEMBER(member)                                            \
+    }
+
+#define SELECT_ROWS                                                                                                    \
     PATH("module", module, "", "Absolute path of the PKCS#11 module, unless the URI of the token has it."),            \
         TEXT("token", token, "", "PKCS#11 URI (RFC 7512) or label of the token."),                                     \
         TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree."),                      \
-        TEXT("key", key, NULL, "Label of the key pair on the token."),                                                 \
-        {"pin-fd",      OPTION_INTEGER, "", -1, 1023, "-1", "Descriptor from which the PIN is read, one line.",        \
-         MEMBER(pin_fd)},                                                                                              \
+        NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line."),              \
         TEXT("pin-credential", pin_credential, "",                                                                     \
              "Name of the systemd credential that holds the PIN (in $CREDENTIALS_DIRECTORY).")
+
+#define TOKEN_ROWS SELECT_ROWS, TEXT("key", key, NULL, "Label of the key pair on the token.")
 
 #define GUARD_ROWS                                                                                                     \
     TEXT("role", role, NULL, "transfer, audit or validator."), PATH("guard", guard, NULL, "Folder of the guard.")
 
+#define SERVICE_ROWS                                                                                                   \
+    NUMBER("sessions", sessions, 1, HSM_SESSIONS_MAX - 1, "4", "",                                                     \
+           "Sessions on each token: as many signatures are made at a time."),                                          \
+    {                                                                                                                  \
+        "sandbox", OPTION_FLAG, "", 0, 0, "yes",                                                                       \
+            "Filter system calls after the start; no for a module that needs others than files", MEMBER(sandbox)       \
+    }
+
 static const struct option_row run_rows[] = {
     GUARD_ROWS,
-    TOKEN_ROWS,
+    SELECT_ROWS,
+    TEXT("key", key, "", "Not needed: the guard knows its keys. Accepted so that one file serves every subcommand."),
+    TEXT("standby", standby, "", "PKCS#11 URI or label of a second token, restored from the backup, that takes over."),
+    NUMBER("standby-pin-fd", standby_pin_fd, -1, 1023, "-1", "",
+           "Descriptor from which the PIN of the standby is read."),
+    TEXT("standby-pin-credential", standby_pin_credential, "", "Name of the systemd credential of the standby's PIN."),
+    PATH("pin-shares", pin_shares, "",
+         "File of the signed share set: no PIN is read, people bring shares of it (attended)."),
+    NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
+           "How long a token may take to answer before it is down and killed; a start may take ten times as long."),
     PATH("policy", policy, "", "Role transfer: file of the signed policy, or folder of its versions (*.json)."),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),
     TEXT("observers", observers, "", "Users who may ask for the status only."),
-    {"sessions", OPTION_INTEGER, "", 1, 64, "4", "Sessions on the token: as many signatures are made at a time.",
-     MEMBER(sessions)},
-    {"sandbox", OPTION_FLAG, "", 0, 0, "yes",
-     "Filter system calls after the start; no for a module that needs others than files.", MEMBER(sandbox)},
+    SERVICE_ROWS,
+};
+
+/* The keeper's words to a token's process. */
+static const struct option_row token_rows[] = {
+    SELECT_ROWS,
+    {"attended", OPTION_FLAG, "", 0, 0, "no", "The PIN comes in shares.", MEMBER(attended)},
+    SERVICE_ROWS,
 };
 
 static const struct option_row initialise_rows[] = {
@@ -64,6 +90,11 @@ static const struct {
     size_t count;
 } subcommands[] = {
     {"run", run_main, {"signerd run", "check, remember, sign", ""}, run_rows, COUNT(run_rows)},
+    {"token",
+     token_main,
+     {"signerd token", "the process of one token; signerd run starts it", ""},
+     token_rows,
+     COUNT(token_rows)},
     {"initialise",
      initialise_main,
      {"signerd initialise", "make the guard of a signer", ""},

@@ -28,6 +28,13 @@ struct options {
     char observers[OPTION_USERS_SIZE];
     int64_t sessions;
     bool sandbox;
+    char standby[OPTION_URI_SIZE]; /* empty for none */
+    int64_t standby_pin_fd;
+    char standby_pin_credential[256];
+    char pin_shares[OPTION_PATH_SIZE]; /* file of the share set: attended */
+    int64_t token_timeout_ms;
+
+    bool attended; /* token */
 
     char command[OPTION_PATH_SIZE]; /* initialise */
     char genesis[OPTION_PATH_SIZE];
@@ -39,6 +46,7 @@ struct options {
 typedef int subcommand(const struct options *options);
 
 subcommand run_main;
+subcommand token_main; /* started by signerd run, not by people */
 subcommand initialise_main;
 subcommand generate_main;
 

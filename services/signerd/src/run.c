@@ -1,21 +1,26 @@
 /*
- * `signerd run`: opens the guard, then the token, then the socket, gives up what it no longer needs, and serves.
+ * `signerd run`: forks the keeper, opens the guard, has the tokens opened, then the socket, gives up what it no longer
+ * needs, and serves.
  *
- * The order matters. The guard is looked at first, so that a signer without memory does not spend a PIN attempt, and in
- * a child process, which must be forked before the token is open. The sandbox is last, when everything is running.
+ * The order matters. The keeper is forked before anything is open that it must not have. The guard is looked at before
+ * the tokens, so that a signer without memory does not spend a PIN attempt, and in a child process, which must be
+ * forked before there are threads. The sandbox is last, when everything is running.
  */
+#include <fcntl.h>
 #include <signal.h>
 
 #include "base/log.h"
 #include "notify.h"
 #include "sandbox.h"
 #include "server.h"
-#include "token.h"
+#include "token_set.h"
 
 struct run {
+    struct token_keeper keeper;
+    const char *token_names[SIGNER_TOKENS_MAX];
+    struct token_set *tokens;
     struct guard *guard;
-    struct hsm_token *token;
-    const struct hsm_key *hsm_key;
+    struct digest key_id;
     struct signer_key key;
     struct signer *signer;
     struct server *server;
@@ -23,13 +28,105 @@ struct run {
 
 static bool token_lost(const void *context)
 {
-    return hsm_token_is_lost(((const struct run *)context)->token);
+    const struct signer_tokens *tokens = token_set_calls(((const struct run *)context)->tokens);
+    struct signer_token_status states[SIGNER_TOKENS_MAX];
+    size_t count = tokens->states(tokens->context, states);
+    for (size_t i = 0; i < count; i++) {
+        if (states[i].state == SIGNER_TOKEN_SERVING) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static enum status token_sign(const void *context, struct signature *out, const void *message, size_t len,
                               struct fault *fault)
 {
-    return hsm_key_sign(((const struct run *)context)->hsm_key, out, message, len, fault);
+    const struct run *run = context;
+    const struct signer_tokens *tokens = token_set_calls(run->tokens);
+    return tokens->sign(tokens->context, out, &run->key_id, message, len, fault);
+}
+
+/* Which tokens, before anything is started. */
+
+static enum status pin_source_check(const struct token_launch *launch, const char *option, struct fault *fault)
+{
+    bool by_name = launch->pin_credential[0] != '\0';
+    if (launch->attended) {
+        return by_name || launch->pin_fd >= 0 ? fault_set(fault, STATUS_USAGE, option, "with pin-shares there is none")
+                                              : STATUS_OK;
+    }
+    if (by_name == (launch->pin_fd >= 0)) {
+        return fault_set(fault, STATUS_USAGE, option, "exactly one of %s and its credential", option);
+    }
+    if (launch->pin_fd >= 0 && fcntl(launch->pin_fd, F_GETFD) < 0) {
+        return fault_set(fault, STATUS_USAGE, option, "there is no descriptor %d", launch->pin_fd);
+    }
+    if (launch->pin_fd >= 0 && lseek(launch->pin_fd, 0, SEEK_CUR) < 0) {
+        log_event(LOG_LEVEL_WARNING, "pin.once", "option", option, "detail",
+                  "it is no file, so a token that was lost cannot be started again", NULL);
+    }
+    return STATUS_OK;
+}
+
+/* The URI of the standby may bring a module of its own. */
+static const char *module_of(const struct options *options, bool standby)
+{
+    return standby && strstr(options->standby, "module-path=") != NULL ? "" : options->module;
+}
+
+static struct token_launch launch_of(const struct options *options, bool standby)
+{
+    return (struct token_launch){
+        .token = standby ? options->standby : options->token,
+        .serial = standby ? "" : options->serial,
+        .module = module_of(options, standby),
+        .pin_credential = standby ? options->standby_pin_credential : options->pin_credential,
+        .pin_fd = (int)(standby ? options->standby_pin_fd : options->pin_fd),
+        .attended = options->pin_shares[0] != '\0',
+        .sandbox = options->sandbox,
+        .sessions = (unsigned)options->sessions,
+        .timeout_ms = options->token_timeout_ms,
+    };
+}
+
+/* signerd itself keeps no descriptor of a PIN. */
+static enum status keeper_start(struct run *run, const struct options *options, struct fault *fault)
+{
+    const struct token_launch launches[SIGNER_TOKENS_MAX] = {launch_of(options, false), launch_of(options, true)};
+    size_t count = options->standby[0] == '\0' ? 1 : 2;
+    enum status status = pin_source_check(&launches[0], "pin-fd", fault);
+    if (status == STATUS_OK && count == 2) {
+        status = pin_source_check(&launches[1], "standby-pin-fd", fault);
+    }
+    if (status == STATUS_OK && count == 2 && launches[0].pin_fd >= 0 && launches[0].pin_fd == launches[1].pin_fd) {
+        status = fault_set(fault, STATUS_USAGE, "standby-pin-fd", "a descriptor of its own");
+    }
+    status = status == STATUS_OK ? token_keeper_open(&run->keeper, launches, count, fault) : status;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (launches[i].pin_fd >= 0) {
+            (void)close(launches[i].pin_fd);
+        }
+    }
+    return status;
+}
+
+static const char *token_name(const char *option)
+{
+    return strncmp(option, "pkcs11:", strlen("pkcs11:")) == 0 ? "" : option;
+}
+
+static enum status tokens_start(struct run *run, const struct options *options, struct fault *fault)
+{
+    run->token_names[0] = token_name(options->token);
+    run->token_names[1] = token_name(options->standby);
+    const struct token_set_config config = {
+        .keeper = &run->keeper,
+        .names = run->token_names,
+        .count = options->standby[0] == '\0' ? 1 : 2,
+        .timeout_ms = options->token_timeout_ms,
+    };
+    return token_set_new(&run->tokens, &config, fault);
 }
 
 /* What an operator would try first, a copy from the backup, is the one thing that must not be done. */
@@ -46,20 +143,24 @@ static enum status guard_start(struct run *run, const struct options *options, s
                              : "");
 }
 
-static enum status key_start(struct run *run, const struct options *options, enum signer_role role, struct fault *fault)
+static enum status key_start(struct run *run, enum signer_role role, struct fault *fault)
 {
-    enum status status = token_open(&run->token, options, HSM_TOKEN_SIGN, fault);
-    if (status == STATUS_OK) {
-        status = hsm_key_open_label(run->token, &run->hsm_key, options->key, NULL, fault);
+    struct guard_state state;
+    guard_read(run->guard, &state);
+    run->key_id = state.key;
+    const struct signer_tokens *tokens = token_set_calls(run->tokens);
+    struct signer_token_key key;
+    struct fault inner = {0};
+    enum status status = tokens->find(tokens->context, &key, &run->key_id, &inner);
+    if (status == STATUS_NOT_FOUND) {
+        return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of another key than those of the token");
     }
     if (status != STATUS_OK) {
-        return status;
+        return fault_set(fault, status, inner.where, "%s", inner.detail);
     }
-    run->key.public_key = *hsm_key_public(run->hsm_key);
-    run->key.sign = token_sign;
-    run->key.lost = token_lost;
-    run->key.context = run;
-    if (role == ROLE_AUDIT && run->key.public_key.algorithm != ALGORITHM_ED25519) {
+    run->key =
+        (struct signer_key){.public_key = key.public_key, .sign = token_sign, .lost = token_lost, .context = run};
+    if (role == ROLE_AUDIT && key.public_key.algorithm != ALGORITHM_ED25519) {
         return fault_set(fault, STATUS_ALGORITHM_REFUSED, "key", "role audit needs an ed25519 key");
     }
     return STATUS_OK;
@@ -104,8 +205,10 @@ static enum status start(struct run *run, const struct options *options, struct 
 {
     enum signer_role role;
     enum status status = options_role(&role, options, fault);
+    status = status == STATUS_OK ? keeper_start(run, options, fault) : status;
     status = status == STATUS_OK ? guard_start(run, options, fault) : status;
-    status = status == STATUS_OK ? key_start(run, options, role, fault) : status;
+    status = status == STATUS_OK ? tokens_start(run, options, fault) : status;
+    status = status == STATUS_OK ? key_start(run, role, fault) : status;
     status = status == STATUS_OK ? signer_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status;
     status = status == STATUS_OK ? server_start(run, options, fault) : status;
@@ -117,14 +220,15 @@ static enum status start(struct run *run, const struct options *options, struct 
     log_event(LOG_LEVEL_INFO, "started", "role", options->role, "socket", options->socket, "halted",
               state.halted ? state.halted_by : "no", NULL);
     notify_ready(); /* it needs a socket of its own, which the sandbox forbids */
-    return options->sandbox && SANDBOX_USABLE ? sandbox_enter(fault) : STATUS_OK;
+    return options->sandbox && SANDBOX_USABLE ? sandbox_enter(SANDBOX_SIGNER, fault) : STATUS_OK;
 }
 
 static void stop(struct run *run)
 {
     server_free(run->server);
     signer_free(run->signer);
-    hsm_token_close(run->token);
+    token_set_free(run->tokens);
+    token_keeper_close(&run->keeper);
     guard_close(run->guard);
 }
 
@@ -138,6 +242,9 @@ int run_main(const struct options *options)
         return start_refused(&fault);
     }
     enum status status = server_run(run.server, &fault);
+    if (status == STATUS_OK && token_set_keeper_lost(run.tokens)) {
+        status = fault_set(&fault, STATUS_UNAVAILABLE, "keeper", "no token can be started any more");
+    }
     stop(&run);
     if (status != STATUS_OK) {
         log_fault("stopped", &fault);

@@ -21,10 +21,15 @@
 /* Gives up every capability, for good, and the way to new ones. Before threads are started. STATUS_IO. */
 MUST_CHECK enum status sandbox_privileges_drop(struct fault *fault);
 
+enum sandbox_kind {
+    SANDBOX_SIGNER, /* signerd: what it has open, and nothing more */
+    SANDBOX_TOKEN,  /* a token's process: files as well, because the module of a SoftHSM reads and writes them */
+};
+
 /*
  * Lets all threads of the process make only the system calls that serving needs; any other ends the process. After
  * everything is open and every thread is running. STATUS_IO.
  */
-MUST_CHECK enum status sandbox_enter(struct fault *fault);
+MUST_CHECK enum status sandbox_enter(enum sandbox_kind kind, struct fault *fault);
 
 #endif

@@ -44,6 +44,19 @@ static enum status credential_open(int *out_fd, const char *name, struct fault *
     return STATUS_OK;
 }
 
+/* What was read once is empty the second time, unless it is a file. */
+static enum status pin_descriptor_read(struct secret *out, int fd, struct fault *fault)
+{
+    bool again = lseek(fd, 0, SEEK_SET) == 0;
+    struct fault inner = {0};
+    enum status status = secret_read(out, fd, &inner);
+    if (status == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return again ? fault_set(fault, status, "pin-fd", "%s", inner.detail)
+                 : fault_set(fault, status, "pin-fd", "%s; it is no file, so it can be read once only", inner.detail);
+}
+
 enum status token_pin_read(struct secret *out, const struct options *options, struct fault *fault)
 {
     bool by_name = options->pin_credential[0] != '\0';
@@ -57,7 +70,7 @@ enum status token_pin_read(struct secret *out, const struct options *options, st
             return status;
         }
     }
-    enum status status = secret_read(out, fd, fault);
+    enum status status = pin_descriptor_read(out, fd, fault);
     (void)close(fd);
     return status;
 }

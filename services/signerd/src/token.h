@@ -15,7 +15,8 @@
 MUST_CHECK enum status token_choose(struct hsm_uri *out, const struct options *options, struct fault *fault);
 
 /*
- * Reads the PIN from --pin-fd or --pin-credential. STATUS_USAGE without exactly one of them; STATUS_IO, STATUS_INVALID.
+ * Reads the PIN from --pin-fd or --pin-credential; a descriptor of a file from its beginning, so that it serves again
+ * when the process is started again. STATUS_USAGE without exactly one of them; STATUS_IO, STATUS_INVALID.
  * Out: owned by the caller.
  */
 MUST_CHECK enum status token_pin_read(struct secret *out, const struct options *options, struct fault *fault);

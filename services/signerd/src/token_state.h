@@ -1,0 +1,78 @@
+/*
+ * What the threads of a token set share: token_set.c keeps the tokens alive, token_use.c uses them.
+ */
+#ifndef STRONGROOM_SIGNERD_TOKEN_STATE_H
+#define STRONGROOM_SIGNERD_TOKEN_STATE_H
+
+#include <pthread.h>
+
+#include "token_link.h"
+#include "token_set.h"
+
+enum token_condition {
+    TOKEN_DOWN,
+    TOKEN_STARTING,
+    TOKEN_LOCKED,
+    TOKEN_USABLE,
+};
+
+struct token_key {
+    struct digest key_id;
+    struct public_key public_key;
+    bool born;
+};
+
+struct token {
+    struct token_set *set;
+    unsigned index;
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t control_mutex; /* one exchange on the control socket at a time; taken before the set's */
+
+    /* With the set's mutex. */
+    enum token_condition condition;
+    bool settled;      /* the first start has come to its end */
+    bool for_good;     /* it is not started again */
+    bool down_told;    /* since it was usable last */
+    uint64_t opening;  /* counts the starts: what belongs to an earlier one touches nothing */
+    int64_t usable_us; /* monotonic, since when; 0: never */
+    bool used;         /* it has signed since */
+    struct fault reason;
+    struct token_note_identity identity;
+    struct token_key *keys; /* as told last */
+    size_t key_count;
+    struct token_ends ends;
+    unsigned idle[HSM_SESSIONS_MAX]; /* numbers of the sessions that nobody has */
+    size_t idle_count;
+};
+
+struct token_set {
+    struct token_set_config config;
+    struct signer_tokens calls;
+    pthread_t master; /* is told to end when the keeper is gone */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;  /* what a token is */
+    pthread_cond_t returned; /* a session, or there will be none */
+    bool stopping;
+    bool keeper_lost;
+    unsigned serving;
+    uint64_t losses;
+    struct token tokens[SIGNER_TOKENS_MAX];
+};
+
+void token_set_lock(struct token_set *set);
+void token_set_unlock(struct token_set *set);
+
+/* A token of this opening has failed: it is ended at once, and said so once. Without the set's mutex. */
+void token_fail(struct token *token, uint64_t opening, const struct fault *fault);
+
+/*
+ * Receives what a process tells that is opening its token, and takes over its keys. With the control mutex.
+ * STATUS_OK: it is usable, or (attended) locked. The statuses of hsm_token_open, STATUS_TIMED_OUT, STATUS_TOKEN.
+ */
+MUST_CHECK enum status token_opening_await(struct token *token, struct fault *fault);
+
+/* Fills the calls. */
+void token_use_calls(struct signer_tokens *out, struct token_set *set);
+
+#endif
