@@ -84,7 +84,7 @@ static void place_fd(int fd, int at)
 
 static void descriptors_place(const struct pairs *pairs, int pin_fd)
 {
-    int aside[ENDS_MAX];
+    int aside[ENDS_MAX] = {-1};
     for (size_t i = 0; i < pairs->count; i++) {
         aside[i] = fcntl(pairs->theirs[i], F_DUPFD_CLOEXEC, ASIDE_FD);
     }
@@ -208,10 +208,9 @@ static void start_serve(int fd, struct child *child)
 
 static _Noreturn void keeper_serve(int fd, const struct token_launch *launches, size_t count)
 {
-    struct child children[SIGNER_TOKENS_MAX] = {0};
-    for (size_t i = 0; i < count; i++) {
-        children[i].launch = &launches[i];
-        children[i].process = -1;
+    struct child children[SIGNER_TOKENS_MAX];
+    for (size_t i = 0; i < SIGNER_TOKENS_MAX; i++) {
+        children[i] = (struct child){.launch = &launches[i < count ? i : 0], .process = -1};
     }
     struct keeper_order order;
     while (recv(fd, &order, sizeof(order), 0) == (ssize_t)sizeof(order) && order.token < count) {

@@ -345,7 +345,7 @@ static void refused(struct token *token, enum status status, const struct fault 
     if (status == STATUS_UNAVAILABLE && !set->stopping && !set->keeper_lost) {
         set->keeper_lost = true;
         log_event(LOG_LEVEL_ERROR, "keeper.ended", "detail", "no token can be started any more; signerd ends", NULL);
-        (void)pthread_kill(set->master, SIGTERM);
+        (void)pthread_kill(set->master, SIGINT);
     }
     if (token->settled) {
         down_tell(token);
@@ -455,13 +455,19 @@ static enum status first_judge(struct token_set *set, struct fault *fault)
     return STATUS_OK;
 }
 
+/* With the mutex. */
+static void settled_await(struct token_set *set, const struct token *token)
+{
+    while (!token->settled) {
+        INVARIANT(pthread_cond_wait(&set->changed, &set->mutex) == 0);
+    }
+}
+
 static enum status first_await(struct token_set *set, struct fault *fault)
 {
     token_set_lock(set);
     for (unsigned i = 0; i < set->config.count; i++) {
-        while (!set->tokens[i].settled) {
-            INVARIANT(pthread_cond_wait(&set->changed, &set->mutex) == 0);
-        }
+        settled_await(set, &set->tokens[i]);
     }
     enum status status = first_judge(set, fault);
     token_set_unlock(set);

@@ -10,6 +10,7 @@
 
 /* A session lent. */
 struct loan {
+    const struct digest *key_id;
     struct token *token;
     uint64_t opening;
     unsigned session;
@@ -48,7 +49,7 @@ static struct token *token_choose(struct token_set *set, const struct digest *ke
 }
 
 /* With the mutex: why there is none. */
-static enum status none_say(const struct token_set *set, const struct digest *key_id, struct fault *fault)
+static void none_say(const struct token_set *set, const struct digest *key_id, struct fault *fault)
 {
     bool known = false;
     bool any_told = false;
@@ -58,15 +59,15 @@ static enum status none_say(const struct token_set *set, const struct digest *ke
     }
     const struct token *first = &set->tokens[set->serving];
     if (!known && any_told) {
-        return fault_set(fault, STATUS_NOT_FOUND, "key", "no token has it");
+        (void)fault_set(fault, STATUS_NOT_FOUND, "key", "no token has it");
     }
-    return fault_set(fault, STATUS_TOKEN, "token", "none serves: %s",
-                     first->condition == TOKEN_LOCKED ? "its PIN was not given yet" : first->reason.detail);
+    (void)fault_set(fault, STATUS_TOKEN, "token", "none serves: %s",
+                    first->condition == TOKEN_LOCKED ? "its PIN was not given yet" : first->reason.detail);
 }
 
-/* Waits while all sessions of the token are lent: each comes back within the timeout. */
-static enum status session_lend(struct token_set *set, struct loan *out, const struct digest *key_id, unsigned tried,
-                                struct fault *fault)
+/* Waits while all sessions of the token are lent: each comes back within the timeout. False: the fault says why. */
+static bool session_lend(struct token_set *set, struct loan *out, const struct digest *key_id, unsigned tried,
+                         struct fault *fault)
 {
     token_set_lock(set);
     struct token *token = token_choose(set, key_id, tried);
@@ -74,21 +75,21 @@ static enum status session_lend(struct token_set *set, struct loan *out, const s
         INVARIANT(pthread_cond_wait(&set->returned, &set->mutex) == 0);
         token = token_choose(set, key_id, tried);
     }
-    enum status status = STATUS_OK;
-    if (token == NULL) {
-        status = none_say(set, key_id, fault);
-    } else {
+    if (token != NULL) {
         const struct token_key *key = key_find(token, key_id);
         unsigned session = token->idle[--token->idle_count];
-        *out = (struct loan){.token = token,
+        *out = (struct loan){.key_id = key_id,
+                             .token = token,
                              .opening = token->opening,
                              .session = session,
                              .fd = token->ends.sessions[session],
                              .key = (uint32_t)(key - token->keys),
                              .public_key = key->public_key};
+    } else {
+        none_say(set, key_id, fault);
     }
     token_set_unlock(set);
-    return status;
+    return token != NULL;
 }
 
 static void session_return(const struct loan *loan, bool used)
@@ -133,7 +134,7 @@ static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN
 
 /* Outside the process that loaded the module: what it gives is a claim. */
 static enum status signature_take(struct signature *out, const struct loan *loan, uint8_t raw64[SIGNATURE_LEN],
-                                  const struct digest *key_id, const void *message, size_t len, struct fault *fault)
+                                  const void *message, size_t len, struct fault *fault)
 {
     struct fault inner = {0};
     enum status status = signature_normalize(raw64, loan->public_key.algorithm);
@@ -143,19 +144,19 @@ static enum status signature_take(struct signature *out, const struct loan *loan
                          "its signature does not verify with the public key");
     }
     out->algorithm = loan->public_key.algorithm;
-    out->key_id = *key_id;
+    out->key_id = *loan->key_id;
     memcpy(out->bytes64, raw64, SIGNATURE_LEN);
     return STATUS_OK;
 }
 
-static enum status sign_with(const struct loan *loan, struct signature *out, const struct digest *key_id,
-                             const void *message, size_t len, struct fault *fault)
+static enum status sign_with(const struct loan *loan, struct signature *out, const void *message, size_t len,
+                             struct fault *fault)
 {
-    uint8_t raw64[SIGNATURE_LEN];
+    uint8_t raw64[SIGNATURE_LEN] = {0};
     enum status status = exchange(loan, raw64, message, len, fault);
     session_return(loan, status == STATUS_OK);
     if (status == STATUS_OK) {
-        status = signature_take(out, loan, raw64, key_id, message, len, fault);
+        status = signature_take(out, loan, raw64, message, len, fault);
     }
     if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
         token_fail(loan->token, loan->opening, fault);
@@ -173,16 +174,15 @@ static enum status tokens_sign(const void *context, struct signature *out, const
     }
     struct fault last = {0};
     for (unsigned tried = 0;;) {
-        struct loan loan;
+        struct loan loan = {.fd = -1};
         struct fault none = {0};
-        enum status status = session_lend(set, &loan, key_id, tried, &none);
-        if (status != STATUS_OK) {
+        if (!session_lend(set, &loan, key_id, tried, &none)) {
             const struct fault *said = last.status == STATUS_OK ? &none : &last;
             return fault_set(fault, said->status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_TOKEN, said->where,
                              "%s", said->detail);
         }
         last = (struct fault){0};
-        status = sign_with(&loan, out, key_id, message, len, &last);
+        enum status status = sign_with(&loan, out, message, len, &last);
         if (status == STATUS_OK) {
             return STATUS_OK;
         }
