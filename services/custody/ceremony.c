@@ -145,10 +145,10 @@ enum status command_ceremony_next(const struct command_input *input, struct faul
 static enum status check_turn(const struct ceremony_script_step *next, const char *step, struct fault *fault)
 {
     if (next == NULL) {
-        return fault_set(fault, STATUS_CONFLICT, step, "all steps of this ceremony are done");
+        return fault_set(fault, STATUS_CONFLICT, step, "this ceremony is finished");
     }
     if (strcmp(next->step, step) != 0) {
-        return fault_set(fault, STATUS_CONFLICT, step, "the next step is %s; none can be skipped or done twice",
+        return fault_set(fault, STATUS_CONFLICT, step, "the next step is %s; none can be skipped or repeated",
                          next->step);
     }
     return STATUS_OK;
