@@ -21,7 +21,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD(struct backup, check, CANON_HASH),
     CANON_FIELD(struct backup, holder, CANON_NAME),
     CANON_FIELD_SIZED(struct backup_wire, key, CANON_BYTES, PUBLIC_KEY_MAX),
-    CANON_FIELD(struct backup, label, CANON_TEXT),
+    {"label", CANON_TEXT, false, offsetof(struct backup, label), BACKUP_LABEL_SIZE, 1, 0},
     CANON_FIELD(struct backup, made_at, CANON_TIME),
     CANON_FIELD(struct backup_wire, mechanism, CANON_TEXT),
     CANON_FIELD_RANGE(struct backup_wire, shares, CANON_ARRAY, 2, BACKUP_SHARES_MAX),
@@ -71,7 +71,7 @@ static enum status read_key(struct public_key *out, const struct backup_wire *wi
 {
     struct fault inner = {0};
     enum status status = public_key_parse(out, wire->alg, wire->key.data, wire->key.len, &inner);
-    return status == STATUS_OK ? status : document_fault(fault, "key", status, &inner);
+    return status == STATUS_OK ? status : fault_set(fault, status, "key", "%s", inner.detail);
 }
 
 static enum status read_wire(struct backup *out, const struct backup_wire *wire, struct fault *fault)

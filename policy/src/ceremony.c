@@ -141,7 +141,8 @@ enum status ceremony_check_actors(const struct ceremony *ceremony, struct fault 
 static enum status decode_actor(struct ceremony_actor *out, const json_t *object, const char *path, struct fault *fault)
 {
     struct actor_wire wire;
-    struct fault inner = {0};
+    char place[PLACE_SIZE];
+    document_place(place, path, "key");
     enum status status = canon_decode(&wire, sizeof(wire), object, actor_fields, COUNT(actor_fields), path, fault);
     if (status != STATUS_OK) {
         return status;
@@ -151,13 +152,16 @@ static enum status decode_actor(struct ceremony_actor *out, const json_t *object
         share_read_seal_key(&out->seal, &wire.seal);
     }
     if (ceremony_role_parse(&out->role, wire.role) != STATUS_OK) {
-        status = fault_set(&inner, STATUS_INVALID, "role", "administrator, custodian-1, custodian-2 or witness");
+        document_place(place, path, "role");
+        status = fault_set(fault, STATUS_INVALID, place, "administrator, custodian-1, custodian-2 or witness");
     } else {
+        struct fault inner = {0};
         status = public_key_parse(&out->key, wire.alg, wire.key.data, wire.key.len, &inner);
+        status = status == STATUS_OK ? status : fault_set(fault, status, place, "%s", inner.detail);
     }
     bytes_free(&wire.key);
     bytes_free(&wire.seal);
-    return status == STATUS_OK ? status : document_fault(fault, path, status, &inner);
+    return status;
 }
 
 static enum status encode_actor(json_t **out, const struct ceremony_actor *actor, struct fault *fault)

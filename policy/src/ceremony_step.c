@@ -151,7 +151,7 @@ static enum status check_signature(const struct ceremony *ceremony, const struct
     }
     bytes_free(&message);
     bytes_free(&body);
-    return status == STATUS_OK ? status : document_fault(fault, path, status, &inner);
+    return status == STATUS_OK ? status : fault_set(fault, status, path, "%s", inner.detail);
 }
 
 enum status ceremony_check(const struct ceremony *ceremony, struct fault *fault)
