@@ -40,6 +40,7 @@ struct replay {
     json_t *facts; /* owned: of all steps so far, by name */
     struct {
         struct name id;
+        char seal[256];
         struct key key;
         int person;     /* place in the policy */
     } actors[ROLES];    /* by role */
@@ -118,8 +119,14 @@ static const char *actor_objection(struct replay *replay, const struct verify_ac
         return "role is unknown or given twice";
     }
     bool custodian = strcmp(roles[role].duty, "custodian") == 0;
-    if (custodian ? base64_decode_exact(seal32, sizeof(seal32), actor->seal) != STATUS_OK : actor->seal[0] != '\0') {
-        return "seal is for custodians, and only for them";
+    if (actor->seal[0] != '\0' &&
+        (!custodian || base64_decode_exact(seal32, sizeof(seal32), actor->seal) != STATUS_OK)) {
+        return "seal is none, or not a custodian's";
+    }
+    for (size_t i = 0; i < ROLES && actor->seal[0] != '\0'; i++) {
+        if (strcmp(replay->actors[i].seal, actor->seal) == 0) {
+            return "seal is another custodian's, too";
+        }
     }
     if (!key_read(&key, actor->alg, actor->key)) {
         return "key is none of its algorithm";
@@ -132,6 +139,7 @@ static const char *actor_objection(struct replay *replay, const struct verify_ac
         return "role needs a duty that the policy does not give to this person";
     }
     replay->actors[role].id = actor->id;
+    memcpy(replay->actors[role].seal, actor->seal, sizeof(actor->seal));
     replay->actors[role].person = person;
     return NULL;
 }
@@ -288,16 +296,23 @@ static bool check_agreement(struct replay *replay)
         !digest_equal(&digest, &claim->document.ceremony)) {
         return fail(replay, "key", "ceremony is not the digest of this transcript");
     }
-    if (strcmp(backup, wrapped ? named : claim->document.backup) != 0) {
+    if (strcmp(backup, wrapped ? named : claim->document.backup) != 0 ||
+        (!wrapped && (text_of(replay->facts, "check")[0] != '\0' || text_of(replay->facts, "threshold")[0] != '\0'))) {
         return fail(replay, "key", "backup is not that of step 4 of the transcript");
+    }
+    if (object_named(replay->head.actors, claim->document.creator.text) == NULL) {
+        return fail(replay, "key", "creator had no part in the ceremony");
+    }
+    if (!lists(claim->document.custodians, replay->actors[1].id.text) ||
+        !lists(claim->document.custodians, replay->actors[2].id.text)) {
+        return fail(replay, "key", "custodians are not those of the ceremony");
     }
     return claim_agrees(claim, "key", key, "the transcript", replay->transcript, "environment purpose") &&
            claim_agrees(claim, "key", key, "the transcript", replay->facts, "alg approved key") &&
            claim_agrees(claim, "key", claim->document.token, "the transcript", replay->facts,
                         "firmware label manufacturer model serial") &&
            (!wrapped || replay->backup.document == NULL ||
-            claim_agrees(claim, "backup", replay->backup.document, "the transcript", replay->facts,
-                         "check label threshold"));
+            claim_agrees(claim, "backup", replay->backup.document, "the transcript", replay->facts, "check threshold"));
 }
 
 static bool replay_all(struct replay *replay, const struct trust *trust, const struct verify_request *request)

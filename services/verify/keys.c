@@ -175,8 +175,11 @@ static bool fresh(json_t *seen, const char *what, const char *value)
     return json_object_get(seen, entry) == NULL && json_object_set_new(seen, entry, json_true()) == 0;
 }
 
-/* Custodians, sites and indexes are all different, the holder of the blob and its site among them. */
-static bool are_apart(const struct verify_backup *backup)
+/*
+ * Custodians are keepers of the key; custodians, sites and indexes are all different, the holder of the blob and its
+ * site among them.
+ */
+static bool are_apart(const struct verify_backup *backup, const json_t *keepers)
 {
     json_t *seen = json_object();
     json_t *value = NULL;
@@ -189,8 +192,8 @@ static bool are_apart(const struct verify_backup *backup)
         good = good && document_decode(&share, DOCUMENT_BACKUP_SHARE, value, NULL) == STATUS_OK && share.index >= 1 &&
                share.index <= (int64_t)json_array_size(backup->shares);
         (void)snprintf(index, sizeof(index), "%lld", good ? (long long)share.index : 0);
-        good = good && fresh(seen, "custodian", share.custodian.text) && fresh(seen, "site", share.site.text) &&
-               fresh(seen, "index", index);
+        good = good && lists(keepers, share.custodian.text) && fresh(seen, "custodian", share.custodian.text) &&
+               fresh(seen, "site", share.site.text) && fresh(seen, "index", index);
     }
     json_decref(seen);
     return good;
@@ -212,8 +215,9 @@ bool claim_backup(struct claim *claim, struct signed_file *out_backup, const cha
     if (out_backup->text.count != 1 || !signed_text_by(&out_backup->text, 0, "backup", &claim->key)) {
         return claim_fail(claim, "backup", "is not signed by the key that it holds");
     }
-    if (backup.threshold < 2 || backup.threshold > (int64_t)count || count > SHARES_MAX || !are_apart(&backup)) {
-        return claim_fail(claim, "backup", "shares: are not k of n of different people at different sites");
+    if (backup.threshold < 2 || backup.threshold > (int64_t)count || count > SHARES_MAX ||
+        !are_apart(&backup, claim->document.custodians)) {
+        return claim_fail(claim, "backup", "shares: are not k of n of different keepers at different sites");
     }
     bool good = claim_agrees(claim, "backup", out_backup->document, "the key document", claim->key_file.document,
                              "alg key token");

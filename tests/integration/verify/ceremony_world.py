@@ -53,7 +53,7 @@ class Ceremonies(World):
     def backup_document(self):
         shares = [{"commitment": hashlib.sha256(name.encode()).hexdigest(), "custodian": name, "index": index, "site": f"site-{index}"}
                   for index, name in enumerate(self.CUSTODIANS[:3], 1)]
-        return {**self.born.object(), "check": hashlib.sha256(b"kek").hexdigest(), "holder": "admin-2", "label": TOKEN["label"],
+        return {**self.born.object(), "check": hashlib.sha256(b"kek").hexdigest(), "holder": "admin-2", "label": "wallet-hot",
                 "made_at": at(104), "mechanism": "aes-key-wrap-pad", "shares": shares, "site": "vault", "threshold": 2,
                 "token": TOKEN, "wrapped": base64.b64encode(bytes(80)).decode()}
 
@@ -77,7 +77,7 @@ class Ceremonies(World):
         files["transcript"] = self.transcript(stage, purpose, files.get("backup"), backup_digest)
         key = {**here, **self.born.object(), "activation": "unattended", "approved": False, "backup": method, "box_seconds": 86400,
                "box_signatures": "1000", "ceremony": digest("ceremony", canonical(files["transcript"])), "creator": "custodian-1",
-               "custodians": list(self.CUSTODIANS[:2]), "drill_days": 90 if method != "none" else 366, "emergency": [],
+               "custodians": list(self.CUSTODIANS[:3]), "drill_days": 90 if method != "none" else 366, "emergency": [],
                "idle_seconds": 0, "issued_at": at(200), "location": "site-1", "owner": "own", "policy": force, "purpose": purpose,
                "retain_until": FAR, "tier": "hot" if purpose == "transfer" else "system", "token": TOKEN, "valid_from": at(0),
                "valid_until": "2028-01-01T00:00:00.000000Z"}
