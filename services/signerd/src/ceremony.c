@@ -1,5 +1,5 @@
 /*
- * The two ceremonies: making a key pair, and making the guard of a signer.
+ * `signerd initialise`: making the guard of a signer.
  *
  * A guard is the signer's memory, so making one is making it forget. It takes an order of the administrators that names
  * this key, this role and this policy, and is refused while a guard is there.
@@ -20,65 +20,6 @@
 /* An order is for now: one found in a drawer must not make a signer forget. */
 #define COMMAND_AGE_MAX_US (24LL * 3600 * 1000000)
 #define COMMAND_AHEAD_MAX_US (60LL * 1000000)
-
-/* generate */
-
-struct generated {
-    enum algorithm alg;
-    struct bytes key;
-    struct digest key_id;
-};
-
-static const struct canon_field generated_fields[] = {
-    CANON_FIELD(struct generated, alg, CANON_ALGORITHM),
-    CANON_FIELD_SIZED(struct generated, key, CANON_BYTES, PUBLIC_KEY_MAX),
-    CANON_FIELD(struct generated, key_id, CANON_HASH),
-};
-
-static enum status key_print(const struct public_key *key, struct fault *fault)
-{
-    struct generated generated = {.alg = key->algorithm};
-    public_key_id(&generated.key_id, key);
-    struct bytes text = {0};
-    enum status status = bytes_copy(&generated.key, key->spki, key->spki_len);
-    if (status == STATUS_OK) {
-        status = canon_encode_bytes(&text, &generated, generated_fields,
-                                    sizeof(generated_fields) / sizeof(generated_fields[0]), CANON_DOCUMENT_MAX, fault);
-    }
-    bytes_free(&generated.key);
-    if (status == STATUS_OK && (printf("%s\n", (const char *)text.data) < 0 || fflush(stdout) != 0)) {
-        status = fault_set(fault, STATUS_IO, "stdout", "could not print the key, which is on the token");
-    }
-    bytes_free(&text);
-    return status;
-}
-
-static enum status generate(const struct options *options, struct fault *fault)
-{
-    const struct algorithm_info *info = algorithm_find(options->algorithm);
-    if (info == NULL) {
-        return fault_set(fault, STATUS_ALGORITHM_REFUSED, "algorithm", "p256, ed25519 or secp256k1");
-    }
-    struct hsm_token *token = NULL;
-    enum status status = token_open(&token, options, HSM_TOKEN_GENERATE, fault);
-    const struct hsm_key *key = NULL;
-    if (status == STATUS_OK) {
-        status = hsm_key_generate(token, &key, info->algorithm, HSM_KEY_FIXED, options->key, fault);
-    }
-    if (status == STATUS_OK) {
-        status = key_print(hsm_key_public(key), fault);
-    }
-    hsm_token_close(token);
-    return status;
-}
-
-int generate_main(const struct options *options)
-{
-    struct fault fault = {0};
-    return generate(options, &fault) == STATUS_OK ? 0 : start_refused(&fault);
-}
-
-/* initialise */
 
 struct ceremony {
     enum signer_role role;

@@ -4,6 +4,8 @@
 #include "options.h"
 
 #include "base/log.h"
+#include "base/share.h"
+#include "policy/backup.h"
 
 #define MEMBER(member) offsetof(struct options, member), sizeof(((struct options *)0)->member)
 #define TEXT(name, member, initial, text)                                                                              \
@@ -78,6 +80,54 @@ static const struct option_row initialise_rows[] = {
 static const struct option_row generate_rows[] = {
     TOKEN_ROWS,
     TEXT("algorithm", algorithm, "p256", "p256, ed25519 or secp256k1; role audit needs ed25519."),
+    TEXT("backup", profile, "none",
+         "How it will be backed up: wrapped (under a shared key-encryption key), clone (by the tokens) or none."),
+    {"approved", OPTION_FLAG, "", 0, 0, "no", "The mechanism is in the module's approved mode.", MEMBER(approved)},
+};
+
+#define SO_PIN_ROW                                                                                                     \
+    NUMBER("so-pin-fd", so_pin_fd, 0, 1023, NULL, "", "Descriptor from which the security officer's PIN is read.")
+
+#define SHARE_ROWS                                                                                                     \
+    TEXT("custodians", custodians, NULL,                                                                               \
+         "Who gets a share: name:site:key, by commas; key as custody seal-key prints it."),                            \
+        NUMBER("threshold", threshold, SHARE_THRESHOLD_MIN, BACKUP_SHARES_MAX, NULL, "",                               \
+               "How many of them it takes."),                                                                          \
+        PATH("output", output, NULL, "Folder for the papers; none of them may be there.")
+
+static const struct option_row backup_rows[] = {
+    TOKEN_ROWS,
+    SO_PIN_ROW,
+    SHARE_ROWS,
+    TEXT("holder", holder, NULL, "Who keeps the backup document; none of the custodians."),
+    TEXT("site", site, NULL, "Where the backup document lies; none of the custodians' sites."),
+};
+
+static const struct option_row restore_rows[] = {
+    SELECT_ROWS,
+    SO_PIN_ROW,
+    PATH("backup", backup, NULL, "File of the signed backup document."),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
+    TEXT("requester", requester, NULL, "Who asked for it (operator or administrator)."),
+    TEXT("authoriser", authoriser, NULL, "Who allowed it (administrator)."),
+    TEXT("executor", executor, NULL, "Who does it (custodian)."),
+    PATH("output", output, NULL, "File for the restore proof, signed by the key; people sign it afterwards."),
+    {"wrappable", OPTION_FLAG, "", 0, 0, "no", "The new token can be backed up in its turn.", MEMBER(wrappable)},
+    {"drill", OPTION_FLAG, "", 0, 0, "no", "Remove the key from the token again.", MEMBER(drill)},
+};
+
+static const struct option_row share_pin_rows[] = {
+    NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line."),
+    TEXT("pin-credential", pin_credential, "", "Name of the systemd credential that holds the PIN."),
+    TEXT("key-id", key_id, NULL, "Id of the key that founded the guard."),
+    SHARE_ROWS,
+};
+
+static const struct option_row destroy_rows[] = {
+    TOKEN_ROWS,
+    PATH("command", command, NULL, "File of the command key.destroy, signed by the governance quorum."),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
+    PATH("guard", guard, "", "Folder of the guard that holds the key's state; to be given wherever it is."),
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -105,6 +155,27 @@ static const struct {
      {"signerd generate", "make a key pair in the token and print its public key", ""},
      generate_rows,
      COUNT(generate_rows)},
+    {"backup",
+     backup_main,
+     {"signerd backup", "wrap a key under a new key-encryption key and share that among custodians", ""},
+     backup_rows,
+     COUNT(backup_rows)},
+    {"restore",
+     restore_main,
+     {"signerd restore", "bring a key from its backup onto another token; gifts come by standard input, one in a line",
+      ""},
+     restore_rows,
+     COUNT(restore_rows)},
+    {"share-pin",
+     share_pin_main,
+     {"signerd share-pin", "share the PIN of a token among custodians", ""},
+     share_pin_rows,
+     COUNT(share_pin_rows)},
+    {"destroy",
+     destroy_main,
+     {"signerd destroy", "remove a key from a token, by order of the governance quorum", ""},
+     destroy_rows,
+     COUNT(destroy_rows)},
 };
 
 enum status options_load(struct options *out, subcommand **out_main, int argc, char **argv, struct fault *fault)
@@ -123,13 +194,28 @@ enum status options_load(struct options *out, subcommand **out_main, int argc, c
         return status;
     }
     return fault_set(fault, STATUS_USAGE, "signerd",
-                     "signerd run, signerd initialise or signerd generate (see --help)");
+                     "signerd run, initialise, generate, backup, restore, share-pin or destroy (see --help)");
 }
 
 enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault)
 {
     enum status status = signer_role_parse(out, options->role);
     return status == STATUS_OK ? status : fault_set(fault, STATUS_USAGE, "role", "transfer, audit or validator");
+}
+
+enum status options_profile(enum hsm_key_profile *out, const struct options *options, struct fault *fault)
+{
+    static const struct {
+        const char *word;
+        enum hsm_key_profile profile;
+    } words[] = {{"wrapped", HSM_KEY_WRAPPABLE}, {"clone", HSM_KEY_FIXED}, {"none", HSM_KEY_FIXED}};
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (strcmp(words[i].word, options->profile) == 0) {
+            *out = words[i].profile;
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_USAGE, "backup", "wrapped, clone or none");
 }
 
 int start_refused(const struct fault *fault)

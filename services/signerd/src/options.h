@@ -1,16 +1,17 @@
 /*
- * The options of signerd, one struct for its three subcommands.
+ * The options of signerd, one struct for all its subcommands.
  */
 #ifndef STRONGROOM_SIGNERD_OPTIONS_H
 #define STRONGROOM_SIGNERD_OPTIONS_H
 
 #include "base/option.h"
-#include "hsm/token.h"
+#include "hsm/key.h"
 #include "policy/command.h"
 
 #define OPTION_PATH_SIZE 1024
 #define OPTION_USERS_SIZE 1024
 #define OPTION_URI_SIZE 2048
+#define OPTION_CUSTODIANS_SIZE 4096
 
 struct options {
     char role[16];
@@ -40,6 +41,23 @@ struct options {
     char genesis[OPTION_PATH_SIZE];
 
     char algorithm[16]; /* generate */
+    char profile[16];   /* generate: option backup */
+    bool approved;
+
+    int64_t so_pin_fd;                       /* backup, restore */
+    char custodians[OPTION_CUSTODIANS_SIZE]; /* backup, share-pin: name:site:key, by commas */
+    int64_t threshold;
+    char holder[64];
+    char site[64];
+    char output[OPTION_PATH_SIZE];
+    char key_id[72]; /* share-pin */
+
+    char backup[OPTION_PATH_SIZE]; /* restore: file of the backup document */
+    char requester[64];
+    char authoriser[64];
+    char executor[64];
+    bool wrappable;
+    bool drill;
 };
 
 /* What a subcommand does with its options; the exit status of the process. */
@@ -49,6 +67,10 @@ subcommand run_main;
 subcommand token_main; /* started by signerd run, not by people */
 subcommand initialise_main;
 subcommand generate_main;
+subcommand backup_main;
+subcommand restore_main;
+subcommand share_pin_main;
+subcommand destroy_main;
 
 /* Refused to start, for good: a supervisor must not try again (sysexits.h EX_CONFIG). */
 #define EXIT_REFUSED 78
@@ -59,6 +81,9 @@ MUST_CHECK enum status options_load(struct options *out, subcommand **out_main, 
 
 /* The role that the option names. STATUS_USAGE. */
 MUST_CHECK enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault);
+
+/* What may be done with the private value of a key to be made, by the option backup. STATUS_USAGE. */
+MUST_CHECK enum status options_profile(enum hsm_key_profile *out, const struct options *options, struct fault *fault);
 
 /* Logs why there was no start. Returns EXIT_REFUSED. */
 int start_refused(const struct fault *fault);

@@ -106,25 +106,48 @@ enum status token_choose(struct hsm_uri *out, const struct options *options, str
     return STATUS_OK;
 }
 
-enum status token_open(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
-                       struct fault *fault)
+enum status token_so_pin_read(struct secret *out, const struct options *options, struct fault *fault)
 {
-    struct hsm_uri uri;
-    enum status status = token_choose(&uri, options, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const struct hsm_token_config config = {
-        .module_path = uri.module_path,
-        .selector = uri.selector,
-        .session_count = options->sessions > 0 ? (size_t)options->sessions : 1,
-        .use = use,
-    };
+    enum status status = secret_read(out, (int)options->so_pin_fd, fault);
+    (void)close((int)options->so_pin_fd);
+    return status;
+}
+
+static enum status open_with_pin(struct hsm_token **out, const struct hsm_token_config *config,
+                                 const struct options *options, struct fault *fault)
+{
     struct secret pin = {0};
-    status = token_pin_read(&pin, options, fault);
+    enum status status = token_pin_read(&pin, options, fault);
     if (status == STATUS_OK) {
-        status = hsm_token_open(out, &config, &pin, fault);
+        status = hsm_token_open(out, config, &pin, fault);
     }
     secret_free(&pin);
     return status;
+}
+
+static struct hsm_token_config config_make(const struct hsm_uri *uri, enum hsm_token_use use, bool restored)
+{
+    return (struct hsm_token_config){.module_path = uri->module_path,
+                                     .selector = uri->selector,
+                                     .session_count = 1,
+                                     .use = use,
+                                     .restored = restored};
+}
+
+enum status token_open(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
+                       struct fault *fault)
+{
+    struct hsm_uri uri = {.module_path = ""};
+    enum status status = token_choose(&uri, options, fault);
+    const struct hsm_token_config config = config_make(&uri, use, false);
+    return status == STATUS_OK ? open_with_pin(out, &config, options, fault) : status;
+}
+
+enum status token_open_restored(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
+                                struct fault *fault)
+{
+    struct hsm_uri uri = {.module_path = ""};
+    enum status status = token_choose(&uri, options, fault);
+    const struct hsm_token_config config = config_make(&uri, use, true);
+    return status == STATUS_OK ? open_with_pin(out, &config, options, fault) : status;
 }

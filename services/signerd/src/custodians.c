@@ -1,0 +1,174 @@
+/*
+ * Sharing a secret among custodians. The shares in the clear live in the secure heap for as long as it takes to seal
+ * them.
+ */
+#include "custodians.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/share.h"
+#include "papers.h"
+
+#define CUSTODIAN_TEXT_SIZE 256
+#define CUSTODIANS_MIN 2
+
+/* One `name:site:key`, in a copy that may be cut up. */
+static enum status custodian_parse(struct custodian *out, char *text, struct fault *fault)
+{
+    char *site = strchr(text, ':');
+    char *key = site == NULL ? NULL : strchr(site + 1, ':');
+    if (key == NULL) {
+        return fault_set(fault, STATUS_USAGE, "custodians", "name:site:key, by commas");
+    }
+    *site++ = '\0';
+    *key++ = '\0';
+    if (name_parse(&out->id, text) != STATUS_OK || name_parse(&out->site, site) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "custodians", "'%s' and '%s' must be names", text, site);
+    }
+    if (seal_key_parse(&out->seal, key) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "custodians", "the key of %s must be base64 of 32 bytes", text);
+    }
+    return STATUS_OK;
+}
+
+static enum status distinct_check(const struct custodians *custodians, const struct custodian *custodian,
+                                  struct fault *fault)
+{
+    for (size_t i = 0; i < custodians->count; i++) {
+        const struct custodian *other = &custodians->list[i];
+        if (name_equal(&other->id, &custodian->id)) {
+            return fault_set(fault, STATUS_DUPLICATE_PERSON, "custodians", "%s is there twice", custodian->id.text);
+        }
+        if (name_equal(&other->site, &custodian->site)) {
+            return fault_set(fault, STATUS_INVALID, "custodians", "%s and %s keep their shares at one site",
+                             other->id.text, custodian->id.text);
+        }
+        if (seal_key_equal(&other->seal, &custodian->seal)) {
+            return fault_set(fault, STATUS_DUPLICATE_PERSON, "custodians", "%s and %s have one key", other->id.text,
+                             custodian->id.text);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status custodian_add(struct custodians *custodians, const char *text, size_t len, struct fault *fault)
+{
+    char copy[CUSTODIAN_TEXT_SIZE];
+    struct custodian custodian = {.id = {""}};
+    if (len >= sizeof(copy) || custodians->count == BACKUP_SHARES_MAX) {
+        return fault_set(fault, STATUS_INVALID, "custodians", "at most %d, name:site:key each", BACKUP_SHARES_MAX);
+    }
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    enum status status = custodian_parse(&custodian, copy, fault);
+    if (status == STATUS_OK) {
+        status = distinct_check(custodians, &custodian, fault);
+    }
+    if (status == STATUS_OK) {
+        custodians->list[custodians->count++] = custodian;
+    }
+    return status;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct custodian *)a)->id.text, ((const struct custodian *)b)->id.text);
+}
+
+enum status custodians_parse(struct custodians *out, const char *text, struct fault *fault)
+{
+    struct custodians custodians = {.count = 0};
+    bool more = text[0] != '\0';
+    while (more) {
+        size_t len = strcspn(text, ",");
+        enum status status = custodian_add(&custodians, text, len, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        more = text[len] == ',';
+        text += len + (more ? 1 : 0);
+    }
+    if (custodians.count < CUSTODIANS_MIN) {
+        return fault_set(fault, STATUS_USAGE, "custodians", "at least %d: name:site:key, by commas", CUSTODIANS_MIN);
+    }
+    qsort(custodians.list, custodians.count, sizeof(custodians.list[0]), by_name);
+    *out = custodians;
+    return STATUS_OK;
+}
+
+static enum status share_seal(struct bytes *out, struct share_holder *holder, const struct custodian_order *order,
+                              const struct custodian *custodian, const struct share *share, struct fault *fault)
+{
+    *holder = (struct share_holder){.custodian = custodian->id, .index = share->index, .site = custodian->site};
+    share_commitment(&holder->commitment, &share->value);
+    struct share_document document = {
+        .commitment = holder->commitment,
+        .custodian = custodian->id,
+        .index = share->index,
+        .key = order->key,
+        .of = order->of,
+        .threshold = order->threshold,
+        .to = custodian->seal,
+    };
+    enum status status = seal_close(&document.sealed, &share->value, &custodian->seal, fault);
+    if (status == STATUS_OK) {
+        status = share_document_encode(out, &document, fault);
+    }
+    share_document_free(&document);
+    return status;
+}
+
+static enum status shares_seal(struct custodian_shares *out, const struct custodian_order *order,
+                               const struct share *shares, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    out->table.threshold = order->threshold;
+    for (size_t i = 0; i < order->custodians->count && status == STATUS_OK; i++) {
+        status = share_seal(&out->documents[i], &out->table.holders[i], order, &order->custodians->list[i], &shares[i],
+                            fault);
+        out->table.count = i + 1;
+    }
+    return status;
+}
+
+enum status custodian_shares_make(struct custodian_shares *out, const struct custodian_order *order,
+                                  struct fault *fault)
+{
+    struct share shares[BACKUP_SHARES_MAX] = {{0}};
+    struct custodian_shares made = {.table = {.count = 0}};
+    enum status status =
+        share_split(shares, order->secret, order->threshold, (unsigned)order->custodians->count, fault);
+    if (status == STATUS_OK) {
+        status = shares_seal(&made, order, shares, fault);
+    }
+    for (size_t i = 0; i < BACKUP_SHARES_MAX; i++) {
+        share_free(&shares[i]);
+    }
+    if (status != STATUS_OK) {
+        custodian_shares_free(&made);
+        return status;
+    }
+    *out = made; /* transferred */
+    return STATUS_OK;
+}
+
+enum status custodian_shares_write(const struct custodian_shares *shares, const char *folder, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < shares->table.count && status == STATUS_OK; i++) {
+        char name[NAME_SIZE + 16];
+        (void)snprintf(name, sizeof(name), "share-%s.json", shares->table.holders[i].custodian.text);
+        status = papers_write(folder, name, &shares->documents[i], fault);
+    }
+    return status;
+}
+
+void custodian_shares_free(struct custodian_shares *shares)
+{
+    for (size_t i = 0; i < BACKUP_SHARES_MAX; i++) {
+        bytes_free(&shares->documents[i]);
+    }
+    *shares = (struct custodian_shares){.table = {.count = 0}};
+}

@@ -1,0 +1,57 @@
+/*
+ * The custodians that a secret is shared among, and the papers that come of it.
+ */
+#ifndef STRONGROOM_SIGNERD_CUSTODIANS_H
+#define STRONGROOM_SIGNERD_CUSTODIANS_H
+
+#include "base/secret.h"
+#include "policy/backup.h"
+
+/* A person who is to keep a share, where, and the key that it is sealed for. */
+struct custodian {
+    struct name id;
+    struct name site;
+    struct seal_key seal;
+};
+
+struct custodians {
+    struct custodian list[BACKUP_SHARES_MAX]; /* ascending by id */
+    size_t count;
+};
+
+/*
+ * Reads `name:site:key,name:site:key` (key: base64 of X25519), 2 to 16, in any order. People, sites and keys are all
+ * different: STATUS_INVALID or STATUS_DUPLICATE_PERSON, naming the person.
+ */
+MUST_CHECK enum status custodians_parse(struct custodians *out, const char *text, struct fault *fault);
+
+/* The shares of a secret: who has which, and each one sealed, as its document. */
+struct custodian_shares {
+    struct share_table table;
+    struct bytes documents[BACKUP_SHARES_MAX]; /* owned; of table.holders[i] */
+};
+
+/* What is shared, for whom. Borrowed. */
+struct custodian_order {
+    const struct custodians *custodians;
+    const struct secret *secret;
+    unsigned threshold;
+    enum share_of of;
+    struct digest key; /* key id */
+};
+
+/*
+ * Splits the secret, seals each share for its custodian, and wipes them. Out: free with custodian_shares_free.
+ * STATUS_INVALID (threshold), STATUS_IO (no randomness), STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status custodian_shares_make(struct custodian_shares *out, const struct custodian_order *order,
+                                             struct fault *fault);
+
+/* Writes share-<custodian>.json for each into the folder (papers_write). */
+MUST_CHECK enum status custodian_shares_write(const struct custodian_shares *shares, const char *folder,
+                                              struct fault *fault);
+
+/* Frees what it owns and empties; an empty one is fine. */
+void custodian_shares_free(struct custodian_shares *shares);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * `signerd destroy`: removes the objects of a key from a token, by order of the governance quorum.
+ *
+ * The states of a key are the guard's: it keeps the waiting period and the retention. Where the guard is, it is asked;
+ * a standby or a token at another site has none beside it and goes by the order alone. Every copy is a token of its
+ * own, so this is run once for each, and the backups are destroyed by those who hold them.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "papers.h"
+#include "policy/command.h"
+#include "signer/guard.h"
+#include "signer/policies.h"
+#include "token.h"
+
+/* The first policy is the guard's where there is one. */
+struct guard_word {
+    bool there;
+    struct digest policy_first;
+};
+
+static enum status guard_ask(struct guard_word *out, const struct digest *key, const char *path, struct fault *fault)
+{
+    struct guard *guard = NULL;
+    enum status status = guard_open(&guard, path, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct guard_state state;
+    struct guard_key found;
+    size_t index = 0;
+    guard_read(guard, &state);
+    status = guard_key_find(guard, &index, &found, key);
+    guard_close(guard);
+    if (status != STATUS_OK) {
+        return fault_set(fault, STATUS_NOT_FOUND, "guard", "it knows no such key");
+    }
+    if (found.state != KEY_STATE_DESTROYED) {
+        return fault_set(fault, STATUS_CONFLICT, "guard", "the key is %s there; the signer must have taken key.destroy",
+                         key_state_text(found.state));
+    }
+    *out = (struct guard_word){.there = true, .policy_first = state.policy_first};
+    return STATUS_OK;
+}
+
+/* Reads the order; whether it is one is seen when the policy is known. */
+static enum status command_read(struct signed_document *out, struct command *command, const char *path,
+                                struct fault *fault)
+{
+    enum status status = signer_signed_read(out, path, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = command_decode(command, out->document.data, out->document.len, fault);
+    }
+    if (status == STATUS_OK && command->action != COMMAND_KEY_DESTROY) {
+        status = fault_set(fault, STATUS_MISMATCH, "command.action", "key.destroy");
+    }
+    return status;
+}
+
+static enum status command_check(const struct signed_document *document, const struct guard_word *guard,
+                                 const struct options *options, struct fault *fault)
+{
+    struct policy policy = {0};
+    struct command command;
+    enum status status =
+        signer_policies_open(&policy, options->policy, guard->there ? &guard->policy_first : NULL, fault);
+    if (status == STATUS_OK) {
+        status = command_verify(&command, document, &policy, clock_utc_us(clock_system()), fault);
+    }
+    policy_free(&policy);
+    return status;
+}
+
+static enum status order_verify(struct command *out, const struct options *options, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct guard_word guard = {.there = false};
+    enum status status = command_read(&document, out, options->command, fault);
+    if (status == STATUS_OK && options->guard[0] != '\0') {
+        status = guard_ask(&guard, &out->key, options->guard, fault);
+    }
+    if (status == STATUS_OK) {
+        status = command_check(&document, &guard, options, fault);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+static enum status key_remove(struct hsm_token *token, const struct digest *key_id, const char *label,
+                              struct fault *fault)
+{
+    const struct hsm_key *key = NULL;
+    struct digest id;
+    enum status status = hsm_key_open_label(token, &key, label, NULL, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    public_key_id(&id, hsm_key_public(key));
+    if (!digest_equal(&id, key_id)) {
+        return fault_set(fault, STATUS_MISMATCH, "command.key", "the key '%s' of the token is another", label);
+    }
+    return hsm_key_destroy(token, key, fault);
+}
+
+static enum status destroy(const struct options *options, struct fault *fault)
+{
+    struct command command;
+    enum status status = order_verify(&command, options, fault);
+    struct hsm_token *token = NULL;
+    if (status == STATUS_OK) {
+        status = token_open_restored(&token, options, HSM_TOKEN_GENERATE, fault);
+    }
+    if (status == STATUS_OK) {
+        status = key_remove(token, &command.key, options->key, fault);
+    }
+    if (status == STATUS_OK) {
+        const struct hsm_token_facts *facts = hsm_token_facts(token);
+        char id[DIGEST_HEX_LEN + 1];
+        digest_format(id, &command.key);
+        log_event(LOG_LEVEL_INFO, "key.destroyed", "key", id, "label", options->key, "token", facts->label, "serial",
+                  facts->serial, "reason", command.reason.text, NULL);
+    }
+    hsm_token_close(token);
+    return status;
+}
+
+int destroy_main(const struct options *options)
+{
+    struct fault fault = {0};
+    return destroy(options, &fault) == STATUS_OK ? 0 : start_refused(&fault);
+}

@@ -1,0 +1,245 @@
+/*
+ * `signerd restore`: brings a key from its backup onto another token, from the shares of k custodians.
+ *
+ * The key that the shares are sealed for is made here and dies with the process, so a gift serves this occasion only.
+ * Each share is held against its commitment when it comes, so that a corrupted one names its custodian while the others
+ * are still in the room. At the end stands the restore proof, signed by the restored key; people sign it afterwards. A
+ * drill is the same and removes the key again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "gifts.h"
+#include "hsm/backup.h"
+#include "papers.h"
+#include "signer/policies.h"
+#include "token.h"
+
+struct restore_run {
+    const struct options *options;
+    struct hsm_uri uri;
+    struct policy policy;
+    struct backup backup;
+    struct restore proof;
+    struct secret pin;
+    struct secret so_pin;
+    struct secret kek;
+    struct hsm_token *token;
+    const struct hsm_key *key;
+};
+
+/* Who answers for a restore, and with which duty. */
+static enum status person_check(struct name *out, const char *text, unsigned duties, const struct policy *policy,
+                                const char *what, struct fault *fault)
+{
+    if (name_parse(out, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, what, "the name of a person");
+    }
+    const struct person *person = policy_find_person(policy, out);
+    if (person == NULL) {
+        return fault_set(fault, STATUS_NOT_FOUND, what, "%s is not in the policy", text);
+    }
+    if ((person->duties & duties) == 0) {
+        return fault_set(fault, STATUS_FORBIDDEN, what, "%s does not have the duty", text);
+    }
+    return STATUS_OK;
+}
+
+static enum status people_check(struct restore_run *run, struct fault *fault)
+{
+    struct restore *proof = &run->proof;
+    const struct policy *policy = &run->policy;
+    const struct options *options = run->options;
+    enum status status = person_check(&proof->requester, options->requester, DUTY_OPERATOR | DUTY_ADMINISTRATOR, policy,
+                                      "requester", fault);
+    if (status == STATUS_OK) {
+        status = person_check(&proof->authoriser, options->authoriser, DUTY_ADMINISTRATOR, policy, "authoriser", fault);
+    }
+    if (status == STATUS_OK) {
+        status = person_check(&proof->executor, options->executor, DUTY_CUSTODIAN, policy, "executor", fault);
+    }
+    if (status == STATUS_OK &&
+        (name_equal(&proof->requester, &proof->authoriser) || name_equal(&proof->requester, &proof->executor) ||
+         name_equal(&proof->authoriser, &proof->executor))) {
+        return fault_set(fault, STATUS_DUPLICATE_PERSON, "executor",
+                         "requester, authoriser and executor are three people");
+    }
+    return status;
+}
+
+static enum status backup_read(struct restore_run *run, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = signer_signed_read(&document, run->options->backup, CANON_DOCUMENT_MAX, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = backup_verify(&run->backup, &document, fault);
+    backup_digest(&run->proof.backup, document.document.data, document.document.len);
+    signed_document_free(&document);
+    return status;
+}
+
+/* What is wrong with words and papers must be told before shares are asked for. */
+static enum status papers_read(struct restore_run *run, struct fault *fault)
+{
+    const struct options *options = run->options;
+    enum status status = token_choose(&run->uri, options, fault);
+    status = status == STATUS_OK ? signer_policies_open(&run->policy, options->policy, NULL, fault) : status;
+    status = status == STATUS_OK ? people_check(run, fault) : status;
+    status = status == STATUS_OK ? backup_read(run, fault) : status;
+    if (status == STATUS_OK && access(options->output, F_OK) == 0) {
+        return fault_set(fault, STATUS_EXISTS, "output", "%s is there already", options->output);
+    }
+    run->proof.kind = options->drill ? RESTORE_DRILL : RESTORE_RESTORE;
+    run->proof.chain = run->policy.chain;
+    run->proof.environment = run->policy.environment;
+    run->proof.policy = run->policy.digest;
+    public_key_id(&run->proof.key, &run->backup.key);
+    return status;
+}
+
+static struct hsm_token_config config_make(const struct restore_run *run)
+{
+    return (struct hsm_token_config){.module_path = run->uri.module_path,
+                                     .selector = run->uri.selector,
+                                     .session_count = 1,
+                                     .use = HSM_TOKEN_GENERATE,
+                                     .restored = true};
+}
+
+static enum status absence_check(const struct restore_run *run, struct fault *fault)
+{
+    for (size_t i = 0; i < hsm_key_count(run->token); i++) {
+        const struct hsm_key *key = hsm_key_at(run->token, i);
+        if (public_key_equal(hsm_key_public(key), &run->backup.key)) {
+            return fault_set(fault, STATUS_EXISTS, hsm_key_label(key), "the token has this key already");
+        }
+    }
+    return STATUS_OK;
+}
+
+/* The token is opened once before people bring their shares: whether it is the right one shows here. */
+static enum status token_look(struct restore_run *run, struct fault *fault)
+{
+    const struct hsm_token_config config = config_make(run);
+    enum status status = hsm_token_open(&run->token, &config, &run->pin, fault);
+    if (status == STATUS_OK) {
+        status = papers_token(&run->proof.token, hsm_token_facts(run->token), fault);
+    }
+    if (status == STATUS_OK && token_identity_same_device(&run->proof.token, &run->backup.token)) {
+        status = fault_set(fault, STATUS_CONFLICT, "token", "this is the token that the backup was made from");
+    }
+    if (status == STATUS_OK) {
+        status = absence_check(run, fault);
+    }
+    hsm_token_close(run->token);
+    run->token = NULL;
+    return status;
+}
+
+static enum status gifts_collect(struct restore_run *run, struct fault *fault)
+{
+    struct gifts gifts;
+    const struct gifts_order order = {
+        .key = &run->proof.key, .shares = &run->backup.shares, .check = &run->backup.check, .policy = &run->policy};
+    enum status status = gifts_begin(&gifts, &order, fault);
+    status = status == STATUS_OK ? gifts_read(&gifts, stdin, fault) : status;
+    status = status == STATUS_OK ? gifts_join(&run->kek, &gifts, fault) : status;
+    run->proof.share_count = gifts_givers(run->proof.shares, &gifts);
+    gifts_end(&gifts);
+    return status;
+}
+
+static enum status key_unwrap(struct restore_run *run, struct fault *fault)
+{
+    const struct backup *backup = &run->backup;
+    const struct hsm_token_config config = config_make(run);
+    const struct hsm_kek kek = {&run->so_pin, &run->kek};
+    enum hsm_key_profile profile = run->options->wrappable ? HSM_KEY_WRAPPABLE : HSM_KEY_FIXED;
+    struct hsm_wrapped wrapped = {
+        .public = backup->key,
+        .wrap = backup->mechanism == BACKUP_AES_KEY_WRAP_KWP ? HSM_WRAP_AES_KWP : HSM_WRAP_AES_PAD,
+        .len = backup->wrapped.len,
+    };
+    if (strlen(backup->label) >= sizeof(wrapped.label) || wrapped.len > sizeof(wrapped.bytes)) {
+        return fault_set(fault, STATUS_TOO_LARGE, "backup", "label or wrapped key are longer than any of ours");
+    }
+    memcpy(wrapped.label, backup->label, strlen(backup->label) + 1);
+    memcpy(wrapped.bytes, backup->wrapped.data, wrapped.len);
+    enum status status = hsm_backup_open(&run->token, &config, &run->pin, &kek, fault);
+    secret_free(&run->kek);
+    secret_free(&run->pin);
+    secret_free(&run->so_pin);
+    return status == STATUS_OK ? hsm_key_unwrap(run->token, &run->key, &wrapped, profile, fault) : status;
+}
+
+static enum status proof_sign(struct restore_run *run, struct signed_document *out, struct fault *fault)
+{
+    struct bytes document = {0};
+    if (getrandom(run->proof.challenge.bytes32, sizeof(run->proof.challenge.bytes32), 0) !=
+        (ssize_t)sizeof(run->proof.challenge.bytes32)) {
+        return fault_set(fault, STATUS_IO, "challenge", "could not read random bytes: %s", strerror(errno));
+    }
+    run->proof.made_at = clock_utc_us(clock_system());
+    enum status status = restore_encode(&document, &run->proof, fault);
+    if (status == STATUS_OK) {
+        status = papers_signed(out, RESTORE_KIND, &document, run->key, fault);
+        bytes_free(&document);
+    }
+    return status;
+}
+
+/* A drill leaves no key; nor does a restore whose proof is not on the disk, so it can be done again. */
+static enum status proof_out(struct restore_run *run, struct fault *fault)
+{
+    struct signed_document proof = {0};
+    bool keep = !run->options->drill;
+    enum status status = proof_sign(run, &proof, fault);
+    if (status == STATUS_OK && !keep) {
+        status = hsm_key_destroy(run->token, run->key, fault);
+    }
+    if (status == STATUS_OK) {
+        status = papers_write_signed("", run->options->output, &proof, fault);
+    }
+    signed_document_free(&proof);
+    if (status != STATUS_OK && keep && hsm_key_destroy(run->token, run->key, fault) != STATUS_OK) {
+        log_event(LOG_LEVEL_ERROR, "restore.left", "key", run->backup.label, "token", run->proof.token.label, NULL);
+    }
+    return status;
+}
+
+static enum status restore(struct restore_run *run, struct fault *fault)
+{
+    enum status status = papers_read(run, fault);
+    status = status == STATUS_OK ? token_pin_read(&run->pin, run->options, fault) : status;
+    status = status == STATUS_OK ? token_so_pin_read(&run->so_pin, run->options, fault) : status;
+    status = status == STATUS_OK ? token_look(run, fault) : status;
+    status = status == STATUS_OK ? gifts_collect(run, fault) : status;
+    status = status == STATUS_OK ? key_unwrap(run, fault) : status;
+    return status == STATUS_OK ? proof_out(run, fault) : status;
+}
+
+int restore_main(const struct options *options)
+{
+    struct fault fault = {0};
+    struct restore_run run = {.options = options};
+    enum status status = restore(&run, &fault);
+    hsm_token_close(run.token);
+    secret_free(&run.pin);
+    secret_free(&run.so_pin);
+    secret_free(&run.kek);
+    backup_free(&run.backup);
+    policy_free(&run.policy);
+    if (status != STATUS_OK) {
+        return start_refused(&fault);
+    }
+    log_event(LOG_LEVEL_INFO, "key.restored", "label", run.backup.label, "token", run.proof.token.label, "serial",
+              run.proof.token.serial, "kind", restore_kind_text(run.proof.kind), "proof", options->output, NULL);
+    return 0;
+}

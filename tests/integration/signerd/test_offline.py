@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+"""signerd's offline subcommands on SoftHSM2: generate, backup, restore, share-pin, destroy, with real tokens, papers and people."""
+
+import base64
+import datetime
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../verify"), os.path.join(HERE, "../custody")]
+import sealed  # noqa: E402
+import world  # noqa: E402
+
+SIGNERD = os.environ["SIGNERD"]
+MAKE_TOKEN = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "tests/support/softhsm_token")
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3")
+FIELD = 0x11D  # of the polynomial over GF(2^8), docs/formats.md
+
+
+def now(hours=0):
+    moment = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def times(a, b):
+    product = 0
+    while b:
+        product ^= a if b & 1 else 0
+        a = (a << 1) ^ (FIELD if a & 0x80 else 0)
+        b >>= 1
+    return product
+
+
+def inverse(a):
+    return next(b for b in range(1, 256) if times(a, b) == 1)
+
+
+def join(shares):
+    """The secret of {index: share}, by Lagrange at 0."""
+    secret = bytes(len(next(iter(shares.values()))))
+    for i, share in shares.items():
+        weight = 1
+        for j in shares:
+            weight = times(weight, times(j, inverse(i ^ j))) if j != i else weight
+        secret = bytes(have ^ times(weight, byte) for have, byte in zip(secret, share))
+    return secret
+
+
+def uuid7():
+    return str(uuid.UUID(int=(uuid.uuid4().int & ~(0xF << 76)) | (7 << 76)))
+
+
+class People(world.World):
+    def __init__(self):
+        super().__init__()
+        self.keys.update({name: world.Key() for name in CUSTODIANS})
+        self.seals = {name: sealed.pair() for name in CUSTODIANS}
+        self.first["people"] = sorted(self.first["people"] + [world.person(name, ["custodian"], self.keys[name])
+                                                              for name in CUSTODIANS], key=lambda row: row["id"])
+        self.policy = world.digest("policy", world.canonical(self.first))
+
+    def signed_policy(self):
+        return world.signed("policy", world.canonical(self.first), *(self.keys[name] for name in self.ADMINS))
+
+
+WORLD = People()
+
+
+class Offline(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+        self.token("primary")
+        self.write("policy.json", json.dumps(WORLD.signed_policy()))
+        self.environment = {**os.environ, "SOFTHSM2_CONF": self.path("softhsm2.conf")}
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            file.write(text)
+        return self.path(name)
+
+    def json(self, name):
+        with open(self.path(name), encoding="ascii") as file:
+            return json.load(file)
+
+    def token(self, label):
+        subprocess.run([MAKE_TOKEN, self.place, label], check=True)
+
+    def start(self, word, *options, pins=()):
+        """Starts a subcommand; `pins`: (option, file) read through a descriptor each."""
+        files = [open(path, "rb") for _, path in pins]
+        words = [f"--{option}={file.fileno()}" for (option, _), file in zip(pins, files)]
+        process = subprocess.Popen([SIGNERD, word, *options, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=self.environment,
+                                   pass_fds=[file.fileno() for file in files])
+        for file in files:
+            file.close()
+        return process
+
+    def run_word(self, word, *options, pins=(), code=0):
+        process = self.start(word, *options, pins=pins)
+        out, err = process.communicate()
+        self.assertEqual(process.returncode, code, out + err)
+        return out if code == 0 else err
+
+    def user_pin(self, label):
+        return ("pin-fd", self.path(f"{label}.pin"))
+
+    def so_pin(self, label):
+        return ("so-pin-fd", self.path(f"{label}.so-pin"))
+
+    def uri(self, label):
+        return f"--token=pkcs11:token={label}?module-path={MODULE}"
+
+    def generate(self, *options, label="primary", key="treasury"):
+        return json.loads(self.run_word("generate", self.uri(label), f"--key={key}", *options, pins=[self.user_pin(label)]))
+
+    def custodians(self, names=CUSTODIANS):
+        return ",".join(f"{name}:site-{name[-1]}:{base64.b64encode(WORLD.seals[name][0]).decode()}" for name in names)
+
+    def backup_words(self, output="papers", **changes):
+        os.makedirs(self.path(output), exist_ok=True)
+        words = {"key": "treasury", "custodians": self.custodians(), "threshold": "2", "holder": "operator-1",
+                 "site": "vault", "output": self.path(output), **changes}
+        return [f"--{name}={value}" for name, value in words.items()]
+
+    def backup(self, output="papers", label="primary", **changes):
+        return json.loads(self.run_word("backup", self.uri(label), *self.backup_words(output, **changes),
+                                        pins=[self.user_pin(label), self.so_pin(label)]))
+
+    def restore_start(self, *options, label="blank", output="proof.json", **changes):
+        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "requester": "operator-1",
+                 "authoriser": "admin-1", "executor": "custodian-1", "output": self.path(output), **changes}
+        return self.start("restore", self.uri(label), *(f"--{name}={value}" for name, value in words.items()), *options,
+                          pins=[self.user_pin(label), self.so_pin(label)])
+
+    def share_value(self, name, papers="papers"):
+        share = self.json(f"{papers}/share-{name}.json")
+        public, private = WORLD.seals[name]
+        return share, sealed.unseal(base64.b64decode(share["sealed"]), public, private)
+
+    def gift(self, name, receiver, value=None, signer=None, **changes):
+        share, content = self.share_value(name)
+        box = sealed.seal(value or content, base64.b64decode(receiver["to"]))
+        document = world.canonical({
+            "action": "restore", "commitment": share["commitment"], "custodian": name, "given_at": now(),
+            "index": share["index"], "key": share["key"], "sealed": base64.b64encode(box).decode(), "to": receiver["to"],
+            **changes})
+        return json.dumps(world.signed("gift", document, WORLD.keys[signer or name])) + "\n"
+
+    def restore(self, *gifts, options=(), code=0, **words):
+        """`gifts`: functions of the receiver. Answers what was logged."""
+        process = self.restore_start(*options, **words)
+        first = process.stdout.readline()
+        lines = "".join(make(json.loads(first)) for make in gifts) if first else ""
+        out, err = process.communicate(lines)
+        self.assertEqual(process.returncode, code, first + out + err)
+        return err
+
+    def objects(self, label):
+        with open(self.path(f"{label}.pin"), encoding="ascii") as file:
+            pin = file.read().strip()
+        listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", label, "--login", "--pin", pin, "-O"],
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=self.environment, check=True)
+        return sorted(line for line in listed.stdout.splitlines() if "Object" in line)
+
+    def verify(self, kind, document, signature, key):
+        self.assertEqual(signature["key"], sha256(base64.b64decode(key)))
+        self.verify_raw(world.message(kind, document), signature["sig"], key)
+
+    def verify_raw(self, message, signature, key):
+        """With openssl, which knows nothing of ours."""
+        raw = base64.b64decode(signature)
+        numbers = [int.from_bytes(half, "big") for half in (raw[:32], raw[32:])]
+        asn1 = "asn1=SEQUENCE:s\n[s]\n" + "".join(f"n{i}=INTEGER:0x{n:x}\n" for i, n in enumerate(numbers))
+        self.write("asn1", asn1)
+        subprocess.run(["openssl", "asn1parse", "-genconf", self.path("asn1"), "-out", self.path("sig")], check=True,
+                       stdout=subprocess.DEVNULL)
+        with open(self.path("message"), "wb") as file:
+            file.write(message)
+        with open(self.path("key.der"), "wb") as file:
+            file.write(base64.b64decode(key))
+        done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", self.path("key.der"),
+                               "-rawin", "-digest", "sha256", "-in", self.path("message"), "-sigfile", self.path("sig")],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Generate(Offline):
+    def test_facts_are_strings_and_proven_by_the_key(self):
+        facts = self.generate()
+        self.assertEqual(sorted(facts), ["alg", "approved", "firmware", "key", "key_id", "label", "manufacturer", "mechanism",
+                                         "model", "module", "program", "proof", "rng", "serial"])
+        self.assertTrue(all(isinstance(value, str) for value in facts.values()))
+        self.assertEqual(facts["key_id"], sha256(base64.b64decode(facts["key"])))
+        self.assertEqual((facts["alg"], facts["approved"], facts["label"], facts["rng"]), ("p256", "false", "primary", "true"))
+        for name, path in (("module", MODULE), ("program", SIGNERD)):
+            with open(path, "rb") as file:
+                self.assertEqual(facts[name], sha256(file.read()))
+        proof = facts.pop("proof")
+        self.verify_raw(world.message("generated", world.canonical(facts)), proof, facts["key"])
+
+    def test_what_cannot_be_is_refused(self):
+        words = [self.uri("primary"), "--key=treasury"]
+        pin = [self.user_pin("primary")]
+        self.assertIn("approved", self.run_word("generate", *words, "--approved", pins=pin, code=78))
+        self.assertIn("ed25519", self.run_word("generate", *words, "--algorithm=ed25519", "--backup=wrapped", pins=pin, code=78))
+        self.assertIn("where=backup", self.run_word("generate", *words, "--backup=paper", pins=pin, code=78))
+        self.assertIn("pin-value", self.run_word("generate", f"{self.uri('primary')}&pin-value=7391", "--key=treasury",
+                                                 pins=pin, code=78))
+        self.assertEqual(self.objects("primary"), [])
+
+    def test_a_default_pin_is_refused_before_the_token_sees_it(self):
+        self.write("default.pin", "1234\n")
+        self.assertIn("pin_refused", self.run_word("generate", self.uri("primary"), "--key=treasury",
+                                                   pins=[("pin-fd", self.path("default.pin"))], code=78))
+
+
+class Backup(Offline):
+    def test_the_papers_belong_together(self):
+        key = self.generate("--backup=wrapped")
+        facts = self.backup()
+        document = self.json("papers/backup.json")
+        backup = json.loads(document["document"])
+        self.assertEqual(facts, {"backup": world.digest("backup", document["document"]), "check": backup["check"], "threshold": "2"})
+        self.assertEqual(len(document["signatures"]), 1)
+        self.verify("backup", document["document"], document["signatures"][0], key["key"])
+        self.assertEqual(backup["token"], {name: key[name] for name in ("firmware", "label", "manufacturer", "model", "serial")})
+        self.assertEqual([row["custodian"] for row in backup["shares"]], list(CUSTODIANS))
+        shares = {}
+        for row in backup["shares"]:
+            share, value = self.share_value(row["custodian"])
+            self.assertEqual(sha256(value), row["commitment"])
+            self.assertEqual(share["key"], key["key_id"])
+            shares[row["index"]] = value
+        for pair in ((1, 2), (1, 3), (2, 3)):
+            kek = join({index: shares[index] for index in pair})
+            self.assertEqual(sha256(b"strongroom/kek/v1\n" + kek), backup["check"])
+        for root, _, names in os.walk(self.place):
+            for name in names:
+                with open(os.path.join(root, name), "rb") as file:
+                    content = file.read()
+                self.assertNotIn(kek, content, name)
+                self.assertFalse(any(value in content for value in shares.values()), name)
+        self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_nothing_is_overwritten(self):
+        self.generate("--backup=wrapped")
+        self.backup()
+        pins = [self.user_pin("primary"), self.so_pin("primary")]
+        before = self.json("papers/backup.json")
+        self.assertIn("exists", self.run_word("backup", self.uri("primary"), *self.backup_words(), pins=pins, code=78))
+        self.assertEqual(self.json("papers/backup.json"), before)
+
+    def test_what_would_be_no_backup_is_refused(self):
+        self.generate("--backup=none", key="fixed")
+        self.generate("--backup=wrapped")
+        one_key = self.custodians().replace(base64.b64encode(WORLD.seals["custodian-2"][0]).decode(),
+                                            base64.b64encode(WORLD.seals["custodian-1"][0]).decode())
+        for text, changes in (
+                ("key_unfit", {"key": "fixed"}),
+                ("not_found", {"key": "other"}),
+                ("threshold", {"threshold": "1"}),
+                ("threshold", {"threshold": "4"}),
+                ("custodian-1", {"custodians": self.custodians(("custodian-1", "custodian-1"))}),
+                ("one site", {"custodians": self.custodians().replace("site-2", "site-1")}),
+                ("one key", {"custodians": one_key}),
+                ("holder", {"holder": "custodian-2"}),
+                ("holder", {"site": "site-3"}),
+                ("name:site:key", {"custodians": "custodian-1,custodian-2"}),
+        ):
+            code = 2 if changes.get("threshold") == "1" else 78
+            self.assertIn(text, self.run_word("backup", self.uri("primary"), *self.backup_words("none", **changes), code=code,
+                                              pins=[self.user_pin("primary"), self.so_pin("primary")]), changes)
+        self.assertEqual(os.listdir(self.path("none")), [])
+
+
+class Restore(Offline):
+    def setUp(self):
+        super().setUp()
+        self.key = self.generate("--backup=wrapped")
+        self.facts = self.backup()
+        self.token("blank")
+
+    def give(self, name, **changes):
+        return lambda receiver: self.gift(name, receiver, **changes)
+
+    def corrupted(self, name):
+        value = bytearray(self.share_value(name)[1])
+        value[7] ^= 1
+        return self.give(name, value=bytes(value))
+
+    def proof(self, kind):
+        document = self.json("proof.json")
+        proof = json.loads(document["document"])
+        self.assertEqual([row["key"] for row in document["signatures"]], [self.key["key_id"]])
+        self.verify("restore", document["document"], document["signatures"][0], self.key["key"])
+        self.assertEqual((proof["kind"], proof["backup"], proof["key"]), (kind, self.facts["backup"], self.key["key_id"]))
+        self.assertEqual(proof["token"]["label"], "blank")
+        self.assertEqual((proof["policy"], proof["chain"]), (WORLD.policy, WORLD.chain))
+        return proof
+
+    def test_two_shares_bring_the_key_back(self):
+        self.restore(self.give("custodian-3"), self.give("custodian-1"))
+        self.assertEqual(self.proof("restore")["shares"], ["custodian-1", "custodian-3"])
+        self.assertEqual(len(self.objects("blank")), 2)
+        self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_a_drill_leaves_no_key(self):
+        self.restore(self.give("custodian-1"), self.give("custodian-2"), options=["--drill"])
+        self.proof("drill")
+        self.assertEqual(self.objects("blank"), [])
+
+    def test_a_standby_can_be_backed_up_in_its_turn(self):
+        self.restore(self.give("custodian-1"), self.give("custodian-2"), options=["--wrappable"])
+        self.backup("again", label="blank")
+        self.assertEqual(json.loads(self.json("again/backup.json")["document"])["token"]["label"], "blank")
+
+    def test_one_share_is_not_enough(self):
+        said = self.restore(self.give("custodian-1"), code=78)
+        self.assertIn("quorum_missing", said)
+        said = self.restore(self.give("custodian-1"), self.give("custodian-1"), code=78)
+        self.assertIn("quorum_missing", said)
+        self.assertIn("gave a share before", said)
+        self.assertEqual(self.objects("blank"), [])
+        self.assertFalse(os.path.exists(self.path("proof.json")))
+
+    def test_a_corrupted_share_names_its_custodian_and_another_one_serves(self):
+        said = self.restore(self.give("custodian-1"), self.corrupted("custodian-2"), self.give("custodian-3"))
+        refused = [line for line in said.splitlines() if "gift.refused" in line]
+        self.assertEqual(len(refused), 1, said)
+        self.assertIn("custodian-2", refused[0])
+        self.assertIn("corrupted", refused[0])
+        self.assertEqual(self.proof("restore")["shares"], ["custodian-1", "custodian-3"])
+
+    def test_a_gift_is_the_custodians_own_and_for_this_occasion(self):
+        other, _ = sealed.pair()
+        elsewhere = {"to": base64.b64encode(other).decode()}
+        bad = (
+            self.give("custodian-1", signer="custodian-2"),
+            self.give("custodian-1", signer="mallory"),
+            self.give("custodian-1", action="activate"),
+            self.give("custodian-1", key="0" * 64),
+            self.give("custodian-1", index=2),
+            lambda _: self.gift("custodian-1", elsewhere),
+            lambda receiver: self.gift("custodian-1", elsewhere, to=receiver["to"]),
+            lambda _: "no gift at all\n",
+            lambda _: "\n",
+        )
+        said = self.restore(*bad, code=78)
+        self.assertEqual(said.count("gift.refused"), len(bad) - 1, said)
+        self.assertIn("0 good shares", said)
+
+    def test_an_altered_backup_is_refused_before_anybody_brings_a_share(self):
+        document = self.json("papers/backup.json")
+        backup = json.loads(document["document"])
+        wrapped = bytearray(base64.b64decode(backup["wrapped"]))
+        wrapped[3] ^= 1
+        backup["wrapped"] = base64.b64encode(wrapped).decode()
+        document["document"] = world.canonical(backup)
+        self.write("papers/backup.json", json.dumps(document))
+        self.assertIn("signature_invalid", self.restore(code=78))
+
+    def test_the_same_token_and_the_same_key_are_refused(self):
+        self.assertIn("conflict", self.restore(code=78, label="primary"))
+        self.restore(self.give("custodian-1"), self.give("custodian-2"))
+        self.assertIn("exists", self.restore(code=78, output="second.json"))
+
+    def test_three_people_answer_for_it(self):
+        for changes in ({"requester": "admin-1"}, {"executor": "admin-2"}, {"authoriser": "operator-1"},
+                        {"executor": "nobody"}):
+            self.restore(code=78, **changes)
+        self.assertEqual(self.objects("blank"), [])
+
+    def test_a_proof_is_not_overwritten(self):
+        self.write("proof.json", "an older one")
+        self.assertIn("exists", self.restore(code=78))
+
+
+class SharePin(Offline):
+    def test_the_shares_give_the_pin(self):
+        os.mkdir(self.path("pin"))
+        key_id = "5" * 64
+        out = self.run_word("share-pin", f"--key-id={key_id}", f"--custodians={self.custodians()}", "--threshold=2",
+                            f"--output={self.path('pin')}", pins=[self.user_pin("primary")])
+        share_set = json.loads(out)
+        self.assertEqual(self.json("pin/share-set.json"), share_set)
+        self.assertEqual((share_set["key"], share_set["of"], share_set["threshold"]), (key_id, "pin", 2))
+        shares = {}
+        for row in share_set["shares"]:
+            share, value = self.share_value(row["custodian"], "pin")
+            self.assertEqual((sha256(value), share["of"]), (row["commitment"], "pin"))
+            shares[row["index"]] = value
+        with open(self.path("primary.pin"), "rb") as file:
+            pin = file.read().strip()
+        block = join({1: shares[1], 3: shares[3]})
+        self.assertEqual((len(block), block[0], block[1:1 + len(pin)]), (64, len(pin), pin))
+        for value in shares.values():
+            self.assertNotIn(pin, value)
+
+    def test_a_default_pin_is_not_worth_sharing(self):
+        os.mkdir(self.path("pin"))
+        self.write("default.pin", "12345678\n")
+        self.assertIn("default PIN", self.run_word(
+            "share-pin", f"--key-id={'5' * 64}", f"--custodians={self.custodians()}", "--threshold=2",
+            f"--output={self.path('pin')}", pins=[("pin-fd", self.path("default.pin"))], code=78))
+        self.assertEqual(os.listdir(self.path("pin")), [])
+
+
+class Destroy(Offline):
+    def setUp(self):
+        super().setUp()
+        self.key = self.generate()
+
+    def command(self, *signers, **changes):
+        document = world.canonical({
+            "action": "key.destroy", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "expires_at": now(1), "from": "retained",
+            "issued_at": now(), "key": self.key["key_id"], "nonce": uuid7(), "policy": WORLD.policy,
+            "reason": "end-of-retention", "role": "transfer", **changes})
+        return self.write("command.json", json.dumps(world.signed("command", document, *(WORLD.keys[name] for name in signers))))
+
+    def destroy(self, *signers, code=0, label="primary", options=(), **changes):
+        return self.run_word("destroy", self.uri(label), "--key=treasury", f"--command={self.command(*signers, **changes)}",
+                             f"--policy={self.path('policy.json')}", *options, pins=[self.user_pin(label)], code=code)
+
+    def test_the_quorum_removes_the_key(self):
+        self.destroy("admin-1", "admin-2")
+        self.assertEqual(self.objects("primary"), [])
+
+    def test_nobody_else_does(self):
+        for text, signers, changes in (
+                ("quorum_missing", ("admin-1",), {}),
+                ("unknown_key", ("admin-1", "mallory"), {}),
+                ("expired", ("admin-1", "admin-2"), {"issued_at": now(-30), "expires_at": now(-10)}),
+                ("mismatch", ("admin-1", "admin-2"), {"key": "7" * 64}),
+                ("mismatch", ("admin-1", "admin-2"), {"policy": "7" * 64}),
+                ("mismatch", ("admin-1", "admin-2"), {"action": "key.retire", "from": "active"}),
+        ):
+            self.assertIn(text, self.destroy(*signers, code=78, **changes), changes)
+        self.assertIn("where=guard", self.destroy("admin-1", "admin-2", code=78, options=[f"--guard={self.path('none')}"]))
+        self.assertEqual(len(self.objects("primary")), 2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
