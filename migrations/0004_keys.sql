@@ -38,7 +38,7 @@ CREATE TRIGGER medium_stays BEFORE DELETE OR TRUNCATE ON custody.medium
     FOR EACH STATEMENT EXECUTE FUNCTION strongroom.refuse_change();
 
 -- Whose is a transaction of a block: the signing requests of a lane and sequence.
-CREATE INDEX withdrawal_placed ON custody.withdrawal (wallet, lane, seq) WHERE lane IS NOT NULL;
+CREATE INDEX withdrawal_placed ON custody.withdrawal (lane, seq) WHERE lane IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE (value, changed_at) ON custody.mark TO strongroom_app;
 GRANT SELECT, INSERT, UPDATE (place, custodian, inspection_due, state, ver, updated_at) ON custody.medium TO strongroom_app;

@@ -289,10 +289,10 @@ static const struct statement select_expired = {
 
 static const struct statement select_placed = {
     "withdrawal_placed",
-    SELECT_WITHDRAWAL " WHERE wallet = $1::text AND lane = $2::bigint AND seq = $3::bigint"
+    SELECT_WITHDRAWAL " WHERE lane = $1::bigint AND seq = $2::bigint"
                       " AND state IN ('recorded', 'signed', 'submitted', 'confirmed', 'failed', 'quarantined')"
                       " ORDER BY id",
-    3,
+    2,
 };
 
 static enum status read_list(struct store_withdrawal_list *out, struct store_tx *tx, const struct statement *statement,
@@ -346,11 +346,10 @@ enum status store_withdrawal_list_expired(struct store_withdrawal_list *out, str
     return read_list(out, tx, &select_expired, &p, fault);
 }
 
-enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx,
-                                         const struct name *wallet, uint64_t lane, uint64_t seq, struct fault *fault)
+enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx, uint64_t lane,
+                                         uint64_t seq, struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_text(&p, wallet->text);
     parameter_uint64(&p, lane);
     parameter_uint64(&p, seq);
     return read_list(out, tx, &select_placed, &p, fault);

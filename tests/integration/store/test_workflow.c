@@ -560,15 +560,15 @@ Test(workflow, requests_for_signatures_are_found_by_their_place)
     static const enum withdrawal_state path[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED,
                                                  WITHDRAWAL_RECORDED};
     for (size_t i = 0; i < 4; i++) {
-        cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq, NULL), STATUS_OK);
+        cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq, NULL), STATUS_OK);
         cr_expect_eq(list.count, 0, "nobody was asked yet");
         store_withdrawal_list_free(&list);
         cr_assert_eq(store_withdrawal_move(tx, &row, path[i], i == 0 ? &change : NULL, NULL), STATUS_OK);
     }
-    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq, NULL), STATUS_OK);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq, NULL), STATUS_OK);
     cr_expect_eq(list.count, 1);
     store_withdrawal_list_free(&list);
-    cr_assert_eq(store_withdrawal_list_placed(&list, tx, &row.wallet, row.lane, row.seq + 1, NULL), STATUS_OK);
+    cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq + 1, NULL), STATUS_OK);
     cr_expect_eq(list.count, 0);
     store_withdrawal_list_free(&list);
     commit(tx);

@@ -140,10 +140,9 @@ MUST_CHECK enum status store_withdrawal_list(struct store_withdrawal_list *out, 
 MUST_CHECK enum status store_withdrawal_list_expired(struct store_withdrawal_list *out, struct store_tx *tx,
                                                      int64_t now_utc_us, unsigned limit, struct fault *fault);
 
-/* Lists the rows for which a signer was asked, at least, to sign with this lane and sequence of the wallet. */
+/* Lists the rows of any wallet for which a signer was asked, at least, to sign with this lane and sequence. */
 MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx,
-                                                    const struct name *wallet, uint64_t lane, uint64_t seq,
-                                                    struct fault *fault);
+                                                    uint64_t lane, uint64_t seq, struct fault *fault);
 
 /* Frees and empties. */
 void store_withdrawal_list_free(struct store_withdrawal_list *list);
