@@ -1,0 +1,97 @@
+/*
+ * The decoders of transcripts, backups, shares, share sets, gifts and restore proofs under a fuzzer. For any bytes:
+ * nothing is read out of bounds, nothing leaks, what one of them accepts is written again as the very same bytes, and
+ * no bytes are documents of two kinds. What is accepted keeps the floors, and a transcript can be asked everything.
+ */
+#include "policy/ceremony.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_shares(const struct share_table *table)
+{
+    INVARIANT(table->threshold >= 2 && table->threshold <= table->count && table->count <= BACKUP_SHARES_MAX);
+    for (size_t i = 1; i < table->count; i++) {
+        INVARIANT(!name_equal(&table->holders[i].site, &table->holders[i - 1].site));
+        INVARIANT(share_table_find(table, &table->holders[i].custodian) == &table->holders[i]);
+    }
+}
+
+static void look_backup(struct backup *backup)
+{
+    check_shares(&backup->shares);
+    INVARIANT(share_table_find(&backup->shares, &backup->holder) == NULL);
+    INVARIANT(backup->wrapped.len >= 1 && backup->wrapped.len <= BACKUP_WRAPPED_MAX);
+    backup_free(backup);
+}
+
+static void look_share_document(struct share_document *share)
+{
+    INVARIANT(share->index >= 1 && share->index <= BACKUP_SHARES_MAX);
+    share_document_free(share);
+}
+
+static void look_share_set(struct share_set *set)
+{
+    check_shares(&set->shares);
+}
+
+static void look_gift(struct gift *gift)
+{
+    INVARIANT(gift->sealed.len <= SHARE_SEALED_MAX);
+    gift_free(gift);
+}
+
+static void look_restore(struct restore *restore)
+{
+    INVARIANT(!name_equal(&restore->requester, &restore->authoriser));
+    INVARIANT(!name_equal(&restore->executor, &restore->authoriser));
+    INVARIANT(!name_equal(&restore->requester, &restore->executor));
+}
+
+static void look_ceremony(struct ceremony *ceremony)
+{
+    const struct ceremony_script_step *next = ceremony_next(ceremony);
+    INVARIANT((next == NULL) == (ceremony->step_count == ceremony->script->step_count));
+    for (int role = CEREMONY_ADMINISTRATOR; role <= CEREMONY_WITNESS; role++) {
+        INVARIANT(ceremony_actor(ceremony, (enum ceremony_role)role)->role == (enum ceremony_role)role);
+    }
+    INVARIANT((ceremony_fact(ceremony, "program") == NULL) == (ceremony->step_count == 0));
+    struct fault fault = {0};
+    INVARIANT(ceremony_check(ceremony, &fault) == fault.status);
+    ceremony_free(ceremony);
+}
+
+/* One decoder, its encoder, and a look at what came out, which ends with freeing it. */
+#define ROUND_TRIP(kind)                                                                                               \
+    static bool kind##_round_trip(const uint8_t *data, size_t size)                                                    \
+    {                                                                                                                  \
+        struct kind value;                                                                                             \
+        if (kind##_decode(&value, data, size, NULL) != STATUS_OK) {                                                    \
+            return false;                                                                                              \
+        }                                                                                                              \
+        struct bytes again;                                                                                            \
+        INVARIANT(kind##_encode(&again, &value, NULL) == STATUS_OK);                                                   \
+        INVARIANT(again.len == size && memcmp(again.data, data, size) == 0);                                           \
+        bytes_free(&again);                                                                                            \
+        look_##kind(&value);                                                                                           \
+        return true;                                                                                                   \
+    }
+
+ROUND_TRIP(backup)
+ROUND_TRIP(ceremony)
+ROUND_TRIP(gift)
+ROUND_TRIP(restore)
+ROUND_TRIP(share_document)
+ROUND_TRIP(share_set)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int kinds = backup_round_trip(data, size);
+    kinds += ceremony_round_trip(data, size);
+    kinds += gift_round_trip(data, size);
+    kinds += restore_round_trip(data, size);
+    kinds += share_document_round_trip(data, size);
+    kinds += share_set_round_trip(data, size);
+    INVARIANT(kinds <= 1);
+    return 0;
+}
