@@ -9,6 +9,12 @@
 #include "commands.h"
 #include "describe.h"
 
+/* A command may have either member for itself, never both. */
+static bool is_signed(const json_t *object)
+{
+    return json_is_string(json_object_get(object, "document")) && json_object_get(object, "signatures") != NULL;
+}
+
 /* A bare document, or one that others have signed already. */
 static enum status read_document(struct signed_document *out, const char *path, size_t max, struct fault *fault)
 {
@@ -18,7 +24,7 @@ static enum status read_document(struct signed_document *out, const char *path, 
     if (status == STATUS_OK) {
         status = canon_parse_relaxed(&object, text.data, text.len, 2 * max, fault);
     }
-    if (status == STATUS_OK && json_object_get(object, "signatures") != NULL) {
+    if (status == STATUS_OK && is_signed(object)) {
         status = signed_document_decode(out, object, max, "", fault);
     } else if (status == STATUS_OK) {
         json_t *again = NULL;
@@ -73,7 +79,7 @@ static enum status describe_signatures(const struct signed_document *document, c
             describe_row(stdout, "signature", "not verified, by key %s", hex);
             continue;
         }
-        enum status status = signed_document_verify(document, kind, i, key, fault);
+        enum status status = signed_document_verify(document, kind, i, key, NULL);
         if (status != STATUS_OK) {
             return fault_set(fault, status, person->id.text, "the signature does not verify");
         }

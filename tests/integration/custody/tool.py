@@ -19,7 +19,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[31m\u009b2J\u202e"
 
 
 class Service(http.server.ThreadingHTTPServer):
-    """Answers from `routes`: (method, path) -> (status, value or bytes); keeps the requests that came."""
+    """Answers from `routes`: (method, path) -> (status, value or bytes), or a function of the body; keeps what came."""
 
     daemon_threads = True
 
@@ -57,7 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body})
-        status, value = self.server.routes.get((self.command, self.path), (404, problem("not_found", "path", "no such route")))
+        route = self.server.routes.get((self.command, self.path), (404, problem("not_found", "path", "no such route")))
+        status, value = route(body) if callable(route) else route
         content = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         if status in (301, 302, 307, 308):

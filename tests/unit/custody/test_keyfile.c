@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 #include "commands.h"
@@ -82,6 +83,32 @@ Test(custody_keyfile, what_is_refused)
     cr_assert_eq(keyfile_open(&keyfile, path, &passphrase, NULL), STATUS_INVALID);
     cr_assert_null(keyfile);
     keyfile_free(NULL);
+}
+
+Test(custody_keyfile, sealing_keys)
+{
+    struct seal_key key;
+    struct seal_key again;
+    struct secret private_key = {0};
+    struct keyfile *keyfile = NULL;
+    struct public_key public_key;
+    cr_assert_eq(keyfile_generate_seal(&key, path, &passphrase, NULL), STATUS_OK);
+    cr_assert_eq(keyfile_generate_seal(&again, path, &passphrase, NULL), STATUS_EXISTS);
+    cr_assert_eq(keyfile_open_seal(&private_key, path, &passphrase, NULL), STATUS_OK);
+    cr_assert_eq(seal_public_key(&again, &private_key, NULL), STATUS_OK);
+    cr_assert(seal_key_equal(&key, &again));
+    secret_free(&private_key);
+    cr_assert_eq(keyfile_open(&keyfile, path, &passphrase, NULL), STATUS_ALGORITHM_REFUSED);
+    passphrase.data[0] ^= 1;
+    cr_assert_eq(keyfile_open_seal(&private_key, path, &passphrase, NULL), STATUS_INVALID);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(keyfile_generate(&public_key, path, ALGORITHM_ED25519, &passphrase, NULL), STATUS_OK);
+    cr_assert_eq(keyfile_open_seal(&private_key, path, &passphrase, NULL), STATUS_ALGORITHM_REFUSED);
+    cr_assert_null(private_key.data);
+    passphrase.len = 7;
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(keyfile_generate_seal(&key, path, &passphrase, NULL), STATUS_INVALID);
+    cr_assert_neq(access(path, F_OK), 0);
 }
 
 Test(custody_keyfile, texts_of_the_service)
