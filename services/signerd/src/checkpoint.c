@@ -4,11 +4,13 @@
  */
 #include "audit/proof.h"
 #include "base/crashpoint.h"
-#include "role.h"
+#include "keys.h"
 
 struct extension {
+    const struct signer *signer;
     const struct wire_checkpoint_request *request;
     struct audit_checkpoint checkpoint;
+    int64_t at_utc_us;
 };
 
 static enum status consistency_check(struct guard_txn *txn, const struct extension *extension, struct fault *fault)
@@ -35,6 +37,11 @@ static enum status extension_apply(struct guard_txn *txn, void *context, struct 
     const struct extension *extension = context;
     const struct audit_checkpoint *next = &extension->checkpoint;
     struct guard_state *state = &txn->state;
+    struct guard_key key;
+    enum status status = key_use_check(extension->signer, txn, &key, KEY_FOUNDING, extension->at_utc_us, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (next->size < state->size) {
         return fault_set(fault, STATUS_ROLLBACK, "note.size", "the size signed last is %llu",
                          (unsigned long long)state->size);
@@ -45,7 +52,7 @@ static enum status extension_apply(struct guard_txn *txn, void *context, struct 
             return guard_txn_halt(txn, STATUS_FORK, "note.root", "another root was signed for this size", fault);
         }
     } else {
-        enum status status = consistency_check(txn, extension, fault);
+        status = consistency_check(txn, extension, fault);
         if (status != STATUS_OK) {
             return status;
         }
@@ -53,34 +60,32 @@ static enum status extension_apply(struct guard_txn *txn, void *context, struct 
     state->size = next->size;
     state->root = next->root;
     digest_sha256(&state->note, extension->request->note.data, extension->request->note.len);
-    return STATUS_OK;
-}
-
-static enum status note_sign(const struct signer *signer, uint8_t out64[SIGNATURE_LEN], const struct bytes *note,
-                             struct fault *fault)
-{
-    struct signature signature;
-    CRASHPOINT("signer.remembered");
-    enum status status = signer->key->sign(signer->key->context, &signature, note->data, note->len, fault);
-    CRASHPOINT("signer.signed");
-    if (status == STATUS_OK) {
-        memcpy(out64, signature.bytes64, SIGNATURE_LEN);
-    }
-    return status;
+    return key_use_write(txn, KEY_FOUNDING, &key, extension->at_utc_us, fault);
 }
 
 enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                             struct fault *fault)
 {
     const struct bytes *note = &request->checkpoint.note;
-    struct extension extension = {.request = &request->checkpoint};
+    struct extension extension = {.signer = signer, .request = &request->checkpoint};
     enum status status = audit_checkpoint_parse(&extension.checkpoint, note->data, note->len, fault);
     if (status == STATUS_OK && strcmp(extension.checkpoint.origin, signer->log_key.name) != 0) {
         status = fault_set(fault, STATUS_MISMATCH, "note.origin", "this signer is the log's %s", signer->log_key.name);
     }
     if (status == STATUS_OK) {
+        status = keys_settle(signer, fault);
+    }
+    if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
+        extension.at_utc_us = keys_now(signer);
         status = guard_commit(signer->guard, extension_apply, &extension, fault);
     }
-    return status == STATUS_OK ? note_sign(signer, reply->checkpoint.signature64, note, fault) : status;
+    struct signature signature;
+    if (status == STATUS_OK) {
+        status = keys_sign(signer, &signature, KEY_FOUNDING, note->data, note->len, fault);
+    }
+    if (status == STATUS_OK) {
+        memcpy(reply->checkpoint.signature64, signature.bytes64, SIGNATURE_LEN);
+    }
+    return status;
 }

@@ -7,16 +7,23 @@
 #include <stdatomic.h>
 
 #include "audit/checkpoint.h"
+#include "policy/backup.h"
+#include "policy/key.h"
 #include "signer/signer.h"
 
 struct signer {
     enum signer_role role;
     struct guard *guard;
-    const struct signer_key *key;
+    const struct signer_tokens *tokens;
     const struct clock *clock;
     struct guard_state identity; /* as at start: only the part that never changes is read here */
-    struct policy policy;        /* transfer: in force */
-    struct audit_key log_key;    /* transfer, audit */
+    struct public_key founding;
+    struct policy policy;                                   /* in force */
+    struct audit_key log_key;                               /* transfer, audit */
+    struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
+    atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */
+    bool attended;                                          /* there is a share set */
+    struct share_set share_set;
     atomic_bool halt_logged;
 };
 
@@ -24,12 +31,19 @@ struct signer {
 typedef enum status role_handler(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                                  struct fault *fault);
 
+/* A fault within a document of a request, as one of the request: `part` before its place. Returns `status`. */
+enum status role_part_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner);
+
 role_handler transfer_sign;
 role_handler checkpoint_sign;
 role_handler header_sign;
-
-/* Signs a document of `kind` with the token's key. What it says has been checked and remembered. */
-MUST_CHECK enum status role_document_sign(const struct signer *signer, struct signature *out, const char *kind,
-                                          const struct bytes *document, struct fault *fault);
+role_handler key_list;
+role_handler key_admit;
+role_handler key_command;
+role_handler key_attest;
+role_handler key_prove;
+role_handler key_alarm;
+role_handler activation_open;
+role_handler activation_give;
 
 #endif

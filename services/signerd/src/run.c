@@ -20,32 +20,9 @@ struct run {
     const char *token_names[SIGNER_TOKENS_MAX];
     struct token_set *tokens;
     struct guard *guard;
-    struct digest key_id;
-    struct signer_key key;
     struct signer *signer;
     struct server *server;
 };
-
-static bool token_lost(const void *context)
-{
-    const struct signer_tokens *tokens = token_set_calls(((const struct run *)context)->tokens);
-    struct signer_token_status states[SIGNER_TOKENS_MAX];
-    size_t count = tokens->states(tokens->context, states);
-    for (size_t i = 0; i < count; i++) {
-        if (states[i].state == SIGNER_TOKEN_SERVING) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum status token_sign(const void *context, struct signature *out, const void *message, size_t len,
-                              struct fault *fault)
-{
-    const struct run *run = context;
-    const struct signer_tokens *tokens = token_set_calls(run->tokens);
-    return tokens->sign(tokens->context, out, &run->key_id, message, len, fault);
-}
 
 /* Which tokens, before anything is started. */
 
@@ -143,29 +120,6 @@ static enum status guard_start(struct run *run, const struct options *options, s
                              : "");
 }
 
-static enum status key_start(struct run *run, enum signer_role role, struct fault *fault)
-{
-    struct guard_state state;
-    guard_read(run->guard, &state);
-    run->key_id = state.key;
-    const struct signer_tokens *tokens = token_set_calls(run->tokens);
-    struct signer_token_key key;
-    struct fault inner = {0};
-    enum status status = tokens->find(tokens->context, &key, &run->key_id, &inner);
-    if (status == STATUS_NOT_FOUND) {
-        return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of another key than those of the token");
-    }
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, inner.where, "%s", inner.detail);
-    }
-    run->key =
-        (struct signer_key){.public_key = key.public_key, .sign = token_sign, .lost = token_lost, .context = run};
-    if (role == ROLE_AUDIT && key.public_key.algorithm != ALGORITHM_ED25519) {
-        return fault_set(fault, STATUS_ALGORITHM_REFUSED, "key", "role audit needs an ed25519 key");
-    }
-    return STATUS_OK;
-}
-
 static enum status signer_start(struct run *run, const struct options *options, enum signer_role role,
                                 struct fault *fault)
 {
@@ -175,9 +129,10 @@ static enum status signer_start(struct run *run, const struct options *options, 
     const struct signer_config config = {
         .role = role,
         .guard = run->guard,
-        .key = &run->key,
+        .tokens = token_set_calls(run->tokens),
         .clock = clock_system(),
         .policy_path = options->policy,
+        .share_set_path = options->pin_shares[0] == '\0' ? NULL : options->pin_shares,
     };
     return signer_new(&run->signer, &config, fault);
 }
@@ -208,7 +163,6 @@ static enum status start(struct run *run, const struct options *options, struct 
     status = status == STATUS_OK ? keeper_start(run, options, fault) : status;
     status = status == STATUS_OK ? guard_start(run, options, fault) : status;
     status = status == STATUS_OK ? tokens_start(run, options, fault) : status;
-    status = status == STATUS_OK ? key_start(run, role, fault) : status;
     status = status == STATUS_OK ? signer_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status;
     status = status == STATUS_OK ? server_start(run, options, fault) : status;

@@ -193,7 +193,7 @@ static void peer_admit(struct server *server, const struct wire_peer *peer)
 {
     unsigned permit = 0;
     if (users_have(&server->config.clients, peer->uid)) {
-        permit = SIGNER_PERMIT_STATUS | SIGNER_PERMIT_SIGN;
+        permit = SIGNER_PERMIT_STATUS | SIGNER_PERMIT_SIGN | SIGNER_PERMIT_KEYS;
     } else if (users_have(&server->config.observers, peer->uid)) {
         permit = SIGNER_PERMIT_STATUS;
     }

@@ -6,27 +6,31 @@
  */
 #include "signer/signer.h"
 
-#include "base/crashpoint.h"
 #include "base/log.h"
-#include "role.h"
+#include "keys.h"
 #include "signer/policies.h"
 
 /* Making */
 
 static enum status policy_start(struct signer *signer, const char *path, struct fault *fault);
 
+/* What the tokens say of the founding key must be what the guard knows; attended ones may not be able to say it yet. */
 static enum status identity_check(const struct signer *signer, struct fault *fault)
 {
     const struct guard_state *identity = &signer->identity;
-    struct digest key_id;
-    public_key_id(&key_id, &signer->key->public_key);
     if (identity->role != signer->role) {
         return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of role %s", signer_role_text(identity->role));
     }
-    if (!digest_equal(&identity->key, &key_id)) {
+    struct signer_token_key held;
+    struct fault inner = {0};
+    enum status status = signer->tokens->find(signer->tokens->context, &held, &identity->key, &inner);
+    if (status == STATUS_TOKEN && signer->attended) {
+        return STATUS_OK;
+    }
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !public_key_equal(&held.public_key, &signer->founding))) {
         return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of another key");
     }
-    return STATUS_OK;
+    return status == STATUS_OK ? status : fault_set(fault, status, inner.where, "%s", inner.detail);
 }
 
 static enum status log_start(struct signer *signer, struct fault *fault)
@@ -38,23 +42,58 @@ static enum status log_start(struct signer *signer, struct fault *fault)
     return status;
 }
 
-static enum status role_start(struct signer *signer, const struct signer_config *config, struct fault *fault)
+static enum status role_start(struct signer *signer, struct fault *fault)
 {
     enum status status = STATUS_OK;
     switch (signer->role) {
     case ROLE_TRANSFER:
-        status = log_start(signer, fault);
-        return status == STATUS_OK ? policy_start(signer, config->policy_path, fault) : status;
+        return log_start(signer, fault);
     case ROLE_AUDIT:
         status = log_start(signer, fault);
-        if (status == STATUS_OK && !public_key_equal(&signer->log_key.public_key, &signer->key->public_key)) {
-            status = fault_set(fault, STATUS_MISMATCH, "guard.log", "the log's key is not the key of the token");
+        if (status == STATUS_OK && !public_key_equal(&signer->log_key.public_key, &signer->founding)) {
+            status = fault_set(fault, STATUS_MISMATCH, "guard.log", "the log's key is not the key of the guard");
         }
         return status;
     case ROLE_VALIDATOR:
         return STATUS_OK;
     }
     return STATUS_INTERNAL;
+}
+
+/* The people of the set are judged as of the policy; who gives a share is judged when it is given. */
+static enum status share_set_start(struct signer *signer, const char *path, struct fault *fault)
+{
+    signer->attended = path != NULL;
+    if (path == NULL) {
+        return STATUS_OK;
+    }
+    struct signed_document document = {0};
+    struct fault inner = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, &inner);
+    if (status == STATUS_OK) {
+        status = share_set_verify(&signer->share_set, &document, &signer->policy, signer->policy.issued_at, &inner);
+        signed_document_free(&document);
+    }
+    if (status != STATUS_OK) {
+        return role_part_fault(fault, "share_set", status, &inner);
+    }
+    return digest_equal(&signer->share_set.key, &signer->identity.key)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "share_set.key", "the PIN of another guard's key");
+}
+
+static enum status signer_start(struct signer *signer, const struct signer_config *config, struct fault *fault)
+{
+    struct guard_key founding;
+    guard_read(signer->guard, &signer->identity);
+    guard_key_read(signer->guard, &founding, KEY_FOUNDING);
+    signer->founding = founding.public_key;
+    bool without = config->policy_path == NULL || config->policy_path[0] == '\0'; /* until everybody gives one */
+    enum status status = without ? STATUS_OK : policy_start(signer, config->policy_path, fault);
+    status = status == STATUS_OK ? share_set_start(signer, config->share_set_path, fault) : status;
+    status = status == STATUS_OK ? identity_check(signer, fault) : status;
+    status = status == STATUS_OK ? role_start(signer, fault) : status;
+    return status == STATUS_OK ? keys_start(signer, fault) : status;
 }
 
 enum status signer_new(struct signer **out, const struct signer_config *config, struct fault *fault)
@@ -65,13 +104,9 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
     }
     signer->role = config->role;
     signer->guard = config->guard;
-    signer->key = config->key;
+    signer->tokens = config->tokens;
     signer->clock = config->clock;
-    guard_read(config->guard, &signer->identity);
-    enum status status = identity_check(signer, fault);
-    if (status == STATUS_OK) {
-        status = role_start(signer, config, fault);
-    }
+    enum status status = signer_start(signer, config, fault);
     if (status != STATUS_OK) {
         signer_free(signer);
         return status;
@@ -83,6 +118,7 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
 void signer_free(struct signer *signer)
 {
     if (signer != NULL) {
+        keys_finish(signer);
         policy_free(&signer->policy);
         free(signer);
     }
@@ -149,25 +185,78 @@ static enum status hello_answer(struct signer *signer, struct wire_reply *reply,
     }
     reply->hello.protocol = WIRE_PROTOCOL;
     reply->hello.role = wire_role_of(signer->role);
-    reply->hello.key = signer->key->public_key;
+    reply->hello.key = signer->founding;
     return STATUS_OK;
+}
+
+static enum wire_token_state wire_token_of(enum signer_token_state state)
+{
+    switch (state) {
+    case SIGNER_TOKEN_SERVING:
+        return WIRE_TOKEN_SERVING;
+    case SIGNER_TOKEN_STANDBY:
+        return WIRE_TOKEN_STANDBY;
+    case SIGNER_TOKEN_DOWN:
+        return WIRE_TOKEN_DOWN;
+    case SIGNER_TOKEN_LOCKED:
+        return WIRE_TOKEN_LOCKED;
+    }
+    INVARIANT(!"a token is in one of four states");
+    return WIRE_TOKEN_DOWN;
+}
+
+/* Returns how many tokens can sign. */
+static size_t tokens_answer(const struct signer *signer, struct wire_status_reply *answer)
+{
+    struct signer_token_status tokens[SIGNER_TOKENS_MAX];
+    size_t able = 0;
+    answer->token_count = signer->tokens->states(signer->tokens->context, tokens);
+    for (size_t i = 0; i < answer->token_count; i++) {
+        struct wire_token *out = &answer->tokens[i];
+        out->state = wire_token_of(tokens[i].state);
+        memcpy(out->label, tokens[i].label, sizeof(out->label));
+        memcpy(out->serial, tokens[i].serial, sizeof(out->serial));
+        memcpy(out->reason, tokens[i].reason, sizeof(out->reason));
+        able += out->state == WIRE_TOKEN_SERVING || out->state == WIRE_TOKEN_STANDBY;
+    }
+    return able;
+}
+
+/* A signer whose key does not sign is not ready: of role transfer, when not one of its keys does. */
+static bool keys_ready(struct signer *signer, char *reason, size_t size)
+{
+    struct guard_key key;
+    size_t count = guard_key_count(signer->guard);
+    for (size_t i = 0; i < count; i++) {
+        guard_key_read(signer->guard, &key, i);
+        if (key.state == KEY_STATE_ACTIVE || key.state == KEY_STATE_GENERATED) { /* until everybody can admit */
+            return true;
+        }
+    }
+    guard_key_read(signer->guard, &key, KEY_FOUNDING);
+    (void)snprintf(reason, size, "the key is %s (%s)", key_state_text(key.state), key_cause_text(key.cause));
+    return false;
 }
 
 static enum status status_answer(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                                  struct fault *fault)
 {
     (void)request;
-    (void)fault;
+    enum status status = keys_settle(signer, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct guard_state state;
     guard_read(signer->guard, &state);
     struct wire_status_reply *answer = &reply->status;
     answer->role = wire_role_of(signer->role);
-    bool lost = signer->key->lost != NULL && signer->key->lost(signer->key->context);
-    answer->ready = !state.halted && !lost;
+    size_t able = tokens_answer(signer, answer);
     if (state.halted) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);
-    } else if (lost) {
-        (void)snprintf(answer->reason, sizeof(answer->reason), "the token was lost, restart the signer");
+    } else if (able == 0) {
+        (void)snprintf(answer->reason, sizeof(answer->reason), "no token can sign");
+    } else {
+        answer->ready = keys_ready(signer, answer->reason, sizeof(answer->reason));
     }
     answer->size = state.size;
     answer->root = state.root;
@@ -194,6 +283,14 @@ static const struct {
     {WIRE_OP_TRANSFER_SIGN, ROLE_TRANSFER, SIGNER_PERMIT_SIGN, transfer_sign},
     {WIRE_OP_CHECKPOINT_SIGN, ROLE_AUDIT, SIGNER_PERMIT_SIGN, checkpoint_sign},
     {WIRE_OP_HEADER_SIGN, ROLE_VALIDATOR, SIGNER_PERMIT_SIGN, header_sign},
+    {WIRE_OP_KEY_LIST, EVERY_ROLE, SIGNER_PERMIT_STATUS, key_list},
+    {WIRE_OP_KEY_ADMIT, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_admit},
+    {WIRE_OP_KEY_COMMAND, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_command},
+    {WIRE_OP_KEY_ATTEST, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_attest},
+    {WIRE_OP_KEY_PROVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_prove},
+    {WIRE_OP_KEY_ALARM, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_alarm},
+    {WIRE_OP_ACTIVATION_OPEN, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_open},
+    {WIRE_OP_ACTIVATION_GIVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_give},
 };
 
 static role_handler *handler_find(const struct signer *signer, const struct signer_session *session, enum wire_op op)
@@ -269,16 +366,10 @@ bool signer_handle(struct signer *signer, struct bytes *out, struct signer_sessi
     return go_on;
 }
 
-enum status role_document_sign(const struct signer *signer, struct signature *out, const char *kind,
-                               const struct bytes *document, struct fault *fault)
+enum status role_part_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner)
 {
-    struct bytes message = {0};
-    enum status status = document_message(&message, kind, document->data, document->len);
-    if (status == STATUS_OK) {
-        CRASHPOINT("signer.remembered");
-        status = signer->key->sign(signer->key->context, out, message.data, message.len, fault);
-        CRASHPOINT("signer.signed");
-    }
-    bytes_free(&message);
-    return status;
+    char where[sizeof(inner->where)];
+    size_t used = (size_t)snprintf(where, sizeof(where), "%s%s", part, inner->where[0] == '\0' ? "" : ".");
+    (void)snprintf(where + used, sizeof(where) - used, "%s", inner->where);
+    return fault_set(fault, status, where, "%s", inner->detail);
 }

@@ -10,17 +10,36 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "guard_record.h"
+#include "keys.h"
 #include "policy/signing_entry.h"
 #include "policy/withdrawal.h"
-#include "role.h"
 
 /* What is to be remembered. */
 struct promise {
+    const struct signer *signer;
     const struct withdrawal *withdrawal;
     size_t key; /* its place in the guard */
+    bool swept; /* by a command key.sweep, since the key is out of service */
+    struct uuid sweep_nonce;
+    struct digest sweep;
     struct audit_checkpoint checkpoint;
     int64_t at_utc_us;
 };
+
+/* The keys of the guard that have documents, as they are now. */
+static size_t keys_gather(const struct signer *signer, struct withdrawal_key out[GUARD_KEYS_MAX])
+{
+    size_t found = 0;
+    size_t count = guard_key_count(signer->guard);
+    for (size_t i = 0; i < count; i++) {
+        struct guard_key key;
+        guard_key_read(signer->guard, &key, i);
+        out[found].document = keys_document(signer, i);
+        out[found].state = key.state;
+        found += out[found].document != NULL;
+    }
+    return found;
+}
 
 /* Judges the documents at `at_utc_us`; `highest_utc_us` is the time the clock must not stand behind. */
 static enum status documents_check_at(const struct signer *signer, struct withdrawal *out,
@@ -33,20 +52,18 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
         .destination = &request->destination,
         .approvals = request->approvals,
         .approval_count = request->approval_count,
+        .sweep = request->sweep.document.len > 0 ? &request->sweep : NULL,
     };
+    struct withdrawal_key keys[GUARD_KEYS_MAX];
     const struct withdrawal_context context = {
         .policy = &signer->policy,
-        .keys_elsewhere = true, /* until the guard holds key documents */
+        .keys = keys,
+        .key_count = keys_gather(signer, keys),
         .at_utc_us = at_utc_us,
         .highest_utc_us = highest_utc_us,
+        .keys_elsewhere = keys_document(signer, KEY_FOUNDING) == NULL, /* until everybody can admit and activate */
     };
-    enum status status = policy_check_withdrawal(out, &documents, &context, fault);
-    if (status == STATUS_OK && !public_key_equal(&out->wallet->key, &signer->key->public_key)) {
-        status = fault_set(fault, STATUS_MISMATCH, "wallet", "the key of wallet %s is not the key that would sign",
-                           out->intent.wallet.text);
-        withdrawal_free(out);
-    }
-    return status;
+    return policy_check_withdrawal(out, &documents, &context, fault);
 }
 
 /* What the guard remembers of the withdrawal of an intent. */
@@ -255,38 +272,94 @@ static enum status records_write(struct guard_txn *txn, const struct promise_rec
     return status;
 }
 
+/* The key as it stands now, in the state in which it was judged; the nonce of a sweep has served at most for this. */
+static enum status key_check(struct guard_txn *txn, struct guard_key *out, bool *out_nonce_used,
+                             const struct promise *promise, struct fault *fault)
+{
+    *out_nonce_used = true;
+    if (!promise->swept) {
+        return key_use_check(promise->signer, txn, out, promise->key, promise->at_utc_us, fault);
+    }
+    guard_txn_key_read(txn, out, promise->key);
+    if (out->state != promise->withdrawal->key_state) {
+        return fault_set(fault, STATUS_KEY_INACTIVE, "key", "the key is %s by now", key_state_text(out->state));
+    }
+    return nonce_check(txn, out_nonce_used, &promise->sweep_nonce, &promise->sweep, fault);
+}
+
+static enum status promise_write(struct guard_txn *txn, const struct promise *promise, struct guard_key *key,
+                                 bool nonce_used, struct fault *fault)
+{
+    struct guard_state *state = &txn->state;
+    if (promise->checkpoint.size > state->size) {
+        state->size = promise->checkpoint.size;
+        state->root = promise->checkpoint.root;
+    }
+    enum status status = key_use_write(txn, promise->key, key, promise->at_utc_us, fault);
+    if (status == STATUS_OK && !nonce_used) {
+        status = nonce_write(txn, &promise->sweep_nonce, &promise->sweep, fault);
+    }
+    return status;
+}
+
 static enum status promise_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     const struct promise *promise = context;
     struct promise_records records = {0};
     records_fill(&records, promise);
+    struct guard_key key;
+    bool nonce_used = false;
     enum seen checkpoint = SEEN_NEVER;
     enum seen use = SEEN_NEVER;
-    enum status status = checkpoint_compare(txn, &checkpoint, &records, fault);
+    enum status status = key_check(txn, &key, &nonce_used, promise, fault);
+    if (status == STATUS_OK) {
+        status = checkpoint_compare(txn, &checkpoint, &records, fault);
+    }
     if (status == STATUS_OK) {
         status = use_check(txn, &use, &records, fault);
     }
     if (status == STATUS_OK) {
         status = records_write(txn, &records, use, checkpoint, fault);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct guard_state *state = &txn->state;
-    if (promise->checkpoint.size > state->size) {
-        state->size = promise->checkpoint.size;
-        state->root = promise->checkpoint.root;
-    }
-    state->highest_utc_us = promise->at_utc_us > state->highest_utc_us ? promise->at_utc_us : state->highest_utc_us;
-    return STATUS_OK;
+    return status == STATUS_OK ? promise_write(txn, promise, &key, nonce_used, fault) : status;
 }
 
-static enum status withdrawal_sign(struct signer *signer, struct wire_transfer_reply *out,
+/* The place of the wallet's key, and the sweep when it was judged by one. */
+static enum status promise_fill(struct promise *promise, const struct wire_transfer_request *request,
+                                struct fault *fault)
+{
+    struct guard_key key;
+    const struct withdrawal *withdrawal = promise->withdrawal;
+    if (withdrawal->key == NULL) {
+        promise->key = KEY_FOUNDING; /* until everybody can admit and activate */
+        return public_key_equal(&withdrawal->wallet->key, &promise->signer->founding)
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_MISMATCH, "wallet",
+                               "the key of the wallet is not the key that would sign");
+    }
+    if (guard_key_find(promise->signer->guard, &promise->key, &key, &withdrawal->key->key_id) != STATUS_OK) {
+        return fault_set(fault, STATUS_INTERNAL, "wallet", "a key that was there is not");
+    }
+    promise->swept = withdrawal->key_state != KEY_STATE_ACTIVE;
+    if (!promise->swept) {
+        return STATUS_OK;
+    }
+    struct command sweep;
+    const struct bytes *document = &request->sweep.document;
+    enum status status = command_decode(&sweep, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        promise->sweep_nonce = sweep.nonce;
+        digest_document(&promise->sweep, COMMAND_KIND, document->data, document->len);
+    }
+    return status;
+}
+
+static enum status withdrawal_sign(struct signer *signer, struct wire_transfer_reply *out, size_t key,
                                    struct withdrawal *withdrawal, struct fault *fault)
 {
     struct signature signature;
     enum status status =
-        role_document_sign(signer, &signature, TRANSACTION_KIND, &withdrawal->transaction_document, fault);
+        keys_sign_document(signer, &signature, key, TRANSACTION_KIND, &withdrawal->transaction_document, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -310,18 +383,24 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
                           struct fault *fault)
 {
     struct withdrawal withdrawal = {0};
-    struct promise promise = {.withdrawal = &withdrawal, .at_utc_us = clock_utc_us(signer->clock)};
-    enum status status = documents_check(signer, &withdrawal, promise.at_utc_us, &request->transfer, fault);
+    struct promise promise = {.signer = signer, .withdrawal = &withdrawal, .at_utc_us = clock_utc_us(signer->clock)};
+    enum status status = keys_settle(signer, fault);
+    if (status == STATUS_OK) {
+        status = documents_check(signer, &withdrawal, promise.at_utc_us, &request->transfer, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    status = trail_check(signer, &promise.checkpoint, &withdrawal, &request->transfer, fault);
+    status = promise_fill(&promise, &request->transfer, fault);
+    if (status == STATUS_OK) {
+        status = trail_check(signer, &promise.checkpoint, &withdrawal, &request->transfer, fault);
+    }
     if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
         status = guard_commit(signer->guard, promise_apply, &promise, fault);
     }
     if (status == STATUS_OK) {
-        status = withdrawal_sign(signer, &reply->transfer, &withdrawal, fault);
+        status = withdrawal_sign(signer, &reply->transfer, promise.key, &withdrawal, fault);
     }
     if (status == STATUS_OK) {
         signed_log(&withdrawal);

@@ -3,26 +3,30 @@
  * node's business; that there are never two of them is this signer's.
  */
 #include "base/crashpoint.h"
+#include "keys.h"
 #include "ledger/header.h"
-#include "role.h"
 
 /* How far the time of a header may be ahead of the clock: one header of the year 9999 would end the ledger's time. */
 #define HEADER_AHEAD_MAX_US 60000000LL
 
 struct succession {
+    const struct signer *signer;
     struct ledger_header header;
     struct digest digest;
+    int64_t at_utc_us;
 };
 
-static enum status succession_apply(struct guard_txn *txn, void *context, struct fault *fault)
+/* Sets *out_same when this header was signed before. */
+static enum status succession_check(struct guard_txn *txn, bool *out_same, const struct succession *next,
+                                    struct fault *fault)
 {
-    const struct succession *next = context;
-    struct guard_state *state = &txn->state;
+    const struct guard_state *state = &txn->state;
+    *out_same = next->header.height == state->height && digest_equal(&next->digest, &state->header);
+    if (*out_same) {
+        return STATUS_OK;
+    }
     if (next->header.height == state->height) {
-        bool same = digest_equal(&next->digest, &state->header);
-        return same ? STATUS_OK
-                    : guard_txn_halt(txn, STATUS_FORK, "header.height", "another header of this height was signed",
-                                     fault);
+        return guard_txn_halt(txn, STATUS_FORK, "header.height", "another header of this height was signed", fault);
     }
     if (next->header.height != state->height + 1) {
         return fault_set(fault, STATUS_CONFLICT, "header.height", "the height signed last is %llu",
@@ -31,9 +35,26 @@ static enum status succession_apply(struct guard_txn *txn, void *context, struct
     if (!digest_equal(&next->header.prev, &state->header)) {
         return fault_set(fault, STATUS_MISMATCH, "header.prev", "it does not name the header signed last");
     }
-    state->height = next->header.height;
-    state->header = next->digest;
     return STATUS_OK;
+}
+
+static enum status succession_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct succession *next = context;
+    struct guard_key key;
+    bool same = false;
+    enum status status = key_use_check(next->signer, txn, &key, KEY_FOUNDING, next->at_utc_us, fault);
+    if (status == STATUS_OK) {
+        status = succession_check(txn, &same, next, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!same) {
+        txn->state.height = next->header.height;
+        txn->state.header = next->digest;
+    }
+    return key_use_write(txn, KEY_FOUNDING, &key, next->at_utc_us, fault);
 }
 
 static enum status header_check(const struct signer *signer, const struct ledger_header *header, struct fault *fault)
@@ -54,17 +75,21 @@ enum status header_sign(struct signer *signer, struct wire_reply *reply, const s
                         struct fault *fault)
 {
     const struct bytes *document = &request->header.header;
-    struct succession next;
+    struct succession next = {.signer = signer};
     enum status status = ledger_header_decode(&next.header, document->data, document->len, fault);
     if (status == STATUS_OK) {
         ledger_header_digest(&next.digest, document->data, document->len);
         status = header_check(signer, &next.header, fault);
     }
     if (status == STATUS_OK) {
+        status = keys_settle(signer, fault);
+    }
+    if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
+        next.at_utc_us = keys_now(signer);
         status = guard_commit(signer->guard, succession_apply, &next, fault);
     }
     return status == STATUS_OK
-               ? role_document_sign(signer, &reply->header.signature, LEDGER_HEADER_KIND, document, fault)
+               ? keys_sign_document(signer, &reply->header.signature, KEY_FOUNDING, LEDGER_HEADER_KIND, document, fault)
                : status;
 }

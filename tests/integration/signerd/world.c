@@ -15,9 +15,11 @@
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 
 static const enum algorithm algorithms[WHO_COUNT] = {
-    [ADA] = ALGORITHM_P256,    [ALAN] = ALGORITHM_ED25519,      [BERT] = ALGORITHM_P256,
-    [BOB] = ALGORITHM_ED25519, [CAROL] = ALGORITHM_SECP256K1,   [STRANGER] = ALGORITHM_P256,
-    [LOG] = ALGORITHM_ED25519, [OTHER_LOG] = ALGORITHM_ED25519, [SOFT] = ALGORITHM_P256,
+    [CATO] = ALGORITHM_P256,     [CLEO] = ALGORITHM_ED25519, [OTTO] = ALGORITHM_P256,
+    [WANDA] = ALGORITHM_ED25519, [ADA] = ALGORITHM_P256,     [ALAN] = ALGORITHM_ED25519,
+    [BERT] = ALGORITHM_P256,     [BOB] = ALGORITHM_ED25519,  [CAROL] = ALGORITHM_SECP256K1,
+    [STRANGER] = ALGORITHM_P256, [LOG] = ALGORITHM_ED25519,  [OTHER_LOG] = ALGORITHM_ED25519,
+    [SOFT] = ALGORITHM_P256,
 };
 
 struct name name_of(const char *text)
@@ -79,7 +81,7 @@ static json_t *person_json(const struct world *world, const char *id, const char
         (void)json_array_append_new(keys, key);
     }
     return json_pack("{s:s,s:o,s:o,s:s}", "id", id, "duties", json_loads(duties, 0, NULL), "keys", keys, "valid_until",
-                     time_text(world->now_utc_us + 1000 * WORLD_HOUR_US));
+                     time_text(world->now_utc_us + 100000 * WORLD_HOUR_US));
 }
 
 static json_t *wallet_json(const struct world *world)
@@ -102,12 +104,14 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     char asset[65];
     digest_text(chain, &world->chain);
     digest_text(asset, &world->asset);
-    json_t *people = json_pack("[o,o,o,o,o,o]", person_json(world, "ada", "[\"administrator\"]", ADA),
-                               person_json(world, "alan", "[\"administrator\"]", ALAN),
-                               person_json(world, "bert", "[\"approver\",\"requester\"]", BERT),
-                               person_json(world, "bob", "[\"approver\"]", BOB),
-                               person_json(world, "carol", "[\"approver\"]", CAROL),
-                               person_json(world, "rita", "[\"requester\"]", WHO_COUNT));
+    json_t *people = json_pack(
+        "[o,o,o,o,o,o,o,o,o,o]", person_json(world, "ada", "[\"administrator\"]", ADA),
+        person_json(world, "alan", "[\"administrator\"]", ALAN),
+        person_json(world, "bert", "[\"approver\",\"requester\"]", BERT),
+        person_json(world, "bob", "[\"approver\"]", BOB), person_json(world, "carol", "[\"approver\"]", CAROL),
+        person_json(world, "cato", "[\"custodian\"]", CATO), person_json(world, "cleo", "[\"custodian\"]", CLEO),
+        person_json(world, "otto", "[\"operator\"]", OTTO), person_json(world, "rita", "[\"requester\"]", WHO_COUNT),
+        person_json(world, "wanda", "[\"auditor\"]", WANDA));
     json_t *groups = json_loads("[{\"id\":\"admins\",\"members\":[\"ada\",\"alan\"]},"
                                 "{\"id\":\"officers\",\"members\":[\"bert\",\"bob\",\"carol\"]}]",
                                 0, NULL);

@@ -19,8 +19,11 @@
 #define WORLD_APPROVALS_MAX 4
 #define WORLD_HOUR_US (3600LL * 1000000)
 
-/* Whose keys there are. ADA and ALAN are the administrators, BERT, BOB and CAROL approvers. */
-enum who { ADA, ALAN, BERT, BOB, CAROL, STRANGER, LOG, OTHER_LOG, SOFT, WHO_COUNT };
+/*
+ * Whose keys there are. ADA and ALAN are the administrators, BERT, BOB and CAROL approvers, CATO and CLEO custodians,
+ * OTTO an operator, WANDA an auditor.
+ */
+enum who { ADA, ALAN, BERT, BOB, CAROL, CATO, CLEO, OTTO, WANDA, STRANGER, LOG, OTHER_LOG, SOFT, WHO_COUNT };
 
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \

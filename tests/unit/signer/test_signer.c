@@ -2,100 +2,19 @@
  * The signer with a clock and a key of the test's own: what time does to it, and that a key that fails leaves a promise
  * and no signature.
  */
-#include "signer/signer.h"
-
 #include <criterion/criterion.h>
 
-#include "test/test_place.h"
-#include "world.h"
+#include "desk.h"
 
-#define START_UTC_US 1767323045000000LL /* 2026-01-02T03:04:05Z */
+TestSuite(signer, .init = desk_start_active, .fini = desk_finish);
 
-static struct test_folder folder;
-static char guard_path[TEST_PATH_SIZE + 16];
-static char policy_path[TEST_PATH_SIZE + 16];
-static struct world world;
-static struct guard *guard;
-static struct signer *signer;
-static struct signer_key key;
-static int64_t now_utc_us;
-static bool key_works;
-
-static int64_t read_clock(void *context)
-{
-    return *(const int64_t *)context;
-}
-
-static const struct clock test_clock = {.utc_us = read_clock, .monotonic_us = read_clock, .context = &now_utc_us};
-
-static enum status soft_sign(const void *context, struct signature *out, const void *message, size_t len,
-                             struct fault *fault)
-{
-    if (!key_works) {
-        return fault_set(fault, STATUS_TOKEN, "token", "gone");
-    }
-    test_key_sign_message(out->bytes64, context, message, len);
-    out->algorithm = key.public_key.algorithm;
-    public_key_id(&out->key_id, &key.public_key);
-    return STATUS_OK;
-}
-
-static bool soft_lost(const void *context)
-{
-    (void)context;
-    return !key_works;
-}
-
-static enum status signer_start(struct fault *fault)
-{
-    const struct signer_config config = {
-        .role = ROLE_TRANSFER, .guard = guard, .key = &key, .clock = &test_clock, .policy_path = policy_path};
-    return signer_new(&signer, &config, fault);
-}
-
-static void start(void)
-{
-    test_folder_make(&folder);
-    (void)snprintf(guard_path, sizeof(guard_path), "%s/guard", folder.path);
-    (void)snprintf(policy_path, sizeof(policy_path), "%s/policy.json", folder.path);
-    now_utc_us = START_UTC_US;
-    key_works = true;
-    world_init(&world, ROLE_TRANSFER, NULL, now_utc_us);
-    world_write_signed(policy_path, &world.policy_signed);
-    struct guard_state state;
-    world_guard_state(&state, &world);
-    MUST(guard_create(guard_path, &state, &world.signer_key, NULL));
-    MUST(guard_open(&guard, guard_path, NULL));
-    key = (struct signer_key){
-        .public_key = world.signer_key, .sign = soft_sign, .lost = soft_lost, .context = world.keys[SOFT]};
-    MUST(signer_start(NULL));
-}
-
-static void finish(void)
-{
-    signer_free(signer);
-    guard_close(guard);
-    world_wipe(&world);
-    test_folder_remove(&folder);
-}
-
-TestSuite(signer, .init = start, .fini = finish);
-
-/* Asks as a greeted client; the status and `where` of the answer. */
+/* The status and `where` of the answer. */
 static enum status sign(struct order *order, char where[64])
 {
-    struct signer_session session = {.permit = SIGNER_PERMIT_SIGN, .greeted = true};
-    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .id = 1, .transfer = order_request(order)};
-    struct bytes packet = {0};
-    struct bytes answer = {0};
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(order)};
     struct wire_reply reply;
-    MUST(wire_request_encode(&packet, &request, NULL));
-    cr_expect(signer_handle(signer, &answer, &session, packet.data, packet.len));
-    MUST(wire_reply_decode(&reply, WIRE_OP_TRANSFER_SIGN, answer.data, answer.len, NULL));
-    enum status status = reply.fault.status;
+    enum status status = desk_ask(&reply, &request);
     memcpy(where, reply.fault.where, sizeof(reply.fault.where));
-    bytes_free(&packet);
-    bytes_free(&answer);
     wire_reply_free(&reply);
     return status;
 }
@@ -104,7 +23,7 @@ static void expect_sign(uint64_t lane, enum status expected, const char *where)
 {
     char at[64];
     struct order order;
-    order_init(&order, &world, lane, 0);
+    order_init(&order, &desk.world, lane, 0);
     enum status status = sign(&order, at);
     cr_expect(status == expected, "%s at %s", status_info(status)->code, at);
     cr_expect_str_eq(at, where);
@@ -114,22 +33,19 @@ static void expect_sign(uint64_t lane, enum status expected, const char *where)
 Test(signer, a_clock_that_is_set_back_is_noticed)
 {
     expect_sign(1, STATUS_OK, "");
-    now_utc_us = START_UTC_US - 59 * 1000000LL;
+    desk.now_utc_us = DESK_START_UTC_US - 59 * 1000000LL;
     expect_sign(2, STATUS_OK, "");
-    now_utc_us = START_UTC_US - 61 * 1000000LL;
+    desk.now_utc_us = DESK_START_UTC_US - 61 * 1000000LL;
     expect_sign(3, STATUS_ROLLBACK, "clock");
-    now_utc_us = START_UTC_US;
+    desk.now_utc_us = DESK_START_UTC_US;
     expect_sign(3, STATUS_OK, "");
 }
 
 Test(signer, and_after_a_restart_too)
 {
     expect_sign(1, STATUS_OK, "");
-    signer_free(signer);
-    guard_close(guard);
-    MUST(guard_open(&guard, guard_path, NULL));
-    MUST(signer_start(NULL));
-    now_utc_us = START_UTC_US - 61 * 1000000LL;
+    MUST(desk_restart(NULL));
+    desk.now_utc_us = DESK_START_UTC_US - 61 * 1000000LL;
     expect_sign(2, STATUS_ROLLBACK, "clock");
 }
 
@@ -138,11 +54,11 @@ Test(signer, an_intent_expires)
     struct order order;
     char where[64];
     struct order late;
-    order_init(&order, &world, 1, 0);
-    order_init(&late, &world, 2, 0);
-    now_utc_us = order.intent.expires_at - 1;
+    order_init(&order, &desk.world, 1, 0);
+    order_init(&late, &desk.world, 2, 0);
+    desk.now_utc_us = order.intent.expires_at - 1;
     cr_expect(sign(&order, where) == STATUS_OK);
-    now_utc_us = late.intent.expires_at;
+    desk.now_utc_us = late.intent.expires_at;
     cr_expect(sign(&late, where) == STATUS_EXPIRED);
     cr_expect_str_eq(where, "intent.expires_at");
     cr_expect(sign(&order, where) == STATUS_OK, "what was promised in time can be had again");
@@ -155,11 +71,11 @@ Test(signer, a_key_that_fails_leaves_the_promise)
     struct order order;
     struct order rival;
     char where[64];
-    order_init(&order, &world, 1, 0);
-    order_init(&rival, &world, 1, 0);
-    key_works = false;
+    order_init(&order, &desk.world, 1, 0);
+    order_init(&rival, &desk.world, 1, 0);
+    desk.token = TOKEN_GONE;
     cr_expect(sign(&order, where) == STATUS_TOKEN);
-    key_works = true;
+    desk.token = TOKEN_WORKS;
     cr_expect(sign(&rival, where) == STATUS_REPLAY);
     cr_expect(sign(&order, where) == STATUS_OK);
     order_wipe(&order);
@@ -168,66 +84,86 @@ Test(signer, a_key_that_fails_leaves_the_promise)
 
 static bool ready_now(void)
 {
-    static const char ask[] = "{\"id\":1,\"op\":\"status\"}";
-    struct signer_session session = {.permit = SIGNER_PERMIT_STATUS, .greeted = true};
-    struct bytes answer = {0};
+    struct wire_request request = {.op = WIRE_OP_STATUS};
     struct wire_reply reply;
-    cr_expect(signer_handle(signer, &answer, &session, ask, sizeof(ask) - 1));
-    MUST(wire_reply_decode(&reply, WIRE_OP_STATUS, answer.data, answer.len, NULL));
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK);
     cr_expect(reply.status.ready == (reply.status.reason[0] == '\0'));
-    bytes_free(&answer);
+    cr_expect(reply.status.token_count == 1);
+    cr_expect_str_eq(reply.status.tokens[0].label, "soft");
     return reply.status.ready;
 }
 
 Test(signer, says_that_its_token_is_lost)
 {
     cr_expect(ready_now());
-    key_works = false;
+    desk.token = TOKEN_GONE;
     cr_expect(!ready_now());
 }
 
+/* What each kind of user may do. */
 Test(signer, permission_is_of_the_connection)
 {
-    struct signer_session session = {.permit = SIGNER_PERMIT_STATUS, .greeted = true};
+    static const struct {
+        enum wire_op op;
+        unsigned permit; /* that is needed */
+    } rows[] = {
+        {WIRE_OP_STATUS, SIGNER_PERMIT_STATUS},        {WIRE_OP_KEY_LIST, SIGNER_PERMIT_STATUS},
+        {WIRE_OP_KEY_ATTEST, SIGNER_PERMIT_KEYS},      {WIRE_OP_KEY_ALARM, SIGNER_PERMIT_KEYS},
+        {WIRE_OP_ACTIVATION_OPEN, SIGNER_PERMIT_KEYS}, {WIRE_OP_TRANSFER_SIGN, SIGNER_PERMIT_SIGN},
+        {WIRE_OP_KEY_COMMAND, SIGNER_PERMIT_KEYS},     {WIRE_OP_KEY_ADMIT, SIGNER_PERMIT_KEYS},
+        {WIRE_OP_KEY_PROVE, SIGNER_PERMIT_KEYS},       {WIRE_OP_ACTIVATION_GIVE, SIGNER_PERMIT_KEYS},
+    };
     struct order order;
-    order_init(&order, &world, 1, 0);
-    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .id = 1, .transfer = order_request(&order)};
-    struct bytes packet = {0};
-    struct bytes answer = {0};
-    struct wire_reply reply;
-    MUST(wire_request_encode(&packet, &request, NULL));
-    cr_expect(!signer_handle(signer, &answer, &session, packet.data, packet.len), "the connection must end");
-    MUST(wire_reply_decode(&reply, WIRE_OP_TRANSFER_SIGN, answer.data, answer.len, NULL));
-    cr_expect(reply.fault.status == STATUS_NOT_PERMITTED);
-    bytes_free(&packet);
-    bytes_free(&answer);
+    order_init(&order, &desk.world, 1, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned permit = 0; permit < 8; permit++) {
+            struct wire_request request = {.op = rows[i].op};
+            if (rows[i].op == WIRE_OP_TRANSFER_SIGN) {
+                request.transfer = order_request(&order);
+            } else if (rows[i].op == WIRE_OP_KEY_ALARM) {
+                request.key_alarm.reason = name_of("smoke");
+            } else if (rows[i].op == WIRE_OP_KEY_ADMIT) {
+                request.key_admit = (struct wire_key_admit_request){
+                    .command = order.destination, .document = order.destination, .ceremony = order.document};
+            } else if (rows[i].op == WIRE_OP_KEY_COMMAND || rows[i].op == WIRE_OP_KEY_PROVE) {
+                request.key_order.order = order.destination;
+            } else if (rows[i].op == WIRE_OP_ACTIVATION_GIVE) {
+                request.activation_give.gift = order.destination;
+            }
+            struct wire_reply reply;
+            bool goes_on = false;
+            bool may = (permit & rows[i].permit) != 0;
+            enum status status = desk_ask_as(&reply, &request, permit, &goes_on);
+            cr_expect((status != STATUS_NOT_PERMITTED) == may, "%s with %u", wire_op_name(rows[i].op), permit);
+            cr_expect(goes_on == may, "the connection must end");
+            wire_reply_free(&reply);
+        }
+    }
     order_wipe(&order);
 }
 
 Test(signer, other_policies_of_the_version_seen_are_a_fork)
 {
     struct signed_document second;
-    world_policy_next(&second, &world);
-    signer_free(signer);
-    signer = NULL;
-    const char *const prepare[] = {"sh", "-c", "mkdir \"$0.d\" && mv \"$0\" \"$0.d/1.json\"", policy_path, NULL};
+    world_policy_next(&second, &desk.world);
+    desk_stop();
+    const char *const prepare[] = {"sh", "-c", "mkdir \"$0.d\" && mv \"$0\" \"$0.d/1.json\"", desk.policy_path, NULL};
     cr_assert(test_run(prepare) == 0);
     char folder_path[TEST_PATH_SIZE + 32];
     char second_path[TEST_PATH_SIZE + 64];
-    (void)snprintf(folder_path, sizeof(folder_path), "%s.d", policy_path);
+    (void)snprintf(folder_path, sizeof(folder_path), "%s.d", desk.policy_path);
     (void)snprintf(second_path, sizeof(second_path), "%s/2.json", folder_path);
     world_write_signed(second_path, &second);
-    memcpy(policy_path, folder_path, sizeof(policy_path));
-    MUST(signer_start(NULL));
-    signer_free(signer);
-    signer = NULL;
+    memcpy(desk.policy_path, folder_path, sizeof(desk.policy_path));
+    MUST(desk_restart(NULL));
+    desk_stop();
 
     /* Another second version, just as well signed. */
     signed_document_free(&second);
-    world.now_utc_us++;
-    world_policy_next(&second, &world);
+    desk.world.now_utc_us++;
+    world_policy_next(&second, &desk.world);
     world_write_signed(second_path, &second);
     struct fault fault = {0};
-    cr_expect(signer_start(&fault) == STATUS_FORK, "%s", fault.detail);
+    cr_expect(desk_restart(&fault) == STATUS_FORK, "%s", fault.detail);
     signed_document_free(&second);
 }

@@ -11,35 +11,26 @@
 #include "base/clock.h"
 #include "policy/policy.h"
 #include "signer/guard.h"
+#include "signer/tokens.h"
 #include "wire/message.h"
 
 struct signer;
 
 /* Bits of what a connection may do, fixed when it is made. */
 enum signer_permit {
-    SIGNER_PERMIT_STATUS = 1,
-    SIGNER_PERMIT_SIGN = 2,
-};
-
-/*
- * The key. `sign` releases a signature only after it verified with `public_key`. `lost` says that it will never sign
- * again in this process; NULL when that cannot be.
- */
-struct signer_key {
-    struct public_key public_key;
-    enum status (*sign)(const void *context, struct signature *out, const void *message, size_t len,
-                        struct fault *fault);
-    bool (*lost)(const void *context);
-    const void *context;
+    SIGNER_PERMIT_STATUS = 1, /* hello, status, key.list */
+    SIGNER_PERMIT_SIGN = 2,   /* transfer.sign, checkpoint.sign, header.sign */
+    SIGNER_PERMIT_KEYS = 4,   /* key.*, activation.* */
 };
 
 /* Everything is borrowed and must live until signer_free. */
 struct signer_config {
     enum signer_role role;
     struct guard *guard;
-    const struct signer_key *key;
+    const struct signer_tokens *tokens;
     const struct clock *clock;
-    const char *policy_path; /* transfer: file or folder of the signed policy versions; NULL for the other roles */
+    const char *policy_path;    /* file or folder of the signed policy versions */
+    const char *share_set_path; /* attended: the signed share set of the PIN; NULL for unattended */
 };
 
 /* One connection. `permit` is of enum signer_permit. */
@@ -49,10 +40,12 @@ struct signer_session {
 };
 
 /*
- * Makes a signer of a guard that is of this role and key (STATUS_MISMATCH). Role transfer: verifies the policies from
- * the first, which must be the guard's, to the newest, which comes into force and is remembered; older ones than the
- * guard remembers are STATUS_ROLLBACK, others of the same version STATUS_FORK. Role audit: the key must be the one of
- * the guard's log. A halted guard is fine: status is answered, nothing is signed. Out: free with signer_free.
+ * Makes a signer of a guard that is of this role (STATUS_MISMATCH), whose founding key the tokens hold unless they are
+ * attended and not open yet. Verifies the policies from the first, which must be the guard's, to the newest, which
+ * comes into force and is remembered; older ones than the guard remembers are STATUS_ROLLBACK, others of the same
+ * version STATUS_FORK. Role audit: the founding key must be the one of the guard's log. The share set is verified under
+ * the newest policy. Attended keys that were active become inactive. A halted guard is fine: status is answered,
+ * nothing is signed. Out: free with signer_free.
  */
 MUST_CHECK enum status signer_new(struct signer **out, const struct signer_config *config, struct fault *fault);
 

@@ -1,0 +1,79 @@
+/*
+ * The keys of a signer: what each may do now, how it changes, and the signature at the end.
+ *
+ * The guard holds the state, the key document the rules. Time is the signer's clock and never before the highest time
+ * that the guard has seen.
+ */
+#ifndef STRONGROOM_SIGNER_KEYS_H
+#define STRONGROOM_SIGNER_KEYS_H
+
+#include "role.h"
+
+#define KEY_FOUNDING 0 /* its place in every guard */
+
+/* Reads the documents of the guard's keys and lets attended keys fall, whose activation ended with the last process. */
+MUST_CHECK enum status keys_start(struct signer *signer, struct fault *fault);
+
+/* Frees the documents. */
+void keys_finish(struct signer *signer);
+
+/* Now, for everything that is about a key. */
+int64_t keys_now(struct signer *signer);
+
+/* The document of the key at this place; NULL for one that was not admitted. Borrowed. */
+const struct key_document *keys_document(const struct signer *signer, size_t index);
+
+/* Takes over the document of a key that the guard has just admitted. */
+void keys_document_set(struct signer *signer, size_t index, const struct key_document *document);
+
+/*
+ * Lets keys fall whose box, cryptoperiod or idle time is over or whose token was lost: one write for each. Before
+ * anything looks at a state. A halted guard stays as it is.
+ */
+MUST_CHECK enum status keys_settle(struct signer *signer, struct fault *fault);
+
+/* One transition: STATUS_CONFLICT as key_state_next. Changes `inout` only on success. */
+MUST_CHECK enum status key_move(struct guard_key *inout, enum key_action action, enum key_cause cause,
+                                int64_t at_utc_us, struct fault *fault);
+
+/* Writes a key in a change, and the time. */
+MUST_CHECK enum status key_write(struct guard_txn *txn, size_t index, const struct guard_key *key, int64_t at_utc_us,
+                                 struct fault *fault);
+
+/*
+ * In a change: whether the key at this place may sign for its purpose at this time. STATUS_KEY_INACTIVE, naming why.
+ * Out: the key, to be handed to key_use_write when everything else is decided.
+ */
+MUST_CHECK enum status key_use_check(const struct signer *signer, struct guard_txn *txn, struct guard_key *out,
+                                     size_t index, int64_t at_utc_us, struct fault *fault);
+
+/* In a change: counts one signature down. */
+MUST_CHECK enum status key_use_write(struct guard_txn *txn, size_t index, struct guard_key *key, int64_t at_utc_us,
+                                     struct fault *fault);
+
+/*
+ * Asks the tokens for a signature of what has been checked and remembered. One that does not verify suspends the key;
+ * of an ECDSA one, r is remembered before it is released, and one seen before over another message suspends the key.
+ */
+MUST_CHECK enum status keys_sign(struct signer *signer, struct signature *out, size_t index, const void *message,
+                                 size_t len, struct fault *fault);
+
+/* The same for a document of `kind`. */
+MUST_CHECK enum status keys_sign_document(struct signer *signer, struct signature *out, size_t index, const char *kind,
+                                          const struct bytes *document, struct fault *fault);
+
+/* In a change: STATUS_REPLAY when the nonce served for another command. *out_used: for this very one. */
+MUST_CHECK enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce,
+                                   const struct digest *command, struct fault *fault);
+
+/* In a change: the nonce has served. */
+MUST_CHECK enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
+                                   struct fault *fault);
+
+/* What the key is now, as key.admit and its kin answer. */
+void key_answer(struct wire_key_state_reply *out, const struct guard_key *key);
+
+/* The line about a transition. */
+void key_log(const struct guard_key *before, const struct guard_key *after);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * Commands about keys and the alarm: an order of people becomes one transition, and its nonce serves once.
+ *
+ * Who had to sign what is the policy room's (command_verify); here stands what the order is held against: this signer's
+ * role, the guard's keys, the state that the signers of the order saw.
+ */
+#include "base/log.h"
+#include "guard_record.h"
+#include "keys.h"
+
+enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce, const struct digest *command,
+                        struct fault *fault)
+{
+    struct guard_record record;
+    guard_record_nonce(&record, nonce);
+    enum status status = guard_txn_get(txn, &record, fault);
+    *out_used = status == STATUS_OK;
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK && memcmp(record.value, command->bytes32, sizeof(command->bytes32)) != 0) {
+        return fault_set(fault, STATUS_REPLAY, "command.nonce", "another command had this nonce");
+    }
+    return status;
+}
+
+enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
+                        struct fault *fault)
+{
+    struct guard_record record;
+    guard_record_nonce(&record, nonce);
+    memcpy(record.value, command->bytes32, sizeof(command->bytes32));
+    record.value_len = sizeof(command->bytes32);
+    return guard_txn_put(txn, &record, fault);
+}
+
+/* An order on its way into the guard. */
+struct order {
+    const struct signer *signer;
+    struct command command;
+    struct digest digest;
+    int64_t at_utc_us;
+    struct guard_key before;
+    struct guard_key after;
+};
+
+/* The moves of which a document has a say. */
+static enum status move_activate(struct order *order, const struct key_document *document, struct fault *fault)
+{
+    if (document == NULL) { /* generated: the table refuses it and names the state */
+        return key_move(&order->after, KEY_ACTION_ACTIVATE, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
+    }
+    enum status status = key_document_check_box(document, &order->command, order->at_utc_us, fault);
+    if (status == STATUS_OK) {
+        status = key_move(&order->after, KEY_ACTION_ACTIVATE, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
+        order->after.box_signatures = order->command.signatures;
+        order->after.box_until_utc_us = order->command.until;
+    }
+    return status;
+}
+
+static enum status move_destroy(struct order *order, const struct key_document *document, struct fault *fault)
+{
+    struct guard_key *key = &order->after;
+    int64_t retain_until = document == NULL ? 0 : document->retain_until;
+    enum key_state state = key->state;
+    int64_t destroy_at = key->destroy_utc_us;
+    enum status status = key_destruction_next(&state, &destroy_at, retain_until, order->at_utc_us, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (state != key->state) {
+        return key_move(key, KEY_ACTION_DESTROY, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
+    }
+    key->destroy_utc_us = destroy_at;
+    return STATUS_OK;
+}
+
+static enum status order_move(struct order *order, size_t index, struct fault *fault)
+{
+    const struct key_document *document = keys_document(order->signer, index);
+    enum key_action action;
+    enum status status = command_key_action(&action, order->command.action);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "command.action", "no order of key.command");
+    }
+    if (action == KEY_ACTION_ACTIVATE) {
+        return move_activate(order, document, fault);
+    }
+    if (action == KEY_ACTION_DESTROY) {
+        return move_destroy(order, document, fault);
+    }
+    return key_move(&order->after, action, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
+}
+
+static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct order *order = context;
+    const struct command *command = &order->command;
+    bool used = false;
+    size_t index = 0;
+    enum status status = nonce_check(txn, &used, &command->nonce, &order->digest, fault);
+    if (status == STATUS_OK && used) {
+        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this command was carried out before");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (guard_txn_key_find(txn, &index, &order->before, &command->key) != STATUS_OK) {
+        return fault_set(fault, STATUS_NOT_FOUND, "command.key", "it is no key of this guard");
+    }
+    if (command->from != 0 && command->from != order->before.state) {
+        return fault_set(fault, STATUS_CONFLICT, "command.from", "given for a key that is %s, but it is %s",
+                         key_state_text(command->from), key_state_text(order->before.state));
+    }
+    order->after = order->before;
+    status = order_move(order, index, fault);
+    if (status == STATUS_OK) {
+        status = key_write(txn, index, &order->after, order->at_utc_us, fault);
+    }
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, &order->digest, fault) : status;
+}
+
+/* An attended key without its PIN would be active and could not sign. */
+static enum status order_check_token(struct signer *signer, const struct command *command, struct fault *fault)
+{
+    size_t index = 0;
+    struct guard_key key;
+    if (command->action != COMMAND_KEY_ACTIVATE ||
+        guard_key_find(signer->guard, &index, &key, &command->key) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    const struct key_document *document = keys_document(signer, index);
+    if (document == NULL || document->activation != KEY_ATTENDED) {
+        return STATUS_OK;
+    }
+    struct signer_token_status tokens[SIGNER_TOKENS_MAX];
+    size_t count = signer->tokens->states(signer->tokens->context, tokens);
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i].state == SIGNER_TOKEN_SERVING || tokens[i].state == SIGNER_TOKEN_STANDBY) {
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: activation.give comes first");
+}
+
+static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
+                               struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = command_verify(&order->command, document, &signer->policy, order->at_utc_us, &inner);
+    if (status != STATUS_OK) {
+        return role_part_fault(fault, "command", status, &inner);
+    }
+    digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
+    if (order->command.role != signer->role) {
+        return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
+                         signer_role_text(order->command.role));
+    }
+    if (order->command.action == COMMAND_KEY_ADMIT) {
+        return fault_set(fault, STATUS_INVALID, "command.action", "key.admit comes with the papers of the key");
+    }
+    return order_check_token(signer, &order->command, fault);
+}
+
+enum status key_command(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
+                        struct fault *fault)
+{
+    enum status status = keys_settle(signer, fault);
+    struct order order = {.signer = signer, .at_utc_us = keys_now(signer)};
+    if (status == STATUS_OK) {
+        status = order_check(signer, &order, &request->key_order.order, fault);
+    }
+    if (status == STATUS_OK) {
+        status = guard_commit(signer->guard, order_apply, &order, fault);
+    }
+    if (status == STATUS_OK) {
+        key_log(&order.before, &order.after);
+        key_answer(&reply->key_state, &order.after);
+    }
+    return status;
+}
+
+/* Alarm */
+
+static enum status alarm_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct order *order = context;
+    size_t index = 0;
+    if (guard_txn_key_find(txn, &index, &order->before, &order->command.key) != STATUS_OK) {
+        return fault_set(fault, STATUS_NOT_FOUND, "key", "it is no key of this guard");
+    }
+    order->after = order->before;
+    enum status status = key_move(&order->after, KEY_ACTION_SUSPEND, KEY_CAUSE_ALARM, order->at_utc_us, fault);
+    return status == STATUS_OK ? key_write(txn, index, &order->after, order->at_utc_us, fault) : status;
+}
+
+enum status key_alarm(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
+                      struct fault *fault)
+{
+    struct order order = {.signer = signer, .at_utc_us = keys_now(signer), .command = {.key = request->key_alarm.key}};
+    enum status status = guard_commit(signer->guard, alarm_apply, &order, fault);
+    if (status == STATUS_OK) {
+        log_event(LOG_LEVEL_WARNING, "key.alarm", "reason", request->key_alarm.reason.text, NULL);
+        key_log(&order.before, &order.after);
+        key_answer(&reply->key_state, &order.after);
+    }
+    return status;
+}
