@@ -149,7 +149,7 @@ enum status hsm_new_key_adopt(struct hsm_token *token, const struct hsm_key **ou
     if (status == STATUS_OK) {
         status = key_reload(token, &key, new->label, fault);
     }
-    if (status == STATUS_OK && key->profile != new->profile) {
+    if (status == STATUS_OK && hsm_key_profile(key) != new->profile) {
         status = fault_set(fault, STATUS_KEY_UNFIT, new->label, "CKA_EXTRACTABLE is not what was asked for");
     }
     if (status == STATUS_OK) {
