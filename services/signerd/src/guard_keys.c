@@ -220,7 +220,7 @@ enum status guard_txn_key_find(struct guard_txn *txn, size_t *out_index, struct 
     return STATUS_NOT_FOUND;
 }
 
-static enum status store_record(struct guard_batch *batch, struct guard_record *record, const struct bytes *value)
+static enum status record_keep(struct guard_batch *batch, struct guard_record *record, const struct bytes *value)
 {
     const MDB_val key = {record->key_len, record->key};
     return guard_store(batch, &key, value->data, value->len, 0);
@@ -233,7 +233,7 @@ enum status guard_store_key(struct guard_batch *batch, size_t index, const struc
     guard_record_paper(&record, 'k', index);
     enum status status = guard_key_encode(&value, key, NULL);
     if (status == STATUS_OK) {
-        status = store_record(batch, &record, &value);
+        status = record_keep(batch, &record, &value);
     }
     bytes_free(&value);
     batch->broken = batch->broken || status != STATUS_OK;
@@ -249,7 +249,7 @@ static enum status paper_store(struct guard_batch *batch, struct bytes *out, cha
     struct guard_record record;
     guard_record_paper(&record, letter, index);
     enum status status = bytes_copy(out, paper->data, paper->len);
-    return status == STATUS_OK ? store_record(batch, &record, paper) : status;
+    return status == STATUS_OK ? record_keep(batch, &record, paper) : status;
 }
 
 enum status guard_txn_key_write(struct guard_txn *txn, size_t index, const struct guard_key *key,
