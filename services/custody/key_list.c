@@ -53,13 +53,26 @@ static enum status list_from_signer(const struct custody_options *options, struc
     return status;
 }
 
+/* What the service says of a key; an empty text stands for what it does not say. */
 static void print_service_key(const json_t *row)
 {
+    static const struct {
+        const char *name;
+        const char *member;
+    } details[] = {{"signer", "role"},          {"address", "address"},           {"no address", "address_reason"},
+                   {"attested", "attested_at"}, {"last restored", "restored_at"}, {"drill due", "drill_due"}};
     char id[SERVICE_TEXT_SIZE];
-    char state[SERVICE_TEXT_SIZE];
-    char purpose[SERVICE_TEXT_SIZE];
-    (void)printf("%s %s, %s\n", command_service_text(id, row, "key_id"), command_service_text(state, row, "state"),
-                 command_service_text(purpose, row, "purpose"));
+    char text[SERVICE_TEXT_SIZE];
+    (void)printf("%s", command_service_text(id, row, "key_id"));
+    (void)printf(" %s\n", command_service_text(text, row, "state"));
+    for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+        if (command_service_text(text, row, details[i].member)[0] != '\0') {
+            describe_row(stdout, details[i].name, "%s", text);
+        }
+    }
+    if (json_is_true(json_object_get(row, "drill_overdue"))) {
+        describe_row(stdout, "drill", "OVERDUE");
+    }
 }
 
 static enum status list_from_service(const struct custody_options *options, struct fault *fault)

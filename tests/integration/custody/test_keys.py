@@ -312,12 +312,12 @@ class Addresses(Keys):
         token = {"STRONGROOM_TOKEN": "a-token"}
         service.routes = {("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}),
                           ("GET", "/v1/policy"): (200, {"policy": WORLD.signed_policy()}),
-                          ("GET", path): (200, {"key": {"document": self.files["key"], "state": ESCAPES}}),
+                          ("GET", path): (200, {"key": {"state": ESCAPES}, "document": self.files["key"]}),
                           ("POST", f"{path}/attestations"): lambda body: (200, {"attestation": self.attest(json.loads(body)["challenge"])})}
         self.assertEqual(self.good(*words, env=token), BORN.address() + "\n")
         service.routes["POST", f"{path}/attestations"] = (200, {"attestation": self.files["attestation"]})
         self.assertIn("another question", self.refused(1, *words, env=token))
-        service.routes["GET", path] = (200, {"key": {"document": WORLD.make(key_signers=lambda _: [])["key"]}})
+        service.routes["GET", path] = (200, {"document": WORLD.make(key_signers=lambda _: [])["key"]})
         self.refused(1, *words, env=token)
         service.routes["GET", path] = (404, problem("not_found"))
         self.refused(1, *words, env=token)
@@ -421,6 +421,15 @@ class AtTheSigner(Keys):
 
 
 class AtTheService(Keys):
+    def test_lists_are_clean(self):
+        service = Service()
+        self.addCleanup(service.end)
+        row = dict.fromkeys(("key_id", "state", "role", "address", "address_reason", "attested_at", "restored_at", "drill_due"), ESCAPES)
+        service.routes[("GET", "/v1/keys")] = (200, {"keys": [{**row, "drill_overdue": True}, {}]})
+        told = self.good("key", "list", "--url", service.url, env={"STRONGROOM_TOKEN": "a-token"})
+        self.assertFalse(set(told) - set(map(chr, range(32, 127))) - {"\n"}, repr(told))
+        self.assertIn("OVERDUE", told)
+
     def test_papers_are_handed_in(self):
         service = Service()
         self.addCleanup(service.end)
