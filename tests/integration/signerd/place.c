@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "hsm/key.h"
+
 #define PIN_FD 9
 #define ARGUMENTS_MAX 48
 
@@ -171,6 +173,8 @@ void place_remove(struct place *place)
     if (place->pid > 0) {
         (void)place_stop(place, SIGKILL);
     }
+    papers_wipe(&place->papers);
+    signed_document_free(&place->activation);
     test_token_remove(&place->token);
 }
 
@@ -191,6 +195,85 @@ int place_initialise_again(struct place *place)
     return reap(place, launch(place, &arguments));
 }
 
+/* The papers, signed by the key where it is: as a custodian's program would at the token. */
+
+static void token_sign(const void *context, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len)
+{
+    struct signature signature;
+    MUST(hsm_key_sign(context, &signature, message, len, NULL));
+    memcpy(out64, signature.bytes64, SIGNATURE_LEN);
+}
+
+static void token_identity_fill(struct token_identity *out, const struct hsm_token_facts *facts)
+{
+    (void)snprintf(out->firmware, sizeof(out->firmware), "%s", facts->firmware);
+    (void)snprintf(out->label, sizeof(out->label), "%s", facts->label);
+    (void)snprintf(out->manufacturer, sizeof(out->manufacturer), "%s", facts->manufacturer);
+    (void)snprintf(out->model, sizeof(out->model), "%s", facts->model);
+    (void)snprintf(out->serial, sizeof(out->serial), "%s", facts->serial);
+}
+
+static struct hsm_token *token_enter(const struct place *place)
+{
+    struct hsm_token_config config = {.module_path = place->token.module, .session_count = 1, .use = HSM_TOKEN_SIGN};
+    struct secret pin = {0};
+    struct hsm_token *token = NULL;
+    struct fault fault = {0};
+    NEED(strlen(place->token.label) < sizeof(config.selector.label));
+    memcpy(config.selector.label, place->token.label, strlen(place->token.label));
+    MUST(secret_heap_open(NULL));
+    MUST(secret_read_file(&pin, place->token.pin_path, NULL));
+    if (hsm_token_open(&token, &config, &pin, &fault) != STATUS_OK) {
+        (void)fprintf(stderr, "token: %s: %s\n", fault.where, fault.detail);
+        abort();
+    }
+    secret_free(&pin);
+    return token;
+}
+
+static void papers_fill(struct place *place, const struct world *world)
+{
+    struct hsm_token *token = token_enter(place);
+    const struct hsm_key *key = NULL;
+    MUST(hsm_key_open_label(token, &key, "signer", NULL, NULL));
+    struct hand hand = {.key = *hsm_key_public(key), .sign = token_sign, .context = key};
+    token_identity_fill(&hand.token, hsm_token_facts(token));
+    const struct key_document document = papers_key(world, &hand);
+    papers_wipe(&place->papers);
+    papers_make(&place->papers, world, &hand, &document);
+    hsm_token_close(token);
+    signed_document_free(&place->activation);
+    struct command activate = order_key(world, COMMAND_KEY_ACTIVATE, &document.key_id, KEY_STATE_INACTIVE);
+    activate.until = world->now_utc_us + 300 * 24 * WORLD_HOUR_US;
+    order_key_sign(&place->activation, world, &activate, ADA, ALAN);
+}
+
+/* Nothing to do for a user who may not, or for a key that was admitted before. */
+static void admit(const struct place *place)
+{
+    if (place->papers.command.document.len == 0) {
+        return;
+    }
+    struct wire_pool *pool = place_pool(place, 1);
+    struct wire_key_list_reply list;
+    struct wire_key_state_reply state;
+    const struct digest first = {{0}};
+    bool may = wire_key_list(pool, &list, &first, PLACE_TIMEOUT_MS, NULL) == STATUS_OK;
+    if (may && strcmp(list.keys[0].state, "generated") == 0) {
+        struct fault fault = {0};
+        const struct wire_key_admit_request request = papers_request(&place->papers);
+        enum status status = wire_key_admit(pool, &state, &request, PLACE_TIMEOUT_MS, &fault);
+        if (status == STATUS_OK) {
+            status = wire_key_command(pool, &state, &place->activation, PLACE_TIMEOUT_MS, &fault);
+        }
+        if (status != STATUS_OK && status != STATUS_NOT_PERMITTED && status != STATUS_HALTED) {
+            (void)fprintf(stderr, "admission: %s: %s\n", fault.where, fault.detail);
+            abort();
+        }
+    }
+    wire_pool_free(pool);
+}
+
 int place_initialise(struct place *place, const struct world *world)
 {
     const struct command command = world_command(world);
@@ -200,6 +283,9 @@ int place_initialise(struct place *place, const struct world *world)
     signed_document_free(&document);
     world_write_signed(place->policy, &world->policy_signed);
     world_write(place->genesis, &world->genesis);
+    if (public_key_equal(&place->key, &world->signer_key)) {
+        papers_fill(place, world);
+    }
     return place_initialise_again(place);
 }
 
@@ -235,9 +321,7 @@ static void add_run(struct arguments *arguments, const struct place *place, cons
     add(arguments, "--guard", place->guard);
     add(arguments, "--socket", place->socket);
     add(arguments, "--clients", place->clients[0] == '\0' ? own_uid : place->clients);
-    if (place->role == ROLE_TRANSFER) {
-        add(arguments, "--policy", place->policy);
-    }
+    add(arguments, "--policy", place->policy);
 }
 
 bool place_start(struct place *place, const char *const further[], const char *crashpoint)
@@ -260,7 +344,9 @@ bool place_start(struct place *place, const char *const further[], const char *c
     NEED(unsetenv("STRONGROOM_CRASHPOINT") == 0 && unsetenv("NOTIFY_SOCKET") == 0);
     bool ready = ready_await(place->pid, manager_fd);
     (void)close(manager_fd);
-    if (!ready) {
+    if (ready) {
+        admit(place);
+    } else {
         (void)reap(place, place->pid);
     }
     return ready;

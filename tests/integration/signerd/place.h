@@ -8,9 +8,9 @@
 
 #include <sys/types.h>
 
+#include "papers.h"
 #include "test/test_place.h"
 #include "wire/client.h"
-#include "world.h"
 
 #define PLACE_LOG_MAX 65536
 #define PLACE_TIMEOUT_MS 60000 /* so that a hang ends; no test is decided by it */
@@ -27,10 +27,12 @@ struct place {
     char clients[64];       /* who may connect; empty: this user */
     bool pin_by_credential; /* no PIN at a descriptor: the test gives the arguments */
     char log_path[256];
-    char log[PLACE_LOG_MAX]; /* what the last process printed, both streams */
-    struct public_key key;   /* made in the token by signerd generate */
-    pid_t pid;               /* 0: not running */
-    int exit_status;         /* of the last process that ended: 128 + signal when killed */
+    char log[PLACE_LOG_MAX];           /* what the last process printed, both streams */
+    struct public_key key;             /* made in the token by signerd generate */
+    struct papers papers;              /* of that key; empty: it is not admitted */
+    struct signed_document activation; /* its key.activate */
+    pid_t pid;                         /* 0: not running */
+    int exit_status;                   /* of the last process that ended: 128 + signal when killed */
 };
 
 /* A token with a fresh key of this algorithm, made by `signerd generate`. */
@@ -42,7 +44,10 @@ void place_make_tpm(struct place *place, enum signer_role role);
 /* Kills the process if there is one and removes everything. */
 void place_remove(struct place *place);
 
-/* Writes policy, command and genesis of the world, runs `signerd initialise`; its exit status. */
+/*
+ * Writes policy, command and genesis of the world, makes the papers of the key (signed by the key in its token), runs
+ * `signerd initialise`; its exit status.
+ */
 int place_initialise(struct place *place, const struct world *world);
 
 /* The same with files that are there already. */
@@ -50,7 +55,8 @@ int place_initialise_again(struct place *place);
 
 /*
  * Starts `signerd run` with further arguments (NULL: none). True when it says that it is ready, false when it ended:
- * see exit_status and log. `crashpoint` is for STRONGROOM_CRASHPOINT, NULL for none.
+ * see exit_status and log. A key that is generated is then admitted and activated, when this user may and the papers
+ * are there. `crashpoint` is for STRONGROOM_CRASHPOINT, NULL for none.
  */
 bool place_start(struct place *place, const char *const further[], const char *crashpoint);
 
