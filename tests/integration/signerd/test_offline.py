@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -454,6 +455,52 @@ class Destroy(Offline):
             self.assertIn(text, self.destroy(*signers, code=78, **changes), changes)
         self.assertIn("where=guard", self.destroy("admin-1", "admin-2", code=78, options=[f"--guard={self.path('none')}"]))
         self.assertEqual(len(self.objects("primary")), 2)
+
+
+class Guarded(Destroy):
+    """With the guard of the signer beside the token: the order alone is not enough."""
+
+    def setUp(self):
+        super().setUp()
+        order = {"action": "guard.initialise", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "issued_at": now(),
+                 "key": self.key["key_id"], "log": WORLD.log.vkey, "nonce": uuid7(), "policy": WORLD.policy, "role": "transfer"}
+        signers = [WORLD.keys[name] for name in ("admin-1", "admin-2")]
+        self.write("initialise.json", json.dumps(world.signed("command", world.canonical(order), *signers)))
+        self.role = ["--role=transfer", f"--guard={self.path('guard')}", self.uri("primary"), "--key=treasury",
+                     f"--policy={self.path('policy.json')}"]
+        self.run_word("initialise", *self.role, f"--command={self.path('initialise.json')}", pins=[self.user_pin("primary")])
+        self.guarded = [f"--guard={self.path('guard')}"]
+
+    def tell_signer(self, command):
+        """Hands the order to a running signer, which has the guard; answers its reply."""
+        path = self.path("socket")
+        signer = self.start("run", *self.role, f"--socket={path}", f"--clients={os.getuid()}", pins=[self.user_pin("primary")])
+        try:
+            for line in signer.stderr:
+                if "event=started" in line:
+                    break
+            else:
+                self.fail("the signer did not start")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+                connection.connect(path)
+                for request in ({"id": 1, "op": "hello", "protocol": 1}, {"id": 2, "op": "key.command", "command": command}):
+                    connection.send(world.canonical(request).encode())
+                    reply = json.loads(connection.recv(65536))
+        finally:
+            signer.terminate()
+            signer.communicate()
+        return reply
+
+    def test_the_quorum_removes_the_key(self):
+        said = self.destroy("admin-1", "admin-2", code=78, options=self.guarded)
+        self.assertIn("the key is generated there", said)
+        self.assertEqual(len(self.objects("primary")), 2)
+        self.command("admin-1", "admin-2", **{"from": "generated"})
+        reply = self.tell_signer(self.json("command.json"))
+        self.assertEqual((reply.get("ok"), reply.get("state")), (True, "destroyed"), reply)
+        self.run_word("destroy", self.uri("primary"), "--key=treasury", f"--command={self.path('command.json')}",
+                      f"--policy={self.path('policy.json')}", *self.guarded, pins=[self.user_pin("primary")])
+        self.assertEqual(self.objects("primary"), [])
 
 
 if __name__ == "__main__":
