@@ -64,8 +64,11 @@ static enum status refusal_in(struct store_tx *tx, void *context, struct fault *
     struct uuid id;
     record_by_caller(&event, refusal->service, refusal->request, refusal->action, AUDIT_OUTCOME_DENY);
     record_reason(&event, refusal->reason);
+    struct digest key;
     if (uuid_parse(&id, refusal->request->parameters[0]) == STATUS_OK) {
-        record_about(&event, &id); /* the only routes of effects with an id are those of withdrawals */
+        record_about(&event, &id); /* the only routes of effects with such an id are those of withdrawals */
+    } else if (digest_parse(&key, refusal->request->parameters[0]) == STATUS_OK) {
+        record_about_key(&event, &key); /* and with such a one, those of keys */
     }
     enum status status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
     audit_event_wipe(&event);

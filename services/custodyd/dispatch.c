@@ -144,11 +144,11 @@ static enum status run(struct service *service, struct http_request *request, co
     return status;
 }
 
-/* Refusals of effects by known callers belong in the trail; a fault of our own is no refusal. */
+/* Refusals of effects by known callers belong in the trail; a fault of our own is no refusal, a sleeping key is. */
 static bool belongs_in_trail(const struct http_route *route, const struct http_request *request, enum status status)
 {
     return route != NULL && route->action != AUDIT_ACTION_NONE && request->caller.roles != 0 &&
-           status_info(status)->http < 500;
+           (status_info(status)->http < 500 || status == STATUS_KEY_INACTIVE);
 }
 
 void http_dispatch(struct service *service, struct http_request *request, struct http_reply *reply)

@@ -1,9 +1,11 @@
 /*
- * Health: whether effects are possible now, part by part.
+ * Health: whether effects are possible now, part by part, the tokens of each signer, and how many things that are
+ * watched are not as they should be.
  */
 #include "resources.h"
 #include "sequencer.h"
 #include "service.h"
+#include "watch.h"
 
 typedef enum status part_check(struct service *service, struct fault *fault);
 
@@ -29,38 +31,58 @@ static enum status check_ledger(struct service *service, struct fault *fault)
     return node.halted ? fault_set(fault, STATUS_HALTED, "ledger", "%s", node.reason) : STATUS_OK;
 }
 
-static enum status check_signer(struct service *service, enum wire_role role, struct fault *fault)
+static enum status check_signer(struct service *service, enum wire_role role, struct wire_status_reply *out,
+                                struct fault *fault)
 {
-    struct wire_status_reply state = {0};
-    enum status status = wire_status(service->signers[role], &state, service->options.signer_timeout_ms, fault);
-    if (status == STATUS_OK && !state.ready) {
-        status = fault_set(fault, STATUS_NOT_READY, wire_role_name(role), "%s", state.reason);
+    enum status status = wire_status(service->signers[role], out, service->options.signer_timeout_ms, fault);
+    if (status == STATUS_OK && !out->ready) {
+        status = fault_set(fault, STATUS_NOT_READY, wire_role_name(role), "%s", out->reason);
     }
     return status;
-}
-
-static enum status check_transfer(struct service *service, struct fault *fault)
-{
-    return check_signer(service, WIRE_ROLE_TRANSFER, fault);
-}
-
-static enum status check_audit(struct service *service, struct fault *fault)
-{
-    return check_signer(service, WIRE_ROLE_AUDIT, fault);
-}
-
-static enum status check_validator(struct service *service, struct fault *fault)
-{
-    return check_signer(service, WIRE_ROLE_VALIDATOR, fault);
 }
 
 static const struct {
     const char *name;
     part_check *check;
 } parts[] = {
-    {"database", check_database},        {"trail", check_trail},        {"ledger", check_ledger},
-    {"signer_transfer", check_transfer}, {"signer_audit", check_audit}, {"signer_validator", check_validator},
+    {"database", check_database},
+    {"trail", check_trail},
+    {"ledger", check_ledger},
 };
+
+static const struct {
+    const char *name;
+    enum wire_role role;
+} signers[] = {
+    {"signer_transfer", WIRE_ROLE_TRANSFER},
+    {"signer_audit", WIRE_ROLE_AUDIT},
+    {"signer_validator", WIRE_ROLE_VALIDATOR},
+};
+
+static json_t *part_view(enum status status, bool *inout_ready)
+{
+    json_t *view = json_pack("{s:b}", "ready", status == STATUS_OK);
+    if (status != STATUS_OK) {
+        *inout_ready = false;
+        (void)json_object_set_new(view, "reason", json_string(status_info(status)->code));
+    }
+    return view;
+}
+
+static json_t *tokens_view(const struct wire_status_reply *state)
+{
+    static const char *const words[] = {[WIRE_TOKEN_SERVING] = "serving",
+                                        [WIRE_TOKEN_STANDBY] = "standby",
+                                        [WIRE_TOKEN_DOWN] = "down",
+                                        [WIRE_TOKEN_LOCKED] = "locked"};
+    json_t *array = json_array();
+    for (size_t i = 0; i < state->token_count; i++) {
+        const struct wire_token *token = &state->tokens[i];
+        (void)json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "label", token->label, "serial", token->serial,
+                                                     "state", words[token->state]));
+    }
+    return array;
+}
 
 enum status health_read(struct service *service, const struct http_request *request, struct http_reply *reply,
                         struct fault *fault)
@@ -70,14 +92,17 @@ enum status health_read(struct service *service, const struct http_request *requ
     json_t *views = json_object();
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         struct fault why = {0};
-        enum status status = parts[i].check(service, &why);
-        json_t *view = json_pack("{s:b}", "ready", status == STATUS_OK);
-        if (status != STATUS_OK) {
-            ready = false;
-            (void)json_object_set_new(view, "reason", json_string(status_info(status)->code));
-        }
-        (void)json_object_set_new(views, parts[i].name, view);
+        (void)json_object_set_new(views, parts[i].name, part_view(parts[i].check(service, &why), &ready));
+    }
+    for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
+        struct fault why = {0};
+        struct wire_status_reply state = {0};
+        json_t *view = part_view(check_signer(service, signers[i].role, &state, &why), &ready);
+        (void)json_object_set_new(view, "tokens", tokens_view(&state));
+        (void)json_object_set_new(views, signers[i].name, view);
     }
     return http_reply_json(reply, ready ? 200 : 503,
-                           json_pack("{s:s, s:o}", "status", ready ? "ready" : "reads_only", "parts", views), fault);
+                           json_pack("{s:s, s:o, s:i}", "status", ready ? "ready" : "reads_only", "parts", views,
+                                     "alarms", (int)watch_alarms(service->watch)),
+                           fault);
 }

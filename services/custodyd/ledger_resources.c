@@ -1,11 +1,13 @@
 /*
  * The embedded ledger at the REST interface: genesis, status, blocks, transactions, accounts.
  */
+#include "key_spending.h"
 #include "policy/account.h"
 #include "policy/transaction.h"
 #include "record.h"
 #include "resources.h"
 #include "service.h"
+#include "watch.h"
 
 static enum status no_memory(struct fault *fault)
 {
@@ -203,14 +205,32 @@ static enum status read_submission(struct submission *submission, const json_t *
     return status;
 }
 
-/* Wallets of the policy are spent by withdrawals only: their transactions come from the signer, not through this door.
+/*
+ * Wallets of the policy are spent by withdrawals only: their transactions come from the signer, not through this door.
+ * One with a good signature that no withdrawal asked for is the sign of a copied key.
  */
 static enum status refuse_wallets(const struct submission *submission, struct fault *fault)
 {
-    if (policy_find_wallet_by_account(&submission->service->policy, &submission->decoded.from) != NULL) {
-        return fault_set(fault, STATUS_FORBIDDEN, "transaction.from", "a wallet of the policy is spent by withdrawals");
+    struct service *service = submission->service;
+    const struct transaction *decoded = &submission->decoded;
+    const struct wallet *wallet = policy_find_wallet_by_account(&service->policy, &decoded->from);
+    struct digest id;
+    bool ours = true;
+    if (wallet == NULL) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    transaction_id(&id, submission->document.document.data, submission->document.document.len);
+    if (digest_equal(&decoded->chain, &service->chain) && submission->document.signature_count == 1 &&
+        signed_document_verify(&submission->document, TRANSACTION_KIND, 0, &wallet->key, NULL) == STATUS_OK) {
+        enum status status = key_spending_judge(&ours, service, &id, decoded->lane, decoded->seq, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (!ours) {
+        watch_report(service->watch, &id, &wallet->key_id);
+    }
+    return fault_set(fault, STATUS_FORBIDDEN, "transaction.from", "a wallet of the policy is spent by withdrawals");
 }
 
 static enum status log_in(struct store_tx *tx, void *context, struct fault *fault)

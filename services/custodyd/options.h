@@ -30,6 +30,8 @@ struct custodyd_options {
     int64_t transaction_window;
     int64_t lanes;
     int64_t workers;
+    int64_t watch_ms;
+    int64_t attestation_max_age_s;
     char port_file[OPTION_PATH_SIZE];
     char person[64];
     char roles[128];

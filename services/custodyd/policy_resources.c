@@ -1,5 +1,5 @@
 /*
- * Keys, the policy in force, and the allow-list.
+ * The policy in force and the allow-list.
  */
 #include "record.h"
 #include "resources.h"
@@ -7,52 +7,6 @@
 #include "withdrawals.h"
 
 #define DESTINATIONS_PAGE 500
-
-static json_t *key_view(struct service *service, enum wire_role role)
-{
-    struct wire_hello_reply hello = {0};
-    struct wire_status_reply state = {0};
-    struct fault fault = {0};
-    char key_id[DIGEST_HEX_LEN + 1] = "";
-    json_t *view = NULL;
-    enum status status = wire_hello(service->signers[role], &hello, service->options.signer_timeout_ms, &fault);
-    if (status == STATUS_OK) {
-        struct digest id;
-        public_key_id(&id, &hello.key);
-        digest_format(key_id, &id);
-        status = account_key_encode(&view, &hello.key, &fault);
-    }
-    if (status == STATUS_OK) {
-        status = wire_status(service->signers[role], &state, service->options.signer_timeout_ms, &fault);
-    }
-    bool ready = status == STATUS_OK && state.ready;
-    const char *reason = status != STATUS_OK ? status_info(status)->code : state.reason;
-    json_t *rest = json_pack("{s:s, s:s, s:b, s:s}", "role", wire_role_name(role), "key_id", key_id, "ready", ready,
-                             "reason", reason);
-    if (view == NULL) {
-        view = json_pack("{s:s, s:s}", "alg", "", "key", "");
-    }
-    if (view == NULL || rest == NULL || json_object_update(view, rest) != 0) {
-        json_decref(view);
-        view = NULL;
-    }
-    json_decref(rest);
-    return view;
-}
-
-enum status key_list(struct service *service, const struct http_request *request, struct http_reply *reply,
-                     struct fault *fault)
-{
-    (void)request;
-    json_t *keys = json_array();
-    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
-        if (json_array_append_new(keys, key_view(service, (enum wire_role)role)) != 0) {
-            json_decref(keys);
-            return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
-        }
-    }
-    return http_reply_json(reply, 200, json_pack("{s:o}", "keys", keys), fault);
-}
 
 enum status policy_read(struct service *service, const struct http_request *request, struct http_reply *reply,
                         struct fault *fault)

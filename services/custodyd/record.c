@@ -8,6 +8,7 @@
 
 #define RECEIPT_KEY "receipt"
 #define LOOK_AGAIN_MS 20
+#define RECEIPT_GRACE_MS 1000
 
 static void start(struct audit_event *event, const struct service *service, enum audit_action action,
                   enum audit_outcome outcome)
@@ -38,6 +39,12 @@ void record_about(struct audit_event *event, const struct uuid *withdrawal)
     uuid_format(event->object_id, withdrawal);
 }
 
+void record_about_key(struct audit_event *event, const struct digest *key)
+{
+    (void)snprintf(event->object_type, sizeof(event->object_type), "%s", RECORD_KEY);
+    digest_format(event->object_id, key);
+}
+
 void record_reason(struct audit_event *event, enum status reason)
 {
     (void)snprintf(event->reason, sizeof(event->reason), "%s", status_info(reason)->code);
@@ -56,6 +63,17 @@ enum status record_receipt(struct service *service, const struct trail_ticket *t
     struct trail_receipt receipt = {0};
     enum status status = trail_wait(&receipt, service->trail, ticket, service->options.trail_timeout_ms, fault);
     return status == STATUS_OK ? attach(reply_object, &receipt.proof, fault) : status;
+}
+
+enum status record_receipt_if_any(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
+                                  struct fault *fault)
+{
+    struct trail_receipt receipt = {0};
+    struct fault why = {0};
+    if (trail_wait(&receipt, service->trail, ticket, RECEIPT_GRACE_MS, &why) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    return attach(reply_object, &receipt.proof, fault);
 }
 
 /* Out: the number of the newest entry that the filter meets; STATUS_NOT_READY when it is not sequenced yet. */

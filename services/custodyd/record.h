@@ -9,6 +9,11 @@
 #include "service.h"
 
 #define RECORD_WITHDRAWAL "withdrawal"
+#define RECORD_KEY "key"
+#define RECORD_TOKEN "token"
+#define RECORD_SIGNER "signer"
+#define RECORD_TRANSACTION "transaction"
+#define RECORD_MEDIUM "medium"
 
 /* Starts an entry by a caller of the REST interface. Wipe the event with audit_event_wipe. */
 void record_by_caller(struct audit_event *event, const struct service *service, const struct http_request *request,
@@ -21,6 +26,9 @@ void record_by_service(struct audit_event *event, const struct service *service,
 /* Makes a withdrawal the object of the entry. */
 void record_about(struct audit_event *event, const struct uuid *withdrawal);
 
+/* Makes a key the object of the entry. */
+void record_about_key(struct audit_event *event, const struct digest *key);
+
 /* Gives the entry a status code as reason. */
 void record_reason(struct audit_event *event, enum status reason);
 
@@ -30,6 +38,13 @@ void record_reason(struct audit_event *event, enum status reason);
  */
 MUST_CHECK enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                                       struct fault *fault);
+
+/*
+ * The same, waiting a second at most; without a proof the reply has no receipt. For orders that stop something, and for
+ * those to the signer of the trail itself.
+ */
+MUST_CHECK enum status record_receipt_if_any(struct service *service, const struct trail_ticket *ticket,
+                                             json_t *reply_object, struct fault *fault);
 
 /*
  * The same for an effect that the caller asked for before, perhaps of another boot: finds the caller's entry of

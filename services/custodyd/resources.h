@@ -1,5 +1,6 @@
 /*
- * The other resources of the REST interface: wallets, keys, policy, destinations, trail, ledger, evidence, health.
+ * The other resources of the REST interface: wallets, keys, media, policy, destinations, trail, ledger, evidence,
+ * health.
  */
 #ifndef STRONGROOM_CUSTODYD_RESOURCES_H
 #define STRONGROOM_CUSTODYD_RESOURCES_H
@@ -10,8 +11,22 @@
 http_handler wallet_list;
 http_handler wallet_read;
 
-/* policy_resources.c */
+/* key_resources.c */
 http_handler key_list;
+http_handler key_read;
+
+/* key_orders.c */
+http_handler key_admit;
+http_handler key_command;
+http_handler key_restore;
+http_handler key_attestation;
+
+/* media.c */
+http_handler medium_list;
+http_handler medium_add;
+http_handler medium_entry;
+
+/* policy_resources.c */
 http_handler policy_read;
 http_handler destination_list;
 http_handler destination_add;

@@ -8,6 +8,7 @@
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
 #define READ ROLE_ANY
+#define CARRY ROLE_ANY /* what is carried bears the signatures of those who may */
 #define NO_QUERY ""
 
 static const struct http_route routes[] = {
@@ -23,6 +24,14 @@ static const struct http_route routes[] = {
     {"GET", "/v1/wallets", READ, AUDIT_ACTION_NONE, NO_QUERY, wallet_list},
     {"GET", "/v1/wallets/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, wallet_read},
     {"GET", "/v1/keys", READ, AUDIT_ACTION_NONE, NO_QUERY, key_list},
+    {"POST", "/v1/keys", ROLE_OPERATOR, AUDIT_KEY_ADMIT, NO_QUERY, key_admit},
+    {"GET", "/v1/keys/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, key_read},
+    {"POST", "/v1/keys/{}/commands", CARRY, AUDIT_KEY_COMMAND, NO_QUERY, key_command},
+    {"POST", "/v1/keys/{}/restores", ROLE_OPERATOR, AUDIT_KEY_RESTORE, NO_QUERY, key_restore},
+    {"POST", "/v1/keys/{}/attestations", CARRY, AUDIT_KEY_ATTEST, NO_QUERY, key_attestation},
+    {"GET", "/v1/media", READ, AUDIT_ACTION_NONE, NO_QUERY, medium_list},
+    {"POST", "/v1/media", ROLE_OPERATOR, AUDIT_MEDIUM_ADD, NO_QUERY, medium_add},
+    {"POST", "/v1/media/{}/entries", ROLE_OPERATOR, AUDIT_MEDIUM_ACCESS, NO_QUERY, medium_entry},
     {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
     {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},
     {"GET", "/v1/destinations", READ, AUDIT_ACTION_NONE, NO_QUERY, destination_list},

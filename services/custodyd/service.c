@@ -8,9 +8,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "key_board.h"
 #include "record.h"
 #include "sequencer.h"
 #include "signers.h"
+#include "watch.h"
 #include "workers.h"
 
 #define FILE_MAX (2 * CANON_POLICY_MAX)
@@ -99,7 +101,7 @@ static enum status open_signers(struct service *service, struct fault *fault)
         [WIRE_ROLE_AUDIT] = service->options.audit_socket,
         [WIRE_ROLE_VALIDATOR] = service->options.validator_socket,
     };
-    enum status status = STATUS_OK;
+    enum status status = key_board_new(&service->board, fault);
     for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
         const struct wire_pool_config config = {
             .path = paths[role], .role = (enum wire_role)role, .connections = SIGNER_CONNECTIONS};
@@ -173,6 +175,11 @@ static enum status log_state_in(struct store_tx *tx, void *context, struct fault
                                service->workers == NULL ? AUDIT_SERVICE_START : AUDIT_SERVICE_STOP, fault);
 }
 
+static enum status open_watch(struct service *service, struct fault *fault)
+{
+    return watch_start(&service->watch, service, fault);
+}
+
 typedef enum status open_part(struct service *service, struct fault *fault);
 
 static enum status open_workers(struct service *service, struct fault *fault)
@@ -184,8 +191,8 @@ static enum status open_workers(struct service *service, struct fault *fault)
 
 enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault)
 {
-    static open_part *const parts[] = {load_policy, load_genesis, open_stores, open_signers,
-                                       open_trail,  open_node,    open_workers};
+    static open_part *const parts[] = {load_policy, load_genesis, open_stores,  open_signers,
+                                       open_trail,  open_node,    open_workers, open_watch};
     struct service *service = calloc(1, sizeof(*service));
     if (service == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "service", "%s", "");
@@ -209,6 +216,7 @@ void service_close(struct service *service)
         return;
     }
     struct fault fault = {0};
+    watch_stop(service->watch);
     if (service->workers != NULL && store_transact(service->store, log_state_in, service, &fault) != STATUS_OK) {
         log_fault("service.stop", &fault);
     }
@@ -220,6 +228,7 @@ void service_close(struct service *service)
     for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
         wire_pool_free(service->signers[role]);
     }
+    key_board_free(service->board);
     store_close(service->reader);
     store_close(service->store);
     policy_free(&service->policy);

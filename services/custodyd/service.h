@@ -14,6 +14,8 @@
 
 struct sequencer;
 struct worker_pool;
+struct key_board;
+struct watch;
 
 #define SERVICE_TENANT "main"
 #define SERVICE_ACTOR "custodyd" /* who acts when no person does */
@@ -37,6 +39,8 @@ struct service {
     struct ledger_node_host node_host;
     struct ledger_node *node;
     struct worker_pool *workers;
+    struct key_board *board; /* what the signers said last */
+    struct watch *watch;
 };
 
 /*

@@ -14,6 +14,7 @@
 
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "key_gate.h"
 #include "policy/account.h"
 #include "policy/signing_entry.h"
 #include "record.h"
@@ -23,7 +24,6 @@
 #include "workers.h"
 
 #define CONFIRM_WAIT_MS 2000
-#define EXPIRE_LIMIT 100
 
 /* A step on its way. */
 struct step {
@@ -243,11 +243,29 @@ static enum status check_papers(struct withdrawal *out, const struct papers *pap
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
 
+/*
+ * A key that is not active is waited for, until the withdrawal expires: before the entry `withdrawal.signing` that
+ * frees what it holds.
+ */
+static enum status wait_for_key(const struct step *step, struct fault *fault)
+{
+    const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
+    struct fault why = {0};
+    if (wallet == NULL || key_gate_check(step->service, wallet, &why) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_NOT_READY, "key", "%s", why.detail);
+}
+
 static enum status step_record(struct step *step, struct fault *fault)
 {
     struct papers papers;
     struct withdrawal withdrawal;
-    enum status status = load_papers(&papers, step, fault);
+    enum status status = wait_for_key(step, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = load_papers(&papers, step, fault);
     if (status == STATUS_OK) {
         status = check_papers(&withdrawal, &papers, fault);
     }
@@ -366,6 +384,13 @@ static bool is_verdict(const struct fault *refusal)
            strcmp(refusal->where, "signer") != 0;
 }
 
+static enum status quarantine(struct step *step, enum status reason, struct fault *fault)
+{
+    step->reason = reason;
+    step->change = (struct store_withdrawal_change){.reason = status_info(reason)->code};
+    return move(step, WITHDRAWAL_QUARANTINED, AUDIT_WITHDRAWAL_QUARANTINED, NULL, fault);
+}
+
 /*
  * What a refusal comes to. The signer refuses only what it never signed, so the withdrawal fails and frees what it
  * holds; unless it was the sequence that it refused: then the lane is not what we think it is. People must look, and
@@ -376,15 +401,32 @@ static enum status take_verdict(struct step *step, const struct fault *refusal, 
     if (refusal->status != STATUS_REPLAY && refusal->status != STATUS_CONFLICT) {
         return fail(step, refusal->status, refusal->where, false, fault);
     }
-    step->reason = refusal->status;
-    step->change = (struct store_withdrawal_change){.reason = status_info(refusal->status)->code};
-    return move(step, WITHDRAWAL_QUARANTINED, AUDIT_WITHDRAWAL_QUARANTINED, NULL, fault);
+    return quarantine(step, refusal->status, fault);
+}
+
+/*
+ * The signer says that the key is not active, and whether it signed before is not known. When the key is active again,
+ * it signs or says that the time is over. When that will never be, people must look.
+ */
+static enum status meet_sleeping_key(struct step *step, struct fault *fault)
+{
+    const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
+    struct fault refusal = *fault;
+    fault_clear(fault);
+    if (clock_utc_us(step->service->clock) < step->row.expires_at_utc_us || wallet == NULL ||
+        !key_gate_is_shut(step->service, wallet)) {
+        return fault_set(fault, STATUS_NOT_READY, "key", "%s", refusal.detail);
+    }
+    return quarantine(step, STATUS_KEY_INACTIVE, fault);
 }
 
 static enum status step_sign(struct step *step, struct fault *fault)
 {
     struct wire_transfer_reply reply = {0};
     enum status status = ask_signer(&reply, step, fault);
+    if (status == STATUS_KEY_INACTIVE) {
+        return meet_sleeping_key(step, fault);
+    }
     if (status != STATUS_OK && !is_verdict(fault)) {
         return status;
     }
@@ -520,53 +562,5 @@ enum status step_run(struct service *service, const struct store_outbox_item *it
         }
     }
     store_withdrawal_wipe(&step.row);
-    return status;
-}
-
-/* Expiry. */
-
-struct expiry {
-    struct service *service;
-    struct store_withdrawal_list list;
-};
-
-static enum status list_expired_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct expiry *expiry = context;
-    store_withdrawal_list_free(&expiry->list);
-    return store_withdrawal_list_expired(&expiry->list, tx, clock_utc_us(expiry->service->clock), EXPIRE_LIMIT, fault);
-}
-
-static enum status expire_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct step *step = context;
-    struct store_withdrawal row = step->row; /* borrowed */
-    const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
-    enum status status = store_withdrawal_move(tx, &row, WITHDRAWAL_EXPIRED, &change, fault);
-    if (status == STATUS_OK) {
-        status = withdrawal_release(tx, &row.id, fault);
-    }
-    if (status == STATUS_OK) {
-        status = workers_log(step->service, tx, &row.id, AUDIT_WITHDRAWAL_EXPIRE, STATUS_OK, fault);
-    }
-    return status;
-}
-
-enum status step_expire(struct service *service, struct fault *fault)
-{
-    struct expiry expiry = {.service = service};
-    enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
-    for (size_t i = 0; status == STATUS_OK && i < expiry.list.count; i++) {
-        struct step step = {.service = service, .row = expiry.list.rows[i]};
-        if (!withdrawal_move_allowed(step.row.state, WITHDRAWAL_EXPIRED)) {
-            continue; /* recorded or later: only the ledger's verdict ends it */
-        }
-        status = store_transact(service->store, expire_in, &step, fault);
-        if (status == STATUS_CONFLICT) { /* somebody moved it first: not expired then */
-            fault_clear(fault);
-            status = STATUS_OK;
-        }
-    }
-    store_withdrawal_list_free(&expiry.list);
     return status;
 }

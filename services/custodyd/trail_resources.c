@@ -9,41 +9,6 @@
 #include "store/trail_read.h"
 #include "values.h"
 
-static bool set(json_t *object, const char *key, json_t *value)
-{
-    return json_object_set_new(object, key, value) == 0;
-}
-
-/* A row as it stands in the database, absent columns left out. NULL when memory ran out. */
-static json_t *leaf_view(const struct store_leaf *leaf)
-{
-    char ts[TIME_TEXT_SIZE];
-    char corr[UUID_TEXT_SIZE];
-    json_t *view = json_object();
-    time_format(ts, leaf->ts_utc_us);
-    bool good = set(view, "seq", json_integer((json_int_t)leaf->seq)) && set(view, "raw", value_base64(&leaf->raw)) &&
-                set(view, "ts", json_string(ts)) && set(view, "actor", json_string(leaf->actor)) &&
-                set(view, "act", json_string(leaf->act)) && set(view, "outcome", json_string(leaf->outcome));
-    if (good && leaf->otype[0] != '\0') {
-        good = set(view, "otype", json_string(leaf->otype));
-    }
-    if (good && leaf->oid[0] != '\0') {
-        good = set(view, "oid", json_string(leaf->oid));
-    }
-    if (good && leaf->ord != 0) {
-        good = set(view, "ord", json_integer((json_int_t)leaf->ord));
-    }
-    if (good && leaf->has_corr) {
-        uuid_format(corr, &leaf->corr);
-        good = set(view, "corr", json_string(corr));
-    }
-    if (!good) {
-        json_decref(view);
-        return NULL;
-    }
-    return view;
-}
-
 struct query {
     struct store_leaf_filter filter;
     json_t *out;
@@ -95,7 +60,7 @@ static enum status fill_filter(struct store_leaf_filter *filter, const struct ht
 static enum status append_leaves(json_t *array, const struct store_leaf_list *list, struct fault *fault)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (json_array_append_new(array, leaf_view(&list->rows[i])) != 0) {
+        if (json_array_append_new(array, value_leaf(&list->rows[i])) != 0) {
             return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
         }
     }
@@ -234,9 +199,9 @@ static enum status append_line(struct buffer *buffer, json_t *value, struct faul
 static enum status export_row(struct buffer *buffer, const struct store_leaf *leaf, struct fault *fault)
 {
     char lh[DIGEST_HEX_LEN + 1];
-    json_t *view = leaf_view(leaf);
+    json_t *view = value_leaf(leaf);
     digest_format(lh, &leaf->lh);
-    if (view != NULL && !set(view, "lh", json_string(lh))) {
+    if (view != NULL && json_object_set_new(view, "lh", json_string(lh)) != 0) {
         json_decref(view);
         view = NULL;
     }

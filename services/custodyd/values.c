@@ -30,3 +30,37 @@ json_t *value_hashes(const struct audit_proof *proof)
     }
     return array;
 }
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0;
+}
+
+json_t *value_leaf(const struct store_leaf *leaf)
+{
+    char ts[TIME_TEXT_SIZE];
+    char corr[UUID_TEXT_SIZE];
+    json_t *view = json_object();
+    time_format(ts, leaf->ts_utc_us);
+    bool good = set(view, "seq", json_integer((json_int_t)leaf->seq)) && set(view, "raw", value_base64(&leaf->raw)) &&
+                set(view, "ts", json_string(ts)) && set(view, "actor", json_string(leaf->actor)) &&
+                set(view, "act", json_string(leaf->act)) && set(view, "outcome", json_string(leaf->outcome));
+    if (good && leaf->otype[0] != '\0') {
+        good = set(view, "otype", json_string(leaf->otype));
+    }
+    if (good && leaf->oid[0] != '\0') {
+        good = set(view, "oid", json_string(leaf->oid));
+    }
+    if (good && leaf->ord != 0) {
+        good = set(view, "ord", json_integer((json_int_t)leaf->ord));
+    }
+    if (good && leaf->has_corr) {
+        uuid_format(corr, &leaf->corr);
+        good = set(view, "corr", json_string(corr));
+    }
+    if (!good) {
+        json_decref(view);
+        return NULL;
+    }
+    return view;
+}

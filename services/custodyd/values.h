@@ -8,11 +8,15 @@
 
 #include "audit/tree.h"
 #include "base/bytes.h"
+#include "store/trail_read.h"
 
 /* The base64 of bytes, as a string. */
 json_t *value_base64(const struct bytes *bytes);
 
 /* The hashes of a proof, as an array of hexadecimal strings. */
 json_t *value_hashes(const struct audit_proof *proof);
+
+/* A row of the trail as it stands in the database, absent columns left out. */
+json_t *value_leaf(const struct store_leaf *leaf);
 
 #endif

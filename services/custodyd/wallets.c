@@ -1,6 +1,9 @@
 /*
- * Wallets with their balances: what the ledger says they hold, less what open withdrawals have reserved.
+ * Wallets with their balances: what the ledger says they hold, less what open withdrawals have reserved; and with their
+ * addresses, as far as people may be told to send something there (key_address.h).
  */
+#include "key_address.h"
+#include "key_gate.h"
 #include "resources.h"
 #include "service.h"
 #include "store/withdrawal.h"
@@ -9,6 +12,8 @@ struct showing {
     struct service *service;
     const struct wallet *only; /* NULL: all */
     json_t *out;
+    bool forged; /* the papers of `only` do not verify */
+    char fault[384];
 };
 
 static enum status balance_view(json_t **out, struct service *service, struct store_tx *tx, const struct wallet *wallet,
@@ -25,7 +30,8 @@ static enum status balance_view(json_t **out, struct service *service, struct st
         return status;
     }
     struct amount posted = balance.negative ? amount_from_u64(0) : balance.amount;
-    if (amount_compare(posted, reserved) > 0 && amount_subtract(&available, posted, reserved) != STATUS_OK) {
+    bool may_pay = key_gate_check(service, wallet, NULL) == STATUS_OK; /* otherwise nothing is available */
+    if (may_pay && amount_compare(posted, reserved) > 0 && amount_subtract(&available, posted, reserved) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "balance", "%s", "");
     }
     const struct asset *asset = ledger_genesis_asset(ledger_node_genesis(service->node), id);
@@ -41,13 +47,11 @@ static enum status balance_view(json_t **out, struct service *service, struct st
     return *out == NULL ? fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "") : STATUS_OK;
 }
 
-static enum status wallet_view(json_t **out, struct service *service, struct store_tx *tx, const struct wallet *wallet,
-                               struct fault *fault)
+static enum status balances_view(json_t **out, struct service *service, struct store_tx *tx,
+                                 const struct wallet *wallet, struct fault *fault)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    json_t *key = NULL;
     json_t *balances = json_array();
-    enum status status = balances == NULL ? STATUS_NO_MEMORY : account_key_encode(&key, &wallet->key, fault);
+    enum status status = balances == NULL ? STATUS_NO_MEMORY : STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < wallet->asset_count; i++) {
         json_t *balance = NULL;
         status = balance_view(&balance, service, tx, wallet, &wallet->assets[i], fault);
@@ -56,19 +60,67 @@ static enum status wallet_view(json_t **out, struct service *service, struct sto
         }
     }
     if (status != STATUS_OK) {
-        json_decref(key);
         json_decref(balances);
         return fault_set(fault, status, "wallet", "%s", "");
     }
-    address_format(address, &wallet->account);
-    *out = json_pack("{s:s, s:s, s:s, s:o}", "name", wallet->id.text, "tier", policy_tier_text(wallet->tier), "address",
-                     address, "balances", balances);
-    if (*out != NULL && json_object_update(*out, key) != 0) { /* alg and key */
-        json_decref(*out);
-        *out = NULL;
+    *out = balances;
+    return STATUS_OK;
+}
+
+/* The address of the attestation, or why there is none. Never the one that only the policy's key would give. */
+static bool put_address(json_t *view, const struct key_address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    if (address->reason != KEY_ADDRESS_SHOWN) {
+        return json_object_set_new(view, "address_reason", json_string(key_address_reason_text(address->reason))) == 0;
+    }
+    address_format(text, &address->account);
+    return json_object_set_new(view, "address", json_string(text)) == 0;
+}
+
+static bool put_key(json_t *view, struct service *service, const struct wallet *wallet)
+{
+    struct key_board_entry entry;
+    char hex[DIGEST_HEX_LEN + 1];
+    json_t *key = NULL;
+    digest_format(hex, &wallet->key_id);
+    bool good = account_key_encode(&key, &wallet->key, NULL) == STATUS_OK &&
+                json_object_update(view, key) == 0 && /* alg and key */
+                json_object_set_new(view, "key_id", json_string(hex)) == 0;
+    if (good && key_board_find(&entry, service->board, &wallet->key_id) == STATUS_OK) {
+        good = json_object_set_new(view, "key_state", json_string(entry.key.state)) == 0;
     }
     json_decref(key);
-    return *out == NULL ? fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "") : STATUS_OK;
+    return good;
+}
+
+static enum status wallet_view(json_t **out, struct showing *showing, struct store_tx *tx, const struct wallet *wallet,
+                               struct fault *fault)
+{
+    struct service *service = showing->service;
+    struct key_address address;
+    json_t *balances = NULL;
+    enum status status = key_address_judge(&address, service, tx, &wallet->key_id, fault);
+    if (status == STATUS_OK && address.reason == KEY_ADDRESS_SHOWN &&
+        !account_id_equal(&address.account, &wallet->account)) {
+        return fault_set(fault, STATUS_INTERNAL, "address", "%s", "");
+    }
+    if (status == STATUS_OK) {
+        status = balances_view(&balances, service, tx, wallet, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    showing->forged = address.reason == KEY_ADDRESS_FORGED;
+    memcpy(showing->fault, address.fault, sizeof(showing->fault));
+    json_t *view = json_pack("{s:s, s:s, s:o}", "name", wallet->id.text, "tier", policy_tier_text(wallet->tier),
+                             "balances", balances);
+    if (view == NULL || !put_address(view, &address) || !put_key(view, service, wallet)) {
+        json_decref(view);
+        return fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "");
+    }
+    *out = view;
+    return STATUS_OK;
 }
 
 static enum status show_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -83,7 +135,7 @@ static enum status show_in(struct store_tx *tx, void *context, struct fault *fau
             continue;
         }
         json_t *view = NULL;
-        status = wallet_view(&view, showing->service, tx, &policy->wallets[i], fault);
+        status = wallet_view(&view, showing, tx, &policy->wallets[i], fault);
         if (status == STATUS_OK && json_array_append_new(showing->out, view) != 0) {
             status = STATUS_NO_MEMORY;
         }
@@ -117,6 +169,9 @@ enum status wallet_read(struct service *service, const struct http_request *requ
         return fault_set(fault, STATUS_NOT_FOUND, "name", "no such wallet in the policy");
     }
     enum status status = store_transact(service->store, show_in, &showing, fault);
+    if (status == STATUS_OK && showing.forged) { /* the entry about it is committed by now */
+        status = fault_set(fault, STATUS_CORRUPT, "address", "%s", showing.fault);
+    }
     json_t *view = status == STATUS_OK ? json_incref(json_array_get(showing.out, 0)) : NULL;
     json_decref(showing.out);
     return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;

@@ -7,6 +7,7 @@
 
 #include "base/canon.h"
 #include "generator.h"
+#include "key_gate.h"
 #include "policy/account.h"
 #include "record.h"
 #include "store/lane.h"
@@ -130,7 +131,10 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     struct service *service = creation->service;
     struct store_withdrawal *row = &creation->row;
     struct ledger_balance balance = {0};
-    enum status status = ledger_node_balance(service->node, &balance, &creation->wallet->account, &row->asset, fault);
+    enum status status = key_gate_check(service, creation->wallet, fault);
+    if (status == STATUS_OK) {
+        status = ledger_node_balance(service->node, &balance, &creation->wallet->account, &row->asset, fault);
+    }
     if (status == STATUS_OK && balance.negative) {
         balance.amount = amount_from_u64(0); /* an issuance account holds nothing to pay out */
     }

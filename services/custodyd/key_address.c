@@ -1,0 +1,131 @@
+/*
+ * Judging addresses. Nothing in the database is believed: the papers verify or the address is not shown.
+ */
+#include "key_address.h"
+
+#include "news.h"
+#include "record.h"
+
+static const char *const reasons[] = {
+#define REASON_TEXT(name, text) [KEY_ADDRESS_##name] = text,
+    KEY_ADDRESS_REASON_TABLE(REASON_TEXT)
+#undef REASON_TEXT
+};
+
+const char *key_address_reason_text(enum key_address_reason reason)
+{
+    return reasons[reason];
+}
+
+/* An alarm for these forged bytes; the same ones again are no news. */
+static enum status tell_forged(struct service *service, struct store_tx *tx, const struct digest *key,
+                               const struct digest *bytes, struct fault *fault)
+{
+    struct news told = {.action = AUDIT_KEY_ATTESTATION_ALARM, .object_type = RECORD_KEY};
+    char value[DIGEST_HEX_LEN + 1];
+    digest_format(value, bytes);
+    digest_format(told.object_id, key);
+    (void)snprintf(told.subject, sizeof(told.subject), "key/%s/forged", told.object_id);
+    told.value = value;
+    told.reason = STATUS_CORRUPT;
+    news_fact(&told, "bytes", value);
+    return news_tell_in(service, tx, &told, fault);
+}
+
+struct judging {
+    struct key_address *out;
+    struct service *service;
+    struct store_tx *tx;
+    const struct digest *key;
+    struct key_board_entry entry;
+};
+
+/* A failure to read papers: forged, missing (`missing` is the reason then), or the database's. */
+static enum status take_failure(struct judging *judging, enum key_address_reason missing, const struct digest *bytes,
+                                const struct fault *why, struct fault *fault)
+{
+    if (why->status == STATUS_NOT_FOUND) {
+        judging->out->reason = missing;
+        return STATUS_OK;
+    }
+    if (why->status != STATUS_CORRUPT) {
+        return fault_set(fault, why->status, why->where, "%s", why->detail);
+    }
+    judging->out->reason = KEY_ADDRESS_FORGED;
+    (void)snprintf(judging->out->fault, sizeof(judging->out->fault), "%s: %s", why->where, why->detail);
+    return tell_forged(judging->service, judging->tx, judging->key, bytes, fault);
+}
+
+static enum status judge_document(struct judging *judging, struct fault *fault)
+{
+    struct key_address *out = judging->out;
+    struct fault why = {0};
+    if (digest_is_zero(&judging->entry.key.document)) {
+        out->reason = KEY_ADDRESS_NOT_ADMITTED;
+        return STATUS_OK;
+    }
+    enum status status =
+        key_paper_document(&out->document, NULL, judging->service, judging->tx, &judging->entry.key.document, &why);
+    if (status == STATUS_OK && !digest_equal(&out->document.key_id, judging->key)) {
+        status = fault_set(&why, STATUS_CORRUPT, "key document", "is of another key");
+    }
+    out->documented = status == STATUS_OK;
+    why.status = status;
+    return status == STATUS_OK
+               ? STATUS_OK
+               : take_failure(judging, KEY_ADDRESS_NOT_ADMITTED, &judging->entry.key.document, &why, fault);
+}
+
+static enum key_address_reason judge_time(const struct judging *judging)
+{
+    const struct key_address *out = judging->out;
+    const struct service *service = judging->service;
+    int64_t now = clock_utc_us(service->clock);
+    enum key_state state = judging->entry.state;
+    if (state == KEY_STATE_GENERATED) {
+        return KEY_ADDRESS_NOT_ADMITTED;
+    }
+    if (state != KEY_STATE_INACTIVE && state != KEY_STATE_ACTIVE) {
+        return KEY_ADDRESS_NOT_RECEIVING;
+    }
+    if (now >= out->document.valid_until) {
+        return KEY_ADDRESS_CRYPTOPERIOD_OVER;
+    }
+    if (now - out->attested_at_utc_us > service->options.attestation_max_age_s * 1000000) {
+        return KEY_ADDRESS_PROOF_OVERDUE;
+    }
+    return KEY_ADDRESS_SHOWN;
+}
+
+static enum status judge_attestation(struct judging *judging, struct fault *fault)
+{
+    struct key_address *out = judging->out;
+    struct attestation attestation;
+    struct digest bytes = {{0}};
+    struct fault why = {0};
+    why.status = key_paper_attestation(&attestation, NULL, &bytes, judging->tx, &out->document, &why);
+    if (why.status != STATUS_OK) {
+        return take_failure(judging, KEY_ADDRESS_NOT_ATTESTED, &bytes, &why, fault);
+    }
+    out->attested = true;
+    out->attested_at_utc_us = attestation.issued_at;
+    out->account = attestation.address;
+    out->reason = judge_time(judging);
+    return STATUS_OK;
+}
+
+enum status key_address_judge(struct key_address *out, struct service *service, struct store_tx *tx,
+                              const struct digest *key, struct fault *fault)
+{
+    struct judging judging = {.out = out, .service = service, .tx = tx, .key = key};
+    *out = (struct key_address){.reason = KEY_ADDRESS_SHOWN};
+    if (key_board_find(&judging.entry, service->board, key) != STATUS_OK) {
+        out->reason = KEY_ADDRESS_UNKNOWN_STATE;
+        return STATUS_OK;
+    }
+    enum status status = judge_document(&judging, fault);
+    if (status == STATUS_OK && out->documented) {
+        status = judge_attestation(&judging, fault);
+    }
+    return status;
+}

@@ -1,0 +1,92 @@
+/*
+ * Attestations. What a signer answers is verified like anybody's word before it is kept.
+ */
+#include "key_attest.h"
+
+#include "key_board.h"
+#include "key_papers.h"
+#include "record.h"
+
+struct keeping {
+    struct service *service;
+    const struct digest *document; /* that the signer's guard names */
+    const struct wire_key_attest_request *asked;
+    const struct signed_document *attestation;
+    struct audit_event *event;
+    struct trail_ticket ticket;
+};
+
+static enum status log_attestation(struct keeping *keeping, struct store_tx *tx, const struct attestation *attestation,
+                                   const struct digest *digest, struct fault *fault)
+{
+    struct audit_event *event = keeping->event;
+    char address[ADDRESS_TEXT_SIZE];
+    json_decref(event->refs);
+    json_decref(event->facts);
+    event->refs = NULL;
+    event->facts = NULL;
+    address_format(address, &attestation->address);
+    event->action = AUDIT_KEY_ATTEST;
+    record_about_key(event, &keeping->asked->key);
+    enum status status = audit_event_ref_add(event, "attestation", digest, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(event, "document", keeping->document, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(event, "address", address, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(event, "state", key_state_text(attestation->state), fault);
+    }
+    return status == STATUS_OK ? trail_enqueue(&keeping->ticket, keeping->service->trail, tx, event, fault) : status;
+}
+
+static enum status keep_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct keeping *keeping = context;
+    struct key_document document;
+    struct attestation attestation;
+    struct digest digest;
+    const struct key_paper paper = {.kind = KEY_PAPER_ATTESTATION, .document = keeping->attestation};
+    enum status status = key_paper_document(&document, NULL, keeping->service, tx, keeping->document, fault);
+    if (status == STATUS_OK) {
+        status = attestation_verify(&attestation, keeping->attestation, &document, keeping->document, fault);
+    }
+    if (status == STATUS_OK && !digest_equal(&attestation.challenge, &keeping->asked->challenge)) {
+        status = fault_set(fault, STATUS_MISMATCH, "challenge", "the attestation answers another one");
+    }
+    if (status == STATUS_OK) {
+        status = key_paper_keep(&digest, tx, &keeping->asked->key, &paper, fault);
+    }
+    return status == STATUS_OK ? log_attestation(keeping, tx, &attestation, &digest, fault) : status;
+}
+
+enum status key_attest(struct signed_document *out, struct trail_ticket *out_ticket, struct service *service,
+                       const struct wire_key_attest_request *asked, struct audit_event *event, struct fault *fault)
+{
+    struct key_board_entry entry;
+    struct wire_key_attest_reply reply = {0};
+    if (key_board_find(&entry, service->board, &asked->key) != STATUS_OK) {
+        return fault_set(fault, STATUS_NOT_FOUND, "key_id", "no signer has said that it has this key");
+    }
+    enum status status =
+        wire_key_attest(service->signers[entry.role], &reply, asked, service->options.signer_timeout_ms, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct keeping keeping = {.service = service,
+                              .document = &entry.key.document,
+                              .asked = asked,
+                              .attestation = &reply.attestation,
+                              .event = event};
+    status = store_transact(service->store, keep_in, &keeping, fault);
+    if (status == STATUS_OK) {
+        *out_ticket = keeping.ticket;
+        if (out != NULL) {
+            *out = reply.attestation;
+            reply.attestation = (struct signed_document){0}; /* transferred */
+        }
+    }
+    signed_document_free(&reply.attestation);
+    return status;
+}

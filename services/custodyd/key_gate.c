@@ -1,0 +1,24 @@
+/*
+ * The gate before work that needs the key of a wallet. It spares people approvals in vain; it protects nothing.
+ */
+#include "key_gate.h"
+
+#include "key_board.h"
+
+enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault)
+{
+    struct key_board_entry entry;
+    if (key_board_find(&entry, service->board, &wallet->key_id) != STATUS_OK || entry.state == KEY_STATE_ACTIVE) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_KEY_INACTIVE, "wallet", "the key of the wallet %s is %s (%s)", wallet->id.text,
+                     entry.key.state, entry.key.cause);
+}
+
+bool key_gate_is_shut(struct service *service, const struct wallet *wallet)
+{
+    struct key_board_entry entry;
+    return key_board_find(&entry, service->board, &wallet->key_id) == STATUS_OK &&
+           (entry.state == KEY_STATE_RETAINED || entry.state == KEY_STATE_COMPROMISED ||
+            entry.state == KEY_STATE_DESTROYED);
+}

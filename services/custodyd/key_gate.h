@@ -1,0 +1,16 @@
+/*
+ * What may be begun with the key of a wallet, by what its signer said last. A key that no signer has named yet is let
+ * through: the signer judges, and withdrawals wait for it.
+ */
+#ifndef STRONGROOM_CUSTODYD_KEY_GATE_H
+#define STRONGROOM_CUSTODYD_KEY_GATE_H
+
+#include "service.h"
+
+/* STATUS_KEY_INACTIVE, naming the state, when the key of the wallet is known not to be active. */
+MUST_CHECK enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault);
+
+/* True when the key of the wallet will never be active again: retained, compromised, destroyed. */
+bool key_gate_is_shut(struct service *service, const struct wallet *wallet);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * The papers of a key as the service keeps them: the documents people and tokens signed, and what is left of them when
+ * nothing of a row is believed. Every read verifies: what does not verify is STATUS_CORRUPT, whoever edited it.
+ */
+#ifndef STRONGROOM_CUSTODYD_KEY_PAPERS_H
+#define STRONGROOM_CUSTODYD_KEY_PAPERS_H
+
+#include "policy/attestation.h"
+#include "service.h"
+#include "store/document.h"
+
+#define KEY_PAPER_KEY KEY_KIND
+#define KEY_PAPER_CEREMONY "ceremony"
+#define KEY_PAPER_BACKUP "backup"
+#define KEY_PAPER_RESTORE "restore"
+#define KEY_PAPER_COMMAND COMMAND_KIND
+#define KEY_PAPER_ATTESTATION ATTESTATION_KIND
+
+/* A signed document and its kind, to be kept. `document` is borrowed. */
+struct key_paper {
+    const char *kind;
+    const struct signed_document *document;
+};
+
+/* Keeps a paper of a key, once. Out: its digest. */
+MUST_CHECK enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct digest *key,
+                                      const struct key_paper *paper, struct fault *fault);
+
+/* Keeps a transcript, which is not signed as a whole, once. */
+MUST_CHECK enum status key_paper_keep_ceremony(struct store_tx *tx, const struct digest *key,
+                                               const struct bytes *ceremony, struct fault *fault);
+
+/* The newest paper of a kind; STATUS_NOT_FOUND. It is not verified. Out: signed_document_free. */
+MUST_CHECK enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, const char *kind,
+                                        const struct digest *key, struct fault *fault);
+
+/*
+ * The key document with the digest that the signer's guard names, verified under the policy as of its issue.
+ * STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL) signed_document_free.
+ */
+MUST_CHECK enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
+                                          const struct service *service, struct store_tx *tx,
+                                          const struct digest *digest, struct fault *fault);
+
+/*
+ * The newest attestation of a key, verified for its document. STATUS_NOT_FOUND, STATUS_CORRUPT. Out: `out_signed`
+ * (unless NULL) signed_document_free; `out_bytes`: SHA-256 of the stored row, set with STATUS_CORRUPT, too.
+ */
+MUST_CHECK enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed,
+                                             struct digest *out_bytes, struct store_tx *tx,
+                                             const struct key_document *document, struct fault *fault);
+
+/* The transcript that a key document names; STATUS_NOT_FOUND. Out: bytes_free. */
+MUST_CHECK enum status key_paper_ceremony(struct bytes *out, struct store_tx *tx, const struct key_document *document,
+                                          struct fault *fault);
+
+#endif

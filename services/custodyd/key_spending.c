@@ -1,0 +1,425 @@
+/*
+ * Following the blocks. An alarm goes to the signer first and to the trail right after: stopping waits for nothing.
+ * It is over when the trail has the entry `key.alarm` about the transaction; until then, also after a restart, the
+ * signer is asked again.
+ */
+#include "key_spending.h"
+
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "key_board.h"
+#include "news.h"
+#include "policy/transaction.h"
+#include "record.h"
+#include "store/trail_read.h"
+#include "store/withdrawal.h"
+
+#define BLOCKS_AT_ONCE 64
+#define PENDING_MAX 64
+#define SIBLING_CUSTODIANS 2 /* fewer cannot put a key together: every share set takes two */
+#define MARK_SCANNED "ledger/scanned"
+
+/* A use of a key that no withdrawal of ours asked for. */
+struct copied {
+    struct digest transaction;
+    struct digest key;
+    uint64_t height;
+    bool told;
+};
+
+struct key_spending {
+    struct service *service;
+    uint64_t next;     /* the next block above the one at the start */
+    uint64_t back;     /* the next block from there down; 0: all were looked at */
+    uint64_t known;    /* up to this block receipts were told in an earlier run */
+    uint64_t recorded; /* the mark as written last */
+    struct copied pending[PENDING_MAX];
+    size_t pending_count;
+};
+
+/* A block and whose keys it is looked at for. */
+struct scan {
+    struct key_spending *spending;
+    const struct key_spending_owner *owners;
+    size_t owner_count;
+    uint64_t height;
+    bool receipts;
+};
+
+static enum status read_known_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    char text[STORE_MARK_VALUE_SIZE];
+    uint64_t *known = context;
+    enum status status = store_mark_get(text, tx, MARK_SCANNED, fault);
+    if (status == STATUS_NOT_FOUND) {
+        fault_clear(fault);
+        *known = 0;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        *known = strtoull(text, NULL, 10);
+    }
+    return status;
+}
+
+enum status key_spending_new(struct key_spending **out, struct service *service, struct fault *fault)
+{
+    struct ledger_node_status node;
+    struct key_spending *spending = calloc(1, sizeof(*spending));
+    if (spending == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
+    }
+    ledger_node_status(service->node, &node);
+    spending->service = service;
+    spending->next = node.confirmed_height + 1;
+    spending->back = node.confirmed_height;
+    enum status status = store_transact(service->store, read_known_in, &spending->known, fault);
+    spending->recorded = spending->known;
+    if (status != STATUS_OK) {
+        free(spending);
+        return status;
+    }
+    *out = spending;
+    return STATUS_OK;
+}
+
+void key_spending_free(struct key_spending *spending)
+{
+    free(spending);
+}
+
+size_t key_spending_pending(const struct key_spending *spending)
+{
+    return spending->pending_count;
+}
+
+/* Whose transaction. */
+
+struct matching {
+    const struct digest *transaction;
+    uint64_t lane;
+    uint64_t seq;
+    bool ours;
+};
+
+static enum status match_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct matching *matching = context;
+    struct store_withdrawal_list list = {0};
+    enum status status = store_withdrawal_list_placed(&list, tx, matching->lane, matching->seq, fault);
+    matching->ours = false;
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        struct digest id;
+        transaction_id(&id, list.rows[i].transaction.data, list.rows[i].transaction.len);
+        matching->ours = matching->ours || digest_equal(&id, matching->transaction);
+    }
+    store_withdrawal_list_free(&list);
+    return status;
+}
+
+enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction, uint64_t lane,
+                               uint64_t seq, struct fault *fault)
+{
+    struct matching matching = {.transaction = transaction, .lane = lane, .seq = seq};
+    enum status status = store_transact(service->store, match_in, &matching, fault);
+    if (status == STATUS_OK) {
+        *out_ours = matching.ours;
+    }
+    return status;
+}
+
+/* Whether the trail has an entry of this action about the transaction. */
+static enum status in_trail(bool *out, const struct service *service, const struct digest *transaction,
+                            enum audit_action action, struct fault *fault)
+{
+    char oid[DIGEST_HEX_LEN + 1];
+    struct store_tx *tx = NULL;
+    struct store_leaf_list list = {0};
+    digest_format(oid, transaction);
+    const struct store_leaf_filter filter = {
+        .otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action), .limit = 1};
+    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_list(&list, tx, &filter, fault);
+    store_rollback(tx);
+    *out = status == STATUS_OK && list.count > 0;
+    store_leaf_list_free(&list);
+    return status;
+}
+
+/* Alarms. */
+
+static bool siblings(const struct key_document *one, const struct key_document *other)
+{
+    size_t common = 0;
+    if (one == NULL || other == NULL || other->purpose != ROLE_TRANSFER) {
+        return false;
+    }
+    for (size_t i = 0; i < one->custodian_count; i++) {
+        for (size_t k = 0; k < other->custodian_count; k++) {
+            common += name_equal(&one->custodians[i], &other->custodians[k]) ? 1 : 0;
+        }
+    }
+    return common >= SIBLING_CUSTODIANS ||
+           (one->token.serial[0] != '\0' && strcmp(one->token.serial, other->token.serial) == 0);
+}
+
+static const struct key_spending_owner *find_owner(const struct scan *scan, const struct digest *key)
+{
+    for (size_t i = 0; i < scan->owner_count; i++) {
+        if (digest_equal(&scan->owners[i].key, key)) {
+            return &scan->owners[i];
+        }
+    }
+    return NULL;
+}
+
+/* A signer that cannot be reached is asked again. One that refuses has nothing to stop. */
+static enum status stop_key(struct service *service, const struct digest *key, struct fault *fault)
+{
+    struct wire_key_state_reply reply = {0};
+    struct wire_key_alarm_request asked = {.key = *key};
+    struct fault why = {0};
+    char hex[DIGEST_HEX_LEN + 1];
+    INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
+    enum status status =
+        wire_key_alarm(service->signers[WIRE_ROLE_TRANSFER], &reply, &asked, service->options.signer_timeout_ms, &why);
+    if (status_info(status)->retryable) {
+        return fault_set(fault, status, "signer", "%s", why.detail);
+    }
+    digest_format(hex, key);
+    log_event(LOG_LEVEL_ERROR, "key.alarm", "key", hex, "reason", "copied-use", "state",
+              status == STATUS_OK ? reply.state : status_info(status)->code, NULL);
+    return STATUS_OK;
+}
+
+static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
+                               struct fault *fault)
+{
+    char text[24];
+    struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .reason = STATUS_OK, .value = "told"};
+    digest_format(news.object_id, &copied->transaction);
+    (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, copied->height);
+    news.reason = action == AUDIT_KEY_COPIED_USE ? STATUS_MISMATCH : STATUS_OK;
+    news_ref(&news, "transaction", &copied->transaction);
+    news_ref(&news, "key", &copied->key);
+    news_fact(&news, "height", text);
+    return news_tell(NULL, service, &news, fault);
+}
+
+/* Stops the key and its siblings; true when nothing is left to be done. */
+static bool deal_with(const struct scan *scan, struct copied *copied)
+{
+    struct service *service = scan->spending->service;
+    const struct key_spending_owner *owner = find_owner(scan, &copied->key);
+    struct fault fault = {0};
+    enum status status = stop_key(service, &copied->key, &fault);
+    for (size_t i = 0; owner != NULL && i < scan->owner_count; i++) {
+        const struct key_spending_owner *other = &scan->owners[i];
+        if (other != owner && siblings(owner->document, other->document)) {
+            enum status also = stop_key(service, &other->key, &fault);
+            status = status == STATUS_OK ? also : status;
+        }
+    }
+    struct fault second = {0};
+    if (!copied->told) {
+        copied->told = tell_copied(service, copied, AUDIT_KEY_COPIED_USE, &second) == STATUS_OK;
+    }
+    return status == STATUS_OK && copied->told && tell_copied(service, copied, AUDIT_KEY_ALARM, &second) == STATUS_OK;
+}
+
+static enum status add_pending(struct key_spending *spending, const struct copied *copied, struct fault *fault)
+{
+    for (size_t i = 0; i < spending->pending_count; i++) {
+        if (digest_equal(&spending->pending[i].transaction, &copied->transaction)) {
+            return STATUS_OK;
+        }
+    }
+    if (spending->pending_count == PENDING_MAX) {
+        return fault_set(fault, STATUS_BUSY, "keys", "too many uses of copied keys wait for their signer");
+    }
+    spending->pending[spending->pending_count++] = *copied;
+    return STATUS_OK;
+}
+
+enum status key_spending_report(struct key_spending *spending, const struct digest *transaction,
+                                const struct digest *key, struct fault *fault)
+{
+    bool known = false;
+    enum status status = in_trail(&known, spending->service, transaction, AUDIT_KEY_ALARM, fault);
+    if (status != STATUS_OK || known) {
+        return status;
+    }
+    return add_pending(spending, &(struct copied){.transaction = *transaction, .key = *key}, fault);
+}
+
+static void work_off(const struct scan *scan)
+{
+    struct key_spending *spending = scan->spending;
+    size_t left = 0;
+    for (size_t i = 0; i < spending->pending_count; i++) {
+        if (!deal_with(scan, &spending->pending[i])) {
+            spending->pending[left++] = spending->pending[i];
+        }
+    }
+    spending->pending_count = left;
+}
+
+/* Codes from before the signature was looked at, and of rows that no good signature is on. */
+static bool signature_was_good(enum status code)
+{
+    return code != STATUS_INVALID && code != STATUS_MISMATCH && code != STATUS_ALGORITHM_REFUSED &&
+           code != STATUS_UNKNOWN_KEY && code != STATUS_SIGNATURE_INVALID;
+}
+
+static enum status check_sender(struct scan *scan, const struct transaction *transaction, const struct digest *id,
+                                struct fault *fault)
+{
+    struct key_spending *spending = scan->spending;
+    const struct key_spending_owner *owner = NULL;
+    bool known = false;
+    for (size_t i = 0; owner == NULL && i < scan->owner_count; i++) {
+        owner = account_id_equal(&scan->owners[i].account, &transaction->from) ? &scan->owners[i] : NULL;
+    }
+    if (owner == NULL) {
+        return STATUS_OK;
+    }
+    enum status status = key_spending_judge(&known, spending->service, id, transaction->lane, transaction->seq, fault);
+    if (status == STATUS_OK && !known) {
+        status = in_trail(&known, spending->service, id, AUDIT_KEY_ALARM, fault);
+    }
+    if (status != STATUS_OK || known) {
+        return status;
+    }
+    status =
+        add_pending(spending, &(struct copied){.transaction = *id, .key = owner->key, .height = scan->height}, fault);
+    work_off(scan);
+    return status;
+}
+
+/* Receipts at addresses that must not receive. */
+
+static enum status tell_receipt(struct scan *scan, const struct leg *leg, const struct digest *id,
+                                const struct key_board_entry *entry, struct fault *fault)
+{
+    struct news news = {
+        .action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY, .reason = STATUS_KEY_INACTIVE, .value = "told"};
+    char address[ADDRESS_TEXT_SIZE];
+    char amount[AMOUNT_TEXT_SIZE];
+    char text[DIGEST_HEX_LEN + 1];
+    address_format(address, &leg->account);
+    amount_format(amount, leg->amount);
+    digest_format(text, id);
+    digest_format(news.object_id, &entry->key.key);
+    (void)snprintf(news.subject, sizeof(news.subject), "receipt/%s/%.16s/", text, news.object_id);
+    digest_format(text, &leg->asset);
+    (void)snprintf(news.subject + strlen(news.subject), sizeof(news.subject) - strlen(news.subject), "%s", text);
+    news_ref(&news, "transaction", id);
+    news_ref(&news, "asset", &leg->asset);
+    news_fact(&news, "address", address);
+    news_fact(&news, "amount", amount);
+    news_fact(&news, "state", entry->key.state);
+    return news_tell(NULL, scan->spending->service, &news, fault);
+}
+
+static enum status check_receiver(struct scan *scan, const struct leg *leg, const struct digest *id,
+                                  struct fault *fault)
+{
+    struct key_board_entry entry;
+    for (size_t i = 0; i < scan->owner_count; i++) {
+        if (leg->side == LEG_CREDIT && account_id_equal(&scan->owners[i].account, &leg->account) &&
+            key_board_find(&entry, scan->spending->service->board, &scan->owners[i].key) == STATUS_OK &&
+            entry.state != KEY_STATE_ACTIVE && entry.state != KEY_STATE_INACTIVE) {
+            return tell_receipt(scan, leg, id, &entry, fault);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_row(struct scan *scan, const struct signed_document *document, const struct bytes *receipt,
+                             struct fault *fault)
+{
+    struct transaction transaction;
+    struct ledger_receipt result;
+    struct digest id;
+    enum status status = ledger_receipt_decode(&result, receipt->data, receipt->len, fault);
+    if (status != STATUS_OK || !signature_was_good(result.code) ||
+        transaction_decode(&transaction, document->document.data, document->document.len, NULL) != STATUS_OK) {
+        return status;
+    }
+    transaction_id(&id, document->document.data, document->document.len);
+    status = check_sender(scan, &transaction, &id, fault);
+    for (size_t i = 0; status == STATUS_OK && scan->receipts && result.code == STATUS_OK && i < transaction.leg_count;
+         i++) {
+        status = check_receiver(scan, &transaction.legs[i], &id, fault);
+    }
+    return status;
+}
+
+static enum status scan_block(struct scan *scan, struct fault *fault)
+{
+    struct ledger_block block = {0};
+    struct ledger_batch batch = {0};
+    enum status status = ledger_node_block(scan->spending->service->node, &block, scan->height, fault);
+    if (status == STATUS_OK && ledger_batch_decode(&batch, block.batch.data, block.batch.len, NULL) != STATUS_OK) {
+        batch = (struct ledger_batch){0}; /* what does not decode makes an empty block */
+    }
+    for (size_t i = 0; status == STATUS_OK && i < batch.count && i < block.count; i++) {
+        status = check_row(scan, &batch.rows[i].transaction, &block.receipts[i], fault);
+    }
+    ledger_batch_free(&batch);
+    ledger_block_free(&block);
+    return status;
+}
+
+enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
+                                size_t owner_count, struct fault *fault)
+{
+    struct scan scan = {.spending = spending, .owners = owners, .owner_count = owner_count};
+    struct ledger_node_status node;
+    enum status status = STATUS_OK;
+    ledger_node_status(spending->service->node, &node);
+    work_off(&scan);
+    for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->next <= node.confirmed_height; i++) {
+        scan.height = spending->next;
+        scan.receipts = true;
+        status = scan_block(&scan, fault);
+        spending->next += status == STATUS_OK ? 1 : 0;
+    }
+    for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->back > 0; i++) {
+        scan.height = spending->back;
+        scan.receipts = spending->back > spending->known;
+        status = scan_block(&scan, fault);
+        spending->back -= status == STATUS_OK ? 1 : 0;
+    }
+    return status;
+}
+
+struct remembering {
+    char text[24];
+};
+
+static enum status remember_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct store_mark mark;
+    return store_mark_set(&mark, tx, MARK_SCANNED, ((struct remembering *)context)->text, fault);
+}
+
+enum status key_spending_remember(struct key_spending *spending, struct fault *fault)
+{
+    struct remembering remembering;
+    uint64_t upto = spending->next - 1;
+    if (spending->back > spending->known || upto == spending->recorded) {
+        return STATUS_OK;
+    }
+    (void)snprintf(remembering.text, sizeof(remembering.text), "%" PRIu64, upto);
+    enum status status = store_transact(spending->service->store, remember_in, &remembering, fault);
+    if (status == STATUS_OK) {
+        spending->recorded = upto;
+    }
+    return status;
+}

@@ -1,0 +1,51 @@
+/*
+ * What our keys do on the ledger: a transaction of one of our addresses that nobody here asked to be signed means that
+ * the key exists somewhere else, and it is stopped with its siblings (C-14); what arrives at an address that must not
+ * receive is told (C-20). Every block is looked at again after each start: the database is not asked how far we were.
+ */
+#ifndef STRONGROOM_CUSTODYD_KEY_SPENDING_H
+#define STRONGROOM_CUSTODYD_KEY_SPENDING_H
+
+#include "policy/key.h"
+#include "service.h"
+
+struct key_spending;
+
+/* One of our keys, for comparison. */
+struct key_spending_owner {
+    struct digest key;
+    struct account_id account;
+    const struct key_document *document; /* NULL: not known */
+};
+
+/* Starts below the newest confirmed block and above it at once. Out: key_spending_free. */
+MUST_CHECK enum status key_spending_new(struct key_spending **out, struct service *service, struct fault *fault);
+
+/* NULL is fine. */
+void key_spending_free(struct key_spending *spending);
+
+/*
+ * Looks at the blocks that are new and at some of the old ones. `owners` are borrowed for the call. A failure leaves
+ * the block for the next call.
+ */
+MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
+                                           size_t owner_count, struct fault *fault);
+
+/* Writes down how far the blocks were followed, for what is told once only. */
+MUST_CHECK enum status key_spending_remember(struct key_spending *spending, struct fault *fault);
+
+/* How many uses of copied keys are not dealt with, because a signer does not answer. */
+size_t key_spending_pending(const struct key_spending *spending);
+
+/*
+ * A transaction with a good signature of one of our keys was seen elsewhere than in a block: dealt with at the next
+ * call of key_spending_follow. STATUS_BUSY when too many wait.
+ */
+MUST_CHECK enum status key_spending_report(struct key_spending *spending, const struct digest *transaction,
+                                           const struct digest *key, struct fault *fault);
+
+/* Whether a withdrawal of ours, for which a signer was asked at least, is this transaction. */
+MUST_CHECK enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction,
+                                          uint64_t lane, uint64_t seq, struct fault *fault);
+
+#endif

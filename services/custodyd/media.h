@@ -1,0 +1,13 @@
+/*
+ * The media ledger (C-16): where tokens, cards, bags, paper and disks are, and who touched them. The trail is the
+ * ledger; the table is its current view. The resources are in resources.h.
+ */
+#ifndef STRONGROOM_CUSTODYD_MEDIA_H
+#define STRONGROOM_CUSTODYD_MEDIA_H
+
+#include "service.h"
+
+/* Tells the trail of inspections that are overdue, each once; adds their number to *inout_alarms. */
+MUST_CHECK enum status media_watch(unsigned *inout_alarms, struct service *service, struct fault *fault);
+
+#endif

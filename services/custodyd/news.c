@@ -1,0 +1,96 @@
+/*
+ * Telling news: mark and entry are one transaction.
+ */
+#include "news.h"
+
+#include "record.h"
+
+void news_fact(struct news *news, const char *name, const char *value)
+{
+    if (value[0] == '\0') {
+        return;
+    }
+    INVARIANT(news->fact_count < NEWS_FACTS_MAX);
+    news->fact_names[news->fact_count] = name;
+    (void)snprintf(news->fact_values[news->fact_count], AUDIT_FACT_MAX, "%s", value);
+    for (char *at = news->fact_values[news->fact_count]; *at != '\0'; at++) {
+        *at = *at <= ' ' || *at > '~' ? '_' : *at; /* a fact is a machine value; labels of tokens may have blanks */
+    }
+    news->fact_count++;
+}
+
+void news_ref(struct news *news, const char *name, const struct digest *digest)
+{
+    if (digest_is_zero(digest)) {
+        return;
+    }
+    INVARIANT(news->ref_count < NEWS_FACTS_MAX);
+    news->ref_names[news->ref_count] = name;
+    news->refs[news->ref_count++] = *digest;
+}
+
+static enum status fill(struct audit_event *event, const struct news *news, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    (void)snprintf(event->object_type, sizeof(event->object_type), "%s", news->object_type);
+    memcpy(event->object_id, news->object_id, sizeof(event->object_id));
+    if (news->reason != STATUS_OK) {
+        record_reason(event, news->reason);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < news->fact_count; i++) {
+        status = audit_event_fact_add(event, news->fact_names[i], news->fact_values[i], fault);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < news->ref_count; i++) {
+        status = audit_event_ref_add(event, news->ref_names[i], &news->refs[i], fault);
+    }
+    return status;
+}
+
+static enum status tell_in(bool *out_new, struct service *service, struct store_tx *tx, const struct news *news,
+                           struct fault *fault)
+{
+    struct store_mark mark = {0};
+    enum status status = store_mark_set(&mark, tx, news->subject, news->value, fault);
+    *out_new = status == STATUS_OK && mark.changed && !(news->calm && mark.previous[0] == '\0');
+    if (status != STATUS_OK || !*out_new) {
+        return status;
+    }
+    struct audit_event event;
+    struct trail_ticket ticket;
+    record_by_service(&event, service, &news->correlation, news->action,
+                      news->reason == STATUS_OK ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
+    status = fill(&event, news, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+enum status news_tell_in(struct service *service, struct store_tx *tx, const struct news *news, struct fault *fault)
+{
+    bool is_new = false;
+    return tell_in(&is_new, service, tx, news, fault);
+}
+
+struct telling {
+    struct service *service;
+    const struct news *news;
+    bool is_new;
+};
+
+static enum status telling_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct telling *telling = context;
+    return tell_in(&telling->is_new, telling->service, tx, telling->news, fault);
+}
+
+enum status news_tell(bool *out_new, struct service *service, const struct news *news, struct fault *fault)
+{
+    struct telling telling = {.service = service, .news = news};
+    enum status status = store_transact(service->store, telling_in, &telling, fault);
+    if (status == STATUS_OK && out_new != NULL) {
+        *out_new = telling.is_new;
+    }
+    return status;
+}

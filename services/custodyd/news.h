@@ -1,0 +1,42 @@
+/*
+ * News: what the service sees of the world and tells the trail, each change once, whoever restarts (store/mark.h).
+ */
+#ifndef STRONGROOM_CUSTODYD_NEWS_H
+#define STRONGROOM_CUSTODYD_NEWS_H
+
+#include "audit/event.h"
+#include "service.h"
+#include "store/mark.h"
+
+#define NEWS_FACTS_MAX 8
+
+/* Something watched, and what the trail is told when its value is a new one. */
+struct news {
+    char subject[STORE_MARK_SUBJECT_SIZE];
+    const char *value; /* printable, without spaces; borrowed */
+    bool calm;         /* nothing to tell when it was never seen before */
+    enum audit_action action;
+    enum status reason;      /* STATUS_OK: outcome ok; otherwise outcome error with this reason */
+    const char *object_type; /* static */
+    char object_id[AUDIT_OBJECT_ID_SIZE];
+    struct uuid correlation; /* zeros: a fresh one */
+    size_t fact_count;
+    const char *fact_names[NEWS_FACTS_MAX]; /* static */
+    char fact_values[NEWS_FACTS_MAX][AUDIT_FACT_MAX];
+    size_t ref_count;
+    const char *ref_names[NEWS_FACTS_MAX]; /* static */
+    struct digest refs[NEWS_FACTS_MAX];
+};
+
+/* Adds a fact (nothing when the value is empty) or a reference (nothing when it is zero). */
+void news_fact(struct news *news, const char *name, const char *value);
+void news_ref(struct news *news, const char *name, const struct digest *digest);
+
+/* Sets the mark of the subject and, when that is news, puts the entry into the same transaction. */
+MUST_CHECK enum status news_tell_in(struct service *service, struct store_tx *tx, const struct news *news,
+                                    struct fault *fault);
+
+/* The same in a transaction of its own. Out: `out_new` (unless NULL) whether it was news. */
+MUST_CHECK enum status news_tell(bool *out_new, struct service *service, const struct news *news, struct fault *fault);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * The watcher: looks at the signers every few seconds and tells the trail, each change once, what became of keys and
+ * tokens; has every key show that it is there; follows the blocks for what our keys did and received (key_spending.h).
+ */
+#ifndef STRONGROOM_CUSTODYD_WATCH_H
+#define STRONGROOM_CUSTODYD_WATCH_H
+
+#include "service.h"
+
+struct watch;
+
+/* Looks once and starts the thread. Out: watch_stop. */
+MUST_CHECK enum status watch_start(struct watch **out, struct service *service, struct fault *fault);
+
+/* Looks again now, without waiting for it. NULL is fine. */
+void watch_wake(struct watch *watch);
+
+/*
+ * Tells the watcher of a transaction with a good signature of one of our keys that no withdrawal asked for. It deals
+ * with it soon; a report too many is dropped, the next one comes.
+ */
+void watch_report(struct watch *watch, const struct digest *transaction, const struct digest *key);
+
+/* How many of the things watched are not as they should be. */
+unsigned watch_alarms(struct watch *watch);
+
+/* Lets the pass under way end, joins, frees. NULL is fine. */
+void watch_stop(struct watch *watch);
+
+#endif
