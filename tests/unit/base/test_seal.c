@@ -109,6 +109,10 @@ Test(seal, sizes_have_limits)
     cr_expect_eq(seal_open(&back, box.data, box.len, &private_key, NULL), STATUS_OK);
     cr_expect_eq(back.len, plain.len);
     secret_free(&back);
+    bytes_free(&box);
+    const struct secret empty = {.data = plain.data, .len = 0};
+    cr_expect_eq(seal_close(&box, &empty, &to, NULL), STATUS_INVALID);
+    cr_expect_null(box.data);
     uint8_t longer[SEAL_BOX_MAX + 1] = {0};
     cr_expect_eq(seal_open(&back, longer, sizeof(longer), &private_key, NULL), STATUS_MISMATCH);
     plain.len++;

@@ -137,7 +137,9 @@ Test(share, numbers_out_of_range_are_refused)
     struct secret secret = text_secret("secret");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct share shares[17] = {0};
-        cr_expect_eq(share_split(shares, &secret, bad[i][0], bad[i][1], NULL), STATUS_INVALID);
+        struct fault fault = {0};
+        cr_expect_eq(share_split(shares, &secret, bad[i][0], bad[i][1], &fault), STATUS_INVALID);
+        cr_expect_str_eq(fault.where, "threshold");
         cr_expect_null(shares[0].value.data);
     }
     secret_free(&secret);
@@ -145,6 +147,11 @@ Test(share, numbers_out_of_range_are_refused)
     cr_assert_eq(secret_new(&large, SHARE_SECRET_MAX + 1), STATUS_OK);
     struct share shares[2] = {0};
     cr_expect_eq(share_split(shares, &large, 2, 2, NULL), STATUS_INVALID);
+    const struct secret empty = {.data = large.data, .len = 0};
+    struct fault fault = {0};
+    cr_expect_eq(share_split(shares, &empty, 2, 2, &fault), STATUS_INVALID);
+    cr_expect_str_eq(fault.where, "secret");
+    cr_expect_null(shares[0].value.data);
     secret_free(&large);
 }
 

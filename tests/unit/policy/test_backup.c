@@ -107,7 +107,14 @@ Test(backup, the_floors_hold_when_written)
     cr_expect(backup_encode(&out, &backup, NULL) == STATUS_INVALID);
     backup = vault.backup;
     backup.shares.count = 17;
-    cr_expect(backup_encode(&out, &backup, NULL) == STATUS_INVALID);
+    struct fault fault = {0};
+    cr_expect(backup_encode(&out, &backup, &fault) == STATUS_INVALID);
+    cr_expect_str_eq(fault.where, "threshold");
+    backup = vault.backup;
+    backup.shares.holders[0].index = 0;
+    fault_clear(&fault);
+    cr_expect(backup_encode(&out, &backup, &fault) == STATUS_INVALID);
+    cr_expect(strstr(fault.detail, "1 to 2, not 0") != NULL);
     backup = vault.backup;
     backup.mechanism = (enum backup_mechanism)3;
     cr_expect(backup_encode(&out, &backup, NULL) == STATUS_INVALID);
@@ -296,6 +303,10 @@ Test(backup, every_rule_of_a_gift_broken_once)
     expect_refusals(decode_gift, valid, rows, sizeof(rows) / sizeof(rows[0]));
     json_decref(valid);
     bytes_free(&document);
+    struct fault fault = {0};
+    vault.gift.action = (enum gift_action)3;
+    cr_expect(gift_encode(&document, &vault.gift, &fault) == STATUS_INVALID);
+    cr_expect_str_eq(fault.detail, "activate or restore");
 }
 
 static void expect_gift(const struct gift *gift, enum who who, enum status expected, const char *where)

@@ -399,6 +399,8 @@ Test(ceremony, one_person_has_one_role)
         }
     }
     cr_expect(ceremony_start(&ceremony, &id, &environment, (enum signer_role)9, vault.actors, NULL) == STATUS_INVALID);
+    vault.actors[0].role = (enum ceremony_role)9;
+    cr_expect(ceremony_start(&ceremony, &id, &environment, ROLE_AUDIT, vault.actors, NULL) == STATUS_INVALID);
 }
 
 /* A whole ceremony, each step well signed, with one actor changed. */
@@ -542,8 +544,18 @@ Test(ceremony, a_backup_says_all_or_nothing)
     expect_fact("backup", "threshold", "16", STATUS_OK);
     struct ceremony ceremony;
     at_step(&ceremony, "backup");
-    const struct ceremony_fact none[] = {{"backup", "none"}, {"check", ""}, {"threshold", ""}};
-    cr_expect(vault_do(&ceremony, &vault, none, 3, THEO, NULL) == STATUS_OK);
+    const struct ceremony_fact half[][3] = {{{"backup", "none"}, {"check", ASSET_A}, {"threshold", ""}},
+                                            {{"backup", "none"}, {"check", ""}, {"threshold", "2"}}};
+    const struct ceremony_fact none[][3] = {{{"backup", "none"}, {"check", ""}, {"threshold", ""}},
+                                            {{"backup", "clone"}, {"check", ""}, {"threshold", ""}}};
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect(vault_do(&ceremony, &vault, half[i], 3, THEO, NULL) == STATUS_INVALID);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect(vault_do(&ceremony, &vault, none[i], 3, THEO, NULL) == STATUS_OK);
+        ceremony_free(&ceremony);
+        at_step(&ceremony, "backup");
+    }
     ceremony_free(&ceremony);
 }
 
@@ -558,6 +570,11 @@ Test(ceremony, exactly_the_facts_of_the_script)
     cr_expect(vault_do(&ceremony, &vault, facts, 0, ADA, NULL) == STATUS_MISSING_FIELD);
     const struct ceremony_fact tab[] = {{"program", "a\tb"}, {"module", ""}};
     cr_expect(vault_do(&ceremony, &vault, tab, 2, ADA, NULL) != STATUS_OK);
+    char text[CEREMONY_FACT_MAX + 2];
+    memset(text, 'x', sizeof(text));
+    text[CEREMONY_FACT_MAX + 1] = '\0';
+    const struct ceremony_fact large[] = {{"program", text}, {"module", ""}};
+    cr_expect(vault_do(&ceremony, &vault, large, 2, ADA, NULL) == STATUS_INVALID);
     cr_expect(vault_do(&ceremony, &vault, facts, 2, ADA, NULL) == STATUS_OK, "in any order");
     ceremony_free(&ceremony);
 }
@@ -601,6 +618,16 @@ static void expect_key(const struct key_document *key, const char *where)
     struct fault fault = {0};
     cr_expect(ceremony_check_key(&vault.ceremony, key, &vault.backup, &fault) == STATUS_MISMATCH, "%s", where);
     cr_expect(strcmp(fault.where, where) == 0, "where '%s', not '%s'", fault.where, where);
+}
+
+Test(ceremony, unfinished_it_is_about_no_key)
+{
+    struct ceremony ceremony;
+    vault_start(&ceremony, &vault);
+    struct fault fault = {0};
+    cr_expect(ceremony_check_key(&ceremony, &vault.key, &vault.backup, &fault) == STATUS_MISMATCH);
+    cr_expect_str_eq(fault.where, "alg");
+    ceremony_free(&ceremony);
 }
 
 Test(ceremony, it_is_about_the_key_of_the_document)

@@ -74,6 +74,14 @@ Test(restore, every_rule_broken_once)
     struct bytes out = {0};
     restore.executor = restore.requester;
     cr_expect(restore_encode(&out, &restore, NULL) == STATUS_INVALID, "nor is it written");
+    struct fault fault = {0};
+    restore = vault.restore;
+    restore.share_count = BACKUP_SHARES_MAX + 1;
+    cr_expect(restore_encode(&out, &restore, &fault) == STATUS_INVALID);
+    cr_expect(strstr(fault.detail, "2 to 16") != NULL);
+    restore = vault.restore;
+    restore.kind = (enum restore_kind)3;
+    cr_expect(restore_encode(&out, &restore, NULL) == STATUS_INVALID);
 }
 
 Test(restore, the_right_one_verifies)
