@@ -162,9 +162,9 @@ static enum status start(struct run *run, const struct options *options, struct 
     enum status status = options_role(&role, options, fault);
     status = status == STATUS_OK ? keeper_start(run, options, fault) : status;
     status = status == STATUS_OK ? guard_start(run, options, fault) : status;
+    status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status; /* threads inherit what is left */
     status = status == STATUS_OK ? tokens_start(run, options, fault) : status;
     status = status == STATUS_OK ? signer_start(run, options, role, fault) : status;
-    status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status;
     status = status == STATUS_OK ? server_start(run, options, fault) : status;
     if (status != STATUS_OK) {
         return status;

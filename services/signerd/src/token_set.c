@@ -72,6 +72,13 @@ static void down_tell(struct token *token)
     }
 }
 
+/* With the mutex. */
+static void up_tell(const struct token *token)
+{
+    log_event(LOG_LEVEL_INFO, "token.up", "token", token_name(token), "serial", token->identity.serial, "as",
+              token->set->serving == token->index ? "serving" : "standby", NULL);
+}
+
 /* With the mutex. Every call that is under way on it returns now. */
 static void ends_shut(const struct token_ends *ends)
 {
@@ -168,8 +175,9 @@ static void usable_become(struct token *token, struct token_key *keys, size_t co
         token->used = false;
         token->reason = (struct fault){0};
         token->down_told = false;
-        log_event(LOG_LEVEL_INFO, "token.up", "token", token_name(token), "serial", token->identity.serial, "as",
-                  set->serving == token->index ? "serving" : "standby", NULL);
+        if (token->settled) {
+            up_tell(token);
+        }
         changed(set);
     }
     token_set_unlock(set);
@@ -425,6 +433,21 @@ static bool passes(enum status status)
     return status == STATUS_TOKEN || status == STATUS_TIMED_OUT || status == STATUS_NOT_FOUND;
 }
 
+/* With the mutex. The primary serves, whichever was quicker. */
+static void first_tell(struct token_set *set)
+{
+    if (set->tokens[0].condition == TOKEN_USABLE) {
+        set->serving = 0;
+    }
+    for (unsigned i = 0; i < set->config.count; i++) {
+        if (set->tokens[i].condition == TOKEN_DOWN) {
+            down_tell(&set->tokens[i]);
+        } else if (set->tokens[i].condition == TOKEN_USABLE) {
+            up_tell(&set->tokens[i]);
+        }
+    }
+}
+
 /* With the mutex. */
 static enum status first_judge(struct token_set *set, struct fault *fault)
 {
@@ -447,11 +470,7 @@ static enum status first_judge(struct token_set *set, struct fault *fault)
         strcmp(first->serial, second->serial) == 0) {
         return fault_set(fault, STATUS_CONFLICT, "standby", "it is the same token");
     }
-    for (unsigned i = 0; i < set->config.count; i++) {
-        if (set->tokens[i].condition == TOKEN_DOWN) {
-            down_tell(&set->tokens[i]);
-        }
-    }
+    first_tell(set);
     return STATUS_OK;
 }
 
