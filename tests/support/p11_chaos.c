@@ -305,7 +305,10 @@ static CK_RV after(const struct rule *rule, const char *function, CK_RV rv, cons
             return rv;                                                                                                 \
         }                                                                                                              \
         rv = real->name arguments;                                                                                     \
-        const struct output given = rv == CKR_OK ? result : NO_OUTPUT;                                                 \
+        struct output given = NO_OUTPUT;                                                                               \
+        if (rv == CKR_OK) {                                                                                            \
+            given = result;                                                                                            \
+        }                                                                                                              \
         return after(&rule, #name, rv, &given);                                                                        \
     }
 FUNCTIONS(WRAPPER)

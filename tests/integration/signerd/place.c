@@ -130,7 +130,7 @@ static void key_read(struct place *place)
     json_decref(printed);
 }
 
-static void place_fill(struct place *place, enum algorithm algorithm)
+static void paths_fill(struct place *place)
 {
     path_in(place->guard, place, "guard");
     path_in(place->socket, place, "socket");
@@ -139,6 +139,11 @@ static void place_fill(struct place *place, enum algorithm algorithm)
     path_in(place->genesis, place, "genesis.json");
     path_in(place->log_path, place, "log");
     (void)snprintf(place->pin, sizeof(place->pin), "%s", place->token.pin_path);
+}
+
+static void place_fill(struct place *place, enum algorithm algorithm)
+{
+    paths_fill(place);
     char path[TEST_PATH_SIZE * 2];
     program(path);
     struct arguments arguments = {.count = 0};
@@ -158,6 +163,14 @@ void place_make(struct place *place, enum signer_role role, enum algorithm algor
     place->role = role;
     test_token_softhsm(&place->token, "signer");
     place_fill(place, algorithm);
+}
+
+void place_make_without_key(struct place *place, enum signer_role role)
+{
+    memset(place, 0, sizeof(*place));
+    place->role = role;
+    test_token_softhsm(&place->token, "signer");
+    paths_fill(place);
 }
 
 void place_make_tpm(struct place *place, enum signer_role role)

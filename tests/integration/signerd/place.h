@@ -38,6 +38,9 @@ struct place {
 /* A token with a fresh key of this algorithm, made by `signerd generate`. */
 void place_make(struct place *place, enum signer_role role, enum algorithm algorithm);
 
+/* A token alone: the test makes the key "signer" on it and says so in place->key. */
+void place_make_without_key(struct place *place, enum signer_role role);
+
 /* The same on a TPM 2.0, with a p256 key. */
 void place_make_tpm(struct place *place, enum signer_role role);
 

@@ -1,0 +1,301 @@
+/*
+ * A token that fails in every way at every call that signerd makes of it, with a standby and without. Asked for are
+ * block headers, through the socket, with the real guard.
+ *
+ * Each fault must: release no wrong signature, let no request hang, be answered by the standby if there is one, be told
+ * once, and be forgotten when it is over, without a restart of the signer.
+ */
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#include "pair.h"
+
+#define TOKEN_TIMEOUT_MS 300
+#define ANSWER_MAX_MS 10000 /* a request that takes so long hangs: a few timeouts, on a busy machine */
+
+static struct pair pair;
+static struct world world;
+static struct wire_pool *pool;
+static struct bytes header; /* the one to sign next */
+static struct digest signed_last;
+static uint64_t height;
+static int serving; /* which token */
+static bool with_standby;
+
+/* The signer */
+
+static void header_next(void)
+{
+    bytes_free(&header);
+    height++;
+    world_header(&header, &world, height, &signed_last, "faults");
+}
+
+static void world_make(void)
+{
+    world_init(&world, ROLE_VALIDATOR, &pair.place.key, clock_utc_us(clock_system()));
+    cr_assert(place_initialise(&pair.place, &world) == 0, "%s", pair.place.log);
+    height = 0;
+    signed_last = world.chain;
+    header_next();
+}
+
+static void signer_start(bool both)
+{
+    with_standby = both;
+    serving = PRIMARY;
+    cr_assert(pair_start(&pair, both), "%s", pair.place.log);
+    pool = place_pool(&pair.place, 1);
+}
+
+static void signer_stop(void)
+{
+    wire_pool_free(pool);
+    pool = NULL;
+    cr_expect(place_stop(&pair.place, SIGTERM) == 0, "%s", pair.place.log);
+}
+
+static void make(void)
+{
+    pair_make(&pair, ROLE_VALIDATOR, ALGORITHM_P256);
+    pair.token_timeout_ms = TOKEN_TIMEOUT_MS;
+    world_make();
+}
+
+static void finish(void)
+{
+    wire_pool_free(pool);
+    pool = NULL;
+    bytes_free(&header);
+    pair_remove(&pair);
+    world_wipe(&world);
+}
+
+/* Asks for the next header, again if it was refused. What is answered verifies, and in time. */
+static enum status ask(struct fault *fault)
+{
+    const struct wire_header_request request = {.header = header};
+    struct wire_header_reply reply;
+    *fault = (struct fault){0};
+    int64_t from_us = clock_monotonic_us(clock_system());
+    enum status status = wire_header_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, fault);
+    int64_t took_ms = (clock_monotonic_us(clock_system()) - from_us) / 1000;
+    cr_expect(took_ms < ANSWER_MAX_MS, "it took %lld ms", (long long)took_ms);
+    if (status == STATUS_OK) {
+        struct bytes message = {0};
+        MUST(document_message(&message, LEDGER_HEADER_KIND, header.data, header.len));
+        cr_assert(signature_verify(&pair.place.key, reply.signature.bytes64, message.data, message.len, NULL) ==
+                      STATUS_OK,
+                  "a wrong signature was released");
+        bytes_free(&message);
+        ledger_header_digest(&signed_last, header.data, header.len);
+        header_next();
+    }
+    return status;
+}
+
+/* The matrix */
+
+struct trial {
+    const char *function;
+    const char *fault;
+    bool at_start; /* the call belongs to opening the token */
+    bool of_probe; /* it is made of an idle token */
+};
+
+/* Answers that tokens give when they are removed, broken or confused, each the same in all functions. */
+#define EVERY_FAULT(function, at_start, of_probe)                                                                      \
+    {function, "rv 0x5", at_start, of_probe}, {function, "rv 0x32", at_start, of_probe},                               \
+        {function, "late-rv 0x30", at_start, of_probe}, {function, "hang", at_start, of_probe},                        \
+        {function, "exit-before", at_start, of_probe},                                                                 \
+    {                                                                                                                  \
+        function, "exit-after", at_start, of_probe                                                                     \
+    }
+#define OUTPUT_FAULT(function, at_start, of_probe)                                                                     \
+    {                                                                                                                  \
+        function, "flip", at_start, of_probe                                                                           \
+    }
+#define LENGTH_FAULTS(function)                                                                                        \
+    {function, "short", true, false},                                                                                  \
+    {                                                                                                                  \
+        function, "long", true, false                                                                                  \
+    }
+
+static const struct trial trials[] = {
+    EVERY_FAULT("C_SignInit", false, false),
+    {"C_SignInit", "rv 0x90", false, false}, /* an operation is active */
+    EVERY_FAULT("C_Sign", false, false),
+    {"C_Sign", "short", false, false},
+    {"C_Sign", "long", false, false},
+    {"C_Sign", "delay 2000", false, false},
+    {"C_Sign", "rv 0x101", false, false}, /* nobody is logged in */
+    EVERY_FAULT("C_GetTokenInfo", false, true),
+    EVERY_FAULT("C_GetSessionInfo", false, true),
+    OUTPUT_FAULT("C_GetSessionInfo", false, true),
+    EVERY_FAULT("C_GetFunctionList", true, false),
+    EVERY_FAULT("C_Initialize", true, false),
+    EVERY_FAULT("C_GetInfo", true, false),
+    EVERY_FAULT("C_GetSlotList", true, false),
+    OUTPUT_FAULT("C_GetSlotList", true, false),
+    LENGTH_FAULTS("C_GetSlotList"),
+    EVERY_FAULT("C_GetSlotInfo", true, false),
+    EVERY_FAULT("C_GetTokenInfo", true, false),
+    OUTPUT_FAULT("C_GetTokenInfo", true, false),
+    EVERY_FAULT("C_OpenSession", true, false),
+    OUTPUT_FAULT("C_OpenSession", true, false),
+    EVERY_FAULT("C_Login", true, false),
+    EVERY_FAULT("C_FindObjectsInit", true, false),
+    EVERY_FAULT("C_FindObjects", true, false),
+    OUTPUT_FAULT("C_FindObjects", true, false),
+    LENGTH_FAULTS("C_FindObjects"),
+    EVERY_FAULT("C_FindObjectsFinal", true, false),
+    EVERY_FAULT("C_GetAttributeValue", true, false),
+    OUTPUT_FAULT("C_GetAttributeValue", true, false),
+    LENGTH_FAULTS("C_GetAttributeValue"),
+    EVERY_FAULT("C_SignInit", true, false),
+    EVERY_FAULT("C_Sign", true, false),
+    OUTPUT_FAULT("C_Sign", true, false),
+    {"C_Sign", "replay", true, false},
+    LENGTH_FAULTS("C_Sign"),
+};
+
+static const char *label_of(int token)
+{
+    return token == PRIMARY ? "token=signer" : "token=standby";
+}
+
+/* The fault begins, and is met. */
+static void trial_begin(const struct trial *trial)
+{
+    char lines[128];
+    (void)snprintf(lines, sizeof(lines), "%s * %s", trial->function, trial->fault);
+    pid_t process = pair_process(&pair, serving);
+    cr_assert(process > 0, "%s has no process", label_of(serving));
+    pair_disturb(&pair, serving, lines);
+    if (trial->at_start) {
+        cr_assert(kill(process, SIGKILL) == 0);
+    }
+}
+
+/* Why the token is down, as it was told last. */
+static void reason_find(char out[160], int token)
+{
+    char text[PLACE_LOG_MAX];
+    memcpy(text, place_log(&pair.place), sizeof(text));
+    char *rest = NULL;
+    out[0] = '\0';
+    for (const char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        const char *detail = strstr(line, "detail=");
+        if (strstr(line, "event=token.down") != NULL && strstr(line, label_of(token)) != NULL && detail != NULL) {
+            (void)snprintf(out, 160, "%s", detail + strlen("detail="));
+        }
+    }
+}
+
+static bool met_await(const struct trial *trial, int token)
+{
+    for (int step = 0; step < 3000; step++) {
+        if (pair_calls(&pair, token, trial->function) > 0) {
+            return true;
+        }
+        const struct timespec pause = {.tv_nsec = 20000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+/* While the fault lasts. Returns how many requests were refused. */
+static int requests_make(int count)
+{
+    int refused = 0;
+    for (int i = 0; i < count; i++) {
+        struct fault fault;
+        enum status status = ask(&fault);
+        if (with_standby) {
+            cr_expect(status == STATUS_OK, "request %d: %s, %s", i, status_info(status)->code, fault.detail);
+        } else {
+            cr_expect(status == STATUS_OK || status == STATUS_TOKEN, "request %d: %s, %s", i, status_info(status)->code,
+                      fault.detail);
+        }
+        refused += status != STATUS_OK;
+    }
+    return refused;
+}
+
+static void trial_run(const struct trial *trial)
+{
+    int token = serving;
+    int downs = pair_logged(&pair, "event=token.down", label_of(token));
+    int ups = pair_logged(&pair, "event=token.up", label_of(token));
+    trial_begin(trial);
+    int refused = trial->of_probe ? 0 : requests_make(3);
+    cr_expect(met_await(trial, token), "%s %s: it was not met", trial->function, trial->fault);
+    cr_expect(pair_await(&pair, "event=token.down", label_of(token), downs + 1), "%s %s: it is not told",
+              trial->function, trial->fault);
+    refused += requests_make(2);
+    pair_disturb(&pair, token, "");
+    cr_assert(pair_await(&pair, "event=token.up", label_of(token), ups + 1), "%s %s: it does not come back: %s",
+              trial->function, trial->fault, place_log(&pair.place));
+    if (with_standby) {
+        serving = 1 - token;
+    }
+    cr_expect(pair_logged(&pair, "event=token.down", label_of(token)) == downs + 1, "%s %s: told more than once: %s",
+              trial->function, trial->fault, place_log(&pair.place));
+    struct fault fault;
+    enum status status = ask(&fault);
+    cr_expect(status == STATUS_OK, "%s %s: afterwards: %s", trial->function, trial->fault, fault.detail);
+    char reason[160];
+    reason_find(reason, token);
+    (void)printf("%-20s %-13s %-6s %-8s refused %d  %s\n", trial->function, trial->fault,
+                 trial->at_start   ? "start"
+                 : trial->of_probe ? "idle"
+                                   : "sign",
+                 with_standby ? "standby" : "alone", refused, reason);
+    (void)fflush(stdout);
+}
+
+static void trials_run(size_t from, size_t step)
+{
+    make();
+    signer_start(true);
+    for (size_t i = from; i < sizeof(trials) / sizeof(trials[0]); i += step) {
+        trial_run(&trials[i]);
+    }
+    signer_stop();
+    finish();
+}
+
+/* In four parts, so that no log grows beyond what is read of it. */
+Test(token_faults, with_a_standby_1, .timeout = 300)
+{
+    trials_run(0, 4);
+}
+
+Test(token_faults, with_a_standby_2, .timeout = 300)
+{
+    trials_run(1, 4);
+}
+
+Test(token_faults, with_a_standby_3, .timeout = 300)
+{
+    trials_run(2, 4);
+}
+
+Test(token_faults, with_a_standby_4, .timeout = 300)
+{
+    trials_run(3, 4);
+}
+
+/* Nothing else can answer: refused quickly, and signed again afterwards. */
+Test(token_faults, without_a_standby, .timeout = 300)
+{
+    make();
+    signer_start(false);
+    for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
+        if (!trials[i].at_start) {
+            trial_run(&trials[i]);
+        }
+    }
+    signer_stop();
+    finish();
+}
