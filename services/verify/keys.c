@@ -235,10 +235,16 @@ static bool shares_suffice(const struct verify_restore *restore, const struct si
     json_t *value = NULL;
     size_t i = 0;
     json_int_t found = 0;
+    const char *last = "";
     json_array_foreach(restore->shares, i, value)
     {
+        const char *name = json_string_value(value);
         json_t *row = NULL;
         size_t k = 0;
+        if (name == NULL || strcmp(last, name) >= 0) {
+            return false; /* somebody stands twice */
+        }
+        last = name;
         json_array_foreach(rows, k, row)
         {
             found += same(json_object_get(row, "custodian"), value) ? 1 : 0;

@@ -164,6 +164,7 @@ FORGERIES = {
     "restored another key": ("restore: key", {"restore": edit(key=ZERO)}),
     "restored another backup": ("restore: backup", {"restore": edit(backup=ZERO)}),
     "restored with one share": ("restore: shares", {"restore": edit(shares=["custodian-1"])}),
+    "restored with one share twice": ("restore: shares", {"restore": edit(shares=["custodian-1", "custodian-1"])}),
     "restored with a stranger's share": ("restore: shares", {"restore": edit(shares=["custodian-1", "custodian-4"])}),
     "restored for another ledger": ("restore: chain", {"restore": edit(chain=ZERO)}),
     "restored elsewhere": ("restore: environment", {"restore": edit(environment="live")}),
