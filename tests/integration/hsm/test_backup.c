@@ -3,9 +3,12 @@
  * that was altered, exchanged or not meant to leave comes back.
  */
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "fixture.h"
 #include "hsm/backup.h"
 #include "raw_token.h"
@@ -162,16 +165,28 @@ Test(backup, a_standby_can_be_backed_up_in_its_turn)
     secret_free(&it.key32);
 }
 
-static bool files_hold(const char *folder, const uint8_t *needle, size_t len)
+static const struct secret *sought;
+static bool found;
+
+static int file_search(const char *path, const struct stat *info, int kind, struct FTW *place)
 {
-    char pattern[2 * HSM_KEK_LEN * 2 + 8] = "";
-    for (size_t i = 0; i < len; i++) {
-        snprintf(pattern + 4 * i, sizeof pattern - 4 * i, "\\x%02x", needle[i]);
+    (void)place;
+    if (kind != FTW_F || info->st_size == 0) {
+        return 0;
     }
-    const char *const command[] = {"grep", "-rqaP", pattern, folder, NULL};
-    int status = test_run(command);
-    cr_assert(status == 0 || status == 1, "grep: %d", status);
-    return status == 0;
+    struct bytes file = {0};
+    cr_assert_eq(file_read(&file, path, (size_t)info->st_size, "file", NULL), STATUS_OK, "%s", path);
+    found = found || memmem(file.data, file.len, sought->data, sought->len) != NULL;
+    bytes_free(&file);
+    return 0;
+}
+
+static bool files_hold(const char *folder, const struct secret *bytes)
+{
+    sought = bytes;
+    found = false;
+    cr_assert_eq(nftw(folder, file_search, 8, FTW_PHYS), 0);
+    return found;
 }
 
 Test(backup, the_key_encryption_key_stays_on_no_token)
@@ -187,8 +202,14 @@ Test(backup, the_key_encryption_key_stays_on_no_token)
     raw_token_open(&raw, &it.blank);
     cr_expect_eq(raw_object_count(&raw), 2);
     raw_token_close(&raw);
-    cr_expect(files_hold(fixture_token.folder.path, (const uint8_t *)"treasury", 8), "the search finds what is there");
-    cr_expect_not(files_hold(fixture_token.folder.path, it.key32.data, it.key32.len));
+    uint8_t label[] = "treasury";
+    const struct secret there = {label, sizeof label - 1};
+    cr_expect(files_hold(fixture_token.folder.path, &there), "the search finds what is there");
+    cr_expect_not(files_hold(fixture_token.folder.path, &it.key32));
+    /* Nor while it serves: SoftHSM writes objects that are not private as they are. */
+    struct hsm_token *token = must_open(&fixture_token, false, &it.key32);
+    cr_expect_not(files_hold(fixture_token.folder.path, &it.key32));
+    hsm_token_close(token);
     secret_free(&it.key32);
 }
 
@@ -357,5 +378,22 @@ Test(backup, a_wrong_pin_of_the_security_officer_is_tried_once)
     fault_clear(&fault);
     cr_expect_eq(open_on(&token, &fixture_token, false, &key32, &fault), STATUS_PIN_REFUSED);
     cr_expect_null(token);
+    secret_free(&key32);
+}
+
+Test(backup, a_default_pin_of_the_security_officer_is_not_tried)
+{
+    struct fault fault = {0};
+    struct hsm_token *token = NULL;
+    struct secret key32;
+    struct test_token shipped = fixture_token;
+    snprintf(shipped.so_pin_path, sizeof shipped.so_pin_path, "%.100s/shipped", fixture_token.folder.path);
+    FILE *file = fopen(shipped.so_pin_path, "wex");
+    cr_assert(file != NULL && fputs("12345678\n", file) > 0 && fclose(file) == 0);
+    cr_assert_eq(chmod(shipped.so_pin_path, 0600), 0);
+    random_secret(&key32, HSM_KEK_LEN);
+    cr_expect_eq(open_on(&token, &shipped, false, &key32, &fault), STATUS_PIN_REFUSED, "%s", fault.detail);
+    cr_expect_str_eq(fault.where, "SO PIN");
+    hsm_token_close(must_open(&fixture_token, false, &key32)); /* no attempt was spent */
     secret_free(&key32);
 }

@@ -383,9 +383,10 @@ class Restore(Offline):
         self.assertIn("exists", self.restore(code=78, output="second.json"))
 
     def test_three_people_answer_for_it(self):
-        for changes in ({"requester": "admin-1"}, {"executor": "admin-2"}, {"authoriser": "operator-1"},
-                        {"executor": "nobody"}):
-            self.restore(code=78, **changes)
+        for text, changes in (("duplicate_person", {"requester": "admin-1"}), ("forbidden", {"executor": "admin-2"}),
+                              ("forbidden", {"authoriser": "operator-1"}), ("forbidden", {"requester": "approver-1"}),
+                              ("not_found", {"executor": "nobody"})):
+            self.assertIn(text, self.restore(code=78, **changes), changes)
         self.assertEqual(self.objects("blank"), [])
 
     def test_a_proof_is_not_overwritten(self):
