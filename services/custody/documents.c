@@ -63,27 +63,46 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
     return status;
 }
 
-/* Who signed: by name when a policy is given, which must then bear out every signature. */
+/* Whose key it is, in words; a token's key is known as that of a wallet. Out: `out_key` NULL when nobody knows it. */
+static void find_signer(char out[NAME_SIZE + 16], const struct public_key **out_key, const struct policy_chain *chain,
+                        const struct digest *key_id)
+{
+    *out_key = NULL;
+    if (chain->count == 0) {
+        return;
+    }
+    const struct policy *policy = chain_newest(chain);
+    const struct person *person = policy_find_key(out_key, policy, key_id);
+    if (person != NULL) {
+        (void)snprintf(out, NAME_SIZE + 16, "%s", person->id.text);
+    }
+    for (size_t i = 0; i < policy->wallet_count && *out_key == NULL; i++) {
+        if (digest_equal(&policy->wallets[i].key_id, key_id)) {
+            *out_key = &policy->wallets[i].key;
+            (void)snprintf(out, NAME_SIZE + 16, "the wallet %s", policy->wallets[i].id.text);
+        }
+    }
+}
+
+/* Who signed: by name when a policy is given, which must then bear out every signature of whom it knows. */
 static enum status describe_signatures(const struct signed_document *document, const char *kind,
                                        const struct policy_chain *chain, struct fault *fault)
 {
     for (size_t i = 0; i < document->signature_count; i++) {
         const struct public_key *key = NULL;
-        const struct person *person = NULL;
+        char name[NAME_SIZE + 16] = "";
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &document->signatures[i].key_id);
-        if (chain->count > 0) {
-            person = policy_find_key(&key, chain_newest(chain), &document->signatures[i].key_id);
-        }
-        if (person == NULL) {
+        find_signer(name, &key, chain, &document->signatures[i].key_id);
+        if (key == NULL) {
             describe_row(stdout, "signature", "not verified, by key %s", hex);
             continue;
         }
         enum status status = signed_document_verify(document, kind, i, key, NULL);
         if (status != STATUS_OK) {
-            return fault_set(fault, status, person->id.text, "the signature does not verify");
+            return fault_set(fault, status, name, "the signature does not verify");
         }
-        describe_row(stdout, "signature", "verified, by %s, key %s", person->id.text, hex);
+        describe_row(stdout, "signature", "verified, by %s, key %s", name, hex);
     }
     return STATUS_OK;
 }

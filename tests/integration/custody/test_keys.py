@@ -84,6 +84,9 @@ class Words(Keys):
         for name in ("admin-1", "admin-2"):
             self.assertIn(f"verified, by {name}, key {WORLD.keys[name].id}", told)
         self.assertIn("not verified", self.good("show", "key", "--in", self.document))
+        told = self.good("show", "restore", "--in", self.file("it", self.files["restore"]), "--policy", self.policy)
+        for name in ("operator-1", "admin-2", "custodian-3", "the wallet hot"):
+            self.assertIn(f"verified, by {name}, key", told)
         forged = json.loads(json.dumps(self.files["key"]))
         forged["signatures"][1]["sig"] = forged["signatures"][0]["sig"]
         self.assertIn("admin-2", self.refused(1, "show", "key", "--in", self.file("forged", forged), "--policy", self.policy))
