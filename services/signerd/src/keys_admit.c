@@ -185,9 +185,10 @@ static enum status check_token(struct admission *admission, struct fault *fault)
 {
     const struct signer_tokens *tokens = admission->signer->tokens;
     struct signer_token_key *held = &admission->token;
-    enum status status = tokens->find(tokens->context, held, &admission->document.key_id, fault);
+    enum status status = tokens->find(tokens->context, held, &admission->document.key_id, NULL);
     if (status != STATUS_OK) {
-        return fault_set(fault, status, "document.key", "it is on no token of this signer");
+        return fault_set(fault, status, "document.key", "%s",
+                         status == STATUS_NOT_FOUND ? "it is on no token of this signer" : "no token is open");
     }
     if (!public_key_equal(&held->public_key, &admission->document.key)) {
         return fault_set(fault, STATUS_MISMATCH, "document.key", "the token's key is another");

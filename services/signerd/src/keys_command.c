@@ -82,10 +82,7 @@ static enum status order_move(struct order *order, size_t index, struct fault *f
 {
     const struct key_document *document = keys_document(order->signer, index);
     enum key_action action;
-    enum status status = command_key_action(&action, order->command.action);
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, "command.action", "no order of key.command");
-    }
+    INVARIANT(command_key_action(&action, order->command.action) == STATUS_OK); /* order_check has seen to it */
     if (action == KEY_ACTION_ACTIVATE) {
         return move_activate(order, document, fault);
     }
@@ -159,8 +156,10 @@ static enum status order_check(struct signer *signer, struct order *order, const
         return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
                          signer_role_text(order->command.role));
     }
-    if (order->command.action == COMMAND_KEY_ADMIT) {
-        return fault_set(fault, STATUS_INVALID, "command.action", "key.admit comes with the papers of the key");
+    enum key_action action;
+    if (command_key_action(&action, order->command.action) != STATUS_OK || action == KEY_ACTION_ADMIT) {
+        return fault_set(fault, STATUS_INVALID, "command.action", "%s has a request of its own",
+                         command_action_text(order->command.action));
     }
     return order_check_token(signer, &order->command, fault);
 }

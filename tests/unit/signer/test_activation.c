@@ -1,0 +1,193 @@
+/*
+ * Attended activation: distinct custodians, a threshold, and everything that ends it.
+ */
+#include <criterion/criterion.h>
+
+#include "base/share.h"
+#include "desk.h"
+
+static struct hand hand;
+
+static void share_set_write(const struct share_set *set)
+{
+    struct signed_document document = {.signatures = NULL};
+    MUST(share_set_encode(&document.document, set, NULL));
+    test_key_sign_document(&document, SHARE_SET_KIND, desk.world.keys[ADA]);
+    test_key_sign_document(&document, SHARE_SET_KIND, desk.world.keys[ALAN]);
+    world_write_signed(desk.share_set_path, &document);
+    signed_document_free(&document);
+}
+
+static struct share_set share_set_of(void)
+{
+    struct share_set set = {.key = desk_key_id(), .shares = {.count = 2, .threshold = 2}};
+    set.shares.holders[0] = (struct share_holder){.custodian = name_of("cato"), .index = 1, .site = name_of("site-1")};
+    set.shares.holders[1] = (struct share_holder){.custodian = name_of("cleo"), .index = 2, .site = name_of("site-2")};
+    digest_sha256(&set.shares.holders[0].commitment, "1", 1);
+    digest_sha256(&set.shares.holders[1].commitment, "2", 1);
+    return set;
+}
+
+/* An admitted key whose PIN is shared; it may idle for an hour. */
+static void start(void)
+{
+    desk_start();
+    memset(desk.to.bytes32, 7, sizeof(desk.to.bytes32));
+    hand = hand_soft(desk.keys[0]);
+    (void)snprintf(desk.share_set_path, sizeof(desk.share_set_path), "%s/shares", desk.folder.path);
+    const struct share_set set = share_set_of();
+    share_set_write(&set);
+    struct key_document key = papers_key(&desk.world, &hand);
+    key.activation = KEY_ATTENDED;
+    key.idle_seconds = 3600;
+    struct papers papers;
+    papers_make(&papers, &desk.world, &hand, &key);
+    MUST(desk_restart(NULL));
+    desk.open = true;
+    cr_assert(desk_admit(&papers) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    desk.open = false;
+    papers_wipe(&papers);
+}
+
+TestSuite(activation, .init = start, .fini = desk_finish);
+
+static struct gift gift_of(const char *custodian, unsigned index)
+{
+    struct gift gift = {.action = GIFT_ACTIVATE,
+                        .custodian = name_of(custodian),
+                        .given_at = desk.now_utc_us,
+                        .index = index,
+                        .key = desk_key_id(),
+                        .to = desk.to};
+    digest_sha256(&gift.commitment, index == 1 ? "1" : "2", 1);
+    return gift;
+}
+
+static enum status give(struct gift gift, enum who who, struct wire_activation_reply *out)
+{
+    struct signed_document document = {.signatures = NULL};
+    static const uint8_t sealed[SHARE_PIN_BLOCK_LEN + SEAL_OVERHEAD];
+    MUST(bytes_copy(&gift.sealed, sealed, sizeof(sealed)));
+    MUST(gift_encode(&document.document, &gift, NULL));
+    test_key_sign_document(&document, GIFT_KIND, desk.world.keys[who]);
+    struct wire_request request = {.op = WIRE_OP_ACTIVATION_GIVE, .activation_give = {.gift = document}};
+    struct wire_reply reply;
+    enum status status = desk_ask(&reply, &request);
+    *out = reply.activation;
+    wire_reply_free(&reply);
+    signed_document_free(&document);
+    bytes_free(&gift.sealed);
+    return status;
+}
+
+static void open_token(void)
+{
+    struct wire_activation_reply reply;
+    desk.shares = 0;
+    cr_assert(give(gift_of("cato", 1), CATO, &reply) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(reply.have == 1 && reply.threshold == 2 && !reply.open);
+    cr_assert(give(gift_of("cleo", 2), CLEO, &reply) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(reply.have == 2 && reply.threshold == 2 && reply.open);
+}
+
+static void make_active(void)
+{
+    open_token();
+    cr_assert(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_assert(desk_sign(1, 0) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+}
+
+static void expect_inactive(const char *cause)
+{
+    const struct wire_key key = desk_key();
+    cr_expect_str_eq(key.state, "inactive", "%s (%s)", key.state, key.cause);
+    cr_expect_str_eq(key.cause, cause);
+    cr_expect(desk_sign(1, 1) == STATUS_KEY_INACTIVE, "%s", desk_detail);
+}
+
+Test(activation, says_for_whom_shares_are_sealed)
+{
+    struct wire_request request = {.op = WIRE_OP_ACTIVATION_OPEN};
+    struct wire_reply reply;
+    cr_assert(desk_ask(&reply, &request) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(memcmp(reply.activation.to32, desk.to.bytes32, 32) == 0);
+    cr_expect(reply.activation.have == 0 && reply.activation.threshold == 2);
+}
+
+Test(activation, needs_two_custodians)
+{
+    struct wire_activation_reply reply;
+    cr_expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_TOKEN, "the PIN comes first");
+    cr_expect(give(gift_of("cato", 1), CATO, &reply) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(give(gift_of("cato", 1), CATO, &reply) == STATUS_EXISTS, "the same person twice");
+    cr_expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_TOKEN, "one share is not enough");
+    make_active();
+}
+
+Test(activation, a_gift_is_of_its_custodian_for_this_key_and_occasion)
+{
+    struct wire_activation_reply reply;
+    cr_expect(give(gift_of("cato", 1), CLEO, &reply) == STATUS_UNKNOWN_KEY, "%s", desk_detail);
+    cr_expect(give(gift_of("cato", 1), STRANGER, &reply) == STATUS_UNKNOWN_KEY, "%s", desk_detail);
+    cr_expect(give(gift_of("otto", 1), OTTO, &reply) == STATUS_MISMATCH, "%s", desk_detail);
+    cr_expect(give(gift_of("cato", 2), CATO, &reply) == STATUS_MISMATCH, "another's share: %s", desk_detail);
+    struct gift gift = gift_of("cato", 1);
+    gift.action = GIFT_RESTORE;
+    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "to restore: %s", desk_detail);
+    gift = gift_of("cato", 1);
+    gift.key.bytes32[0] ^= 1;
+    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "another key: %s", desk_detail);
+    gift = gift_of("cato", 1);
+    gift.to.bytes32[0] ^= 1;
+    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "an older occasion: %s", desk_detail);
+    gift = gift_of("cato", 1);
+    gift.commitment.bytes32[0] ^= 1;
+    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "another share: %s", desk_detail);
+    cr_expect(desk.shares == 0, "nothing of it reached the token");
+}
+
+Test(activation, ends_with_a_restart)
+{
+    make_active();
+    desk.open = false;
+    MUST(desk_restart(NULL));
+    expect_inactive("restart");
+}
+
+Test(activation, ends_with_the_loss_of_the_token)
+{
+    make_active();
+    desk.losses++;
+    desk.open = false;
+    expect_inactive("token");
+    open_token();
+    cr_expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_OK, "%s", desk_detail);
+    cr_expect(desk_sign(1, 1) == STATUS_OK, "%s", desk_detail);
+}
+
+Test(activation, ends_when_idle)
+{
+    make_active();
+    desk.now_utc_us += 3599 * DESK_SECOND_US;
+    cr_expect(desk_sign(2, 0) == STATUS_OK);
+    desk.now_utc_us += 3600 * DESK_SECOND_US;
+    expect_inactive("idle");
+}
+
+Test(activation, a_share_set_is_signed_and_for_this_guard)
+{
+    struct share_set set = share_set_of();
+    set.key.bytes32[0] ^= 1;
+    share_set_write(&set);
+    struct fault fault = {0};
+    cr_expect(desk_restart(&fault) == STATUS_MISMATCH, "%s", fault.detail);
+    cr_expect_str_eq(fault.where, "share_set.key");
+}
+
+Test(activation, an_unattended_key_survives_loss_and_restart, .init = desk_start_active)
+{
+    desk.losses++;
+    MUST(desk_restart(NULL));
+    desk.losses++;
+    cr_expect(desk_sign(1, 0) == STATUS_OK, "%s", desk_detail);
+}
