@@ -3,6 +3,9 @@
  */
 #include "key_attest.h"
 
+#include <errno.h>
+#include <sys/random.h>
+
 #include "key_board.h"
 #include "key_papers.h"
 #include "record.h"
@@ -88,5 +91,21 @@ enum status key_attest(struct signed_document *out, struct trail_ticket *out_tic
         }
     }
     signed_document_free(&reply.attestation);
+    return status;
+}
+
+enum status key_attest_renew(struct service *service, const struct digest *key, struct fault *fault)
+{
+    struct wire_key_attest_request asked = {.key = *key};
+    struct audit_event event;
+    struct trail_ticket ticket;
+    struct uuid correlation = {{0}};
+    if (getrandom(asked.challenge.bytes32, sizeof(asked.challenge.bytes32), 0) !=
+        (ssize_t)sizeof(asked.challenge.bytes32)) {
+        return fault_set(fault, STATUS_IO, "challenge", "%s", strerror(errno));
+    }
+    record_by_service(&event, service, &correlation, AUDIT_KEY_ATTEST, AUDIT_OUTCOME_OK);
+    enum status status = key_attest(NULL, &ticket, service, &asked, &event, fault);
+    audit_event_wipe(&event);
     return status;
 }

@@ -16,4 +16,7 @@ MUST_CHECK enum status key_attest(struct signed_document *out, struct trail_tick
                                   const struct wire_key_attest_request *asked, struct audit_event *event,
                                   struct fault *fault);
 
+/* The same by the service itself, with a challenge of its own. */
+MUST_CHECK enum status key_attest_renew(struct service *service, const struct digest *key, struct fault *fault);
+
 #endif

@@ -520,7 +520,12 @@ enum status key_admit(struct service *service, const struct http_request *reques
         order.word = admitted ? "register" : order.word;
         status = check_bundle(&key, &order, admitted, fault);
     }
-    return finish(&order, reply, 201, status, fault);
+    status = finish(&order, reply, 201, status, fault);
+    if (status == STATUS_OK) { /* so that it has an address at once; otherwise the watcher tries again */
+        struct fault later = {0};
+        (void)!key_attest_renew(service, &order.key, &later);
+    }
+    return status;
 }
 
 /* Attestations. */

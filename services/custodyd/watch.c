@@ -4,10 +4,8 @@
  */
 #include "watch.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sys/random.h>
 
 #include "base/log.h"
 #include "key_address.h"
@@ -276,25 +274,6 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
-static enum status attest(struct watch *watch, struct watched *key, struct fault *fault)
-{
-    struct wire_key_attest_request asked = {.key = key->entry.key.key};
-    struct audit_event event;
-    struct trail_ticket ticket;
-    struct uuid correlation = {{0}};
-    if (getrandom(asked.challenge.bytes32, sizeof(asked.challenge.bytes32), 0) !=
-        (ssize_t)sizeof(asked.challenge.bytes32)) {
-        return fault_set(fault, STATUS_IO, "challenge", "%s", strerror(errno));
-    }
-    record_by_service(&event, watch->service, &correlation, AUDIT_KEY_ATTEST, AUDIT_OUTCOME_OK);
-    enum status status = key_attest(NULL, &ticket, watch->service, &asked, &event, fault);
-    audit_event_wipe(&event);
-    if (status == STATUS_OK) {
-        key->attested_at_utc_us = clock_utc_us(watch->service->clock);
-    }
-    return status;
-}
-
 /* Not being able to is not told here: it shows as an attestation that is overdue. */
 static void renew(struct watch *watch, struct watched *key)
 {
@@ -306,7 +285,8 @@ static void renew(struct watch *watch, struct watched *key)
         now < key->attest_after_us) {
         return;
     }
-    bool good = attest(watch, key, &fault) == STATUS_OK;
+    bool good = key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK;
+    key->attested_at_utc_us = good ? clock_utc_us(watch->service->clock) : key->attested_at_utc_us;
     key->attest_after_us =
         now + (good ? watch->service->options.attestation_max_age_s * 1000000 / RENEW_PARTS : TRY_AGAIN_US);
     if (!good) {
