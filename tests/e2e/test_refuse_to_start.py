@@ -81,11 +81,14 @@ class RefuseToStart(strongroom.Case):
     def signerd(self, role, *options, pin=None, environment=None):
         place = self.place
         pin = pin or place.dir / "secrets" / f"{role}.pin"
-        with open(pin, "rb") as stream:
-            descriptor = () if "--pin-credential" in options else ("--pin-fd", str(stream.fileno()))
+        second = place.dir / "secrets" / f"{role}-standby.pin"
+        with open(pin, "rb") as stream, open(second if second.exists() else os.devnull, "rb") as standby:
+            descriptors = () if "--pin-credential" in options else ("--pin-fd", str(stream.fileno()))
+            if second.exists():
+                descriptors += ("--standby-pin-fd", str(standby.fileno()))
             return self.run_to_its_end([place.dir / "bin/signerd", "run", "--config", place.dir / f"etc/signerd-{role}.conf",
-                                        *descriptor, *options], stdin=subprocess.DEVNULL, pass_fds=[stream.fileno()],
-                                       environment=environment or {})
+                                        *descriptors, *options], stdin=subprocess.DEVNULL,
+                                       pass_fds=[stream.fileno(), standby.fileno()], environment=environment or {})
 
     def custodyd(self, *options):
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:0")
@@ -202,7 +205,7 @@ class RefuseToStart(strongroom.Case):
     def flags(self, role):
         said = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--list-token-slots"], check=True,
                               capture_output=True, text=True, env={**os.environ, "SOFTHSM2_CONF": str(self.place.dir / "etc/softhsm2.conf")})
-        token = next(part for part in said.stdout.split("Slot ") if f"strongroom-{role}" in part)
+        token = next(part for part in said.stdout.split("Slot ") if re.search(rf"token label +: strongroom-{role}$", part, re.MULTILINE))
         return re.search(r"token flags\s*:(.*)", token)[1]
 
     def test_a_wrong_pin_costs_one_attempt(self):
@@ -217,7 +220,7 @@ class RefuseToStart(strongroom.Case):
                 self.assertNotIn("count low", self.flags(role))
                 for attempts in (1, 2):
                     environment = {"PKCS11SPY": "/usr/lib/softhsm/libsofthsm2.so", "PKCS11SPY_OUTPUT": str(place.dir / "spy")}
-                    ended = self.signerd(role, "--module", str(SPY), pin=wrong, environment=environment)
+                    ended = self.signerd(role, "--module", str(SPY), "--token", f"strongroom-{role}", pin=wrong, environment=environment)
                     self.assertSays(ended, REFUSED, "event=start.refused ", "status=pin_refused ", f"where=strongroom-{role} ")
                     self.assertNotIn("not-the-pin", ended.text)
                     self.assertEqual(self.logins(), attempts, "one attempt for one start")
@@ -247,7 +250,7 @@ class RefuseToStart(strongroom.Case):
         for what, content in (("empty", b""), ("two lines", b"1234\n1234\n"), ("NUL", b"12\x0034\n"), ("too long", b"1" * 5000)):
             with self.subTest(what):
                 (folder / "bad").write_bytes(content)
-                self.assertSignerRefuses("transfer", "invalid", "secret", "one line of 1 to 4096", pin=folder / "bad")
+                self.assertSignerRefuses("transfer", "invalid", "pin-fd", "one line of 1 to 4096", pin=folder / "bad")
         self.assertNotIn("count low", self.flags("transfer"))
 
     def test_a_token_with_an_empty_file(self):
@@ -279,7 +282,7 @@ class RefuseToStart(strongroom.Case):
             self.place.stop(role)
             path = self.kept(self.place.dir / f"etc/signerd-{role}.conf")
             good = path.read_text()
-            for line, where, words in (("colour = blue", "colour", "no such option"), ("sessions = 65", "sessions", "from 1 to 64"),
+            for line, where, words in (("colour = blue", "colour", "no such option"), ("sessions = 65", "sessions", "from 1 to 63"),
                                        (f"role = {role}", "role", "given twice"), ("sandbox = maybe", "sandbox", "yes or no"),
                                        ("sessions", "sessions", "name = value")):
                 with self.subTest(f"{role}: {line}"):
