@@ -21,7 +21,7 @@
         "reason", CANON_TEXT, true, offsetof(struct form, reason), sizeof(((struct form *)0)->reason), 1, 0            \
     }
 
-#define FORM_TOKENS CANON_FIELD_RANGE(struct form, tokens, CANON_ARRAY, 0, WIRE_TOKENS_MAX)
+#define FORM_TOKENS CANON_FIELD_RANGE(struct form, tokens, CANON_ARRAY, 1, WIRE_TOKENS_MAX)
 #define FORM_KEY_ID FORM_FIELD(key_id, "key", CANON_HASH, sizeof(struct digest), 0)
 #define FORM_HAVE CANON_FIELD_RANGE(struct form, have, CANON_INTEGER, 0, 255)
 #define FORM_THRESHOLD CANON_FIELD_RANGE(struct form, threshold, CANON_INTEGER, 1, 255)

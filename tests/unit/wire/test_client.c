@@ -75,7 +75,7 @@ static void act(int fd, enum act what, size_t number)
         return;
     }
     struct wire_reply reply = {.op = WIRE_OP_STATUS, .id = request.id};
-    reply.status = (struct wire_status_reply){.role = WIRE_ROLE_AUDIT, .ready = true, .size = number};
+    reply.status = (struct wire_status_reply){.role = WIRE_ROLE_AUDIT, .ready = true, .size = number, .token_count = 1};
     switch (what) {
     case ANSWER:
         reply_send(fd, &reply);

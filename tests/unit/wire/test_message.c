@@ -104,6 +104,101 @@ Test(wire_message, a_checkpoint_request_comes_through_with_a_full_proof)
     bytes_free(&request.checkpoint.note);
 }
 
+/* The documents of a request about keys, in the order of the protocol's text. */
+Test(wire_message, requests_about_keys_come_through)
+{
+    struct test_key *key = test_key_new(ALGORITHM_P256);
+    struct signed_document papers[] = {signed_of("{\"a\":1}", key), signed_of("{\"b\":1}", key),
+                                       signed_of("{\"c\":1}", key), signed_of("{\"d\":1}", key)};
+    struct bytes transcript = bytes_of("{\"t\":1}");
+    struct digest digest;
+    digest_sha256(&digest, "x", 1);
+    const struct wire_request requests[] = {
+        {.op = WIRE_OP_KEY_LIST, .id = 1, .key_list = {.after = digest}},
+        {.op = WIRE_OP_KEY_ADMIT,
+         .id = 2,
+         .key_admit = {.command = papers[0],
+                       .document = papers[1],
+                       .ceremony = transcript,
+                       .backup = papers[2],
+                       .restore = papers[3]}},
+        {.op = WIRE_OP_KEY_ADMIT,
+         .id = 3,
+         .key_admit = {.command = papers[0], .document = papers[1], .ceremony = transcript}},
+        {.op = WIRE_OP_KEY_COMMAND, .id = 4, .key_order = {.order = papers[0]}},
+        {.op = WIRE_OP_KEY_ATTEST, .id = 5, .key_attest = {.key = digest, .challenge = digest}},
+        {.op = WIRE_OP_KEY_PROVE, .id = 6, .key_order = {.order = papers[0]}},
+        {.op = WIRE_OP_KEY_ALARM, .id = 7, .key_alarm = {.key = digest, .reason = {.text = "smoke"}}},
+        {.op = WIRE_OP_ACTIVATION_OPEN, .id = 8},
+        {.op = WIRE_OP_ACTIVATION_GIVE, .id = 9, .activation_give = {.gift = papers[0]}},
+    };
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct bytes packet = {0};
+        struct bytes again = {0};
+        struct wire_request read;
+        struct fault fault = {0};
+        MUST(wire_request_encode(&packet, &requests[i], NULL));
+        enum status status = wire_request_decode(&read, packet.data, packet.len, &fault);
+        cr_assert(status == STATUS_OK, "%s: %s: %s", packet.data, fault.where, fault.detail);
+        cr_expect(read.op == requests[i].op && read.id == requests[i].id);
+        MUST(wire_request_encode(&again, &read, NULL));
+        cr_expect(same(&packet, &again), "%s", again.data);
+        wire_request_free(&read);
+        bytes_free(&packet);
+        bytes_free(&again);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        signed_document_free(&papers[i]);
+    }
+    bytes_free(&transcript);
+    test_key_free(key);
+}
+
+static void expect_reply_through(const struct wire_reply *reply, struct wire_reply *out);
+
+Test(wire_message, replies_about_keys_come_through)
+{
+    static struct wire_reply reply;
+    static struct wire_reply read;
+    reply = (struct wire_reply){.op = WIRE_OP_KEY_LIST, .id = 1, .key_list = {.more = true, .count = WIRE_KEYS_MAX}};
+    for (size_t i = 0; i < WIRE_KEYS_MAX; i++) {
+        reply.key_list.keys[i] = (struct wire_key){.alg = ALGORITHM_P256,
+                                                   .state = "compromised",
+                                                   .cause = "bad-signature",
+                                                   .on = INT64_MAX,
+                                                   .since = 1,
+                                                   .box_signatures = INT64_MAX};
+        digest_sha256(&reply.key_list.keys[i].key, &i, sizeof(i));
+    }
+    expect_reply_through(&reply, &read);
+    cr_expect(read.key_list.more && read.key_list.count == WIRE_KEYS_MAX);
+    cr_expect(memcmp(read.key_list.keys, reply.key_list.keys, sizeof(read.key_list.keys)) == 0);
+
+    reply = (struct wire_reply){.op = WIRE_OP_KEY_COMMAND, .id = 2, .key_state = {.state = "active", .on = 2}};
+    expect_reply_through(&reply, &read);
+    cr_expect(read.key_state.on == 2);
+    cr_expect_str_eq(read.key_state.state, "active");
+
+    reply = (struct wire_reply){.op = WIRE_OP_ACTIVATION_OPEN, .id = 3, .activation = {.have = 1, .threshold = 2}};
+    memset(reply.activation.to32, 7, sizeof(reply.activation.to32));
+    expect_reply_through(&reply, &read);
+    cr_expect(memcmp(&read.activation, &reply.activation, sizeof(read.activation)) == 0);
+
+    reply = (struct wire_reply){
+        .op = WIRE_OP_ACTIVATION_GIVE, .id = 4, .activation = {.have = 2, .threshold = 2, .open = true}};
+    expect_reply_through(&reply, &read);
+    cr_expect(read.activation.have == 2 && read.activation.threshold == 2 && read.activation.open);
+
+    struct test_key *key = test_key_new(ALGORITHM_P256);
+    reply = (struct wire_reply){
+        .op = WIRE_OP_KEY_ATTEST, .id = 5, .key_attest = {.attestation = signed_of("{\"a\":1}", key)}};
+    expect_reply_through(&reply, &read);
+    cr_expect(same(&read.key_attest.attestation.document, &reply.key_attest.attestation.document));
+    wire_reply_free(&read);
+    wire_reply_free(&reply);
+    test_key_free(key);
+}
+
 Test(wire_message, a_request_that_does_not_fit_is_not_made)
 {
     struct bytes large = {0};
@@ -163,8 +258,15 @@ Test(wire_message, the_status_of_every_role_comes_through)
     for (enum wire_role role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
         struct wire_reply reply = {.op = WIRE_OP_STATUS, .id = 9};
         struct wire_reply read;
-        reply.status = (struct wire_status_reply){.role = role, .ready = true};
+        reply.status = (struct wire_status_reply){
+            .role = role,
+            .ready = true,
+            .token_count = 2,
+            .tokens = {{.label = "first", .serial = "1", .state = WIRE_TOKEN_DOWN, .reason = "no answer in 1000 ms"},
+                       {.label = "second", .serial = "2", .state = WIRE_TOKEN_SERVING}}};
         expect_reply_through(&reply, &read);
+        cr_expect(read.status.token_count == 2);
+        cr_expect(memcmp(read.status.tokens, reply.status.tokens, sizeof(read.status.tokens)) == 0);
         cr_expect(read.status.role == role && read.status.ready && read.status.reason[0] == '\0');
         reply.status.ready = false;
         (void)snprintf(reply.status.reason, sizeof(reply.status.reason), "halted");
