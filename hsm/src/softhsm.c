@@ -10,6 +10,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define EMPTY_LOOKS 30 /* at a file that is empty, before it is said to be */
+#define EMPTY_PAUSE_NS 10000000L
 
 #define TOKEN_DIR_KEY "directories.tokendir"
 
@@ -91,6 +95,18 @@ static bool is_object_file(const char *name)
     return len >= strlen(suffix) && strcmp(name + len - strlen(suffix), suffix) == 0;
 }
 
+/* Each login of another process truncates its token.object and writes it again: such a moment passes. */
+static int settled_stat(int fd, struct stat *out)
+{
+    const struct timespec pause = {.tv_nsec = EMPTY_PAUSE_NS};
+    int answer = fstat(fd, out);
+    for (int i = 0; i < EMPTY_LOOKS && answer == 0 && S_ISREG(out->st_mode) && out->st_size == 0; i++) {
+        (void)nanosleep(&pause, NULL);
+        answer = fstat(fd, out);
+    }
+    return answer;
+}
+
 static enum status object_check(int dir_fd, const char *token, const char *name, struct fault *fault)
 {
     if (!is_object_file(name)) {
@@ -103,7 +119,7 @@ static enum status object_check(int dir_fd, const char *token, const char *name,
     }
     struct stat info;
     enum status status = STATUS_OK;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (settled_stat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         status = fault_set(fault, STATUS_CORRUPT, name, "the file of token %s is not a regular file", token);
     } else if (info.st_size == 0) {
         status = fault_set(fault, STATUS_CORRUPT, name, "the file of token %s is empty; restore it from backup", token);
