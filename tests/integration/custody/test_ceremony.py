@@ -2,14 +2,13 @@
 """custody ceremony: real files from the first step to the last, and every way around the script refused in clear words."""
 
 import base64
-import datetime
 import hashlib
 import json
 import os
 import subprocess
 import unittest
 
-from tool import Case, world
+from tool import Case, now, world
 from ceremony_world import GENERATED, ROLES, TOKEN, Ceremonies
 
 VERIFIER = os.environ["CUSTODY_VERIFY"]
@@ -18,10 +17,6 @@ BORN = WORLD.born
 STEPS = ("open", "attend", "generate", "backup", "inspect", "close")
 SERIAL = f"serial={TOKEN['serial']}"
 KEY_ID = f"key_id={BORN.id}"
-
-
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def sha256(content):

@@ -10,7 +10,7 @@ import unittest
 
 import sealed
 from signer import Signer, refusal
-from tool import ESCAPES, Case, Service, problem, world
+from tool import ESCAPES, Case, Service, now, problem, world
 from ceremony_world import Ceremonies
 
 
@@ -31,11 +31,6 @@ QUORUM_ACTIONS = {"key.admit": "generated", "key.activate": "inactive", "key.res
                   "key.compromise": "active", "key.destroy": "retained", "key.sweep": "retained"}
 ACTIONS = (*QUORUM_ACTIONS, "key.deactivate", "key.suspend")
 ZERO_TIME = "1970-01-01T00:00:00.000000Z"
-
-
-def now(days=0):
-    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def seconds_between(earlier, later):

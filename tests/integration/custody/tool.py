@@ -1,5 +1,6 @@
 """custody as tests run it: with a folder of its own, key files, and a service on loopback that says what a test wants."""
 
+import datetime
 import http.server
 import json
 import os
@@ -72,6 +73,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def now(days=0):
+    """The time of the machine, some days on, as documents write it."""
+    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def problem(code, field="", detail=""):

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""The life of an attended key with a real signer and real tokens: people, papers and shares go through custody alone.
+
+Ceremony, backup, restore to a second token, PIN in shares, admission, activation; and what stops it: too few shares, a share
+that was changed, a restart.
+"""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+import sealed
+from tool import PASSPHRASE, Case, now, world
+from ceremony_world import ROLES, Ceremonies
+
+SIGNERD = os.environ["SIGNERD"]
+MAKE_TOKEN = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "tests/support/softhsm_token")
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3")
+PEOPLE = (*CUSTODIANS, "admin-1", "admin-2", "auditor-1", "operator-1")
+
+
+class Attended(Case):
+    def setUp(self):
+        super().setUp()
+        self.world = Ceremonies()
+        self.log = open(self.path("log"), "w+", encoding="utf-8")
+        self.addCleanup(self.log.close)
+        self.keys = {name: self.key_file(f"{name}.key", self.world.keys[name]) for name in PEOPLE}
+        self.seals = {}
+        for name in CUSTODIANS:
+            self.seals[name] = self.good("seal-key", "generate", "--out", self.path(f"{name}.seal"), "--passphrase-file",
+                                         self.passphrase).strip()
+        for name in ("born", "second"):
+            subprocess.run([MAKE_TOKEN, self.place, name], check=True, stdout=subprocess.DEVNULL)
+        os.environ["SOFTHSM2_CONF"] = self.path("softhsm2.conf")
+
+    def by(self, name, *words):
+        return self.good(*words, "--key", self.keys[name], "--passphrase-file", self.passphrase)
+
+    def signed(self, kind, path, *names):
+        """The document of that file, signed by these people one after the other."""
+        for number, name in enumerate(names):
+            self.by(name, "sign", kind, "--in", path, "--out", f"{path}.{number}")
+            path = f"{path}.{number}"
+        return path
+
+    def signerd(self, *words, pins=(), **more):
+        """Runs signerd; the descriptors of PINs are --pin-fd and --so-pin-fd in this order."""
+        files = [open(self.path(name), "rb") for name in pins]
+        names = [word for option, file in zip(("--pin-fd", "--so-pin-fd"), files) for word in (option, str(file.fileno()))]
+        process = subprocess.Popen([SIGNERD, *words, *names], pass_fds=[file.fileno() for file in files], stderr=self.log, **more)
+        for file in files:
+            file.close()
+        return process
+
+    def offline(self, *words, pins=()):
+        process = self.signerd(*words, pins=pins, stdout=subprocess.PIPE)
+        told, _ = process.communicate()
+        self.log.seek(0)
+        self.assertEqual(process.returncode, 0, self.log.read())
+        return told
+
+    def shares(self):
+        return ",".join(f"{name}:site-{number}:{self.seals[name]}" for number, name in enumerate(CUSTODIANS))
+
+    def ceremony(self):
+        """The transcript's path; facts and backup lie beside it."""
+        token = ["--module", MODULE, "--token", "born", "--key", "hot"]
+        self.write("pins", subprocess.run(["sha256sum", MODULE, SIGNERD], stdout=subprocess.PIPE, check=True).stdout)
+        for name in ROLES.values():
+            self.write(f"{name}.json", world.canonical(self.world.keys[name].object()))
+        before = self.path("transcript-0")
+        self.good("ceremony", "start", *(f"{role}:{name}:{self.path(name)}.json" + (f":{self.seals[name]}" if name in self.seals else "")
+                                         for role, name in ROLES.items()),
+                  "--purpose", "transfer", "--environment", world.ENVIRONMENT, "--out", before)
+
+        def step(name, *words):
+            nonlocal before
+            after = f"{before}+"
+            self.by(name, "ceremony", "step", *words, "--in", before, "--out", after)
+            before = after
+
+        slots = subprocess.run(["softhsm2-util", "--show-slots"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        serial = next(block.split("Serial number:")[1].split()[0] for block in slots.split("Slot ") if "born" in block.split())
+        step("admin-1", "open", "--module", MODULE, "--program", SIGNERD, "--pins", self.path("pins"))
+        step("auditor-1", "attend", f"serial={serial}")
+        self.write("facts.json", self.offline("generate", *token, "--backup", "wrapped", pins=["born.pin"]))
+        step("custodian-1", "generate", "--facts", self.path("facts.json"))
+        os.mkdir(self.path("backup"))
+        self.offline("backup", *token, "--custodians", self.shares(), "--threshold", "2", "--holder", "admin-2", "--site", "vault",
+                     "--output", self.path("backup"), pins=["born.pin", "born.so-pin"])
+        step("custodian-2", "backup", "--backup", self.path("backup/backup.json"))
+        facts = json.loads(self.read("facts.json"))
+        step("auditor-1", "inspect", f"key_id={facts['key_id']}", f"serial={serial}")
+        step("admin-1", "close", f"key_id={facts['key_id']}")
+        return before
+
+    def found(self, facts):
+        """Policy, trust and guard: the key is the one of the wallet."""
+        self.world.first["wallets"][0].update({name: facts[name] for name in ("alg", "key")})
+        policy = world.digest("policy", world.canonical(self.world.first))
+        self.policy = self.write("policy.json", world.canonical(self.world.signed_policy()))
+        self.trust = self.write("trust.json", world.canonical({**self.world.trust, "policy": policy}))
+        self.here = {"chain": self.world.chain, "environment": world.ENVIRONMENT, "policy": policy}
+        order = {**self.here, "action": "guard.initialise", "issued_at": now(), "key": facts["key_id"], "log": self.world.log.vkey,
+                 "nonce": "01a1fbb6-8ab5-7912-829e-00000000beef", "role": "transfer"}
+        order = self.signed("command", self.write("found", world.canonical(order)), "admin-1", "admin-2")
+        self.offline("initialise", "--role", "transfer", "--guard", self.path("guard"), "--module", MODULE, "--token", "born", "--key",
+                     "hot", "--policy", self.policy, "--command", order, pins=["born.pin"])
+
+    def restore(self):
+        """The proof that the key came back on the second token, signed by all."""
+        process = self.signerd("restore", "--module", MODULE, "--token", "second", "--backup", self.path("backup/backup.json"), "--policy",
+                               self.policy, "--requester", "operator-1", "--authoriser", "admin-2", "--executor", "custodian-2",
+                               "--output", self.path("proof"), pins=["second.pin", "second.so-pin"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+        to = json.loads(process.stdout.readline())["to"]
+        for name in ("custodian-1", "custodian-3"):
+            gift = self.by(name, "share", "give", "--share", self.path(f"backup/share-{name}.json"), "--to", to, "--action", "restore",
+                           "--seal-key", self.path(f"{name}.seal"))
+            process.stdin.write(gift)
+        process.communicate()
+        self.log.seek(0)
+        self.assertEqual(process.returncode, 0, self.log.read())
+        return self.signed("restore", self.path("proof"), "operator-1", "admin-2", "custodian-2")
+
+    def key_document(self, facts, transcript):
+        backup = json.loads(self.read("backup/backup.json"))["document"]
+        document = {**self.here, "activation": "attended", "alg": facts["alg"], "approved": False, "backup": "wrapped",
+                    "backup_document": world.digest("backup", backup), "box_seconds": 3600, "box_signatures": "100",
+                    "ceremony": self.good("digest", "ceremony", "--in", transcript).strip(), "creator": "custodian-1",
+                    "custodians": list(CUSTODIANS), "drill_days": 30, "emergency": [], "idle_seconds": 0, "issued_at": now(),
+                    "key": facts["key"], "location": "site-1", "owner": "own", "purpose": "transfer", "retain_until": now(900),
+                    "tier": "hot", "token": {name: facts[name] for name in ("firmware", "label", "manufacturer", "model", "serial")},
+                    "valid_from": now(), "valid_until": now(365)}
+        return self.signed("key", self.write("key", world.canonical(document)), "admin-1", "admin-2")
+
+    def share_pin(self, facts):
+        os.mkdir(self.path("pin-shares"))
+        self.offline("share-pin", "--key-id", facts["key_id"], "--custodians", self.shares(), "--threshold", "2", "--output",
+                     self.path("pin-shares"), pins=["born.pin"])
+        return self.signed("share_set", self.path("pin-shares/share-set.json"), "admin-1", "admin-2")
+
+    def start(self, share_set):
+        socket = self.path("signer.sock")
+        if os.path.exists(socket):
+            os.remove(socket)
+        process = self.signerd("run", "--role", "transfer", "--guard", self.path("guard"), "--module", MODULE, "--token", "born",
+                               "--pin-shares", share_set, "--policy", self.policy, "--socket", socket, "--clients", str(os.getuid()),
+                               stdin=subprocess.DEVNULL)
+        self.addCleanup(self.stop, process)
+        while not os.path.exists(socket):
+            self.assertIsNone(process.poll(), self.read("log").decode())
+        self.socket = ["--socket", socket]
+        return process
+
+    def stop(self, process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+    def giving(self, name, share=None):
+        return ["activate", "--role", "transfer", *self.socket, "--share", share or self.path(f"pin-shares/share-{name}.json"), "--seal-key",
+                self.path(f"{name}.seal"), "--key", self.keys[name], "--passphrase-file", self.passphrase]
+
+    def order(self, action, state, out):
+        self.good("key", "command", action, "--document", self.document, "--policy", self.policy, "--from", state, "--reason", "a-test",
+                  "--out", self.path(out))
+        return self.signed("command", self.path(out), "admin-1", "admin-2")
+
+    def state(self):
+        return self.good("key", "list", "--role", "transfer", *self.socket).split(",")[0].split()[1]
+
+    def changed_share(self, name):
+        """As that custodian would hand it on who changed one byte and knows no better."""
+        share = json.loads(self.read(f"pin-shares/share-{name}.json"))
+        key = world.openssl("pkey", "-in", self.path(f"{name}.seal"), "-passin", f"pass:{PASSPHRASE}", "-outform", "DER")
+        value = bytearray(sealed.unseal(base64.b64decode(share["sealed"]), base64.b64decode(self.seals[name]), key[-32:]))
+        value[0] ^= 1
+        return bytes(value)
+
+    def test_a_life(self):
+        transcript = self.ceremony()
+        facts = json.loads(self.read("facts.json"))
+        self.found(facts)
+        proof = self.restore()
+        self.document = self.key_document(facts, transcript)
+        share_set = self.share_pin(facts)
+        self.assertIn("in the policy", self.good("ceremony", "show", "--in", transcript, "--policy", self.policy))
+        process = self.start(share_set)
+        self.give_shares()
+        papers = ["--document", self.document, "--ceremony", transcript, "--backup", self.path("backup/backup.json"), "--restore", proof]
+        admit = self.order("key.admit", "generated", "admit")
+        self.assertIn("restore", self.refused(1, "key", "admit", *papers[:-2], "--command", admit, *self.socket))
+        self.assertIn("inactive", self.good("key", "admit", *papers, "--command", admit, *self.socket))
+        self.address("inactive")
+        self.assertIn("active", self.good("key", "send", "--command", self.order("key.activate", "inactive", "activate"), *self.socket))
+        self.assertEqual(self.state(), "active")
+        self.address("active")
+        self.stop(process)
+        self.start(share_set)
+        self.assertEqual(self.state(), "inactive")
+        self.refused(1, "key", "attest", "--document", self.document, *self.socket)
+
+    def give_shares(self):
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-1")))
+        self.assertIn("custodian-1", self.refused(1, *self.giving("custodian-1")))
+        changed = self.changed_share("custodian-2")
+        share = json.loads(self.read("pin-shares/share-custodian-2.json"))
+        share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.seals["custodian-2"]))).decode()
+        told = self.refused(1, *self.giving("custodian-2", self.write("changed.json", world.canonical(share))))
+        self.assertIn("share 2 of custodian-2 is corrupt", told)
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-3")))
+
+    def address(self, state):
+        out = self.path(f"attestation-{state}")
+        self.good("key", "attest", "--document", self.document, *self.socket, "--out", out)
+        done = self.custody("address", "verify", "--document", self.document, "--attestation", out, "--policy", self.policy, "--trust",
+                            self.trust)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(state, done.stderr)
+        self.assertRegex(done.stdout, "^sr1[0-9a-f]{72}\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()
