@@ -258,9 +258,6 @@ enum status key_use_check(const struct signer *signer, struct guard_txn *txn, st
     const struct key_document *document = keys_document(signer, index);
     int64_t at = at_utc_us > txn->state.highest_utc_us ? at_utc_us : txn->state.highest_utc_us;
     guard_txn_key_read(txn, out, index);
-    if (out->state == KEY_STATE_GENERATED) {
-        return STATUS_OK; /* until everybody can admit and activate */
-    }
     if (out->state != KEY_STATE_ACTIVE || document == NULL) {
         return fault_set(fault, STATUS_KEY_INACTIVE, "key", "the key is %s (%s)", key_state_text(out->state),
                          key_cause_text(out->cause));

@@ -55,7 +55,7 @@ static const struct option_row run_rows[] = {
          "File of the signed share set: no PIN is read, people bring shares of it (attended)."),
     NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
            "How long a token may take to answer before it is down and killed; a start may take ten times as long."),
-    PATH("policy", policy, "", "Role transfer: file of the signed policy, or folder of its versions (*.json)."),
+    PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)."),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),
     TEXT("observers", observers, "", "Users who may ask for the status only."),

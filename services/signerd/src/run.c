@@ -123,9 +123,6 @@ static enum status guard_start(struct run *run, const struct options *options, s
 static enum status signer_start(struct run *run, const struct options *options, enum signer_role role,
                                 struct fault *fault)
 {
-    if (role == ROLE_TRANSFER && options->policy[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "policy", "role transfer needs it");
-    }
     const struct signer_config config = {
         .role = role,
         .guard = run->guard,

@@ -88,8 +88,7 @@ static enum status signer_start(struct signer *signer, const struct signer_confi
     guard_read(signer->guard, &signer->identity);
     guard_key_read(signer->guard, &founding, KEY_FOUNDING);
     signer->founding = founding.public_key;
-    bool without = config->policy_path == NULL || config->policy_path[0] == '\0'; /* until everybody gives one */
-    enum status status = without ? STATUS_OK : policy_start(signer, config->policy_path, fault);
+    enum status status = policy_start(signer, config->policy_path, fault);
     status = status == STATUS_OK ? share_set_start(signer, config->share_set_path, fault) : status;
     status = status == STATUS_OK ? identity_check(signer, fault) : status;
     status = status == STATUS_OK ? role_start(signer, fault) : status;
@@ -229,7 +228,7 @@ static bool keys_ready(struct signer *signer, char *reason, size_t size)
     size_t count = guard_key_count(signer->guard);
     for (size_t i = 0; i < count; i++) {
         guard_key_read(signer->guard, &key, i);
-        if (key.state == KEY_STATE_ACTIVE || key.state == KEY_STATE_GENERATED) { /* until everybody can admit */
+        if (key.state == KEY_STATE_ACTIVE) {
             return true;
         }
     }

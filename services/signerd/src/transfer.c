@@ -61,7 +61,6 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
         .key_count = keys_gather(signer, keys),
         .at_utc_us = at_utc_us,
         .highest_utc_us = highest_utc_us,
-        .keys_elsewhere = keys_document(signer, KEY_FOUNDING) == NULL, /* until everybody can admit and activate */
     };
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
@@ -330,13 +329,6 @@ static enum status promise_fill(struct promise *promise, const struct wire_trans
 {
     struct guard_key key;
     const struct withdrawal *withdrawal = promise->withdrawal;
-    if (withdrawal->key == NULL) {
-        promise->key = KEY_FOUNDING; /* until everybody can admit and activate */
-        return public_key_equal(&withdrawal->wallet->key, &promise->signer->founding)
-                   ? STATUS_OK
-                   : fault_set(fault, STATUS_MISMATCH, "wallet",
-                               "the key of the wallet is not the key that would sign");
-    }
     if (guard_key_find(promise->signer->guard, &promise->key, &key, &withdrawal->key->key_id) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "wallet", "a key that was there is not");
     }

@@ -105,6 +105,7 @@ static bool do_admit(void)
     struct world now = desk.world;
     now.now_utc_us = desk.now_utc_us;
     struct key_document key = papers_key(&now, &hand);
+    key.valid_from = desk.world.now_utc_us;
     key.valid_until = model.valid_until;
     key.retain_until = key.valid_until;
     struct papers papers;
