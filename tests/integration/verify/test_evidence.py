@@ -123,8 +123,8 @@ EDITS = {
     "approvals of another withdrawal": ("another intent, withdrawal", other("approvals")),
     "an approval made of a rejection": ("is not signed by", lambda b: redo(b["approvals"][0], decision="reject")),
     "an approval of another name": ("is not signed by", lambda b: redo(b["approvals"][0], approver="approver-3")),
-    "an approval without signature": ("two of one key", lambda b: b["approvals"][0].update(signatures=[])),
-    "an approval signed by the other": ("two of one key", lambda b: b["approvals"][0].update(
+    "an approval without signature": ("is not signed by", lambda b: b["approvals"][0].update(signatures=[])),
+    "an approval signed by the other": ("is not signed by", lambda b: b["approvals"][0].update(
         signatures=b["approvals"][1]["signatures"])),
     "a signature stands twice": ("two of one key", lambda b: b["approvals"][0].update(
         signatures=2 * b["approvals"][0]["signatures"])),
