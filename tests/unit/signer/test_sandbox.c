@@ -13,14 +13,16 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+static const enum sandbox_kind kinds[] = {SANDBOX_SIGNER, SANDBOX_TOKEN};
+
 /* The wait status of a child that enters the sandbox and then acts. */
-static int after(void (*act)(void))
+static int after(enum sandbox_kind kind, void (*act)(void))
 {
     pid_t child = fork();
     cr_assert(child >= 0);
     if (child == 0) {
         struct fault fault = {0};
-        if (sandbox_privileges_drop(&fault) != STATUS_OK || sandbox_enter(&fault) != STATUS_OK) {
+        if (sandbox_privileges_drop(&fault) != STATUS_OK || sandbox_enter(kind, &fault) != STATUS_OK) {
             _exit(100);
         }
         act();
@@ -79,6 +81,11 @@ static void mount_something(void)
     (void)syscall(SYS_mount, "x", "y", "z", 0, NULL);
 }
 
+static void other_process(void)
+{
+    (void)syscall(SYS_pidfd_open, getppid(), 0);
+}
+
 static void other_memory(void)
 {
     (void)syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
@@ -87,27 +94,78 @@ static void other_memory(void)
 Test(sandbox, what_it_forbids_ends_the_process)
 {
     void (*const acts[])(void) = {run_program,       trace,           open_network, open_netlink,    start_process,
-                                  executable_memory, make_executable, connect_out,  mount_something, other_memory};
-    for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
-        int ended = after(acts[i]);
-        cr_expect(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGSYS, "act %zu: status %x", i, ended);
+                                  executable_memory, make_executable, connect_out,  mount_something, other_memory,
+                                  other_process};
+    const size_t count = sizeof(acts) / sizeof(acts[0]);
+    for (size_t i = 0; i < 2 * count; i++) {
+        int ended = after(kinds[i / count], acts[i % count]);
+        cr_expect(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGSYS, "kind %zu, act %zu: status %x", i / count, i % count,
+                  ended);
     }
 }
 
-static void serve(void)
+static bool memory_serves(void)
+{
+    char *memory = malloc(1 << 22);
+    bool there = memory != NULL;
+    free(memory);
+    return there;
+}
+
+static void serve_token(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    char *memory = malloc(1 << 22);
-    bool served = fd >= 0 && write(fd, "x", 1) == 1 && memory != NULL;
-    free(memory);
+    bool served = fd >= 0 && write(fd, "x", 1) == 1 && memory_serves();
     (void)close(fd);
     /* A module that wants syslog is told no and lives. */
     served = served && socket(AF_UNIX, SOCK_DGRAM, 0) < 0 && errno == EACCES;
     _exit(served ? 0 : 1);
 }
 
-Test(sandbox, serving_goes_on)
+Test(sandbox, a_token_has_its_files)
 {
-    int ended = after(serve);
+    int ended = after(SANDBOX_TOKEN, serve_token);
     cr_expect(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "status %x", ended);
+}
+
+/* Libraries look for their files now and then; that must not end the signer. */
+static void serve_signer(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    _exit(fd < 0 && errno == EACCES && memory_serves() ? 0 : 1);
+}
+
+Test(sandbox, the_signer_opens_no_file)
+{
+    int ended = after(SANDBOX_SIGNER, serve_signer);
+    cr_expect(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "status %x", ended);
+}
+
+static void unlink_file(void)
+{
+    (void)unlink("/nowhere");
+}
+
+static void look_into_folder(void)
+{
+    char entries[64];
+    (void)syscall(SYS_getdents64, 0, entries, sizeof(entries));
+}
+
+static void kill_by_number(void)
+{
+    (void)syscall(SYS_rt_sigqueueinfo, getpid(), 0, NULL);
+}
+
+/* What one of the two may, the other may not. */
+Test(sandbox, each_has_its_own_calls)
+{
+    int ended = after(SANDBOX_SIGNER, unlink_file); /* its socket, at the end */
+    cr_expect(WIFEXITED(ended), "status %x", ended);
+    ended = after(SANDBOX_SIGNER, look_into_folder);
+    cr_expect(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGSYS, "status %x", ended);
+    ended = after(SANDBOX_TOKEN, look_into_folder);
+    cr_expect(WIFEXITED(ended), "status %x", ended);
+    ended = after(SANDBOX_TOKEN, kill_by_number);
+    cr_expect(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGSYS, "status %x", ended);
 }
