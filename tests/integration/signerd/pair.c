@@ -22,6 +22,12 @@
         }                                                                                                              \
     } while (0)
 
+static void pause_shortly(void)
+{
+    const struct timespec pause = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+    (void)nanosleep(&pause, NULL);
+}
+
 static const char *const names[] = {[PRIMARY] = "signer", [STANDBY] = "standby"};
 
 /* The key */
@@ -137,19 +143,20 @@ int pair_calls(const struct pair *pair, int token, const char *function)
 
 /* Processes */
 
-/* The parent of a process; 0 when it is gone or only waits to be reaped. */
+/* The parent of a process; 0 when it is gone or only waits to be reaped. proc(5): "pid (name) state parent ...". */
 static pid_t parent_of(pid_t pid)
 {
     char path[64];
-    char state = 'Z';
-    int parent = 0;
+    char line[512] = "";
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     FILE *file = fopen(path, "r");
-    if (file != NULL) {
-        NEED(fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) <= 2);
-        (void)fclose(file);
+    if (file == NULL) {
+        return 0;
     }
-    return state == 'Z' ? 0 : parent;
+    const char *read = fgets(line, sizeof(line), file);
+    (void)fclose(file);
+    const char *state = read == NULL ? NULL : strrchr(line, ')');
+    return state == NULL || state[2] == 'Z' ? 0 : (pid_t)strtol(state + 4, NULL, 10);
 }
 
 /* True when `word` is one of its arguments. */
@@ -188,6 +195,17 @@ static pid_t child_find(pid_t parent, const char *first, const char *second)
     return found;
 }
 
+bool pair_gone(pid_t pid)
+{
+    for (int step = 0; step < WAIT_STEPS; step++) {
+        if (parent_of(pid) == 0) {
+            return true;
+        }
+        pause_shortly();
+    }
+    return false;
+}
+
 /* The keeper is signerd, forked. */
 pid_t pair_keeper(const struct pair *pair)
 {
@@ -220,8 +238,7 @@ bool pair_await(struct pair *pair, const char *first, const char *second, int co
         if (pair_logged(pair, first, second) >= count) {
             return true;
         }
-        const struct timespec pause = {.tv_nsec = WAIT_STEP_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
+        pause_shortly();
     }
     return false;
 }

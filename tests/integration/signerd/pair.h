@@ -40,6 +40,9 @@ int pair_calls(const struct pair *pair, int token, const char *function);
 pid_t pair_process(const struct pair *pair, int token);
 pid_t pair_keeper(const struct pair *pair);
 
+/* Waits until a process is gone, or only waits to be reaped; false after a minute. */
+bool pair_gone(pid_t pid);
+
 /* How often these words stand together in one line of the signer's log. */
 int pair_logged(struct pair *pair, const char *first, const char *second);
 

@@ -72,27 +72,6 @@ static void expect_refused_start(bool with_standby, const char *code, const char
     cr_expect(strstr(pair.place.log, text) != NULL, "'%s' in: %s", text, pair.place.log);
 }
 
-/* Waits until a process is gone; false after a minute. */
-static bool gone(pid_t pid)
-{
-    for (int step = 0; step < 3000; step++) {
-        char path[64];
-        char state = 'Z';
-        (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        FILE *file = fopen(path, "r");
-        bool there = file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state != 'Z';
-        if (file != NULL) {
-            (void)fclose(file);
-        }
-        if (!there) {
-            return true;
-        }
-        const struct timespec pause = {.tv_nsec = 20000000};
-        (void)nanosleep(&pause, NULL);
-    }
-    return false;
-}
-
 struct family {
     pid_t keeper;
     pid_t primary;
@@ -109,8 +88,8 @@ static struct family family_of(void)
 
 static void expect_gone(const struct family *family)
 {
-    cr_expect(gone(family->keeper), "the keeper lives on");
-    cr_expect(gone(family->primary) && gone(family->standby), "a token's process lives on");
+    cr_expect(pair_gone(family->keeper), "the keeper lives on");
+    cr_expect(pair_gone(family->primary) && pair_gone(family->standby), "a token's process lives on");
 }
 
 /* Who dies with whom */
