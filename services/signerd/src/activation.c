@@ -13,7 +13,7 @@ enum status activation_open(struct signer *signer, struct wire_reply *reply, con
                             struct fault *fault)
 {
     (void)request;
-    struct signer_activation activation;
+    struct signer_activation activation = {.have = 0};
     enum status status = attended_check(signer, fault);
     if (status == STATUS_OK) {
         status = signer->tokens->activation_open(signer->tokens->context, &activation, fault);
@@ -62,7 +62,7 @@ static enum status gift_take(struct signer *signer, struct signer_activation *ou
 enum status activation_give(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                             struct fault *fault)
 {
-    struct signer_activation activation;
+    struct signer_activation activation = {.have = 0};
     enum status status = attended_check(signer, fault);
     if (status == STATUS_OK) {
         status = gift_take(signer, &activation, &request->activation_give.gift, fault);

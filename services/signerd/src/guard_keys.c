@@ -275,16 +275,22 @@ enum status guard_txn_key_write(struct guard_txn *txn, size_t index, const struc
     return STATUS_OK;
 }
 
+static void papers_adopt(struct guard_papers *kept, struct guard_papers *shown)
+{
+    if (shown->document.data == NULL) {
+        return;
+    }
+    INVARIANT(kept->document.data == NULL);
+    *kept = *shown; /* transferred */
+    *shown = (struct guard_papers){.document = {0}};
+}
+
 void guard_keys_adopt(struct guard *guard, struct guard_batch *batch)
 {
     for (size_t i = 0; i < batch->change_count; i++) {
         struct key_change *change = &batch->changes[i];
         guard->keys[change->index] = change->key;
-        if (change->papers.document.data != NULL) {
-            INVARIANT(guard->papers[change->index].document.data == NULL);
-            guard->papers[change->index] = change->papers; /* transferred */
-            change->papers = (struct guard_papers){.document = {0}};
-        }
+        papers_adopt(&guard->papers[change->index], &change->papers);
     }
     guard->key_count = batch->key_count;
 }

@@ -251,23 +251,25 @@ static enum status give_reply_write(struct form *form, const struct wire_reply *
     return STATUS_OK;
 }
 
+enum { FIRST = WIRE_OP_KEY_LIST };
+
 static const struct codec codecs[] = {
-    [WIRE_OP_KEY_LIST - WIRE_OP_KEY_LIST] = {"key.list", list_request_read, list_request_write, NULL, list_reply_read,
-                                             list_reply_write, NULL},
-    [WIRE_OP_KEY_ADMIT - WIRE_OP_KEY_LIST] = {"key.admit", admit_request_read, admit_request_write, admit_request_free,
-                                              state_reply_read, state_reply_write, NULL},
-    [WIRE_OP_KEY_COMMAND - WIRE_OP_KEY_LIST] = {"key.command", command_request_read, command_request_write,
-                                                order_request_free, state_reply_read, state_reply_write, NULL},
-    [WIRE_OP_KEY_ATTEST - WIRE_OP_KEY_LIST] = {"key.attest", attest_request_read, attest_request_write, NULL,
-                                               attest_reply_read, attest_reply_write, attest_reply_free},
-    [WIRE_OP_KEY_PROVE - WIRE_OP_KEY_LIST] = {"key.prove", prove_request_read, prove_request_write, order_request_free,
-                                              state_reply_read, state_reply_write, NULL},
-    [WIRE_OP_KEY_ALARM - WIRE_OP_KEY_LIST] = {"key.alarm", alarm_request_read, alarm_request_write, NULL,
-                                              state_reply_read, state_reply_write, NULL},
+    [WIRE_OP_KEY_LIST - FIRST] = {"key.list", list_request_read, list_request_write, NULL, list_reply_read,
+                                  list_reply_write, NULL},
+    [WIRE_OP_KEY_ADMIT - FIRST] = {"key.admit", admit_request_read, admit_request_write, admit_request_free,
+                                   state_reply_read, state_reply_write, NULL},
+    [WIRE_OP_KEY_COMMAND - FIRST] = {"key.command", command_request_read, command_request_write, order_request_free,
+                                     state_reply_read, state_reply_write, NULL},
+    [WIRE_OP_KEY_ATTEST - FIRST] = {"key.attest", attest_request_read, attest_request_write, NULL, attest_reply_read,
+                                    attest_reply_write, attest_reply_free},
+    [WIRE_OP_KEY_PROVE - FIRST] = {"key.prove", prove_request_read, prove_request_write, order_request_free,
+                                   state_reply_read, state_reply_write, NULL},
+    [WIRE_OP_KEY_ALARM - FIRST] = {"key.alarm", alarm_request_read, alarm_request_write, NULL, state_reply_read,
+                                   state_reply_write, NULL},
     [WIRE_OP_ACTIVATION_OPEN -
         WIRE_OP_KEY_LIST] = {"activation.open", NULL, NULL, NULL, open_reply_read, open_reply_write, NULL},
-    [WIRE_OP_ACTIVATION_GIVE - WIRE_OP_KEY_LIST] = {"activation.give", give_request_read, give_request_write,
-                                                    give_request_free, give_reply_read, give_reply_write, NULL},
+    [WIRE_OP_ACTIVATION_GIVE - FIRST] = {"activation.give", give_request_read, give_request_write, give_request_free,
+                                         give_reply_read, give_reply_write, NULL},
 };
 
 const struct codec *codec_key(enum wire_op op)

@@ -172,7 +172,6 @@ Test(wire_message, replies_about_keys_come_through)
     }
     expect_reply_through(&reply, &read);
     cr_expect(read.key_list.more && read.key_list.count == WIRE_KEYS_MAX);
-    cr_expect(memcmp(read.key_list.keys, reply.key_list.keys, sizeof(read.key_list.keys)) == 0);
 
     reply = (struct wire_reply){.op = WIRE_OP_KEY_COMMAND, .id = 2, .key_state = {.state = "active", .on = 2}};
     expect_reply_through(&reply, &read);
@@ -182,7 +181,7 @@ Test(wire_message, replies_about_keys_come_through)
     reply = (struct wire_reply){.op = WIRE_OP_ACTIVATION_OPEN, .id = 3, .activation = {.have = 1, .threshold = 2}};
     memset(reply.activation.to32, 7, sizeof(reply.activation.to32));
     expect_reply_through(&reply, &read);
-    cr_expect(memcmp(&read.activation, &reply.activation, sizeof(read.activation)) == 0);
+    cr_expect(read.activation.have == 1 && read.activation.threshold == 2 && read.activation.to32[31] == 7);
 
     reply = (struct wire_reply){
         .op = WIRE_OP_ACTIVATION_GIVE, .id = 4, .activation = {.have = 2, .threshold = 2, .open = true}};
@@ -224,6 +223,10 @@ static void expect_reply_through(const struct wire_reply *reply, struct wire_rep
     enum status status = wire_reply_decode(out, reply->op, packet.data, packet.len, &fault);
     cr_assert(status == STATUS_OK, "%s: %s: %s", packet.data, fault.where, fault.detail);
     cr_expect(out->id == reply->id && out->fault.status == reply->fault.status);
+    struct bytes again = {0};
+    MUST(wire_reply_encode(&again, out, NULL));
+    cr_expect(same(&packet, &again), "%s", again.data);
+    bytes_free(&again);
     bytes_free(&packet);
 }
 
@@ -266,7 +269,7 @@ Test(wire_message, the_status_of_every_role_comes_through)
                        {.label = "second", .serial = "2", .state = WIRE_TOKEN_SERVING}}};
         expect_reply_through(&reply, &read);
         cr_expect(read.status.token_count == 2);
-        cr_expect(memcmp(read.status.tokens, reply.status.tokens, sizeof(read.status.tokens)) == 0);
+        cr_expect(read.status.tokens[0].state == WIRE_TOKEN_DOWN && read.status.tokens[1].state == WIRE_TOKEN_SERVING);
         cr_expect(read.status.role == role && read.status.ready && read.status.reason[0] == '\0');
         reply.status.ready = false;
         (void)snprintf(reply.status.reason, sizeof(reply.status.reason), "halted");
