@@ -205,6 +205,9 @@ static enum status facts_by_step(json_t *values, const struct ceremony *ceremony
         return options->backup[0] == '\0' ? complete_backup(values, fault)
                                           : facts_from_backup(values, ceremony, options->backup, fault);
     }
+    if (options->facts[0] != '\0' && strcmp(step->step, "generate") != 0) {
+        return fault_set(fault, STATUS_USAGE, "facts", "what the step %s states, a person reads and types", step->step);
+    }
     return options->facts[0] == '\0' ? STATUS_OK : facts_from_file(values, step, options->facts, fault);
 }
 

@@ -63,8 +63,9 @@ static void print_service_key(const json_t *row)
                    {"attested", "attested_at"}, {"last restored", "restored_at"}, {"drill due", "drill_due"}};
     char id[SERVICE_TEXT_SIZE];
     char text[SERVICE_TEXT_SIZE];
-    (void)printf("%s", command_service_text(id, row, "key_id"));
-    (void)printf(" %s\n", command_service_text(text, row, "state"));
+    (void)command_service_text(id, row, "key_id");
+    (void)printf("%s %s\n", id[0] == '\0' ? "(a signer that has not said which keys it has)" : id,
+                 command_service_text(text, row, "state"));
     for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
         if (command_service_text(text, row, details[i].member)[0] != '\0') {
             describe_row(stdout, details[i].name, "%s", text);

@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
     ROW("max-age-days", OPTION_INTEGER, "days", 1, 366, "30", "address: how old an attestation may be", max_age_days),
     ROW("purpose", OPTION_TEXT, "", 0, 0, "", "ceremony start: transfer, audit or validator", purpose),
     ROW("environment", OPTION_TEXT, "", 0, 0, "", "ceremony start: the environment of the ledger", environment),
-    ROW("facts", OPTION_PATH, "", 0, 0, "", "ceremony step: JSON with the facts, as signerd generate prints it", facts),
+    ROW("facts", OPTION_PATH, "", 0, 0, "", "ceremony step generate: what signerd generate printed", facts),
     ROW("pins", OPTION_PATH, "", 0, 0, "",
         "ceremony step open: list of pinned hashes in the form of sha256sum, got by another way", pins),
     ROW("module", OPTION_PATH, "", 0, 0, "", "ceremony step open: the PKCS #11 module", module),

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 import sealed
@@ -155,6 +156,7 @@ class Attended(Case):
         self.addCleanup(self.stop, process)
         while not os.path.exists(socket):
             self.assertIsNone(process.poll(), self.read("log").decode())
+            time.sleep(0.01)
         self.socket = ["--socket", socket]
         return process
 

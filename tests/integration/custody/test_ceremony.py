@@ -215,6 +215,8 @@ class Ceremony(Case):
         self.assertIn("serial", self.not_done(1, "inspect", before, KEY_ID, "serial=0000000000000000"))
         self.assertIn("key_id", self.not_done(1, "inspect", before, f"key_id={sha256(b'other')}", SERIAL))
         self.assertIn("serial", self.not_done(1, "inspect", before, KEY_ID))
+        told = self.not_done(2, "inspect", before, more=["--facts", self.path("generated.json")])
+        self.assertIn("a person reads and types", told)
         before = self.until("generate")
         self.generated(serial="0000000000000000")
         self.assertIn("serial", self.not_done(1, "generate", before))
