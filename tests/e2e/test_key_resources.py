@@ -1,0 +1,435 @@
+#!/usr/bin/python3
+"""Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
+
+import hashlib
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import unittest
+
+import strongroom
+from strongroom import BUILD, canonical, digest, eventually, time_text
+
+DAY_S = 24 * 3600
+
+
+class Keys(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ids = {role: json.loads((cls.place.dir / f"ceremony/{role}.json").read_text())["key_id"]
+                   for role in ("transfer", "audit", "validator")}
+
+    # What the service says
+
+    def key(self, role="transfer"):
+        rows = self.place.call("GET", "/v1/keys").json["keys"]
+        return next(row for row in rows if row.get("key_id") == self.ids[role])
+
+    def wallet(self):
+        return self.place.call("GET", "/v1/wallets").json["wallets"][0]
+
+    def until(self, question, what):
+        return eventually(question, what)
+
+    def entries(self, act, **filters):
+        query = "".join(f"&{name}={value}" for name, value in filters.items())
+        return self.place.pages(f"/v1/audit/entries?act={act}&order=oldest{query}", "entries", "auditor-1")
+
+    def event(self, entry):
+        return json.loads(strongroom.base64.b64decode(entry["raw"]).split(b"\n")[4])
+
+    # What people do
+
+    def command(self, action, role="transfer", signers=("admin-1", "admin-2"), **changes):
+        document = {
+            "action": action, "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+            "issued_at": time_text(), "key": self.ids[role], "nonce": uuid7(), "policy": self.place.policy_digest,
+            "reason": "test", "role": role, **changes}
+        return self.place.signed("command", canonical(document), *signers)
+
+    def send(self, action, role="transfer", person="operator-1", **named):
+        return self.place.call("POST", f"/v1/keys/{self.ids[role]}/commands", self.command(action, role, **named), person)
+
+    def suspend(self):
+        reply = self.send("key.suspend", signers=("operator-1",))
+        self.assertEqual((reply.status, reply.json["key"]["state"]), (200, "suspended"), reply)
+        return reply
+
+    def wake(self):
+        """Two administrators resume the key, and open a new box."""
+        self.assertEqual(self.send("key.resume", **{"from": "suspended"}).status, 200)
+        reply = self.send("key.activate", **{"from": "inactive", "signatures": "1000000", "until": time_text(seconds=DAY_S)})
+        self.assertEqual((reply.status, reply.json["key"]["state"]), (200, "active"), reply)
+
+    def assertStopped(self):
+        self.until(lambda: self.key()["state"] == "suspended", "the key is suspended")
+
+    # Showing
+
+    def test_what_is_shown_hangs_together(self):
+        for role, key_id in self.ids.items():
+            row = self.key(role)
+            self.assertEqual((row["role"], row["state"], row["ready"]), (role, "active", True), row)
+            key = self.place.call("GET", f"/v1/keys/{key_id}").json["key"]
+            document = json.loads(key["document"]["document"])
+            self.assertEqual(digest("key", key["document"]["document"]), row["document_digest"])
+            self.assertEqual(digest("ceremony", key["ceremony"]), document["ceremony"])
+            attestation = json.loads(key["attestation"]["document"])
+            self.assertEqual(attestation["document"], row["document_digest"])
+            self.assertEqual(document["key"], attestation["key"])
+            acts = [entry["act"] for entry in key["history"]]
+            self.assertTrue({"key.state", "key.admit", "key.attest"} <= set(acts), acts)
+            self.assertEqual("address" in row, role == "transfer")
+        wallet = self.place.call("GET", "/v1/wallets/hot").json
+        attestation = json.loads(self.place.call("GET", f"/v1/keys/{wallet['key_id']}").json["key"]["attestation"]["document"])
+        self.assertEqual(wallet["address"], attestation["address"])
+        self.assertProblem(self.place.call("GET", f"/v1/keys/{'0' * 64}"), 404, "not_found", "key_id")
+        self.assertProblem(self.place.call("GET", "/v1/keys/transfer"), 400, "invalid", "key_id")
+
+    def test_a_challenge_of_ones_own(self):
+        challenge = secrets.token_hex(32)
+        path = f"/v1/keys/{self.ids['transfer']}/attestations"
+        reply = self.place.call("POST", path, {"challenge": challenge}, "approver-1")
+        self.assertEqual(reply.status, 200, reply)
+        attestation = json.loads(reply.json["attestation"]["document"])
+        self.assertEqual(attestation["challenge"], challenge)
+        self.assertIn("approver-1", [entry["actor"] for entry in self.entries("key.attest")])
+        self.assertProblem(self.place.call("POST", path, {"challenge": "x"}), 400, "invalid", "challenge")
+        unknown = self.place.call("POST", f"/v1/keys/{'0' * 64}/attestations", {"challenge": challenge})
+        self.assertProblem(unknown, 404, "not_found", "key_id")
+
+    def test_papers_of_an_admitted_key_may_come_again(self):
+        folder = self.place.dir / "ceremony/validator"
+        body = {"command": json.loads((folder / "key.admit.json").read_text()),
+                "document": json.loads((folder / "key.json").read_text()),
+                "ceremony": (folder / "transcript.json").read_text().rstrip("\n")}
+        reply = self.place.call("POST", "/v1/keys", body)
+        self.assertEqual((reply.status, reply.json["key"]["state"]), (201, "active"), reply)
+        other = (self.place.dir / "ceremony/audit/transcript.json").read_text().rstrip("\n")
+        self.assertProblem(self.place.call("POST", "/v1/keys", {**body, "ceremony": other}), 403, "mismatch", "ceremony")
+        self.assertProblem(self.place.call("POST", "/v1/keys", body, "approver-1"), 403, "forbidden", "authorization")
+        self.assertProblem(self.place.call("POST", "/v1/keys", {**body, "note": "x"}), 400, "unknown_field", "note")
+        del body["ceremony"]
+        self.assertProblem(self.place.call("POST", "/v1/keys", body), 400, "missing_field", "ceremony")
+
+    # Forgery
+
+    def forged(self, kind, change):
+        """Edits the stored papers of the transfer key, as a superuser of the database, and puts them back afterwards."""
+        place = self.place
+        row = f"kind = '{kind}' AND id = '{self.ids['transfer'][:63]}'"
+        before = place.value(f"SELECT encode(bytes, 'hex') FROM custody.document WHERE {row} ORDER BY created_at DESC LIMIT 1")
+        known = len(self.entries("key.attestation_alarm"))
+        text = change(bytes.fromhex(before).decode())
+        self.assertNotEqual(text.encode().hex(), before)
+        place.psql(f"UPDATE custody.document SET bytes = '\\x{text.encode().hex()}' WHERE {row} AND bytes = '\\x{before}'")
+        try:
+            for _ in range(3):
+                self.assertProblem(place.call("GET", "/v1/wallets/hot"), 503, "corrupt", "address")
+                self.assertEqual((self.wallet().get("address"), self.wallet()["address_reason"]), (None, "forged"))
+            self.assertProblem(place.call("GET", f"/v1/keys/{self.ids['transfer']}"), 503, "corrupt", "key_id")
+            alarms = self.until(lambda: self.entries("key.attestation_alarm")[known:], "an alarm")
+            self.assertEqual([(row["outcome"], row["oid"]) for row in alarms], [("error", self.ids["transfer"])])
+        finally:
+            place.psql(f"UPDATE custody.document SET bytes = '\\x{before}' WHERE {row} AND bytes = '\\x{text.encode().hex()}'")
+        self.assertEqual(place.call("GET", "/v1/wallets/hot").json["address"], place.hot)
+
+    def test_a_swapped_address_is_not_served(self):
+        self.forged("attestation", lambda text: text.replace(self.place.hot, self.place.payee))
+
+    def test_an_attestation_by_another_key_is_not_served(self):
+        def change(text):
+            document = json.loads(text)["document"]
+            return canonical(self.place.signed("attestation", document, "admin-1"))
+        self.forged("attestation", change)
+
+    def test_a_key_document_of_nobody_is_not_served(self):
+        self.forged("key", lambda text: text.replace('\\"tier\\":\\"hot\\"', '\\"tier\\":\\"warm\\"'))
+
+    # Stopping
+
+    def test_one_person_stops_a_key_and_a_quorum_starts_it(self):
+        place = self.place
+        waiting = place.proposed(60)
+        place.approve(waiting, "approver-1")
+        reply = self.suspend()
+        self.assertIn("receipt", reply.json)
+        try:
+            self.assertEqual(self.key()["state"], "suspended")
+            wallet = place.call("GET", "/v1/wallets/hot").json
+            self.assertNotIn("address", wallet)
+            self.assertEqual((wallet["address_reason"], wallet["key_state"]), ("not_receiving", "suspended"))
+            self.assertEqual(wallet["balances"][0]["available"], "0")
+            self.assertNotEqual(wallet["balances"][0]["posted"], "0")
+            refused = place.propose(61)
+            self.assertProblem(refused, 503, "key_inactive", "wallet")
+            self.assertIn("suspended", refused.json["detail"])
+            place.approve(waiting, "approver-2")
+            alone = self.send("key.resume", signers=("admin-1",), **{"from": "suspended"})
+            self.assertProblem(alone, 403, "quorum_missing")
+            self.assertEqual(self.key()["state"], "suspended")
+            self.assertEqual(place.read(waiting["id"])["state"], "approved")
+        finally:
+            self.wake()
+        place.wait(waiting["id"], "confirmed")
+        self.until(lambda: "address" in self.wallet(), "the address is back")
+        orders = [self.event(entry)["facts"]["order"] for entry in self.entries("key.command", outcome="ok")]
+        self.assertEqual(orders[-3:], ["key.suspend", "key.resume", "key.activate"])
+        self.assertProven("trail", place.export_trail())
+
+    def test_what_arrives_at_a_stopped_key_is_told(self):
+        place = self.place
+        self.suspend()
+        try:
+            known = len(self.entries("key.receipt_alarm"))
+            place.custody("issue", "--key", f"{place.dir}/people/issuer-1.key", "--passphrase-file",
+                          f"{place.dir}/people/issuer-1.passphrase", "--asset", "DEMO", "--amount", "77", "--to", place.hot)
+            entry = self.until(lambda: self.entries("key.receipt_alarm")[known:], "the receipt is told")[0]
+            self.assertEqual(self.event(entry)["facts"], {"address": place.hot, "amount": "77", "state": "suspended"})
+            self.assertEqual(self.wallet()["balances"][0]["available"], "0")
+        finally:
+            self.wake()
+
+    def test_a_key_that_holds_something_is_not_destroyed(self):
+        reply = self.send("key.destroy", **{"from": "retained"})
+        self.assertProblem(reply, 409, "conflict", "balance")
+        self.assertEqual(self.key()["state"], "active")
+
+    def test_commands_that_are_none(self):
+        place = self.place
+        path = f"/v1/keys/{self.ids['transfer']}/commands"
+        other = self.command("key.suspend", "audit", ("operator-1",))
+        self.assertProblem(place.call("POST", path, other), 403, "mismatch", "key")
+        stranger = self.command("key.suspend", signers=("payee-1",))
+        self.assertProblem(place.call("POST", path, stranger), 403, "unknown_key")
+        late = self.command("key.suspend", signers=("operator-1",), issued_at=time_text(seconds=-700),
+                            expires_at=time_text(seconds=-1))
+        self.assertProblem(place.call("POST", path, late), 403, "expired")
+        self.assertProblem(self.send("key.sweep", intent="0" * 64, **{"from": "retained"}), 400, "invalid", "action")
+        self.assertProblem(place.call("POST", path, {"x": 1}), 400, "unknown_field", "x")
+        self.assertEqual(self.key()["state"], "active")
+
+    # The key exists somewhere else
+
+    def outside_transaction(self, seq=None):
+        """A transfer signed with the wallet's key, but not by our signer."""
+        place = self.place
+        account = place.call("GET", f"/v1/ledger/accounts/{place.hot}?lane=900").json
+        height = place.call("GET", "/v1/ledger/status").json["confirmed_height"]
+        document = canonical({
+            "chain": place.chain, "from": place.hot, "lane": "900", "memo": "0" * 64, "policy": "0" * 64,
+            "seq": str(account["next_seq"] if seq is None else seq), "type": "transfer", "valid_from": str(height + 1),
+            "valid_until": str(height + 1000),
+            "legs": [{"account": place.hot, "amount": "5", "asset": place.asset, "side": "debit"},
+                     {"account": place.payee, "amount": "5", "asset": place.asset, "side": "credit"}]})
+        key = json.loads((place.dir / "ceremony/transfer.json").read_text())
+        signature = {"alg": key["alg"], "key": key["key_id"], "sig": self.sign_with_token(document)}
+        return {"document": document, "signatures": [signature]}, {"alg": key["alg"], "key": key["key"]}
+
+    def sign_with_token(self, document):
+        place = self.place
+        serial = (place.dir / "etc/tokens/transfer.serial").read_text().strip()
+        slot = str(int(serial[-8:], 16) & 0x7fffffff)  # SoftHSM's way; pkcs11-tool takes labels by their beginning
+        hashed = place.dir / "outside.hash"
+        made = place.dir / "outside.sig"
+        hashed.write_bytes(hashlib.sha256(f"strongroom/transaction/v1\n{document}".encode()).digest())
+        done = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--slot", slot,
+                        "--login", "--pin", (place.dir / "secrets/transfer.pin").read_text().strip(), "--sign", "--mechanism",
+                        "ECDSA", "--label", "transfer", "-i", hashed, "-o", made], capture_output=True, text=True, check=False,
+                              env=place.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        raw = made.read_bytes()
+        r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
+        return strongroom.base64.b64encode(r.to_bytes(32, "big") + min(s, strongroom.P256_ORDER - s).to_bytes(32, "big")).decode()
+
+    def assertCopiedUse(self, transaction):
+        self.assertStopped()
+        self.assertEqual(self.key()["cause"], "alarm")
+        oid = digest("transaction", transaction["document"])
+        entry = self.until(lambda: self.entries("key.copied_use", otype="transaction", oid=oid), "the use is told")[0]
+        event = self.event(entry)
+        self.assertEqual((event["outcome"], event["refs"]["transaction"], event["refs"]["key"]),
+                         ("error", oid, self.ids["transfer"]))
+        self.until(lambda: self.entries("key.alarm", otype="transaction", oid=oid), "it is dealt with")
+        self.assertProblem(self.place.propose(9), 503, "key_inactive", "wallet")
+        return oid
+
+    def start_unready(self):
+        """Starts the service without waiting until it is ready for effects, which it will not be."""
+        with subprocess.Popen([str(strongroom.DEMO / "services"), "start", str(self.place.dir)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.place.environment) as starting:
+            self.until(self.is_there, "the service answers")
+            starting.kill()
+
+    def is_there(self):
+        try:
+            return self.place.call("GET", "/healthz")
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def test_a_block_with_a_transaction_of_nobody_stops_the_key(self):
+        place = self.place
+        transaction, key = self.outside_transaction()
+        place.stop("custodyd")
+        (place.dir / "outside.json").write_text(json.dumps(transaction))
+        (place.dir / "outside-key.json").write_text(json.dumps(key))
+        said = subprocess.run([str(BUILD / "tests/e2e/outsider"), str(place.dir / "data"), str(place.dir / "etc/genesis.json"),
+                               str(place.dir / "run/validator.sock"), str(place.dir / "outside.json"),
+                               str(place.dir / "outside-key.json")], capture_output=True, text=True, check=False)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertRegex(said.stdout, "^ok at height")
+        self.start_unready()
+        oid = self.assertCopiedUse(transaction)
+        self.wake()
+        place.stop("custodyd")  # every block is looked at again, but what was dealt with is not an alarm again
+        place.start()
+        place.withdraw(3)
+        self.assertEqual(self.key()["state"], "active")
+        self.assertEqual(len(self.entries("key.copied_use", otype="transaction", oid=oid)), 1)
+
+    def test_a_transaction_of_nobody_at_the_door_stops_the_key(self):
+        transaction, key = self.outside_transaction()
+        broken = {**transaction, "signatures": [{**transaction["signatures"][0], "sig": "A" * 86 + "=="}]}
+        reply = self.place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": broken})
+        self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        self.place.withdraw(4)  # without a good signature it says nothing about the key
+        reply = self.place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": transaction})
+        self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        self.assertCopiedUse(transaction)
+        self.wake()
+
+    def test_our_own_transactions_are_no_alarm(self):
+        row = self.place.withdraw(5)
+        block = self.place.call("GET", f"/v1/ledger/blocks/{row['height']}").json
+        transaction = next(one for one in block["transactions"] if digest("transaction", one["document"]) == row["transaction_id"])
+        key = json.loads((self.place.dir / "ceremony/transfer.json").read_text())
+        reply = self.place.call("POST", "/v1/ledger/transactions",
+                                {"key": {"alg": key["alg"], "key": key["key"]}, "transaction": transaction})
+        self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        self.place.withdraw(6)
+        self.assertEqual(self.key()["state"], "active")
+
+    # Watching
+
+    def test_a_signer_that_is_gone(self):
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", attestation_max_age=3)
+        place.start()
+        try:
+            known = {act: len(self.entries(act)) for act in ("signer.down", "signer.up", "key.attestation_overdue")}
+            place.stop("transfer")
+            self.until(lambda: self.entries("signer.down")[known["signer.down"]:], "it is told that the signer is gone")
+            self.until(lambda: self.wallet().get("address_reason") == "proof_overdue", "the address is withdrawn")
+            self.until(lambda: self.entries("key.attestation_overdue")[known["key.attestation_overdue"]:], "that is told, too")
+            health = place.call("GET", "/healthz")
+            self.assertEqual((health.status, health.json["parts"]["signer_transfer"]["ready"]), (503, False))
+            self.assertGreater(health.json["alarms"], 0)
+            place.stop("custodyd")
+            place.start()
+            self.until(lambda: "address" in self.wallet(), "the address is back")
+            self.until(lambda: self.entries("signer.up")[known["signer.up"]:], "and that is told")
+            self.assertEqual(len(self.entries("signer.down")), known["signer.down"] + 1)
+        finally:
+            place.stop("custodyd")
+            place.configure("custodyd", attestation_max_age=None)
+            place.start()
+
+    def test_tokens_are_shown(self):
+        health = self.place.call("GET", "/healthz").json["parts"]
+        states = {token["label"]: token["state"] for token in health["signer_transfer"]["tokens"]}
+        self.assertEqual(sorted(states.values()), ["serving", "standby"], states)
+        self.assertEqual([token["state"] for token in health["signer_audit"]["tokens"]], ["serving"])
+
+    def token_process(self, label):
+        """The process of the transfer signer that has the token: a child of its keeper."""
+        def children(pid):
+            return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
+        for keeper in children(self.place.pid("transfer")):
+            for pid in children(keeper):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    if f"token={label};".encode() in file.read():
+                        return int(pid)
+        raise AssertionError(f"no process has the token {label}")
+
+    def test_a_token_that_hangs_is_told_once(self):
+        place = self.place
+        known = len(self.entries("token.down"))
+        serving = next(token["label"] for token in place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]
+                       if token["state"] == "serving")
+        os.kill(self.token_process(serving), signal.SIGSTOP)
+        place.withdraw(8)
+        entry = self.until(lambda: self.entries("token.down")[known:], "the token is told to be down")[0]
+        self.assertEqual(self.event(entry)["facts"]["label"], serving)
+        self.until(lambda: sorted(token["state"] for token in place.call("GET", "/healthz").json["parts"]["signer_transfer"]
+                                  ["tokens"]) == ["serving", "standby"], "both are back")
+        self.assertEqual(len(self.entries("token.down")), known + 1)
+
+    def later(self, days):
+        """The service lives so many days later; everything else does not."""
+        self.place.stop("custodyd")
+        self.place.start(check=False, LD_PRELOAD=str(BUILD / "tests/e2e/clock_shift.so"),
+                         STRONGROOM_TEST_SHIFT_S=str(days * DAY_S))
+
+    def test_drills_and_cryptoperiods_fall_due(self):
+        place = self.place
+        document = json.loads(place.call("GET", f"/v1/keys/{self.ids['transfer']}").json["key"]["document"]["document"])
+        try:
+            self.later(document["drill_days"] + 1)
+            row = self.key()
+            self.assertTrue(row["drill_overdue"])
+            self.assertEqual(row["cryptoperiod"]["phase"], "running")
+            place.stop("custodyd")
+            self.later(350)
+            self.assertEqual(self.key()["cryptoperiod"]["phase"], "ending")
+        finally:
+            place.stop("custodyd")
+            place.start()
+        overdue = self.until(lambda: self.entries("key.drill_overdue", outcome="error"), "the drill is told")
+        self.assertEqual([entry["oid"] for entry in overdue], [self.ids["transfer"]])
+        phases = [self.event(entry)["facts"]["phase"] for entry in self.entries("key.cryptoperiod", otype="key",
+                                                                              oid=self.ids["transfer"])]
+        self.assertIn("ending", phases)
+
+    # Media
+
+    def test_the_media_ledger(self):
+        place = self.place
+        medium = {"serial": "bag-0017", "kind": "bag", "place": "vault-1", "custodian": "custodian-1",
+                  "inspection_due": time_text(seconds=-60)}
+        self.assertEqual(place.call("POST", "/v1/media", medium).status, 201)
+        self.assertProblem(place.call("POST", "/v1/media", medium), 409, "exists")
+        self.assertProblem(place.call("POST", "/v1/media", {**medium, "serial": "b", "kind": "box"}), 400, "invalid", "kind")
+        self.assertProblem(place.call("POST", "/v1/media", medium, "approver-1"), 403, "forbidden")
+        overdue = self.until(lambda: self.entries("medium.overdue"), "the missed inspection is told")
+        self.assertEqual([entry["oid"] for entry in overdue], ["bag-0017"])
+        path = "/v1/media/bag-0017/entries"
+        seen = {"act": "inspect", "reason": "yearly", "second": "custodian-2", "inspection_due": time_text(seconds=DAY_S)}
+        self.assertProblem(place.call("POST", path, {**seen, "second": "operator-1"}), 409, "duplicate_person", "second")
+        self.assertProblem(place.call("POST", path, {**seen, "second": "nobody"}), 400, "invalid", "second")
+        self.assertProblem(place.call("POST", path, {**seen, "act": "move"}), 400, "missing_field", "place")
+        moved = {"act": "move", "reason": "new-safe", "second": "custodian-2", "place": "vault-2", "custodian": "custodian-3"}
+        destroyed = {"act": "destroy", "reason": "worn", "second": "custodian-3", "tool": "shredder-2", "method": "nist-800-88"}
+        for body in (seen, {"act": "access", "reason": "drill", "second": "custodian-2"}, moved, destroyed):
+            self.assertEqual(place.call("POST", path, body).status, 201)
+        self.assertProblem(place.call("POST", path, seen), 409, "conflict", "state")
+        row = next(row for row in place.call("GET", "/v1/media").json["media"] if row["serial"] == "bag-0017")
+        self.assertEqual((row["place"], row["custodian"], row["state"]), ("vault-2", "custodian-3", "destroyed"))
+        history = place.pages("/v1/audit/entries?otype=medium&oid=bag-0017&order=oldest", "entries", "auditor-1")
+        told = [(entry["act"], entry["outcome"]) for entry in history if entry["act"] != "medium.overdue" and entry["outcome"] == "ok"]
+        self.assertEqual(told, [(f"medium.{act}", "ok") for act in ("add", "inspect", "access", "move", "destroy")])
+        facts = self.event(history[-1] if history[-1]["outcome"] == "ok" else history[-2])["facts"]
+        self.assertEqual((facts["second"], facts["method"]), ("custodian-3", "nist-800-88"))
+
+
+def uuid7():
+    text = f"{int(strongroom.time.time() * 1000):012x}7{secrets.token_hex(2)[:3]}a{secrets.token_hex(8)[:15]}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+if __name__ == "__main__":
+    unittest.main()
