@@ -39,7 +39,7 @@ static const struct option_row rows[] = {
     ROW("workers", OPTION_INTEGER, "", 1, 32, "4", "threads that carry withdrawals on", workers),
     ROW("watch", OPTION_INTEGER, "ms", 10, 600000, "2000", "look at signers, tokens, keys and blocks so often",
         watch_ms),
-    ROW("attestation-max-age", OPTION_INTEGER, "s", 60, 31536000, "604800",
+    ROW("attestation-max-age", OPTION_INTEGER, "s", 1, 31536000, "604800",
         "a key whose token has not shown for so long that it holds it has no address; renewed after a seventh of it",
         attestation_max_age_s),
     ROW("port-file", OPTION_PATH, "", 0, 0, "", "write the bound port here when ready", port_file),
