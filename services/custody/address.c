@@ -122,7 +122,7 @@ static enum status fetch_papers(struct key_papers *out, const struct wallet *wal
     const struct client_call call = {.method = "GET", .path = path};
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK) {
-        status = papers_decode(out, json_object_get(answer, "document"), fault);
+        status = papers_decode(out, json_object_get(json_object_get(answer, "key"), "document"), fault);
     }
     json_decref(answer);
     if (status == STATUS_OK && !digest_equal(&out->key.key_id, &wallet->key_id)) {

@@ -310,12 +310,12 @@ class Addresses(Keys):
         token = {"STRONGROOM_TOKEN": "a-token"}
         service.routes = {("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}),
                           ("GET", "/v1/policy"): (200, {"policy": WORLD.signed_policy()}),
-                          ("GET", path): (200, {"key": {"state": ESCAPES}, "document": self.files["key"]}),
+                          ("GET", path): (200, {"key": {"state": ESCAPES, "document": self.files["key"]}}),
                           ("POST", f"{path}/attestations"): lambda body: (200, {"attestation": self.attest(json.loads(body)["challenge"])})}
         self.assertEqual(self.good(*words, env=token), BORN.address() + "\n")
         service.routes["POST", f"{path}/attestations"] = (200, {"attestation": self.files["attestation"]})
         self.assertIn("another question", self.refused(1, *words, env=token))
-        service.routes["GET", path] = (200, {"document": WORLD.make(key_signers=lambda _: [])["key"]})
+        service.routes["GET", path] = (200, {"key": {"document": WORLD.make(key_signers=lambda _: [])["key"]}})
         self.refused(1, *words, env=token)
         service.routes["GET", path] = (404, problem("not_found"))
         self.refused(1, *words, env=token)
