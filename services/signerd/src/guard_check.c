@@ -101,15 +101,15 @@ static enum status key_lookup(struct walk *walk, struct guard_key *out, uint64_t
     return status == STATUS_OK ? guard_key_decode(out, value, len, walk->fault) : status;
 }
 
-static enum status signed_read(struct signed_document *out, const uint8_t *value, size_t len, struct fault *fault)
+static enum status signed_read(struct walk *walk, struct signed_document *out, const uint8_t *value, size_t len)
 {
     json_t *object = NULL;
-    enum status status = canon_parse(&object, value, len, GUARD_PAPER_MAX, fault);
+    enum status status = canon_parse(&object, value, len, GUARD_PAPER_MAX, NULL);
     if (status == STATUS_OK) {
-        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, "guard.papers", fault);
+        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, "", NULL);
         json_decref(object);
     }
-    return status;
+    return status == STATUS_OK ? status : corrupt(walk, "a paper of a key is no signed document");
 }
 
 /* The document that its key names, and of that key. */
@@ -119,7 +119,7 @@ static enum status check_document(struct walk *walk, const MDB_val *key, const u
     struct signed_document paper = {0};
     enum status status = key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1))
                                            : corrupt(walk, "a document of impossible size");
-    status = status == STATUS_OK ? signed_read(&paper, value, len, walk->fault) : status;
+    status = status == STATUS_OK ? signed_read(walk, &paper, value, len) : status;
     if (status != STATUS_OK) {
         return status;
     }
@@ -136,7 +136,7 @@ static enum status check_backup(struct walk *walk, const MDB_val *key, const uin
     struct signed_document paper = {0};
     enum status status =
         key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1)) : corrupt(walk, "a backup of impossible size");
-    status = status == STATUS_OK ? signed_read(&paper, value, len, walk->fault) : status;
+    status = status == STATUS_OK ? signed_read(walk, &paper, value, len) : status;
     signed_document_free(&paper);
     return status;
 }

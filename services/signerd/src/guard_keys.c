@@ -51,31 +51,33 @@ enum status guard_key_encode(struct bytes *out, const struct guard_key *key, str
     return status;
 }
 
-enum status guard_key_decode(struct guard_key *out, const void *value, size_t len, struct fault *fault)
+static enum status kept_read(struct kept_key *out, const void *value, size_t len)
 {
     json_t *object = NULL;
-    enum status status = canon_parse(&object, value, len, CANON_DOCUMENT_MAX, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct kept_key kept;
-    status = canon_decode(&kept, sizeof(kept), object, key_fields, KEY_FIELDS, "guard.key", fault);
-    json_decref(object);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const enum algorithm algorithm = kept.key.public_key.algorithm;
-    status = public_key_parse(&kept.key.public_key, algorithm, kept.spki.data, kept.spki.len, fault);
-    bytes_free(&kept.spki);
-    if (status == STATUS_OK && (key_state_parse(&kept.key.state, kept.state) != STATUS_OK ||
-                                key_cause_parse(&kept.key.cause, kept.cause) != STATUS_OK)) {
-        status = fault_set(fault, STATUS_CORRUPT, "guard.key", "a state or cause that there is not");
-    }
+    enum status status = canon_parse(&object, value, len, CANON_DOCUMENT_MAX, NULL);
     if (status == STATUS_OK) {
-        public_key_id(&kept.key.key, &kept.key.public_key);
-        *out = kept.key;
+        status = canon_decode(out, sizeof(*out), object, key_fields, KEY_FIELDS, "", NULL);
+        json_decref(object);
     }
-    return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const enum algorithm algorithm = out->key.public_key.algorithm;
+    status = public_key_parse(&out->key.public_key, algorithm, out->spki.data, out->spki.len, NULL);
+    bytes_free(&out->spki);
+    status = status == STATUS_OK ? key_state_parse(&out->key.state, out->state) : status;
+    return status == STATUS_OK ? key_cause_parse(&out->key.cause, out->cause) : status;
+}
+
+enum status guard_key_decode(struct guard_key *out, const void *value, size_t len, struct fault *fault)
+{
+    struct kept_key kept;
+    if (kept_read(&kept, value, len) != STATUS_OK) {
+        return fault_set(fault, STATUS_CORRUPT, "guard", "the record of a key is none");
+    }
+    public_key_id(&kept.key.key, &kept.key.public_key);
+    *out = kept.key;
+    return STATUS_OK;
 }
 
 /* Loading */

@@ -58,6 +58,7 @@ static const struct option_row run_rows[] = {
     PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)."),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),
+    TEXT("custodians", key_users, "", "Users who may bring orders about keys and shares, and not ask for signatures."),
     TEXT("observers", observers, "", "Users who may ask for the status only."),
     SERVICE_ROWS,
 };

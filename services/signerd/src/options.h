@@ -27,6 +27,7 @@ struct options {
     char socket[OPTION_PATH_SIZE]; /* run */
     char clients[OPTION_USERS_SIZE];
     char observers[OPTION_USERS_SIZE];
+    char key_users[OPTION_USERS_SIZE]; /* run: option custodians */
     int64_t sessions;
     bool sandbox;
     char standby[OPTION_URI_SIZE]; /* empty for none */

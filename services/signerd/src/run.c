@@ -139,6 +139,9 @@ static enum status server_start(struct run *run, const struct options *options, 
     struct server_config config = {.signer = run->signer, .socket_path = options->socket};
     enum status status = server_users_parse(&config.clients, options->clients, "clients", fault);
     if (status == STATUS_OK) {
+        status = server_users_parse(&config.custodians, options->key_users, "custodians", fault);
+    }
+    if (status == STATUS_OK) {
         status = server_users_parse(&config.observers, options->observers, "observers", fault);
     }
     return status == STATUS_OK ? server_new(&run->server, &config, fault) : status;

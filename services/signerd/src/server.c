@@ -16,7 +16,7 @@
 #include "wire/server.h"
 
 #define SEND_TIMEOUT_MS 10000
-#define OBSERVER_PLACES_MAX 8 /* who may only look must not keep those out who sign */
+#define OTHER_PLACES_MAX 8 /* who may not ask for signatures must not keep those out who may */
 #define STACK_SIZE (1024 * 1024)
 
 /* A place for one connection, with its thread. */
@@ -153,11 +153,11 @@ static void *place_run(void *argument)
 /* With the mutex. */
 static bool place_allowed(const struct server *server, unsigned permit)
 {
-    size_t observers = 0;
+    size_t others = 0;
     for (size_t i = 0; i < server->count; i++) {
-        observers += server->places[i].fd >= 0 && server->places[i].permit == SIGNER_PERMIT_STATUS;
+        others += server->places[i].fd >= 0 && (server->places[i].permit & SIGNER_PERMIT_SIGN) == 0;
     }
-    return permit != SIGNER_PERMIT_STATUS || observers < OBSERVER_PLACES_MAX;
+    return (permit & SIGNER_PERMIT_SIGN) != 0 || others < OTHER_PLACES_MAX;
 }
 
 static bool place_give(struct server *server, int fd, unsigned permit)
@@ -180,8 +180,8 @@ static bool place_give(struct server *server, int fd, unsigned permit)
 static void refuse_busy(int fd)
 {
     struct wire_reply reply = {0};
-    (void)fault_set(&reply.fault, STATUS_BUSY, "connection", "at most %d connections, %d of observers",
-                    SERVER_CONNECTIONS_MAX, OBSERVER_PLACES_MAX);
+    (void)fault_set(&reply.fault, STATUS_BUSY, "connection", "at most %d connections, %d of who may not sign",
+                    SERVER_CONNECTIONS_MAX, OTHER_PLACES_MAX);
     struct bytes packet = {0};
     if (wire_reply_encode(&packet, &reply, NULL) == STATUS_OK) {
         (void)!send(fd, packet.data, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT); /* it is being refused anyway */
@@ -189,14 +189,27 @@ static void refuse_busy(int fd)
     bytes_free(&packet);
 }
 
+/* Everything that the lists with this user give. */
+static unsigned permit_of(const struct server_config *config, uid_t uid)
+{
+    const struct {
+        const struct server_users *users;
+        unsigned permit;
+    } rows[] = {
+        {&config->clients, SIGNER_PERMIT_STATUS | SIGNER_PERMIT_SIGN | SIGNER_PERMIT_KEYS},
+        {&config->custodians, SIGNER_PERMIT_STATUS | SIGNER_PERMIT_KEYS},
+        {&config->observers, SIGNER_PERMIT_STATUS},
+    };
+    unsigned permit = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        permit |= users_have(rows[i].users, uid) ? rows[i].permit : 0;
+    }
+    return permit;
+}
+
 static void peer_admit(struct server *server, const struct wire_peer *peer)
 {
-    unsigned permit = 0;
-    if (users_have(&server->config.clients, peer->uid)) {
-        permit = SIGNER_PERMIT_STATUS | SIGNER_PERMIT_SIGN | SIGNER_PERMIT_KEYS;
-    } else if (users_have(&server->config.observers, peer->uid)) {
-        permit = SIGNER_PERMIT_STATUS;
-    }
+    unsigned permit = permit_of(&server->config, peer->uid);
     if (permit == 0) {
         char uid[16];
         (void)snprintf(uid, sizeof(uid), "%u", (unsigned)peer->uid);

@@ -21,8 +21,9 @@ struct server_users {
 struct server_config {
     struct signer *signer;
     const char *socket_path;
-    struct server_users clients;   /* may ask for signatures */
-    struct server_users observers; /* may ask for the status only */
+    struct server_users clients;    /* may do everything */
+    struct server_users custodians; /* may bring orders about keys, and shares */
+    struct server_users observers;  /* may ask for the status only */
 };
 
 struct server;

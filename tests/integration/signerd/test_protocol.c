@@ -259,7 +259,7 @@ Test(protocol, only_the_named_users_are_heard)
     if (getuid() != 0) {
         cr_skip("needs root, to be somebody else");
     }
-    const char *const further[] = {"--observers", "54321", NULL};
+    const char *const further[] = {"--observers", "54321", "--custodians", "54322", NULL};
     start_with(further);
     struct stat file;
     cr_assert(stat(place.socket, &file) == 0);
@@ -280,6 +280,18 @@ Test(protocol, only_the_named_users_are_heard)
             heard);
     cr_expect(strstr(heard, "\"status\"") != NULL && strstr(heard, "\"ok\":false") != NULL, "%s", heard);
     hear_as(54321,
+            "{\"approvals\":[],\"destination\":{\"document\":\"{}\",\"signatures\":[]},\"id\":2,\"intent\":\"{}\","
+            "\"leaf\":\"\",\"op\":\"transfer.sign\",\"proof\":\"\"}",
+            heard);
+    cr_expect(strstr(heard, "not_permitted") != NULL, "%s", heard);
+    static const char alarm[] =
+        "{\"id\":2,\"key\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"op\":\"key.alarm\","
+        "\"reason\":\"smoke\"}";
+    hear_as(54321, alarm, heard);
+    cr_expect(strstr(heard, "not_permitted") != NULL, "%s", heard);
+    hear_as(54322, alarm, heard);
+    cr_expect(strstr(heard, "not_found") != NULL, "a custodian may, but there is no such key: %s", heard);
+    hear_as(54322,
             "{\"approvals\":[],\"destination\":{\"document\":\"{}\",\"signatures\":[]},\"id\":2,\"intent\":\"{}\","
             "\"leaf\":\"\",\"op\":\"transfer.sign\",\"proof\":\"\"}",
             heard);

@@ -204,6 +204,151 @@ Test(guard, a_full_disk_loses_nothing_and_promises_nothing)
     cr_expect(guard_commit(guard, put_once, &next, NULL) == STATUS_OK);
 }
 
+/* Keys */
+
+static void expect_corrupt(const char *what)
+{
+    guard_close(guard);
+    guard = NULL;
+    struct fault fault = {0};
+    cr_expect(guard_open(&guard, path, &fault) == STATUS_CORRUPT, "%s", what);
+    cr_expect(strstr(fault.detail, what) != NULL, "%s", fault.detail);
+}
+
+/* A change that writes a key. */
+struct key_change {
+    size_t index;
+    struct guard_key key;
+    struct guard_papers papers;
+};
+
+static enum status write_key(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct key_change *change = context;
+    return guard_txn_key_write(txn, change->index, &change->key, &change->papers, fault);
+}
+
+Test(guard, begins_with_the_founding_key)
+{
+    struct guard_key key;
+    cr_assert(guard_key_count(guard) == 1);
+    guard_key_read(guard, &key, 0);
+    cr_expect(digest_equal(&key.key, &first.key) && key.state == KEY_STATE_GENERATED && key.on == 0);
+    cr_expect(key.cause == KEY_CAUSE_FOUNDING && guard_key_papers(guard, 0)->document.len == 0);
+}
+
+Test(guard, keys_are_kept_whole)
+{
+    struct guard_key key;
+    struct test_key *fresh = test_key_new(ALGORITHM_ED25519);
+    struct key_change change = {.index = 1,
+                                .key = {.public_key = *test_key_public(fresh),
+                                        .state = KEY_STATE_ACTIVE,
+                                        .cause = KEY_CAUSE_COMMAND,
+                                        .on = 2,
+                                        .since_utc_us = 3,
+                                        .box_signatures = 4,
+                                        .box_until_utc_us = 5,
+                                        .used_utc_us = 6,
+                                        .restored_utc_us = 7,
+                                        .destroy_utc_us = 8}};
+    public_key_id(&change.key.key, &change.key.public_key);
+    MUST(guard_commit(guard, write_key, &change, NULL));
+    for (int i = 0; i < 2; i++) {
+        size_t index = 0;
+        cr_assert(guard_key_find(guard, &index, &key, &change.key.key) == STATUS_OK && index == 1);
+        cr_expect(public_key_equal(&key.public_key, &change.key.public_key) && key.state == KEY_STATE_ACTIVE);
+        cr_expect(key.cause == KEY_CAUSE_COMMAND && key.on == 2 && key.since_utc_us == 3 && key.box_signatures == 4);
+        cr_expect(key.box_until_utc_us == 5 && key.used_utc_us == 6 && key.restored_utc_us == 7);
+        cr_expect(key.destroy_utc_us == 8);
+        reopen();
+    }
+    cr_expect(guard_key_find(guard, &(size_t){0}, &key, &(struct digest){{1}}) == STATUS_NOT_FOUND);
+    test_key_free(fresh);
+}
+
+Test(guard, a_key_without_its_document_is_found)
+{
+    struct key_change change = {.index = 0};
+    guard_key_read(guard, &change.key, 0);
+    change.key.document.bytes32[0] = 1;
+    MUST(guard_commit(guard, write_key, &change, NULL));
+    expect_corrupt("papers of a key are missing");
+}
+
+Test(guard, a_document_of_another_key_is_found)
+{
+    struct key_change change = {.index = 0};
+    guard_key_read(guard, &change.key, 0);
+    change.key.document.bytes32[0] = 1;
+    MUST(bytes_copy(&change.papers.document, "{\"document\":\"{}\",\"signatures\":[]}", 33));
+    MUST(guard_commit(guard, write_key, &change, NULL));
+    bytes_free(&change.papers.document);
+    expect_corrupt("a key and its document differ");
+}
+
+Test(guard, another_founding_key_is_found)
+{
+    struct test_key *fresh = test_key_new(ALGORITHM_P256);
+    struct key_change change = {.index = 0};
+    guard_key_read(guard, &change.key, 0);
+    change.key.public_key = *test_key_public(fresh);
+    MUST(guard_commit(guard, write_key, &change, NULL));
+    expect_corrupt("the founding key");
+    test_key_free(fresh);
+}
+
+Test(guard, an_r_of_no_key_is_found)
+{
+    struct guard_record record = {.key = {'r', 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 41, .value_len = 32};
+    MUST(guard_commit(guard, put_once, &record, NULL));
+    expect_corrupt("an r of no key");
+}
+
+static enum status write_form_1(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)fault;
+    (void)snprintf(txn->state.halted_by, sizeof(txn->state.halted_by), "%s", (const char *)context);
+    return STATUS_OK;
+}
+
+/* A guard as the version before wrote it: the state says form 1. Its checksum is made anew. */
+Test(guard, an_older_form_is_named)
+{
+    char mark[] = "MARK";
+    MUST(guard_commit(guard, write_form_1, mark, NULL));
+    guard_close(guard);
+    guard = NULL;
+    char data_path[TEST_PATH_SIZE + 32];
+    (void)snprintf(data_path, sizeof(data_path), "%s/data.mdb", path);
+    FILE *file = fopen(data_path, "r+");
+    cr_assert(file != NULL);
+    static uint8_t data[1 << 20];
+    size_t len = fread(data, 1, sizeof(data), file);
+    static const char end[] = "}"; /* the state ends its value */
+    for (size_t i = 0; i + 8 < len; i++) {
+        uint8_t *state = data + i;
+        if (memcmp(state, "{\"chain\":", 9) != 0) {
+            continue;
+        }
+        uint8_t *form = memmem(state, 600, "\"form\":2", 8);
+        uint8_t *last = form == NULL ? NULL : memmem(form, 2000, "\"validators\":\"", 14);
+        if (last == NULL) {
+            continue;
+        }
+        size_t value_len = (size_t)(last - state) + 14 + 64 + 1 + sizeof(end) - 1;
+        form[7] = '1';
+        const uint8_t key[] = {1, 'g'};
+        struct digest digest;
+        digest_sha256_two(&digest, key, sizeof(key), state, value_len);
+        memcpy(state - 32, digest.bytes32, 32);
+    }
+    cr_assert(fseek(file, 0, SEEK_SET) == 0 && fwrite(data, 1, len, file) == len && fclose(file) == 0);
+    struct fault fault = {0};
+    cr_expect(guard_open(&guard, path, &fault) == STATUS_VERSION, "%s", fault.detail);
+    cr_expect(strstr(fault.detail, "form 1") != NULL, "%s", fault.detail);
+}
+
 /* Sound records that do not agree with each other. */
 Test(guard, a_sequence_without_its_withdrawal_is_found)
 {
