@@ -35,17 +35,24 @@ static enum status find_wallet(const struct wallet **out, const struct key_docum
                            (*out)->id.text, policy_tier_text((*out)->tier), policy_tier_text(key->tier));
 }
 
-static enum status check_age(const struct attestation *attestation, const struct custody_options *options,
-                             struct fault *fault)
+/* The key may receive: it is in service, and what says so is fresh. */
+static enum status check_standing(const struct attestation *attestation, const struct key_document *key,
+                                  const struct custody_options *options, struct fault *fault)
 {
     int64_t now = clock_utc_us(clock_system());
     if (attestation->issued_at > now + AHEAD_MAX_US) {
         return fault_set(fault, STATUS_NOT_READY, "attestation", "is from the future");
     }
-    return now - attestation->issued_at <= options->max_age_days * DAY_US
-               ? STATUS_OK
-               : fault_set(fault, STATUS_EXPIRED, "attestation", "is older than %lld days",
-                           (long long)options->max_age_days);
+    if (now - attestation->issued_at > options->max_age_days * DAY_US) {
+        return fault_set(fault, STATUS_EXPIRED, "attestation", "is older than %lld days",
+                         (long long)options->max_age_days);
+    }
+    if (attestation->state != KEY_STATE_ACTIVE && attestation->state != KEY_STATE_INACTIVE) {
+        return fault_set(fault, STATUS_CONFLICT, "state", "the key is %s: nothing is sent to it",
+                         key_state_text(attestation->state));
+    }
+    return now < key->valid_until ? STATUS_OK
+                                  : fault_set(fault, STATUS_EXPIRED, "valid_until", "the cryptoperiod is over");
 }
 
 /* What is known of the address goes to standard error, the address alone to standard output. */
@@ -55,10 +62,7 @@ static void print_address(const struct attestation *attestation, const struct wa
     char address[ADDRESS_TEXT_SIZE];
     (void)fprintf(stderr, "verified: the token's own key computes this address\n");
     describe_row(stderr, "wallet", "%s, %s", wallet->id.text, policy_tier_text(wallet->tier));
-    describe_row(stderr, "state", "%s%s", key_state_text(attestation->state),
-                 attestation->state == KEY_STATE_SUSPENDED || attestation->state == KEY_STATE_RETAINED
-                     ? ": do not send to it before you know why"
-                     : "");
+    describe_row(stderr, "state", "%s", key_state_text(attestation->state));
     describe_time(stderr, "as of", attestation->issued_at);
     describe_time(stderr, "signs until", papers->key.valid_until);
     describe_digest(stderr, "key", &papers->key.key_id);
@@ -77,7 +81,7 @@ static enum status show_address(const struct key_papers *papers, const struct si
         status = attestation_verify(&attestation, document, &papers->key, &papers->digest, fault);
     }
     if (status == STATUS_OK) {
-        status = check_age(&attestation, options, fault);
+        status = check_standing(&attestation, &papers->key, options, fault);
     }
     if (status == STATUS_OK) {
         print_address(&attestation, wallet, papers);
