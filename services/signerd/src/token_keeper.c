@@ -194,7 +194,7 @@ static void start_serve(int fd, struct child *child)
 {
     struct pairs pairs = {.count = 0};
     struct keeper_answer answer = {.error = child->pid == 0 ? 0 : EBUSY};
-    int ends[ENDS_MAX];
+    int ends[ENDS_MAX] = {-1};
     answer.error = answer.error == 0 ? pairs_open(&pairs, child->launch) : answer.error;
     answer.error = answer.error == 0 ? child_start(child, &pairs) : answer.error;
     if (answer.error == 0) {
@@ -309,7 +309,7 @@ enum status token_keeper_start(struct token_keeper *keeper, struct token_ends *o
 {
     const struct keeper_order order = {.word = KEEPER_START, .token = token};
     struct keeper_answer answer = {0};
-    int ends[ENDS_MAX];
+    int ends[ENDS_MAX] = {-1};
     size_t count = 0;
     if (!order_exchange(keeper, &order, &answer, ends, &count)) {
         return fault_set(fault, STATUS_UNAVAILABLE, "keeper", "the keeper of the tokens' processes is gone");
@@ -326,7 +326,7 @@ void token_keeper_collect(struct token_keeper *keeper, unsigned token)
 {
     const struct keeper_order order = {.word = KEEPER_COLLECT, .token = token};
     struct keeper_answer answer;
-    int ends[ENDS_MAX];
+    int ends[ENDS_MAX] = {-1};
     size_t count = 0;
     (void)order_exchange(keeper, &order, &answer, ends, &count); /* what is left is said at the next start */
 }

@@ -73,9 +73,9 @@ static void key_make(struct pair *pair, enum algorithm algorithm)
 static void module_copy(struct pair *pair, int token)
 {
     char built[TEST_PATH_SIZE * 2];
-    const char *folder = pair->place.token.folder.path;
-    (void)snprintf(pair->modules[token], sizeof(pair->modules[token]), "%s/%s.so", folder, names[token]);
-    (void)snprintf(pair->logs[token], sizeof(pair->logs[token]), "%s/%s.calls", folder, names[token]);
+    const struct test_folder folder = pair->place.token.folder;
+    (void)snprintf(pair->modules[token], sizeof(pair->modules[token]), "%s/%s.so", folder.path, names[token]);
+    (void)snprintf(pair->logs[token], sizeof(pair->logs[token]), "%s/%s.calls", folder.path, names[token]);
     test_build_path(built, "tests/support/p11-chaos.so");
     const char *const copy[] = {"cp", built, pair->modules[token], NULL};
     NEED(test_run(copy) == 0);
@@ -90,8 +90,10 @@ void pair_make(struct pair *pair, enum signer_role role, enum algorithm algorith
     key_make(pair, algorithm);
     module_copy(pair, PRIMARY);
     module_copy(pair, STANDBY);
+    char module[sizeof(pair->modules[STANDBY])];
+    memcpy(module, pair->modules[STANDBY], sizeof(module));
     (void)snprintf(pair->standby_uri, sizeof(pair->standby_uri), "pkcs11:token=%s?module-path=%s", names[STANDBY],
-                   pair->modules[STANDBY]);
+                   module);
     memcpy(pair->place.token.module, pair->modules[PRIMARY], strlen(pair->modules[PRIMARY]) + 1);
     NEED(setenv("CREDENTIALS_DIRECTORY", pair->place.token.folder.path, 1) == 0);
 }

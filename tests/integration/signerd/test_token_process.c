@@ -279,8 +279,9 @@ Test(token_process, a_start_that_is_refused_names_the_call)
 Test(token_process, the_standby_is_another_token)
 {
     make();
-    (void)snprintf(pair.standby_uri, sizeof(pair.standby_uri), "pkcs11:token=signer?module-path=%s",
-                   pair.modules[STANDBY]);
+    char module[sizeof(pair.modules[STANDBY])];
+    memcpy(module, pair.modules[STANDBY], sizeof(module));
+    (void)snprintf(pair.standby_uri, sizeof(pair.standby_uri), "pkcs11:token=signer?module-path=%s", module);
     char name[256];
     (void)snprintf(name, sizeof(name), "%s/standby.pin", pair.place.token.folder.path);
     const char *const copy[] = {"cp", pair.place.token.pin_path, name, NULL};
