@@ -15,24 +15,6 @@ struct validators {
     struct digest digest;
 };
 
-struct block_row {
-    json_t *certificate;
-    struct bytes header;
-    int64_t index;
-    struct bytes receipt;
-    json_t *receipt_proof;
-    json_t *tx_proof;
-};
-
-static const struct canon_field block_fields[] = {
-    CANON_FIELD(struct block_row, certificate, CANON_ARRAY),
-    CANON_FIELD_SIZED(struct block_row, header, CANON_STRING, CANON_DOCUMENT_MAX),
-    CANON_FIELD(struct block_row, index, CANON_INTEGER),
-    CANON_FIELD_SIZED(struct block_row, receipt, CANON_STRING, CANON_DOCUMENT_MAX),
-    CANON_FIELD(struct block_row, receipt_proof, CANON_ARRAY),
-    CANON_FIELD(struct block_row, tx_proof, CANON_ARRAY),
-};
-
 static bool read_validators(struct validators *out, const json_t *genesis)
 {
     json_t *list = json_object_get(genesis, "validators");
@@ -75,7 +57,7 @@ static bool read_genesis(struct validators *out, const char *text, const struct 
 }
 
 /* Every signature is a validator's, in their order, none twice, and there are enough. */
-static bool is_certified(const struct block_row *block, const struct validators *validators)
+static bool is_certified(const struct verify_block *block, const struct validators *validators)
 {
     struct signed_text header = {.text = (const char *)block->header.data};
     size_t at = 0;
@@ -91,7 +73,7 @@ static bool is_certified(const struct block_row *block, const struct validators 
 }
 
 /* The 32 bytes of `digest` are leaf `index` of the tree of the block's transactions or receipts. */
-static bool holds(const struct block_row *block, const struct verify_header *header, const struct digest *digest,
+static bool holds(const struct verify_block *block, const struct verify_header *header, const struct digest *digest,
                   const json_t *path, const struct digest *root)
 {
     struct digest leaf;
@@ -99,7 +81,7 @@ static bool holds(const struct block_row *block, const struct verify_header *hea
     return merkle_leads(&leaf, (uint64_t)block->index, (uint64_t)header->count, path, root);
 }
 
-static const char *objection(const struct block_row *block, const struct verify_header *header,
+static const char *objection(const struct verify_block *block, const struct verify_header *header,
                              const struct block_claim *claim)
 {
     struct verify_receipt receipt;
@@ -127,11 +109,11 @@ static const char *objection(const struct block_row *block, const struct verify_
 bool block_confirms(uint64_t *out_height, const json_t *block, const char *genesis, const struct block_claim *claim,
                     const char **why)
 {
-    struct block_row row;
+    struct verify_block row;
     struct validators validators;
     struct verify_header header;
     *why = "is not of the form of a block";
-    if (canon_decode(&row, sizeof(row), block, block_fields, COUNT(block_fields), "block.", NULL) != STATUS_OK) {
+    if (document_decode(&row, DOCUMENT_BLOCK, block, NULL) != STATUS_OK) {
         return false;
     }
     if (!read_genesis(&validators, genesis, claim->chain)) {

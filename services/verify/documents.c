@@ -11,7 +11,8 @@
 
 #include "base/clock.h"
 
-#define FIELDS(FORM, S) static const struct canon_field FORM[] = {FORM_##FORM(FORM_ROW, FORM_ROW_OPTIONAL, S)};
+#define FIELDS(FORM, S)                                                                                                \
+    static const struct canon_field FORM[] = {FORM_##FORM(FORM_ROW, FORM_ROW_OPTIONAL, FORM_ROW_BYTES, S)};
 #define ENTRY(FORM, S) {FORM, COUNT(FORM), sizeof(struct S)},
 
 FORMS(FIELDS)

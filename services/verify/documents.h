@@ -18,7 +18,7 @@ FORMS(FORM_STRUCT)
 
 /* The policy as a verifier needs it. Zero: none yet. */
 struct verify_policy {
-    FORM_POLICY(FORM_MEMBER, FORM_MEMBER, )
+    FORM_POLICY(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, )
     struct digest digest;
     json_t *document; /* owned */
 };

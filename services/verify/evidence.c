@@ -20,32 +20,11 @@
 #define APPROVALS_MAX 64
 #define POLICIES_MAX 64
 
-struct bundle {
-    json_t *approvals, *block, *destination, *entries, *policies, *transaction;
-    struct bytes checkpoint, genesis, intent;
-    char format[32];
-    struct uuid withdrawal;
-};
-
-static const struct canon_field bundle_fields[] = {
-    CANON_FIELD(struct bundle, approvals, CANON_ARRAY),
-    CANON_FIELD(struct bundle, block, CANON_OBJECT),
-    CANON_FIELD_SIZED(struct bundle, checkpoint, CANON_BYTES, 262144),
-    CANON_FIELD(struct bundle, destination, CANON_OBJECT),
-    CANON_FIELD(struct bundle, entries, CANON_ARRAY),
-    CANON_FIELD(struct bundle, format, CANON_TEXT),
-    CANON_FIELD_SIZED(struct bundle, genesis, CANON_STRING, CANON_DOCUMENT_MAX),
-    CANON_FIELD_SIZED(struct bundle, intent, CANON_STRING, CANON_DOCUMENT_MAX),
-    CANON_FIELD(struct bundle, policies, CANON_ARRAY),
-    CANON_FIELD(struct bundle, transaction, CANON_OBJECT),
-    CANON_FIELD(struct bundle, withdrawal, CANON_UUID),
-};
-
 /* Everything that has been read and proven so far. */
 struct proof {
     const struct trust *trust;
     struct report report;
-    struct bundle bundle;
+    struct verify_bundle bundle;
     struct verify_policy policy; /* in force */
     struct verify_intent intent;
     struct digest intent_digest;
@@ -304,18 +283,6 @@ static bool check_rules(struct proof *proof)
     return allows || fail(proof, "policy", "no rule allows it");
 }
 
-struct entry_row {
-    uint64_t index;
-    struct bytes leaf;
-    json_t *proof;
-};
-
-static const struct canon_field entry_fields[] = {
-    CANON_FIELD(struct entry_row, index, CANON_COUNTER),
-    CANON_FIELD_SIZED(struct entry_row, leaf, CANON_BYTES, 65535),
-    CANON_FIELD(struct entry_row, proof, CANON_ARRAY),
-};
-
 static json_t *hex_of(const struct digest *digest)
 {
     char hex[DIGEST_HEX_LEN + 1];
@@ -360,7 +327,7 @@ static bool check_story(struct proof *proof, struct event *event, const char *wh
     return true;
 }
 
-static bool check_leaf(struct proof *proof, const struct entry_row *row, const char *where)
+static bool check_leaf(struct proof *proof, const struct verify_entry *row, const char *where)
 {
     struct leaf leaf;
     struct event event;
@@ -387,10 +354,10 @@ static bool check_leaf(struct proof *proof, const struct entry_row *row, const c
 
 static bool check_entry(struct proof *proof, const json_t *object)
 {
-    struct entry_row row;
+    struct verify_entry row;
     struct fault fault = {0};
     char where[64];
-    if (canon_decode(&row, sizeof(row), object, entry_fields, COUNT(entry_fields), "entries.", &fault) != STATUS_OK) {
+    if (document_decode(&row, DOCUMENT_ENTRY, object, &fault) != STATUS_OK) {
         return fail_fault(proof, "entries", &fault);
     }
     (void)snprintf(where, sizeof(where), "entry %llu", (unsigned long long)row.index);
@@ -465,8 +432,7 @@ static enum verdict judge(struct proof *proof, const struct bytes *text)
     bool proven = false;
     size_t len = text->len - (text->len > 0 && text->data[text->len - 1] == '\n' ? 1 : 0);
     if (canon_parse(&object, text->data, len, BUNDLE_MAX, &fault) != STATUS_OK ||
-        canon_decode(&proof->bundle, sizeof(proof->bundle), object, bundle_fields, COUNT(bundle_fields), "", &fault) !=
-            STATUS_OK) {
+        document_decode(&proof->bundle, DOCUMENT_BUNDLE, object, &fault) != STATUS_OK) {
         (void)fail_fault(proof, "bundle", &fault);
     } else if (strcmp(proof->bundle.format, "strongroom-evidence/v1") != 0) {
         (void)fail(proof, "bundle", "is of a format that this program does not know");

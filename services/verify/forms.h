@@ -1,7 +1,7 @@
 /*
- * The documents of fixed fields (docs/formats.md section 2), each as one list: F(S, kind, name) is a field of the
- * struct S, O one that may be absent. The struct and the table that base/canon.h reads it by come from the same list.
- * OBJECT and ARRAY members are borrowed from the JSON that was read.
+ * The documents of fixed fields (docs/formats.md sections 2 and 4), each as one list: F(S, kind, name) is a field of
+ * the struct S, O one that may be absent, B one of bytes that are owned (bytes_free). The struct and the table that
+ * base/canon.h reads it by come from the same list. OBJECT and ARRAY members are borrowed from the JSON that was read.
  */
 #ifndef STRONGROOM_VERIFY_FORMS_H
 #define STRONGROOM_VERIFY_FORMS_H
@@ -11,89 +11,114 @@
 #include "base/digest.h"
 #include "base/id.h"
 
+#define FORM_BYTES_MAX 262144
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* clang-format off */
-#define FORM_APPROVAL(F, O, S)                                                                                         \
+#define FORM_APPROVAL(F, O, B, S)                                                                                      \
     F(S, NAME, approver) F(S, HASH, chain) F(S, TEXT, decision) F(S, NAME, environment) F(S, TIME, expires_at)         \
     F(S, HASH, intent) F(S, HASH, key) F(S, HASH, policy) F(S, TIME, signed_at) F(S, UUID, withdrawal)
-#define FORM_DESTINATION(F, O, S)                                                                                      \
+#define FORM_DESTINATION(F, O, B, S)                                                                                   \
     F(S, TEXT, account) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, id) F(S, TIME, issued_at)                 \
     F(S, HASH, policy) F(S, TIME, valid_until)
-#define FORM_HEADER(F, O, S)                                                                                           \
+#define FORM_HEADER(F, O, B, S)                                                                                        \
     F(S, HASH, audit) F(S, HASH, batch) F(S, HASH, chain) F(S, INTEGER, count) F(S, COUNTER, height)                   \
     F(S, HASH, history_root) F(S, HASH, last_certificate) F(S, HASH, prev) F(S, HASH, receipts_root)                   \
     F(S, INTEGER, rules) F(S, TIME, time) F(S, HASH, tx_root) F(S, HASH, validators)
-#define FORM_INTENT(F, O, S)                                                                                           \
+#define FORM_INTENT(F, O, B, S)                                                                                        \
     F(S, AMOUNT, amount) F(S, HASH, asset) F(S, HASH, chain) F(S, TEXT, destination) F(S, NAME, environment)           \
     F(S, TIME, expires_at) F(S, AMOUNT, fee_cap) F(S, COUNTER, lane) F(S, HASH, memo) F(S, HASH, policy)               \
     F(S, INTEGER, policy_version) F(S, TIME, requested_at) F(S, NAME, requester) F(S, COUNTER, seq)                    \
     F(S, HASH, transaction) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until) F(S, NAME, wallet)                    \
     F(S, UUID, withdrawal)
-#define FORM_RECEIPT(F, O, S)                                                                                          \
+#define FORM_RECEIPT(F, O, B, S)                                                                                       \
     F(S, TEXT, code) F(S, COUNTER, height) F(S, INTEGER, index) F(S, HASH, transaction)
-#define FORM_POLICY(F, O, S)                                                                                           \
+#define FORM_POLICY(F, O, B, S)                                                                                        \
     F(S, HASH, chain) F(S, NAME, environment) F(S, OBJECT, governance) F(S, ARRAY, groups) F(S, TIME, issued_at)       \
     F(S, ARRAY, people) F(S, HASH, prev) F(S, ARRAY, rules) F(S, INTEGER, version) F(S, ARRAY, wallets)
-#define FORM_SIGNATURE(F, O, S)                                                                                        \
+#define FORM_SIGNATURE(F, O, B, S)                                                                                     \
     F(S, TEXT, alg) F(S, HASH, key) F(S, SIGNATURE, sig)
-#define FORM_KEY(F, O, S)                                                                                              \
+#define FORM_KEY(F, O, B, S)                                                                                           \
     F(S, TEXT, activation) F(S, TEXT, alg) F(S, BOOLEAN, approved) F(S, TEXT, backup) O(S, HASH, backup_document)      \
     F(S, INTEGER, box_seconds) F(S, COUNTER, box_signatures) F(S, HASH, ceremony) F(S, HASH, chain)                    \
     F(S, NAME, creator) F(S, ARRAY, custodians) F(S, INTEGER, drill_days) F(S, ARRAY, emergency)                       \
     F(S, NAME, environment) F(S, INTEGER, idle_seconds) F(S, TIME, issued_at) F(S, TEXT, key) F(S, NAME, location)     \
     F(S, TEXT, owner) F(S, HASH, policy) F(S, TEXT, purpose) O(S, HASH, replaces) F(S, TIME, retain_until)             \
     F(S, TEXT, tier) F(S, OBJECT, token) F(S, TIME, valid_from) F(S, TIME, valid_until)
-#define FORM_ATTESTATION(F, O, S)                                                                                      \
+#define FORM_ATTESTATION(F, O, B, S)                                                                                   \
     F(S, TEXT, address) F(S, TEXT, alg) F(S, HASH, chain) F(S, HASH, challenge) F(S, HASH, document)                   \
     F(S, NAME, environment) F(S, TIME, issued_at) F(S, TEXT, key) F(S, TEXT, state)
-#define FORM_BACKUP(F, O, S)                                                                                           \
+#define FORM_BACKUP(F, O, B, S)                                                                                        \
     F(S, TEXT, alg) F(S, HASH, check) F(S, NAME, holder) F(S, TEXT, key) F(S, TEXT, label) F(S, TIME, made_at)         \
     F(S, TEXT, mechanism) F(S, ARRAY, shares) F(S, NAME, site) F(S, INTEGER, threshold) F(S, OBJECT, token)            \
     F(S, BLOB, wrapped)
-#define FORM_BACKUP_SHARE(F, O, S)                                                                                     \
+#define FORM_BACKUP_SHARE(F, O, B, S)                                                                                  \
     F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, NAME, site)
-#define FORM_RESTORE(F, O, S)                                                                                          \
+#define FORM_RESTORE(F, O, B, S)                                                                                       \
     F(S, NAME, authoriser) F(S, HASH, backup) F(S, HASH, chain) F(S, HASH, challenge) F(S, NAME, environment)          \
     F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, HASH, policy)                       \
     F(S, NAME, requester) F(S, ARRAY, shares) F(S, OBJECT, token)
-#define FORM_TRANSCRIPT(F, O, S)                                                                                       \
+#define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \
     F(S, ARRAY, actors) F(S, NAME, environment) F(S, UUID, id) F(S, TEXT, purpose) F(S, OBJECT, script)                \
     F(S, ARRAY, steps)
-#define FORM_ACTOR(F, O, S)                                                                                            \
+#define FORM_ACTOR(F, O, B, S)                                                                                         \
     F(S, TEXT, alg) F(S, NAME, id) F(S, TEXT, key) F(S, TEXT, role) O(S, TEXT, seal)
-#define FORM_STEP(F, O, S)                                                                                             \
+#define FORM_STEP(F, O, B, S)                                                                                          \
     F(S, NAME, actor) F(S, TIME, at) F(S, OBJECT, facts) F(S, HASH, prev) F(S, SIGNATURE, sig) F(S, TEXT, step)
+
+#define FORM_BUNDLE(F, O, B, S)                                                                                        \
+    F(S, ARRAY, approvals) F(S, OBJECT, block) B(S, BYTES, checkpoint) F(S, OBJECT, destination) F(S, ARRAY, entries)  \
+    F(S, TEXT, format) B(S, STRING, genesis) B(S, STRING, intent) F(S, ARRAY, policies) F(S, OBJECT, transaction)      \
+    F(S, UUID, withdrawal)
+#define FORM_BLOCK(F, O, B, S)                                                                                         \
+    F(S, ARRAY, certificate) B(S, STRING, header) F(S, INTEGER, index) B(S, STRING, receipt)                           \
+    F(S, ARRAY, receipt_proof) F(S, ARRAY, tx_proof)
+#define FORM_ENTRY(F, O, B, S)                                                                                         \
+    F(S, COUNTER, index) B(S, BYTES, leaf) F(S, ARRAY, proof)
+#define FORM_EXPORT_HEAD(F, O, B, S)                                                                                   \
+    F(S, TEXT, format) F(S, TEXT, origin) F(S, INTEGER, size)
+#define FORM_EXPORT_ROW(F, O, B, S)                                                                                    \
+    F(S, TEXT, act) F(S, TEXT, actor) O(S, UUID, corr) F(S, HASH, lh) O(S, TEXT, oid) O(S, INTEGER, ord)               \
+    O(S, TEXT, otype) F(S, TEXT, outcome) B(S, BYTES, raw) F(S, INTEGER, seq) F(S, TIME, ts)
+#define FORM_EXPORT_TAIL(F, O, B, S)                                                                                   \
+    B(S, BYTES, checkpoint)
+#define FORM_TRUST(F, O, B, S)                                                                                         \
+    F(S, HASH, chain) F(S, TEXT, log) F(S, HASH, policy)
 
 /* All of them, with the struct that each is read into. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
     X(ACTOR, verify_actor) X(APPROVAL, verify_approval) X(ATTESTATION, verify_attestation) X(BACKUP, verify_backup)    \
-    X(BACKUP_SHARE, verify_backup_share) X(DESTINATION, verify_destination) X(HEADER, verify_header)                   \
-    X(INTENT, verify_intent) X(KEY, verify_key) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore)                  \
-    X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript)
+    X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
+    X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
+    X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
+    X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SIGNATURE, signature_row) X(STEP, verify_step)             \
+    X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;
 #define FORM_MEMBER_ARRAY(member) json_t *member;
 #define FORM_MEMBER_BLOB(member) char member[2048]; /* base64, not decoded */
 #define FORM_MEMBER_BOOLEAN(member) bool member;
+#define FORM_MEMBER_BYTES(member) struct bytes member;
 #define FORM_MEMBER_COUNTER(member) uint64_t member;
 #define FORM_MEMBER_HASH(member) struct digest member;
 #define FORM_MEMBER_INTEGER(member) int64_t member;
 #define FORM_MEMBER_NAME(member) struct name member;
 #define FORM_MEMBER_OBJECT(member) json_t *member;
 #define FORM_MEMBER_SIGNATURE(member) uint8_t member[64];
+#define FORM_MEMBER_STRING(member) struct bytes member;
 #define FORM_MEMBER_TEXT(member) char member[256];
 #define FORM_MEMBER_TIME(member) int64_t member;
 #define FORM_MEMBER_UUID(member) struct uuid member;
 #define FORM_MEMBER(S, kind, member) FORM_MEMBER_##kind(member)
 #define FORM_STRUCT(FORM, S)                                                                                           \
     struct S {                                                                                                         \
-        FORM_##FORM(FORM_MEMBER, FORM_MEMBER, S)                                                                       \
+        FORM_##FORM(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, S)                                                          \
     };
 
 #define CANON_BLOB CANON_TEXT
 #define FORM_ROW(S, kind, member) CANON_FIELD(struct S, member, CANON_##kind),
+#define FORM_ROW_BYTES(S, kind, member) CANON_FIELD_SIZED(struct S, member, CANON_##kind, FORM_BYTES_MAX),
 #define FORM_ROW_OPTIONAL(S, kind, member) CANON_FIELD_OPTIONAL(struct S, member, CANON_##kind),
 
 #endif

@@ -57,14 +57,11 @@ static const struct command {
 
 static int usage(void)
 {
-    (void)fprintf(stderr,
-                  "usage: custody-verify trail --trust FILE EXPORT [CHECKPOINT OR RECEIPT ...]\n"
-                  "       custody-verify evidence --trust FILE BUNDLE\n"
-                  "       custody-verify ceremony --transcript FILE --key-document FILE --policy FILE [--backup FILE]\n"
-                  "           [--restore FILE] [--trust FILE] [LATER POLICY ...]\n"
-                  "       custody-verify address --key-document FILE --attestation FILE --policy FILE [--trust FILE]\n"
-                  "           [LATER POLICY ...]\n"
-                  "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
+    for (const struct command *command = commands; command < commands + COMMANDS; command++) {
+        (void)fprintf(stderr, "usage: custody-verify %s [--help] --OPTION FILE ... %s\n", command->word,
+                      command->arguments);
+    }
+    (void)fprintf(stderr, "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
     return VERDICT_USAGE;
 }
 

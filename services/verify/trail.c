@@ -7,8 +7,8 @@
 
 #include "base/file.h"
 #include "counters.h"
+#include "documents.h"
 #include "event.h"
-#include "forms.h"
 #include "merkle.h"
 #include "verify.h"
 
@@ -40,53 +40,13 @@ struct check {
     char line[LINE_MAX_LEN + 1];
 };
 
-/* A row as the database had it. */
-struct row {
-    char act[128], actor[128], oid[128], otype[128], outcome[128];
-    struct bytes raw;
-    struct digest lh;
-    struct uuid corr;
-    int64_t ord, seq, ts;
-};
-
-#define FIELD(member, kind) CANON_FIELD(struct row, member, kind)
-#define FIELD_OPTIONAL(member, kind) CANON_FIELD_OPTIONAL(struct row, member, kind)
-
-static const struct canon_field row_fields[] = {FIELD(act, CANON_TEXT),
-                                                FIELD(actor, CANON_TEXT),
-                                                FIELD_OPTIONAL(corr, CANON_UUID),
-                                                FIELD(lh, CANON_HASH),
-                                                FIELD_OPTIONAL(oid, CANON_TEXT),
-                                                FIELD_OPTIONAL(ord, CANON_INTEGER),
-                                                FIELD_OPTIONAL(otype, CANON_TEXT),
-                                                FIELD(outcome, CANON_TEXT),
-                                                CANON_FIELD_SIZED(struct row, raw, CANON_BYTES, 65535),
-                                                FIELD(seq, CANON_INTEGER),
-                                                FIELD(ts, CANON_TIME)};
-
-struct head {
-    char format[32];
-    char origin[256];
-    int64_t size;
-};
-
-static const struct canon_field head_fields[] = {CANON_FIELD(struct head, format, CANON_TEXT),
-                                                 CANON_FIELD(struct head, origin, CANON_TEXT),
-                                                 CANON_FIELD(struct head, size, CANON_INTEGER)};
-
-struct tail {
-    struct bytes checkpoint;
-};
-
-static const struct canon_field tail_fields[] = {CANON_FIELD_SIZED(struct tail, checkpoint, CANON_BYTES, 262144)};
-
 /* A finding about an entry. */
 static void tampered(struct check *check, int64_t seq, const char *what)
 {
     report_tampered(&check->report, "entry %lld: %s", (long long)seq, what);
 }
 
-static void check_columns(struct check *check, const struct row *row, const struct event *event)
+static void check_columns(struct check *check, const struct export_row *row, const struct event *event)
 {
     const struct {
         const char *name;
@@ -170,7 +130,7 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     }
 }
 
-static void check_event(struct check *check, const struct row *row, const struct leaf *leaf)
+static void check_event(struct check *check, const struct export_row *row, const struct leaf *leaf)
 {
     struct event event;
     struct fault fault = {0};
@@ -213,7 +173,7 @@ static void report_missing(struct check *check, int64_t end)
     }
 }
 
-static void check_row(struct check *check, const struct row *row)
+static void check_row(struct check *check, const struct export_row *row)
 {
     struct leaf leaf;
     const char *why = "";
@@ -251,9 +211,9 @@ static void check_row(struct check *check, const struct row *row)
 
 static void read_head(struct check *check, const json_t *object)
 {
-    struct head head;
+    struct export_head head;
     check->headed = true;
-    if (canon_decode(&head, sizeof(head), object, head_fields, COUNT(head_fields), "", NULL) != STATUS_OK ||
+    if (document_decode(&head, DOCUMENT_EXPORT_HEAD, object, NULL) != STATUS_OK ||
         strcmp(head.format, "strongroom-trail/v1") != 0) {
         report_tampered(&check->report, "line 1: is not the head of an export");
         return;
@@ -266,10 +226,10 @@ static void read_head(struct check *check, const json_t *object)
 
 static void read_tail(struct check *check, const json_t *object)
 {
-    struct tail tail;
+    struct export_tail tail;
     const char *why = "";
     check->ended = true;
-    if (canon_decode(&tail, sizeof(tail), object, tail_fields, COUNT(tail_fields), "", NULL) != STATUS_OK) {
+    if (document_decode(&tail, DOCUMENT_EXPORT_TAIL, object, NULL) != STATUS_OK) {
         report_tampered(&check->report, "the last line: is not a checkpoint");
         return;
     }
@@ -285,7 +245,7 @@ static void read_tail(struct check *check, const json_t *object)
 static void read_line(struct check *check, const char *line, size_t len, uint64_t number)
 {
     json_t *object = NULL;
-    struct row row;
+    struct export_row row;
     struct fault fault = {0};
     if (check->ended) {
         report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
@@ -296,7 +256,7 @@ static void read_line(struct check *check, const char *line, size_t len, uint64_
         read_head(check, object);
     } else if (json_object_get(object, "checkpoint") != NULL) {
         read_tail(check, object);
-    } else if (canon_decode(&row, sizeof(row), object, row_fields, COUNT(row_fields), "", &fault) != STATUS_OK) {
+    } else if (document_decode(&row, DOCUMENT_EXPORT_ROW, object, &fault) != STATUS_OK) {
         report_tampered(&check->report, "line %llu (entry %lld): %s: %s", (unsigned long long)number,
                         (long long)check->expected, fault.where, fault.detail);
     } else {
