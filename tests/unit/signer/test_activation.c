@@ -50,6 +50,7 @@ static void start(void)
 }
 
 TestSuite(activation, .init = start, .fini = desk_finish);
+TestSuite(unattended, .init = desk_start_active, .fini = desk_finish);
 
 static struct gift gift_of(const char *custodian, unsigned index)
 {
@@ -184,7 +185,7 @@ Test(activation, a_share_set_is_signed_and_for_this_guard)
     cr_expect_str_eq(fault.where, "share_set.key");
 }
 
-Test(activation, an_unattended_key_survives_loss_and_restart, .init = desk_start_active)
+Test(unattended, a_key_survives_loss_and_restart)
 {
     desk.losses++;
     MUST(desk_restart(NULL));

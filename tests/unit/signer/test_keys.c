@@ -7,6 +7,7 @@
 #include "policy/attestation.h"
 
 TestSuite(keys, .init = desk_start_active, .fini = desk_finish);
+TestSuite(fresh, .init = desk_start, .fini = desk_finish);
 
 static void expect(enum status got, enum status expected, const char *where, const char *what)
 {
@@ -472,7 +473,7 @@ Test(keys, an_attestation_proves_the_address)
     expect(attest(&document, &challenge), STATUS_KEY_INACTIVE, "key", "compromised");
 }
 
-Test(keys, a_generated_key_attests_nothing, .init = desk_start)
+Test(fresh, a_generated_key_attests_nothing)
 {
     struct digest challenge = {{0}};
     struct signed_document document;
