@@ -41,6 +41,8 @@ static void begin(void)
 
 static void check_documents(const char *text)
 {
+    static const enum document flat[] = {DOCUMENT_APPROVAL, DOCUMENT_DESTINATION, DOCUMENT_HEADER, DOCUMENT_INTENT,
+                                         DOCUMENT_RECEIPT};
     union {
         struct verify_approval approval;
         struct verify_destination destination;
@@ -48,24 +50,20 @@ static void check_documents(const char *text)
         struct verify_intent intent;
         struct verify_receipt receipt;
     } out;
-    struct verify_policy policy;
+    struct verify_policy policy = {0};
     json_t *object = NULL;
-    for (int which = DOCUMENT_APPROVAL; which <= DOCUMENT_RECEIPT; which++) {
-        if (document_read(&out, (enum document)which, text, NULL) == STATUS_OK) {
+    for (size_t i = 0; i < COUNT(flat); i++) {
+        if (document_read(&out, flat[i], text, NULL) == STATUS_OK) {
             return;
         }
-    }
-    if (verify_policy_read(&policy, text, NULL) == STATUS_OK) {
-        struct key key;
-        const struct digest nobody = {{0}};
-        INVARIANT(verify_policy_holder(&key, &policy, &nobody) < 0);
-        verify_policy_free(&policy);
     }
     if (canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK) {
         struct signed_text signed_text;
         if (signed_text_read(&signed_text, object, NULL) == STATUS_OK) {
             INVARIANT(signed_text.count <= SIGNED_MAX);
         }
+        INVARIANT(verify_policy_follow(&policy, object, &trust.first_policy) != NULL);
+        verify_policy_free(&policy);
         json_decref(object);
     }
 }
