@@ -8,12 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
-int clock_gettime(clockid_t id, struct timespec *out)
+int clock_gettime(clockid_t __clock_id, struct timespec *__tp)
 {
     const char *shift = getenv("STRONGROOM_TEST_SHIFT_S");
-    long done = syscall(SYS_clock_gettime, id, out);
-    if (done == 0 && id == CLOCK_REALTIME && shift != NULL && strcmp(program_invocation_short_name, "custodyd") == 0) {
-        out->tv_sec += strtol(shift, NULL, 10);
+    long done = syscall(SYS_clock_gettime, __clock_id, __tp);
+    if (done == 0 && __clock_id == CLOCK_REALTIME && shift != NULL &&
+        strcmp(program_invocation_short_name, "custodyd") == 0) {
+        __tp->tv_sec += strtol(shift, NULL, 10);
     }
     return (int)done;
 }
