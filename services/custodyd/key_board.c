@@ -13,7 +13,9 @@ struct role_keys {
     size_t count;
 };
 
+/* One look at a signer at a time, so that an older answer never replaces a newer one. */
 struct key_board {
+    pthread_mutex_t looking[KEY_BOARD_ROLES];
     pthread_mutex_t mutex;
     struct role_keys roles[KEY_BOARD_ROLES];
 };
@@ -27,6 +29,7 @@ enum status key_board_new(struct key_board **out, struct fault *fault)
     (void)pthread_mutex_init(&board->mutex, NULL);
     for (size_t i = 0; i < KEY_BOARD_ROLES; i++) {
         board->roles[i].signer.status = STATUS_NOT_READY;
+        (void)pthread_mutex_init(&board->looking[i], NULL);
     }
     *out = board;
     return STATUS_OK;
@@ -39,6 +42,7 @@ void key_board_free(struct key_board *board)
     }
     for (size_t i = 0; i < KEY_BOARD_ROLES; i++) {
         free(board->roles[i].entries);
+        (void)pthread_mutex_destroy(&board->looking[i]);
     }
     (void)pthread_mutex_destroy(&board->mutex);
     free(board);
@@ -112,6 +116,7 @@ enum status key_board_look(struct key_board *board, struct wire_pool *pool, enum
 {
     struct role_keys seen = {0};
     struct role_keys *kept = &board->roles[role];
+    (void)pthread_mutex_lock(&board->looking[role]);
     enum status status = ask(&seen, pool, role, timeout_ms, fault);
     (void)pthread_mutex_lock(&board->mutex);
     if (seen.signer.heard) {
@@ -124,6 +129,7 @@ enum status key_board_look(struct key_board *board, struct wire_pool *pool, enum
     }
     kept->signer.status = status;
     (void)pthread_mutex_unlock(&board->mutex);
+    (void)pthread_mutex_unlock(&board->looking[role]);
     free(seen.entries);
     return status;
 }

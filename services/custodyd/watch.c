@@ -409,6 +409,7 @@ static size_t list_owners(struct key_spending_owner *owners, const struct watch 
     for (size_t i = 0; i < watch->key_count; i++) {
         const struct watched *key = watch->keys[i];
         struct account_id account;
+        INVARIANT(key != NULL);
         if (key->documented && key->document.purpose == ROLE_TRANSFER &&
             account_id_from_key(&account, &key->document.key, NULL) == STATUS_OK &&
             policy_find_wallet_by_account(policy, &account) == NULL) {

@@ -42,7 +42,7 @@ static const struct statement change = {
     6,
 };
 
-static const struct statement list = {
+static const struct statement list_media = {
     "medium_list",
     SELECT_MEDIUM " WHERE serial::text COLLATE \"C\" > $1::text ORDER BY serial::text COLLATE \"C\" LIMIT $2::bigint",
     2,
@@ -91,16 +91,16 @@ enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx
     struct row_array array = {0};
     parameter_text(&p, after);
     parameter_uint64(&p, limit);
-    enum status status = tx_read_all(tx, &array, &shape, &list, &p, fault);
+    enum status status = tx_read_all(tx, &array, &shape, &list_media, &p, fault);
     if (status == STATUS_OK) {
         *out = (struct store_medium_list){.rows = array.rows, .count = array.count};
     }
     return status;
 }
 
-void store_medium_list_free(struct store_medium_list *rows)
+void store_medium_list_free(struct store_medium_list *list)
 {
-    struct row_array array = {.rows = rows->rows, .count = rows->count};
+    struct row_array array = {.rows = list->rows, .count = list->count};
     row_array_free(&array, &shape);
-    *rows = (struct store_medium_list){0};
+    *list = (struct store_medium_list){0};
 }
