@@ -40,7 +40,8 @@
            "Sessions on each token: as many signatures are made at a time."),                                          \
     {                                                                                                                  \
         "sandbox", OPTION_FLAG, "", 0, 0, "yes",                                                                       \
-            "Filter system calls after the start; no for a module that needs others than files", MEMBER(sandbox)       \
+            "Filter the system calls of the tokens' processes, too; no for a module that needs others than files",     \
+            MEMBER(sandbox)                                                                                            \
     }
 
 static const struct option_row run_rows[] = {

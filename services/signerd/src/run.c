@@ -174,7 +174,7 @@ static enum status start(struct run *run, const struct options *options, struct 
     log_event(LOG_LEVEL_INFO, "started", "role", options->role, "socket", options->socket, "halted",
               state.halted ? state.halted_by : "no", NULL);
     notify_ready(); /* it needs a socket of its own, which the sandbox forbids */
-    return options->sandbox && SANDBOX_USABLE ? sandbox_enter(SANDBOX_SIGNER, fault) : STATUS_OK;
+    return SANDBOX_USABLE ? sandbox_enter(SANDBOX_SIGNER, fault) : STATUS_OK;
 }
 
 static void stop(struct run *run)
