@@ -159,56 +159,24 @@ static enum status kek_ready(const struct hsm_token *token, const char *where, s
     return status;
 }
 
+/* WRAP_COUNT when there is none, whatever the token said before. */
 static size_t wrap_best(const struct hsm_token *token)
 {
-    for (size_t i = 0; i < WRAP_COUNT; i++) {
-        if (mechanism_serves(token, wraps[i].type)) {
-            return i;
-        }
+    size_t best = 0;
+    while (best < WRAP_COUNT && !mechanism_serves(token, wraps[best].type)) {
+        best++;
     }
-    INVARIANT(!"hsm_kek_check saw a mechanism");
+    return best;
 }
 
-enum status hsm_key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, struct fault *fault)
-{
-    struct hsm_token *token = key->token;
-    enum status status = kek_ready(token, key->label, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (key->profile != HSM_KEY_WRAPPABLE) {
-        return fault_set(fault, STATUS_KEY_UNFIT, key->label, "the key was made not to leave its token");
-    }
-    size_t best = wrap_best(token);
-    CK_MECHANISM mechanism = {wraps[best].type, NULL, 0};
-    uint8_t bytes[HSM_WRAPPED_MAX];
-    CK_ULONG len = sizeof bytes;
-    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
-    CK_RV rv = token->module.functions->C_WrapKey(session, &mechanism, token->kek, key->private_object, bytes, &len);
-    hsm_sessions_give(&token->sessions, session);
-    if (rv == CKR_KEY_NOT_WRAPPABLE || rv == CKR_KEY_UNEXTRACTABLE) {
-        return fault_set(fault, STATUS_ALGORITHM_REFUSED, key->label, "token '%s' cannot wrap this %s key",
-                         token->identity.label, algorithm_info(key->public.algorithm)->name);
-    }
-    if (rv != CKR_OK) {
-        return hsm_token_fault(token, rv, "C_WrapKey", key->label, fault);
-    }
-    INVARIANT(len <= sizeof bytes);
-    *out = (struct hsm_wrapped){.public = key->public, .wrap = wraps[best].wrap, .len = len};
-    memcpy(out->label, key->label, sizeof out->label);
-    memcpy(out->bytes, bytes, len);
-    return STATUS_OK;
-}
-
-/* A restore on its way: what was put onto the token so far. */
+/* A restore on its way. */
 struct restore {
     struct hsm_token *token;
     struct hsm_new_key new;
     const struct hsm_wrapped *wrapped;
+    CK_MECHANISM_TYPE type;
+    bool on_trial; /* into a session object: to see whether a backup is one */
     CK_OBJECT_HANDLE private_object;
-    CK_OBJECT_HANDLE public_object;
-    bool has_private;
-    bool has_public;
 };
 
 static bool is_altered_answer(CK_RV rv)
@@ -231,8 +199,16 @@ static enum status unwrap_fault(struct restore *restore, CK_RV rv, struct fault 
     return hsm_token_fault(restore->token, rv, "C_UnwrapKey", restore->new.label, fault);
 }
 
-static enum status private_unwrap(struct restore *restore, CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type,
-                                  struct fault *fault)
+static void attribute_set(CK_ATTRIBUTE *template, size_t count, CK_ATTRIBUTE_TYPE type, CK_BBOOL *value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (template[i].type == type) {
+            template[i].pValue = value;
+        }
+    }
+}
+
+static enum status private_unwrap(struct restore *restore, CK_SESSION_HANDLE session, struct fault *fault)
 {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_KEY_TYPE key_type = hsm_key_kind_of(restore->wrapped->public.algorithm)->key_type;
@@ -241,14 +217,86 @@ static enum status private_unwrap(struct restore *restore, CK_SESSION_HANDLE ses
         {CKA_KEY_TYPE, &key_type, sizeof key_type},
     };
     size_t count = 2 + hsm_private_template(template + 2, &restore->new);
-    CK_MECHANISM mechanism = {type, NULL, 0};
+    if (restore->on_trial) {
+        attribute_set(template, count, CKA_TOKEN, &no);
+    }
+    CK_MECHANISM mechanism = {restore->type, NULL, 0};
     uint8_t bytes[HSM_WRAPPED_MAX];
     memcpy(bytes, restore->wrapped->bytes, restore->wrapped->len);
     CK_RV rv =
         restore->token->module.functions->C_UnwrapKey(session, &mechanism, restore->token->kek, bytes,
                                                       restore->wrapped->len, template, count, &restore->private_object);
-    restore->has_private = rv == CKR_OK;
-    return restore->has_private ? STATUS_OK : unwrap_fault(restore, rv, fault);
+    return rv == CKR_OK ? STATUS_OK : unwrap_fault(restore, rv, fault);
+}
+
+/* What leaves must be the key: it is unwrapped at once, into a session object, and signs. */
+static enum status wrapped_try(const struct hsm_key *key, CK_SESSION_HANDLE session, CK_MECHANISM_TYPE type,
+                               const struct hsm_wrapped *wrapped, struct fault *fault)
+{
+    struct restore trial = {
+        .token = key->token, .wrapped = wrapped, .type = type, .on_trial = true, .new = {.profile = HSM_KEY_FIXED}};
+    struct hsm_key copy = *key;
+    struct fault inner = {0};
+    memcpy(trial.new.label, key->label, sizeof trial.new.label);
+    enum status status = hsm_key_random(trial.new.id, sizeof trial.new.id, key->label, &inner);
+    if (status == STATUS_OK) {
+        status = private_unwrap(&trial, session, &inner);
+    }
+    if (status == STATUS_OK) {
+        copy.private_object = trial.private_object;
+        status = hsm_key_prove_in(&copy, session, &inner);
+        /* It ends with the session in any case. */
+        (void)key->token->module.functions->C_DestroyObject(session, trial.private_object);
+    }
+    if (status == STATUS_SIGNATURE_INVALID || status == STATUS_MISMATCH) {
+        return fault_set(fault, STATUS_MISMATCH, key->label, "what the token wrapped is not the key: %s", inner.detail);
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, inner.where, "%s", inner.detail);
+}
+
+static enum status key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, CK_SESSION_HANDLE session,
+                            struct fault *fault)
+{
+    struct hsm_token *token = key->token;
+    size_t best = wrap_best(token);
+    if (best == WRAP_COUNT) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, key->label, "token '%s' wraps no keys with AES",
+                         token->identity.label);
+    }
+    CK_MECHANISM mechanism = {wraps[best].type, NULL, 0};
+    struct hsm_wrapped wrapped = {.public = key->public, .wrap = wraps[best].wrap};
+    CK_ULONG len = sizeof wrapped.bytes;
+    CK_RV rv =
+        token->module.functions->C_WrapKey(session, &mechanism, token->kek, key->private_object, wrapped.bytes, &len);
+    if (rv == CKR_KEY_NOT_WRAPPABLE || rv == CKR_KEY_UNEXTRACTABLE) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, key->label, "token '%s' cannot wrap this %s key",
+                         token->identity.label, algorithm_info(key->public.algorithm)->name);
+    }
+    if (rv != CKR_OK || len < 1 || len > sizeof wrapped.bytes) {
+        return hsm_token_fault(token, rv, "C_WrapKey", key->label, fault);
+    }
+    wrapped.len = len;
+    memcpy(wrapped.label, key->label, sizeof wrapped.label);
+    enum status status = wrapped_try(key, session, wraps[best].type, &wrapped, fault);
+    if (status == STATUS_OK) {
+        *out = wrapped;
+    }
+    return status;
+}
+
+enum status hsm_key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, struct fault *fault)
+{
+    enum status status = kek_ready(key->token, key->label, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (key->profile != HSM_KEY_WRAPPABLE) {
+        return fault_set(fault, STATUS_KEY_UNFIT, key->label, "the key was made not to leave its token");
+    }
+    CK_SESSION_HANDLE session = hsm_sessions_take(&key->token->sessions);
+    status = key_wrap(key, out, session, fault);
+    hsm_sessions_give(&key->token->sessions, session);
+    return status;
 }
 
 static enum status public_create(struct restore *restore, CK_SESSION_HANDLE session, struct fault *fault)
@@ -275,31 +323,34 @@ static enum status public_create(struct restore *restore, CK_SESSION_HANDLE sess
         {CKA_EC_PARAMS, params, kind->ec_params[0].len},
         {CKA_EC_POINT, point, point_len + 2},
     };
+    CK_OBJECT_HANDLE made;
     CK_RV rv = restore->token->module.functions->C_CreateObject(session, template, sizeof template / sizeof template[0],
-                                                                &restore -> public_object);
-    restore->has_public = rv == CKR_OK;
-    return restore->has_public ? STATUS_OK
-                               : hsm_token_fault(restore->token, rv, "C_CreateObject", restore->new.label, fault);
+                                                                &made);
+    return rv == CKR_OK ? STATUS_OK : hsm_token_fault(restore->token, rv, "C_CreateObject", restore->new.label, fault);
 }
 
-/* Nothing of a key that may not serve stays. What cannot be destroyed keeps the token closed, by its audit. */
+/*
+ * Nothing of a key that may not serve stays: whatever has its CKA_ID goes, also what the token made while it answered
+ * that it did not. What cannot be destroyed keeps the token closed, by its audit.
+ */
 static void restore_undo(struct restore *restore)
 {
-    CK_FUNCTION_LIST *functions = restore->token->module.functions;
+    CK_ATTRIBUTE by_id = {CKA_ID, restore->new.id, sizeof restore->new.id};
+    struct hsm_handles found = {.count = 0};
     CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
-    if (restore->has_private) {
-        (void)functions->C_DestroyObject(session, restore->private_object);
+    if (hsm_objects_find(restore->token, &found, session, &by_id, 1, NULL) != STATUS_OK) {
+        found.count = 0;
     }
-    if (restore->has_public) {
-        (void)functions->C_DestroyObject(session, restore->public_object);
+    for (CK_ULONG i = 0; i < found.count; i++) {
+        (void)restore->token->module.functions->C_DestroyObject(session, found.at[i]);
     }
     hsm_sessions_give(&restore->token->sessions, session);
 }
 
-static enum status objects_make(struct restore *restore, CK_MECHANISM_TYPE type, struct fault *fault)
+static enum status objects_make(struct restore *restore, struct fault *fault)
 {
     CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
-    enum status status = private_unwrap(restore, session, type, fault);
+    enum status status = private_unwrap(restore, session, fault);
     if (status == STATUS_OK) {
         status = public_create(restore, session, fault);
     }
@@ -353,14 +404,13 @@ static enum status absence_check(struct hsm_token *token, const struct hsm_wrapp
 enum status hsm_key_unwrap(struct hsm_token *token, const struct hsm_key **out, const struct hsm_wrapped *wrapped,
                            enum hsm_key_profile profile, struct fault *fault)
 {
-    CK_MECHANISM_TYPE type = 0;
     struct restore restore = {.token = token, .wrapped = wrapped};
     enum status status = kek_ready(token, wrapped->label, fault);
     if (status == STATUS_OK && !token->restored) {
         return fault_set(fault, STATUS_INVALID, wrapped->label, "the token was not opened for restored keys");
     }
     if (status == STATUS_OK) {
-        status = wrapped_check(token, wrapped, &type, fault);
+        status = wrapped_check(token, wrapped, &restore.type, fault);
     }
     if (status == STATUS_OK) {
         status = absence_check(token, wrapped, fault);
@@ -371,7 +421,7 @@ enum status hsm_key_unwrap(struct hsm_token *token, const struct hsm_key **out, 
     if (status != STATUS_OK) {
         return status;
     }
-    status = objects_make(&restore, type, fault);
+    status = objects_make(&restore, fault);
     if (status == STATUS_OK) {
         status = restored_adopt(&restore, out, fault);
     }

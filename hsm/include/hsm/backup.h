@@ -49,9 +49,10 @@ struct hsm_wrapped {
 };
 
 /*
- * Wraps the private key under the KEK of the token; with KWP where the token has it. STATUS_KEY_UNFIT when it is not
- * wrappable, STATUS_ALGORITHM_REFUSED when the token wraps no keys of this algorithm, STATUS_TOKEN, STATUS_INVALID when
- * the token was opened without a KEK.
+ * Wraps the private key under the KEK of the token, with KWP where the token has it, and unwraps it again at once into
+ * a session object that must sign for the public key: what is no backup does not leave (STATUS_MISMATCH).
+ * STATUS_KEY_UNFIT when it is not wrappable, STATUS_ALGORITHM_REFUSED when the token wraps no keys of this algorithm,
+ * STATUS_TOKEN, STATUS_INVALID when the token was opened without a KEK.
  */
 MUST_CHECK enum status hsm_key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, struct fault *fault);
 
