@@ -293,7 +293,20 @@ static CK_RV after(const struct rule *rule, const char *function, CK_RV rv, cons
     X(C_SignInit, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key), (session, mechanism, key), \
       NO_OUTPUT) \
     X(C_Sign, (CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len, CK_BYTE *signature, CK_ULONG *signature_len), \
-      (session, data, len, signature, signature_len), LISTED(signature, signature_len))
+      (session, data, len, signature, signature_len), LISTED(signature, signature_len)) \
+    X(C_GenerateRandom, (CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG len), (session, data, len), \
+      ((struct output){data, len, NULL})) \
+    X(C_GenerateKeyPair, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG public_count, \
+      CK_ATTRIBUTE *private, CK_ULONG private_count, CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key), \
+      (session, mechanism, public, public_count, private, private_count, public_key, private_key), FIXED(private_key)) \
+    X(C_CreateObject, (CK_SESSION_HANDLE session, CK_ATTRIBUTE *wanted, CK_ULONG count, CK_OBJECT_HANDLE *object), \
+      (session, wanted, count, object), FIXED(object)) \
+    X(C_DestroyObject, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object), (session, object), NO_OUTPUT) \
+    X(C_WrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with, CK_OBJECT_HANDLE key, \
+      CK_BYTE *wrapped, CK_ULONG *len), (session, mechanism, with, key, wrapped, len), LISTED(wrapped, len)) \
+    X(C_UnwrapKey, (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with, CK_BYTE *wrapped, CK_ULONG len, \
+      CK_ATTRIBUTE *wanted, CK_ULONG count, CK_OBJECT_HANDLE *key), (session, mechanism, with, wrapped, len, wanted, count, key), \
+      FIXED(key))
 /* clang-format on */
 
 #define WRAPPER(name, parameters, arguments, result)                                                                   \

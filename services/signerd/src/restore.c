@@ -174,7 +174,6 @@ static enum status key_unwrap(struct restore_run *run, struct fault *fault)
     memcpy(wrapped.bytes, backup->wrapped.data, wrapped.len);
     enum status status = hsm_backup_open(&run->token, &config, &run->pin, &kek, fault);
     secret_free(&run->kek);
-    secret_free(&run->pin);
     secret_free(&run->so_pin);
     return status == STATUS_OK ? hsm_key_unwrap(run->token, &run->key, &wrapped, profile, fault) : status;
 }
@@ -195,21 +194,36 @@ static enum status proof_sign(struct restore_run *run, struct signed_document *o
     return status;
 }
 
-/* A drill leaves no key; nor does a restore whose proof is not on the disk, so it can be done again. */
+/* Through a fresh login: the token may have been lost. */
+static enum status key_remove(struct restore_run *run, struct fault *fault)
+{
+    const struct hsm_token_config config = config_make(run);
+    hsm_token_close(run->token);
+    run->token = NULL;
+    enum status status = hsm_token_open(&run->token, &config, &run->pin, fault);
+    if (status == STATUS_OK) {
+        status = hsm_key_open_label(run->token, &run->key, run->backup.label, &run->backup.key, fault);
+    }
+    return status == STATUS_OK ? hsm_key_destroy(run->token, run->key, fault) : status;
+}
+
+/* A drill leaves no key; nor does a restore whose proof is not on the disk, so that it can be done again. */
 static enum status proof_out(struct restore_run *run, struct fault *fault)
 {
     struct signed_document proof = {0};
-    bool keep = !run->options->drill;
     enum status status = proof_sign(run, &proof, fault);
-    if (status == STATUS_OK && !keep) {
+    bool gone = false;
+    if (status == STATUS_OK && run->options->drill) {
         status = hsm_key_destroy(run->token, run->key, fault);
+        gone = status == STATUS_OK;
     }
     if (status == STATUS_OK) {
         status = papers_write_signed("", run->options->output, &proof, fault);
     }
     signed_document_free(&proof);
-    if (status != STATUS_OK && keep && hsm_key_destroy(run->token, run->key, fault) != STATUS_OK) {
-        log_event(LOG_LEVEL_ERROR, "restore.left", "key", run->backup.label, "token", run->proof.token.label, NULL);
+    struct fault inner = {0};
+    if (status != STATUS_OK && !gone && key_remove(run, &inner) != STATUS_OK) {
+        log_fault("restore.key-left-on-token", &inner);
     }
     return status;
 }
