@@ -1,11 +1,15 @@
 /*
  * Signing: the token alone against a real signerd of each role over its socket.
  *
- *   bench_sign CAPACITY      how many signatures of each kind and number of clients will be asked for at most
+ *   bench_sign CAPACITY [ALGORITHM DELAY_MS]
  *
- * Commands: token-p256 CLIENTS MS, token-ed25519 CLIENTS MS, verify-p256 MS, verify-ed25519 MS, lmdb MS (floors);
- * status CLIENTS COUNT (the socket and the messages alone), transfer CLIENTS COUNT, header COUNT, checkpoint COUNT.
- * Every signature is a new promise of the signer's guard. The protocol lets only transfers run at the same time.
+ * CAPACITY: how many signatures of each kind and number of clients will be asked for at most. ALGORITHM: number of that
+ * of the transfers (1 p256, 2 ed25519, 3 secp256k1). DELAY_MS: what every token takes for a signature on top.
+ *
+ * Commands: token-p256 CLIENTS MS, token-ed25519 CLIENTS MS, token-secp256k1 CLIENTS MS, verify-p256 MS, verify-ed25519
+ * MS, lmdb MS (floors); status CLIENTS COUNT (the socket and the messages alone), transfer CLIENTS COUNT, header COUNT,
+ * checkpoint COUNT. Every signature is a new promise of the signer's guard. The protocol lets only transfers run at the
+ * same time.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -23,6 +27,7 @@ enum { TRANSFER, AUDIT, VALIDATOR, ROLES };
 
 static struct signing {
     size_t capacity;
+    unsigned delay_ms;
     struct place places[ROLES];
     struct world worlds[ROLES];
     struct wire_pool *pools[ROLES];
@@ -42,11 +47,13 @@ struct share {
 
 static void signer_start(unsigned role, enum signer_role as, enum algorithm algorithm)
 {
+    static const char *const further[] = {"--sessions", "8", NULL};
     struct place *place = &signing.places[role];
     place_make(place, as, algorithm);
     world_init(&signing.worlds[role], as, &place->key, clock_utc_us(clock_system()));
     BENCH_NEED(place_initialise(place, &signing.worlds[role]) == 0);
-    BENCH_NEED(place_start(place, NULL, NULL));
+    bench_token_slow(&place->token, signing.delay_ms);
+    BENCH_NEED(place_start(place, further, NULL));
     signing.pools[role] = place_pool(place, CONNECTIONS);
 }
 
@@ -167,15 +174,11 @@ static const struct {
     enum algorithm algorithm;
     bench_work *work;
 } commands[] = {
-    {"token-p256", TOKEN, ALGORITHM_P256, NULL},
-    {"token-ed25519", TOKEN, ALGORITHM_ED25519, NULL},
-    {"verify-p256", VERIFY, ALGORITHM_P256, NULL},
-    {"verify-ed25519", VERIFY, ALGORITHM_ED25519, NULL},
-    {"lmdb", LMDB, ALGORITHM_P256, NULL},
-    {"status", SOCKET, ALGORITHM_P256, status_work},
-    {"transfer", SOCKET, ALGORITHM_P256, transfer_work},
-    {"header", ALONE, ALGORITHM_P256, header_work},
-    {"checkpoint", ALONE, ALGORITHM_ED25519, checkpoint_work},
+    {"token-p256", TOKEN, ALGORITHM_P256, NULL},           {"token-ed25519", TOKEN, ALGORITHM_ED25519, NULL},
+    {"token-secp256k1", TOKEN, ALGORITHM_SECP256K1, NULL}, {"verify-p256", VERIFY, ALGORITHM_P256, NULL},
+    {"verify-ed25519", VERIFY, ALGORITHM_ED25519, NULL},   {"lmdb", LMDB, ALGORITHM_P256, NULL},
+    {"status", SOCKET, ALGORITHM_P256, status_work},       {"transfer", SOCKET, ALGORITHM_P256, transfer_work},
+    {"header", ALONE, ALGORITHM_P256, header_work},        {"checkpoint", ALONE, ALGORITHM_ED25519, checkpoint_work},
 };
 
 static void socket_run(struct bench_slice *out, bench_work *work, int64_t clients, int64_t count)
@@ -232,13 +235,16 @@ static void end(void)
 
 int main(int argc, char **argv)
 {
-    BENCH_NEED(argc == 2);
+    BENCH_NEED(argc == 2 || argc == 4);
     signing.capacity = strtoul(argv[1], NULL, 10);
     BENCH_NEED(signing.capacity > 0 && signing.capacity <= 100000);
-    bench_token_open();
-    signer_start(TRANSFER, ROLE_TRANSFER, ALGORITHM_P256);
+    enum algorithm algorithm = argc == 4 ? (enum algorithm)strtoul(argv[2], NULL, 10) : ALGORITHM_P256;
+    signing.delay_ms = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
+    BENCH_NEED(algorithm_info(algorithm) != NULL);
+    signer_start(TRANSFER, ROLE_TRANSFER, algorithm);
     signer_start(AUDIT, ROLE_AUDIT, ALGORITHM_ED25519);
     signer_start(VALIDATOR, ROLE_VALIDATOR, ALGORITHM_P256);
+    bench_token_open(signing.delay_ms);
     orders_make();
     headers_make();
     checkpoints_make();

@@ -17,7 +17,8 @@
 #define RECORD_KEY_LEN 17
 #define RECORD_VALUE_LEN 80
 
-static const char *const labels[] = {[ALGORITHM_P256] = "floor-p256", [ALGORITHM_ED25519] = "floor-ed25519"};
+static const char *const labels[] = {
+    [ALGORITHM_P256] = "floor-p256", [ALGORITHM_ED25519] = "floor-ed25519", [ALGORITHM_SECP256K1] = "floor-secp256k1"};
 
 static struct {
     struct test_token place;
@@ -42,6 +43,7 @@ static void keys_make(void)
     secret_free(&pin);
     BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, labels[ALGORITHM_P256], &fault));
     BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_ED25519, HSM_KEY_FIXED, labels[ALGORITHM_ED25519], &fault));
+    BENCH_MUST(hsm_key_generate(token, &key, ALGORITHM_SECP256K1, HSM_KEY_FIXED, labels[ALGORITHM_SECP256K1], &fault));
     hsm_token_close(token);
 }
 
@@ -58,10 +60,26 @@ static void lmdb_open(void)
     BENCH_NEED(mdb_txn_commit(txn) == 0);
 }
 
-void bench_token_open(void)
+void bench_token_slow(struct test_token *token, unsigned delay_ms)
+{
+    char path[TEST_PATH_SIZE * 2];
+    char module[TEST_PATH_SIZE * 2];
+    if (delay_ms == 0) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s/chaos", token->folder.path);
+    test_build_path(module, "tests/support/p11-chaos.so");
+    FILE *file = fopen(path, "w");
+    BENCH_NEED(file != NULL && fprintf(file, "C_Sign * delay %u\n", delay_ms) > 0 && fclose(file) == 0);
+    BENCH_NEED(setenv("STRONGROOM_CHAOS_CONFIG", path, 1) == 0 && strlen(module) < sizeof(token->module));
+    memcpy(token->module, module, strlen(module) + 1);
+}
+
+void bench_token_open(unsigned delay_ms)
 {
     test_token_softhsm(&floor_.place, "floor");
     keys_make();
+    bench_token_slow(&floor_.place, delay_ms);
     raw_token_open(&floor_.raw, &floor_.place);
     for (size_t i = 0; i < SESSIONS; i++) {
         BENCH_NEED(floor_.raw.functions->C_OpenSession(floor_.raw.slot, CKF_SERIAL_SESSION, NULL, NULL,

@@ -7,9 +7,16 @@
 
 #include "base/algorithm.h"
 #include "bench.h"
+#include "test/test_place.h"
 
-/* A SoftHSM2 token of its own with a key of each algorithm, opened without any code of ours in between. */
-void bench_token_open(void);
+/* Has every C_Sign of a token take so long from now on, like that of a network HSM; 0: as it is. */
+void bench_token_slow(struct test_token *token, unsigned delay_ms);
+
+/*
+ * A SoftHSM2 token of its own with a key of each algorithm, opened without any code of ours in between. After every
+ * other use of a token in this process: SoftHSM keeps the configuration that it found first.
+ */
+void bench_token_open(unsigned delay_ms);
 
 /* Logs out and removes the token. */
 void bench_token_close(void);
