@@ -87,8 +87,8 @@ static const struct option_row generate_rows[] = {
     {"approved", OPTION_FLAG, "", 0, 0, "no", "The mechanism is in the module's approved mode.", MEMBER(approved)},
 };
 
-#define SO_PIN_ROW                                                                                                     \
-    NUMBER("so-pin-fd", so_pin_fd, 0, 1023, NULL, "", "Descriptor from which the security officer's PIN is read.")
+#define SO_PIN_ROW(initial)                                                                                            \
+    NUMBER("so-pin-fd", so_pin_fd, -1, 1023, initial, "", "Descriptor from which the security officer's PIN is read.")
 
 #define SHARE_ROWS                                                                                                     \
     TEXT("custodians", custodians, NULL,                                                                               \
@@ -99,7 +99,7 @@ static const struct option_row generate_rows[] = {
 
 static const struct option_row backup_rows[] = {
     TOKEN_ROWS,
-    SO_PIN_ROW,
+    SO_PIN_ROW(NULL),
     SHARE_ROWS,
     TEXT("holder", holder, NULL, "Who keeps the backup document; none of the custodians."),
     TEXT("site", site, NULL, "Where the backup document lies; none of the custodians' sites."),
@@ -107,8 +107,9 @@ static const struct option_row backup_rows[] = {
 
 static const struct option_row restore_rows[] = {
     SELECT_ROWS,
-    SO_PIN_ROW,
-    PATH("backup", backup, NULL, "File of the signed backup document."),
+    SO_PIN_ROW("-1"),
+    PATH("backup", backup, "", "File of the signed backup document."),
+    TEXT("key", key, "", "Instead of a backup: label of a key that the tokens cloned; only the proof is made."),
     PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
     TEXT("requester", requester, NULL, "Who asked for it (operator or administrator)."),
     TEXT("authoriser", authoriser, NULL, "Who allowed it (administrator)."),

@@ -4,7 +4,7 @@
  * The key that the shares are sealed for is made here and dies with the process, so a gift serves this occasion only.
  * Each share is held against its commitment when it comes, so that a corrupted one names its custodian while the others
  * are still in the room. At the end stands the restore proof, signed by the restored key; people sign it afterwards. A
- * drill is the same and removes the key again.
+ * drill is the same and removes the key again. Of a key that tokens clone among themselves only the proof is made.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -80,19 +80,38 @@ static enum status backup_read(struct restore_run *run, struct fault *fault)
         return status;
     }
     status = backup_verify(&run->backup, &document, fault);
+    public_key_id(&run->proof.key, &run->backup.key);
     backup_digest(&run->proof.backup, document.document.data, document.document.len);
     signed_document_free(&document);
     return status;
+}
+
+/* Restored from a backup, or cloned by the token's own means, where there is no backup and the key is there already. */
+static bool is_clone(const struct restore_run *run)
+{
+    return run->options->backup[0] == '\0';
+}
+
+static enum status words_check(struct restore_run *run, struct fault *fault)
+{
+    const struct options *options = run->options;
+    if (is_clone(run) == (options->key[0] == '\0')) {
+        return fault_set(fault, STATUS_USAGE, "backup", "a backup to restore from, or the key that was cloned");
+    }
+    if (!is_clone(run) && options->so_pin_fd < 0) {
+        return fault_set(fault, STATUS_USAGE, "so-pin-fd", "the security officer brings the key-encryption key in");
+    }
+    return token_choose(&run->uri, options, fault);
 }
 
 /* What is wrong with words and papers must be told before shares are asked for. */
 static enum status papers_read(struct restore_run *run, struct fault *fault)
 {
     const struct options *options = run->options;
-    enum status status = token_choose(&run->uri, options, fault);
+    enum status status = words_check(run, fault);
     status = status == STATUS_OK ? signer_policies_open(&run->policy, options->policy, NULL, fault) : status;
     status = status == STATUS_OK ? people_check(run, fault) : status;
-    status = status == STATUS_OK ? backup_read(run, fault) : status;
+    status = status == STATUS_OK && !is_clone(run) ? backup_read(run, fault) : status;
     if (status == STATUS_OK && access(options->output, F_OK) == 0) {
         return fault_set(fault, STATUS_EXISTS, "output", "%s is there already", options->output);
     }
@@ -100,7 +119,6 @@ static enum status papers_read(struct restore_run *run, struct fault *fault)
     run->proof.chain = run->policy.chain;
     run->proof.environment = run->policy.environment;
     run->proof.policy = run->policy.digest;
-    public_key_id(&run->proof.key, &run->backup.key);
     return status;
 }
 
@@ -228,9 +246,34 @@ static enum status proof_out(struct restore_run *run, struct fault *fault)
     return status;
 }
 
+/* That the token is another than the one of birth is seen when the proof is held against the key document. */
+static enum status clone_prove(struct restore_run *run, struct fault *fault)
+{
+    struct signed_document proof = {0};
+    enum status status = token_open_restored(&run->token, run->options, HSM_TOKEN_SIGN, fault);
+    if (status == STATUS_OK) {
+        status = hsm_key_open_label(run->token, &run->key, run->options->key, NULL, fault);
+    }
+    if (status == STATUS_OK) {
+        public_key_id(&run->proof.key, hsm_key_public(run->key));
+        status = papers_token(&run->proof.token, hsm_token_facts(run->token), fault);
+    }
+    if (status == STATUS_OK) {
+        status = proof_sign(run, &proof, fault);
+    }
+    if (status == STATUS_OK) {
+        status = papers_write_signed("", run->options->output, &proof, fault);
+    }
+    signed_document_free(&proof);
+    return status;
+}
+
 static enum status restore(struct restore_run *run, struct fault *fault)
 {
     enum status status = papers_read(run, fault);
+    if (status == STATUS_OK && is_clone(run)) {
+        return clone_prove(run, fault);
+    }
     status = status == STATUS_OK ? token_pin_read(&run->pin, run->options, fault) : status;
     status = status == STATUS_OK ? token_so_pin_read(&run->so_pin, run->options, fault) : status;
     status = status == STATUS_OK ? token_look(run, fault) : status;
@@ -253,7 +296,9 @@ int restore_main(const struct options *options)
     if (status != STATUS_OK) {
         return start_refused(&fault);
     }
-    log_event(LOG_LEVEL_INFO, "key.restored", "label", run.backup.label, "token", run.proof.token.label, "serial",
+    char id[DIGEST_HEX_LEN + 1];
+    digest_format(id, &run.proof.key);
+    log_event(LOG_LEVEL_INFO, "key.restored", "key", id, "token", run.proof.token.label, "serial",
               run.proof.token.serial, "kind", restore_kind_text(run.proof.kind), "proof", options->output, NULL);
     return 0;
 }

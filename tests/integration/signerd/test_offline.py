@@ -394,6 +394,26 @@ class Restore(Offline):
         self.assertIn("exists", self.restore(code=78))
 
 
+    def test_of_a_clone_only_the_proof_is_made(self):
+        self.restore(self.give("custodian-1"), self.give("custodian-2"))  # stands for a token that clones
+        os.remove(self.path("proof.json"))
+        process = self.start("restore", self.uri("blank"), "--key=treasury", f"--policy={self.path('policy.json')}",
+                             "--requester=operator-1", "--authoriser=admin-1", "--executor=custodian-1",
+                             f"--output={self.path('proof.json')}", "--drill", pins=[self.user_pin("blank")])
+        out, err = process.communicate()
+        self.assertEqual((process.returncode, out), (0, ""), err)
+        self.facts["backup"] = "0" * 64
+        self.assertEqual(self.proof("drill")["shares"], [])
+        self.assertEqual(len(self.objects("blank")), 2)
+
+    def test_a_backup_or_a_clone_is_named(self):
+        words = [self.uri("blank"), f"--policy={self.path('policy.json')}", "--requester=operator-1", "--authoriser=admin-1",
+                 "--executor=custodian-1", f"--output={self.path('proof.json')}"]
+        for more in ([], ["--key=treasury", f"--backup={self.path('papers/backup.json')}"],
+                     [f"--backup={self.path('papers/backup.json')}"]):
+            self.run_word("restore", *words, *more, pins=[self.user_pin("blank")], code=78)
+
+
 class SharePin(Offline):
     def test_the_shares_give_the_pin(self):
         os.mkdir(self.path("pin"))
