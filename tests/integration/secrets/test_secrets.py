@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", folder) for folder in ("verify", "custody", "signerd")]
 import sealed  # noqa: E402
 from ceremony_world import GENERATED, Ceremonies  # noqa: E402
+from memory import children, forms, only_where_it_can_be_seen, read_memory, search, status_of, words_of  # noqa: E402
 from test_offline import join, now, uuid7  # noqa: E402
 from world import FAR, ZERO, canonical, digest, openssl, signed  # noqa: E402
 
@@ -34,7 +35,6 @@ MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 SIGNATURES = 1000
 NOBODY = 65534
 DEADLINE_S = 120  # decides nothing but when a test that hangs is called failed
-CHUNK = 1 << 22
 
 
 def unwrap(wrapped, kek):
@@ -56,52 +56,6 @@ def private_value(pkcs8):
     text = openssl("pkey", "-inform", "DER", "-text", "-noout", data=pkcs8).decode()
     digits = text.split("priv:")[1].split("pub:")[0]
     return bytes.fromhex("".join(digits.split()).replace(":", "")).rjust(32, b"\0")[-32:]
-
-
-def forms(secret):
-    """How software writes it: as it is, back to front (big numbers), as text of several kinds."""
-    words = b"".join(secret[at:at + 8][::-1] for at in range(0, len(secret), 8))
-    encoded = {base64.b64encode(secret[skip:])[:32] for skip in range(3)}
-    return {secret, secret[::-1], words, secret.hex().encode(), secret.hex().upper().encode(), secret.hex().encode("utf-16-le"),
-            *encoded}
-
-
-def read_memory(pid):
-    """What a process has mapped and may read, in pieces that overlap."""
-    with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps:
-        rows = [line.split() for line in maps]
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for row in rows:
-            start, end = (int(text, 16) for text in row[0].split("-"))
-            if "r" not in row[1] or row[-1] in ("[vvar]", "[vsyscall]"):
-                continue
-            for at in range(start, end, CHUNK):
-                try:
-                    memory.seek(at)
-                    yield memory.read(min(CHUNK + 256, end - at))
-                except OSError:
-                    pass  # a device, or a page behind the end of its file
-
-
-def search(pieces, secrets):
-    """Names of the secrets that are in one of the pieces."""
-    return {name for piece in pieces for name, patterns in secrets.items() if any(pattern in piece for pattern in patterns)}
-
-
-def words_of(pid, name):
-    with open(f"/proc/{pid}/{name}", "rb") as file:
-        return file.read()
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        direct = [int(text) for text in file.read().split()]
-    return direct + [below for child in direct for below in children(child)]
-
-
-def status_of(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
 
 
 class Place(Ceremonies):
@@ -371,10 +325,5 @@ class Secrets(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if os.geteuid() != 0:
-        print("skipped: only root may read the memory of other users' processes")
-        sys.exit(77)
-    if "-fsanitize" in os.environ.get("BUILD_FLAGS", ""):
-        print("skipped: a sanitizer maps terabytes, and keeps what was freed")
-        sys.exit(77)
+    only_where_it_can_be_seen()
     unittest.main()
