@@ -12,6 +12,7 @@
 #include "news.h"
 #include "policy/transaction.h"
 #include "record.h"
+#include "sequencer.h"
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 
@@ -34,6 +35,7 @@ struct key_spending {
     uint64_t back;     /* the next block from there down; 0: all were looked at */
     uint64_t known;    /* up to this block receipts were told in an earlier run */
     uint64_t recorded; /* the mark as written last */
+    bool trusted;      /* the trail has been found to be the one its signer knows */
     struct copied pending[PENDING_MAX];
     size_t pending_count;
 };
@@ -376,12 +378,28 @@ static enum status scan_block(struct scan *scan, struct fault *fault)
     return status;
 }
 
+/*
+ * An old backup of the database knows nothing of what we asked to be signed since. Whether this is one, the signer of
+ * the trail says; until it has, and after it has said so, blocks are compared with nothing.
+ */
+static bool may_compare(struct key_spending *spending)
+{
+    struct fault why = {0};
+    enum sequencer_state state = sequencer_state(spending->service->sequencer, &why);
+    spending->trusted =
+        state != SEQUENCER_HALTED && (spending->trusted || state == SEQUENCER_LEADING || state == SEQUENCER_FOLLOWING);
+    return spending->trusted;
+}
+
 enum status key_spending_follow(struct key_spending *spending, const struct key_spending_owner *owners,
                                 size_t owner_count, struct fault *fault)
 {
     struct scan scan = {.spending = spending, .owners = owners, .owner_count = owner_count};
     struct ledger_node_status node;
     enum status status = STATUS_OK;
+    if (!may_compare(spending)) {
+        return STATUS_OK;
+    }
     ledger_node_status(spending->service->node, &node);
     work_off(&scan);
     for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->next <= node.confirmed_height; i++) {

@@ -30,7 +30,7 @@ struct watched {
     bool present;    /* seen in this look */
     struct key_document document;
     int64_t attested_at_utc_us; /* 0: never */
-    int64_t attest_after_us;    /* monotonic */
+    int64_t attest_after_us;    /* monotonic: not before */
 };
 
 struct report {
@@ -274,6 +274,15 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
+/* Whether the newest attestation is getting old, or was made in another state than the key has now. */
+static bool needs_attestation(const struct watch *watch, const struct watched *key)
+{
+    int64_t part_us = watch->service->options.attestation_max_age_s * 1000000 / RENEW_PARTS;
+    return key->documented && key_state_attests(key->entry.state) &&
+           (key->entry.key.since > key->attested_at_utc_us ||
+            clock_utc_us(watch->service->clock) - key->attested_at_utc_us >= part_us);
+}
+
 /* Not being able to is not told here: it shows as an attestation that is overdue. */
 static void renew(struct watch *watch, struct watched *key)
 {
@@ -281,18 +290,16 @@ static void renew(struct watch *watch, struct watched *key)
     struct key_board_signer signer;
     struct fault fault = {0};
     key_board_signer(&signer, watch->service->board, key->entry.role);
-    if (!key->documented || !key_state_attests(key->entry.state) || signer.status != STATUS_OK ||
-        now < key->attest_after_us) {
+    if (signer.status != STATUS_OK || now < key->attest_after_us || !needs_attestation(watch, key)) {
         return;
     }
-    bool good = key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK;
-    key->attested_at_utc_us = good ? clock_utc_us(watch->service->clock) : key->attested_at_utc_us;
-    key->attest_after_us =
-        now + (good ? watch->service->options.attestation_max_age_s * 1000000 / RENEW_PARTS : TRY_AGAIN_US);
-    if (!good) {
-        log_event(LOG_LEVEL_DEBUG, "attestation.failed", "code", status_info(fault.status)->code, "where", fault.where,
-                  "detail", fault.detail, NULL);
+    if (key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK) {
+        key->attested_at_utc_us = clock_utc_us(watch->service->clock);
+        return;
     }
+    key->attest_after_us = now + TRY_AGAIN_US;
+    log_event(LOG_LEVEL_DEBUG, "attestation.failed", "code", status_info(fault.status)->code, "where", fault.where,
+              "detail", fault.detail, NULL);
 }
 
 static struct watched *find_key(const struct watch *watch, const struct digest *id)
