@@ -152,13 +152,18 @@ void desk_stop(void)
 
 void desk_start(void)
 {
+    desk_start_as(ROLE_TRANSFER);
+}
+
+void desk_start_as(enum signer_role role)
+{
     desk = (struct desk){.now_utc_us = DESK_START_UTC_US, .origin = SIGNER_KEY_BORN};
     test_folder_make(&desk.folder);
     (void)snprintf(desk.guard_path, sizeof(desk.guard_path), "%s/guard", desk.folder.path);
     (void)snprintf(desk.policy_path, sizeof(desk.policy_path), "%s/policy.json", desk.folder.path);
-    world_init(&desk.world, ROLE_TRANSFER, NULL, desk.now_utc_us);
+    world_init(&desk.world, role, NULL, desk.now_utc_us);
     world_write_signed(desk.policy_path, &desk.world.policy_signed);
-    desk.keys[0] = desk.world.keys[SOFT];
+    desk.keys[0] = desk.world.keys[role == ROLE_AUDIT ? LOG : SOFT];
     struct guard_state state;
     world_guard_state(&state, &desk.world);
     MUST(guard_create(desk.guard_path, &state, &desk.world.signer_key, NULL));

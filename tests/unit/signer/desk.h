@@ -43,7 +43,9 @@ struct desk {
 
 extern struct desk desk;
 
-/* For TestSuite: a desk of role transfer whose key is generated. */
+/* A desk of this role whose key is generated. */
+void desk_start_as(enum signer_role role);
+/* For TestSuite: one of role transfer. */
 void desk_start(void);
 /* One whose key is admitted and active. */
 void desk_start_active(void);

@@ -319,6 +319,17 @@ Test(keys, a_box_has_its_end)
     expect(desk_sign(1, 1), STATUS_KEY_INACTIVE, "wallet.state", "it does not come back");
 }
 
+/* Whatever the clock says afterwards, a key is judged by the latest time that was seen. */
+Test(keys, time_does_not_go_back)
+{
+    desk.now_utc_us += 59 * DESK_SECOND_US;
+    const int64_t highest = desk.now_utc_us;
+    expect(desk_sign(1, 0), STATUS_OK, "", "now");
+    desk.now_utc_us -= 50 * DESK_SECOND_US;
+    expect(desk_alarm(), STATUS_OK, "", "alarm");
+    cr_expect(desk_key().since == highest);
+}
+
 Test(keys, a_box_is_no_larger_than_the_document_says)
 {
     expect(desk_order(COMMAND_KEY_DEACTIVATE, KEY_STATE_ACTIVE), STATUS_OK, "", "deactivate");
@@ -428,6 +439,11 @@ Test(keys, a_retained_key_is_swept_by_order)
     expect(ask_transfer(&order, &sweep), STATUS_OK, "", "the intent that was named");
     expect(ask_transfer(&order, &sweep), STATUS_OK, "", "its promise, again");
     expect(ask_transfer(&other, &sweep), STATUS_MISMATCH, "sweep.intent", "another intent");
+    struct command swept;
+    MUST(command_decode(&swept, sweep.document.data, sweep.document.len, NULL));
+    struct command again = order_of(COMMAND_KEY_COMPROMISE, KEY_STATE_RETAINED);
+    again.nonce = swept.nonce;
+    expect_order(&again, ADA, ALAN, STATUS_REPLAY, "command.nonce", "the nonce of the sweep");
     expect(desk_order(COMMAND_KEY_COMPROMISE, KEY_STATE_RETAINED), STATUS_OK, "", "compromise");
     expect(ask_transfer(&order, &sweep), STATUS_CONFLICT, "sweep.from", "the state that the order saw is gone");
     signed_document_free(&sweep);
