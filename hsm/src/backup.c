@@ -329,24 +329,6 @@ static enum status public_create(struct restore *restore, CK_SESSION_HANDLE sess
     return rv == CKR_OK ? STATUS_OK : hsm_token_fault(restore->token, rv, "C_CreateObject", restore->new.label, fault);
 }
 
-/*
- * Nothing of a key that may not serve stays: whatever has its CKA_ID goes, also what the token made while it answered
- * that it did not. What cannot be destroyed keeps the token closed, by its audit.
- */
-static void restore_undo(struct restore *restore)
-{
-    CK_ATTRIBUTE by_id = {CKA_ID, restore->new.id, sizeof restore->new.id};
-    struct hsm_handles found = {.count = 0};
-    CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
-    if (hsm_objects_find(restore->token, &found, session, &by_id, 1, NULL) != STATUS_OK) {
-        found.count = 0;
-    }
-    for (CK_ULONG i = 0; i < found.count; i++) {
-        (void)restore->token->module.functions->C_DestroyObject(session, found.at[i]);
-    }
-    hsm_sessions_give(&restore->token->sessions, session);
-}
-
 static enum status objects_make(struct restore *restore, struct fault *fault)
 {
     CK_SESSION_HANDLE session = hsm_sessions_take(&restore->token->sessions);
@@ -426,7 +408,7 @@ enum status hsm_key_unwrap(struct hsm_token *token, const struct hsm_key **out, 
         status = restored_adopt(&restore, out, fault);
     }
     if (status != STATUS_OK) {
-        restore_undo(&restore);
+        hsm_new_key_undo(token, &restore.new);
     }
     return status;
 }

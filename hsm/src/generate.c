@@ -163,6 +163,20 @@ enum status hsm_new_key_adopt(struct hsm_token *token, const struct hsm_key **ou
     return STATUS_OK;
 }
 
+void hsm_new_key_undo(struct hsm_token *token, struct hsm_new_key *new)
+{
+    CK_ATTRIBUTE by_id = {CKA_ID, new->id, sizeof new->id};
+    struct hsm_handles found = {.count = 0};
+    CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
+    if (hsm_objects_find(token, &found, session, &by_id, 1, NULL) != STATUS_OK) {
+        found.count = 0;
+    }
+    for (CK_ULONG i = 0; i < found.count; i++) {
+        (void)token->module.functions->C_DestroyObject(session, found.at[i]);
+    }
+    hsm_sessions_give(&token->sessions, session);
+}
+
 /* A key that nobody can back up is found out before it is made, where the token tells. */
 static enum status profile_check(const struct hsm_token *token, enum algorithm algorithm, enum hsm_key_profile profile,
                                  const char *label, struct fault *fault)
@@ -203,5 +217,11 @@ enum status hsm_key_generate(struct hsm_token *token, const struct hsm_key **out
     CK_SESSION_HANDLE session = hsm_sessions_take(&token->sessions);
     status = pair_generate_any(token, session, kind, &new, fault);
     hsm_sessions_give(&token->sessions, session);
-    return status == STATUS_OK ? hsm_new_key_adopt(token, out, &new, fault) : status;
+    if (status == STATUS_OK) {
+        status = hsm_new_key_adopt(token, out, &new, fault);
+    }
+    if (status != STATUS_OK) {
+        hsm_new_key_undo(token, &new);
+    }
+    return status;
 }

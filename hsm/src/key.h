@@ -36,6 +36,12 @@ size_t hsm_private_template(CK_ATTRIBUTE template[HSM_PRIVATE_TEMPLATE_MAX], str
 MUST_CHECK enum status hsm_new_key_adopt(struct hsm_token *token, const struct hsm_key **out,
                                          const struct hsm_new_key *new, struct fault *fault);
 
+/*
+ * Nothing of a key that may not serve stays: whatever has its CKA_ID goes, also what the token made while it answered
+ * that it did not. What cannot be destroyed keeps the token closed, by its audit, or is a fit key that no paper names.
+ */
+void hsm_new_key_undo(struct hsm_token *token, struct hsm_new_key *new);
+
 /* Random bytes of the kernel. STATUS_IO. */
 MUST_CHECK enum status hsm_key_random(void *out, size_t len, const char *where, struct fault *fault);
 

@@ -36,8 +36,7 @@ enum hsm_key_profile {
  * checks every attribute, signs and verifies. The token must be open with HSM_TOKEN_GENERATE. `label` must not be in
  * use (STATUS_EXISTS). Out: borrowed from the token. STATUS_ALGORITHM_REFUSED when the algorithm is not in use, or the
  * token does not have it, or cannot wrap a key of it that is to be wrappable; STATUS_KEY_UNFIT,
- * STATUS_SIGNATURE_INVALID (the object stays on the token and keeps it from being opened: people must look),
- * STATUS_TOKEN, STATUS_IO (not synced).
+ * STATUS_SIGNATURE_INVALID, STATUS_TOKEN, STATUS_IO (not synced). After a failure its objects are destroyed.
  */
 MUST_CHECK enum status hsm_key_generate(struct hsm_token *token, const struct hsm_key **out, enum algorithm algorithm,
                                         enum hsm_key_profile profile, const char *label, struct fault *fault);

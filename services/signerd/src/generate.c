@@ -5,6 +5,7 @@
  * key that is not on the token.
  */
 #include "base/file.h"
+#include "base/log.h"
 #include "papers.h"
 #include "token.h"
 
@@ -152,6 +153,15 @@ static enum status approved_check(const struct hsm_token *token, const struct op
     return STATUS_OK;
 }
 
+/* A key whose facts nobody has seen is nobody's: it would only stand in the way of the next attempt. */
+static void key_keep_or_remove(struct hsm_token *token, const struct hsm_key *key, enum status status)
+{
+    struct fault inner = {0};
+    if (status != STATUS_OK && hsm_key_destroy(token, key, &inner) != STATUS_OK) {
+        log_fault("generate.key-left-on-token", &inner);
+    }
+}
+
 static enum status generate(const struct options *options, struct fault *fault)
 {
     enum hsm_key_profile profile;
@@ -166,7 +176,10 @@ static enum status generate(const struct options *options, struct fault *fault)
     status = status == STATUS_OK ? approved_check(token, options, fault) : status;
     status =
         status == STATUS_OK ? hsm_key_generate(token, &key, info->algorithm, profile, options->key, fault) : status;
-    status = status == STATUS_OK ? facts_print(token, key, options, fault) : status;
+    if (status == STATUS_OK) {
+        status = facts_print(token, key, options, fault);
+        key_keep_or_remove(token, key, status);
+    }
     hsm_token_close(token);
     return status;
 }

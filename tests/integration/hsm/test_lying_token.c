@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "raw_token.h"
 
 #define CROWD 4 /* as in lying_module.c */
 
@@ -100,6 +101,10 @@ Test(lying, a_broken_new_key_is_not_handed_out)
     cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, "new", &fault), STATUS_SIGNATURE_INVALID);
     cr_assert_null(key);
     hsm_token_close(token);
+    struct raw_token raw;
+    raw_token_open(&raw, &fixture_token);
+    cr_expect_eq(raw_object_count(&raw), 0, "nothing of it stays");
+    raw_token_close(&raw);
 }
 
 static void expect_unfit(const char *lie, const char *detail)
