@@ -71,6 +71,21 @@ bool key_document_valid(const struct key_document *key, int64_t at_utc_us)
     return at_utc_us >= key->valid_from && at_utc_us < key->valid_until;
 }
 
+bool key_document_siblings(const struct key_document *one, const struct key_document *other)
+{
+    size_t common = 0;
+    if (one->purpose != ROLE_TRANSFER || other->purpose != ROLE_TRANSFER) {
+        return false;
+    }
+    for (size_t i = 0; i < one->custodian_count; i++) {
+        for (size_t k = 0; k < other->custodian_count; k++) {
+            common += name_equal(&one->custodians[i], &other->custodians[k]) ? 1 : 0;
+        }
+    }
+    return common >= KEY_CUSTODIANS_MIN ||
+           (one->token.serial[0] != '\0' && strcmp(one->token.serial, other->token.serial) == 0);
+}
+
 bool key_document_emergency(const struct key_document *key, const struct account_id *account)
 {
     for (size_t i = 0; i < key->emergency_count; i++) {

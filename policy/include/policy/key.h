@@ -108,6 +108,13 @@ bool key_document_valid(const struct key_document *key, int64_t at_utc_us);
 bool key_document_emergency(const struct key_document *key, const struct account_id *account);
 
 /*
+ * True when whoever came by one of two different keys may have the other, too: both sign for wallets, and they were
+ * born in one device (serial number), or two people keep both (fewer cannot put a key together: every share set takes
+ * two).
+ */
+bool key_document_siblings(const struct key_document *one, const struct key_document *other);
+
+/*
  * Checks the box of a key.activate command against the document: until is after `at_utc_us`, at most box_seconds
  * later, and not after valid_until; signatures at most box_signatures. STATUS_LIMIT_EXCEEDED, STATUS_EXPIRED.
  */
