@@ -10,15 +10,17 @@
 #include "base/log.h"
 #include "key_board.h"
 #include "news.h"
+#include "policy/approval.h"
 #include "policy/transaction.h"
 #include "record.h"
 #include "sequencer.h"
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
+#include "withdrawals.h"
 
 #define BLOCKS_AT_ONCE 64
 #define PENDING_MAX 64
-#define SIBLING_CUSTODIANS 2 /* fewer cannot put a key together: every share set takes two */
+#define APPROVALS_MIN 2 /* no rule of a policy has fewer */
 #define MARK_SCANNED "ledger/scanned"
 
 /* A use of a key that no withdrawal of ours asked for. */
@@ -99,11 +101,60 @@ size_t key_spending_pending(const struct key_spending *spending)
 /* Whose transaction. */
 
 struct matching {
+    const struct service *service;
     const struct digest *transaction;
     uint64_t lane;
     uint64_t seq;
     bool ours;
 };
+
+/* Whether the row is an approval of this intent by its approver, when it was given. */
+static bool is_approval(const struct store_approval *row, const struct matching *matching, const struct intent *intent,
+                        const struct digest *intent_digest)
+{
+    struct signed_document document = {0};
+    struct approval approval;
+    struct approval_context context = {
+        .intent = intent, .intent_digest = intent_digest, .policy = &matching->service->policy};
+    bool good = row->approves && approval_document(&document, row) == STATUS_OK &&
+                approval_decode(&approval, document.document.data, document.document.len, NULL) == STATUS_OK;
+    if (good) {
+        context.at_utc_us = approval.signed_at;
+        good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK;
+    }
+    signed_document_free(&document);
+    return good;
+}
+
+/*
+ * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
+ * signatures of two approvers. What was approved under another policy is believed.
+ */
+static enum status was_approved(bool *out, const struct matching *matching, struct store_tx *tx,
+                                const struct store_withdrawal *row, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    struct intent intent;
+    struct digest digest;
+    size_t approvals = 0;
+    *out = false;
+    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK ||
+        !digest_equal(&intent.transaction, matching->transaction)) {
+        return STATUS_OK;
+    }
+    if (!digest_equal(&intent.policy, &matching->service->policy.digest)) {
+        *out = true;
+        return STATUS_OK;
+    }
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    enum status status = store_approval_list(&list, tx, &row->id, fault); /* one of a person */
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        approvals += is_approval(&list.rows[i], matching, &intent, &digest) ? 1 : 0;
+    }
+    store_approval_list_free(&list);
+    *out = approvals >= APPROVALS_MIN;
+    return status;
+}
 
 static enum status match_in(struct store_tx *tx, void *context, struct fault *fault)
 {
@@ -114,7 +165,9 @@ static enum status match_in(struct store_tx *tx, void *context, struct fault *fa
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         struct digest id;
         transaction_id(&id, list.rows[i].transaction.data, list.rows[i].transaction.len);
-        matching->ours = matching->ours || digest_equal(&id, matching->transaction);
+        if (!matching->ours && digest_equal(&id, matching->transaction)) {
+            status = was_approved(&matching->ours, matching, tx, &list.rows[i], fault);
+        }
     }
     store_withdrawal_list_free(&list);
     return status;
@@ -123,7 +176,7 @@ static enum status match_in(struct store_tx *tx, void *context, struct fault *fa
 enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction, uint64_t lane,
                                uint64_t seq, struct fault *fault)
 {
-    struct matching matching = {.transaction = transaction, .lane = lane, .seq = seq};
+    struct matching matching = {.service = service, .transaction = transaction, .lane = lane, .seq = seq};
     enum status status = store_transact(service->store, match_in, &matching, fault);
     if (status == STATUS_OK) {
         *out_ours = matching.ours;
@@ -153,21 +206,6 @@ static enum status in_trail(bool *out, const struct service *service, const stru
 }
 
 /* Alarms. */
-
-static bool siblings(const struct key_document *one, const struct key_document *other)
-{
-    size_t common = 0;
-    if (one == NULL || other == NULL || other->purpose != ROLE_TRANSFER) {
-        return false;
-    }
-    for (size_t i = 0; i < one->custodian_count; i++) {
-        for (size_t k = 0; k < other->custodian_count; k++) {
-            common += name_equal(&one->custodians[i], &other->custodians[k]) ? 1 : 0;
-        }
-    }
-    return common >= SIBLING_CUSTODIANS ||
-           (one->token.serial[0] != '\0' && strcmp(one->token.serial, other->token.serial) == 0);
-}
 
 static const struct key_spending_owner *find_owner(const struct scan *scan, const struct digest *key)
 {
@@ -222,7 +260,8 @@ static bool deal_with(const struct scan *scan, struct copied *copied)
     enum status status = stop_key(service, &copied->key, &fault);
     for (size_t i = 0; owner != NULL && i < scan->owner_count; i++) {
         const struct key_spending_owner *other = &scan->owners[i];
-        if (other != owner && siblings(owner->document, other->document)) {
+        if (other != owner && owner->document != NULL && other->document != NULL &&
+            key_document_siblings(owner->document, other->document)) {
             enum status also = stop_key(service, &other->key, &fault);
             status = status == STATUS_OK ? also : status;
         }

@@ -271,10 +271,25 @@ class Keys(strongroom.Case):
         except (OSError, http.client.HTTPException):
             return None
 
+    def claim(self, transaction):
+        """A superuser of the database has the service say that it asked for this transaction. Approvals he cannot make."""
+        document = json.loads(transaction["document"])
+        row = self.place.psql("SELECT id, encode(intent, 'escape') FROM custody.withdrawal WHERE state = 'confirmed' LIMIT 1")[0]
+        forged = uuid7()
+        intent = canonical({**json.loads(row[1]), "amount": "5", "lane": document["lane"], "seq": document["seq"],
+                            "transaction": digest("transaction", transaction["document"]), "withdrawal": forged})
+        self.place.psql(f"""
+            CREATE TEMPORARY TABLE copy AS SELECT * FROM custody.withdrawal WHERE id = '{row[0]}';
+            UPDATE copy SET id = '{forged}', idempotency_key = '{forged}', lane = {document["lane"]}, seq = {document["seq"]},
+                transaction = '\\x{transaction["document"].encode().hex()}', intent = '\\x{intent.encode().hex()}';
+            INSERT INTO custody.withdrawal SELECT * FROM copy""")
+
     def test_a_block_with_a_transaction_of_nobody_stops_the_key(self):
         place = self.place
+        place.withdraw(2)
         transaction, key = self.outside_transaction()
         place.stop("custodyd")
+        self.claim(transaction)
         (place.dir / "outside.json").write_text(json.dumps(transaction))
         (place.dir / "outside-key.json").write_text(json.dumps(key))
         said = subprocess.run([str(BUILD / "tests/e2e/outsider"), str(place.dir / "data"), str(place.dir / "etc/genesis.json"),
