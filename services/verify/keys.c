@@ -40,6 +40,33 @@ json_t *claim_json(struct claim *claim, const char *part, const char *path)
     return json;
 }
 
+/* The words that a member may be. */
+static const struct {
+    enum document document;
+    const char *member, *words;
+} choices[] = {{DOCUMENT_KEY, "activation", " attended unattended "},
+               {DOCUMENT_KEY, "backup", " clone none wrapped "},
+               {DOCUMENT_KEY, "owner", " customer own "},
+               {DOCUMENT_KEY, "purpose", " audit transfer validator "},
+               {DOCUMENT_KEY, "tier", " cold hot system warm "},
+               {DOCUMENT_BACKUP, "mechanism", " aes-key-wrap-kwp aes-key-wrap-pad "},
+               {DOCUMENT_RESTORE, "kind", " drill restore "},
+               {DOCUMENT_ATTESTATION, "state", " active inactive retained suspended "}};
+
+static bool check_choices(struct claim *claim, const char *kind, const json_t *document, enum document which)
+{
+    for (size_t i = 0; i < COUNT(choices); i++) {
+        char word[64];
+        const char *text = choices[i].document == which ? text_of(document, choices[i].member) : NULL;
+        (void)snprintf(word, sizeof(word), " %s ", text == NULL ? "" : text);
+        if (text != NULL && (strchr(text, ' ') != NULL || strstr(choices[i].words, word) == NULL)) {
+            report_tampered(&claim->report, "%s: %s is none of%s", kind, choices[i].member, choices[i].words);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Reads the file and its document into `form`; no signature is looked at. */
 static bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
                              const char *path)
@@ -60,7 +87,7 @@ static bool signed_file_read(struct claim *claim, struct signed_file *out, void 
         return fail_fault(claim, kind, &fault);
     }
     document_digest(&out->digest, kind, out->text.text);
-    return true;
+    return check_choices(claim, kind, out->document, document);
 }
 
 void signed_file_free(struct signed_file *file)
