@@ -298,6 +298,13 @@ Test(guard, another_founding_key_is_found)
     test_key_free(fresh);
 }
 
+Test(guard, a_gap_among_the_keys_is_found)
+{
+    struct guard_record record = {.key = {'k', 0, 0, 0, 0, 0, 0, 0, 2}, .key_len = 9, .value_len = 1};
+    MUST(guard_commit(guard, put_once, &record, NULL));
+    expect_corrupt("a key is missing");
+}
+
 Test(guard, an_r_of_no_key_is_found)
 {
     struct guard_record record = {.key = {'r', 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 41, .value_len = 32};
