@@ -86,8 +86,7 @@ static json_t *person_json(const struct world *world, const char *id, const char
 
 static json_t *wallet_json(const struct world *world)
 {
-    const struct public_key *key =
-        world->role == ROLE_TRANSFER ? &world->signer_key : test_key_public(world->keys[SOFT]);
+    const struct public_key *key = &world->wallet_key;
     char asset[65];
     digest_text(asset, &world->asset);
     json_t *wallet = NULL;
@@ -142,6 +141,14 @@ void world_policy_next(struct signed_document *out, const struct world *world)
     policy_sign(out, world, policy_json(world, 2, prev, "2000"));
 }
 
+void world_policy_advance(struct world *world, const struct signed_document *next)
+{
+    struct policy policy;
+    MUST(policy_open_next(&policy, next, &world->policy, NULL));
+    policy_free(&world->policy);
+    world->policy = policy;
+}
+
 /* The world */
 
 void world_init(struct world *world, enum signer_role role, const struct public_key *signer_key, int64_t now_utc_us)
@@ -154,6 +161,7 @@ void world_init(struct world *world, enum signer_role role, const struct public_
     }
     world->signer_key =
         signer_key == NULL ? *test_key_public(world->keys[role == ROLE_AUDIT ? LOG : SOFT]) : *signer_key;
+    world->wallet_key = role == ROLE_TRANSFER ? world->signer_key : *test_key_public(world->keys[SOFT]);
     genesis_make(world);
     policy_sign(&world->policy_signed, world, policy_json(world, 1, ZEROS, "1000"));
     struct fault fault = {0};
@@ -469,7 +477,7 @@ void order_init(struct order *order, struct world *world, uint64_t lane, uint64_
                                     .expires_at = world->now_utc_us + WORLD_HOUR_US,
                                     .lane = lane,
                                     .policy = world->policy.digest,
-                                    .policy_version = 1,
+                                    .policy_version = world->policy.version,
                                     .requested_at = world->now_utc_us - 1000000,
                                     .requester = name_of("rita"),
                                     .seq = seq,

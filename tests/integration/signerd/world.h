@@ -39,6 +39,7 @@ struct world {
     int64_t now_utc_us;
     struct test_key *keys[WHO_COUNT];
     struct public_key signer_key; /* the wallet, the log or the validator, as the role is */
+    struct public_key wallet_key; /* of the policy's wallet; a test may change it before world_policy_next */
     struct bytes genesis;
     struct digest chain;
     struct digest asset;
@@ -70,6 +71,9 @@ void world_wipe(struct world *world);
 
 /* The successor of the policy (another max_amount), signed by both administrators. Out: owned. */
 void world_policy_next(struct signed_document *out, const struct world *world);
+
+/* From here on everything is made under the successor. */
+void world_policy_advance(struct world *world, const struct signed_document *next);
 
 /* The command that makes the guard of the signer, before and after it is signed. */
 struct command world_command(const struct world *world);
