@@ -5,6 +5,8 @@
 
 #include "key_board.h"
 
+#define LOOK_TIMEOUT_MS 1000
+
 enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault)
 {
     struct key_board_entry entry;
@@ -13,6 +15,15 @@ enum status key_gate_check(struct service *service, const struct wallet *wallet,
     }
     return fault_set(fault, STATUS_KEY_INACTIVE, "wallet", "the key of the wallet %s is %s (%s)", wallet->id.text,
                      entry.key.state, entry.key.cause);
+}
+
+void key_gate_look(struct service *service, const struct wallet *wallet)
+{
+    struct fault fault = {0};
+    if (key_gate_check(service, wallet, NULL) != STATUS_OK) {
+        (void)!key_board_look(service->board, service->signers[WIRE_ROLE_TRANSFER], WIRE_ROLE_TRANSFER, LOOK_TIMEOUT_MS,
+                              &fault);
+    }
 }
 
 bool key_gate_is_shut(struct service *service, const struct wallet *wallet)

@@ -10,6 +10,9 @@
 /* STATUS_KEY_INACTIVE, naming the state, when the key of the wallet is known not to be active. */
 MUST_CHECK enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault);
 
+/* Asks the signer again when the key of the wallet is not active: it may be by now. Not within a transaction. */
+void key_gate_look(struct service *service, const struct wallet *wallet);
+
 /* True when the key of the wallet will never be active again: retained, compromised, destroyed. */
 bool key_gate_is_shut(struct service *service, const struct wallet *wallet);
 

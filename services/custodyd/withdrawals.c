@@ -255,6 +255,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
         status = fill_row(&creation, &proposal, fault);
     }
     if (status == STATUS_OK) {
+        key_gate_look(service, creation.wallet);
         status = store_transact(service->store, create_in, &creation, fault);
     }
     if (status == STATUS_OK) {
