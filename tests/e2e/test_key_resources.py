@@ -410,6 +410,21 @@ class Keys(strongroom.Case):
                                                                               oid=self.ids["transfer"])]
         self.assertIn("ending", phases)
 
+    def test_a_drill_is_remembered(self):
+        before = self.key()
+        self.place.script("drill")
+        after = self.key()
+        self.assertGreater(after["restored_at"], before["restored_at"])
+        self.assertGreater(after["drill_due"], before["drill_due"])
+        told = [(entry["outcome"], self.event(entry)["facts"]["order"]) for entry in self.entries("key.restore")]
+        self.assertEqual(told[-2:], [("intent", "drill"), ("ok", "drill")])
+        proof = json.loads(next((self.place.dir / "drills").glob("*Z.json")).read_text())
+        path = f"/v1/keys/{self.ids['transfer']}/restores"
+        stolen = self.place.call("POST", path, {**proof, "signatures": proof["signatures"][:3]})
+        self.assertEqual((stolen.status // 100, self.key()["restored_at"]), (4, after["restored_at"]), stolen)
+        other = self.place.call("POST", f"/v1/keys/{self.ids['validator']}/restores", proof)
+        self.assertProblem(other, 403, "mismatch", "key")
+
     # Media
 
     def test_the_media_ledger(self):
