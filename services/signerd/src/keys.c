@@ -371,6 +371,7 @@ enum status keys_sign(struct signer *signer, struct signature *out, size_t index
         status = point_remember(signer, index, &signature, message, len, fault);
     }
     if (status == STATUS_OK) {
+        CRASHPOINT("signer.released");
         *out = signature;
     }
     return status;

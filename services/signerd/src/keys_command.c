@@ -4,6 +4,7 @@
  * Who had to sign what is the policy room's (command_verify); here stands what the order is held against: this signer's
  * role, the guard's keys, the state that the signers of the order saw.
  */
+#include "base/crashpoint.h"
 #include "base/log.h"
 #include "guard_record.h"
 #include "keys.h"
@@ -173,7 +174,9 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
         status = order_check(signer, &order, &request->key_order.order, fault);
     }
     if (status == STATUS_OK) {
+        CRASHPOINT("order.checked");
         status = guard_commit(signer->guard, order_apply, &order, fault);
+        CRASHPOINT("order.remembered");
     }
     if (status == STATUS_OK) {
         key_log(&order.before, &order.after);

@@ -18,6 +18,8 @@ static void make(enum signer_role role, enum algorithm algorithm)
     place_make(&place, role, algorithm);
     world_init(&world, role, &place.key, clock_utc_us(clock_system()));
     cr_assert(place_initialise(&place, &world) == 0, "%s", place.log);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log); /* its key becomes active, without crashing */
+    cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
     pool = place_pool(&place, 1);
 }
 
@@ -85,7 +87,7 @@ Test(crash, a_transfer_is_one_transaction_wherever_the_signer_dies)
             break;
         }
     }
-    cr_expect(crashes >= 3, "checked, remembered, signed; not %d", crashes);
+    cr_expect(crashes >= 4, "checked, remembered, signed, released; not %d", crashes);
     finish();
 }
 
@@ -127,6 +129,36 @@ Test(crash, nothing_is_promised_before_it_is_on_the_disk)
     finish();
 }
 
+/* An order is carried out with its nonce or not at all. */
+static void order_crash(const char *point, const char *state, enum status again)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    const struct digest first = {{0}};
+    struct wire_key_list_reply list;
+    struct wire_key_state_reply reply;
+    struct signed_document order;
+    const struct command command = order_key(&world, COMMAND_KEY_SUSPEND, &place.papers.key.key_id, KEY_STATE_ACTIVE);
+    order_key_sign(&order, &world, &command, BERT, WHO_COUNT);
+    cr_assert(place_start(&place, NULL, point), "%s", place.log);
+    cr_expect(end(wire_key_command(pool, &reply, &order, PLACE_TIMEOUT_MS, NULL)));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(wire_key_list(pool, &list, &first, PLACE_TIMEOUT_MS, NULL) == STATUS_OK);
+    cr_expect_str_eq(list.keys[0].state, state);
+    cr_expect(wire_key_command(pool, &reply, &order, PLACE_TIMEOUT_MS, NULL) == again);
+    signed_document_free(&order);
+    finish();
+}
+
+Test(crash, an_order_that_was_not_remembered_can_come_again)
+{
+    order_crash("order.checked:1", "active", STATUS_OK);
+}
+
+Test(crash, an_order_that_was_remembered_is_carried_out_and_used_up)
+{
+    order_crash("order.remembered:1", "suspended", STATUS_REPLAY);
+}
+
 static enum status sign_checkpoint(uint64_t old, uint64_t size)
 {
     struct wire_checkpoint_request request;
@@ -156,7 +188,7 @@ Test(crash, a_checkpoint_is_signed_again_wherever_the_signer_dies)
             break;
         }
     }
-    cr_expect(crashes >= 3);
+    cr_expect(crashes >= 4);
     finish();
 }
 
@@ -181,6 +213,6 @@ Test(crash, a_height_has_one_header_wherever_the_signer_dies)
             break;
         }
     }
-    cr_expect(crashes >= 3);
+    cr_expect(crashes >= 4);
     finish();
 }
