@@ -24,6 +24,24 @@ CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3")
 PEOPLE = (*CUSTODIANS, "admin-1", "admin-2", "auditor-1", "operator-1")
 
 
+def children(pid):
+    """Processes whose parent is this one; proc(5): "pid (name) state parent ..."."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
+                if int(file.read().rpartition(")")[2].split()[1]) == pid:
+                    yield int(entry)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+
+def token_process(signer):
+    """signerd starts a keeper, and that the token's process."""
+    (keeper,) = children(signer)
+    (process,) = children(keeper)
+    return process
+
+
 class Attended(Case):
     def setUp(self):
         super().setUp()
@@ -203,10 +221,23 @@ class Attended(Case):
         self.assertIn("active", self.good("key", "send", "--command", self.order("key.activate", "inactive", "activate"), *self.socket))
         self.assertEqual(self.state(), "active")
         self.address("active")
+        self.lose_token(process)
         self.stop(process)
         self.start(share_set)
         self.assertEqual(self.state(), "inactive")
         self.refused(1, "key", "attest", "--document", self.document, *self.socket)
+
+    def lose_token(self, process):
+        """The PIN is gone with the token's process: it comes back locked, its key inactive, until shares are given again."""
+        os.kill(token_process(process.pid), signal.SIGKILL)
+        while self.read("log").count(b"event=token.locked") < 2:
+            self.assertIsNone(process.poll(), self.read("log").decode())
+            time.sleep(0.02)
+        self.assertEqual(self.state(), "inactive")
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-3")))
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-2")))
+        self.assertEqual(self.read("log").count(b"event=token.down"), 1)
+        self.address("inactive-again")
 
     def give_shares(self):
         self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-1")))
@@ -224,7 +255,7 @@ class Attended(Case):
         done = self.custody("address", "verify", "--document", self.document, "--attestation", out, "--policy", self.policy, "--trust",
                             self.trust)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(state, done.stderr)
+        self.assertIn(state.removesuffix("-again"), done.stderr)
         self.assertRegex(done.stdout, "^sr1[0-9a-f]{72}\n$")
 
 
