@@ -96,10 +96,14 @@ FORGERIES = {
     "another key for a person": ("actor auditor-1: key", {
         "head": actor("witness", **MALLORY.object()),
         "step_signer": lambda name, signer: "mallory" if signer == "auditor-1" else None}),
+    "a key under another's name": ("actor auditor-2: key", {
+        "head": actor("witness", id="auditor-2"),
+        "step": lambda name, body: body.update(actor="auditor-2") if body["actor"] == "auditor-1" else None}),
     "a role twice": ("role is unknown or given twice", {"head": actor("custodian-2", role="custodian-1")}),
     "an unknown role": ("role is unknown or given twice", {"head": actor("witness", role="auditor")}),
-    "two custodians, one seal": ("seal", {"head": actor("custodian-1", seal=WORLD.seals["custodian-2"])}),
-    "a witness with a seal": ("seal", {"head": actor("witness", seal=WORLD.seals["custodian-1"])}),
+    "two custodians, one seal": ("seal is another", {"head": actor("custodian-1", seal=WORLD.seals["custodian-2"])}),
+    "a witness with a seal": ("seal is none", {"head": actor("witness", seal=WORLD.seals["custodian-4"])}),
+    "a seal that is none": ("seal is none", {"head": actor("custodian-1", seal="AAAA")}),
     "actors out of order": ("not four different people", {"head": lambda head: head["actors"].reverse()}),
     "three actors": ("actors", {"head": lambda head: head["actors"].pop() and None}),
     "signed by another": ("step 2 attend: sig", {"step_signer": lambda name, _: "mallory" if name == "attend" else None}),
@@ -283,6 +287,11 @@ class Replayed(Case):
                 files = WORLD.make(backup, purpose)
                 self.assert_proven(self.ceremony(files))
                 self.assertEqual(self.judge(files).returncode, 0)
+
+    def test_an_administrator_may_ask_for_a_restore(self):
+        files = WORLD.make(restore=edit(requester="admin-1"), restore_signers=lambda _: ["admin-1", "admin-2", "custodian-3"])
+        self.assert_proven(self.ceremony(files))
+        self.assertEqual(self.judge(files).returncode, 0)
 
     def test_restore_without_the_backup_document(self):
         files = WORLD.make()
