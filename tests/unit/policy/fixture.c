@@ -10,7 +10,8 @@
 static const enum algorithm algorithms[WHO_COUNT] = {
     [ADA] = ALGORITHM_P256,    [ALAN] = ALGORITHM_ED25519,    [AMY] = ALGORITHM_P256,        [BERT] = ALGORITHM_P256,
     [BOB] = ALGORITHM_ED25519, [BOB_SECOND] = ALGORITHM_P256, [CAROL] = ALGORITHM_SECP256K1, [DAVE] = ALGORITHM_P256,
-    [HOT] = ALGORITHM_P256,    [COLD] = ALGORITHM_SECP256K1,  [STRANGER] = ALGORITHM_P256,
+    [HOT] = ALGORITHM_P256,    [COLD] = ALGORITHM_SECP256K1,  [STRANGER] = ALGORITHM_P256,   [AUDREY] = ALGORITHM_P256,
+    [OLGA] = ALGORITHM_P256,   [TESS] = ALGORITHM_P256,       [THEO] = ALGORITHM_ED25519,
 };
 
 struct name name_of(const char *text)
@@ -136,15 +137,18 @@ static json_t *person_json(const char *id, const char *duties, json_t *keys)
 static json_t *people_json(const struct world *world)
 {
     return json_pack(
-        "[o,o,o,o,o,o,o,o,o,o]", person_json("ada", "[\"administrator\"]", json_pack("[o]", key_json(world, ADA))),
+        "[o,o,o,o,o,o,o,o,o,o,o,o]", person_json("ada", "[\"administrator\"]", json_pack("[o]", key_json(world, ADA))),
         person_json("alan", "[\"administrator\"]", json_pack("[o]", key_json(world, ALAN))),
         person_json("amy", "[\"administrator\"]", json_pack("[o]", key_json(world, AMY))),
-        person_json("audrey", "[\"auditor\"]", json_array()),
+        person_json("audrey", "[\"auditor\"]", json_pack("[o]", key_json(world, AUDREY))),
         person_json("bert", "[\"approver\"]", json_pack("[o]", key_json(world, BERT))),
         person_json("bob", "[\"approver\"]", json_pack("[o,o]", key_json(world, BOB), key_json(world, BOB_SECOND))),
         person_json("carol", "[\"approver\"]", json_pack("[o]", key_json(world, CAROL))),
         person_json("dave", "[\"approver\",\"requester\"]", json_pack("[o]", key_json(world, DAVE))),
-        person_json("olga", "[\"operator\"]", json_array()), person_json("rita", "[\"requester\"]", json_array()));
+        person_json("olga", "[\"operator\"]", json_pack("[o]", key_json(world, OLGA))),
+        person_json("rita", "[\"requester\"]", json_array()),
+        person_json("tess", "[\"custodian\"]", json_pack("[o]", key_json(world, TESS))),
+        person_json("theo", "[\"custodian\"]", json_pack("[o]", key_json(world, THEO))));
 }
 
 static json_t *wallet_json(const struct world *world, const char *id, enum who who, const char *assets)
@@ -245,6 +249,92 @@ void world_intent_changed(struct world *world, bool rebuild)
     intent_digest(&world->intent_digest, world->intent_document.data, world->intent_document.len);
 }
 
+struct key_document world_key_document(const struct world *world, enum who who)
+{
+    struct key_document key = {.activation = KEY_ATTENDED,
+                               .backup = KEY_BACKUP_WRAPPED,
+                               .backup_document = digest_of(ASSET_A),
+                               .box_seconds = 86400,
+                               .box_signatures = 1000,
+                               .ceremony = digest_of(ASSET_B),
+                               .chain = world->policy.chain,
+                               .creator = name_of("ada"),
+                               .custodians = {name_of("tess"), name_of("theo")},
+                               .custodian_count = 2,
+                               .drill_days = 90,
+                               .emergency = {world->destination_account},
+                               .emergency_count = 1,
+                               .environment = world->policy.environment,
+                               .idle_seconds = 3600,
+                               .issued_at = time_of(ISSUED_AT),
+                               .key = *test_key_public(world->keys[who]),
+                               .location = name_of("vault-1"),
+                               .owner = KEY_OWNER_CUSTOMER,
+                               .policy = world->policy.digest,
+                               .purpose = ROLE_TRANSFER,
+                               .retain_until = time_of("2029-01-01T00:00:00.000000Z"),
+                               .tier = TIER_HOT,
+                               .token = {"2.6", "transfer", "SoftHSM project", "SoftHSM v2", "0123456789abcdef"},
+                               .valid_from = time_of(ISSUED_AT),
+                               .valid_until = time_of("2028-01-01T00:00:00.000000Z")};
+    public_key_id(&key.key_id, &key.key);
+    return key;
+}
+
+void world_sign_key_document(struct signed_document *out, const struct world *world, const struct key_document *key)
+{
+    signed_document_free(out);
+    MUST(key_document_encode(&out->document, key, NULL));
+    test_key_sign_document(out, KEY_KIND, world->keys[ADA]);
+    test_key_sign_document(out, KEY_KIND, world->keys[ALAN]);
+}
+
+/* A state from which an action is possible. */
+static enum key_state from_of(enum command_action action)
+{
+    enum key_action move;
+    enum key_state next;
+    if (command_key_action(&move, action) == STATUS_OK) {
+        for (int state = KEY_STATE_GENERATED; state <= KEY_STATE_DESTROYED; state++) {
+            if (key_state_next(&next, (enum key_state)state, move, NULL) == STATUS_OK) {
+                return (enum key_state)state;
+            }
+        }
+    }
+    return KEY_STATE_RETAINED;
+}
+
+struct command world_command(const struct world *world, enum command_action action, enum who who)
+{
+    struct command command = {.action = action,
+                              .chain = world->policy.chain,
+                              .environment = world->policy.environment,
+                              .issued_at = world->now,
+                              .nonce = world->intent.withdrawal,
+                              .policy = world->policy.digest,
+                              .role = ROLE_TRANSFER,
+                              .document = digest_of(ASSET_A),
+                              .expires_at = world->now + 3600000000LL,
+                              .from = from_of(action),
+                              .intent = world->intent_digest,
+                              .reason = name_of("quarterly-rotation"),
+                              .signatures = 100,
+                              .until = world->now + 3600000000LL};
+    public_key_id(&command.key, test_key_public(world->keys[who]));
+    return command;
+}
+
+void world_sign_command(struct signed_document *out, const struct world *world, const struct command *command,
+                        enum who first, enum who second)
+{
+    signed_document_free(out);
+    MUST(command_encode(&out->document, command, NULL));
+    test_key_sign_document(out, COMMAND_KIND, world->keys[first]);
+    if (second != WHO_COUNT) {
+        test_key_sign_document(out, COMMAND_KIND, world->keys[second]);
+    }
+}
+
 static struct intent first_intent(const struct world *world)
 {
     struct intent intent = {.amount = amount_of("250"),
@@ -288,6 +378,11 @@ void world_init(struct world *world)
     world_approve(&world->approvals[0], world, "bert", BERT);
     world_approve(&world->approvals[1], world, "carol", CAROL);
     world->approval_count = 2;
+    world->key_documents[0] = world_key_document(world, HOT);
+    world->key_documents[1] = world_key_document(world, COLD);
+    for (size_t i = 0; i < WORLD_KEYS; i++) {
+        world->keys_held[i] = (struct withdrawal_key){&world->key_documents[i], KEY_STATE_ACTIVE};
+    }
 }
 
 void world_wipe(struct world *world)
@@ -316,8 +411,6 @@ struct withdrawal_documents world_documents(const struct world *world)
 
 struct withdrawal_context world_context(const struct world *world)
 {
-    const struct wallet *wallet = policy_find_wallet(&world->policy, &world->intent.wallet);
-    return (struct withdrawal_context){.policy = &world->policy,
-                                       .wallet_key = wallet == NULL ? test_key_public(world->keys[HOT]) : &wallet->key,
-                                       .at_utc_us = world->now};
+    return (struct withdrawal_context){
+        .policy = &world->policy, .keys = world->keys_held, .key_count = WORLD_KEYS, .at_utc_us = world->now};
 }

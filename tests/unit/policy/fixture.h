@@ -21,7 +21,26 @@
 #define WITHDRAWAL "019c1a2b-3c4d-7e5f-8a6b-7c8d9e0f1a2b"
 
 /* Whose keys there are. BOB_SECOND is the second key of one person. */
-enum who { ADA, ALAN, AMY, BERT, BOB, BOB_SECOND, CAROL, DAVE, HOT, COLD, STRANGER, WHO_COUNT };
+enum who {
+    ADA,
+    ALAN,
+    AMY,
+    BERT,
+    BOB,
+    BOB_SECOND,
+    CAROL,
+    DAVE,
+    HOT,
+    COLD,
+    STRANGER,
+    AUDREY,
+    OLGA,
+    TESS, /* custodian */
+    THEO, /* custodian */
+    WHO_COUNT
+};
+
+#define WORLD_KEYS 2 /* of the signer: hot and cold wallet */
 
 struct world {
     struct test_key *keys[WHO_COUNT];
@@ -35,6 +54,8 @@ struct world {
     struct signed_document destination;
     struct signed_document approvals[4]; /* bert, carol; two free places */
     size_t approval_count;
+    struct key_document key_documents[WORLD_KEYS];
+    struct withdrawal_key keys_held[WORLD_KEYS]; /* the hot one is the first; both active */
     int64_t now;
 };
 
@@ -61,6 +82,15 @@ void world_sign_approval(struct signed_document *out, const struct world *world,
 struct destination world_destination(const struct world *world);
 void world_sign_destination(struct signed_document *out, const struct world *world,
                             const struct destination *destination);
+
+/* The key document of a wallet's key (HOT or COLD) before it is signed; signing by ada and alan. */
+struct key_document world_key_document(const struct world *world, enum who who);
+void world_sign_key_document(struct signed_document *out, const struct world *world, const struct key_document *key);
+
+/* A command about the key of `who` as of now, right for the action; `from` is a state in which it is possible. */
+struct command world_command(const struct world *world, enum command_action action, enum who who);
+void world_sign_command(struct signed_document *out, const struct world *world, const struct command *command,
+                        enum who first, enum who second);
 
 /* The bytes of a JSON value with sorted keys, canonical when the value is. */
 struct bytes json_bytes(const json_t *value);

@@ -32,7 +32,7 @@ static enum status decode(const void *document, size_t len, struct fault *fault)
 Test(policy_decode, the_world_in_memory)
 {
     const struct policy *policy = &world.policy;
-    cr_assert(policy->person_count == 10 && policy->group_count == 3);
+    cr_assert(policy->person_count == 12 && policy->group_count == 3);
     cr_assert(policy->wallet_count == 2 && policy->rule_count == 3);
     cr_assert(policy->version == 1 && digest_is_zero(&policy->prev));
     const struct name bob = name_of("bob");

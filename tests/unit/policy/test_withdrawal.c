@@ -98,11 +98,134 @@ Test(withdrawal, step_1_the_intent_is_of_this_policy)
 Test(withdrawal, step_2_the_wallet_and_its_key)
 {
     struct withdrawal_context context = world_context(&world);
-    context.wallet_key = test_key_public(world.keys[COLD]);
+    context.keys = &world.keys_held[1]; /* the cold one alone */
+    context.key_count = 1;
     expect_context(&context, STATUS_MISMATCH, "wallet");
+    context.key_count = 0; /* a caller that forgot its keys */
+    expect_context(&context, STATUS_MISMATCH, "wallet");
+    context.keys_elsewhere = true;
+    expect_context(&context, STATUS_OK, "");
     world.intent.wallet = name_of("hot-9");
     intent_changed(false);
     expect_verdict(STATUS_DENIED, "wallet");
+    expect_context(&context, STATUS_DENIED, "wallet");
+}
+
+Test(withdrawal, step_2_the_key_document_is_of_this_wallet)
+{
+    struct key_document *key = &world.key_documents[0];
+    const struct key_document right = *key;
+    key->purpose = ROLE_AUDIT;
+    expect_verdict(STATUS_MISMATCH, "wallet.purpose");
+    *key = right;
+    key->chain.bytes32[0] ^= 1;
+    expect_verdict(STATUS_MISMATCH, "wallet.chain");
+    *key = right;
+    key->environment = name_of("production");
+    expect_verdict(STATUS_MISMATCH, "wallet.chain");
+    *key = right;
+    key->tier = TIER_COLD;
+    expect_verdict(STATUS_MISMATCH, "wallet.tier");
+}
+
+Test(withdrawal, step_2_only_an_active_key_signs)
+{
+    for (int state = KEY_STATE_GENERATED; state <= KEY_STATE_DESTROYED; state++) {
+        world.keys_held[0].state = (enum key_state)state;
+        if (state == KEY_STATE_ACTIVE) {
+            expect_verdict(STATUS_OK, "");
+        } else {
+            expect_verdict(STATUS_KEY_INACTIVE, "wallet.state");
+        }
+    }
+}
+
+Test(withdrawal, step_2_the_cryptoperiod)
+{
+    world.key_documents[0].valid_from = world.now + 1;
+    expect_verdict(STATUS_KEY_INACTIVE, "wallet.state");
+    world.key_documents[0].valid_from = world.now;
+    expect_verdict(STATUS_OK, "");
+    world.key_documents[0].valid_until = world.now;
+    expect_verdict(STATUS_KEY_INACTIVE, "wallet.state");
+}
+
+/* The verdict on the world's withdrawal with a sweep command. */
+static void expect_swept(const struct command *command, enum status expected, const char *where)
+{
+    struct signed_document sweep = {0};
+    struct withdrawal_documents documents = world_documents(&world);
+    const struct withdrawal_context context = world_context(&world);
+    struct withdrawal withdrawal = {0};
+    struct fault fault = {0};
+    world_sign_command(&sweep, &world, command, ADA, AMY);
+    documents.sweep = &sweep;
+    enum status status = policy_check_withdrawal(&withdrawal, &documents, &context, &fault);
+    cr_expect(status == expected, "status %s (%s: %s), not %s", status_info(status)->code, fault.where, fault.detail,
+              status_info(expected)->code);
+    cr_expect_str_eq(fault.where, where);
+    cr_expect(status != STATUS_OK || withdrawal.key_state == world.keys_held[0].state);
+    withdrawal_free(&withdrawal);
+    signed_document_free(&sweep);
+}
+
+Test(withdrawal, step_2_a_retained_key_sends_what_a_sweep_names)
+{
+    const struct command right = world_command(&world, COMMAND_KEY_SWEEP, HOT);
+    struct command command = right;
+    world.keys_held[0].state = KEY_STATE_RETAINED;
+    expect_swept(&right, STATUS_OK, "");
+    command.intent.bytes32[0] ^= 1;
+    expect_swept(&command, STATUS_MISMATCH, "sweep.intent");
+    command = right;
+    command.key = world.key_documents[1].key_id;
+    expect_swept(&command, STATUS_MISMATCH, "sweep.key");
+    command = right;
+    command.from = KEY_STATE_COMPROMISED;
+    expect_swept(&command, STATUS_CONFLICT, "sweep.from");
+    command = world_command(&world, COMMAND_KEY_RETIRE, HOT);
+    expect_swept(&command, STATUS_MISMATCH, "sweep.action");
+    command = right;
+    command.issued_at -= 3600000000LL;
+    command.expires_at = world.now;
+    expect_swept(&command, STATUS_EXPIRED, "sweep.expires_at");
+}
+
+Test(withdrawal, step_2_a_sweep_needs_the_quorum)
+{
+    struct signed_document sweep = {0};
+    struct withdrawal_documents documents = world_documents(&world);
+    const struct withdrawal_context context = world_context(&world);
+    const struct command command = world_command(&world, COMMAND_KEY_SWEEP, HOT);
+    struct withdrawal withdrawal = {0};
+    struct fault fault = {0};
+    world.keys_held[0].state = KEY_STATE_RETAINED;
+    world_sign_command(&sweep, &world, &command, ADA, WHO_COUNT);
+    documents.sweep = &sweep;
+    cr_expect(policy_check_withdrawal(&withdrawal, &documents, &context, &fault) == STATUS_QUORUM_MISSING);
+    cr_expect_str_eq(fault.where, "sweep.signatures");
+    signed_document_free(&sweep);
+}
+
+Test(withdrawal, step_2_a_compromised_key_sends_to_an_emergency_address_only)
+{
+    struct command command = world_command(&world, COMMAND_KEY_SWEEP, HOT);
+    world.keys_held[0].state = KEY_STATE_COMPROMISED;
+    command.from = KEY_STATE_COMPROMISED;
+    expect_swept(&command, STATUS_OK, "");
+    world.key_documents[0].emergency_count = 0;
+    expect_swept(&command, STATUS_DENIED, "sweep.intent");
+}
+
+Test(withdrawal, step_2_a_sweep_wakes_no_other_state)
+{
+    static const enum key_state states[] = {KEY_STATE_GENERATED, KEY_STATE_INACTIVE, KEY_STATE_SUSPENDED,
+                                            KEY_STATE_DESTROYED};
+    const struct command command = world_command(&world, COMMAND_KEY_SWEEP, HOT);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        world.keys_held[0].state = states[i];
+        expect_swept(&command, STATUS_KEY_INACTIVE, "wallet.state");
+    }
 }
 
 Test(withdrawal, step_3_the_clock)
@@ -257,7 +380,7 @@ Test(withdrawal, the_first_step_that_fails_is_the_answer)
     world.now = world.intent.expires_at; /* step 3 */
     expect_verdict(STATUS_EXPIRED, "intent.expires_at");
     struct withdrawal_context context = world_context(&world);
-    context.wallet_key = test_key_public(world.keys[STRANGER]); /* step 2 */
+    context.key_count = 0; /* step 2 */
     expect_context(&context, STATUS_MISMATCH, "wallet");
     world.intent.policy_version = 3; /* step 1 */
     world_intent_changed(&world, false);
