@@ -131,3 +131,190 @@ Test(command, roles_have_words)
     cr_assert_str_eq(signer_role_text(ROLE_VALIDATOR), "validator");
     cr_assert(signer_role_parse(&role, "") == STATUS_INVALID);
 }
+
+/* Commands about keys */
+
+static const enum command_action key_actions[] = {
+    COMMAND_KEY_ADMIT,  COMMAND_KEY_ACTIVATE,   COMMAND_KEY_DEACTIVATE, COMMAND_KEY_SUSPEND, COMMAND_KEY_RESUME,
+    COMMAND_KEY_RETIRE, COMMAND_KEY_COMPROMISE, COMMAND_KEY_DESTROY,    COMMAND_KEY_SWEEP,
+};
+
+#define KEY_ACTION_COUNT (sizeof(key_actions) / sizeof(key_actions[0]))
+
+static json_t *key_json(enum command_action action)
+{
+    const struct command command = world_command(&world, action, HOT);
+    struct bytes bytes = {0};
+    cr_assert(command_encode(&bytes, &command, NULL) == STATUS_OK);
+    json_t *object = json_loads((const char *)bytes.data, 0, NULL);
+    bytes_free(&bytes);
+    return object;
+}
+
+static void expect_rows(enum command_action action, const struct refusal *rows, size_t count)
+{
+    json_t *valid = key_json(action);
+    expect_refusals(decode, valid, rows, count);
+    json_decref(valid);
+}
+
+Test(command, each_action_has_exactly_its_fields)
+{
+    static const struct {
+        const char *field;
+        const char *text;
+        const char *actions; /* "key." left out */
+    } rows[] = {
+        {"document", "\"" ASSET_A "\"", " admit "},
+        {"expires_at", "\"" EXPIRES_AT "\"",
+         " admit activate deactivate suspend resume retire compromise destroy sweep "},
+        {"from", "\"active\"", " admit activate resume retire compromise destroy sweep "},
+        {"intent", "\"" ASSET_A "\"", " sweep "},
+        {"log", "\"x\"", ""},
+        {"reason", "\"why\"", " admit activate deactivate suspend resume retire compromise destroy sweep "},
+        {"signatures", "\"1\"", " activate "},
+        {"until", "\"" EXPIRES_AT "\"", " activate "},
+    };
+    for (size_t i = 0; i < KEY_ACTION_COUNT; i++) {
+        char word[32];
+        (void)snprintf(word, sizeof(word), " %s ", command_action_text(key_actions[i]) + strlen("key."));
+        for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+            bool has = strstr(rows[k].actions, word) != NULL;
+            const struct refusal row = {rows[k].field, has ? NULL : rows[k].text,
+                                        has ? STATUS_MISSING_FIELD : STATUS_UNKNOWN_FIELD, rows[k].field, ""};
+            expect_rows(key_actions[i], &row, 1);
+        }
+    }
+}
+
+Test(command, every_rule_of_key_actions_broken_once)
+{
+    static const struct refusal rows[] = {
+        {"expires_at", "\"" NOW "\"", STATUS_INVALID, "expires_at", "after issued_at"},
+        {"expires_at", "\"2026-02-03T04:00:00.000001Z\"", STATUS_INVALID, "expires_at", "24 hours"},
+        {"from", "\"fine\"", STATUS_INVALID, "from", "state"},
+        {"from", "\"\"", STATUS_INVALID, "from", "state"},
+        {"from", "\"active\"", STATUS_INVALID, "from", "not possible"},
+        {"reason", "\"We rotate\"", STATUS_INVALID, "reason", "name"},
+        {"role", "\"root\"", STATUS_INVALID, "role", "transfer"},
+        {"signatures", "\"0\"", STATUS_INVALID, "signatures", "from 1"},
+        {"until", "\"" NOW "\"", STATUS_INVALID, "until", "after issued_at"},
+        {"action", "7", STATUS_UNKNOWN_FIELD, "expires_at", ""},
+    };
+    static const struct refusal sweep[] = {
+        {"role", "\"audit\"", STATUS_INVALID, "role", "transfer"},
+        {"from", "\"active\"", STATUS_INVALID, "from", "not possible"},
+        {"from", "\"suspended\"", STATUS_INVALID, "from", "not possible"},
+    };
+    expect_rows(COMMAND_KEY_ACTIVATE, rows, sizeof(rows) / sizeof(rows[0]));
+    expect_rows(COMMAND_KEY_SWEEP, sweep, sizeof(sweep) / sizeof(sweep[0]));
+}
+
+Test(command, a_command_lives_for_24_hours_at_most)
+{
+    struct command command = world_command(&world, COMMAND_KEY_SUSPEND, HOT);
+    struct bytes bytes = {0};
+    command.expires_at = command.issued_at + 24LL * 3600 * 1000000;
+    cr_assert(command_encode(&bytes, &command, NULL) == STATUS_OK);
+    bytes_free(&bytes);
+    command.expires_at++;
+    cr_expect(command_encode(&bytes, &command, NULL) == STATUS_INVALID);
+}
+
+Test(command, key_actions_are_read_as_they_were_written)
+{
+    for (size_t i = 0; i < KEY_ACTION_COUNT; i++) {
+        const struct command command = world_command(&world, key_actions[i], HOT);
+        struct command read;
+        struct bytes first = {0};
+        struct bytes second = {0};
+        cr_assert(command_encode(&first, &command, NULL) == STATUS_OK);
+        cr_assert(command_decode(&read, first.data, first.len, NULL) == STATUS_OK);
+        cr_assert(command_encode(&second, &read, NULL) == STATUS_OK);
+        cr_expect(first.len == second.len && memcmp(first.data, second.data, first.len) == 0);
+        cr_expect_eq(read.action, key_actions[i]);
+        bytes_free(&first);
+        bytes_free(&second);
+    }
+}
+
+Test(command, what_an_action_does_to_a_key)
+{
+    enum key_action action = KEY_ACTION_ADMIT;
+    cr_expect(command_key_action(&action, COMMAND_GUARD_INITIALISE) == STATUS_INVALID);
+    cr_expect(command_key_action(&action, COMMAND_KEY_SWEEP) == STATUS_INVALID);
+    for (size_t i = 0; i + 1 < KEY_ACTION_COUNT; i++) {
+        cr_assert(command_key_action(&action, key_actions[i]) == STATUS_OK);
+        cr_expect_str_eq(key_action_text(action), command_action_text(key_actions[i]) + strlen("key."));
+    }
+}
+
+/* The answer to a command signed by one or, unless `second` is WHO_COUNT, two keys. */
+static enum status verify_signed(const struct command *command, enum who first, enum who second)
+{
+    struct signed_document document = {0};
+    struct command out;
+    world_sign_command(&document, &world, command, first, second);
+    enum status status = command_verify(&out, &document, &world.policy, world.now, NULL);
+    signed_document_free(&document);
+    return status;
+}
+
+Test(command, one_person_stops_a_key_and_nothing_else)
+{
+    for (size_t i = 0; i < KEY_ACTION_COUNT; i++) {
+        const struct command command = world_command(&world, key_actions[i], HOT);
+        bool stops = key_actions[i] == COMMAND_KEY_SUSPEND || key_actions[i] == COMMAND_KEY_DEACTIVATE;
+        cr_expect(verify_signed(&command, ADA, WHO_COUNT) == (stops ? STATUS_OK : STATUS_QUORUM_MISSING));
+        cr_expect(verify_signed(&command, ADA, AMY) == (stops ? STATUS_SIGNATURE_INVALID : STATUS_OK));
+        cr_expect(verify_signed(&command, TESS, WHO_COUNT) == (stops ? STATUS_OK : STATUS_UNKNOWN_KEY));
+        cr_expect(verify_signed(&command, TESS, THEO) == (stops ? STATUS_SIGNATURE_INVALID : STATUS_UNKNOWN_KEY));
+    }
+}
+
+Test(command, who_may_stop_a_key)
+{
+    static const struct {
+        enum who who;
+        enum status status;
+    } rows[] = {
+        {ADA, STATUS_OK},  {BERT, STATUS_OK},          {DAVE, STATUS_OK},         {OLGA, STATUS_OK},
+        {TESS, STATUS_OK}, {AUDREY, STATUS_FORBIDDEN}, {HOT, STATUS_UNKNOWN_KEY}, {STRANGER, STATUS_UNKNOWN_KEY},
+    };
+    const struct command command = world_command(&world, COMMAND_KEY_SUSPEND, HOT);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum status status = verify_signed(&command, rows[i].who, WHO_COUNT);
+        cr_expect(status == rows[i].status, "%zu: %s", i, status_info(status)->code);
+    }
+    world.policy.people[0].valid_until = world.now; /* ada */
+    cr_expect(verify_signed(&command, ADA, WHO_COUNT) == STATUS_EXPIRED);
+}
+
+Test(command, the_one_signature_is_over_this_command)
+{
+    const struct command command = world_command(&world, COMMAND_KEY_SUSPEND, HOT);
+    const struct command other = world_command(&world, COMMAND_KEY_SUSPEND, COLD);
+    struct signed_document document = {0};
+    struct command out;
+    world_sign_command(&document, &world, &other, OLGA, WHO_COUNT);
+    bytes_free(&document.document);
+    cr_assert(command_encode(&document.document, &command, NULL) == STATUS_OK);
+    cr_expect(command_verify(&out, &document, &world.policy, world.now, NULL) == STATUS_SIGNATURE_INVALID);
+    signed_document_free(&document);
+}
+
+Test(command, about_a_key_serves_in_its_time)
+{
+    struct command command = world_command(&world, COMMAND_KEY_RETIRE, HOT);
+    command.expires_at = world.now + 1;
+    command.issued_at = world.now - 1;
+    cr_expect(verify_signed(&command, ADA, AMY) == STATUS_OK);
+    command.expires_at = world.now;
+    cr_expect(verify_signed(&command, ADA, AMY) == STATUS_EXPIRED);
+    command.issued_at = world.now + 60000000;
+    command.expires_at = command.issued_at + 1;
+    cr_expect(verify_signed(&command, ADA, AMY) == STATUS_OK);
+    command.issued_at++;
+    command.expires_at++;
+    cr_expect(verify_signed(&command, ADA, AMY) == STATUS_NOT_READY);
+}
