@@ -33,7 +33,7 @@ class KeyDemos(unittest.TestCase):
         self.assertEqual(sum(line.startswith("checked: step ") for line in said), 6)
         self.assertTrue(any(line.startswith("proven: the transfer key of the key document was made in ceremony ") for line in said))
         key = json.loads((place.dir / "ceremony/hot-2.json").read_text())["key_id"]
-        row = place.call("GET", f"/v1/keys/{key}").json
+        row = place.call("GET", f"/v1/keys/{key}").json["key"]
         self.assertEqual(row["state"], "active")
         place.withdraw()
         self.assertFalse(place.script("new-key", check=False))  # no name
