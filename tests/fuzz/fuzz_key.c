@@ -1,0 +1,74 @@
+/*
+ * The decoders of key documents, attestations and commands under a fuzzer. For any bytes: nothing is read out of
+ * bounds, nothing leaks, what one of them accepts is written again as the very same bytes, and no bytes are documents
+ * of two kinds. What is accepted keeps the floors: a key for transfers has a backup, none lives longer than three
+ * years.
+ */
+#include "policy/attestation.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void look_key_document(const struct key_document *key)
+{
+    INVARIANT((key->purpose == ROLE_TRANSFER) == (key->tier != TIER_SYSTEM));
+    INVARIANT(key->purpose != ROLE_TRANSFER || key->backup != KEY_BACKUP_NONE);
+    INVARIANT((key->backup == KEY_BACKUP_WRAPPED) != digest_is_zero(&key->backup_document));
+    INVARIANT(key->custodian_count >= KEY_CUSTODIANS_MIN && key->custodian_count <= KEY_CUSTODIANS_MAX);
+    INVARIANT(key->emergency_count <= KEY_EMERGENCY_MAX);
+    INVARIANT(key->valid_until > key->valid_from && key->retain_until >= key->valid_until);
+    INVARIANT(key->valid_until - key->valid_from <= KEY_CRYPTOPERIOD_MAX_US);
+    INVARIANT(key->box_signatures >= 1 && key->box_seconds >= KEY_BOX_SECONDS_MIN);
+    INVARIANT(key_document_valid(key, key->valid_from) && !key_document_valid(key, key->valid_until));
+    for (size_t i = 0; i < key->emergency_count; i++) {
+        INVARIANT(key_document_emergency(key, &key->emergency[i]));
+    }
+}
+
+static void look_attestation(const struct attestation *attestation)
+{
+    INVARIANT(key_state_attests(attestation->state));
+}
+
+static void look_command(const struct command *command)
+{
+    enum key_action action;
+    enum key_state next;
+    INVARIANT(command_action_text(command->action) != NULL && signer_role_text(command->role) != NULL);
+    if (command->action == COMMAND_GUARD_INITIALISE) {
+        return;
+    }
+    INVARIANT(command->expires_at > command->issued_at);
+    INVARIANT(command->expires_at - command->issued_at <= COMMAND_LIFETIME_MAX_US);
+    if (command->from != 0 && command_key_action(&action, command->action) == STATUS_OK) {
+        INVARIANT(key_state_next(&next, command->from, action, NULL) == STATUS_OK);
+    }
+}
+
+/* One decoder, its encoder, and a look at what came out. */
+#define ROUND_TRIP(kind)                                                                                               \
+    static bool kind##_round_trip(const uint8_t *data, size_t size)                                                    \
+    {                                                                                                                  \
+        struct kind value;                                                                                             \
+        if (kind##_decode(&value, data, size, NULL) != STATUS_OK) {                                                    \
+            return false;                                                                                              \
+        }                                                                                                              \
+        struct bytes again;                                                                                            \
+        INVARIANT(kind##_encode(&again, &value, NULL) == STATUS_OK);                                                   \
+        INVARIANT(again.len == size && memcmp(again.data, data, size) == 0);                                           \
+        bytes_free(&again);                                                                                            \
+        look_##kind(&value);                                                                                           \
+        return true;                                                                                                   \
+    }
+
+ROUND_TRIP(attestation)
+ROUND_TRIP(command)
+ROUND_TRIP(key_document)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int kinds = attestation_round_trip(data, size);
+    kinds += command_round_trip(data, size);
+    kinds += key_document_round_trip(data, size);
+    INVARIANT(kinds <= 1);
+    return 0;
+}
