@@ -44,6 +44,17 @@ void describe_token(FILE *stream, const char *name, const struct token_identity 
                  token->manufacturer, token->model, token->firmware);
 }
 
+void describe_algorithm(FILE *stream, enum algorithm algorithm)
+{
+    const struct algorithm_info *info = algorithm_info(algorithm);
+    if (info->standing == ALGORITHM_IN_USE) {
+        describe_row(stream, "algorithm", "%s", info->name);
+    } else {
+        describe_row(stream, "algorithm", "%s, %s: no new keys, this one needs a successor", info->name,
+                     algorithm_standing_text(info->standing));
+    }
+}
+
 static void describe_names(FILE *stream, const char *name, const struct name *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -56,7 +67,7 @@ static void describe_public_key(FILE *stream, const struct public_key *key)
     struct digest id;
     public_key_id(&id, key);
     describe_digest(stream, "key", &id);
-    describe_row(stream, "algorithm", "%s", algorithm_info(key->algorithm)->name);
+    describe_algorithm(stream, key->algorithm);
 }
 
 static enum status describe_policy(FILE *stream, const struct bytes *document, struct fault *fault)

@@ -30,6 +30,9 @@ void describe_digest(FILE *stream, const char *name, const struct digest *digest
 void describe_time(FILE *stream, const char *name, int64_t utc_us);
 void describe_token(FILE *stream, const char *name, const struct token_identity *token);
 
+/* The line of a key's algorithm; one that is no longer for new keys is flagged. */
+void describe_algorithm(FILE *stream, enum algorithm algorithm);
+
 /* A command in words: what it does, to which key, who may sign it (describe_command.c). */
 MUST_CHECK enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault);
 

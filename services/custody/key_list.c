@@ -12,6 +12,9 @@ static void print_key(const struct wire_key *key)
     char time[TIME_TEXT_SIZE];
     digest_format(hex, &key->key);
     (void)printf("%s %s, %s\n", hex, key->state, algorithm_info(key->alg)->name);
+    if (algorithm_check_new(key->alg, NULL) != STATUS_OK) {
+        describe_algorithm(stdout, key->alg);
+    }
     time_format(time, key->since);
     describe_row(stdout, "since", "%s (%s), transition %llu", time, key->cause, (unsigned long long)key->on);
     if (key->box_until != 0) {

@@ -117,6 +117,9 @@ enum status keyfile_generate(struct public_key *out, const char *path, enum algo
 {
     struct public_key public_key = {0};
     enum status status = check_passphrase(passphrase, fault);
+    if (status == STATUS_OK) {
+        status = algorithm_check_new(algorithm, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -15,7 +15,8 @@ struct keyfile;
 
 /*
  * Makes a key pair and writes the encrypted private key to `path`, mode 0600, synced; an existing file is never
- * replaced (STATUS_EXISTS). `passphrase` has at least 8 bytes. Out: the public key.
+ * replaced (STATUS_EXISTS). STATUS_ALGORITHM_REFUSED when the algorithm is not for new keys. `passphrase` has at least
+ * 8 bytes. Out: the public key.
  */
 MUST_CHECK enum status keyfile_generate(struct public_key *out, const char *path, enum algorithm algorithm,
                                         const struct secret *passphrase, struct fault *fault);
