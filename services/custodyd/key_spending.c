@@ -128,7 +128,7 @@ static bool is_approval(const struct store_approval *row, const struct matching 
 
 /*
  * A row says that we asked for this transaction. Whoever edits rows can say so of any; what he cannot make are the
- * signatures of two approvers. What was approved under another policy is believed.
+ * signatures of two approvers under the policy that this service serves.
  */
 static enum status was_approved(bool *out, const struct matching *matching, struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
@@ -140,10 +140,6 @@ static enum status was_approved(bool *out, const struct matching *matching, stru
     *out = false;
     if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK ||
         !digest_equal(&intent.transaction, matching->transaction)) {
-        return STATUS_OK;
-    }
-    if (!digest_equal(&intent.policy, &matching->service->policy.digest)) {
-        *out = true;
         return STATUS_OK;
     }
     intent_digest(&digest, row->intent.data, row->intent.len);
