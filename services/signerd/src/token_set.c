@@ -79,6 +79,12 @@ static void up_tell(const struct token *token)
               token->set->serving == token->index ? "serving" : "standby", NULL);
 }
 
+/* Tried again, it would lock the token, or come up beside itself. */
+static bool stays_down(enum status status)
+{
+    return status == STATUS_PIN_REFUSED || status == STATUS_CONFLICT;
+}
+
 /* With the mutex. Every call that is under way on it returns now. */
 static void ends_shut(const struct token_ends *ends)
 {
@@ -99,7 +105,7 @@ void token_fail(struct token *token, uint64_t opening, const struct fault *fault
         bool was_usable = token->condition == TOKEN_USABLE;
         token->condition = TOKEN_DOWN;
         token->reason = *fault;
-        token->for_good = fault->status == STATUS_PIN_REFUSED; /* tried again, it would lock the token */
+        token->for_good = stays_down(fault->status);
         (void)pidfd_send_signal(token->ends.process, SIGKILL, NULL, 0);
         ends_shut(&token->ends);
         if (was_usable && !other_usable(set, token->index, &set->serving)) {
@@ -153,35 +159,61 @@ static enum status keys_await(struct token_key *keys, size_t *out_count, struct 
     return fault_set(fault, STATUS_TOKEN, "token", "its process told keys out of order");
 }
 
-/* Takes over what was told; `keys` is transferred. */
-static void usable_become(struct token *token, struct token_key *keys, size_t count, const struct token_note *note)
+/* With the mutex. A token that comes up twice would be its own standby, and two processes would write to it. */
+static bool is_other_token(const struct token *token, const struct token_note_identity *identity)
+{
+    for (unsigned i = 0; i < token->set->config.count; i++) {
+        const struct token_note_identity *other = &token->set->tokens[i].identity;
+        if (i != token->index && other->label[0] != '\0' && strcmp(other->label, identity->label) == 0 &&
+            strcmp(other->serial, identity->serial) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With the mutex. `keys` is transferred. */
+static void usable_become(struct token *token, struct token_key *keys, size_t count,
+                          const struct token_note_identity *identity)
 {
     struct token_set *set = token->set;
-    token_set_lock(set);
-    if (token->condition == TOKEN_STARTING || token->condition == TOKEN_LOCKED) {
-        free(token->keys);
-        token->keys = keys;
-        token->key_count = count;
-        keys = NULL;
-        token->identity = note->identity;
-        token->identity.label[sizeof(token->identity.label) - 1] = '\0';
-        token->identity.serial[sizeof(token->identity.serial) - 1] = '\0';
-        unsigned other;
-        if (!other_usable(set, token->index, &other)) {
-            set->serving = token->index;
-        }
-        token->condition = TOKEN_USABLE;
-        token->usable_us = clock_monotonic_us(clock_system());
-        token->used = false;
-        token->reason = (struct fault){0};
-        token->down_told = false;
-        if (token->settled) {
-            up_tell(token);
-        }
-        changed(set);
+    free(token->keys);
+    token->keys = keys;
+    token->key_count = count;
+    token->identity = *identity;
+    unsigned other;
+    if (!other_usable(set, token->index, &other)) {
+        set->serving = token->index;
     }
-    token_set_unlock(set);
+    token->condition = TOKEN_USABLE;
+    token->usable_us = clock_monotonic_us(clock_system());
+    token->used = false;
+    token->reason = (struct fault){0};
+    token->down_told = false;
+    if (token->settled) {
+        up_tell(token);
+    }
+    changed(set);
+}
+
+/* Takes over what was told; `keys` is transferred. A token that failed meanwhile stays down. */
+static enum status keys_take_over(struct token *token, struct token_key *keys, size_t count,
+                                  const struct token_note_identity *told, struct fault *fault)
+{
+    struct token_note_identity identity = *told;
+    identity.label[sizeof(identity.label) - 1] = '\0';
+    identity.serial[sizeof(identity.serial) - 1] = '\0';
+    enum status status = STATUS_OK;
+    token_set_lock(token->set);
+    if (is_other_token(token, &identity)) {
+        status = fault_set(fault, STATUS_CONFLICT, "standby", "it is the same token");
+    } else if (token->condition == TOKEN_STARTING || token->condition == TOKEN_LOCKED) {
+        usable_become(token, keys, count, &identity);
+        keys = NULL;
+    }
+    token_set_unlock(token->set);
     free(keys);
+    return status;
 }
 
 static enum status opened(struct token *token, struct token_key *keys, size_t count, const struct token_note *note,
@@ -192,8 +224,7 @@ static enum status opened(struct token *token, struct token_key *keys, size_t co
         if (note->identity.key_count != count) {
             break;
         }
-        usable_become(token, keys, count, note);
-        return STATUS_OK;
+        return keys_take_over(token, keys, count, &note->identity, fault);
     case TOKEN_WORD_LOCKED:
         free(keys);
         token_set_lock(token->set);
@@ -346,7 +377,7 @@ static void refused(struct token *token, enum status status, const struct fault 
     ends_shut(&token->ends);
     token->condition = TOKEN_DOWN;
     token->reason = *fault;
-    if (status == STATUS_PIN_REFUSED) { /* tried again, it would lock the token; and people must hear of it */
+    if (stays_down(status)) { /* people must hear of it */
         token->for_good = true;
         token->down_told = false;
     }
@@ -394,9 +425,28 @@ static bool pause_before_start(struct token *token, int64_t *pause_ms)
     return again;
 }
 
+/* With the mutex. */
+static void settled_await(struct token_set *set, const struct token *token)
+{
+    while (!token->settled && !set->stopping) {
+        INVARIANT(pthread_cond_wait(&set->changed, &set->mutex) == 0);
+    }
+}
+
+/* One after the other at first: a standby that is the primary by mistake does not log in beside it. */
+static void turn_await(struct token *token)
+{
+    token_set_lock(token->set);
+    for (unsigned i = 0; i < token->index; i++) {
+        settled_await(token->set, &token->set->tokens[i]);
+    }
+    token_set_unlock(token->set);
+}
+
 static void *token_run(void *argument)
 {
     struct token *token = argument;
+    turn_await(token);
     int64_t pause_ms = token->set->config.timeout_ms;
     do {
         struct fault fault = {0};
@@ -464,22 +514,8 @@ static enum status first_judge(struct token_set *set, struct fault *fault)
         *fault = set->tokens[0].reason;
         return fault->status;
     }
-    const struct token_note_identity *first = &set->tokens[0].identity;
-    const struct token_note_identity *second = &set->tokens[1].identity;
-    if (first->label[0] != '\0' && strcmp(first->label, second->label) == 0 &&
-        strcmp(first->serial, second->serial) == 0) {
-        return fault_set(fault, STATUS_CONFLICT, "standby", "it is the same token");
-    }
     first_tell(set);
     return STATUS_OK;
-}
-
-/* With the mutex. */
-static void settled_await(struct token_set *set, const struct token *token)
-{
-    while (!token->settled) {
-        INVARIANT(pthread_cond_wait(&set->changed, &set->mutex) == 0);
-    }
 }
 
 static enum status first_await(struct token_set *set, struct fault *fault)
