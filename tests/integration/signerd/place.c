@@ -3,6 +3,7 @@
  */
 #include "place.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -234,6 +235,7 @@ static struct hsm_token *token_enter(const struct place *place)
     struct fault fault = {0};
     NEED(strlen(place->token.label) < sizeof(config.selector.label));
     memcpy(config.selector.label, place->token.label, strlen(place->token.label));
+    NEED(dlopen(place->token.module, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) != NULL); /* see lsan.supp */
     MUST(secret_heap_open(NULL));
     MUST(secret_read_file(&pin, place->token.pin_path, NULL));
     if (hsm_token_open(&token, &config, &pin, &fault) != STATUS_OK) {
