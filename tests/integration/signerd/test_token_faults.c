@@ -10,7 +10,7 @@
 
 #include "pair.h"
 
-#define TOKEN_TIMEOUT_MS 300
+#define TOKEN_TIMEOUT_MS 500
 #define ANSWER_MAX_MS 10000 /* a request that takes so long hangs: a few timeouts, on a busy machine */
 
 static struct pair pair;
