@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -24,21 +25,27 @@ static int explain(const char *what, const struct fault *fault)
     return info->retryable ? 1 : EXIT_REFUSED;
 }
 
-static enum status write_port(const char *path, unsigned port, struct fault *fault)
+/* Opened before anything is written, so that a bad path refuses the start. Who is refused empties nobody's file. */
+static enum status open_port_file(FILE **out, const char *path, struct fault *fault)
 {
-    if (path[0] == '\0') {
-        return STATUS_OK;
-    }
-    FILE *file = fopen(path, "we");
-    bool good = file != NULL && fprintf(file, "%u\n", port) > 0;
+    *out = path[0] == '\0' ? NULL : fopen(path, "ae");
+    return path[0] == '\0' || *out != NULL
+               ? STATUS_OK
+               : fault_set(fault, STATUS_IO, "port-file", "could not write %s: %s", path, strerror(errno));
+}
+
+static enum status write_port(FILE *file, unsigned port, struct fault *fault)
+{
+    bool good = file == NULL || (ftruncate(fileno(file), 0) == 0 && fprintf(file, "%u\n", port) > 0);
     good = (file == NULL || fclose(file) == 0) && good;
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "port-file", "could not write %s: %s", path, strerror(errno));
+    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "port-file", "could not write it: %s", strerror(errno));
 }
 
 static enum status serve(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
 {
     struct service *service = NULL;
     struct server *server = NULL;
+    FILE *port_file = NULL;
     const struct server_options server_options = {
         .listen = options->listen,
         .certificate = options->tls_certificate,
@@ -46,12 +53,20 @@ static enum status serve(const struct custodyd_options *options, const sigset_t 
         .connections = (unsigned)options->connections,
         .idle_s = (unsigned)options->idle_s,
     };
-    enum status status = service_open(&service, options, fault);
+    enum status status = server_open(&server, &server_options, fault);
     if (status == STATUS_OK) {
-        status = server_start(&server, &server_options, service, fault);
+        status = open_port_file(&port_file, options->port_file, fault);
     }
     if (status == STATUS_OK) {
-        status = write_port(options->port_file, server_port(server), fault);
+        status = service_open(&service, options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = service_start(service, fault);
+    }
+    if (status == STATUS_OK) {
+        server_serve(server, service);
+        status = write_port(port_file, server_port(server), fault);
+        port_file = NULL;
     }
     if (status == STATUS_OK) {
         int received = 0;
@@ -60,6 +75,9 @@ static enum status serve(const struct custodyd_options *options, const sigset_t 
         (void)sigwait(signals, &received);
         log_event(LOG_LEVEL_INFO, "service.stopping", "signal", received == SIGTERM ? "TERM" : "INT", NULL);
         (void)sd_notify(0, "STOPPING=1");
+    }
+    if (port_file != NULL) {
+        (void)fclose(port_file);
     }
     server_stop(server);
     service_close(service);

@@ -9,6 +9,9 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -21,7 +24,7 @@
 
 struct server {
     struct MHD_Daemon *daemon;
-    struct service *service;
+    _Atomic(struct service *) service; /* NULL until server_serve */
     struct bytes certificate;
     struct secret private_key;
 };
@@ -136,19 +139,24 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http
     return result;
 }
 
-static enum MHD_Result refuse_size(struct MHD_Connection *connection)
+static enum MHD_Result refuse(struct MHD_Connection *connection, const struct fault *fault)
 {
-    struct fault fault = {0};
     struct uuid correlation = {0};
     struct http_reply reply = {0};
     if (uuid_generate(&correlation, clock_system()) != STATUS_OK) {
         return MHD_NO;
     }
-    (void)fault_set(&fault, STATUS_TOO_LARGE, "body", "at most %d bytes", HTTP_BODY_MAX);
-    problem_reply(&reply, &fault, &correlation);
+    problem_reply(&reply, fault, &correlation);
     enum MHD_Result result = send_reply(connection, &reply);
     http_reply_free(&reply);
     return result;
+}
+
+static enum MHD_Result refuse_size(struct MHD_Connection *connection)
+{
+    struct fault fault = {0};
+    (void)fault_set(&fault, STATUS_TOO_LARGE, "body", "at most %d bytes", HTTP_BODY_MAX);
+    return refuse(connection, &fault);
 }
 
 static bool announces_too_much(struct MHD_Connection *connection)
@@ -175,8 +183,14 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
                              const char *method, const char *path)
 {
     struct bytes body = {0};
+    struct service *service = atomic_load(&server->service);
     if (exchange->too_large) {
         return refuse_size(connection);
+    }
+    if (service == NULL) {
+        struct fault fault = {0};
+        (void)fault_set(&fault, STATUS_NOT_READY, "service", "is starting");
+        return refuse(connection, &fault);
     }
     if (buffer_finish(&body, &exchange->body) != STATUS_OK) {
         return MHD_NO;
@@ -184,7 +198,7 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
     struct http_request request = {
         .method = method, .path = path, .body = body.data, .body_len = body.len, .connection = connection};
     struct http_reply reply = {0};
-    http_dispatch(server->service, &request, &reply);
+    http_dispatch(service, &request, &reply);
     enum MHD_Result result = send_reply(connection, &reply);
     http_reply_free(&reply);
     bytes_free(&body);
@@ -301,6 +315,40 @@ static enum status read_private_key(struct secret *out, const char *path, struct
     return status;
 }
 
+/* Nobody is asked for the passphrase of an encrypted key. */
+static int no_passphrase(char *out, int size, int writing, void *context)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
+/* GnuTLS would refuse a pair that does not fit, too, but could not say what is wrong. */
+static enum status check_pair(const struct server *server, const struct server_options *options, struct fault *fault)
+{
+    BIO *certificate_pem = BIO_new_mem_buf(server->certificate.data, (int)server->certificate.len);
+    BIO *key_pem = BIO_new_mem_buf(server->private_key.data, (int)server->private_key.len);
+    X509 *certificate = PEM_read_bio_X509(certificate_pem, NULL, no_passphrase, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_pem, NULL, no_passphrase, NULL);
+    enum status status = STATUS_OK;
+    if (certificate == NULL) {
+        status = fault_set(fault, STATUS_INVALID, "tls-certificate", "%s is no PEM certificate", options->certificate);
+    } else if (key == NULL) {
+        status =
+            fault_set(fault, STATUS_INVALID, "tls-key", "%s is no PEM key without a passphrase", options->private_key);
+    } else if (X509_check_private_key(certificate, key) != 1) {
+        status = fault_set(fault, STATUS_INVALID, "tls-key", "%s is not the key of the certificate %s",
+                           options->private_key, options->certificate);
+    }
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    BIO_free(key_pem);
+    BIO_free(certificate_pem);
+    return status;
+}
+
 static enum status load_tls(struct server *server, const struct server_options *options, struct fault *fault)
 {
     enum status status =
@@ -308,7 +356,7 @@ static enum status load_tls(struct server *server, const struct server_options *
     if (status == STATUS_OK) {
         status = read_private_key(&server->private_key, options->private_key, fault);
     }
-    return status;
+    return status == STATUS_OK ? check_pair(server, options, fault) : status;
 }
 
 static enum status listen_on(struct server *server, const struct server_options *options,
@@ -325,20 +373,18 @@ static enum status listen_on(struct server *server, const struct server_options 
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)address,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
+                                      (const struct sockaddr *)(const void *)address, MHD_OPTION_CONNECTION_LIMIT,
+                                      options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+                                      MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                                      on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
     if (server->daemon == NULL) {
-        return fault_set(fault, STATUS_IO, "listen", "could not listen on %s%s", options->listen,
-                         tls ? " (address in use, or certificate and key do not fit)" : "");
+        return fault_set(fault, STATUS_IO, "listen", "could not listen on %s", options->listen);
     }
     return STATUS_OK;
 }
 
-enum status server_start(struct server **out, const struct server_options *options, struct service *service,
-                         struct fault *fault)
+enum status server_open(struct server **out, const struct server_options *options, struct fault *fault)
 {
     struct sockaddr_storage address = {0};
     enum status status = resolve(&address, options->listen, fault);
@@ -353,7 +399,6 @@ enum status server_start(struct server **out, const struct server_options *optio
     if (server == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "server", "%s", "");
     }
-    server->service = service;
     if (options->certificate[0] != '\0') {
         status = load_tls(server, options, fault);
     }
@@ -366,6 +411,11 @@ enum status server_start(struct server **out, const struct server_options *optio
     }
     *out = server;
     return STATUS_OK;
+}
+
+void server_serve(struct server *server, struct service *service)
+{
+    atomic_store(&server->service, service);
 }
 
 unsigned server_port(const struct server *server)

@@ -17,11 +17,14 @@ struct server_options {
 };
 
 /*
- * Starts serving. STATUS_INVALID for an address that is not loopback without TLS, or unusable files; STATUS_IO when the
+ * Listens, with certificate and key loaded; until server_serve every request is answered 503. STATUS_INVALID for an
+ * address that is not loopback without TLS, unusable files, or a key that is not the certificate's; STATUS_IO when the
  * address cannot be bound. Out: owned by the caller, server_stop.
  */
-MUST_CHECK enum status server_start(struct server **out, const struct server_options *options, struct service *service,
-                                    struct fault *fault);
+MUST_CHECK enum status server_open(struct server **out, const struct server_options *options, struct fault *fault);
+
+/* From now on requests are served by this service, which must outlive the server. */
+void server_serve(struct server *server, struct service *service);
 
 /* The port that is bound. */
 unsigned server_port(const struct server *server);

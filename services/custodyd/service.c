@@ -113,7 +113,6 @@ static enum status open_signers(struct service *service, struct fault *fault)
 static enum status open_trail(struct service *service, struct fault *fault)
 {
     struct audit_key key;
-    char conninfo[1200];
     struct fault inner = {0};
     enum status status = audit_key_parse(&key, service->options.log_key, &inner);
     if (status != STATUS_OK) {
@@ -127,9 +126,12 @@ static enum status open_trail(struct service *service, struct fault *fault)
         const struct trail_config config = {.clock = service->clock, .reader = service->reader, .key = &key};
         status = trail_open(&service->trail, &config, fault);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
+    return status;
+}
+
+static enum status start_sequencer(struct service *service, struct fault *fault)
+{
+    char conninfo[1200];
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", service->options.database);
     const struct sequencer_config config = {
         .clock = service->clock,
@@ -160,11 +162,12 @@ static enum status open_node(struct service *service, struct fault *fault)
     if (inner.status != STATUS_OK) {
         return name_path(fault, &inner, "data", node);
     }
-    enum status status = signers_check_height(service, fault);
-    if (status == STATUS_OK) {
-        status = ledger_node_start(service->node, fault);
-    }
-    return status;
+    return signers_check_height(service, fault);
+}
+
+static enum status start_node(struct service *service, struct fault *fault)
+{
+    return ledger_node_start(service->node, fault);
 }
 
 static enum status log_state_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -175,39 +178,53 @@ static enum status log_state_in(struct store_tx *tx, void *context, struct fault
                                service->workers == NULL ? AUDIT_SERVICE_START : AUDIT_SERVICE_STOP, fault);
 }
 
-static enum status open_watch(struct service *service, struct fault *fault)
-{
-    return watch_start(&service->watch, service, fault);
-}
-
-typedef enum status open_part(struct service *service, struct fault *fault);
-
-static enum status open_workers(struct service *service, struct fault *fault)
+static enum status start_workers(struct service *service, struct fault *fault)
 {
     enum status status = store_transact(service->store, log_state_in, service, fault);
     return status == STATUS_OK ? workers_start(&service->workers, service, (unsigned)service->options.workers, fault)
                                : status;
 }
 
+static enum status start_watch(struct service *service, struct fault *fault)
+{
+    return watch_start(&service->watch, service, fault);
+}
+
+typedef enum status make_part(struct service *service, struct fault *fault);
+
+/* What can be refused is refused while parts are opened; none of them writes into the database. */
+static make_part *const parts_to_open[] = {load_policy, load_genesis, open_stores, open_signers, open_trail, open_node};
+static make_part *const parts_to_start[] = {start_sequencer, start_node, start_workers, start_watch};
+
+static enum status make_parts(struct service *service, make_part *const *parts, size_t count, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = parts[i](service, fault);
+    }
+    return status;
+}
+
 enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault)
 {
-    static open_part *const parts[] = {load_policy, load_genesis, open_stores,  open_signers,
-                                       open_trail,  open_node,    open_workers, open_watch};
     struct service *service = calloc(1, sizeof(*service));
     if (service == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "service", "%s", "");
     }
     service->clock = clock_system();
     service->options = *options;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        enum status status = parts[i](service, fault);
-        if (status != STATUS_OK) {
-            service_close(service);
-            return status;
-        }
+    enum status status = make_parts(service, parts_to_open, sizeof(parts_to_open) / sizeof(parts_to_open[0]), fault);
+    if (status != STATUS_OK) {
+        service_close(service);
+        return status;
     }
     *out = service;
     return STATUS_OK;
+}
+
+enum status service_start(struct service *service, struct fault *fault)
+{
+    return make_parts(service, parts_to_start, sizeof(parts_to_start) / sizeof(parts_to_start[0]), fault);
 }
 
 void service_close(struct service *service)

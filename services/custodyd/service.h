@@ -44,10 +44,17 @@ struct service {
 };
 
 /*
- * Reads policy and genesis, opens the database, connects the trail to its signer, replays the ledger, starts the
- * workers. When it fails, whatever was made is taken apart again. Out: owned by the caller, service_close.
+ * Reads policy and genesis, opens the database, the trail and the signers' sockets, replays the ledger: whatever of a
+ * start can be refused is refused here. Nothing is written but the folder of a ledger that is new. When it fails,
+ * whatever was made is taken apart again. Out: owned by the caller, service_close.
  */
 MUST_CHECK enum status service_open(struct service **out, const struct custodyd_options *options, struct fault *fault);
+
+/*
+ * Starts sequencer, node, workers and watcher, which write. Once per service; after a failure only service_close may
+ * follow.
+ */
+MUST_CHECK enum status service_start(struct service *service, struct fault *fault);
 
 /* Reads and verifies the signed policy of a file. Out: both owned by the caller. */
 MUST_CHECK enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy,

@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import unittest
 
@@ -21,7 +22,8 @@ from strongroom import DEADLINE_S, SIGNERS, canonical, digest
 REFUSED, USAGE, RETRY = 78, 2, 1
 SPY = next(pathlib.Path("/usr/lib").glob("*/pkcs11-spy.so"))  # of opensc
 BOOKS = ("custody.withdrawal", "custody.approval", "custody.lane", "custody.reservation", "custody.posting",
-         "custody.outbox", "custody.document", "custody.token", "strongroom.migration")
+         "custody.outbox", "custody.document", "custody.token", "custody.mark", "custody.medium", "strongroom.migration",
+         "audit.pending", "audit.leaf", "audit.head", "audit.tile", "audit.checkpoint")
 
 
 def fingerprint(folder):
@@ -114,8 +116,8 @@ class RefuseToStart(strongroom.Case):
         self.assertEqual((fingerprint(place.dir / "guards"), fingerprint(place.dir / "tokens")), before)
 
     def books(self):
-        rows = [self.place.psql(f"SELECT * FROM {table} t ORDER BY t::text") for table in BOOKS]
-        return rows, self.place.value("SELECT count(*) FROM audit.leaf WHERE act LIKE 'withdrawal.%'")
+        """Every row of every table: also no entry of the trail, epoch of its head or checkpoint comes of a start that is refused."""
+        return {table: self.place.psql(f"SELECT * FROM {table} t ORDER BY t::text") for table in BOOKS}
 
     def assertServiceRefuses(self, *words, status=REFUSED, options=()):
         """custodyd refuses, says it in one line, and ledger and books are as before."""
@@ -384,7 +386,28 @@ class RefuseToStart(strongroom.Case):
         key = self.kept(self.place.dir / "tls/key.pem")
         subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key], check=True,
                        capture_output=True)
-        self.assertEqual(self.custodyd().status, RETRY)
+        self.assertServiceRefuses("tls-key", "is not the key of the certificate")
+
+    def test_tls_files_that_are_none(self):
+        place = self.place
+        place.stop("custodyd")
+        junk = place.dir / "junk.pem"
+        junk.write_text("no pem\n")
+        junk.chmod(0o600)
+        locked = place.dir / "locked.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes256", "-pass", "pass:x",
+                        "-out", locked], check=True, capture_output=True)
+        locked.chmod(0o600)
+        good = self.kept(place.dir / "etc/custodyd.conf").read_text()
+        for what, option, path, words in (("no certificate", "tls-certificate", junk, "is no PEM certificate"),
+                                          ("no key", "tls-key", junk, "is no PEM key"),
+                                          ("an encrypted key", "tls-key", locked, "without a passphrase"),
+                                          ("a certificate that is not there", "tls-certificate", place.dir / "none.pem", "none.pem"),
+                                          ("a key that is not there", "tls-key", place.dir / "none.pem", "none.pem")):
+            with self.subTest(what):
+                (place.dir / "etc/custodyd.conf").write_text(good)
+                place.configure("custodyd", **{option.replace("-", "_"): path})
+                self.assertServiceRefuses(option, words, status=REFUSED)
 
     def test_listening_to_the_world_without_tls(self):
         self.place.stop("custodyd")
@@ -393,9 +416,23 @@ class RefuseToStart(strongroom.Case):
         for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:8443"):
             with self.subTest(address):
                 self.assertServiceRefuses("listen", "only loopback", options=("--listen", address))
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            address = f"127.0.0.1:{other.getsockname()[1]}"
+            self.assertServiceRefuses("listen", "could not listen on", address, status=RETRY, options=("--listen", address))
         for address in ("localhost:1", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999"):
             with self.subTest(address):
                 self.assertServiceRefuses("listen", "must be", options=("--listen", address))
+
+    def test_a_port_that_another_service_has(self):
+        address = f"127.0.0.1:{(self.place.dir / 'etc/port').read_text().strip()}"
+        self.assertSays(self.custodyd("--listen", address), RETRY, "custodyd: ", "could not listen on", address)
+        self.assertIsNone(self.place.ended("custodyd"))
+
+    def test_a_port_file_that_cannot_be_written(self):
+        self.place.stop("custodyd")
+        self.kept(self.place.dir / "etc/custodyd.conf")
+        self.place.configure("custodyd", port_file=self.place.dir / "none/port")
+        self.assertServiceRefuses("port-file", "none/port", status=RETRY)
 
     # custodyd: the ledger's files
 
@@ -411,7 +448,9 @@ class RefuseToStart(strongroom.Case):
         place.stop("custodyd")
         data = self.kept(place.dir / "data")
         shutil.rmtree(data)
+        before = self.books()
         self.assertSays(self.custodyd(), REFUSED, "custodyd: ", "data: ", "ends at height 0, but the validator has signed height")
+        self.assertEqual(self.books(), before)
 
     def test_ledger_files_that_rot(self):
         place = self.place
