@@ -85,13 +85,22 @@ struct share_set_wire {
 static const struct canon_field set_fields[] = {
     CANON_FIELD(struct share_set, key, CANON_HASH),
     CANON_FIELD(struct share_set_wire, of, CANON_TEXT),
+    CANON_FIELD(struct share_set, prev, CANON_HASH),
     CANON_FIELD_RANGE(struct share_set_wire, shares, CANON_ARRAY, 2, BACKUP_SHARES_MAX),
     SHARE_THRESHOLD_FIELD(struct share_set_wire, threshold),
+    CANON_FIELD_RANGE(struct share_set, version, CANON_INTEGER, 1, CANON_INTEGER_MAX),
 };
 
 enum { SET_FIELD_COUNT = sizeof(set_fields) / sizeof(set_fields[0]) };
 
 _Static_assert(offsetof(struct share_set_wire, set) == 0, "the rows of struct share_set hold in the wire");
+
+static enum status check_version(const struct share_set *set, struct fault *fault)
+{
+    return (set->version == 1) == digest_is_zero(&set->prev)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID, "prev", "zeros for the first version, and only for it");
+}
 
 enum status share_set_decode(struct share_set *out, const void *document, size_t len, struct fault *fault)
 {
@@ -107,6 +116,9 @@ enum status share_set_decode(struct share_set *out, const void *document, size_t
     }
     if (status == STATUS_OK) {
         set = wire.set;
+        status = check_version(&set, fault);
+    }
+    if (status == STATUS_OK) {
         status = share_table_read(&set.shares, wire.shares, wire.threshold, fault);
     }
     if (status == STATUS_OK) {
@@ -119,7 +131,10 @@ enum status share_set_decode(struct share_set *out, const void *document, size_t
 enum status share_set_encode(struct bytes *out, const struct share_set *set, struct fault *fault)
 {
     struct share_set_wire wire = {.set = *set, .of = "pin", .threshold = set->shares.threshold};
-    enum status status = share_table_check(&set->shares, fault);
+    enum status status = check_version(set, fault);
+    if (status == STATUS_OK) {
+        status = share_table_check(&set->shares, fault);
+    }
     if (status == STATUS_OK) {
         status = share_table_write(&wire.shares, &set->shares, fault);
     }
@@ -128,6 +143,32 @@ enum status share_set_encode(struct bytes *out, const struct share_set *set, str
     }
     json_decref(wire.shares);
     return status;
+}
+
+void share_set_digest(struct digest *out, const void *document, size_t len)
+{
+    digest_document(out, SHARE_SET_KIND, document, len);
+}
+
+enum status share_set_check_apart(const struct share_set *set, const struct backup *backup, struct fault *fault)
+{
+    for (size_t i = 0; i < set->shares.count; i++) {
+        const struct share_holder *row = &set->shares.holders[i];
+        if (name_equal(&row->custodian, &backup->holder) ||
+            share_table_find(&backup->shares, &row->custodian) != NULL) {
+            return fault_set(fault, STATUS_DUPLICATE_PERSON, "shares", "%s has part in the PIN and in a backup",
+                             row->custodian.text);
+        }
+        bool beside = name_equal(&row->site, &backup->site);
+        for (size_t k = 0; k < backup->shares.count; k++) {
+            beside = beside || name_equal(&row->site, &backup->shares.holders[k].site);
+        }
+        if (beside) {
+            return fault_set(fault, STATUS_INVALID, "shares", "at %s are parts of the PIN and of a backup",
+                             row->site.text);
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status share_set_verify(struct share_set *out, const struct signed_document *document, const struct policy *policy,

@@ -233,6 +233,10 @@ static enum status describe_share_set(FILE *stream, const struct bytes *document
     }
     (void)fprintf(stream, "share set: who has the shares of a PIN\n");
     describe_digest(stream, "key", &set.key);
+    describe_row(stream, "version", "%lld", (long long)set.version);
+    if (set.version > 1) {
+        describe_digest(stream, "follows", &set.prev);
+    }
     describe_shares(stream, &set.shares);
     describe_row(stream, "to be signed", "by the governance quorum of the policy");
     return STATUS_OK;

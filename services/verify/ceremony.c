@@ -334,7 +334,7 @@ static bool replay_all(struct replay *replay, const struct trust *trust, const s
     }
     uuid_format(id, &replay->head.id);
     bool good = check_script(replay) && check_actors(replay) && check_steps(replay) && check_birth(replay) &&
-                claim_backup(claim, &replay->backup, request->backup) && check_agreement(replay) &&
+                claim_backup(claim, &replay->backup, request) && check_agreement(replay) &&
                 claim_restore(claim, &replay->backup, request->restore);
     if (good) {
         (void)printf("proven: the %s key of the key document was made in ceremony %s%s%s\n", claim->document.purpose,

@@ -58,6 +58,8 @@
     F(S, NAME, authoriser) F(S, HASH, backup) F(S, HASH, chain) F(S, HASH, challenge) F(S, NAME, environment)          \
     F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, HASH, policy)                       \
     F(S, NAME, requester) F(S, ARRAY, shares) F(S, OBJECT, token)
+#define FORM_SHARE_SET(F, O, B, S)                                                                                     \
+    F(S, HASH, key) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold) F(S, INTEGER, version)
 #define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \
     F(S, ARRAY, actors) F(S, NAME, environment) F(S, UUID, id) F(S, TEXT, purpose) F(S, OBJECT, script)                \
     F(S, ARRAY, steps)
@@ -91,8 +93,8 @@
     X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
     X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
-    X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SIGNATURE, signature_row) X(STEP, verify_step)             \
-    X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
+    X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)                               \
+    X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;

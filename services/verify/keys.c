@@ -51,6 +51,7 @@ static const struct {
                {DOCUMENT_KEY, "tier", " cold hot system warm "},
                {DOCUMENT_BACKUP, "mechanism", " aes-key-wrap-kwp aes-key-wrap-pad "},
                {DOCUMENT_RESTORE, "kind", " drill restore "},
+               {DOCUMENT_SHARE_SET, "of", " pin "},
                {DOCUMENT_ATTESTATION, "state", " active inactive retained suspended "}};
 
 static bool check_choices(struct claim *claim, const char *kind, const json_t *document, enum document which)
@@ -74,6 +75,7 @@ static bool signed_file_read(struct claim *claim, struct signed_file *out, void 
     static const char *const kinds[] = {[DOCUMENT_KEY] = "key",
                                         [DOCUMENT_BACKUP] = "backup",
                                         [DOCUMENT_RESTORE] = "restore",
+                                        [DOCUMENT_SHARE_SET] = "share_set",
                                         [DOCUMENT_ATTESTATION] = "attestation"};
     const char *kind = kinds[document];
     struct fault fault = {0};
@@ -152,18 +154,18 @@ static bool read_policies(struct claim *claim, const struct trust *trust, const 
            claim_fail(claim, "policy", "is for another ledger than the trust file");
 }
 
-static bool check_custodians(struct claim *claim)
+/* People with the duty: ARRAY of names. */
+static bool are_custodians(const struct claim *claim, const json_t *names)
 {
-    json_t *value = NULL;
+    json_t *name = NULL;
     size_t i = 0;
-    json_array_foreach(claim->document.custodians, i, value)
+    bool good = true;
+    json_array_foreach(names, i, name)
     {
-        const json_t *person = object_named(claim->policy.people, json_string_value(value));
-        if (!lists(json_object_get(person, "duties"), "custodian")) {
-            return claim_fail(claim, "key", "a custodian has not this duty in the policy");
-        }
+        const json_t *person = object_named(claim->policy.people, json_string_value(name));
+        good = good && lists(json_object_get(person, "duties"), "custodian");
     }
-    return true;
+    return good;
 }
 
 bool claim_read(struct claim *out, const struct trust *trust, const struct verify_request *request)
@@ -187,7 +189,8 @@ bool claim_read(struct claim *out, const struct trust *trust, const struct verif
     digest_format(id, &out->key.id);
     bool good =
         claim_agrees(out, "key", out->key_file.document, "the policy", out->policy.document, "chain environment") &&
-        check_custodians(out);
+        (are_custodians(out, document->custodians) ||
+         claim_fail(out, "key", "a custodian has not this duty in the policy"));
     if (good) {
         report_checked("key document of %s, signed by %zu of the governance group", id, out->key_file.text.count);
     }
@@ -202,57 +205,90 @@ static bool fresh(json_t *seen, const char *what, const char *value)
     return json_object_get(seen, entry) == NULL && json_object_set_new(seen, entry, json_true()) == 0;
 }
 
-/*
- * Custodians are keepers of the key; custodians, sites and indexes are all different, the holder of the blob and its
- * site among them.
- */
-static bool are_apart(const struct verify_backup *backup, const json_t *keepers)
+/* k of n; indexes are all different, custodians and sites also from all that was seen before. Out: the custodians. */
+static bool are_apart(json_t *seen, json_t *out_names, const json_t *rows, int64_t threshold)
 {
-    json_t *seen = json_object();
     json_t *value = NULL;
     size_t i = 0;
-    bool good = fresh(seen, "custodian", backup->holder.text) && fresh(seen, "site", backup->site.text);
-    json_array_foreach(backup->shares, i, value)
+    unsigned indexes = 0;
+    bool good = threshold >= 2 && threshold <= (int64_t)json_array_size(rows) && json_array_size(rows) <= SHARES_MAX;
+    json_array_foreach(rows, i, value)
     {
         struct verify_backup_share share;
-        char index[24];
         good = good && document_decode(&share, DOCUMENT_BACKUP_SHARE, value, NULL) == STATUS_OK && share.index >= 1 &&
-               share.index <= (int64_t)json_array_size(backup->shares);
-        (void)snprintf(index, sizeof(index), "%lld", good ? (long long)share.index : 0);
-        good = good && lists(keepers, share.custodian.text) && fresh(seen, "custodian", share.custodian.text) &&
-               fresh(seen, "site", share.site.text) && fresh(seen, "index", index);
+               share.index <= (int64_t)json_array_size(rows) && (indexes >> share.index & 1) == 0 &&
+               fresh(seen, "custodian", share.custodian.text) && fresh(seen, "site", share.site.text) &&
+               json_array_append_new(out_names, json_string(share.custodian.text)) == 0;
+        indexes |= good ? 1U << share.index : 0;
     }
-    json_decref(seen);
     return good;
 }
 
-bool claim_backup(struct claim *claim, struct signed_file *out_backup, const char *path)
+/* Of the PIN of the key's token; `seen` is who and where has part in the backup. */
+static bool check_share_set(struct claim *claim, json_t *seen, const char *path)
+{
+    struct signed_file file = {0};
+    struct verify_share_set set;
+    struct digest none = {{0}};
+    json_t *names = json_array();
+    bool good = signed_file_read(claim, &file, &set, DOCUMENT_SHARE_SET, path);
+    if (good && !verify_policy_governed(&claim->policy, &file.text, "share_set", claim->document.issued_at)) {
+        good = claim_fail(claim, "share_set", "is not signed by the governance quorum");
+    } else if (good && (set.version < 1 || (set.version == 1) != digest_equal(&set.prev, &none))) {
+        good = claim_fail(claim, "share_set", "prev is zeros for the first version, and only for it");
+    } else if (good && (!are_apart(seen, names, set.shares, set.threshold) || !are_custodians(claim, names))) {
+        good = claim_fail(claim, "share_set", "shares: are not k of n of different custodians apart from the backup");
+    }
+    if (good) {
+        report_checked("share set version %lld, %lld of %zu shares, apart from the backup", (long long)set.version,
+                       (long long)set.threshold, json_array_size(set.shares));
+    }
+    json_decref(names);
+    signed_file_free(&file);
+    return good;
+}
+
+static bool check_backup(struct claim *claim, struct signed_file *backup_file, const struct verify_request *request)
 {
     struct verify_backup backup;
-    if (path[0] == '\0') {
-        return true;
-    }
-    if (!signed_file_read(claim, out_backup, &backup, DOCUMENT_BACKUP, path)) {
+    json_t *value = NULL;
+    size_t i = 0;
+    if (!signed_file_read(claim, backup_file, &backup, DOCUMENT_BACKUP, request->backup)) {
         return false;
     }
-    size_t count = json_array_size(backup.shares);
-    if (!digest_equal(&out_backup->digest, &claim->document.backup_document)) {
+    if (!digest_equal(&backup_file->digest, &claim->document.backup_document)) {
         return claim_fail(claim, "backup", "is not the one that the key document names");
     }
-    if (out_backup->text.count != 1 || !signed_text_by(&out_backup->text, 0, "backup", &claim->key)) {
+    if (backup_file->text.count != 1 || !signed_text_by(&backup_file->text, 0, "backup", &claim->key)) {
         return claim_fail(claim, "backup", "is not signed by the key that it holds");
     }
-    if (backup.threshold < 2 || backup.threshold > (int64_t)count || count > SHARES_MAX ||
-        !are_apart(&backup, claim->document.custodians)) {
-        return claim_fail(claim, "backup", "shares: are not k of n of different keepers at different sites");
+    json_t *seen = json_object();
+    json_t *names = json_array();
+    bool good = fresh(seen, "custodian", backup.holder.text) && fresh(seen, "site", backup.site.text) &&
+                are_apart(seen, names, backup.shares, backup.threshold);
+    json_array_foreach(names, i, value)
+    {
+        good = good && lists(claim->document.custodians, json_string_value(value));
     }
-    bool good = claim_agrees(claim, "backup", out_backup->document, "the key document", claim->key_file.document,
-                             "alg key token");
+    good = good ? claim_agrees(claim, "backup", backup_file->document, "the key document", claim->key_file.document,
+                               "alg key token")
+                : claim_fail(claim, "backup", "shares: are not k of n of different keepers at different sites");
     if (good) {
         report_checked("backup by %s, %lld of %zu shares, signed by the key", backup.mechanism,
-                       (long long)backup.threshold, count);
+                       (long long)backup.threshold, json_array_size(backup.shares));
     }
+    good = good && (request->share_set[0] == '\0' || check_share_set(claim, seen, request->share_set));
+    json_decref(seen);
+    json_decref(names);
     return good;
+}
+
+bool claim_backup(struct claim *claim, struct signed_file *out_backup, const struct verify_request *request)
+{
+    if (request->backup[0] == '\0') {
+        return request->share_set[0] == '\0' || claim_fail(claim, "share_set", "cannot be judged without the backup");
+    }
+    return check_backup(claim, out_backup, request);
 }
 
 /* Restored with the shares of enough custodians of the backup. */

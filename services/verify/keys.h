@@ -43,9 +43,11 @@ bool claim_fail(struct claim *claim, const char *part, const char *what);
 bool claim_agrees(struct claim *claim, const char *part, const json_t *object, const char *other,
                   const json_t *other_object, const char *names);
 
-/* The backup is the key's and bound to it; the restore proof shows that it came back. An empty path is not looked at.
+/*
+ * The backup is the key's and bound to it, and nobody has part in it and in the PIN; the restore proof shows that it
+ * came back. An empty path is not looked at.
  */
-bool claim_backup(struct claim *claim, struct signed_file *out_backup, const char *path);
+bool claim_backup(struct claim *claim, struct signed_file *out_backup, const struct verify_request *request);
 bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path);
 
 /* Frees and empties. */

@@ -25,6 +25,7 @@ static const struct option_row rows[] = {
     PATH("transcript", request.transcript, NULL, "Transcript of the ceremony."),
     PATH("backup", request.backup, "", "Backup document of the key."),
     PATH("restore", request.restore, "", "Restore proof."),
+    PATH("share-set", request.share_set, "", "Share set of the token's PIN; with the backup."),
     PATH("key-document", request.key_document, NULL, "Signed key document."),
     PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order."),
     PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare."),
@@ -49,8 +50,8 @@ static const struct command {
 } commands[] = {
     {"trail", "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
     {"evidence", "BUNDLE", 0, 1, 1, 1, evidence},
-    {"ceremony", "[LATER POLICY ...]", 1, 6, 0, 64, verify_ceremony},
-    {"address", "[LATER POLICY ...]", 4, 4, 0, 64, verify_address},
+    {"ceremony", "[LATER POLICY ...]", 1, 7, 0, 64, verify_ceremony},
+    {"address", "[LATER POLICY ...]", 5, 4, 0, 64, verify_address},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

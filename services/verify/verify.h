@@ -19,10 +19,10 @@ enum verdict verify_evidence(const struct trust *trust, const char *path);
 
 /* What ceremony and address are asked: paths of files, "" for none. */
 struct verify_request {
-    char transcript[512], backup[512], restore[512]; /* ceremony */
-    char key_document[512], policy[512];             /* the first policy */
-    char attestation[512];                           /* address */
-    char *const *rest;                               /* the policies after the first, in order */
+    char transcript[512], backup[512], restore[512], share_set[512]; /* ceremony */
+    char key_document[512], policy[512];                             /* the first policy */
+    char attestation[512];                                           /* address */
+    char *const *rest;                                               /* the policies after the first, in order */
     int rest_count;
 };
 

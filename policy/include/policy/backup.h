@@ -90,8 +90,10 @@ struct share_document {
 
 /* Who has the shares of a PIN. Signed by the governance quorum. */
 struct share_set {
-    struct digest key; /* key id */
+    struct digest key;  /* key id */
+    struct digest prev; /* of the set before; zero for the first, and only for it */
     struct share_table shares;
+    int64_t version; /* from 1 */
 };
 
 /* A share handed to a signer, sealed for the key that it made for this occasion. Signed by the custodian. */
@@ -175,6 +177,16 @@ void share_document_free(struct share_document *share);
 /* share_set: as above. It owns nothing. */
 MUST_CHECK enum status share_set_decode(struct share_set *out, const void *document, size_t len, struct fault *fault);
 MUST_CHECK enum status share_set_encode(struct bytes *out, const struct share_set *set, struct fault *fault);
+
+/* The digest of the document bytes: `prev` of the next one. */
+void share_set_digest(struct digest *out, const void *document, size_t len);
+
+/*
+ * No person and no site has part both in the PIN and in the backup of a key that it opens, be it a share of the KEK or
+ * the wrapped key itself: STATUS_DUPLICATE_PERSON, for a site STATUS_INVALID; the fault names them.
+ */
+MUST_CHECK enum status share_set_check_apart(const struct share_set *set, const struct backup *backup,
+                                             struct fault *fault);
 
 /*
  * Decodes, and verifies the signatures of the governance quorum (policy_verify_governance) and the custodians

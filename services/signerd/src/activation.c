@@ -1,7 +1,103 @@
 /*
  * Attended activation: who may give a share is decided here; the shares and the PIN are in the token's process alone.
  */
+#include "base/digest.h"
 #include "keys.h"
+#include "signer/policies.h"
+
+/* The share set */
+
+struct share_set_seen {
+    struct digest digest;
+    int64_t version;
+};
+
+static enum status share_set_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)fault;
+    const struct share_set_seen *seen = context;
+    txn->state.shares = seen->digest;
+    txn->state.shares_version = seen->version;
+    return STATUS_OK;
+}
+
+/* An older set would bring back the shares of whoever has left. */
+static enum status share_set_remember(struct signer *signer, struct share_set_seen *found, struct fault *fault)
+{
+    const struct guard_state *seen = &signer->identity;
+    if (found->version < seen->shares_version) {
+        return fault_set(fault, STATUS_ROLLBACK, "share_set.version", "%lld, but the guard has seen %lld",
+                         (long long)found->version, (long long)seen->shares_version);
+    }
+    if (found->version == seen->shares_version) {
+        bool same = digest_equal(&found->digest, &seen->shares);
+        return same ? STATUS_OK
+                    : fault_set(fault, STATUS_FORK, "share_set.version", "another version %lld was seen before",
+                                (long long)found->version);
+    }
+    if (seen->shares_version != 0 &&
+        (found->version != seen->shares_version + 1 || !digest_equal(&signer->share_set.prev, &seen->shares))) {
+        return fault_set(fault, STATUS_MISMATCH, "share_set.prev", "is not the successor of version %lld, seen last",
+                         (long long)seen->shares_version);
+    }
+    return seen->halted ? STATUS_OK : guard_commit(signer->guard, share_set_apply, found, fault);
+}
+
+static enum status share_set_check_backups(const struct signer *signer, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    size_t count = guard_key_count(signer->guard);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct backup backup = {0};
+        struct digest digest;
+        struct fault inner = {0};
+        status = keys_backup(signer, &backup, &digest, i, &inner);
+        if (status == STATUS_OK) {
+            status = share_set_check_apart(&signer->share_set, &backup, &inner);
+        }
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+        if (status != STATUS_OK) {
+            status = role_part_fault(fault, "share_set", status, &inner);
+        }
+        backup_free(&backup);
+    }
+    return status;
+}
+
+/* The people of the set are judged as of the policy; who gives a share is judged when it is given. */
+static enum status share_set_read(struct signer *signer, struct share_set_seen *out, const char *path,
+                                  struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct fault inner = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, &inner);
+    if (status == STATUS_OK) {
+        status = share_set_verify(&signer->share_set, &document, &signer->policy, signer->policy.issued_at, &inner);
+        share_set_digest(&out->digest, document.document.data, document.document.len);
+        out->version = signer->share_set.version;
+        signed_document_free(&document);
+    }
+    if (status != STATUS_OK) {
+        return role_part_fault(fault, "share_set", status, &inner);
+    }
+    return digest_equal(&signer->share_set.key, &signer->identity.key)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "share_set.key", "the PIN of another guard's key");
+}
+
+enum status activation_start(struct signer *signer, const char *path, struct fault *fault)
+{
+    struct share_set_seen found;
+    signer->attended = path != NULL;
+    if (path == NULL) {
+        return STATUS_OK;
+    }
+    enum status status = share_set_read(signer, &found, path, fault);
+    status = status == STATUS_OK ? share_set_check_backups(signer, fault) : status;
+    return status == STATUS_OK ? share_set_remember(signer, &found, fault) : status;
+}
+
+/* Giving shares */
 
 static enum status attended_check(const struct signer *signer, struct fault *fault)
 {

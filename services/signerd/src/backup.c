@@ -68,6 +68,19 @@ static enum status words_read(struct backup_run *run, struct fault *fault)
     return status;
 }
 
+/* The PIN of the token is with others than the parts of this backup. */
+static enum status pin_apart(struct backup_run *run, struct fault *fault)
+{
+    struct share_set set;
+    struct digest digest;
+    if (run->options->pin_shares[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = custodian_set_read(&set, &digest, run->options->pin_shares, fault);
+    custodians_table(&run->document.shares, &run->custodians);
+    return status == STATUS_OK ? share_set_check_apart(&set, &run->document, fault) : status;
+}
+
 static struct hsm_token_config config_make(const struct backup_run *run)
 {
     /* A standby that was restored is backed up like any other. */
@@ -225,6 +238,7 @@ static enum status papers_out(struct backup_run *run, struct fault *fault)
 static enum status backup(struct backup_run *run, struct fault *fault)
 {
     enum status status = words_read(run, fault);
+    status = status == STATUS_OK ? pin_apart(run, fault) : status;
     status = status == STATUS_OK ? token_pin_read(&run->pin, run->options, fault) : status;
     status = status == STATUS_OK ? token_so_pin_read(&run->so_pin, run->options, fault) : status;
     status = status == STATUS_OK ? kek_make(run, fault) : status;

@@ -10,6 +10,7 @@
 
 #include "base/share.h"
 #include "papers.h"
+#include "signer/policies.h"
 
 #define CUSTODIAN_TEXT_SIZE 256
 #define CUSTODIANS_MIN 2
@@ -98,6 +99,14 @@ enum status custodians_parse(struct custodians *out, const char *text, struct fa
     return STATUS_OK;
 }
 
+void custodians_table(struct share_table *out, const struct custodians *custodians)
+{
+    *out = (struct share_table){.count = custodians->count};
+    for (size_t i = 0; i < custodians->count; i++) {
+        out->holders[i] = (struct share_holder){.custodian = custodians->list[i].id, .site = custodians->list[i].site};
+    }
+}
+
 static enum status share_seal(struct bytes *out, struct share_holder *holder, const struct custodian_order *order,
                               const struct custodian *custodian, const struct share *share, struct fault *fault)
 {
@@ -171,4 +180,17 @@ void custodian_shares_free(struct custodian_shares *shares)
         bytes_free(&shares->documents[i]);
     }
     *shares = (struct custodian_shares){.table = {.count = 0}};
+}
+
+enum status custodian_set_read(struct share_set *out, struct digest *out_digest, const char *path, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = share_set_decode(out, document.document.data, document.document.len, fault);
+    share_set_digest(out_digest, document.document.data, document.document.len);
+    signed_document_free(&document);
+    return status;
 }

@@ -54,4 +54,12 @@ MUST_CHECK enum status custodian_shares_write(const struct custodian_shares *sha
 /* Frees what it owns and empties; an empty one is fine. */
 void custodian_shares_free(struct custodian_shares *shares);
 
+/* The rows that the table will have, without indexes and commitments: to be judged before anything is split. */
+void custodians_table(struct share_table *out, const struct custodians *custodians);
+
+/* The share set in a signed document of this file, and its digest. Whoever starts a signer with it checks who signed.
+ */
+MUST_CHECK enum status custodian_set_read(struct share_set *out, struct digest *out_digest, const char *path,
+                                          struct fault *fault);
+
 #endif

@@ -24,6 +24,13 @@ int64_t keys_now(struct signer *signer);
 const struct key_document *keys_document(const struct signer *signer, size_t index);
 
 /* Takes over the document of a key that the guard has just admitted. */
+/*
+ * The backup of the key at this place and its digest, as they were shown when it was admitted. STATUS_NOT_FOUND: none.
+ * Out: backup_free.
+ */
+MUST_CHECK enum status keys_backup(const struct signer *signer, struct backup *out, struct digest *out_digest,
+                                   size_t index, struct fault *fault);
+
 void keys_document_set(struct signer *signer, size_t index, const struct key_document *document);
 
 /*

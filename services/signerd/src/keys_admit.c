@@ -126,6 +126,9 @@ static enum status check_backup(struct admission *admission, struct fault *fault
         status = share_table_check_people(&admission->backup.shares, &admission->signer->policy, admission->at_utc_us,
                                           &inner);
     }
+    if (status == STATUS_OK && admission->signer->attended) {
+        status = share_set_check_apart(&admission->signer->share_set, &admission->backup, &inner);
+    }
     if (status != STATUS_OK) {
         return role_part_fault(fault, "backup", status, &inner);
     }
@@ -322,11 +325,15 @@ static enum status drill_apply(struct guard_txn *txn, void *context, struct faul
     return guard_txn_key_write(txn, index, &drill->after, NULL, fault);
 }
 
-static enum status backup_load(struct backup *out, struct digest *out_digest, const struct bytes *paper,
-                               struct fault *fault)
+enum status keys_backup(const struct signer *signer, struct backup *out, struct digest *out_digest, size_t index,
+                        struct fault *fault)
 {
     json_t *object = NULL;
     struct signed_document document = {0};
+    const struct bytes *paper = &guard_key_papers(signer->guard, index)->backup;
+    if (paper->len == 0) {
+        return fault_set(fault, STATUS_NOT_FOUND, "guard.backup", "there is none");
+    }
     enum status status = canon_parse(&object, paper->data, paper->len, GUARD_PAPER_MAX, fault);
     if (status == STATUS_OK) {
         status = signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "guard.backup", fault);
@@ -360,9 +367,8 @@ static enum status drill_check(struct signer *signer, struct restore *out, const
     }
     struct backup backup = {0};
     struct digest digest = {{0}};
-    const struct bytes *kept = &guard_key_papers(signer->guard, index)->backup;
     bool wrapped = document->backup == KEY_BACKUP_WRAPPED;
-    status = wrapped ? backup_load(&backup, &digest, kept, fault) : STATUS_OK;
+    status = wrapped ? keys_backup(signer, &backup, &digest, index, fault) : STATUS_OK;
     if (status == STATUS_OK) {
         const struct restore_context context = {.policy = &signer->policy,
                                                 .key = &document->key,

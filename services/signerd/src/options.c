@@ -103,6 +103,7 @@ static const struct option_row backup_rows[] = {
     SHARE_ROWS,
     TEXT("holder", holder, NULL, "Who keeps the backup document; none of the custodians."),
     TEXT("site", site, NULL, "Where the backup document lies; none of the custodians' sites."),
+    PATH("pin-shares", pin_shares, "", "File of the share set of the token's PIN, when it is shared: all others."),
 };
 
 static const struct option_row restore_rows[] = {
@@ -124,6 +125,9 @@ static const struct option_row share_pin_rows[] = {
     TEXT("pin-credential", pin_credential, "", "Name of the systemd credential that holds the PIN."),
     TEXT("key-id", key_id, NULL, "Id of the key that founded the guard."),
     SHARE_ROWS,
+    TEXT("backups", backups, "",
+         "Files, by commas, of the backups of keys on this token: who keeps them gets no share."),
+    PATH("previous", previous, "", "File of the share set before, when there was one."),
 };
 
 static const struct option_row destroy_rows[] = {

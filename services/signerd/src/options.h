@@ -33,7 +33,7 @@ struct options {
     char standby[OPTION_URI_SIZE]; /* empty for none */
     int64_t standby_pin_fd;
     char standby_pin_credential[256];
-    char pin_shares[OPTION_PATH_SIZE]; /* file of the share set: attended */
+    char pin_shares[OPTION_PATH_SIZE]; /* run, backup: file of the share set; attended */
     int64_t token_timeout_ms;
 
     bool attended; /* token */
@@ -51,7 +51,9 @@ struct options {
     char holder[64];
     char site[64];
     char output[OPTION_PATH_SIZE];
-    char key_id[72]; /* share-pin */
+    char key_id[72];                 /* share-pin */
+    char backups[OPTION_URI_SIZE];   /* share-pin: files, by commas */
+    char previous[OPTION_PATH_SIZE]; /* share-pin: file of the share set before */
 
     char backup[OPTION_PATH_SIZE]; /* restore: file of the backup document */
     char requester[64];

@@ -34,6 +34,13 @@ typedef enum status role_handler(struct signer *signer, struct wire_reply *reply
 /* A fault within a document of a request, as one of the request: `part` before its place. Returns `status`. */
 enum status role_part_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner);
 
+/*
+ * Reads the signed share set of `path` (NULL: unattended): governed, for this guard, not older than the newest one that
+ * the guard has seen (STATUS_ROLLBACK, STATUS_FORK; STATUS_MISMATCH when those between are missing), and apart from the
+ * backups of its keys (share_set_check_apart).
+ */
+MUST_CHECK enum status activation_start(struct signer *signer, const char *path, struct fault *fault);
+
 role_handler transfer_sign;
 role_handler checkpoint_sign;
 role_handler header_sign;

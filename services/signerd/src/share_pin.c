@@ -7,11 +7,12 @@
 #include "custodians.h"
 #include "hsm/pin.h"
 #include "papers.h"
+#include "signer/policies.h"
 #include "token.h"
 
 struct share_run {
     struct custodians custodians;
-    struct digest key;
+    struct share_set set;
     struct secret pin;
     struct secret block;
     struct custodian_shares shares;
@@ -19,7 +20,7 @@ struct share_run {
 
 static enum status words_read(struct share_run *run, const struct options *options, struct fault *fault)
 {
-    if (digest_parse(&run->key, options->key_id) != STATUS_OK) {
+    if (digest_parse(&run->set.key, options->key_id) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, "key-id", "64 hexadecimal digits");
     }
     enum status status = custodians_parse(&run->custodians, options->custodians, fault);
@@ -46,16 +47,65 @@ static enum status shares_make(struct share_run *run, const struct options *opti
         .secret = &run->block,
         .threshold = (unsigned)options->threshold,
         .of = SHARE_OF_PIN,
-        .key = run->key,
+        .key = run->set.key,
     };
     return custodian_shares_make(&run->shares, &order, fault);
 }
 
-static enum status papers_out(const struct share_run *run, const struct options *options, struct fault *fault)
+/* Version and predecessor. */
+static enum status set_begin(struct share_run *run, const struct options *options, struct fault *fault)
 {
-    const struct share_set set = {.key = run->key, .shares = run->shares.table};
+    struct share_set before = {.version = 0};
+    run->set.version = 1;
+    if (options->previous[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = custodian_set_read(&before, &run->set.prev, options->previous, fault);
+    if (status == STATUS_OK && !digest_equal(&before.key, &run->set.key)) {
+        status = fault_set(fault, STATUS_MISMATCH, "previous", "is of the PIN of another guard's key");
+    }
+    run->set.version = before.version + 1;
+    return status;
+}
+
+static enum status apart_from(const struct share_run *run, const char *path, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct backup backup = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = backup_verify(&backup, &document, fault);
+        signed_document_free(&document);
+    }
+    if (status == STATUS_OK) {
+        status = share_set_check_apart(&run->set, &backup, fault);
+    }
+    backup_free(&backup);
+    return status;
+}
+
+static enum status apart_from_all(const struct share_run *run, const char *paths, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && paths[0] != '\0') {
+        char path[OPTION_PATH_SIZE];
+        size_t len = strcspn(paths, ",");
+        if (len >= sizeof(path)) {
+            return fault_set(fault, STATUS_USAGE, "backups", "a name of a file is too long");
+        }
+        memcpy(path, paths, len);
+        path[len] = '\0';
+        status = apart_from(run, path, fault);
+        paths += len + (paths[len] == ',' ? 1 : 0);
+    }
+    return status;
+}
+
+static enum status papers_out(struct share_run *run, const struct options *options, struct fault *fault)
+{
     struct bytes document = {0};
-    enum status status = share_set_encode(&document, &set, fault);
+    run->set.shares = run->shares.table;
+    enum status status = share_set_encode(&document, &run->set, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -73,8 +123,11 @@ static enum status papers_out(const struct share_run *run, const struct options 
 int share_pin_main(const struct options *options)
 {
     struct fault fault = {0};
-    struct share_run run = {.key = {{0}}};
+    struct share_run run = {.set = {.version = 0}};
     enum status status = words_read(&run, options, &fault);
+    status = status == STATUS_OK ? set_begin(&run, options, &fault) : status;
+    custodians_table(&run.set.shares, &run.custodians);
+    status = status == STATUS_OK ? apart_from_all(&run, options->backups, &fault) : status;
     status = status == STATUS_OK ? shares_make(&run, options, &fault) : status;
     status = status == STATUS_OK ? papers_out(&run, options, &fault) : status;
     secret_free(&run.pin);

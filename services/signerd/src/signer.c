@@ -60,28 +60,6 @@ static enum status role_start(struct signer *signer, struct fault *fault)
     return STATUS_INTERNAL;
 }
 
-/* The people of the set are judged as of the policy; who gives a share is judged when it is given. */
-static enum status share_set_start(struct signer *signer, const char *path, struct fault *fault)
-{
-    signer->attended = path != NULL;
-    if (path == NULL) {
-        return STATUS_OK;
-    }
-    struct signed_document document = {0};
-    struct fault inner = {0};
-    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, &inner);
-    if (status == STATUS_OK) {
-        status = share_set_verify(&signer->share_set, &document, &signer->policy, signer->policy.issued_at, &inner);
-        signed_document_free(&document);
-    }
-    if (status != STATUS_OK) {
-        return role_part_fault(fault, "share_set", status, &inner);
-    }
-    return digest_equal(&signer->share_set.key, &signer->identity.key)
-               ? STATUS_OK
-               : fault_set(fault, STATUS_MISMATCH, "share_set.key", "the PIN of another guard's key");
-}
-
 static enum status signer_start(struct signer *signer, const struct signer_config *config, struct fault *fault)
 {
     struct guard_key founding;
@@ -89,7 +67,7 @@ static enum status signer_start(struct signer *signer, const struct signer_confi
     guard_key_read(signer->guard, &founding, KEY_FOUNDING);
     signer->founding = founding.public_key;
     enum status status = policy_start(signer, config->policy_path, fault);
-    status = status == STATUS_OK ? share_set_start(signer, config->share_set_path, fault) : status;
+    status = status == STATUS_OK ? activation_start(signer, config->share_set_path, fault) : status;
     status = status == STATUS_OK ? identity_check(signer, fault) : status;
     status = status == STATUS_OK ? role_start(signer, fault) : status;
     return status == STATUS_OK ? keys_start(signer, fault) : status;

@@ -21,7 +21,8 @@ SIGNERD = os.environ["SIGNERD"]
 MAKE_TOKEN = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "tests/support/softhsm_token")
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3")
-PEOPLE = (*CUSTODIANS, "admin-1", "admin-2", "auditor-1", "operator-1")
+PIN_KEEPERS = ("custodian-4", "custodian-5", "custodian-6")  # none of those who have a part of the backup
+PEOPLE = (*CUSTODIANS, *PIN_KEEPERS, "admin-1", "admin-2", "auditor-1", "operator-1")
 
 
 def children(pid):
@@ -50,7 +51,7 @@ class Attended(Case):
         self.addCleanup(self.log.close)
         self.keys = {name: self.key_file(f"{name}.key", self.world.keys[name]) for name in PEOPLE}
         self.seals = {}
-        for name in CUSTODIANS:
+        for name in (*CUSTODIANS, *PIN_KEEPERS):
             self.seals[name] = self.good("seal-key", "generate", "--out", self.path(f"{name}.seal"), "--passphrase-file",
                                          self.passphrase).strip()
         for name in ("born", "second"):
@@ -83,8 +84,8 @@ class Attended(Case):
         self.assertEqual(process.returncode, 0, self.log.read())
         return told
 
-    def shares(self):
-        return ",".join(f"{name}:site-{number}:{self.seals[name]}" for number, name in enumerate(CUSTODIANS))
+    def shares(self, names=CUSTODIANS, first_site=0):
+        return ",".join(f"{name}:site-{number}:{self.seals[name]}" for number, name in enumerate(names, first_site))
 
     def ceremony(self):
         """The transcript's path; facts and backup lie beside it."""
@@ -160,8 +161,8 @@ class Attended(Case):
 
     def share_pin(self, facts):
         os.mkdir(self.path("pin-shares"))
-        self.offline("share-pin", "--key-id", facts["key_id"], "--custodians", self.shares(), "--threshold", "2", "--output",
-                     self.path("pin-shares"), pins=["born.pin"])
+        self.offline("share-pin", "--key-id", facts["key_id"], "--custodians", self.shares(PIN_KEEPERS, 4), "--threshold", "2",
+                     "--output", self.path("pin-shares"), "--backups", self.path("backup/backup.json"), pins=["born.pin"])
         return self.signed("share_set", self.path("pin-shares/share-set.json"), "admin-1", "admin-2")
 
     def start(self, share_set):
@@ -234,20 +235,20 @@ class Attended(Case):
             self.assertIsNone(process.poll(), self.read("log").decode())
             time.sleep(0.02)
         self.assertEqual(self.state(), "inactive")
-        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-3")))
-        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-2")))
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-6")))
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-5")))
         self.assertEqual(self.read("log").count(b"event=token.down"), 1)
         self.address("inactive-again")
 
     def give_shares(self):
-        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-1")))
-        self.assertIn("custodian-1", self.refused(1, *self.giving("custodian-1")))
-        changed = self.changed_share("custodian-2")
-        share = json.loads(self.read("pin-shares/share-custodian-2.json"))
-        share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.seals["custodian-2"]))).decode()
-        told = self.refused(1, *self.giving("custodian-2", self.write("changed.json", world.canonical(share))))
-        self.assertIn("share 2 of custodian-2 is corrupt", told)
-        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-3")))
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-4")))
+        self.assertIn("custodian-4", self.refused(1, *self.giving("custodian-4")))
+        changed = self.changed_share("custodian-5")
+        share = json.loads(self.read("pin-shares/share-custodian-5.json"))
+        share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.seals["custodian-5"]))).decode()
+        told = self.refused(1, *self.giving("custodian-5", self.write("changed.json", world.canonical(share))))
+        self.assertIn("share 2 of custodian-5 is corrupt", told)
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-6")))
 
     def address(self, state):
         out = self.path(f"attestation-{state}")

@@ -103,12 +103,12 @@ class Words(Keys):
 
     def test_share_sets(self):
         shares = WORLD.backup_document()["shares"]
-        document = {"key": BORN.id, "of": "pin", "shares": shares, "threshold": 2}
+        document = {"key": BORN.id, "of": "pin", "prev": "0" * 64, "shares": shares, "threshold": 2, "version": 1}
         path = self.write("set", world.canonical(document))
         self.assertIn("share 2: custodian-2, at site-2", self.good("show", "share_set", "--in", path))
         self.good(*self.signing("share_set", "admin-1", path))
         for name, change in (("one is enough", {"threshold": 1}), ("more than there are", {"threshold": 4}),
-                             ("of a key", {"of": "kek"})):
+                             ("of a key", {"of": "kek"}), ("a successor of none", {"version": 2})):
             with self.subTest(name):
                 self.refused(1, *self.signing("share_set", "admin-1", self.write("set", world.canonical({**document, **change})), "no"))
 

@@ -423,6 +423,7 @@ class SharePin(Offline):
         share_set = json.loads(out)
         self.assertEqual(self.json("pin/share-set.json"), share_set)
         self.assertEqual((share_set["key"], share_set["of"], share_set["threshold"]), (key_id, "pin", 2))
+        self.assertEqual((share_set["version"], share_set["prev"]), (1, "0" * 64))
         shares = {}
         for row in share_set["shares"]:
             share, value = self.share_value(row["custodian"], "pin")
@@ -434,6 +435,43 @@ class SharePin(Offline):
         self.assertEqual((len(block), block[0], block[1:1 + len(pin)]), (64, len(pin), pin))
         for value in shares.values():
             self.assertNotIn(pin, value)
+
+    def share_pin(self, *options, code=0, output="pin", names=CUSTODIANS):
+        os.makedirs(self.path(output), exist_ok=True)
+        return self.run_word("share-pin", f"--key-id={'5' * 64}", f"--custodians={self.custodians(names)}", "--threshold=2",
+                             f"--output={self.path(output)}", *options, pins=[self.user_pin("primary")], code=code)
+
+    def signed_set(self, name, document):
+        return self.write(name, json.dumps({"document": document.strip(), "signatures": []}))
+
+    def test_a_set_follows_the_one_before(self):
+        first = self.share_pin()
+        second = json.loads(self.share_pin(f"--previous={self.signed_set('first', first)}", output="second"))
+        self.assertEqual((second["version"], second["prev"]), (2, world.digest("share_set", first.strip())))
+        other = world.canonical({**json.loads(first), "key": "6" * 64})
+        self.assertIn("where=previous", self.share_pin(f"--previous={self.signed_set('other', other)}", output="third", code=78))
+        self.assertEqual(os.listdir(self.path("third")), [])
+
+    def test_nobody_gets_a_part_of_both_pin_and_backup(self):
+        self.generate("--backup=wrapped")
+        self.backup()
+        backup = self.path("papers/backup.json")
+        self.assertIn("duplicate_person", self.share_pin(f"--backups={backup}", code=78))
+        self.assertIn("duplicate_person", self.share_pin(f"--backups={backup},{backup}", code=78))
+        self.assertEqual(os.listdir(self.path("pin")), [])
+        shares = self.signed_set("set", self.share_pin())
+        said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": shares}), code=78,
+                             pins=[self.user_pin("primary"), self.so_pin("primary")])
+        self.assertIn("duplicate_person", said)
+        apart = world.canonical({**json.loads(self.read("set", "document")), "shares": [
+            {**row, "custodian": f"keeper-{row['index']}"} for row in json.loads(self.read("set", "document"))["shares"]]})
+        said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": self.signed_set("set", apart)}),
+                             code=78, pins=[self.user_pin("primary"), self.so_pin("primary")])
+        self.assertIn("are parts of the PIN and of a backup", said)
+        self.assertEqual(os.listdir(self.path("again")), [])
+
+    def read(self, name, member):
+        return self.json(name)[member]
 
     def test_a_default_pin_is_not_worth_sharing(self):
         os.mkdir(self.path("pin"))

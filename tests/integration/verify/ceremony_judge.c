@@ -95,6 +95,13 @@ static enum status judge_backup(struct papers *papers, const struct signed_docum
     return backup_check_key(&papers->backup, &papers->key, fault);
 }
 
+static enum status judge_share_set(struct papers *papers, const struct signed_document *document, struct fault *fault)
+{
+    struct share_set set;
+    enum status status = share_set_verify(&set, document, &papers->policy, papers->key.issued_at, fault);
+    return status == STATUS_OK ? share_set_check_apart(&set, &papers->backup, fault) : status;
+}
+
 static enum status judge_restore(struct papers *papers, const struct signed_document *document, struct fault *fault)
 {
     struct restore restore;
@@ -115,11 +122,8 @@ static enum status judge_attestation(struct papers *papers, const struct signed_
 static const struct {
     const char *name;
     enum status (*judge)(struct papers *papers, const struct signed_document *document, struct fault *fault);
-} parts[] = {{"policy", judge_policy},
-             {"key", judge_key},
-             {"backup", judge_backup},
-             {"restore", judge_restore},
-             {"attestation", judge_attestation}};
+} parts[] = {{"policy", judge_policy},       {"key", judge_key},         {"backup", judge_backup},
+             {"share_set", judge_share_set}, {"restore", judge_restore}, {"attestation", judge_attestation}};
 
 static enum status judge_transcript(struct papers *papers, struct fault *fault)
 {

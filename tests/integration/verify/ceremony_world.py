@@ -18,12 +18,12 @@ SCRIPT = {"name": "key", "steps": [{"facts": facts, "role": role, "step": step} 
 ROLES = {"administrator": "admin-1", "custodian-1": "custodian-1", "custodian-2": "custodian-2", "witness": "auditor-1"}
 TOKEN = {"firmware": "2.6", "label": "hot", "manufacturer": "SoftHSM project", "model": "SoftHSM v2", "serial": "8a3f0b1c2d4e5f60"}
 OTHER_TOKEN = {**TOKEN, "serial": "0123456789abcdef"}
-STAGES = ("script", "head", "facts", "step", "step_signer", "steps", "key", "key_signers", "backup", "backup_signer", "restore",
+STAGES = ("share_set", "share_set_signers", "script", "head", "facts", "step", "step_signer", "steps", "key", "key_signers", "backup", "backup_signer", "restore",
           "restore_signers", "attestation", "attestation_signer")
 
 
 class Ceremonies(World):
-    CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3", "custodian-4")
+    CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3", "custodian-4", "custodian-5", "custodian-6", "custodian-7")
 
     def __init__(self):
         super().__init__()
@@ -57,6 +57,12 @@ class Ceremonies(World):
                 "made_at": at(104), "mechanism": "aes-key-wrap-pad", "shares": shares, "site": "vault", "threshold": 2,
                 "token": TOKEN, "wrapped": base64.b64encode(bytes(80)).decode()}
 
+    def share_set_document(self):
+        """Of the PIN of the token that the key is on: with others, and elsewhere, than the backup."""
+        shares = [{"commitment": hashlib.sha256(name.encode()).hexdigest(), "custodian": name, "index": index, "site": f"hut-{index}"}
+                  for index, name in enumerate(self.CUSTODIANS[4:], 1)]
+        return {"key": self.born.id, "of": "pin", "prev": ZERO, "shares": shares, "threshold": 2, "version": 1}
+
     def make(self, method="wrapped", purpose="transfer", policy=None, **edits):
         """All files of one key, as JSON values. An edit is a function of one stage's value, which it changes or answers; those
         of `facts`, `step` and `step_signer` get the name of the step first."""
@@ -74,6 +80,9 @@ class Ceremonies(World):
             document = canonical(stage("backup", self.backup_document()))
             backup_digest = digest("backup", document)
             files["backup"] = signed("backup", document, stage("backup_signer", self.born))
+            shares = canonical(stage("share_set", self.share_set_document()))
+            files["share_set"] = signed("share_set", shares, *(
+                self.keys[name] for name in stage("share_set_signers", ["admin-1", "admin-2"])))
         files["transcript"] = self.transcript(stage, purpose, files.get("backup"), backup_digest)
         key = {**here, **self.born.object(), "activation": "unattended", "approved": False, "backup": method, "box_seconds": 86400,
                "box_signatures": "1000", "ceremony": digest("ceremony", canonical(files["transcript"])), "creator": "custodian-1",

@@ -2,7 +2,7 @@
  * Changes each byte of a file and lets the checks of custody-verify judge every version, in one process.
  *
  * usage: verify_every_byte trail|evidence TRUST FILE
- *        verify_every_byte transcript|key|backup|restore|policy|attestation TRUST FILE FOLDER
+ *        verify_every_byte transcript|key|backup|share_set|restore|policy|attestation TRUST FILE FOLDER
  *
  * In the second form the other files of the ceremony lie in the folder under these names.
  *
@@ -46,6 +46,7 @@ static enum verdict judge(void)
     part(request.transcript, "transcript");
     part(request.key_document, "key");
     part(request.backup, "backup");
+    part(request.share_set, "share_set");
     part(request.restore, "restore");
     part(request.policy, "policy");
     part(request.attestation, "attestation");

@@ -64,6 +64,13 @@ def share(place, **changes):
     return {"backup": lambda value: value["shares"][place].update(changes)}
 
 
+def pin(place, **changes):
+    def change(value):
+        value["shares"][place].update(changes)
+        value["shares"].sort(key=lambda row: row["custodian"])
+    return {"share_set": change}
+
+
 def born_elsewhere(value):
     other = Key("p256")
     value.update(other.object())
@@ -170,6 +177,21 @@ FORGERIES = {
     "two shares of one index": ("backup: shares", share(1, index=1)),
     "an index above n": ("backup: shares", share(2, index=4)),
     "an index of nothing": ("backup: shares", share(0, index=0)),
+    "share set with one signature": ("share_set: is not signed", {"share_set_signers": lambda _: ["admin-1"]}),
+    "share set of who has no duty": ("share_set: shares", pin(0, custodian="approver-1")),
+    "the PIN is with one who has a share of the KEK": ("share_set: shares", pin(0, custodian="custodian-3")),
+    "the PIN is beside a share of the KEK": ("share_set: shares", pin(1, site="site-1")),
+    "the PIN is beside the blob": ("share_set: shares", pin(2, site="vault")),
+    "the PIN is with the holder of the blob": ("share_set: shares", {
+        **pin(0, custodian="custodian-2"), "backup": lambda value: value.update(holder="custodian-2", shares=[
+            row for row in value["shares"] if row["custodian"] != "custodian-2"] + [
+            {**value["shares"][1], "custodian": "custodian-4"}]) or value["shares"].sort(key=lambda row: row["custodian"]),
+        "key": edit(custodians=["custodian-1", "custodian-2", "custodian-3", "custodian-4"])}),
+    "two shares of a PIN at one site": ("share_set: shares", pin(1, site="hut-1")),
+    "a PIN that one has": ("share_set: shares", {"share_set": edit(threshold=1)}),
+    "share set of a KEK": ("share_set: of", {"share_set": edit(of="kek")}),
+    "share set that follows none": ("share_set: prev", {"share_set": edit(version=2)}),
+    "share set before the first": ("share_set: prev", {"share_set": edit(prev="1" * 64)}),
     "restored on the token of birth": ("restore: token", {"restore": edit(token=TOKEN)}),
     "restored beside it, firmware renewed": ("restore: token", {"restore": edit(token={**TOKEN, "firmware": "2.7"})}),
     "restored another key": ("restore: key", {"restore": edit(key=ZERO)}),
@@ -229,7 +251,8 @@ class Case(unittest.TestCase):
 
     def ceremony(self, files, *more, trust=True):
         words = ["ceremony", "--policy", self.path("policy")] + (["--trust", self.path("trust")] if trust else [])
-        for name, option in (("transcript", "transcript"), ("key", "key-document"), ("backup", "backup"), ("restore", "restore")):
+        for name, option in (("transcript", "transcript"), ("key", "key-document"), ("backup", "backup"), ("restore", "restore"),
+                             ("share_set", "share-set")):
             if name in files:
                 words += [f"--{option}", self.write(name, files[name])]
         return self.run_it(*words, *more)
@@ -243,7 +266,7 @@ class Case(unittest.TestCase):
 
     def judge(self, files, *more):
         """The policy room, which shares no code with custody-verify."""
-        for name in ("transcript", "key", "backup", "restore", "attestation"):
+        for name in ("transcript", "key", "backup", "share_set", "restore", "attestation"):
             if name in files:
                 self.write(name, files[name])
             elif os.path.exists(self.path(name)):
@@ -271,7 +294,7 @@ class Replayed(Case):
         self.assert_proven(done)
         for number, (step, role, _) in enumerate(STEPS, 1):
             self.assertIn(f"checked: step {number} {step}: done by {ROLES[role]} at {at(99 + number)}", done.stdout)
-        for word in (digest("script", canonical(SCRIPT)), WORLD.born.id, "2 of 3 shares", "the key signed challenge",
+        for word in (digest("script", canonical(SCRIPT)), WORLD.born.id, "2 of 3 shares", "share set version 1, 2 of 3 shares, apart", "the key signed challenge",
                      "operator-1 asked, admin-2 allowed, custodian-3 did it", "with its backup, and restored elsewhere"):
             self.assertIn(word, done.stdout)
 
@@ -296,6 +319,8 @@ class Replayed(Case):
     def test_restore_without_the_backup_document(self):
         files = WORLD.make()
         files.pop("backup")
+        self.assert_forged(self.ceremony(files), "share_set: cannot be judged without the backup")
+        files.pop("share_set")
         self.assert_proven(self.ceremony(files))
 
     def test_without_a_trust_file_the_digest_is_shown(self):
@@ -362,7 +387,7 @@ class Forged(Case):
         for name in files:
             self.write(name, files[name])
         self.assertEqual(self.judge(files, "every-byte").returncode, 0)
-        for target in ("transcript", "key", "backup", "restore", "policy", "attestation"):
+        for target in ("transcript", "key", "backup", "share_set", "restore", "policy", "attestation"):
             with self.subTest(target):
                 command = [EVERY_BYTE, target, self.path("trust"), self.path(target), self.place]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)

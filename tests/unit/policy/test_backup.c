@@ -234,6 +234,11 @@ Test(backup, every_rule_of_a_share_set_broken_once)
         {"shares[1].site", "\"bank-1\"", STATUS_INVALID, "shares[1]", "site"},
         {"threshold", "3", STATUS_INVALID, "threshold", "3 of 2"},
         {"holder", "\"x\"", STATUS_UNKNOWN_FIELD, "holder", "no such field"},
+        {"version", NULL, STATUS_MISSING_FIELD, "version", "required"},
+        {"version", "2", STATUS_INVALID, "prev", "zeros"},
+        {"version", "0", STATUS_INVALID, "version", ""},
+        {"prev", "\"00000000000000000000000000000000000000000000000000000000000000ff\"", STATUS_INVALID, "prev",
+         "zeros"},
     };
     struct bytes document = {0};
     cr_assert(share_set_encode(&document, &vault.share_set, NULL) == STATUS_OK);
@@ -241,6 +246,33 @@ Test(backup, every_rule_of_a_share_set_broken_once)
     expect_refusals(decode_share_set, valid, rows, sizeof(rows) / sizeof(rows[0]));
     json_decref(valid);
     bytes_free(&document);
+}
+
+static void expect_apart(const struct share_set *set, enum status expected, const char *who)
+{
+    struct fault fault = {0};
+    cr_expect(share_set_check_apart(set, &vault.backup, &fault) == expected, "%s: %s", who, fault.detail);
+    cr_expect(strstr(fault.detail, who) != NULL, "%s: %s", who, fault.detail);
+}
+
+Test(backup, nobody_and_no_site_has_part_in_the_pin_and_in_a_backup)
+{
+    struct share_set set = {.version = 1, .shares = {.count = 2, .threshold = 2}};
+    set.shares.holders[0] = (struct share_holder){.custodian = name_of("piet"), .index = 1, .site = name_of("hut-1")};
+    set.shares.holders[1] = (struct share_holder){.custodian = name_of("pola"), .index = 2, .site = name_of("hut-2")};
+    expect_apart(&set, STATUS_OK, "");
+    for (size_t i = 0; i < set.shares.count; i++) {
+        struct share_set bad = set;
+        bad.shares.holders[i].custodian = vault.backup.holder;
+        expect_apart(&bad, STATUS_DUPLICATE_PERSON, vault.backup.holder.text);
+        bad.shares.holders[i].custodian = vault.backup.shares.holders[1].custodian;
+        expect_apart(&bad, STATUS_DUPLICATE_PERSON, vault.backup.shares.holders[1].custodian.text);
+        bad = set;
+        bad.shares.holders[i].site = vault.backup.site;
+        expect_apart(&bad, STATUS_INVALID, vault.backup.site.text);
+        bad.shares.holders[i].site = vault.backup.shares.holders[1].site;
+        expect_apart(&bad, STATUS_INVALID, vault.backup.shares.holders[1].site.text);
+    }
 }
 
 static void expect_share_set(const struct share_set *set, enum who second, enum status expected, const char *where)

@@ -223,7 +223,7 @@ static void make_restore(struct vault *vault)
 
 static void make_gift(struct vault *vault)
 {
-    vault->share_set = (struct share_set){.shares = two_shares()};
+    vault->share_set = (struct share_set){.shares = two_shares(), .version = 1};
     public_key_id(&vault->share_set.key, &vault->backup.key);
     memset(vault->receiver.bytes32, 0x61, SEAL_KEY_LEN);
     memset(vault->sealed, 0x62, sizeof(vault->sealed));

@@ -20,7 +20,7 @@ static void share_set_write(const struct share_set *set)
 
 static struct share_set share_set_of(void)
 {
-    struct share_set set = {.key = desk_key_id(), .shares = {.count = 2, .threshold = 2}};
+    struct share_set set = {.key = desk_key_id(), .shares = {.count = 2, .threshold = 2}, .version = 1};
     set.shares.holders[0] = (struct share_holder){.custodian = name_of("cato"), .index = 1, .site = name_of("site-1")};
     set.shares.holders[1] = (struct share_holder){.custodian = name_of("cleo"), .index = 2, .site = name_of("site-2")};
     digest_sha256(&set.shares.holders[0].commitment, "1", 1);
@@ -50,6 +50,14 @@ static void start(void)
 }
 
 TestSuite(activation, .init = start, .fini = desk_finish);
+static void start_bare(void)
+{
+    desk_start();
+    memset(desk.to.bytes32, 7, sizeof(desk.to.bytes32));
+    hand = hand_soft(desk.keys[0]);
+}
+
+TestSuite(bare, .init = start_bare, .fini = desk_finish);
 TestSuite(unattended, .init = desk_start_active, .fini = desk_finish);
 
 static struct gift gift_of(const char *custodian, unsigned index)
@@ -183,6 +191,76 @@ Test(activation, a_share_set_is_signed_and_for_this_guard)
     struct fault fault = {0};
     cr_expect(desk_restart(&fault) == STATUS_MISMATCH, "%s", fault.detail);
     cr_expect_str_eq(fault.where, "share_set.key");
+}
+
+static void expect_start(const struct share_set *set, enum status expected, const char *where)
+{
+    struct fault fault = {0};
+    share_set_write(set);
+    enum status status = desk_restart(&fault);
+    cr_expect(status == expected, "version %d: %s, %s", (int)set->version, status_info(status)->code, fault.detail);
+    cr_expect_str_eq(fault.where, where);
+}
+
+static struct share_set successor_of(const struct share_set *set)
+{
+    struct bytes document = {0};
+    struct share_set next = *set;
+    MUST(share_set_encode(&document, set, NULL));
+    share_set_digest(&next.prev, document.data, document.len);
+    bytes_free(&document);
+    next.version++;
+    return next;
+}
+
+Test(activation, an_older_share_set_does_not_come_back)
+{
+    const struct share_set first = share_set_of();
+    struct share_set second = successor_of(&first);
+    const struct share_set third = successor_of(&second);
+    expect_start(&first, STATUS_OK, "");
+    expect_start(&third, STATUS_MISMATCH, "share_set.prev");
+    second.prev.bytes32[0] ^= 1;
+    expect_start(&second, STATUS_MISMATCH, "share_set.prev");
+    second = successor_of(&first);
+    expect_start(&second, STATUS_OK, "");
+    expect_start(&second, STATUS_OK, "");
+    expect_start(&first, STATUS_ROLLBACK, "share_set.version");
+    second.shares.holders[0].site = name_of("site-9");
+    expect_start(&second, STATUS_FORK, "share_set.version");
+    expect_start(&third, STATUS_OK, "");
+}
+
+/* The PIN is with those who have the shares of the backup (papers.c). */
+static struct papers *wrapped_papers(void)
+{
+    static struct papers papers;
+    struct key_document key = papers_key(&desk.world, &hand);
+    key.backup = KEY_BACKUP_WRAPPED;
+    papers_make(&papers, &desk.world, &hand, &key);
+    return &papers;
+}
+
+Test(bare, no_key_is_admitted_whose_backup_is_with_those_who_have_the_pin)
+{
+    (void)snprintf(desk.share_set_path, sizeof(desk.share_set_path), "%s/shares", desk.folder.path);
+    const struct share_set set = share_set_of();
+    expect_start(&set, STATUS_OK, "");
+    desk.open = true;
+    struct papers *papers = wrapped_papers();
+    cr_expect(desk_admit(papers) == STATUS_DUPLICATE_PERSON, "%s: %s", desk_where, desk_detail);
+    cr_expect_str_eq(desk_where, "backup.shares");
+    papers_wipe(papers);
+}
+
+Test(bare, the_pin_is_not_shared_among_those_who_have_a_backup)
+{
+    struct papers *papers = wrapped_papers();
+    cr_assert(desk_admit(papers) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    papers_wipe(papers);
+    (void)snprintf(desk.share_set_path, sizeof(desk.share_set_path), "%s/shares", desk.folder.path);
+    const struct share_set set = share_set_of();
+    expect_start(&set, STATUS_DUPLICATE_PERSON, "share_set.shares");
 }
 
 Test(unattended, a_key_survives_loss_and_restart)

@@ -39,6 +39,8 @@ struct guard_state {
     uint64_t height;      /* validator: signed last, 0 for none */
     struct digest header; /* validator: its digest, the chain for none */
 };
+    struct digest shares; /* attended: of the newest share set seen, zero for none */
+    int64_t shares_version;
 
 /* What the guard knows of a key. Its place in the guard (from 0, the founding key) never changes. */
 struct guard_key {
