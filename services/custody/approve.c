@@ -21,6 +21,8 @@ struct decoded {
     char short_code[SHORT_CODE_SIZE];
     const struct wallet *wallet;
     const struct asset *asset;
+    char state[SERVICE_TEXT_SIZE]; /* this and the next: what the service says */
+    char waiting[SERVICE_WAITING_SIZE];
 };
 
 static void decoded_wipe(struct decoded *decoded)
@@ -43,8 +45,11 @@ static enum status fetch_intent(struct decoded *out, const struct command_input 
     if (status != STATUS_OK) {
         return status;
     }
-    const char *text = json_string_value(json_object_get(json_object_get(answer, "withdrawal"), "intent"));
+    const json_t *row = json_object_get(answer, "withdrawal");
+    const char *text = json_string_value(json_object_get(row, "intent"));
     text = text == NULL ? "" : text;
+    (void)command_service_text(out->state, row, "state");
+    (void)command_service_waiting(out->waiting, row);
     status = bytes_copy(&out->document, text, strlen(text));
     json_decref(answer);
     if (status == STATUS_OK) {
@@ -172,6 +177,8 @@ static enum status show_withdrawal(const struct command_input *input, struct fau
     enum status status = decode(&decoded, input, fault);
     if (status == STATUS_OK) {
         print_decoded(&decoded);
+        (void)printf("the service says that it is %s%s%s\n", decoded.state,
+                     decoded.waiting[0] == '\0' ? "" : " and waits, ", decoded.waiting);
     }
     decoded_wipe(&decoded);
     return status;

@@ -82,6 +82,13 @@ command_run command_issue;
 #define SERVICE_TEXT_SIZE 256
 const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member);
 
+/*
+ * What a withdrawal waits for, as the service says: "sign: key_inactive since TIME"; "" when it does not say. Out:
+ * `out`.
+ */
+#define SERVICE_WAITING_SIZE (4 * SERVICE_TEXT_SIZE)
+const char *command_service_waiting(char out[SERVICE_WAITING_SIZE], const json_t *withdrawal);
+
 /* Opens the key file of --key with the passphrase of --passphrase-file or the terminal. Out: keyfile_free. */
 MUST_CHECK enum status command_open_key(struct keyfile **out, const struct custody_options *options,
                                         struct fault *fault);

@@ -49,6 +49,10 @@ static void print_withdrawal(const json_t *withdrawal)
             (void)printf("%s%s", columns[i].before, text);
         }
     }
+    char waiting[SERVICE_WAITING_SIZE];
+    if (command_service_waiting(waiting, withdrawal)[0] != '\0') {
+        (void)printf("  waits, %s", waiting);
+    }
     (void)printf("\n");
 }
 
@@ -206,9 +210,12 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
             json_decref(answer);
             return status;
         }
+        char waiting[SERVICE_WAITING_SIZE];
+        (void)command_service_waiting(waiting, withdrawal);
         json_decref(answer);
         if (status == STATUS_OK && clock_monotonic_us(clock_system()) > end) {
-            return fault_set(fault, STATUS_TIMED_OUT, "wait", "the withdrawal has not ended yet");
+            return fault_set(fault, STATUS_TIMED_OUT, "wait", "the withdrawal has not ended yet%s%s",
+                             waiting[0] == '\0' ? "" : "; it waits, ", waiting);
         }
         (void)nanosleep(&step, NULL);
     }

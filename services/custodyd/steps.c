@@ -254,7 +254,7 @@ static enum status wait_for_key(const struct step *step, struct fault *fault)
     if (wallet == NULL || key_gate_check(step->service, wallet, &why) == STATUS_OK) {
         return STATUS_OK;
     }
-    return fault_set(fault, STATUS_NOT_READY, "key", "%s", why.detail);
+    return fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);
 }
 
 static enum status step_record(struct step *step, struct fault *fault)
@@ -415,7 +415,7 @@ static enum status meet_sleeping_key(struct step *step, struct fault *fault)
     fault_clear(fault);
     if (clock_utc_us(step->service->clock) < step->row.expires_at_utc_us || wallet == NULL ||
         !key_gate_is_shut(step->service, wallet)) {
-        return fault_set(fault, STATUS_NOT_READY, "key", "%s", refusal.detail);
+        return fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", refusal.detail);
     }
     return quarantine(step, STATUS_KEY_INACTIVE, fault);
 }

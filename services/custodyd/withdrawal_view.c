@@ -5,6 +5,7 @@
 #include "audit/leaf.h"
 #include "policy/transaction.h"
 #include "store/document.h"
+#include "store/outbox.h"
 #include "withdrawals.h"
 
 void destination_store_key(struct name *out, const struct account_id *account)
@@ -156,6 +157,27 @@ static const char *text_of(const struct bytes *bytes)
     return bytes->data == NULL ? "" : (const char *)bytes->data;
 }
 
+/* What an open withdrawal waits for: the step, the status code that put it off last, and since when it is this one. */
+static enum status put_waiting(json_t *view, struct store_tx *tx, const struct store_withdrawal *row,
+                               struct fault *fault)
+{
+    struct store_outbox_wait wait;
+    struct fault why = {0};
+    char since[TIME_TEXT_SIZE];
+    if (withdrawal_state_is_end(row->state)) {
+        return STATUS_OK;
+    }
+    enum status status = store_outbox_wait_get(&wait, tx, &row->id, &why);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    time_format(since, wait.since_utc_us);
+    json_t *waiting = json_pack("{s:s, s:s, s:s}", "step", wait.kind, "for", wait.waits_for, "since", since);
+    return json_object_set_new(view, "waiting", waiting) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
+}
+
 enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
 {
     struct texts texts;
@@ -180,6 +202,11 @@ enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct stor
     }
     if (row->height != 0) {
         (void)json_object_set_new(view, "height", json_integer((json_int_t)row->height));
+    }
+    status = put_waiting(view, tx, row, fault);
+    if (status != STATUS_OK) {
+        json_decref(view);
+        return status;
     }
     *out = view;
     return STATUS_OK;

@@ -41,23 +41,32 @@ static enum status claim_in(struct store_tx *tx, void *context, struct fault *fa
     return store_outbox_claim(tx, &claim->item, &claim->count, 1, LEASE_MS, fault);
 }
 
+struct postponement {
+    const struct store_outbox_item *item;
+    const char *waits_for;
+};
+
 static enum status postpone_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    const struct store_outbox_item *item = context;
+    const struct postponement *postponement = context;
+    const struct store_outbox_item *item = postponement->item;
     int64_t delay_ms = DELAY_MIN_MS << (item->attempts < 8 ? item->attempts : 8);
-    return store_outbox_postpone(tx, item->id, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS, fault);
+    return store_outbox_postpone(tx, item->id, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS,
+                                 postponement->waits_for, fault);
 }
 
-/* A step that could not be done: log it, and make its item due again later. */
-static void put_off(struct worker_pool *pool, struct store_outbox_item *item, const struct fault *why)
+/* A step that could not be done: log it, once for each reason, and make its item due again later. */
+static void put_off(struct worker_pool *pool, const struct store_outbox_item *item, const struct fault *why)
 {
     char id[UUID_TEXT_SIZE];
+    struct postponement postponement = {.item = item, .waits_for = status_info(why->status)->code};
     uuid_format(id, &item->withdrawal);
-    enum log_level level = why->status == STATUS_NOT_READY ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
-    log_event(level, "step.postponed", "withdrawal", id, "step", item->kind, "code", status_info(why->status)->code,
-              "where", why->where, "detail", why->detail, NULL);
+    bool said = strcmp(item->waits_for, postponement.waits_for) == 0;
+    enum log_level level = why->status == STATUS_NOT_READY || said ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+    log_event(level, "step.postponed", "withdrawal", id, "step", item->kind, "code", postponement.waits_for, "where",
+              why->where, "detail", why->detail, NULL);
     struct fault fault = {0};
-    if (store_transact(pool->service->store, postpone_in, item, &fault) != STATUS_OK) {
+    if (store_transact(pool->service->store, postpone_in, &postponement, &fault) != STATUS_OK) {
         log_fault("step.postpone", &fault); /* its lease will end */
     }
 }

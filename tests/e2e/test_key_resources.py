@@ -172,14 +172,53 @@ class Keys(strongroom.Case):
             alone = self.send("key.resume", signers=("admin-1",), **{"from": "suspended"})
             self.assertProblem(alone, 403, "quorum_missing")
             self.assertEqual(self.key()["state"], "suspended")
-            self.assertEqual(place.read(waiting["id"])["state"], "approved")
+            row = self.until(lambda: self.waiting(waiting, "key_inactive"), "it says what it waits for")
+            self.assertEqual((row["state"], row["waiting"]["step"]), ("approved", "record"))
+            since = row["waiting"]["since"]
+            self.assertLess(row["requested_at"], since)
+            said = place.custody("list").stdout
+            self.assertIn(f"  waits, record: key_inactive since {since}\n", said)
+            self.assertIn("says that it is approved and waits, record: key_inactive since", place.custody("show", waiting["id"]).stdout)
+            self.assertEqual(place.read(waiting["id"])["waiting"]["since"], since)
         finally:
             self.wake()
-        place.wait(waiting["id"], "confirmed")
+        self.assertNotIn("waiting", place.wait(waiting["id"], "confirmed"))
         self.until(lambda: "address" in self.wallet(), "the address is back")
         orders = [self.event(entry)["facts"]["order"] for entry in self.entries("key.command", outcome="ok")]
         self.assertEqual(orders[-3:], ["key.suspend", "key.resume", "key.activate"])
         self.assertProven("trail", place.export_trail())
+
+    def waiting(self, withdrawal, reason):
+        row = self.place.read(withdrawal["id"])
+        return row if row.get("waiting", {}).get("for") == reason else None
+
+    def test_a_withdrawal_says_that_its_signer_is_away(self):
+        place = self.place
+        withdrawal = place.proposed(62)
+        place.stop("transfer")
+        place.approve(withdrawal)
+        row = self.until(lambda: self.waiting(withdrawal, "unavailable"), "it says what it waits for")
+        self.assertEqual((row["state"], row["waiting"]["step"]), ("recorded", "sign"))
+        place.start()
+        place.wait(withdrawal["id"], "confirmed")
+
+    def test_a_withdrawal_says_that_its_token_is_down(self):
+        place = self.place
+        withdrawal = place.proposed(63)
+        tokens = place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]
+        folders = [next((place.dir / "tokens").glob(f"*-{token['serial'][:4]}-{token['serial'][4:]}")) for token in tokens]
+        for folder in folders:
+            folder.rename(place.dir / folder.name)
+        try:
+            for token in tokens:
+                os.kill(self.token_process(token["label"]), signal.SIGKILL)
+            place.approve(withdrawal)
+            row = self.until(lambda: self.waiting(withdrawal, "token"), "it says what it waits for")
+            self.assertEqual((row["state"], row["waiting"]["step"]), ("recorded", "sign"))
+        finally:
+            for folder in folders:
+                (place.dir / folder.name).rename(folder)
+        place.wait(withdrawal["id"], "confirmed")
 
     def test_what_arrives_at_a_stopped_key_is_told(self):
         place = self.place

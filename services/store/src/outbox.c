@@ -13,6 +13,7 @@ static const struct column columns[] = {
     COLUMN(struct store_outbox_item, withdrawal, "withdrawal", COLUMN_UUID),
     COLUMN(struct store_outbox_item, attempts, "attempts", COLUMN_INT64),
     COLUMN(struct store_outbox_item, created_at_utc_us, "created_at", COLUMN_TIME),
+    COLUMN(struct store_outbox_item, waits_for, "waits_for", COLUMN_TEXT),
 };
 
 static const struct row_shape shape = ROW_SHAPE(struct store_outbox_item, columns);
@@ -29,8 +30,8 @@ static const struct statement claim = {
     " ORDER BY due_at, id LIMIT $1::bigint FOR UPDATE SKIP LOCKED),"
     " claimed AS (UPDATE custody.outbox AS o SET attempts = o.attempts + 1,"
     " due_at = clock_timestamp() + $2::bigint * interval '1 millisecond' FROM due WHERE o.id = due.id"
-    " RETURNING o.id, o.kind, o.withdrawal, o.attempts, o.created_at)"
-    " SELECT id, kind, withdrawal, attempts, created_at FROM claimed ORDER BY id",
+    " RETURNING o.id, o.kind, o.withdrawal, o.attempts, o.created_at, coalesce(o.waits_for, '') AS waits_for)"
+    " SELECT id, kind, withdrawal, attempts, created_at, waits_for FROM claimed ORDER BY id",
     2,
 };
 
@@ -42,9 +43,25 @@ static const struct statement done = {
 
 static const struct statement postpone = {
     "outbox_postpone",
-    "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond'"
+    "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond',"
+    " waits_since = CASE WHEN waits_for = $3::text THEN waits_since ELSE clock_timestamp() END, waits_for = $3::text"
     " WHERE id = $1::bigint AND done_at IS NULL",
-    2,
+    3,
+};
+
+static const struct column wait_columns[] = {
+    COLUMN(struct store_outbox_wait, kind, "kind", COLUMN_TEXT),
+    COLUMN(struct store_outbox_wait, waits_for, "waits_for", COLUMN_TEXT),
+    COLUMN(struct store_outbox_wait, since_utc_us, "waits_since", COLUMN_TIME),
+};
+
+static const struct row_shape wait_shape = ROW_SHAPE(struct store_outbox_wait, wait_columns);
+
+static const struct statement wait_get = {
+    "outbox_wait_get",
+    "SELECT kind, waits_for, waits_since FROM custody.outbox"
+    " WHERE withdrawal = $1::uuid AND done_at IS NULL AND waits_for IS NOT NULL ORDER BY id DESC LIMIT 1",
+    1,
 };
 
 enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal, struct fault *fault)
@@ -82,10 +99,25 @@ enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fau
     return tx_run_one(tx, &done, &p, STATUS_CONFLICT, fault);
 }
 
-enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, struct fault *fault)
+enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, const char *waits_for,
+                                  struct fault *fault)
 {
     struct parameters p = {0};
     parameter_int64(&p, id);
     parameter_int64(&p, delay_ms);
+    parameter_text(&p, waits_for);
     return tx_run_one(tx, &postpone, &p, STATUS_CONFLICT, fault);
+}
+
+enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx, const struct uuid *withdrawal,
+                                  struct fault *fault)
+{
+    struct parameters p = {0};
+    struct store_outbox_wait wait;
+    parameter_uuid(&p, withdrawal);
+    enum status status = tx_read_one(tx, &wait, &wait_shape, &wait_get, &p, fault);
+    if (status == STATUS_OK) {
+        *out = wait;
+    }
+    return status;
 }

@@ -11,6 +11,7 @@
 #include "store/store.h"
 
 #define STORE_OUTBOX_KIND_SIZE 16
+#define STORE_OUTBOX_CODE_SIZE 64 /* a status code */
 
 /* Kinds: "record" (wait for cover of the signing entry), "sign", "submit", "confirm", "end". One per withdrawal. */
 struct store_outbox_item {
@@ -19,6 +20,14 @@ struct store_outbox_item {
     struct uuid withdrawal;
     int64_t attempts;
     int64_t created_at_utc_us;
+    char waits_for[STORE_OUTBOX_CODE_SIZE]; /* why it was postponed last, "" when it was not */
+};
+
+/* The item of a withdrawal that was postponed. */
+struct store_outbox_wait {
+    char kind[STORE_OUTBOX_KIND_SIZE];
+    char waits_for[STORE_OUTBOX_CODE_SIZE];
+    int64_t since_utc_us; /* for this reason, without another one in between */
 };
 
 /* Puts an item; STATUS_EXISTS when the withdrawal has one of this kind. */
@@ -35,7 +44,12 @@ MUST_CHECK enum status store_outbox_claim(struct store_tx *tx, struct store_outb
 /* Marks an item done; STATUS_CONFLICT when it is already. */
 MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault);
 
-/* Makes an item due again after `delay_ms`. */
-MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, struct fault *fault);
+/* Makes an item due again after `delay_ms`. `waits_for` is the code of the status that it waits for. */
+MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, const char *waits_for,
+                                             struct fault *fault);
+
+/* What a withdrawal waits for; STATUS_NOT_FOUND when none of its items was postponed and is not done. */
+MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx,
+                                             const struct uuid *withdrawal, struct fault *fault);
 
 #endif
