@@ -10,6 +10,8 @@ struct command_wire {
     char action[32];
     char from[16];
     char role[16];
+    char scope[16];
+    char subject[FREEZE_SUBJECT_SIZE];
 };
 
 _Static_assert(offsetof(struct command_wire, command) == 0, "the rows of struct command hold in the wire");
@@ -25,6 +27,8 @@ static const struct word action_words[] = {
     {"key.compromise", COMMAND_KEY_COMPROMISE},
     {"key.destroy", COMMAND_KEY_DESTROY},
     {"key.sweep", COMMAND_KEY_SWEEP},
+    {"freeze", COMMAND_FREEZE},
+    {"thaw", COMMAND_THAW},
     {NULL, 0},
 };
 static const struct word role_words[] = {
@@ -36,10 +40,12 @@ static const struct word role_words[] = {
 #define ADMIT BIT(COMMAND_KEY_ADMIT)
 #define ACTIVATE BIT(COMMAND_KEY_ACTIVATE)
 #define SWEEP BIT(COMMAND_KEY_SWEEP)
-#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND))
+#define THAW BIT(COMMAND_THAW)
+#define FREEZES (BIT(COMMAND_FREEZE) | THAW)
+#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE))
 #define ALL (~0U)
-#define KEYS (ALL & ~INITIALISE)
-#define KEYS_FROM (KEYS & ~BY_ONE)
+#define ORDERS (ALL & ~INITIALISE)
+#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE)
 
 static const struct command_field {
     unsigned actions;
@@ -49,17 +55,20 @@ static const struct command_field {
     {ALL, CANON_FIELD(struct command, chain, CANON_HASH)},
     {ADMIT, CANON_FIELD(struct command, document, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, environment, CANON_NAME)},
-    {KEYS, CANON_FIELD(struct command, expires_at, CANON_TIME)},
+    {ORDERS, CANON_FIELD(struct command, expires_at, CANON_TIME)},
     {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
-    {ALL, CANON_FIELD(struct command, key, CANON_HASH)},
+    {ALL & ~FREEZES, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
+    {THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
     {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
-    {KEYS, CANON_FIELD(struct command, reason, CANON_NAME)},
+    {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
     {ALL, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
+    {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
+    {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
     {ACTIVATE, CANON_FIELD(struct command, until, CANON_TIME)},
 };
 
@@ -121,6 +130,8 @@ enum status command_key_action(enum key_action *out, enum command_action action)
         return STATUS_OK;
     case COMMAND_GUARD_INITIALISE:
     case COMMAND_KEY_SWEEP:
+    case COMMAND_FREEZE:
+    case COMMAND_THAW:
         break;
     }
     return STATUS_INVALID;
@@ -170,7 +181,20 @@ static enum status check_from(const struct command *command, struct fault *fault
     return STATUS_OK;
 }
 
-static enum status check_key_action(const struct command *command, struct fault *fault)
+static enum status check_freeze(const struct command *command, struct fault *fault)
+{
+    struct freeze_target target;
+    if (command->role != ROLE_TRANSFER) {
+        return fault_set(fault, STATUS_INVALID, "role", "transfer");
+    }
+    if (command->action == COMMAND_THAW && command->on == 0) {
+        return fault_set(fault, STATUS_INVALID, "on", "the number of the freeze, from 1");
+    }
+    const char *scope = freeze_scope_text(command->target.scope);
+    return freeze_target_parse(&target, scope == NULL ? "" : scope, command->target.subject, fault);
+}
+
+static enum status check_order(const struct command *command, struct fault *fault)
 {
     if (command->expires_at <= command->issued_at ||
         command->expires_at - command->issued_at > COMMAND_LIFETIME_MAX_US) {
@@ -185,19 +209,21 @@ static enum status check_key_action(const struct command *command, struct fault 
     if (command->action == COMMAND_KEY_SWEEP && command->role != ROLE_TRANSFER) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer");
     }
+    if ((BIT(command->action) & FREEZES) != 0) {
+        return check_freeze(command, fault);
+    }
     return (BIT(command->action) & KEYS_FROM) == 0 ? STATUS_OK : check_from(command, fault);
 }
 
 static enum status check(const struct command *command, struct fault *fault)
 {
     if (command_action_text(command->action) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise or key.* of the list");
+        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise, freeze, thaw or key.* of the list");
     }
     if (signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
     }
-    return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault)
-                                                       : check_key_action(command, fault);
+    return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault) : check_order(command, fault);
 }
 
 /* The action decides which fields there are. Where it is missing or no string, the table of any action says so. */
@@ -209,7 +235,7 @@ static enum status read_action(enum command_action *out, const json_t *object, s
         return STATUS_OK;
     }
     if (command_action_parse(out, text) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise or key.* of the list");
+        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise, freeze, thaw or key.* of the list");
     }
     return STATUS_OK;
 }
@@ -232,7 +258,10 @@ static enum status read_wire(struct command *out, const json_t *object, struct f
     if (wire.from[0] != '\0' && key_state_parse(&wire.command.from, wire.from) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "from", "the state of a key");
     }
-    status = check(&wire.command, fault);
+    if ((BIT(action) & FREEZES) != 0) {
+        status = freeze_target_parse(&wire.command.target, wire.scope, wire.subject, fault);
+    }
+    status = status == STATUS_OK ? check(&wire.command, fault) : status;
     if (status == STATUS_OK) {
         *out = wire.command;
     }
@@ -262,7 +291,10 @@ enum status command_encode(struct bytes *out, const struct command *command, str
     const char *from = key_state_text(command->from);
     word_write(wire.action, sizeof(wire.action), action_words, (int)command->action);
     word_write(wire.role, sizeof(wire.role), role_words, (int)command->role);
+    const char *scope = freeze_scope_text(command->target.scope);
     (void)snprintf(wire.from, sizeof(wire.from), "%s", from == NULL ? "" : from);
+    (void)snprintf(wire.scope, sizeof(wire.scope), "%s", scope == NULL ? "" : scope);
+    (void)snprintf(wire.subject, sizeof(wire.subject), "%s", command->target.subject);
     return canon_encode_bytes(out, &wire, rows, count, CANON_DOCUMENT_MAX, fault);
 }
 
@@ -294,7 +326,7 @@ static enum status check_time(const struct command *command, int64_t at_utc_us, 
     return STATUS_OK;
 }
 
-/* Whoever sees something wrong may stop a key: no quorum, one signature. */
+/* Whoever sees something wrong may stop it: no quorum, one signature. */
 static enum status verify_one_person(const struct signed_document *document, const struct policy *policy,
                                      int64_t at_utc_us, struct fault *fault)
 {
@@ -308,7 +340,7 @@ static enum status verify_one_person(const struct signed_document *document, con
         return fault_set(fault, STATUS_UNKNOWN_KEY, "signatures[0]", "the key belongs to nobody in the policy");
     }
     if ((person->duties & duties) == 0) {
-        return fault_set(fault, STATUS_FORBIDDEN, "signatures[0]", "%s has no duty that may stop a key",
+        return fault_set(fault, STATUS_FORBIDDEN, "signatures[0]", "%s has no duty that may stop anything",
                          person->id.text);
     }
     if (!policy_person_valid(person, at_utc_us)) {

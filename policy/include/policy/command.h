@@ -1,10 +1,11 @@
 /*
- * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key. See
- * docs/formats.md.
+ * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key or freeze
+ * an asset, a wallet or everything. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
 
+#include "policy/freeze.h"
 #include "policy/key_state.h"
 #include "policy/policy.h"
 
@@ -25,6 +26,8 @@ enum command_action {
     COMMAND_KEY_COMPROMISE = 8,
     COMMAND_KEY_DESTROY = 9,
     COMMAND_KEY_SWEEP = 10,
+    COMMAND_FREEZE = 11,
+    COMMAND_THAW = 12,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -39,13 +42,13 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at;          /* microseconds UTC */
-    struct digest key;          /* id of the key it is about; guard.initialise: of the founding key */
+    struct digest key;          /* id of the key it is about; guard.initialise: the founding one; not freeze and thaw */
     char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
     struct uuid nonce;
     struct digest policy;
     enum signer_role role;
 
-    /* Of key actions; what an action does not have is zero and not looked at. */
+    /* Of the other actions; what an action does not have is zero and not looked at. */
     struct digest document; /* admit: digest of the key document */
     int64_t expires_at;     /* all: microseconds UTC, exclusive; after issued_at, at most 24 hours */
     enum key_state from;    /* all but deactivate and suspend: the state that the signers of the order saw */
@@ -53,6 +56,9 @@ struct command {
     struct name reason;     /* all */
     uint64_t signatures;    /* activate: the box, from 1 */
     int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
+
+    struct freeze_target target; /* freeze, thaw */
+    uint64_t on;                 /* thaw: the number of the freeze that the signers of the order saw, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */
@@ -62,7 +68,8 @@ const char *command_action_text(enum command_action action);
 MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
 
 /*
- * What the action does to a key; STATUS_INVALID for guard.initialise and key.sweep, which change no state.
+ * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze and thaw, which change no
+ * state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
@@ -81,11 +88,11 @@ MUST_CHECK enum status command_encode(struct bytes *out, const struct command *c
 /*
  * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), and it is
  * signed by whom the action asks for. Governance quorum, people valid at `at_utc_us` (policy_verify_governance);
- * key.deactivate and key.suspend: exactly one signature (STATUS_SIGNATURE_INVALID), by a person (STATUS_UNKNOWN_KEY)
- * with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at `at_utc_us`
- * (STATUS_EXPIRED). A command about a key is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
- * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from` and the nonce are
- * the caller's to compare.
+ * key.deactivate, key.suspend and freeze: exactly one signature (STATUS_SIGNATURE_INVALID), by a person
+ * (STATUS_UNKNOWN_KEY) with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at
+ * `at_utc_us` (STATUS_EXPIRED). A command is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
+ * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from`, target, `on` and
+ * the nonce are the caller's to compare.
  */
 MUST_CHECK enum status command_verify(struct command *out, const struct signed_document *document,
                                       const struct policy *policy, int64_t at_utc_us, struct fault *fault);

@@ -219,6 +219,8 @@ static void batch_init(struct guard_batch *batch, struct guard *guard)
     batch->put_count = 0;
     batch->key_count = guard->key_count;
     batch->change_count = 0;
+    batch->freeze_count = guard->freeze_count;
+    batch->freeze_change_count = 0;
 }
 
 static void apply_one(struct guard_batch *batch, struct guard_state *state, struct waiter *waiter)

@@ -4,8 +4,8 @@
  * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
  * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
  * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
- * admitted has its papers, the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and there is no
- * withdrawal without its sequence. So a record that was lost is found too.
+ * admitted has its papers, freezes are counted without a gap, the sequences of a lane are exactly 0 to next-1, each has
+ * its withdrawal, and there is no withdrawal without its sequence. So a record that was lost is found too.
  */
 #include <errno.h>
 #include <sys/wait.h>
@@ -26,6 +26,7 @@ struct walk {
     struct digest founding;   /* key 0 */
     uint64_t sequences;
     uint64_t withdrawals;
+    uint64_t freezes;
     bool state_seen;
     struct guard_state state;
     struct fault *fault;
@@ -141,6 +142,17 @@ static enum status check_backup(struct walk *walk, const MDB_val *key, const uin
     return status;
 }
 
+/* In the order of their places. */
+static enum status check_freeze(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_freeze freeze;
+    if (key->mv_size != 9 || number_at(key, 1) != walk->freezes || walk->freezes == GUARD_FREEZES_MAX) {
+        return corrupt(walk, "a freeze is missing");
+    }
+    walk->freezes++;
+    return guard_freeze_decode(&freeze, value, len, walk->fault);
+}
+
 static enum status check_nonce(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
@@ -216,8 +228,9 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document}, {'g', check_state},    {'k', check_key},
-    {'l', check_lane},   {'n', check_nonce},      {'r', check_point},    {'s', check_sequence}, {'w', check_withdrawal},
+    {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document},   {'f', check_freeze},
+    {'g', check_state},  {'k', check_key},        {'l', check_lane},       {'n', check_nonce},
+    {'r', check_point},  {'s', check_sequence},   {'w', check_withdrawal},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)

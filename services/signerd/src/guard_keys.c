@@ -82,9 +82,8 @@ enum status guard_key_decode(struct guard_key *out, const void *value, size_t le
 
 /* Loading */
 
-/* A record's value, borrowed from the transaction; empty when there is none. */
-static enum status value_read(struct guard *guard, MDB_txn *txn, const uint8_t **out, size_t *out_len,
-                              struct guard_record *record, struct fault *fault)
+enum status guard_value_read(struct guard *guard, MDB_txn *txn, const uint8_t **out, size_t *out_len,
+                             struct guard_record *record, struct fault *fault)
 {
     MDB_val key = {record->key_len, record->key};
     MDB_val sealed;
@@ -105,7 +104,7 @@ static enum status paper_load(struct guard *guard, MDB_txn *txn, struct bytes *o
     guard_record_paper(&record, letter, index);
     const uint8_t *value = NULL;
     size_t len = 0;
-    enum status status = value_read(guard, txn, &value, &len, &record, fault);
+    enum status status = guard_value_read(guard, txn, &value, &len, &record, fault);
     return status == STATUS_OK && value != NULL ? bytes_copy(out, value, len) : status;
 }
 
@@ -116,7 +115,7 @@ static enum status key_load(struct guard *guard, MDB_txn *txn, bool *out_there, 
     guard_record_paper(&record, 'k', index);
     const uint8_t *value = NULL;
     size_t len = 0;
-    enum status status = value_read(guard, txn, &value, &len, &record, fault);
+    enum status status = guard_value_read(guard, txn, &value, &len, &record, fault);
     *out_there = value != NULL;
     if (status != STATUS_OK || value == NULL) {
         return status;
@@ -141,6 +140,7 @@ enum status guard_keys_load(struct guard *guard, struct fault *fault)
         status = key_load(guard, txn, &there, guard->key_count, fault);
         guard->key_count += status == STATUS_OK && there;
     }
+    status = status == STATUS_OK ? guard_freezes_load(guard, txn, fault) : status;
     mdb_txn_abort(txn);
     if (status == STATUS_OK && guard->key_count == 0) {
         status = fault_set(fault, STATUS_CORRUPT, "guard", "it has no key");
@@ -295,6 +295,7 @@ void guard_keys_adopt(struct guard *guard, struct guard_batch *batch)
         papers_adopt(&guard->papers[change->index], &change->papers);
     }
     guard->key_count = batch->key_count;
+    guard_freezes_adopt(guard, batch);
 }
 
 static void papers_free(struct guard_papers *papers)

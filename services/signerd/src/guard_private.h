@@ -27,6 +27,8 @@ struct guard {
     size_t key_count;
     struct guard_key keys[GUARD_KEYS_MAX];
     struct guard_papers papers[GUARD_KEYS_MAX]; /* written once each */
+    size_t freeze_count;
+    struct guard_freeze freezes[GUARD_FREEZES_MAX];
 };
 
 /* What was written, to be read back. */
@@ -43,6 +45,12 @@ struct key_change {
     struct guard_papers papers; /* owned */
 };
 
+/* A freeze as a batch leaves it. */
+struct freeze_change {
+    size_t index;
+    struct guard_freeze freeze;
+};
+
 struct guard_batch {
     struct guard *guard;
     MDB_txn *txn;
@@ -53,6 +61,9 @@ struct guard_batch {
     size_t key_count; /* keys of the guard, the new ones of this batch included */
     size_t change_count;
     struct key_change changes[BATCH_MAX];
+    size_t freeze_count;
+    size_t freeze_change_count;
+    struct freeze_change freeze_changes[BATCH_MAX];
 };
 
 /* Seals and writes one record. `flags` are LMDB's. */
@@ -62,12 +73,22 @@ MUST_CHECK enum status guard_store(struct guard_batch *batch, const MDB_val *key
 /* Writes the record of a key. */
 MUST_CHECK enum status guard_store_key(struct guard_batch *batch, size_t index, const struct guard_key *key);
 
-/* Reads all keys and their papers from the environment. */
+/* A record's value, borrowed from the transaction; NULL when there is none. */
+MUST_CHECK enum status guard_value_read(struct guard *guard, MDB_txn *txn, const uint8_t **out, size_t *out_len,
+                                        struct guard_record *record, struct fault *fault);
+
+/* Reads all keys, their papers and the freezes from the environment. */
 MUST_CHECK enum status guard_keys_load(struct guard *guard, struct fault *fault);
 
 /* Makes what the batch wrote the guard's, with the mutex; or drops it. */
 void guard_keys_adopt(struct guard *guard, struct guard_batch *batch);
 void guard_keys_drop(struct guard_batch *batch);
+
+/* Reads the freezes; part of guard_keys_load. */
+MUST_CHECK enum status guard_freezes_load(struct guard *guard, MDB_txn *txn, struct fault *fault);
+
+/* Makes what the batch wrote of freezes the guard's, with the mutex; part of guard_keys_adopt. */
+void guard_freezes_adopt(struct guard *guard, const struct guard_batch *batch);
 
 /* Frees the papers. */
 void guard_keys_free(struct guard *guard);

@@ -1,9 +1,9 @@
 /*
  * The bytes of the guard.
  *
- * The state 'g' and the keys 'k' are canonical documents, so that an operator can read them with mdb_dump; their papers
- * are signed documents as they came ('d' key8 the key document, 'b' key8 the backup). The other records are short and
- * of fixed form:
+ * The state 'g', the keys 'k' and the freezes 'f' are canonical documents, so that an operator can read them with
+ * mdb_dump; the papers of keys are signed documents as they came ('d' key8 the key document, 'b' key8 the backup). The
+ * other records are short and of fixed form:
  *   'l' key8 lane8       -> next8                 the next sequence of a lane
  *   's' key8 lane8 seq8  -> transaction32 uuid16  what a sequence was used for
  *   'w' uuid16           -> key8 lane8 seq8 transaction32 time8

@@ -40,6 +40,10 @@ MUST_CHECK enum status guard_check(const char *path, struct fault *fault);
 MUST_CHECK enum status guard_key_encode(struct bytes *out, const struct guard_key *key, struct fault *fault);
 MUST_CHECK enum status guard_key_decode(struct guard_key *out, const void *value, size_t len, struct fault *fault);
 
+/* The record of a freeze, read. */
+MUST_CHECK enum status guard_freeze_decode(struct guard_freeze *out, const void *value, size_t len,
+                                           struct fault *fault);
+
 /* Further records, see guard_check.c for what must hold between them. `key` is the place of a key in the guard. */
 void guard_record_lane(struct guard_record *out, uint64_t key, uint64_t lane);
 void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane, uint64_t seq);
@@ -48,7 +52,10 @@ void guard_record_checkpoint(struct guard_record *out, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
-/* 'k' the key itself, 'd' its key document, 'b' its backup document: values longer than a guard_record holds. */
+/*
+ * 'k' the key itself, 'd' its key document, 'b' its backup document; 'f' the freeze at this place: values longer than
+ * a guard_record holds.
+ */
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
 
 /* Numbers in keys and values are big-endian, so that keys sort as numbers do. */

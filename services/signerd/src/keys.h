@@ -7,6 +7,7 @@
 #ifndef STRONGROOM_SIGNER_KEYS_H
 #define STRONGROOM_SIGNER_KEYS_H
 
+#include "policy/intent.h"
 #include "role.h"
 
 #define KEY_FOUNDING 0 /* its place in every guard */
@@ -23,7 +24,6 @@ int64_t keys_now(struct signer *signer);
 /* The document of the key at this place; NULL for one that was not admitted. Borrowed. */
 const struct key_document *keys_document(const struct signer *signer, size_t index);
 
-/* Takes over the document of a key that the guard has just admitted. */
 /*
  * The backup of the key at this place and its digest, as they were shown when it was admitted. STATUS_NOT_FOUND: none.
  * Out: backup_free.
@@ -31,6 +31,7 @@ const struct key_document *keys_document(const struct signer *signer, size_t ind
 MUST_CHECK enum status keys_backup(const struct signer *signer, struct backup *out, struct digest *out_digest,
                                    size_t index, struct fault *fault);
 
+/* Takes over the document of a key that the guard has just admitted. */
 void keys_document_set(struct signer *signer, size_t index, const struct key_document *document);
 
 /*
@@ -76,6 +77,16 @@ MUST_CHECK enum status nonce_check(struct guard_txn *txn, bool *out_used, const 
 /* In a change: the nonce has served. */
 MUST_CHECK enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
                                    struct fault *fault);
+
+/* Carries out a verified command freeze or thaw of this digest for a signer of role transfer. */
+MUST_CHECK enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
+                                      const struct digest *digest, struct fault *fault);
+
+/* In a change: STATUS_KEY_INACTIVE, naming the freeze, when asset, wallet or everything is frozen. */
+MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct intent *intent, struct fault *fault);
+
+/* What status tells of freezes. Returns how many. */
+size_t freeze_list(struct signer *signer, struct wire_freeze out[WIRE_FREEZES_MAX]);
 
 /* What the key is now, as key.admit and its kin answer. */
 void key_answer(struct wire_key_state_reply *out, const struct guard_key *key);

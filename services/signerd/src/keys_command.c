@@ -1,5 +1,5 @@
 /*
- * Commands about keys and the alarm: an order of people becomes one transition, and its nonce serves once.
+ * Commands and the alarm: an order of people about a key becomes one transition, and its nonce serves once.
  *
  * Who had to sign what is the policy room's (command_verify); here stands what the order is held against: this signer's
  * role, the guard's keys, the state that the signers of the order saw.
@@ -157,6 +157,9 @@ static enum status order_check(struct signer *signer, struct order *order, const
         return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
                          signer_role_text(order->command.role));
     }
+    if (order->command.action == COMMAND_FREEZE || order->command.action == COMMAND_THAW) {
+        return STATUS_OK;
+    }
     enum key_action action;
     if (command_key_action(&action, order->command.action) != STATUS_OK || action == KEY_ACTION_ADMIT) {
         return fault_set(fault, STATUS_INVALID, "command.action", "%s has a request of its own",
@@ -172,6 +175,9 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     struct order order = {.signer = signer, .at_utc_us = keys_now(signer)};
     if (status == STATUS_OK) {
         status = order_check(signer, &order, &request->key_order.order, fault);
+    }
+    if (status == STATUS_OK && (order.command.action == COMMAND_FREEZE || order.command.action == COMMAND_THAW)) {
+        return freeze_command(signer, reply, &order.command, &order.digest, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("order.checked");

@@ -50,6 +50,7 @@ role_handler key_command;
 role_handler key_attest;
 role_handler key_prove;
 role_handler key_alarm;
+role_handler freeze_alarm;
 role_handler activation_open;
 role_handler activation_give;
 

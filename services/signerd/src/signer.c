@@ -241,6 +241,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     answer->header = state.height == 0 ? (struct digest){{0}} : state.header;
     answer->policy = state.policy;
     answer->policy_version = state.policy_version;
+    answer->freeze_count = freeze_list(signer, answer->freezes);
     return STATUS_OK;
 }
 
@@ -266,6 +267,7 @@ static const struct {
     {WIRE_OP_KEY_ATTEST, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_attest},
     {WIRE_OP_KEY_PROVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_prove},
     {WIRE_OP_KEY_ALARM, EVERY_ROLE, SIGNER_PERMIT_KEYS, key_alarm},
+    {WIRE_OP_FREEZE_ALARM, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, freeze_alarm},
     {WIRE_OP_ACTIVATION_OPEN, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_open},
     {WIRE_OP_ACTIVATION_GIVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_give},
 };

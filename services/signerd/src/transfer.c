@@ -276,6 +276,13 @@ static enum status key_check(struct guard_txn *txn, struct guard_key *out, bool 
                              const struct promise *promise, struct fault *fault)
 {
     *out_nonce_used = true;
+    /* What is saved from a key that others have goes to its emergency addresses, by the quorum that could thaw. */
+    if (promise->withdrawal->key_state != KEY_STATE_COMPROMISED) {
+        enum status status = freeze_check(txn, &promise->withdrawal->intent, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
     if (!promise->swept) {
         return key_use_check(promise->signer, txn, out, promise->key, promise->at_utc_us, fault);
     }

@@ -481,6 +481,13 @@ enum status wire_key_alarm(struct wire_pool *pool, struct wire_key_state_reply *
     return key_call(pool, out, &full, timeout_ms, fault);
 }
 
+enum status wire_freeze_alarm(struct wire_pool *pool, struct wire_key_state_reply *out,
+                              const struct wire_freeze_alarm_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_FREEZE_ALARM, .freeze_alarm = *request};
+    return key_call(pool, out, &full, timeout_ms, fault);
+}
+
 enum status wire_key_attest(struct wire_pool *pool, struct wire_key_attest_reply *out,
                             const struct wire_key_attest_request *request, int64_t timeout_ms, struct fault *fault)
 {

@@ -104,6 +104,20 @@ static const struct canon_field key_alarm_request[] = {
     FORM_FIELD(alarm, "reason", CANON_NAME, sizeof(struct name), 0),
 };
 
+/* Left out for everything. */
+#define FORM_SUBJECT                                                                                                   \
+    {                                                                                                                  \
+        "subject", CANON_TEXT, true, offsetof(struct form, subject), sizeof(((struct form *)0)->subject), 1, 0         \
+    }
+
+static const struct canon_field freeze_alarm_request[] = {
+    FORM_ID,
+    FORM_OP,
+    FORM_FIELD(alarm, "reason", CANON_NAME, sizeof(struct name), 0),
+    CANON_FIELD_RANGE(struct form, scope, CANON_TEXT, 1, 0),
+    FORM_SUBJECT,
+};
+
 static const struct canon_field activation_open_request[] = {
     FORM_ID,
     FORM_OP,
@@ -187,6 +201,7 @@ static const struct canon_field status_transfer[] = {
     FORM_REASON,
     FORM_ROLE,
     FORM_TOKENS,
+    CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
     CANON_FIELD(struct form, policy, CANON_HASH),
     CANON_FIELD(struct form, policy_version, CANON_INTEGER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
@@ -233,6 +248,7 @@ static const struct form_table requests[] = {
     [WIRE_OP_KEY_ATTEST] = FORM_TABLE(key_attest_request),
     [WIRE_OP_KEY_PROVE] = FORM_TABLE(key_prove_request),
     [WIRE_OP_KEY_ALARM] = FORM_TABLE(key_alarm_request),
+    [WIRE_OP_FREEZE_ALARM] = FORM_TABLE(freeze_alarm_request),
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_request),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_request),
 };
@@ -250,6 +266,7 @@ static const struct form_table replies[] = {
     [WIRE_OP_KEY_ATTEST] = FORM_TABLE(key_attest_reply),
     [WIRE_OP_KEY_PROVE] = FORM_TABLE(key_state_reply),
     [WIRE_OP_KEY_ALARM] = FORM_TABLE(key_state_reply),
+    [WIRE_OP_FREEZE_ALARM] = FORM_TABLE(key_state_reply),
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_reply),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_reply),
 };
@@ -293,7 +310,7 @@ void form_json_free(struct form *form)
     json_t **const owned[] = {
         &form->approvals,   &form->destination, &form->proof_list, &form->signature, &form->tokens,
         &form->sweep,       &form->keys,        &form->backup,     &form->command,   &form->document,
-        &form->attestation, &form->restore,     &form->gift,
+        &form->attestation, &form->restore,     &form->gift,       &form->freezes,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -56,6 +56,9 @@ struct form {
     struct digest challenge;
     json_t *attestation;
     struct name alarm;
+    char scope[WIRE_WORD_SIZE];
+    char subject[WIRE_TEXT_SIZE];
+    json_t *freezes;
     json_t *gift;
     struct bytes to;
     int64_t have;

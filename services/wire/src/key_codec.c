@@ -163,7 +163,7 @@ static void attest_reply_free(struct wire_reply *reply)
     signed_document_free(&reply->key_attest.attestation);
 }
 
-/* key.alarm, and the reply that says what a key is now */
+/* key.alarm and freeze.alarm, and the reply that says what a key is now */
 
 static enum status alarm_request_read(struct wire_request *out, struct form *form, struct fault *fault)
 {
@@ -177,6 +177,24 @@ static enum status alarm_request_write(struct form *form, const struct wire_requ
     (void)fault;
     form->key_id = request->key_alarm.key;
     form->alarm = request->key_alarm.reason;
+    return STATUS_OK;
+}
+
+static enum status freeze_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->freeze_alarm.reason = form->alarm;
+    form_text(out->freeze_alarm.scope, sizeof(out->freeze_alarm.scope), form->scope);
+    form_text(out->freeze_alarm.subject, sizeof(out->freeze_alarm.subject), form->subject);
+    return STATUS_OK;
+}
+
+static enum status freeze_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    (void)fault;
+    form->alarm = request->freeze_alarm.reason;
+    form_text(form->scope, sizeof(form->scope), request->freeze_alarm.scope);
+    form_text(form->subject, sizeof(form->subject), request->freeze_alarm.subject);
     return STATUS_OK;
 }
 
@@ -266,6 +284,8 @@ static const struct codec codecs[] = {
                                    state_reply_read, state_reply_write, NULL},
     [WIRE_OP_KEY_ALARM - FIRST] = {"key.alarm", alarm_request_read, alarm_request_write, NULL, state_reply_read,
                                    state_reply_write, NULL},
+    [WIRE_OP_FREEZE_ALARM - FIRST] = {"freeze.alarm", freeze_request_read, freeze_request_write, NULL, state_reply_read,
+                                      state_reply_write, NULL},
     [WIRE_OP_ACTIVATION_OPEN -
         WIRE_OP_KEY_LIST] = {"activation.open", NULL, NULL, NULL, open_reply_read, open_reply_write, NULL},
     [WIRE_OP_ACTIVATION_GIVE - FIRST] = {"activation.give", give_request_read, give_request_write, give_request_free,

@@ -75,6 +75,55 @@ static enum status token_read(struct wire_token *out, const json_t *object, stru
     return status == STATUS_OK ? fault_set(fault, STATUS_INVALID, "tokens.state", "there is no such state") : status;
 }
 
+struct freeze_row {
+    struct wire_freeze freeze;
+    char state[WIRE_WORD_SIZE];
+};
+
+static const struct canon_field freeze_fields[] = {
+    CANON_FIELD_RANGE(struct wire_freeze, cause, CANON_TEXT, 1, 0),
+    CANON_FIELD(struct wire_freeze, on, CANON_COUNTER),
+    CANON_FIELD(struct wire_freeze, reason, CANON_NAME),
+    CANON_FIELD_RANGE(struct wire_freeze, scope, CANON_TEXT, 1, 0),
+    CANON_FIELD(struct wire_freeze, since, CANON_TIME),
+    CANON_FIELD_RANGE(struct freeze_row, state, CANON_TEXT, 1, 0),
+    {"subject", CANON_TEXT, true, offsetof(struct wire_freeze, subject), WIRE_TEXT_SIZE, 1, 0},
+};
+_Static_assert(offsetof(struct freeze_row, freeze) == 0, "rows of a freeze serve for what travels");
+
+static enum status freezes_read(struct wire_status_reply *out, const struct form *form, struct fault *fault)
+{
+    size_t count = json_array_size(form->freezes); /* none but of role transfer */
+    INVARIANT(count <= WIRE_FREEZES_MAX);          /* the table bounds it */
+    for (size_t i = 0; i < count; i++) {
+        struct freeze_row row;
+        enum status status = canon_decode(&row, sizeof(row), json_array_get(form->freezes, i), freeze_fields,
+                                          FORM_COUNT(freeze_fields), "freezes", fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        row.freeze.frozen = strcmp(row.state, "frozen") == 0;
+        if (!row.freeze.frozen && strcmp(row.state, "thawed") != 0) {
+            return fault_set(fault, STATUS_INVALID, "freezes.state", "there is no such state");
+        }
+        out->freezes[i] = row.freeze;
+    }
+    out->freeze_count = count;
+    return STATUS_OK;
+}
+
+static enum status freezes_write(struct form *form, const struct wire_status_reply *answer, struct fault *fault)
+{
+    const struct form_table table = FORM_TABLE(freeze_fields);
+    struct freeze_row rows[WIRE_FREEZES_MAX];
+    INVARIANT(answer->freeze_count <= WIRE_FREEZES_MAX);
+    for (size_t i = 0; i < answer->freeze_count; i++) {
+        rows[i].freeze = answer->freezes[i];
+        form_text(rows[i].state, sizeof(rows[i].state), answer->freezes[i].frozen ? "frozen" : "thawed");
+    }
+    return form_rows_write(&form->freezes, rows, answer->freeze_count, sizeof(rows[0]), table, fault);
+}
+
 static enum status status_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
 {
     struct wire_status_reply *answer = &out->status;
@@ -94,7 +143,7 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
             return status;
         }
     }
-    return STATUS_OK;
+    return freezes_read(answer, form, fault);
 }
 
 static enum status status_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
@@ -116,7 +165,8 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
         form_text(rows[i].state, sizeof(rows[i].state), token_words[answer->tokens[i].state]);
     }
     const struct form_table table = FORM_TABLE(token_fields);
-    return form_rows_write(&form->tokens, rows, answer->token_count, sizeof(rows[0]), table, fault);
+    enum status status = form_rows_write(&form->tokens, rows, answer->token_count, sizeof(rows[0]), table, fault);
+    return status == STATUS_OK && answer->role == WIRE_ROLE_TRANSFER ? freezes_write(form, answer, fault) : status;
 }
 
 /* transfer.sign */

@@ -339,7 +339,8 @@ struct command order_key(const struct world *world, enum command_action action, 
                               .expires_at = world->now_utc_us + WORLD_HOUR_US,
                               .reason = name_of("test")};
     MUST(uuid_generate(&command.nonce, clock_system()));
-    if (action != COMMAND_KEY_DEACTIVATE && action != COMMAND_KEY_SUSPEND) {
+    if (action != COMMAND_KEY_DEACTIVATE && action != COMMAND_KEY_SUSPEND && action != COMMAND_FREEZE &&
+        action != COMMAND_THAW) {
         command.from = from;
     }
     if (action == COMMAND_KEY_ACTIVATE) {

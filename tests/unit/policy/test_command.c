@@ -69,7 +69,7 @@ static json_t *sample_json(enum signer_role role)
 Test(command, every_rule_broken_once)
 {
     static const struct refusal rows[] = {
-        {"action", "\"key.export\"", STATUS_INVALID, "action", "guard.initialise"},
+        {"action", "\"key.export\"", STATUS_INVALID, "action", "guard.initialise, freeze, thaw"},
         {"action", NULL, STATUS_MISSING_FIELD, "action", "required"},
         {"chain", NULL, STATUS_MISSING_FIELD, "chain", "required"},
         {"environment", "\"\"", STATUS_INVALID, "environment", "name"},
@@ -317,4 +317,96 @@ Test(command, about_a_key_serves_in_its_time)
     command.issued_at++;
     command.expires_at++;
     cr_expect(verify_signed(&command, ADA, AMY) == STATUS_NOT_READY);
+}
+
+/* Freezes */
+
+static struct command freeze_command(enum command_action action)
+{
+    struct command command = world_command(&world, action, HOT);
+    freeze_target_asset(&command.target, &world.intent.asset);
+    command.on = 7;
+    return command;
+}
+
+static void expect_freeze_rows(const struct command *command, const struct refusal *rows, size_t count)
+{
+    struct bytes bytes = {0};
+    cr_assert(command_encode(&bytes, command, NULL) == STATUS_OK);
+    json_t *valid = json_loads((const char *)bytes.data, 0, NULL);
+    expect_refusals(decode, valid, rows, count);
+    json_decref(valid);
+    bytes_free(&bytes);
+}
+
+Test(command, every_rule_of_a_freeze_broken_once)
+{
+    static const struct refusal both[] = {
+        {"expires_at", "\"" NOW "\"", STATUS_INVALID, "expires_at", "after issued_at"},
+        {"expires_at", NULL, STATUS_MISSING_FIELD, "expires_at", "required"},
+        {"from", "\"active\"", STATUS_UNKNOWN_FIELD, "from", "no such field"},
+        {"key", "\"" ASSET_A "\"", STATUS_UNKNOWN_FIELD, "key", "no such field"},
+        {"reason", NULL, STATUS_MISSING_FIELD, "reason", "required"},
+        {"role", "\"audit\"", STATUS_INVALID, "role", "transfer"},
+        {"scope", NULL, STATUS_MISSING_FIELD, "scope", "required"},
+        {"scope", "\"key\"", STATUS_INVALID, "scope", "everything"},
+        {"scope", "\"everything\"", STATUS_INVALID, "subject", "none"},
+        {"subject", "\"EUR\"", STATUS_INVALID, "subject", "hexadecimal"},
+        {"subject", NULL, STATUS_INVALID, "subject", "hexadecimal"},
+        {"subject", "\"\"", STATUS_INVALID, "subject", "characters"},
+    };
+    static const struct refusal freeze[] = {{"on", "\"1\"", STATUS_UNKNOWN_FIELD, "on", "no such field"}};
+    static const struct refusal thaw[] = {{"on", NULL, STATUS_MISSING_FIELD, "on", "required"},
+                                          {"on", "\"0\"", STATUS_INVALID, "on", "from 1"}};
+    const struct command commands[] = {freeze_command(COMMAND_FREEZE), freeze_command(COMMAND_THAW)};
+    expect_freeze_rows(&commands[0], both, sizeof(both) / sizeof(both[0]));
+    expect_freeze_rows(&commands[1], both, sizeof(both) / sizeof(both[0]));
+    expect_freeze_rows(&commands[0], freeze, 1);
+    expect_freeze_rows(&commands[1], thaw, 2);
+}
+
+Test(command, freezes_are_read_as_they_were_written)
+{
+    const struct name wallet = name_of("hot");
+    struct command commands[] = {freeze_command(COMMAND_FREEZE), freeze_command(COMMAND_THAW),
+                                 freeze_command(COMMAND_THAW)};
+    freeze_target_wallet(&commands[1].target, &wallet);
+    commands[2].target = (struct freeze_target){.scope = FREEZE_EVERYTHING};
+    for (size_t i = 0; i < 3; i++) {
+        struct bytes bytes = {0};
+        struct command read;
+        cr_assert(command_encode(&bytes, &commands[i], NULL) == STATUS_OK);
+        cr_assert(command_decode(&read, bytes.data, bytes.len, NULL) == STATUS_OK);
+        cr_expect(freeze_target_equal(&read.target, &commands[i].target));
+        cr_expect(read.on == (i == 0 ? 0 : 7));
+        bytes_free(&bytes);
+    }
+}
+
+Test(command, one_person_freezes_and_the_quorum_thaws)
+{
+    const struct command freeze = freeze_command(COMMAND_FREEZE);
+    const struct command thaw = freeze_command(COMMAND_THAW);
+    cr_expect(verify_signed(&freeze, TESS, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&freeze, AUDREY, WHO_COUNT) == STATUS_FORBIDDEN);
+    cr_expect(verify_signed(&freeze, ADA, AMY) == STATUS_SIGNATURE_INVALID);
+    cr_expect(verify_signed(&thaw, ADA, WHO_COUNT) == STATUS_QUORUM_MISSING);
+    cr_expect(verify_signed(&thaw, TESS, THEO) == STATUS_UNKNOWN_KEY);
+    cr_expect(verify_signed(&thaw, ADA, AMY) == STATUS_OK);
+}
+
+Test(command, only_what_a_wallet_has_is_frozen)
+{
+    struct freeze_target target;
+    const struct name other = name_of("other");
+    freeze_target_asset(&target, &world.intent.asset);
+    cr_expect(freeze_target_check(&target, &world.policy, NULL) == STATUS_OK);
+    freeze_target_asset(&target, &world.intent_digest);
+    cr_expect(freeze_target_check(&target, &world.policy, NULL) == STATUS_NOT_FOUND);
+    freeze_target_wallet(&target, &world.intent.wallet);
+    cr_expect(freeze_target_check(&target, &world.policy, NULL) == STATUS_OK);
+    freeze_target_wallet(&target, &other);
+    cr_expect(freeze_target_check(&target, &world.policy, NULL) == STATUS_NOT_FOUND);
+    target = (struct freeze_target){.scope = FREEZE_EVERYTHING};
+    cr_expect(freeze_target_check(&target, &world.policy, NULL) == STATUS_OK);
 }

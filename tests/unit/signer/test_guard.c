@@ -416,3 +416,62 @@ Test(guard, is_not_made_over_another)
     cr_expect(guard_create(path, &first, &founding, NULL) == STATUS_EXISTS);
     reopen();
 }
+
+/* Freezes */
+
+static enum status write_freeze(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    return guard_txn_freeze_write(txn, context, fault);
+}
+
+static struct guard_freeze freeze_of(unsigned number)
+{
+    struct guard_freeze freeze = {.target = {.scope = FREEZE_WALLET},
+                                  .frozen = true,
+                                  .cause = KEY_CAUSE_ALARM,
+                                  .reason = name_of("test"),
+                                  .on = number};
+    (void)snprintf(freeze.target.subject, sizeof(freeze.target.subject), "wallet-%u", number);
+    return freeze;
+}
+
+static enum status freeze_write(const struct guard_freeze *freeze)
+{
+    struct guard_freeze copy = *freeze;
+    return guard_commit(guard, write_freeze, &copy, NULL);
+}
+
+static size_t freezes_now(struct guard_freeze out[GUARD_FREEZES_MAX])
+{
+    return guard_freezes(guard, out);
+}
+
+Test(guard, everything_has_room_when_nothing_else_has)
+{
+    struct guard_freeze all[GUARD_FREEZES_MAX];
+    struct guard_freeze everything = {.target = {.scope = FREEZE_EVERYTHING},
+                                      .frozen = true,
+                                      .cause = KEY_CAUSE_COMMAND,
+                                      .reason = name_of("test"),
+                                      .on = 100};
+    for (unsigned i = 1; i < GUARD_FREEZES_MAX; i++) {
+        const struct guard_freeze freeze = freeze_of(i);
+        cr_assert(freeze_write(&freeze) == STATUS_OK);
+    }
+    const struct guard_freeze beyond = freeze_of(101);
+    cr_expect(freeze_write(&beyond) == STATUS_TOO_LARGE);
+    cr_expect(freeze_write(&everything) == STATUS_OK);
+    cr_expect(freeze_write(&beyond) == STATUS_TOO_LARGE);
+    everything.frozen = false; /* its place stays its own */
+    cr_expect(freeze_write(&everything) == STATUS_OK);
+    cr_expect(freeze_write(&beyond) == STATUS_TOO_LARGE);
+    struct guard_freeze thawed = freeze_of(5);
+    thawed.frozen = false;
+    cr_expect(freeze_write(&thawed) == STATUS_OK);
+    cr_expect(freeze_write(&beyond) == STATUS_OK);
+    reopen();
+    cr_expect(freezes_now(all) == GUARD_FREEZES_MAX);
+    cr_expect_str_eq(all[4].target.subject, "wallet-101");
+    cr_expect(all[4].frozen && all[4].on == 101 && all[4].cause == KEY_CAUSE_ALARM);
+    cr_expect(all[GUARD_FREEZES_MAX - 1].target.scope == FREEZE_EVERYTHING && !all[GUARD_FREEZES_MAX - 1].frozen);
+}

@@ -112,6 +112,7 @@ Test(signer, permission_is_of_the_connection)
         {WIRE_OP_ACTIVATION_OPEN, SIGNER_PERMIT_KEYS}, {WIRE_OP_TRANSFER_SIGN, SIGNER_PERMIT_SIGN},
         {WIRE_OP_KEY_COMMAND, SIGNER_PERMIT_KEYS},     {WIRE_OP_KEY_ADMIT, SIGNER_PERMIT_KEYS},
         {WIRE_OP_KEY_PROVE, SIGNER_PERMIT_KEYS},       {WIRE_OP_ACTIVATION_GIVE, SIGNER_PERMIT_KEYS},
+        {WIRE_OP_FREEZE_ALARM, SIGNER_PERMIT_KEYS},
     };
     struct order order;
     order_init(&order, &desk.world, 1, 0);
@@ -122,6 +123,9 @@ Test(signer, permission_is_of_the_connection)
                 request.transfer = order_request(&order);
             } else if (rows[i].op == WIRE_OP_KEY_ALARM) {
                 request.key_alarm.reason = name_of("smoke");
+            } else if (rows[i].op == WIRE_OP_FREEZE_ALARM) {
+                request.freeze_alarm =
+                    (struct wire_freeze_alarm_request){.scope = "everything", .reason = name_of("smoke")};
             } else if (rows[i].op == WIRE_OP_KEY_ADMIT) {
                 request.key_admit = (struct wire_key_admit_request){
                     .command = order.destination, .document = order.destination, .ceremony = order.document};

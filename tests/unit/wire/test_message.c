@@ -129,6 +129,10 @@ Test(wire_message, requests_about_keys_come_through)
         {.op = WIRE_OP_KEY_ATTEST, .id = 5, .key_attest = {.key = digest, .challenge = digest}},
         {.op = WIRE_OP_KEY_PROVE, .id = 6, .key_order = {.order = papers[0]}},
         {.op = WIRE_OP_KEY_ALARM, .id = 7, .key_alarm = {.key = digest, .reason = {.text = "smoke"}}},
+        {.op = WIRE_OP_FREEZE_ALARM,
+         .id = 10,
+         .freeze_alarm = {.scope = "wallet", .subject = "hot", .reason = {.text = "smoke"}}},
+        {.op = WIRE_OP_FREEZE_ALARM, .id = 11, .freeze_alarm = {.scope = "everything", .reason = {.text = "smoke"}}},
         {.op = WIRE_OP_ACTIVATION_OPEN, .id = 8},
         {.op = WIRE_OP_ACTIVATION_GIVE, .id = 9, .activation_give = {.gift = papers[0]}},
     };
@@ -276,6 +280,34 @@ Test(wire_message, the_status_of_every_role_comes_through)
         expect_reply_through(&reply, &read);
         cr_expect(!read.status.ready);
         cr_expect_str_eq(read.status.reason, "halted");
+    }
+}
+
+/* The longest status there can be fits into a packet. */
+Test(wire_message, the_freezes_come_through)
+{
+    static struct wire_reply reply;
+    static struct wire_reply read;
+    reply = (struct wire_reply){.op = WIRE_OP_STATUS, .id = 9};
+    reply.status = (struct wire_status_reply){.role = WIRE_ROLE_TRANSFER,
+                                              .token_count = 1,
+                                              .tokens = {{.label = "first", .serial = "1"}},
+                                              .freeze_count = WIRE_FREEZES_MAX};
+    for (size_t i = 0; i < WIRE_FREEZES_MAX; i++) {
+        struct wire_freeze *freeze = &reply.status.freezes[i];
+        *freeze = (struct wire_freeze){
+            .scope = "everything", .cause = "command", .frozen = i % 2 == 0, .on = INT64_MAX, .since = 1};
+        memset(freeze->subject, 'a', sizeof(freeze->subject) - 1);
+        memset(freeze->reason.text, 'r', sizeof(freeze->reason.text) - 1);
+    }
+    reply.status.freezes[1].subject[0] = '\0';
+    expect_reply_through(&reply, &read);
+    cr_expect(read.status.freeze_count == WIRE_FREEZES_MAX);
+    for (size_t i = 0; i < WIRE_FREEZES_MAX; i++) {
+        const struct wire_freeze *freeze = &read.status.freezes[i];
+        cr_expect(freeze->frozen == (i % 2 == 0) && freeze->on == INT64_MAX && freeze->since == 1);
+        cr_expect_str_eq(freeze->subject, i == 1 ? "" : reply.status.freezes[0].subject);
+        cr_expect_str_eq(freeze->reason.text, reply.status.freezes[0].reason.text);
     }
 }
 

@@ -17,6 +17,7 @@
 #define GUARD_VALUE_MAX 64
 #define GUARD_KEYS_MAX 512    /* keys of one guard, destroyed ones included */
 #define GUARD_PAPER_MAX 65536 /* bytes of a signed document that is kept */
+#define GUARD_FREEZES_MAX 64  /* targets that are frozen or were, of one guard */
 
 /* The one record that every change rewrites. The first part is fixed by the initialisation. */
 struct guard_state {
@@ -38,9 +39,9 @@ struct guard_state {
     struct digest note;   /* audit: SHA-256 of the note signed last, zero for none */
     uint64_t height;      /* validator: signed last, 0 for none */
     struct digest header; /* validator: its digest, the chain for none */
-};
     struct digest shares; /* attended: of the newest share set seen, zero for none */
     int64_t shares_version;
+};
 
 /* What the guard knows of a key. Its place in the guard (from 0, the founding key) never changes. */
 struct guard_key {
@@ -56,6 +57,16 @@ struct guard_key {
     int64_t restored_utc_us; /* of the newest restore proof, 0 for none */
     int64_t destroy_utc_us;  /* when the second key.destroy may come, 0 for none */
     struct digest document;  /* of the key document, zero for none */
+};
+
+/* A target that is frozen, or was. */
+struct guard_freeze {
+    struct freeze_target target;
+    bool frozen;
+    enum key_cause cause; /* of the last change: KEY_CAUSE_ALARM or KEY_CAUSE_COMMAND */
+    struct name reason;
+    uint64_t on; /* the number of the freeze, from 1; no two freezes of a guard have the same */
+    int64_t since_utc_us;
 };
 
 /* What was shown when a key was admitted, as canonical bytes of signed documents. */
@@ -155,6 +166,22 @@ MUST_CHECK enum status guard_txn_key_write(struct guard_txn *txn, size_t index, 
 
 /* In a change: how many keys there are, those added by it or before it included. */
 size_t guard_txn_key_count(const struct guard_txn *txn);
+
+/* All freezes, those that were thawed included, as they are on disk. Returns how many. Any thread. */
+size_t guard_freezes(struct guard *guard, struct guard_freeze out[GUARD_FREEZES_MAX]);
+
+/* In a change: the freeze of a target, frozen or thawed; false when there is none. */
+bool guard_txn_freeze_find(const struct guard_txn *txn, struct guard_freeze *out, const struct freeze_target *target);
+
+/* In a change: the greatest number that a freeze has had, 0 for none. */
+uint64_t guard_txn_freeze_last(const struct guard_txn *txn);
+
+/*
+ * In a change: writes a freeze, over the one of the same target if there is one; at most one in each change.
+ * STATUS_TOO_LARGE when GUARD_FREEZES_MAX - 1 other targets are frozen; for everything there is always room. STATUS_IO.
+ */
+MUST_CHECK enum status guard_txn_freeze_write(struct guard_txn *txn, const struct guard_freeze *freeze,
+                                              struct fault *fault);
 
 /* In a change: latches the halt, which stays whatever `apply` answers. Returns `status` with the fault set. */
 enum status guard_txn_halt(struct guard_txn *txn, enum status status, const char *where, const char *why,

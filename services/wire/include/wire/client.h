@@ -94,6 +94,11 @@ MUST_CHECK enum status wire_key_alarm(struct wire_pool *pool, struct wire_key_st
                                       const struct wire_key_alarm_request *request, int64_t timeout_ms,
                                       struct fault *fault);
 
+/* Freezes an asset, a wallet or everything. `request` is borrowed. */
+MUST_CHECK enum status wire_freeze_alarm(struct wire_pool *pool, struct wire_key_state_reply *out,
+                                         const struct wire_freeze_alarm_request *request, int64_t timeout_ms,
+                                         struct fault *fault);
+
 /* Attended activation: the key to seal the shares for, and how many have come. */
 MUST_CHECK enum status wire_activation_open(struct wire_pool *pool, struct wire_activation_reply *out,
                                             int64_t timeout_ms, struct fault *fault);

@@ -28,6 +28,7 @@
 #define WIRE_KEYS_MAX 32   /* keys in one reply to key.list */
 #define WIRE_TEXT_SIZE 65  /* label or serial of a token */
 #define WIRE_WORD_SIZE 24  /* a state or a cause */
+#define WIRE_FREEZES_MAX 64
 
 /* What a signer is for. Fixed when it starts. */
 enum wire_role {
@@ -50,6 +51,7 @@ enum wire_op {
     WIRE_OP_KEY_ATTEST,
     WIRE_OP_KEY_PROVE,
     WIRE_OP_KEY_ALARM,
+    WIRE_OP_FREEZE_ALARM,
     WIRE_OP_ACTIVATION_OPEN,
     WIRE_OP_ACTIVATION_GIVE,
 };
@@ -80,6 +82,17 @@ struct wire_token {
     char reason[128]; /* why down, "" otherwise */
 };
 
+/* A target that is frozen or was: an asset, a wallet or everything (docs/formats.md, freeze). */
+struct wire_freeze {
+    char scope[WIRE_WORD_SIZE];   /* "asset", "wallet", "everything" */
+    char subject[WIRE_TEXT_SIZE]; /* id of the asset, name of the wallet, "" */
+    bool frozen;                  /* false: thawed */
+    char cause[WIRE_WORD_SIZE];   /* of the last change: "alarm" or "command" */
+    struct name reason;
+    uint64_t on;   /* the number of the freeze */
+    int64_t since; /* microseconds UTC */
+};
+
 /* `status`. Members of other roles than `role` are zero. */
 struct wire_status_reply {
     bool ready;
@@ -93,6 +106,8 @@ struct wire_status_reply {
     int64_t policy_version; /* transfer */
     size_t token_count;     /* 1 or 2, the primary first */
     struct wire_token tokens[WIRE_TOKENS_MAX];
+    size_t freeze_count; /* transfer */
+    struct wire_freeze freezes[WIRE_FREEZES_MAX];
 };
 
 /* `transfer.sign`. Owned members are freed by wire_request_free; a client may also fill it with borrowed ones. */
@@ -189,10 +204,20 @@ struct wire_key_alarm_request {
     struct name reason;
 };
 
-/* The reply to key.admit, key.command, key.prove and key.alarm: what the key is now. */
+/* `freeze.alarm`. */
+struct wire_freeze_alarm_request {
+    char scope[WIRE_WORD_SIZE];
+    char subject[WIRE_TEXT_SIZE]; /* "" for everything */
+    struct name reason;
+};
+
+/*
+ * The reply to key.admit, key.command, key.prove and key.alarm: what the key is now; to freeze.alarm and to key.command
+ * with a command freeze or thaw: "frozen" or "thawed".
+ */
 struct wire_key_state_reply {
     char state[WIRE_WORD_SIZE];
-    uint64_t on; /* transitions so far */
+    uint64_t on; /* transitions so far; number of the freeze */
 };
 
 /* `activation.give`. */
@@ -222,6 +247,7 @@ struct wire_request {
         struct wire_key_order_request key_order; /* key.command and key.prove */
         struct wire_key_attest_request key_attest;
         struct wire_key_alarm_request key_alarm;
+        struct wire_freeze_alarm_request freeze_alarm;
         struct wire_activation_give_request activation_give;
     };
 };
@@ -239,7 +265,7 @@ struct wire_reply {
         struct wire_header_reply header;
         struct wire_key_list_reply key_list;
         struct wire_key_attest_reply key_attest;
-        struct wire_key_state_reply key_state; /* key.admit, key.command, key.prove, key.alarm */
+        struct wire_key_state_reply key_state; /* key.admit, key.command, key.prove, key.alarm, freeze.alarm */
         struct wire_activation_reply activation;
     };
 };
