@@ -82,6 +82,9 @@ command_run command_issue;
 #define SERVICE_TEXT_SIZE 256
 const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member);
 
+/* A key in words, as the service says; its algorithm is flagged as describe_algorithm does (key_list.c). */
+void key_list_describe(FILE *stream, const json_t *row);
+
 /*
  * What a withdrawal waits for, as the service says: "sign: key_inactive since TIME"; "" when it does not say. Out:
  * `out`.

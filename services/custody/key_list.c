@@ -56,8 +56,8 @@ static enum status list_from_signer(const struct custody_options *options, struc
     return status;
 }
 
-/* What the service says of a key; an empty text stands for what it does not say. */
-static void print_service_key(const json_t *row)
+/* An empty text stands for what the service does not say. */
+void key_list_describe(FILE *stream, const json_t *row)
 {
     static const struct {
         const char *name;
@@ -67,15 +67,21 @@ static void print_service_key(const json_t *row)
     char id[SERVICE_TEXT_SIZE];
     char text[SERVICE_TEXT_SIZE];
     (void)command_service_text(id, row, "key_id");
-    (void)printf("%s %s\n", id[0] == '\0' ? "(a signer that has not said which keys it has)" : id,
-                 command_service_text(text, row, "state"));
+    (void)fprintf(stream, "%s %s\n", id[0] == '\0' ? "(a signer that has not said which keys it has)" : id,
+                  command_service_text(text, row, "state"));
+    const struct algorithm_info *info = algorithm_find(command_service_text(text, row, "alg"));
+    if (info != NULL) {
+        describe_algorithm(stream, info->algorithm);
+    } else if (text[0] != '\0') {
+        describe_row(stream, "algorithm", "%s, UNKNOWN HERE", text);
+    }
     for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
         if (command_service_text(text, row, details[i].member)[0] != '\0') {
-            describe_row(stdout, details[i].name, "%s", text);
+            describe_row(stream, details[i].name, "%s", text);
         }
     }
     if (json_is_true(json_object_get(row, "drill_overdue"))) {
-        describe_row(stdout, "drill", "OVERDUE");
+        describe_row(stream, "drill", "OVERDUE");
     }
 }
 
@@ -90,7 +96,7 @@ static enum status list_from_service(const struct custody_options *options, stru
     } else if (status == STATUS_OK) {
         const json_t *rows = json_object_get(answer, "keys");
         for (size_t i = 0; i < json_array_size(rows); i++) {
-            print_service_key(json_array_get(rows, i));
+            key_list_describe(stdout, json_array_get(rows, i));
         }
     }
     json_decref(answer);

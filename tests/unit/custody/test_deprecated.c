@@ -1,6 +1,7 @@
 /*
  * An algorithm that was given up, as people meet it: no new key file of it, and the descriptions of what exists say so.
  */
+#include "commands.h"
 #include "describe.h"
 #include "fixture.h"
 #include "keyfile.h"
@@ -33,6 +34,28 @@ Test(deprecated, existing_keys_are_flagged)
     test_register_set(ALGORITHM_P256, ALGORITHM_DEPRECATED);
     describe(text, sizeof(text));
     cr_expect(strstr(text, "p256, deprecated: no new keys") != NULL, "%s", text);
+}
+
+static void describe_row_of_service(char *out, size_t size, const char *alg)
+{
+    json_t *row = json_pack("{s:s, s:s, s:s}", "key_id", "00", "state", "active", "alg", alg);
+    FILE *stream = fmemopen(out, size, "w");
+    cr_assert(row != NULL && stream != NULL);
+    key_list_describe(stream, row);
+    (void)fclose(stream);
+    json_decref(row);
+}
+
+Test(deprecated, keys_that_the_service_lists_are_flagged)
+{
+    static char text[1024];
+    describe_row_of_service(text, sizeof(text), "p256");
+    cr_expect(strstr(text, "p256\n") != NULL && strstr(text, "deprecated") == NULL, "%s", text);
+    test_register_set(ALGORITHM_P256, ALGORITHM_DEPRECATED);
+    describe_row_of_service(text, sizeof(text), "p256");
+    cr_expect(strstr(text, "p256, deprecated: no new keys") != NULL, "%s", text);
+    describe_row_of_service(text, sizeof(text), "rsa512");
+    cr_expect(strstr(text, "rsa512, UNKNOWN HERE") != NULL, "%s", text);
 }
 
 Test(deprecated, no_new_key_file)
