@@ -1,8 +1,9 @@
 /*
  * Signature verification, one rule per algorithm.
  *
- * What libraries leave to taste is decided here before they are asked: the ranges of r and s, the half of s, and the
- * range of Ed25519's S. A signature has exactly one encoding, because digests of signed things must not have two.
+ * What libraries leave to taste is decided here before they are asked: the ranges of r and s, the half of s, the
+ * range of Ed25519's S and the order of its R. A signature has exactly one encoding, because digests of signed things
+ * must not have two.
  */
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "algorithm_ed25519.h"
 #include "algorithm_secp256k1.h"
 
 #define SCALAR_LEN 32
@@ -141,23 +143,6 @@ static int p256_answer(const struct public_key *key, const uint8_t sig64[SIGNATU
     return answer;
 }
 
-static int ed25519_answer(const struct public_key *key, const uint8_t sig64[SIGNATURE_LEN], const void *message,
-                          size_t len)
-{
-    static const uint8_t nothing[1];
-    size_t point_len = 0;
-    const uint8_t *point = public_key_point(key, &point_len);
-    EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, point_len);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    int answer = NO_ANSWER;
-    if (pkey != NULL && context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1) {
-        answer = EVP_DigestVerify(context, sig64, SIGNATURE_LEN, len == 0 ? nothing : message, len);
-    }
-    EVP_MD_CTX_free(context);
-    EVP_PKEY_free(pkey);
-    return answer;
-}
-
 static int answer_of(const struct public_key *key, const uint8_t sig64[SIGNATURE_LEN], const void *message, size_t len)
 {
     size_t point_len = 0;
@@ -170,7 +155,7 @@ static int answer_of(const struct public_key *key, const uint8_t sig64[SIGNATURE
         digest_sha256(&digest, message, len);
         return secp256k1_signature_valid(public_key_point(key, &point_len), sig64, &digest) ? 1 : 0;
     case ALGORITHM_ED25519:
-        return ed25519_answer(key, sig64, message, len);
+        return ed25519_signature_valid(public_key_point(key, &point_len), sig64, message, len) ? 1 : 0;
     }
     return NO_ANSWER;
 }
@@ -180,8 +165,11 @@ static const char *encoding_rule(enum algorithm algorithm, const uint8_t sig64[S
 {
     const uint8_t *s = sig64 + SCALAR_LEN;
     const struct ecdsa_order *order = ecdsa_order_of(algorithm);
+    if (order == NULL && !scalar_below_ed25519(s)) {
+        return "S is not below the group order";
+    }
     if (order == NULL) {
-        return scalar_below_ed25519(s) ? NULL : "S is not below the group order";
+        return ed25519_small_order(sig64) ? "R is of small order" : NULL;
     }
     if (!scalar_in_range(sig64, order) || !scalar_in_range(s, order)) {
         return "r or s is zero or not below the group order";

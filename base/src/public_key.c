@@ -4,14 +4,12 @@
  * OpenSSL does the arithmetic for every curve here, so that reading a key does not link libsecp256k1. Its lenient
  * readers of keys are not used: the bytes before the point are compared, not interpreted.
  */
-#include "base/algorithm.h"
-
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/objects.h>
 #include <string.h>
 
-#define ED25519_LEN 32
+#include "algorithm_ed25519.h"
 
 static enum status weierstrass_point_check(int curve, const uint8_t *point, size_t len)
 {
@@ -34,7 +32,7 @@ static enum status weierstrass_point_check(int curve, const uint8_t *point, size
  * The y coordinates of the eight points of small order, little-endian: 0, 1, -1 and the two of order 8. The sign bit is
  * not looked at, and y must be below the prime, so that every other spelling of these points is refused, too.
  */
-static const uint8_t small_order_y[][ED25519_LEN] = {
+static const uint8_t small_order_y[][ED25519_POINT_LEN] = {
     {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00},
     {0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -48,19 +46,22 @@ static const uint8_t small_order_y[][ED25519_LEN] = {
 };
 
 /* 2^255 - 19, little-endian. */
-static const uint8_t ed25519_prime[ED25519_LEN] = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+static const uint8_t ed25519_prime[ED25519_POINT_LEN] = {
+    0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
 
 /* The constant d of the curve, -121665/121666, little-endian. */
-static const uint8_t ed25519_d[ED25519_LEN] = {0xa3, 0x78, 0x59, 0x13, 0xca, 0x4d, 0xeb, 0x75, 0xab, 0xd8, 0x41,
-                                               0x41, 0x4d, 0x0a, 0x70, 0x00, 0x98, 0xe8, 0x79, 0x77, 0x79, 0x40,
-                                               0xc7, 0x8c, 0x73, 0xfe, 0x6f, 0x2b, 0xee, 0x6c, 0x03, 0x52};
+static const uint8_t ed25519_d[ED25519_POINT_LEN] = {0xa3, 0x78, 0x59, 0x13, 0xca, 0x4d, 0xeb, 0x75, 0xab, 0xd8, 0x41,
+                                                     0x41, 0x4d, 0x0a, 0x70, 0x00, 0x98, 0xe8, 0x79, 0x77, 0x79, 0x40,
+                                                     0xc7, 0x8c, 0x73, 0xfe, 0x6f, 0x2b, 0xee, 0x6c, 0x03, 0x52};
 
-static bool small_order(const uint8_t y[ED25519_LEN])
+bool ed25519_small_order(const uint8_t point32[ED25519_POINT_LEN])
 {
+    uint8_t y[ED25519_POINT_LEN];
+    memcpy(y, point32, ED25519_POINT_LEN);
+    y[ED25519_POINT_LEN - 1] &= 0x7f; /* the sign of x */
     for (size_t i = 0; i < sizeof(small_order_y) / sizeof(small_order_y[0]); i++) {
-        if (memcmp(y, small_order_y[i], ED25519_LEN) == 0) {
+        if (memcmp(y, small_order_y[i], ED25519_POINT_LEN) == 0) {
             return true;
         }
     }
@@ -68,7 +69,7 @@ static bool small_order(const uint8_t y[ED25519_LEN])
 }
 
 /* x^2 = (y^2 - 1) / (d y^2 + 1) has a solution exactly when numerator times denominator is a square. */
-static bool edwards_y_on_curve(const uint8_t bytes[ED25519_LEN], BN_CTX *context)
+static bool edwards_y_on_curve(const uint8_t bytes[ED25519_POINT_LEN], BN_CTX *context)
 {
     BN_CTX_start(context);
     BIGNUM *prime = BN_CTX_get(context);
@@ -76,26 +77,26 @@ static bool edwards_y_on_curve(const uint8_t bytes[ED25519_LEN], BN_CTX *context
     BIGNUM *d = BN_CTX_get(context);
     BIGNUM *square = BN_CTX_get(context);
     BIGNUM *below = BN_CTX_get(context);
-    bool valid = below != NULL && BN_lebin2bn(ed25519_prime, ED25519_LEN, prime) != NULL &&
-                 BN_lebin2bn(bytes, ED25519_LEN, y) != NULL && BN_lebin2bn(ed25519_d, ED25519_LEN, d) != NULL &&
-                 BN_cmp(y, prime) < 0 && BN_mod_sqr(square, y, prime, context) == 1 &&
-                 BN_mod_mul(below, d, square, prime, context) == 1 && BN_add_word(below, 1) == 1 &&
-                 BN_sub_word(square, 1) == 1 && BN_mod_mul(square, square, below, prime, context) == 1 &&
-                 BN_kronecker(square, prime, context) == 1;
+    bool valid = below != NULL && BN_lebin2bn(ed25519_prime, ED25519_POINT_LEN, prime) != NULL &&
+                 BN_lebin2bn(bytes, ED25519_POINT_LEN, y) != NULL &&
+                 BN_lebin2bn(ed25519_d, ED25519_POINT_LEN, d) != NULL && BN_cmp(y, prime) < 0 &&
+                 BN_mod_sqr(square, y, prime, context) == 1 && BN_mod_mul(below, d, square, prime, context) == 1 &&
+                 BN_add_word(below, 1) == 1 && BN_sub_word(square, 1) == 1 &&
+                 BN_mod_mul(square, square, below, prime, context) == 1 && BN_kronecker(square, prime, context) == 1;
     BN_CTX_end(context);
     return valid;
 }
 
-static enum status edwards_point_check(const uint8_t point[ED25519_LEN])
+static enum status edwards_point_check(const uint8_t point[ED25519_POINT_LEN])
 {
-    uint8_t y[ED25519_LEN];
-    memcpy(y, point, ED25519_LEN);
-    y[ED25519_LEN - 1] &= 0x7f; /* the sign of x */
+    uint8_t y[ED25519_POINT_LEN];
+    memcpy(y, point, ED25519_POINT_LEN);
+    y[ED25519_POINT_LEN - 1] &= 0x7f; /* the sign of x */
     BN_CTX *context = BN_CTX_new();
     if (context == NULL) {
         return STATUS_NO_MEMORY;
     }
-    bool valid = !small_order(y) && edwards_y_on_curve(y, context);
+    bool valid = !ed25519_small_order(point) && edwards_y_on_curve(y, context);
     BN_CTX_free(context);
     return valid ? STATUS_OK : STATUS_INVALID;
 }

@@ -4,7 +4,7 @@
  * its sender: where that matters, a signed document holds the box.
  *
  * Plain bytes and private keys live in the secure heap (base/secret.h). Where a private key is kept is the caller's
- * business. The target is base_seal, so that only programs that seal link libsodium; what documents need of public keys
+ * business. The target is base_seal, so that only programs that seal hold this code; what documents need of public keys
  * (seal_key_*) is in base. Without randomness from the kernel libsodium ends the process: nothing is made then.
  */
 #ifndef STRONGROOM_BASE_SEAL_H

@@ -4,6 +4,7 @@
  * generator points. The encodings of small order follow from the curve equation (doubling thrice gives the identity).
  */
 #include <criterion/criterion.h>
+#include <openssl/evp.h>
 
 #include "base/algorithm.h"
 #include "test/test_key.h"
@@ -218,6 +219,32 @@ Test(signature, ed25519_with_a_second_encoding_of_s_is_refused)
     struct fault fault = {0};
     cr_assert_eq(signature_verify(&key, signature, "", 0, &fault), STATUS_SIGNATURE_INVALID);
     cr_assert_not_null(strstr(fault.detail, "group order"), "%s", fault.detail);
+}
+
+/*
+ * The nonce 0: R is the identity, S is H(R, A, message) times the private key of RFC 8032's first vector, so the
+ * equation holds and anybody can read the private key off it. The control: OpenSSL, which knows no such rule, calls it
+ * valid.
+ */
+Test(signature, ed25519_with_r_of_small_order_is_refused)
+{
+    static const char message[] = "nonce zero";
+    const struct public_key key = key_of(ALGORITHM_ED25519, ED25519_POINT);
+    uint8_t signature[SIGNATURE_LEN];
+    uint8_t point[POINT_MAX];
+    decode(signature, "0100000000000000000000000000000000000000000000000000000000000000"
+                      "0cbe8f9caf08bce3853d3ba433c76b6be0dec1446768657749a512a4a818270a");
+    decode(point, ED25519_POINT);
+    EVP_PKEY *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, point, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    cr_assert_eq(EVP_DigestVerifyInit(context, NULL, NULL, NULL, other), 1);
+    cr_assert_eq(EVP_DigestVerify(context, signature, SIGNATURE_LEN, (const unsigned char *)message, strlen(message)),
+                 1);
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(other);
+    struct fault fault = {0};
+    cr_assert_eq(signature_verify(&key, signature, message, strlen(message), &fault), STATUS_SIGNATURE_INVALID);
+    cr_assert_not_null(strstr(fault.detail, "small order"), "%s", fault.detail);
 }
 
 Test(public_key, der_and_point_are_two_views_of_one_key)
