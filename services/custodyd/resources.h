@@ -26,6 +26,9 @@ http_handler medium_list;
 http_handler medium_add;
 http_handler medium_entry;
 
+/* compromise.c */
+http_handler compromise_add;
+
 /* policy_resources.c */
 http_handler policy_read;
 http_handler destination_list;

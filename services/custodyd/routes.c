@@ -32,6 +32,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/media", READ, AUDIT_ACTION_NONE, NO_QUERY, medium_list},
     {"POST", "/v1/media", ROLE_OPERATOR, AUDIT_MEDIUM_ADD, NO_QUERY, medium_add},
     {"POST", "/v1/media/{}/entries", ROLE_OPERATOR, AUDIT_MEDIUM_ACCESS, NO_QUERY, medium_entry},
+    {"POST", "/v1/compromises", CARRY, AUDIT_COMPROMISE_REPORT, NO_QUERY, compromise_add},
     {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
     {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},
     {"GET", "/v1/destinations", READ, AUDIT_ACTION_NONE, NO_QUERY, destination_list},

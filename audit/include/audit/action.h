@@ -65,7 +65,9 @@
     X(MEDIUM_MOVE, "medium.move")                                                                                      \
     X(MEDIUM_INSPECT, "medium.inspect")                                                                                \
     X(MEDIUM_DESTROY, "medium.destroy")                                                                                \
-    X(MEDIUM_OVERDUE, "medium.overdue")
+    X(MEDIUM_OVERDUE, "medium.overdue")                                                                                \
+    X(COMPROMISE_DRILL, "compromise.drill")                                                                            \
+    X(COMPROMISE_REPORT, "compromise.report")
 
 /* The numbers are never stored; 0 is no action, so that a forgotten field is refused. */
 enum audit_action {
