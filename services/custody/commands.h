@@ -39,6 +39,11 @@ command_run command_key_list;
 command_run command_key_attest;
 command_run command_key_prove;
 
+/* freeze.c */
+command_run command_freeze;
+command_run command_freeze_list;
+command_run command_thaw;
+
 /* ceremony.c */
 command_run command_ceremony_start;
 command_run command_ceremony_next;

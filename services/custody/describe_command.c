@@ -23,6 +23,8 @@ static const struct {
      "the key counts as known to others, for ever; it may be swept to its emergency addresses alone"},
     {COMMAND_KEY_DESTROY, QUORUM,
      "given once: a wait of seven days begins. Given again after it: the key is gone FOR EVER, with all it holds"},
+    {COMMAND_FREEZE, ANY_ONE, "nothing below is signed from now on; only the quorum thaws it"},
+    {COMMAND_THAW, QUORUM, "what is below is signed again"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -31,6 +33,23 @@ static void describe_box(FILE *stream, const struct command *command)
     char time[TIME_TEXT_SIZE];
     time_format(time, command->until);
     describe_row(stream, "box", "until %s, at most %llu signatures", time, (unsigned long long)command->signatures);
+}
+
+static void describe_target(FILE *stream, const struct command *command)
+{
+    static const char *const effects[] = {
+        [FREEZE_ASSET] = "every transfer of this asset",
+        [FREEZE_WALLET] = "every transfer of this wallet",
+        [FREEZE_EVERYTHING] = "every transfer of every wallet",
+    };
+    const struct freeze_target *target = &command->target;
+    describe_row(stream, "what", "%s", effects[target->scope]);
+    if (target->scope != FREEZE_EVERYTHING) {
+        describe_row(stream, freeze_scope_text(target->scope), "%s", target->subject);
+    }
+    if (command->action == COMMAND_THAW) {
+        describe_row(stream, "only if", "it is freeze %llu", (unsigned long long)command->on);
+    }
 }
 
 /* What a key action has beyond the fields of all. */
@@ -68,7 +87,11 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     }
     (void)fprintf(stream, "command %s\n", command_action_text(command.action));
     describe_row(stream, "effect", "%s", actions[row].effect);
-    describe_digest(stream, "key", &command.key);
+    if (command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
+        describe_target(stream, &command);
+    } else {
+        describe_digest(stream, "key", &command.key);
+    }
     describe_row(stream, "signer", "role %s", signer_role_text(command.role));
     if (command.action == COMMAND_GUARD_INITIALISE) {
         describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);

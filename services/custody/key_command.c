@@ -93,7 +93,7 @@ static enum status make_command(struct command *out, const struct custody_option
 
 static enum status parse_action(enum command_action *out, const char *word, struct fault *fault)
 {
-    return command_action_parse(out, word) == STATUS_OK && *out != COMMAND_GUARD_INITIALISE
+    return command_action_parse(out, word) == STATUS_OK && strncmp(word, "key.", strlen("key.")) == 0
                ? STATUS_OK
                : fault_set(fault, STATUS_USAGE, word, "must be an action on a key: key.activate, key.suspend ...");
 }

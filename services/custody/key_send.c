@@ -6,6 +6,7 @@
 #include "client.h"
 #include "commands.h"
 #include "describe.h"
+#include "freeze.h"
 #include "papers.h"
 #include "policy/attestation.h"
 #include "policy/backup.h"
@@ -179,13 +180,16 @@ enum status command_key_send(const struct command_input *input, struct fault *fa
 {
     const struct custody_options *options = input->options;
     struct signed_document document = {0};
-    struct command command;
+    struct command command = {0};
     char path[KEY_PATH_SIZE];
     enum status status = command_read_signed(&document, options->command, CANON_DOCUMENT_MAX, "command", fault);
     if (status == STATUS_OK) {
         status = command_decode(&command, document.document.data, document.document.len, fault);
     }
-    if (status == STATUS_OK && options->socket[0] != '\0') {
+    bool freezes = command.action == COMMAND_FREEZE || command.action == COMMAND_THAW;
+    if (status == STATUS_OK && freezes) {
+        status = freeze_send(&document, options, fault);
+    } else if (status == STATUS_OK && options->socket[0] != '\0') {
         status = send_to_signer(&document, &command, options, fault);
     } else if (status == STATUS_OK) {
         key_path(path, &command.key, "/commands");

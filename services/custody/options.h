@@ -43,6 +43,7 @@ struct custody_options {
     int64_t signatures; /* 0: what the key document allows */
     char reason[64];
     char intent[80];
+    int64_t on; /* number of a freeze, 0 for none */
     int64_t expires_in_s;
     int64_t max_age_days;
     char purpose[32];

@@ -419,6 +419,86 @@ class AtTheSigner(Keys):
         self.assertEqual(len(self.signer.sent("activation.give")), 2)
 
 
+class Freezes(Keys):
+    def setUp(self):
+        super().setUp()
+        self.socket = self.path("signer.sock")
+        self.signer = Signer(self.socket, BORN)
+        self.addCleanup(self.signer.end)
+        self.asset = WORLD.first["wallets"][0]["assets"][0]
+        self.signer.answers["key.command"] = lambda _: {"on": "3", "state": "frozen"}
+
+    def words(self, *target, verb="freeze", more=()):
+        return [verb, *target, "--policy", self.policy, "--reason", "odd-traffic", *more]
+
+    def signing_at_once(self):
+        return ["--key", self.keys["operator-1"], "--passphrase-file", self.passphrase]
+
+    def test_one_command_stops(self):
+        for target in (("asset", self.asset), ("wallet", "hot"), ("everything",)):
+            with self.subTest(target[0]):
+                told = self.good(*self.words(*target, more=(*self.signing_at_once(), "--socket", self.socket)))
+                self.assertEqual(told, "frozen, freeze 3\n")
+                sent = self.signer.sent("key.command")[-1]["command"]
+                document = json.loads(sent["document"])
+                self.assertEqual(sent["signatures"][0]["key"], WORLD.keys["operator-1"].id)
+                for name in ("nonce", "issued_at", "expires_at"):
+                    del document[name]
+                self.assertEqual(document, {
+                    "action": "freeze", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "policy": WORLD.trust["policy"],
+                    "reason": "odd-traffic", "role": "transfer", "scope": target[0], **dict(zip(("subject",), target[1:]))})
+        self.signer.answers["key.command"] = refusal("forbidden", "command.signatures[0]", "has no duty")
+        self.assertIn("has no duty", self.refused(1, *self.words("everything", more=(*self.signing_at_once(), "--socket", self.socket))))
+
+    def test_orders_are_made_and_shown(self):
+        self.good(*self.words("wallet", "hot", more=("--out", self.path("freeze"))))
+        told = self.good("show", "command", "--in", self.path("freeze"))
+        for text in ("command freeze", "every transfer of this wallet", "hot", "one person", "only the quorum thaws"):
+            self.assertIn(text, told)
+        self.good(*self.words("asset", self.asset, verb="thaw", more=("--on", "7", "--out", self.path("thaw"))))
+        self.assertEqual(json.loads(self.read("thaw"))["on"], "7")
+        told = self.good("show", "command", "--in", self.path("thaw"))
+        for text in ("command thaw", self.asset, "it is freeze 7", "governance quorum"):
+            self.assertIn(text, told)
+        self.good(*self.signing("command", "admin-1", self.path("thaw"), "signed.json"))
+        self.good("key", "send", "--socket", self.socket, "--command", self.path("signed.json"))
+        self.assertEqual(self.signer.sent("key.command")[-1]["command"], json.loads(self.read("signed.json")))
+
+    def test_what_is_not_made(self):
+        out = ("--out", self.path("order"))
+        for code, words in ((2, self.words("wallet", verb="thaw", more=out)), (1, self.words("key", BORN.id, more=out)),
+                            (1, self.words("wallet", "cold", more=out)), (1, self.words("asset", "DEMO", more=out)),
+                            (1, self.words("asset", "f" * 64, more=out)), (1, self.words("everything", "hot", more=out)),
+                            (2, self.words("everything", verb="thaw", more=out)), (2, self.words(more=out))):
+            with self.subTest(words[:3]):
+                self.refused(code, *words)
+                self.assertFalse(os.path.exists(self.path("order")))
+
+    def test_lists(self):
+        row = {"cause": "alarm", "on": "3", "reason": "copied-use", "scope": "asset", "since": now(), "state": "frozen",
+               "subject": self.asset}
+        other = {**row, "cause": "command", "on": "2", "scope": "everything", "state": "thawed"}
+        del other["subject"]
+        self.signer.answers["status"] = lambda _: {
+            "freezes": [row, other], "policy": "0" * 64, "policy_version": 1, "ready": True, "role": "transfer", "size": "1",
+            "tokens": [{"label": "a", "reason": "", "serial": "1", "state": "serving"}]}
+        told = self.good("freeze", "list", "--socket", self.socket)
+        for text in (f"asset {self.asset} frozen, freeze 3", "(alarm)", "copied-use", "everything thawed, freeze 2"):
+            self.assertIn(text, told)
+
+    def test_at_the_service(self):
+        service = Service()
+        self.addCleanup(service.end)
+        more = {"env": {"STRONGROOM_TOKEN": "a-token"}}
+        service.routes = {("POST", "/v1/freezes"): (200, {"freeze": {"state": ESCAPES, "on": 1}}),
+                          ("GET", "/v1/freezes"): (200, {"freezes": [{"scope": ESCAPES, "subject": ESCAPES, "state": ESCAPES, "on": 1}, {}]})}
+        told = self.good(*self.words("everything", more=(*self.signing_at_once(), "--url", service.url)), **more)
+        told += self.good("freeze", "list", "--url", service.url, **more)
+        self.assertFalse(set(told) - set(map(chr, range(32, 127))) - {"\n"}, repr(told))
+        body = json.loads(service.sent("POST")[0]["body"])
+        self.assertEqual(json.loads(body["document"])["scope"], "everything")
+
+
 class AtTheService(Keys):
     def test_lists_are_clean(self):
         service = Service()
