@@ -50,6 +50,10 @@ command_run command_ceremony_next;
 command_run command_ceremony_step;
 command_run command_ceremony_show;
 
+/* compromise.c */
+command_run command_compromise;
+command_run command_compromise_report;
+
 /* share.c */
 command_run command_seal_key_generate;
 command_run command_share_show;

@@ -8,7 +8,9 @@
 
 #include "policy/attestation.h"
 #include "policy/backup.h"
+#include "policy/compromise.h"
 #include "policy/destination.h"
+#include "policy/intent.h"
 #include "policy/key.h"
 #include "policy/policy.h"
 
@@ -242,6 +244,53 @@ static enum status describe_share_set(FILE *stream, const struct bytes *document
     return STATUS_OK;
 }
 
+static enum status describe_compromise(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct compromise report;
+    enum status status = compromise_decode(&report, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "report of a compromise%s: %s %s\n", report.drill ? ", a DRILL" : "",
+                  compromise_what_text(report.what), report.lost);
+    describe_row(stream, "by", "%s", report.by.text);
+    describe_time(stream, "began", report.started_at);
+    for (size_t i = 0; i < report.step_count; i++) {
+        describe_row(stream, report.steps[i].step.text, "after %lld ms",
+                     (long long)((report.steps[i].at - report.started_at) / 1000));
+    }
+    describe_row(stream, "keys", "%lld reached, %lld suspended, %lld failed", (long long)report.keys,
+                 (long long)report.suspended, (long long)report.failed);
+    describe_row(stream, "sweeps", "%lld prepared, %lld hindrances", (long long)report.sweeps,
+                 (long long)report.hindrances);
+    describe_digest(stream, "plan", &report.plan);
+    describe_digest(stream, "policy", &report.policy);
+    return STATUS_OK;
+}
+
+static enum status describe_intent(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct intent intent;
+    struct digest digest;
+    char text[ADDRESS_TEXT_SIZE];
+    enum status status = intent_decode(&intent, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    intent_digest(&digest, document->data, document->len);
+    (void)fprintf(stream, "intent: what is to be sent\n");
+    describe_row(stream, "wallet", "%s", intent.wallet.text);
+    amount_format(text, intent.amount);
+    describe_row(stream, "amount", "%s base units", text);
+    describe_digest(stream, "asset", &intent.asset);
+    address_format(text, &intent.destination);
+    describe_row(stream, "to", "%s", text);
+    describe_row(stream, "requester", "%s", intent.requester.text);
+    describe_time(stream, "expires", intent.expires_at);
+    describe_digest(stream, "digest", &digest);
+    return STATUS_OK;
+}
+
 static enum status describe_restore(FILE *stream, const struct bytes *document, struct fault *fault)
 {
     struct restore restore;
@@ -278,6 +327,8 @@ static const struct document_kind kinds[] = {
     {KEY_KIND, CANON_DOCUMENT_MAX, true, describe_key},
     {RESTORE_KIND, CANON_DOCUMENT_MAX, true, describe_restore},
     {SHARE_SET_KIND, CANON_DOCUMENT_MAX, true, describe_share_set},
+    {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},
+    {COMPROMISE_KIND, CANON_DOCUMENT_MAX, false, describe_compromise},
     {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */
     {ATTESTATION_KIND, CANON_DOCUMENT_MAX, false, describe_attestation}, /* its own key signs */
 };

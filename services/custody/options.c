@@ -70,6 +70,10 @@ static const struct option_row rows[] = {
         "passphrase of --seal-key; without it the one of --passphrase-file, or the terminal asks",
         seal_passphrase_file),
     ROW("action", OPTION_TEXT, "", 0, 0, "", "share give: activate or restore", action),
+    ROW("papers", OPTION_PATH, "", 0, 0, "",
+        "compromise: folder with the papers of keys (documents, transcripts, backups, restore proofs, share sets)",
+        papers),
+    ROW("drill", OPTION_FLAG, "", 0, 0, "no", "compromise: stop nothing, do everything else", drill),
 };
 
 static void from_environment(char *out, size_t size, const char *name)

@@ -56,6 +56,8 @@ struct custody_options {
     char seal_key[TEXT_SIZE];
     char seal_passphrase_file[TEXT_SIZE];
     char action[32];
+    char papers[TEXT_SIZE]; /* compromise */
+    bool drill;
 };
 
 /*

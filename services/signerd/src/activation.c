@@ -87,7 +87,7 @@ static enum status share_set_read(struct signer *signer, struct share_set_seen *
 
 enum status activation_start(struct signer *signer, const char *path, struct fault *fault)
 {
-    struct share_set_seen found;
+    struct share_set_seen found = {.version = 0};
     signer->attended = path != NULL;
     if (path == NULL) {
         return STATUS_OK;

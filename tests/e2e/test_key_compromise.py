@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+"""The protocol of a compromise as one command: its drill end to end, and in earnest."""
+
+import hashlib
+import json
+import subprocess
+import unittest
+
+import strongroom
+from strongroom import canonical, digest
+
+STEPS = ["read", "judged", "asked", "prepared", "reported"]
+
+
+class Compromise(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ids = {role: json.loads((cls.place.dir / f"ceremony/{role}.json").read_text())["key_id"]
+                   for role in ("transfer", "audit", "validator")}
+        cls.refuge = json.loads((cls.place.dir / "people/refuge-1.json").read_text())["address"]
+
+    def states(self):
+        rows = self.place.call("GET", "/v1/keys").json["keys"]
+        return {row["role"]: row["state"] for row in rows if row.get("key_id") in self.ids.values()}
+
+    def entries(self, act):
+        return self.place.pages(f"/v1/audit/entries?act={act}&outcome=ok&order=oldest", "entries", "auditor-1")
+
+    def event(self, entry):
+        return json.loads(strongroom.base64.b64decode(entry["raw"]).split(b"\n")[4])
+
+    def told(self, what, lost, *options, out, person="operator-1", papers=None, check=True):
+        place = self.place
+        return place.custody("compromise", what, lost, "--papers", str(papers or place.dir / "ceremony"), "--policy",
+                             str(place.dir / "etc/policy.json"), "--reason", "a-test", "--key", f"{place.dir}/people/{person}.key",
+                             "--passphrase-file", f"{place.dir}/people/{person}.passphrase", "--out", str(place.dir / out), *options,
+                             check=check)
+
+    def serial(self, token="transfer"):
+        return (self.place.dir / f"etc/tokens/{token}.serial").read_text().strip()
+
+    def assertSweeps(self, folder, what=None):
+        """Every sweep goes to the emergency address, is ordered for its intent, and together they are all that there is."""
+        intents = [json.loads(path.read_text()) for path in sorted(folder.glob("sweep-*.intent"))]
+        orders = [json.loads(path.read_text()) for path in sorted(folder.glob("sweep-*.document"))]
+        self.assertEqual({row["destination"] for row in intents}, {self.refuge})
+        held = self.place.call("GET", f"/v1/ledger/accounts/{self.place.hot}").json["balances"]
+        self.assertEqual(sum(int(row["amount"]) for row in intents), int(held[0]["posted"]))
+        self.assertEqual(sorted(digest("intent", canonical(row)) for row in intents), sorted(row["intent"] for row in orders))
+        self.assertEqual({(row["action"], row["from"], row["key"]) for row in orders},
+                         {("key.sweep", "compromised", self.ids["transfer"])})
+        self.assertEqual(len({row["lane"] for row in intents}), len(intents))
+        return intents
+
+    def test_1_a_drill_end_to_end(self):
+        """One command; nothing is stopped; the report has the time of each step, is signed, and stands in the trail."""
+        place = self.place
+        place.withdraw()
+        done = subprocess.run([str(strongroom.DEMO / "compromise-drill"), str(place.dir)], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=place.environment, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("compromise drill passed", done.stdout.splitlines()[-1])
+        self.assertEqual(set(self.states().values()), {"active"})
+        (folder,) = (place.dir / "drills").glob("compromise-*")
+        self.assertEqual(sorted({path.name.split("-")[0] for path in folder.iterdir()}), ["plan.txt", "report.document", "report.json", "sweep"])
+        self.assertSweeps(folder)
+        signed = json.loads((folder / "report.json").read_text())
+        report = json.loads(signed["document"])
+        self.assertEqual([row["step"] for row in report["steps"]], STEPS)
+        self.assertEqual([row["at"] for row in report["steps"]], sorted(row["at"] for row in report["steps"]))
+        self.assertTrue(report["started_at"] < report["finished_at"])
+        self.assertEqual((report["drill"], report["keys"], report["failed"], report["suspended"], report["hindrances"]),
+                         (True, 1, 0, 0, 0))
+        self.assertEqual(report["plan"], hashlib.sha256((folder / "plan.txt").read_bytes()).hexdigest())
+        (entry,) = self.entries("compromise.drill")
+        event = self.event(entry)
+        self.assertEqual((event["actor"], event["oid"], event["refs"]["report"]),
+                         ("operator-1", digest("compromise", signed["document"]), digest("compromise", signed["document"])))
+        self.assertEqual((event["facts"]["what"], event["facts"]["lost"], event["facts"]["keys"]), ("token", self.serial(), "1"))
+        self.assertGreaterEqual(int(event["facts"]["milliseconds"]), 0)
+        plan = (folder / "plan.txt").read_text()
+        for words in ("suspends       one of operator-1", "deputies       admin-1", "orders         2 of administrators: admin-1",
+                      "approves       2 of approvers: approver-1"):
+            self.assertIn(words, plan)
+        place.withdraw()
+        self.assertProven("trail", place.export_trail())
+
+    def test_2_what_a_loss_reaches(self):
+        place = self.place
+        reached = {}
+        for number, (what, lost) in enumerate((("key", self.ids["audit"]), ("token", self.serial("transfer-standby")),
+                                               ("token", "strongroom-validator"), ("custodian", "operator-1"),
+                                               ("custodian", "custodian-3"), ("custodian", "auditor-1"), ("signer", "validator"),
+                                               ("site", "site-2"), ("site", "archive"), ("site", "evaluation"))):
+            out = f"reach-{number}"
+            self.told(what, lost, "--drill", out=out)
+            plan = (place.dir / out / "plan.txt").read_text()
+            reached[(what, lost)] = {role for role, key in self.ids.items() if f"\nkey {key}\n" in plan}
+        everything = set(self.ids)
+        self.assertEqual(list(reached.values()), [{"audit"}, {"transfer"}, {"validator"}, {"transfer"}, everything, everything,
+                                                  {"validator"}, {"transfer"}, {"transfer"}, everything], reached)
+
+    def test_3_who_may_and_what_is_nothing(self):
+        place = self.place
+        for words, person, said in ((("token", "no-such-token"), "operator-1", "reaches none"), (("purse", "x"), "operator-1", "must be key"),
+                                    (("signer", "transfer"), "auditor-1", "may not suspend"),
+                                    (("signer", "transfer"), "payee-1", "nobody in the policy")):
+            with self.subTest(words, person=person):
+                out = place.dir / f"nothing-{person}-{words[0]}-{words[1]}"
+                done = place.custody("compromise", *words, "--papers", str(place.dir / "ceremony"), "--policy",
+                                     str(place.dir / "etc/policy.json"), "--reason", "a-test", "--key",
+                                     f"{place.dir}/people/{person}.key", "--passphrase-file", f"{place.dir}/people/{person}.passphrase",
+                                     "--out", str(out), check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(said, done.stderr)
+        self.assertEqual(set(self.states().values()), {"active"})
+
+    def test_4_reports_that_are_none(self):
+        place = self.place
+        (folder,) = (place.dir / "drills").glob("compromise-*")
+        signed = json.loads((folder / "report.json").read_text())
+        report = json.loads(signed["document"])
+        edited = {**signed, "document": canonical({**report, "failed": 1})}
+        self.assertProblem(place.call("POST", "/v1/compromises", edited), 403, "signature_invalid")
+        other = place.signed("compromise", canonical({**report, "by": "auditor-1"}), "auditor-1")
+        self.assertProblem(place.call("POST", "/v1/compromises", other), 403, "forbidden", "by")
+        old = {**report, "started_at": strongroom.time_text(seconds=-3 * 24 * 3600)}
+        self.assertProblem(place.call("POST", "/v1/compromises", place.signed("compromise", canonical(old), "operator-1")), 403, "expired")
+
+    def test_5_in_earnest(self):
+        """One person stops the key at once; orders and sweeps lie ready; the quorum signs the order."""
+        place = self.place
+        done = self.told("token", self.serial(), out="earnest")
+        folder = place.dir / "earnest"
+        self.assertIn("1 keys reached, 1 suspended, 0 failed", done.stdout)
+        self.assertEqual(self.states(), {"transfer": "suspended", "audit": "active", "validator": "active"})
+        self.assertProblem(place.propose(7), 503, "key_inactive", "wallet")
+        self.assertSweeps(folder)
+        (order,) = folder.glob("compromise-*.document")
+        signed = place.signed("command", order.read_text().rstrip("\n"), "admin-1", "admin-2")
+        reply = place.call("POST", f"/v1/keys/{self.ids['transfer']}/commands", signed)
+        self.assertEqual((reply.status, reply.json["key"]["state"]), (200, "compromised"), reply)
+        (entry,) = self.entries("compromise.report")
+        self.assertEqual(self.event(entry)["facts"]["suspended"], "1")
+        again = self.told("key", self.ids["transfer"], out="again")
+        self.assertIn("1 keys reached, 0 suspended, 0 failed", again.stdout)
+        self.assertIn("already        compromised", (place.dir / "again/plan.txt").read_text())
+
+    def test_6_papers_that_nobody_signed_are_not_believed(self):
+        """Whoever edits the papers to hide a key from the loss of its token is found; the key of the service's paper is reached."""
+        place = self.place
+        forged = place.dir / "forged"
+        forged.mkdir()
+        paper = json.loads((place.dir / "ceremony/validator/key.json").read_text())
+        document = json.loads(paper["document"])
+        document["token"]["serial"] = "0000000000000000"
+        (forged / "key.json").write_text(json.dumps({**paper, "document": canonical(document)}))
+        self.told("token", self.serial("validator"), "--drill", papers=forged, out="doubt")
+        plan = (place.dir / "doubt/plan.txt").read_text()
+        self.assertIn("left out: ", plan)
+        self.assertIn(f"\nkey {self.ids['validator']}\n", plan)
+
+    def test_7_everything_is_stopped_without_the_trail(self):
+        """A loss that reaches the key of the trail: all keys stop, although no checkpoint can cover it any more."""
+        self.told("custodian", "custodian-1", out="all", check=False)
+        self.assertEqual(self.states(), {"transfer": "compromised", "audit": "suspended", "validator": "suspended"})
+        report = json.loads(json.loads((self.place.dir / "all/report.json").read_text())["document"])
+        self.assertEqual((report["keys"], report["suspended"], report["failed"]), (3, 2, 0))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
