@@ -1,11 +1,12 @@
 /*
  * Canonical documents: the bytes.
  *
- * Three passes, each simple. A scan over the raw bytes bounds the depth and refuses bytes that never stand in a
- * document, so that jansson recurses over nothing hostile. jansson parses. A walk over the values checks what the scan
- * cannot see (numbers, keys, escapes). The canonical form itself is not checked but printed and compared.
+ * What is canonical is read by canon_read.c. What it refuses, and what need not be canonical, goes through three
+ * passes, each simple. A scan over the raw bytes bounds the depth and refuses bytes that never stand in a document, so
+ * that jansson recurses over nothing hostile. jansson parses. A walk over the values checks what the scan cannot see
+ * (numbers, keys, escapes). Then only the spelling can be wrong.
  */
-#include "base/canon.h"
+#include "canon_read.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -208,31 +209,31 @@ static enum status parse(json_t **out, const void *bytes, size_t len, size_t max
     return STATUS_OK;
 }
 
-/* Compares the canonical form of a checked value with the bytes that it came from. */
-static enum status check_round_trip(const json_t *value, const void *bytes, size_t len, struct fault *fault)
+/* Why bytes are not canonical. Nothing is taken that canon_read refused. */
+static enum status refuse(const void *bytes, size_t len, size_t max, struct fault *fault)
 {
-    char *again = malloc(len + 1);
-    if (again == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "", "comparing a document");
+    json_t *value = NULL;
+    enum status status = parse(&value, bytes, len, max, false, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    bool same = json_dumpb(value, again, len, DUMP_FLAGS) == len && memcmp(again, bytes, len) == 0;
-    free(again);
-    if (!same) {
-        return fault_set(fault, STATUS_NOT_CANONICAL, "", "keys sorted, no white space, shortest spelling");
+    struct bytes form = {0};
+    status = canon_emit(&form, value, max, fault);
+    json_decref(value);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return STATUS_OK;
+    bool same = form.len == len && memcmp(form.data, bytes, len) == 0;
+    bytes_free(&form);
+    return same ? fault_set(fault, STATUS_NO_MEMORY, "", "reading a document")
+                : fault_set(fault, STATUS_NOT_CANONICAL, "", "keys sorted, no white space, shortest spelling");
 }
 
 enum status canon_parse(json_t **out, const void *bytes, size_t len, size_t max, struct fault *fault)
 {
-    json_t *value = NULL;
-    enum status status = parse(&value, bytes, len, max, false, fault);
-    if (status == STATUS_OK) {
-        status = check_round_trip(value, bytes, len, fault);
-    }
-    if (status != STATUS_OK) {
-        json_decref(value);
-        return status;
+    json_t *value = len > 0 && len <= max ? canon_read(bytes, len) : NULL;
+    if (value == NULL) {
+        return refuse(bytes, len, max, fault);
     }
     *out = value; /* transferred */
     return STATUS_OK;

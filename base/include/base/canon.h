@@ -2,8 +2,8 @@
  * Canonical documents: RFC 8785 JSON narrowed until every tool agrees on the bytes (docs/formats.md).
  *
  * Objects, arrays, true, false, integers within +-(2^53-1), strings of printable ASCII; keys [a-z0-9_]+ without
- * duplicates, sorted; no null, no floating point; at most 8 levels. Round-trip or refuse: the bytes are parsed, emitted
- * again and compared; unequal is an error. `jq -cS .` prints the same bytes.
+ * duplicates, sorted; no null, no floating point; at most 8 levels. Round-trip or refuse: only bytes that would be
+ * emitted again for what they say are read. `jq -cS .` prints the same bytes.
  *
  * Fields are read and written through tables (`struct canon_field`), so that an unknown, missing or ill-typed field is
  * named in the fault ("where") together with its rule ("detail").
