@@ -317,47 +317,58 @@ enum status medium_entry(struct service *service, const struct http_request *req
 
 /* Watching. */
 
+#define OVERDUE_AT_ONCE 16 /* a transaction takes no more entries of the trail (store_tx_on_end) */
+
+/* A page of media whose inspection is overdue: a transaction each. */
 struct watching {
     struct service *service;
-    unsigned overdue;
+    struct name after;
+    struct name next; /* the last one of this page */
+    size_t overdue;   /* in this page */
 };
 
-static enum status watch_medium(struct watching *watching, struct store_tx *tx, const struct store_medium *row,
+static enum status tell_overdue(struct service *service, struct store_tx *tx, const struct store_medium *row,
                                 struct fault *fault)
 {
     char due[TIME_TEXT_SIZE];
-    if (strcmp(row->state, "kept") != 0 || row->inspection_due_utc_us > clock_utc_us(watching->service->clock)) {
-        return STATUS_OK;
-    }
     struct news news = {.action = AUDIT_MEDIUM_OVERDUE, .object_type = RECORD_MEDIUM, .reason = STATUS_EXPIRED};
     time_format(due, row->inspection_due_utc_us);
     news.value = due; /* each missed date is told once */
     (void)snprintf(news.subject, sizeof(news.subject), "medium/%s/inspection", row->serial.text);
     (void)snprintf(news.object_id, sizeof(news.object_id), "%s", row->serial.text);
     news_fact(&news, "due", due);
-    watching->overdue++;
-    return news_tell_in(watching->service, tx, &news, fault);
+    return news_tell_in(service, tx, &news, fault);
 }
 
 static enum status watch_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct watching *watching = context;
     struct store_medium_list list = {0};
-    watching->overdue = 0;
-    enum status status = store_medium_list(&list, tx, "", STORE_MEDIA_MAX, fault);
+    struct name last = watching->after;
+    enum status status = store_medium_list_overdue(&list, tx, clock_utc_us(watching->service->clock),
+                                                   watching->after.text, OVERDUE_AT_ONCE, fault);
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        status = watch_medium(watching, tx, &list.rows[i], fault);
+        last = list.rows[i].serial;
+        status = tell_overdue(watching->service, tx, &list.rows[i], fault);
     }
+    watching->next = last;
+    watching->overdue = list.count;
     store_medium_list_free(&list);
     return status;
 }
 
 enum status media_watch(unsigned *inout_alarms, struct service *service, struct fault *fault)
 {
-    struct watching watching = {.service = service};
-    enum status status = store_transact(service->store, watch_in, &watching, fault);
+    struct watching watching = {.service = service, .overdue = OVERDUE_AT_ONCE};
+    enum status status = STATUS_OK;
+    unsigned overdue = 0;
+    while (status == STATUS_OK && watching.overdue == OVERDUE_AT_ONCE) {
+        status = store_transact(service->store, watch_in, &watching, fault);
+        watching.after = watching.next;
+        overdue += (unsigned)watching.overdue;
+    }
     if (status == STATUS_OK) {
-        *inout_alarms += watching.overdue;
+        *inout_alarms += overdue;
     }
     return status;
 }

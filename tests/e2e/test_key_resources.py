@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
 
+import collections
+import concurrent.futures
 import hashlib
 import http.client
 import json
@@ -475,8 +477,8 @@ class Keys(strongroom.Case):
         self.assertProblem(place.call("POST", "/v1/media", medium), 409, "exists")
         self.assertProblem(place.call("POST", "/v1/media", {**medium, "serial": "b", "kind": "box"}), 400, "invalid", "kind")
         self.assertProblem(place.call("POST", "/v1/media", medium, "approver-1"), 403, "forbidden")
-        overdue = self.until(lambda: self.entries("medium.overdue"), "the missed inspection is told")
-        self.assertEqual([entry["oid"] for entry in overdue], ["bag-0017"])
+        overdue = self.until(lambda: self.entries("medium.overdue", otype="medium", oid="bag-0017"), "the missed inspection is told")
+        self.assertEqual(len(overdue), 1)
         path = "/v1/media/bag-0017/entries"
         seen = {"act": "inspect", "reason": "yearly", "second": "custodian-2", "inspection_due": time_text(seconds=DAY_S)}
         self.assertProblem(place.call("POST", path, {**seen, "second": "operator-1"}), 409, "duplicate_person", "second")
@@ -494,6 +496,45 @@ class Keys(strongroom.Case):
         self.assertEqual(told, [(f"medium.{act}", "ok") for act in ("add", "inspect", "access", "move", "destroy")])
         facts = self.event(history[-1] if history[-1]["outcome"] == "ok" else history[-2])["facts"]
         self.assertEqual((facts["second"], facts["method"]), ("custodian-3", "nist-800-88"))
+
+    def test_every_medium_is_watched_and_has_its_history(self):
+        """More than a page of the watcher: each missed inspection is told, and the export has all of each history."""
+        place = self.place
+        serials = [f"many-{number:04}" for number in range(600)]
+
+        def add(serial):
+            medium = {"serial": serial, "kind": "card", "place": "vault-3", "custodian": "custodian-1",
+                      "inspection_due": time_text(seconds=-60)}
+            return place.call("POST", "/v1/media", medium).status
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertEqual(set(pool.map(add, serials)), {201})
+        listed = [row["serial"] for row in place.call("GET", "/v1/media").json["media"]]
+        self.assertEqual([serial for serial in listed if serial.startswith("many-")], serials)
+        self.until(lambda: len(self.entries("medium.overdue", otype="medium", oid=serials[-1])) == 1, "the last missed inspection is told")
+        self.until(lambda: place.call("GET", "/healthz").json["alarms"] >= len(serials), "each counts as an alarm")
+        seen = {"act": "inspect", "reason": "yearly", "second": "custodian-2", "inspection_due": time_text(seconds=DAY_S)}
+        moved = {"act": "move", "reason": "new-safe", "second": "custodian-2", "place": "vault-4", "custodian": "custodian-3"}
+        for serial in serials[:1] + serials[-1:]:
+            for body in (seen, moved):
+                self.assertEqual(place.call("POST", f"/v1/media/{serial}/entries", body).status, 201)
+        path = place.export_trail()
+        self.assertProven("trail", path)
+        histories = collections.defaultdict(list)
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            if row.get("otype") == "medium":
+                histories[row["oid"]].append(self.event(row))
+        for serial in serials:
+            history = histories[serial]
+            acts = ["medium.add", "medium.overdue"] + (["medium.inspect", "medium.move"] if serial in (serials[0], serials[-1]) else [])
+            self.assertEqual([event["act"] for event in history], acts, serial)
+            self.assertEqual([event["on"] for event in history], [str(number + 1) for number in range(len(acts))], serial)
+        told = histories[serials[-1]][-1]["facts"]
+        self.assertEqual((told["place"], told["custodian"], told["second"], told["reason"]),
+                         ("vault-4", "custodian-3", "custodian-2", "new-safe"))
+        for serial in serials[1:-1]:
+            self.assertEqual(place.call("POST", f"/v1/media/{serial}/entries", seen).status, 201)
 
 
 def uuid7():

@@ -48,6 +48,14 @@ static const struct statement list_media = {
     2,
 };
 
+static const struct statement list_overdue = {
+    "medium_list_overdue",
+    SELECT_MEDIUM
+    " WHERE serial::text COLLATE \"C\" > $1::text AND state = 'kept' AND inspection_due <= $3::timestamptz"
+    " ORDER BY serial::text COLLATE \"C\" LIMIT $2::bigint",
+    3,
+};
+
 enum status store_medium_add(struct store_tx *tx, const struct store_medium *row, struct fault *fault)
 {
     struct parameters p = {0};
@@ -84,18 +92,34 @@ enum status store_medium_change(struct store_tx *tx, const struct store_medium *
     return tx_run_one(tx, &change, &p, STATUS_CONFLICT, fault);
 }
 
-enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx, const char *after, unsigned limit,
-                              struct fault *fault)
+static enum status read_list(struct store_medium_list *out, struct store_tx *tx, const struct statement *statement,
+                             const struct parameters *parameters, struct fault *fault)
 {
-    struct parameters p = {0};
     struct row_array array = {0};
-    parameter_text(&p, after);
-    parameter_uint64(&p, limit);
-    enum status status = tx_read_all(tx, &array, &shape, &list_media, &p, fault);
+    enum status status = tx_read_all(tx, &array, &shape, statement, parameters, fault);
     if (status == STATUS_OK) {
         *out = (struct store_medium_list){.rows = array.rows, .count = array.count};
     }
     return status;
+}
+
+enum status store_medium_list(struct store_medium_list *out, struct store_tx *tx, const char *after, unsigned limit,
+                              struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, after);
+    parameter_uint64(&p, limit);
+    return read_list(out, tx, &list_media, &p, fault);
+}
+
+enum status store_medium_list_overdue(struct store_medium_list *out, struct store_tx *tx, int64_t now_utc_us,
+                                      const char *after, unsigned limit, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, after);
+    parameter_uint64(&p, limit);
+    parameter_time(&p, now_utc_us);
+    return read_list(out, tx, &list_overdue, &p, fault);
 }
 
 void store_medium_list_free(struct store_medium_list *list)
