@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <termios.h>
 
 #include "base/file.h"
@@ -38,6 +39,39 @@ enum status command_read_file(struct bytes *out, const char *path, size_t max, s
                            : file_read_document(out, path, max, "in", fault);
 }
 
+static volatile sig_atomic_t prompt_signal;
+
+static void prompt_interrupt(int number)
+{
+    prompt_signal = number;
+}
+
+/* A line with echo off. Whatever ends the program at the prompt ends it with the terminal as it was. */
+static ssize_t quiet_read(int fd, const struct termios *before, char *line, size_t size)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP};
+    enum { COUNT = sizeof(numbers) / sizeof(numbers[0]) };
+    struct sigaction old[COUNT];
+    const struct sigaction interrupt = {.sa_handler = prompt_interrupt}; /* no SA_RESTART: read returns */
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)sigaction(numbers[i], &interrupt, &old[i]);
+    }
+    struct termios quiet = *before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    (void)tcsetattr(fd, TCSAFLUSH, &quiet);
+    ssize_t len = prompt_signal == 0 ? read(fd, line, size) : -1;
+    (void)tcsetattr(fd, TCSAFLUSH, before);
+    (void)dprintf(fd, "\n");
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)sigaction(numbers[i], &old[i], NULL);
+    }
+    if (prompt_signal != 0) {
+        secret_wipe(line, size);
+        (void)raise(prompt_signal);
+    }
+    return len;
+}
+
 /* Asks on the terminal with echo off. */
 static enum status ask_passphrase(struct secret *out, const char *path, struct fault *fault)
 {
@@ -49,14 +83,9 @@ static enum status ask_passphrase(struct secret *out, const char *path, struct f
         }
         return fault_set(fault, STATUS_USAGE, "passphrase-file", "there is no terminal to ask on");
     }
-    struct termios quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    (void)tcsetattr(fd, TCSAFLUSH, &quiet);
     (void)dprintf(fd, "passphrase of %s: ", path);
     char line[1024];
-    ssize_t len = read(fd, line, sizeof(line));
-    (void)tcsetattr(fd, TCSAFLUSH, &before);
-    (void)dprintf(fd, "\n");
+    ssize_t len = quiet_read(fd, &before, line, sizeof(line));
     (void)close(fd);
     len = len > 0 && line[len - 1] == '\n' ? len - 1 : len;
     enum status status =

@@ -4,10 +4,13 @@
 import base64
 import json
 import os
+import pty
+import signal
 import subprocess
+import termios
 import unittest
 
-from tool import PASSPHRASE, Case, world
+from tool import PASSPHRASE, PROGRAM, Case, world
 
 WORLD = world.World()
 ALGORITHMS = ("p256", "ed25519", "secp256k1")
@@ -51,6 +54,24 @@ class KeyFiles(Case):
                                      self.write("wrong", wrong, 0o600))
                 self.assertNotIn(wrong, words)
                 self.assertNotIn(PASSPHRASE, words)
+
+    def test_a_prompt_leaves_the_terminal_as_it_was(self):
+        self.generate("p256")
+        for typed, code in ((PASSPHRASE.encode() + b"\n", 0), (b"\x03", -signal.SIGINT)):
+            child, terminal = pty.fork()
+            if child == 0:
+                os.execv(PROGRAM, [PROGRAM, "key", "show", "--key", self.path("key")])
+            with self.subTest(code=code):
+                said = b""
+                while b"passphrase of" not in said:
+                    said += os.read(terminal, 4096)
+                while termios.tcgetattr(terminal)[3] & termios.ECHO:
+                    pass
+                os.write(terminal, typed)
+                status = os.waitpid(child, 0)[1]
+                self.assertEqual(os.waitstatus_to_exitcode(status), code)
+                self.assertTrue(termios.tcgetattr(terminal)[3] & termios.ECHO)
+            os.close(terminal)
 
     def test_passphrase_files(self):
         for mode in (0o644, 0o640, 0o604, 0o602, 0o660):
