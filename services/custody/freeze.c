@@ -84,7 +84,7 @@ static enum status send_to_service(const struct signed_document *document, const
     if (status == STATUS_OK) {
         const json_t *freeze = json_object_get(answer, "freeze");
         (void)printf("handed in; the service says: %s, freeze %lld\n", command_service_text(state, freeze, "state"),
-                     (long long)json_integer_value(json_object_get(freeze, "on")));
+                     (long long)json_integer_value(json_object_get(freeze, "number")));
     }
     json_decref(body);
     json_decref(answer);
@@ -166,7 +166,7 @@ static void print_service_freeze(const json_t *row)
         (void)command_service_text(texts[i], row, members[i]);
     }
     print_freeze((const char *[]){texts[0], texts[1]}, texts[2],
-                 (unsigned long long)json_integer_value(json_object_get(row, "on")),
+                 (unsigned long long)json_integer_value(json_object_get(row, "number")),
                  (const char *[]){texts[3], texts[4], texts[5]});
 }
 

@@ -11,6 +11,8 @@ struct role_keys {
     struct key_board_signer signer;
     struct key_board_entry *entries; /* owned */
     size_t count;
+    size_t freeze_count;
+    struct wire_freeze freezes[WIRE_FREEZES_MAX];
 };
 
 /* One look at a signer at a time, so that an older answer never replaces a newer one. */
@@ -106,6 +108,8 @@ static enum status ask(struct role_keys *keys, struct wire_pool *pool, enum wire
     memcpy(signer->reason, state.reason, sizeof(signer->reason));
     signer->token_count = state.token_count;
     memcpy(signer->tokens, state.tokens, sizeof(signer->tokens));
+    keys->freeze_count = state.freeze_count;
+    memcpy(keys->freezes, state.freezes, sizeof(keys->freezes));
     status = ask_keys(keys, pool, role, timeout_ms, fault);
     signer->heard = status == STATUS_OK;
     return status;
@@ -181,4 +185,41 @@ enum status key_board_find(struct key_board_entry *out, struct key_board *board,
     }
     (void)pthread_mutex_unlock(&board->mutex);
     return status;
+}
+
+size_t key_board_freezes(struct wire_freeze out[WIRE_FREEZES_MAX], struct key_board *board)
+{
+    const struct role_keys *keys = &board->roles[WIRE_ROLE_TRANSFER];
+    (void)pthread_mutex_lock(&board->mutex);
+    size_t count = keys->freeze_count;
+    memcpy(out, keys->freezes, count * sizeof(*out));
+    (void)pthread_mutex_unlock(&board->mutex);
+    return count;
+}
+
+static bool stops(const struct wire_freeze *freeze, const struct freeze_target *target)
+{
+    return freeze->frozen && strcmp(freeze->scope, freeze_scope_text(target->scope)) == 0 &&
+           strcmp(freeze->subject, target->subject) == 0;
+}
+
+bool key_board_frozen(struct wire_freeze *out, struct key_board *board, const struct name *wallet,
+                      const struct digest *asset)
+{
+    struct freeze_target targets[3] = {{.scope = FREEZE_EVERYTHING}};
+    const struct role_keys *keys = &board->roles[WIRE_ROLE_TRANSFER];
+    bool frozen = false;
+    freeze_target_wallet(&targets[1], wallet);
+    freeze_target_asset(&targets[2], asset);
+    (void)pthread_mutex_lock(&board->mutex);
+    for (size_t i = 0; i < keys->freeze_count && !frozen; i++) {
+        for (size_t k = 0; k < sizeof(targets) / sizeof(targets[0]) && !frozen; k++) {
+            frozen = stops(&keys->freezes[i], &targets[k]);
+        }
+        if (frozen) {
+            *out = keys->freezes[i];
+        }
+    }
+    (void)pthread_mutex_unlock(&board->mutex);
+    return frozen;
 }

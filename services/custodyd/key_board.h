@@ -5,6 +5,7 @@
 #ifndef STRONGROOM_CUSTODYD_KEY_BOARD_H
 #define STRONGROOM_CUSTODYD_KEY_BOARD_H
 
+#include "policy/freeze.h"
 #include "policy/key_state.h"
 #include "wire/client.h"
 
@@ -53,5 +54,12 @@ MUST_CHECK enum status key_board_all(struct key_board_entry **out, size_t *out_c
 
 /* The key of an id; STATUS_NOT_FOUND. */
 MUST_CHECK enum status key_board_find(struct key_board_entry *out, struct key_board *board, const struct digest *key);
+
+/* What is frozen or was, as the signer of role transfer said last. Returns how many. */
+size_t key_board_freezes(struct wire_freeze out[WIRE_FREEZES_MAX], struct key_board *board);
+
+/* Whether everything, this wallet or this asset is frozen, and by what. */
+bool key_board_frozen(struct wire_freeze *out, struct key_board *board, const struct name *wallet,
+                      const struct digest *asset);
 
 #endif

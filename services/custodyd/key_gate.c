@@ -7,9 +7,16 @@
 
 #define LOOK_TIMEOUT_MS 1000
 
-enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault)
+enum status key_gate_check(struct service *service, const struct wallet *wallet, const struct digest *asset,
+                           struct fault *fault)
 {
     struct key_board_entry entry;
+    struct wire_freeze freeze;
+    if (key_board_frozen(&freeze, service->board, &wallet->id, asset)) {
+        return fault_set(fault, STATUS_KEY_INACTIVE, strcmp(freeze.scope, "asset") == 0 ? "asset" : "wallet",
+                         "%s is frozen (%s, %s); the governance quorum thaws it", freeze.scope, freeze.cause,
+                         freeze.reason.text);
+    }
     if (key_board_find(&entry, service->board, &wallet->key_id) != STATUS_OK || entry.state == KEY_STATE_ACTIVE) {
         return STATUS_OK;
     }
@@ -17,10 +24,10 @@ enum status key_gate_check(struct service *service, const struct wallet *wallet,
                      entry.key.state, entry.key.cause);
 }
 
-void key_gate_look(struct service *service, const struct wallet *wallet)
+void key_gate_look(struct service *service, const struct wallet *wallet, const struct digest *asset)
 {
     struct fault fault = {0};
-    if (key_gate_check(service, wallet, NULL) != STATUS_OK) {
+    if (key_gate_check(service, wallet, asset, NULL) != STATUS_OK) {
         (void)!key_board_look(service->board, service->signers[WIRE_ROLE_TRANSFER], WIRE_ROLE_TRANSFER, LOOK_TIMEOUT_MS,
                               &fault);
     }

@@ -1,17 +1,21 @@
 /*
- * What may be begun with the key of a wallet, by what its signer said last. A key that no signer has named yet is let
- * through: the signer judges, and withdrawals wait for it.
+ * What may be begun with the key of a wallet and an asset, by what its signer said last. A key that no signer has named
+ * yet is let through: the signer judges, and withdrawals wait for it.
  */
 #ifndef STRONGROOM_CUSTODYD_KEY_GATE_H
 #define STRONGROOM_CUSTODYD_KEY_GATE_H
 
 #include "service.h"
 
-/* STATUS_KEY_INACTIVE, naming the state, when the key of the wallet is known not to be active. */
-MUST_CHECK enum status key_gate_check(struct service *service, const struct wallet *wallet, struct fault *fault);
+/*
+ * STATUS_KEY_INACTIVE, naming the state or the freeze, when the key of the wallet is known not to be active, or wallet
+ * or asset to be frozen.
+ */
+MUST_CHECK enum status key_gate_check(struct service *service, const struct wallet *wallet, const struct digest *asset,
+                                      struct fault *fault);
 
-/* Asks the signer again when the key of the wallet is not active: it may be by now. Not within a transaction. */
-void key_gate_look(struct service *service, const struct wallet *wallet);
+/* Asks the signer again when the gate is not open: it may be by now. Not within a transaction. */
+void key_gate_look(struct service *service, const struct wallet *wallet, const struct digest *asset);
 
 /* True when the key of the wallet will never be active again: retained, compromised, destroyed. */
 bool key_gate_is_shut(struct service *service, const struct wallet *wallet);

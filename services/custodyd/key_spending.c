@@ -11,7 +11,6 @@
 #include "key_board.h"
 #include "news.h"
 #include "policy/approval.h"
-#include "policy/transaction.h"
 #include "record.h"
 #include "sequencer.h"
 #include "store/trail_read.h"
@@ -23,11 +22,9 @@
 #define APPROVALS_MIN 2 /* no rule of a policy has fewer */
 #define MARK_SCANNED "ledger/scanned"
 
-/* A use of a key that no withdrawal of ours asked for. */
+/* A use that is being dealt with. */
 struct copied {
-    struct digest transaction;
-    struct digest key;
-    uint64_t height;
+    struct key_spending_use use;
     bool told;
 };
 
@@ -232,28 +229,45 @@ static enum status stop_key(struct service *service, const struct digest *key, s
     return STATUS_OK;
 }
 
+/* The same for an asset. One that no wallet of the policy has is refused, and nobody can move it with us. */
+static enum status stop_asset(struct service *service, const struct digest *asset, struct fault *fault)
+{
+    struct wire_key_state_reply reply = {0};
+    struct wire_freeze_alarm_request asked = {.scope = "asset"};
+    struct fault why = {0};
+    INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
+    digest_format(asked.subject, asset);
+    enum status status = wire_freeze_alarm(service->signers[WIRE_ROLE_TRANSFER], &reply, &asked,
+                                           service->options.signer_timeout_ms, &why);
+    if (status_info(status)->retryable) {
+        return fault_set(fault, status, "signer", "%s", why.detail);
+    }
+    log_event(LOG_LEVEL_ERROR, "freeze.alarm", "asset", asked.subject, "reason", "copied-use", "state",
+              status == STATUS_OK ? reply.state : status_info(status)->code, NULL);
+    return STATUS_OK;
+}
+
 static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
                                struct fault *fault)
 {
     char text[24];
     struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .reason = STATUS_OK, .value = "told"};
-    digest_format(news.object_id, &copied->transaction);
+    digest_format(news.object_id, &copied->use.transaction);
     (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
-    (void)snprintf(text, sizeof(text), "%" PRIu64, copied->height);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, copied->use.height);
     news.reason = action == AUDIT_KEY_COPIED_USE ? STATUS_MISMATCH : STATUS_OK;
-    news_ref(&news, "transaction", &copied->transaction);
-    news_ref(&news, "key", &copied->key);
+    news_ref(&news, "transaction", &copied->use.transaction);
+    news_ref(&news, "key", &copied->use.key);
     news_fact(&news, "height", text);
     return news_tell(NULL, service, &news, fault);
 }
 
-/* Stops the key and its siblings; true when nothing is left to be done. */
-static bool deal_with(const struct scan *scan, struct copied *copied)
+static enum status stop_keys(const struct scan *scan, const struct digest *key)
 {
     struct service *service = scan->spending->service;
-    const struct key_spending_owner *owner = find_owner(scan, &copied->key);
+    const struct key_spending_owner *owner = find_owner(scan, key);
     struct fault fault = {0};
-    enum status status = stop_key(service, &copied->key, &fault);
+    enum status status = stop_key(service, key, &fault);
     for (size_t i = 0; owner != NULL && i < scan->owner_count; i++) {
         const struct key_spending_owner *other = &scan->owners[i];
         if (other != owner && owner->document != NULL && other->document != NULL &&
@@ -262,6 +276,19 @@ static bool deal_with(const struct scan *scan, struct copied *copied)
             status = status == STATUS_OK ? also : status;
         }
     }
+    return status;
+}
+
+/* Stops the key, its siblings and the assets that moved; true when nothing is left to be done. */
+static bool deal_with(const struct scan *scan, struct copied *copied)
+{
+    struct service *service = scan->spending->service;
+    struct fault fault = {0};
+    enum status status = stop_keys(scan, &copied->use.key);
+    for (size_t i = 0; i < copied->use.asset_count; i++) {
+        enum status also = stop_asset(service, &copied->use.assets[i], &fault);
+        status = status == STATUS_OK ? also : status;
+    }
     struct fault second = {0};
     if (!copied->told) {
         copied->told = tell_copied(service, copied, AUDIT_KEY_COPIED_USE, &second) == STATUS_OK;
@@ -269,29 +296,36 @@ static bool deal_with(const struct scan *scan, struct copied *copied)
     return status == STATUS_OK && copied->told && tell_copied(service, copied, AUDIT_KEY_ALARM, &second) == STATUS_OK;
 }
 
-static enum status add_pending(struct key_spending *spending, const struct copied *copied, struct fault *fault)
+static enum status add_pending(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
 {
     for (size_t i = 0; i < spending->pending_count; i++) {
-        if (digest_equal(&spending->pending[i].transaction, &copied->transaction)) {
+        if (digest_equal(&spending->pending[i].use.transaction, &use->transaction)) {
             return STATUS_OK;
         }
     }
     if (spending->pending_count == PENDING_MAX) {
         return fault_set(fault, STATUS_BUSY, "keys", "too many uses of copied keys wait for their signer");
     }
-    spending->pending[spending->pending_count++] = *copied;
+    spending->pending[spending->pending_count++] = (struct copied){.use = *use};
     return STATUS_OK;
 }
 
-enum status key_spending_report(struct key_spending *spending, const struct digest *transaction,
-                                const struct digest *key, struct fault *fault)
+enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
 {
     bool known = false;
-    enum status status = in_trail(&known, spending->service, transaction, AUDIT_KEY_ALARM, fault);
-    if (status != STATUS_OK || known) {
-        return status;
+    enum status status = in_trail(&known, spending->service, &use->transaction, AUDIT_KEY_ALARM, fault);
+    return status != STATUS_OK || known ? status : add_pending(spending, use, fault);
+}
+
+void key_spending_use_of(struct key_spending_use *out, const struct transaction *transaction, const struct digest *id,
+                         const struct digest *key)
+{
+    *out = (struct key_spending_use){.transaction = *id, .key = *key};
+    for (size_t i = 0; i < transaction->leg_count; i++) {
+        if (transaction->legs[i].side == LEG_DEBIT) { /* each on `from`, no asset twice */
+            out->assets[out->asset_count++] = transaction->legs[i].asset;
+        }
     }
-    return add_pending(spending, &(struct copied){.transaction = *transaction, .key = *key}, fault);
 }
 
 static void work_off(const struct scan *scan)
@@ -332,8 +366,10 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
     if (status != STATUS_OK || known) {
         return status;
     }
-    status =
-        add_pending(spending, &(struct copied){.transaction = *id, .key = owner->key, .height = scan->height}, fault);
+    struct key_spending_use use;
+    key_spending_use_of(&use, transaction, id, &owner->key);
+    use.height = scan->height;
+    status = add_pending(spending, &use, fault);
     work_off(scan);
     return status;
 }

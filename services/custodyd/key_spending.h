@@ -1,12 +1,14 @@
 /*
  * What our keys do on the ledger: a transaction of one of our addresses that nobody here asked to be signed means that
- * the key exists somewhere else, and it is stopped with its siblings (C-14); what arrives at an address that must not
- * receive is told (C-20). Every block is looked at again after each start: the database is not asked how far we were.
+ * the key exists somewhere else; it is stopped with its siblings, and each asset that moved is frozen (C-14); what
+ * arrives at an address that must not receive is told (C-20). Every block is looked at again after each start: the
+ * database is not asked how far we were.
  */
 #ifndef STRONGROOM_CUSTODYD_KEY_SPENDING_H
 #define STRONGROOM_CUSTODYD_KEY_SPENDING_H
 
 #include "policy/key.h"
+#include "policy/transaction.h"
 #include "service.h"
 
 struct key_spending;
@@ -17,6 +19,19 @@ struct key_spending_owner {
     struct account_id account;
     const struct key_document *document; /* NULL: not known */
 };
+
+/* A use of a key that no withdrawal of ours asked for. */
+struct key_spending_use {
+    struct digest transaction;
+    struct digest key;
+    uint64_t height; /* of the block, 0 for none */
+    struct digest assets[TRANSACTION_LEGS_MAX];
+    size_t asset_count;
+};
+
+/* The use of this transaction with this id: the assets that leave the address of `key`. */
+void key_spending_use_of(struct key_spending_use *out, const struct transaction *transaction, const struct digest *id,
+                         const struct digest *key);
 
 /* Starts below the newest confirmed block and above it at once. Out: key_spending_free. */
 MUST_CHECK enum status key_spending_new(struct key_spending **out, struct service *service, struct fault *fault);
@@ -41,8 +56,8 @@ size_t key_spending_pending(const struct key_spending *spending);
  * A transaction with a good signature of one of our keys was seen elsewhere than in a block: dealt with at the next
  * call of key_spending_follow. STATUS_BUSY when too many wait.
  */
-MUST_CHECK enum status key_spending_report(struct key_spending *spending, const struct digest *transaction,
-                                           const struct digest *key, struct fault *fault);
+MUST_CHECK enum status key_spending_report(struct key_spending *spending, const struct key_spending_use *use,
+                                           struct fault *fault);
 
 /* Whether a withdrawal of ours, for which a signer was asked at least, is this transaction. */
 MUST_CHECK enum status key_spending_judge(bool *out_ours, struct service *service, const struct digest *transaction,

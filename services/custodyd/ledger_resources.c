@@ -228,7 +228,9 @@ static enum status refuse_wallets(const struct submission *submission, struct fa
         }
     }
     if (!ours) {
-        watch_report(service->watch, &id, &wallet->key_id);
+        struct key_spending_use use;
+        key_spending_use_of(&use, decoded, &id, &wallet->key_id);
+        watch_report(service->watch, &use);
     }
     return fault_set(fault, STATUS_FORBIDDEN, "transaction.from", "a wallet of the policy is spent by withdrawals");
 }

@@ -45,6 +45,17 @@ void record_about_key(struct audit_event *event, const struct digest *key)
     digest_format(event->object_id, key);
 }
 
+void record_freeze_id(char out[AUDIT_OBJECT_ID_SIZE], const char *scope, const char *subject)
+{
+    (void)snprintf(out, AUDIT_OBJECT_ID_SIZE, "%s%s%s", scope, subject[0] == '\0' ? "" : "/", subject);
+}
+
+void record_about_freeze(struct audit_event *event, const char *scope, const char *subject)
+{
+    (void)snprintf(event->object_type, sizeof(event->object_type), "%s", RECORD_FREEZE);
+    record_freeze_id(event->object_id, scope, subject);
+}
+
 void record_reason(struct audit_event *event, enum status reason)
 {
     (void)snprintf(event->reason, sizeof(event->reason), "%s", status_info(reason)->code);

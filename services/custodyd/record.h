@@ -14,6 +14,7 @@
 #define RECORD_SIGNER "signer"
 #define RECORD_TRANSACTION "transaction"
 #define RECORD_MEDIUM "medium"
+#define RECORD_FREEZE "freeze"
 #define RECORD_COMPROMISE "compromise"
 
 /* Starts an entry by a caller of the REST interface. Wipe the event with audit_event_wipe. */
@@ -29,6 +30,12 @@ void record_about(struct audit_event *event, const struct uuid *withdrawal);
 
 /* Makes a key the object of the entry. */
 void record_about_key(struct audit_event *event, const struct digest *key);
+
+/* The object id of what is frozen: "asset/<id>", "wallet/<name>", "everything". */
+void record_freeze_id(char out[AUDIT_OBJECT_ID_SIZE], const char *scope, const char *subject);
+
+/* Makes it the object of the entry. */
+void record_about_freeze(struct audit_event *event, const char *scope, const char *subject);
 
 /* Gives the entry a status code as reason. */
 void record_reason(struct audit_event *event, enum status reason);

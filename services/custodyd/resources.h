@@ -21,6 +21,10 @@ http_handler key_command;
 http_handler key_restore;
 http_handler key_attestation;
 
+/* freezes.c */
+http_handler freeze_list;
+http_handler freeze_order;
+
 /* media.c */
 http_handler medium_list;
 http_handler medium_add;

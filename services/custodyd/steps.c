@@ -251,7 +251,7 @@ static enum status wait_for_key(const struct step *step, struct fault *fault)
 {
     const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
     struct fault why = {0};
-    if (wallet == NULL || key_gate_check(step->service, wallet, &why) == STATUS_OK) {
+    if (wallet == NULL || key_gate_check(step->service, wallet, &step->row.asset, &why) == STATUS_OK) {
         return STATUS_OK;
     }
     return fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);

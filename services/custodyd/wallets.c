@@ -20,6 +20,7 @@ static enum status balance_view(json_t **out, struct service *service, struct st
                                 const struct digest *id, struct fault *fault)
 {
     struct ledger_balance balance = {0};
+    struct wire_freeze freeze;
     struct amount reserved;
     struct amount available = amount_from_u64(0);
     enum status status = ledger_node_balance(service->node, &balance, &wallet->account, id, fault);
@@ -30,7 +31,7 @@ static enum status balance_view(json_t **out, struct service *service, struct st
         return status;
     }
     struct amount posted = balance.negative ? amount_from_u64(0) : balance.amount;
-    bool may_pay = key_gate_check(service, wallet, NULL) == STATUS_OK; /* otherwise nothing is available */
+    bool may_pay = key_gate_check(service, wallet, id, NULL) == STATUS_OK; /* otherwise nothing is available */
     if (may_pay && amount_compare(posted, reserved) > 0 && amount_subtract(&available, posted, reserved) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "balance", "%s", "");
     }
@@ -44,7 +45,12 @@ static enum status balance_view(json_t **out, struct service *service, struct st
     *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "asset", hex, "posted", texts[0], "reserved", texts[1],
                      "available", texts[2], "code", asset == NULL ? "" : asset->code, "decimals",
                      asset == NULL ? 0 : (int)asset->decimals);
-    return *out == NULL ? fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "") : STATUS_OK;
+    bool frozen = key_board_frozen(&freeze, service->board, &wallet->id, id);
+    if (*out == NULL || json_object_set_new(*out, "frozen", json_boolean(frozen)) != 0) {
+        json_decref(*out);
+        return fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "");
+    }
+    return STATUS_OK;
 }
 
 static enum status balances_view(json_t **out, struct service *service, struct store_tx *tx,

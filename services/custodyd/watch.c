@@ -33,11 +33,6 @@ struct watched {
     int64_t attest_after_us;    /* monotonic: not before */
 };
 
-struct report {
-    struct digest transaction;
-    struct digest key;
-};
-
 struct watch {
     struct service *service;
     struct key_spending *spending;
@@ -55,7 +50,7 @@ struct watch {
     bool woken;
     unsigned alarms; /* after the last look */
     unsigned counting;
-    struct report reports[REPORTS_MAX];
+    struct key_spending_use reports[REPORTS_MAX];
     size_t report_count;
 };
 
@@ -355,6 +350,35 @@ static enum status take_keys(struct watch *watch, struct fault *fault)
     size_t count = 0;
     enum status status = key_board_all(&entries, &count, watch->service->board, fault);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+static enum status tell_freeze(struct watch *watch, const struct wire_freeze *freeze, struct fault *fault)
+{
+    char value[STORE_MARK_VALUE_SIZE];
+    char on[24];
+    const char *state = freeze->frozen ? "frozen" : "thawed";
+    (void)snprintf(on, sizeof(on), "%" PRIu64, freeze->on);
+    (void)snprintf(value, sizeof(value), "%s/%s", state, on);
+    struct news news = {.action = AUDIT_FREEZE_STATE, .object_type = RECORD_FREEZE, .value = value};
+    news.reason = freeze->frozen ? STATUS_KEY_INACTIVE : STATUS_OK;
+    record_freeze_id(news.object_id, freeze->scope, freeze->subject);
+    (void)snprintf(news.subject, sizeof(news.subject), "freeze/%s", news.object_id);
+    news_fact(&news, "state", state);
+    news_fact(&news, "cause", freeze->cause);
+    news_fact(&news, "reason", freeze->reason.text);
+    news_fact(&news, "number", on);
+    return tell(watch, &news, fault);
+}
+
+static enum status take_freezes(struct watch *watch, struct fault *fault)
+{
+    struct wire_freeze freezes[WIRE_FREEZES_MAX];
+    size_t count = key_board_freezes(freezes, watch->service->board);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = tell_freeze(watch, &freezes[i], fault);
+    }
+    return status;
+}
+
         status = take_key(watch, &entries[i], fault);
     }
     free(entries);
@@ -379,6 +403,9 @@ static enum status look(struct watch *watch, struct fault *fault)
     if (status == STATUS_OK) {
         status = key_spending_remember(watch->spending, fault);
     }
+    if (status == STATUS_OK) {
+        status = take_freezes(watch, fault);
+    }
     (void)pthread_mutex_lock(&watch->mutex);
     watch->alarms = watch->counting + (unsigned)key_spending_pending(watch->spending);
     (void)pthread_mutex_unlock(&watch->mutex);
@@ -387,7 +414,7 @@ static enum status look(struct watch *watch, struct fault *fault)
 
 static enum status take_reports(struct watch *watch, struct fault *fault)
 {
-    struct report reports[REPORTS_MAX];
+    struct key_spending_use reports[REPORTS_MAX];
     (void)pthread_mutex_lock(&watch->mutex);
     size_t count = watch->report_count;
     memcpy(reports, watch->reports, sizeof(reports));
@@ -395,7 +422,7 @@ static enum status take_reports(struct watch *watch, struct fault *fault)
     (void)pthread_mutex_unlock(&watch->mutex);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        status = key_spending_report(watch->spending, &reports[i].transaction, &reports[i].key, fault);
+        status = key_spending_report(watch->spending, &reports[i], fault);
     }
     return status;
 }
@@ -527,11 +554,11 @@ void watch_wake(struct watch *watch)
     }
 }
 
-void watch_report(struct watch *watch, const struct digest *transaction, const struct digest *key)
+void watch_report(struct watch *watch, const struct key_spending_use *use)
 {
     (void)pthread_mutex_lock(&watch->mutex);
     if (watch->report_count < REPORTS_MAX) {
-        watch->reports[watch->report_count++] = (struct report){.transaction = *transaction, .key = *key};
+        watch->reports[watch->report_count++] = *use;
     }
     (void)pthread_mutex_unlock(&watch->mutex);
 }

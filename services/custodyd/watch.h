@@ -5,7 +5,7 @@
 #ifndef STRONGROOM_CUSTODYD_WATCH_H
 #define STRONGROOM_CUSTODYD_WATCH_H
 
-#include "service.h"
+#include "key_spending.h"
 
 struct watch;
 
@@ -19,7 +19,7 @@ void watch_wake(struct watch *watch);
  * Tells the watcher of a transaction with a good signature of one of our keys that no withdrawal asked for. It deals
  * with it soon; a report too many is dropped, the next one comes.
  */
-void watch_report(struct watch *watch, const struct digest *transaction, const struct digest *key);
+void watch_report(struct watch *watch, const struct key_spending_use *use);
 
 /* How many of the things watched are not as they should be. */
 unsigned watch_alarms(struct watch *watch);

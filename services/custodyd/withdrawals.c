@@ -131,7 +131,7 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     struct service *service = creation->service;
     struct store_withdrawal *row = &creation->row;
     struct ledger_balance balance = {0};
-    enum status status = key_gate_check(service, creation->wallet, fault);
+    enum status status = key_gate_check(service, creation->wallet, &row->asset, fault);
     if (status == STATUS_OK) {
         status = ledger_node_balance(service->node, &balance, &creation->wallet->account, &row->asset, fault);
     }
@@ -255,7 +255,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
         status = fill_row(&creation, &proposal, fault);
     }
     if (status == STATUS_OK) {
-        key_gate_look(service, creation.wallet);
+        key_gate_look(service, creation.wallet, &creation.row.asset);
         status = store_transact(service->store, create_in, &creation, fault);
     }
     if (status == STATUS_OK) {

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import secrets
 import select
 import shutil
 import signal
@@ -49,6 +50,11 @@ def digest(kind, document):
 def time_text(at=None, seconds=0):
     at = at or datetime.datetime.now(datetime.timezone.utc)
     return (at + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def uuid7():
+    text = f"{int(time.time() * 1000):012x}7{secrets.token_hex(2)[:3]}a{secrets.token_hex(8)[:15]}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def eventually(question, what):
@@ -88,12 +94,16 @@ class Evaluation:
 
     # Life and death
 
-    def provision(self):
+    def provision(self, wallets=(), assets=()):
+        """`wallets` and `assets`: more than the wallet hot and the asset DEMO."""
         for folder in ("bin", "etc", "log", "run", "keys"):
             (self.dir / folder).mkdir()
         for name, folder in PROGRAMS.items():
             (self.dir / "bin" / name).symlink_to((BUILD / "services" / folder / name).resolve(strict=True))
         (self.dir / "etc/more-people").write_text("approver-4 approver requester\nrequester-2 requester\n")
+        for name, lines in (("more-wallets", wallets), ("more-assets", assets)):
+            if lines:
+                (self.dir / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
         self.script("provision")
 
     def enrol(self):

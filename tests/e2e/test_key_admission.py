@@ -2,14 +2,12 @@
 """The founding keys of a new place come to life through the service: papers, orders, and no address before its time."""
 
 import json
-import secrets
 import ssl
 import subprocess
-import time
 import unittest
 
 import strongroom
-from strongroom import canonical, eventually, time_text
+from strongroom import canonical, eventually, time_text, uuid7
 
 ROLES = ("audit", "validator", "transfer")
 
@@ -112,11 +110,6 @@ class Admission(unittest.TestCase):
             last = [outcome for act, outcome in told if act == "key.admit" and outcome in ("intent", "ok")][-len(admitted):]
             self.assertEqual(last, admitted, told)
             self.assertEqual(told.count(("key.command", "ok")), 1, told)
-
-
-def uuid7():
-    text = f"{int(time.time() * 1000):012x}7{secrets.token_hex(2)[:3]}a{secrets.token_hex(8)[:15]}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 if __name__ == "__main__":

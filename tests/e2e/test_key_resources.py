@@ -3,7 +3,6 @@
 
 import collections
 import concurrent.futures
-import hashlib
 import http.client
 import json
 import os
@@ -12,8 +11,9 @@ import signal
 import subprocess
 import unittest
 
+import outside
 import strongroom
-from strongroom import BUILD, canonical, digest, eventually, time_text
+from strongroom import BUILD, canonical, digest, eventually, time_text, uuid7
 
 DAY_S = 24 * 3600
 
@@ -256,36 +256,8 @@ class Keys(strongroom.Case):
 
     # The key exists somewhere else
 
-    def outside_transaction(self, seq=None):
-        """A transfer signed with the wallet's key, but not by our signer."""
-        place = self.place
-        account = place.call("GET", f"/v1/ledger/accounts/{place.hot}?lane=900").json
-        height = place.call("GET", "/v1/ledger/status").json["confirmed_height"]
-        document = canonical({
-            "chain": place.chain, "from": place.hot, "lane": "900", "memo": "0" * 64, "policy": "0" * 64,
-            "seq": str(account["next_seq"] if seq is None else seq), "type": "transfer", "valid_from": str(height + 1),
-            "valid_until": str(height + 1000),
-            "legs": [{"account": place.hot, "amount": "5", "asset": place.asset, "side": "debit"},
-                     {"account": place.payee, "amount": "5", "asset": place.asset, "side": "credit"}]})
-        key = json.loads((place.dir / "ceremony/transfer.json").read_text())
-        signature = {"alg": key["alg"], "key": key["key_id"], "sig": self.sign_with_token(document)}
-        return {"document": document, "signatures": [signature]}, {"alg": key["alg"], "key": key["key"]}
-
-    def sign_with_token(self, document):
-        place = self.place
-        serial = (place.dir / "etc/tokens/transfer.serial").read_text().strip()
-        slot = str(int(serial[-8:], 16) & 0x7fffffff)  # SoftHSM's way; pkcs11-tool takes labels by their beginning
-        hashed = place.dir / "outside.hash"
-        made = place.dir / "outside.sig"
-        hashed.write_bytes(hashlib.sha256(f"strongroom/transaction/v1\n{document}".encode()).digest())
-        done = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--slot", slot,
-                        "--login", "--pin", (place.dir / "secrets/transfer.pin").read_text().strip(), "--sign", "--mechanism",
-                        "ECDSA", "--label", "transfer", "-i", hashed, "-o", made], capture_output=True, text=True, check=False,
-                              env=place.environment)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        raw = made.read_bytes()
-        r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
-        return strongroom.base64.b64encode(r.to_bytes(32, "big") + min(s, strongroom.P256_ORDER - s).to_bytes(32, "big")).decode()
+    def outside_transaction(self):
+        return outside.transaction(self.place, "transfer", self.place.hot, self.place.asset)
 
     def assertCopiedUse(self, transaction):
         self.assertStopped()
@@ -296,8 +268,19 @@ class Keys(strongroom.Case):
         self.assertEqual((event["outcome"], event["refs"]["transaction"], event["refs"]["key"]),
                          ("error", oid, self.ids["transfer"]))
         self.until(lambda: self.entries("key.alarm", otype="transaction", oid=oid), "it is dealt with")
-        self.assertProblem(self.place.propose(9), 503, "key_inactive", "wallet")
+        self.assertProblem(self.place.propose(9), 503, "key_inactive", "asset")
         return oid
+
+    def recover(self):
+        """People have looked: the key is resumed and the asset that moved is thawed."""
+        self.wake()
+        for row in self.place.call("GET", "/v1/freezes").json["freezes"]:
+            document = {"action": "thaw", "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+                        "issued_at": time_text(), "nonce": uuid7(), "on": str(row["number"]), "policy": self.place.policy_digest,
+                        "reason": "test", "role": "transfer", "scope": row["scope"], "subject": row["subject"]}
+            if row["state"] == "frozen":
+                reply = self.place.call("POST", "/v1/freezes", self.place.signed("command", canonical(document), "admin-1", "admin-2"))
+                self.assertEqual(reply.status, 200, reply)
 
     def start_unready(self):
         """Starts the service without waiting until it is ready for effects, which it will not be."""
@@ -331,16 +314,10 @@ class Keys(strongroom.Case):
         transaction, key = self.outside_transaction()
         place.stop("custodyd")
         self.claim(transaction)
-        (place.dir / "outside.json").write_text(json.dumps(transaction))
-        (place.dir / "outside-key.json").write_text(json.dumps(key))
-        said = subprocess.run([str(BUILD / "tests/e2e/outsider"), str(place.dir / "data"), str(place.dir / "etc/genesis.json"),
-                               str(place.dir / "run/validator.sock"), str(place.dir / "outside.json"),
-                               str(place.dir / "outside-key.json")], capture_output=True, text=True, check=False)
-        self.assertEqual(said.returncode, 0, said.stderr)
-        self.assertRegex(said.stdout, "^ok at height")
+        outside.to_ledger(place, transaction, key)
         self.start_unready()
         oid = self.assertCopiedUse(transaction)
-        self.wake()
+        self.recover()
         place.stop("custodyd")  # every block is looked at again, but what was dealt with is not an alarm again
         place.start()
         place.withdraw(3)
@@ -356,7 +333,7 @@ class Keys(strongroom.Case):
         reply = self.place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": transaction})
         self.assertProblem(reply, 403, "forbidden", "transaction.from")
         self.assertCopiedUse(transaction)
-        self.wake()
+        self.recover()
 
     def test_our_own_transactions_are_no_alarm(self):
         row = self.place.withdraw(5)
@@ -535,11 +512,6 @@ class Keys(strongroom.Case):
                          ("vault-4", "custodian-3", "custodian-2", "new-safe"))
         for serial in serials[1:-1]:
             self.assertEqual(place.call("POST", f"/v1/media/{serial}/entries", seen).status, 201)
-
-
-def uuid7():
-    text = f"{int(strongroom.time.time() * 1000):012x}7{secrets.token_hex(2)[:3]}a{secrets.token_hex(8)[:15]}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@
     X(KEY_ATTESTATION_OVERDUE, "key.attestation_overdue")                                                              \
     X(KEY_DRILL_OVERDUE, "key.drill_overdue")                                                                          \
     X(KEY_CRYPTOPERIOD, "key.cryptoperiod")                                                                            \
+    X(FREEZE_COMMAND, "freeze.command")                                                                                \
+    X(FREEZE_STATE, "freeze.state")                                                                                    \
     X(SIGNER_DOWN, "signer.down")                                                                                      \
     X(SIGNER_UP, "signer.up")                                                                                          \
     /* Of a PKCS #11 token; token.grant and token.revoke are about bearer tokens. */                                   \

@@ -490,8 +490,8 @@ class Freezes(Keys):
         service = Service()
         self.addCleanup(service.end)
         more = {"env": {"STRONGROOM_TOKEN": "a-token"}}
-        service.routes = {("POST", "/v1/freezes"): (200, {"freeze": {"state": ESCAPES, "on": 1}}),
-                          ("GET", "/v1/freezes"): (200, {"freezes": [{"scope": ESCAPES, "subject": ESCAPES, "state": ESCAPES, "on": 1}, {}]})}
+        service.routes = {("POST", "/v1/freezes"): (200, {"freeze": {"state": ESCAPES, "number": 1}}),
+                          ("GET", "/v1/freezes"): (200, {"freezes": [{"scope": ESCAPES, "subject": ESCAPES, "state": ESCAPES, "number": 1}, {}]})}
         told = self.good(*self.words("everything", more=(*self.signing_at_once(), "--url", service.url)), **more)
         told += self.good("freeze", "list", "--url", service.url, **more)
         self.assertFalse(set(told) - set(map(chr, range(32, 127))) - {"\n"}, repr(told))
