@@ -339,17 +339,11 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
     }
     if (status == STATUS_OK) {
         renew(watch, key);
-        status = tell_key(watch, key, fault);
+        status = load_key(watch, key, fault);
     }
-    return status;
+    return status == STATUS_OK ? tell_key(watch, key, fault) : status;
 }
 
-static enum status take_keys(struct watch *watch, struct fault *fault)
-{
-    struct key_board_entry *entries = NULL;
-    size_t count = 0;
-    enum status status = key_board_all(&entries, &count, watch->service->board, fault);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
 static enum status tell_freeze(struct watch *watch, const struct wire_freeze *freeze, struct fault *fault)
 {
     char value[STORE_MARK_VALUE_SIZE];
@@ -379,6 +373,12 @@ static enum status take_freezes(struct watch *watch, struct fault *fault)
     return status;
 }
 
+static enum status take_keys(struct watch *watch, struct fault *fault)
+{
+    struct key_board_entry *entries = NULL;
+    size_t count = 0;
+    enum status status = key_board_all(&entries, &count, watch->service->board, fault);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         status = take_key(watch, &entries[i], fault);
     }
     free(entries);
@@ -398,13 +398,13 @@ static enum status look(struct watch *watch, struct fault *fault)
         status = take_keys(watch, fault);
     }
     if (status == STATUS_OK) {
+        status = take_freezes(watch, fault);
+    }
+    if (status == STATUS_OK) {
         status = media_watch(&watch->counting, watch->service, fault);
     }
     if (status == STATUS_OK) {
         status = key_spending_remember(watch->spending, fault);
-    }
-    if (status == STATUS_OK) {
-        status = take_freezes(watch, fault);
     }
     (void)pthread_mutex_lock(&watch->mutex);
     watch->alarms = watch->counting + (unsigned)key_spending_pending(watch->spending);
