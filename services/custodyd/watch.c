@@ -339,9 +339,9 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
     }
     if (status == STATUS_OK) {
         renew(watch, key);
-        status = load_key(watch, key, fault);
+        status = tell_key(watch, key, fault);
     }
-    return status == STATUS_OK ? tell_key(watch, key, fault) : status;
+    return status;
 }
 
 static enum status tell_freeze(struct watch *watch, const struct wire_freeze *freeze, struct fault *fault)
