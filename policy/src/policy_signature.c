@@ -23,7 +23,7 @@ static enum status collect_signers(bool out[POLICY_PEOPLE_MAX], const struct pol
         if (!allowed[index]) {
             return fault_set(fault, STATUS_UNKNOWN_KEY, place, "%s has no part in governance", person->id.text);
         }
-        enum status status = signed_document_verify(document, kind, i, key, fault);
+        enum status status = signature_memory_verify(policy->memory, document, kind, i, key, fault);
         if (status != STATUS_OK) {
             return status;
         }

@@ -9,7 +9,7 @@
 
 #include "base/amount.h"
 #include "base/id.h"
-#include "base/signed.h"
+#include "base/signature_memory.h"
 #include "policy/account.h"
 
 #define POLICY_KIND "policy"
@@ -106,6 +106,7 @@ struct policy {
     struct rule *rules;
     size_t rule_count;
     struct quorum governance;
+    struct signature_memory *memory; /* of documents under governance, NULL for none; borrowed, set by who opened it */
 };
 
 /*

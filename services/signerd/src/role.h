@@ -19,6 +19,7 @@ struct signer {
     struct guard_state identity; /* as at start: only the part that never changes is read here */
     struct public_key founding;
     struct policy policy;                                   /* in force */
+    struct signature_memory *memory;                        /* the policy's */
     struct audit_key log_key;                               /* transfer, audit */
     struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
     atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */

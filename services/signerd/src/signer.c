@@ -83,7 +83,9 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
     signer->guard = config->guard;
     signer->tokens = config->tokens;
     signer->clock = config->clock;
-    enum status status = signer_start(signer, config, fault);
+    enum status status = signature_memory_new(&signer->memory);
+    status = status == STATUS_OK ? signer_start(signer, config, fault)
+                                 : fault_set(fault, status, "signer", "a memory of signatures");
     if (status != STATUS_OK) {
         signer_free(signer);
         return status;
@@ -97,6 +99,7 @@ void signer_free(struct signer *signer)
     if (signer != NULL) {
         keys_finish(signer);
         policy_free(&signer->policy);
+        signature_memory_free(signer->memory);
         free(signer);
     }
 }
@@ -121,6 +124,7 @@ static enum status policy_start(struct signer *signer, const char *path, struct 
     if (status != STATUS_OK) {
         return status;
     }
+    signer->policy.memory = signer->memory;
     const struct policy *policy = &signer->policy;
     if (!digest_equal(&policy->chain, &seen->chain) || !name_equal(&policy->environment, &seen->environment)) {
         return fault_set(fault, STATUS_MISMATCH, "policy", "it rules another chain or environment");

@@ -3,7 +3,7 @@
  */
 #include <criterion/criterion.h>
 
-#include "base/signed.h"
+#include "base/signature_memory.h"
 #include "test/test_key.h"
 
 #define DOCUMENT "{\"amount\":\"5\",\"to\":\"a \\\"b\\\"\"}"
@@ -145,4 +145,87 @@ Test(signed, what_is_wrong_is_named)
         cr_assert_null(out.signatures);
         json_decref(object);
     }
+}
+
+static enum status remembered(struct signature_memory *memory, const struct signed_document *document, const char *kind,
+                              const struct test_key *key)
+{
+    return signature_memory_verify(memory, document, kind, 0, test_key_public(key), NULL);
+}
+
+/* What is found is this signature by this key over this document of this kind; everything else is computed. */
+Test(signature_memory, what_is_not_the_same_to_the_bit_is_verified_anew)
+{
+    struct signature_memory *memory = NULL;
+    cr_assert_eq(signature_memory_new(&memory), STATUS_OK);
+    struct test_key *key = test_key_new(ALGORITHM_ED25519);
+    struct test_key *other = test_key_new(ALGORITHM_ED25519);
+    struct signed_document document = unsigned_document(DOCUMENT);
+    test_key_sign_document(&document, "destination", key);
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_OK);
+    cr_assert_eq(signature_memory_found(memory), 0);
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_OK);
+    cr_assert_eq(signature_memory_found(memory), 1);
+    cr_assert_eq(remembered(memory, &document, "command", key), STATUS_SIGNATURE_INVALID);
+    cr_assert_eq(remembered(memory, &document, "destination", other), STATUS_UNKNOWN_KEY);
+    document.signatures[0].algorithm = ALGORITHM_P256;
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_UNKNOWN_KEY);
+    document.signatures[0].algorithm = ALGORITHM_ED25519;
+    for (size_t bit = 0; bit < 8 * SIGNATURE_LEN; bit++) {
+        document.signatures[0].bytes64[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_SIGNATURE_INVALID, "bit %zu", bit);
+        document.signatures[0].bytes64[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    document.signatures[0].key_id.bytes32[31] ^= 1;
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_UNKNOWN_KEY);
+    document.signatures[0].key_id.bytes32[31] ^= 1;
+    document.document.data[11] = '6';
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_SIGNATURE_INVALID);
+    cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_SIGNATURE_INVALID);
+    cr_assert_eq(signature_memory_found(memory), 1, "a refusal was remembered");
+    signed_document_free(&document);
+    test_key_free(key);
+    test_key_free(other);
+    signature_memory_free(memory);
+}
+
+/* Half as many again as there is room for: the one that is asked for all the time stays, the oldest go, all verify. */
+Test(signature_memory, the_oldest_give_way)
+{
+    enum { SHOWN = SIGNATURE_MEMORY_MAX * 3 / 2 };
+    struct signature_memory *memory = NULL;
+    cr_assert_eq(signature_memory_new(&memory), STATUS_OK);
+    struct test_key *key = test_key_new(ALGORITHM_ED25519);
+    struct signed_document often = unsigned_document(DOCUMENT);
+    test_key_sign_document(&often, "destination", key);
+    cr_assert_eq(remembered(memory, &often, "destination", key), STATUS_OK);
+    for (int i = 0; i < 2 * SHOWN; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "{\"number\":%d}", i % SHOWN);
+        struct signed_document document = unsigned_document(text);
+        test_key_sign_document(&document, "destination", key);
+        uint64_t before = signature_memory_found(memory);
+        cr_assert_eq(remembered(memory, &document, "destination", key), STATUS_OK);
+        cr_assert(i >= SHOWN || signature_memory_found(memory) == before);
+        before = signature_memory_found(memory);
+        cr_assert_eq(remembered(memory, &often, "destination", key), STATUS_OK);
+        cr_assert_eq(signature_memory_found(memory), before + 1);
+        signed_document_free(&document);
+    }
+    cr_assert_lt(signature_memory_found(memory), (uint64_t)3 * SHOWN, "nothing was forgotten");
+    signed_document_free(&often);
+    test_key_free(key);
+    signature_memory_free(memory);
+}
+
+Test(signature_memory, without_one_everything_is_verified)
+{
+    struct test_key *key = test_key_new(ALGORITHM_P256);
+    struct signed_document document = unsigned_document(DOCUMENT);
+    test_key_sign_document(&document, "destination", key);
+    cr_assert_eq(remembered(NULL, &document, "destination", key), STATUS_OK);
+    cr_assert_eq(remembered(NULL, &document, "command", key), STATUS_SIGNATURE_INVALID);
+    signature_memory_free(NULL);
+    signed_document_free(&document);
+    test_key_free(key);
 }
