@@ -36,7 +36,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD_RANGE(struct key_document, drill_days, CANON_INTEGER, 1, KEY_DRILL_DAYS_MAX),
     CANON_FIELD_RANGE(struct key_wire, emergency, CANON_ARRAY, 0, KEY_EMERGENCY_MAX),
     CANON_FIELD(struct key_document, environment, CANON_NAME),
-    CANON_FIELD(struct key_document, idle_seconds, CANON_INTEGER),
+    CANON_FIELD_RANGE(struct key_document, idle_seconds, CANON_INTEGER, 0, KEY_IDLE_SECONDS_MAX),
     CANON_FIELD(struct key_document, issued_at, CANON_TIME),
     CANON_FIELD_SIZED(struct key_wire, key, CANON_BYTES, PUBLIC_KEY_MAX),
     CANON_FIELD(struct key_document, location, CANON_NAME),
@@ -107,6 +107,8 @@ static enum status check_floors(const struct key_document *key, struct fault *fa
         const char *field;
         const char *rule;
     } rows[] = {
+        {!key->approved || strncmp(key->token.manufacturer, KEY_TOKEN_UNAPPROVED, strlen(KEY_TOKEN_UNAPPROVED)) != 0,
+         "approved", "SoftHSM has no approved mode"},
         {!transfer || key->backup != KEY_BACKUP_NONE, "backup", "a key for transfers has a backup"},
         {wrapped || digest_is_zero(&key->backup_document), "backup_document", "with the backup wrapped only"},
         {!wrapped || !digest_is_zero(&key->backup_document), "backup_document", "required with the backup wrapped"},

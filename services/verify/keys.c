@@ -12,6 +12,7 @@
 #include "base/file.h"
 
 #define SHARES_MAX 16
+#define SECONDS_MAX 34560000 /* of a box, and without use: 400 days */
 
 bool claim_fail(struct claim *claim, const char *part, const char *what)
 {
@@ -168,13 +169,30 @@ static bool are_custodians(const struct claim *claim, const json_t *names)
     return good;
 }
 
+/* What the document may not say whoever signed it. */
+static bool check_bounds(struct claim *claim, const struct verify_key *document)
+{
+    static const char softhsm[] = "SoftHSM";
+    const char *manufacturer = text_of(document->token, "manufacturer");
+    if (document->box_seconds < 60 || document->box_seconds > SECONDS_MAX) {
+        return claim_fail(claim, "key", "box_seconds is not 60 to 34560000");
+    }
+    if (document->idle_seconds < 0 || document->idle_seconds > SECONDS_MAX) {
+        return claim_fail(claim, "key", "idle_seconds is not 0 to 34560000");
+    }
+    bool soft = manufacturer != NULL && strncmp(manufacturer, softhsm, sizeof(softhsm) - 1) == 0;
+    return !document->approved || !soft ||
+           claim_fail(claim, "key", "approved is said of SoftHSM, which has no such mode");
+}
+
 bool claim_read(struct claim *out, const struct trust *trust, const struct verify_request *request)
 {
     struct verify_key *document = &out->document;
     char id[DIGEST_HEX_LEN + 1];
     *out = (struct claim){0};
     if (!read_policies(out, trust, request) ||
-        !signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document)) {
+        !signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document) ||
+        !check_bounds(out, document)) {
         return false;
     }
     if (!digest_equal(&document->policy, &out->policy.digest)) {

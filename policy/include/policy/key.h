@@ -15,6 +15,8 @@
 #define KEY_EMERGENCY_MAX 16
 #define KEY_BOX_SECONDS_MIN 60
 #define KEY_BOX_SECONDS_MAX 34560000 /* 400 days */
+#define KEY_IDLE_SECONDS_MAX KEY_BOX_SECONDS_MAX
+#define KEY_TOKEN_UNAPPROVED "SoftHSM" /* how a manufacturer begins whose tokens have no approved mode */
 #define KEY_DRILL_DAYS_MAX 366
 #define KEY_CRYPTOPERIOD_MAX_US (1096LL * 24 * 3600 * 1000000)
 

@@ -147,7 +147,8 @@ static enum status facts_print(const struct hsm_token *token, const struct hsm_k
 /* No people decide that an evaluation token is in approved mode. */
 static enum status approved_check(const struct hsm_token *token, const struct options *options, struct fault *fault)
 {
-    if (options->approved && strncmp(hsm_token_facts(token)->manufacturer, "SoftHSM", strlen("SoftHSM")) == 0) {
+    if (options->approved &&
+        strncmp(hsm_token_facts(token)->manufacturer, KEY_TOKEN_UNAPPROVED, strlen(KEY_TOKEN_UNAPPROVED)) == 0) {
         return fault_set(fault, STATUS_USAGE, "approved", "SoftHSM has no approved mode");
     }
     return STATUS_OK;

@@ -137,7 +137,13 @@ FORGERIES = {
     "key document of another ceremony": ("key: ceremony", {"key": edit(ceremony=ZERO)}),
     "key document of another serial": ("key: serial", {"key": edit(token=OTHER_TOKEN), "backup": edit(token=OTHER_TOKEN)}),
     "key document of another firmware": ("key: firmware", {name: edit(token={**TOKEN, "firmware": "2.7"}) for name in ("key", "backup")}),
-    "key document that says approved": ("key: approved", {"key": edit(approved=True)}),
+    "key document that says approved": ("key: approved", {
+        "key": edit(approved=True, token={**TOKEN, "manufacturer": "Maker"}), "backup": edit(token={**TOKEN, "manufacturer": "Maker"})}),
+    "a ceremony that says SoftHSM is approved": ("key: approved is said of SoftHSM", {
+        "facts": of("generate", edit(approved="true")), "key": edit(approved=True)}),
+    "a box of a year and more": ("key: box_seconds", {"key": edit(box_seconds=34560001)}),
+    "a box of no minute": ("key: box_seconds", {"key": edit(box_seconds=59)}),
+    "idle for longer than any box": ("key: idle_seconds", {"key": edit(activation="attended", idle_seconds=34560001)}),
     "key document of another purpose": ("key: purpose", {"key": edit(purpose="validator", tier="system")}),
     "key document of another environment": ("key: environment", {"key": edit(environment="live")}),
     "key document of another ledger": ("key: chain", {"key": edit(chain=ZERO)}),

@@ -100,6 +100,9 @@ Test(key, every_floor_broken_once)
         {"custodians", "[\"tess\"]", STATUS_INVALID, "custodians", "2 to 16"},
         {"custodians", "[\"theo\",\"tess\"]", STATUS_INVALID, "custodians", "tess stands too late"},
         {"custodians", "[\"tess\",\"tess\"]", STATUS_INVALID, "custodians", "duplicates"},
+        {"approved", "true", STATUS_INVALID, "approved", "SoftHSM"},
+        {"idle_seconds", "34560001", STATUS_INVALID, "idle_seconds", "34560000"},
+        {"idle_seconds", "9007199254740991", STATUS_INVALID, "idle_seconds", "34560000"},
         {"drill_days", "0", STATUS_INVALID, "drill_days", "1 to 366"},
         {"drill_days", "367", STATUS_INVALID, "drill_days", "1 to 366"},
         {"activation", "\"unattended\"", STATUS_INVALID, "idle_seconds", "unattended"},
@@ -145,6 +148,7 @@ Test(key, the_limits_themselves)
     json_decref(json_of(&key));
     key.box_seconds = 34560000;
     key.box_signatures = INT64_MAX;
+    key.idle_seconds = 34560000;
     key.drill_days = 366;
     key.emergency_count = 0;
     json_decref(json_of(&key));
