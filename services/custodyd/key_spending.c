@@ -15,6 +15,7 @@
 #include "sequencer.h"
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
+#include "suspense.h"
 #include "withdrawals.h"
 
 #define BLOCKS_AT_ONCE 64
@@ -377,8 +378,11 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
 /* Receipts at addresses that must not receive. */
 
 static enum status tell_receipt(struct scan *scan, const struct leg *leg, const struct digest *id,
-                                const struct key_board_entry *entry, struct fault *fault)
+                                const struct transaction *transaction, const struct key_board_entry *entry,
+                                struct fault *fault)
 {
+    struct store_suspense row = {
+        .transaction = *id, .key = entry->key.key, .asset = leg->asset, .amount = leg->amount, .height = scan->height};
     struct news news = {
         .action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY, .reason = STATUS_KEY_INACTIVE, .value = "told"};
     char address[ADDRESS_TEXT_SIZE];
@@ -396,18 +400,20 @@ static enum status tell_receipt(struct scan *scan, const struct leg *leg, const 
     news_fact(&news, "address", address);
     news_fact(&news, "amount", amount);
     news_fact(&news, "state", entry->key.state);
-    return news_tell(NULL, scan->spending->service, &news, fault);
+    address_format(row.sender, &transaction->from);
+    (void)snprintf(row.state, sizeof(row.state), "%s", key_state_text(entry->state));
+    return suspense_receive(scan->spending->service, &news, &row, fault);
 }
 
 static enum status check_receiver(struct scan *scan, const struct leg *leg, const struct digest *id,
-                                  struct fault *fault)
+                                  const struct transaction *transaction, struct fault *fault)
 {
     struct key_board_entry entry;
     for (size_t i = 0; i < scan->owner_count; i++) {
         if (leg->side == LEG_CREDIT && account_id_equal(&scan->owners[i].account, &leg->account) &&
             key_board_find(&entry, scan->spending->service->board, &scan->owners[i].key) == STATUS_OK &&
             entry.state != KEY_STATE_ACTIVE && entry.state != KEY_STATE_INACTIVE) {
-            return tell_receipt(scan, leg, id, &entry, fault);
+            return tell_receipt(scan, leg, id, transaction, &entry, fault);
         }
     }
     return STATUS_OK;
@@ -428,7 +434,7 @@ static enum status check_row(struct scan *scan, const struct signed_document *do
     status = check_sender(scan, &transaction, &id, fault);
     for (size_t i = 0; status == STATUS_OK && scan->receipts && result.code == STATUS_OK && i < transaction.leg_count;
          i++) {
-        status = check_receiver(scan, &transaction.legs[i], &id, fault);
+        status = check_receiver(scan, &transaction.legs[i], &id, &transaction, fault);
     }
     return status;
 }

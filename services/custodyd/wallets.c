@@ -7,6 +7,7 @@
 #include "resources.h"
 #include "service.h"
 #include "store/withdrawal.h"
+#include "suspense.h"
 
 struct showing {
     struct service *service;
@@ -31,19 +32,26 @@ static enum status balance_view(json_t **out, struct service *service, struct st
         return status;
     }
     struct amount posted = balance.negative ? amount_from_u64(0) : balance.amount;
+    struct amount ours = posted;
+    struct amount held;
+    status = suspense_take_off(&held, &ours, tx, wallet, id, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     bool may_pay = key_gate_check(service, wallet, id, NULL) == STATUS_OK; /* otherwise nothing is available */
-    if (may_pay && amount_compare(posted, reserved) > 0 && amount_subtract(&available, posted, reserved) != STATUS_OK) {
+    if (may_pay && amount_compare(ours, reserved) > 0 && amount_subtract(&available, ours, reserved) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "balance", "%s", "");
     }
     const struct asset *asset = ledger_genesis_asset(ledger_node_genesis(service->node), id);
-    char texts[3][AMOUNT_TEXT_SIZE];
+    char texts[4][AMOUNT_TEXT_SIZE];
     char hex[DIGEST_HEX_LEN + 1];
     digest_format(hex, id);
     amount_format(texts[0], posted);
     amount_format(texts[1], reserved);
     amount_format(texts[2], available);
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "asset", hex, "posted", texts[0], "reserved", texts[1],
-                     "available", texts[2], "code", asset == NULL ? "" : asset->code, "decimals",
+    amount_format(texts[3], held);
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "asset", hex, "posted", texts[0], "reserved", texts[1],
+                     "available", texts[2], "suspense", texts[3], "code", asset == NULL ? "" : asset->code, "decimals",
                      asset == NULL ? 0 : (int)asset->decimals);
     bool frozen = key_board_frozen(&freeze, service->board, &wallet->id, id);
     if (*out == NULL || json_object_set_new(*out, "frozen", json_boolean(frozen)) != 0) {
@@ -106,6 +114,7 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
     struct service *service = showing->service;
     struct key_address address;
     json_t *balances = NULL;
+    json_t *suspense = NULL;
     enum status status = key_address_judge(&address, service, tx, &wallet->key_id, fault);
     if (status == STATUS_OK && address.reason == KEY_ADDRESS_SHOWN &&
         !account_id_equal(&address.account, &wallet->account)) {
@@ -114,13 +123,17 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
     if (status == STATUS_OK) {
         status = balances_view(&balances, service, tx, wallet, fault);
     }
+    if (status == STATUS_OK) {
+        status = suspense_view(&suspense, tx, wallet, fault);
+    }
     if (status != STATUS_OK) {
+        json_decref(balances);
         return status;
     }
     showing->forged = address.reason == KEY_ADDRESS_FORGED;
     memcpy(showing->fault, address.fault, sizeof(showing->fault));
-    json_t *view = json_pack("{s:s, s:s, s:o}", "name", wallet->id.text, "tier", policy_tier_text(wallet->tier),
-                             "balances", balances);
+    json_t *view = json_pack("{s:s, s:s, s:o, s:o}", "name", wallet->id.text, "tier", policy_tier_text(wallet->tier),
+                             "balances", balances, "suspense", suspense);
     if (view == NULL || !put_address(view, &address) || !put_key(view, service, wallet)) {
         json_decref(view);
         return fault_set(fault, STATUS_NO_MEMORY, "wallet", "%s", "");

@@ -11,19 +11,20 @@
 #include "policy/account.h"
 #include "record.h"
 #include "store/lane.h"
+#include "suspense.h"
 
 struct proposal {
     struct name wallet;
     struct digest asset;
     struct amount amount;
     char destination[STORE_ADDRESS_SIZE];
+    struct digest returns;
 };
 
 static const struct canon_field proposal_fields[] = {
-    CANON_FIELD(struct proposal, wallet, CANON_NAME),
-    CANON_FIELD(struct proposal, asset, CANON_HASH),
-    CANON_FIELD(struct proposal, amount, CANON_AMOUNT),
-    CANON_FIELD(struct proposal, destination, CANON_TEXT),
+    CANON_FIELD(struct proposal, wallet, CANON_NAME),           CANON_FIELD(struct proposal, asset, CANON_HASH),
+    CANON_FIELD(struct proposal, amount, CANON_AMOUNT),         CANON_FIELD(struct proposal, destination, CANON_TEXT),
+    CANON_FIELD_OPTIONAL(struct proposal, returns, CANON_HASH),
 };
 
 #define PROPOSAL_FIELDS (sizeof(proposal_fields) / sizeof(proposal_fields[0]))
@@ -33,6 +34,7 @@ struct creation {
     struct service *service;
     const struct http_request *request;
     const struct wallet *wallet;
+    struct digest returns; /* the transaction of a receipt in suspense, zeros for none */
     struct store_withdrawal row;
     struct trail_ticket ticket;
     bool existed;
@@ -114,6 +116,7 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
         .requester = creation->request->caller.person,
         .requested_at_utc_us = clock_utc_us(service->clock),
     };
+    creation->returns = proposal->returns;
     row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
     memcpy(row->destination, proposal->destination, sizeof(row->destination));
     enum status status = name_parse(&row->tenant, SERVICE_TENANT);
@@ -124,6 +127,32 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
         status = bind_key(row, creation->request, proposal, fault);
     }
     return status;
+}
+
+/* The receipt that is returned is no longer in suspense, but reserved; the rest of it is not to be spent. */
+static enum status leave_suspense(struct amount *inout_balance, const struct creation *creation, struct store_tx *tx,
+                                  struct fault *fault)
+{
+    const struct store_withdrawal *row = &creation->row;
+    struct amount held;
+    enum status status = STATUS_OK;
+    if (!digest_is_zero(&creation->returns)) {
+        struct store_suspense receipt = {.transaction = creation->returns,
+                                         .key = creation->wallet->key_id,
+                                         .asset = row->asset,
+                                         .amount = row->amount,
+                                         .returned_by = row->id};
+        memcpy(receipt.sender, row->destination, sizeof(receipt.sender));
+        struct fault why = {0};
+        status = store_suspense_return(tx, &receipt, &why);
+        if (status != STATUS_OK) {
+            return status == STATUS_CONFLICT ? fault_set(fault, status, "returns",
+                                                         "no such receipt is in suspense, of this wallet, asset, "
+                                                         "amount and sender")
+                                             : fault_set(fault, status, why.where, "%s", why.detail);
+        }
+    }
+    return suspense_take_off(&held, inout_balance, tx, creation->wallet, &row->asset, fault);
 }
 
 static enum status reserve(struct creation *creation, struct store_tx *tx, struct fault *fault)
@@ -137,6 +166,9 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     }
     if (status == STATUS_OK && balance.negative) {
         balance.amount = amount_from_u64(0); /* an issuance account holds nothing to pay out */
+    }
+    if (status == STATUS_OK) {
+        status = leave_suspense(&balance.amount, creation, tx, fault);
     }
     if (status == STATUS_OK) {
         status = store_reservation_add(tx, row, balance.amount, fault);
@@ -179,6 +211,9 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
     record_about(&event, &row->id);
     intent_digest(&digest, row->intent.data, row->intent.len);
     enum status status = audit_event_ref_add(&event, "intent", &digest, fault);
+    if (status == STATUS_OK && !digest_is_zero(&creation->returns)) {
+        status = audit_event_ref_add(&event, "returns", &creation->returns, fault);
+    }
     const char *const facts[][2] = {
         {"amount", amount}, {"asset", asset}, {"wallet", row->wallet.text}, {"destination", row->destination}};
     for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {

@@ -222,18 +222,60 @@ class Keys(strongroom.Case):
                 (place.dir / folder.name).rename(folder)
         place.wait(withdrawal["id"], "confirmed")
 
-    def test_what_arrives_at_a_stopped_key_is_told(self):
+    def test_what_arrives_at_a_stopped_key_waits_in_suspense(self):
+        """It is told, it is not available, also when the key is back, and only a withdrawal of its own sends it back to its sender."""
         place = self.place
+        known = len(self.entries("key.receipt_alarm"))
+        before = self.wallet()["balances"][0]
         self.suspend()
         try:
-            known = len(self.entries("key.receipt_alarm"))
             place.custody("issue", "--key", f"{place.dir}/people/issuer-1.key", "--passphrase-file",
                           f"{place.dir}/people/issuer-1.passphrase", "--asset", "DEMO", "--amount", "77", "--to", place.hot)
             entry = self.until(lambda: self.entries("key.receipt_alarm")[known:], "the receipt is told")[0]
             self.assertEqual(self.event(entry)["facts"], {"address": place.hot, "amount": "77", "state": "suspended"})
-            self.assertEqual(self.wallet()["balances"][0]["available"], "0")
+            self.assertEqual((self.wallet()["balances"][0]["available"], self.suspense()), ("0", "77"))
         finally:
             self.wake()
+        self.until(lambda: self.wallet()["balances"][0]["available"] != "0", "the key is back")
+        balance = self.wallet()["balances"][0]
+        self.assertEqual((balance["available"], int(balance["posted"])), (before["available"], int(before["posted"]) + 77))
+        receipt = self.wallet()["suspense"][0]
+        issuer = place.person("issuer-1")["address"]
+        self.assertEqual((receipt["transaction"], receipt["amount"], receipt["sender"], receipt["key_state"]),
+                         (self.event(entry)["refs"]["transaction"], "77", issuer, "suspended"))
+        said = json.loads(place.custody("wallets").stdout)["wallets"][0]
+        self.assertEqual((said["balances"][0]["suspense"], said["suspense"]), ("77", [receipt]))
+
+        too_much = str(int(balance["available"]) + 1)
+        self.assertProblem(place.propose(too_much), 409, "insufficient_funds", "amount")
+        destination = {**json.loads(json.loads((place.dir / "ceremony/destination.json").read_text())["document"]),
+                       "account": issuer, "id": "issuer-1"}
+        listed = place.call("POST", "/v1/destinations", place.signed("destination", canonical(destination), "admin-1", "admin-2"))
+        self.assertEqual(listed.status, 201, listed)
+        order = {"destination": issuer, "returns": receipt["transaction"]}
+        for amount, changes in ((76, {}), (78, {}), (77, {"destination": place.payee}), (77, {"returns": "0" * 63 + "1"})):
+            self.assertProblem(place.propose(amount, **{**order, **changes}), 409, "conflict", "returns")
+        given_up = place.proposed(77, **order)
+        self.assertEqual(self.suspense(), "0")
+        self.assertEqual(self.wallet()["suspense"][0]["returned_by"], given_up["id"])
+        self.assertEqual(self.wallet()["balances"][0]["available"], before["available"])
+        self.assertProblem(place.propose(77, **order), 409, "conflict", "returns")
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{given_up['id']}/cancel").status, 200)
+        self.assertEqual(self.suspense(), "77")
+        returning = place.proposed(77, **order)
+        place.approve(returning, "approver-1")
+        self.assertEqual(place.read(returning["id"])["state"], "approving")
+        place.approve(returning, "approver-2")
+        place.wait(returning["id"], "confirmed")
+        after = self.wallet()["balances"][0]
+        self.assertEqual((after["available"], after["posted"], after["suspense"]), (before["available"], before["posted"], "0"))
+        request = self.event(self.entries("withdrawal.request", otype="withdrawal", oid=returning["id"])[0])
+        self.assertEqual(request["refs"]["returns"], receipt["transaction"])
+        self.assertProven("trail", place.export_trail())
+        self.assertProven("evidence", place.export_evidence(returning["id"]))
+
+    def suspense(self):
+        return self.wallet()["balances"][0]["suspense"]
 
     def test_a_key_that_holds_something_is_not_destroyed(self):
         reply = self.send("key.destroy", **{"from": "retained"})

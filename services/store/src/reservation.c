@@ -30,7 +30,8 @@ static const struct statement insert = {
 
 static const struct statement drop = {
     "reservation_drop",
-    "DELETE FROM custody.reservation WHERE withdrawal = $1::uuid",
+    "WITH back AS (UPDATE custody.suspense SET returned_by = NULL WHERE returned_by = $1::uuid)"
+    " DELETE FROM custody.reservation WHERE withdrawal = $1::uuid",
     1,
 };
 

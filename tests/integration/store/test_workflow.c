@@ -14,6 +14,7 @@
 #include "store/mark.h"
 #include "store/medium.h"
 #include "store/outbox.h"
+#include "store/suspense.h"
 #include "store/token.h"
 
 static struct books books;
@@ -426,6 +427,45 @@ Test(workflow, a_wait_has_a_reason_and_a_beginning)
     cr_expect_str_eq(item.waits_for, "token");
     cr_expect_eq(store_outbox_done(tx, item.id, NULL), STATUS_OK);
     cr_expect_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_NOT_FOUND);
+    commit(tx);
+}
+
+Test(workflow, a_receipt_in_suspense_is_returned_once)
+{
+    struct store_withdrawal row = books_withdrawal("k-1");
+    struct store_suspense receipt = {
+        .asset = row.asset, .amount = row.amount, .state = "suspended", .height = 7, .returned_by = row.id};
+    struct store_suspense other = receipt;
+    struct store_suspense_list list = {0};
+    struct amount held;
+    memcpy(receipt.sender, row.destination, sizeof(receipt.sender));
+    digest_sha256(&receipt.transaction, "transaction", 11);
+    digest_sha256(&receipt.key, "key", 3);
+    other = receipt;
+    digest_sha256(&other.key, "another", 7);
+    insert(&row);
+    struct store_tx *tx = begin();
+    cr_assert_eq(store_suspense_add(tx, &receipt, NULL), STATUS_OK);
+    cr_assert_eq(store_suspense_add(tx, &receipt, NULL), STATUS_OK, "seen again");
+    cr_assert_eq(store_suspense_add(tx, &other, NULL), STATUS_OK);
+    cr_assert_eq(store_suspense_sum(&held, tx, &receipt.key, &row.asset, NULL), STATUS_OK);
+    cr_expect_eq(amount_compare(held, row.amount), 0);
+    struct store_suspense wrong = receipt;
+    wrong.amount = amount_from_u64(1);
+    cr_expect_eq(store_suspense_return(tx, &wrong, NULL), STATUS_CONFLICT);
+    cr_assert_eq(store_reservation_add(tx, &row, row.amount, NULL), STATUS_OK);
+    cr_assert_eq(store_suspense_return(tx, &receipt, NULL), STATUS_OK);
+    cr_expect_eq(store_suspense_return(tx, &receipt, NULL), STATUS_CONFLICT);
+    cr_assert_eq(store_suspense_sum(&held, tx, &receipt.key, &row.asset, NULL), STATUS_OK);
+    cr_expect(amount_is_zero(held));
+    cr_assert_eq(store_suspense_list(&list, tx, &receipt.key, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect(list.rows[0].returning && uuid_equal(&list.rows[0].returned_by, &row.id));
+    cr_expect_str_eq(list.rows[0].sender, row.destination);
+    store_suspense_list_free(&list);
+    cr_assert_eq(store_reservation_drop(tx, &row.id, NULL), STATUS_OK);
+    cr_assert_eq(store_suspense_sum(&held, tx, &receipt.key, &row.asset, NULL), STATUS_OK);
+    cr_expect_eq(amount_compare(held, row.amount), 0, "the withdrawal ended: it is in suspense again");
     commit(tx);
 }
 

@@ -155,7 +155,10 @@ void store_withdrawal_list_free(struct store_withdrawal_list *list);
 MUST_CHECK enum status store_reservation_add(struct store_tx *tx, const struct store_withdrawal *row,
                                              struct amount balance, struct fault *fault);
 
-/* Drops the reservation (rejected, expired, cancelled, failed); STATUS_NOT_FOUND when there is none. */
+/*
+ * Drops the reservation (rejected, expired, cancelled, failed), and a receipt that it was to return is in suspense
+ * again; STATUS_NOT_FOUND when there is none.
+ */
 MUST_CHECK enum status store_reservation_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
 
 /* The sum of all reservations of (wallet, asset), for showing. */

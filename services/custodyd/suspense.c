@@ -1,0 +1,81 @@
+/*
+ * The suspense account of the keys of wallets.
+ */
+#include "suspense.h"
+
+struct receiving {
+    struct service *service;
+    const struct news *news;
+    const struct store_suspense *receipt;
+};
+
+static enum status receive_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct receiving *receiving = context;
+    enum status status = store_suspense_add(tx, receiving->receipt, fault);
+    return status == STATUS_OK ? news_tell_in(receiving->service, tx, receiving->news, fault) : status;
+}
+
+enum status suspense_receive(struct service *service, const struct news *news, const struct store_suspense *receipt,
+                             struct fault *fault)
+{
+    struct receiving receiving = {.service = service, .news = news, .receipt = receipt};
+    return store_transact(service->store, receive_in, &receiving, fault);
+}
+
+enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance, struct store_tx *tx,
+                              const struct wallet *wallet, const struct digest *asset, struct fault *fault)
+{
+    struct amount held;
+    struct amount rest = amount_from_u64(0);
+    enum status status = store_suspense_sum(&held, tx, &wallet->key_id, asset, fault);
+    if (status == STATUS_OK && amount_compare(*inout_balance, held) > 0) {
+        status = amount_subtract(&rest, *inout_balance, held);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "suspense", "%s", "");
+    }
+    *out_held = held;
+    *inout_balance = rest;
+    return STATUS_OK;
+}
+
+static json_t *receipt_view(const struct store_suspense *row)
+{
+    char transaction[DIGEST_HEX_LEN + 1];
+    char asset[DIGEST_HEX_LEN + 1];
+    char amount[AMOUNT_TEXT_SIZE];
+    char seen[TIME_TEXT_SIZE];
+    char returned[UUID_TEXT_SIZE];
+    digest_format(transaction, &row->transaction);
+    digest_format(asset, &row->asset);
+    amount_format(amount, row->amount);
+    time_format(seen, row->seen_at_utc_us);
+    json_t *view =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "transaction", transaction, "asset", asset, "amount", amount,
+                  "sender", row->sender, "key_state", row->state, "height", (json_int_t)row->height, "seen_at", seen);
+    if (view != NULL && row->returning) {
+        uuid_format(returned, &row->returned_by);
+        (void)json_object_set_new(view, "returned_by", json_string(returned));
+    }
+    return view;
+}
+
+enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet *wallet, struct fault *fault)
+{
+    struct store_suspense_list list = {0};
+    json_t *array = json_array();
+    enum status status = store_suspense_list(&list, tx, &wallet->key_id, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        if (json_array_append_new(array, receipt_view(&list.rows[i])) != 0) {
+            status = fault_set(fault, STATUS_NO_MEMORY, "suspense", "%s", "");
+        }
+    }
+    store_suspense_list_free(&list);
+    if (status != STATUS_OK) {
+        json_decref(array);
+        return status;
+    }
+    *out = array;
+    return STATUS_OK;
+}

@@ -1,0 +1,24 @@
+/*
+ * The suspense account (C-20): what arrived while a key was neither active nor inactive is not available, whatever
+ * becomes of the key, until a withdrawal of its own has sent it back to its sender. The node keeps watching
+ * (key_spending.h); here it is booked, counted, shown and returned.
+ */
+#ifndef STRONGROOM_CUSTODYD_SUSPENSE_H
+#define STRONGROOM_CUSTODYD_SUSPENSE_H
+
+#include "news.h"
+#include "store/suspense.h"
+
+/* Tells the trail of a receipt and books it, in one transaction; both once. */
+MUST_CHECK enum status suspense_receive(struct service *service, const struct news *news,
+                                        const struct store_suspense *receipt, struct fault *fault);
+
+/* Takes what the wallet has in suspense, which is `out_held`, off its balance; zero is left when that is more. */
+MUST_CHECK enum status suspense_take_off(struct amount *out_held, struct amount *inout_balance, struct store_tx *tx,
+                                         const struct wallet *wallet, const struct digest *asset, struct fault *fault);
+
+/* The receipts of a wallet as JSON (docs/openapi.yaml). Out: one reference. */
+MUST_CHECK enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet *wallet,
+                                     struct fault *fault);
+
+#endif
