@@ -8,7 +8,7 @@
 #include "store/outbox.h"
 
 /*
- * Does the step of an item. STATUS_OK: done, and its result recorded. A retryable status or STATUS_KEY_INACTIVE: try
+ * Does the step of an item. STATUS_OK: done, and its result recorded. A retryable status (STATUS_KEY_INACTIVE, too): try
  * the item again later. Anything else: the step met what people must look at; the item stays.
  */
 MUST_CHECK enum status step_run(struct service *service, const struct store_outbox_item *item, struct fault *fault);

@@ -26,8 +26,8 @@ struct ledger_node_host {
 
     /*
      * Has the header document signed by the validator `key`. Called from the stepping thread only, again and again for
-     * the same header until it succeeds. A retryable status is retried with backoff; any other (fork, halted, conflict
-     * ...) halts the node: people decide.
+     * the same header until it succeeds. A retryable status (the validator's key is inactive or its token locked, too)
+     * is retried with backoff; any other (fork, halted, conflict ...) halts the node: people decide.
      */
     enum status (*sign_header)(void *context, struct signature *out, const struct public_key *key, const void *header,
                                size_t len, struct fault *fault);

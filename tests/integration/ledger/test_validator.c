@@ -143,6 +143,25 @@ Test(ledger_validator, a_refusal_for_good_halts)
     }
 }
 
+Test(ledger_validator, what_people_can_mend_at_the_signer_does_not_halt)
+{
+    static const enum status refusals[] = {STATUS_KEY_INACTIVE, STATUS_TOKEN, STATUS_UNAVAILABLE, STATUS_TIMED_OUT,
+                                           STATUS_NOT_READY};
+    for (uint64_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        struct transaction next = world_issue(&world, ALICE, "5", 1 + i);
+        world.validator_status = refusals[i];
+        cr_assert_eq(world_submit(&id, &world, &next, ISSUER), STATUS_OK);
+        cr_expect_eq(world_settle(&world), STATUS_OK);
+        cr_expect(!status_of().halted, "%s", status_info(refusals[i])->code);
+        cr_expect_not_null(strstr(status_of().reason, status_info(refusals[i])->code));
+        cr_expect_eq(state_of(&id), LEDGER_PENDING);
+        world.validator_status = STATUS_OK;
+        cr_expect_eq(world_settle(&world), STATUS_OK, "it goes on by itself");
+        cr_expect_eq(state_of(&id), LEDGER_CONFIRMED);
+        cr_expect_eq(status_of().confirmed_height, status_of().height);
+    }
+}
+
 Test(ledger_validator, a_signature_over_something_else_confirms_nothing)
 {
     world.validator_status = STATUS_OK;
