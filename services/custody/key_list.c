@@ -16,7 +16,8 @@ static void print_key(const struct wire_key *key)
         describe_algorithm(stdout, key->alg);
     }
     time_format(time, key->since);
-    describe_row(stdout, "since", "%s (%s), transition %llu", time, key->cause, (unsigned long long)key->on);
+    describe_row(stdout, "since", "%s (%s)", time, key->cause);
+    describe_row(stdout, "on", "%llu", (unsigned long long)key->on);
     if (key->box_until != 0) {
         time_format(time, key->box_until);
         describe_row(stdout, "box", "until %s, %llu signatures left", time, (unsigned long long)key->box_signatures);
@@ -56,6 +57,25 @@ static enum status list_from_signer(const struct custody_options *options, struc
     return status;
 }
 
+/* What people must do about a key that has not shown for long that it is there. */
+static void describe_proof(FILE *stream, const json_t *row)
+{
+    char standing[SERVICE_TEXT_SIZE];
+    char until[SERVICE_TEXT_SIZE];
+    char activation[SERVICE_TEXT_SIZE];
+    (void)command_service_text(standing, row, "proof");
+    if (strcmp(standing, "due") != 0 && strcmp(standing, "overdue") != 0) {
+        return;
+    }
+    (void)command_service_text(until, row, "proof_due");
+    describe_row(stream, "proof", "%s %s", strcmp(standing, "due") == 0 ? "DUE before" : "OVERDUE since", until);
+    if (strcmp(command_service_text(activation, row, "activation"), "attended") == 0) {
+        describe_row(stream, "", "its custodians come: custody activate, then custody key attest --document FILE");
+    } else {
+        describe_row(stream, "", "custody key attest --document FILE, or a drill: custody key prove --restore FILE");
+    }
+}
+
 /* An empty text stands for what the service does not say. */
 void key_list_describe(FILE *stream, const json_t *row)
 {
@@ -83,6 +103,7 @@ void key_list_describe(FILE *stream, const json_t *row)
     if (json_is_true(json_object_get(row, "drill_overdue"))) {
         describe_row(stream, "drill", "OVERDUE");
     }
+    describe_proof(stream, row);
 }
 
 static enum status list_from_service(const struct custody_options *options, struct fault *fault)

@@ -91,10 +91,23 @@ static enum key_address_reason judge_time(const struct judging *judging)
     if (now >= out->document.valid_until) {
         return KEY_ADDRESS_CRYPTOPERIOD_OVER;
     }
-    if (now - out->attested_at_utc_us > service->options.attestation_max_age_s * 1000000) {
+    if (out->proof.standing == KEY_PROOF_OVERDUE) {
         return KEY_ADDRESS_PROOF_OVERDUE;
     }
     return KEY_ADDRESS_SHOWN;
+}
+
+int64_t key_address_interval_us(const struct service *service, const struct key_document *document)
+{
+    return key_proof_interval_us(document, service->options.attestation_max_age_s * 1000000);
+}
+
+static void judge_proof(struct judging *judging)
+{
+    struct key_address *out = judging->out;
+    key_proof_judge(&out->proof, key_address_interval_us(judging->service, &out->document),
+                    out->attested ? out->attested_at_utc_us : 0, judging->entry.key.restored_at,
+                    clock_utc_us(judging->service->clock));
 }
 
 static enum status judge_attestation(struct judging *judging, struct fault *fault)
@@ -110,6 +123,7 @@ static enum status judge_attestation(struct judging *judging, struct fault *faul
     out->attested = true;
     out->attested_at_utc_us = attestation.issued_at;
     out->account = attestation.address;
+    judge_proof(judging);
     out->reason = judge_time(judging);
     return STATUS_OK;
 }
@@ -125,6 +139,7 @@ enum status key_address_judge(struct key_address *out, struct service *service, 
     }
     enum status status = judge_document(&judging, fault);
     if (status == STATUS_OK && out->documented) {
+        judge_proof(&judging); /* without an attestation */
         status = judge_attestation(&judging, fault);
     }
     return status;

@@ -7,6 +7,7 @@
 
 #include "key_board.h"
 #include "key_papers.h"
+#include "policy/key_proof.h"
 
 /* Why an address is not shown. The words stand in replies (docs/openapi.yaml). */
 #define KEY_ADDRESS_REASON_TABLE(X)                                                                                    \
@@ -36,8 +37,12 @@ struct key_address {
     int64_t attested_at_utc_us;
     bool documented; /* there is a good key document: `document` */
     struct key_document document;
+    struct key_proof proof; /* of control; with `documented` */
     char fault[384]; /* when forged: what does not verify */
 };
+
+/* How long this key may go without a proof of control. */
+int64_t key_address_interval_us(const struct service *service, const struct key_document *document);
 
 /*
  * Judges the address of a key from the stored papers and from what its signer said last. Forged papers are told to the

@@ -55,6 +55,15 @@ static const char *phase(const struct key_document *document, int64_t now)
     return now >= document->valid_until - WARNING_US ? "ending" : "running";
 }
 
+/* A destroyed or compromised key has nothing to prove, and one that was not admitted cannot. */
+static bool put_proof(json_t *view, const struct key_address *address)
+{
+    const struct key_proof *proof = &address->proof;
+    return put(view, "activation", json_string(key_activation_text(address->document.activation))) &&
+           put(view, "proof", json_string(key_proof_text(proof->standing))) &&
+           put_time(view, "proof_due", proof->overdue_at);
+}
+
 static bool put_document(json_t *view, const struct key_address *address, const struct wire_key *key, int64_t now)
 {
     const struct key_document *document = &address->document;
@@ -67,7 +76,7 @@ static bool put_document(json_t *view, const struct key_address *address, const 
         int64_t due = key->restored_at + document->drill_days * DAY_US;
         good = put_time(view, "drill_due", due) && put(view, "drill_overdue", json_boolean(now >= due));
     }
-    return good;
+    return good && put_proof(view, address);
 }
 
 static bool put_address(json_t *view, const struct key_address *address)

@@ -40,7 +40,8 @@ static const struct option_row rows[] = {
     ROW("watch", OPTION_INTEGER, "ms", 10, 600000, "2000", "look at signers, tokens, keys and blocks so often",
         watch_ms),
     ROW("attestation-max-age", OPTION_INTEGER, "s", 1, 31536000, "604800",
-        "a key whose token has not shown for so long that it holds it has no address; renewed after a seventh of it",
+        "a key that has not shown for so long that it is there has no address, at most the drill_days of its document; "
+        "asked after a seventh of it. An attended key: its drill_days",
         attestation_max_age_s),
     ROW("port-file", OPTION_PATH, "", 0, 0, "", "write the bound port here when ready", port_file),
     ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is", person),

@@ -106,11 +106,16 @@ static enum status tell_token(struct watch *watch, enum wire_role role, const st
         [WIRE_TOKEN_DOWN] = {"down", AUDIT_TOKEN_DOWN, STATUS_TOKEN, false},
         [WIRE_TOKEN_LOCKED] = {"locked", AUDIT_TOKEN_LOCKED, STATUS_OK, false},
     };
+    bool open = token->state == WIRE_TOKEN_SERVING || token->state == WIRE_TOKEN_STANDBY;
     struct news news = {.action = forms[token->state].action,
                         .object_type = RECORD_TOKEN,
                         .calm = forms[token->state].calm,
                         .reason = forms[token->state].reason,
                         .value = forms[token->state].value};
+    if (open && token->reason[0] != '\0') { /* a key of the signer is not on it: as bad as down, for that key */
+        news = (struct news){
+            .action = AUDIT_TOKEN_DOWN, .object_type = RECORD_TOKEN, .reason = STATUS_TOKEN, .value = "lacks_key"};
+    }
     (void)snprintf(news.subject, sizeof(news.subject), "token/%s/%s/%s", wire_role_name(role), token->label,
                    token->serial);
     without_blanks(news.subject);
@@ -220,16 +225,22 @@ static enum status tell_period(struct watch *watch, const struct watched *key, i
 
 static enum status tell_proof(struct watch *watch, const struct watched *key, int64_t now, struct fault *fault)
 {
-    bool fresh = now - key->attested_at_utc_us <= watch->service->options.attestation_max_age_s * 1000000;
+    struct key_proof proof;
     char text[TIME_TEXT_SIZE];
     if (!key_state_attests(key->entry.state)) {
         return STATUS_OK;
     }
-    struct news news = {.action = AUDIT_KEY_ATTESTATION_OVERDUE, .calm = fresh, .value = fresh ? "fresh" : "overdue"};
-    news.reason = fresh ? STATUS_OK : STATUS_EXPIRED;
+    key_proof_judge(&proof, key_address_interval_us(watch->service, &key->document), key->attested_at_utc_us,
+                    key->entry.key.restored_at, now);
+    struct news news = {.action = AUDIT_KEY_ATTESTATION_OVERDUE, .value = key_proof_text(proof.standing)};
+    news.calm = proof.standing == KEY_PROOF_FRESH;
+    news.reason = proof.standing == KEY_PROOF_OVERDUE ? STATUS_EXPIRED : STATUS_OK;
     key_news(&news, key, "attestation");
     time_format(text, key->attested_at_utc_us);
     news_fact(&news, "attested_at", text);
+    time_format(text, proof.overdue_at);
+    news_fact(&news, "due", text);
+    news_fact(&news, "standing", news.value);
     return tell(watch, &news, fault);
 }
 
@@ -269,10 +280,17 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
+static enum status load_key(struct watch *watch, struct watched *key, struct fault *fault)
+{
+    struct loading loading = {.watch = watch, .key = key};
+    bool loaded = key->documented || digest_is_zero(&key->entry.key.document);
+    return loaded ? STATUS_OK : store_transact(watch->service->store, load_in, &loading, fault);
+}
+
 /* Whether the newest attestation is getting old, or was made in another state than the key has now. */
 static bool needs_attestation(const struct watch *watch, const struct watched *key)
 {
-    int64_t part_us = watch->service->options.attestation_max_age_s * 1000000 / RENEW_PARTS;
+    int64_t part_us = key_address_interval_us(watch->service, &key->document) / RENEW_PARTS;
     return key->documented && key_state_attests(key->entry.state) &&
            (key->entry.key.since > key->attested_at_utc_us ||
             clock_utc_us(watch->service->clock) - key->attested_at_utc_us >= part_us);
@@ -289,7 +307,9 @@ static void renew(struct watch *watch, struct watched *key)
         return;
     }
     if (key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK) {
-        key->attested_at_utc_us = clock_utc_us(watch->service->clock);
+        int64_t part_us = key_address_interval_us(watch->service, &key->document) / RENEW_PARTS;
+        key->attest_after_us = now + (part_us < TRY_AGAIN_US ? part_us : TRY_AGAIN_US);
+        key->documented = false; /* to be read again: the attestation says when it was made */
         return;
     }
     key->attest_after_us = now + TRY_AGAIN_US;
@@ -333,15 +353,12 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
         key->documented = false;
     }
     key->entry = *entry;
-    if (!key->documented && !digest_is_zero(&entry->key.document)) {
-        struct loading loading = {.watch = watch, .key = key};
-        status = store_transact(watch->service->store, load_in, &loading, fault);
-    }
+    status = load_key(watch, key, fault);
     if (status == STATUS_OK) {
         renew(watch, key);
-        status = tell_key(watch, key, fault);
+        status = load_key(watch, key, fault);
     }
-    return status;
+    return status == STATUS_OK ? tell_key(watch, key, fault) : status;
 }
 
 static enum status tell_freeze(struct watch *watch, const struct wire_freeze *freeze, struct fault *fault)
