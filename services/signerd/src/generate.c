@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "papers.h"
+#include "policy/key.h"
 #include "token.h"
 
 #define FACT_SIZE 129
