@@ -1,9 +1,9 @@
 /*
  * `signerd destroy`: removes the objects of a key from a token, by order of the governance quorum.
  *
- * The states of a key are the guard's: it keeps the waiting period and the retention. Where the guard is, it is asked;
- * a standby or a token at another site has none beside it and goes by the order alone. Every copy is a token of its
- * own, so this is run once for each, and the backups are destroyed by those who hold them.
+ * The states of a key are the guard's: it keeps the waiting period and the retention, so nothing is removed without it
+ * and while a signer has it. Every copy is a token of its own, so this is run once for each, beside the one guard, and
+ * the backups are destroyed by those who hold them.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,18 +13,15 @@
 #include "signer/policies.h"
 #include "token.h"
 
-/* The first policy is the guard's where there is one. */
-struct guard_word {
-    bool there;
-    struct digest policy_first;
-};
-
-static enum status guard_ask(struct guard_word *out, const struct digest *key, const char *path, struct fault *fault)
+/* Whether the guard holds the key for destroyed. Out: the digest of its first policy. */
+static enum status guard_ask(struct digest *out_policy, const struct digest *key, const char *path, struct fault *fault)
 {
     struct guard *guard = NULL;
-    enum status status = guard_open(&guard, path, fault);
+    struct fault inner = {0};
+    enum status status = guard_open(&guard, path, &inner);
     if (status != STATUS_OK) {
-        return status;
+        return fault_set(fault, status, inner.where, "%s%s", inner.detail,
+                         status == STATUS_CONFLICT ? "; stop the signer first" : "");
     }
     struct guard_state state;
     struct guard_key found;
@@ -39,7 +36,7 @@ static enum status guard_ask(struct guard_word *out, const struct digest *key, c
         return fault_set(fault, STATUS_CONFLICT, "guard", "the key is %s there; the signer must have taken key.destroy",
                          key_state_text(found.state));
     }
-    *out = (struct guard_word){.there = true, .policy_first = state.policy_first};
+    *out_policy = state.policy_first;
     return STATUS_OK;
 }
 
@@ -57,13 +54,12 @@ static enum status command_read(struct signed_document *out, struct command *com
     return status;
 }
 
-static enum status command_check(const struct signed_document *document, const struct guard_word *guard,
+static enum status command_check(const struct signed_document *document, const struct digest *policy_first,
                                  const struct options *options, struct fault *fault)
 {
     struct policy policy = {0};
     struct command command;
-    enum status status =
-        signer_policies_open(&policy, options->policy, guard->there ? &guard->policy_first : NULL, fault);
+    enum status status = signer_policies_open(&policy, options->policy, policy_first, fault);
     if (status == STATUS_OK) {
         status = command_verify(&command, document, &policy, clock_utc_us(clock_system()), fault);
     }
@@ -74,13 +70,13 @@ static enum status command_check(const struct signed_document *document, const s
 static enum status order_verify(struct command *out, const struct options *options, struct fault *fault)
 {
     struct signed_document document = {0};
-    struct guard_word guard = {.there = false};
+    struct digest policy_first;
     enum status status = command_read(&document, out, options->command, fault);
-    if (status == STATUS_OK && options->guard[0] != '\0') {
-        status = guard_ask(&guard, &out->key, options->guard, fault);
+    if (status == STATUS_OK) {
+        status = guard_ask(&policy_first, &out->key, options->guard, fault);
     }
     if (status == STATUS_OK) {
-        status = command_check(&document, &guard, options, fault);
+        status = command_check(&document, &policy_first, options, fault);
     }
     signed_document_free(&document);
     return status;

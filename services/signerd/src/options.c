@@ -134,7 +134,7 @@ static const struct option_row destroy_rows[] = {
     TOKEN_ROWS,
     PATH("command", command, NULL, "File of the command key.destroy, signed by the governance quorum."),
     PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
-    PATH("guard", guard, "", "Folder of the guard that holds the key's state; to be given wherever it is."),
+    PATH("guard", guard, NULL, "Folder of the guard, in which the key is destroyed; no signer may be running on it."),
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -180,7 +180,7 @@ static const struct {
      COUNT(share_pin_rows)},
     {"destroy",
      destroy_main,
-     {"signerd destroy", "remove a key from a token, by order of the governance quorum", ""},
+     {"signerd destroy", "remove a key that is destroyed in the guard from a token; stop the signer first", ""},
      destroy_rows,
      COUNT(destroy_rows)},
 };

@@ -483,55 +483,32 @@ class SharePin(Offline):
 
 
 class Destroy(Offline):
-    def setUp(self):
-        super().setUp()
-        self.key = self.generate()
-
-    def command(self, *signers, **changes):
-        document = world.canonical({
-            "action": "key.destroy", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "expires_at": now(1), "from": "retained",
-            "issued_at": now(), "key": self.key["key_id"], "nonce": uuid7(), "policy": WORLD.policy,
-            "reason": "end-of-retention", "role": "transfer", **changes})
-        return self.write("command.json", json.dumps(world.signed("command", document, *(WORLD.keys[name] for name in signers))))
-
-    def destroy(self, *signers, code=0, label="primary", options=(), **changes):
-        return self.run_word("destroy", self.uri(label), "--key=treasury", f"--command={self.command(*signers, **changes)}",
-                             f"--policy={self.path('policy.json')}", *options, pins=[self.user_pin(label)], code=code)
-
-    def test_the_quorum_removes_the_key(self):
-        self.destroy("admin-1", "admin-2")
-        self.assertEqual(self.objects("primary"), [])
-
-    def test_nobody_else_does(self):
-        for text, signers, changes in (
-                ("quorum_missing", ("admin-1",), {}),
-                ("unknown_key", ("admin-1", "mallory"), {}),
-                ("expired", ("admin-1", "admin-2"), {"issued_at": now(-30), "expires_at": now(-10)}),
-                ("mismatch", ("admin-1", "admin-2"), {"key": "7" * 64}),
-                ("mismatch", ("admin-1", "admin-2"), {"policy": "7" * 64}),
-                ("mismatch", ("admin-1", "admin-2"), {"action": "key.retire", "from": "active"}),
-        ):
-            self.assertIn(text, self.destroy(*signers, code=78, **changes), changes)
-        self.assertIn("where=guard", self.destroy("admin-1", "admin-2", code=78, options=[f"--guard={self.path('none')}"]))
-        self.assertEqual(len(self.objects("primary")), 2)
-
-
-class Guarded(Destroy):
-    """With the guard of the signer beside the token: the order alone is not enough."""
+    """Beside the guard of the signer: the order alone is not enough."""
 
     def setUp(self):
         super().setUp()
+        self.key = self.generate("--backup=wrapped")
         order = {"action": "guard.initialise", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "issued_at": now(),
                  "key": self.key["key_id"], "log": WORLD.log.vkey, "nonce": uuid7(), "policy": WORLD.policy, "role": "transfer"}
         signers = [WORLD.keys[name] for name in ("admin-1", "admin-2")]
         self.write("initialise.json", json.dumps(world.signed("command", world.canonical(order), *signers)))
-        self.role = ["--role=transfer", f"--guard={self.path('guard')}", self.uri("primary"), "--key=treasury",
-                     f"--policy={self.path('policy.json')}"]
+        self.guard = f"--guard={self.path('guard')}"
+        self.role = ["--role=transfer", self.guard, self.uri("primary"), "--key=treasury", f"--policy={self.path('policy.json')}"]
         self.run_word("initialise", *self.role, f"--command={self.path('initialise.json')}", pins=[self.user_pin("primary")])
-        self.guarded = [f"--guard={self.path('guard')}"]
 
-    def tell_signer(self, command):
-        """Hands the order to a running signer, which has the guard; answers its reply."""
+    def command(self, *signers, **changes):
+        document = world.canonical({
+            "action": "key.destroy", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "expires_at": now(1), "from": "generated",
+            "issued_at": now(), "key": self.key["key_id"], "nonce": uuid7(), "policy": WORLD.policy,
+            "reason": "end-of-retention", "role": "transfer", **changes})
+        return self.write("command.json", json.dumps(world.signed("command", document, *(WORLD.keys[name] for name in signers))))
+
+    def destroy(self, *signers, code=0, label="primary", guard=None, **changes):
+        return self.run_word("destroy", self.uri(label), "--key=treasury", f"--command={self.command(*signers, **changes)}",
+                             f"--policy={self.path('policy.json')}", guard or self.guard, pins=[self.user_pin(label)], code=code)
+
+    def ask(self, *request):
+        """Hands requests to a running signer, which has the guard; answers its last reply and what `destroy` says meanwhile."""
         path = self.path("socket")
         signer = self.start("run", *self.role, f"--socket={path}", f"--clients={os.getuid()}", pins=[self.user_pin("primary")])
         try:
@@ -542,24 +519,57 @@ class Guarded(Destroy):
                 self.fail("the signer did not start")
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
                 connection.connect(path)
-                for request in ({"id": 1, "op": "hello", "protocol": 1}, {"id": 2, "op": "key.command", "command": command}):
-                    connection.send(world.canonical(request).encode())
+                for message in ({"id": 1, "op": "hello", "protocol": 1}, *request):
+                    connection.send(world.canonical(message).encode())
                     reply = json.loads(connection.recv(65536))
+            return reply, self.destroy("admin-1", "admin-2", code=78)
         finally:
             signer.terminate()
             signer.communicate()
-        return reply
 
-    def test_the_quorum_removes_the_key(self):
-        said = self.destroy("admin-1", "admin-2", code=78, options=self.guarded)
-        self.assertIn("the key is generated there", said)
-        self.assertEqual(len(self.objects("primary")), 2)
-        self.command("admin-1", "admin-2", **{"from": "generated"})
-        reply = self.tell_signer(self.json("command.json"))
+    def key_destroyed(self):
+        self.command("admin-1", "admin-2")
+        reply, _ = self.ask({"id": 2, "op": "key.command", "command": self.json("command.json")})
         self.assertEqual((reply.get("ok"), reply.get("state")), (True, "destroyed"), reply)
-        self.run_word("destroy", self.uri("primary"), "--key=treasury", f"--command={self.path('command.json')}",
-                      f"--policy={self.path('policy.json')}", *self.guarded, pins=[self.user_pin("primary")])
-        self.assertEqual(self.objects("primary"), [])
+
+    def test_the_quorum_removes_every_copy_of_a_key_that_is_destroyed_in_the_guard(self):
+        self.backup()
+        self.token("blank")
+        self.restore(*(lambda receiver, name=name: self.gift(name, receiver) for name in CUSTODIANS[:2]))
+        self.key_destroyed()
+        for label in ("primary", "blank"):
+            self.assertEqual(len([line for line in self.objects(label) if "Private Key" in line]), 1, label)
+            self.destroy("admin-1", "admin-2", label=label)
+            self.assertEqual([line for line in self.objects(label) if "Key Object" in line and "Secret" not in line], [], label)
+
+    def test_a_key_that_is_not_destroyed_in_the_guard_stays(self):
+        self.assertIn("the key is generated there", self.destroy("admin-1", "admin-2", code=78))
+        self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_without_the_guard_nothing_is_removed(self):
+        said = self.run_word("destroy", self.uri("primary"), "--key=treasury", f"--command={self.command('admin-1', 'admin-2')}",
+                             f"--policy={self.path('policy.json')}", pins=[self.user_pin("primary")], code=2)
+        self.assertIn("where=guard", said)
+        self.assertIn("where=guard", self.destroy("admin-1", "admin-2", code=78, guard=f"--guard={self.path('none')}"))
+        self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_while_the_signer_runs_nothing_is_removed(self):
+        _, said = self.ask()
+        self.assertIn("stop the signer first", said)
+        self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_nobody_else_does(self):
+        self.key_destroyed()
+        for text, signers, changes in (
+                ("quorum_missing", ("admin-1",), {}),
+                ("unknown_key", ("admin-1", "mallory"), {}),
+                ("expired", ("admin-1", "admin-2"), {"issued_at": now(-30), "expires_at": now(-10)}),
+                ("not_found", ("admin-1", "admin-2"), {"key": "7" * 64}),
+                ("mismatch", ("admin-1", "admin-2"), {"policy": "7" * 64}),
+                ("mismatch", ("admin-1", "admin-2"), {"action": "key.retire", "from": "active"}),
+        ):
+            self.assertIn(text, self.destroy(*signers, code=78, **changes), changes)
+        self.assertEqual(len(self.objects("primary")), 2)
 
 
 if __name__ == "__main__":
