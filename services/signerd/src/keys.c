@@ -245,6 +245,9 @@ enum status keys_start(struct signer *signer, struct fault *fault)
             return status;
         }
     }
+    for (size_t i = 0; i < count; i++) {
+        (void)key_lack_look(signer, i);
+    }
     atomic_init(&signer->losses_seen, signer->tokens->losses(signer->tokens->context));
     return halted(signer) ? STATUS_OK : settle_all(signer, keys_now(signer), KEY_CAUSE_RESTART, fault);
 }
@@ -359,9 +362,14 @@ enum status keys_sign(struct signer *signer, struct signature *out, size_t index
     struct guard_key key;
     struct signature signature;
     guard_key_read(signer->guard, &key, index);
+    struct fault inner = {0};
+    (void)key_lack_look(signer, index);
     CRASHPOINT("signer.remembered");
-    enum status status = signer->tokens->sign(signer->tokens->context, &signature, &key.key, message, len, fault);
+    enum status status = signer->tokens->sign(signer->tokens->context, &signature, &key.key, message, len, &inner);
     CRASHPOINT("signer.signed");
+    if (status != STATUS_OK) { /* that no token has a key of the guard may pass: people bring one that has it */
+        status = fault_set(fault, status == STATUS_NOT_FOUND ? STATUS_TOKEN : status, inner.where, "%s", inner.detail);
+    }
     if (status == STATUS_SIGNATURE_INVALID) {
         struct release release = {.index = index, .at_utc_us = keys_now(signer)};
         enum status suspended = release_commit(signer, &release, NULL);

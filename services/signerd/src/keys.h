@@ -70,6 +70,15 @@ MUST_CHECK enum status keys_sign(struct signer *signer, struct signature *out, s
 MUST_CHECK enum status keys_sign_document(struct signer *signer, struct signature *out, size_t index, const char *kind,
                                           const struct bytes *document, struct fault *fault);
 
+/*
+ * Which open tokens lack the key at this place: bit i for the one that `states` of the tokens tells at place i. Each is
+ * logged once, until the key is there again or the token is lost.
+ */
+unsigned key_lack_look(struct signer *signer, size_t index);
+
+/* The same of all keys, said as the reason of each open token that lacks one. In/out: as many as `states` tells. */
+void keys_lack_tell(struct signer *signer, struct wire_token *tokens, size_t token_count);
+
 /* In a change: STATUS_REPLAY when the nonce served for another command. *out_used: for this very one. */
 MUST_CHECK enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce,
                                    const struct digest *command, struct fault *fault);

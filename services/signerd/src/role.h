@@ -22,6 +22,7 @@ struct signer {
     struct signature_memory *memory;                        /* the policy's */
     struct audit_key log_key;                               /* transfer, audit */
     struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
+    atomic_uint lacks_told[GUARD_KEYS_MAX];                 /* by place: tokens that were said to lack the key */
     atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */
     bool attended;                                          /* there is a share set */
     struct share_set share_set;

@@ -186,11 +186,11 @@ static enum wire_token_state wire_token_of(enum signer_token_state state)
     return WIRE_TOKEN_DOWN;
 }
 
-/* Returns how many tokens can sign. */
-static size_t tokens_answer(const struct signer *signer, struct wire_status_reply *answer)
+/* Returns which tokens can sign, as bits by their place. */
+static unsigned tokens_answer(struct signer *signer, struct wire_status_reply *answer)
 {
     struct signer_token_status tokens[SIGNER_TOKENS_MAX];
-    size_t able = 0;
+    unsigned able = 0;
     answer->token_count = signer->tokens->states(signer->tokens->context, tokens);
     for (size_t i = 0; i < answer->token_count; i++) {
         struct wire_token *out = &answer->tokens[i];
@@ -198,21 +198,32 @@ static size_t tokens_answer(const struct signer *signer, struct wire_status_repl
         memcpy(out->label, tokens[i].label, sizeof(out->label));
         memcpy(out->serial, tokens[i].serial, sizeof(out->serial));
         memcpy(out->reason, tokens[i].reason, sizeof(out->reason));
-        able += out->state == WIRE_TOKEN_SERVING || out->state == WIRE_TOKEN_STANDBY;
+        able |= out->state == WIRE_TOKEN_SERVING || out->state == WIRE_TOKEN_STANDBY ? 1U << i : 0;
     }
+    keys_lack_tell(signer, answer->tokens, answer->token_count);
     return able;
 }
 
-/* A signer whose key does not sign is not ready: of role transfer, when not one of its keys does. */
-static bool keys_ready(struct signer *signer, char *reason, size_t size)
+/*
+ * A signer whose key does not sign is not ready: of role transfer, when not one of its keys does. A key signs when it
+ * is active and on one of the tokens `able`.
+ */
+static bool keys_ready(struct signer *signer, unsigned able, char *reason, size_t size)
 {
     struct guard_key key;
+    bool active = false;
     size_t count = guard_key_count(signer->guard);
     for (size_t i = 0; i < count; i++) {
         guard_key_read(signer->guard, &key, i);
-        if (key.state == KEY_STATE_ACTIVE) {
+        bool signs = key.state == KEY_STATE_ACTIVE;
+        active = active || signs;
+        if (signs && (able & ~key_lack_look(signer, i)) != 0) {
             return true;
         }
+    }
+    if (active) {
+        (void)snprintf(reason, size, "no token that is open has an active key");
+        return false;
     }
     guard_key_read(signer->guard, &key, KEY_FOUNDING);
     (void)snprintf(reason, size, "the key is %s (%s)", key_state_text(key.state), key_cause_text(key.cause));
@@ -231,13 +242,13 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     guard_read(signer->guard, &state);
     struct wire_status_reply *answer = &reply->status;
     answer->role = wire_role_of(signer->role);
-    size_t able = tokens_answer(signer, answer);
+    unsigned able = tokens_answer(signer, answer);
     if (state.halted) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);
     } else if (able == 0) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "no token can sign");
     } else {
-        answer->ready = keys_ready(signer, answer->reason, sizeof(answer->reason));
+        answer->ready = keys_ready(signer, able, answer->reason, sizeof(answer->reason));
     }
     answer->size = state.size;
     answer->root = state.root;

@@ -261,6 +261,20 @@ static uint64_t tokens_losses(const void *context)
     return losses;
 }
 
+static unsigned tokens_lacks(const void *context, const struct digest *key_id)
+{
+    struct token_set *set = set_of(context);
+    unsigned lacks = 0;
+    token_set_lock(set);
+    for (unsigned i = 0; i < set->config.count; i++) {
+        const struct token *token = &set->tokens[i];
+        bool lacking = token->condition == TOKEN_USABLE && key_find(token, key_id) == NULL;
+        lacks |= lacking ? 1U << i : 0;
+    }
+    token_set_unlock(set);
+    return lacks;
+}
+
 /* Attended */
 
 /* The first token that waits for shares; NULL when there is none. */
@@ -353,6 +367,7 @@ void token_use_calls(struct signer_tokens *out, struct token_set *set)
         .find = tokens_find,
         .sign = tokens_sign,
         .states = tokens_states,
+        .lacks = tokens_lacks,
         .losses = tokens_losses,
         .activation_open = tokens_activation_open,
         .activation_give = tokens_activation_give,

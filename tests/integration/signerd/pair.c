@@ -68,6 +68,25 @@ static void key_make(struct pair *pair, enum algorithm algorithm)
     secret_free(&key32);
 }
 
+void pair_empty(const struct pair *pair, int token)
+{
+    const struct test_token *on = token == PRIMARY ? &pair->place.token : &pair->standby;
+    struct hsm_token_config config = {
+        .module_path = on->module, .session_count = 1, .use = HSM_TOKEN_GENERATE, .restored = true};
+    (void)snprintf(config.selector.label, sizeof(config.selector.label), "%.32s", on->label);
+    struct secret pin = {0};
+    struct hsm_token *open = NULL;
+    const struct hsm_key *key = NULL;
+    struct digest id;
+    MUST(secret_read_file(&pin, on->pin_path, NULL));
+    MUST(hsm_token_open(&open, &config, &pin, NULL));
+    public_key_id(&id, &pair->place.key);
+    MUST(hsm_key_open_id(open, &key, &id, NULL));
+    MUST(hsm_key_destroy(open, key, NULL));
+    hsm_token_close(open);
+    secret_free(&pin);
+}
+
 /* The place */
 
 static void module_copy(struct pair *pair, int token)

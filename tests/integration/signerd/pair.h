@@ -36,6 +36,9 @@ void pair_disturb(const struct pair *pair, int token, const char *lines);
 /* How often a function of one token's module was called since it was disturbed last. */
 int pair_calls(const struct pair *pair, int token, const char *function);
 
+/* Takes the key from one of the tokens, as a mistake or a bad restore would. */
+void pair_empty(const struct pair *pair, int token);
+
 /* The process of a token, 0 when there is none; the keeper. */
 pid_t pair_process(const struct pair *pair, int token);
 pid_t pair_keeper(const struct pair *pair);

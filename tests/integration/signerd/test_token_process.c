@@ -346,6 +346,42 @@ Test(token_process, an_old_signature_is_not_released_and_suspends_the_key)
     wrong_signature("C_Sign * replay");
 }
 
+/* Lost keys */
+
+static struct wire_status_reply status_of(void)
+{
+    struct wire_status_reply status;
+    struct fault fault = {0};
+    cr_assert(wire_status(pool, &status, PLACE_TIMEOUT_MS, &fault) == STATUS_OK, "%s", fault.detail);
+    return status;
+}
+
+Test(token_process, a_token_without_the_key_is_told_and_cannot_take_over)
+{
+    make();
+    pair_empty(&pair, STANDBY);
+    cr_assert(pair_start(&pair, true), "%s", pair.place.log);
+    pool = place_pool(&pair.place, 1);
+    expect(STATUS_OK);
+    struct wire_status_reply status = status_of();
+    cr_expect(status.ready && status.tokens[STANDBY].state == WIRE_TOKEN_STANDBY);
+    cr_expect(status.tokens[PRIMARY].reason[0] == '\0', "%s", status.tokens[PRIMARY].reason);
+    cr_expect(strstr(status.tokens[STANDBY].reason, "it lacks the key ") != NULL, "%s", status.tokens[STANDBY].reason);
+    pair_disturb(&pair, PRIMARY, "C_OpenSession * rv 0x5");
+    cr_assert(kill(pair_process(&pair, PRIMARY), SIGKILL) == 0);
+    cr_assert(pair_await(&pair, "event=token.down", "token=signer", 1), "%s", place_log(&pair.place));
+    expect(STATUS_TOKEN); /* whoever asks may ask again */
+    status = status_of();
+    cr_expect(!status.ready && status.tokens[STANDBY].state == WIRE_TOKEN_SERVING, "%s", status.reason);
+    pair_disturb(&pair, PRIMARY, "");
+    cr_assert(pair_await(&pair, "event=token.up", "token=signer", 2), "%s", place_log(&pair.place));
+    expect(STATUS_OK);
+    cr_expect(status_of().ready);
+    cr_expect(pair_logged(&pair, "event=token.lacks_key", "token=standby") == 1, "once: %s", pair.place.log);
+    cr_expect(pair_logged(&pair, "event=token.lacks_key", "key=") == 1, "%s", pair.place.log);
+    finish_stopped();
+}
+
 /* Where the module is */
 
 Test(token_process, signerd_itself_has_no_module)

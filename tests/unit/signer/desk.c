@@ -57,7 +57,9 @@ static enum status token_sign(const void *context, struct signature *out, const 
 {
     (void)context;
     const struct test_key *key = key_on_token(key_id);
-    cr_assert(key != NULL);
+    if (key == NULL) {
+        return fault_set(fault, STATUS_NOT_FOUND, "key", "no token has it");
+    }
     if (desk.token == TOKEN_GONE || (attended() && !desk.open)) {
         return fault_set(fault, STATUS_TOKEN, "token", "gone");
     }
@@ -84,6 +86,13 @@ static size_t token_states(const void *context, struct signer_token_status out[S
         out[0].state = SIGNER_TOKEN_LOCKED;
     }
     return 1;
+}
+
+static unsigned token_lacks(const void *context, const struct digest *key_id)
+{
+    (void)context;
+    bool open = desk.token != TOKEN_GONE && (!attended() || desk.open);
+    return open && key_on_token(key_id) == NULL ? 1 : 0;
 }
 
 static uint64_t token_losses(const void *context)
@@ -119,6 +128,7 @@ static const struct signer_tokens desk_tokens = {
     .find = token_find,
     .sign = token_sign,
     .states = token_states,
+    .lacks = token_lacks,
     .losses = token_losses,
     .activation_open = token_activation_open,
     .activation_give = token_activation_give,

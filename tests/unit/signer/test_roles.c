@@ -81,6 +81,30 @@ Test(validator, signs_while_its_key_is_active)
     cr_expect_str_eq(desk_key().cause, "box");
 }
 
+Test(validator, is_not_ready_while_no_token_has_its_key)
+{
+    struct wire_request request = {.op = WIRE_OP_STATUS};
+    struct wire_reply reply;
+    cr_expect(admit(&hand, &key) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    activate(100);
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK && reply.status.ready);
+    cr_expect_str_eq(reply.status.tokens[0].reason, "");
+    const struct test_key *lost = desk.keys[0];
+    desk.keys[0] = NULL; /* the token was emptied, and opens all the same */
+    cr_expect(sign_header() == STATUS_TOKEN, "a client may ask again: %s", desk_detail);
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK && !reply.status.ready);
+    cr_expect_str_eq(reply.status.reason, "no token that is open has an active key");
+    char said[128];
+    char id[DIGEST_HEX_LEN + 1];
+    digest_format(id, &key.key_id);
+    (void)snprintf(said, sizeof(said), "it lacks the key %s", id);
+    cr_expect_str_eq(reply.status.tokens[0].reason, said);
+    desk.keys[0] = lost;
+    cr_expect(sign_header() == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK && reply.status.ready);
+    cr_expect_str_eq(reply.status.tokens[0].reason, "");
+}
+
 Test(validator, waits_for_the_cryptoperiod)
 {
     key.valid_from = desk.now_utc_us + 60 * DESK_SECOND_US;

@@ -81,6 +81,12 @@ struct signer_tokens {
     size_t (*states)(const void *context, struct signer_token_status out[SIGNER_TOKENS_MAX]);
 
     /*
+     * Which tokens are open and do not have the key of this id: bit i for the one that `states` tells at place i.
+     * Cheap: it is asked before each signature.
+     */
+    unsigned (*lacks)(const void *context, const struct digest *key_id);
+
+    /*
      * How often, since the start, the last token that was logged in was lost. Attended keys fall to inactive whenever
      * it has grown; with unattended tokens nobody reads it. Cheap: it is asked before each signature.
      */

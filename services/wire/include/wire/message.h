@@ -79,7 +79,7 @@ struct wire_token {
     char label[WIRE_TEXT_SIZE];
     char serial[WIRE_TEXT_SIZE];
     enum wire_token_state state;
-    char reason[128]; /* why down, "" otherwise */
+    char reason[128]; /* why down; open: which key it lacks; "" otherwise */
 };
 
 /* A target that is frozen or was: an asset, a wallet or everything (docs/formats.md, freeze). */
