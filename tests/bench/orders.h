@@ -1,6 +1,6 @@
 /*
  * Withdrawals by the thousand, each right in every respect, for a signer of role transfer: one trail holds the signing
- * entries of all, and one checkpoint covers it.
+ * entries of all, and each is proven under the checkpoint of its own entry.
  */
 #ifndef STRONGROOM_BENCH_ORDERS_H
 #define STRONGROOM_BENCH_ORDERS_H
