@@ -131,13 +131,18 @@ static enum status gift_take(struct signer *signer, struct signer_activation *ou
     if (status != STATUS_OK) {
         return status;
     }
+    int64_t now = 0;
+    status = keys_time(signer, &now, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     memcpy(to.bytes32, open.to32, sizeof(to.bytes32));
     const struct gift_context context = {.action = GIFT_ACTIVATE,
                                          .key = &signer->identity.key,
                                          .to = &to,
                                          .shares = &signer->share_set.shares,
                                          .policy = &signer->policy,
-                                         .at_utc_us = keys_now(signer)};
+                                         .at_utc_us = now};
     struct gift gift = {0};
     struct fault inner = {0};
     status = gift_verify(&gift, paper, &context, &inner);

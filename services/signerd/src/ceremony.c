@@ -164,6 +164,7 @@ static void state_first(struct guard_state *out, const struct ceremony *ceremony
     out->validators = ceremony->validators;
     out->policy = ceremony->policy.digest;
     out->policy_version = ceremony->policy.version;
+    out->highest_utc_us = clock_utc_us(clock_system());
     if (ceremony->role == ROLE_AUDIT) {
         audit_tree_root(&out->root, NULL, 0);
     }

@@ -76,8 +76,10 @@ enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, con
         status = keys_settle(signer, fault);
     }
     if (status == STATUS_OK) {
+        status = keys_time(signer, &extension.at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
-        extension.at_utc_us = keys_now(signer);
         status = guard_commit(signer->guard, extension_apply, &extension, fault);
     }
     struct signature signature;

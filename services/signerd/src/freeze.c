@@ -41,7 +41,9 @@ static enum status stop_write(struct guard_txn *txn, struct stop *stop, struct f
     after->reason = stop->reason;
     after->cause = stop->cause;
     after->since_utc_us = stop->at_utc_us;
-    state->highest_utc_us = stop->at_utc_us > state->highest_utc_us ? stop->at_utc_us : state->highest_utc_us;
+    if (!after->frozen && stop->at_utc_us > state->highest_utc_us) { /* stopping moves no time */
+        state->highest_utc_us = stop->at_utc_us;
+    }
     stop->changed = true;
     return guard_txn_freeze_write(txn, after, fault);
 }

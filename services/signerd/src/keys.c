@@ -12,16 +12,6 @@
 
 #define SECOND_US 1000000LL
 
-/* Time */
-
-int64_t keys_now(struct signer *signer)
-{
-    struct guard_state state;
-    guard_read(signer->guard, &state);
-    int64_t now = clock_utc_us(signer->clock);
-    return now > state.highest_utc_us ? now : state.highest_utc_us;
-}
-
 /* Documents */
 
 const struct key_document *keys_document(const struct signer *signer, size_t index)
@@ -107,9 +97,7 @@ enum status key_move(struct guard_key *inout, enum key_action action, enum key_c
 enum status key_write(struct guard_txn *txn, size_t index, const struct guard_key *key, int64_t at_utc_us,
                       struct fault *fault)
 {
-    if (at_utc_us > txn->state.highest_utc_us) {
-        txn->state.highest_utc_us = at_utc_us;
-    }
+    keys_time_raise(txn, at_utc_us);
     return guard_txn_key_write(txn, index, key, NULL, fault);
 }
 
@@ -189,8 +177,8 @@ static enum status settle_apply(struct guard_txn *txn, void *context, struct fau
     }
     enum status status = key_move(&settlement->after, fall.action, fall.cause, settlement->at_utc_us, fault);
     settlement->fallen = status == STATUS_OK;
-    return status == STATUS_OK ? key_write(txn, settlement->index, &settlement->after, settlement->at_utc_us, fault)
-                               : status;
+    /* A look moves no time: a clock that is wrong by days must not make orders too old for as long. */
+    return status == STATUS_OK ? guard_txn_key_write(txn, settlement->index, &settlement->after, NULL, fault) : status;
 }
 
 static enum status settle_all(struct signer *signer, int64_t at_utc_us, enum key_cause lost, struct fault *fault)

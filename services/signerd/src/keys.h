@@ -18,8 +18,20 @@ MUST_CHECK enum status keys_start(struct signer *signer, struct fault *fault);
 /* Frees the documents. */
 void keys_finish(struct signer *signer);
 
-/* Now, for everything that is about a key. */
-int64_t keys_now(struct signer *signer);
+/*
+ * At the start: from which time on the clock is judged. `accept_utc_us` as in signer_config; what it accepts is
+ * remembered. STATUS_NOT_READY when it is of another day than the clock.
+ */
+MUST_CHECK enum status keys_time_start(struct signer *signer, int64_t accept_utc_us, struct fault *fault);
+
+/*
+ * Now, for every decision about a key: the clock, never before the highest time seen. STATUS_NOT_READY, logged once,
+ * while the clock is further ahead of what is known than a stop of the signer explains.
+ */
+MUST_CHECK enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *fault);
+
+/* The same for what must not wait for a clock (stopping, what ends by itself): for one far ahead, what is known. */
+int64_t keys_now(const struct signer *signer);
 
 /* The document of the key at this place; NULL for one that was not admitted. Borrowed. */
 const struct key_document *keys_document(const struct signer *signer, size_t index);
@@ -43,6 +55,9 @@ MUST_CHECK enum status keys_settle(struct signer *signer, struct fault *fault);
 /* One transition: STATUS_CONFLICT as key_state_next. Changes `inout` only on success. */
 MUST_CHECK enum status key_move(struct guard_key *inout, enum key_action action, enum key_cause cause,
                                 int64_t at_utc_us, struct fault *fault);
+
+/* In a change: this time was seen. */
+void keys_time_raise(struct guard_txn *txn, int64_t at_utc_us);
 
 /* Writes a key in a change, and the time. */
 MUST_CHECK enum status key_write(struct guard_txn *txn, size_t index, const struct guard_key *key, int64_t at_utc_us,

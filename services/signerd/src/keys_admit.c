@@ -250,6 +250,7 @@ static enum status admit_apply(struct guard_txn *txn, void *context, struct faul
     }
     after->document = admission->document_digest;
     after->restored_utc_us = admission->has_restore ? admission->restore.made_at : 0;
+    keys_time_raise(txn, admission->at_utc_us);
     status = guard_txn_key_write(txn, admission->index, after, &admission->papers, fault);
     return status == STATUS_OK ? nonce_write(txn, nonce, &admission->command_digest, fault) : status;
 }
@@ -289,8 +290,8 @@ enum status key_admit(struct signer *signer, struct wire_reply *reply, const str
     }
     admission->signer = signer;
     admission->request = &request->key_admit;
-    admission->at_utc_us = keys_now(signer);
-    enum status status = admission_run(admission, fault);
+    enum status status = keys_time(signer, &admission->at_utc_us, fault);
+    status = status == STATUS_OK ? admission_run(admission, fault) : status;
     if (status == STATUS_OK) {
         keys_document_set(signer, admission->index, &admission->document);
         key_log(&admission->before, &admission->after);
@@ -307,6 +308,7 @@ enum status key_admit(struct signer *signer, struct wire_reply *reply, const str
 
 struct drill {
     struct digest key;
+    int64_t at_utc_us;
     int64_t made_at;
     struct guard_key after;
 };
@@ -322,7 +324,7 @@ static enum status drill_apply(struct guard_txn *txn, void *context, struct faul
         return fault_set(fault, STATUS_CONFLICT, "restore.made_at", "a newer restore proof is known");
     }
     drill->after.restored_utc_us = drill->made_at;
-    return guard_txn_key_write(txn, index, &drill->after, NULL, fault);
+    return key_write(txn, index, &drill->after, drill->at_utc_us, fault);
 }
 
 enum status keys_backup(const struct signer *signer, struct backup *out, struct digest *out_digest, size_t index,
@@ -348,7 +350,7 @@ enum status keys_backup(const struct signer *signer, struct backup *out, struct 
 }
 
 static enum status drill_check(struct signer *signer, struct restore *out, const struct signed_document *paper,
-                               struct fault *fault)
+                               int64_t at_utc_us, struct fault *fault)
 {
     size_t index = 0;
     struct guard_key key;
@@ -375,7 +377,7 @@ static enum status drill_check(struct signer *signer, struct restore *out, const
                                                 .token = &document->token,
                                                 .backup = wrapped ? &backup : NULL,
                                                 .backup_digest = &digest};
-        status = proof_verify(out, paper, &context, keys_now(signer), fault);
+        status = proof_verify(out, paper, &context, at_utc_us, fault);
     }
     backup_free(&backup);
     return status;
@@ -384,12 +386,14 @@ static enum status drill_check(struct signer *signer, struct restore *out, const
 enum status key_prove(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                       struct fault *fault)
 {
+    int64_t now = 0;
     struct restore restore;
-    enum status status = drill_check(signer, &restore, &request->key_order.order, fault);
+    enum status status = keys_time(signer, &now, fault);
+    status = status == STATUS_OK ? drill_check(signer, &restore, &request->key_order.order, now, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
-    struct drill drill = {.key = restore.key, .made_at = restore.made_at};
+    struct drill drill = {.key = restore.key, .at_utc_us = now, .made_at = restore.made_at};
     status = guard_commit(signer->guard, drill_apply, &drill, fault);
     if (status == STATUS_OK) {
         key_answer(&reply->key_state, &drill.after);

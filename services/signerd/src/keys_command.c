@@ -41,6 +41,7 @@ struct order {
     struct command command;
     struct digest digest;
     int64_t at_utc_us;
+    bool stops; /* suspend, deactivate, compromise, freeze, an alarm */
     struct guard_key before;
     struct guard_key after;
 };
@@ -48,6 +49,9 @@ struct order {
 /* The moves of which a document has a say. */
 static enum status move_activate(struct order *order, const struct key_document *document, struct fault *fault)
 {
+    if (document == NULL && !digest_is_zero(&order->after.document)) {
+        return fault_set(fault, STATUS_NOT_READY, "command.key", "its document is being taken over: ask again");
+    }
     if (document == NULL) { /* generated: the table refuses it and names the state */
         return key_move(&order->after, KEY_ACTION_ACTIVATE, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
     }
@@ -93,6 +97,13 @@ static enum status order_move(struct order *order, size_t index, struct fault *f
     return key_move(&order->after, action, KEY_CAUSE_COMMAND, order->at_utc_us, fault);
 }
 
+/* Stopping moves no time: it is for whoever carries messages, and the clock may be wrong. */
+static enum status order_write(struct guard_txn *txn, const struct order *order, size_t index, struct fault *fault)
+{
+    return order->stops ? guard_txn_key_write(txn, index, &order->after, NULL, fault)
+                        : key_write(txn, index, &order->after, order->at_utc_us, fault);
+}
+
 static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct order *order = context;
@@ -116,7 +127,7 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
     order->after = order->before;
     status = order_move(order, index, fault);
     if (status == STATUS_OK) {
-        status = key_write(txn, index, &order->after, order->at_utc_us, fault);
+        status = order_write(txn, order, index, fault);
     }
     return status == STATUS_OK ? nonce_write(txn, &command->nonce, &order->digest, fault) : status;
 }
@@ -148,8 +159,39 @@ static enum status order_check(struct signer *signer, struct order *order, const
                                struct fault *fault)
 {
     struct fault inner = {0};
-    enum status status = command_verify(&order->command, document, &signer->policy, order->at_utc_us, &inner);
+    enum status status = order_verify(signer, order, document, &inner);
     if (status != STATUS_OK) {
+static bool order_stops(const struct signed_document *document)
+{
+    struct command command;
+    if (command_decode(&command, document->document.data, document->document.len, NULL) != STATUS_OK) {
+        return false;
+    }
+    return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
+           command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE;
+}
+
+/*
+ * Stopping must work with a clock that is wrong, and after one that was: it is in time by the clock alone, or by what
+ * is known without the clock. Everything else is in time by both.
+ */
+static enum status order_verify(struct signer *signer, struct order *order, const struct signed_document *document,
+                                struct fault *fault)
+{
+    if (!order_stops(document)) {
+        enum status status = keys_time(signer, &order->at_utc_us, fault);
+        return status == STATUS_OK ? command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault)
+                                   : status;
+    }
+    order->stops = true;
+    order->at_utc_us = keys_now(signer);
+    int64_t clock = clock_utc_us(signer->clock);
+    if (command_verify(&order->command, document, &signer->policy, clock, NULL) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault);
+}
+
         return role_part_fault(fault, "command", status, &inner);
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
@@ -172,7 +214,7 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
                         struct fault *fault)
 {
     enum status status = keys_settle(signer, fault);
-    struct order order = {.signer = signer, .at_utc_us = keys_now(signer)};
+    struct order order = {.signer = signer};
     if (status == STATUS_OK) {
         status = order_check(signer, &order, &request->key_order.order, fault);
     }
@@ -202,13 +244,14 @@ static enum status alarm_apply(struct guard_txn *txn, void *context, struct faul
     }
     order->after = order->before;
     enum status status = key_move(&order->after, KEY_ACTION_SUSPEND, KEY_CAUSE_ALARM, order->at_utc_us, fault);
-    return status == STATUS_OK ? key_write(txn, index, &order->after, order->at_utc_us, fault) : status;
+    return status == STATUS_OK ? order_write(txn, order, index, fault) : status;
 }
 
 enum status key_alarm(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                       struct fault *fault)
 {
-    struct order order = {.signer = signer, .at_utc_us = keys_now(signer), .command = {.key = request->key_alarm.key}};
+    struct order order = {
+        .signer = signer, .at_utc_us = keys_now(signer), .stops = true, .command = {.key = request->key_alarm.key}};
     enum status status = guard_commit(signer->guard, alarm_apply, &order, fault);
     if (status == STATUS_OK) {
         log_event(LOG_LEVEL_WARNING, "key.alarm", "reason", request->key_alarm.reason.text, NULL);

@@ -73,6 +73,26 @@ static enum status attestation_make(struct bytes *out, const struct key_document
     return status == STATUS_OK ? attestation_encode(out, &attestation, fault) : status;
 }
 
+/* State and signature are one decision: what the guard says when it remembers that it was asked. */
+struct testimony {
+    size_t index;
+    int64_t at_utc_us;
+    const struct key_document *document;
+    struct guard_key key;
+};
+
+static enum status testimony_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct testimony *testimony = context;
+    guard_txn_key_read(txn, &testimony->key, testimony->index);
+    if (testimony->document == NULL || !key_state_attests(testimony->key.state)) {
+        return fault_set(fault, STATUS_KEY_INACTIVE, "key", "the key is %s (%s)", key_state_text(testimony->key.state),
+                         key_cause_text(testimony->key.cause));
+    }
+    keys_time_raise(txn, testimony->at_utc_us);
+    return STATUS_OK;
+}
+
 static enum status attestation_sign(struct signer *signer, struct signed_document *out, size_t index,
                                     struct fault *fault)
 {
@@ -84,25 +104,25 @@ static enum status attestation_sign(struct signer *signer, struct signed_documen
 enum status key_attest(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                        struct fault *fault)
 {
-    size_t index = 0;
-    struct guard_key key;
+    struct testimony testimony = {.index = 0};
     enum status status = keys_settle(signer, fault);
+    status = status == STATUS_OK ? keys_time(signer, &testimony.at_utc_us, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
-    if (guard_key_find(signer->guard, &index, &key, &request->key_attest.key) != STATUS_OK) {
+    if (guard_key_find(signer->guard, &testimony.index, &testimony.key, &request->key_attest.key) != STATUS_OK) {
         return fault_set(fault, STATUS_NOT_FOUND, "key", "it is no key of this guard");
     }
-    const struct key_document *document = keys_document(signer, index);
-    if (document == NULL || !key_state_attests(key.state)) {
-        return fault_set(fault, STATUS_KEY_INACTIVE, "key", "the key is %s (%s)", key_state_text(key.state),
-                         key_cause_text(key.cause));
+    testimony.document = keys_document(signer, testimony.index);
+    status = guard_commit(signer->guard, testimony_apply, &testimony, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
     struct signed_document attestation = {0};
-    status = attestation_make(&attestation.document, document, &key, &request->key_attest.challenge, keys_now(signer),
-                              fault);
+    status = attestation_make(&attestation.document, testimony.document, &testimony.key, &request->key_attest.challenge,
+                              testimony.at_utc_us, fault);
     if (status == STATUS_OK) {
-        status = attestation_sign(signer, &attestation, index, fault);
+        status = attestation_sign(signer, &attestation, testimony.index, fault);
     }
     if (status != STATUS_OK) {
         signed_document_free(&attestation);

@@ -56,6 +56,9 @@ static const struct option_row run_rows[] = {
          "File of the signed share set: no PIN is read, people bring shares of it (attended)."),
     NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
            "How long a token may take to answer before it is down and killed; a start may take ten times as long."),
+    TEXT("accept-clock", accept_clock, "",
+         "The day it is (2026-01-31), after more than 14 days in which the signer was off and its clock is not "
+         "believed."),
     PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)."),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),

@@ -35,6 +35,7 @@ struct options {
     char standby_pin_credential[256];
     char pin_shares[OPTION_PATH_SIZE]; /* run, backup: file of the share set; attended */
     int64_t token_timeout_ms;
+    char accept_clock[16]; /* run: a day, empty for none */
 
     bool attended; /* token */
 

@@ -27,6 +27,9 @@ struct signer {
     bool attended;                                          /* there is a share set */
     struct share_set share_set;
     atomic_bool halt_logged;
+    int64_t started_utc_us; /* the time at the start, as far as it was believed, and the steady clock of that moment */
+    int64_t started_monotonic_us;
+    atomic_bool clock_logged;
 };
 
 /* Answers a request: fills the member of `reply` that belongs to the operation. */

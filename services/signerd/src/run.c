@@ -120,9 +120,25 @@ static enum status guard_start(struct run *run, const struct options *options, s
                              : "");
 }
 
+/* The noon of the day that people named. */
+static enum status accepted_read(int64_t *out_utc_us, const char *day, struct fault *fault)
+{
+    char noon[64];
+    *out_utc_us = 0;
+    (void)snprintf(noon, sizeof(noon), "%sT12:00:00.000000Z", day);
+    return day[0] == '\0' || time_parse(out_utc_us, noon) == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, STATUS_USAGE, "accept-clock", "a day, as 2026-01-31");
+}
+
 static enum status signer_start(struct run *run, const struct options *options, enum signer_role role,
                                 struct fault *fault)
 {
+    int64_t accepted = 0;
+    enum status status = accepted_read(&accepted, options->accept_clock, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     const struct signer_config config = {
         .role = role,
         .guard = run->guard,
@@ -130,6 +146,7 @@ static enum status signer_start(struct run *run, const struct options *options, 
         .clock = clock_system(),
         .policy_path = options->policy,
         .share_set_path = options->pin_shares[0] == '\0' ? NULL : options->pin_shares,
+        .accept_utc_us = accepted,
     };
     return signer_new(&run->signer, &config, fault);
 }

@@ -70,6 +70,7 @@ static enum status signer_start(struct signer *signer, const struct signer_confi
     status = status == STATUS_OK ? activation_start(signer, config->share_set_path, fault) : status;
     status = status == STATUS_OK ? identity_check(signer, fault) : status;
     status = status == STATUS_OK ? role_start(signer, fault) : status;
+    status = status == STATUS_OK ? keys_time_start(signer, config->accept_utc_us, fault) : status;
     return status == STATUS_OK ? keys_start(signer, fault) : status;
 }
 
@@ -238,6 +239,8 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     if (status != STATUS_OK) {
         return status;
     }
+    int64_t now = 0;
+    struct fault clock = {0};
     struct guard_state state;
     guard_read(signer->guard, &state);
     struct wire_status_reply *answer = &reply->status;
@@ -247,6 +250,8 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);
     } else if (able == 0) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "no token can sign");
+    } else if (keys_time(signer, &now, &clock) != STATUS_OK) {
+        (void)snprintf(answer->reason, sizeof(answer->reason), "clock: %.119s", clock.detail);
     } else {
         answer->ready = keys_ready(signer, able, answer->reason, sizeof(answer->reason));
     }

@@ -383,7 +383,9 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
 {
     struct withdrawal withdrawal = {0};
     struct promise promise = {.signer = signer, .withdrawal = &withdrawal, .at_utc_us = clock_utc_us(signer->clock)};
+    int64_t known = 0; /* the documents are held against the clock itself: one that was set back is told */
     enum status status = keys_settle(signer, fault);
+    status = status == STATUS_OK ? keys_time(signer, &known, fault) : status;
     if (status == STATUS_OK) {
         status = documents_check(signer, &withdrawal, promise.at_utc_us, &request->transfer, fault);
     }

@@ -85,8 +85,10 @@ enum status header_sign(struct signer *signer, struct wire_reply *reply, const s
         status = keys_settle(signer, fault);
     }
     if (status == STATUS_OK) {
+        status = keys_time(signer, &next.at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
-        next.at_utc_us = keys_now(signer);
         status = guard_commit(signer->guard, succession_apply, &next, fault);
     }
     return status == STATUS_OK

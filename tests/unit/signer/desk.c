@@ -12,10 +12,16 @@ char desk_detail[256];
 static int64_t read_clock(void *context)
 {
     (void)context;
+    return desk.now_utc_us + desk.jumped_us;
+}
+
+static int64_t read_steady(void *context)
+{
+    (void)context;
     return desk.now_utc_us;
 }
 
-static const struct clock desk_clock = {.utc_us = read_clock, .monotonic_us = read_clock};
+static const struct clock desk_clock = {.utc_us = read_clock, .monotonic_us = read_steady};
 
 /* The token */
 
@@ -148,7 +154,8 @@ enum status desk_restart(struct fault *fault)
                                          .tokens = &desk_tokens,
                                          .clock = &desk_clock,
                                          .policy_path = desk.policy_path,
-                                         .share_set_path = attended() ? desk.share_set_path : NULL};
+                                         .share_set_path = attended() ? desk.share_set_path : NULL,
+                                         .accept_utc_us = desk.accept_utc_us};
     return signer_new(&desk.signer, &config, fault);
 }
 

@@ -31,6 +31,8 @@ struct desk {
     struct guard *guard;
     struct signer *signer;
     int64_t now_utc_us;
+    int64_t jumped_us;     /* by how much the clock was set, while now_utc_us passes */
+    int64_t accept_utc_us; /* what people say at the next start */
     enum desk_token token;
     const struct test_key *keys[DESK_KEYS_MAX]; /* on the token; the first is the founding one */
     enum signer_key_origin origin;

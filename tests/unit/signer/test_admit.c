@@ -307,7 +307,12 @@ Test(admit, a_drill_is_the_newest_proof)
     expect(STATUS_OK, "", "right in every respect");
     cr_expect(prove(&drill) == STATUS_CONFLICT, "of the same moment");
     drill.made_at = desk.now_utc_us + DESK_SECOND_US;
+    desk.now_utc_us += 2 * DESK_SECOND_US;
+    const int64_t drill_at = desk.now_utc_us;
     cr_expect(prove(&drill) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    struct guard_state state;
+    guard_read(desk.guard, &state);
+    cr_expect(state.highest_utc_us == drill_at, "the time of the proof was seen");
     MUST(desk_restart(NULL));
     cr_expect(desk_key().restored_at == drill.made_at && desk_key().on == 1);
     drill.made_at--;

@@ -124,6 +124,36 @@ Test(validator, has_its_founding_key_alone)
     cr_expect_str_eq(desk_where, "document.key");
 }
 
+static enum status halt_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)context;
+    return guard_txn_halt(txn, STATUS_FORK, "test", "two histories", fault);
+}
+
+/* Ed25519: no r is remembered that would find the halt at the end. */
+static void expect_no_word_when_halted(void)
+{
+    struct wire_request request = {.op = WIRE_OP_KEY_ATTEST, .key_attest = {.key = desk_key_id()}};
+    struct wire_reply reply;
+    cr_expect(admit(&hand, &key) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    activate(100);
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    wire_reply_free(&reply);
+    cr_assert(guard_commit(desk.guard, halt_apply, NULL, NULL) == STATUS_FORK);
+    cr_expect(desk_ask(&reply, &request) == STATUS_HALTED, "%s: %s", desk_where, desk_detail);
+    wire_reply_free(&reply);
+}
+
+Test(audit, attests_nothing_when_halted)
+{
+    expect_no_word_when_halted();
+}
+
+Test(validator, attests_nothing_when_halted)
+{
+    expect_no_word_when_halted();
+}
+
 Test(audit, signs_while_its_key_is_active)
 {
     world_entry_append(&desk.world, "custodyd");

@@ -31,6 +31,7 @@ struct signer_config {
     const struct clock *clock;
     const char *policy_path;    /* file or folder of the signed policy versions */
     const char *share_set_path; /* attended: the signed share set of the PIN; NULL for unattended */
+    int64_t accept_utc_us;      /* about the time it is, say people, for a clock far ahead of the guard; 0 for none */
 };
 
 /* One connection. `permit` is of enum signer_permit. */
@@ -45,7 +46,8 @@ struct signer_session {
  * comes into force and is remembered; older ones than the guard remembers are STATUS_ROLLBACK, others of the same
  * version STATUS_FORK. Role audit: the founding key must be the one of the guard's log. The share set is verified under
  * the newest policy. Attended keys that were active become inactive. A halted guard is fine: status is answered,
- * nothing is signed. Out: free with signer_free.
+ * nothing is signed. With a clock far ahead of the guard it starts too, and decides nothing by that clock;
+ * STATUS_NOT_READY when accept_utc_us names another day than it shows. Out: free with signer_free.
  */
 MUST_CHECK enum status signer_new(struct signer **out, const struct signer_config *config, struct fault *fault);
 
