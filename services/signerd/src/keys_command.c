@@ -145,6 +145,10 @@ static enum status order_check_token(struct signer *signer, const struct command
     if (document == NULL || document->activation != KEY_ATTENDED) {
         return STATUS_OK;
     }
+    enum status status = activation_check_key(signer, document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct signer_token_status tokens[SIGNER_TOKENS_MAX];
     size_t count = signer->tokens->states(signer->tokens->context, tokens);
     for (size_t i = 0; i < count; i++) {
@@ -152,15 +156,9 @@ static enum status order_check_token(struct signer *signer, const struct command
             return STATUS_OK;
         }
     }
-    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: activation.give comes first");
+    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: its custodians give their shares first (custody activate)");
 }
 
-static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
-                               struct fault *fault)
-{
-    struct fault inner = {0};
-    enum status status = order_verify(signer, order, document, &inner);
-    if (status != STATUS_OK) {
 static bool order_stops(const struct signed_document *document)
 {
     struct command command;
@@ -192,6 +190,12 @@ static enum status order_verify(struct signer *signer, struct order *order, cons
     return command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault);
 }
 
+static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
+                               struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = order_verify(signer, order, document, &inner);
+    if (status != STATUS_OK) {
         return role_part_fault(fault, "command", status, &inner);
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
