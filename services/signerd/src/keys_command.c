@@ -145,10 +145,6 @@ static enum status order_check_token(struct signer *signer, const struct command
     if (document == NULL || document->activation != KEY_ATTENDED) {
         return STATUS_OK;
     }
-    enum status status = activation_check_key(signer, document, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct signer_token_status tokens[SIGNER_TOKENS_MAX];
     size_t count = signer->tokens->states(signer->tokens->context, tokens);
     for (size_t i = 0; i < count; i++) {
