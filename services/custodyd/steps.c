@@ -9,6 +9,7 @@
  * Each step does its outside work first, then one transaction moves the row by compare-and-set, writes the entry,
  * finishes the item and puts the next one. A step that finds the row moved on already just finishes its item. A refusal
  * by the signer means that there is no signature and never was one, so the withdrawal fails and frees what it holds.
+ * Once there is one, a row that cannot be carried on is put into quarantine, with all that it holds.
  */
 #include "steps.h"
 
@@ -452,6 +453,14 @@ static enum status step_sign(struct step *step, struct fault *fault)
     return status;
 }
 
+/* The row as it was signed for: its transaction and columns are those of its intent. */
+static enum status check_row(const struct store_withdrawal *row, struct fault *fault)
+{
+    struct intent intent;
+    enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
+    return status == STATUS_OK ? check_columns(row, &intent, fault) : status;
+}
+
 static enum status signed_transaction(struct signed_document *out, const struct store_withdrawal *row,
                                       struct fault *fault)
 {
@@ -487,13 +496,16 @@ static enum status step_submit(struct step *step, struct fault *fault)
     if (wallet == NULL) {
         return fault_set(fault, STATUS_MISMATCH, "wallet", "not in the policy");
     }
-    enum status status = signed_transaction(&transaction, &step->row, fault);
+    enum status status = check_row(&step->row, fault);
+    if (status == STATUS_OK) {
+        status = signed_transaction(&transaction, &step->row, fault);
+    }
     if (status == STATUS_OK) {
         status = ledger_node_submit(service->node, &ledger, &transaction, &wallet->key, fault);
     }
     signed_document_free(&transaction);
     if (status != STATUS_OK) {
-        return status; /* a signature exists: nothing but the ledger's verdict may end this */
+        return status; /* a signature exists: nothing but the ledger's verdict may free what this holds */
     }
     CRASHPOINT("withdrawal-submitted");
     return move(step, WITHDRAWAL_SUBMITTED, AUDIT_WITHDRAWAL_SUBMITTED, "confirm", fault);
@@ -504,8 +516,12 @@ static enum status step_confirm(struct step *step, struct fault *fault)
     struct service *service = step->service;
     struct ledger_transaction_status ledger;
     struct digest id;
+    enum status status = check_row(&step->row, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     transaction_id(&id, step->row.transaction.data, step->row.transaction.len);
-    enum status status = ledger_node_wait(service->node, &ledger, &id, CONFIRM_WAIT_MS, fault);
+    status = ledger_node_wait(service->node, &ledger, &id, CONFIRM_WAIT_MS, fault);
     if (status == STATUS_NOT_FOUND) { /* the node lost its mempool: the same bytes again */
         struct signed_document transaction = {0};
         const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
@@ -540,6 +556,21 @@ static const struct {
     {"confirm", WITHDRAWAL_SUBMITTED, step_confirm},
 };
 
+/*
+ * A signed withdrawal whose row is not what was signed, or that the books contradict: another try would not mend it.
+ * People must look. (STATUS_CONFLICT: another worker was first.)
+ */
+static enum status set_aside(struct step *step, enum status status, struct fault *fault)
+{
+    bool is_signed = step->row.state == WITHDRAWAL_SIGNED || step->row.state == WITHDRAWAL_SUBMITTED;
+    if (status == STATUS_OK || !is_signed || may_pass(status) || status == STATUS_CONFLICT) {
+        return status;
+    }
+    log_fault("withdrawal.broken", fault);
+    fault_clear(fault);
+    return quarantine(step, status, fault);
+}
+
 static enum status finish_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct step *step = context;
@@ -557,7 +588,7 @@ enum status step_run(struct service *service, const struct store_outbox_item *it
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         if (strcmp(steps[i].kind, item->kind) == 0) {
             fault_clear(fault);
-            status = step.row.state == steps[i].from ? steps[i].run(&step, fault)
+            status = step.row.state == steps[i].from ? set_aside(&step, steps[i].run(&step, fault), fault)
                                                      : store_transact(service->store, finish_in, &step, fault);
         }
     }

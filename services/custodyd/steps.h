@@ -8,8 +8,9 @@
 #include "store/outbox.h"
 
 /*
- * Does the step of an item. STATUS_OK: done, and its result recorded. A retryable status (STATUS_KEY_INACTIVE, too): try
- * the item again later. Anything else: the step met what people must look at; the item stays.
+ * Does the step of an item. STATUS_OK: done, and its result recorded. A retryable status (STATUS_KEY_INACTIVE, too):
+ * try the item again later. Anything else: the step met what people must look at; the item stays. A withdrawal that is
+ * signed already and cannot be carried on goes into quarantine.
  */
 MUST_CHECK enum status step_run(struct service *service, const struct store_outbox_item *item, struct fault *fault);
 

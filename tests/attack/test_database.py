@@ -17,7 +17,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
-from strongroom import canonical, digest  # noqa: E402
+from strongroom import canonical, digest, eventually  # noqa: E402
 
 
 def uuid7():
@@ -402,13 +402,60 @@ class Database(strongroom.Case):
             UPDATE custody.withdrawal AS w SET (transaction, signature) =
                 (SELECT transaction, signature FROM custody.withdrawal WHERE id = '{done["id"]}') WHERE id = '{row["id"]}'""")
         self.set_state(row, "signed", "submit")
-        place.wait(row["id"], *strongroom.ENDS, "submitted", "signed")
+        self.assertSetAside(row, "mismatch")
         self.assertEqual([id for id, _ in place.ledger_transactions()].count(done["transaction_id"]), 1)
         self.assertEqual(place.balance(place.payee), self.paid + 65)
+        self.assertHeld(row, [place.value(f"SELECT lane FROM custody.withdrawal WHERE id = '{row['id']}'")])
         place.psql(f"""
-            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}'; DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}';
-            UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}';
-            UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}'""")
+            DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}';
+            UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}'""")
+
+    def assertSetAside(self, row, reason):
+        """Nobody tries it for ever: it is in quarantine, with the reason, and the trail has it."""
+        self.assertEqual(self.place.wait(row["id"], "quarantined")["reason"], reason)
+        told = eventually(lambda: [entry for entry in self.place.history(row["id"]) if entry["act"] == "withdrawal.quarantined"],
+                          "the trail has it")
+        self.assertEqual([entry["outcome"] for entry in told], ["error"])
+        left = f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' AND done_at IS NULL"
+        self.assertEqual(self.place.value(left), "0")
+
+    def test_a_row_edited_after_it_was_signed(self):
+        place = self.place
+        key = place.call("GET", "/v1/wallets/hot").json["key_id"]
+        signature = canonical({"alg": "p256", "key": key, "sig": base64.b64encode(bytes(range(64))).decode()})
+        for what, edit, reason in (
+                ("the signature", "", "signature_invalid"),
+                ("the form of the signature", ", signature = convert_to('{}', 'UTF8')", "missing_field"),
+                ("no signature at all", ", signature = ''", "not_canonical"),
+                ("the transaction", """, transaction = convert_to(replace(convert_from(transaction, 'UTF8'), '"amount":"68"',
+                                     '"amount":"69"'), 'UTF8')""", "mismatch"),
+                ("the column of the amount", ", amount = 69", "mismatch"),
+                ("the intent", """, intent = convert_to(replace(convert_from(intent, 'UTF8'), '"amount":"68"', '"amount":"69"'),
+                                'UTF8')""", "mismatch")):
+            with self.subTest(what):
+                row = place.proposed(68)
+                edit = edit if "signature" in edit else f", signature = convert_to('{signature}', 'UTF8'){edit}"
+                place.psql(f"UPDATE custody.withdrawal SET ver = ver{edit} WHERE id = '{row['id']}'")
+                self.set_state(row, "signed", "submit")
+                self.assertSetAside(row, reason)
+
+    def test_a_row_edited_after_it_was_submitted(self):
+        """The ledger has the transaction all the same; what it paid is seen, and the row waits for people."""
+        place = self.place
+        row = place.proposed(67)
+        place.stop("validator")
+        place.approve(row)
+        place.wait(row["id"], "submitted")
+        place.psql(f"UPDATE custody.withdrawal SET amount = 1 WHERE id = '{row['id']}'")
+        self.assertSetAside(row, "mismatch")
+        place.start()
+        eventually(lambda: place.balance(place.payee) == self.paid + 67, "the ledger has paid")
+
+    def test_a_row_that_the_books_contradict(self):
+        """A withdrawal that was paid is once more signed, and the ledger says where it stands: it was posted there already."""
+        row = self.place.withdraw(69)
+        self.set_state(row, "signed", "submit")
+        self.assertSetAside(row, "exists")
 
 
 if __name__ == "__main__":
