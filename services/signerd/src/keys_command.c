@@ -152,15 +152,9 @@ static enum status order_check_token(struct signer *signer, const struct command
             return STATUS_OK;
         }
     }
-    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: activation.give comes first");
+    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: its custodians give their shares first (custody activate)");
 }
 
-static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
-                               struct fault *fault)
-{
-    struct fault inner = {0};
-    enum status status = order_verify(signer, order, document, &inner);
-    if (status != STATUS_OK) {
 static bool order_stops(const struct signed_document *document)
 {
     struct command command;
@@ -192,6 +186,12 @@ static enum status order_verify(struct signer *signer, struct order *order, cons
     return command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault);
 }
 
+static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
+                               struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = order_verify(signer, order, document, &inner);
+    if (status != STATUS_OK) {
         return role_part_fault(fault, "command", status, &inner);
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
