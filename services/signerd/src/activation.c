@@ -97,6 +97,16 @@ enum status activation_start(struct signer *signer, const char *path, struct fau
     return status == STATUS_OK ? share_set_remember(signer, &found, fault) : status;
 }
 
+enum status activation_check_key(const struct signer *signer, const struct key_document *document, struct fault *fault)
+{
+    if (document->activation != KEY_ATTENDED || signer->attended) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_MISMATCH, "document.activation",
+                     "the key is attended, but this signer has its PIN without people: start it with pin-shares, "
+                     "without pin-fd and pin-credential");
+}
+
 /* Giving shares */
 
 static enum status attended_check(const struct signer *signer, struct fault *fault)

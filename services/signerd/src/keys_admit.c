@@ -76,6 +76,10 @@ static enum status check_document(struct admission *admission, struct fault *fau
         return fault_set(fault, STATUS_MISMATCH, "document.purpose", "it is a key for %s",
                          signer_role_text(document->purpose));
     }
+    status = activation_check_key(signer, document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     /* The log's key and a validator's key are what others verify with: they are replaced with the guard. */
     bool founding = public_key_equal(&document->key, &signer->founding);
     if (signer->role != ROLE_TRANSFER && !founding) {
@@ -191,7 +195,10 @@ static enum status check_token(struct admission *admission, struct fault *fault)
     enum status status = tokens->find(tokens->context, held, &admission->document.key_id, NULL);
     if (status != STATUS_OK) {
         return fault_set(fault, status, "document.key", "%s",
-                         status == STATUS_NOT_FOUND ? "it is on no token of this signer" : "no token is open");
+                         status == STATUS_NOT_FOUND
+                             ? "it was on no token of this signer when they were opened; after a "
+                               "ceremony or a restore the signer is started again"
+                             : "no token is open: custody activate comes first");
     }
     if (!public_key_equal(&held->public_key, &admission->document.key)) {
         return fault_set(fault, STATUS_MISMATCH, "document.key", "the token's key is another");

@@ -145,6 +145,10 @@ static enum status order_check_token(struct signer *signer, const struct command
     if (document == NULL || document->activation != KEY_ATTENDED) {
         return STATUS_OK;
     }
+    enum status status = activation_check_key(signer, document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct signer_token_status tokens[SIGNER_TOKENS_MAX];
     size_t count = signer->tokens->states(signer->tokens->context, tokens);
     for (size_t i = 0; i < count; i++) {
@@ -152,7 +156,8 @@ static enum status order_check_token(struct signer *signer, const struct command
             return STATUS_OK;
         }
     }
-    return fault_set(fault, STATUS_TOKEN, "command.key", "no token is open: its custodians give their shares first (custody activate)");
+    return fault_set(fault, STATUS_TOKEN, "command.key",
+                     "no token is open: its custodians give their shares first (custody activate)");
 }
 
 static bool order_stops(const struct signed_document *document)

@@ -46,6 +46,10 @@ enum status role_part_fault(struct fault *fault, const char *part, enum status s
  */
 MUST_CHECK enum status activation_start(struct signer *signer, const char *path, struct fault *fault);
 
+/* STATUS_MISMATCH for an attended key when the signer has its PIN without people. */
+MUST_CHECK enum status activation_check_key(const struct signer *signer, const struct key_document *document,
+                                            struct fault *fault);
+
 role_handler transfer_sign;
 role_handler checkpoint_sign;
 role_handler header_sign;

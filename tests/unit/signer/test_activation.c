@@ -60,6 +60,30 @@ static void start_bare(void)
 TestSuite(bare, .init = start_bare, .fini = desk_finish);
 TestSuite(unattended, .init = desk_start_active, .fini = desk_finish);
 
+/* An attended key where the PIN is not in shares would work without people. */
+Test(bare, an_attended_key_is_not_for_a_signer_that_has_its_pin)
+{
+    struct key_document key = papers_key(&desk.world, &hand);
+    struct papers papers;
+    key.activation = KEY_ATTENDED;
+    papers_make(&papers, &desk.world, &hand, &key);
+    cr_expect(desk_admit(&papers) == STATUS_MISMATCH && strstr(desk_detail, "pin-shares") != NULL, "%s", desk_detail);
+    cr_expect_str_eq(desk_where, "document.activation");
+    papers_wipe(&papers);
+}
+
+Test(activation, is_not_undone_by_a_start_without_shares)
+{
+    desk.open = true;
+    cr_assert(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_OK, "%s", desk_detail);
+    desk.share_set_path[0] = '\0';
+    MUST(desk_restart(NULL));
+    cr_expect_str_eq(desk_key().state, "inactive");
+    cr_expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE) == STATUS_MISMATCH, "%s", desk_detail);
+    cr_expect_str_eq(desk_where, "document.activation");
+    cr_expect_str_eq(desk_key().state, "inactive");
+}
+
 static struct gift gift_of(const char *custodian, unsigned index)
 {
     struct gift gift = {.action = GIFT_ACTIVATE,

@@ -170,6 +170,7 @@ Test(admit, a_key_must_be_on_the_token_where_it_was_born)
 {
     make();
     desk.keys[0] = desk.world.keys[STRANGER];
+    cr_expect(desk_admit(&papers) != STATUS_OK && strstr(desk_detail, "started again") != NULL, "%s", desk_detail);
     expect(STATUS_NOT_FOUND, "document.key", "on no token");
     desk.keys[0] = desk.world.keys[SOFT];
     desk.origin = SIGNER_KEY_RESTORED;
