@@ -34,7 +34,10 @@ void token_set_unlock(struct token_set *set)
 /* With the mutex. */
 static void changed(struct token_set *set)
 {
-    INVARIANT(pthread_cond_broadcast(&set->changed) == 0 && pthread_cond_broadcast(&set->returned) == 0);
+    INVARIANT(pthread_cond_broadcast(&set->changed) == 0);
+    for (unsigned i = 0; i < set->config.count; i++) { /* who waits for one may now want another */
+        INVARIANT(pthread_cond_broadcast(&set->tokens[i].returned) == 0);
+    }
 }
 
 static const char *token_name(const struct token *token)
@@ -79,12 +82,6 @@ static void up_tell(const struct token *token)
               token->set->serving == token->index ? "serving" : "standby", NULL);
 }
 
-/* Tried again, it would lock the token, or come up beside itself. */
-static bool stays_down(enum status status)
-{
-    return status == STATUS_PIN_REFUSED || status == STATUS_CONFLICT;
-}
-
 /* With the mutex. Every call that is under way on it returns now. */
 static void ends_shut(const struct token_ends *ends)
 {
@@ -97,15 +94,22 @@ static void ends_shut(const struct token_ends *ends)
     }
 }
 
+/* With the mutex. Tried again, a PIN that was refused would lock the token. What stays down, people must hear of. */
+static void down_become(struct token *token, const struct fault *fault)
+{
+    token->condition = TOKEN_DOWN;
+    token->reason = *fault;
+    token->for_good = token->for_good || fault->status == STATUS_PIN_REFUSED;
+    token->down_told = token->down_told && !token->for_good;
+}
+
 void token_fail(struct token *token, uint64_t opening, const struct fault *fault)
 {
     struct token_set *set = token->set;
     token_set_lock(set);
     if (token->opening == opening && token->condition != TOKEN_DOWN && !set->stopping) {
         bool was_usable = token->condition == TOKEN_USABLE;
-        token->condition = TOKEN_DOWN;
-        token->reason = *fault;
-        token->for_good = stays_down(fault->status);
+        down_become(token, fault);
         (void)pidfd_send_signal(token->ends.process, SIGKILL, NULL, 0);
         ends_shut(&token->ends);
         if (was_usable && !other_usable(set, token->index, &set->serving)) {
@@ -207,6 +211,7 @@ static enum status keys_take_over(struct token *token, struct token_key *keys, s
     token_set_lock(token->set);
     if (is_other_token(token, &identity)) {
         status = fault_set(fault, STATUS_CONFLICT, "standby", "it is the same token");
+        token->for_good = true; /* it would come up beside itself */
     } else if (token->condition == TOKEN_STARTING || token->condition == TOKEN_LOCKED) {
         usable_become(token, keys, count, &identity);
         keys = NULL;
@@ -266,12 +271,27 @@ enum status token_opening_await(struct token *token, struct fault *fault)
     return opened(token, keys, count, &note, fault);
 }
 
+/* Only we can know it: a token's process may claim any status. */
+static void keeper_lost(struct token_set *set)
+{
+    token_set_lock(set);
+    if (!set->stopping && !set->keeper_lost) {
+        set->keeper_lost = true;
+        log_event(LOG_LEVEL_ERROR, "keeper.ended", "detail", "no token can be started any more; signerd ends", NULL);
+        (void)pthread_kill(set->master, SIGINT);
+    }
+    token_set_unlock(set);
+}
+
 /* Starts the process. Out: the sessions are all idle. */
 static enum status launch(struct token *token, struct fault *fault)
 {
     struct token_set *set = token->set;
     struct token_ends ends;
     enum status status = token_keeper_start(set->config.keeper, &ends, token->index, fault);
+    if (status == STATUS_UNAVAILABLE) {
+        keeper_lost(set);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -325,10 +345,14 @@ static bool probe(struct token *token, int fd, struct fault *fault)
     return false;
 }
 
-/* Returns when the token is down. */
+/* The start has succeeded. Returns when the token is down. */
 static void attend(struct token *token)
 {
     struct token_set *set = token->set;
+    token_set_lock(set);
+    token->settled = true;
+    changed(set);
+    token_set_unlock(set);
     for (;;) {
         token_set_lock(set);
         enum token_condition condition = token->condition;
@@ -357,7 +381,7 @@ static void collect(struct token *token)
     token_set_lock(set);
     token->condition = TOKEN_DOWN;
     while (token->idle_count < token->ends.session_count) { /* whoever has one finds it shut */
-        INVARIANT(pthread_cond_wait(&set->returned, &set->mutex) == 0);
+        INVARIANT(pthread_cond_wait(&token->returned, &set->mutex) == 0);
     }
     token->idle_count = 0;
     token_set_unlock(set);
@@ -370,36 +394,18 @@ static void collect(struct token *token)
 }
 
 /* The end of a start that did not succeed. */
-static void refused(struct token *token, enum status status, const struct fault *fault)
+static void refused(struct token *token, const struct fault *fault)
 {
     struct token_set *set = token->set;
     token_set_lock(set);
     ends_shut(&token->ends);
-    token->condition = TOKEN_DOWN;
-    token->reason = *fault;
-    if (stays_down(status)) { /* people must hear of it */
-        token->for_good = true;
-        token->down_told = false;
-    }
-    if (status == STATUS_UNAVAILABLE && !set->stopping && !set->keeper_lost) {
-        set->keeper_lost = true;
-        log_event(LOG_LEVEL_ERROR, "keeper.ended", "detail", "no token can be started any more; signerd ends", NULL);
-        (void)pthread_kill(set->master, SIGINT);
-    }
+    down_become(token, fault);
     if (token->settled) {
         down_tell(token);
     }
     token->settled = true;
     changed(set);
     token_set_unlock(set);
-}
-
-static void settled(struct token *token)
-{
-    token_set_lock(token->set);
-    token->settled = true;
-    changed(token->set);
-    token_set_unlock(token->set);
 }
 
 /* Waits before the next start; false when there is none. */
@@ -450,12 +456,10 @@ static void *token_run(void *argument)
     int64_t pause_ms = token->set->config.timeout_ms;
     do {
         struct fault fault = {0};
-        enum status status = start(token, &fault);
-        if (status == STATUS_OK) {
-            settled(token);
+        if (start(token, &fault) == STATUS_OK) {
             attend(token);
         } else {
-            refused(token, status, &fault);
+            refused(token, &fault);
         }
         collect(token);
     } while (pause_before_start(token, &pause_ms));
@@ -539,11 +543,11 @@ enum status token_set_new(struct token_set **out, const struct token_set_config 
     set->config = *config;
     set->master = pthread_self();
     token_use_calls(&set->calls, set);
-    INVARIANT(pthread_mutex_init(&set->mutex, NULL) == 0 && pthread_cond_init(&set->changed, NULL) == 0 &&
-              pthread_cond_init(&set->returned, NULL) == 0);
+    INVARIANT(pthread_mutex_init(&set->mutex, NULL) == 0 && pthread_cond_init(&set->changed, NULL) == 0);
     for (unsigned i = 0; i < config->count; i++) {
         set->tokens[i] = (struct token){.set = set, .index = i, .ends = {.process = -1, .control = -1}};
-        INVARIANT(pthread_mutex_init(&set->tokens[i].control_mutex, NULL) == 0);
+        INVARIANT(pthread_mutex_init(&set->tokens[i].control_mutex, NULL) == 0 &&
+                  pthread_cond_init(&set->tokens[i].returned, NULL) == 0);
     }
     enum status status = threads_start(set, fault);
     status = status == STATUS_OK ? first_await(set, fault) : status;
@@ -570,11 +574,13 @@ void token_set_free(struct token_set *set)
     for (unsigned i = 0; i < set->config.count; i++) {
         struct token *token = &set->tokens[i];
         INVARIANT(!token->has_thread || pthread_join(token->thread, NULL) == 0);
-        INVARIANT(pthread_mutex_destroy(&token->control_mutex) == 0);
-        free(token->keys);
     }
-    INVARIANT(pthread_cond_destroy(&set->changed) == 0 && pthread_cond_destroy(&set->returned) == 0 &&
-              pthread_mutex_destroy(&set->mutex) == 0);
+    for (unsigned i = 0; i < set->config.count; i++) { /* a thread that ends tells the other token's waiters, too */
+        INVARIANT(pthread_mutex_destroy(&set->tokens[i].control_mutex) == 0 &&
+                  pthread_cond_destroy(&set->tokens[i].returned) == 0);
+        free(set->tokens[i].keys);
+    }
+    INVARIANT(pthread_cond_destroy(&set->changed) == 0 && pthread_mutex_destroy(&set->mutex) == 0);
     free(set);
 }
 

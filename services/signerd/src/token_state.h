@@ -28,6 +28,7 @@ struct token {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t control_mutex; /* one exchange on the control socket at a time; taken before the set's */
+    pthread_cond_t returned;       /* with the set's mutex: a session, or there will be none */
 
     /* With the set's mutex. */
     enum token_condition condition;
@@ -51,8 +52,7 @@ struct token_set {
     struct signer_tokens calls;
     pthread_t master; /* is told to end when the keeper is gone */
     pthread_mutex_t mutex;
-    pthread_cond_t changed;  /* what a token is */
-    pthread_cond_t returned; /* a session, or there will be none */
+    pthread_cond_t changed; /* what a token is */
     bool stopping;
     bool keeper_lost;
     unsigned serving;

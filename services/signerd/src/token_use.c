@@ -5,8 +5,11 @@
 #include "token_state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include "base/clock.h"
 
 /* A session lent. */
 struct loan {
@@ -72,7 +75,7 @@ static bool session_lend(struct token_set *set, struct loan *out, const struct d
     token_set_lock(set);
     struct token *token = token_choose(set, key_id, tried);
     while (token != NULL && token->idle_count == 0) {
-        INVARIANT(pthread_cond_wait(&set->returned, &set->mutex) == 0);
+        INVARIANT(pthread_cond_wait(&token->returned, &set->mutex) == 0);
         token = token_choose(set, key_id, tried);
     }
     if (token != NULL) {
@@ -99,8 +102,45 @@ static void session_return(const struct loan *loan, bool used)
     token->idle[token->idle_count++] = loan->session;
     token->used = token->used || used;
     bool one = token->condition == TOKEN_USABLE; /* otherwise its thread waits for all of them */
-    INVARIANT((one ? pthread_cond_signal(&token->set->returned) : pthread_cond_broadcast(&token->set->returned)) == 0);
+    INVARIANT((one ? pthread_cond_signal(&token->returned) : pthread_cond_broadcast(&token->returned)) == 0);
     token_set_unlock(token->set);
+}
+
+/*
+ * A call on a socket with a deadline is interrupted when this process was stopped and goes on: that is no answer.
+ * False: the deadline, with errno as the call sets it.
+ */
+static bool again(int fd, short events, int64_t until_us)
+{
+    if (errno != EINTR) {
+        return false;
+    }
+    struct pollfd waiting = {.fd = fd, .events = events};
+    int ready;
+    do {
+        int64_t left_us = until_us - clock_monotonic_us(clock_system());
+        ready = poll(&waiting, 1, left_us <= 0 ? 0 : (int)(left_us / 1000) + 1);
+    } while (ready < 0 && errno == EINTR);
+    errno = ready == 0 ? EAGAIN : errno;
+    return ready > 0;
+}
+
+static ssize_t packet_send(int fd, const struct msghdr *packet, int64_t until_us)
+{
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, packet, MSG_NOSIGNAL);
+    } while (sent < 0 && again(fd, POLLOUT, until_us));
+    return sent;
+}
+
+static ssize_t packet_receive(int fd, void *out, size_t size, int64_t until_us)
+{
+    ssize_t got;
+    do {
+        got = recv(fd, out, size, MSG_TRUNC);
+    } while (got < 0 && again(fd, POLLIN, until_us));
+    return got;
 }
 
 static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len,
@@ -114,11 +154,12 @@ static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN
         struct token_signature signature;
         struct token_refusal refusal;
     } answer;
-    ssize_t got = sendmsg(loan->fd, &packet, MSG_NOSIGNAL);
-    got = got < 0 ? got : recv(loan->fd, &answer, sizeof(answer), MSG_TRUNC);
+    int64_t timeout_ms = loan->token->set->config.timeout_ms;
+    int64_t until_us = clock_monotonic_us(clock_system()) + timeout_ms * 1000;
+    ssize_t got = packet_send(loan->fd, &packet, until_us);
+    got = got < 0 ? got : packet_receive(loan->fd, &answer, sizeof(answer), until_us);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        return fault_set(fault, STATUS_TIMED_OUT, "token", "it did not sign within %lld ms",
-                         (long long)loan->token->set->config.timeout_ms);
+        return fault_set(fault, STATUS_TIMED_OUT, "token", "it did not sign within %lld ms", (long long)timeout_ms);
     }
     if (got == (ssize_t)sizeof(answer.signature) && answer.signature.status == STATUS_OK) {
         memcpy(out64, answer.signature.raw64, SIGNATURE_LEN);
@@ -129,7 +170,7 @@ static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN
     }
     answer.refusal.where[sizeof(answer.refusal.where) - 1] = '\0';
     answer.refusal.detail[sizeof(answer.refusal.detail) - 1] = '\0';
-    return token_refusal_fault(&answer.refusal, fault);
+    return fault_set(fault, STATUS_TOKEN, answer.refusal.where, "%s", answer.refusal.detail); /* its status: a claim */
 }
 
 /* Outside the process that loaded the module: what it gives is a claim. */
@@ -154,10 +195,13 @@ static enum status sign_with(const struct loan *loan, struct signature *out, con
 {
     uint8_t raw64[SIGNATURE_LEN] = {0};
     enum status status = exchange(loan, raw64, message, len, fault);
-    session_return(loan, status == STATUS_OK);
-    if (status == STATUS_OK) {
-        status = signature_take(out, loan, raw64, message, len, fault);
+    if (status != STATUS_OK) { /* shut before anybody else has the session: the answer to this may still come */
+        token_fail(loan->token, loan->opening, fault);
+        session_return(loan, false);
+        return status;
     }
+    session_return(loan, true);
+    status = signature_take(out, loan, raw64, message, len, fault);
     if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
         token_fail(loan->token, loan->opening, fault);
     }
@@ -330,12 +374,12 @@ static enum status activation_exchange(struct token_set *set, struct signer_acti
     token_set_unlock(set);
     enum status status = same ? activation_ask(token, &activation, question, fault)
                               : fault_set(fault, STATUS_TOKEN, "token", "it is down");
-    INVARIANT(pthread_mutex_unlock(&token->control_mutex) == 0);
     if (status == STATUS_OK) {
         *out = activation;
     } else if (activation.open || status == STATUS_TOKEN) { /* a PIN that did not open it is not given again */
-        token_fail(token, opening, fault);
+        token_fail(token, opening, fault); /* before the next question: the answer to this may still come */
     }
+    INVARIANT(pthread_mutex_unlock(&token->control_mutex) == 0);
     return status;
 }
 
