@@ -11,8 +11,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
+#include "base/log.h"
 #include "guard_private.h"
+
+#define FILL_TOLD_PERCENT 80
 
 /* One thread's change, on its stack. */
 struct waiter {
@@ -80,6 +84,27 @@ static enum status state_load(struct guard *guard, struct fault *fault)
     return status == STATUS_OK ? guard_keys_load(guard, fault) : status;
 }
 
+/* What it has of what it may have, the room on its disk included. Nothing is refused for it: a full disk refuses. */
+static void fill_tell(const struct guard *guard)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct statvfs disk;
+    if (mdb_env_info(guard->env, &info) != 0 || mdb_env_stat(guard->env, &stat) != 0 ||
+        fstatvfs(guard->folder_fd, &disk) != 0) {
+        return;
+    }
+    double used = (double)(info.me_last_pgno + 1) * stat.ms_psize;
+    double room = (double)disk.f_bavail * (double)disk.f_frsize;
+    double map = (double)info.me_mapsize;
+    int percent = (int)(100 * used / (used + room < map ? used + room : map));
+    if (percent > FILL_TOLD_PERCENT) {
+        char text[16];
+        (void)snprintf(text, sizeof(text), "%d", percent);
+        log_event(LOG_LEVEL_WARNING, "guard.filling", "percent", text, NULL);
+    }
+}
+
 enum status guard_open(struct guard **out, const char *path, struct fault *fault)
 {
     struct guard *guard = calloc(1, sizeof(*guard));
@@ -103,6 +128,7 @@ enum status guard_open(struct guard **out, const char *path, struct fault *fault
         guard_close(guard);
         return status;
     }
+    fill_tell(guard);
     *out = guard; /* transferred */
     return STATUS_OK;
 }

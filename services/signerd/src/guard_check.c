@@ -4,17 +4,22 @@
  * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
  * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
  * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
- * admitted has its papers, freezes are counted without a gap, the sequences of a lane are exactly 0 to next-1, each has
- * its withdrawal, and there is no withdrawal without its sequence. So a record that was lost is found too.
+ * admitted has its papers (the document it names, and the backup that this names), freezes are counted without a gap,
+ * the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and there is no withdrawal without its
+ * sequence. So a record that was lost is found too.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/canon.h"
 #include "guard_record.h"
+#include "policy/backup.h"
 #include "policy/key.h"
 
-#define WALK_MAX_S 600
+#define WALK_MAX_S 600 /* and as long again as the file needs on a slow disk */
+#define WALK_BYTES_EACH_S (8ULL << 20)
 
 struct walk {
     MDB_txn *txn;
@@ -23,7 +28,9 @@ struct walk {
     uint64_t keys;
     uint64_t papers;          /* key documents */
     uint64_t documents_named; /* by keys */
-    struct digest founding;   /* key 0 */
+    uint64_t backups;
+    uint64_t backups_named; /* by key documents */
+    struct digest founding; /* key 0 */
     uint64_t sequences;
     uint64_t withdrawals;
     uint64_t freezes;
@@ -86,19 +93,25 @@ static enum status check_key(struct walk *walk, const MDB_val *key, const uint8_
     return status;
 }
 
-/* The key that a paper, a lane or an r belongs to. */
-static enum status key_lookup(struct walk *walk, struct guard_key *out, uint64_t index)
+/* The value of the record of this letter of a key, which must be there, borrowed. */
+static enum status key_value(struct walk *walk, const uint8_t **out, size_t *out_len, char letter, uint64_t index)
 {
     struct guard_record record;
-    guard_record_paper(&record, 'k', index);
+    guard_record_paper(&record, letter, index);
     MDB_val key = {record.key_len, record.key};
     MDB_val sealed;
     if (mdb_get(walk->txn, walk->dbi, &key, &sealed) != 0) {
-        return corrupt(walk, "a key is missing");
+        return corrupt(walk, letter == 'k' ? "a key is missing" : "the backup of a key is missing");
     }
+    return guard_unseal(out, out_len, &key, &sealed, walk->fault);
+}
+
+/* The key that a paper belongs to. */
+static enum status key_lookup(struct walk *walk, struct guard_key *out, uint64_t index)
+{
     const uint8_t *value = NULL;
     size_t len = 0;
-    enum status status = guard_unseal(&value, &len, &key, &sealed, walk->fault);
+    enum status status = key_value(walk, &value, &len, 'k', index);
     return status == STATUS_OK ? guard_key_decode(out, value, len, walk->fault) : status;
 }
 
@@ -113,33 +126,67 @@ static enum status signed_read(struct walk *walk, struct signed_document *out, c
     return status == STATUS_OK ? status : corrupt(walk, "a paper of a key is no signed document");
 }
 
-/* The document that its key names, and of that key. */
-static enum status check_document(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+/* The backup that a key document names. */
+static enum status backup_lookup(struct walk *walk, const struct key_document *document, uint64_t index)
 {
-    struct guard_key owner;
+    const uint8_t *value = NULL;
+    size_t len = 0;
+    struct digest digest;
     struct signed_document paper = {0};
-    enum status status = key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1))
-                                           : corrupt(walk, "a document of impossible size");
+    if (document->backup != KEY_BACKUP_WRAPPED) {
+        return STATUS_OK;
+    }
+    enum status status = key_value(walk, &value, &len, 'b', index);
     status = status == STATUS_OK ? signed_read(walk, &paper, value, len) : status;
     if (status != STATUS_OK) {
         return status;
     }
-    struct digest digest;
-    key_document_digest(&digest, paper.document.data, paper.document.len);
+    backup_digest(&digest, paper.document.data, paper.document.len);
     signed_document_free(&paper);
-    walk->papers++;
-    return digest_equal(&digest, &owner.document) ? STATUS_OK : corrupt(walk, "a key and its document differ");
+    walk->backups_named++;
+    return digest_equal(&digest, &document->backup_document) ? STATUS_OK
+                                                             : corrupt(walk, "a key document and its backup differ");
 }
 
-static enum status check_backup(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+/* The document that its key names, and of that key. */
+static enum status document_agrees(struct walk *walk, const struct signed_document *paper, uint64_t index)
 {
     struct guard_key owner;
+    struct digest digest;
+    struct key_document document;
+    enum status status = key_lookup(walk, &owner, index);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    key_document_digest(&digest, paper->document.data, paper->document.len);
+    if (!digest_equal(&digest, &owner.document) ||
+        key_document_decode(&document, paper->document.data, paper->document.len, NULL) != STATUS_OK ||
+        !digest_equal(&document.key_id, &owner.key)) {
+        return corrupt(walk, "a key and its document differ");
+    }
+    return backup_lookup(walk, &document, index);
+}
+
+static enum status check_document(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
     struct signed_document paper = {0};
     enum status status =
-        key->mv_size == 9 ? key_lookup(walk, &owner, number_at(key, 1)) : corrupt(walk, "a backup of impossible size");
-    status = status == STATUS_OK ? signed_read(walk, &paper, value, len) : status;
-    signed_document_free(&paper);
+        key->mv_size == 9 ? signed_read(walk, &paper, value, len) : corrupt(walk, "a document of impossible size");
+    if (status == STATUS_OK) {
+        walk->papers++;
+        status = document_agrees(walk, &paper, number_at(key, 1));
+        signed_document_free(&paper);
+    }
     return status;
+}
+
+/* What it says is looked at with its key document; here it is counted, so that there is none without one. */
+static enum status check_backup(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    (void)len;
+    walk->backups++;
+    return key->mv_size == 9 ? STATUS_OK : corrupt(walk, "a backup of impossible size");
 }
 
 /* In the order of their places. */
@@ -257,6 +304,9 @@ static enum status check_sums(struct walk *walk)
     if (walk->keys == 0 || !digest_equal(&walk->founding, &walk->state.key) || walk->papers != walk->documents_named) {
         return corrupt(walk, "the founding key or the papers of a key are missing");
     }
+    if (walk->backups != walk->backups_named) {
+        return corrupt(walk, "a backup of no key");
+    }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
     return whole ? STATUS_OK : corrupt(walk, "a sequence or a withdrawal is missing");
 }
@@ -301,11 +351,20 @@ static enum status walk_guard(const char *path, struct fault *fault)
     return status;
 }
 
+/* A long life makes a long walk, and a circle of garbled pages must end all the same. */
+static unsigned walk_limit_s(const char *path)
+{
+    char data_path[4096];
+    struct stat file;
+    guard_data_path(data_path, sizeof(data_path), path);
+    return WALK_MAX_S + (stat(data_path, &file) == 0 ? (unsigned)((uint64_t)file.st_size / WALK_BYTES_EACH_S) : 0);
+}
+
 /* The child's answer: its fault, whole. */
 static _Noreturn void walk_in_child(const char *path, int answer_fd)
 {
     struct fault fault = {0};
-    (void)alarm(WALK_MAX_S); /* garbled pages might also lead in a circle */
+    (void)alarm(walk_limit_s(path));
     if (walk_guard(path, &fault) == STATUS_OK) {
         fault_clear(&fault);
     }
@@ -318,6 +377,10 @@ static enum status child_answer(pid_t child, int answer_fd, struct fault *fault)
     ssize_t got = read(answer_fd, &answer, sizeof(answer));
     int ended = 0;
     while (waitpid(child, &ended, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGALRM) {
+        return fault_set(fault, STATUS_TIMED_OUT, "guard",
+                         "reading it took too long: a slow disk, or pages that lead in a circle");
     }
     if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0 || got != (ssize_t)sizeof(answer)) {
         return fault_set(fault, STATUS_CORRUPT, "guard", "its pages are garbled: reading them crashed");

@@ -327,6 +327,78 @@ Test(admit, a_drill_is_the_newest_proof)
     cr_expect(prove(&drill) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
 }
 
+/* What the walk through the guard finds */
+
+struct kept {
+    struct digest document;
+    struct guard_papers papers;
+};
+
+static enum status keep_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct kept *kept = context;
+    struct guard_key founding;
+    guard_txn_key_read(txn, &founding, 0);
+    founding.state = KEY_STATE_INACTIVE;
+    founding.document = kept->document;
+    return guard_txn_key_write(txn, 0, &founding, &kept->papers, fault);
+}
+
+static void paper_write(struct bytes *out, const struct signed_document *paper)
+{
+    json_t *object = NULL;
+    MUST(signed_document_encode(&object, paper, NULL));
+    MUST(canon_emit(out, object, GUARD_PAPER_MAX, NULL));
+    json_decref(object);
+}
+
+/* Writes the key's document and this backup (NULL: none) past all checks, and opens the guard again. */
+static void expect_walk(const struct signed_document *backup, enum status status, const char *why)
+{
+    struct kept kept = {.papers = {.document = {0}}};
+    struct fault fault = {0};
+    key_document_digest(&kept.document, papers.document.document.data, papers.document.document.len);
+    paper_write(&kept.papers.document, &papers.document);
+    if (backup != NULL) {
+        paper_write(&kept.papers.backup, backup);
+    }
+    MUST(guard_commit(desk.guard, keep_apply, &kept, NULL));
+    cr_expect(desk_restart(&fault) == status, "%s: %s", fault.where, fault.detail);
+    cr_expect(strstr(fault.detail, why) != NULL, "%s", fault.detail);
+    bytes_free(&kept.papers.document);
+    bytes_free(&kept.papers.backup);
+}
+
+static void make_wrapped(void)
+{
+    key.backup = KEY_BACKUP_WRAPPED;
+    make();
+}
+
+Test(admit, the_walk_knows_the_backup_of_a_key)
+{
+    make_wrapped();
+    expect_walk(&papers.backup, STATUS_OK, "");
+}
+
+Test(admit, the_walk_misses_a_backup)
+{
+    make_wrapped();
+    expect_walk(NULL, STATUS_CORRUPT, "the backup of a key is missing");
+}
+
+Test(admit, the_walk_finds_another_backup)
+{
+    make_wrapped();
+    expect_walk(&papers.document, STATUS_CORRUPT, "a key document and its backup differ");
+}
+
+Test(admit, the_walk_finds_a_backup_of_a_clone)
+{
+    make();
+    expect_walk(&papers.document, STATUS_CORRUPT, "a backup of no key");
+}
+
 /* Several keys */
 
 Test(admit, a_further_key_is_listed)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "test/test_place.h"
 #include "world.h"
@@ -73,6 +74,79 @@ static uint64_t size_now(void)
     struct guard_state state;
     guard_read(guard, &state);
     return state.size;
+}
+
+/* The linker leads the walk's own call here. */
+unsigned __real_alarm(unsigned seconds);
+unsigned __wrap_alarm(unsigned seconds);
+static bool at_once;
+
+unsigned __wrap_alarm(unsigned seconds)
+{
+    return at_once ? (unsigned)raise(SIGALRM) : __real_alarm(seconds);
+}
+
+Test(guard, a_walk_that_takes_too_long_is_not_called_garbled)
+{
+    struct fault fault = {0};
+    guard_close(guard);
+    guard = NULL;
+    at_once = true;
+    cr_expect(guard_open(&guard, path, &fault) == STATUS_TIMED_OUT, "%s", fault.detail);
+    cr_expect(strstr(fault.detail, "too long") != NULL && strstr(fault.detail, "garbled") == NULL, "%s", fault.detail);
+    at_once = false;
+    reopen();
+}
+
+/* A signature leaves an r for ever: the map must not be what ends a guard. */
+Test(guard, its_end_is_the_disk_and_not_the_map)
+{
+    char line[4096];
+    unsigned long long longest = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    cr_assert(maps != NULL);
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        unsigned long long from = 0;
+        unsigned long long to = 0;
+        if (strstr(line, "/data.mdb") != NULL && sscanf(line, "%llx-%llx", &from, &to) == 2 && to - from > longest) {
+            longest = to - from;
+        }
+    }
+    (void)fclose(maps);
+    cr_expect(longest >= 1ULL << 40, "%llu bytes", longest);
+}
+
+int __real_fstatvfs(int fd, struct statvfs *out);
+int __wrap_fstatvfs(int fd, struct statvfs *out);
+static bool disk_is_full;
+
+int __wrap_fstatvfs(int fd, struct statvfs *out)
+{
+    int rc = __real_fstatvfs(fd, out);
+    out->f_bavail = disk_is_full ? 0 : out->f_bavail;
+    return rc;
+}
+
+static bool says_filling(void)
+{
+    char text[4096] = "";
+    FILE *log = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    cr_assert(log != NULL && kept >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    reopen();
+    cr_assert(dup2(kept, STDERR_FILENO) >= 0);
+    rewind(log);
+    cr_assert(fread(text, 1, sizeof(text) - 1, log) < sizeof(text));
+    (void)fclose(log);
+    (void)close(kept);
+    return strstr(text, "guard.filling") != NULL;
+}
+
+Test(guard, says_that_its_disk_fills)
+{
+    cr_expect(!says_filling());
+    disk_is_full = true;
+    cr_expect(says_filling());
 }
 
 Test(guard, starts_as_it_was_made)
