@@ -39,6 +39,10 @@ static void look_command(const struct command *command)
     }
     INVARIANT(command->expires_at > command->issued_at);
     INVARIANT(command->expires_at - command->issued_at <= COMMAND_LIFETIME_MAX_US);
+    struct freeze_target target;
+    bool freezes = command->action == COMMAND_FREEZE || command->action == COMMAND_THAW;
+    INVARIANT(!freezes || freeze_target_parse(&target, freeze_scope_text(command->target.scope),
+                                              command->target.subject, NULL) == STATUS_OK);
     if (command->from != 0 && command_key_action(&action, command->action) == STATUS_OK) {
         INVARIANT(key_state_next(&next, command->from, action, NULL) == STATUS_OK);
     }
