@@ -20,6 +20,7 @@ struct custody_options {
     char asset[TEXT_SIZE];
     char amount[64];
     char to[TEXT_SIZE];
+    char returns[TEXT_SIZE];
     char id[TEXT_SIZE];
     char code[16];
     char in[TEXT_SIZE];

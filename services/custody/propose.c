@@ -73,7 +73,9 @@ static enum status propose(const struct custody_options *options, const char *as
     json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "wallet", options->wallet, "asset", asset_id, "amount",
                              options->amount, "destination", options->to);
-    enum status status = body == NULL ? fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "") : make_key(key, fault);
+    bool good = body != NULL && (options->returns[0] == '\0' ||
+                                 json_object_set_new(body, "returns", json_string(options->returns)) == 0);
+    enum status status = good ? make_key(key, fault) : fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "");
     if (status == STATUS_OK) {
         const char *bound = options->id[0] == '\0' ? key : options->id;
         const struct client_call call = {
