@@ -3,7 +3,9 @@
  * it for good, and a newer policy is never taken back.
  */
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "transfer.h"
 
@@ -171,5 +173,78 @@ Test(once, a_newer_policy_comes_into_force_and_an_older_one_never_again)
     cr_expect(strstr(place.log, "quorum_missing") != NULL, "%s", place.log);
     second.signature_count = 2;
     signed_document_free(&second);
+    transfer_finish();
+}
+
+/* Freezes: what is asked for after the answer to a freeze gets no signature, however many ask at the same time. */
+
+#define LANES 8
+#define LANE_ORDERS 24
+
+struct lane {
+    struct order orders[LANE_ORDERS];
+    unsigned before; /* signed, asked for before the freeze was answered */
+    unsigned after;  /* signed, asked for afterwards */
+    unsigned refused;
+};
+
+static atomic_uint signed_so_far;
+static atomic_bool freeze_answered;
+
+static void *lane_run(void *context)
+{
+    struct lane *lane = context;
+    for (size_t i = 0; i < LANE_ORDERS; i++) {
+        const struct wire_transfer_request request = order_request(&lane->orders[i]);
+        struct wire_transfer_reply reply = {.transaction = {0}};
+        bool late = atomic_load(&freeze_answered);
+        enum status status = wire_transfer_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+        lane->refused += status == STATUS_KEY_INACTIVE;
+        if (status == STATUS_OK) {
+            *(late ? &lane->after : &lane->before) += 1;
+            atomic_fetch_add(&signed_so_far, 1);
+            bytes_free(&reply.transaction);
+        }
+    }
+    return NULL;
+}
+
+static void freeze_everything(void)
+{
+    const struct wire_freeze_alarm_request alarm = {.scope = "everything", .reason = name_of("test")};
+    struct wire_key_state_reply reply;
+    while (atomic_load(&signed_so_far) < LANES) {
+        (void)sched_yield();
+    }
+    MUST(wire_freeze_alarm(pool, &reply, &alarm, PLACE_TIMEOUT_MS, NULL));
+    atomic_store(&freeze_answered, true);
+}
+
+Test(once, nothing_is_signed_after_a_freeze_was_answered)
+{
+    static struct lane lanes[LANES];
+    pthread_t threads[LANES];
+    transfer_start(ALGORITHM_P256);
+    for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
+        order_init(&lanes[i % LANES].orders[i / LANES], &world, i % LANES, i / LANES);
+    }
+    for (size_t i = 0; i < LANES; i++) {
+        cr_assert(pthread_create(&threads[i], NULL, lane_run, &lanes[i]) == 0);
+    }
+    freeze_everything();
+    unsigned refused = 0;
+    for (size_t i = 0; i < LANES; i++) {
+        cr_assert(pthread_join(threads[i], NULL) == 0);
+        cr_expect(lanes[i].after == 0, "%u signatures after the freeze", lanes[i].after);
+        cr_expect(lanes[i].before + lanes[i].refused == LANE_ORDERS, "%u and %u", lanes[i].before, lanes[i].refused);
+        refused += lanes[i].refused;
+    }
+    cr_expect(refused > 0);
+    restart();
+    order_expect_refused(&lanes[0].orders[0], STATUS_KEY_INACTIVE, "freeze",
+                         "what was promised before, after a restart");
+    for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
+        order_wipe(&lanes[i % LANES].orders[i / LANES]);
+    }
     transfer_finish();
 }
