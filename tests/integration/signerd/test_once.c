@@ -188,6 +188,7 @@ struct lane {
     unsigned refused;
 };
 
+static struct wire_pool *connections;
 static atomic_uint signed_so_far;
 static atomic_bool freeze_answered;
 
@@ -198,7 +199,7 @@ static void *lane_run(void *context)
         const struct wire_transfer_request request = order_request(&lane->orders[i]);
         struct wire_transfer_reply reply = {.transaction = {0}};
         bool late = atomic_load(&freeze_answered);
-        enum status status = wire_transfer_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+        enum status status = wire_transfer_sign(connections, &reply, &request, PLACE_TIMEOUT_MS, NULL);
         lane->refused += status == STATUS_KEY_INACTIVE;
         if (status == STATUS_OK) {
             *(late ? &lane->after : &lane->before) += 1;
@@ -225,6 +226,7 @@ Test(once, nothing_is_signed_after_a_freeze_was_answered)
     static struct lane lanes[LANES];
     pthread_t threads[LANES];
     transfer_start(ALGORITHM_P256);
+    connections = place_pool(&place, LANES);
     for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
         order_init(&lanes[i % LANES].orders[i / LANES], &world, i % LANES, i / LANES);
     }
@@ -240,6 +242,7 @@ Test(once, nothing_is_signed_after_a_freeze_was_answered)
         refused += lanes[i].refused;
     }
     cr_expect(refused > 0);
+    wire_pool_free(connections);
     restart();
     order_expect_refused(&lanes[0].orders[0], STATUS_KEY_INACTIVE, "freeze",
                          "what was promised before, after a restart");
