@@ -104,14 +104,15 @@ enum status key_document_check_box(const struct key_document *key, const struct 
         return fault_set(fault, STATUS_EXPIRED, "until", "the box is over");
     }
     if (command->until - at_utc_us > key->box_seconds * 1000000) {
-        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "until", "a box of this key ends after %lld s",
+        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "until", "the key document allows a box of %lld s at most",
                          (long long)key->box_seconds);
     }
     if (command->until > key->valid_until) {
-        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "until", "after the cryptoperiod");
+        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "until",
+                         "after the end of the cryptoperiod in the key document");
     }
     if (command->signatures > key->box_signatures) {
-        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "signatures", "a box of this key has at most %llu",
+        return fault_set(fault, STATUS_LIMIT_EXCEEDED, "signatures", "the key document allows a box of %llu at most",
                          (unsigned long long)key->box_signatures);
     }
     return STATUS_OK;

@@ -36,14 +36,14 @@
     X(DUPLICATE_PERSON, -18, "duplicate_person", 409, false, "the person has decided already")                         \
     X(UNKNOWN_KEY, -19, "unknown_key", 403, false, "the key belongs to nobody in the policy")                          \
     X(EXPIRED, -20, "expired", 403, false, "the time limit has passed")                                                \
-    X(LIMIT_EXCEEDED, -21, "limit_exceeded", 403, false, "the amount exceeds a limit of the policy")                   \
+    X(LIMIT_EXCEEDED, -21, "limit_exceeded", 403, false, "a limit is exceeded")                                        \
     X(DESTINATION_UNLISTED, -22, "destination_unlisted", 403, false, "the destination is not on the list")             \
     X(INSUFFICIENT_FUNDS, -23, "insufficient_funds", 409, false, "the available balance does not suffice")             \
     X(MISMATCH, -24, "mismatch", 403, false, "two statements that must agree differ")                                  \
     X(SIGNATURE_INVALID, -25, "signature_invalid", 403, false, "the signature does not verify")                        \
     X(ALGORITHM_REFUSED, -26, "algorithm_refused", 400, false, "the algorithm is unknown or retired")                  \
     X(PROOF_INVALID, -27, "proof_invalid", 403, false, "the proof does not verify")                                    \
-    X(REPLAY, -28, "replay", 403, false, "the sequence was used for other bytes")                                      \
+    X(REPLAY, -28, "replay", 403, false, "it serves once, and was used before")                                        \
     X(FORK, -29, "fork", 503, false, "two histories of one size exist")                                                \
     X(ROLLBACK, -30, "rollback", 503, false, "the state shown is older than the state remembered")                     \
     X(HALTED, -31, "halted", 503, false, "halted after a broken invariant, people must decide")                        \

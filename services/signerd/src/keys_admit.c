@@ -239,7 +239,7 @@ static enum status admit_apply(struct guard_txn *txn, void *context, struct faul
     bool used = false;
     enum status status = nonce_check(txn, &used, nonce, &admission->command_digest, fault);
     if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this command was carried out before");
+        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
     }
     if (status != STATUS_OK) {
         return status;

@@ -112,7 +112,7 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
     size_t index = 0;
     enum status status = nonce_check(txn, &used, &command->nonce, &order->digest, fault);
     if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this command was carried out before");
+        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
     }
     if (status != STATUS_OK) {
         return status;

@@ -188,8 +188,23 @@ static const struct {
      COUNT(destroy_rows)},
 };
 
+/* What `signerd --help` says: one line for each subcommand that people start. */
+static _Noreturn void help_and_exit(void)
+{
+    (void)printf("usage: signerd SUBCOMMAND [options]   (signerd SUBCOMMAND --help lists its options)\n\n");
+    for (size_t i = 0; i < COUNT(subcommands); i++) {
+        if (subcommands[i].main != token_main) {
+            (void)printf("  %-11s %s\n", subcommands[i].word, subcommands[i].program.purpose);
+        }
+    }
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
 enum status options_load(struct options *out, subcommand **out_main, int argc, char **argv, struct fault *fault)
 {
+    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)) {
+        help_and_exit();
+    }
     for (size_t i = 0; argc > 0 && i < COUNT(subcommands); i++) {
         if (strcmp(argv[0], subcommands[i].word) != 0) {
             continue;
@@ -203,8 +218,8 @@ enum status options_load(struct options *out, subcommand **out_main, int argc, c
         *out_main = subcommands[i].main;
         return status;
     }
-    return fault_set(fault, STATUS_USAGE, "signerd",
-                     "signerd run, initialise, generate, backup, restore, share-pin or destroy (see --help)");
+    return fault_set(fault, STATUS_USAGE, argc > 0 ? argv[0] : "signerd", "%s; signerd --help lists the subcommands",
+                     argc > 0 ? "no such subcommand" : "a subcommand comes first");
 }
 
 enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault)

@@ -79,7 +79,10 @@ subcommand destroy_main;
 /* Refused to start, for good: a supervisor must not try again (sysexits.h EX_CONFIG). */
 #define EXIT_REFUSED 78
 
-/* Reads the options of the subcommand argv[0] ("run" ...). STATUS_USAGE. */
+/*
+ * Reads the options of the subcommand argv[0] ("run" ...). --help instead of one prints what there is and ends the
+ * process with 0. STATUS_USAGE.
+ */
 MUST_CHECK enum status options_load(struct options *out, subcommand **out_main, int argc, char **argv,
                                     struct fault *fault);
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "hsm/uri.h"
 #include "notify.h"
 #include "sandbox.h"
 #include "server.h"
@@ -17,7 +18,7 @@
 
 struct run {
     struct token_keeper keeper;
-    const char *token_names[SIGNER_TOKENS_MAX];
+    struct hsm_token_selector named[SIGNER_TOKENS_MAX];
     struct token_set *tokens;
     struct guard *guard;
     struct signer *signer;
@@ -88,18 +89,25 @@ static enum status keeper_start(struct run *run, const struct options *options, 
     return status;
 }
 
-static const char *token_name(const char *option)
+/* A URI that is none is refused by the token's process. */
+static void token_named(struct hsm_token_selector *out, const char *option, const char *serial)
 {
-    return strncmp(option, "pkcs11:", strlen("pkcs11:")) == 0 ? "" : option;
+    struct hsm_uri uri;
+    if (hsm_uri_parse(&uri, option, NULL) == STATUS_OK) {
+        *out = uri.selector;
+        return;
+    }
+    (void)snprintf(out->label, sizeof(out->label), "%.*s", (int)sizeof(out->label) - 1, option);
+    (void)snprintf(out->serial, sizeof(out->serial), "%s", serial);
 }
 
 static enum status tokens_start(struct run *run, const struct options *options, struct fault *fault)
 {
-    run->token_names[0] = token_name(options->token);
-    run->token_names[1] = token_name(options->standby);
+    token_named(&run->named[0], options->token, options->serial);
+    token_named(&run->named[1], options->standby, "");
     const struct token_set_config config = {
         .keeper = &run->keeper,
-        .names = run->token_names,
+        .named = run->named,
         .count = options->standby[0] == '\0' ? 1 : 2,
         .timeout_ms = options->token_timeout_ms,
     };

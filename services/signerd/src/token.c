@@ -44,12 +44,22 @@ static enum status credential_open(int *out_fd, const char *name, struct fault *
     return STATUS_OK;
 }
 
+static enum status descriptor_check(int fd, const char *option, struct fault *fault)
+{
+    return fcntl(fd, F_GETFD) >= 0 ? STATUS_OK
+                                   : fault_set(fault, STATUS_USAGE, option, "there is no descriptor %d open", fd);
+}
+
 /* What was read once is empty the second time, unless it is a file. */
 static enum status pin_descriptor_read(struct secret *out, int fd, struct fault *fault)
 {
+    enum status status = descriptor_check(fd, "pin-fd", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     bool again = lseek(fd, 0, SEEK_SET) == 0;
     struct fault inner = {0};
-    enum status status = secret_read(out, fd, &inner);
+    status = secret_read(out, fd, &inner);
     if (status == STATUS_OK) {
         return STATUS_OK;
     }
@@ -96,8 +106,11 @@ enum status token_choose(struct hsm_uri *out, const struct options *options, str
     if (uri.selector.label[0] == '\0' && uri.selector.serial[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "token", "the URI, the label or the serial number of the token");
     }
-    if ((uri.module_path[0] == '\0') == (options->module[0] == '\0')) {
-        return fault_set(fault, STATUS_USAGE, "module", "in the option module or in the URI, not in both");
+    if (uri.module_path[0] == '\0' && options->module[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "module", "needed, unless the URI of the token has a module-path");
+    }
+    if (uri.module_path[0] != '\0' && options->module[0] != '\0') {
+        return fault_set(fault, STATUS_USAGE, "module", "the URI of the token has a module-path, too: one of them");
     }
     if (uri.module_path[0] == '\0') {
         (void)snprintf(uri.module_path, sizeof(uri.module_path), "%s", options->module);
@@ -108,7 +121,11 @@ enum status token_choose(struct hsm_uri *out, const struct options *options, str
 
 enum status token_so_pin_read(struct secret *out, const struct options *options, struct fault *fault)
 {
-    enum status status = secret_read(out, (int)options->so_pin_fd, fault);
+    enum status status = descriptor_check((int)options->so_pin_fd, "so-pin-fd", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = secret_read(out, (int)options->so_pin_fd, fault);
     (void)close((int)options->so_pin_fd);
     return status;
 }

@@ -40,9 +40,14 @@ static void changed(struct token_set *set)
     }
 }
 
-static const char *token_name(const struct token *token)
+const char *token_label(const struct token *token)
 {
-    return token->identity.label[0] != '\0' ? token->identity.label : token->set->config.names[token->index];
+    return token->identity.label[0] != '\0' ? token->identity.label : token->set->config.named[token->index].label;
+}
+
+const char *token_serial(const struct token *token)
+{
+    return token->identity.serial[0] != '\0' ? token->identity.serial : token->set->config.named[token->index].serial;
 }
 
 static int times(const struct token_set *set, int64_t count)
@@ -69,7 +74,7 @@ static void down_tell(struct token *token)
 {
     if (!token->down_told) {
         token->down_told = true;
-        log_event(LOG_LEVEL_ERROR, "token.down", "token", token_name(token), "serial", token->identity.serial, "status",
+        log_event(LOG_LEVEL_ERROR, "token.down", "token", token_label(token), "serial", token_serial(token), "status",
                   status_info(token->reason.status)->code, "where", token->reason.where, "detail", token->reason.detail,
                   NULL);
     }
@@ -78,7 +83,7 @@ static void down_tell(struct token *token)
 /* With the mutex. */
 static void up_tell(const struct token *token)
 {
-    log_event(LOG_LEVEL_INFO, "token.up", "token", token_name(token), "serial", token->identity.serial, "as",
+    log_event(LOG_LEVEL_INFO, "token.up", "token", token_label(token), "serial", token_serial(token), "as",
               token->set->serving == token->index ? "serving" : "standby", NULL);
 }
 
@@ -235,7 +240,7 @@ static enum status opened(struct token *token, struct token_key *keys, size_t co
         token_set_lock(token->set);
         if (token->condition == TOKEN_STARTING) {
             token->condition = TOKEN_LOCKED;
-            log_event(LOG_LEVEL_INFO, "token.locked", "token", token_name(token), NULL);
+            log_event(LOG_LEVEL_INFO, "token.locked", "token", token_label(token), "serial", token_serial(token), NULL);
             changed(token->set);
         }
         token_set_unlock(token->set);

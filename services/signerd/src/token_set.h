@@ -13,9 +13,9 @@ struct token_set;
 /* Borrowed until token_set_free. */
 struct token_set_config {
     struct token_keeper *keeper;
-    const char *const *names; /* what stands for each token until it says its label */
-    size_t count;             /* 1 or 2, as many as the keeper has launches; the primary first */
-    int64_t timeout_ms;       /* of a call; a start may take ten times as long */
+    const struct hsm_token_selector *named; /* label and serial as far as the options say, until the token does */
+    size_t count;                           /* 1 or 2, as many as the keeper has launches; the primary first */
+    int64_t timeout_ms;                     /* of a call; a start may take ten times as long */
 };
 
 /*

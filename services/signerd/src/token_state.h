@@ -63,6 +63,10 @@ struct token_set {
 void token_set_lock(struct token_set *set);
 void token_set_unlock(struct token_set *set);
 
+/* What it has told, or what the options say of it. With the set's mutex. */
+const char *token_label(const struct token *token);
+const char *token_serial(const struct token *token);
+
 /* A token of this opening has failed: it is ended at once, and said so once. Without the set's mutex. */
 void token_fail(struct token *token, uint64_t opening, const struct fault *fault);
 

@@ -282,9 +282,8 @@ static size_t tokens_states(const void *context, struct signer_token_status out[
     for (unsigned i = 0; i < set->config.count; i++) {
         const struct token *token = &set->tokens[i];
         memset(&out[i], 0, sizeof(out[i]));
-        bool named = token->identity.label[0] != '\0';
-        text_copy(out[i].label, named ? token->identity.label : set->config.names[i]);
-        text_copy(out[i].serial, token->identity.serial);
+        text_copy(out[i].label, token_label(token));
+        text_copy(out[i].serial, token_serial(token));
         out[i].state = states[token->condition];
         if (token->condition == TOKEN_USABLE && set->serving == i) {
             out[i].state = SIGNER_TOKEN_SERVING;

@@ -169,8 +169,8 @@ class Attended(Case):
         socket = self.path("signer.sock")
         if os.path.exists(socket):
             os.remove(socket)
-        process = self.signerd("run", "--role", "transfer", "--guard", self.path("guard"), "--module", MODULE, "--token", "born",
-                               "--pin-shares", share_set, "--policy", self.policy, "--socket", socket, "--clients", str(os.getuid()),
+        process = self.signerd("run", "--role", "transfer", "--guard", self.path("guard"), "--token",
+                               f"pkcs11:token=born?module-path={MODULE}", "--pin-shares", share_set, "--policy", self.policy, "--socket", socket, "--clients", str(os.getuid()),
                                stdin=subprocess.DEVNULL)
         self.addCleanup(self.stop, process)
         while not os.path.exists(socket):
@@ -213,6 +213,7 @@ class Attended(Case):
         share_set = self.share_pin(facts)
         self.assertIn("in the policy", self.good("ceremony", "show", "--in", transcript, "--policy", self.policy))
         process = self.start(share_set)
+        self.assertIn(b"event=token.locked token=born ", self.read("log"))
         self.give_shares()
         papers = ["--document", self.document, "--ceremony", transcript, "--backup", self.path("backup/backup.json"), "--restore", proof]
         admit = self.order("key.admit", "generated", "admit")

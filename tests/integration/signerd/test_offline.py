@@ -482,6 +482,25 @@ class SharePin(Offline):
         self.assertEqual(os.listdir(self.path("pin")), [])
 
 
+class Words(Offline):
+    """What somebody sees who calls it in the wrong way."""
+
+    def test_help_lists_the_subcommands(self):
+        said = self.run_word("--help")
+        for word in ("run", "initialise", "generate", "backup", "restore", "share-pin", "destroy"):
+            self.assertRegex(said, rf"(?m)^  {word} +[a-z]")
+        self.assertNotIn("event=", said)
+        self.assertIn("signerd --help", self.run_word("renew", code=2))
+
+    def test_a_missing_descriptor_and_a_missing_module_are_said(self):
+        said = self.run_word("generate", self.uri("primary"), "--key=k", "--pin-fd=77", code=78)
+        self.assertIn("there is no descriptor 77", said)
+        self.assertNotIn("no file", said)
+        self.assertIn("where=module detail=\"needed, unless", self.run_word("generate", "--token=primary", "--key=k", "--pin-fd=77", code=78))
+        self.assertIn("has a module-path, too", self.run_word("generate", self.uri("primary"), f"--module={MODULE}", "--key=k",
+                                                              "--pin-fd=77", code=78))
+
+
 class Destroy(Offline):
     """Beside the guard of the signer: the order alone is not enough."""
 
@@ -557,6 +576,11 @@ class Destroy(Offline):
         _, said = self.ask()
         self.assertIn("stop the signer first", said)
         self.assertEqual(len(self.objects("primary")), 2)
+
+    def test_an_order_serves_once_and_the_refusal_says_so(self):
+        self.command("admin-1", "admin-2")
+        reply, _ = self.ask(*({"id": i, "op": "key.command", "command": self.json("command.json")} for i in (2, 3)))
+        self.assertEqual((reply["status"], reply["detail"]), ("replay", "this order was used already"), reply)
 
     def test_nobody_else_does(self):
         self.key_destroyed()

@@ -342,8 +342,8 @@ static void prepare(answer_fn *first, answer_fn *second, int timeout_ms)
 
 static enum status start(size_t count, struct fault *fault)
 {
-    static const char *const names[] = {"first", "second"};
-    const struct token_set_config config = {.names = names, .count = count, .timeout_ms = scene.timeout_ms};
+    static const struct hsm_token_selector named[] = {{.label = "first"}, {.label = "second"}};
+    const struct token_set_config config = {.named = named, .count = count, .timeout_ms = scene.timeout_ms};
     return token_set_new(&set, &config, fault);
 }
 
