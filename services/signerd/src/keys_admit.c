@@ -20,7 +20,6 @@ struct admission {
     struct digest command_digest;
     struct key_document document;
     struct digest document_digest;
-    struct signer_token_key token;
     bool has_backup;
     struct backup backup;
     struct digest backup_digest;
@@ -187,12 +186,21 @@ static bool same_device(const struct signer_token_key *key, const struct token_i
     return strcmp(key->label, token->label) == 0 && strcmp(key->serial, token->serial) == 0;
 }
 
-/* Born where the document says, or brought to where the restore proof says. */
+static bool is_explained(const struct admission *admission, const struct signer_token_key *copy)
+{
+    if (copy->origin == SIGNER_KEY_BORN) {
+        return same_device(copy, &admission->document.token);
+    }
+    return admission->has_restore && same_device(copy, &admission->restore.token);
+}
+
+/* One of the copies was born where the document says, or brought to where the restore proof says. */
 static enum status check_token(struct admission *admission, struct fault *fault)
 {
     const struct signer_tokens *tokens = admission->signer->tokens;
-    struct signer_token_key *held = &admission->token;
-    enum status status = tokens->find(tokens->context, held, &admission->document.key_id, NULL);
+    size_t count = 0;
+    struct signer_token_key copies[SIGNER_TOKENS_MAX];
+    enum status status = tokens->find(tokens->context, copies, &count, &admission->document.key_id, NULL);
     if (status != STATUS_OK) {
         return fault_set(fault, status, "document.key", "%s",
                          status == STATUS_NOT_FOUND
@@ -200,17 +208,16 @@ static enum status check_token(struct admission *admission, struct fault *fault)
                                "ceremony or a restore the signer is started again"
                              : "no token is open: custody activate comes first");
     }
-    if (!public_key_equal(&held->public_key, &admission->document.key)) {
+    if (!token_keys_are(copies, count, &admission->document.key)) {
         return fault_set(fault, STATUS_MISMATCH, "document.key", "the token's key is another");
     }
-    bool born = held->origin == SIGNER_KEY_BORN && same_device(held, &admission->document.token);
-    bool restored =
-        held->origin == SIGNER_KEY_RESTORED && admission->has_restore && same_device(held, &admission->restore.token);
-    if (!born && !restored) {
-        return fault_set(fault, STATUS_MISMATCH, "document.token", "the key is on token %s (%s) and was not born there",
-                         held->label, held->serial);
+    for (size_t i = 0; i < count; i++) {
+        if (is_explained(admission, &copies[i])) {
+            return STATUS_OK;
+        }
     }
-    return STATUS_OK;
+    return fault_set(fault, STATUS_MISMATCH, "document.token", "the key is on token %s (%s) and was not born there",
+                     copies[0].label, copies[0].serial);
 }
 
 static enum status (*const checks[])(struct admission *admission, struct fault *fault) = {

@@ -39,6 +39,9 @@ typedef enum status role_handler(struct signer *signer, struct wire_reply *reply
 /* A fault within a document of a request, as one of the request: `part` before its place. Returns `status`. */
 enum status role_part_fault(struct fault *fault, const char *part, enum status status, const struct fault *inner);
 
+/* Whether each copy of a key is this key. */
+bool token_keys_are(const struct signer_token_key *copies, size_t count, const struct public_key *key);
+
 /*
  * Reads the signed share set of `path` (NULL: unattended): governed, for this guard, not older than the newest one that
  * the guard has seen (STATUS_ROLLBACK, STATUS_FORK; STATUS_MISMATCH when those between are missing), and apart from the

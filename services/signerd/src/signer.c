@@ -14,6 +14,15 @@
 
 static enum status policy_start(struct signer *signer, const char *path, struct fault *fault);
 
+bool token_keys_are(const struct signer_token_key *copies, size_t count, const struct public_key *key)
+{
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        good = good && public_key_equal(&copies[i].public_key, key);
+    }
+    return good;
+}
+
 /* What the tokens say of the founding key must be what the guard knows; attended ones may not be able to say it yet. */
 static enum status identity_check(const struct signer *signer, struct fault *fault)
 {
@@ -21,13 +30,14 @@ static enum status identity_check(const struct signer *signer, struct fault *fau
     if (identity->role != signer->role) {
         return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of role %s", signer_role_text(identity->role));
     }
-    struct signer_token_key held;
+    size_t count = 0;
+    struct signer_token_key copies[SIGNER_TOKENS_MAX];
     struct fault inner = {0};
-    enum status status = signer->tokens->find(signer->tokens->context, &held, &identity->key, &inner);
+    enum status status = signer->tokens->find(signer->tokens->context, copies, &count, &identity->key, &inner);
     if (status == STATUS_TOKEN && signer->attended) {
         return STATUS_OK;
     }
-    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !public_key_equal(&held.public_key, &signer->founding))) {
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !token_keys_are(copies, count, &signer->founding))) {
         return fault_set(fault, STATUS_MISMATCH, "guard", "it is a guard of another key");
     }
     return status == STATUS_OK ? status : fault_set(fault, status, inner.where, "%s", inner.detail);

@@ -242,28 +242,29 @@ static void text_copy(char out[SIGNER_TOKEN_TEXT_SIZE], const char *text)
     (void)snprintf(out, SIGNER_TOKEN_TEXT_SIZE, "%s", text);
 }
 
-static enum status tokens_find(const void *context, struct signer_token_key *out, const struct digest *key_id,
-                               struct fault *fault)
+static enum status tokens_find(const void *context, struct signer_token_key out[SIGNER_TOKENS_MAX], size_t *out_count,
+                               const struct digest *key_id, struct fault *fault)
 {
     struct token_set *set = set_of(context);
     token_set_lock(set);
-    enum status status = STATUS_NOT_FOUND;
+    size_t count = 0;
     bool any_told = false;
-    for (unsigned i = 0; i < set->config.count && status != STATUS_OK; i++) {
+    for (unsigned i = 0; i < set->config.count; i++) {
         const struct token *token = &set->tokens[i];
         const struct token_key *key = key_find(token, key_id);
         any_told = any_told || token->key_count > 0;
         if (key != NULL) {
-            out->public_key = key->public_key;
-            out->origin = key->born ? SIGNER_KEY_BORN : SIGNER_KEY_RESTORED;
-            text_copy(out->label, token->identity.label);
-            text_copy(out->serial, token->identity.serial);
-            status = STATUS_OK;
+            struct signer_token_key *copy = &out[count++];
+            copy->public_key = key->public_key;
+            copy->origin = key->born ? SIGNER_KEY_BORN : SIGNER_KEY_RESTORED;
+            text_copy(copy->label, token->identity.label);
+            text_copy(copy->serial, token->identity.serial);
         }
     }
     token_set_unlock(set);
-    if (status == STATUS_OK) {
-        return status;
+    if (count > 0) {
+        *out_count = count;
+        return STATUS_OK;
     }
     return any_told ? fault_set(fault, STATUS_NOT_FOUND, "key", "no token has it")
                     : fault_set(fault, STATUS_TOKEN, "token", "none was open yet");

@@ -42,8 +42,8 @@ static bool attended(void)
     return desk.share_set_path[0] != '\0';
 }
 
-static enum status token_find(const void *context, struct signer_token_key *out, const struct digest *key_id,
-                              struct fault *fault)
+static enum status token_find(const void *context, struct signer_token_key out[SIGNER_TOKENS_MAX], size_t *out_count,
+                              const struct digest *key_id, struct fault *fault)
 {
     (void)context;
     const struct test_key *key = key_on_token(key_id);
@@ -53,8 +53,15 @@ static enum status token_find(const void *context, struct signer_token_key *out,
     if (key == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "token", "no such key");
     }
-    *out = (struct signer_token_key){
+    out[0] = (struct signer_token_key){
         .public_key = *test_key_public(key), .origin = desk.origin, .label = "soft", .serial = "1"};
+    *out_count = 1;
+    if (desk.standby_serial != NULL) {
+        out[1] = out[0];
+        out[1].origin = SIGNER_KEY_BORN;
+        (void)snprintf(out[1].serial, sizeof(out[1].serial), "%s", desk.standby_serial);
+        *out_count = 2;
+    }
     return STATUS_OK;
 }
 

@@ -36,6 +36,7 @@ struct desk {
     enum desk_token token;
     const struct test_key *keys[DESK_KEYS_MAX]; /* on the token; the first is the founding one */
     enum signer_key_origin origin;
+    const char *standby_serial; /* of a second token, where the keys were born; NULL for none */
     uint64_t losses;
     bool open; /* attended: the PIN was given */
     unsigned shares;

@@ -195,6 +195,20 @@ Test(admit, a_key_that_was_restored_here_says_so)
     expect(STATUS_OK, "", "restored to this token");
 }
 
+/* The primary was replaced by a restored one, the drill took place elsewhere: the standby knows where it was born. */
+Test(admit, a_copy_that_was_born_where_the_document_says_is_enough)
+{
+    (void)snprintf(hand.token.serial, sizeof(hand.token.serial), "2");
+    key = papers_key(&desk.world, &hand);
+    make();
+    desk.origin = SIGNER_KEY_RESTORED;
+    expect(STATUS_MISMATCH, "document.token", "restored by a proof that names another token");
+    desk.standby_serial = "3";
+    expect(STATUS_MISMATCH, "document.token", "and born on a third one");
+    desk.standby_serial = "2";
+    expect(STATUS_OK, "", "born on the standby");
+}
+
 /* The transcript */
 
 Test(admit, a_transcript_is_the_one_of_the_document)

@@ -20,11 +20,11 @@ enum signer_key_origin {
     SIGNER_KEY_RESTORED = 2, /* unwrapped from a backup: on the standby, or on a primary that was itself restored */
 };
 
-/* A key that the tokens hold: in each token at most one object has this id, and it is fit. */
+/* A copy of a key that a token holds: in each token at most one object has this id, and it is fit. */
 struct signer_token_key {
     struct public_key public_key;
     enum signer_key_origin origin;
-    char label[SIGNER_TOKEN_TEXT_SIZE];  /* of the token that holds it, the primary's when both do */
+    char label[SIGNER_TOKEN_TEXT_SIZE];  /* of the token that holds it */
     char serial[SIGNER_TOKEN_TEXT_SIZE]; /* of the same token */
 };
 
@@ -63,11 +63,12 @@ struct signer_activation {
 /* The calls. Outputs are written on success only; none may block longer than a few token timeouts. */
 struct signer_tokens {
     /*
-     * A key by its id, as found when the token was opened last (also while it is down). STATUS_NOT_FOUND when no token
-     * has it, STATUS_TOKEN while no token was open yet (attended, before its PIN).
+     * A key by its id, as found when the tokens were opened last (also while one is down): each token's copy, the
+     * primary's first. STATUS_NOT_FOUND when no token has it, STATUS_TOKEN while no token was open yet (attended,
+     * before its PIN).
      */
-    enum status (*find)(const void *context, struct signer_token_key *out, const struct digest *key_id,
-                        struct fault *fault);
+    enum status (*find)(const void *context, struct signer_token_key out[SIGNER_TOKENS_MAX], size_t *out_count,
+                        const struct digest *key_id, struct fault *fault);
 
     /*
      * Signs with the key of this id. The signature verified with the key's public key and has a low s. STATUS_NOT_FOUND
