@@ -16,7 +16,7 @@
 #include "wire/server.h"
 
 #define SEND_TIMEOUT_MS 10000
-#define OTHER_PLACES_MAX 8 /* who may not ask for signatures must not keep those out who may */
+#define OTHER_PLACES_MAX 8 /* for custodians and for observers each: neither keeps anybody else out */
 #define STACK_SIZE (1024 * 1024)
 
 /* A place for one connection, with its thread. */
@@ -150,14 +150,14 @@ static void *place_run(void *argument)
     return NULL;
 }
 
-/* With the mutex. */
+/* With the mutex. An observer's silence must not keep a custodian from suspending a key. */
 static bool place_allowed(const struct server *server, unsigned permit)
 {
-    size_t others = 0;
+    size_t alike = 0;
     for (size_t i = 0; i < server->count; i++) {
-        others += server->places[i].fd >= 0 && (server->places[i].permit & SIGNER_PERMIT_SIGN) == 0;
+        alike += server->places[i].fd >= 0 && server->places[i].permit == permit;
     }
-    return (permit & SIGNER_PERMIT_SIGN) != 0 || others < OTHER_PLACES_MAX;
+    return (permit & SIGNER_PERMIT_SIGN) != 0 || alike < OTHER_PLACES_MAX;
 }
 
 static bool place_give(struct server *server, int fd, unsigned permit)
@@ -180,8 +180,9 @@ static bool place_give(struct server *server, int fd, unsigned permit)
 static void refuse_busy(int fd)
 {
     struct wire_reply reply = {0};
-    (void)fault_set(&reply.fault, STATUS_BUSY, "connection", "at most %d connections, %d of who may not sign",
-                    SERVER_CONNECTIONS_MAX, OTHER_PLACES_MAX);
+    (void)fault_set(&reply.fault, STATUS_BUSY, "connection",
+                    "at most %d connections, %d of custodians and %d of observers", SERVER_CONNECTIONS_MAX,
+                    OTHER_PLACES_MAX, OTHER_PLACES_MAX);
     struct bytes packet = {0};
     if (wire_reply_encode(&packet, &reply, NULL) == STATUS_OK) {
         (void)!send(fd, packet.data, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT); /* it is being refused anyway */

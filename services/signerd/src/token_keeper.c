@@ -74,10 +74,20 @@ static int pairs_open(struct pairs *out, const struct token_launch *launch)
     return 0;
 }
 
-/* Puts `fd` where the token's process looks for it. Every source lies above every target by then. */
+/* A copy above every target. A process without one of its descriptors is none. */
+static int aside_fd(int fd)
+{
+    int aside = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FD);
+    if (aside < 0) {
+        _exit(EXIT_REFUSED);
+    }
+    return aside;
+}
+
+/* Puts `fd` where the token's process looks for it. */
 static void place_fd(int fd, int at)
 {
-    if (fd >= 0 && dup2(fd, at) != at) {
+    if (dup2(fd, at) != at) {
         _exit(EXIT_REFUSED);
     }
 }
@@ -86,11 +96,13 @@ static void descriptors_place(const struct pairs *pairs, int pin_fd)
 {
     int aside[ENDS_MAX] = {-1};
     for (size_t i = 0; i < pairs->count; i++) {
-        aside[i] = fcntl(pairs->theirs[i], F_DUPFD_CLOEXEC, ASIDE_FD);
+        aside[i] = aside_fd(pairs->theirs[i]);
     }
-    int pin_aside = pin_fd < 0 ? -1 : fcntl(pin_fd, F_DUPFD_CLOEXEC, ASIDE_FD);
+    int pin_aside = pin_fd < 0 ? -1 : aside_fd(pin_fd);
     (void)close(TOKEN_LINK_PIN_FD);
-    place_fd(pin_aside, TOKEN_LINK_PIN_FD);
+    if (pin_aside >= 0) {
+        place_fd(pin_aside, TOKEN_LINK_PIN_FD);
+    }
     place_fd(aside[0], TOKEN_LINK_CONTROL_FD);
     for (size_t i = 1; i < pairs->count; i++) {
         place_fd(aside[i], TOKEN_LINK_SESSION_FD + (int)i - 1);
@@ -273,7 +285,14 @@ void token_keeper_close(struct token_keeper *keeper)
     keeper->pid = 0;
 }
 
-/* Out: how many descriptors came, at most ENDS_MAX. */
+static void ends_close(const int *ends, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(ends[i]);
+    }
+}
+
+/* Out: how many descriptors came, at most ENDS_MAX, whether the answer is one or not. */
 static bool answer_receive(int fd, struct keeper_answer *out, int ends[ENDS_MAX], size_t *out_count)
 {
     struct iovec part = {.iov_base = out, .iov_len = sizeof(*out)};
@@ -284,7 +303,8 @@ static bool answer_receive(int fd, struct keeper_answer *out, int ends[ENDS_MAX]
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
     *out_count = 0;
-    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*out)) {
+    ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (got < 0) {
         return false;
     }
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -292,12 +312,13 @@ static bool answer_receive(int fd, struct keeper_answer *out, int ends[ENDS_MAX]
         *out_count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(ends, CMSG_DATA(header), *out_count * sizeof(int));
     }
-    return true;
+    return got == (ssize_t)sizeof(*out) && (message.msg_flags & MSG_TRUNC) == 0;
 }
 
 static bool order_exchange(struct token_keeper *keeper, const struct keeper_order *order, struct keeper_answer *out,
                            int ends[ENDS_MAX], size_t *out_count)
 {
+    *out_count = 0;
     INVARIANT(pthread_mutex_lock(&keeper->mutex) == 0);
     bool done = send(keeper->fd, order, sizeof(*order), MSG_NOSIGNAL) == (ssize_t)sizeof(*order) &&
                 answer_receive(keeper->fd, out, ends, out_count);
@@ -311,10 +332,15 @@ enum status token_keeper_start(struct token_keeper *keeper, struct token_ends *o
     struct keeper_answer answer = {0};
     int ends[ENDS_MAX] = {-1};
     size_t count = 0;
-    if (!order_exchange(keeper, &order, &answer, ends, &count)) {
+    bool answered = order_exchange(keeper, &order, &answer, ends, &count);
+    bool whole = answered && answer.error == 0 && count >= 2 && count == answer.count;
+    if (!whole) { /* as when there was no room here for all of them */
+        ends_close(ends, count);
+    }
+    if (!answered) {
         return fault_set(fault, STATUS_UNAVAILABLE, "keeper", "the keeper of the tokens' processes is gone");
     }
-    if (answer.error != 0 || count < 2 || count != answer.count) {
+    if (!whole) {
         return fault_set(fault, STATUS_IO, "token", "could not start the token's process: errno %d", answer.error);
     }
     *out = (struct token_ends){.process = ends[0], .control = ends[1], .session_count = count - 2};
@@ -329,6 +355,7 @@ void token_keeper_collect(struct token_keeper *keeper, unsigned token)
     int ends[ENDS_MAX] = {-1};
     size_t count = 0;
     (void)order_exchange(keeper, &order, &answer, ends, &count); /* what is left is said at the next start */
+    ends_close(ends, count);
 }
 
 void token_ends_close(struct token_ends *ends)

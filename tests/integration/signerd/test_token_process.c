@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "pair.h"
 
@@ -231,6 +232,32 @@ Test(token_process, a_primary_that_is_not_there_does_not_keep_the_standby_from_s
     pair_disturb(&pair, PRIMARY, "");
     cr_assert(pair_await(&pair, "event=token.up", "as=standby", 1), "%s", place_log(&pair.place));
     finish_stopped();
+}
+
+/* It never said its label itself. */
+Test(token_process, a_standby_is_called_by_its_uri_until_it_says_its_label)
+{
+    make();
+    pair_disturb(&pair, STANDBY, "C_OpenSession * rv 0x5");
+    cr_assert(pair_start(&pair, true), "%s", pair.place.log);
+    cr_expect(pair_logged(&pair, "event=token.down", " token=standby ") == 1, "%s", place_log(&pair.place));
+    finish_stopped();
+}
+
+/* It would serve until the session is used that is none. */
+Test(token_process, a_process_without_room_for_its_descriptors_is_none)
+{
+    make();
+    struct rlimit before;
+    cr_assert(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const struct rlimit tight = {.rlim_cur = 130, .rlim_max = before.rlim_max}; /* two copies from 128 on */
+    cr_assert(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    cr_assert(setenv("CREDENTIALS_DIRECTORY", pair.place.token.folder.path, 1) == 0);
+    pair.place.pin_by_credential = true;
+    const char *const further[] = {"--pin-credential", strrchr(pair.place.token.pin_path, '/') + 1, NULL};
+    cr_expect(!place_start(&pair.place, further, NULL), "it serves with a session that is none");
+    cr_expect(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    finish();
 }
 
 static void expect_both_down(const char *primary_fault, const char *code)

@@ -28,7 +28,6 @@ static struct {
     enum status start[2]; /* what the next process of a token says: STATUS_OK opens it */
     bool attended;
     int timeout_ms;
-    unsigned starts[2];
     unsigned requests; /* to sign, or questions of an activation */
     unsigned waiting;  /* calls of pthread_cond_wait */
     bool slow_to_fail; /* token_fail begins once there was a second request, or never will be */
@@ -284,7 +283,6 @@ enum status token_keeper_start(struct token_keeper *keeper, struct token_ends *o
         }
     }
     lock();
-    scene.starts[token]++;
     scene.processes[token] = process;
     unlock();
     *out = (struct token_ends){.process = pidfd_open(process, 0), .session_count = 1};
@@ -411,13 +409,19 @@ static struct signer_token_status state_of(unsigned token)
     return states[token];
 }
 
-static void state_await(unsigned token, enum signer_token_state wanted)
+/* Until its state is this and, unless NULL, its reason. */
+static void state_await(unsigned token, enum signer_token_state wanted, const char *reason)
 {
-    for (int step = 0; step < 3000 && state_of(token).state != wanted; step++) {
+    struct signer_token_status status = state_of(token);
+    for (int step = 0; step < 3000; step++) {
+        if (status.state == wanted && (reason == NULL || strcmp(status.reason, reason) == 0)) {
+            return;
+        }
         const struct timespec pause = {.tv_nsec = 10000000};
         (void)nanosleep(&pause, NULL);
+        status = state_of(token);
     }
-    cr_expect(state_of(token).state == wanted, "it is %d: %s", state_of(token).state, state_of(token).reason);
+    cr_expect_fail("it is %d: %s", status.state, status.reason);
 }
 
 /* From now on its process says this when it is started. */
@@ -490,12 +494,12 @@ Test(token_set, a_token_cannot_say_that_the_keeper_is_gone)
     make(right, right, SHORT_MS);
     start_says(1, STATUS_UNAVAILABLE);
     process_kill(1);
-    count_await(&scene.starts[1], 3); /* the second was refused */
+    state_await(1, SIGNER_TOKEN_DOWN, "a claim");
     sigset_t pending;
     cr_assert(sigpending(&pending) == 0);
     cr_expect(!token_set_keeper_lost(set) && sigismember(&pending, SIGINT) == 0, "the signer was told to end");
     start_says(1, STATUS_OK);
-    state_await(1, SIGNER_TOKEN_STANDBY);
+    state_await(1, SIGNER_TOKEN_STANDBY, NULL);
     finish();
 }
 
@@ -504,10 +508,9 @@ Test(token_set, a_conflict_on_the_way_up_passes)
     make(right, right, SHORT_MS);
     start_says(1, STATUS_CONFLICT); /* for a while two tokens had the label */
     process_kill(1);
-    count_await(&scene.starts[1], 2);
-    state_await(1, SIGNER_TOKEN_DOWN);
+    state_await(1, SIGNER_TOKEN_DOWN, "a claim");
     start_says(1, STATUS_OK);
-    state_await(1, SIGNER_TOKEN_STANDBY);
+    state_await(1, SIGNER_TOKEN_STANDBY, NULL);
     finish();
 }
 
