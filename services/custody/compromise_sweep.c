@@ -2,7 +2,8 @@
  * Sweeps in readiness: what an account holds, as transfers to an emergency address of its key document. Nothing here is
  * signed, and no other address is ever written: a compromised key sends nowhere else, whoever asks (docs/formats.md).
  *
- * Each sweep has a lane of its own, far from those of withdrawals, so that none waits for one that got stuck.
+ * In earnest they are withdrawals of the service, proposed here. In a drill nothing is proposed, because a proposal
+ * holds funds: the intents are made here, in lanes far from those of withdrawals.
  */
 #include "client.h"
 #include "commands.h"
@@ -141,6 +142,55 @@ static enum status make_intent(struct bytes *out, const struct sweeping *sweepin
     return status;
 }
 
+/* What the service made of it is what was asked for, or nobody is shown it. */
+static enum status check_proposed(const struct sweeping *sweeping, const struct bytes *document,
+                                  const struct digest *asset, struct amount amount, struct fault *fault)
+{
+    struct intent intent;
+    enum status status = intent_decode(&intent, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool same = account_id_equal(&intent.destination, &sweeping->to) && digest_equal(&intent.asset, asset) &&
+                amount_compare(intent.amount, amount) == 0 && name_equal(&intent.wallet, &sweeping->wallet->id) &&
+                digest_equal(&intent.policy, &sweeping->order->policy->digest);
+    return same ? STATUS_OK : fault_set(fault, STATUS_MISMATCH, "intent", "the service made another one of it");
+}
+
+/* In earnest the service makes the intent, as for any withdrawal: it knows lanes and sequences, and carries it out. */
+static enum status propose(struct bytes *out, const struct sweeping *sweeping, const struct digest *asset,
+                           struct amount amount, struct fault *fault)
+{
+    char id[DIGEST_HEX_LEN + 1];
+    char text[AMOUNT_TEXT_SIZE];
+    char address[ADDRESS_TEXT_SIZE];
+    char once[UUID_TEXT_SIZE];
+    struct uuid uuid;
+    json_t *answer = NULL;
+    digest_format(id, asset);
+    amount_format(text, amount);
+    address_format(address, &sweeping->to);
+    if (uuid_generate(&uuid, clock_system()) != STATUS_OK) {
+        return fault_set(fault, STATUS_IO, "withdrawal", "could not get random bytes");
+    }
+    uuid_format(once, &uuid);
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:b}", "amount", text, "asset", id, "destination", address, "wallet",
+                             sweeping->wallet->id.text, "sweep", 1);
+    const struct client_call call = {
+        .method = "POST", .path = "/v1/withdrawals", .body = body, .idempotency_key = once};
+    enum status status = body == NULL ? STATUS_NO_MEMORY : client_json(&answer, sweeping->order->options, &call, fault);
+    if (status == STATUS_OK) {
+        const char *intent = json_string_value(json_object_get(json_object_get(answer, "withdrawal"), "intent"));
+        status = bytes_copy(out, intent == NULL ? "" : intent, intent == NULL ? 0 : strlen(intent));
+    }
+    if (status == STATUS_OK) {
+        status = check_proposed(sweeping, out, asset, amount, fault);
+    }
+    json_decref(answer);
+    json_decref(body);
+    return status;
+}
+
 static enum status make_command(struct bytes *out, const struct sweeping *sweeping, const struct bytes *intent,
                                 struct fault *fault)
 {
@@ -173,7 +223,8 @@ static enum status write_sweep(struct sweeping *sweeping, const struct digest *a
     char text[AMOUNT_TEXT_SIZE];
     char address[ADDRESS_TEXT_SIZE];
     digest_format(id, &sweeping->key->papers.key.key_id);
-    enum status status = make_intent(&intent, sweeping, asset, amount, fault);
+    enum status status = sweeping->order->options->drill ? make_intent(&intent, sweeping, asset, amount, fault)
+                                                         : propose(&intent, sweeping, asset, amount, fault);
     if (status == STATUS_OK) {
         status = make_command(&command, sweeping, &intent, fault);
     }

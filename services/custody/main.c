@@ -26,7 +26,7 @@ static const struct {
      command_propose,
      0,
      0,
-     "--wallet W --asset A --amount N --to ADDRESS [--returns TX]",
+     "--wallet W --asset A --amount N --to ADDRESS [--returns TX] [--sweep]",
      "propose a withdrawal"},
     {{"list", NULL}, command_list, 0, 0, "", "withdrawals, newest first"},
     {{"show", NULL},

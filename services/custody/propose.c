@@ -75,6 +75,7 @@ static enum status propose(const struct custody_options *options, const char *as
                              options->amount, "destination", options->to);
     bool good = body != NULL && (options->returns[0] == '\0' ||
                                  json_object_set_new(body, "returns", json_string(options->returns)) == 0);
+    good = good && (!options->sweep || json_object_set_new(body, "sweep", json_true()) == 0);
     enum status status = good ? make_key(key, fault) : fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "");
     if (status == STATUS_OK) {
         const char *bound = options->id[0] == '\0' ? key : options->id;

@@ -9,6 +9,7 @@
 #include "key_board.h"
 #include "key_papers.h"
 #include "record.h"
+#include "resources.h"
 
 struct keeping {
     struct service *service;
@@ -108,4 +109,65 @@ enum status key_attest_renew(struct service *service, const struct digest *key, 
     enum status status = key_attest(NULL, &ticket, service, &asked, &event, fault);
     audit_event_wipe(&event);
     return status;
+}
+
+/* At the REST interface. */
+
+struct asking {
+    struct digest challenge;
+};
+
+static const struct canon_field asking_fields[] = {
+    CANON_FIELD(struct asking, challenge, CANON_HASH),
+};
+
+static enum status read_challenge(struct wire_key_attest_request *out, const struct http_request *request,
+                                  struct fault *fault)
+{
+    struct asking asking;
+    json_t *body = NULL;
+    if (digest_parse(&out->key, request->parameters[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "key_id", "must be 64 hexadecimal digits");
+    }
+    enum status status = http_body_object(&body, request, fault);
+    if (status == STATUS_OK) {
+        status = canon_decode(&asking, sizeof(asking), body, asking_fields, 1, "", fault);
+        json_decref(body);
+    }
+    if (status == STATUS_OK) {
+        out->challenge = asking.challenge;
+    }
+    return status;
+}
+
+enum status key_attestation(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    struct wire_key_attest_request asked = {0};
+    struct signed_document attestation = {0};
+    struct audit_event event;
+    struct trail_ticket ticket;
+    json_t *object = NULL;
+    json_t *document = NULL;
+    enum status status = read_challenge(&asked, request, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    record_by_caller(&event, service, request, AUDIT_KEY_ATTEST, AUDIT_OUTCOME_OK);
+    status = key_attest(&attestation, &ticket, service, &asked, &event, fault);
+    audit_event_wipe(&event);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&document, &attestation, fault);
+    }
+    if (status == STATUS_OK) {
+        object = json_pack("{s:o}", "attestation", document);
+        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
+                                : record_receipt(service, &ticket, object, fault);
+    }
+    signed_document_free(&attestation);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    return http_reply_json(reply, 200, object, fault);
 }

@@ -24,6 +24,27 @@ enum status key_gate_check(struct service *service, const struct wallet *wallet,
                      entry.key.state, entry.key.cause);
 }
 
+enum status key_gate_check_sweep(struct service *service, const struct wallet *wallet, struct fault *fault)
+{
+    struct key_board_entry entry;
+    if (key_board_find(&entry, service->board, &wallet->key_id) == STATUS_OK &&
+        (entry.state == KEY_STATE_SUSPENDED || entry.state == KEY_STATE_RETAINED ||
+         entry.state == KEY_STATE_COMPROMISED)) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_CONFLICT, "sweep", "the key of the wallet %s is not out of service",
+                     wallet->id.text);
+}
+
+bool key_gate_is_swept(struct service *service, const struct wallet *wallet, const struct digest *asset)
+{
+    struct key_board_entry entry;
+    struct wire_freeze freeze;
+    return key_board_find(&entry, service->board, &wallet->key_id) == STATUS_OK &&
+           (entry.state == KEY_STATE_COMPROMISED ||
+            (entry.state == KEY_STATE_RETAINED && !key_board_frozen(&freeze, service->board, &wallet->id, asset)));
+}
+
 void key_gate_look(struct service *service, const struct wallet *wallet, const struct digest *asset)
 {
     struct fault fault = {0};

@@ -14,6 +14,18 @@
 MUST_CHECK enum status key_gate_check(struct service *service, const struct wallet *wallet, const struct digest *asset,
                                       struct fault *fault);
 
+/*
+ * The same for a withdrawal that is to be swept: the key must be out of service (STATUS_CONFLICT otherwise); whether it
+ * may send there, and by whose order, is the signer's to say.
+ */
+MUST_CHECK enum status key_gate_check_sweep(struct service *service, const struct wallet *wallet, struct fault *fault);
+
+/*
+ * True when the key of the wallet signs what a key.sweep names, and nothing else: compromised, or retained and nothing
+ * is frozen.
+ */
+bool key_gate_is_swept(struct service *service, const struct wallet *wallet, const struct digest *asset);
+
 /* Asks the signer again when the gate is not open: it may be by now. Not within a transaction. */
 void key_gate_look(struct service *service, const struct wallet *wallet, const struct digest *asset);
 

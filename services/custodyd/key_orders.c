@@ -30,7 +30,9 @@ struct order {
     const char *word; /* what is ordered, in the trail */
     struct digest key;
     enum wire_role role;
-    bool at_once; /* the signer first */
+    struct digest intent; /* that a sweep names, zeros for none */
+    enum key_state from;  /* of a sweep */
+    bool at_once;         /* the signer first */
     forward_fn *forward;
     struct wire_key_admit_request papers; /* owned; `command` is the command or empty, `restore` the proof or empty */
 
@@ -76,6 +78,10 @@ static enum status keep_papers(struct order *order, struct store_tx *tx, struct 
         if (status == STATUS_OK) {
             status = audit_event_ref_add(event, papers[i].kind, &digest, fault);
         }
+    }
+    if (status == STATUS_OK && !digest_is_zero(&order->intent) && order->outcome == AUDIT_OUTCOME_OK) {
+        struct digest digest;
+        status = key_paper_keep(&digest, tx, &order->intent, &papers[0], fault); /* for the step that asks for it */
     }
     if (status == STATUS_OK && order->papers.ceremony.len > 0) {
         struct digest digest;
@@ -300,6 +306,22 @@ static enum status check_empty(struct order *order, struct fault *fault)
     return STATUS_OK;
 }
 
+/* The order waits for its withdrawal: the signer hears of it when it is asked for the transaction. */
+static enum status forward_sweep(struct order *order, struct wire_key_state_reply *out, struct fault *fault)
+{
+    struct key_board_entry entry;
+    if (key_board_find(&entry, order->service->board, &order->key) != STATUS_OK || entry.role != order->role) {
+        return fault_set(fault, STATUS_NOT_FOUND, "key", "its signer does not name it");
+    }
+    if (entry.state != order->from) {
+        return fault_set(fault, STATUS_CONFLICT, "from", "given for a key that is %s, but it is %s",
+                         key_state_text(order->from), entry.key.state);
+    }
+    *out = (struct wire_key_state_reply){.on = entry.key.on};
+    memcpy(out->state, entry.key.state, sizeof(out->state));
+    return STATUS_OK;
+}
+
 static enum status read_command(struct order *order, struct fault *fault)
 {
     const struct service *service = order->service;
@@ -315,10 +337,14 @@ static enum status read_command(struct order *order, struct fault *fault)
     if (!digest_equal(&command.key, &order->key)) {
         return fault_set(fault, STATUS_MISMATCH, "key", "the command is about another key than the path names");
     }
-    if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT ||
-        command.action == COMMAND_KEY_SWEEP) {
+    if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
+    }
+    if (command.action == COMMAND_KEY_SWEEP) {
+        order->forward = forward_sweep;
+        order->intent = command.intent;
+        order->from = command.from;
     }
     order->role = wire_role_of(command.role);
     order->word = command_action_text(command.action);
@@ -526,65 +552,4 @@ enum status key_admit(struct service *service, const struct http_request *reques
         (void)!key_attest_renew(service, &order.key, &later);
     }
     return status;
-}
-
-/* Attestations. */
-
-struct asking {
-    struct digest challenge;
-};
-
-static const struct canon_field asking_fields[] = {
-    CANON_FIELD(struct asking, challenge, CANON_HASH),
-};
-
-static enum status read_challenge(struct wire_key_attest_request *out, const struct http_request *request,
-                                  struct fault *fault)
-{
-    struct asking asking;
-    json_t *body = NULL;
-    if (digest_parse(&out->key, request->parameters[0]) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "key_id", "must be 64 hexadecimal digits");
-    }
-    enum status status = http_body_object(&body, request, fault);
-    if (status == STATUS_OK) {
-        status = canon_decode(&asking, sizeof(asking), body, asking_fields, 1, "", fault);
-        json_decref(body);
-    }
-    if (status == STATUS_OK) {
-        out->challenge = asking.challenge;
-    }
-    return status;
-}
-
-enum status key_attestation(struct service *service, const struct http_request *request, struct http_reply *reply,
-                            struct fault *fault)
-{
-    struct wire_key_attest_request asked = {0};
-    struct signed_document attestation = {0};
-    struct audit_event event;
-    struct trail_ticket ticket;
-    json_t *object = NULL;
-    json_t *document = NULL;
-    enum status status = read_challenge(&asked, request, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    record_by_caller(&event, service, request, AUDIT_KEY_ATTEST, AUDIT_OUTCOME_OK);
-    status = key_attest(&attestation, &ticket, service, &asked, &event, fault);
-    audit_event_wipe(&event);
-    if (status == STATUS_OK) {
-        status = signed_document_encode(&document, &attestation, fault);
-    }
-    if (status == STATUS_OK) {
-        object = json_pack("{s:o}", "attestation", document);
-        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
-                                : record_receipt(service, &ticket, object, fault);
-    }
-    signed_document_free(&attestation);
-    if (status != STATUS_OK) {
-        json_decref(object);
-        return status;
-    }
-    return http_reply_json(reply, 200, object, fault);
 }

@@ -55,12 +55,9 @@ static const char *phase(const struct key_document *document, int64_t now)
     return now >= document->valid_until - WARNING_US ? "ending" : "running";
 }
 
-/* A destroyed or compromised key has nothing to prove, and one that was not admitted cannot. */
-static bool put_proof(json_t *view, const struct key_address *address)
+static bool put_proof(json_t *view, const struct key_proof *proof)
 {
-    const struct key_proof *proof = &address->proof;
-    return put(view, "activation", json_string(key_activation_text(address->document.activation))) &&
-           put(view, "proof", json_string(key_proof_text(proof->standing))) &&
+    return put(view, "proof", json_string(key_proof_text(proof->standing))) &&
            put_time(view, "proof_due", proof->overdue_at);
 }
 
@@ -76,7 +73,7 @@ static bool put_document(json_t *view, const struct key_address *address, const 
         int64_t due = key->restored_at + document->drill_days * DAY_US;
         good = put_time(view, "drill_due", due) && put(view, "drill_overdue", json_boolean(now >= due));
     }
-    return good && put_proof(view, address);
+    return good && put(view, "activation", json_string(key_activation_text(document->activation)));
 }
 
 static bool put_address(json_t *view, const struct key_address *address)
@@ -134,6 +131,9 @@ static json_t *entry_view(struct service *service, const struct key_board_entry 
     }
     if (good && address->documented) {
         good = put_document(view, address, key, clock_utc_us(service->clock));
+    }
+    if (good && address->documented && key_state_attests(entry->state)) { /* a destroyed key has nothing to prove */
+        good = put_proof(view, &address->proof);
     }
     if (good && entry->role == WIRE_ROLE_TRANSFER) {
         good = put_address(view, address);

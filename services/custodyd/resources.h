@@ -15,7 +15,7 @@ http_handler wallet_read;
 http_handler key_list;
 http_handler key_read;
 
-/* key_orders.c */
+/* key_orders.c, key_attest.c */
 http_handler key_admit;
 http_handler key_command;
 http_handler key_restore;

@@ -16,6 +16,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "key_gate.h"
+#include "key_papers.h"
 #include "policy/account.h"
 #include "policy/signing_entry.h"
 #include "record.h"
@@ -48,6 +49,7 @@ struct papers {
     struct signed_document destination;
     struct signed_document *approvals;
     size_t approval_count;
+    struct signed_document sweep; /* the order key.sweep for this intent, empty for none */
 };
 
 static void papers_wipe(struct papers *papers)
@@ -59,7 +61,18 @@ static void papers_wipe(struct papers *papers)
     papers->approvals = NULL;
     papers->approval_count = 0;
     signed_document_free(&papers->destination);
+    signed_document_free(&papers->sweep);
     store_withdrawal_wipe(&papers->row);
+}
+
+static enum status load_sweep(struct papers *papers, struct store_tx *tx, struct fault *fault)
+{
+    struct digest intent;
+    struct fault why = {0};
+    intent_digest(&intent, papers->row.intent.data, papers->row.intent.len);
+    enum status status = key_paper_newest(&papers->sweep, tx, KEY_PAPER_COMMAND, &intent, &why);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status load_approvals(struct papers *papers, struct store_tx *tx, struct fault *fault)
@@ -127,7 +140,7 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     if (status == STATUS_OK) {
         status = load_approvals(papers, tx, fault);
     }
-    return status;
+    return status == STATUS_OK ? load_sweep(papers, tx, fault) : status;
 }
 
 static enum status load_papers(struct papers *papers, struct step *step, struct fault *fault)
@@ -246,27 +259,32 @@ static enum status check_papers(struct withdrawal *out, const struct papers *pap
 
 /*
  * A key that is not active is waited for, until the withdrawal expires: before the entry `withdrawal.signing` that
- * frees what it holds.
+ * frees what it holds. One that is retained or compromised does with an order of the quorum that names this intent.
  */
-static enum status wait_for_key(const struct step *step, struct fault *fault)
+static enum status wait_for_key(const struct step *step, const struct papers *papers, struct fault *fault)
 {
     const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
     struct fault why = {0};
     if (wallet == NULL || key_gate_check(step->service, wallet, &step->row.asset, &why) == STATUS_OK) {
         return STATUS_OK;
     }
-    return fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);
+    return papers->sweep.document.len > 0 && key_gate_is_swept(step->service, wallet, &step->row.asset)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);
 }
 
 static enum status step_record(struct step *step, struct fault *fault)
 {
     struct papers papers;
     struct withdrawal withdrawal;
-    enum status status = wait_for_key(step, fault);
-    if (status != STATUS_OK) {
+    enum status status = load_papers(&papers, step, fault);
+    if (status == STATUS_OK) {
+        status = wait_for_key(step, &papers, fault);
+    }
+    if (status == STATUS_KEY_INACTIVE) {
+        papers_wipe(&papers);
         return status;
     }
-    status = load_papers(&papers, step, fault);
     if (status == STATUS_OK) {
         status = check_papers(&withdrawal, &papers, fault);
     }
@@ -359,6 +377,7 @@ static enum status ask_signer(struct wire_transfer_reply *out, struct step *step
             .intent = papers.row.intent,
             .leaf = leaf.raw,
             .proof = proof,
+            .sweep = papers.sweep,
         };
         status = wire_transfer_sign(step->service->signers[WIRE_ROLE_TRANSFER], out, &request,
                                     step->service->options.signer_timeout_ms, fault);

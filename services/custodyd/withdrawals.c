@@ -19,12 +19,16 @@ struct proposal {
     struct amount amount;
     char destination[STORE_ADDRESS_SIZE];
     struct digest returns;
+    bool sweep;
 };
 
 static const struct canon_field proposal_fields[] = {
-    CANON_FIELD(struct proposal, wallet, CANON_NAME),           CANON_FIELD(struct proposal, asset, CANON_HASH),
-    CANON_FIELD(struct proposal, amount, CANON_AMOUNT),         CANON_FIELD(struct proposal, destination, CANON_TEXT),
+    CANON_FIELD(struct proposal, wallet, CANON_NAME),
+    CANON_FIELD(struct proposal, asset, CANON_HASH),
+    CANON_FIELD(struct proposal, amount, CANON_AMOUNT),
+    CANON_FIELD(struct proposal, destination, CANON_TEXT),
     CANON_FIELD_OPTIONAL(struct proposal, returns, CANON_HASH),
+    CANON_FIELD_OPTIONAL(struct proposal, sweep, CANON_BOOLEAN),
 };
 
 #define PROPOSAL_FIELDS (sizeof(proposal_fields) / sizeof(proposal_fields[0]))
@@ -35,6 +39,7 @@ struct creation {
     const struct http_request *request;
     const struct wallet *wallet;
     struct digest returns; /* the transaction of a receipt in suspense, zeros for none */
+    bool sweep;            /* of a key that is out of service */
     struct store_withdrawal row;
     struct trail_ticket ticket;
     bool existed;
@@ -117,6 +122,7 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
         .requested_at_utc_us = clock_utc_us(service->clock),
     };
     creation->returns = proposal->returns;
+    creation->sweep = proposal->sweep;
     row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
     memcpy(row->destination, proposal->destination, sizeof(row->destination));
     enum status status = name_parse(&row->tenant, SERVICE_TENANT);
@@ -160,7 +166,8 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     struct service *service = creation->service;
     struct store_withdrawal *row = &creation->row;
     struct ledger_balance balance = {0};
-    enum status status = key_gate_check(service, creation->wallet, &row->asset, fault);
+    enum status status = creation->sweep ? key_gate_check_sweep(service, creation->wallet, fault)
+                                         : key_gate_check(service, creation->wallet, &row->asset, fault);
     if (status == STATUS_OK) {
         status = ledger_node_balance(service->node, &balance, &creation->wallet->account, &row->asset, fault);
     }

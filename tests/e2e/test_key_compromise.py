@@ -141,11 +141,52 @@ class Compromise(strongroom.Case):
         signed = place.signed("command", order.read_text().rstrip("\n"), "admin-1", "admin-2")
         reply = place.call("POST", f"/v1/keys/{self.ids['transfer']}/commands", signed)
         self.assertEqual((reply.status, reply.json["key"]["state"]), (200, "compromised"), reply)
+        self.sweep(folder)
         (entry,) = self.entries("compromise.report")
         self.assertEqual(self.event(entry)["facts"]["suspended"], "1")
         again = self.told("key", self.ids["transfer"], out="again")
         self.assertIn("1 keys reached, 0 suspended, 0 failed", again.stdout)
         self.assertIn("already        compromised", (place.dir / "again/plan.txt").read_text())
+
+    def ordered(self, row, **changes):
+        """An order key.sweep of the quorum for a withdrawal."""
+        document = {"action": "key.sweep", "chain": self.place.chain, "environment": "demo", "expires_at": strongroom.time_text(seconds=600),
+                    "from": "compromised", "intent": row["intent_digest"], "issued_at": strongroom.time_text(),
+                    "key": self.ids["transfer"], "nonce": row["id"], "policy": self.place.policy_digest, "reason": "test",
+                    "role": "transfer", **changes}
+        return self.place.signed("command", canonical(document), "admin-1", "admin-2")
+
+    def send(self, order):
+        return self.place.call("POST", f"/v1/keys/{self.ids['transfer']}/commands", order)
+
+    def sweep(self, folder):
+        """Approvers approve each sweep, the quorum orders it; all arrives at the emergency address, and nothing anywhere else."""
+        place = self.place
+        held = int(place.balance(place.hot))
+        rows = {row["id"]: row for row in place.pages("/v1/withdrawals", "withdrawals")}
+        self.assertProblem(place.propose(5, sweep=True), 409, "insufficient_funds")  # the sweeps hold everything
+        orders = {}
+        for intent in sorted(folder.glob("sweep-*.intent")):
+            order = intent.with_suffix(".document").read_text().rstrip("\n")
+            orders[json.loads(intent.read_text())["withdrawal"]] = place.signed("command", order, "admin-1", "admin-2")
+        first, *others = orders
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{first}/cancel").status, 200)
+        elsewhere = place.propose(5, sweep=True).json["withdrawal"]
+        for row in (elsewhere, *(rows[id] for id in others)):
+            place.approve(row, "approver-1", "approver-2")
+        self.assertEqual({place.read(id)["state"] for id in (elsewhere["id"], *others)}, {"approved"})
+        alone = {**orders[others[0]], "signatures": orders[others[0]]["signatures"][:1]}
+        self.assertProblem(self.send(alone), 403, "quorum_missing")
+        self.assertProblem(self.send(self.ordered(elsewhere, **{"from": "retained"})), 409, "conflict", "from")
+        for order in (self.ordered(elsewhere), *(orders[id] for id in others)):
+            self.assertEqual(self.send(order).status, 200)
+        for id in others:
+            place.wait(id, "confirmed")
+        refused = place.wait(elsewhere["id"], "failed")
+        self.assertEqual(refused["reason"], "denied")  # payee-1 is on the allow-list, and no emergency address
+        left = int(rows[first]["amount"])
+        self.assertEqual((int(place.balance(place.hot)), int(place.balance(self.refuge))), (left, held - left))
+        self.assertProven("evidence", place.export_evidence(others[0]))
 
     def test_6_papers_that_nobody_signed_are_not_believed(self):
         """Whoever edits the papers to hide a key from the loss of its token is found; the key of the service's paper is reached."""

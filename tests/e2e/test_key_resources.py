@@ -294,7 +294,7 @@ class Keys(strongroom.Case):
         late = self.command("key.suspend", signers=("operator-1",), issued_at=time_text(seconds=-700),
                             expires_at=time_text(seconds=-1))
         self.assertProblem(place.call("POST", path, late), 403, "expired")
-        self.assertProblem(self.send("key.sweep", intent="0" * 64, **{"from": "retained"}), 400, "invalid", "action")
+        self.assertProblem(self.send("key.sweep", intent="0" * 64, **{"from": "retained"}), 409, "conflict", "from")
         self.assertProblem(place.call("POST", path, {"x": 1}), 400, "unknown_field", "x")
         self.assertEqual(self.key()["state"], "active")
 
