@@ -185,6 +185,60 @@ Test(start, a_guard_of_another_role_or_key_is_refused)
     finish();
 }
 
+#define DAY_US (24LL * 3600 * 1000000)
+
+static int64_t highest_seen(void)
+{
+    struct guard *guard = NULL;
+    struct guard_state state;
+    MUST(guard_open(&guard, place.guard, NULL));
+    guard_read(guard, &state);
+    guard_close(guard);
+    return state.highest_utc_us;
+}
+
+/* So that no clock, however far ahead, is the first to be believed. */
+Test(start, initialise_is_a_time_that_was_seen)
+{
+    int64_t before = clock_utc_us(clock_system());
+    make_initialised();
+    int64_t seen = highest_seen();
+    cr_expect(seen >= before && seen <= clock_utc_us(clock_system()));
+    finish();
+}
+
+static void accept_option(char out[64], int64_t utc_us)
+{
+    char text[TIME_TEXT_SIZE];
+    time_format(text, utc_us);
+    (void)snprintf(out, 64, "--accept-clock=%.10s", text);
+}
+
+Test(start, after_a_long_stop_people_say_the_day)
+{
+    make_initialised();
+    struct guard_state state;
+    char wrong[64];
+    char right[64];
+    int64_t now = clock_utc_us(clock_system());
+    world_guard_state(&state, &world);
+    state.highest_utc_us = now - 30 * DAY_US;
+    shell("rm -r $G");
+    MUST(guard_create(place.guard, &state, &place.key, NULL));
+    cr_assert(!place_start(&place, (const char *const[]){"--accept-clock=today", NULL}, NULL));
+    cr_expect(place.exit_status == 78 && strstr(place.log, "a day, as 2026-01-31") != NULL, "%s", place.log);
+    accept_option(wrong, now - 30 * DAY_US);
+    cr_assert(!place_start(&place, (const char *const[]){wrong, NULL}, NULL));
+    cr_expect(place.exit_status == 78 && strstr(place.log, "another day") != NULL, "%s", place.log);
+    cr_expect(highest_seen() == state.highest_utc_us);
+    accept_option(right, now);
+    cr_assert(place_start(&place, (const char *const[]){right, NULL}, NULL), "%s", place.log);
+    cr_expect(place_stop(&place, SIGTERM) == 0 && strstr(place.log, "clock.accepted") != NULL, "%s", place.log);
+    cr_expect(highest_seen() >= now);
+    expect_start();
+    finish();
+}
+
 Test(start, a_guard_into_which_others_may_write_is_refused)
 {
     make_initialised();
