@@ -7,6 +7,7 @@
  * (numbers, keys, escapes). Then only the spelling can be wrong.
  */
 #include "canon_read.h"
+#include "canon_write.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -263,7 +264,12 @@ enum status canon_emit(struct bytes *out, const json_t *value, size_t max, struc
     }
     struct buffer buffer;
     buffer_init(&buffer);
-    bool emitted = json_dump_callback(value, emit_piece, &buffer, DUMP_FLAGS) == 0;
+    bool emitted = canon_write(&buffer, walked);
+    if (!emitted) {
+        buffer_free(&buffer);
+        emitted = json_dump_callback(value, emit_piece, &buffer, DUMP_FLAGS) == 0;
+    }
+    emitted = emitted && buffer.status == STATUS_OK;
     if (emitted && buffer.content.len > max) {
         status = fault_set(fault, STATUS_TOO_LARGE, "", "%zu bytes, at most %zu", buffer.content.len, max);
     } else if (emitted) {
