@@ -86,6 +86,19 @@ static bool write_whole(int fd, const void *data, size_t len)
     return true;
 }
 
+/* The entry of the file in its folder. False: errno. */
+static bool folder_sync(const char *path)
+{
+    char folder[PATH_ROOM] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        (void)snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    return (fd < 0 || close(fd) == 0) && synced;
+}
+
 enum status papers_write(const char *folder, const char *name, const struct bytes *text, struct fault *fault)
 {
     char path[PATH_ROOM];
@@ -99,8 +112,11 @@ enum status papers_write(const char *folder, const char *name, const struct byte
         return fault_set(fault, status, "output", "could not make %s: %s", path, strerror(errno));
     }
     bool written = write_whole(fd, text->data, text->len) && write_whole(fd, "\n", 1) && fsync(fd) == 0;
-    if (close(fd) != 0 || !written) {
-        return fault_set(fault, STATUS_IO, "output", "could not write %s: %s", path, strerror(errno));
+    written = close(fd) == 0 && written;
+    if (!written || !folder_sync(path)) { /* it was made by us: what is left would refuse the repetition */
+        int error = errno;
+        (void)unlink(path);
+        return fault_set(fault, STATUS_IO, "output", "could not write %s: %s", path, strerror(error));
     }
     return STATUS_OK;
 }

@@ -24,8 +24,8 @@ MUST_CHECK enum status papers_signed(struct signed_document *out, const char *ki
 MUST_CHECK enum status papers_print(const struct bytes *text, struct fault *fault);
 
 /*
- * Writes `text` and a newline into a file that must not be there yet (STATUS_EXISTS), mode 0600, and synced. STATUS_IO.
- * With `folder` "" `name` is the whole path.
+ * Writes `text` and a newline into a file that must not be there yet (STATUS_EXISTS), mode 0600, and synced. STATUS_IO,
+ * and then there is no such file. With `folder` "" `name` is the whole path.
  */
 MUST_CHECK enum status papers_write(const char *folder, const char *name, const struct bytes *text,
                                     struct fault *fault);

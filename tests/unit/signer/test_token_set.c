@@ -147,8 +147,7 @@ static bool held(int fd, unsigned token, const void *message, size_t len, unsign
 
 static bool ended(int fd)
 {
-    char byte;
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return recv(fd, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 static void interrupt_client(void)
