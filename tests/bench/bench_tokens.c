@@ -197,8 +197,11 @@ static void open_all(void)
     bench.launches[0] = launch_of(&bench.primary, PRIMARY);
     bench.launches[1] = launch_of(&bench.standby, STANDBY);
     BENCH_MUST(token_keeper_open(&bench.keeper, bench.launches, 2, &fault));
+    struct hsm_token_selector named[SIGNER_TOKENS_MAX] = {0};
+    (void)snprintf(named[0].label, sizeof(named[0].label), "%s", names[PRIMARY]);
+    (void)snprintf(named[1].label, sizeof(named[1].label), "%s", names[STANDBY]);
     const struct token_set_config config = {
-        .keeper = &bench.keeper, .names = names + PRIMARY, .count = 2, .timeout_ms = TIMEOUT_MS};
+        .keeper = &bench.keeper, .named = named, .count = 2, .timeout_ms = TIMEOUT_MS};
     BENCH_MUST(token_set_new(&bench.set, &config, &fault));
     signer_open();
     struct test_token floor = bench.primary;

@@ -496,3 +496,35 @@ Test(fresh, a_generated_key_attests_nothing)
     expect(attest(&document, &challenge), STATUS_KEY_INACTIVE, "key", "generated");
     expect(desk_sign(1, 0), STATUS_MISMATCH, "wallet", "generated");
 }
+
+static enum status admit_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct papers *papers = context;
+    json_t *object = NULL;
+    struct guard_key key;
+    struct guard_papers kept = {.document = {0}};
+    guard_txn_key_read(txn, &key, 0);
+    key.state = KEY_STATE_INACTIVE;
+    key_document_digest(&key.document, papers->document.document.data, papers->document.document.len);
+    MUST(signed_document_encode(&object, &papers->document, NULL));
+    MUST(canon_emit(&kept.document, object, GUARD_PAPER_MAX, NULL));
+    enum status status = guard_txn_key_write(txn, 0, &key, &kept, fault);
+    json_decref(object);
+    bytes_free(&kept.document);
+    return status;
+}
+
+/* The moment between the guard's word on an admission and the signer's knowing the document. */
+Test(fresh, a_box_is_not_given_before_the_document_is_known)
+{
+    const struct hand hand = hand_soft(desk.keys[0]);
+    const struct key_document key = papers_key(&desk.world, &hand);
+    struct papers papers;
+    papers_make(&papers, &desk.world, &hand, &key);
+    MUST(guard_commit(desk.guard, admit_apply, &papers, NULL));
+    expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE), STATUS_NOT_READY, "command.key", "at once");
+    expect_state("inactive", "founding");
+    MUST(desk_restart(NULL));
+    expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE), STATUS_OK, "", "known");
+    papers_wipe(&papers);
+}
