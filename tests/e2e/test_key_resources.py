@@ -446,6 +446,43 @@ class Keys(strongroom.Case):
                                   ["tokens"]) == ["serving", "standby"], "both are back")
         self.assertEqual(len(self.entries("token.down")), known + 1)
 
+    def test_a_token_that_lost_its_keys_is_told(self):
+        """It opens and is well; what is missing on it is an alarm and not the error of the next failover."""
+        place = self.place
+        known = len(self.entries("token.down"))
+        tokens = place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]
+        token = next(token for token in tokens if token["state"] == "standby")
+        folder = next((place.dir / "tokens").glob(f"*-{token['serial'][:4]}-{token['serial'][4:]}"))
+        objects = [path for path in folder.glob("*.object") if path.name != "token.object"]
+        for path in objects:
+            path.rename(place.dir / path.name)
+        try:
+            os.kill(self.token_process(token["label"]), signal.SIGKILL)
+            told = self.until(lambda: [event for event in map(self.event, self.entries("token.down")[known:])
+                                       if event["facts"]["state"] == "lacks_key"], "the loss is told")
+            self.assertEqual(told[0]["facts"]["label"], token["label"])
+            self.assertGreater(place.call("GET", "/healthz").json["alarms"], 0)
+            self.assertIn(f"event=token.lacks_key token={token['label']} ", place.log("transfer"))
+        finally:
+            for path in objects:
+                (place.dir / path.name).rename(path)
+            os.kill(self.token_process(token["label"]), signal.SIGKILL)
+        self.until(lambda: place.call("GET", "/healthz").json["alarms"] == 0, "it has its keys again")
+
+    def test_a_validator_that_one_person_stopped_goes_on_when_it_is_back(self):
+        place = self.place
+        self.assertEqual(self.send("key.suspend", role="validator", signers=("operator-1",)).status, 200)
+        try:
+            withdrawal = place.proposed(64)
+            place.approve(withdrawal)
+            self.until(lambda: "key_inactive" in place.log("custodyd").rpartition("event=ledger.stalled")[2], "the ledger waits")
+            self.assertNotIn("halted", place.call("GET", "/v1/ledger/status").json)
+        finally:
+            self.assertEqual(self.send("key.resume", role="validator", **{"from": "suspended"}).status, 200)
+            self.assertEqual(self.send("key.activate", role="validator", signatures="1000000", until=time_text(seconds=DAY_S),
+                                       **{"from": "inactive"}).status, 200)
+        place.wait(withdrawal["id"], "confirmed")
+
     def later(self, days):
         """The service lives so many days later; everything else does not."""
         self.place.stop("custodyd")
