@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -277,9 +278,8 @@ enum status token_keeper_start(struct token_keeper *keeper, struct token_ends *o
     (void)keeper, (void)fault;
     pid_t process = fork();
     if (process == 0) {
-        for (;;) {
-            (void)pause();
-        }
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        _exit(pause());
     }
     lock();
     scene.processes[token] = process;
