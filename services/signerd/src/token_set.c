@@ -40,16 +40,6 @@ static void changed(struct token_set *set)
     }
 }
 
-const char *token_label(const struct token *token)
-{
-    return token->identity.label[0] != '\0' ? token->identity.label : token->set->config.named[token->index].label;
-}
-
-const char *token_serial(const struct token *token)
-{
-    return token->identity.serial[0] != '\0' ? token->identity.serial : token->set->config.named[token->index].serial;
-}
-
 static int times(const struct token_set *set, int64_t count)
 {
     return (int)(set->config.timeout_ms * count);

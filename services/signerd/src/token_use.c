@@ -237,6 +237,16 @@ static enum status tokens_sign(const void *context, struct signature *out, const
     }
 }
 
+const char *token_label(const struct token *token)
+{
+    return token->identity.label[0] != '\0' ? token->identity.label : token->set->config.named[token->index].label;
+}
+
+const char *token_serial(const struct token *token)
+{
+    return token->identity.serial[0] != '\0' ? token->identity.serial : token->set->config.named[token->index].serial;
+}
+
 static void text_copy(char out[SIGNER_TOKEN_TEXT_SIZE], const char *text)
 {
     (void)snprintf(out, SIGNER_TOKEN_TEXT_SIZE, "%s", text);
