@@ -46,6 +46,7 @@ static const struct word role_words[] = {
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
 #define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE)
+#define KEYS_ON (KEYS_FROM & ~ADMIT & ~SWEEP)
 
 static const struct command_field {
     unsigned actions;
@@ -62,7 +63,7 @@ static const struct command_field {
     {ALL & ~FREEZES, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
-    {THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
+    {KEYS_ON | THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
     {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
     {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
     {ALL, CANON_FIELD(struct command_wire, role, CANON_TEXT)},

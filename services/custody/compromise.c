@@ -208,8 +208,9 @@ static enum status make_order(struct bytes *out, const struct incident *incident
                               .reason = incident->reason,
                               .role = key->papers.key.purpose};
     if (action == COMMAND_KEY_COMPROMISE) {
-        bool was_on = key->state == KEY_STATE_ACTIVE || key->state == KEY_STATE_INACTIVE || key->state == 0;
+        bool was_on = key->state == KEY_STATE_ACTIVE || key->state == KEY_STATE_INACTIVE;
         command.from = was_on ? KEY_STATE_SUSPENDED : key->state;
+        command.on = was_on ? key->on + 1 : key->on;
     }
     command.expires_at = command.issued_at + incident->options->expires_in_s * SECOND_US;
     enum status status = uuid_generate(&command.nonce, clock_system());
@@ -333,8 +334,12 @@ static enum status prepare_order(struct incident *incident, const struct known_k
     char name[64];
     enum key_state after = (enum key_state)0;
     struct bytes document = {0};
-    enum key_state from = key->state == 0 ? KEY_STATE_SUSPENDED : key->state;
-    if (incident->report.drill || key_state_next(&after, from, KEY_ACTION_COMPROMISE, NULL) != STATUS_OK) {
+    if (key->state == 0 && !incident->report.drill) {
+        (void)fprintf(incident->plan, "  no order       its state is unknown: custody key list --socket, then "
+                                      "custody key command key.compromise\n");
+        return STATUS_OK;
+    }
+    if (incident->report.drill || key_state_next(&after, key->state, KEY_ACTION_COMPROMISE, NULL) != STATUS_OK) {
         return STATUS_OK;
     }
     order_name(name, "compromise", key, "document");

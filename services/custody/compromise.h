@@ -28,6 +28,7 @@ struct known_key {
     struct share_set pin; /* of the PIN of its token */
     bool has_pin;
     enum key_state state;          /* as the service says; 0: it does not say */
+    uint64_t on;                   /* transitions so far, as the service says */
     char why[COMPROMISE_WHY_SIZE]; /* in the blast radius because; empty: not in it */
 };
 

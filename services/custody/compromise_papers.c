@@ -329,6 +329,8 @@ static void take_states(struct collection *collection, const json_t *rows)
                                     : NULL;
         if (key != NULL && key_state_parse(&key->state, command_service_text(text, row, "state")) != STATUS_OK) {
             key->state = (enum key_state)0;
+        } else if (key != NULL) {
+            key->on = (uint64_t)json_integer_value(json_object_get(row, "transitions"));
         } else if (key == NULL && text[0] != '\0') {
             (void)fprintf(collection->told, "NO KEY DOCUMENT of the key %s: judge it by hand\n", text);
         }

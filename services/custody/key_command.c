@@ -29,13 +29,22 @@ static enum status fill_from(struct command *command, const struct custody_optio
 {
     bool has_from = command->action != COMMAND_KEY_DEACTIVATE && command->action != COMMAND_KEY_SUSPEND;
     if (!has_from) {
-        return options->from[0] == '\0'
-                   ? STATUS_OK
-                   : fault_set(fault, STATUS_USAGE, "from", "this order stops a key in whatever state it is");
+        return options->from[0] == '\0' ? STATUS_OK
+                                        : fault_set(fault, STATUS_USAGE, "from",
+                                                    "this order stops a key in whatever state it is: leave --from out");
     }
-    return key_state_parse(&command->from, options->from) == STATUS_OK
-               ? STATUS_OK
-               : fault_set(fault, STATUS_USAGE, "from", "must be the state that the key is in (custody key list)");
+    if (key_state_parse(&command->from, options->from) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "from", "must be the state that the key is in (custody key list)");
+    }
+    bool has_on = command->action != COMMAND_KEY_ADMIT && command->action != COMMAND_KEY_SWEEP;
+    if (has_on == (options->on == 0)) {
+        return fault_set(fault, STATUS_USAGE, "on", "%s",
+                         has_on
+                             ? "must be the number that the key has in custody key list: the order serves for no other"
+                             : "this order has none");
+    }
+    command->on = (uint64_t)options->on;
+    return STATUS_OK;
 }
 
 /* The box: as asked for, otherwise the largest one that the key document allows. */

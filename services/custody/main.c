@@ -74,7 +74,7 @@ static const struct {
      command_key_command,
      1,
      0,
-     "ACTION --document FILE --policy P --from STATE --reason WORD [--out FILE]",
+     "ACTION --document FILE --policy P [--from STATE --on N] --reason WORD [--out FILE]",
      "make an order about a key, to be signed"},
     {{"key", "admit"},
      command_key_admit,

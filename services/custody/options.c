@@ -54,7 +54,7 @@ static const struct option_row rows[] = {
         "key command: signatures of the box; 0 for as many as the key document allows", signatures),
     ROW("reason", OPTION_TEXT, "", 0, 0, "", "key command, freeze, thaw: why, one word such as quarterly-rotation",
         reason),
-    ROW("on", OPTION_INTEGER, "", 0, CANON_INTEGER_MAX, "0", "thaw: the number of the freeze (custody freeze list)",
+    ROW("on", OPTION_INTEGER, "", 0, CANON_INTEGER_MAX, "0", "the number that custody key list or freeze list shows",
         on),
     ROW("intent", OPTION_TEXT, "", 0, 0, "", "key command: digest of the intent that is swept", intent),
     ROW("expires-in", OPTION_INTEGER, "s", 60, 86400, "3600",

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import secrets
 import select
 import shutil
@@ -249,6 +250,11 @@ class Evaluation:
         if check and done.returncode != 0:
             raise AssertionError(f"custody {' '.join(arguments)}: {done.stderr}")
         return done
+
+    def on(self, role, key_id):
+        """How many transitions the signer knows of a key: an order of the quorum names it."""
+        rows = self.custody("key", "list", "--role", role, "--socket", f"{self.dir}/run/{role}.sock").stdout.split(key_id)[1]
+        return re.search(r"^ *on +(\d+)$", rows, re.MULTILINE)[1]
 
     def verify(self, what, *files):
         """custody-verify with nothing but the trust file and these: (exit status, what it said)."""

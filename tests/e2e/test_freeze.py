@@ -70,6 +70,7 @@ class Freezes(strongroom.Case):
         """Two administrators resume the key, and open a new box."""
         for action, fields in (("key.resume", {"from": "suspended"}),
                                ("key.activate", {"from": "inactive", "signatures": "1000000", "until": time_text(seconds=DAY_S)})):
+            fields["on"] = self.place.on("transfer", self.ids[wallet])
             body = self.command(action, ("admin-1", "admin-2"), key=self.ids[wallet], **fields)
             reply = self.place.call("POST", f"/v1/keys/{self.ids[wallet]}/commands", body)
             self.assertEqual(reply.status, 200, reply)

@@ -53,7 +53,7 @@ class Admission(unittest.TestCase):
         return json.loads((self.place.dir / f"ceremony/{role}.json").read_text())["key_id"]
 
     def activate(self, role):
-        command = self.order(role, "key.activate", **{"from": "inactive", "signatures": "1000000",
+        command = self.order(role, "key.activate", **{"from": "inactive", "on": "1", "signatures": "1000000",
                                                       "until": time_text(seconds=24 * 3600)})
         return self.place.call("POST", f"/v1/keys/{self.key_id(role)}/commands", command)
 

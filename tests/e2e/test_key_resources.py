@@ -54,6 +54,8 @@ class Keys(strongroom.Case):
         return self.place.signed("command", canonical(document), *signers)
 
     def send(self, action, role="transfer", person="operator-1", **named):
+        if "from" in named and action != "key.sweep":
+            named.setdefault("on", self.place.on(role, self.ids[role]))
         return self.place.call("POST", f"/v1/keys/{self.ids[role]}/commands", self.command(action, role, **named), person)
 
     def suspend(self):

@@ -58,7 +58,8 @@ struct command {
     int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
 
     struct freeze_target target; /* freeze, thaw */
-    uint64_t on;                 /* thaw: the number of the freeze that the signers of the order saw, from 1 */
+    uint64_t on;                 /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
+                                    the key's transitions so far; thaw: the number of the freeze, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */

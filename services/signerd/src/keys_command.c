@@ -124,6 +124,12 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
         return fault_set(fault, STATUS_CONFLICT, "command.from", "given for a key that is %s, but it is %s",
                          key_state_text(command->from), key_state_text(order->before.state));
     }
+    if (command->from != 0 && command->on != order->before.on) {
+        return fault_set(
+            fault, STATUS_CONFLICT, "command.on",
+            "given for a key after %llu transitions, but it has had %llu since: look again, and sign again",
+            (unsigned long long)command->on, (unsigned long long)order->before.on);
+    }
     order->after = order->before;
     status = order_move(order, index, fault);
     if (status == STATUS_OK) {

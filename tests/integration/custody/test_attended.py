@@ -188,9 +188,9 @@ class Attended(Case):
         return ["activate", "--role", "transfer", *self.socket, "--share", share or self.path(f"pin-shares/share-{name}.json"), "--seal-key",
                 self.path(f"{name}.seal"), "--key", self.keys[name], "--passphrase-file", self.passphrase]
 
-    def order(self, action, state, out):
+    def order(self, action, state, out, *more):
         self.good("key", "command", action, "--document", self.document, "--policy", self.policy, "--from", state, "--reason", "a-test",
-                  "--out", self.path(out))
+                  "--out", self.path(out), *more)
         return self.signed("command", self.path(out), "admin-1", "admin-2")
 
     def state(self):
@@ -220,7 +220,7 @@ class Attended(Case):
         self.assertIn("restore", self.refused(1, "key", "admit", *papers[:-2], "--command", admit, *self.socket))
         self.assertIn("inactive", self.good("key", "admit", *papers, "--command", admit, *self.socket))
         self.address("inactive")
-        self.assertIn("active", self.good("key", "send", "--command", self.order("key.activate", "inactive", "activate"), *self.socket))
+        self.assertIn("active", self.good("key", "send", "--command", self.order("key.activate", "inactive", "activate", "--on", "1"), *self.socket))
         self.assertEqual(self.state(), "active")
         self.address("active")
         self.lose_token(process)

@@ -29,6 +29,7 @@ BORN = WORLD.born
 PEOPLE = ("admin-1", "admin-2", "operator-1", "custodian-1", "custodian-3")
 QUORUM_ACTIONS = {"key.admit": "generated", "key.activate": "inactive", "key.resume": "suspended", "key.retire": "active",
                   "key.compromise": "active", "key.destroy": "retained", "key.sweep": "retained"}
+ONCE = ("key.admit", "key.sweep")
 ACTIONS = (*QUORUM_ACTIONS, "key.deactivate", "key.suspend")
 ZERO_TIME = "1970-01-01T00:00:00.000000Z"
 
@@ -133,6 +134,7 @@ class Commands(Keys):
         words = ["key", "command", action, "--policy", self.policy, "--reason", "a-test", "--out", self.path("command")]
         words += ["--document", self.document] if document else ["--key-id", BORN.id, "--role", "transfer"]
         words += ["--from", QUORUM_ACTIONS[action]] if action in QUORUM_ACTIONS else []
+        words += ["--on", "4"] if action in QUORUM_ACTIONS and action not in ONCE else []
         return words + (["--intent", "1" * 64] if action == "key.sweep" else []) + list(more)
 
     def make(self, action, *more, **others):
@@ -162,6 +164,8 @@ class Commands(Keys):
                 expected = {**common, "action": action}
                 if action in QUORUM_ACTIONS:
                     expected["from"] = QUORUM_ACTIONS[action]
+                if action in QUORUM_ACTIONS and action not in ONCE:
+                    expected["on"] = "4"
                 expected.update({"key.admit": {"document": world.digest("key", self.files["key"]["document"])},
                                  "key.activate": {"signatures": "1000", "until": document.get("until")},
                                  "key.sweep": {"intent": "1" * 64}}.get(action, {}))
@@ -211,6 +215,8 @@ class Commands(Keys):
                             ("no such state", [word if word != "active" else "asleep" for word in good]),
                             ("free text", [word if word != "a-test" else "A test!" for word in good]),
                             ("no policy", [word for word in good if word not in ("--policy", self.policy)]),
+                            ("no number", [word for word in good if word not in ("--on", "4")]),
+                            ("a number for an order that has none", [*self.making("key.admit"), "--on", "4"]),
                             ("a state for an order that has none", [*self.making("key.suspend"), "--from", "active"])):
             with self.subTest(name):
                 self.not_made(2, *words)
@@ -374,7 +380,7 @@ class AtTheSigner(Keys):
         self.signer.answers["key.list"] = lambda request: {"keys": [row if request["after"] == "0" * 64 else other],
                                                            "more": request["after"] == "0" * 64}
         told = self.good("key", "list", "--socket", self.socket, "--role", "transfer")
-        for text in (f"{BORN.id} active, p256", "17 signatures left", "f" * 64 + " generated", "(founding), transition 4"):
+        for text in (f"{BORN.id} active, p256", "17 signatures left", "f" * 64 + " generated", " on             4\n", "(founding)"):
             self.assertIn(text, told)
         self.refused(2, "key", "list", "--socket", self.socket)
         self.refused(1, "key", "list", "--socket", self.socket, "--role", "audit")

@@ -238,7 +238,7 @@ class Secrets(unittest.TestCase):
         order = {"expires_at": now(1), "reason": "founding"}
         admit = cls.world.order("key.admit", document=digest("key", document["document"]), **{**order, "from": "generated"})
         signer.ask("key.admit", ceremony=canonical(transcript), command=admit, document=document)
-        activate = cls.world.order("key.activate", signatures="5000", until=now(2), **{**order, "from": "inactive"})
+        activate = cls.world.order("key.activate", signatures="5000", until=now(2), on="1", **{**order, "from": "inactive"})
         signer.ask("key.command", command=activate)
         prev = cls.world.chain
         for height in range(1, SIGNATURES + 1):

@@ -300,7 +300,7 @@ void papers_make(struct papers *out, const struct world *world, const struct han
         const struct restore restore = papers_restore(world, &out->key);
         papers_restore_sign(&out->restore, world, hand, &restore);
     }
-    struct command command = order_key(world, COMMAND_KEY_ADMIT, &key->key_id, KEY_STATE_GENERATED);
+    struct command command = order_key(world, COMMAND_KEY_ADMIT, &key->key_id, KEY_STATE_GENERATED, 0);
     key_document_digest(&command.document, out->document.document.data, out->document.document.len);
     order_key_sign(&out->command, world, &command, ADA, ALAN);
     backup_free(&backup);
@@ -327,7 +327,7 @@ struct wire_key_admit_request papers_request(const struct papers *papers)
 /* Orders */
 
 struct command order_key(const struct world *world, enum command_action action, const struct digest *key,
-                         enum key_state from)
+                         enum key_state from, uint64_t on)
 {
     struct command command = {.action = action,
                               .chain = world->chain,
@@ -342,6 +342,7 @@ struct command order_key(const struct world *world, enum command_action action, 
     if (action != COMMAND_KEY_DEACTIVATE && action != COMMAND_KEY_SUSPEND && action != COMMAND_FREEZE &&
         action != COMMAND_THAW) {
         command.from = from;
+        command.on = action == COMMAND_KEY_ADMIT || action == COMMAND_KEY_SWEEP ? 0 : on;
     }
     if (action == COMMAND_KEY_ACTIVATE) {
         command.signatures = 1000000;

@@ -58,7 +58,7 @@ void papers_document_sign(struct signed_document *out, const struct world *world
 /* An order about a key, from this state, for the next hour, with a fresh nonce. Activation: a box of one day, a
  * million. */
 struct command order_key(const struct world *world, enum command_action action, const struct digest *key,
-                         enum key_state from);
+                         enum key_state from, uint64_t on);
 
 /* The same signed by one or two people; WHO_COUNT for none. Out: owned. */
 void order_key_sign(struct signed_document *out, const struct world *world, const struct command *command,

@@ -258,7 +258,7 @@ static void papers_fill(struct place *place, const struct world *world)
     papers_make(&place->papers, world, &hand, &document);
     hsm_token_close(token);
     signed_document_free(&place->activation);
-    struct command activate = order_key(world, COMMAND_KEY_ACTIVATE, &document.key_id, KEY_STATE_INACTIVE);
+    struct command activate = order_key(world, COMMAND_KEY_ACTIVATE, &document.key_id, KEY_STATE_INACTIVE, 1);
     activate.until = world->now_utc_us + 300 * 24 * WORLD_HOUR_US;
     order_key_sign(&place->activation, world, &activate, ADA, ALAN);
 }

@@ -518,7 +518,7 @@ class Destroy(Offline):
     def command(self, *signers, **changes):
         document = world.canonical({
             "action": "key.destroy", "chain": WORLD.chain, "environment": world.ENVIRONMENT, "expires_at": now(1), "from": "generated",
-            "issued_at": now(), "key": self.key["key_id"], "nonce": uuid7(), "policy": WORLD.policy,
+            "issued_at": now(), "key": self.key["key_id"], "nonce": uuid7(), "on": "0", "policy": WORLD.policy,
             "reason": "end-of-retention", "role": "transfer", **changes})
         return self.write("command.json", json.dumps(world.signed("command", document, *(WORLD.keys[name] for name in signers))))
 

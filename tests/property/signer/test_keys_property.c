@@ -86,7 +86,7 @@ static bool do_order(size_t action)
     for (int i = 1; moves[from][action] == 0; i++) {
         from = i;
     }
-    struct command command = order_key(&now, actions[action], &id, (enum key_state)from);
+    struct command command = order_key(&now, actions[action], &id, (enum key_state)from, desk_key().on);
     if (actions[action] == COMMAND_KEY_ACTIVATE) {
         command.signatures = BOX;
         command.until = desk.now_utc_us + BOX_DAYS * DESK_DAY_US;

@@ -270,7 +270,7 @@ enum status desk_order(enum command_action action, enum key_state from)
     const struct digest id = desk_key_id();
     struct world now = desk.world;
     now.now_utc_us = desk.now_utc_us;
-    const struct command command = order_key(&now, action, &id, from);
+    const struct command command = order_key(&now, action, &id, from, desk_key().on);
     bool alone = action == COMMAND_KEY_SUSPEND || action == COMMAND_KEY_DEACTIVATE;
     struct signed_document order;
     order_key_sign(&order, &desk.world, &command, ADA, alone ? WHO_COUNT : ALAN);

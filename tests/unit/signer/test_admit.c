@@ -47,7 +47,7 @@ static void document_again(void)
     signed_document_free(&papers.document);
     signed_document_free(&papers.command);
     papers_document_sign(&papers.document, &desk.world, &papers.key);
-    struct command command = order_key(&desk.world, COMMAND_KEY_ADMIT, &papers.key.key_id, KEY_STATE_GENERATED);
+    struct command command = order_key(&desk.world, COMMAND_KEY_ADMIT, &papers.key.key_id, KEY_STATE_GENERATED, 0);
     key_document_digest(&command.document, papers.document.document.data, papers.document.document.len);
     order_key_sign(&papers.command, &desk.world, &command, ADA, ALAN);
 }
@@ -105,7 +105,7 @@ Test(admit, is_ordered_by_the_quorum_for_this_key_and_document)
     command.role = ROLE_VALIDATOR;
     command_again(&command, ADA, ALAN);
     expect(STATUS_MISMATCH, "command.role", "another role");
-    command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, &papers.key.key_id, KEY_STATE_INACTIVE);
+    command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, &papers.key.key_id, KEY_STATE_INACTIVE, 1);
     command_again(&command, ADA, ALAN);
     expect(STATUS_MISMATCH, "command.action", "another order");
     command_again(&right, ADA, ALAN);
@@ -119,7 +119,7 @@ Test(admit, happens_once)
     expect(STATUS_OK, "", "first");
     cr_expect(desk_admit(&papers) == STATUS_REPLAY);
     cr_expect_str_eq(desk_where, "command.nonce");
-    const struct command again = order_key(&desk.world, COMMAND_KEY_ADMIT, &papers.key.key_id, KEY_STATE_GENERATED);
+    const struct command again = order_key(&desk.world, COMMAND_KEY_ADMIT, &papers.key.key_id, KEY_STATE_GENERATED, 0);
     struct command command = again;
     key_document_digest(&command.document, papers.document.document.data, papers.document.document.len);
     command_again(&command, ADA, ALAN);
@@ -459,7 +459,7 @@ static void policy_advance(void)
 
 static enum status activate(const struct digest *id)
 {
-    const struct command command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, id, KEY_STATE_INACTIVE);
+    const struct command command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, id, KEY_STATE_INACTIVE, 1);
     struct signed_document order;
     order_key_sign(&order, &desk.world, &command, ADA, ALAN);
     enum status status = desk_command(&order);

@@ -31,7 +31,7 @@ static struct command command_of(enum command_action action, enum freeze_scope s
     const struct digest none = {{0}};
     struct world now = desk.world;
     now.now_utc_us = desk.now_utc_us;
-    struct command command = order_key(&now, action, &none, (enum key_state)0);
+    struct command command = order_key(&now, action, &none, (enum key_state)0, 0);
     command.target = target_of(scope);
     command.on = on;
     return command;
@@ -198,7 +198,7 @@ Test(freeze, what_was_promised_waits_for_the_thaw)
 static void sweep_make(struct signed_document *out, const struct order *order, enum key_state from)
 {
     const struct digest id = desk_key_id();
-    struct command command = order_key(&desk.world, COMMAND_KEY_SWEEP, &id, from);
+    struct command command = order_key(&desk.world, COMMAND_KEY_SWEEP, &id, from, 0);
     command.intent = order->digest;
     order_key_sign(out, &desk.world, &command, ADA, ALAN);
 }

@@ -164,7 +164,7 @@ Test(keys, a_wait_ends_with_another_transition)
 static struct command order_of(enum command_action action, enum key_state from)
 {
     const struct digest id = desk_key_id();
-    return order_key(&desk.world, action, &id, from);
+    return order_key(&desk.world, action, &id, from, desk_key().on);
 }
 
 static void expect_order(const struct command *command, enum who first, enum who second, enum status status,
@@ -195,9 +195,25 @@ Test(keys, an_order_serves_once)
 Test(keys, a_refused_order_does_not_use_up_its_nonce)
 {
     struct command activate = order_of(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE);
+    activate.on++; /* they know what comes before it */
     expect_order(&activate, ADA, ALAN, STATUS_CONFLICT, "command.from", "the key is active already");
     expect(desk_order(COMMAND_KEY_DEACTIVATE, KEY_STATE_ACTIVE), STATUS_OK, "", "deactivate");
     expect_order(&activate, ADA, ALAN, STATUS_OK, "", "now");
+}
+
+/* Somebody carried them to nobody, and others were signed in their place. */
+Test(keys, an_order_that_was_withheld_does_not_serve_at_the_next_occasion)
+{
+    expect(desk_order(COMMAND_KEY_SUSPEND, KEY_STATE_ACTIVE), STATUS_OK, "", "suspend");
+    const struct command resume = order_of(COMMAND_KEY_RESUME, KEY_STATE_SUSPENDED);
+    struct command activate = order_of(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE);
+    activate.on++;
+    expect(desk_order(COMMAND_KEY_RESUME, KEY_STATE_SUSPENDED), STATUS_OK, "", "resume");
+    expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE), STATUS_OK, "", "activate");
+    expect(desk_order(COMMAND_KEY_SUSPEND, KEY_STATE_ACTIVE), STATUS_OK, "", "suspend again");
+    expect_order(&resume, ADA, ALAN, STATUS_CONFLICT, "command.on", "the withheld resume");
+    expect(desk_order(COMMAND_KEY_RESUME, KEY_STATE_SUSPENDED), STATUS_OK, "", "resume again");
+    expect_order(&activate, ADA, ALAN, STATUS_CONFLICT, "command.on", "the withheld activation");
 }
 
 Test(keys, an_order_has_its_time)
@@ -276,7 +292,7 @@ static void activate_with(uint64_t signatures, int64_t seconds, enum status stat
     struct world now = desk.world;
     now.now_utc_us = desk.now_utc_us;
     const struct digest id = desk_key_id();
-    struct command command = order_key(&now, COMMAND_KEY_ACTIVATE, &id, KEY_STATE_INACTIVE);
+    struct command command = order_key(&now, COMMAND_KEY_ACTIVATE, &id, KEY_STATE_INACTIVE, desk_key().on);
     command.signatures = signatures;
     command.until = desk.now_utc_us + seconds * DESK_SECOND_US;
     expect_order(&command, ADA, ALAN, status, where, "activate");

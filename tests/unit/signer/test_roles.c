@@ -40,7 +40,7 @@ static enum status admit(const struct hand *whose, const struct key_document *do
 
 static void activate(uint64_t signatures)
 {
-    struct command command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, &key.key_id, KEY_STATE_INACTIVE);
+    struct command command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, &key.key_id, KEY_STATE_INACTIVE, 1);
     struct signed_document order;
     command.signatures = signatures;
     order_key_sign(&order, &desk.world, &command, ADA, ALAN);
