@@ -38,7 +38,7 @@ struct key_address {
     bool documented; /* there is a good key document: `document` */
     struct key_document document;
     struct key_proof proof; /* of control; with `documented` */
-    char fault[384]; /* when forged: what does not verify */
+    char fault[384];        /* when forged: what does not verify */
 };
 
 /* How long this key may go without a proof of control. */

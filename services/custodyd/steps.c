@@ -16,10 +16,10 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "key_gate.h"
-#include "key_papers.h"
 #include "policy/account.h"
 #include "policy/signing_entry.h"
 #include "record.h"
+#include "step_papers.h"
 #include "store/lane.h"
 #include "store/trail_read.h"
 #include "withdrawals.h"
@@ -40,118 +40,6 @@ struct step {
     struct audit_event *event;             /* made by the step itself; NULL: a plain entry of the action */
     bool lane_used;                        /* at the end: was the sequence spent */
 };
-
-/* What the signer is handed, loaded in one transaction. */
-struct papers {
-    struct service *service;
-    const struct uuid *id;
-    struct store_withdrawal row;
-    struct signed_document destination;
-    struct signed_document *approvals;
-    size_t approval_count;
-    struct signed_document sweep; /* the order key.sweep for this intent, empty for none */
-};
-
-static void papers_wipe(struct papers *papers)
-{
-    for (size_t i = 0; i < papers->approval_count; i++) {
-        signed_document_free(&papers->approvals[i]);
-    }
-    free(papers->approvals);
-    papers->approvals = NULL;
-    papers->approval_count = 0;
-    signed_document_free(&papers->destination);
-    signed_document_free(&papers->sweep);
-    store_withdrawal_wipe(&papers->row);
-}
-
-static enum status load_sweep(struct papers *papers, struct store_tx *tx, struct fault *fault)
-{
-    struct digest intent;
-    struct fault why = {0};
-    intent_digest(&intent, papers->row.intent.data, papers->row.intent.len);
-    enum status status = key_paper_newest(&papers->sweep, tx, KEY_PAPER_COMMAND, &intent, &why);
-    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
-                                                             : fault_set(fault, status, why.where, "%s", why.detail);
-}
-
-static enum status load_approvals(struct papers *papers, struct store_tx *tx, struct fault *fault)
-{
-    struct store_approval_list list = {0};
-    enum status status = store_approval_list(&list, tx, papers->id, fault);
-    if (status == STATUS_OK && list.count > 0) {
-        papers->approvals = calloc(list.count, sizeof(*papers->approvals));
-        status = papers->approvals == NULL ? STATUS_NO_MEMORY : STATUS_OK;
-    }
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        if (list.rows[i].approves) {
-            status = approval_document(&papers->approvals[papers->approval_count], &list.rows[i]);
-            papers->approval_count += status == STATUS_OK ? 1 : 0;
-        }
-    }
-    store_approval_list_free(&list);
-    return status;
-}
-
-/* The columns repeat what the intent says. The intent is what people signed for; columns that differ were edited. */
-static enum status check_columns(const struct store_withdrawal *row, const struct intent *intent, struct fault *fault)
-{
-    char destination[ADDRESS_TEXT_SIZE];
-    struct digest transaction;
-    address_format(destination, &intent->destination);
-    transaction_id(&transaction, row->transaction.data, row->transaction.len);
-    const struct {
-        const char *where;
-        bool same;
-    } columns[] = {
-        {"withdrawal.id", uuid_equal(&row->id, &intent->withdrawal)},
-        {"withdrawal.wallet", name_equal(&row->wallet, &intent->wallet)},
-        {"withdrawal.asset", digest_equal(&row->asset, &intent->asset)},
-        {"withdrawal.amount", amount_compare(row->amount, intent->amount) == 0},
-        {"withdrawal.destination", strcmp(row->destination, destination) == 0},
-        {"withdrawal.requester", name_equal(&row->requester, &intent->requester)},
-        {"withdrawal.lane", row->placed && row->lane == intent->lane},
-        {"withdrawal.seq", row->seq == intent->seq},
-        {"withdrawal.transaction", digest_equal(&transaction, &intent->transaction)},
-    };
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-        if (!columns[i].same) {
-            return fault_set(fault, STATUS_MISMATCH, columns[i].where, "the row does not say what the intent says");
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct papers *papers = context;
-    struct intent intent;
-    papers_wipe(papers);
-    enum status status = store_withdrawal_get(&papers->row, tx, papers->id, fault);
-    if (status == STATUS_OK) {
-        status = intent_decode(&intent, papers->row.intent.data, papers->row.intent.len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = check_columns(&papers->row, &intent, fault);
-    }
-    if (status == STATUS_OK) {
-        status = destination_find(&papers->destination, tx, &intent.destination, fault);
-    }
-    if (status == STATUS_OK) {
-        status = load_approvals(papers, tx, fault);
-    }
-    return status == STATUS_OK ? load_sweep(papers, tx, fault) : status;
-}
-
-static enum status load_papers(struct papers *papers, struct step *step, struct fault *fault)
-{
-    *papers = (struct papers){.service = step->service, .id = &step->item->withdrawal};
-    enum status status = store_transact(step->service->store, load_in, papers, fault);
-    if (status != STATUS_OK) {
-        papers_wipe(papers);
-    }
-    return status;
-}
 
 static enum status load_row_in(struct store_tx *tx, void *context, struct fault *fault)
 {
@@ -242,7 +130,7 @@ static bool may_pass(enum status status)
     return status_info(status)->retryable || status_info(status)->http >= 500;
 }
 
-static enum status check_papers(struct withdrawal *out, const struct papers *papers, struct fault *fault)
+static enum status check_papers(struct withdrawal *out, const struct step_papers *papers, struct fault *fault)
 {
     const struct service *service = papers->service;
     const struct withdrawal_documents documents = {
@@ -261,7 +149,7 @@ static enum status check_papers(struct withdrawal *out, const struct papers *pap
  * A key that is not active is waited for, until the withdrawal expires: before the entry `withdrawal.signing` that
  * frees what it holds. One that is retained or compromised does with an order of the quorum that names this intent.
  */
-static enum status wait_for_key(const struct step *step, const struct papers *papers, struct fault *fault)
+static enum status wait_for_key(const struct step *step, const struct step_papers *papers, struct fault *fault)
 {
     const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
     struct fault why = {0};
@@ -275,21 +163,21 @@ static enum status wait_for_key(const struct step *step, const struct papers *pa
 
 static enum status step_record(struct step *step, struct fault *fault)
 {
-    struct papers papers;
+    struct step_papers papers;
     struct withdrawal withdrawal;
-    enum status status = load_papers(&papers, step, fault);
+    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, fault);
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
     }
     if (status == STATUS_KEY_INACTIVE) {
-        papers_wipe(&papers);
+        step_papers_wipe(&papers);
         return status;
     }
     if (status == STATUS_OK) {
         status = check_papers(&withdrawal, &papers, fault);
     }
     if (status != STATUS_OK) {
-        papers_wipe(&papers);
+        step_papers_wipe(&papers);
         if (may_pass(status)) {
             return status;
         }
@@ -307,7 +195,7 @@ static enum status step_record(struct step *step, struct fault *fault)
     }
     audit_event_wipe(&event);
     withdrawal_free(&withdrawal);
-    papers_wipe(&papers);
+    step_papers_wipe(&papers);
     return status;
 }
 
@@ -341,7 +229,7 @@ static enum status find_signing_leaf(struct store_leaf *out, struct step *step, 
 }
 
 struct recorded {
-    struct papers *papers;
+    struct step_papers *papers;
     const struct store_leaf *signing;
 };
 
@@ -354,10 +242,10 @@ static enum status recorded_destination_in(struct store_tx *tx, void *context, s
 
 static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
 {
-    struct papers papers;
+    struct step_papers papers;
     struct store_leaf leaf = {0};
     struct bytes proof = {0};
-    enum status status = load_papers(&papers, step, fault);
+    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -384,7 +272,7 @@ static enum status ask_signer(struct wire_transfer_reply *out, struct step *step
     }
     bytes_free(&proof);
     store_leaf_wipe(&leaf);
-    papers_wipe(&papers);
+    step_papers_wipe(&papers);
     return status;
 }
 
@@ -477,7 +365,7 @@ static enum status check_row(const struct store_withdrawal *row, struct fault *f
 {
     struct intent intent;
     enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
-    return status == STATUS_OK ? check_columns(row, &intent, fault) : status;
+    return status == STATUS_OK ? step_papers_check_columns(row, &intent, fault) : status;
 }
 
 static enum status signed_transaction(struct signed_document *out, const struct store_withdrawal *row,

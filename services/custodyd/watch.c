@@ -154,12 +154,9 @@ static void key_news(struct news *news, const struct watched *key, const char *w
 
 static bool is_alarm(const struct watched *key)
 {
-    static const char *const causes[] = {"alarm", "repeated-r", "bad-signature"};
-    bool alarm = key->entry.state == KEY_STATE_COMPROMISED;
-    for (size_t i = 0; key->entry.state == KEY_STATE_SUSPENDED && i < sizeof(causes) / sizeof(causes[0]); i++) {
-        alarm = alarm || strcmp(key->entry.key.cause, causes[i]) == 0;
-    }
-    return alarm;
+    const char *cause = key->entry.key.cause;
+    bool own = strcmp(cause, "alarm") == 0 || strcmp(cause, "repeated-r") == 0 || strcmp(cause, "bad-signature") == 0;
+    return key->entry.state == KEY_STATE_COMPROMISED || (key->entry.state == KEY_STATE_SUSPENDED && own);
 }
 
 static enum status tell_state(struct watch *watch, const struct watched *key, struct fault *fault)
@@ -208,13 +205,8 @@ static enum status tell_period(struct watch *watch, const struct watched *key, i
     if (!in_use(key) && key->entry.state != KEY_STATE_RETAINED) {
         return STATUS_OK;
     }
-    struct news news = {.action = AUDIT_KEY_CRYPTOPERIOD, .value = "running"};
-    if (now >= end) {
-        news.value = "over";
-    } else if (now >= end - WARNING_US) {
-        news.value = "ending";
-    }
-    news.calm = now < end - WARNING_US;
+    struct news news = {.action = AUDIT_KEY_CRYPTOPERIOD, .calm = now < end - WARNING_US};
+    news.value = news.calm ? "running" : now < end ? "ending" : "over";
     news.reason = now >= end && in_use(key) ? STATUS_EXPIRED : STATUS_OK;
     key_news(&news, key, "cryptoperiod");
     time_format(text, end);
@@ -246,16 +238,12 @@ static enum status tell_proof(struct watch *watch, const struct watched *key, in
 
 static enum status tell_key(struct watch *watch, const struct watched *key, struct fault *fault)
 {
+    static enum status (*const tellers[])(struct watch * watch, const struct watched *key, int64_t now,
+                                          struct fault *fault) = {tell_drill, tell_period, tell_proof};
     int64_t now = clock_utc_us(watch->service->clock);
     enum status status = tell_state(watch, key, fault);
-    if (status == STATUS_OK && key->documented) {
-        status = tell_drill(watch, key, now, fault);
-    }
-    if (status == STATUS_OK && key->documented) {
-        status = tell_period(watch, key, now, fault);
-    }
-    if (status == STATUS_OK && key->documented) {
-        status = tell_proof(watch, key, now, fault);
+    for (size_t i = 0; status == STATUS_OK && key->documented && i < sizeof(tellers) / sizeof(tellers[0]); i++) {
+        status = tellers[i](watch, key, now, fault);
     }
     return status;
 }
@@ -306,13 +294,13 @@ static void renew(struct watch *watch, struct watched *key)
     if (signer.status != STATUS_OK || now < key->attest_after_us || !needs_attestation(watch, key)) {
         return;
     }
-    if (key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK) {
-        int64_t part_us = key_address_interval_us(watch->service, &key->document) / RENEW_PARTS;
-        key->attest_after_us = now + (part_us < TRY_AGAIN_US ? part_us : TRY_AGAIN_US);
+    bool good = key_attest_renew(watch->service, &key->entry.key.key, &fault) == STATUS_OK;
+    int64_t part_us = key_address_interval_us(watch->service, &key->document) / RENEW_PARTS;
+    key->attest_after_us = now + (good && part_us < TRY_AGAIN_US ? part_us : TRY_AGAIN_US);
+    if (good) {
         key->documented = false; /* to be read again: the attestation says when it was made */
         return;
     }
-    key->attest_after_us = now + TRY_AGAIN_US;
     log_event(LOG_LEVEL_DEBUG, "attestation.failed", "code", status_info(fault.status)->code, "where", fault.where,
               "detail", fault.detail, NULL);
 }
