@@ -64,6 +64,28 @@ enum status key_list(struct signer *signer, struct wire_reply *reply, const stru
 
 /* key.attest */
 
+#define ATTEST_BURST 32
+#define ATTEST_EVERY_US 1000000
+
+/*
+ * Each attestation uses the key and, of an ECDSA key, stays in the guard for ever. So each costs a second of the steady
+ * clock, and a key may be ahead of it by a burst. In memory: a restart takes longer than it gives.
+ */
+static enum status attest_pay(struct signer *signer, size_t index, struct fault *fault)
+{
+    atomic_int_fast64_t *paid_us = &signer->attest_paid_us[index];
+    int64_t now_us = clock_monotonic_us(signer->clock);
+    int_fast64_t before_us = atomic_load(paid_us);
+    int64_t after_us = 0;
+    do {
+        after_us = (before_us > now_us ? before_us : now_us) + ATTEST_EVERY_US;
+        if (after_us - now_us > (int64_t)ATTEST_BURST * ATTEST_EVERY_US) {
+            return fault_set(fault, STATUS_BUSY, "key", "it attested %d times; again one in a second", ATTEST_BURST);
+        }
+    } while (!atomic_compare_exchange_weak(paid_us, &before_us, after_us));
+    return STATUS_OK;
+}
+
 static enum status attestation_make(struct bytes *out, const struct key_document *document, const struct guard_key *key,
                                     const struct digest *challenge, int64_t at_utc_us, struct fault *fault)
 {
@@ -114,7 +136,8 @@ enum status key_attest(struct signer *signer, struct wire_reply *reply, const st
         return fault_set(fault, STATUS_NOT_FOUND, "key", "it is no key of this guard");
     }
     testimony.document = keys_document(signer, testimony.index);
-    status = guard_commit(signer->guard, testimony_apply, &testimony, fault);
+    status = attest_pay(signer, testimony.index, fault);
+    status = status == STATUS_OK ? guard_commit(signer->guard, testimony_apply, &testimony, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }

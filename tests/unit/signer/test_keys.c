@@ -505,6 +505,29 @@ Test(keys, an_attestation_proves_the_address)
     expect(attest(&document, &challenge), STATUS_KEY_INACTIVE, "key", "compromised");
 }
 
+static void expect_attested(enum status expected, int count)
+{
+    const struct digest challenge = {{0}};
+    for (int i = 0; i < count; i++) {
+        struct signed_document document;
+        expect(attest(&document, &challenge), expected, expected == STATUS_OK ? "" : "key", "attesting again");
+        signed_document_free(&document);
+    }
+}
+
+Test(keys, attestations_are_rationed)
+{
+    expect_attested(STATUS_OK, 32);
+    expect_attested(STATUS_BUSY, 5);
+    cr_expect(status_info(STATUS_BUSY)->retryable);
+    desk.now_utc_us += 2500000;
+    expect_attested(STATUS_OK, 2);
+    expect_attested(STATUS_BUSY, 1);
+    desk.now_utc_us += 3600 * 1000000LL;
+    expect_attested(STATUS_OK, 32);
+    expect_attested(STATUS_BUSY, 1);
+}
+
 Test(fresh, a_generated_key_attests_nothing)
 {
     struct digest challenge = {{0}};
