@@ -137,7 +137,8 @@ static void order_crash(const char *point, const char *state, enum status again)
     struct wire_key_list_reply list;
     struct wire_key_state_reply reply;
     struct signed_document order;
-    const struct command command = order_key(&world, COMMAND_KEY_SUSPEND, &place.papers.key.key_id, KEY_STATE_ACTIVE, 0);
+    const struct command command =
+        order_key(&world, COMMAND_KEY_SUSPEND, &place.papers.key.key_id, KEY_STATE_ACTIVE, 0);
     order_key_sign(&order, &world, &command, BERT, WHO_COUNT);
     cr_assert(place_start(&place, NULL, point), "%s", place.log);
     cr_expect(end(wire_key_command(pool, &reply, &order, PLACE_TIMEOUT_MS, NULL)));
