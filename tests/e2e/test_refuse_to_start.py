@@ -133,8 +133,9 @@ class RefuseToStart(strongroom.Case):
         copy = self.place.dir / "kept"
         copy.mkdir(exist_ok=True)
         copy = copy / f"{self.id().split('.')[-1]}-{len(list(copy.iterdir()))}"
-        copier = shutil.copytree if path.is_dir() else shutil.copy2
-        copier(path, copy)
+        shutil.move(path, copy)  # the original, since a guard knows its file
+        copier = shutil.copytree if copy.is_dir() else shutil.copy2
+        copier(copy, path)
 
         def put_back():
             shutil.rmtree(path, ignore_errors=True)

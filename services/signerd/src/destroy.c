@@ -21,7 +21,8 @@ static enum status guard_ask(struct digest *out_policy, const struct digest *key
     enum status status = guard_open(&guard, path, &inner);
     if (status != STATUS_OK) {
         return fault_set(fault, status, inner.where, "%s%s", inner.detail,
-                         status == STATUS_CONFLICT ? "; stop the signer first" : "");
+                         status == STATUS_CONFLICT && strcmp(inner.where, GUARD_PLACE) != 0 ? "; stop the signer first"
+                                                                                            : "");
     }
     struct guard_state state;
     struct guard_key found;

@@ -107,6 +107,11 @@ static void fill_tell(const struct guard *guard)
 
 enum status guard_open(struct guard **out, const char *path, struct fault *fault)
 {
+    return guard_open_moved(out, path, "", fault);
+}
+
+enum status guard_open_moved(struct guard **out, const char *path, const char *accept, struct fault *fault)
+{
     struct guard *guard = calloc(1, sizeof(*guard));
     if (guard == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "guard", "opening");
@@ -123,6 +128,9 @@ enum status guard_open(struct guard **out, const char *path, struct fault *fault
     }
     if (status == STATUS_OK) {
         status = state_load(guard, fault);
+    }
+    if (status == STATUS_OK) {
+        status = guard_place_check(guard, path, accept, fault);
     }
     if (status != STATUS_OK) {
         guard_close(guard);
@@ -459,8 +467,11 @@ static enum status folder_fill(const char *path, const struct guard_state *state
     }
     int rc = mdb_env_set_mapsize(env, GUARD_MAP_SIZE);
     rc = rc == 0 ? mdb_env_open(env, path, MDB_NOLOCK, 0600) : rc;
-    enum status status = rc == 0 ? first_write(env, state, founding, fault)
-                                 : fault_set(fault, STATUS_IO, "guard", "%s: %s", path, mdb_strerror(rc));
+    struct guard_state first = *state;
+    enum status status = rc == 0 ? STATUS_OK : fault_set(fault, STATUS_IO, "guard", "%s: %s", path, mdb_strerror(rc));
+    status = status == STATUS_OK ? guard_id_make(&first.id, fault) : status;
+    status = status == STATUS_OK ? guard_place_find(&first.place, path, fault) : status;
+    status = status == STATUS_OK ? first_write(env, &first, founding, fault) : status;
     mdb_env_close(env);
     return status;
 }

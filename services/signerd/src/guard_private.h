@@ -90,6 +90,16 @@ MUST_CHECK enum status guard_freezes_load(struct guard *guard, MDB_txn *txn, str
 /* Makes what the batch wrote of freezes the guard's, with the mutex; part of guard_keys_adopt. */
 void guard_freezes_adopt(struct guard *guard, const struct guard_batch *batch);
 
+/* The digest of where the folder's data file is. STATUS_IO. */
+MUST_CHECK enum status guard_place_find(struct digest *out, const char *path, struct fault *fault);
+
+/* A random id. STATUS_IO. */
+MUST_CHECK enum status guard_id_make(struct digest *out, struct fault *fault);
+
+/* Whether the guard is where it was made, or accepted to be here: as guard_open_moved. Before any thread. */
+MUST_CHECK enum status guard_place_check(struct guard *guard, const char *path, const char *accept,
+                                         struct fault *fault);
+
 /* Frees the papers. */
 void guard_keys_free(struct guard *guard);
 

@@ -42,9 +42,12 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(header, CANON_HASH),
     STATE_ROW(height, CANON_COUNTER),
     {"highest", CANON_TIME, false, offsetof(struct guard_state, highest_utc_us), sizeof(int64_t), 0, 0},
+    /* Optional so that a guard of form 2 is told by its form. */
+    CANON_FIELD_OPTIONAL(struct guard_state, id, CANON_HASH),
     STATE_ROW(key, CANON_HASH),
     STATE_TEXT(log),
     STATE_ROW(note, CANON_HASH),
+    CANON_FIELD_OPTIONAL(struct guard_state, place, CANON_HASH),
     STATE_ROW(policy, CANON_HASH),
     STATE_ROW(policy_first, CANON_HASH),
     STATE_ROW(policy_version, CANON_INTEGER),

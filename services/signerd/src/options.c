@@ -59,6 +59,8 @@ static const struct option_row run_rows[] = {
     TEXT("accept-clock", accept_clock, "",
          "The day it is (2026-01-31), after more than 14 days in which the signer was off and its clock is not "
          "believed."),
+    TEXT("accept-guard", accept_guard, "",
+         "The id of a guard that people moved here, when its place before is gone for good; it serves once."),
     PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)."),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),

@@ -36,6 +36,7 @@ struct options {
     char pin_shares[OPTION_PATH_SIZE]; /* run, backup: file of the share set; attended */
     int64_t token_timeout_ms;
     char accept_clock[16]; /* run: a day, empty for none */
+    char accept_guard[72]; /* run: the id of a guard, empty for none */
 
     bool attended; /* token */
 

@@ -118,7 +118,7 @@ static enum status tokens_start(struct run *run, const struct options *options, 
 static enum status guard_start(struct run *run, const struct options *options, struct fault *fault)
 {
     struct fault inner = {0};
-    enum status status = guard_open(&run->guard, options->guard, &inner);
+    enum status status = guard_open_moved(&run->guard, options->guard, options->accept_guard, &inner);
     if (status == STATUS_OK) {
         return STATUS_OK;
     }
@@ -195,8 +195,10 @@ static enum status start(struct run *run, const struct options *options, struct 
         return status;
     }
     struct guard_state state;
+    char id[DIGEST_HEX_LEN + 1];
     guard_read(run->guard, &state);
-    log_event(LOG_LEVEL_INFO, "started", "role", options->role, "socket", options->socket, "halted",
+    digest_format(id, &state.id);
+    log_event(LOG_LEVEL_INFO, "started", "role", options->role, "socket", options->socket, "guard", id, "halted",
               state.halted ? state.halted_by : "no", NULL);
     notify_ready(); /* it needs a socket of its own, which the sandbox forbids */
     return SANDBOX_USABLE ? sandbox_enter(SANDBOX_SIGNER, fault) : STATUS_OK;

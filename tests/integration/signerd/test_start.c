@@ -239,6 +239,36 @@ Test(start, after_a_long_stop_people_say_the_day)
     finish();
 }
 
+/* The id that the refusal names, as an option. */
+static void accept_guard_option(char out[96])
+{
+    const char *found = strstr(place.log, "--accept-guard=");
+    cr_assert(found != NULL, "%s", place.log);
+    (void)snprintf(out, 96, "--accept-guard=%.64s", found + strlen("--accept-guard="));
+}
+
+/* A copy that was made while the signer ran does not make a second one, and a word about it serves once. */
+Test(start, a_copied_guard_is_for_people_to_accept)
+{
+    make_initialised();
+    char option[96];
+    shell("cp -r $G $G.copy; mv $G $G.first; mv $G.copy $G");
+    expect_no_start("conflict", "guard.place");
+    accept_guard_option(option);
+    option[strlen(option) - 1] ^= 1;
+    cr_assert(!place_start(&place, (const char *const[]){option, NULL}, NULL), "another id was believed");
+    option[strlen(option) - 1] ^= 1;
+    cr_assert(place_start(&place, (const char *const[]){option, NULL}, NULL), "%s", place.log);
+    cr_expect(place_stop(&place, SIGTERM) == 0 && strstr(place.log, "guard.accepted") != NULL, "%s", place.log);
+    expect_start();
+    shell("cp -r $G $G.copy; mv $G $G.second; mv $G.copy $G");
+    cr_assert(!place_start(&place, (const char *const[]){option, NULL}, NULL), "the word served twice");
+    cr_expect(place.exit_status == 78 && strstr(place.log, "guard.place") != NULL, "%s", place.log);
+    shell("rm -r $G; mv $G.second $G");
+    expect_start();
+    finish();
+}
+
 Test(start, a_guard_into_which_others_may_write_is_refused)
 {
     make_initialised();

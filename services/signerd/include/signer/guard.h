@@ -15,9 +15,10 @@
 #define GUARD_HALT_SIZE 64
 #define GUARD_KEY_MAX 41
 #define GUARD_VALUE_MAX 64
-#define GUARD_KEYS_MAX 512    /* keys of one guard, destroyed ones included */
-#define GUARD_PAPER_MAX 65536 /* bytes of a signed document that is kept */
-#define GUARD_FREEZES_MAX 64  /* targets that are frozen or were, of one guard */
+#define GUARD_KEYS_MAX 512        /* keys of one guard, destroyed ones included */
+#define GUARD_PAPER_MAX 65536     /* bytes of a signed document that is kept */
+#define GUARD_PLACE "guard.place" /* where of the fault of a guard that is elsewhere */
+#define GUARD_FREEZES_MAX 64      /* targets that are frozen or were, of one guard */
 
 /* The one record that every change rewrites. The first part is fixed by the initialisation. */
 struct guard_state {
@@ -28,6 +29,8 @@ struct guard_state {
     struct digest policy_first; /* digest of the first policy */
     char log[COMMAND_LOG_SIZE]; /* vkey of the trail; empty for validator */
     struct digest validators;   /* of the validator set; zero for the other roles */
+    struct digest id;           /* random; guard_create and an accepted move make it */
+    struct digest place;        /* where the guard is, likewise */
 
     bool halted; /* latched: nothing is signed any more */
     char halted_by[GUARD_HALT_SIZE];
@@ -100,7 +103,8 @@ typedef enum status guard_apply(struct guard_txn *txn, void *context, struct fau
 
 /*
  * Makes the guard in the folder `path`, which must not exist yet (STATUS_EXISTS) while its parent must. `founding` is
- * the key that state->key names (STATUS_MISMATCH); it becomes key 0, generated. Synced. STATUS_IO.
+ * the key that state->key names (STATUS_MISMATCH); it becomes key 0, generated. The id and the place of the state are
+ * made here, not read. Synced. STATUS_IO.
  */
 MUST_CHECK enum status guard_create(const char *path, const struct guard_state *state,
                                     const struct public_key *founding, struct fault *fault);
@@ -108,10 +112,16 @@ MUST_CHECK enum status guard_create(const char *path, const struct guard_state *
 /*
  * Opens the guard after walking through every record of it in a child process (garbled pages may crash LMDB, and then
  * crash the child). Before any thread is started. Out: free with guard_close. STATUS_NOT_FOUND (none there),
- * STATUS_INVALID (others may write into the folder), STATUS_CONFLICT (another process has it), STATUS_CORRUPT,
- * STATUS_VERSION (made by another version of this program), STATUS_IO.
+ * STATUS_INVALID (others may write into the folder), STATUS_CONFLICT (another process has it; at GUARD_PLACE: it is not
+ * where it was made), STATUS_CORRUPT, STATUS_VERSION (made by another version of this program), STATUS_IO.
  */
 MUST_CHECK enum status guard_open(struct guard **out, const char *path, struct fault *fault);
+
+/*
+ * The same for a guard that people moved: one that is elsewhere and whose id is `accept` (hex; "" for none) belongs
+ * here from now on and gets a new id, so that a word of people serves once. Logged. Also STATUS_HALTED.
+ */
+MUST_CHECK enum status guard_open_moved(struct guard **out, const char *path, const char *accept, struct fault *fault);
 
 /* Closes. NULL is fine. No other call may be running. */
 void guard_close(struct guard *guard);
