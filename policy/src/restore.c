@@ -23,6 +23,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD(struct restore, key, CANON_HASH),
     CANON_FIELD(struct restore_wire, kind, CANON_TEXT),
     CANON_FIELD(struct restore, made_at, CANON_TIME),
+    CANON_FIELD(struct restore, occasion, CANON_HASH),
     CANON_FIELD(struct restore, policy, CANON_HASH),
     CANON_FIELD(struct restore, requester, CANON_NAME),
     CANON_FIELD_RANGE(struct restore_wire, shares, CANON_ARRAY, 0, BACKUP_SHARES_MAX),

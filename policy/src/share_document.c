@@ -28,6 +28,7 @@ static const struct canon_field share_fields[] = {
     CANON_FIELD(struct share_document, key, CANON_HASH),
     CANON_FIELD(struct share_wire, of, CANON_TEXT),
     SHARE_SEALED_FIELD(struct share_document, sealed),
+    CANON_FIELD(struct share_document, set, CANON_HASH),
     SHARE_THRESHOLD_FIELD(struct share_wire, threshold),
     SEAL_KEY_FIELD(struct share_wire, to),
 };

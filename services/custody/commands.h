@@ -58,6 +58,9 @@ command_run command_compromise_report;
 command_run command_seal_key_generate;
 command_run command_share_show;
 command_run command_share_give;
+
+/* occasion.c */
+command_run command_occasion;
 command_run command_activate;
 
 /* address.c */

@@ -12,6 +12,7 @@
 #include "policy/destination.h"
 #include "policy/intent.h"
 #include "policy/key.h"
+#include "policy/occasion.h"
 #include "policy/policy.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
@@ -311,6 +312,7 @@ static enum status describe_restore(FILE *stream, const struct bytes *document, 
     describe_row(stream, "requester", "%s", restore.requester.text);
     describe_row(stream, "authoriser", "%s", restore.authoriser.text);
     describe_row(stream, "executor", "%s", restore.executor.text);
+    describe_digest(stream, "occasion", &restore.occasion);
     describe_time(stream, "made", restore.made_at);
     describe_digest(stream, "challenge", &restore.challenge);
     describe_row(stream, "ledger", "%s", restore.environment.text);
@@ -325,6 +327,7 @@ static const struct document_kind kinds[] = {
     {DESTINATION_KIND, CANON_DOCUMENT_MAX, true, describe_destination},
     {COMMAND_KIND, CANON_DOCUMENT_MAX, true, describe_command},
     {KEY_KIND, CANON_DOCUMENT_MAX, true, describe_key},
+    {OCCASION_KIND, CANON_DOCUMENT_MAX, true, describe_occasion},
     {RESTORE_KIND, CANON_DOCUMENT_MAX, true, describe_restore},
     {SHARE_SET_KIND, CANON_DOCUMENT_MAX, true, describe_share_set},
     {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},

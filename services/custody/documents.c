@@ -47,7 +47,7 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
     const struct document_kind *kind = document_kind_find(input->words[0]);
     if (kind == NULL || !kind->signable) {
         return fault_set(fault, STATUS_USAGE, input->words[0],
-                         "must be policy, destination, command, key, restore or share_set");
+                         "must be policy, destination, command, key, occasion, restore or share_set");
     }
     enum status status = read_document(&document, options->in, kind->max, fault);
     if (status == STATUS_OK) {
@@ -129,10 +129,10 @@ enum status command_show_document(const struct command_input *input, struct faul
 
 enum status command_digest(const struct command_input *input, struct fault *fault)
 {
-    static const char *const known[] = {"account",  "approval",  "asset",       "attestation", "backup",
-                                        "ceremony", "command",   "compromise",  "destination", "genesis",
-                                        "header",   "intent",    "key",         "policy",      "receipt",
-                                        "restore",  "share_set", "transaction", "validators"};
+    static const char *const known[] = {"account",  "approval", "asset",      "attestation", "backup",
+                                        "ceremony", "command",  "compromise", "destination", "genesis",
+                                        "header",   "intent",   "key",        "occasion",    "policy",
+                                        "receipt",  "restore",  "share_set",  "transaction", "validators"};
     const char *kind = input->words[0];
     struct bytes text = {0};
     json_t *object = NULL;

@@ -144,13 +144,20 @@ static const struct {
      command_share_give,
      0,
      0,
-     "--share FILE --to KEY --action activate|restore --seal-key FILE --key FILE",
-     "seal your share for a receiver and sign the gift"},
+     "--occasion FILE --policy P --trust FILE --share FILE --seal-key FILE --key FILE",
+     "seal your share for the receiver that two people signed, and sign the gift"},
+    {{"occasion", NULL},
+     command_occasion,
+     1,
+     0,
+     "activate|restore|drill --key-id ID --set DIGEST --to KEY --requester R --authoriser A [--executor E --serial S] "
+     "--policy P [--out FILE]",
+     "write down who asks for shares and to which receiving key, to be signed by both"},
     {{"activate", NULL},
      command_activate,
      0,
      0,
-     "--socket PATH --role R --share FILE --seal-key FILE --key FILE",
+     "--socket PATH --role R --occasion FILE --policy P --trust FILE --share FILE --seal-key FILE --key FILE",
      "give your share of a PIN to a signer"},
 };
 

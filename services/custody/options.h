@@ -57,7 +57,12 @@ struct custody_options {
     char share[TEXT_SIZE];
     char seal_key[TEXT_SIZE];
     char seal_passphrase_file[TEXT_SIZE];
-    char action[32];
+    char occasion[TEXT_SIZE];
+    char requester[64];
+    char authoriser[64];
+    char executor[64];
+    char serial[80];
+    char set[80];
     char papers[TEXT_SIZE]; /* compromise */
     bool drill;
 };

@@ -2,13 +2,14 @@
  * Shares: the sealing key of a custodian, looking at a share, handing one on.
  *
  * A share is opened in the secure heap, held against its commitment, sealed for the receiver and wiped. It is never
- * printed and never in a file unsealed. Who asks for it is named in the gift that the custodian signs.
+ * printed and never in a file unsealed. The receiver is the one of the occasion that two people signed, and nobody
+ * else.
  */
 #include "base/share.h"
 
 #include "commands.h"
 #include "describe.h"
-#include "policy/backup.h"
+#include "occasion.h"
 #include "signer_call.h"
 
 enum status command_seal_key_generate(const struct command_input *input, struct fault *fault)
@@ -80,6 +81,7 @@ static void print_share(FILE *stream, const struct share_document *share)
                   share->of == SHARE_OF_KEK ? "a key-encryption key" : "a PIN", share->custodian.text);
     describe_digest(stream, "key", &share->key);
     describe_row(stream, "needed", "%u shares", share->threshold);
+    describe_digest(stream, share->of == SHARE_OF_KEK ? "backup" : "share set", &share->set);
     describe_digest(stream, "commitment", &share->commitment);
     seal_key_format(text, &share->to);
     describe_row(stream, "sealed for", "%s", text);
@@ -104,23 +106,21 @@ enum status command_share_show(const struct command_input *input, struct fault *
     return status;
 }
 
-/* Seals the share for the receiver and writes the gift that says so. */
-static enum status encode_gift(struct bytes *out, const struct share_document *share, enum gift_action action,
-                               const struct seal_key *to, const struct custody_options *options, struct fault *fault)
+/* Seals the share for the receiver and writes the gift that says on which occasion. */
+static enum status encode_gift(struct bytes *out, const struct share_document *share, const struct held_occasion *held,
+                               const struct custody_options *options, struct fault *fault)
 {
     struct secret value = {0};
     struct gift gift = {
-        .action = action,
         .commitment = share->commitment,
         .custodian = share->custodian,
-        .given_at = clock_utc_us(clock_system()),
+        .given_at = held->at_utc_us,
         .index = share->index,
-        .key = share->key,
-        .to = *to,
+        .occasion = held->digest,
     };
     enum status status = open_share(&value, share, options, fault);
     if (status == STATUS_OK) {
-        status = seal_close(&gift.sealed, &value, to, fault);
+        status = seal_close(&gift.sealed, &value, &held->occasion.to, fault);
     }
     secret_free(&value);
     if (status == STATUS_OK) {
@@ -130,36 +130,18 @@ static enum status encode_gift(struct bytes *out, const struct share_document *s
     return status;
 }
 
-/* A PIN activates, a key-encryption key restores; the other way round nobody should ask. */
-static enum status check_action(const struct share_document *share, enum gift_action action, struct fault *fault)
-{
-    bool fits = (action == GIFT_ACTIVATE) == (share->of == SHARE_OF_PIN);
-    return fits ? STATUS_OK
-                : fault_set(fault, STATUS_MISMATCH, "action",
-                            "a share of a PIN serves to activate, one of a key-encryption key to restore");
-}
-
-static void print_receiver(const struct share_document *share, enum gift_action action, const struct seal_key *to)
-{
-    char text[SEAL_KEY_TEXT_SIZE];
-    print_share(stderr, share);
-    seal_key_format(text, to);
-    describe_row(stderr, "given to", "%s", text);
-    describe_row(stderr, "in order to", "%s", gift_action_text(action));
-}
-
-/* The gift of --share, signed by the custodian. Out: signed_document_free. */
-static enum status make_gift(struct signed_document *out, enum gift_action action, const struct seal_key *to,
+/* The gift of --share on this occasion, signed by the custodian. Out: signed_document_free. */
+static enum status make_gift(struct signed_document *out, const struct held_occasion *held,
                              const struct custody_options *options, struct fault *fault)
 {
     struct share_document share = {0};
     enum status status = read_share(&share, options, fault);
     if (status == STATUS_OK) {
-        print_receiver(&share, action, to);
-        status = check_action(&share, action, fault);
+        print_share(stderr, &share);
+        status = occasion_check_share(&held->occasion, &share, chain_newest(&held->chain), held->at_utc_us, fault);
     }
     if (status == STATUS_OK) {
-        status = encode_gift(&out->document, &share, action, to, options, fault);
+        status = encode_gift(&out->document, &share, held, options, fault);
     }
     if (status == STATUS_OK) {
         status = command_add_signature(out, GIFT_KIND, options, fault);
@@ -172,22 +154,32 @@ enum status command_share_give(const struct command_input *input, struct fault *
 {
     const struct custody_options *options = input->options;
     struct signed_document gift = {0};
-    struct seal_key to;
-    enum gift_action action = GIFT_RESTORE;
-    if (strcmp(options->action, gift_action_text(GIFT_ACTIVATE)) == 0) {
-        action = GIFT_ACTIVATE;
-    } else if (strcmp(options->action, gift_action_text(GIFT_RESTORE)) != 0) {
-        return fault_set(fault, STATUS_USAGE, "action", "must be activate or restore");
+    struct held_occasion held = {0};
+    enum status status = occasion_open(&held, options, fault);
+    if (status == STATUS_OK) {
+        status = make_gift(&gift, &held, options, fault);
     }
-    if (seal_key_parse(&to, options->to) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "to", "must be the receiver's X25519 key in base64");
-    }
-    enum status status = make_gift(&gift, action, &to, options, fault);
     if (status == STATUS_OK) {
         status = command_write_signed(&gift, options, fault);
     }
     signed_document_free(&gift);
+    occasion_wipe(&held);
     return status;
+}
+
+/* Whoever answers at the socket is believed nothing: the key is the one that was signed, or nothing is given. */
+static enum status check_signer(struct wire_pool *pool, const struct held_occasion *held,
+                                const struct custody_options *options, struct fault *fault)
+{
+    struct wire_activation_reply reply = {0};
+    enum status status = wire_activation_open(pool, &reply, signer_call_timeout_ms(options), fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return memcmp(reply.to32, held->occasion.to.bytes32, sizeof(reply.to32)) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "to",
+                           "who answers at the socket has another receiving key than the one that was signed");
 }
 
 enum status command_activate(const struct command_input *input, struct fault *fault)
@@ -196,27 +188,30 @@ enum status command_activate(const struct command_input *input, struct fault *fa
     struct wire_pool *pool = NULL;
     struct wire_activation_reply reply = {0};
     struct signed_document gift = {0};
-    struct seal_key to;
+    struct held_occasion held = {0};
     enum signer_role role = ROLE_TRANSFER;
     enum status status = signer_call_role(&role, options, fault);
+    if (status == STATUS_OK) {
+        status = occasion_open(&held, options, fault);
+    }
     if (status == STATUS_OK) {
         status = signer_call_open(&pool, options, role, fault);
     }
     if (status == STATUS_OK) {
-        status = wire_activation_open(pool, &reply, signer_call_timeout_ms(options), fault);
+        status = check_signer(pool, &held, options, fault);
     }
     if (status == STATUS_OK) {
-        memcpy(to.bytes32, reply.to32, sizeof(to.bytes32));
-        status = make_gift(&gift, GIFT_ACTIVATE, &to, options, fault);
+        status = make_gift(&gift, &held, options, fault);
     }
     if (status == STATUS_OK) {
-        status = wire_activation_give(pool, &reply, &gift, signer_call_timeout_ms(options), fault);
+        status = wire_activation_give(pool, &reply, &gift, &held.document, signer_call_timeout_ms(options), fault);
     }
     if (status == STATUS_OK) {
         (void)printf("given: the signer has %lld of %lld shares%s\n", (long long)reply.have, (long long)reply.threshold,
                      reply.open ? "; the token is open" : "");
     }
     signed_document_free(&gift);
+    occasion_wipe(&held);
     wire_pool_free(pool);
     return status;
 }

@@ -56,8 +56,8 @@
     F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, NAME, site)
 #define FORM_RESTORE(F, O, B, S)                                                                                       \
     F(S, NAME, authoriser) F(S, HASH, backup) F(S, HASH, chain) F(S, HASH, challenge) F(S, NAME, environment)          \
-    F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, HASH, policy)                       \
-    F(S, NAME, requester) F(S, ARRAY, shares) F(S, OBJECT, token)
+    F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, HASH, occasion)                     \
+    F(S, HASH, policy) F(S, NAME, requester) F(S, ARRAY, shares) F(S, OBJECT, token)
 #define FORM_SHARE_SET(F, O, B, S)                                                                                     \
     F(S, HASH, key) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold) F(S, INTEGER, version)
 #define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \

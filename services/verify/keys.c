@@ -382,6 +382,7 @@ bool claim_restore(struct claim *claim, const struct signed_file *backup, const 
     struct verify_restore restore;
     struct digest none = {{0}};
     char id[DIGEST_HEX_LEN + 1];
+    char occasion[DIGEST_HEX_LEN + 1];
     if (path[0] == '\0') {
         return true;
     }
@@ -405,9 +406,11 @@ bool claim_restore(struct claim *claim, const struct signed_file *backup, const 
                         "chain environment policy");
     if (good) {
         digest_format(id, &restore.challenge);
-        report_checked(
-            "restore proof (%s): the key signed challenge %s on another token; %s asked, %s allowed, %s did it",
-            restore.kind, id, restore.requester.text, restore.authoriser.text, restore.executor.text);
+        digest_format(occasion, &restore.occasion);
+        report_checked("restore proof (%s): the key signed challenge %s on another token; %s asked, %s allowed, %s did "
+                       "it, on occasion %s",
+                       restore.kind, id, restore.requester.text, restore.authoriser.text, restore.executor.text,
+                       occasion);
     }
     signed_file_free(&file);
     return good;

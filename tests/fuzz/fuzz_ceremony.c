@@ -1,9 +1,11 @@
 /*
- * The decoders of transcripts, backups, shares, share sets, gifts and restore proofs under a fuzzer. For any bytes:
- * nothing is read out of bounds, nothing leaks, what one of them accepts is written again as the very same bytes, and
- * no bytes are documents of two kinds. What is accepted keeps the floors, and a transcript can be asked everything.
+ * The decoders of transcripts, backups, shares, share sets, occasions, gifts and restore proofs under a fuzzer. For any
+ * bytes: nothing is read out of bounds, nothing leaks, what one of them accepts is written again as the very same
+ * bytes, and no bytes are documents of two kinds. What is accepted keeps the floors, and a transcript can be asked
+ * everything.
  */
 #include "policy/ceremony.h"
+#include "policy/occasion.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +41,13 @@ static void look_gift(struct gift *gift)
 {
     INVARIANT(gift->sealed.len <= SHARE_SEALED_MAX);
     gift_free(gift);
+}
+
+static void look_occasion(struct occasion *occasion)
+{
+    INVARIANT(!name_equal(&occasion->requester, &occasion->authoriser));
+    INVARIANT((occasion->executor.text[0] == '\0') == (occasion->action == OCCASION_ACTIVATE));
+    INVARIANT(occasion->expires_at > occasion->issued_at);
 }
 
 static void look_restore(struct restore *restore)
@@ -80,6 +89,7 @@ static void look_ceremony(struct ceremony *ceremony)
 ROUND_TRIP(backup)
 ROUND_TRIP(ceremony)
 ROUND_TRIP(gift)
+ROUND_TRIP(occasion)
 ROUND_TRIP(restore)
 ROUND_TRIP(share_document)
 ROUND_TRIP(share_set)
@@ -89,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int kinds = backup_round_trip(data, size);
     kinds += ceremony_round_trip(data, size);
     kinds += gift_round_trip(data, size);
+    kinds += occasion_round_trip(data, size);
     kinds += restore_round_trip(data, size);
     kinds += share_document_round_trip(data, size);
     kinds += share_set_round_trip(data, size);

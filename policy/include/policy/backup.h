@@ -35,11 +35,6 @@ enum share_of {
     SHARE_OF_PIN = 2,
 };
 
-enum gift_action {
-    GIFT_ACTIVATE = 1,
-    GIFT_RESTORE = 2,
-};
-
 enum restore_kind {
     RESTORE_RESTORE = 1,
     RESTORE_DRILL = 2,
@@ -84,6 +79,7 @@ struct share_document {
     struct digest key; /* key id; of a PIN: of the founding key */
     enum share_of of;
     struct bytes sealed; /* owned; 1..SHARE_SEALED_MAX */
+    struct digest set;   /* digest of the backup document, or of the share set */
     unsigned threshold;
     struct seal_key to; /* the custodian's */
 };
@@ -96,16 +92,15 @@ struct share_set {
     int64_t version; /* from 1 */
 };
 
-/* A share handed to a signer, sealed for the key that it made for this occasion. Signed by the custodian. */
+/* A share handed to a signer, sealed for the key that its occasion (policy/occasion.h) names. Signed by the custodian.
+ */
 struct gift {
-    enum gift_action action;
     struct digest commitment;
     struct name custodian;
     int64_t given_at; /* microseconds UTC */
     unsigned index;
-    struct digest key;   /* key id */
-    struct bytes sealed; /* owned; 1..SHARE_SEALED_MAX */
-    struct seal_key to;  /* the receiver's */
+    struct digest occasion; /* digest */
+    struct bytes sealed;    /* owned; 1..SHARE_SEALED_MAX */
 };
 
 /* The restore proof. Signed by the restored key, requester, authoriser and executor. */
@@ -118,7 +113,8 @@ struct restore {
     struct name executor;
     struct digest key; /* key id */
     enum restore_kind kind;
-    int64_t made_at; /* microseconds UTC */
+    int64_t made_at;        /* microseconds UTC */
+    struct digest occasion; /* digest: what requester and authoriser signed before it was done */
     struct digest policy;
     struct name requester;
     struct name shares[BACKUP_SHARES_MAX]; /* custodians whose shares were used, ascending; none for a clone */
@@ -129,7 +125,6 @@ struct restore {
 /* The words in documents. Static; NULL for a number outside the enum. */
 const char *backup_mechanism_text(enum backup_mechanism mechanism);
 const char *share_of_text(enum share_of of);
-const char *gift_action_text(enum gift_action action);
 const char *restore_kind_text(enum restore_kind kind);
 
 /* The row of a custodian in the table; NULL when there is none. Borrowed. */
@@ -200,22 +195,23 @@ MUST_CHECK enum status gift_decode(struct gift *out, const void *document, size_
 MUST_CHECK enum status gift_encode(struct bytes *out, const struct gift *gift, struct fault *fault);
 void gift_free(struct gift *gift);
 
+struct occasion;
+
 /* What a gift is held against. Borrowed. */
 struct gift_context {
-    enum gift_action action;
-    const struct digest *key; /* key id */
-    const struct seal_key *to;
+    const struct occasion *occasion; /* verified, and the receiver's own (policy/occasion.h) */
+    const struct digest *occasion_digest;
     const struct share_table *shares; /* of the share set or the backup */
     const struct policy *policy;      /* in force */
     int64_t at_utc_us;                /* the clock */
 };
 
 /*
- * Decodes and verifies a gift: action, key and receiver are those of the context, custodian, index and commitment those
- * of a row of the table (STATUS_MISMATCH, naming the custodian); it bears exactly one signature, by a key that the
- * policy gives to that custodian (STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID), who has the duty (STATUS_FORBIDDEN)
- * and is valid (STATUS_EXPIRED). The share inside is seen only when it is opened: share_check. Out: owned by the
- * caller, gift_free.
+ * Decodes and verifies a gift: it is for this occasion (STATUS_MISMATCH), which is not over (STATUS_EXPIRED);
+ * custodian, index and commitment are those of a row of the table (STATUS_MISMATCH, naming the custodian); the
+ * custodian may give it (occasion_check_giver); it bears exactly one signature, by a key that the policy gives to that
+ * custodian (STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID). The share inside is seen only when it is opened:
+ * share_check. Out: owned by the caller, gift_free.
  */
 MUST_CHECK enum status gift_verify(struct gift *out, const struct signed_document *document,
                                    const struct gift_context *context, struct fault *fault);

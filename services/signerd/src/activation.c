@@ -3,6 +3,7 @@
  */
 #include "base/digest.h"
 #include "keys.h"
+#include "policy/occasion.h"
 #include "signer/policies.h"
 
 /* The share set */
@@ -75,6 +76,7 @@ static enum status share_set_read(struct signer *signer, struct share_set_seen *
         status = share_set_verify(&signer->share_set, &document, &signer->policy, signer->policy.issued_at, &inner);
         share_set_digest(&out->digest, document.document.data, document.document.len);
         out->version = signer->share_set.version;
+        signer->share_set_digest = out->digest;
         signed_document_free(&document);
     }
     if (status != STATUS_OK) {
@@ -132,30 +134,49 @@ enum status activation_open(struct signer *signer, struct wire_reply *reply, con
     return status;
 }
 
-static enum status gift_take(struct signer *signer, struct signer_activation *out, const struct signed_document *paper,
-                             struct fault *fault)
+/* What two people signed, about this activation: its receiving key, the guard's key and share set, now. */
+static enum status occasion_take(struct signer *signer, struct occasion *out, const struct signed_document *paper,
+                                 int64_t now, struct fault *fault)
 {
-    struct seal_key to;
     struct signer_activation open;
+    struct seal_key to;
+    struct fault inner = {0};
     enum status status = signer->tokens->activation_open(signer->tokens->context, &open, fault);
     if (status != STATUS_OK) {
         return status;
     }
+    memcpy(to.bytes32, open.to32, sizeof(to.bytes32));
+    const struct occasion_receiver receiver = {OCCASION_ACTIVATE, &signer->identity.key, &signer->share_set_digest, "",
+                                               &to};
+    status = occasion_verify(out, paper, &signer->policy, now, &inner);
+    if (status == STATUS_OK) {
+        status = occasion_check_receiver(out, &receiver, &inner);
+    }
+    return status == STATUS_OK ? status : role_part_fault(fault, "occasion", status, &inner);
+}
+
+static enum status gift_take(struct signer *signer, struct signer_activation *out,
+                             const struct wire_activation_give_request *given, struct fault *fault)
+{
+    struct occasion occasion;
+    struct digest digest;
     int64_t now = 0;
-    status = keys_time(signer, &now, fault);
+    enum status status = keys_time(signer, &now, fault);
+    if (status == STATUS_OK) {
+        status = occasion_take(signer, &occasion, &given->occasion, now, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    memcpy(to.bytes32, open.to32, sizeof(to.bytes32));
-    const struct gift_context context = {.action = GIFT_ACTIVATE,
-                                         .key = &signer->identity.key,
-                                         .to = &to,
+    occasion_digest(&digest, given->occasion.document.data, given->occasion.document.len);
+    const struct gift_context context = {.occasion = &occasion,
+                                         .occasion_digest = &digest,
                                          .shares = &signer->share_set.shares,
                                          .policy = &signer->policy,
                                          .at_utc_us = now};
     struct gift gift = {0};
     struct fault inner = {0};
-    status = gift_verify(&gift, paper, &context, &inner);
+    status = gift_verify(&gift, &given->gift, &context, &inner);
     if (status != STATUS_OK) {
         return role_part_fault(fault, "gift", status, &inner);
     }
@@ -176,7 +197,7 @@ enum status activation_give(struct signer *signer, struct wire_reply *reply, con
     struct signer_activation activation = {.have = 0};
     enum status status = attended_check(signer, fault);
     if (status == STATUS_OK) {
-        status = gift_take(signer, &activation, &request->activation_give.gift, fault);
+        status = gift_take(signer, &activation, &request->activation_give, fault);
     }
     if (status == STATUS_OK) {
         reply->activation.have = activation.have;

@@ -199,14 +199,11 @@ static enum status document_sign(struct backup_run *run, struct signed_document 
     return status;
 }
 
-static enum status facts_print(const struct backup_run *run, const struct signed_document *document,
-                               struct fault *fault)
+static enum status facts_print(const struct backup_run *run, const struct digest *digest, struct fault *fault)
 {
     struct backup_facts facts = {.backup = ""};
-    struct digest digest;
     struct bytes text = {0};
-    backup_digest(&digest, document->document.data, document->document.len);
-    digest_format(facts.backup, &digest);
+    digest_format(facts.backup, digest);
     digest_format(facts.check, &run->document.check);
     (void)snprintf(facts.threshold, sizeof(facts.threshold), "%u", run->document.shares.threshold);
     enum status status = canon_encode_bytes(&text, &facts, facts_fields, sizeof(facts_fields) / sizeof(facts_fields[0]),
@@ -221,15 +218,17 @@ static enum status facts_print(const struct backup_run *run, const struct signed
 static enum status papers_out(struct backup_run *run, struct fault *fault)
 {
     struct signed_document document = {0};
+    struct digest digest;
     enum status status = document_sign(run, &document, fault);
     if (status == STATUS_OK) {
-        status = custodian_shares_write(&run->shares, run->options->output, fault);
+        backup_digest(&digest, document.document.data, document.document.len);
+        status = custodian_shares_write(&run->shares, &digest, run->options->output, fault);
     }
     if (status == STATUS_OK) {
         status = papers_write_signed(run->options->output, "backup.json", &document, fault);
     }
     if (status == STATUS_OK) {
-        status = facts_print(run, &document, fault);
+        status = facts_print(run, &digest, fault);
     }
     signed_document_free(&document);
     return status;

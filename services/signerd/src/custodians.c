@@ -107,12 +107,13 @@ void custodians_table(struct share_table *out, const struct custodians *custodia
     }
 }
 
-static enum status share_seal(struct bytes *out, struct share_holder *holder, const struct custodian_order *order,
-                              const struct custodian *custodian, const struct share *share, struct fault *fault)
+static enum status share_seal(struct share_document *out, struct share_holder *holder,
+                              const struct custodian_order *order, const struct custodian *custodian,
+                              const struct share *share, struct fault *fault)
 {
     *holder = (struct share_holder){.custodian = custodian->id, .index = share->index, .site = custodian->site};
     share_commitment(&holder->commitment, &share->value);
-    struct share_document document = {
+    *out = (struct share_document){
         .commitment = holder->commitment,
         .custodian = custodian->id,
         .index = share->index,
@@ -121,12 +122,7 @@ static enum status share_seal(struct bytes *out, struct share_holder *holder, co
         .threshold = order->threshold,
         .to = custodian->seal,
     };
-    enum status status = seal_close(&document.sealed, &share->value, &custodian->seal, fault);
-    if (status == STATUS_OK) {
-        status = share_document_encode(out, &document, fault);
-    }
-    share_document_free(&document);
-    return status;
+    return seal_close(&out->sealed, &share->value, &custodian->seal, fault);
 }
 
 static enum status shares_seal(struct custodian_shares *out, const struct custodian_order *order,
@@ -163,13 +159,26 @@ enum status custodian_shares_make(struct custodian_shares *out, const struct cus
     return STATUS_OK;
 }
 
-enum status custodian_shares_write(const struct custodian_shares *shares, const char *folder, struct fault *fault)
+static enum status share_write(const struct share_document *document, const char *folder, struct fault *fault)
+{
+    char name[NAME_SIZE + 16];
+    struct bytes text = {0};
+    (void)snprintf(name, sizeof(name), "share-%s.json", document->custodian.text);
+    enum status status = share_document_encode(&text, document, fault);
+    if (status == STATUS_OK) {
+        status = papers_write(folder, name, &text, fault);
+        bytes_free(&text);
+    }
+    return status;
+}
+
+enum status custodian_shares_write(struct custodian_shares *shares, const struct digest *set, const char *folder,
+                                   struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < shares->table.count && status == STATUS_OK; i++) {
-        char name[NAME_SIZE + 16];
-        (void)snprintf(name, sizeof(name), "share-%s.json", shares->table.holders[i].custodian.text);
-        status = papers_write(folder, name, &shares->documents[i], fault);
+        shares->documents[i].set = *set;
+        status = share_write(&shares->documents[i], folder, fault);
     }
     return status;
 }
@@ -177,7 +186,7 @@ enum status custodian_shares_write(const struct custodian_shares *shares, const 
 void custodian_shares_free(struct custodian_shares *shares)
 {
     for (size_t i = 0; i < BACKUP_SHARES_MAX; i++) {
-        bytes_free(&shares->documents[i]);
+        share_document_free(&shares->documents[i]);
     }
     *shares = (struct custodian_shares){.table = {.count = 0}};
 }

@@ -28,7 +28,7 @@ MUST_CHECK enum status custodians_parse(struct custodians *out, const char *text
 /* The shares of a secret: who has which, and each one sealed, as its document. */
 struct custodian_shares {
     struct share_table table;
-    struct bytes documents[BACKUP_SHARES_MAX]; /* owned; of table.holders[i] */
+    struct share_document documents[BACKUP_SHARES_MAX]; /* owned; of table.holders[i] */
 };
 
 /* What is shared, for whom. Borrowed. */
@@ -47,9 +47,12 @@ struct custodian_order {
 MUST_CHECK enum status custodian_shares_make(struct custodian_shares *out, const struct custodian_order *order,
                                              struct fault *fault);
 
-/* Writes share-<custodian>.json for each into the folder (papers_write). */
-MUST_CHECK enum status custodian_shares_write(const struct custodian_shares *shares, const char *folder,
-                                              struct fault *fault);
+/*
+ * Writes share-<custodian>.json for each into the folder (papers_write). `set` is the digest of the document that says
+ * who has which: the backup or the share set.
+ */
+MUST_CHECK enum status custodian_shares_write(struct custodian_shares *shares, const struct digest *set,
+                                              const char *folder, struct fault *fault);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void custodian_shares_free(struct custodian_shares *shares);

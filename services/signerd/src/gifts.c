@@ -15,13 +15,15 @@
 
 struct receiver {
     struct digest key;
+    char serial[TOKEN_TEXT_SIZE];
+    struct digest set;
     int64_t threshold;
     char to[SEAL_KEY_TEXT_SIZE];
 };
 
 static const struct canon_field receiver_fields[] = {
-    CANON_FIELD(struct receiver, key, CANON_HASH),
-    CANON_FIELD(struct receiver, threshold, CANON_INTEGER),
+    CANON_FIELD(struct receiver, key, CANON_HASH), CANON_FIELD(struct receiver, serial, CANON_TEXT),
+    CANON_FIELD(struct receiver, set, CANON_HASH), CANON_FIELD(struct receiver, threshold, CANON_INTEGER),
     CANON_FIELD(struct receiver, to, CANON_TEXT),
 };
 
@@ -32,8 +34,9 @@ enum status gifts_begin(struct gifts *out, const struct gifts_order *order, stru
     if (status != STATUS_OK) {
         return status;
     }
-    struct receiver receiver = {.key = *order->key, .threshold = order->shares->threshold};
+    struct receiver receiver = {.key = *order->key, .set = *order->set, .threshold = order->shares->threshold};
     struct bytes text = {0};
+    (void)snprintf(receiver.serial, sizeof(receiver.serial), "%s", order->serial);
     seal_key_format(receiver.to, &out->to);
     status = canon_encode_bytes(&text, &receiver, receiver_fields, sizeof(receiver_fields) / sizeof(receiver_fields[0]),
                                 CANON_DOCUMENT_MAX, fault);
@@ -83,9 +86,8 @@ static enum status share_take(struct gifts *gifts, const struct gift *gift, stru
 static enum status gift_take(struct gifts *gifts, const char *line, size_t len, struct fault *fault)
 {
     const struct gift_context context = {
-        .action = GIFT_RESTORE,
-        .key = gifts->order.key,
-        .to = &gifts->to,
+        .occasion = &gifts->occasion,
+        .occasion_digest = &gifts->occasion_digest,
         .shares = gifts->order.shares,
         .policy = gifts->order.policy,
         .at_utc_us = clock_utc_us(clock_system()),
@@ -115,6 +117,51 @@ static void line_take(struct gifts *gifts, const char *line, size_t len)
     char have[32];
     (void)snprintf(have, sizeof(have), "%zu of %u", gifts->count, gifts->order.shares->threshold);
     log_event(LOG_LEVEL_INFO, "gift.taken", "custodian", gifts->givers[gifts->count - 1].text, "have", have, NULL);
+}
+
+static enum status occasion_take(struct gifts *gifts, const char *line, size_t len, struct fault *fault)
+{
+    const struct gifts_order *order = &gifts->order;
+    const struct occasion_receiver receiver = {order->action, order->key, order->set, order->serial, &gifts->to};
+    struct signed_document document = {0};
+    struct occasion occasion;
+    enum status status = line_decode(&document, line, len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = occasion_verify(&occasion, &document, order->policy, clock_utc_us(clock_system()), fault);
+    if (status == STATUS_OK) {
+        status = occasion_check_receiver(&occasion, &receiver, fault);
+    }
+    if (status == STATUS_OK) {
+        gifts->occasion = occasion;
+        occasion_digest(&gifts->occasion_digest, document.document.data, document.document.len);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+enum status gifts_read_occasion(struct gifts *gifts, FILE *stream, struct fault *fault)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len = 0;
+    bool taken = false;
+    while (!taken && (len = getline(&line, &size, stream)) >= 0) {
+        struct fault inner = {0};
+        taken = len > 1 && occasion_take(gifts, line, (size_t)len, &inner) == STATUS_OK;
+        if (len > 1 && !taken) {
+            log_fault("occasion.refused", &inner);
+        }
+    }
+    free(line);
+    if (!taken) {
+        return fault_set(fault, STATUS_QUORUM_MISSING, "occasion",
+                         "requester and authoriser have to sign it before a share is taken");
+    }
+    log_event(LOG_LEVEL_INFO, "occasion.taken", "requester", gifts->occasion.requester.text, "authoriser",
+              gifts->occasion.authoriser.text, "action", occasion_action_text(gifts->occasion.action), NULL);
+    return STATUS_OK;
 }
 
 enum status gifts_read(struct gifts *gifts, FILE *stream, struct fault *fault)

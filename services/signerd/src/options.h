@@ -58,9 +58,6 @@ struct options {
     char previous[OPTION_PATH_SIZE]; /* share-pin: file of the share set before */
 
     char backup[OPTION_PATH_SIZE]; /* restore: file of the backup document */
-    char requester[64];
-    char authoriser[64];
-    char executor[64];
     bool wrappable;
     bool drill;
 };

@@ -1,10 +1,11 @@
 /*
  * `signerd restore`: brings a key from its backup onto another token, from the shares of k custodians.
  *
- * The key that the shares are sealed for is made here and dies with the process, so a gift serves this occasion only.
- * Each share is held against its commitment when it comes, so that a corrupted one names its custodian while the others
- * are still in the room. At the end stands the restore proof, signed by the restored key; people sign it afterwards. A
- * drill is the same and removes the key again. Of a key that tokens clone among themselves only the proof is made.
+ * The key that the shares are sealed for is made here and dies with the process. Who asks and who allows it read it
+ * here and sign the occasion, without which no share is taken. Each share is held against its commitment when it comes,
+ * so that a corrupted one names its custodian while the others are still in the room. At the end stands the restore
+ * proof, signed by the restored key; people sign it afterwards. A drill is the same and removes the key again. Of a key
+ * that tokens clone among themselves only the proof is made.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -32,45 +33,6 @@ struct restore_run {
     struct hsm_token *token;
     const struct hsm_key *key;
 };
-
-/* Who answers for a restore, and with which duty. */
-static enum status person_check(struct name *out, const char *text, unsigned duties, const struct policy *policy,
-                                const char *what, struct fault *fault)
-{
-    if (name_parse(out, text) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, what, "the name of a person");
-    }
-    const struct person *person = policy_find_person(policy, out);
-    if (person == NULL) {
-        return fault_set(fault, STATUS_NOT_FOUND, what, "%s is not in the policy", text);
-    }
-    if ((person->duties & duties) == 0) {
-        return fault_set(fault, STATUS_FORBIDDEN, what, "%s does not have the duty", text);
-    }
-    return STATUS_OK;
-}
-
-static enum status people_check(struct restore_run *run, struct fault *fault)
-{
-    struct restore *proof = &run->proof;
-    const struct policy *policy = &run->policy;
-    const struct options *options = run->options;
-    enum status status = person_check(&proof->requester, options->requester, DUTY_OPERATOR | DUTY_ADMINISTRATOR, policy,
-                                      "requester", fault);
-    if (status == STATUS_OK) {
-        status = person_check(&proof->authoriser, options->authoriser, DUTY_ADMINISTRATOR, policy, "authoriser", fault);
-    }
-    if (status == STATUS_OK) {
-        status = person_check(&proof->executor, options->executor, DUTY_CUSTODIAN, policy, "executor", fault);
-    }
-    if (status == STATUS_OK &&
-        (name_equal(&proof->requester, &proof->authoriser) || name_equal(&proof->requester, &proof->executor) ||
-         name_equal(&proof->authoriser, &proof->executor))) {
-        return fault_set(fault, STATUS_DUPLICATE_PERSON, "executor",
-                         "requester, authoriser and executor are three people");
-    }
-    return status;
-}
 
 static enum status backup_read(struct restore_run *run, struct fault *fault)
 {
@@ -110,7 +72,6 @@ static enum status papers_read(struct restore_run *run, struct fault *fault)
     const struct options *options = run->options;
     enum status status = words_check(run, fault);
     status = status == STATUS_OK ? signer_policies_open(&run->policy, options->policy, NULL, fault) : status;
-    status = status == STATUS_OK ? people_check(run, fault) : status;
     status = status == STATUS_OK && !is_clone(run) ? backup_read(run, fault) : status;
     if (status == STATUS_OK && access(options->output, F_OK) == 0) {
         return fault_set(fault, STATUS_EXISTS, "output", "%s is there already", options->output);
@@ -161,14 +122,35 @@ static enum status token_look(struct restore_run *run, struct fault *fault)
     return status;
 }
 
+/* Who answers for it is what they signed. */
+static void occasion_note(struct restore_run *run, const struct gifts *gifts)
+{
+    run->proof.requester = gifts->occasion.requester;
+    run->proof.authoriser = gifts->occasion.authoriser;
+    run->proof.executor = gifts->occasion.executor;
+    run->proof.occasion = gifts->occasion_digest;
+}
+
+/* A clone needs no shares: the receiving key serves to tell this occasion from every other. */
 static enum status gifts_collect(struct restore_run *run, struct fault *fault)
 {
     struct gifts gifts;
-    const struct gifts_order order = {
-        .key = &run->proof.key, .shares = &run->backup.shares, .check = &run->backup.check, .policy = &run->policy};
+    const struct gifts_order order = {.action = run->options->drill ? OCCASION_DRILL : OCCASION_RESTORE,
+                                      .key = &run->proof.key,
+                                      .set = &run->proof.backup,
+                                      .serial = run->proof.token.serial,
+                                      .shares = &run->backup.shares,
+                                      .check = &run->backup.check,
+                                      .policy = &run->policy};
     enum status status = gifts_begin(&gifts, &order, fault);
-    status = status == STATUS_OK ? gifts_read(&gifts, stdin, fault) : status;
-    status = status == STATUS_OK ? gifts_join(&run->kek, &gifts, fault) : status;
+    status = status == STATUS_OK ? gifts_read_occasion(&gifts, stdin, fault) : status;
+    if (status == STATUS_OK) {
+        occasion_note(run, &gifts);
+    }
+    if (status == STATUS_OK && !is_clone(run)) {
+        status = gifts_read(&gifts, stdin, fault);
+        status = status == STATUS_OK ? gifts_join(&run->kek, &gifts, fault) : status;
+    }
     run->proof.share_count = gifts_givers(run->proof.shares, &gifts);
     gifts_end(&gifts);
     return status;
@@ -257,6 +239,9 @@ static enum status clone_prove(struct restore_run *run, struct fault *fault)
     if (status == STATUS_OK) {
         public_key_id(&run->proof.key, hsm_key_public(run->key));
         status = papers_token(&run->proof.token, hsm_token_facts(run->token), fault);
+    }
+    if (status == STATUS_OK) {
+        status = gifts_collect(run, fault);
     }
     if (status == STATUS_OK) {
         status = proof_sign(run, &proof, fault);

@@ -27,6 +27,7 @@ struct signer {
     atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */
     bool attended;                                          /* there is a share set */
     struct share_set share_set;
+    struct digest share_set_digest;
     atomic_bool halt_logged;
     int64_t started_utc_us; /* the time at the start, as far as it was believed, and the steady clock of that moment */
     int64_t started_monotonic_us;

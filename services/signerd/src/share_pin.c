@@ -104,12 +104,14 @@ static enum status apart_from_all(const struct share_run *run, const char *paths
 static enum status papers_out(struct share_run *run, const struct options *options, struct fault *fault)
 {
     struct bytes document = {0};
+    struct digest digest;
     run->set.shares = run->shares.table;
     enum status status = share_set_encode(&document, &run->set, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = custodian_shares_write(&run->shares, options->output, fault);
+    share_set_digest(&digest, document.data, document.len);
+    status = custodian_shares_write(&run->shares, &digest, options->output, fault);
     if (status == STATUS_OK) {
         status = papers_write(options->output, "share-set.json", &document, fault);
     }

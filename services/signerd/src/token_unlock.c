@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/seal.h"
 #include "base/share.h"
 
@@ -52,8 +53,10 @@ int unlock_remaining_ms(const struct unlock *unlock)
     return remaining_us <= 0 ? 0 : (int)(remaining_us / 1000) + 1;
 }
 
+/* This machine's console is where the people who sign the occasion read the key, and not what a socket told them. */
 static enum status begin(struct unlock *unlock, struct fault *fault)
 {
+    char to[SEAL_KEY_TEXT_SIZE];
     if (unlock->begun) {
         return STATUS_OK;
     }
@@ -61,6 +64,8 @@ static enum status begin(struct unlock *unlock, struct fault *fault)
     if (status == STATUS_OK) {
         unlock->begun = true;
         unlock->until_us = clock_monotonic_us(clock_system()) + UNLOCK_MINUTES * 60 * 1000000LL;
+        seal_key_format(to, &unlock->to);
+        log_event(LOG_LEVEL_INFO, "activation.opened", "to", to, NULL);
     }
     return status;
 }

@@ -8,7 +8,7 @@
 #include "base/secret.h"
 #include "token_link.h"
 
-#define UNLOCK_MINUTES 15
+#define UNLOCK_MINUTES 60 /* two people sign, k people come */
 
 struct unlock;
 

@@ -519,8 +519,10 @@ enum status wire_activation_open(struct wire_pool *pool, struct wire_activation_
 }
 
 enum status wire_activation_give(struct wire_pool *pool, struct wire_activation_reply *out,
-                                 const struct signed_document *gift, int64_t timeout_ms, struct fault *fault)
+                                 const struct signed_document *gift, const struct signed_document *occasion,
+                                 int64_t timeout_ms, struct fault *fault)
 {
-    struct wire_request full = {.op = WIRE_OP_ACTIVATION_GIVE, .activation_give = {.gift = *gift}};
+    struct wire_request full = {.op = WIRE_OP_ACTIVATION_GIVE,
+                                .activation_give = {.gift = *gift, .occasion = *occasion}};
     return activation_call(pool, out, &full, timeout_ms, fault);
 }

@@ -127,6 +127,7 @@ static const struct canon_field activation_give_request[] = {
     FORM_ID,
     FORM_OP,
     CANON_FIELD(struct form, gift, CANON_OBJECT),
+    CANON_FIELD(struct form, occasion, CANON_OBJECT),
 };
 
 static const struct canon_field hello_reply[] = {
@@ -310,7 +311,7 @@ void form_json_free(struct form *form)
     json_t **const owned[] = {
         &form->approvals,   &form->destination, &form->proof_list, &form->signature, &form->tokens,
         &form->sweep,       &form->keys,        &form->backup,     &form->command,   &form->document,
-        &form->attestation, &form->restore,     &form->gift,       &form->freezes,
+        &form->attestation, &form->restore,     &form->gift,       &form->freezes,   &form->occasion,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -60,6 +60,7 @@ struct form {
     char subject[WIRE_TEXT_SIZE];
     json_t *freezes;
     json_t *gift;
+    json_t *occasion;
     struct bytes to;
     int64_t have;
     int64_t threshold;

@@ -218,17 +218,28 @@ static enum status state_reply_write(struct form *form, const struct wire_reply 
 
 static enum status give_request_read(struct wire_request *out, struct form *form, struct fault *fault)
 {
-    return form_signed_read(&out->activation_give.gift, form->gift, "gift", fault);
+    struct wire_activation_give_request *give = &out->activation_give;
+    enum status status = form_signed_read(&give->gift, form->gift, "gift", fault);
+    if (status == STATUS_OK) {
+        status = form_signed_read(&give->occasion, form->occasion, "occasion", fault);
+        if (status != STATUS_OK) {
+            signed_document_free(&give->gift);
+        }
+    }
+    return status;
 }
 
 static enum status give_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
 {
-    return signed_document_encode(&form->gift, &request->activation_give.gift, fault);
+    enum status status = signed_document_encode(&form->gift, &request->activation_give.gift, fault);
+    return status == STATUS_OK ? signed_document_encode(&form->occasion, &request->activation_give.occasion, fault)
+                               : status;
 }
 
 static void give_request_free(struct wire_request *request)
 {
     signed_document_free(&request->activation_give.gift);
+    signed_document_free(&request->activation_give.occasion);
 }
 
 static enum status open_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)

@@ -27,7 +27,10 @@ def unseal(box, public, private):
     return content.raw
 
 
+SET = hashlib.sha256(b"the backup").hexdigest()
+
+
 def share(value, to, key):
     """A share document."""
     return {"commitment": hashlib.sha256(value).hexdigest(), "custodian": "custodian-1", "index": 1, "key": key, "of": "kek",
-            "sealed": base64.b64encode(seal(value, base64.b64decode(to))).decode(), "threshold": 2, "to": to}
+            "sealed": base64.b64encode(seal(value, base64.b64decode(to))).decode(), "set": SET, "threshold": 2, "to": to}

@@ -8,8 +8,11 @@ that was changed, a restart.
 import base64
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -41,6 +44,40 @@ def token_process(signer):
     (keeper,) = children(signer)
     (process,) = children(keeper)
     return process
+
+
+class Fake:
+    """A signer's socket in other hands; `ops`: what it was asked."""
+
+    def __init__(self, path, to):
+        self.ops = []
+        self.to = to
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def reply(self, request):
+        self.ops.append(request["op"])
+        return {"id": request["id"], "ok": True,
+                **({"alg": "p256", "key": world.Key().object()["key"], "protocol": 1, "role": "transfer"} if request["op"] == "hello" else
+                   {"have": 0, "threshold": 2, "to": self.to} if request["op"] == "activation.open" else
+                   {"have": 1, "open": False, "threshold": 2})}
+
+    def serve(self):
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return
+        with connection:
+            while packet := connection.recv(65536):
+                connection.send(world.canonical(self.reply(json.loads(packet))).encode())
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
 
 
 class Attended(Case):
@@ -132,16 +169,33 @@ class Attended(Case):
         self.offline("initialise", "--role", "transfer", "--guard", self.path("guard"), "--module", MODULE, "--token", "born", "--key",
                      "hot", "--policy", self.policy, "--command", order, pins=["born.pin"])
 
+    def occasion(self, action, out, *words):
+        """Drafted and signed by two; the name of its file."""
+        self.good("occasion", action, "--policy", self.policy, "--requester", "operator-1", "--authoriser", "admin-2", *words, "--out",
+                  self.path(out))
+        return os.path.basename(self.signed("occasion", self.path(out), "operator-1", "admin-2"))
+
+    def activation(self, out):
+        """An activation is opened, and what the signer's console says is what two people sign."""
+        share_set = self.good("digest", "share_set", "--in", self.path("pin-shares/share-set.json")).strip()
+        occasion = self.occasion("activate", out, "--key-id", json.loads(self.read("facts.json"))["key_id"], "--set", share_set, "--role",
+                                 "transfer", *self.socket)
+        console = re.findall(rb"event=activation.opened to=(\S+)", self.read("log"))[-1].decode().strip('"')
+        self.assertEqual(json.loads(self.read(out))["to"], console)
+        return occasion
+
     def restore(self):
         """The proof that the key came back on the second token, signed by all."""
         process = self.signerd("restore", "--module", MODULE, "--token", "second", "--backup", self.path("backup/backup.json"), "--policy",
-                               self.policy, "--requester", "operator-1", "--authoriser", "admin-2", "--executor", "custodian-2",
-                               "--output", self.path("proof"), pins=["second.pin", "second.so-pin"], stdin=subprocess.PIPE,
+                               self.policy, "--output", self.path("proof"), pins=["second.pin", "second.so-pin"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
-        to = json.loads(process.stdout.readline())["to"]
+        shown = json.loads(process.stdout.readline())
+        occasion = self.occasion("restore", "restoring", "--key-id", shown["key"], "--set", shown["set"], "--serial", shown["serial"],
+                                 "--to", shown["to"], "--executor", "custodian-2")
+        process.stdin.write(self.read(occasion).decode())
         for name in ("custodian-1", "custodian-3"):
-            gift = self.by(name, "share", "give", "--share", self.path(f"backup/share-{name}.json"), "--to", to, "--action", "restore",
-                           "--seal-key", self.path(f"{name}.seal"))
+            gift = self.by(name, "share", "give", "--share", self.path(f"backup/share-{name}.json"), "--occasion", self.path(occasion),
+                           "--policy", self.policy, "--trust", self.trust, "--seal-key", self.path(f"{name}.seal"))
             process.stdin.write(gift)
         process.communicate()
         self.log.seek(0)
@@ -184,9 +238,10 @@ class Attended(Case):
             process.send_signal(signal.SIGTERM)
             process.wait()
 
-    def giving(self, name, share=None):
-        return ["activate", "--role", "transfer", *self.socket, "--share", share or self.path(f"pin-shares/share-{name}.json"), "--seal-key",
-                self.path(f"{name}.seal"), "--key", self.keys[name], "--passphrase-file", self.passphrase]
+    def giving(self, name, occasion, share=None):
+        return ["activate", "--role", "transfer", *self.socket, "--occasion", self.path(occasion), "--policy", self.policy, "--trust",
+                self.trust, "--share", share or self.path(f"pin-shares/share-{name}.json"), "--seal-key", self.path(f"{name}.seal"), "--key",
+                self.keys[name], "--passphrase-file", self.passphrase]
 
     def order(self, action, state, out, *more):
         self.good("key", "command", action, "--document", self.document, "--policy", self.policy, "--from", state, "--reason", "a-test",
@@ -236,20 +291,35 @@ class Attended(Case):
             self.assertIsNone(process.poll(), self.read("log").decode())
             time.sleep(0.02)
         self.assertEqual(self.state(), "inactive")
-        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-6")))
-        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-5")))
+        self.assertIn("to: who answers at the socket", self.refused(1, *self.giving("custodian-6", self.before)))
+        again = self.activation("again")
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-6", again)))
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-5", again)))
         self.assertEqual(self.read("log").count(b"event=token.down"), 1)
         self.address("inactive-again")
 
     def give_shares(self):
-        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-4")))
-        self.assertIn("custodian-4", self.refused(1, *self.giving("custodian-4")))
+        self.before = first = self.activation("first")
+        self.assertIn("the authoriser has not signed", self.refused(1, *self.giving("custodian-4", "first.0")))
+        self.fake_signer(first)
+        self.assertIn("has 1 of 2 shares\n", self.good(*self.giving("custodian-4", first)))
+        self.assertIn("custodian-4", self.refused(1, *self.giving("custodian-4", first)))
         changed = self.changed_share("custodian-5")
         share = json.loads(self.read("pin-shares/share-custodian-5.json"))
         share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.seals["custodian-5"]))).decode()
-        told = self.refused(1, *self.giving("custodian-5", self.write("changed.json", world.canonical(share))))
+        told = self.refused(1, *self.giving("custodian-5", first, self.write("changed.json", world.canonical(share))))
         self.assertIn("share 2 of custodian-5 is corrupt", told)
-        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-6")))
+        self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-6", first)))
+
+    def fake_signer(self, occasion):
+        """Somebody else's socket, which answers as the signer does but with a receiving key of its own, gets nothing."""
+        public, private = sealed.pair()
+        fake = Fake(self.path("fake.sock"), base64.b64encode(public).decode())
+        self.addCleanup(fake.close)
+        words = self.giving("custodian-4", occasion)
+        words[words.index("--socket") + 1] = self.path("fake.sock")
+        self.assertIn("to: who answers at the socket", self.refused(1, *words))
+        self.assertEqual(fake.ops, ["hello", "activation.open"])
 
     def address(self, state):
         out = self.path(f"attestation-{state}")

@@ -412,11 +412,17 @@ class AtTheSigner(Keys):
         share = self.write("share.json", world.canonical({**sealed.share(value, public, BORN.id), "of": "pin"}))
         self.signer.answers["activation.open"] = lambda _: {"have": 1, "threshold": 2, "to": base64.b64encode(to_public).decode()}
         self.signer.answers["activation.give"] = lambda _: {"have": 2, "open": True, "threshold": 2}
+        asked = world.canonical({"action": "activate", "authoriser": "admin-2", "chain": WORLD.chain, "environment": world.ENVIRONMENT,
+                                 "expires_at": now(0.1), "issued_at": now(), "key": BORN.id, "policy": WORLD.trust["policy"],
+                                 "requester": "operator-1", "set": sealed.SET, "to": base64.b64encode(to_public).decode()})
+        occasion = world.signed("occasion", asked, WORLD.keys["operator-1"], WORLD.keys["admin-2"])
         words = ["activate", "--role", "transfer", "--socket", self.socket, "--share", share, "--seal-key", seal, "--key",
-                 self.keys["custodian-1"], "--passphrase-file", self.passphrase]
+                 self.keys["custodian-1"], "--passphrase-file", self.passphrase, "--occasion", self.file("occasion.json", occasion),
+                 "--policy", self.policy, "--trust", self.trust]
         self.assertEqual(self.good(*words), "given: the signer has 2 of 2 shares; the token is open\n")
         gift = json.loads(self.signer.sent("activation.give")[0]["gift"]["document"])
-        self.assertEqual(gift["action"], "activate")
+        self.assertEqual(gift["occasion"], world.digest("occasion", asked))
+        self.assertEqual(self.signer.sent("activation.give")[0]["occasion"], occasion)
         self.assertEqual(sealed.unseal(base64.b64decode(gift["sealed"]), to_public, to_private), value)
         self.signer.answers["activation.give"] = refusal("mismatch", "custodian-1", "the share is not its commitment")
         self.assertIn("custodian-1: the share is not its commitment", self.refused(1, *words))

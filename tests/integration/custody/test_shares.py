@@ -9,11 +9,13 @@ import subprocess
 import unittest
 
 import sealed
-from tool import PASSPHRASE, Case, world
+from tool import PASSPHRASE, Case, now, world
+from ceremony_world import Ceremonies
 
 CUSTODIAN = world.Key("ed25519")  # its signatures can be compared
 KEY = hashlib.sha256(b"the key that was shared").hexdigest()
 VALUE = bytes(range(32))
+WORLD = Ceremonies()
 
 
 class Shares(Case):
@@ -24,13 +26,28 @@ class Shares(Case):
         self.public = self.good("seal-key", "generate", "--out", self.seal, "--passphrase-file", self.passphrase).strip()
         self.to_public, self.to_private = sealed.pair()
         self.to = base64.b64encode(self.to_public).decode()
+        policy = world.digest("policy", world.canonical(WORLD.first))
+        self.write("policy.json", world.canonical(WORLD.signed_policy()))
+        self.write("trust.json", world.canonical({**WORLD.trust, "policy": policy}))
+        self.asked = {"action": "restore", "authoriser": "admin-2", "chain": WORLD.chain, "environment": world.ENVIRONMENT,
+                      "executor": "custodian-3", "expires_at": now(0.1), "issued_at": now(), "key": KEY, "policy": policy,
+                      "requester": "operator-1", "serial": "8a3f", "set": sealed.SET, "to": self.to}
+
+    def occasion(self, signers=("operator-1", "admin-2"), without=(), **changes):
+        """The file of an occasion; `without`: members left out."""
+        document = world.canonical({name: value for name, value in {**self.asked, **changes}.items() if name not in without})
+        return self.write("occasion.json", world.canonical(world.signed("occasion", document, *(WORLD.keys[name] for name in signers))))
+
+    def activation(self, **changes):
+        return self.occasion(action="activate", without=("executor", "serial"), **changes)
 
     def share(self, **changes):
         return self.write("share.json", world.canonical({**sealed.share(VALUE, self.public, KEY), **changes}) + "\n")
 
-    def giving(self, share, action="restore", out="gift.json", to=None):
-        return ["share", "give", "--share", share, "--to", to or self.to, "--action", action, "--seal-key", self.seal, "--key", self.key,
-                "--passphrase-file", self.passphrase, "--out", self.path(out)]
+    def giving(self, share, occasion=None, out="gift.json"):
+        return ["share", "give", "--share", share, "--occasion", occasion or self.occasion(), "--policy", self.path("policy.json"),
+                "--trust", self.path("trust.json"), "--seal-key", self.seal, "--key", self.key, "--passphrase-file", self.passphrase,
+                "--out", self.path(out)]
 
     def not_given(self, code, share, **more):
         told = self.refused(code, *self.giving(share, **more))
@@ -66,16 +83,20 @@ class Shares(Case):
         self.assertIn("of a PIN", told)
 
     def test_a_gift(self):
-        for of, action in (("kek", "restore"), ("pin", "activate")):
+        for of, occasion in (("kek", self.occasion), ("pin", self.activation)):
             with self.subTest(of):
-                self.good(*self.giving(self.share(of=of), action, f"{of}.json"))
+                done = self.custody(*self.giving(self.share(of=of), occasion(), f"{of}.json"))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                asked = json.loads(self.read("occasion.json"))["document"]
+                for words in ("operator-1 asks and admin-2 allows it", KEY, self.to, sealed.SET, f"to {json.loads(asked)['action']}\n"):
+                    self.assertIn(words, done.stderr)
                 gift = json.loads(self.read(f"{of}.json"))
                 document = json.loads(gift["document"])
                 self.assertEqual(world.canonical(document), gift["document"])
                 box = base64.b64decode(document.pop("sealed"))
                 self.assertRegex(document.pop("given_at"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
-                self.assertEqual(document, {"action": action, "commitment": hashlib.sha256(VALUE).hexdigest(), "index": 1, "key": KEY,
-                                            "custodian": "custodian-1", "to": self.to})
+                self.assertEqual(document, {"commitment": hashlib.sha256(VALUE).hexdigest(), "custodian": "custodian-1", "index": 1,
+                                            "occasion": world.digest("occasion", asked)})
                 self.assertEqual(sealed.unseal(box, self.to_public, self.to_private), VALUE)
                 self.assertEqual(gift["signatures"], [CUSTODIAN.signature("gift", gift["document"])])
 
@@ -103,13 +124,9 @@ class Shares(Case):
 
     def test_what_is_not_given(self):
         share = self.share()
-        self.assertIn("a share of a PIN serves to activate", self.not_given(1, share, action="activate"))
-        self.not_given(1, self.share(of="pin"), action="restore")
-        for action in ("", "sign", "Restore"):
-            self.not_given(2, share, action=action)
-        for to in ("AAAA", self.to[:-1], "x" * 44):
-            self.not_given(2, share, to=to)
-        self.assertIn("to", self.not_given(1, share, to=base64.b64encode(bytes(32)).decode()))
+        self.assertIn("a share of a PIN serves to activate", self.not_given(1, share, occasion=self.activation()))
+        self.not_given(1, self.share(of="pin"))
+        self.assertIn("to", self.not_given(1, share, occasion=self.occasion(to=base64.b64encode(bytes(32)).decode())))
         self.assertIn("another key of custodian-1", self.not_given(1, self.share(to=self.to)))
         for name, text in (("cut", self.read("share.json")[:-20]), ("empty", b""), ("a space", b" " + self.read("share.json")),
                            ("unknown member", world.canonical({**sealed.share(VALUE, self.public, KEY), "x": 1}).encode())):
@@ -117,6 +134,87 @@ class Shares(Case):
                 self.not_given(1, self.write("bad.json", text))
         self.write("passphrase", "another one", 0o600)
         self.not_given(1, self.share())
+
+    def test_whoever_carries_the_receiving_key_cannot_change_it(self):
+        share = self.share()
+        mallory = base64.b64encode(sealed.pair()[0]).decode()
+        honest = json.loads(self.read(os.path.basename(self.occasion())))
+        forged = {**honest, "document": world.canonical({**json.loads(honest["document"]), "to": mallory})}
+        told = self.not_given(1, share, occasion=self.write("forged.json", world.canonical(forged)))
+        self.assertIn("signatures[0]", told)
+        alone = world.signed("occasion", forged["document"], WORLD.keys["operator-1"], WORLD.keys["operator-1"])
+        alone["signatures"][1] = honest["signatures"][1]
+        self.not_given(1, share, occasion=self.write("forged.json", world.canonical(alone)))
+
+    def test_an_occasion_is_demanded(self):
+        words = self.giving(self.share())
+        for option in ("--occasion", "--policy", "--trust"):
+            at = words.index(option)
+            self.assertIn(option[2:], self.refused(2, *words[:at], *words[at + 2:]))
+            self.assertFalse(os.path.exists(self.path("gift.json")))
+
+    def test_an_occasion_of_somebody_elses_policy(self):
+        """Who brings policy and occasion brings no trust file."""
+        other = Ceremonies()
+        share = self.share()
+        self.write("policy.json", world.canonical(other.signed_policy()))
+        self.assertIn("trust", self.not_given(1, share))
+
+    def test_an_occasion_that_does_not_fit(self):
+        share = self.share()
+        rows = (
+            ("the requester has not signed", {"signers": ("admin-2",)}),
+            ("the authoriser has not signed", {"signers": ("operator-1",)}),
+            ("has not signed", {"signers": ()}),
+            ("signatures[1]", {"signers": ("operator-1", "admin-1")}),
+            ("signatures[2]", {"signers": ("operator-1", "admin-2", "custodian-3")}),
+            ("admin-2 has requested it", {"requester": "admin-2", "signers": ("admin-2",)}),
+            ("authoriser", {"authoriser": "custodian-2", "signers": ("operator-1", "custodian-2")}),
+            ("requester", {"requester": "approver-1", "signers": ("approver-1", "admin-2")}),
+            ("executor", {"executor": "former"}),
+            ("the occasion is over", {"issued_at": now(-0.5), "expires_at": now(-0.1)}),
+            ("ahead of the clock", {"issued_at": now(0.1), "expires_at": now(0.5)}),
+            ("another key", {"key": "5" * 64}),
+            ("another backup", {"set": "5" * 64}),
+            ("chain", {"chain": "5" * 64}),
+            ("policy", {"policy": "5" * 64}),
+            ("environment", {"environment": "live"}),
+            ("action", {"action": "steal"}),
+        )
+        for text, changes in rows:
+            with self.subTest(text):
+                self.assertIn(text, self.not_given(1, share, occasion=self.occasion(**changes)))
+        self.good(*self.giving(share, self.occasion(action="drill")))
+
+    def test_who_may_give(self):
+        for name, text in (("operator-1", "answers for the occasion"), ("admin-2", "answers for the occasion"), ("approver-1", "duty"),
+                           ("former", "count"), ("nobody", "duty")):
+            with self.subTest(name):
+                self.assertIn(text, self.not_given(1, self.share(custodian=name)))
+
+    def test_drafting_and_signing(self):
+        people = {name: self.key_file(f"{name}.key", WORLD.keys[name]) for name in ("operator-1", "admin-2")}
+        words = ["occasion", "restore", "--policy", self.path("policy.json"), "--key-id", KEY, "--set", sealed.SET, "--to", self.to,
+                 "--serial", "8a3f", "--requester", "operator-1", "--authoriser", "admin-2", "--executor", "custodian-3"]
+        path = self.path("drafted")
+        self.good(*words, "--out", path)
+        drafted = json.loads(self.read("drafted"))
+        for name, value in self.asked.items():
+            if not name.endswith("_at"):
+                self.assertEqual(drafted[name], value, name)
+        for name, key in people.items():
+            done = self.custody("sign", "occasion", "--in", path, "--out", f"{path}+", "--key", key, "--passphrase-file", self.passphrase)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for text in (self.to, "operator-1", "admin-2", KEY, "console"):
+                self.assertIn(text, done.stderr)
+            path += "+"
+        self.good(*self.giving(self.share(), path))
+        for option, value in (("--to", "AAAA"), ("--key-id", "5"), ("--set", ""), ("--requester", "No Name"), ("--executor", "")):
+            changed = list(words)
+            changed[changed.index(option) + 1] = value
+            self.refused(2, *changed)
+        self.refused(2, *["occasion", "steal", *words[2:]])
+        self.refused(1, *[word if word != "admin-2" else "operator-1" for word in words])
 
     def test_two_passphrases(self):
         other = self.write("other", "another passphrase", 0o600)

@@ -244,6 +244,7 @@ struct restore papers_restore(const struct world *world, const struct key_docume
                               .key = key->key_id,
                               .kind = RESTORE_RESTORE,
                               .made_at = world->now_utc_us - 60 * 1000000LL,
+                              .occasion = {.bytes32 = {1}},
                               .policy = world->policy.digest,
                               .requester = name_of("otto"),
                               .token = key->token};

@@ -145,8 +145,7 @@ class Offline(unittest.TestCase):
                                         pins=[self.user_pin(label), self.so_pin(label)]))
 
     def restore_start(self, *options, label="blank", output="proof.json", **changes):
-        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "requester": "operator-1",
-                 "authoriser": "admin-1", "executor": "custodian-1", "output": self.path(output), **changes}
+        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "output": self.path(output), **changes}
         return self.start("restore", self.uri(label), *(f"--{name}={value}" for name, value in words.items()), *options,
                           pins=[self.user_pin(label), self.so_pin(label)])
 
@@ -155,20 +154,33 @@ class Offline(unittest.TestCase):
         public, private = WORLD.seals[name]
         return share, sealed.unseal(base64.b64decode(share["sealed"]), public, private)
 
+    def occasion(self, receiver, signers=("operator-1", "admin-1"), **changes):
+        """What requester and authoriser sign, once they have read the receiver off the console. Its digest is kept there."""
+        document = world.canonical({
+            "action": "restore", "authoriser": "admin-1", "chain": WORLD.chain, "environment": world.ENVIRONMENT,
+            "executor": "custodian-1", "expires_at": now(1), "issued_at": now(), "policy": WORLD.policy, "requester": "operator-1",
+            **{name: receiver[name] for name in ("key", "serial", "set", "to")}, **changes})
+        receiver["occasion"] = world.digest("occasion", document)
+        return json.dumps(world.signed("occasion", document, *(WORLD.keys[name] for name in signers))) + "\n"
+
     def gift(self, name, receiver, value=None, signer=None, **changes):
         share, content = self.share_value(name)
         box = sealed.seal(value or content, base64.b64decode(receiver["to"]))
         document = world.canonical({
-            "action": "restore", "commitment": share["commitment"], "custodian": name, "given_at": now(),
-            "index": share["index"], "key": share["key"], "sealed": base64.b64encode(box).decode(), "to": receiver["to"],
-            **changes})
+            "commitment": share["commitment"], "custodian": name, "given_at": now(), "index": share["index"],
+            "occasion": receiver["occasion"], "sealed": base64.b64encode(box).decode(), **changes})
         return json.dumps(world.signed("gift", document, WORLD.keys[signer or name])) + "\n"
 
-    def restore(self, *gifts, options=(), code=0, **words):
-        """`gifts`: functions of the receiver. Answers what was logged."""
+    def restore(self, *gifts, options=(), code=0, occasion=None, **words):
+        """`gifts` and `occasion`: functions of the receiver. Answers what was logged."""
         process = self.restore_start(*options, **words)
         first = process.stdout.readline()
-        lines = "".join(make(json.loads(first)) for make in gifts) if first else ""
+        lines = ""
+        if first:
+            receiver = json.loads(first)
+            action = "drill" if "--drill" in options else "restore"
+            lines = occasion(receiver) if occasion else self.occasion(receiver, action=action)
+            lines += "".join(make(receiver) for make in gifts)
         out, err = process.communicate(lines)
         self.assertEqual(process.returncode, code, first + out + err)
         return err
@@ -247,7 +259,7 @@ class Backup(Offline):
         for row in backup["shares"]:
             share, value = self.share_value(row["custodian"])
             self.assertEqual(sha256(value), row["commitment"])
-            self.assertEqual(share["key"], key["key_id"])
+            self.assertEqual((share["key"], share["set"]), (key["key_id"], facts["backup"]))
             shares[row["index"]] = value
         for pair in ((1, 2), (1, 3), (2, 3)):
             kek = join({index: shares[index] for index in pair})
@@ -314,6 +326,7 @@ class Restore(Offline):
         self.assertEqual((proof["kind"], proof["backup"], proof["key"]), (kind, self.facts["backup"], self.key["key_id"]))
         self.assertEqual(proof["token"]["label"], "blank")
         self.assertEqual((proof["policy"], proof["chain"]), (WORLD.policy, WORLD.chain))
+        self.assertEqual((proof["requester"], proof["authoriser"], proof["executor"]), ("operator-1", "admin-1", "custodian-1"))
         return proof
 
     def test_two_shares_bring_the_key_back(self):
@@ -351,15 +364,14 @@ class Restore(Offline):
 
     def test_a_gift_is_the_custodians_own_and_for_this_occasion(self):
         other, _ = sealed.pair()
-        elsewhere = {"to": base64.b64encode(other).decode()}
+        elsewhere = {"occasion": "1" * 64, "to": base64.b64encode(other).decode()}
         bad = (
             self.give("custodian-1", signer="custodian-2"),
             self.give("custodian-1", signer="mallory"),
-            self.give("custodian-1", action="activate"),
-            self.give("custodian-1", key="0" * 64),
+            self.give("custodian-1", occasion="0" * 64),
             self.give("custodian-1", index=2),
             lambda _: self.gift("custodian-1", elsewhere),
-            lambda receiver: self.gift("custodian-1", elsewhere, to=receiver["to"]),
+            lambda receiver: self.gift("custodian-1", elsewhere, occasion=receiver["occasion"]),
             lambda _: "no gift at all\n",
             lambda _: "\n",
         )
@@ -382,12 +394,68 @@ class Restore(Offline):
         self.restore(self.give("custodian-1"), self.give("custodian-2"))
         self.assertIn("exists", self.restore(code=78, output="second.json"))
 
-    def test_three_people_answer_for_it(self):
-        for text, changes in (("duplicate_person", {"requester": "admin-1"}), ("forbidden", {"executor": "admin-2"}),
-                              ("forbidden", {"authoriser": "operator-1"}), ("forbidden", {"requester": "approver-1"}),
-                              ("not_found", {"executor": "nobody"})):
-            self.assertIn(text, self.restore(code=78, **changes), changes)
+    def refused_occasions(self, rows, options=()):
+        """Each of these is refused with its text, and then no gift is looked at."""
+        def lines(receiver):
+            made = [self.occasion(receiver, **changes) for _, changes in rows]
+            return "".join([*made, self.gift("custodian-1", receiver), self.gift("custodian-2", receiver)])
+        said = self.restore(code=78, occasion=lines, options=options)
+        refused = [line for line in said.splitlines() if "event=occasion.refused" in line]
+        self.assertEqual(len(refused), len(rows) + 2, said)
+        for (text, changes), line in zip(rows, refused):
+            self.assertIn(text, line, changes)
+        self.assertIn("quorum_missing", said)
+        self.assertNotIn("gift.taken", said)
         self.assertEqual(self.objects("blank"), [])
+        self.assertFalse(os.path.exists(self.path("proof.json")))
+
+    def test_three_people_answer_for_it(self):
+        self.refused_occasions((
+            ("where=authoriser", {"requester": "admin-1", "signers": ("admin-1",)}),
+            ("forbidden", {"executor": "admin-2"}),
+            ("forbidden", {"authoriser": "custodian-2", "signers": ("operator-1", "custodian-2")}),
+            ("forbidden", {"requester": "approver-1", "signers": ("approver-1", "admin-1")}),
+            ("forbidden", {"executor": "nobody"}),
+            ("quorum_missing", {"signers": ("operator-1",)}),
+            ("quorum_missing", {"signers": ("admin-1",)}),
+            ("quorum_missing", {"signers": ()}),
+            ("unknown_key", {"signers": ("operator-1", "admin-2")}),
+            ("unknown_key", {"signers": ("operator-1", "admin-1", "custodian-1")}),
+        ))
+
+    def test_the_occasion_is_about_this_restore(self):
+        other, _ = sealed.pair()
+        self.refused_occasions((
+            ("where=to", {"to": base64.b64encode(other).decode()}),
+            ("where=key", {"key": "1" * 64}),
+            ("where=set", {"set": "1" * 64}),
+            ("where=serial", {"serial": "1"}),
+            ("where=action", {"action": "drill"}),
+            ("expired", {"issued_at": now(-3), "expires_at": now(-2)}),
+            ("not_ready", {"issued_at": now(1), "expires_at": now(2)}),
+            ("where=policy", {"policy": "1" * 64}),
+            ("where=chain", {"chain": "1" * 64}),
+        ))
+
+    def test_a_drill_is_no_restore(self):
+        self.refused_occasions((("where=action", {}),), options=["--drill"])
+
+    def test_without_an_occasion_no_share_is_taken(self):
+        process = self.restore_start("--drill")
+        receiver = {**json.loads(process.stdout.readline()), "occasion": "0" * 64}
+        _, said = process.communicate("".join(self.gift(name, receiver) for name in CUSTODIANS))
+        self.assertEqual(process.returncode, 78, said)
+        self.assertNotIn("gift.taken", said)
+
+    def test_the_proof_names_the_occasion(self):
+        kept = []
+
+        def keep(receiver):
+            line = self.occasion(receiver)
+            kept.append(receiver["occasion"])
+            return line
+        self.restore(self.give("custodian-1"), self.give("custodian-2"), occasion=keep)
+        self.assertEqual([self.proof("restore")["occasion"]], kept)
 
     def test_a_proof_is_not_overwritten(self):
         self.write("proof.json", "an older one")
@@ -398,17 +466,17 @@ class Restore(Offline):
         self.restore(self.give("custodian-1"), self.give("custodian-2"))  # stands for a token that clones
         os.remove(self.path("proof.json"))
         process = self.start("restore", self.uri("blank"), "--key=treasury", f"--policy={self.path('policy.json')}",
-                             "--requester=operator-1", "--authoriser=admin-1", "--executor=custodian-1",
                              f"--output={self.path('proof.json')}", "--drill", pins=[self.user_pin("blank")])
-        out, err = process.communicate()
+        receiver = json.loads(process.stdout.readline())
+        self.assertEqual((receiver["threshold"], receiver["set"]), (0, "0" * 64))
+        out, err = process.communicate(self.occasion(receiver, action="drill"))
         self.assertEqual((process.returncode, out), (0, ""), err)
         self.facts["backup"] = "0" * 64
         self.assertEqual(self.proof("drill")["shares"], [])
         self.assertEqual(len(self.objects("blank")), 2)
 
     def test_a_backup_or_a_clone_is_named(self):
-        words = [self.uri("blank"), f"--policy={self.path('policy.json')}", "--requester=operator-1", "--authoriser=admin-1",
-                 "--executor=custodian-1", f"--output={self.path('proof.json')}"]
+        words = [self.uri("blank"), f"--policy={self.path('policy.json')}", f"--output={self.path('proof.json')}"]
         for more in ([], ["--key=treasury", f"--backup={self.path('papers/backup.json')}"],
                      [f"--backup={self.path('papers/backup.json')}"]):
             self.run_word("restore", *words, *more, pins=[self.user_pin("blank")], code=78)
@@ -428,6 +496,7 @@ class SharePin(Offline):
         for row in share_set["shares"]:
             share, value = self.share_value(row["custodian"], "pin")
             self.assertEqual((sha256(value), share["of"]), (row["commitment"], "pin"))
+            self.assertEqual(share["set"], world.digest("share_set", out.strip()))
             shares[row["index"]] = value
         with open(self.path("primary.pin"), "rb") as file:
             pin = file.read().strip()

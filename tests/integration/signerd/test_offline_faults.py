@@ -170,8 +170,7 @@ class Copy(Offline):
 
     def restore_through(self, rules, *options):
         self.chaos(rules)
-        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "requester": "operator-1",
-                 "authoriser": "admin-1", "executor": "custodian-1", "output": self.path("proof.json")}
+        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "output": self.path("proof.json")}
         with LOCK:
             process = self.start("restore", f"--token=pkcs11:token=blank?module-path={CHAOS}",
                                  *(f"--{name}={value}" for name, value in words.items()), *options,
@@ -179,7 +178,9 @@ class Copy(Offline):
         receiver = process.stdout.readline()
         gifts = ""
         if receiver:
-            gifts = "".join(self.gift(name, json.loads(receiver)) for name in ("custodian-1", "custodian-2"))
+            receiver = json.loads(receiver)
+            gifts = self.occasion(receiver, action="drill" if "--drill" in options else "restore")
+            gifts += "".join(self.gift(name, receiver) for name in ("custodian-1", "custodian-2"))
         _, err = process.communicate(gifts)
         return process.returncode, err
 

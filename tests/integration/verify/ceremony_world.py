@@ -98,7 +98,7 @@ class Ceremonies(World):
             restore = canonical(stage("restore", {
                 **here, "authoriser": "admin-2", "backup": backup_digest if method == "wrapped" else ZERO,
                 "challenge": hashlib.sha256(b"challenge").hexdigest(), "executor": "custodian-3", "key": self.born.id,
-                "kind": "restore", "made_at": at(210), "policy": force, "requester": "operator-1",
+                "kind": "restore", "made_at": at(210), "occasion": hashlib.sha256(b"occasion").hexdigest(), "policy": force, "requester": "operator-1",
                 "shares": ["custodian-1", "custodian-3"] if method == "wrapped" else [], "token": OTHER_TOKEN}))
             people = [self.born] + [self.keys[name] for name in stage("restore_signers", ["operator-1", "admin-2", "custodian-3"])]
             files["restore"] = signed("restore", restore, *people)

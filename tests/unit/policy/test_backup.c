@@ -190,6 +190,7 @@ Test(backup, every_rule_of_a_share_broken_once)
         {"key", "\"\"", STATUS_INVALID, "key", "hexadecimal"},
         {"of", "\"kex\"", STATUS_INVALID, "of", "kek or pin"},
         {"sealed", "\"\"", STATUS_INVALID, "sealed", "49 to"},
+        {"set", NULL, STATUS_MISSING_FIELD, "set", "required"},
         {"threshold", "1", STATUS_INVALID, "threshold", "2 to 16"},
         {"to", "\"AAAA\"", STATUS_INVALID, "to", "32"},
         {"value", "\"\"", STATUS_UNKNOWN_FIELD, "value", "no such field"},
@@ -197,9 +198,10 @@ Test(backup, every_rule_of_a_share_broken_once)
     const struct share_document share = {.commitment = vault.gift.commitment,
                                          .custodian = vault.gift.custodian,
                                          .index = 2,
-                                         .key = vault.gift.key,
+                                         .key = vault.share_set.key,
                                          .of = SHARE_OF_PIN,
                                          .sealed = vault.gift.sealed,
+                                         .set = vault.occasion.set,
                                          .threshold = 2,
                                          .to = vault.receiver};
     struct bytes document = {0};
@@ -320,13 +322,12 @@ static enum status decode_gift(const void *document, size_t len, struct fault *f
 Test(backup, every_rule_of_a_gift_broken_once)
 {
     static const struct refusal rows[] = {
-        {"action", "\"steal\"", STATUS_INVALID, "action", "activate or restore"},
         {"commitment", "\"\"", STATUS_INVALID, "commitment", "hexadecimal"},
         {"custodian", NULL, STATUS_MISSING_FIELD, "custodian", "required"},
         {"given_at", "\"now\"", STATUS_INVALID, "given_at", "time"},
         {"index", "17", STATUS_INVALID, "index", "1 to 16"},
+        {"occasion", NULL, STATUS_MISSING_FIELD, "occasion", "required"},
         {"sealed", "\"AAAA\"", STATUS_INVALID, "sealed", "49 to"},
-        {"to", "\"\"", STATUS_INVALID, "to", "32"},
         {"share", "\"\"", STATUS_UNKNOWN_FIELD, "share", "no such field"},
     };
     struct bytes document = {0};
@@ -335,10 +336,6 @@ Test(backup, every_rule_of_a_gift_broken_once)
     expect_refusals(decode_gift, valid, rows, sizeof(rows) / sizeof(rows[0]));
     json_decref(valid);
     bytes_free(&document);
-    struct fault fault = {0};
-    vault.gift.action = (enum gift_action)3;
-    cr_expect(gift_encode(&document, &vault.gift, &fault) == STATUS_INVALID);
-    cr_expect_str_eq(fault.detail, "activate or restore");
 }
 
 static void expect_gift(const struct gift *gift, enum who who, enum status expected, const char *where)
@@ -361,14 +358,21 @@ Test(backup, a_gift_is_for_one_occasion)
 {
     expect_gift(&vault.gift, TESS, STATUS_OK, "");
     struct gift gift = vault.gift;
-    gift.action = GIFT_RESTORE;
-    expect_gift(&gift, TESS, STATUS_MISMATCH, "action");
-    gift = vault.gift;
-    gift.key.bytes32[0] ^= 1;
-    expect_gift(&gift, TESS, STATUS_MISMATCH, "key");
-    gift = vault.gift;
-    gift.to.bytes32[0] ^= 1;
-    expect_gift(&gift, TESS, STATUS_MISMATCH, "to");
+    gift.occasion.bytes32[0] ^= 1;
+    expect_gift(&gift, TESS, STATUS_MISMATCH, "occasion");
+    vault.occasion.expires_at = vault.world.now;
+    expect_gift(&vault.gift, TESS, STATUS_EXPIRED, "occasion");
+    vault.occasion.expires_at++;
+    expect_gift(&vault.gift, TESS, STATUS_OK, "");
+}
+
+Test(backup, who_answers_for_the_occasion_gives_no_share)
+{
+    vault.occasion.requester = name_of("tess");
+    expect_gift(&vault.gift, TESS, STATUS_DUPLICATE_PERSON, "custodian");
+    vault.occasion.requester = name_of("olga");
+    vault.occasion.authoriser = name_of("tess");
+    expect_gift(&vault.gift, TESS, STATUS_DUPLICATE_PERSON, "custodian");
 }
 
 Test(backup, a_gift_is_of_its_custodian)

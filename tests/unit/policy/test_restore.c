@@ -64,6 +64,7 @@ Test(restore, every_rule_broken_once)
         {"challenge", NULL, STATUS_MISSING_FIELD, "challenge", "required"},
         {"kind", "\"rehearsal\"", STATUS_INVALID, "kind", "restore or drill"},
         {"made_at", "\"\"", STATUS_INVALID, "made_at", "time"},
+        {"occasion", NULL, STATUS_MISSING_FIELD, "occasion", "required"},
         {"token.serial", "7", STATUS_INVALID, "token.serial", "string"},
         {"witness", "\"x\"", STATUS_UNKNOWN_FIELD, "witness", "no such field"},
     };

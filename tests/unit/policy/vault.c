@@ -211,6 +211,7 @@ static void make_restore(struct vault *vault)
                                       .executor = name_of("theo"),
                                       .kind = RESTORE_DRILL,
                                       .made_at = vault->world.now,
+                                      .occasion = filled(0x64),
                                       .policy = vault->world.policy.digest,
                                       .requester = name_of("olga"),
                                       .shares = {name_of("tess"), name_of("theo")},
@@ -227,14 +228,32 @@ static void make_gift(struct vault *vault)
     public_key_id(&vault->share_set.key, &vault->backup.key);
     memset(vault->receiver.bytes32, 0x61, SEAL_KEY_LEN);
     memset(vault->sealed, 0x62, sizeof(vault->sealed));
-    vault->gift = (struct gift){.action = GIFT_ACTIVATE,
-                                .commitment = filled(0x51),
+    vault->gift = (struct gift){.commitment = filled(0x51),
                                 .custodian = name_of("tess"),
                                 .given_at = vault->world.now,
                                 .index = 2,
-                                .key = vault->share_set.key,
-                                .sealed = {vault->sealed, sizeof(vault->sealed)},
-                                .to = vault->receiver};
+                                .sealed = {vault->sealed, sizeof(vault->sealed)}};
+}
+
+static void make_occasion(struct vault *vault)
+{
+    static const enum who signers[] = {OLGA, ALAN, WHO_COUNT};
+    const struct policy *policy = &vault->world.policy;
+    vault->occasion = (struct occasion){.action = OCCASION_ACTIVATE,
+                                        .authoriser = name_of("alan"),
+                                        .chain = policy->chain,
+                                        .environment = policy->environment,
+                                        .expires_at = vault->world.now + 3600 * 1000000LL,
+                                        .issued_at = vault->world.now - 60 * 1000000LL,
+                                        .key = vault->share_set.key,
+                                        .policy = policy->digest,
+                                        .requester = name_of("olga"),
+                                        .set = filled(0x63),
+                                        .to = vault->receiver};
+    vault_sign_occasion(&vault->occasion_signed, vault, &vault->occasion, signers);
+    const struct bytes *document = &vault->occasion_signed.document;
+    occasion_digest(&vault->occasion_digest, document->data, document->len);
+    vault->gift.occasion = vault->occasion_digest;
 }
 
 void vault_init(struct vault *vault)
@@ -252,12 +271,14 @@ void vault_init(struct vault *vault)
     make_key_document(vault);
     make_restore(vault);
     make_gift(vault);
+    make_occasion(vault);
 }
 
 void vault_wipe(struct vault *vault)
 {
     signed_document_free(&vault->backup_signed);
     signed_document_free(&vault->restore_signed);
+    signed_document_free(&vault->occasion_signed);
     ceremony_free(&vault->ceremony);
     bytes_free(&vault->transcript);
     world_wipe(&vault->world);
@@ -273,6 +294,16 @@ void vault_sign_restore(struct signed_document *out, const struct vault *vault, 
     }
 }
 
+void vault_sign_occasion(struct signed_document *out, const struct vault *vault, const struct occasion *occasion,
+                         const enum who *signers)
+{
+    signed_document_free(out);
+    MUST(occasion_encode(&out->document, occasion, NULL));
+    for (; *signers != WHO_COUNT; signers++) {
+        test_key_sign_document(out, OCCASION_KIND, vault->world.keys[*signers]);
+    }
+}
+
 struct restore_context vault_restore_context(const struct vault *vault)
 {
     return (struct restore_context){.policy = &vault->world.policy,
@@ -284,9 +315,8 @@ struct restore_context vault_restore_context(const struct vault *vault)
 
 struct gift_context vault_gift_context(const struct vault *vault)
 {
-    return (struct gift_context){.action = GIFT_ACTIVATE,
-                                 .key = &vault->share_set.key,
-                                 .to = &vault->receiver,
+    return (struct gift_context){.occasion = &vault->occasion,
+                                 .occasion_digest = &vault->occasion_digest,
                                  .shares = &vault->share_set.shares,
                                  .policy = &vault->world.policy,
                                  .at_utc_us = vault->world.now};

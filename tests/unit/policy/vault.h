@@ -7,6 +7,7 @@
 
 #include "fixture.h"
 #include "policy/ceremony.h"
+#include "policy/occasion.h"
 
 #define CEREMONY_ID "019c1a2b-3c4d-7e5f-8a6b-0123456789ab"
 #define CEREMONY_AT "2026-01-02T10:00:00.000000Z"
@@ -25,6 +26,9 @@ struct vault {
     struct signed_document restore_signed;
     struct share_set share_set;
     struct seal_key receiver;
+    struct occasion occasion; /* to activate: olga asks, alan allows */
+    struct signed_document occasion_signed;
+    struct digest occasion_digest;
     struct gift gift; /* tess's; borrows `sealed` */
     uint8_t sealed[112];
 };
@@ -57,6 +61,10 @@ void vault_finish(struct ceremony *ceremony, const struct vault *vault);
 /* Signs a restore proof with these keys, WHO_COUNT ends the list. */
 void vault_sign_restore(struct signed_document *out, const struct vault *vault, const struct restore *restore,
                         const enum who *signers);
+
+/* Signs an occasion with these keys, WHO_COUNT ends the list. */
+void vault_sign_occasion(struct signed_document *out, const struct vault *vault, const struct occasion *occasion,
+                         const enum who *signers);
 
 /* Held against: borrowed from the vault. */
 struct restore_context vault_restore_context(const struct vault *vault);

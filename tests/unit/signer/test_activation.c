@@ -5,6 +5,7 @@
 
 #include "base/share.h"
 #include "desk.h"
+#include "policy/occasion.h"
 
 static struct hand hand;
 
@@ -84,32 +85,75 @@ Test(activation, is_not_undone_by_a_start_without_shares)
     cr_expect_str_eq(desk_key().state, "inactive");
 }
 
+/* As otto asks for it and ada allows it. */
+static struct occasion occasion_of(void)
+{
+    struct occasion occasion = {.action = OCCASION_ACTIVATE,
+                                .authoriser = name_of("ada"),
+                                .chain = desk.world.chain,
+                                .environment = name_of("test"),
+                                .expires_at = desk.now_utc_us + 600 * DESK_SECOND_US,
+                                .issued_at = desk.now_utc_us,
+                                .key = desk_key_id(),
+                                .policy = desk.world.policy.digest,
+                                .requester = name_of("otto"),
+                                .to = desk.to};
+    const struct share_set set = share_set_of();
+    struct bytes document = {0};
+    MUST(share_set_encode(&document, &set, NULL));
+    share_set_digest(&occasion.set, document.data, document.len);
+    bytes_free(&document);
+    return occasion;
+}
+
+static void occasion_sign(struct signed_document *out, const struct occasion *occasion, enum who second)
+{
+    MUST(occasion_encode(&out->document, occasion, NULL));
+    test_key_sign_document(out, OCCASION_KIND, desk.world.keys[OTTO]);
+    if (second != OTTO) {
+        test_key_sign_document(out, OCCASION_KIND, desk.world.keys[second]);
+    }
+}
+
 static struct gift gift_of(const char *custodian, unsigned index)
 {
-    struct gift gift = {.action = GIFT_ACTIVATE,
-                        .custodian = name_of(custodian),
-                        .given_at = desk.now_utc_us,
-                        .index = index,
-                        .key = desk_key_id(),
-                        .to = desk.to};
+    struct gift gift = {.custodian = name_of(custodian), .given_at = desk.now_utc_us, .index = index};
     digest_sha256(&gift.commitment, index == 1 ? "1" : "2", 1);
     return gift;
 }
 
-static enum status give(struct gift gift, enum who who, struct wire_activation_reply *out)
+static enum status give_on(const struct signed_document *occasion, struct gift gift, enum who who,
+                           struct wire_activation_reply *out)
 {
     struct signed_document document = {.signatures = NULL};
     static const uint8_t sealed[SHARE_PIN_BLOCK_LEN + SEAL_OVERHEAD];
     MUST(bytes_copy(&gift.sealed, sealed, sizeof(sealed)));
     MUST(gift_encode(&document.document, &gift, NULL));
     test_key_sign_document(&document, GIFT_KIND, desk.world.keys[who]);
-    struct wire_request request = {.op = WIRE_OP_ACTIVATION_GIVE, .activation_give = {.gift = document}};
+    struct wire_request request = {.op = WIRE_OP_ACTIVATION_GIVE,
+                                   .activation_give = {.gift = document, .occasion = *occasion}};
     struct wire_reply reply;
     enum status status = desk_ask(&reply, &request);
     *out = reply.activation;
     wire_reply_free(&reply);
     signed_document_free(&document);
     bytes_free(&gift.sealed);
+    return status;
+}
+
+static void gift_bind(struct gift *gift, const struct signed_document *occasion)
+{
+    occasion_digest(&gift->occasion, occasion->document.data, occasion->document.len);
+}
+
+static enum status give(struct gift gift, enum who who, struct wire_activation_reply *out)
+{
+    struct signed_document document = {.signatures = NULL};
+    const struct occasion occasion = occasion_of();
+    occasion_sign(&document, &occasion, ADA);
+    gift_bind(&gift, &document);
+    enum status status = give_on(&document, gift, who, out);
+    signed_document_free(&document);
     return status;
 }
 
@@ -165,18 +209,61 @@ Test(activation, a_gift_is_of_its_custodian_for_this_key_and_occasion)
     cr_expect(give(gift_of("otto", 1), OTTO, &reply) == STATUS_MISMATCH, "%s", desk_detail);
     cr_expect(give(gift_of("cato", 2), CATO, &reply) == STATUS_MISMATCH, "another's share: %s", desk_detail);
     struct gift gift = gift_of("cato", 1);
-    gift.action = GIFT_RESTORE;
-    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "to restore: %s", desk_detail);
-    gift = gift_of("cato", 1);
-    gift.key.bytes32[0] ^= 1;
-    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "another key: %s", desk_detail);
-    gift = gift_of("cato", 1);
-    gift.to.bytes32[0] ^= 1;
-    cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "an older occasion: %s", desk_detail);
-    gift = gift_of("cato", 1);
     gift.commitment.bytes32[0] ^= 1;
     cr_expect(give(gift, CATO, &reply) == STATUS_MISMATCH, "another share: %s", desk_detail);
     cr_expect(desk.shares == 0, "nothing of it reached the token");
+}
+
+/* Gives cato's share on an occasion that was signed by otto and `second`. */
+static void expect_occasion(const struct occasion *occasion, enum who second, enum status expected, const char *where)
+{
+    struct signed_document document = {.signatures = NULL};
+    struct wire_activation_reply reply;
+    struct gift gift = gift_of("cato", 1);
+    occasion_sign(&document, occasion, second);
+    gift_bind(&gift, &document);
+    enum status status = give_on(&document, gift, CATO, &reply);
+    cr_expect(status == expected, "%s: %s: %s", status_info(status)->code, desk_where, desk_detail);
+    cr_expect_str_eq(desk_where, where);
+    cr_expect(desk.shares == 0, "nothing of it reached the token");
+    signed_document_free(&document);
+}
+
+Test(activation, an_occasion_is_signed_by_two_and_about_this_activation)
+{
+    struct occasion occasion = occasion_of();
+    expect_occasion(&occasion, OTTO, STATUS_QUORUM_MISSING, "occasion.signatures");
+    expect_occasion(&occasion, STRANGER, STATUS_UNKNOWN_KEY, "occasion.signatures[1]");
+    occasion.to.bytes32[0] ^= 1;
+    expect_occasion(&occasion, ADA, STATUS_MISMATCH, "occasion.to");
+    occasion = occasion_of();
+    occasion.key.bytes32[0] ^= 1;
+    expect_occasion(&occasion, ADA, STATUS_MISMATCH, "occasion.key");
+    occasion = occasion_of();
+    occasion.set.bytes32[0] ^= 1;
+    expect_occasion(&occasion, ADA, STATUS_MISMATCH, "occasion.set");
+    occasion = occasion_of();
+    occasion.action = OCCASION_DRILL;
+    occasion.executor = name_of("cleo");
+    expect_occasion(&occasion, ADA, STATUS_MISMATCH, "occasion.action");
+    occasion = occasion_of();
+    occasion.issued_at -= 20 * DESK_SECOND_US;
+    occasion.expires_at = desk.now_utc_us - 10 * DESK_SECOND_US;
+    expect_occasion(&occasion, ADA, STATUS_EXPIRED, "occasion.expires_at");
+}
+
+Test(activation, a_gift_is_for_the_occasion_that_comes_with_it)
+{
+    struct signed_document document = {.signatures = NULL};
+    struct wire_activation_reply reply;
+    struct occasion occasion = occasion_of();
+    occasion_sign(&document, &occasion, ADA);
+    struct gift gift = gift_of("cato", 1);
+    cr_expect(give_on(&document, gift, CATO, &reply) == STATUS_MISMATCH, "%s", desk_detail);
+    cr_expect_str_eq(desk_where, "gift.occasion");
+    gift_bind(&gift, &document);
+    cr_expect(give_on(&document, gift, CATO, &reply) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    signed_document_free(&document);
 }
 
 Test(activation, ends_with_a_restart)

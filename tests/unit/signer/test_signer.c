@@ -132,7 +132,8 @@ Test(signer, permission_is_of_the_connection)
             } else if (rows[i].op == WIRE_OP_KEY_COMMAND || rows[i].op == WIRE_OP_KEY_PROVE) {
                 request.key_order.order = order.destination;
             } else if (rows[i].op == WIRE_OP_ACTIVATION_GIVE) {
-                request.activation_give.gift = order.destination;
+                request.activation_give =
+                    (struct wire_activation_give_request){.gift = order.destination, .occasion = order.destination};
             }
             struct wire_reply reply;
             bool goes_on = false;

@@ -134,7 +134,7 @@ Test(wire_message, requests_about_keys_come_through)
          .freeze_alarm = {.scope = "wallet", .subject = "hot", .reason = {.text = "smoke"}}},
         {.op = WIRE_OP_FREEZE_ALARM, .id = 11, .freeze_alarm = {.scope = "everything", .reason = {.text = "smoke"}}},
         {.op = WIRE_OP_ACTIVATION_OPEN, .id = 8},
-        {.op = WIRE_OP_ACTIVATION_GIVE, .id = 9, .activation_give = {.gift = papers[0]}},
+        {.op = WIRE_OP_ACTIVATION_GIVE, .id = 9, .activation_give = {.gift = papers[0], .occasion = papers[1]}},
     };
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         struct bytes packet = {0};

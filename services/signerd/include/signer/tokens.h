@@ -95,7 +95,7 @@ struct signer_tokens {
 
     /*
      * Attended: the receiving key of the activation in progress, which is begun when there is none, and forgotten with
-     * its shares when the PIN was put together, and after 15 minutes. STATUS_CONFLICT (these tokens are unattended),
+     * its shares when the PIN was put together, and after an hour. STATUS_CONFLICT (these tokens are unattended),
      * STATUS_TOKEN.
      */
     enum status (*activation_open)(const void *context, struct signer_activation *out, struct fault *fault);

@@ -103,9 +103,9 @@ MUST_CHECK enum status wire_freeze_alarm(struct wire_pool *pool, struct wire_key
 MUST_CHECK enum status wire_activation_open(struct wire_pool *pool, struct wire_activation_reply *out,
                                             int64_t timeout_ms, struct fault *fault);
 
-/* Attended activation: hands over a share. `gift` is borrowed. */
+/* Attended activation: hands over a share, and the occasion on which it is given. Both are borrowed. */
 MUST_CHECK enum status wire_activation_give(struct wire_pool *pool, struct wire_activation_reply *out,
-                                            const struct signed_document *gift, int64_t timeout_ms,
-                                            struct fault *fault);
+                                            const struct signed_document *gift, const struct signed_document *occasion,
+                                            int64_t timeout_ms, struct fault *fault);
 
 #endif

@@ -223,6 +223,7 @@ struct wire_key_state_reply {
 /* `activation.give`. */
 struct wire_activation_give_request {
     struct signed_document gift;
+    struct signed_document occasion;
 };
 
 /* The reply to both activation operations; `to32` is of the first only, `open` of the second only. */
