@@ -76,6 +76,24 @@ static void describe_proof(FILE *stream, const json_t *row)
     }
 }
 
+/* How often the state changed (`on` of the next order), until when and how often it signs, and its end. */
+static void describe_signing(FILE *stream, const json_t *row)
+{
+    const json_t *box = json_object_get(row, "box");
+    const json_t *on = json_object_get(row, "transitions");
+    char text[SERVICE_TEXT_SIZE];
+    if (on != NULL) {
+        describe_row(stream, "on", "%lld", (long long)json_integer_value(on));
+    }
+    if (command_service_text(text, box, "until")[0] != '\0') {
+        describe_row(stream, "box", "until %s, %lld signatures left", text,
+                     (long long)json_integer_value(json_object_get(box, "signatures")));
+    }
+    if (command_service_text(text, row, "destroy_at")[0] != '\0') {
+        describe_row(stream, "destruction", "RUNNING, from %s on the key may be destroyed", text);
+    }
+}
+
 /* An empty text stands for what the service does not say. */
 void key_list_describe(FILE *stream, const json_t *row)
 {
@@ -100,6 +118,7 @@ void key_list_describe(FILE *stream, const json_t *row)
             describe_row(stream, details[i].name, "%s", text);
         }
     }
+    describe_signing(stream, row);
     if (json_is_true(json_object_get(row, "drill_overdue"))) {
         describe_row(stream, "drill", "OVERDUE");
     }
