@@ -241,7 +241,8 @@ void share_kek_check(struct digest *out, const struct secret *kek)
 enum status share_pin_pack(struct secret *out, const struct secret *pin, struct fault *fault)
 {
     if (pin->len == 0 || pin->len > SHARE_PIN_MAX) {
-        return fault_set(fault, STATUS_INVALID, "pin", "1 to %d bytes can be shared", SHARE_PIN_MAX);
+        return fault_set(fault, STATUS_INVALID, "pin",
+                         "1 to %d bytes can be shared: a longer one leaves too few random bytes", SHARE_PIN_MAX);
     }
     struct secret block = {0};
     enum status status = make_random(&block, SHARE_PIN_BLOCK_LEN, fault);
@@ -256,7 +257,7 @@ enum status share_pin_pack(struct secret *out, const struct secret *pin, struct 
 
 enum status share_pin_unpack(struct secret *out, const struct secret *block, struct fault *fault)
 {
-    if (block->len != SHARE_PIN_BLOCK_LEN || block->data[0] == 0 || block->data[0] > SHARE_PIN_MAX) {
+    if (block->len != SHARE_PIN_BLOCK_LEN || block->data[0] == 0 || block->data[0] >= SHARE_PIN_BLOCK_LEN) {
         return fault_set(fault, STATUS_CORRUPT, "pin", "the shares give no block that holds a PIN");
     }
     struct secret pin = {0};

@@ -18,7 +18,7 @@
 #define SHARE_SECRET_MAX 256
 #define SHARE_KEK_LEN 32
 #define SHARE_PIN_BLOCK_LEN 64
-#define SHARE_PIN_MAX (SHARE_PIN_BLOCK_LEN - 1)
+#define SHARE_PIN_MAX 47 /* leaves 16 random bytes in the block */
 
 struct share {
     unsigned index;      /* 1..SHARE_COUNT_MAX: where the polynomial was evaluated */
@@ -56,13 +56,16 @@ void share_kek_check(struct digest *out, const struct secret *kek);
 
 /*
  * What is shared of a PIN: a block of 64 bytes, so that a share does not tell how long the PIN is: one length byte, the
- * PIN, random bytes. `pin` has 1 to 63 bytes (STATUS_INVALID). Out: owned by the caller. STATUS_IO without randomness.
+ * PIN, random bytes. The commitments are public: who has k - 1 shares could try PINs against them, were there not at
+ * least 16 random bytes to guess too. `pin` has 1 to SHARE_PIN_MAX bytes (STATUS_INVALID). Out: owned by the caller.
+ * STATUS_IO without randomness.
  */
 MUST_CHECK enum status share_pin_pack(struct secret *out, const struct secret *pin, struct fault *fault);
 
 /*
- * The PIN in a block. STATUS_CORRUPT when it is no such block: not 64 bytes, or a length of 0 or above 63. A PIN put
- * together from wrong shares is not always seen here; their commitments are. Out: owned by the caller.
+ * The PIN in a block. STATUS_CORRUPT when it is no such block: not 64 bytes, or a length of 0 or above 63 (a
+ * block made with a longer PIN still opens). A PIN put together from wrong shares is not always seen here; their
+ * commitments are. Out: owned by the caller.
  */
 MUST_CHECK enum status share_pin_unpack(struct secret *out, const struct secret *block, struct fault *fault);
 

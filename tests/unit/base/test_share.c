@@ -276,6 +276,7 @@ Test(share, a_pin_survives_its_block_whatever_its_length)
     cr_expect_eq(share_pin_pack(&block, &none, NULL), STATUS_INVALID);
     none.len = SHARE_PIN_MAX + 1;
     cr_expect_eq(share_pin_pack(&block, &none, NULL), STATUS_INVALID);
+    cr_expect_geq(SHARE_PIN_BLOCK_LEN - 1 - SHARE_PIN_MAX, 16, "few enough random bytes to be guessed");
 }
 
 Test(share, what_is_no_block_of_a_pin_is_refused)
@@ -284,7 +285,7 @@ Test(share, what_is_no_block_of_a_pin_is_refused)
     struct secret pin = {0};
     cr_assert_eq(secret_new(&block, SHARE_PIN_BLOCK_LEN), STATUS_OK);
     cr_expect_eq(share_pin_unpack(&pin, &block, NULL), STATUS_CORRUPT, "length 0");
-    block.data[0] = SHARE_PIN_MAX + 1;
+    block.data[0] = SHARE_PIN_BLOCK_LEN;
     cr_expect_eq(share_pin_unpack(&pin, &block, NULL), STATUS_CORRUPT, "longer than the block");
     block.data[0] = 4;
     block.len--;
