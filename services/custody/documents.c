@@ -147,6 +147,10 @@ enum status command_digest(const struct command_input *input, struct fault *faul
     if (status == STATUS_OK) {
         status = canon_parse(&object, text.data, text.len, CANON_POLICY_MAX, fault);
     }
+    if (status == STATUS_OK && is_signed(object)) {
+        status = fault_set(fault, STATUS_INVALID, "signatures",
+                           "this is a signed file, its digest is nobody's: take the text of its field document");
+    }
     if (status == STATUS_OK) {
         struct digest digest;
         char hex[DIGEST_HEX_LEN + 1];

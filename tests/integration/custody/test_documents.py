@@ -223,6 +223,8 @@ class Documents(Case):
         for text in (self.destination.replace(":", ": ", 1), "", "{", self.destination + "\n\n", '{"a":1.5}', '{"a":"\u00e9"}'):
             with self.subTest(text[:20]):
                 self.refused(1, "digest", "destination", "--in", self.write("document", text))
+        told = self.refused(1, "digest", "policy", "--in", self.write("document", world.canonical(world.signed("policy", world.canonical(WORLD.first)))))
+        self.assertIn("signatures: this is a signed file", told)
         for kind in ("polcy", "", "Policy", "policy/v1\n", "signature"):
             with self.subTest(kind):
                 self.refused(2, "digest", kind, "--in", self.path("document"))
