@@ -94,6 +94,14 @@ command_run command_issue;
 #define SERVICE_TEXT_SIZE 256
 const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *object, const char *member);
 
+/*
+ * Holds what the share names (index, custodian, key, threshold, commitment) against --backup or --share-set and prints
+ * what was checked, or that nothing was. STATUS_MISMATCH with the name of the field; statuses of backup_verify.
+ */
+struct share_document;
+MUST_CHECK enum status share_place_check(const struct share_document *share, const struct custody_options *options,
+                                         struct fault *fault);
+
 /* A key in words, as the service says; its algorithm is flagged as describe_algorithm does (key_list.c). */
 void key_list_describe(FILE *stream, const json_t *row);
 

@@ -68,6 +68,8 @@ static const struct option_row rows[] = {
     ROW("module", OPTION_PATH, "", 0, 0, "", "ceremony step open: the PKCS #11 module", module),
     ROW("program", OPTION_PATH, "", 0, 0, "", "ceremony step open: signerd", program),
     ROW("share", OPTION_PATH, "", 0, 0, "", "share, activate: your share", share),
+    ROW("share-set", OPTION_PATH, "", 0, 0, "", "share show: the share set in which the share of a PIN stands",
+        share_set),
     ROW("seal-key", OPTION_PATH, "", 0, 0, "", "share, activate: key file that opens your share", seal_key),
     ROW("seal-passphrase-file", OPTION_PATH, "", 0, 0, "",
         "passphrase of --seal-key; without it the one of --passphrase-file, or the terminal asks",

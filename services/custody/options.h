@@ -55,6 +55,7 @@ struct custody_options {
     char module[TEXT_SIZE];
     char program[TEXT_SIZE];
     char share[TEXT_SIZE];
+    char share_set[TEXT_SIZE];
     char seal_key[TEXT_SIZE];
     char seal_passphrase_file[TEXT_SIZE];
     char occasion[TEXT_SIZE];

@@ -98,8 +98,11 @@ enum status command_share_show(const struct command_input *input, struct fault *
     if (status == STATUS_OK && input->options->seal_key[0] != '\0') {
         status = open_share(&value, &share, input->options, fault);
         if (status == STATUS_OK) {
-            (void)printf("it opens with this key and is its commitment\n");
+            (void)printf("it opens with this key, and its value has the commitment that it names\n");
         }
+    }
+    if (status == STATUS_OK) {
+        status = share_place_check(&share, input->options, fault);
     }
     secret_free(&value);
     share_document_free(&share);

@@ -79,8 +79,33 @@ class Shares(Case):
             self.assertIn(words, told)
         self.assertNotIn("opens", told)
         told = self.good("share", "show", "--share", self.share(of="pin"), "--seal-key", self.seal, "--passphrase-file", self.passphrase)
-        self.assertIn("it opens with this key and is its commitment", told)
+        self.assertIn("it opens with this key, and its value has the commitment", told)
         self.assertIn("of a PIN", told)
+
+    def test_what_a_share_says_of_itself_is_held_against_its_paper(self):
+        other = hashlib.sha256(b"other").hexdigest()
+        edits = {"index": 2, "custodian": "custodian-2", "threshold": 3, "key": other}
+        born = world.Key("p256")
+        rows = [{"commitment": hashlib.sha256(VALUE).hexdigest(), "custodian": "custodian-1", "index": 1, "site": "site-1"},
+                {"commitment": other, "custodian": "custodian-2", "index": 2, "site": "site-2"},
+                {"commitment": "1" * 64, "custodian": "custodian-3", "index": 3, "site": "site-3"}]
+        share_set = {"key": born.id, "of": "pin", "prev": "0" * 64, "shares": rows, "threshold": 2, "version": 1}
+        token = {"firmware": "2.6", "label": "hot", "manufacturer": "maker", "model": "model", "serial": "1"}
+        backup = {**born.object(), "check": other, "holder": "admin-2", "label": "hot", "made_at": world.at(1), "mechanism": "aes-key-wrap-pad",
+                  "shares": rows, "site": "vault", "threshold": 2, "token": token, "wrapped": base64.b64encode(bytes(80)).decode()}
+        papers = {"pin": ["--share-set", self.write("set.json", world.canonical(world.signed("share_set", world.canonical(share_set))))],
+                  "kek": ["--backup", self.write("backup.json", world.canonical(world.signed("backup", world.canonical(backup), born)))]}
+        for of, paper in papers.items():
+            true = {"of": of, "key": born.id}
+            opening = ["--seal-key", self.seal, "--passphrase-file", self.passphrase]
+            told = self.good("share", "show", "--share", self.share(**true), *opening, *paper)
+            self.assertIn("index, custodian, key, number needed and commitment are those of", told)
+            self.refused(1, "share", "show", "--share", self.share(**{**true, "of": "kek" if of == "pin" else "pin"}), *paper)
+            for field, value in edits.items():
+                with self.subTest(f"{field} of {of}"):
+                    share = self.share(**{**true, field: value})
+                    self.assertIn("nothing vouches for the index, custodian, key", self.good("share", "show", "--share", share, *opening))
+                    self.assertIn(f"{field}: ", self.refused(1, "share", "show", "--share", share, *opening, *paper))
 
     def test_a_gift(self):
         for of, occasion in (("kek", self.occasion), ("pin", self.activation)):
