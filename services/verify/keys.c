@@ -13,6 +13,8 @@
 
 #define SHARES_MAX 16
 #define SECONDS_MAX 34560000 /* of a box, and without use: 400 days */
+#define DAY_US (24LL * 3600 * 1000000)
+#define AHEAD_MAX_US 60000000LL /* how far the clocks of two machines may be apart */
 
 bool claim_fail(struct claim *claim, const char *part, const char *what)
 {
@@ -416,7 +418,55 @@ bool claim_restore(struct claim *claim, const struct signed_file *backup, const 
     return good;
 }
 
-static bool check_attestation(struct claim *claim, const char *path)
+/* The wallet of the last policy that the key is; NULL: none. */
+static const json_t *wallet_of(const struct claim *claim)
+{
+    const json_t *key = claim->key_file.document;
+    json_t *row = NULL;
+    size_t i = 0;
+    json_array_foreach(claim->policy.wallets, i, row)
+    {
+        if (same(json_object_get(row, "alg"), json_object_get(key, "alg")) &&
+            same(json_object_get(row, "key"), json_object_get(key, "key"))) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* Stale is not forged: it only proves nothing about today. */
+static bool is_fresh(struct claim *claim, const struct verify_attestation *attestation, int64_t max_age_days)
+{
+    int64_t now = clock_utc_us(clock_system());
+    if (attestation->issued_at > now + AHEAD_MAX_US) {
+        report_incomplete(&claim->report, "attestation: issued_at is in the future");
+    } else if (now - attestation->issued_at > max_age_days * DAY_US) {
+        report_incomplete(&claim->report, "attestation: issued_at is more than %lld days ago (--max-age-days)",
+                          (long long)max_age_days);
+    } else if (now >= claim->document.valid_until) {
+        report_incomplete(&claim->report, "key: valid_until is over");
+    }
+    return report_clean(&claim->report);
+}
+
+/* An address is told in order that somebody pays to it: it is a key's that may hold money today. */
+static bool may_receive(struct claim *claim, const struct verify_attestation *attestation, int64_t max_age_days)
+{
+    const json_t *wallet = wallet_of(claim);
+    if (strcmp(claim->document.purpose, "transfer") != 0) {
+        return claim_fail(claim, "key", "purpose is not transfer: such a key receives nothing");
+    }
+    if (wallet == NULL) {
+        return claim_fail(claim, "key", "key is no wallet of the policy given last");
+    }
+    if (strcmp(attestation->state, "active") != 0 && strcmp(attestation->state, "inactive") != 0) {
+        return claim_fail(claim, "attestation", "state is neither active nor inactive: nothing is sent to such a key");
+    }
+    return claim_agrees(claim, "key", claim->key_file.document, "the wallet", wallet, "tier") &&
+           is_fresh(claim, attestation, max_age_days);
+}
+
+static bool check_attestation(struct claim *claim, const char *path, int64_t max_age_days)
 {
     struct signed_file file = {0};
     struct verify_attestation attestation;
@@ -431,12 +481,14 @@ static bool check_attestation(struct claim *claim, const char *path)
                         strcmp(address, attestation.address) != 0)) {
         good = claim_fail(claim, "attestation", "address is not that of the key");
     }
-    good = good && claim_agrees(claim, "attestation", file.document, "the key document", claim->key_file.document,
-                                "alg chain environment key");
+    good = good &&
+           claim_agrees(claim, "attestation", file.document, "the key document", claim->key_file.document,
+                        "alg chain environment key") &&
+           may_receive(claim, &attestation, max_age_days);
     if (good) {
         time_format(time, attestation.issued_at);
-        (void)printf("proven: address %s is of the %s key that the policy knows, as its token attested at %s (%s)\n",
-                     address, claim->document.purpose, time, attestation.state);
+        (void)printf("proven: address %s is of the wallet %s of the policy, as its token attested at %s (%s)\n",
+                     address, text_of(wallet_of(claim), "id"), time, attestation.state);
     }
     signed_file_free(&file);
     return good;
@@ -455,6 +507,6 @@ enum verdict claim_conclude(struct claim *claim, bool proven)
 enum verdict verify_address(const struct trust *trust, const struct verify_request *request)
 {
     struct claim claim;
-    return claim_conclude(&claim,
-                          claim_read(&claim, trust, request) && check_attestation(&claim, request->attestation));
+    return claim_conclude(&claim, claim_read(&claim, trust, request) &&
+                                      check_attestation(&claim, request->attestation, request->max_age_days));
 }

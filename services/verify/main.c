@@ -30,6 +30,8 @@ static const struct option_row rows[] = {
     PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order."),
     PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare."),
     PATH("attestation", request.attestation, NULL, "Attestation of the address."),
+    {"max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be.",
+     offsetof(struct options, request.max_age_days), sizeof(((struct options *)0)->request.max_age_days)},
 };
 
 static enum verdict trail(const struct trust *trust, const struct verify_request *request)
@@ -51,7 +53,7 @@ static const struct command {
     {"trail", "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
     {"evidence", "BUNDLE", 0, 1, 1, 1, evidence},
     {"ceremony", "[LATER POLICY ...]", 1, 7, 0, 64, verify_ceremony},
-    {"address", "[LATER POLICY ...]", 5, 4, 0, 64, verify_address},
+    {"address", "[LATER POLICY ...]", 5, 5, 0, 64, verify_address},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

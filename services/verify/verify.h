@@ -22,6 +22,7 @@ struct verify_request {
     char transcript[512], backup[512], restore[512], share_set[512]; /* ceremony */
     char key_document[512], policy[512];                             /* the first policy */
     char attestation[512];                                           /* address */
+    int64_t max_age_days;                                            /* address: of the attestation */
     char *const *rest;                                               /* the policies after the first, in order */
     int rest_count;
 };
@@ -33,7 +34,10 @@ struct verify_request {
  */
 enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request);
 
-/* An address: derived from the key of a key document, and attested by that key. */
+/*
+ * An address to pay to: derived from the key of a key document, attested by that key at most `max_age_days` ago as
+ * active or inactive; the key is for transfers and a wallet of the last policy.
+ */
 enum verdict verify_address(const struct trust *trust, const struct verify_request *request);
 
 #endif

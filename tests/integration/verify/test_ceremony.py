@@ -6,6 +6,7 @@ policy room judges the same files and must say the same.
 """
 
 import copy
+import datetime
 import json
 import os
 import subprocess
@@ -18,7 +19,30 @@ from world import ZERO, Key, at, canonical, digest
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
 JUDGE = os.environ["VERIFY_CEREMONY_JUDGE"]
-WORLD = Ceremonies()
+NOW = datetime.datetime.now(datetime.timezone.utc)
+
+
+def ago(hours):
+    """A time before now: whether somebody may pay to an address, custody-verify judges by its own clock."""
+    return (NOW - datetime.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Wallets(Ceremonies):
+    """The key is the wallet of the policy, and may sign today."""
+
+    def __init__(self):
+        super().__init__()
+        self.first["wallets"][0].update(self.born.object())
+        self.trust["policy"] = digest("policy", canonical(self.first))
+
+    def make(self, *words, **edits):
+        def key(document):
+            document.update(valid_from=ago(24), valid_until=ago(-365 * 24), retain_until=ago(-366 * 24))
+            return edits["key"](document) if "key" in edits else None
+        return super().make(*words, **{**edits, "key": key})
+
+
+WORLD = Wallets()
 MALLORY = WORLD.keys["mallory"]
 
 
@@ -238,6 +262,22 @@ ADDRESSES = {
     "key document nobody signed": ("key: is not signed", {"key_signers": lambda _: []}),
 }
 
+# Documents that are all they say, signed by those who should; what they say is that nobody should pay to this key.
+RECEIVES_NOTHING = {
+    "of a validator": ("key: purpose is not transfer", {"purpose": "validator"}),
+    "of the audit key": ("key: purpose is not transfer", {"purpose": "audit"}),
+    "suspended": ("attestation: state", {"attestation": edit(state="suspended")}),
+    "retained": ("attestation: state", {"attestation": edit(state="retained")}),
+    "of another tier than the wallet": ("key: tier is not that of the wallet", {"key": edit(tier="cold")}),
+}
+STALE = {
+    "attested long ago": ("attestation: issued_at is more than 8 days ago", {}, []),
+    "attested yesterday and a bit": ("attestation: issued_at is more than 1 days ago", {"attestation": edit(issued_at=ago(25))},
+                                     ["--max-age-days", "1"]),
+    "attested tomorrow": ("attestation: issued_at is in the future", {"attestation": edit(issued_at=ago(-24))}, []),
+    "of a key whose time is over": ("key: valid_until is over", {"key": edit(valid_from=at(0), valid_until=at(400)), "attestation": edit(issued_at=ago(1))}, []),
+}
+
 
 class Case(unittest.TestCase):
     def setUp(self):
@@ -263,9 +303,9 @@ class Case(unittest.TestCase):
                 words += [f"--{option}", self.write(name, files[name])]
         return self.run_it(*words, *more)
 
-    def address(self, files, *more):
+    def address(self, files, *more, age=("--max-age-days", "36500")):
         return self.run_it("address", "--policy", self.path("policy"), "--key-document", self.write("key", files["key"]),
-                           "--attestation", self.write("attestation", files["attestation"]), *more)
+                           "--attestation", self.write("attestation", files["attestation"]), *age, *more)
 
     def run_it(self, *words):
         return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
@@ -348,6 +388,12 @@ class Replayed(Case):
         done = self.address(WORLD.make(), "--trust", self.path("trust"))
         self.assert_proven(done)
         self.assertIn(WORLD.born.address(), done.stdout)
+        self.assertIn("the wallet hot of the policy", done.stdout)
+        self.assert_proven(self.address(WORLD.make(attestation=edit(state="active"))))
+
+    def test_address_of_today(self):
+        files = WORLD.make(attestation=edit(issued_at=ago(7 * 24)))
+        self.assert_proven(self.address(files, age=()))
 
 
 class Forged(Case):
@@ -362,6 +408,25 @@ class Forged(Case):
             with self.subTest(title):
                 files = WORLD.make(**edits)
                 self.assert_refused_by_both(self.address(files), files, words)
+
+    def test_keys_that_receive_nothing(self):
+        for title, (words, edits) in RECEIVES_NOTHING.items():
+            with self.subTest(title):
+                self.assert_forged(self.address(WORLD.make(**edits)), words)
+
+    def test_key_that_is_no_wallet(self):
+        document = copy.deepcopy(WORLD.first)
+        document["wallets"] = document["wallets"][1:]
+        self.write("policy", WORLD.signed_policy(document))
+        self.assert_forged(self.address(WORLD.make(policy=document)), "key: key is no wallet of the policy")
+
+    def test_of_another_day(self):
+        for title, (words, edits, more) in STALE.items():
+            with self.subTest(title):
+                done = self.address(WORLD.make(**edits), *more, age=())
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertIn(words, done.stdout)
+                self.assertNotIn("proven", done.stdout)
 
     def test_of_another_trust_file(self):
         files = WORLD.make()
