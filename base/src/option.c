@@ -325,12 +325,12 @@ enum status option_load(void *out, size_t out_size, int *out_rest, const struct 
 static void print_row(FILE *stream, const struct option_row *row)
 {
     static const char *const forms[] = {
-        [OPTION_TEXT] = "TEXT",
-        [OPTION_PATH] = "PATH",
-        [OPTION_INTEGER] = "NUMBER",
-        [OPTION_FLAG] = "yes|no",
+        [OPTION_TEXT] = " TEXT",
+        [OPTION_PATH] = " PATH",
+        [OPTION_INTEGER] = " NUMBER",
+        [OPTION_FLAG] = "[=yes|no]", /* never a word of its own */
     };
-    (void)fprintf(stream, "  --%s %s\n      %s.", row->name, forms[row->type], row->text);
+    (void)fprintf(stream, "  --%s%s\n      %s.", row->name, forms[row->type], row->text);
     if (row->type == OPTION_INTEGER) {
         (void)fprintf(stream, " From %" PRId64 " to %" PRId64 "%s%s.", row->min, row->max,
                       row->unit[0] == '\0' ? "" : " ", row->unit);

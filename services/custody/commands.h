@@ -140,6 +140,9 @@ MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);
 /* Reads a whole file of at most `max` bytes without its final newline. Out: owned by the caller. */
 MUST_CHECK enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault);
 
+/* A fault of a document that names no field names the file instead, printable. */
+void command_name_file(struct fault *fault, const char *path);
+
 /*
  * Reads a signed document, whose document has at most `max` bytes. `where` names the option that names the file; an
  * empty path is STATUS_USAGE. Out: free with signed_document_free.

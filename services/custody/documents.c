@@ -37,6 +37,7 @@ static enum status read_document(struct signed_document *out, const char *path, 
     }
     json_decref(object);
     bytes_free(&text);
+    command_name_file(fault, path);
     return status;
 }
 
@@ -160,6 +161,7 @@ enum status command_digest(const struct command_input *input, struct fault *faul
     }
     json_decref(object);
     bytes_free(&text);
+    command_name_file(fault, input->options->in);
     return status;
 }
 

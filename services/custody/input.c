@@ -187,6 +187,16 @@ enum status command_output_end(FILE *stream, struct fault *fault)
     return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
 }
 
+void command_name_file(struct fault *fault, const char *path)
+{
+    if (fault != NULL && fault->status != STATUS_OK && fault->where[0] == '\0') {
+        (void)snprintf(fault->where, sizeof(fault->where), "%s", path);
+        for (char *c = fault->where; *c != '\0'; c++) {
+            *c = *c >= 32 && *c < 127 ? *c : '?';
+        }
+    }
+}
+
 enum status command_read_signed(struct signed_document *out, const char *path, size_t max, const char *where,
                                 struct fault *fault)
 {
@@ -204,6 +214,7 @@ enum status command_read_signed(struct signed_document *out, const char *path, s
     }
     json_decref(object);
     bytes_free(&text);
+    command_name_file(fault, path);
     return status;
 }
 

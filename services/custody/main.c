@@ -163,10 +163,18 @@ static const struct {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void print_commands(void)
+/* Those that begin with the word, or all when none does. */
+static void print_commands(const char *word)
 {
+    bool begun = false;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        begun = begun || strcmp(commands[i].words[0], word) == 0;
+    }
     (void)fprintf(stderr, "usage: custody COMMAND [words] [options]   (custody --help lists the options)\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
+        if (begun && strcmp(commands[i].words[0], word) != 0) {
+            continue;
+        }
         const char *second = commands[i].words[1] == NULL ? "" : commands[i].words[1];
         (void)fprintf(stderr, "  %s%s%s %s\n        %s\n", commands[i].words[0], second[0] == '\0' ? "" : " ", second,
                       commands[i].form, commands[i].text);
@@ -225,7 +233,11 @@ static int run(char **words, int count, const struct custody_options *options, s
             return run_row(i, &input, fault);
         }
     }
-    print_commands();
+    if (count > 0) {
+        (void)fprintf(stderr, "custody: there is no command %s%s%s\n", words[0], count > 1 ? " " : "",
+                      count > 1 ? words[1] : "");
+    }
+    print_commands(count > 0 ? words[0] : "");
     return 2;
 }
 

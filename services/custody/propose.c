@@ -84,6 +84,11 @@ static enum status propose(const struct custody_options *options, const char *as
         /* Before sending: whoever must repeat this knows the key. */
         (void)fprintf(stderr, "idempotency key %s\n", bound);
         status = client_json(&answer, options, &call, fault);
+        if (status != STATUS_OK && status_info(status)->retryable) {
+            (void)fprintf(stderr,
+                          "the withdrawal may be reserved all the same: to learn, repeat with --idempotency-key %s\n",
+                          bound);
+        }
     }
     if (status == STATUS_OK) {
         status = options->json ? print_json(answer, fault) : STATUS_OK;

@@ -223,6 +223,13 @@ class Documents(Case):
         for text in (self.destination.replace(":", ": ", 1), "", "{", self.destination + "\n\n", '{"a":1.5}', '{"a":"\u00e9"}'):
             with self.subTest(text[:20]):
                 self.refused(1, "digest", "destination", "--in", self.write("document", text))
+        for words in (["digest", "policy"], ["show", "policy"], ["sign", "policy"]):
+            self.assertIn(self.path("document")[-40:], self.refused(1, *words, "--in", self.write("document", "{x")))
+        for words in (["key", "suspend"], ["key", "suspend", "x"], ["ceremony", "foo"]):
+            told = self.refused(2, *words)
+            self.assertIn(f"there is no command {words[0]} {words[1]}\n", told)
+            self.assertIn(f"  {words[0]} ", told)
+            self.assertNotIn("  propose ", told)
         told = self.refused(1, "digest", "policy", "--in", self.write("document", world.canonical(world.signed("policy", world.canonical(WORLD.first)))))
         self.assertIn("signatures: this is a signed file", told)
         for kind in ("polcy", "", "Policy", "policy/v1\n", "signature"):

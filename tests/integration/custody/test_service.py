@@ -329,6 +329,9 @@ class Others(Lying):
         done = self.custody(*words, "--idempotency-key", "again")
         self.assertEqual(done.returncode, 1)
         self.assertEqual(self.service.sent("POST")[-1]["headers"]["Idempotency-Key"], "again")
+        self.assertIn("repeat with --idempotency-key again\n", done.stderr)
+        self.service.routes[("POST", "/v1/withdrawals")] = (403, problem("denied"))
+        self.assertNotIn("repeat with", self.refused(1, *words))
         self.refused(1, *("NONE" if word == "DEMO" else word for word in words))
 
     def test_files_that_are_fetched(self):

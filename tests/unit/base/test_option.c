@@ -193,7 +193,7 @@ Test(option, the_manual_holds_every_row)
         "--listen TEXT\n      Where to listen. Optional.",
         "--dir PATH\n      Where the state lies. Required.",
         "--timeout-ms NUMBER\n      How long to wait. From 1 to 60000 ms. Default: 500.",
-        "--tls yes|no\n      Whether to encrypt. Default: no.",
+        "--tls[=yes|no]\n      Whether to encrypt. Default: no.",
         "--config PATH",
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
