@@ -78,7 +78,8 @@ class Show(Lying):
         honest = self.show()
         self.shows(BUNDLE["intent"], amount="1", destination=WORLD.keys["mallory"].address(), short_code="AAAA-AAAA",
                    state=ESCAPES, wallet="other", requester=ESCAPES, transaction="text", reason="approved by all")
-        self.assertEqual(self.show(), honest)
+        mark = "the service says that it is "  # its word, told as such
+        self.assertEqual(self.show().split(mark)[0], honest.split(mark)[0])
 
     def test_an_altered_intent_is_shown_as_it_is(self):
         """And its short code is another one, so that who knows the code of the true one will not sign."""
