@@ -16,7 +16,7 @@
 #include "wire/server.h"
 
 #define SEND_TIMEOUT_MS 10000
-#define OTHER_PLACES_MAX 8 /* for custodians and for observers each: neither keeps anybody else out */
+#define SILENCE_MAX_MS 10000 /* of who may not sign: their places are few */
 #define STACK_SIZE (1024 * 1024)
 
 /* A place for one connection, with its thread. */
@@ -92,11 +92,28 @@ static bool users_have(const struct server_users *users, uid_t uid)
 
 /* Connections */
 
+/* False when nothing came from who may not hold a place in silence. Packets are whole or not there. */
+static bool packet_await(const struct signer_session *session, int fd)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    int rc = 1;
+    if ((session->permit & SIGNER_PERMIT_SIGN) != 0) {
+        return true;
+    }
+    do {
+        rc = poll(&waiting, 1, SILENCE_MAX_MS);
+    } while (rc < 0 && errno == EINTR);
+    return rc > 0;
+}
+
 /* One packet and its reply; false when the connection has ended. */
 static bool packet_serve(struct place *place, struct signer_session *session, int fd)
 {
     size_t len = 0;
     struct fault fault = {0};
+    if (!packet_await(session, fd)) {
+        return false;
+    }
     enum status status = wire_receive(place->packet, &len, fd, &fault);
     if (status != STATUS_OK) {
         if (status != STATUS_NOT_FOUND) {
@@ -150,14 +167,14 @@ static void *place_run(void *argument)
     return NULL;
 }
 
-/* With the mutex. An observer's silence must not keep a custodian from suspending a key. */
+/* With the mutex. Neither clients nor observers may keep a custodian from suspending a key. */
 static bool place_allowed(const struct server *server, unsigned permit)
 {
     size_t alike = 0;
     for (size_t i = 0; i < server->count; i++) {
         alike += server->places[i].fd >= 0 && server->places[i].permit == permit;
     }
-    return (permit & SIGNER_PERMIT_SIGN) != 0 || alike < OTHER_PLACES_MAX;
+    return alike < ((permit & SIGNER_PERMIT_SIGN) != 0 ? SERVER_CLIENTS_MAX : SERVER_OTHERS_MAX);
 }
 
 static bool place_give(struct server *server, int fd, unsigned permit)
@@ -181,8 +198,8 @@ static void refuse_busy(int fd)
 {
     struct wire_reply reply = {0};
     (void)fault_set(&reply.fault, STATUS_BUSY, "connection",
-                    "at most %d connections, %d of custodians and %d of observers", SERVER_CONNECTIONS_MAX,
-                    OTHER_PLACES_MAX, OTHER_PLACES_MAX);
+                    "at most %d connections of clients, %d of custodians and %d of observers", SERVER_CLIENTS_MAX,
+                    SERVER_OTHERS_MAX, SERVER_OTHERS_MAX);
     struct bytes packet = {0};
     if (wire_reply_encode(&packet, &reply, NULL) == STATUS_OK) {
         (void)!send(fd, packet.data, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT); /* it is being refused anyway */

@@ -8,7 +8,9 @@
 
 #include "signer/signer.h"
 
-#define SERVER_CONNECTIONS_MAX 64
+#define SERVER_CLIENTS_MAX 64
+#define SERVER_OTHERS_MAX 8 /* of custodians and of observers each, in places of their own: nobody keeps others out */
+#define SERVER_CONNECTIONS_MAX (SERVER_CLIENTS_MAX + 2 * SERVER_OTHERS_MAX)
 #define SERVER_USERS_MAX 32
 
 /* Users by number. */

@@ -247,13 +247,33 @@ static bool takes_only(uid_t uid, int count)
     return greeted == count && strstr(hear(dial()), "\"busy\"") != NULL;
 }
 
-/* Silent observers keep no custodian out, nor both of them a client. In a child, since it becomes somebody else. */
+/* Silent clients keep no custodian out, nor anybody anybody else. In a child, since it becomes somebody else. */
 static void each_kind_has_its_places(void)
 {
     pid_t child = fork();
     cr_assert(child >= 0);
     if (child == 0) {
-        _exit(takes_only(54321, 8) && takes_only(54322, 8) && takes_only(0, 48) ? 0 : 1);
+        _exit(takes_only(0, 64) && takes_only(54321, 8) && takes_only(54322, 8) ? 0 : 1);
+    }
+    int ended = 0;
+    cr_assert(waitpid(child, &ended, 0) == child);
+    cr_expect(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "status %x", ended);
+}
+
+/* Waits until the signer closes the connection; greeted or not, and never one of a client. */
+static void silence_is_for_clients(void)
+{
+    pid_t child = fork();
+    cr_assert(child >= 0);
+    if (child == 0) {
+        int client = dial_and_greet();
+        bool closed = seteuid(54322) == 0;
+        int fds[2] = {dial_and_greet(), dial()};
+        for (size_t i = 0; i < 2; i++) {
+            closed = closed && hear(fds[i])[0] == '\0';
+        }
+        say(client, "{\"id\":2,\"op\":\"status\"}");
+        _exit(closed && strstr(hear(client), "\"ok\":true") != NULL ? 0 : 1);
     }
     int ended = 0;
     cr_assert(waitpid(child, &ended, 0) == child);
@@ -303,6 +323,7 @@ Test(protocol, only_the_named_users_are_heard)
             heard);
     cr_expect(strstr(heard, "not_permitted") != NULL, "%s", heard);
     each_kind_has_its_places();
+    silence_is_for_clients();
     cr_expect(strstr(place_log(&place), "uid=54320") != NULL, "%s", place.log);
     finish();
 }
