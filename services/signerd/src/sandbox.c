@@ -57,7 +57,6 @@ static const int for_all[] = {
     SCMP_SYS(membarrier),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
-    SCMP_SYS(tgkill),
     /* time, randomness, signals, who we are */
     SCMP_SYS(clock_gettime),
     SCMP_SYS(clock_getres),
@@ -85,17 +84,23 @@ static const int for_all[] = {
 };
 
 static const int for_signer[] = {
-    SCMP_SYS(accept4), SCMP_SYS(getsockopt),
+    SCMP_SYS(accept4),
+    SCMP_SYS(getsockopt),
     /* the guard, which is open */
-    SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(fdatasync),
-    SCMP_SYS(fsync), SCMP_SYS(msync), SCMP_SYS(ftruncate),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(pwritev),
+    SCMP_SYS(lseek),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(fsync),
+    SCMP_SYS(msync),
+    SCMP_SYS(ftruncate),
     /* its own socket's file, at the end */
     SCMP_SYS(unlink),
     /* the tokens' processes: killed when late; the keeper, which is waited for */
-    SCMP_SYS(pidfd_send_signal), SCMP_SYS(wait4),
-#ifdef STRONGROOM_CRASHPOINTS
-    SCMP_SYS(kill), /* a crash point ends the process itself */
-#endif
+    SCMP_SYS(pidfd_send_signal),
+    SCMP_SYS(wait4),
 };
 
 static const int for_token[] = {
@@ -115,6 +120,14 @@ static const struct list lists[][2] = {
 };
 
 /* Memory calls whose third argument is the protection. */
+/* Of abort and raise, and of crash points. The module in a token's process must not reach signerd, of the same user. */
+static const int allowed_to_itself[] = {
+    SCMP_SYS(tgkill),
+#ifdef STRONGROOM_CRASHPOINTS
+    SCMP_SYS(kill),
+#endif
+};
+
 static const int allowed_without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 
 static int calls_add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
@@ -138,6 +151,10 @@ static int rules_add(scmp_filter_ctx filter, enum sandbox_kind kind)
     for (size_t i = 0; i < COUNT(allowed_without_exec) && rc == 0; i++) {
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_without_exec[i], 1,
                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    }
+    for (size_t i = 0; i < COUNT(allowed_to_itself) && rc == 0; i++) {
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_to_itself[i], 1,
+                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     }
     /* A module may want to write to syslog when it fails; it is told no, since its failure must still be reported. */
     if (rc == 0) {

@@ -91,11 +91,26 @@ static void other_memory(void)
     (void)syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
 }
 
+static void signal_another(void)
+{
+    (void)syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static void kill_another(void)
+{
+    (void)kill(getppid(), 0);
+}
+
+static void kill_everybody(void)
+{
+    (void)kill(-1, 0);
+}
+
 Test(sandbox, what_it_forbids_ends_the_process)
 {
     void (*const acts[])(void) = {run_program,       trace,           open_network, open_netlink,    start_process,
                                   executable_memory, make_executable, connect_out,  mount_something, other_memory,
-                                  other_process};
+                                  other_process,     signal_another,  kill_another, kill_everybody};
     const size_t count = sizeof(acts) / sizeof(acts[0]);
     for (size_t i = 0; i < 2 * count; i++) {
         int ended = after(kinds[i / count], acts[i % count]);
@@ -139,6 +154,20 @@ Test(sandbox, the_signer_opens_no_file)
 {
     int ended = after(SANDBOX_SIGNER, serve_signer);
     cr_expect(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "status %x", ended);
+}
+
+/* As raise and abort do. */
+static void signal_itself(void)
+{
+    (void)syscall(SYS_tgkill, getpid(), gettid(), SIGKILL);
+}
+
+Test(sandbox, a_process_may_end_itself)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int ended = after(kinds[i], signal_itself);
+        cr_expect(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL, "kind %zu: status %x", i, ended);
+    }
 }
 
 static void unlink_file(void)
