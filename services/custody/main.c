@@ -74,7 +74,9 @@ static const struct {
      command_key_command,
      1,
      0,
-     "ACTION --document FILE --policy P [--from STATE --on N] --reason WORD [--out FILE]",
+     "ACTION --document FILE | --key-id ID --role R  --policy P --reason WORD [--from STATE] [--on N] [--until TIME] "
+     "[--signatures N] [--intent DIGEST] [--out FILE]; key.deactivate and key.suspend have no --from, key.admit and "
+     "key.sweep no --on",
      "make an order about a key, to be signed"},
     {{"key", "admit"},
      command_key_admit,
