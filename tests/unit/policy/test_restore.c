@@ -190,6 +190,14 @@ Test(restore, each_has_the_duty)
     expect(&restore, ada_requests, STATUS_OK, "");
     restore.requester = name_of("bert");
     expect(&restore, bert_requests, STATUS_FORBIDDEN, "requester");
+    struct signed_document document = {0};
+    struct restore out;
+    struct fault fault = {0};
+    const struct restore_context context = vault_restore_context(&vault);
+    vault_sign_restore(&document, &vault, &restore, bert_requests);
+    cr_expect_eq(restore_verify(&out, &document, &context, &fault), STATUS_FORBIDDEN);
+    cr_expect_str_eq(fault.detail, "in the policy bert is not administrator or operator");
+    signed_document_free(&document);
     restore = vault.restore;
     restore.authoriser = name_of("tess");
     expect(&restore, tess_authorises, STATUS_FORBIDDEN, "authoriser");
