@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import subprocess
 
 from strongroom import BUILD, P256_ORDER, canonical
@@ -28,9 +29,13 @@ def sign_with_token(place, key, document):
     hashed = place.dir / "outside.hash"
     made = place.dir / "outside.sig"
     hashed.write_bytes(hashlib.sha256(f"strongroom/transaction/v1\n{document}".encode()).digest())
-    subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--slot", slot, "--login", "--pin",
-                    (place.dir / "secrets/transfer.pin").read_text().strip(), "--sign", "--mechanism", "ECDSA", "--label", key, "-i",
-                    hashed, "-o", made], capture_output=True, check=True, env=place.environment)
+    tool = ["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--slot", slot, "--login", "--pin",
+            (place.dir / "secrets/transfer.pin").read_text().strip()]
+    there = subprocess.run([*tool, "--list-objects", "--type", "privkey"], capture_output=True, check=True, text=True,
+                           env=place.environment).stdout
+    name = re.search(rf"label: +{key}\n *ID: +([0-9a-f]+)\n", there)[1]  # --sign does not look at labels
+    subprocess.run([*tool, "--sign", "--mechanism", "ECDSA", "--id", name, "-i", hashed, "-o", made], capture_output=True,
+                   check=True, env=place.environment)
     raw = made.read_bytes()
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     return base64.b64encode(r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")).decode()
@@ -40,9 +45,9 @@ def to_ledger(place, signed, key):
     """Brings it into a block of its own while the service is stopped; answers the height."""
     (place.dir / "outside.json").write_text(json.dumps(signed))
     (place.dir / "outside-key.json").write_text(json.dumps(key))
-    said = subprocess.run([str(BUILD / "tests/e2e/outsider"), str(place.dir / "data"), str(place.dir / "etc/genesis.json"),
+    done = subprocess.run([str(BUILD / "tests/e2e/outsider"), str(place.dir / "data"), str(place.dir / "etc/genesis.json"),
                            str(place.dir / "run/validator.sock"), str(place.dir / "outside.json"),
-                           str(place.dir / "outside-key.json")], capture_output=True, text=True, check=True).stdout
-    if not said.startswith("ok at height "):
-        raise AssertionError(said)
-    return int(said.split()[3])
+                           str(place.dir / "outside-key.json")], capture_output=True, text=True, check=False)
+    if not done.stdout.startswith("ok at height "):
+        raise AssertionError(done.stdout + done.stderr)
+    return int(done.stdout.split()[3])
