@@ -212,8 +212,8 @@ class Shares(Case):
         self.good(*self.giving(share, self.occasion(action="drill")))
 
     def test_who_may_give(self):
-        for name, text in (("operator-1", "answers for the occasion"), ("admin-2", "answers for the occasion"), ("approver-1", "duty"),
-                           ("former", "count"), ("nobody", "duty")):
+        for name, text in (("operator-1", "answers for the occasion"), ("admin-2", "answers for the occasion"), ("approver-1", "is not custodian"),
+                           ("former", "count"), ("nobody", "is not custodian")):
             with self.subTest(name):
                 self.assertIn(text, self.not_given(1, self.share(custodian=name)))
 
