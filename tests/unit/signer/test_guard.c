@@ -98,22 +98,23 @@ Test(guard, a_walk_that_takes_too_long_is_not_called_garbled)
     reopen();
 }
 
-/* A signature leaves an r for ever: the map must not be what ends a guard. */
-Test(guard, its_end_is_the_disk_and_not_the_map)
+/* A signature leaves an r for ever: at one each second the map lasts for decades. */
+Test(guard, its_map_has_room_for_decades)
 {
     char line[4096];
     unsigned long long longest = 0;
     FILE *maps = fopen("/proc/self/maps", "re");
     cr_assert(maps != NULL);
     while (fgets(line, sizeof(line), maps) != NULL) {
-        unsigned long long from = 0;
-        unsigned long long to = 0;
-        if (strstr(line, "/data.mdb") != NULL && sscanf(line, "%llx-%llx", &from, &to) == 2 && to - from > longest) {
+        char *dash = NULL;
+        unsigned long long from = strtoull(line, &dash, 16);
+        unsigned long long to = *dash == '-' ? strtoull(dash + 1, NULL, 16) : from;
+        if (strstr(line, "/data.mdb") != NULL && to - from > longest) {
             longest = to - from;
         }
     }
     (void)fclose(maps);
-    cr_expect(longest >= 1ULL << 40, "%llu bytes", longest);
+    cr_expect(longest >= 1ULL << 38, "%llu bytes", longest);
 }
 
 int __real_fstatvfs(int fd, struct statvfs *out);
