@@ -230,7 +230,10 @@ static enum status refuse_wallets(const struct submission *submission, struct fa
     if (!ours) {
         struct key_spending_use use;
         key_spending_use_of(&use, decoded, &id, &wallet->key_id);
-        watch_report(service->watch, &use);
+        enum status status = watch_report(service->watch, &use, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     return fault_set(fault, STATUS_FORBIDDEN, "transaction.from", "a wallet of the policy is spent by withdrawals");
 }

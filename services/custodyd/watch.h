@@ -16,10 +16,10 @@ MUST_CHECK enum status watch_start(struct watch **out, struct service *service, 
 void watch_wake(struct watch *watch);
 
 /*
- * Tells the watcher of a transaction with a good signature of one of our keys that no withdrawal asked for. It deals
- * with it soon; a report too many is dropped, the next one comes.
+ * Tells the watcher of a transaction with a good signature of one of our keys that no withdrawal asked for; it deals
+ * with it soon. STATUS_BUSY when too many wait: nothing was taken, and whoever brought it must come again.
  */
-void watch_report(struct watch *watch, const struct key_spending_use *use);
+MUST_CHECK enum status watch_report(struct watch *watch, const struct key_spending_use *use, struct fault *fault);
 
 /* How many of the things watched are not as they should be. */
 unsigned watch_alarms(struct watch *watch);

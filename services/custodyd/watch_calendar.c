@@ -1,0 +1,80 @@
+/*
+ * The calendar of the keys: restore drills, cryptoperiods, proofs of control. Dates come from documents that verified;
+ * a date that passed is told once and stays an alarm until somebody has done what was due.
+ */
+#include "key_address.h"
+#include "watch_core.h"
+
+#define DAY_US (24LL * 3600 * 1000000)
+#define WARNING_US (30 * DAY_US)
+
+static bool in_use(const struct watched *key)
+{
+    return key->entry.state == KEY_STATE_INACTIVE || key->entry.state == KEY_STATE_ACTIVE ||
+           key->entry.state == KEY_STATE_SUSPENDED;
+}
+
+static enum status tell_drill(struct watch *watch, const struct watched *key, int64_t now, struct fault *fault)
+{
+    int64_t due = key->entry.key.restored_at + key->document.drill_days * DAY_US;
+    char text[TIME_TEXT_SIZE];
+    if (key->document.backup == KEY_BACKUP_NONE || (!in_use(key) && key->entry.state != KEY_STATE_RETAINED)) {
+        return STATUS_OK;
+    }
+    struct news news = {.action = AUDIT_KEY_DRILL_OVERDUE, .calm = now < due, .value = now < due ? "done" : "overdue"};
+    news.reason = now < due ? STATUS_OK : STATUS_EXPIRED;
+    watch_key_news(&news, key, "drill");
+    time_format(text, due);
+    news_fact(&news, "due", text);
+    return watch_tell(watch, &news, fault);
+}
+
+static enum status tell_period(struct watch *watch, const struct watched *key, int64_t now, struct fault *fault)
+{
+    int64_t end = key->document.valid_until;
+    char text[TIME_TEXT_SIZE];
+    if (!in_use(key) && key->entry.state != KEY_STATE_RETAINED) {
+        return STATUS_OK;
+    }
+    struct news news = {.action = AUDIT_KEY_CRYPTOPERIOD, .calm = now < end - WARNING_US};
+    news.value = news.calm ? "running" : now < end ? "ending" : "over";
+    news.reason = now >= end && in_use(key) ? STATUS_EXPIRED : STATUS_OK;
+    watch_key_news(&news, key, "cryptoperiod");
+    time_format(text, end);
+    news_fact(&news, "phase", news.value);
+    news_fact(&news, "valid_until", text);
+    return watch_tell(watch, &news, fault);
+}
+
+static enum status tell_proof(struct watch *watch, const struct watched *key, int64_t now, struct fault *fault)
+{
+    struct key_proof proof;
+    char text[TIME_TEXT_SIZE];
+    if (!key_state_attests(key->entry.state)) {
+        return STATUS_OK;
+    }
+    key_proof_judge(&proof, key_address_interval_us(watch->service, &key->document), key->attested_at_utc_us,
+                    key->entry.key.restored_at, now);
+    struct news news = {.action = AUDIT_KEY_ATTESTATION_OVERDUE, .value = key_proof_text(proof.standing)};
+    news.calm = proof.standing == KEY_PROOF_FRESH;
+    news.reason = proof.standing == KEY_PROOF_OVERDUE ? STATUS_EXPIRED : STATUS_OK;
+    watch_key_news(&news, key, "attestation");
+    time_format(text, key->attested_at_utc_us);
+    news_fact(&news, "attested_at", text);
+    time_format(text, proof.overdue_at);
+    news_fact(&news, "due", text);
+    news_fact(&news, "standing", news.value);
+    return watch_tell(watch, &news, fault);
+}
+
+enum status watch_calendar(struct watch *watch, const struct watched *key, struct fault *fault)
+{
+    static enum status (*const tellers[])(struct watch * watch, const struct watched *key, int64_t now,
+                                          struct fault *fault) = {tell_drill, tell_period, tell_proof};
+    int64_t now = clock_utc_us(watch->service->clock);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && key->documented && i < sizeof(tellers) / sizeof(tellers[0]); i++) {
+        status = tellers[i](watch, key, now, fault);
+    }
+    return status;
+}

@@ -1,0 +1,66 @@
+/*
+ * The watcher from inside: what its files share. One thread runs all of it but the public calls of watch.h.
+ */
+#ifndef STRONGROOM_CUSTODYD_WATCH_CORE_H
+#define STRONGROOM_CUSTODYD_WATCH_CORE_H
+
+#include <pthread.h>
+
+#include "key_board.h"
+#include "key_spending.h"
+#include "news.h"
+#include "policy/key.h"
+#include "watch.h"
+
+/* What the watcher keeps in mind of a key from one look to the next. */
+struct watched {
+    struct key_board_entry entry;
+    bool documented; /* `document` is the verified one of entry.key.document */
+    struct key_document document;
+    int64_t attested_at_utc_us; /* 0: never */
+    int64_t attest_after_us;    /* monotonic: not before */
+};
+
+struct watch {
+    struct service *service;
+    struct key_spending *spending;
+    struct watched **keys; /* owned */
+    size_t key_count;
+    json_t *told; /* subject -> value: what is in the marks already */
+    int64_t looked_at_us;
+    bool troubled; /* the last pass could not do everything, and the log says so */
+    unsigned counting;
+
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    bool stopping;
+    bool woken;
+    unsigned alarms;                  /* after the last look */
+    struct key_spending_use *reports; /* owned */
+    size_t report_count;
+};
+
+/* Tells the trail, once; news with a reason count as an alarm of this look. */
+MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault);
+
+/* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */
+MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault);
+
+/* watch_signers.c: tells what is frozen, from the board. */
+MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
+
+/* watch_keys.c: takes the keys from the board, renews their attestations, tells their states and the calendar. */
+MUST_CHECK enum status watch_keys(struct watch *watch, struct fault *fault);
+
+/* watch_keys.c: a key that was seen once, or NULL. Borrowed. */
+struct watched *watch_key_find(const struct watch *watch, const struct digest *id);
+
+/* watch_keys.c: makes a key the object of news, under the subject "key/ID/what". */
+void watch_key_news(struct news *news, const struct watched *key, const char *what);
+
+/* watch_calendar.c: tells what of a key is due or overdue; nothing of one whose document is not known. */
+MUST_CHECK enum status watch_calendar(struct watch *watch, const struct watched *key, struct fault *fault);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * What the signers say of themselves: whether they answer, their tokens, what is frozen. It asks them and fills the
+ * board; nothing is decided here.
+ */
+#include <inttypes.h>
+
+#include "record.h"
+#include "watch_core.h"
+
+#define LOOK_TIMEOUT_MS 1000
+
+/* Texts of devices may hold anything printable; subjects of marks hold no blanks. */
+static void without_blanks(char *text)
+{
+    for (; *text != '\0'; text++) {
+        *text = *text <= ' ' || *text > '~' ? '_' : *text;
+    }
+}
+
+static enum status tell_signer(struct watch *watch, enum wire_role role, const struct key_board_signer *signer,
+                               struct fault *fault)
+{
+    bool up = signer->status == STATUS_OK;
+    struct news news = {.action = up ? AUDIT_SIGNER_UP : AUDIT_SIGNER_DOWN,
+                        .object_type = RECORD_SIGNER,
+                        .calm = up,
+                        .reason = signer->status,
+                        .value = up ? "up" : "down"};
+    (void)snprintf(news.subject, sizeof(news.subject), "signer/%s", wire_role_name(role));
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", wire_role_name(role));
+    return watch_tell(watch, &news, fault);
+}
+
+static enum status tell_token(struct watch *watch, enum wire_role role, const struct wire_token *token,
+                              struct fault *fault)
+{
+    static const struct {
+        const char *value;
+        enum audit_action action;
+        enum status reason;
+        bool calm;
+    } forms[] = {
+        [WIRE_TOKEN_SERVING] = {"serving", AUDIT_TOKEN_UP, STATUS_OK, true},
+        [WIRE_TOKEN_STANDBY] = {"standby", AUDIT_TOKEN_UP, STATUS_OK, true},
+        [WIRE_TOKEN_DOWN] = {"down", AUDIT_TOKEN_DOWN, STATUS_TOKEN, false},
+        [WIRE_TOKEN_LOCKED] = {"locked", AUDIT_TOKEN_LOCKED, STATUS_OK, false},
+    };
+    bool open = token->state == WIRE_TOKEN_SERVING || token->state == WIRE_TOKEN_STANDBY;
+    struct news news = {.action = forms[token->state].action,
+                        .object_type = RECORD_TOKEN,
+                        .calm = forms[token->state].calm,
+                        .reason = forms[token->state].reason,
+                        .value = forms[token->state].value};
+    if (open && token->reason[0] != '\0') { /* a key of the signer is not on it: as bad as down, for that key */
+        news = (struct news){
+            .action = AUDIT_TOKEN_DOWN, .object_type = RECORD_TOKEN, .reason = STATUS_TOKEN, .value = "lacks_key"};
+    }
+    (void)snprintf(news.subject, sizeof(news.subject), "token/%s/%s/%s", wire_role_name(role), token->label,
+                   token->serial);
+    without_blanks(news.subject);
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%.70s", news.subject + strlen("token/"));
+    news_fact(&news, "role", wire_role_name(role));
+    news_fact(&news, "label", token->label);
+    news_fact(&news, "serial", token->serial);
+    news_fact(&news, "state", news.value);
+    return watch_tell(watch, &news, fault);
+}
+
+enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault)
+{
+    struct service *service = watch->service;
+    struct key_board_signer signer;
+    struct fault why = {0};
+    int64_t timeout_ms =
+        service->options.signer_timeout_ms < LOOK_TIMEOUT_MS ? service->options.signer_timeout_ms : LOOK_TIMEOUT_MS;
+    bool here = key_board_look(service->board, service->signers[role], role, timeout_ms, &why) == STATUS_OK;
+    key_board_signer(&signer, service->board, role);
+    enum status status = tell_signer(watch, role, &signer, fault);
+    for (size_t i = 0; here && status == STATUS_OK && i < signer.token_count; i++) {
+        status = tell_token(watch, role, &signer.tokens[i], fault);
+    }
+    return status;
+}
+
+static enum status tell_freeze(struct watch *watch, const struct wire_freeze *freeze, struct fault *fault)
+{
+    char value[STORE_MARK_VALUE_SIZE];
+    char on[24];
+    const char *state = freeze->frozen ? "frozen" : "thawed";
+    (void)snprintf(on, sizeof(on), "%" PRIu64, freeze->on);
+    (void)snprintf(value, sizeof(value), "%s/%s", state, on);
+    struct news news = {.action = AUDIT_FREEZE_STATE, .object_type = RECORD_FREEZE, .value = value};
+    news.reason = freeze->frozen ? STATUS_KEY_INACTIVE : STATUS_OK;
+    record_freeze_id(news.object_id, freeze->scope, freeze->subject);
+    (void)snprintf(news.subject, sizeof(news.subject), "freeze/%s", news.object_id);
+    news_fact(&news, "state", state);
+    news_fact(&news, "cause", freeze->cause);
+    news_fact(&news, "reason", freeze->reason.text);
+    news_fact(&news, "number", on);
+    return watch_tell(watch, &news, fault);
+}
+
+enum status watch_freezes(struct watch *watch, struct fault *fault)
+{
+    struct wire_freeze freezes[WIRE_FREEZES_MAX];
+    size_t count = key_board_freezes(freezes, watch->service->board);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = tell_freeze(watch, &freezes[i], fault);
+    }
+    return status;
+}
