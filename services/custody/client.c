@@ -204,6 +204,25 @@ enum status client_json(json_t **out, const struct custody_options *options, con
     return status;
 }
 
+enum status client_list(const struct custody_options *options, const char *path, const char *member,
+                        void (*print)(const json_t *row), struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = path};
+    json_t *answer = NULL;
+    enum status status = client_json(&answer, options, &call, fault);
+    if (status == STATUS_OK && options->json) {
+        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+        (void)printf("\n");
+    } else if (status == STATUS_OK) {
+        const json_t *rows = json_object_get(answer, member);
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            print(json_array_get(rows, i));
+        }
+    }
+    json_decref(answer);
+    return status;
+}
+
 enum status client_stream(FILE *stream, const struct custody_options *options, const char *path, struct fault *fault)
 {
     const struct client_call call = {.method = "GET", .path = path};

@@ -22,6 +22,10 @@ struct client_call {
 MUST_CHECK enum status client_json(json_t **out, const struct custody_options *options, const struct client_call *call,
                                    struct fault *fault);
 
+/* GET of a list: prints each row of `member`, or the whole answer as JSON with --json. */
+MUST_CHECK enum status client_list(const struct custody_options *options, const char *path, const char *member,
+                                   void (*print)(const json_t *row), struct fault *fault);
+
 /* GET of a body that is written to `stream` as it arrives. */
 MUST_CHECK enum status client_stream(FILE *stream, const struct custody_options *options, const char *path,
                                      struct fault *fault);

@@ -170,26 +170,9 @@ static void print_service_freeze(const json_t *row)
                  (const char *[]){texts[3], texts[4], texts[5]});
 }
 
-static enum status list_from_service(const struct custody_options *options, struct fault *fault)
-{
-    const struct client_call call = {.method = "GET", .path = "/v1/freezes"};
-    json_t *answer = NULL;
-    enum status status = client_json(&answer, options, &call, fault);
-    if (status == STATUS_OK && options->json) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)printf("\n");
-    } else if (status == STATUS_OK) {
-        const json_t *rows = json_object_get(answer, "freezes");
-        for (size_t i = 0; i < json_array_size(rows); i++) {
-            print_service_freeze(json_array_get(rows, i));
-        }
-    }
-    json_decref(answer);
-    return status;
-}
-
 enum status command_freeze_list(const struct command_input *input, struct fault *fault)
 {
-    return input->options->socket[0] == '\0' ? list_from_service(input->options, fault)
-                                             : list_from_signer(input->options, fault);
+    return input->options->socket[0] == '\0'
+               ? client_list(input->options, "/v1/freezes", "freezes", print_service_freeze, fault)
+               : list_from_signer(input->options, fault);
 }

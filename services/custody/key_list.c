@@ -125,26 +125,13 @@ void key_list_describe(FILE *stream, const json_t *row)
     describe_proof(stream, row);
 }
 
-static enum status list_from_service(const struct custody_options *options, struct fault *fault)
+static void print_service_key(const json_t *row)
 {
-    const struct client_call call = {.method = "GET", .path = "/v1/keys"};
-    json_t *answer = NULL;
-    enum status status = client_json(&answer, options, &call, fault);
-    if (status == STATUS_OK && options->json) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)printf("\n");
-    } else if (status == STATUS_OK) {
-        const json_t *rows = json_object_get(answer, "keys");
-        for (size_t i = 0; i < json_array_size(rows); i++) {
-            key_list_describe(stdout, json_array_get(rows, i));
-        }
-    }
-    json_decref(answer);
-    return status;
+    key_list_describe(stdout, row);
 }
 
 enum status command_key_list(const struct command_input *input, struct fault *fault)
 {
-    return input->options->socket[0] == '\0' ? list_from_service(input->options, fault)
+    return input->options->socket[0] == '\0' ? client_list(input->options, "/v1/keys", "keys", print_service_key, fault)
                                              : list_from_signer(input->options, fault);
 }
