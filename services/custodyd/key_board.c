@@ -15,10 +15,16 @@ struct role_keys {
     struct wire_freeze freezes[WIRE_FREEZES_MAX];
 };
 
-/* One look at a signer at a time, so that an older answer never replaces a newer one. */
+/* Looks at a signer are numbered, one runs at a time: an older answer never replaces a newer one. */
+struct looks {
+    uint64_t begun;
+    uint64_t ended; /* begun - 1 while one runs */
+};
+
 struct key_board {
-    pthread_mutex_t looking[KEY_BOARD_ROLES];
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t looked;
+    struct looks looks[KEY_BOARD_ROLES];
     struct role_keys roles[KEY_BOARD_ROLES];
 };
 
@@ -29,9 +35,9 @@ enum status key_board_new(struct key_board **out, struct fault *fault)
         return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
     }
     (void)pthread_mutex_init(&board->mutex, NULL);
+    (void)pthread_cond_init(&board->looked, NULL);
     for (size_t i = 0; i < KEY_BOARD_ROLES; i++) {
         board->roles[i].signer.status = STATUS_NOT_READY;
-        (void)pthread_mutex_init(&board->looking[i], NULL);
     }
     *out = board;
     return STATUS_OK;
@@ -44,8 +50,8 @@ void key_board_free(struct key_board *board)
     }
     for (size_t i = 0; i < KEY_BOARD_ROLES; i++) {
         free(board->roles[i].entries);
-        (void)pthread_mutex_destroy(&board->looking[i]);
     }
+    (void)pthread_cond_destroy(&board->looked);
     (void)pthread_mutex_destroy(&board->mutex);
     free(board);
 }
@@ -115,25 +121,47 @@ static enum status ask(struct role_keys *keys, struct wire_pool *pool, enum wire
     return status;
 }
 
-enum status key_board_look(struct key_board *board, struct wire_pool *pool, enum wire_role role, int64_t timeout_ms,
-                           struct fault *fault)
+/* Puts an answer on the board, or that there was none; what `seen` owns afterwards is old. Under the lock. */
+static void post(struct role_keys *kept, struct role_keys *seen, enum status status)
 {
-    struct role_keys seen = {0};
-    struct role_keys *kept = &board->roles[role];
-    (void)pthread_mutex_lock(&board->looking[role]);
-    enum status status = ask(&seen, pool, role, timeout_ms, fault);
-    (void)pthread_mutex_lock(&board->mutex);
-    if (seen.signer.heard) {
+    if (seen->signer.heard) {
         struct role_keys old = *kept;
-        *kept = seen;
-        seen = old;
+        *kept = *seen;
+        *seen = old;
     } else {
         kept->signer.ready = false;
         (void)snprintf(kept->signer.reason, sizeof(kept->signer.reason), "%s", status_info(status)->code);
     }
     kept->signer.status = status;
+}
+
+/*
+ * Whoever comes while a look runs waits for the one after it, together with all others who came: nobody gets an answer
+ * from before the own question, and a slow signer makes nobody wait for more than two looks.
+ */
+enum status key_board_look(struct key_board *board, struct wire_pool *pool, enum wire_role role, int64_t timeout_ms,
+                           struct fault *fault)
+{
+    struct looks *looks = &board->looks[role];
+    struct role_keys seen = {0};
+    (void)pthread_mutex_lock(&board->mutex);
+    const uint64_t mine = looks->begun + 1;
+    while (looks->begun != looks->ended && looks->ended < mine) {
+        (void)pthread_cond_wait(&board->looked, &board->mutex);
+    }
+    if (looks->ended >= mine) {
+        enum status shared = board->roles[role].signer.status;
+        (void)pthread_mutex_unlock(&board->mutex);
+        return shared == STATUS_OK ? STATUS_OK : fault_set(fault, shared, wire_role_name(role), "%s", "");
+    }
+    looks->begun++;
     (void)pthread_mutex_unlock(&board->mutex);
-    (void)pthread_mutex_unlock(&board->looking[role]);
+    enum status status = ask(&seen, pool, role, timeout_ms, fault);
+    (void)pthread_mutex_lock(&board->mutex);
+    post(&board->roles[role], &seen, status);
+    looks->ended = looks->begun;
+    (void)pthread_cond_broadcast(&board->looked);
+    (void)pthread_mutex_unlock(&board->mutex);
     free(seen.entries);
     return status;
 }

@@ -39,8 +39,8 @@ MUST_CHECK enum status key_board_new(struct key_board **out, struct fault *fault
 void key_board_free(struct key_board *board);
 
 /*
- * Asks the signer behind `pool` and puts what it says on the board. When it does not answer, its keys stay as they were
- * and the status says so.
+ * Asks the signer behind `pool` and puts what it says on the board; those who call at the same time share one question,
+ * asked after all of them called. When it does not answer, its keys stay as they were and the status says so.
  */
 MUST_CHECK enum status key_board_look(struct key_board *board, struct wire_pool *pool, enum wire_role role,
                                       int64_t timeout_ms, struct fault *fault);
