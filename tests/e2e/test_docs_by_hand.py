@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+"""The pages for operators, pasted: every ```bash block of docs/hsm.md and docs/keys.md, in order, into one bash, against a running evaluation.
+
+Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
+test, by the line of the page; what must have come of it all is asked from the service and the signer, not from the page.
+"""
+
+import json
+import re
+import subprocess
+import unittest
+
+import strongroom
+
+FENCE = "```"
+
+
+def script(page):
+    """The page as a shell script with the same line numbers, and how many blocks it has."""
+    lines = ["set -eEuo pipefail; trap 'echo \"line $LINENO: status $?: $BASH_COMMAND\" >&2' ERR"]
+    inside = False
+    blocks = 0
+    for line in page.read_text(encoding="utf-8").splitlines()[1:]:
+        if line.startswith(FENCE):
+            if inside:
+                lines.append(f"echo 'block {blocks} done'")
+            else:
+                lines.append("")
+            inside = line == f"{FENCE}bash"
+            blocks += inside
+        else:
+            lines.append(line if inside else "")
+    return "\n".join(lines) + "\n", blocks
+
+
+class ByHand(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = strongroom.Evaluation()
+        cls.addClassCleanup(cls.place.remove)
+        cls.place.provision()
+        cls.place.enrol()
+        cls.tree = cls.place.dir / "tree"  # as a reader has it: the source with .strongroom in it
+        cls.tree.mkdir()
+        (cls.tree / "deploy").symlink_to(strongroom.SOURCE / "deploy")
+        (cls.tree / ".strongroom").symlink_to(cls.place.dir)
+
+    def paste(self, page):
+        """What bash said."""
+        text, blocks = script(strongroom.SOURCE / "docs" / page)
+        environment = {name: value for name, value in self.place.environment.items()
+                       if not name.startswith("STRONGROOM_") and name != "SOFTHSM2_CONF"}
+        done = subprocess.run(["bash"], input=text, cwd=self.tree, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=environment, check=False)
+        self.assertEqual(done.returncode, 0, f"docs/{page}:\n{done.stdout[-4000:]}")
+        self.assertGreater(blocks, 0)
+        self.assertEqual(re.findall(r"^block (\d+) done$", done.stdout, re.MULTILINE), [str(n + 1) for n in range(blocks)])
+        return done.stdout
+
+    def row(self, name):
+        """What the service says of the key with these facts."""
+        key = json.loads((self.place.dir / f"ceremony/{name}.json").read_text())["key_id"]
+        return self.place.call("GET", f"/v1/keys/{key}").json["key"]
+
+    def tokens(self):
+        return {row["state"]: row for row in self.place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]}
+
+    def test_hsm(self):
+        """A key is born, brought back, admitted, drilled, and survives the loss of the token that it was born on."""
+        before = self.tokens()["serving"]["serial"]
+        said = self.paste("hsm.md")
+        self.assertIn("proven: the transfer key of the key document was made in ceremony ", said)
+        self.assertRegex(said, "proven: address sr1[0-9a-f]{72} is of the wallet hot of the policy")
+        drilled = json.loads(json.loads((self.place.dir / "ceremony/hot-3/drill.json").read_text())["document"])
+        row = self.row("hot-3")
+        self.assertEqual((row["state"], row["restored_at"]), ("active", drilled["made_at"]))
+        told = self.place.pages(f"/v1/audit/entries?otype=key&oid={row['key_id']}&order=oldest", "entries", "auditor-1")
+        self.assertEqual([entry["outcome"] for entry in told if entry["act"] == "key.restore"], ["intent", "ok"])
+        self.assertEqual(self.row("transfer")["state"], "active")
+        now = self.tokens()
+        self.assertEqual(set(now), {"serving", "standby"})
+        self.assertNotIn(before, {token["serial"] for token in now.values()})
+        self.assertNotIn("lacks_key", self.place.log("transfer"))
+        self.place.withdraw()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
