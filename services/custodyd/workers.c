@@ -3,6 +3,7 @@
  */
 #include "workers.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 
 #include "base/log.h"
@@ -10,10 +11,11 @@
 #include "steps.h"
 #include "store/outbox.h"
 
-/* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a crash left behind waits so long. */
+/* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a worker hangs on waits so long. */
 #define LEASE_MS 20000
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
+#define RELEASE_EVERY_US 1000000
 #define HEARTBEAT_EVERY_US 60000000
 #define DELAY_MIN_MS 20
 #define DELAY_MAX_MS 5000
@@ -25,6 +27,7 @@ struct worker_pool {
     bool stopping;
     uint64_t wakes; /* counts calls of workers_wake, so that none is lost */
     int64_t expired_at_us;
+    int64_t released_at_us;
     int64_t heartbeat_at_us;
     unsigned threads;
     pthread_t thread[32];
@@ -51,8 +54,8 @@ static enum status postpone_in(struct store_tx *tx, void *context, struct fault 
     const struct postponement *postponement = context;
     const struct store_outbox_item *item = postponement->item;
     int64_t delay_ms = DELAY_MIN_MS << (item->attempts < 8 ? item->attempts : 8);
-    return store_outbox_postpone(tx, item->id, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS,
-                                 postponement->waits_for, fault);
+    return store_outbox_postpone(tx, item, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS, postponement->waits_for,
+                                 fault);
 }
 
 /* A step that could not be done: log it, once for each reason, and make its item due again later. */
@@ -67,7 +70,7 @@ static void put_off(struct worker_pool *pool, const struct store_outbox_item *it
               why->where, "detail", why->detail, NULL);
     struct fault fault = {0};
     if (store_transact(pool->service->store, postpone_in, &postponement, &fault) != STATUS_OK) {
-        log_fault("step.postpone", &fault); /* its lease will end */
+        log_fault("step.postpone", &fault); /* its lease will end, or another has it */
     }
 }
 
@@ -107,10 +110,36 @@ static bool falls_due(struct worker_pool *pool, int64_t *last_us, int64_t period
     return due;
 }
 
-/* What happens by the clock: withdrawals expire, and the trail hears each minute that we are there. */
+static enum status release_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    uint64_t *count = context;
+    return store_outbox_release(count, tx, fault);
+}
+
+/* Work claimed by a custodyd that is gone, or over a connection that was lost, waits for nobody. */
+static enum status release(const struct worker_pool *pool, struct fault *fault)
+{
+    uint64_t count = 0;
+    enum status status = store_transact(pool->service->store, release_in, &count, fault);
+    if (status == STATUS_OK && count > 0) {
+        char items[24];
+        (void)snprintf(items, sizeof(items), "%" PRIu64, count);
+        log_event(LOG_LEVEL_INFO, "outbox.released", "items", items, NULL);
+    }
+    return status;
+}
+
+/*
+ * What happens by the clock: lost claims are released, withdrawals expire, and the trail hears each minute that we are
+ * there.
+ */
 static void keep_time(struct worker_pool *pool)
 {
     struct fault fault = {0};
+    if (falls_due(pool, &pool->released_at_us, RELEASE_EVERY_US) && release(pool, &fault) != STATUS_OK) {
+        log_fault("outbox.release", &fault);
+    }
+    fault_clear(&fault);
     if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {
         log_fault("expire", &fault);
     }

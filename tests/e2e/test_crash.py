@@ -228,6 +228,31 @@ class CrashStates(Crash):
                     self.assertEqual(place.balance(place.payee), paid + 80)
                     self.assertOneTransfer(row, 80)
 
+    def test_nobody_waits_for_the_claims_of_the_dead(self):
+        """custodyd is killed with work in its hands. The work goes on, although its lease is made to last for ever: the claim
+        went with the session that made it."""
+        place = self.place
+        for point in ("withdrawal-signature-received", "withdrawal-submitted", "withdrawal-confirmed"):
+            with self.subTest(point=point):
+                self.before = place.ledger_transactions()
+                place.kill("custodyd")
+                place.start(STRONGROOM_CRASHPOINT=f"{point}:1")
+                client = Client(place, self.revive)
+                row = client.propose(84)
+                place.decide(row, "approver-1")
+                try:
+                    place.decide(row, "approver-2")
+                except (OSError, http.client.HTTPException):
+                    pass  # it was killed before it could answer
+                strongroom.eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+                held = place.psql(f"""
+                    UPDATE custody.outbox SET due_at = 'infinity' WHERE withdrawal = '{row["id"]}' AND done_at IS NULL
+                    RETURNING claimed_by IS NOT NULL""")
+                self.assertEqual(held, [["t"]])
+                self.revive()
+                client.wait(row, "confirmed")
+                self.assertOneTransfer(row, 84)
+
     def test_no_effect_without_the_audit_signer(self):
         """What cannot be proven is not answered; reads go on; what was committed is proven later."""
         place = self.place

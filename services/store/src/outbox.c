@@ -1,7 +1,9 @@
 /*
- * The outbox. Workers claim by moving due_at forward, so a worker that dies loses its claim when the lease ends; rows
- * another session is claiming are skipped, never waited for. Nothing here reads "id above the last seen": late commits
- * would be missed.
+ * The outbox. Workers claim by moving due_at forward, so a worker that hangs loses its claim when the lease ends; rows
+ * another session is claiming are skipped, never waited for. A claim names the session that made it, so that the claims
+ * of one that is gone can be released at once. Neither is what keeps a withdrawal from happening twice: that is the
+ * compare-and-set of its row and the promise in the signer's guard. Nothing here reads "id above the last seen": late
+ * commits would be missed.
  */
 #include "store/outbox.h"
 
@@ -29,24 +31,42 @@ static const struct statement claim = {
     "WITH due AS (SELECT id FROM custody.outbox WHERE done_at IS NULL AND due_at <= clock_timestamp()"
     " ORDER BY due_at, id LIMIT $1::bigint FOR UPDATE SKIP LOCKED),"
     " claimed AS (UPDATE custody.outbox AS o SET attempts = o.attempts + 1,"
-    " due_at = clock_timestamp() + $2::bigint * interval '1 millisecond' FROM due WHERE o.id = due.id"
+    " due_at = clock_timestamp() + $2::bigint * interval '1 millisecond', claimed_by = pg_backend_pid(),"
+    " claimed_since = (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))"
+    " FROM due WHERE o.id = due.id"
     " RETURNING o.id, o.kind, o.withdrawal, o.attempts, o.created_at, coalesce(o.waits_for, '') AS waits_for)"
     " SELECT id, kind, withdrawal, attempts, created_at, waits_for FROM claimed ORDER BY id",
     2,
 };
 
+/*
+ * The start of a session is shown to its own role only. Where it cannot be read (a login role that becomes
+ * strongroom_app) the process id alone is compared: then a claim may last as long as its lease, never shorter.
+ */
+static const struct statement release = {
+    "outbox_release",
+    "WITH lost AS (SELECT id FROM custody.outbox AS o WHERE claimed_by IS NOT NULL AND done_at IS NULL"
+    " AND NOT EXISTS (SELECT FROM pg_stat_activity AS s WHERE s.pid = o.claimed_by"
+    " AND coalesce(s.backend_start = o.claimed_since, true)) FOR UPDATE SKIP LOCKED),"
+    " released AS (UPDATE custody.outbox AS o SET claimed_by = NULL, claimed_since = NULL,"
+    " due_at = least(o.due_at, clock_timestamp()) FROM lost WHERE o.id = lost.id RETURNING o.id)"
+    " SELECT count(*) AS count FROM released",
+    0,
+};
+
 static const struct statement done = {
     "outbox_done",
-    "UPDATE custody.outbox SET done_at = clock_timestamp() WHERE id = $1::bigint AND done_at IS NULL",
+    "UPDATE custody.outbox SET done_at = clock_timestamp(), claimed_by = NULL, claimed_since = NULL"
+    " WHERE id = $1::bigint AND done_at IS NULL",
     1,
 };
 
 static const struct statement postpone = {
     "outbox_postpone",
     "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond',"
-    " waits_since = CASE WHEN waits_for = $3::text THEN waits_since ELSE clock_timestamp() END, waits_for = $3::text"
-    " WHERE id = $1::bigint AND done_at IS NULL",
-    3,
+    " waits_since = CASE WHEN waits_for = $3::text THEN waits_since ELSE clock_timestamp() END, waits_for = $3::text,"
+    " claimed_by = NULL, claimed_since = NULL WHERE id = $1::bigint AND attempts = $4::bigint AND done_at IS NULL",
+    4,
 };
 
 static const struct column wait_columns[] = {
@@ -92,6 +112,18 @@ enum status store_outbox_claim(struct store_tx *tx, struct store_outbox_item *ou
     return STATUS_OK;
 }
 
+enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault)
+{
+    static const struct column column[] = {{"count", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
+    static const struct row_shape count_shape = ROW_SHAPE(uint64_t, column);
+    uint64_t count = 0;
+    enum status status = tx_read_one(tx, &count, &count_shape, &release, NULL, fault);
+    if (status == STATUS_OK) {
+        *out = count;
+    }
+    return status;
+}
+
 enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault)
 {
     struct parameters p = {0};
@@ -99,13 +131,14 @@ enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fau
     return tx_run_one(tx, &done, &p, STATUS_CONFLICT, fault);
 }
 
-enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, const char *waits_for,
-                                  struct fault *fault)
+enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox_item *item, int64_t delay_ms,
+                                  const char *waits_for, struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_int64(&p, id);
+    parameter_int64(&p, item->id);
     parameter_int64(&p, delay_ms);
     parameter_text(&p, waits_for);
+    parameter_int64(&p, item->attempts);
     return tx_run_one(tx, &postpone, &p, STATUS_CONFLICT, fault);
 }
 

@@ -13,7 +13,6 @@
 #include "store/lane.h"
 #include "store/mark.h"
 #include "store/medium.h"
-#include "store/outbox.h"
 #include "store/suspense.h"
 #include "store/token.h"
 
@@ -368,66 +367,6 @@ Test(workflow, a_person_decides_once)
     store_approval_list_free(&list);
     bytes_free(&anna.document);
     bytes_free(&berta.document);
-}
-
-Test(workflow, work_is_claimed_by_one_worker_until_its_lease_ends)
-{
-    struct store_withdrawal row = books_withdrawal("k-1");
-    struct store_outbox_item items[4];
-    size_t count = 0;
-    insert(&row);
-    struct store_tx *tx = begin();
-    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
-    commit(tx);
-    struct store_tx *one = begin();
-    struct store_tx *two = begin();
-    cr_assert_eq(store_outbox_claim(one, items, &count, 4, 60000, NULL), STATUS_OK);
-    cr_expect_eq(count, 1);
-    cr_assert_eq(store_outbox_claim(two, items + 1, &count, 3, 60000, NULL), STATUS_OK);
-    cr_expect_eq(count, 0);
-    commit(one);
-    commit(two);
-    tx = begin();
-    cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
-    cr_expect_eq(count, 0);
-    cr_expect_eq(store_outbox_postpone(tx, items[0].id, -1, "token", NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
-    cr_expect_eq(count, 1);
-    cr_expect_eq(items[1].attempts, 2);
-    cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_OK);
-    cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_CONFLICT);
-    commit(tx);
-}
-
-Test(workflow, a_wait_has_a_reason_and_a_beginning)
-{
-    struct store_withdrawal row = books_withdrawal("k-1");
-    struct store_outbox_item item;
-    struct store_outbox_wait first;
-    struct store_outbox_wait later;
-    size_t count = 0;
-    insert(&row);
-    struct store_tx *tx = begin();
-    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_claim(tx, &item, &count, 1, 60000, NULL), STATUS_OK);
-    cr_expect_str_eq(item.waits_for, "");
-    cr_expect_eq(store_outbox_wait_get(&first, tx, &row.id, NULL), STATUS_NOT_FOUND);
-    cr_assert_eq(store_outbox_postpone(tx, item.id, -1, "key_inactive", NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_wait_get(&first, tx, &row.id, NULL), STATUS_OK);
-    cr_expect_str_eq(first.kind, "sign");
-    cr_expect_str_eq(first.waits_for, "key_inactive");
-    cr_assert_eq(store_outbox_postpone(tx, item.id, -1, "key_inactive", NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_OK);
-    cr_expect_eq(later.since_utc_us, first.since_utc_us, "the same reason: the wait goes on");
-    cr_assert_eq(store_outbox_postpone(tx, item.id, -1, "token", NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_OK);
-    cr_expect_str_eq(later.waits_for, "token");
-    cr_expect_gt(later.since_utc_us, first.since_utc_us);
-    cr_assert_eq(store_outbox_claim(tx, &item, &count, 1, 60000, NULL), STATUS_OK);
-    cr_expect_str_eq(item.waits_for, "token");
-    cr_expect_eq(store_outbox_done(tx, item.id, NULL), STATUS_OK);
-    cr_expect_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_NOT_FOUND);
-    commit(tx);
 }
 
 Test(workflow, a_receipt_in_suspense_is_returned_once)

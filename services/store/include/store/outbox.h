@@ -1,6 +1,7 @@
 /*
  * Work to be done outside the database after a commit, at least once: put in the transaction that decided it, claimed
- * for a time by one worker, done in the transaction that records its result.
+ * for a time by one worker, done in the transaction that records its result. A claim keeps two workers from doing the
+ * same work in vain. It is no safety: what the work comes to must be decided by compare-and-set.
  */
 #ifndef STRONGROOM_STORE_OUTBOX_H
 #define STRONGROOM_STORE_OUTBOX_H
@@ -18,7 +19,7 @@ struct store_outbox_item {
     int64_t id;
     char kind[STORE_OUTBOX_KIND_SIZE];
     struct uuid withdrawal;
-    int64_t attempts;
+    int64_t attempts; /* which claim of it this is, from 1 */
     int64_t created_at_utc_us;
     char waits_for[STORE_OUTBOX_CODE_SIZE]; /* why it was postponed last, "" when it was not */
 };
@@ -36,17 +37,27 @@ MUST_CHECK enum status store_outbox_put(struct store_tx *tx, const char *kind, c
 
 /*
  * Claims up to `capacity` due items for `lease_ms`, oldest first, skipping those another worker is claiming. An item
- * that is not done when its lease ends is due again. Out: items and count; commit before working on them.
+ * that is not done when its lease ends is due again; sooner when the session of `tx` ends, by store_outbox_release.
+ * Out: items and count; commit before working on them.
  */
 MUST_CHECK enum status store_outbox_claim(struct store_tx *tx, struct store_outbox_item *out, size_t *out_count,
                                           size_t capacity, int64_t lease_ms, struct fault *fault);
 
+/*
+ * Makes the items due whose claims were made by sessions that the server does not have any more: their process was
+ * killed, their connection was lost, the server is another one. Out: how many.
+ */
+MUST_CHECK enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault);
+
 /* Marks an item done; STATUS_CONFLICT when it is already. */
 MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault);
 
-/* Makes an item due again after `delay_ms`. `waits_for` is the code of the status that it waits for. */
-MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, int64_t id, int64_t delay_ms, const char *waits_for,
-                                             struct fault *fault);
+/*
+ * Gives a claim back: the item is due again after `delay_ms`. `waits_for` is the code of the status that it waits for.
+ * STATUS_CONFLICT when it is done or was claimed again meanwhile.
+ */
+MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox_item *item,
+                                             int64_t delay_ms, const char *waits_for, struct fault *fault);
 
 /* What a withdrawal waits for; STATUS_NOT_FOUND when none of its items was postponed and is not done. */
 MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx,
