@@ -1,6 +1,6 @@
 /*
- * The backup document: a wrapped key, who keeps it, and who has the shares of the key that wraps it. Wrapping is for
- * the hsm room, sharing for base.
+ * The backup document: the digest of a wrapped key, who keeps the bytes, and who has the shares of the key that wraps
+ * it. Wrapping is for the hsm room, sharing for base.
  */
 #include "policy/backup.h"
 
@@ -28,7 +28,8 @@ static const struct canon_field fields[] = {
     CANON_FIELD(struct backup, site, CANON_NAME),
     SHARE_THRESHOLD_FIELD(struct backup_wire, threshold),
     CANON_FIELD(struct backup_wire, token, CANON_OBJECT),
-    {"wrapped", CANON_BYTES, false, offsetof(struct backup, wrapped), BACKUP_WRAPPED_MAX, 1, 0},
+    CANON_FIELD(struct backup, wrapped_sha256, CANON_HASH),
+    CANON_FIELD_RANGE(struct backup, wrapped_size, CANON_INTEGER, 1, BACKUP_WRAPPED_MAX),
 };
 
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
@@ -94,6 +95,10 @@ enum status backup_decode(struct backup *out, const void *document, size_t len, 
     struct backup_wire wire = {0};
     struct backup backup;
     enum status status = canon_parse(&object, document, len, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK && json_object_get(object, "wrapped") != NULL) {
+        status = fault_set(fault, STATUS_UNKNOWN_FIELD, "wrapped",
+                           "the wrapped key is for its holder alone, in a file of its own: back the key up anew");
+    }
     if (status == STATUS_OK) {
         status = canon_decode(&wire, sizeof(wire), object, fields, FIELD_COUNT, "", fault);
     }
@@ -101,9 +106,7 @@ enum status backup_decode(struct backup *out, const void *document, size_t len, 
         status = read_wire(&backup, &wire, fault);
     }
     if (status == STATUS_OK) {
-        *out = backup; /* `wrapped` is transferred */
-    } else {
-        bytes_free(&wire.backup.wrapped);
+        *out = backup;
     }
     bytes_free(&wire.key);
     json_decref(object);
@@ -112,7 +115,7 @@ enum status backup_decode(struct backup *out, const void *document, size_t len, 
 
 static enum status write_wire(struct backup_wire *wire, const struct backup *backup, struct fault *fault)
 {
-    wire->backup = *backup; /* `wrapped` is borrowed */
+    wire->backup = *backup;
     wire->alg = backup->key.algorithm;
     wire->key = (struct bytes){wire->backup.key.spki, wire->backup.key.spki_len}; /* borrowed */
     word_write(wire->mechanism, sizeof(wire->mechanism), mechanism_words, (int)backup->mechanism);
@@ -153,12 +156,10 @@ enum status backup_verify(struct backup *out, const struct signed_document *docu
     } else {
         status = signed_document_verify(document, BACKUP_KIND, 0, &backup.key, fault);
     }
-    if (status != STATUS_OK) {
-        backup_free(&backup);
-        return status;
+    if (status == STATUS_OK) {
+        *out = backup;
     }
-    *out = backup; /* transferred */
-    return STATUS_OK;
+    return status;
 }
 
 static bool keeps_key(const struct key_document *key, const struct name *custodian)
@@ -188,8 +189,15 @@ enum status backup_check_key(const struct backup *backup, const struct key_docum
     return STATUS_OK;
 }
 
-void backup_free(struct backup *backup)
+enum status backup_check_wrapped(const struct backup *backup, const struct bytes *wrapped, struct fault *fault)
 {
-    bytes_free(&backup->wrapped);
-    *backup = (struct backup){0};
+    struct digest digest;
+    if (wrapped->len != (size_t)backup->wrapped_size) {
+        return fault_set(fault, STATUS_MISMATCH, "wrapped_size", "the wrapped key has %zu bytes, the backup's %lld",
+                         wrapped->len, (long long)backup->wrapped_size);
+    }
+    digest_sha256(&digest, wrapped->data, wrapped->len);
+    return digest_equal(&digest, &backup->wrapped_sha256)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "wrapped_sha256", "the wrapped key is not that of the backup");
 }

@@ -176,7 +176,6 @@ static enum status facts_from_backup(json_t *values, const struct ceremony *cere
         backup_digest(&digest, document.document.data, document.document.len);
         status = state_backup(values, &backup, &digest, fault);
     }
-    backup_free(&backup);
     signed_document_free(&document);
     return status;
 }

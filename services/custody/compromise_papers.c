@@ -380,7 +380,6 @@ void known_keys_wipe(struct known_keys *keys)
     for (size_t i = 0; i < keys->count; i++) {
         papers_wipe(&keys->list[i].papers);
         ceremony_free(&keys->list[i].ceremony);
-        backup_free(&keys->list[i].backup);
     }
     free(keys->list);
     *keys = (struct known_keys){0};

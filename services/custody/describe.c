@@ -217,13 +217,14 @@ static enum status describe_backup(FILE *stream, const struct bytes *document, s
     describe_public_key(stream, &backup.key);
     describe_row(stream, "label", "%s", backup.label);
     describe_token(stream, "token", &backup.token);
-    describe_row(stream, "mechanism", "%s, %zu bytes", backup_mechanism_text(backup.mechanism), backup.wrapped.len);
-    describe_row(stream, "kept by", "%s, at %s", backup.holder.text, backup.site.text);
+    describe_row(stream, "mechanism", "%s", backup_mechanism_text(backup.mechanism));
+    describe_row(stream, "wrapped key", "%lld bytes, kept by %s, at %s", (long long)backup.wrapped_size,
+                 backup.holder.text, backup.site.text);
+    describe_digest(stream, "", &backup.wrapped_sha256);
     describe_shares(stream, &backup.shares);
     describe_digest(stream, "check", &backup.check);
     describe_time(stream, "made", backup.made_at);
     describe_row(stream, "signed", "by that key itself");
-    backup_free(&backup);
     return STATUS_OK;
 }
 

@@ -52,7 +52,6 @@ static enum status check_backup(const struct share_document *share, const char *
         (void)printf("index, custodian, key, number needed and commitment are those of the backup document, which the "
                      "key itself signed\n");
     }
-    backup_free(&backup);
     signed_document_free(&document);
     return status;
 }

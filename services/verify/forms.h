@@ -51,7 +51,7 @@
 #define FORM_BACKUP(F, O, B, S)                                                                                        \
     F(S, TEXT, alg) F(S, HASH, check) F(S, NAME, holder) F(S, TEXT, key) F(S, TEXT, label) F(S, TIME, made_at)         \
     F(S, TEXT, mechanism) F(S, ARRAY, shares) F(S, NAME, site) F(S, INTEGER, threshold) F(S, OBJECT, token)            \
-    F(S, BLOB, wrapped)
+    F(S, HASH, wrapped_sha256) F(S, INTEGER, wrapped_size)
 #define FORM_BACKUP_SHARE(F, O, B, S)                                                                                  \
     F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, NAME, site)
 #define FORM_RESTORE(F, O, B, S)                                                                                       \
@@ -99,7 +99,6 @@
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;
 #define FORM_MEMBER_ARRAY(member) json_t *member;
-#define FORM_MEMBER_BLOB(member) char member[2048]; /* base64, not decoded */
 #define FORM_MEMBER_BOOLEAN(member) bool member;
 #define FORM_MEMBER_BYTES(member) struct bytes member;
 #define FORM_MEMBER_COUNTER(member) uint64_t member;
@@ -118,7 +117,6 @@
         FORM_##FORM(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, S)                                                          \
     };
 
-#define CANON_BLOB CANON_TEXT
 #define FORM_ROW(S, kind, member) CANON_FIELD(struct S, member, CANON_##kind),
 #define FORM_ROW_BYTES(S, kind, member) CANON_FIELD_SIZED(struct S, member, CANON_##kind, FORM_BYTES_MAX),
 #define FORM_ROW_OPTIONAL(S, kind, member) CANON_FIELD_OPTIONAL(struct S, member, CANON_##kind),

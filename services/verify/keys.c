@@ -12,6 +12,7 @@
 #include "base/file.h"
 
 #define SHARES_MAX 16
+#define WRAPPED_SIZE_MAX 1024
 #define SECONDS_MAX 34560000 /* of a box, and without use: 400 days */
 #define DAY_US (24LL * 3600 * 1000000)
 #define AHEAD_MAX_US 60000000LL /* how far the clocks of two machines may be apart */
@@ -281,6 +282,9 @@ static bool check_backup(struct claim *claim, struct signed_file *backup_file, c
     }
     if (backup_file->text.count != 1 || !signed_text_by(&backup_file->text, 0, "backup", &claim->key)) {
         return claim_fail(claim, "backup", "is not signed by the key that it holds");
+    }
+    if (backup.wrapped_size < 1 || backup.wrapped_size > WRAPPED_SIZE_MAX) {
+        return claim_fail(claim, "backup", "wrapped_size is that of no wrapped key");
     }
     json_t *seen = json_object();
     json_t *names = json_array();

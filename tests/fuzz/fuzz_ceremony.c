@@ -22,8 +22,7 @@ static void look_backup(struct backup *backup)
 {
     check_shares(&backup->shares);
     INVARIANT(share_table_find(&backup->shares, &backup->holder) == NULL);
-    INVARIANT(backup->wrapped.len >= 1 && backup->wrapped.len <= BACKUP_WRAPPED_MAX);
-    backup_free(backup);
+    INVARIANT(backup->wrapped_size >= 1 && backup->wrapped_size <= BACKUP_WRAPPED_MAX);
 }
 
 static void look_share_document(struct share_document *share)

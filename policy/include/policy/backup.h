@@ -1,10 +1,11 @@
 /*
  * The documents of backup and restore: backup, share, share_set, gift, restore. See docs/formats.md.
  *
- * A backup is a key wrapped under a key-encryption key (KEK); the KEK is shared among custodians, k of n. A share
- * document is one share, sealed for its custodian; a share_set says who has the shares of a PIN; a gift is a share
- * handed to a signer; a restore proof shows that the key came back to life on another token. Secrets are never in these
- * structs: what is sealed is opened elsewhere (base/seal.h, base/share.h).
+ * A backup is a key wrapped under a key-encryption key (KEK); the KEK is shared among custodians, k of n. The document
+ * names the wrapped key by its digest: the bytes are a file that their holder alone has. A share document is one share,
+ * sealed for its custodian; a share_set says who has the shares of a PIN; a gift is a share handed to a signer; a
+ * restore proof shows that the key came back to life on another token. Secrets are never in these structs: what is
+ * sealed is opened elsewhere (base/seal.h, base/share.h).
  */
 #ifndef STRONGROOM_POLICY_BACKUP_H
 #define STRONGROOM_POLICY_BACKUP_H
@@ -60,15 +61,16 @@ struct share_table {
 
 struct backup {
     struct digest check; /* share_kek_check */
-    struct name holder;  /* keeps this document; none of the custodians */
+    struct name holder;  /* keeps the wrapped key; none of the custodians */
     struct public_key key;
     char label[BACKUP_LABEL_SIZE]; /* of the key on the token */
     int64_t made_at;               /* microseconds UTC */
     enum backup_mechanism mechanism;
     struct share_table shares;
-    struct name site; /* where this document lies; none of the custodians' sites */
+    struct name site; /* where the wrapped key lies; none of the custodians' sites */
     struct token_identity token;
-    struct bytes wrapped; /* owned; 1..BACKUP_WRAPPED_MAX */
+    struct digest wrapped_sha256; /* of the wrapped key, which is in no document */
+    int64_t wrapped_size;         /* bytes, 1..BACKUP_WRAPPED_MAX */
 };
 
 /* One share, sealed for its custodian. Not signed: whoever opens it holds it against the commitment. */
@@ -137,7 +139,7 @@ const struct share_holder *share_table_find(const struct share_table *table, con
 MUST_CHECK enum status share_table_check_people(const struct share_table *table, const struct policy *policy,
                                                 int64_t at_utc_us, struct fault *fault);
 
-/* backup: reads strictly, floors included; no signature is looked at. Out: owned by the caller, backup_free. */
+/* backup: reads strictly, floors included; no signature is looked at. It owns nothing. */
 MUST_CHECK enum status backup_decode(struct backup *out, const void *document, size_t len, struct fault *fault);
 
 /* The canonical bytes; refuses what backup_decode would refuse. Out: owned by the caller. */
@@ -148,7 +150,7 @@ void backup_digest(struct digest *out, const void *document, size_t len);
 
 /*
  * Decodes, and verifies that the document bears exactly one signature, by the key that it wraps (STATUS_UNKNOWN_KEY,
- * STATUS_SIGNATURE_INVALID): the blob and the shares are bound to that key. Out: owned by the caller, backup_free.
+ * STATUS_SIGNATURE_INVALID): the wrapped key and the shares are bound to that key.
  */
 MUST_CHECK enum status backup_verify(struct backup *out, const struct signed_document *document, struct fault *fault);
 
@@ -159,8 +161,9 @@ MUST_CHECK enum status backup_verify(struct backup *out, const struct signed_doc
 MUST_CHECK enum status backup_check_key(const struct backup *backup, const struct key_document *key,
                                         struct fault *fault);
 
-/* Frees what it owns and empties; an empty one is fine. */
-void backup_free(struct backup *backup);
+/* What the holder brings is the wrapped key of a verified backup, to the byte. STATUS_MISMATCH names the field. */
+MUST_CHECK enum status backup_check_wrapped(const struct backup *backup, const struct bytes *wrapped,
+                                            struct fault *fault);
 
 /* share: as above. Out: owned by the caller, share_document_free. */
 MUST_CHECK enum status share_document_decode(struct share_document *out, const void *document, size_t len,

@@ -60,7 +60,6 @@ static enum status share_set_check_backups(const struct signer *signer, struct f
         if (status != STATUS_OK) {
             status = role_part_fault(fault, "share_set", status, &inner);
         }
-        backup_free(&backup);
     }
     return status;
 }

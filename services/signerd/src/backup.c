@@ -2,8 +2,9 @@
  * `signerd backup`: wraps a key of the token under a new key-encryption key (KEK) that custodians share, k of n.
  *
  * The KEK exists in this process's secure heap and, as a session object, in the token; afterwards only its shares do,
- * each sealed for its custodian. The backup document is signed by the key that it holds, so blob, shares and key belong
- * together for good.
+ * each sealed for its custodian. The backup document is signed by the key that it is of, so wrapped key, shares and key
+ * belong together for good. The wrapped key itself goes into a file for its holder and nowhere else: what travels, and
+ * is kept by others, has its digest.
  */
 #include "hsm/backup.h"
 
@@ -26,6 +27,7 @@ struct backup_run {
     struct hsm_token *token;
     const struct hsm_key *key;
     struct custodian_shares shares;
+    struct bytes wrapped;
     struct backup document;
 };
 
@@ -157,7 +159,9 @@ static enum status key_wrap(struct backup_run *run, struct fault *fault)
     run->document.key = wrapped.public;
     run->document.mechanism = wrapped.wrap == HSM_WRAP_AES_KWP ? BACKUP_AES_KEY_WRAP_KWP : BACKUP_AES_KEY_WRAP_PAD;
     memcpy(run->document.label, wrapped.label, sizeof(wrapped.label));
-    return bytes_copy(&run->document.wrapped, wrapped.bytes, wrapped.len);
+    digest_sha256(&run->document.wrapped_sha256, wrapped.bytes, wrapped.len);
+    run->document.wrapped_size = (int64_t)wrapped.len;
+    return bytes_copy(&run->wrapped, wrapped.bytes, wrapped.len);
 }
 
 static enum status shares_make(struct backup_run *run, struct fault *fault)
@@ -182,7 +186,7 @@ static enum status shares_make(struct backup_run *run, struct fault *fault)
 static enum status document_sign(struct backup_run *run, struct signed_document *out, struct fault *fault)
 {
     struct bytes document = {0};
-    struct backup read_back = {0};
+    struct backup read_back;
     run->document.made_at = clock_utc_us(clock_system());
     enum status status = papers_token(&run->document.token, hsm_token_facts(run->token), fault);
     if (status == STATUS_OK) {
@@ -194,9 +198,8 @@ static enum status document_sign(struct backup_run *run, struct signed_document 
     bytes_free(&document);
     if (status == STATUS_OK) {
         status = backup_verify(&read_back, out, fault);
-        backup_free(&read_back);
     }
-    return status;
+    return status == STATUS_OK ? backup_check_wrapped(&read_back, &run->wrapped, fault) : status;
 }
 
 static enum status facts_print(const struct backup_run *run, const struct digest *digest, struct fault *fault)
@@ -215,6 +218,14 @@ static enum status facts_print(const struct backup_run *run, const struct digest
     return status;
 }
 
+static enum status wrapped_write(const struct backup_run *run, struct fault *fault)
+{
+    char name[NAME_SIZE + 16];
+    (void)snprintf(name, sizeof(name), "wrapped-%s.bin", run->document.holder.text);
+    return papers_write_bytes(run->options->output, name, &run->wrapped, fault);
+}
+
+/* The document last: it tells of papers that are there. */
 static enum status papers_out(struct backup_run *run, struct fault *fault)
 {
     struct signed_document document = {0};
@@ -223,6 +234,9 @@ static enum status papers_out(struct backup_run *run, struct fault *fault)
     if (status == STATUS_OK) {
         backup_digest(&digest, document.document.data, document.document.len);
         status = custodian_shares_write(&run->shares, &digest, run->options->output, fault);
+    }
+    if (status == STATUS_OK) {
+        status = wrapped_write(run, fault);
     }
     if (status == STATUS_OK) {
         status = papers_write_signed(run->options->output, "backup.json", &document, fault);
@@ -256,6 +270,6 @@ int backup_main(const struct options *options)
     secret_free(&run.so_pin);
     secret_free(&run.kek);
     custodian_shares_free(&run.shares);
-    backup_free(&run.document);
+    bytes_free(&run.wrapped);
     return status == STATUS_OK ? 0 : start_refused(&fault);
 }

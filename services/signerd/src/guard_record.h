@@ -10,7 +10,7 @@
 #include "signer/guard.h"
 
 #define GUARD_STATE_KEY "g"
-#define GUARD_FORM 3              /* 1 had one key and no states, 2 no place */
+#define GUARD_FORM 4              /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups */
 #define WITHDRAWAL_RECORD_LEN 64  /* key, lane, seq, transaction id, time of the promise in microseconds UTC */
 #define WITHDRAWAL_TRANSACTION 24 /* where these begin */
 #define WITHDRAWAL_TIME 56

@@ -311,7 +311,6 @@ enum status key_admit(struct signer *signer, struct wire_reply *reply, const str
         key_log(&admission->before, &admission->after);
         key_answer(&reply->key_state, &admission->after);
     }
-    backup_free(&admission->backup);
     bytes_free(&admission->papers.document);
     bytes_free(&admission->papers.backup);
     free(admission);
@@ -393,7 +392,6 @@ static enum status drill_check(struct signer *signer, struct restore *out, const
                                                 .backup_digest = &digest};
         status = proof_verify(out, paper, &context, at_utc_us, fault);
     }
-    backup_free(&backup);
     return status;
 }
 

@@ -106,8 +106,8 @@ static const struct option_row backup_rows[] = {
     TOKEN_ROWS,
     SO_PIN_ROW(NULL),
     SHARE_ROWS,
-    TEXT("holder", holder, NULL, "Who keeps the backup document; none of the custodians."),
-    TEXT("site", site, NULL, "Where the backup document lies; none of the custodians' sites."),
+    TEXT("holder", holder, NULL, "Who keeps the wrapped key; none of the custodians."),
+    TEXT("site", site, NULL, "Where the wrapped key lies; none of the custodians' sites."),
     PATH("pin-shares", pin_shares, "", "File of the share set of the token's PIN, when it is shared: all others."),
 };
 
@@ -115,6 +115,7 @@ static const struct option_row restore_rows[] = {
     SELECT_ROWS,
     SO_PIN_ROW("-1"),
     PATH("backup", backup, "", "File of the signed backup document."),
+    PATH("wrapped", wrapped, "", "File of the wrapped key of this backup, which its holder brings."),
     TEXT("key", key, "", "Instead of a backup: label of a key that the tokens cloned; only the proof is made."),
     PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
     PATH("output", output, NULL, "File for the restore proof, signed by the key; people sign it afterwards."),
@@ -128,7 +129,7 @@ static const struct option_row share_pin_rows[] = {
     TEXT("key-id", key_id, NULL, "Id of the key that founded the guard."),
     SHARE_ROWS,
     TEXT("backups", backups, "",
-         "Files, by commas, of the backups of keys on this token: who keeps them gets no share."),
+         "Files, by commas, of the backups of keys on this token: who keeps a part of one gets no share."),
     PATH("previous", previous, "", "File of the share set before, when there was one."),
 };
 

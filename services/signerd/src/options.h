@@ -57,7 +57,8 @@ struct options {
     char backups[OPTION_URI_SIZE];   /* share-pin: files, by commas */
     char previous[OPTION_PATH_SIZE]; /* share-pin: file of the share set before */
 
-    char backup[OPTION_PATH_SIZE]; /* restore: file of the backup document */
+    char backup[OPTION_PATH_SIZE];  /* restore: file of the backup document */
+    char wrapped[OPTION_PATH_SIZE]; /* restore: file of the wrapped key */
     bool wrappable;
     bool drill;
 };

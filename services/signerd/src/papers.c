@@ -99,7 +99,8 @@ static bool folder_sync(const char *path)
     return (fd < 0 || close(fd) == 0) && synced;
 }
 
-enum status papers_write(const char *folder, const char *name, const struct bytes *text, struct fault *fault)
+static enum status file_write(const char *folder, const char *name, const struct bytes *content, const char *end,
+                              struct fault *fault)
 {
     char path[PATH_ROOM];
     int len = snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] == '\0' ? "" : "/", name);
@@ -111,7 +112,7 @@ enum status papers_write(const char *folder, const char *name, const struct byte
         enum status status = errno == EEXIST ? STATUS_EXISTS : STATUS_IO;
         return fault_set(fault, status, "output", "could not make %s: %s", path, strerror(errno));
     }
-    bool written = write_whole(fd, text->data, text->len) && write_whole(fd, "\n", 1) && fsync(fd) == 0;
+    bool written = write_whole(fd, content->data, content->len) && write_whole(fd, end, strlen(end)) && fsync(fd) == 0;
     written = close(fd) == 0 && written;
     if (!written || !folder_sync(path)) { /* it was made by us: what is left would refuse the repetition */
         int error = errno;
@@ -119,6 +120,16 @@ enum status papers_write(const char *folder, const char *name, const struct byte
         return fault_set(fault, STATUS_IO, "output", "could not write %s: %s", path, strerror(error));
     }
     return STATUS_OK;
+}
+
+enum status papers_write(const char *folder, const char *name, const struct bytes *text, struct fault *fault)
+{
+    return file_write(folder, name, text, "\n", fault);
+}
+
+enum status papers_write_bytes(const char *folder, const char *name, const struct bytes *content, struct fault *fault)
+{
+    return file_write(folder, name, content, "", fault);
 }
 
 enum status papers_write_signed(const char *folder, const char *name, const struct signed_document *document,

@@ -30,7 +30,11 @@ MUST_CHECK enum status papers_print(const struct bytes *text, struct fault *faul
 MUST_CHECK enum status papers_write(const char *folder, const char *name, const struct bytes *text,
                                     struct fault *fault);
 
-/* The same with the JSON of a signed document. */
+/* The same with nothing after the bytes. */
+MUST_CHECK enum status papers_write_bytes(const char *folder, const char *name, const struct bytes *content,
+                                          struct fault *fault);
+
+/* papers_write with the JSON of a signed document. */
 MUST_CHECK enum status papers_write_signed(const char *folder, const char *name, const struct signed_document *document,
                                            struct fault *fault);
 

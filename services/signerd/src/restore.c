@@ -1,5 +1,6 @@
 /*
- * `signerd restore`: brings a key from its backup onto another token, from the shares of k custodians.
+ * `signerd restore`: brings a key from its backup onto another token: the wrapped key from its holder, the shares of
+ * the key that opens it from k custodians.
  *
  * The key that the shares are sealed for is made here and dies with the process. Who asks and who allows it read it
  * here and sign the occasion, without which no share is taken. Each share is held against its commitment when it comes,
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "gifts.h"
 #include "hsm/backup.h"
@@ -26,6 +28,7 @@ struct restore_run {
     struct hsm_uri uri;
     struct policy policy;
     struct backup backup;
+    struct hsm_wrapped wrapped; /* bytes as the holder brought them */
     struct restore proof;
     struct secret pin;
     struct secret so_pin;
@@ -48,6 +51,25 @@ static enum status backup_read(struct restore_run *run, struct fault *fault)
     return status;
 }
 
+/* Held against the document before anybody is asked for a share. */
+static enum status wrapped_read(struct restore_run *run, struct fault *fault)
+{
+    struct bytes content = {0};
+    enum status status = file_read(&content, run->options->wrapped, BACKUP_WRAPPED_MAX, "wrapped", fault);
+    if (status == STATUS_OK) {
+        status = backup_check_wrapped(&run->backup, &content, fault);
+    }
+    if (status == STATUS_OK && content.len > sizeof(run->wrapped.bytes)) {
+        status = fault_set(fault, STATUS_TOO_LARGE, "wrapped_size", "longer than any wrapped key of ours");
+    }
+    if (status == STATUS_OK) {
+        memcpy(run->wrapped.bytes, content.data, content.len);
+        run->wrapped.len = content.len;
+    }
+    bytes_free(&content);
+    return status;
+}
+
 /* Restored from a backup, or cloned by the token's own means, where there is no backup and the key is there already. */
 static bool is_clone(const struct restore_run *run)
 {
@@ -59,6 +81,9 @@ static enum status words_check(struct restore_run *run, struct fault *fault)
     const struct options *options = run->options;
     if (is_clone(run) == (options->key[0] == '\0')) {
         return fault_set(fault, STATUS_USAGE, "backup", "a backup to restore from, or the key that was cloned");
+    }
+    if (is_clone(run) != (options->wrapped[0] == '\0')) {
+        return fault_set(fault, STATUS_USAGE, "wrapped", "the wrapped key comes with its backup, and only with it");
     }
     if (!is_clone(run) && options->so_pin_fd < 0) {
         return fault_set(fault, STATUS_USAGE, "so-pin-fd", "the security officer brings the key-encryption key in");
@@ -73,6 +98,7 @@ static enum status papers_read(struct restore_run *run, struct fault *fault)
     enum status status = words_check(run, fault);
     status = status == STATUS_OK ? signer_policies_open(&run->policy, options->policy, NULL, fault) : status;
     status = status == STATUS_OK && !is_clone(run) ? backup_read(run, fault) : status;
+    status = status == STATUS_OK && !is_clone(run) ? wrapped_read(run, fault) : status;
     if (status == STATUS_OK && access(options->output, F_OK) == 0) {
         return fault_set(fault, STATUS_EXISTS, "output", "%s is there already", options->output);
     }
@@ -162,20 +188,17 @@ static enum status key_unwrap(struct restore_run *run, struct fault *fault)
     const struct hsm_token_config config = config_make(run);
     const struct hsm_kek kek = {&run->so_pin, &run->kek};
     enum hsm_key_profile profile = run->options->wrappable ? HSM_KEY_WRAPPABLE : HSM_KEY_FIXED;
-    struct hsm_wrapped wrapped = {
-        .public = backup->key,
-        .wrap = backup->mechanism == BACKUP_AES_KEY_WRAP_KWP ? HSM_WRAP_AES_KWP : HSM_WRAP_AES_PAD,
-        .len = backup->wrapped.len,
-    };
-    if (strlen(backup->label) >= sizeof(wrapped.label) || wrapped.len > sizeof(wrapped.bytes)) {
-        return fault_set(fault, STATUS_TOO_LARGE, "backup", "label or wrapped key are longer than any of ours");
+    struct hsm_wrapped *wrapped = &run->wrapped;
+    if (strlen(backup->label) >= sizeof(wrapped->label)) {
+        return fault_set(fault, STATUS_TOO_LARGE, "backup", "the label is longer than any of ours");
     }
-    memcpy(wrapped.label, backup->label, strlen(backup->label) + 1);
-    memcpy(wrapped.bytes, backup->wrapped.data, wrapped.len);
+    wrapped->public = backup->key;
+    wrapped->wrap = backup->mechanism == BACKUP_AES_KEY_WRAP_KWP ? HSM_WRAP_AES_KWP : HSM_WRAP_AES_PAD;
+    memcpy(wrapped->label, backup->label, strlen(backup->label) + 1);
     enum status status = hsm_backup_open(&run->token, &config, &run->pin, &kek, fault);
     secret_free(&run->kek);
     secret_free(&run->so_pin);
-    return status == STATUS_OK ? hsm_key_unwrap(run->token, &run->key, &wrapped, profile, fault) : status;
+    return status == STATUS_OK ? hsm_key_unwrap(run->token, &run->key, wrapped, profile, fault) : status;
 }
 
 static enum status proof_sign(struct restore_run *run, struct signed_document *out, struct fault *fault)
@@ -276,7 +299,6 @@ int restore_main(const struct options *options)
     secret_free(&run.pin);
     secret_free(&run.so_pin);
     secret_free(&run.kek);
-    backup_free(&run.backup);
     policy_free(&run.policy);
     if (status != STATUS_OK) {
         return start_refused(&fault);

@@ -80,7 +80,6 @@ static enum status apart_from(const struct share_run *run, const char *path, str
     if (status == STATUS_OK) {
         status = share_set_check_apart(&run->set, &backup, fault);
     }
-    backup_free(&backup);
     return status;
 }
 

@@ -186,8 +186,8 @@ class Attended(Case):
 
     def restore(self):
         """The proof that the key came back on the second token, signed by all."""
-        process = self.signerd("restore", "--module", MODULE, "--token", "second", "--backup", self.path("backup/backup.json"), "--policy",
-                               self.policy, "--output", self.path("proof"), pins=["second.pin", "second.so-pin"], stdin=subprocess.PIPE,
+        process = self.signerd("restore", "--module", MODULE, "--token", "second", "--backup", self.path("backup/backup.json"), "--wrapped",
+                               self.path("backup/wrapped-admin-2.bin"), "--policy", self.policy, "--output", self.path("proof"), pins=["second.pin", "second.so-pin"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
         shown = json.loads(process.stdout.readline())
         occasion = self.occasion("restore", "restoring", "--key-id", shown["key"], "--set", shown["set"], "--serial", shown["serial"],

@@ -92,7 +92,7 @@ class Shares(Case):
         share_set = {"key": born.id, "of": "pin", "prev": "0" * 64, "shares": rows, "threshold": 2, "version": 1}
         token = {"firmware": "2.6", "label": "hot", "manufacturer": "maker", "model": "model", "serial": "1"}
         backup = {**born.object(), "check": other, "holder": "admin-2", "label": "hot", "made_at": world.at(1), "mechanism": "aes-key-wrap-pad",
-                  "shares": rows, "site": "vault", "threshold": 2, "token": token, "wrapped": base64.b64encode(bytes(80)).decode()}
+                  "shares": rows, "site": "vault", "threshold": 2, "token": token, "wrapped_sha256": other, "wrapped_size": 80}
         papers = {"pin": ["--share-set", self.write("set.json", world.canonical(world.signed("share_set", world.canonical(share_set))))],
                   "kek": ["--backup", self.write("backup.json", world.canonical(world.signed("backup", world.canonical(backup), born)))]}
         for of, paper in papers.items():

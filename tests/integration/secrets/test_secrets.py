@@ -203,7 +203,10 @@ class Secrets(unittest.TestCase):
             backup = json.loads(json.load(file)["document"])
         kek = join(shares)
         assert hashlib.sha256(b"strongroom/kek/v1\n" + kek).hexdigest() == backup["check"]
-        pkcs8 = unwrap(base64.b64decode(backup["wrapped"]), kek)
+        with open(cls.path("papers/wrapped-operator-1.bin"), "rb") as file:
+            wrapped = file.read()
+        assert hashlib.sha256(wrapped).hexdigest() == backup["wrapped_sha256"]
+        pkcs8 = unwrap(wrapped, kek)
         public = openssl("pkey", "-inform", "DER", "-pubout", "-outform", "DER", data=pkcs8)
         assert base64.b64encode(public).decode() == cls.world.generated["key"], "this is the key"
         secrets = {"key": private_value(pkcs8), "KEK": kek, **{f"share {index}": value for index, value in shares.items()}}

@@ -231,7 +231,8 @@ static void backup_fill(struct backup *out, const struct world *world, const str
         digest_sha256(&holder->commitment, sites[i], strlen(sites[i]));
     }
     digest_sha256(&out->check, "kek", 3);
-    MUST(bytes_copy(&out->wrapped, "eighty bytes or so", 18));
+    digest_sha256(&out->wrapped_sha256, "eighty bytes or so", 18);
+    out->wrapped_size = 18;
 }
 
 struct restore papers_restore(const struct world *world, const struct key_document *key)
@@ -304,7 +305,6 @@ void papers_make(struct papers *out, const struct world *world, const struct han
     struct command command = order_key(world, COMMAND_KEY_ADMIT, &key->key_id, KEY_STATE_GENERATED, 0);
     key_document_digest(&command.document, out->document.document.data, out->document.document.len);
     order_key_sign(&out->command, world, &command, ADA, ALAN);
-    backup_free(&backup);
 }
 
 void papers_wipe(struct papers *papers)

@@ -95,6 +95,10 @@ class Offline(unittest.TestCase):
             file.write(text)
         return self.path(name)
 
+    def bytes(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
     def json(self, name):
         with open(self.path(name), encoding="ascii") as file:
             return json.load(file)
@@ -145,7 +149,8 @@ class Offline(unittest.TestCase):
                                         pins=[self.user_pin(label), self.so_pin(label)]))
 
     def restore_start(self, *options, label="blank", output="proof.json", **changes):
-        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "output": self.path(output), **changes}
+        words = {"backup": self.path("papers/backup.json"), "wrapped": self.path("papers/wrapped-operator-1.bin"),
+                 "policy": self.path("policy.json"), "output": self.path(output), **changes}
         return self.start("restore", self.uri(label), *(f"--{name}={value}" for name, value in words.items()), *options,
                           pins=[self.user_pin(label), self.so_pin(label)])
 
@@ -264,11 +269,14 @@ class Backup(Offline):
         for pair in ((1, 2), (1, 3), (2, 3)):
             kek = join({index: shares[index] for index in pair})
             self.assertEqual(sha256(b"strongroom/kek/v1\n" + kek), backup["check"])
+        wrapped = self.bytes("papers/wrapped-operator-1.bin")
+        self.assertEqual((sha256(wrapped), len(wrapped)), (backup["wrapped_sha256"], backup["wrapped_size"]))
         for root, _, names in os.walk(self.place):
             for name in names:
-                with open(os.path.join(root, name), "rb") as file:
-                    content = file.read()
+                content = self.bytes(os.path.join(root, name))
                 self.assertNotIn(kek, content, name)
+                has_wrapped = wrapped in content or base64.b64encode(wrapped) in content or wrapped.hex().encode() in content
+                self.assertEqual(has_wrapped, name == "wrapped-operator-1.bin", name)  # it is with its holder and nowhere else
                 self.assertFalse(any(value in content for value in shares.values()), name)
         self.assertEqual(len(self.objects("primary")), 2)
 
@@ -382,12 +390,23 @@ class Restore(Offline):
     def test_an_altered_backup_is_refused_before_anybody_brings_a_share(self):
         document = self.json("papers/backup.json")
         backup = json.loads(document["document"])
-        wrapped = bytearray(base64.b64decode(backup["wrapped"]))
-        wrapped[3] ^= 1
-        backup["wrapped"] = base64.b64encode(wrapped).decode()
-        document["document"] = world.canonical(backup)
-        self.write("papers/backup.json", json.dumps(document))
-        self.assertIn("signature_invalid", self.restore(code=78))
+        document["document"] = world.canonical({**backup, "wrapped_sha256": "0" * 64})
+        self.write("papers/altered.json", json.dumps(document))
+        self.assertIn("signature_invalid", self.restore(code=78, backup=self.path("papers/altered.json")))
+        old = {name: value for name, value in backup.items() if not name.startswith("wrapped")}
+        document["document"] = world.canonical({**old, "wrapped": base64.b64encode(self.bytes("papers/wrapped-operator-1.bin")).decode()})
+        self.write("papers/altered.json", json.dumps(document))
+        self.assertIn("back the key up anew", self.restore(code=78, backup=self.path("papers/altered.json")))
+
+    def test_another_wrapped_key_is_refused_before_anybody_brings_a_share(self):
+        good = self.bytes("papers/wrapped-operator-1.bin")
+        for field, content in (("wrapped_sha256", bytes([good[0] ^ 1]) + good[1:]), ("wrapped_size", good + b"\n"), ("wrapped_size", good[:-1]),
+                               ("wrapped", bytes(2000)), ("wrapped_size", b"")):
+            with open(self.path("other.bin"), "wb") as file:
+                file.write(content)
+            self.assertIn(f" where={field} ", self.restore(code=78, wrapped=self.path("other.bin")))
+        self.assertIn(" where=wrapped ", self.restore(code=78, wrapped=self.path("nowhere.bin")))
+        self.assertEqual(self.objects("blank"), [])
 
     def test_the_same_token_and_the_same_key_are_refused(self):
         self.assertIn("conflict", self.restore(code=78, label="primary"))
@@ -477,9 +496,11 @@ class Restore(Offline):
 
     def test_a_backup_or_a_clone_is_named(self):
         words = [self.uri("blank"), f"--policy={self.path('policy.json')}", f"--output={self.path('proof.json')}"]
-        for more in ([], ["--key=treasury", f"--backup={self.path('papers/backup.json')}"],
-                     [f"--backup={self.path('papers/backup.json')}"]):
-            self.run_word("restore", *words, *more, pins=[self.user_pin("blank")], code=78)
+        backup, wrapped = f"--backup={self.path('papers/backup.json')}", f"--wrapped={self.path('papers/wrapped-operator-1.bin')}"
+        for where, more in (("backup", []), ("backup", ["--key=treasury", backup, wrapped]), ("so-pin-fd", [backup, wrapped]),
+                            ("wrapped", [backup]), ("wrapped", ["--key=treasury", wrapped])):
+            said = self.run_word("restore", *words, *more, pins=[self.user_pin("blank")], code=78)
+            self.assertIn(f" where={where} ", said)
 
 
 class SharePin(Offline):

@@ -170,7 +170,7 @@ class Copy(Offline):
 
     def restore_through(self, rules, *options):
         self.chaos(rules)
-        words = {"backup": self.path("papers/backup.json"), "policy": self.path("policy.json"), "output": self.path("proof.json")}
+        words = {"backup": self.path("papers/backup.json"), "wrapped": self.path("papers/wrapped-operator-1.bin"), "policy": self.path("policy.json"), "output": self.path("proof.json")}
         with LOCK:
             process = self.start("restore", f"--token=pkcs11:token=blank?module-path={CHAOS}",
                                  *(f"--{name}={value}" for name, value in words.items()), *options,

@@ -197,7 +197,6 @@ int main(int argc, char **argv)
         refused = change_each(&papers) == 0 ? 0 : 1;
     }
     bytes_free(&papers.transcript);
-    backup_free(&papers.backup);
     policy_free(&papers.policy);
     return refused;
 }

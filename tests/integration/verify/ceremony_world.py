@@ -55,7 +55,7 @@ class Ceremonies(World):
                   for index, name in enumerate(self.CUSTODIANS[:3], 1)]
         return {**self.born.object(), "check": hashlib.sha256(b"kek").hexdigest(), "holder": "admin-2", "label": "wallet-hot",
                 "made_at": at(104), "mechanism": "aes-key-wrap-pad", "shares": shares, "site": "vault", "threshold": 2,
-                "token": TOKEN, "wrapped": base64.b64encode(bytes(80)).decode()}
+                "token": TOKEN, "wrapped_sha256": hashlib.sha256(bytes(80)).hexdigest(), "wrapped_size": 80}
 
     def share_set_document(self):
         """Of the PIN of the token that the key is on: with others, and elsewhere, than the backup."""

@@ -198,6 +198,10 @@ FORGERIES = {
     "backup from another token": ("backup: token", {"backup": edit(token=OTHER_TOKEN)}),
     "backup with another check value": ("backup: check", {"backup": edit(check=ZERO)}),
     "backup with another threshold": ("backup: threshold", {"backup": edit(threshold=3)}),
+    "backup of a wrapped key of no size": ("backup: wrapped_size", {"backup": edit(wrapped_size=0)}),
+    "backup of a wrapped key that is too long": ("backup: wrapped_size", {"backup": edit(wrapped_size=1025)}),
+    "backup that has the wrapped key in it": ("backup: wrapped", {"backup": lambda value: value.update(wrapped="AAAA") or value.pop(
+        "wrapped_sha256") and value.pop("wrapped_size") and None}),
     "backup that one can open": ("backup: shares", {"backup": edit(threshold=1)}),
     "backup that nobody can open": ("backup: shares", {"backup": edit(threshold=4)}),
     "the holder has a share": ("backup: shares", {"backup": edit(holder="custodian-2")}),

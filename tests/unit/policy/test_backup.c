@@ -45,11 +45,7 @@ static json_t *json_of(const struct bytes *document)
 static enum status decode_backup(const void *document, size_t len, struct fault *fault)
 {
     struct backup backup;
-    enum status status = backup_decode(&backup, document, len, fault);
-    if (status == STATUS_OK) {
-        backup_free(&backup);
-    }
-    return status;
+    return backup_decode(&backup, document, len, fault);
 }
 
 Test(backup, every_rule_broken_once)
@@ -82,7 +78,11 @@ Test(backup, every_rule_broken_once)
         {"token.serial", NULL, STATUS_MISSING_FIELD, "token.serial", "required"},
         {"token.label", "\" x\"", STATUS_INVALID, "token.label", "no blank"},
         {"token.label", "\"x \"", STATUS_INVALID, "token.label", "no blank"},
-        {"wrapped", "\"\"", STATUS_INVALID, "wrapped", "1 to 1024"},
+        {"wrapped", "\"d3JhcHBlZA==\"", STATUS_UNKNOWN_FIELD, "wrapped", "for its holder alone"},
+        {"wrapped_sha256", "\"d3JhcHBlZA==\"", STATUS_INVALID, "wrapped_sha256", "hexadecimal"},
+        {"wrapped_sha256", NULL, STATUS_MISSING_FIELD, "wrapped_sha256", "required"},
+        {"wrapped_size", "0", STATUS_INVALID, "wrapped_size", "1 to 1024"},
+        {"wrapped_size", "1025", STATUS_INVALID, "wrapped_size", "1 to 1024"},
         {"kek", "\"\"", STATUS_UNKNOWN_FIELD, "kek", "no such field"},
     };
     json_t *valid = json_of(&vault.backup_signed.document);
@@ -119,7 +119,7 @@ Test(backup, the_floors_hold_when_written)
     backup.mechanism = (enum backup_mechanism)3;
     cr_expect(backup_encode(&out, &backup, NULL) == STATUS_INVALID);
     backup = vault.backup;
-    backup.wrapped.len = 0;
+    backup.wrapped_size = 0;
     cr_expect(backup_encode(&out, &backup, NULL) == STATUS_INVALID);
     backup = vault.backup;
     backup.token.model[0] = ' ';
@@ -134,9 +134,6 @@ static void expect_backup(const struct signed_document *document, enum status ex
     enum status status = backup_verify(&backup, document, &fault);
     cr_expect(status == expected, "status %s", status_info(status)->code);
     cr_expect_str_eq(fault.where, where);
-    if (status == STATUS_OK) {
-        backup_free(&backup);
-    }
 }
 
 Test(backup, only_the_wrapped_key_signs)
@@ -167,6 +164,22 @@ Test(backup, belongs_to_one_key_document)
     struct fault fault = {0};
     cr_expect(backup_check_key(&vault.backup, &key, &fault) == STATUS_MISMATCH);
     cr_expect(strstr(fault.detail, "theo") != NULL);
+}
+
+Test(backup, knows_its_wrapped_key)
+{
+    uint8_t content[80] = {1, 2, 3};
+    const struct bytes wrapped = {content, sizeof(content)};
+    const struct bytes shorter = {content, sizeof(content) - 1};
+    struct fault fault = {0};
+    digest_sha256(&vault.backup.wrapped_sha256, content, sizeof(content));
+    cr_expect(backup_check_wrapped(&vault.backup, &wrapped, NULL) == STATUS_OK);
+    cr_expect(backup_check_wrapped(&vault.backup, &shorter, &fault) == STATUS_MISMATCH);
+    cr_expect_str_eq(fault.where, "wrapped_size");
+    content[79] ^= 1;
+    fault_clear(&fault);
+    cr_expect(backup_check_wrapped(&vault.backup, &wrapped, &fault) == STATUS_MISMATCH);
+    cr_expect_str_eq(fault.where, "wrapped_sha256");
 }
 
 /* share */

@@ -176,7 +176,6 @@ static struct share_table two_shares(void)
 static void make_backup(struct vault *vault)
 {
     const struct key_document key = world_key_document(&vault->world, HOT);
-    memset(vault->wrapped, 0x77, sizeof(vault->wrapped));
     vault->backup = (struct backup){.check = filled(0x50),
                                     .holder = name_of("olga"),
                                     .key = *test_key_public(vault->world.keys[HOT]),
@@ -186,7 +185,8 @@ static void make_backup(struct vault *vault)
                                     .shares = two_shares(),
                                     .site = name_of("office-1"),
                                     .token = key.token,
-                                    .wrapped = {vault->wrapped, sizeof(vault->wrapped)}};
+                                    .wrapped_sha256 = filled(0x77),
+                                    .wrapped_size = 80};
     struct bytes *document = &vault->backup_signed.document;
     MUST(backup_encode(document, &vault->backup, NULL));
     backup_digest(&vault->backup_digest, document->data, document->len);

@@ -15,8 +15,7 @@
 struct vault {
     struct world world;
     struct ceremony_actor actors[CEREMONY_ACTORS];
-    struct backup backup; /* borrows `wrapped` */
-    uint8_t wrapped[80];
+    struct backup backup;
     struct signed_document backup_signed;
     struct digest backup_digest;
     struct ceremony ceremony; /* all steps done */
