@@ -2,8 +2,8 @@
  * The guard's one writer.
  *
  * Threads that want a change queue up; the first of them takes the whole queue into one LMDB transaction, which LMDB
- * syncs at commit, reads the written records back, and wakes the others. So the disk is waited for once per batch and
- * not once per signature. Changes are applied strictly one after the other.
+ * syncs at commit, reads the written records back, and wakes those whose changes were in it and the next that leads. So
+ * the disk is waited for once per batch and not once per signature. Changes are applied strictly one after the other.
  */
 #include "signer/guard.h"
 
@@ -24,7 +24,8 @@ struct waiter {
     void *context;
     struct fault fault;
     enum status status;
-    bool done;
+    bool done;             /* with the guard's mutex */
+    pthread_cond_t called; /* with the guard's mutex: it is done, or may lead */
     struct waiter *next;
 };
 
@@ -118,7 +119,7 @@ enum status guard_open_moved(struct guard **out, const char *path, const char *a
     }
     guard->folder_fd = -1;
     guard->last = &guard->first;
-    INVARIANT(pthread_mutex_init(&guard->mutex, NULL) == 0 && pthread_cond_init(&guard->turn, NULL) == 0);
+    INVARIANT(pthread_mutex_init(&guard->mutex, NULL) == 0);
     enum status status = folder_lock(&guard->folder_fd, path, fault);
     if (status == STATUS_OK) {
         status = guard_check(path, fault);
@@ -152,7 +153,6 @@ void guard_close(struct guard *guard)
     if (guard->folder_fd >= 0) {
         (void)close(guard->folder_fd);
     }
-    (void)pthread_cond_destroy(&guard->turn);
     (void)pthread_mutex_destroy(&guard->mutex);
     guard_keys_free(guard);
     free(guard);
@@ -328,13 +328,19 @@ static enum status read_back(struct guard_batch *batch)
     return status;
 }
 
+/* Compared byte by byte: if no more than the room between two members differs, it is written without need. */
+static bool state_same(const struct guard_state *a, const struct guard_state *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0; /* NOLINT(cert-exp42-c,cert-flp37-c,bugprone-suspicious-memory-comparison) */
+}
+
 static enum status batch_finish(struct guard_batch *batch, const struct guard_state *state)
 {
     if (batch->broken || !batch->changed) {
         mdb_txn_abort(batch->txn);
         return batch->broken ? STATUS_IO : STATUS_OK;
     }
-    if (state_store(batch, state) != STATUS_OK) {
+    if (!state_same(state, &batch->guard->state) && state_store(batch, state) != STATUS_OK) {
         mdb_txn_abort(batch->txn);
         return STATUS_IO;
     }
@@ -370,6 +376,11 @@ static struct waiter *queue_take(struct guard *guard)
     return taken;
 }
 
+static void waiter_call(struct waiter *waiter)
+{
+    INVARIANT(pthread_cond_signal(&waiter->called) == 0);
+}
+
 /* Writes one batch for everybody who waits. With the mutex, which is released while writing. */
 static void lead(struct guard *guard)
 {
@@ -393,30 +404,34 @@ static void lead(struct guard *guard)
             waiter->status = fault_set(&waiter->fault, status, "guard", "could not be written and read back");
         }
         waiter->done = true;
+        waiter_call(waiter);
     }
     guard->leading = false;
-    INVARIANT(pthread_cond_broadcast(&guard->turn) == 0);
+    if (guard->first != NULL) {
+        waiter_call(guard->first);
+    }
 }
 
-static void wait_or_lead(struct guard *guard)
+static void wait_or_lead(struct guard *guard, struct waiter *self)
 {
     if (!guard->leading) {
         lead(guard);
         return;
     }
-    INVARIANT(pthread_cond_wait(&guard->turn, &guard->mutex) == 0);
+    INVARIANT(pthread_cond_wait(&self->called, &guard->mutex) == 0);
 }
 
 enum status guard_commit(struct guard *guard, guard_apply *apply, void *context, struct fault *fault)
 {
-    struct waiter self = {.apply = apply, .context = context};
+    struct waiter self = {.apply = apply, .context = context, .called = PTHREAD_COND_INITIALIZER};
     guard_lock(guard);
     *guard->last = &self;
     guard->last = &self.next;
     while (!self.done) {
-        wait_or_lead(guard);
+        wait_or_lead(guard, &self);
     }
     guard_unlock(guard);
+    (void)pthread_cond_destroy(&self.called);
     return self.status == STATUS_OK ? STATUS_OK
                                     : fault_set(fault, self.status, self.fault.where, "%s", self.fault.detail);
 }

@@ -18,7 +18,6 @@ struct guard {
     MDB_dbi dbi;
     int folder_fd; /* locked for the life of the guard */
     pthread_mutex_t mutex;
-    pthread_cond_t turn;
     bool leading;             /* with mutex: a thread is writing a batch */
     struct waiter *first;     /* with mutex */
     struct waiter **last;     /* with mutex */

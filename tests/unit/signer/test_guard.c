@@ -241,6 +241,30 @@ Test(guard, a_write_that_fails_takes_everything_with_it)
     cr_expect(guard_commit(guard, get_back, &record, NULL) == STATUS_NOT_FOUND);
 }
 
+static void data_digest(struct digest *out)
+{
+    static uint8_t data[1 << 20];
+    char data_path[TEST_PATH_SIZE + 32];
+    (void)snprintf(data_path, sizeof(data_path), "%s/data.mdb", path);
+    FILE *file = fopen(data_path, "r");
+    cr_assert(file != NULL);
+    size_t len = fread(data, 1, sizeof(data), file);
+    cr_assert(len > 0 && len < sizeof(data) && fclose(file) == 0);
+    digest_sha256(out, data, len);
+}
+
+Test(guard, a_look_writes_nothing)
+{
+    struct digest before;
+    struct digest after;
+    struct guard_record record = checkpoint_record(3);
+    MUST(guard_commit(guard, put_once, &record, NULL));
+    data_digest(&before);
+    MUST(guard_commit(guard, get_back, &record, NULL));
+    data_digest(&after);
+    cr_expect(digest_equal(&before, &after));
+}
+
 /* Records until the file may not grow any more; how many there are then. */
 static uint8_t fill(enum status *out_status)
 {
@@ -484,6 +508,19 @@ Test(guard, changes_of_many_threads_are_all_applied)
     cr_expect(size_now() == 400);
     reopen();
     cr_expect(size_now() == 400);
+}
+
+/* More threads than a batch takes: who is left in the queue is called to lead. */
+Test(guard, nobody_is_left_waiting)
+{
+    static pthread_t threads[150];
+    for (size_t i = 0; i < 150; i++) {
+        cr_assert(pthread_create(&threads[i], NULL, add_many, NULL) == 0);
+    }
+    for (size_t i = 0; i < 150; i++) {
+        cr_assert(pthread_join(threads[i], NULL) == 0);
+    }
+    cr_expect(size_now() == 3750);
 }
 
 Test(guard, is_not_made_over_another)

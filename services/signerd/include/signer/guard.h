@@ -20,7 +20,8 @@
 #define GUARD_PLACE "guard.place" /* where of the fault of a guard that is elsewhere */
 #define GUARD_FREEZES_MAX 64      /* targets that are frozen or were, of one guard */
 
-/* The one record that every change rewrites. The first part is fixed by the initialisation. */
+/* The one record of what the guard is and has seen, rewritten when it changes. The first part is fixed by the
+ * initialisation. */
 struct guard_state {
     enum signer_role role;
     struct digest key; /* id of the founding key */
