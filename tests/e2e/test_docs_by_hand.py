@@ -83,6 +83,23 @@ class ByHand(unittest.TestCase):
         self.assertNotIn("lacks_key", self.place.log("transfer"))
         self.place.withdraw()
 
+    def test_keys(self):
+        """A key is stopped and started, everything is frozen and thawed, a token is opened by people, a compromise drilled."""
+        said = self.paste("keys.md")
+        place = self.place
+        told = [row["act"] for row in place.pages("/v1/audit/entries?order=oldest", "entries", "auditor-1")]
+        for act in ("key.command", "freeze.state", "compromise.drill"):
+            self.assertIn(act, told)
+        self.assertEqual(self.row("transfer")["state"], "active")
+        self.assertIn("everything frozen", said)
+        self.assertEqual([row["state"] for row in place.call("GET", "/v1/freezes").json["freezes"]], ["thawed"])
+        self.assertIn("the signer has 2 of 2 shares; the token is open", said)
+        self.assertFalse((place.dir / "secrets/validator.pin").exists())
+        self.assertFalse((place.dir / "pin-papers/pin").exists())
+        self.assertEqual(self.row("validator")["state"], "active")
+        self.assertIn("event=token.locked token=strongroom-validator", place.log("validator"))
+        place.withdraw()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
