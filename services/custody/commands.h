@@ -44,6 +44,13 @@ command_run command_freeze;
 command_run command_freeze_list;
 command_run command_thaw;
 
+/* media.c */
+command_run command_media_list;
+command_run command_media_add;
+command_run command_media_tell;
+command_run command_media_confirm;
+command_run command_media_refuse;
+
 /* ceremony.c */
 command_run command_ceremony_start;
 command_run command_ceremony_next;

@@ -66,6 +66,14 @@ struct custody_options {
     char set[80];
     char papers[TEXT_SIZE]; /* compromise */
     bool drill;
+
+    /* of the media ledger */
+    char second[64];
+    char place[64];
+    char custodian[64];
+    char due[48];
+    char tool[64];
+    char method[64];
 };
 
 /*

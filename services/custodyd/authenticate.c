@@ -10,10 +10,9 @@ static const struct {
     enum role role;
     enum duty duty; /* without it in the policy the role of the token is void */
 } role_names[] = {
-    {"requester", ROLE_REQUESTER, DUTY_REQUESTER},
-    {"approver", ROLE_APPROVER, DUTY_APPROVER},
-    {"auditor", ROLE_AUDITOR, DUTY_AUDITOR},
-    {"operator", ROLE_OPERATOR, DUTY_OPERATOR},
+    {"requester", ROLE_REQUESTER, DUTY_REQUESTER}, {"approver", ROLE_APPROVER, DUTY_APPROVER},
+    {"auditor", ROLE_AUDITOR, DUTY_AUDITOR},       {"operator", ROLE_OPERATOR, DUTY_OPERATOR},
+    {"custodian", ROLE_CUSTODIAN, DUTY_CUSTODIAN},
 };
 
 struct finding {

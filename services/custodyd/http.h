@@ -28,7 +28,8 @@ enum role {
     ROLE_APPROVER = 2,
     ROLE_AUDITOR = 4,
     ROLE_OPERATOR = 8,
-    ROLE_ANY = ROLE_REQUESTER | ROLE_APPROVER | ROLE_AUDITOR | ROLE_OPERATOR,
+    ROLE_CUSTODIAN = 16,
+    ROLE_ANY = ROLE_REQUESTER | ROLE_APPROVER | ROLE_AUDITOR | ROLE_OPERATOR | ROLE_CUSTODIAN,
 };
 
 /* Who calls: resolved from the bearer token before the handler runs; all zeros on routes without roles. */

@@ -7,7 +7,10 @@
 
 #include "service.h"
 
-/* Tells the trail of inspections that are overdue, each once; adds their number to *inout_alarms. */
+/*
+ * Tells the trail of inspections that are overdue and of entries that have waited a day for their second person, each
+ * once; adds their number to *inout_alarms.
+ */
 MUST_CHECK enum status media_watch(unsigned *inout_alarms, struct service *service, struct fault *fault);
 
 #endif

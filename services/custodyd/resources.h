@@ -29,6 +29,8 @@ http_handler freeze_order;
 http_handler medium_list;
 http_handler medium_add;
 http_handler medium_entry;
+http_handler medium_confirm;
+http_handler medium_refuse;
 
 /* compromise.c */
 http_handler compromise_add;

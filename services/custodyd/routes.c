@@ -8,7 +8,8 @@
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
 #define READ ROLE_ANY
-#define CARRY ROLE_ANY /* what is carried bears the signatures of those who may */
+#define CARRY ROLE_ANY  /* what is carried bears the signatures of those who may */
+#define SECOND ROLE_ANY /* the entry names who may */
 #define NO_QUERY ""
 
 static const struct http_route routes[] = {
@@ -34,6 +35,8 @@ static const struct http_route routes[] = {
     {"GET", "/v1/media", READ, AUDIT_ACTION_NONE, NO_QUERY, medium_list},
     {"POST", "/v1/media", ROLE_OPERATOR, AUDIT_MEDIUM_ADD, NO_QUERY, medium_add},
     {"POST", "/v1/media/{}/entries", ROLE_OPERATOR, AUDIT_MEDIUM_ACCESS, NO_QUERY, medium_entry},
+    {"POST", "/v1/media/{}/entries/{}/confirm", SECOND, AUDIT_MEDIUM_CONFIRM, NO_QUERY, medium_confirm},
+    {"POST", "/v1/media/{}/entries/{}/refuse", SECOND, AUDIT_MEDIUM_REFUSE, NO_QUERY, medium_refuse},
     {"POST", "/v1/compromises", CARRY, AUDIT_COMPROMISE_REPORT, NO_QUERY, compromise_add},
     {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
     {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},

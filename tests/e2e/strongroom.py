@@ -494,6 +494,23 @@ class Case(unittest.TestCase):
         cls.place.start()
         cls.place.enrol()
 
+    def until(self, question, what):
+        return eventually(question, what)
+
+    def entries(self, act, **filters):
+        query = "".join(f"&{name}={value}" for name, value in filters.items())
+        return self.place.pages(f"/v1/audit/entries?act={act}&order=oldest{query}", "entries", "auditor-1")
+
+    def event(self, entry):
+        return json.loads(base64.b64decode(entry["raw"]).split(b"\n")[4])
+
+    def later(self, days):
+        """The service lives so many days later; everything else does not."""
+        self.place.stop("custodyd")
+        self.place.start(check=False, LD_PRELOAD=str(BUILD / "tests/e2e/clock_shift.so"),
+                         STRONGROOM_TEST_SHIFT_S=str(days * 24 * 3600),
+                         ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+
     def assertProblem(self, reply, status, code, field=None):
         """A problem document (RFC 9457) with this code, that names this field."""
         self.assertEqual((reply.status, reply.type), (status, "application/problem+json"), reply)

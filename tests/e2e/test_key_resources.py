@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 """Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
 
-import collections
-import concurrent.futures
 import http.client
 import json
 import os
@@ -13,7 +11,7 @@ import unittest
 
 import outside
 import strongroom
-from strongroom import BUILD, canonical, digest, eventually, time_text, uuid7
+from strongroom import canonical, digest, time_text, uuid7
 
 DAY_S = 24 * 3600
 
@@ -33,16 +31,6 @@ class Keys(strongroom.Case):
 
     def wallet(self):
         return self.place.call("GET", "/v1/wallets").json["wallets"][0]
-
-    def until(self, question, what):
-        return eventually(question, what)
-
-    def entries(self, act, **filters):
-        query = "".join(f"&{name}={value}" for name, value in filters.items())
-        return self.place.pages(f"/v1/audit/entries?act={act}&order=oldest{query}", "entries", "auditor-1")
-
-    def event(self, entry):
-        return json.loads(strongroom.base64.b64decode(entry["raw"]).split(b"\n")[4])
 
     # What people do
 
@@ -485,13 +473,6 @@ class Keys(strongroom.Case):
                                        **{"from": "inactive"}).status, 200)
         place.wait(withdrawal["id"], "confirmed")
 
-    def later(self, days):
-        """The service lives so many days later; everything else does not."""
-        self.place.stop("custodyd")
-        self.place.start(check=False, LD_PRELOAD=str(BUILD / "tests/e2e/clock_shift.so"),
-                         STRONGROOM_TEST_SHIFT_S=str(days * DAY_S),
-                         ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
-
     def test_drills_and_cryptoperiods_fall_due(self):
         place = self.place
         document = json.loads(place.call("GET", f"/v1/keys/{self.ids['transfer']}").json["key"]["document"]["document"])
@@ -526,75 +507,6 @@ class Keys(strongroom.Case):
         self.assertEqual((stolen.status // 100, self.key()["restored_at"]), (4, after["restored_at"]), stolen)
         other = self.place.call("POST", f"/v1/keys/{self.ids['validator']}/restores", proof)
         self.assertProblem(other, 403, "mismatch", "key")
-
-    # Media
-
-    def test_the_media_ledger(self):
-        place = self.place
-        medium = {"serial": "bag-0017", "kind": "bag", "place": "vault-1", "custodian": "custodian-1",
-                  "inspection_due": time_text(seconds=-60)}
-        self.assertEqual(place.call("POST", "/v1/media", medium).status, 201)
-        self.assertProblem(place.call("POST", "/v1/media", medium), 409, "exists")
-        self.assertProblem(place.call("POST", "/v1/media", {**medium, "serial": "b", "kind": "box"}), 400, "invalid", "kind")
-        self.assertProblem(place.call("POST", "/v1/media", medium, "approver-1"), 403, "forbidden")
-        overdue = self.until(lambda: self.entries("medium.overdue", otype="medium", oid="bag-0017"), "the missed inspection is told")
-        self.assertEqual(len(overdue), 1)
-        path = "/v1/media/bag-0017/entries"
-        seen = {"act": "inspect", "reason": "yearly", "second": "custodian-2", "inspection_due": time_text(seconds=DAY_S)}
-        self.assertProblem(place.call("POST", path, {**seen, "second": "operator-1"}), 409, "duplicate_person", "second")
-        self.assertProblem(place.call("POST", path, {**seen, "second": "nobody"}), 400, "invalid", "second")
-        self.assertProblem(place.call("POST", path, {**seen, "act": "move"}), 400, "missing_field", "place")
-        moved = {"act": "move", "reason": "new-safe", "second": "custodian-2", "place": "vault-2", "custodian": "custodian-3"}
-        destroyed = {"act": "destroy", "reason": "worn", "second": "custodian-3", "tool": "shredder-2", "method": "nist-800-88"}
-        for body in (seen, {"act": "access", "reason": "drill", "second": "custodian-2"}, moved, destroyed):
-            self.assertEqual(place.call("POST", path, body).status, 201)
-        self.assertProblem(place.call("POST", path, seen), 409, "conflict", "state")
-        row = next(row for row in place.call("GET", "/v1/media").json["media"] if row["serial"] == "bag-0017")
-        self.assertEqual((row["place"], row["custodian"], row["state"]), ("vault-2", "custodian-3", "destroyed"))
-        history = place.pages("/v1/audit/entries?otype=medium&oid=bag-0017&order=oldest", "entries", "auditor-1")
-        told = [(entry["act"], entry["outcome"]) for entry in history if entry["act"] != "medium.overdue" and entry["outcome"] == "ok"]
-        self.assertEqual(told, [(f"medium.{act}", "ok") for act in ("add", "inspect", "access", "move", "destroy")])
-        facts = self.event(history[-1] if history[-1]["outcome"] == "ok" else history[-2])["facts"]
-        self.assertEqual((facts["second"], facts["method"]), ("custodian-3", "nist-800-88"))
-
-    def test_every_medium_is_watched_and_has_its_history(self):
-        """More than a page of the watcher: each missed inspection is told, and the export has all of each history."""
-        place = self.place
-        serials = [f"many-{number:04}" for number in range(600)]
-
-        def add(serial):
-            medium = {"serial": serial, "kind": "card", "place": "vault-3", "custodian": "custodian-1",
-                      "inspection_due": time_text(seconds=-60)}
-            return place.call("POST", "/v1/media", medium).status
-
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            self.assertEqual(set(pool.map(add, serials)), {201})
-        listed = [row["serial"] for row in place.call("GET", "/v1/media").json["media"]]
-        self.assertEqual([serial for serial in listed if serial.startswith("many-")], serials)
-        self.until(lambda: len(self.entries("medium.overdue", otype="medium", oid=serials[-1])) == 1, "the last missed inspection is told")
-        self.until(lambda: place.call("GET", "/healthz").json["alarms"] >= len(serials), "each counts as an alarm")
-        seen = {"act": "inspect", "reason": "yearly", "second": "custodian-2", "inspection_due": time_text(seconds=DAY_S)}
-        moved = {"act": "move", "reason": "new-safe", "second": "custodian-2", "place": "vault-4", "custodian": "custodian-3"}
-        for serial in serials[:1] + serials[-1:]:
-            for body in (seen, moved):
-                self.assertEqual(place.call("POST", f"/v1/media/{serial}/entries", body).status, 201)
-        path = place.export_trail()
-        self.assertProven("trail", path)
-        histories = collections.defaultdict(list)
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            if row.get("otype") == "medium":
-                histories[row["oid"]].append(self.event(row))
-        for serial in serials:
-            history = histories[serial]
-            acts = ["medium.add", "medium.overdue"] + (["medium.inspect", "medium.move"] if serial in (serials[0], serials[-1]) else [])
-            self.assertEqual([event["act"] for event in history], acts, serial)
-            self.assertEqual([event["on"] for event in history], [str(number + 1) for number in range(len(acts))], serial)
-        told = histories[serials[-1]][-1]["facts"]
-        self.assertEqual((told["place"], told["custodian"], told["second"], told["reason"]),
-                         ("vault-4", "custodian-3", "custodian-2", "new-safe"))
-        for serial in serials[1:-1]:
-            self.assertEqual(place.call("POST", f"/v1/media/{serial}/entries", seen).status, 201)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from strongroom import DEADLINE_S, SIGNERS, canonical, digest
 REFUSED, USAGE, RETRY = 78, 2, 1
 SPY = next(pathlib.Path("/usr/lib").glob("*/pkcs11-spy.so"))  # of opensc
 BOOKS = ("custody.withdrawal", "custody.approval", "custody.lane", "custody.reservation", "custody.posting",
-         "custody.outbox", "custody.document", "custody.token", "custody.mark", "custody.medium", "strongroom.migration",
-         "audit.pending", "audit.leaf", "audit.head", "audit.tile", "audit.checkpoint")
+         "custody.outbox", "custody.document", "custody.token", "custody.mark", "custody.medium", "custody.medium_entry",
+         "strongroom.migration", "audit.pending", "audit.leaf", "audit.head", "audit.tile", "audit.checkpoint")
 
 
 def fingerprint(folder):

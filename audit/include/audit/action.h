@@ -67,7 +67,10 @@
     X(MEDIUM_MOVE, "medium.move")                                                                                      \
     X(MEDIUM_INSPECT, "medium.inspect")                                                                                \
     X(MEDIUM_DESTROY, "medium.destroy")                                                                                \
+    X(MEDIUM_CONFIRM, "medium.confirm")                                                                                \
+    X(MEDIUM_REFUSE, "medium.refuse")                                                                                  \
     X(MEDIUM_OVERDUE, "medium.overdue")                                                                                \
+    X(MEDIUM_UNCONFIRMED, "medium.unconfirmed")                                                                        \
     X(COMPROMISE_DRILL, "compromise.drill")                                                                            \
     X(COMPROMISE_REPORT, "compromise.report")
 
