@@ -8,6 +8,7 @@
 #include "cryptoki.h"
 #include "hsm/pin.h"
 #include "hsm/softhsm.h"
+#include "lock.h"
 #include "object.h"
 
 /* Of the process: one token at a time, and no second try once a login did not succeed, for whatever reason. */
@@ -185,6 +186,9 @@ static enum status token_start(struct hsm_token *token, const struct hsm_token_c
 {
     enum status status = token_find(token, config, fault);
     if (status == STATUS_OK) {
+        status = hsm_lock_take(&token->lock_fd, config->lock_folder, &token->identity, fault);
+    }
+    if (status == STATUS_OK) {
         status = pins_check(token, pin, kek, fault);
     }
     if (status == STATUS_OK) {
@@ -224,6 +228,7 @@ enum status hsm_token_open_with(struct hsm_token **out, const struct hsm_token_c
     token->use = config->use;
     token->restored = config->restored;
     token->owner = getpid();
+    token->lock_fd = -1;
     pthread_mutex_init(&token->keys_lock, NULL);
     status = token_start(token, config, pin, kek, fault);
     if (status != STATUS_OK) {
@@ -262,6 +267,9 @@ void hsm_token_close(struct hsm_token *token)
     if (token->owner == getpid()) {
         token_stop(token);
         atomic_store(&is_open, false);
+    }
+    if (token->lock_fd >= 0) {
+        close(token->lock_fd); /* the child of an owner gives up its copy alone */
     }
     for (size_t i = 0; i < token->key_count; i++) {
         free(token->keys[i]);

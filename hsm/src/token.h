@@ -34,6 +34,7 @@ struct hsm_token {
     CK_SLOT_ID slot;
     enum hsm_token_use use;
     bool restored; /* keys that were not born here may be on it */
+    int lock_fd;   /* -1: none */
     bool logged_in;
     bool has_kek;
     CK_OBJECT_HANDLE kek; /* session object, of a session of the fixed set */

@@ -27,6 +27,10 @@
 #define HSM_SESSIONS_MAX 64
 #define HSM_KEYS_MAX 256
 
+/* Where the locks of all tokens of a host are: in the first of these that is there. */
+#define HSM_LOCK_FOLDER_OWN "/run/lock/strongroom" /* made by the administrator for the users of signers alone */
+#define HSM_LOCK_FOLDER "/run/lock"                /* of every Debian, open to all */
+
 struct hsm_token;
 
 /*
@@ -69,19 +73,23 @@ struct hsm_token_config {
     size_t session_count; /* 1..HSM_SESSIONS_MAX: as many signatures run at the same time, further ones wait */
     enum hsm_token_use use;
     bool restored; /* keys that were not born on this token may be on it (hsm/key.h); otherwise one keeps it closed */
+    const char *lock_folder; /* NULL or "": HSM_LOCK_FOLDER_OWN, HSM_LOCK_FOLDER; the same for all on this host */
 };
 
 /*
- * Loads the module, checks SoftHSM's files when it is SoftHSM (hsm/softhsm.h), finds the token, opens the sessions,
- * logs in as user with `pin` and audits every object that is then visible: hsm/key.h says what a key must be; a secret
- * key, or a public key of which there is no private one, is none of ours and refuses. A PIN that anybody would try
- * first (hsm/pin.h) is refused before the token is asked.
- * `pin` is borrowed for the call and kept nowhere: the caller frees it right afterwards, whatever the answer.
- * Out: free with hsm_token_close.
- * STATUS_NOT_FOUND (no token agrees with every given field of the selector), STATUS_CONFLICT (two do, or this process
- * has a token open), STATUS_PIN_REFUSED (wrong PIN, or not even tried because it is a default one or the token
- * has a locked PIN, one last attempt or none set), STATUS_KEY_UNFIT (where: the object, detail: the attribute),
- * STATUS_CORRUPT (where: the file), STATUS_TOKEN, STATUS_INVALID (config), STATUS_NO_MEMORY.
+ * Loads the module, checks SoftHSM's files when it is SoftHSM (hsm/softhsm.h), finds the token, takes its lock,
+ * opens the sessions, logs in as user with `pin` and audits every object that is then visible: hsm/key.h says what a
+ * key must be; a secret key, or a public key of which there is no private one, is none of ours and refuses. A PIN that
+ * anybody would try first (hsm/pin.h) is refused before the token is asked. `pin` is borrowed for the call and kept
+ * nowhere: the caller frees it right afterwards, whatever the answer. One process of a host has a token open at a time:
+ * two that write to SoftHSM's files can destroy keys. The lock is a flock, on a file of that folder named by serial and
+ * label, and ends with hsm_token_close or the process. The folder belongs to root or this user and has the sticky bit
+ * when others may write to it. Out: free with hsm_token_close. STATUS_NOT_FOUND (no token agrees with every given field
+ * of the selector), STATUS_CONFLICT (two do; this process has a token open; another one has this token: where is its
+ * serial, detail that process), STATUS_IO (the lock's folder), STATUS_PIN_REFUSED (wrong PIN, or not even tried because
+ * it is a default one or the token has a locked PIN, one last attempt or none set), STATUS_KEY_UNFIT (where: the
+ * object, detail: the attribute), STATUS_CORRUPT (where: the file), STATUS_TOKEN, STATUS_INVALID (config),
+ * STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status hsm_token_open(struct hsm_token **out, const struct hsm_token_config *config,
                                       const struct secret *pin, struct fault *fault);

@@ -89,13 +89,17 @@ static void ends_shut(const struct token_ends *ends)
     }
 }
 
-/* With the mutex. Tried again, a PIN that was refused would lock the token. What stays down, people must hear of. */
+/*
+ * With the mutex. Tried again, a PIN that was refused would lock the token. What stays down, people must hear of; so
+ * must they that another process has the token, which they can end.
+ */
 static void down_become(struct token *token, const struct fault *fault)
 {
+    bool taken = fault->status == STATUS_CONFLICT && token->reason.status != STATUS_CONFLICT;
     token->condition = TOKEN_DOWN;
     token->reason = *fault;
     token->for_good = token->for_good || fault->status == STATUS_PIN_REFUSED;
-    token->down_told = token->down_told && !token->for_good;
+    token->down_told = token->down_told && !token->for_good && !taken;
 }
 
 void token_fail(struct token *token, uint64_t opening, const struct fault *fault)

@@ -47,22 +47,30 @@ static enum status open_as(struct hsm_token **out, const struct hsm_token_config
     return status;
 }
 
-static struct hsm_token_config config_make(enum hsm_token_use use, size_t session_count)
+struct hsm_token_config fixture_config(enum hsm_token_use use, size_t session_count)
 {
-    struct hsm_token_config config = {.module_path = fixture_module, .session_count = session_count, .use = use};
+    struct hsm_token_config config = {.module_path = fixture_module,
+                                      .session_count = session_count,
+                                      .use = use,
+                                      .lock_folder = fixture_token.folder.path};
     snprintf(config.selector.label, sizeof config.selector.label, "%.32s", fixture_token.label);
     return config;
 }
 
+enum status fixture_open_config(struct hsm_token **out, const struct hsm_token_config *config, struct fault *fault)
+{
+    return open_as(out, config, fixture_token.pin, fault);
+}
+
 enum status fixture_open(struct hsm_token **out, enum hsm_token_use use, size_t session_count, struct fault *fault)
 {
-    struct hsm_token_config config = config_make(use, session_count);
+    struct hsm_token_config config = fixture_config(use, session_count);
     return open_as(out, &config, fixture_token.pin, fault);
 }
 
 enum status fixture_open_pin(struct hsm_token **out, const char *pin, struct fault *fault)
 {
-    struct hsm_token_config config = config_make(HSM_TOKEN_SIGN, 1);
+    struct hsm_token_config config = fixture_config(HSM_TOKEN_SIGN, 1);
     return open_as(out, &config, pin, fault);
 }
 

@@ -27,6 +27,13 @@ enum status fixture_open_pin(struct hsm_token **out, const char *pin, struct fau
 /* The same, failing the case unless it opens. */
 struct hsm_token *fixture_must_open(enum hsm_token_use use, size_t session_count);
 
+/* How the fixture opens it, for a test that wants one thing otherwise. Its lock lies beside the token: TPMs have one
+ * serial. */
+struct hsm_token_config fixture_config(enum hsm_token_use use, size_t session_count);
+
+/* Opens it so, with its right PIN; the answer of hsm_token_open. */
+enum status fixture_open_config(struct hsm_token **out, const struct hsm_token_config *config, struct fault *fault);
+
 /* Makes a key and leaves the token closed again. */
 void fixture_generate(enum algorithm algorithm, const char *label);
 

@@ -321,7 +321,7 @@ Test(token_process, the_standby_is_another_token)
 {
     make();
     standby_confuse();
-    expect_refused_start(true, "status=conflict", "same token");
+    expect_refused_start(true, "status=conflict", "signer is in use by process");
     finish();
 }
 
@@ -329,7 +329,7 @@ Test(token_process, the_standby_is_another_token_when_it_comes_up_later_too)
 {
     make();
     standby_confuse();
-    pair_disturb(&pair, STANDBY, "C_OpenSession * rv 0x5");
+    pair_disturb(&pair, STANDBY, "C_Initialize * rv 0x5");
     cr_assert(pair_start(&pair, true), "%s", pair.place.log);
     pool = place_pool(&pair.place, 1);
     pair_disturb(&pair, STANDBY, "");
