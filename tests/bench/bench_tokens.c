@@ -142,6 +142,7 @@ static struct token_launch launch_of(const struct test_token *token, unsigned mo
     char *credential = credentials[module - PRIMARY];
     (void)snprintf(credential, sizeof(credentials[0]), "%s.pin", token->label);
     return (struct token_launch){.token = token->label,
+                                 .lock_folder = "",
                                  .serial = "",
                                  .module = bench.modules[module],
                                  .pin_credential = credential,

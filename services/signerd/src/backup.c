@@ -90,7 +90,8 @@ static struct hsm_token_config config_make(const struct backup_run *run)
                                      .selector = run->uri.selector,
                                      .session_count = 1,
                                      .use = HSM_TOKEN_GENERATE,
-                                     .restored = true};
+                                     .restored = true,
+                                     .lock_folder = run->options->lock_folder};
 }
 
 /* Two sources, so that one of them may be bad: SHA-256 of what the kernel and what the token gave. */

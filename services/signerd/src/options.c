@@ -26,6 +26,9 @@
     PATH("module", module, "", "Absolute path of the PKCS#11 module, unless the URI of the token has it."),            \
         TEXT("token", token, "", "PKCS#11 URI (RFC 7512) or label of the token."),                                     \
         TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree."),                      \
+        PATH("lock-folder", lock_folder, "",                                                                           \
+             "Folder of the tokens' locks, the same for every signerd of this host: one process opens a token. "       \
+             "Empty: " HSM_LOCK_FOLDER_OWN " if it is there, else " HSM_LOCK_FOLDER "."),                              \
         NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line."),              \
         TEXT("pin-credential", pin_credential, "",                                                                     \
              "Name of the systemd credential that holds the PIN (in $CREDENTIALS_DIRECTORY).")

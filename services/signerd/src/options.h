@@ -18,6 +18,7 @@ struct options {
     char module[OPTION_PATH_SIZE];
     char token[OPTION_URI_SIZE];
     char serial[HSM_TOKEN_SERIAL_SIZE];
+    char lock_folder[OPTION_PATH_SIZE];
     char key[64];
     char guard[OPTION_PATH_SIZE];
     char policy[OPTION_PATH_SIZE];

@@ -115,7 +115,8 @@ static struct hsm_token_config config_make(const struct restore_run *run)
                                      .selector = run->uri.selector,
                                      .session_count = 1,
                                      .use = HSM_TOKEN_GENERATE,
-                                     .restored = true};
+                                     .restored = true,
+                                     .lock_folder = run->options->lock_folder};
 }
 
 static enum status absence_check(const struct restore_run *run, struct fault *fault)

@@ -59,6 +59,7 @@ static struct token_launch launch_of(const struct options *options, bool standby
         .token = standby ? options->standby : options->token,
         .serial = standby ? "" : options->serial,
         .module = module_of(options, standby),
+        .lock_folder = options->lock_folder,
         .pin_credential = standby ? options->standby_pin_credential : options->pin_credential,
         .pin_fd = (int)(standby ? options->standby_pin_fd : options->pin_fd),
         .attended = options->pin_shares[0] != '\0',

@@ -142,13 +142,15 @@ static enum status open_with_pin(struct hsm_token **out, const struct hsm_token_
     return status;
 }
 
-static struct hsm_token_config config_make(const struct hsm_uri *uri, enum hsm_token_use use, bool restored)
+static struct hsm_token_config config_make(const struct hsm_uri *uri, const struct options *options,
+                                           enum hsm_token_use use, bool restored)
 {
     return (struct hsm_token_config){.module_path = uri->module_path,
                                      .selector = uri->selector,
                                      .session_count = 1,
                                      .use = use,
-                                     .restored = restored};
+                                     .restored = restored,
+                                     .lock_folder = options->lock_folder};
 }
 
 enum status token_open(struct hsm_token **out, const struct options *options, enum hsm_token_use use,
@@ -156,7 +158,7 @@ enum status token_open(struct hsm_token **out, const struct options *options, en
 {
     struct hsm_uri uri = {.module_path = ""};
     enum status status = token_choose(&uri, options, fault);
-    const struct hsm_token_config config = config_make(&uri, use, false);
+    const struct hsm_token_config config = config_make(&uri, options, use, false);
     return status == STATUS_OK ? open_with_pin(out, &config, options, fault) : status;
 }
 
@@ -165,6 +167,6 @@ enum status token_open_restored(struct hsm_token **out, const struct options *op
 {
     struct hsm_uri uri = {.module_path = ""};
     enum status status = token_choose(&uri, options, fault);
-    const struct hsm_token_config config = config_make(&uri, use, true);
+    const struct hsm_token_config config = config_make(&uri, options, use, true);
     return status == STATUS_OK ? open_with_pin(out, &config, options, fault) : status;
 }

@@ -130,6 +130,8 @@ static _Noreturn void child_become(const struct token_launch *launch, const stru
                                  launch->serial,
                                  "--module",
                                  launch->module,
+                                 "--lock-folder",
+                                 launch->lock_folder,
                                  "--sessions",
                                  sessions,
                                  "--pin-fd",

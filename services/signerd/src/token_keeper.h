@@ -18,6 +18,7 @@ struct token_launch {
     const char *token; /* label or URI */
     const char *serial;
     const char *module;
+    const char *lock_folder;
     const char *pin_credential; /* "" for none */
     int pin_fd;                 /* -1 for none */
     bool attended;              /* from shares: neither of these */

@@ -172,6 +172,7 @@ static enum status open_with_pin(struct process *process, const struct secret *p
         .session_count = (size_t)process->options->sessions + 1,
         .use = HSM_TOKEN_SIGN,
         .restored = true,
+        .lock_folder = process->options->lock_folder,
     };
     status = hsm_token_open(&process->token, &config, pin, fault);
     return status == STATUS_OK ? service_start(process, fault) : status;

@@ -52,6 +52,7 @@ static void add_token(struct arguments *arguments, const struct place *place)
     add(arguments, "--module", place->token.module);
     add(arguments, "--token", place->token.label);
     add(arguments, "--key", "signer");
+    add(arguments, "--lock-folder", place->token.folder.path);
     if (!place->pin_by_credential) {
         add(arguments, "--pin-fd", "9");
     }
@@ -229,7 +230,10 @@ static void token_identity_fill(struct token_identity *out, const struct hsm_tok
 
 static struct hsm_token *token_enter(const struct place *place)
 {
-    struct hsm_token_config config = {.module_path = place->token.module, .session_count = 1, .use = HSM_TOKEN_SIGN};
+    struct hsm_token_config config = {.module_path = place->token.module,
+                                      .session_count = 1,
+                                      .use = HSM_TOKEN_SIGN,
+                                      .lock_folder = place->token.folder.path};
     struct secret pin = {0};
     struct hsm_token *token = NULL;
     struct fault fault = {0};

@@ -591,8 +591,8 @@ class Words(Offline):
                                                               "--pin-fd=77", code=78))
 
 
-class Destroy(Offline):
-    """Beside the guard of the signer: the order alone is not enough."""
+class Signer(Offline):
+    """Beside a signer with its guard, which may run."""
 
     def setUp(self):
         super().setUp()
@@ -604,6 +604,62 @@ class Destroy(Offline):
         self.guard = f"--guard={self.path('guard')}"
         self.role = ["--role=transfer", self.guard, self.uri("primary"), "--key=treasury", f"--policy={self.path('policy.json')}"]
         self.run_word("initialise", *self.role, f"--command={self.path('initialise.json')}", pins=[self.user_pin("primary")])
+
+    def signer_start(self, refused=False):
+        """The signer once it runs, or, refused, what it said."""
+        signer = self.start("run", *self.role, f"--socket={self.path('socket')}", f"--clients={os.getuid()}",
+                            pins=[self.user_pin("primary")])
+        self.addCleanup(signer.communicate)
+        self.addCleanup(signer.kill)
+        line = next(line for line in signer.stderr if "event=started" in line or "event=start.refused" in line)
+        self.assertEqual("event=start.refused" in line, refused, line)
+        return line if refused else signer
+
+
+class OneOwner(Signer):
+    """Two processes that write to SoftHSM's files can destroy keys: one has a token, the others are refused."""
+
+    def serial(self):
+        listed = subprocess.run(["pkcs11-tool", "--module", MODULE, "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                text=True, env=self.environment, check=True)
+        return next(line.split(":")[1].strip() for line in listed.stdout.splitlines() if "serial num" in line)
+
+    def test_the_running_signer_keeps_its_token_from_every_other_subcommand_until_it_is_killed(self):
+        signer = self.signer_start()
+        pins = [self.user_pin("primary")]
+        so_pin = self.so_pin("primary")
+        os.mkdir(self.path("papers"))
+        initialise = [f"--command={self.path('initialise.json')}", "--role=transfer", f"--guard={self.path('second')}"]
+        for word, options, more in (
+                ("generate", ["--key=other"], []),
+                ("backup", self.backup_words(), [so_pin]),
+                ("initialise", ["--key=treasury", f"--policy={self.path('policy.json')}", *initialise], []),
+                ("restore", ["--key=treasury", f"--policy={self.path('policy.json')}", f"--output={self.path('proof.json')}"], []),
+        ):
+            said = self.run_word(word, self.uri("primary"), *options, pins=pins + more, code=78)
+            self.assertIn("status=conflict", said, word)
+            self.assertIn(f"where={self.serial()}", said, word)
+            self.assertRegex(said, rf"in use by process \d+ of user {os.getuid()}: signerd token", word)
+        self.assertEqual(os.listdir(self.path("papers")), [])
+        signer.kill()
+        signer.wait()
+        self.run_word("backup", self.uri("primary"), *self.backup_words(), pins=pins + [so_pin])
+
+    def test_a_ceremony_keeps_the_signer_out(self):
+        """The clone's proof: the token is open while people are asked for the occasion."""
+        ceremony = self.start("restore", self.uri("primary"), "--key=treasury", f"--policy={self.path('policy.json')}",
+                              f"--output={self.path('proof.json')}", pins=[self.user_pin("primary")])
+        self.assertIn("serial", ceremony.stdout.readline())
+        said = self.signer_start(refused=True)
+        self.assertIn("status=conflict", said)
+        self.assertIn(f"in use by process {ceremony.pid} of user {os.getuid()}: signerd restore", said)
+        ceremony.kill()
+        ceremony.communicate()
+        self.signer_start()
+
+
+class Destroy(Signer):
+    """Beside the guard of the signer: the order alone is not enough."""
 
     def command(self, *signers, **changes):
         document = world.canonical({
@@ -618,16 +674,10 @@ class Destroy(Offline):
 
     def ask(self, *request):
         """Hands requests to a running signer, which has the guard; answers its last reply and what `destroy` says meanwhile."""
-        path = self.path("socket")
-        signer = self.start("run", *self.role, f"--socket={path}", f"--clients={os.getuid()}", pins=[self.user_pin("primary")])
+        signer = self.signer_start()
         try:
-            for line in signer.stderr:
-                if "event=started" in line:
-                    break
-            else:
-                self.fail("the signer did not start")
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-                connection.connect(path)
+                connection.connect(self.path("socket"))
                 for message in ({"id": 1, "op": "hello", "protocol": 1}, *request):
                     connection.send(world.canonical(message).encode())
                     reply = json.loads(connection.recv(65536))
