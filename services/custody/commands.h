@@ -44,6 +44,9 @@ command_run command_freeze;
 command_run command_freeze_list;
 command_run command_thaw;
 
+/* alarms.c */
+command_run command_alarms;
+
 /* media.c */
 command_run command_media_list;
 command_run command_media_add;

@@ -91,6 +91,7 @@ static const struct option_row rows[] = {
     ROW("tool", OPTION_TEXT, "", 0, 0, "", "media: with what it was destroyed, one word", tool),
     ROW("method", OPTION_TEXT, "", 0, 0, "", "media: how it was destroyed, one word such as nist-800-88", method),
     ROW("drill", OPTION_FLAG, "", 0, 0, "no", "compromise: stop nothing, do everything else", drill),
+    ROW("acknowledge", OPTION_TEXT, "", 0, 0, "", "alarms: id of the alarm that you have seen", acknowledge),
 };
 
 static void from_environment(char *out, size_t size, const char *name)

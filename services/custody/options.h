@@ -66,6 +66,7 @@ struct custody_options {
     char set[80];
     char papers[TEXT_SIZE]; /* compromise */
     bool drill;
+    char acknowledge[80]; /* alarms */
 
     /* of the media ledger */
     char second[64];

@@ -3,7 +3,6 @@
  */
 #include "key_address.h"
 
-#include "news.h"
 #include "record.h"
 
 static const char *const reasons[] = {
@@ -17,19 +16,23 @@ const char *key_address_reason_text(enum key_address_reason reason)
     return reasons[reason];
 }
 
-/* An alarm for these forged bytes; the same ones again are no news. */
+void key_address_forged_news(struct news *out, const struct digest *key, const struct digest *bytes)
+{
+    char text[DIGEST_HEX_LEN + 1];
+    *out = (struct news){.action = AUDIT_KEY_ATTESTATION_ALARM, .object_type = RECORD_KEY, .reason = STATUS_CORRUPT};
+    digest_format(text, bytes);
+    digest_format(out->object_id, key);
+    (void)snprintf(out->subject, sizeof(out->subject), "key/%s/forged", out->object_id);
+    news_fact(out, "bytes", text);
+    out->value = out->fact_values[0]; /* the same bytes again are no news */
+}
+
 static enum status tell_forged(struct service *service, struct store_tx *tx, const struct digest *key,
                                const struct digest *bytes, struct fault *fault)
 {
-    struct news told = {.action = AUDIT_KEY_ATTESTATION_ALARM, .object_type = RECORD_KEY};
-    char value[DIGEST_HEX_LEN + 1];
-    digest_format(value, bytes);
-    digest_format(told.object_id, key);
-    (void)snprintf(told.subject, sizeof(told.subject), "key/%s/forged", told.object_id);
-    told.value = value;
-    told.reason = STATUS_CORRUPT;
-    news_fact(&told, "bytes", value);
-    return news_tell_in(service, tx, &told, fault);
+    struct news told;
+    key_address_forged_news(&told, key, bytes);
+    return news_tell_in(NULL, service, tx, &told, fault);
 }
 
 struct judging {
@@ -52,6 +55,7 @@ static enum status take_failure(struct judging *judging, enum key_address_reason
         return fault_set(fault, why->status, why->where, "%s", why->detail);
     }
     judging->out->reason = KEY_ADDRESS_FORGED;
+    judging->out->forged = *bytes;
     (void)snprintf(judging->out->fault, sizeof(judging->out->fault), "%s: %s", why->where, why->detail);
     return tell_forged(judging->service, judging->tx, judging->key, bytes, fault);
 }

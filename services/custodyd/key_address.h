@@ -7,6 +7,7 @@
 
 #include "key_board.h"
 #include "key_papers.h"
+#include "news.h"
 #include "policy/key_proof.h"
 
 /* Why an address is not shown. The words stand in replies (docs/openapi.yaml). */
@@ -38,8 +39,15 @@ struct key_address {
     bool documented; /* there is a good key document: `document` */
     struct key_document document;
     struct key_proof proof; /* of control; with `documented` */
-    char fault[384];        /* when forged: what does not verify */
+    struct digest forged;   /* when forged: of the bytes that do not verify */
+    char fault[384];        /* what does not */
 };
+
+/*
+ * What the trail is told of papers of a key that do not verify; an alarm as long as they stand there. `out->value`
+ * points into `out`.
+ */
+void key_address_forged_news(struct news *out, const struct digest *key, const struct digest *bytes);
 
 /* How long this key may go without a proof of control. */
 int64_t key_address_interval_us(const struct service *service, const struct key_document *document);

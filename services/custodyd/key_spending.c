@@ -26,6 +26,7 @@
 /* A use that is being dealt with. */
 struct copied {
     struct key_spending_use use;
+    uint64_t on; /* transitions of the key when it is stopped */
     bool told;
 };
 
@@ -89,11 +90,6 @@ enum status key_spending_new(struct key_spending **out, struct service *service,
 void key_spending_free(struct key_spending *spending)
 {
     free(spending);
-}
-
-size_t key_spending_pending(const struct key_spending *spending)
-{
-    return spending->pending_count;
 }
 
 /* Whose transaction. */
@@ -211,8 +207,8 @@ static const struct key_spending_owner *find_owner(const struct scan *scan, cons
     return NULL;
 }
 
-/* A signer that cannot be reached is asked again. One that refuses has nothing to stop. */
-static enum status stop_key(struct service *service, const struct digest *key, struct fault *fault)
+/* A signer that cannot be reached is asked again. One that refuses has nothing to stop: *inout_on stays. */
+static enum status stop_key(uint64_t *inout_on, struct service *service, const struct digest *key, struct fault *fault)
 {
     struct wire_key_state_reply reply = {0};
     struct wire_key_alarm_request asked = {.key = *key};
@@ -227,6 +223,7 @@ static enum status stop_key(struct service *service, const struct digest *key, s
     digest_format(hex, key);
     log_event(LOG_LEVEL_ERROR, "key.alarm", "key", hex, "reason", "copied-use", "state",
               status == STATUS_OK ? reply.state : status_info(status)->code, NULL);
+    *inout_on = status == STATUS_OK ? reply.on : *inout_on;
     return STATUS_OK;
 }
 
@@ -248,11 +245,18 @@ static enum status stop_asset(struct service *service, const struct digest *asse
     return STATUS_OK;
 }
 
+/*
+ * The marks of `key.copied_use` hold which key it was and how often it had changed when it was stopped: an alarm until
+ * it changes again (key_copied.c).
+ */
 static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
                                struct fault *fault)
 {
     char text[24];
-    struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .reason = STATUS_OK, .value = "told"};
+    char value[STORE_MARK_VALUE_SIZE];
+    struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .once = true, .value = value};
+    digest_format(value, &copied->use.key);
+    (void)snprintf(value + DIGEST_HEX_LEN, sizeof(value) - DIGEST_HEX_LEN, "/%" PRIu64, copied->on);
     digest_format(news.object_id, &copied->use.transaction);
     (void)snprintf(news.subject, sizeof(news.subject), "%s/%s", audit_action_text(action), news.object_id);
     (void)snprintf(text, sizeof(text), "%" PRIu64, copied->use.height);
@@ -263,17 +267,30 @@ static enum status tell_copied(struct service *service, const struct copied *cop
     return news_tell(NULL, service, &news, fault);
 }
 
-static enum status stop_keys(const struct scan *scan, const struct digest *key)
+/* As the signer said last; that the key will be stopped, when it is not yet. */
+static uint64_t transitions_when_stopped(struct service *service, const struct digest *key)
+{
+    struct key_board_entry entry;
+    if (key_board_find(&entry, service->board, key) != STATUS_OK) {
+        return KEY_SPENDING_ON_UNKNOWN;
+    }
+    return entry.key.on + (entry.state == KEY_STATE_ACTIVE || entry.state == KEY_STATE_INACTIVE ? 1 : 0);
+}
+
+static enum status stop_keys(const struct scan *scan, struct copied *copied)
 {
     struct service *service = scan->spending->service;
+    const struct digest *key = &copied->use.key;
     const struct key_spending_owner *owner = find_owner(scan, key);
     struct fault fault = {0};
-    enum status status = stop_key(service, key, &fault);
+    uint64_t ignored = 0;
+    copied->on = transitions_when_stopped(service, key);
+    enum status status = stop_key(&copied->on, service, key, &fault);
     for (size_t i = 0; owner != NULL && i < scan->owner_count; i++) {
         const struct key_spending_owner *other = &scan->owners[i];
         if (other != owner && owner->document != NULL && other->document != NULL &&
             key_document_siblings(owner->document, other->document)) {
-            enum status also = stop_key(service, &other->key, &fault);
+            enum status also = stop_key(&ignored, service, &other->key, &fault);
             status = status == STATUS_OK ? also : status;
         }
     }
@@ -285,7 +302,7 @@ static bool deal_with(const struct scan *scan, struct copied *copied)
 {
     struct service *service = scan->spending->service;
     struct fault fault = {0};
-    enum status status = stop_keys(scan, &copied->use.key);
+    enum status status = stop_keys(scan, copied);
     for (size_t i = 0; i < copied->use.asset_count; i++) {
         enum status also = stop_asset(service, &copied->use.assets[i], &fault);
         status = status == STATUS_OK ? also : status;

@@ -7,9 +7,13 @@
 #ifndef STRONGROOM_CUSTODYD_KEY_SPENDING_H
 #define STRONGROOM_CUSTODYD_KEY_SPENDING_H
 
+#include "alarms.h"
 #include "policy/key.h"
 #include "policy/transaction.h"
 #include "service.h"
+
+/* In a mark of `key.copied_use`: how often the key had changed is not known. */
+#define KEY_SPENDING_ON_UNKNOWN INT64_MAX
 
 struct key_spending;
 
@@ -49,8 +53,11 @@ MUST_CHECK enum status key_spending_follow(struct key_spending *spending, const 
 /* Writes down how far the blocks were followed, for what is told once only. */
 MUST_CHECK enum status key_spending_remember(struct key_spending *spending, struct fault *fault);
 
-/* How many uses of copied keys are not dealt with, because a signer does not answer. */
-size_t key_spending_pending(const struct key_spending *spending);
+/*
+ * key_copied.c: adds an alarm for each key that a copy of was used, from the first such use until the key has changed
+ * since it was stopped: people have then resumed it, or given it up.
+ */
+MUST_CHECK enum status key_copied_alarms(struct alarm_list *list, struct service *service, struct fault *fault);
 
 /*
  * A transaction with a good signature of one of our keys was seen elsewhere than in a block: dealt with at the next

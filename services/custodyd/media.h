@@ -5,12 +5,12 @@
 #ifndef STRONGROOM_CUSTODYD_MEDIA_H
 #define STRONGROOM_CUSTODYD_MEDIA_H
 
-#include "service.h"
+#include "alarms.h"
 
 /*
  * Tells the trail of inspections that are overdue and of entries that have waited a day for their second person, each
- * once; adds their number to *inout_alarms.
+ * once; adds each to the alarms.
  */
-MUST_CHECK enum status media_watch(unsigned *inout_alarms, struct service *service, struct fault *fault);
+MUST_CHECK enum status media_watch(struct alarm_list *alarms, struct service *service, struct fault *fault);
 
 #endif

@@ -46,13 +46,36 @@ static enum status fill(struct audit_event *event, const struct news *news, stru
     return status;
 }
 
-static enum status tell_in(bool *out_new, struct service *service, struct store_tx *tx, const struct news *news,
-                           struct fault *fault)
+/* Of two that set the same value at once, one does not see since when it is there, unless it looks again. */
+static enum status set_mark(struct store_mark *out, struct store_tx *tx, const struct news *news, struct fault *fault)
+{
+    char there[STORE_MARK_VALUE_SIZE] = "";
+    enum status status = STATUS_OK;
+    if (news->once) {
+        struct fault why = {0};
+        status = store_mark_get(there, tx, news->subject, &why);
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+        if (status != STATUS_OK) {
+            return fault_set(fault, status, why.where, "%s", why.detail);
+        }
+    }
+    const char *value = there[0] == '\0' ? news->value : there;
+    status = store_mark_set(out, tx, news->subject, value, fault);
+    if (status == STATUS_OK && !out->changed && strcmp(out->previous, value) != 0) {
+        status = store_mark_set(out, tx, news->subject, value, fault);
+    }
+    return status;
+}
+
+enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service *service, struct store_tx *tx,
+                         const struct news *news, struct fault *fault)
 {
     struct store_mark mark = {0};
-    enum status status = store_mark_set(&mark, tx, news->subject, news->value, fault);
-    *out_new = status == STATUS_OK && mark.changed && !(news->calm && mark.previous[0] == '\0');
-    if (status != STATUS_OK || !*out_new) {
+    enum status status = set_mark(&mark, tx, news, fault);
+    if (status == STATUS_OK && out_seen_at_utc_us != NULL) {
+        *out_seen_at_utc_us = mark.changed_at_utc_us;
+    }
+    if (status != STATUS_OK || !mark.changed || (news->calm && mark.previous[0] == '\0')) {
         return status;
     }
     struct audit_event event;
@@ -67,30 +90,25 @@ static enum status tell_in(bool *out_new, struct service *service, struct store_
     return status;
 }
 
-enum status news_tell_in(struct service *service, struct store_tx *tx, const struct news *news, struct fault *fault)
-{
-    bool is_new = false;
-    return tell_in(&is_new, service, tx, news, fault);
-}
-
 struct telling {
     struct service *service;
     const struct news *news;
-    bool is_new;
+    int64_t seen_at_utc_us;
 };
 
 static enum status telling_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct telling *telling = context;
-    return tell_in(&telling->is_new, telling->service, tx, telling->news, fault);
+    return news_tell_in(&telling->seen_at_utc_us, telling->service, tx, telling->news, fault);
 }
 
-enum status news_tell(bool *out_new, struct service *service, const struct news *news, struct fault *fault)
+enum status news_tell(int64_t *out_seen_at_utc_us, struct service *service, const struct news *news,
+                      struct fault *fault)
 {
     struct telling telling = {.service = service, .news = news};
     enum status status = store_transact(service->store, telling_in, &telling, fault);
-    if (status == STATUS_OK && out_new != NULL) {
-        *out_new = telling.is_new;
+    if (status == STATUS_OK && out_seen_at_utc_us != NULL) {
+        *out_seen_at_utc_us = telling.seen_at_utc_us;
     }
     return status;
 }

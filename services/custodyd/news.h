@@ -15,11 +15,13 @@ struct news {
     char subject[STORE_MARK_SUBJECT_SIZE];
     const char *value; /* printable, without spaces; borrowed */
     bool calm;         /* nothing to tell when it was never seen before */
+    bool once;         /* a mark that is there is told already, whatever its value */
     enum audit_action action;
     enum status reason;      /* STATUS_OK: outcome ok; otherwise outcome error with this reason */
     const char *object_type; /* static */
     char object_id[AUDIT_OBJECT_ID_SIZE];
     struct uuid correlation; /* zeros: a fresh one */
+    int64_t since_utc_us;    /* of an alarm: since when it is so; 0: since it was seen */
     size_t fact_count;
     const char *fact_names[NEWS_FACTS_MAX]; /* static */
     char fact_values[NEWS_FACTS_MAX][AUDIT_FACT_MAX];
@@ -32,11 +34,15 @@ struct news {
 void news_fact(struct news *news, const char *name, const char *value);
 void news_ref(struct news *news, const char *name, const struct digest *digest);
 
-/* Sets the mark of the subject and, when that is news, puts the entry into the same transaction. */
-MUST_CHECK enum status news_tell_in(struct service *service, struct store_tx *tx, const struct news *news,
-                                    struct fault *fault);
+/*
+ * Sets the mark of the subject and, when that is news, puts the entry into the same transaction. Out (unless NULL):
+ * since when the mark has its value.
+ */
+MUST_CHECK enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service *service, struct store_tx *tx,
+                                    const struct news *news, struct fault *fault);
 
-/* The same in a transaction of its own. Out: `out_new` (unless NULL) whether it was news. */
-MUST_CHECK enum status news_tell(bool *out_new, struct service *service, const struct news *news, struct fault *fault);
+/* The same in a transaction of its own. */
+MUST_CHECK enum status news_tell(int64_t *out_seen_at_utc_us, struct service *service, const struct news *news,
+                                 struct fault *fault);
 
 #endif

@@ -25,6 +25,10 @@ http_handler key_attestation;
 http_handler freeze_list;
 http_handler freeze_order;
 
+/* alarm_resources.c */
+http_handler alarm_read_list;
+http_handler alarm_acknowledge;
+
 /* media.c */
 http_handler medium_list;
 http_handler medium_add;

@@ -32,6 +32,8 @@ static const struct http_route routes[] = {
     {"POST", "/v1/keys/{}/attestations", CARRY, AUDIT_KEY_ATTEST, NO_QUERY, key_attestation},
     {"GET", "/v1/freezes", READ, AUDIT_ACTION_NONE, NO_QUERY, freeze_list},
     {"POST", "/v1/freezes", CARRY, AUDIT_FREEZE_COMMAND, NO_QUERY, freeze_order},
+    {"GET", "/v1/alarms", READ, AUDIT_ACTION_NONE, NO_QUERY, alarm_read_list},
+    {"POST", "/v1/alarms/{}/acknowledge", CARRY, AUDIT_ALARM_ACKNOWLEDGE, NO_QUERY, alarm_acknowledge},
     {"GET", "/v1/media", READ, AUDIT_ACTION_NONE, NO_QUERY, medium_list},
     {"POST", "/v1/media", ROLE_OPERATOR, AUDIT_MEDIUM_ADD, NO_QUERY, medium_add},
     {"POST", "/v1/media/{}/entries", ROLE_OPERATOR, AUDIT_MEDIUM_ACCESS, NO_QUERY, medium_entry},

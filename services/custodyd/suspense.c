@@ -13,7 +13,7 @@ static enum status receive_in(struct store_tx *tx, void *context, struct fault *
 {
     const struct receiving *receiving = context;
     enum status status = store_suspense_add(tx, receiving->receipt, fault);
-    return status == STATUS_OK ? news_tell_in(receiving->service, tx, receiving->news, fault) : status;
+    return status == STATUS_OK ? news_tell_in(NULL, receiving->service, tx, receiving->news, fault) : status;
 }
 
 enum status suspense_receive(struct service *service, const struct news *news, const struct store_suspense *receipt,

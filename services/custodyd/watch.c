@@ -12,44 +12,82 @@
 
 /* Telling. */
 
-enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault)
+static enum status tell_trail(int64_t *out_seen_at_utc_us, struct watch *watch, const struct news *news,
+                              struct fault *fault)
 {
-    const char *known = json_string_value(json_object_get(watch->told, news->subject));
-    watch->counting += news->reason != STATUS_OK ? 1 : 0;
-    if (known != NULL && strcmp(known, news->value) == 0) {
+    json_t *known = json_object_get(watch->told, news->subject);
+    const char *value = json_string_value(json_array_get(known, 0));
+    if (value != NULL && strcmp(value, news->value) == 0) {
+        *out_seen_at_utc_us = json_integer_value(json_array_get(known, 1));
         return STATUS_OK;
     }
-    enum status status = news_tell(NULL, watch->service, news, fault);
-    if (status == STATUS_OK && json_object_set_new(watch->told, news->subject, json_string(news->value)) != 0) {
+    enum status status = news_tell(out_seen_at_utc_us, watch->service, news, fault);
+    if (status == STATUS_OK &&
+        json_object_set_new(watch->told, news->subject,
+                            json_pack("[s, I]", news->value, (json_int_t)*out_seen_at_utc_us)) != 0) {
         status = fault_set(fault, STATUS_NO_MEMORY, "watch", "%s", "");
     }
     return status;
 }
 
+enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault)
+{
+    int64_t seen_at_utc_us = 0;
+    enum status status = tell_trail(&seen_at_utc_us, watch, news, fault);
+    return status == STATUS_OK && news->reason != STATUS_OK
+               ? alarm_list_add(&watch->seeing, news, seen_at_utc_us, fault)
+               : status;
+}
+
 /* A pass. */
 
-static enum status look(struct watch *watch, struct fault *fault)
+static enum status look_at_signers(struct watch *watch, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    watch->counting = 0;
     for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
         status = watch_signer(watch, (enum wire_role)role, fault);
     }
-    if (status == STATUS_OK) {
-        status = watch_keys(watch, fault);
-    }
-    if (status == STATUS_OK) {
-        status = watch_freezes(watch, fault);
-    }
-    if (status == STATUS_OK) {
-        status = media_watch(&watch->counting, watch->service, fault);
-    }
-    if (status == STATUS_OK) {
-        status = key_spending_remember(watch->spending, fault);
-    }
+    return status;
+}
+
+static enum status look_at_media(struct watch *watch, struct fault *fault)
+{
+    return media_watch(&watch->seeing, watch->service, fault);
+}
+
+static enum status look_at_copies(struct watch *watch, struct fault *fault)
+{
+    return key_copied_alarms(&watch->seeing, watch->service, fault);
+}
+
+static enum status remember(struct watch *watch, struct fault *fault)
+{
+    return key_spending_remember(watch->spending, fault);
+}
+
+/* Whoever asks for alarms sees those of the last look that saw everything, and when that was. */
+static void show_alarms(struct watch *watch)
+{
     (void)pthread_mutex_lock(&watch->mutex);
-    watch->alarms = watch->counting + (unsigned)key_spending_pending(watch->spending);
+    struct alarm_list old = watch->alarms;
+    watch->alarms = watch->seeing;
+    watch->seeing = old;
+    watch->alarms_at_utc_us = clock_utc_us(watch->service->clock);
     (void)pthread_mutex_unlock(&watch->mutex);
+}
+
+static enum status look(struct watch *watch, struct fault *fault)
+{
+    static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
+        look_at_signers, watch_keys, watch_freezes, look_at_media, look_at_copies, remember};
+    enum status status = STATUS_OK;
+    watch->seeing.count = 0;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        status = parts[i](watch, fault);
+    }
+    if (status == STATUS_OK) {
+        show_alarms(watch);
+    }
     return status;
 }
 
@@ -240,12 +278,13 @@ enum status watch_report(struct watch *watch, const struct key_spending_use *use
     return status;
 }
 
-unsigned watch_alarms(struct watch *watch)
+enum status watch_alarms(struct alarm_list *out, int64_t *out_at_utc_us, struct watch *watch, struct fault *fault)
 {
     (void)pthread_mutex_lock(&watch->mutex);
-    unsigned alarms = watch->alarms;
+    enum status status = alarm_list_copy(out, &watch->alarms, fault);
+    *out_at_utc_us = watch->alarms_at_utc_us;
     (void)pthread_mutex_unlock(&watch->mutex);
-    return alarms;
+    return status;
 }
 
 void watch_stop(struct watch *watch)
@@ -266,6 +305,8 @@ void watch_stop(struct watch *watch)
     }
     free(watch->keys);
     free(watch->reports);
+    alarm_list_free(&watch->alarms);
+    alarm_list_free(&watch->seeing);
     json_decref(watch->told);
     (void)pthread_cond_destroy(&watch->changed);
     (void)pthread_mutex_destroy(&watch->mutex);

@@ -5,6 +5,7 @@
 #ifndef STRONGROOM_CUSTODYD_WATCH_H
 #define STRONGROOM_CUSTODYD_WATCH_H
 
+#include "alarms.h"
 #include "key_spending.h"
 
 struct watch;
@@ -21,8 +22,12 @@ void watch_wake(struct watch *watch);
  */
 MUST_CHECK enum status watch_report(struct watch *watch, const struct key_spending_use *use, struct fault *fault);
 
-/* How many of the things watched are not as they should be. */
-unsigned watch_alarms(struct watch *watch);
+/*
+ * What is not as it should be, as the last look saw it that saw everything. Out: alarm_list_free; *out_at_utc_us is
+ * when that look ended, 0 before the first.
+ */
+MUST_CHECK enum status watch_alarms(struct alarm_list *out, int64_t *out_at_utc_us, struct watch *watch,
+                                    struct fault *fault);
 
 /* Lets the pass under way end, joins, frees. NULL is fine. */
 void watch_stop(struct watch *watch);

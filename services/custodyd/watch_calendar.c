@@ -23,6 +23,7 @@ static enum status tell_drill(struct watch *watch, const struct watched *key, in
     }
     struct news news = {.action = AUDIT_KEY_DRILL_OVERDUE, .calm = now < due, .value = now < due ? "done" : "overdue"};
     news.reason = now < due ? STATUS_OK : STATUS_EXPIRED;
+    news.since_utc_us = due;
     watch_key_news(&news, key, "drill");
     time_format(text, due);
     news_fact(&news, "due", text);
@@ -39,6 +40,7 @@ static enum status tell_period(struct watch *watch, const struct watched *key, i
     struct news news = {.action = AUDIT_KEY_CRYPTOPERIOD, .calm = now < end - WARNING_US};
     news.value = news.calm ? "running" : now < end ? "ending" : "over";
     news.reason = now >= end && in_use(key) ? STATUS_EXPIRED : STATUS_OK;
+    news.since_utc_us = end;
     watch_key_news(&news, key, "cryptoperiod");
     time_format(text, end);
     news_fact(&news, "phase", news.value);
@@ -58,6 +60,7 @@ static enum status tell_proof(struct watch *watch, const struct watched *key, in
     struct news news = {.action = AUDIT_KEY_ATTESTATION_OVERDUE, .value = key_proof_text(proof.standing)};
     news.calm = proof.standing == KEY_PROOF_FRESH;
     news.reason = proof.standing == KEY_PROOF_OVERDUE ? STATUS_EXPIRED : STATUS_OK;
+    news.since_utc_us = proof.overdue_at;
     watch_key_news(&news, key, "attestation");
     time_format(text, key->attested_at_utc_us);
     news_fact(&news, "attested_at", text);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "alarms.h"
 #include "key_board.h"
 #include "key_spending.h"
 #include "news.h"
@@ -19,6 +20,8 @@ struct watched {
     struct key_document document;
     int64_t attested_at_utc_us; /* 0: never */
     int64_t attest_after_us;    /* monotonic: not before */
+    int64_t read_after_us;      /* monotonic: the papers are read again then */
+    struct digest forged;       /* of papers that stand in the database and do not verify; zeros: none */
 };
 
 struct watch {
@@ -26,10 +29,10 @@ struct watch {
     struct key_spending *spending;
     struct watched **keys; /* owned */
     size_t key_count;
-    json_t *told; /* subject -> value: what is in the marks already */
+    json_t *told; /* subject -> [value, since when]: what is in the marks already */
     int64_t looked_at_us;
-    bool troubled; /* the last pass could not do everything, and the log says so */
-    unsigned counting;
+    bool troubled;            /* the last pass could not do everything, and the log says so */
+    struct alarm_list seeing; /* in this look */
 
     pthread_t thread;
     bool running;
@@ -37,12 +40,13 @@ struct watch {
     pthread_cond_t changed;
     bool stopping;
     bool woken;
-    unsigned alarms;                  /* after the last look */
+    struct alarm_list alarms; /* of the last look that saw everything */
+    int64_t alarms_at_utc_us;
     struct key_spending_use *reports; /* owned */
     size_t report_count;
 };
 
-/* Tells the trail, once; news with a reason count as an alarm of this look. */
+/* Tells the trail, once; news with a reason are an alarm of this look. */
 MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault);
 
 /* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */

@@ -10,6 +10,7 @@
 #include "watch_core.h"
 
 #define TRY_AGAIN_US 10000000
+#define READ_EVERY_US 60000000
 #define RENEW_PARTS 7 /* an attestation is renewed after this part of its greatest age */
 
 void watch_key_news(struct news *news, const struct watched *key, const char *what)
@@ -35,6 +36,7 @@ static enum status tell_state(struct watch *watch, const struct watched *key, st
     (void)snprintf(value, sizeof(value), "%s/%s/%s", seen->state, seen->cause, on);
     struct news news = {.action = AUDIT_KEY_STATE, .value = value};
     news.reason = is_alarm(key) ? STATUS_KEY_INACTIVE : STATUS_OK;
+    news.since_utc_us = seen->since;
     watch_key_news(&news, key, "state");
     news_fact(&news, "role", wire_role_name(key->entry.role));
     news_fact(&news, "state", seen->state);
@@ -49,7 +51,6 @@ struct loading {
     struct watched *key;
 };
 
-/* The papers of a key that is new here or has another document than before. */
 static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct loading *loading = context;
@@ -57,8 +58,11 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     struct key_address address;
     enum status status = key_address_judge(&address, loading->watch->service, tx, &key->entry.key.key, fault);
     if (status == STATUS_OK) {
-        key->documented = address.documented;
-        key->document = address.document;
+        if (address.documented) { /* what verified once is not forgotten because somebody edits a row */
+            key->documented = true;
+            key->document = address.document;
+        }
+        key->forged = address.forged;
         key->attested_at_utc_us = address.attested ? address.attested_at_utc_us : key->attested_at_utc_us;
     }
     return status;
@@ -67,8 +71,16 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
 static enum status load_key(struct watch *watch, struct watched *key, struct fault *fault)
 {
     struct loading loading = {.watch = watch, .key = key};
-    bool loaded = key->documented || digest_is_zero(&key->entry.key.document);
-    return loaded ? STATUS_OK : store_transact(watch->service->store, load_in, &loading, fault);
+    int64_t now = clock_monotonic_us(watch->service->clock);
+    if (now < key->read_after_us || digest_is_zero(&key->entry.key.document)) {
+        return STATUS_OK;
+    }
+    enum status status = store_transact(watch->service->store, load_in, &loading, fault);
+    if (status == STATUS_OK) {
+        bool good = key->documented && digest_is_zero(&key->forged);
+        key->read_after_us = now + (good ? READ_EVERY_US : 0);
+    }
+    return status;
 }
 
 /* Whether the newest attestation is getting old, or was made in another state than the key has now. */
@@ -94,7 +106,7 @@ static void renew(struct watch *watch, struct watched *key)
     int64_t part_us = key_address_interval_us(watch->service, &key->document) / RENEW_PARTS;
     key->attest_after_us = now + (good && part_us < TRY_AGAIN_US ? part_us : TRY_AGAIN_US);
     if (good) {
-        key->documented = false; /* to be read again: the attestation says when it was made */
+        key->read_after_us = 0; /* the attestation says when it was made */
         return;
     }
     log_event(LOG_LEVEL_DEBUG, "attestation.failed", "code", status_info(fault.status)->code, "where", fault.where,
@@ -134,6 +146,7 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
     }
     if (key->entry.key.on != entry->key.on || !digest_equal(&key->entry.key.document, &entry->key.document)) {
         key->attest_after_us = 0;
+        key->read_after_us = 0;
         key->documented = false;
     }
     key->entry = *entry;
@@ -144,6 +157,11 @@ static enum status take_key(struct watch *watch, const struct key_board_entry *e
     }
     if (status == STATUS_OK) {
         status = tell_state(watch, key, fault);
+    }
+    if (status == STATUS_OK && !digest_is_zero(&key->forged)) {
+        struct news news;
+        key_address_forged_news(&news, &key->entry.key.key, &key->forged);
+        status = watch_tell(watch, &news, fault);
     }
     return status == STATUS_OK ? watch_calendar(watch, key, fault) : status;
 }

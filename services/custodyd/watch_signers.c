@@ -91,6 +91,7 @@ static enum status tell_freeze(struct watch *watch, const struct wire_freeze *fr
     (void)snprintf(value, sizeof(value), "%s/%s", state, on);
     struct news news = {.action = AUDIT_FREEZE_STATE, .object_type = RECORD_FREEZE, .value = value};
     news.reason = freeze->frozen ? STATUS_KEY_INACTIVE : STATUS_OK;
+    news.since_utc_us = freeze->since;
     record_freeze_id(news.object_id, freeze->scope, freeze->subject);
     (void)snprintf(news.subject, sizeof(news.subject), "freeze/%s", news.object_id);
     news_fact(&news, "state", state);

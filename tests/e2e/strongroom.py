@@ -157,6 +157,22 @@ class Evaluation:
             starting.kill()
             starting.wait()
 
+    def is_there(self):
+        """The answer of /healthz, None when there is none."""
+        try:
+            return self.call("GET", "/healthz")
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def start_unready(self):
+        """Starts what does not run, and does not wait until effects are possible, which they will not be."""
+        for name in DAEMONS:
+            self.ended(name)
+        with subprocess.Popen([str(DEMO / "services"), "start", str(self.dir)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=self.environment) as starting:
+            eventually(self.is_there, "the service answers")
+            starting.kill()
+
     def pid(self, name):
         path = self.dir / "run" / f"{name}.pid"
         return int(path.read_text()) if path.exists() else None

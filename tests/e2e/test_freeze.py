@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """What is frozen is not signed: by one person in one command, by the watcher on the use of a copied key; a quorum thaws."""
 
-import http.client
 import json
 import subprocess
 import time
@@ -96,19 +95,6 @@ class Freezes(strongroom.Case):
             name = f"{name}.{person}"
         return place.custody("key", "send", "--command", name, check=check)
 
-    def start_unready(self):
-        """Starts what does not run; no key is active, so nobody waits until effects are possible."""
-        with subprocess.Popen([str(strongroom.DEMO / "services"), "start", str(self.place.dir)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.place.environment) as starting:
-            eventually(self.is_there, "the service answers")
-            starting.kill()
-
-    def is_there(self):
-        try:
-            return self.place.call("GET", "/healthz")
-        except (OSError, http.client.HTTPException):
-            return None
-
     def withdraw(self, **named):
         withdrawal = self.place.proposed(**named)
         self.place.approve(withdrawal)
@@ -125,7 +111,7 @@ class Freezes(strongroom.Case):
         place.stop("custodyd")
         height = outside.to_ledger(place, signed, key)
         started = time.monotonic()
-        self.start_unready()
+        self.place.start_unready()
         frozen = eventually(lambda: self.freezes().get(asset), "the asset is frozen")
         eventually(lambda: set(self.states().values()) == {"suspended"}, "the key and its sibling are stopped")
         self.assertLess(time.monotonic() - started, 60)  # C-14; the service's own start is in it

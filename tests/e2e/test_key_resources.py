@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
 
-import http.client
 import json
 import os
 import secrets
@@ -316,19 +315,6 @@ class Keys(strongroom.Case):
                 reply = self.place.call("POST", "/v1/freezes", self.place.signed("command", canonical(document), "admin-1", "admin-2"))
                 self.assertEqual(reply.status, 200, reply)
 
-    def start_unready(self):
-        """Starts the service without waiting until it is ready for effects, which it will not be."""
-        with subprocess.Popen([str(strongroom.DEMO / "services"), "start", str(self.place.dir)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.place.environment) as starting:
-            self.until(self.is_there, "the service answers")
-            starting.kill()
-
-    def is_there(self):
-        try:
-            return self.place.call("GET", "/healthz")
-        except (OSError, http.client.HTTPException):
-            return None
-
     def claim(self, transaction):
         """A superuser of the database has the service say that it asked for this transaction. Approvals he cannot make."""
         document = json.loads(transaction["document"])
@@ -349,7 +335,7 @@ class Keys(strongroom.Case):
         place.stop("custodyd")
         self.claim(transaction)
         outside.to_ledger(place, transaction, key)
-        self.start_unready()
+        self.place.start_unready()
         oid = self.assertCopiedUse(transaction)
         self.recover()
         place.stop("custodyd")  # every block is looked at again, but what was dealt with is not an alarm again

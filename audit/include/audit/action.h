@@ -71,6 +71,8 @@
     X(MEDIUM_REFUSE, "medium.refuse")                                                                                  \
     X(MEDIUM_OVERDUE, "medium.overdue")                                                                                \
     X(MEDIUM_UNCONFIRMED, "medium.unconfirmed")                                                                        \
+    /* A person has seen an alarm; the fact code says which one. */                                                    \
+    X(ALARM_ACKNOWLEDGE, "alarm.acknowledge")                                                                          \
     X(COMPROMISE_DRILL, "compromise.drill")                                                                            \
     X(COMPROMISE_REPORT, "compromise.report")
 

@@ -8,17 +8,19 @@
 static const struct column set_columns[] = {
     COLUMN(struct store_mark, previous, "previous", COLUMN_TEXT),
     COLUMN(struct store_mark, changed, "changed", COLUMN_BOOL),
+    COLUMN(struct store_mark, changed_at_utc_us, "changed_at", COLUMN_TIME),
 };
 
 static const struct row_shape set_shape = ROW_SHAPE(struct store_mark, set_columns);
 
 static const struct statement set = {
     "mark_set",
-    "WITH old AS (SELECT value FROM custody.mark WHERE subject = $1::text),"
+    "WITH old AS (SELECT value, changed_at FROM custody.mark WHERE subject = $1::text),"
     " put AS (INSERT INTO custody.mark AS m (subject, value) VALUES ($1::text, $2::text)"
     " ON CONFLICT (subject) DO UPDATE SET value = excluded.value, changed_at = clock_timestamp()"
-    " WHERE m.value <> excluded.value RETURNING 1)"
-    " SELECT coalesce((SELECT value FROM old), '') AS previous, EXISTS (SELECT FROM put) AS changed",
+    " WHERE m.value <> excluded.value RETURNING changed_at)"
+    " SELECT coalesce((SELECT value FROM old), '') AS previous, EXISTS (SELECT FROM put) AS changed,"
+    " coalesce((SELECT changed_at FROM put), (SELECT changed_at FROM old), clock_timestamp()) AS changed_at",
     2,
 };
 
@@ -42,6 +44,35 @@ enum status store_mark_set(struct store_mark *out, struct store_tx *tx, const ch
     enum status status = tx_read_one(tx, &mark, &set_shape, &set, &p, fault);
     if (status == STATUS_OK) {
         *out = mark;
+    }
+    return status;
+}
+
+static const struct column values_columns[] = {
+    COLUMN(struct store_mark_value, value, "value", COLUMN_TEXT),
+    COLUMN(struct store_mark_value, first_at_utc_us, "first_at", COLUMN_TIME),
+    COLUMN(struct store_mark_value, count, "count", COLUMN_UINT64),
+};
+
+static const struct row_shape values_shape = ROW_SHAPE(struct store_mark_value, values_columns);
+
+static const struct statement values = {
+    "mark_values",
+    "SELECT value, min(changed_at) AS first_at, count(*) AS count FROM custody.mark"
+    " WHERE starts_with(subject, $1::text) GROUP BY value ORDER BY first_at, value LIMIT $2::bigint",
+    2,
+};
+
+enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx, const char *prefix,
+                              struct fault *fault)
+{
+    struct parameters p = {0};
+    struct row_array array = {0};
+    parameter_text(&p, prefix);
+    parameter_uint64(&p, STORE_MARK_VALUES_MAX);
+    enum status status = tx_read_all(tx, &array, &values_shape, &values, &p, fault);
+    if (status == STATUS_OK) {
+        *out = (struct store_mark_values){.rows = array.rows, .count = array.count};
     }
     return status;
 }

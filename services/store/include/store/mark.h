@@ -14,6 +14,7 @@
 struct store_mark {
     char previous[STORE_MARK_VALUE_SIZE]; /* "": never seen */
     bool changed;                         /* it was another one, and is this one now */
+    int64_t changed_at_utc_us;            /* since when it is this one, by the database's clock */
 };
 
 /*
@@ -22,6 +23,27 @@ struct store_mark {
  */
 MUST_CHECK enum status store_mark_set(struct store_mark *out, struct store_tx *tx, const char *subject,
                                       const char *value, struct fault *fault);
+
+/* A value that marks have, and how many of them. */
+struct store_mark_value {
+    char value[STORE_MARK_VALUE_SIZE];
+    int64_t first_at_utc_us; /* since when the first of them has it */
+    uint64_t count;
+};
+
+/* Values, owned. */
+struct store_mark_values {
+    struct store_mark_value *rows;
+    size_t count;
+};
+
+/*
+ * The different values of the marks whose subject begins with `prefix`, the one that is there for longest first, at
+ * most STORE_MARK_VALUES_MAX. Out: free(out->rows).
+ */
+#define STORE_MARK_VALUES_MAX 4096
+MUST_CHECK enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx, const char *prefix,
+                                         struct fault *fault);
 
 /* The value of a mark; STATUS_NOT_FOUND. */
 MUST_CHECK enum status store_mark_get(char out[STORE_MARK_VALUE_SIZE], struct store_tx *tx, const char *subject,

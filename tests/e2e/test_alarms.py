@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""Alarms have names and stay until their cause is gone; who has seen one stands in the trail; a restart changes none of it."""
+
+import json
+import unittest
+
+import outside
+import strongroom
+from strongroom import canonical, digest, eventually, time_text, uuid7
+
+
+class Alarms(strongroom.Case):
+    def alarms(self, code=None, person="operator-1"):
+        reply = self.place.call("GET", "/v1/alarms", person=person)
+        self.assertEqual(reply.status, 200, reply)
+        return [row for row in reply.json["alarms"] if code in (None, row["code"])]
+
+    def acknowledge(self, alarm, person):
+        return self.place.call("POST", f"/v1/alarms/{alarm['id']}/acknowledge", person=person)
+
+    def confirmed(self, told, person):
+        self.assertEqual(told.status, 201, told)
+        path = f"/v1/media/{told.json['serial']}/entries/{told.json['entry']}/confirm"
+        self.assertEqual(self.place.call("POST", path, person=person).status, 200)
+
+    def overdue_medium(self):
+        serial = f"card-{uuid7()[:13]}"
+        body = {"serial": serial, "kind": "card", "place": "safe-1", "custodian": "custodian-1", "second": "custodian-1",
+                "inspection_due": time_text(seconds=-60)}
+        self.confirmed(self.place.call("POST", "/v1/media", body), "custodian-1")
+        return eventually(lambda: next((row for row in self.alarms("medium.overdue") if row["object_id"] == serial), None),
+                          "the missed inspection is an alarm")
+
+    def test_an_alarm_has_a_name_and_two_people_answer_it(self):
+        place = self.place
+        alarm = self.overdue_medium()
+        self.assertEqual((alarm["object_type"], alarm["facts"]["custodian"], alarm["concerns"]),
+                         ("medium", "custodian-1", ["custodian", "operator"]))
+        self.assertLess(alarm["since"], alarm["first_seen"])
+        identity = {name: alarm[name] for name in ("code", "first_seen", "object_id", "object_type")}
+        self.assertEqual(alarm["id"], digest("alarm", canonical(identity)))
+        health = place.call("GET", "/healthz", headers={"Authorization": None})
+        self.assertEqual((health.json["alarms"], health.json["alarm_codes"]), (len(self.alarms()), ["medium.overdue"]))
+        self.assertNotIn(alarm["object_id"].encode(), health.bytes)
+
+        first = self.acknowledge(alarm, "approver-1")
+        self.assertEqual((first.status, first.json["alarm"]["answered"]), (200, False), first)
+        again = self.acknowledge(alarm, "approver-1")
+        self.assertEqual((again.status, again.json["alarm"]["answered"], "receipt" in again.json), (200, False, False), again)
+        said = place.custody("alarms", "--acknowledge", alarm["id"], person="auditor-1").stdout
+        self.assertIn("medium.overdue medium " + alarm["object_id"], said)
+        self.assertNotIn("answered", said)
+        told = self.entries("alarm.acknowledge", otype="alarm", oid=alarm["id"])
+        self.assertEqual([(row["actor"], row["outcome"]) for row in told], [("approver-1", "ok"), ("auditor-1", "ok")])
+
+        place.kill("custodyd")
+        place.start()
+        after = next(row for row in self.alarms() if row["id"] == alarm["id"])
+        self.assertEqual(([row["person"] for row in after["acknowledged"]], after["answered"]), (["approver-1", "auditor-1"], True))
+        self.assertEqual((after["first_seen"], after["since"]), (alarm["first_seen"], alarm["since"]))
+
+        entry = {"act": "inspect", "reason": "late", "second": "custodian-2", "inspection_due": time_text(seconds=10**6)}
+        self.confirmed(place.call("POST", f"/v1/media/{alarm['object_id']}/entries", entry), "custodian-2")
+        eventually(lambda: alarm["id"] not in [row["id"] for row in self.alarms()], "the alarm is over when its cause is")
+        self.assertProblem(self.acknowledge(alarm, "approver-2"), 404, "not_found", "id")
+        self.assertProven("trail", place.export_trail())
+
+    def test_who_may(self):
+        place = self.place
+        self.assertProblem(place.call("GET", "/v1/alarms", headers={"Authorization": None}), 401, "unauthenticated")
+        self.assertProblem(place.call("POST", f"/v1/alarms/{'0' * 64}/acknowledge", headers={"Authorization": None}), 401, "unauthenticated")
+        self.assertProblem(place.call("POST", f"/v1/alarms/{'0' * 64}/acknowledge"), 404, "not_found", "id")
+        self.assertProblem(place.call("POST", "/v1/alarms/x/acknowledge"), 400, "invalid", "id")
+        self.assertProblem(place.call("POST", f"/v1/alarms/{'0' * 64}/acknowledge", {"x": 1}), 400, "invalid", "body")
+
+    def test_the_use_of_a_copied_key_stays_until_people_have_decided(self):
+        """Also when key and asset were stopped already, so that nothing else changes."""
+        place = self.place
+        key_id = json.loads((place.dir / "ceremony/transfer.json").read_text())["key_id"]
+
+        def order(action, signers, **fields):
+            if len(signers) > 1:
+                fields["on"] = place.on("transfer", key_id)
+            document = canonical({
+                "action": action, "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "key": key_id,
+                "issued_at": time_text(), "nonce": uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer", **fields})
+            reply = place.call("POST", f"/v1/keys/{key_id}/commands", place.signed("command", document, *signers))
+            self.assertEqual(reply.status, 200, reply)
+
+        order("key.suspend", ("operator-1",))
+        self.assertEqual(self.alarms("key.copied_use"), [])
+        for _ in range(2):
+            signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+            reply = place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": signed})
+            self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        alarm = eventually(lambda: self.alarms("key.copied_use"), "the use is an alarm")
+        self.assertEqual([row["object_id"] for row in alarm], [key_id])
+        place.kill("custodyd")
+        place.start_unready()
+        self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
+        order("key.resume", ("admin-1", "admin-2"), **{"from": "suspended"})
+        eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
+
+
+if __name__ == "__main__":
+    unittest.main()
