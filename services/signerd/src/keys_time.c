@@ -2,8 +2,10 @@
  * Which time it is for a signer: never before the highest one that the guard has seen, and not far ahead of it either.
  *
  * A clock that is years ahead for one request would end cryptoperiods for good and make every later order too old. So a
- * clock may be ahead of what is known by the time that passed while the signer ran and by AHEAD_MAX_US; beyond that it
- * is believed when people say the day (accept-clock), and until then nothing is decided by it.
+ * clock may be ahead of what the guard knew at the start by the time that passed while the signer ran and by
+ * AHEAD_MAX_US; beyond that it is believed when people say the day (accept-clock), and until then nothing is decided by
+ * it. What is decided meanwhile does not count: each decision is remembered, and would add an allowance to the next.
+ * Each start adds one.
  */
 #include <stdatomic.h>
 
@@ -14,34 +16,30 @@
 #define AHEAD_MAX_US (14 * DAY_US)     /* a signer may be off for so long without anybody being asked */
 #define ACCEPT_MAX_US (3 * DAY_US / 2) /* from the noon of the day that people named */
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 struct reading {
     int64_t clock_utc_us;
     int64_t highest_utc_us;
     int64_t known_utc_us; /* what the time is without this clock: at least */
+    int64_t most_utc_us;  /* what it may be by this clock: at most */
     bool believed;
 };
-
-/* A guard that has seen no time yet holds nothing against a clock. */
-static bool believable(int64_t clock_utc_us, int64_t known_utc_us)
-{
-    return known_utc_us == 0 || clock_utc_us - known_utc_us <= AHEAD_MAX_US;
-}
 
 static struct reading clock_read(const struct signer *signer)
 {
     struct guard_state state;
     guard_read(signer->guard, &state);
-    int64_t passed = clock_monotonic_us(signer->clock) - signer->started_monotonic_us;
-    int64_t known = signer->started_utc_us == 0 ? 0 : signer->started_utc_us + passed;
-    struct reading out = {.clock_utc_us = clock_utc_us(signer->clock), .highest_utc_us = state.highest_utc_us};
-    out.known_utc_us = known > out.highest_utc_us ? known : out.highest_utc_us;
-    out.believed = believable(out.clock_utc_us, out.known_utc_us);
+    int64_t passed_us = clock_monotonic_us(signer->clock) - signer->started_monotonic_us;
+    struct reading out = {.clock_utc_us = clock_utc_us(signer->clock),
+                          .highest_utc_us = state.highest_utc_us,
+                          .known_utc_us = later(signer->started_utc_us + passed_us, state.highest_utc_us),
+                          .most_utc_us = signer->started_most_utc_us + passed_us};
+    out.believed = out.clock_utc_us <= out.most_utc_us;
     return out;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 int64_t keys_now(const struct signer *signer)
@@ -61,9 +59,10 @@ enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *
         return STATUS_OK;
     }
     struct fault ahead = {0};
-    long long days = (long long)((reading.clock_utc_us - reading.known_utc_us) / DAY_US);
-    (void)fault_set(&ahead, STATUS_NOT_READY, "clock",
-                    "it is %lld days ahead of the last time known; set it right, or start with accept-clock", days);
+    long long days = (long long)((reading.clock_utc_us - reading.most_utc_us + AHEAD_MAX_US) / DAY_US);
+    (void)fault_set(
+        &ahead, STATUS_NOT_READY, "clock",
+        "it is %lld days ahead of the last time known at the start; set it right, or start with accept-clock", days);
     if (!atomic_exchange(&signer->clock_logged, true)) {
         log_fault("clock.refused", &ahead);
     }
@@ -102,15 +101,17 @@ enum status keys_time_start(struct signer *signer, int64_t accept_utc_us, struct
     struct guard_state state;
     guard_read(signer->guard, &state);
     int64_t now = clock_utc_us(signer->clock);
-    bool believed = believable(now, state.highest_utc_us);
-    if (!believed && accept_utc_us != 0 && !state.halted) {
+    int64_t known = state.highest_utc_us;
+    if (now > known + AHEAD_MAX_US && known != 0 && accept_utc_us != 0 && !state.halted) {
         enum status status = clock_accept(signer, now, accept_utc_us, fault);
         if (status != STATUS_OK) {
             return status;
         }
-        believed = true;
+        known = now;
     }
+    known = known == 0 ? now : known; /* a guard that has seen no time yet holds nothing against a clock */
     signer->started_monotonic_us = clock_monotonic_us(signer->clock);
-    signer->started_utc_us = believed ? later(now, state.highest_utc_us) : state.highest_utc_us;
+    signer->started_most_utc_us = known + AHEAD_MAX_US;
+    signer->started_utc_us = now <= signer->started_most_utc_us ? later(now, known) : known;
     return STATUS_OK;
 }

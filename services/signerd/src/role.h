@@ -29,7 +29,8 @@ struct signer {
     struct share_set share_set;
     struct digest share_set_digest;
     atomic_bool halt_logged;
-    int64_t started_utc_us; /* the time at the start, as far as it was believed, and the steady clock of that moment */
+    int64_t started_utc_us;      /* the time at the start, as far as it was believed */
+    int64_t started_most_utc_us; /* what it would have been believed to be, at most */
     int64_t started_monotonic_us;
     atomic_bool clock_logged;
 };

@@ -76,6 +76,16 @@ Test(clock, stopping_works_while_it_is_wrong)
     cr_expect(seen().highest_utc_us < desk.now_utc_us + DESK_DAY_US);
 }
 
+/* What was the time at the start goes on, though nothing was decided by it. */
+Test(clock, stopping_works_while_it_is_wrong_after_a_stop)
+{
+    desk_stop();
+    desk.now_utc_us += 10 * DESK_DAY_US;
+    MUST(desk_restart(NULL));
+    desk.jumped_us = YEARS_US;
+    expect(desk_order(COMMAND_KEY_SUSPEND, KEY_STATE_ACTIVE), STATUS_OK, "an order of today");
+}
+
 static enum status raise_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     (void)fault;
@@ -101,6 +111,35 @@ Test(clock, time_that_passed_is_no_jump)
     expect_believed(false);
     desk.jumped_us = AHEAD_MAX_US;
     expect_believed(true);
+}
+
+/* Each decision remembers its time; were that what the next one is measured by, thirteen days a request led anywhere.
+ */
+Test(clock, one_that_creeps_ahead_goes_as_far_as_one_that_jumps)
+{
+    const int64_t step_us = 13 * DESK_DAY_US;
+    desk.jumped_us = step_us;
+    expect(attest(), STATUS_OK, "thirteen days ahead");
+    cr_assert(seen().highest_utc_us == desk.now_utc_us + step_us, "it is remembered");
+    desk.jumped_us = 2 * step_us;
+    expect(attest(), STATUS_NOT_READY, "twice that");
+    cr_expect_str_eq(desk_where, "clock");
+    expect_believed(false);
+    desk.now_utc_us += 12 * DESK_DAY_US; /* what passes while that clock stands still makes it right */
+    desk.jumped_us -= 12 * DESK_DAY_US;
+    expect_believed(true);
+}
+
+/* A start with a clock that is ahead spends the same allowance. */
+Test(clock, each_start_has_one_allowance)
+{
+    desk.jumped_us = 10 * DESK_DAY_US;
+    MUST(desk_restart(NULL));
+    expect(attest(), STATUS_OK, "ten days ahead since the start");
+    desk.jumped_us = AHEAD_MAX_US + DESK_DAY_US;
+    expect(attest(), STATUS_NOT_READY, "five more");
+    MUST(desk_restart(NULL));
+    expect(attest(), STATUS_OK, "after another start");
 }
 
 Test(clock, a_long_stop_is_explained_by_people)
