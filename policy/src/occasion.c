@@ -6,6 +6,7 @@
 
 #include "document.h"
 #include "duty.h"
+#include "policy/backup.h"
 #include "share_table.h"
 
 struct occasion_wire {
@@ -116,6 +117,35 @@ enum status occasion_encode(struct bytes *out, const struct occasion *occasion, 
     word_write(wire.action, sizeof(wire.action), action_words, (int)occasion->action);
     wire.to = (struct bytes){wire.occasion.to.bytes32, SEAL_KEY_LEN}; /* borrowed */
     return canon_encode_bytes(out, &wire, table.fields, table.count, CANON_DOCUMENT_MAX, fault);
+}
+
+enum status occasion_paper_read(struct occasion_paper *out, const struct signed_document *document, struct fault *fault)
+{
+    struct occasion_paper paper;
+    if (document->signature_count != OCCASION_SIGNERS) {
+        return fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "two, of the requester and of the authoriser");
+    }
+    enum status status = occasion_decode(&paper.occasion, document->document.data, document->document.len, fault);
+    if (status == STATUS_OK) {
+        memcpy(paper.signatures, document->signatures, sizeof(paper.signatures));
+        *out = paper;
+    }
+    return status;
+}
+
+enum status occasion_paper_write(struct signed_document *out, const struct occasion_paper *paper, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = occasion_encode(&document.document, &paper->occasion, fault);
+    for (size_t i = 0; i < OCCASION_SIGNERS && status == STATUS_OK; i++) {
+        status = signed_document_add(&document, &paper->signatures[i]);
+    }
+    if (status != STATUS_OK) {
+        signed_document_free(&document);
+        return fault_set(fault, status, "occasion", "writing");
+    }
+    *out = document; /* transferred */
+    return STATUS_OK;
 }
 
 void occasion_digest(struct digest *out, const void *document, size_t len)

@@ -9,6 +9,7 @@
 struct restore_wire {
     struct restore restore;
     char kind[16];
+    json_t *occasion;
     json_t *shares;
     json_t *token;
 };
@@ -23,7 +24,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD(struct restore, key, CANON_HASH),
     CANON_FIELD(struct restore_wire, kind, CANON_TEXT),
     CANON_FIELD(struct restore, made_at, CANON_TIME),
-    CANON_FIELD(struct restore, occasion, CANON_HASH),
+    CANON_FIELD(struct restore_wire, occasion, CANON_OBJECT),
     CANON_FIELD(struct restore, policy, CANON_HASH),
     CANON_FIELD(struct restore, requester, CANON_NAME),
     CANON_FIELD_RANGE(struct restore_wire, shares, CANON_ARRAY, 0, BACKUP_SHARES_MAX),
@@ -85,11 +86,27 @@ static enum status read_shares(struct restore *out, const json_t *list, struct f
     return STATUS_OK;
 }
 
+static enum status read_occasion(struct occasion_paper *out, const json_t *object, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct fault inner = {0};
+    enum status status = signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "occasion", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = occasion_paper_read(out, &document, &inner);
+    signed_document_free(&document);
+    return status == STATUS_OK ? status : document_fault(fault, "occasion", status, &inner);
+}
+
 static enum status read_wire(struct restore *out, const struct restore_wire *wire, struct fault *fault)
 {
     *out = wire->restore;
     out->kind = (enum restore_kind)word_value(kind_words, wire->kind);
-    enum status status = read_shares(out, wire->shares, fault);
+    enum status status = read_occasion(&out->occasion, wire->occasion, fault);
+    if (status == STATUS_OK) {
+        status = read_shares(out, wire->shares, fault);
+    }
     if (status == STATUS_OK) {
         status = token_identity_decode(&out->token, wire->token, "token", fault);
     }
@@ -130,6 +147,17 @@ static enum status write_shares(json_t **out, const struct restore *restore, str
     return STATUS_OK;
 }
 
+static enum status write_occasion(json_t **out, const struct occasion_paper *paper, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = occasion_paper_write(&document, paper, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(out, &document, fault);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
 enum status restore_encode(struct bytes *out, const struct restore *restore, struct fault *fault)
 {
     struct restore_wire wire = {.restore = *restore};
@@ -139,11 +167,15 @@ enum status restore_encode(struct bytes *out, const struct restore *restore, str
         status = write_shares(&wire.shares, restore, fault);
     }
     if (status == STATUS_OK) {
+        status = write_occasion(&wire.occasion, &restore->occasion, fault);
+    }
+    if (status == STATUS_OK) {
         status = token_identity_encode(&wire.token, &restore->token, fault);
     }
     if (status == STATUS_OK) {
         status = canon_encode_bytes(out, &wire, fields, FIELD_COUNT, CANON_DOCUMENT_MAX, fault);
     }
+    json_decref(wire.occasion);
     json_decref(wire.shares);
     json_decref(wire.token);
     return status;
@@ -270,6 +302,51 @@ static enum status check_signatures(const struct restore *restore, const struct 
     return status;
 }
 
+/* What they allowed is what was done, by whom, with which key and where. */
+static enum status check_same(const struct restore *restore, struct fault *fault)
+{
+    const struct occasion *occasion = &restore->occasion.occasion;
+    const bool drill = restore->kind == RESTORE_DRILL;
+    const struct {
+        bool holds;
+        const char *field;
+    } rows[] = {
+        {occasion->action == (drill ? OCCASION_DRILL : OCCASION_RESTORE), "occasion.action"},
+        {name_equal(&occasion->requester, &restore->requester), "occasion.requester"},
+        {name_equal(&occasion->authoriser, &restore->authoriser), "occasion.authoriser"},
+        {name_equal(&occasion->executor, &restore->executor), "occasion.executor"},
+        {digest_equal(&occasion->key, &restore->key), "occasion.key"},
+        {digest_equal(&occasion->set, &restore->backup), "occasion.set"},
+        {strcmp(occasion->serial, restore->token.serial) == 0, "occasion.serial"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!rows[i].holds) {
+            return fault_set(fault, STATUS_MISMATCH, rows[i].field, "the occasion was for another restore");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_occasion(const struct restore *restore, const struct policy *policy, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct occasion occasion;
+    struct fault inner = {0};
+    enum status status = check_same(restore, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = occasion_paper_write(&document, &restore->occasion, &inner);
+    if (status == STATUS_OK) {
+        status = occasion_verify(&occasion, &document, policy, restore->made_at, &inner);
+    }
+    for (size_t i = 0; i < restore->share_count && status == STATUS_OK; i++) {
+        status = occasion_check_giver(&occasion, &restore->shares[i], policy, restore->made_at, &inner);
+    }
+    signed_document_free(&document);
+    return status == STATUS_OK ? status : document_fault(fault, "occasion", status, &inner);
+}
+
 enum status restore_verify(struct restore *out, const struct signed_document *document,
                            const struct restore_context *context, struct fault *fault)
 {
@@ -283,6 +360,9 @@ enum status restore_verify(struct restore *out, const struct signed_document *do
     }
     if (status == STATUS_OK) {
         status = check_signatures(&restore, document, context, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_occasion(&restore, context->policy, fault);
     }
     if (status == STATUS_OK) {
         *out = restore;

@@ -313,7 +313,7 @@ static enum status describe_restore(FILE *stream, const struct bytes *document, 
     describe_row(stream, "requester", "%s", restore.requester.text);
     describe_row(stream, "authoriser", "%s", restore.authoriser.text);
     describe_row(stream, "executor", "%s", restore.executor.text);
-    describe_digest(stream, "occasion", &restore.occasion);
+    describe_time(stream, "asked", restore.occasion.occasion.issued_at);
     describe_time(stream, "made", restore.made_at);
     describe_digest(stream, "challenge", &restore.challenge);
     describe_row(stream, "ledger", "%s", restore.environment.text);

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "describe.h"
 #include "occasion.h"
+#include "policy/backup.h"
 #include "signer_call.h"
 
 enum status command_seal_key_generate(const struct command_input *input, struct fault *fault)

@@ -56,8 +56,12 @@
     F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, NAME, site)
 #define FORM_RESTORE(F, O, B, S)                                                                                       \
     F(S, NAME, authoriser) F(S, HASH, backup) F(S, HASH, chain) F(S, HASH, challenge) F(S, NAME, environment)          \
-    F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, HASH, occasion)                     \
+    F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, OBJECT, occasion)                   \
     F(S, HASH, policy) F(S, NAME, requester) F(S, ARRAY, shares) F(S, OBJECT, token)
+#define FORM_OCCASION(F, O, B, S)                                                                                      \
+    F(S, TEXT, action) F(S, NAME, authoriser) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, executor)           \
+    F(S, TIME, expires_at) F(S, TIME, issued_at) F(S, HASH, key) F(S, HASH, policy) F(S, NAME, requester)              \
+    O(S, TEXT, serial) F(S, HASH, set) F(S, TEXT, to)
 #define FORM_SHARE_SET(F, O, B, S)                                                                                     \
     F(S, HASH, key) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold) F(S, INTEGER, version)
 #define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \
@@ -93,7 +97,7 @@
     X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
     X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
-    X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)                               \
+    X(OCCASION, verify_occasion) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)  \
     X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
 /* clang-format on */
 

@@ -55,6 +55,7 @@ static const struct {
                {DOCUMENT_KEY, "tier", " cold hot system warm "},
                {DOCUMENT_BACKUP, "mechanism", " aes-key-wrap-kwp aes-key-wrap-pad "},
                {DOCUMENT_RESTORE, "kind", " drill restore "},
+               {DOCUMENT_OCCASION, "action", " drill restore "},
                {DOCUMENT_SHARE_SET, "of", " pin "},
                {DOCUMENT_ATTESTATION, "state", " active inactive retained suspended "}};
 
@@ -72,21 +73,15 @@ static bool check_choices(struct claim *claim, const char *kind, const json_t *d
     return true;
 }
 
-/* Reads the file and its document into `form`; no signature is looked at. */
-static bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
-                             const char *path)
+static const char *const kinds[] = {
+    [DOCUMENT_KEY] = "key",           [DOCUMENT_BACKUP] = "backup",       [DOCUMENT_RESTORE] = "restore",
+    [DOCUMENT_OCCASION] = "occasion", [DOCUMENT_SHARE_SET] = "share_set", [DOCUMENT_ATTESTATION] = "attestation"};
+
+/* Reads the document of a signed one into `form`; no signature is looked at. */
+static bool signed_json_read(struct claim *claim, struct signed_file *out, void *form, enum document document)
 {
-    static const char *const kinds[] = {[DOCUMENT_KEY] = "key",
-                                        [DOCUMENT_BACKUP] = "backup",
-                                        [DOCUMENT_RESTORE] = "restore",
-                                        [DOCUMENT_SHARE_SET] = "share_set",
-                                        [DOCUMENT_ATTESTATION] = "attestation"};
     const char *kind = kinds[document];
     struct fault fault = {0};
-    out->file = claim_json(claim, kind, path);
-    if (out->file == NULL) {
-        return false;
-    }
     if (signed_text_read(&out->text, out->file, &fault) != STATUS_OK ||
         canon_parse(&out->document, out->text.text, strlen(out->text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
         document_decode(form, document, out->document, &fault) != STATUS_OK) {
@@ -94,6 +89,13 @@ static bool signed_file_read(struct claim *claim, struct signed_file *out, void 
     }
     document_digest(&out->digest, kind, out->text.text);
     return check_choices(claim, kind, out->document, document);
+}
+
+static bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
+                             const char *path)
+{
+    out->file = claim_json(claim, kinds[document], path);
+    return out->file != NULL && signed_json_read(claim, out, form, document);
 }
 
 void signed_file_free(struct signed_file *file)
@@ -249,7 +251,7 @@ static bool are_apart(json_t *seen, json_t *out_names, const json_t *rows, int64
 static bool check_share_set(struct claim *claim, json_t *seen, const char *path)
 {
     struct signed_file file = {0};
-    struct verify_share_set set;
+    struct verify_share_set set = {.version = 0};
     struct digest none = {{0}};
     json_t *names = json_array();
     bool good = signed_file_read(claim, &file, &set, DOCUMENT_SHARE_SET, path);
@@ -367,19 +369,50 @@ static unsigned signer_of(struct key *out, const struct claim *claim, const stru
     return NOBODY;
 }
 
-/* Signed by the key and by three different people with the duties of what they did, and nobody else. */
-static bool is_witnessed(const struct claim *claim, const struct signed_file *file,
-                         const struct verify_restore *restore)
+/* Signed by exactly these, by different keys: people with the duties of what they did. */
+static bool is_witnessed(const struct claim *claim, const struct signed_file *file, enum document document,
+                         const struct verify_restore *restore, unsigned wanted)
 {
     unsigned signers = 0;
-    bool good = file->text.count == 4;
+    bool good = file->text.count == (size_t)__builtin_popcount(wanted);
     for (size_t i = 0; good && i < file->text.count; i++) {
         struct key key;
         unsigned signer = signer_of(&key, claim, restore, &file->text.signatures[i].key);
-        good = signer != NOBODY && signed_text_by(&file->text, i, "restore", &key);
+        good = signer != NOBODY && signed_text_by(&file->text, i, kinds[document], &key);
         signers |= 1U << signer;
     }
-    return good && signers == 15;
+    return good && signers == wanted;
+}
+
+/* Before a share was given, two of the three signed what for; and it is what was then done. */
+static bool check_occasion(struct claim *claim, const struct signed_file *restore_file,
+                           const struct verify_restore *restore)
+{
+    struct signed_file file = {.file = json_incref(restore->occasion)};
+    struct verify_occasion occasion;
+    uint8_t to32[32];
+    const char *serial = text_of(restore->token, "serial");
+    bool good = signed_json_read(claim, &file, &occasion, DOCUMENT_OCCASION);
+    if (good &&
+        (serial == NULL || strcmp(occasion.action, restore->kind) != 0 || strcmp(occasion.serial, serial) != 0 ||
+         (serial[0] == '\0') != (text_of(file.document, "serial") == NULL) ||
+         !digest_equal(&occasion.set, &restore->backup) || lists(restore->shares, restore->requester.text) ||
+         lists(restore->shares, restore->authoriser.text))) {
+        good = claim_fail(claim, "occasion", "is for another restore");
+    } else if (good &&
+               (occasion.expires_at <= occasion.issued_at || occasion.expires_at - occasion.issued_at > DAY_US ||
+                restore->made_at < occasion.issued_at - AHEAD_MAX_US || restore->made_at >= occasion.expires_at)) {
+        good = claim_fail(claim, "occasion", "was not at the time of the proof, or lasts more than a day");
+    } else if (good && base64_decode_exact(to32, sizeof(to32), occasion.to) != STATUS_OK) {
+        good = claim_fail(claim, "occasion", "to is no receiving key");
+    }
+    good = good &&
+           claim_agrees(claim, "occasion", file.document, "the restore proof", restore_file->document,
+                        "authoriser chain environment executor key policy requester") &&
+           (is_witnessed(claim, &file, DOCUMENT_OCCASION, restore, 1U << REQUESTER | 1U << AUTHORISER) ||
+            claim_fail(claim, "occasion", "is not signed by those who asked for it and allowed it"));
+    signed_file_free(&file);
+    return good;
 }
 
 bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path)
@@ -388,7 +421,6 @@ bool claim_restore(struct claim *claim, const struct signed_file *backup, const 
     struct verify_restore restore;
     struct digest none = {{0}};
     char id[DIGEST_HEX_LEN + 1];
-    char occasion[DIGEST_HEX_LEN + 1];
     if (path[0] == '\0') {
         return true;
     }
@@ -406,17 +438,17 @@ bool claim_restore(struct claim *claim, const struct signed_file *backup, const 
         good = claim_fail(claim, "restore", "shares are not enough of the backup's custodians");
     }
     good = good &&
-           (is_witnessed(claim, &file, &restore) ||
+           (is_witnessed(claim, &file, DOCUMENT_RESTORE, &restore,
+                         1U << REQUESTER | 1U << AUTHORISER | 1U << EXECUTOR | 1U << RESTORED_KEY) ||
             claim_fail(claim, "restore", "is not signed by the key and by three people in their duties")) &&
            claim_agrees(claim, "restore", file.document, "the key document", claim->key_file.document,
-                        "chain environment policy");
+                        "chain environment policy") &&
+           check_occasion(claim, &file, &restore);
     if (good) {
         digest_format(id, &restore.challenge);
-        digest_format(occasion, &restore.occasion);
         report_checked("restore proof (%s): the key signed challenge %s on another token; %s asked, %s allowed, %s did "
-                       "it, on occasion %s",
-                       restore.kind, id, restore.requester.text, restore.authoriser.text, restore.executor.text,
-                       occasion);
+                       "it, as the first two had signed before",
+                       restore.kind, id, restore.requester.text, restore.authoriser.text, restore.executor.text);
     }
     signed_file_free(&file);
     return good;

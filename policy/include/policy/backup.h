@@ -12,6 +12,7 @@
 
 #include "base/seal.h"
 #include "policy/key.h"
+#include "policy/occasion.h"
 #include "policy/policy.h"
 #include "policy/token.h"
 
@@ -115,8 +116,8 @@ struct restore {
     struct name executor;
     struct digest key; /* key id */
     enum restore_kind kind;
-    int64_t made_at;        /* microseconds UTC */
-    struct digest occasion; /* digest: what requester and authoriser signed before it was done */
+    int64_t made_at;                /* microseconds UTC */
+    struct occasion_paper occasion; /* what requester and authoriser signed before it was done */
     struct digest policy;
     struct name requester;
     struct name shares[BACKUP_SHARES_MAX]; /* custodians whose shares were used, ascending; none for a clone */
@@ -198,8 +199,6 @@ MUST_CHECK enum status gift_decode(struct gift *out, const void *document, size_
 MUST_CHECK enum status gift_encode(struct bytes *out, const struct gift *gift, struct fault *fault);
 void gift_free(struct gift *gift);
 
-struct occasion;
-
 /* What a gift is held against. Borrowed. */
 struct gift_context {
     const struct occasion *occasion; /* verified, and the receiver's own (policy/occasion.h) */
@@ -240,8 +239,10 @@ struct restore_context {
  * is another device than the one of birth, the shares are at least the backup's threshold of its custodians
  * (STATUS_MISMATCH, STATUS_QUORUM_MISSING); it bears exactly four signatures: of the key, of the requester (duty
  * operator or administrator), the authoriser (administrator) and the executor (custodian), valid at `made_at`
- * (STATUS_FORBIDDEN, STATUS_EXPIRED, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID, STATUS_QUORUM_MISSING). How old it
- * may be is for the caller to say.
+ * (STATUS_FORBIDDEN, STATUS_EXPIRED, STATUS_UNKNOWN_KEY, STATUS_SIGNATURE_INVALID, STATUS_QUORUM_MISSING). The occasion
+ * in it was signed by requester and authoriser (occasion_verify, at `made_at`), is about this restore in every respect
+ * (STATUS_MISMATCH) and let everybody of `shares` give one (occasion_check_giver); the fault's place begins with
+ * "occasion". How old it may be is for the caller to say.
  */
 MUST_CHECK enum status restore_verify(struct restore *out, const struct signed_document *document,
                                       const struct restore_context *context, struct fault *fault);

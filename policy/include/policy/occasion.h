@@ -6,11 +6,17 @@
 #ifndef STRONGROOM_POLICY_OCCASION_H
 #define STRONGROOM_POLICY_OCCASION_H
 
-#include "policy/backup.h"
+#include "base/seal.h"
+#include "base/signed.h"
+#include "policy/policy.h"
+#include "policy/token.h"
+
+struct share_document; /* policy/backup.h */
 
 #define OCCASION_KIND "occasion"
 #define OCCASION_MAX_US (24LL * 3600 * 1000000)
 #define OCCASION_EARLY_MAX_US 60000000LL /* clocks of several machines */
+#define OCCASION_SIGNERS 2
 
 /* Numbers may be stored; never renumber. */
 enum occasion_action {
@@ -35,6 +41,12 @@ struct occasion {
     struct seal_key to;           /* the receiver's */
 };
 
+/* A signed occasion as it stands inside a restore proof. */
+struct occasion_paper {
+    struct occasion occasion;
+    struct signature signatures[OCCASION_SIGNERS];
+};
+
 /* The word in documents. Static; NULL for a number outside the enum. */
 const char *occasion_action_text(enum occasion_action action);
 
@@ -46,6 +58,14 @@ MUST_CHECK enum status occasion_action_parse(enum occasion_action *out, const ch
  * the times are in order and at most a day apart. No signature is looked at. It owns nothing.
  */
 MUST_CHECK enum status occasion_decode(struct occasion *out, const void *document, size_t len, struct fault *fault);
+
+/* Reads a signed occasion of exactly two signatures, which are not looked at. It owns nothing. */
+MUST_CHECK enum status occasion_paper_read(struct occasion_paper *out, const struct signed_document *document,
+                                           struct fault *fault);
+
+/* The signed document that was read, to the byte. Out: signed_document_free. */
+MUST_CHECK enum status occasion_paper_write(struct signed_document *out, const struct occasion_paper *paper,
+                                            struct fault *fault);
 
 /* The canonical bytes; refuses what occasion_decode would refuse. Out: owned by the caller. */
 MUST_CHECK enum status occasion_encode(struct bytes *out, const struct occasion *occasion, struct fault *fault);

@@ -86,7 +86,7 @@ static enum status share_take(struct gifts *gifts, const struct gift *gift, stru
 static enum status gift_take(struct gifts *gifts, const char *line, size_t len, struct fault *fault)
 {
     const struct gift_context context = {
-        .occasion = &gifts->occasion,
+        .occasion = &gifts->occasion.occasion,
         .occasion_digest = &gifts->occasion_digest,
         .shares = gifts->order.shares,
         .policy = gifts->order.policy,
@@ -134,7 +134,7 @@ static enum status occasion_take(struct gifts *gifts, const char *line, size_t l
         status = occasion_check_receiver(&occasion, &receiver, fault);
     }
     if (status == STATUS_OK) {
-        gifts->occasion = occasion;
+        status = occasion_paper_read(&gifts->occasion, &document, fault);
         occasion_digest(&gifts->occasion_digest, document.document.data, document.document.len);
     }
     signed_document_free(&document);
@@ -159,8 +159,9 @@ enum status gifts_read_occasion(struct gifts *gifts, FILE *stream, struct fault 
         return fault_set(fault, STATUS_QUORUM_MISSING, "occasion",
                          "requester and authoriser have to sign it before a share is taken");
     }
-    log_event(LOG_LEVEL_INFO, "occasion.taken", "requester", gifts->occasion.requester.text, "authoriser",
-              gifts->occasion.authoriser.text, "action", occasion_action_text(gifts->occasion.action), NULL);
+    log_event(LOG_LEVEL_INFO, "occasion.taken", "requester", gifts->occasion.occasion.requester.text, "authoriser",
+              gifts->occasion.occasion.authoriser.text, "action", occasion_action_text(gifts->occasion.occasion.action),
+              NULL);
     return STATUS_OK;
 }
 

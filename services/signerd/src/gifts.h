@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/share.h"
-#include "policy/occasion.h"
+#include "policy/backup.h"
 
 /* Whose shares are wanted. Borrowed, valid until gifts_end. */
 struct gifts_order {
@@ -24,7 +24,7 @@ struct gifts {
     struct gifts_order order;
     struct seal_key to;
     struct secret private_key;
-    struct occasion occasion; /* verified: gifts_read_occasion */
+    struct occasion_paper occasion; /* verified: gifts_read_occasion */
     struct digest occasion_digest;
     struct share shares[BACKUP_SHARES_MAX];
     struct digest commitments[BACKUP_SHARES_MAX];

@@ -152,10 +152,10 @@ static enum status token_look(struct restore_run *run, struct fault *fault)
 /* Who answers for it is what they signed. */
 static void occasion_note(struct restore_run *run, const struct gifts *gifts)
 {
-    run->proof.requester = gifts->occasion.requester;
-    run->proof.authoriser = gifts->occasion.authoriser;
-    run->proof.executor = gifts->occasion.executor;
-    run->proof.occasion = gifts->occasion_digest;
+    run->proof.requester = gifts->occasion.occasion.requester;
+    run->proof.authoriser = gifts->occasion.occasion.authoriser;
+    run->proof.executor = gifts->occasion.occasion.executor;
+    run->proof.occasion = gifts->occasion;
 }
 
 /* A clone needs no shares: the receiving key serves to tell this occasion from every other. */

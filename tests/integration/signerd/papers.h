@@ -51,6 +51,11 @@ void papers_wipe(struct papers *papers);
 void papers_ceremony(struct bytes *out, const struct world *world, const struct hand *hand,
                      const struct key_document *key, const struct backup *backup);
 struct restore papers_restore(const struct world *world, const struct key_document *key);
+
+/* Gives it the occasion that fits it, signed by these two. */
+void papers_restore_allow(struct restore *in_out, const struct world *world, enum who requester, enum who authoriser);
+
+/* Signed by all four; without an occasion it gets the one that fits it. */
 void papers_restore_sign(struct signed_document *out, const struct world *world, const struct hand *hand,
                          const struct restore *restore);
 void papers_document_sign(struct signed_document *out, const struct world *world, const struct key_document *key);

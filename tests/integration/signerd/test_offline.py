@@ -466,12 +466,12 @@ class Restore(Offline):
         self.assertEqual(process.returncode, 78, said)
         self.assertNotIn("gift.taken", said)
 
-    def test_the_proof_names_the_occasion(self):
+    def test_the_proof_holds_the_occasion(self):
         kept = []
 
         def keep(receiver):
             line = self.occasion(receiver)
-            kept.append(receiver["occasion"])
+            kept.append(json.loads(line))
             return line
         self.restore(self.give("custodian-1"), self.give("custodian-2"), occasion=keep)
         self.assertEqual([self.proof("restore")["occasion"]], kept)

@@ -18,7 +18,7 @@ SCRIPT = {"name": "key", "steps": [{"facts": facts, "role": role, "step": step} 
 ROLES = {"administrator": "admin-1", "custodian-1": "custodian-1", "custodian-2": "custodian-2", "witness": "auditor-1"}
 TOKEN = {"firmware": "2.6", "label": "hot", "manufacturer": "SoftHSM project", "model": "SoftHSM v2", "serial": "8a3f0b1c2d4e5f60"}
 OTHER_TOKEN = {**TOKEN, "serial": "0123456789abcdef"}
-STAGES = ("share_set", "share_set_signers", "script", "head", "facts", "step", "step_signer", "steps", "key", "key_signers", "backup", "backup_signer", "restore",
+STAGES = ("share_set", "share_set_signers", "script", "head", "facts", "step", "step_signer", "steps", "key", "key_signers", "backup", "backup_signer", "occasion", "occasion_signers", "restore",
           "restore_signers", "attestation", "attestation_signer")
 
 
@@ -95,10 +95,15 @@ class Ceremonies(World):
         key = canonical(stage("key", key))
         files["key"] = signed("key", key, *(self.keys[name] for name in stage("key_signers", ["admin-1", "admin-2"])))
         if method != "none":
+            done = {**here, "authoriser": "admin-2", "executor": "custodian-3", "key": self.born.id, "policy": force, "requester": "operator-1"}
+            backup_named = backup_digest if method == "wrapped" else ZERO
+            occasion = canonical(stage("occasion", {
+                **done, "action": "restore", "expires_at": at(270), "issued_at": at(205), "serial": OTHER_TOKEN["serial"],
+                "set": backup_named, "to": base64.b64encode(bytes(32)).decode()}))
+            allowed = signed("occasion", occasion, *(self.keys[name] for name in stage("occasion_signers", ["operator-1", "admin-2"])))
             restore = canonical(stage("restore", {
-                **here, "authoriser": "admin-2", "backup": backup_digest if method == "wrapped" else ZERO,
-                "challenge": hashlib.sha256(b"challenge").hexdigest(), "executor": "custodian-3", "key": self.born.id,
-                "kind": "restore", "made_at": at(210), "occasion": hashlib.sha256(b"occasion").hexdigest(), "policy": force, "requester": "operator-1",
+                **done, "backup": backup_named, "challenge": hashlib.sha256(b"challenge").hexdigest(), "kind": "restore",
+                "made_at": at(210), "occasion": allowed,
                 "shares": ["custodian-1", "custodian-3"] if method == "wrapped" else [], "token": OTHER_TOKEN}))
             people = [self.born] + [self.keys[name] for name in stage("restore_signers", ["operator-1", "admin-2", "custodian-3"])]
             files["restore"] = signed("restore", restore, *people)

@@ -246,6 +246,24 @@ FORGERIES = {
         "restore": edit(requester="approver-1"), "restore_signers": lambda _: ["approver-1", "admin-2", "custodian-3"]}),
     "done by a former custodian": ("restore: is not signed", {
         "restore": edit(executor="former"), "restore_signers": lambda _: ["operator-1", "admin-2", "former"]}),
+    "the one who asked signed no occasion": ("occasion: is not signed", {"occasion_signers": lambda _: ["admin-2"]}),
+    "the one who allowed signed no occasion": ("occasion: is not signed", {"occasion_signers": lambda _: ["operator-1"]}),
+    "another allowed the occasion": ("occasion: is not signed", {"occasion_signers": lambda _: ["operator-1", "admin-1"]}),
+    "the occasion was signed by one more": ("occasion: is not signed", {"occasion_signers": lambda _: ["operator-1", "admin-2", "admin-1"]}),
+    "the occasion is only named": ("restore: occasion", {"restore": edit(occasion=ZERO)}),
+    "an occasion of a drill": ("occasion: is for another restore", {"occasion": edit(action="drill")}),
+    "an occasion to activate": ("occasion: action", {"occasion": edit(action="activate")}),
+    "an occasion for another token": ("occasion: is for another restore", {"occasion": edit(serial="0000")}),
+    "an occasion for another backup": ("occasion: is for another restore", {"occasion": edit(set=ZERO)}),
+    "an occasion for another key": ("occasion: key", {"occasion": edit(key=ZERO)}),
+    "an occasion for another executor": ("occasion: executor", {"occasion": edit(executor="custodian-2")}),
+    "asked by another": ("occasion: requester", {"occasion": edit(requester="admin-1"), "occasion_signers": lambda _: ["admin-1", "admin-2"]}),
+    "an occasion of another ledger": ("occasion: chain", {"occasion": edit(chain=ZERO)}),
+    "an occasion under another policy": ("occasion: policy", {"occasion": edit(policy=ZERO)}),
+    "an occasion that was over": ("occasion: was not", {"occasion": edit(expires_at=at(210))}),
+    "an occasion that had not begun": ("occasion: was not", {"occasion": edit(issued_at=at(271), expires_at=at(280))}),
+    "an occasion of more than a day": ("occasion: was not", {"occasion": edit(expires_at="2026-01-03T03:03:26.000000Z")}),
+    "an occasion for no receiver": ("occasion: to", {"occasion": edit(to="AAAA")}),
     "executor did not sign": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2"]}),
     "signed by one more": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2", "custodian-3", "admin-1"]}),
     "signed by another": ("restore: is not signed", {"restore_signers": lambda _: ["operator-1", "admin-2", "custodian-4"]}),
@@ -362,7 +380,8 @@ class Replayed(Case):
                 self.assertEqual(self.judge(files).returncode, 0)
 
     def test_an_administrator_may_ask_for_a_restore(self):
-        files = WORLD.make(restore=edit(requester="admin-1"), restore_signers=lambda _: ["admin-1", "admin-2", "custodian-3"])
+        files = WORLD.make(occasion=edit(requester="admin-1"), occasion_signers=lambda _: ["admin-1", "admin-2"], restore=edit(
+            requester="admin-1"), restore_signers=lambda _: ["admin-1", "admin-2", "custodian-3"])
         self.assert_proven(self.ceremony(files))
         self.assertEqual(self.judge(files).returncode, 0)
 

@@ -65,6 +65,9 @@ Test(restore, every_rule_broken_once)
         {"kind", "\"rehearsal\"", STATUS_INVALID, "kind", "restore or drill"},
         {"made_at", "\"\"", STATUS_INVALID, "made_at", "time"},
         {"occasion", NULL, STATUS_MISSING_FIELD, "occasion", "required"},
+        {"occasion", "\"" ZEROS "\"", STATUS_INVALID, "occasion", "object"},
+        {"occasion.document", "\"{}\"", STATUS_MISSING_FIELD, "occasion.action", "required"},
+        {"occasion.signatures[1]", NULL, STATUS_QUORUM_MISSING, "occasion.signatures", "two"},
         {"token.serial", "7", STATUS_INVALID, "token.serial", "string"},
         {"witness", "\"x\"", STATUS_UNKNOWN_FIELD, "witness", "no such field"},
     };
@@ -74,6 +77,7 @@ Test(restore, every_rule_broken_once)
     struct restore restore = vault.restore;
     struct bytes out = {0};
     restore.executor = restore.requester;
+    restore.occasion.occasion.executor = restore.requester;
     cr_expect(restore_encode(&out, &restore, NULL) == STATUS_INVALID, "nor is it written");
     struct fault fault = {0};
     restore = vault.restore;
@@ -119,6 +123,7 @@ Test(restore, the_token_is_another_one)
     (void)snprintf(restore.token.firmware, TOKEN_TEXT_SIZE, "99");
     expect(&restore, right, STATUS_MISMATCH, "token");
     (void)snprintf(restore.token.label, TOKEN_TEXT_SIZE, "standby");
+    vault_allow(&restore, &vault, OLGA, ALAN);
     expect(&restore, right, STATUS_OK, "");
 }
 
@@ -138,6 +143,7 @@ Test(restore, a_clone_has_no_shares_and_no_backup)
     struct restore restore = vault.restore;
     restore.backup = digest_of(ZEROS);
     restore.share_count = 0;
+    vault_allow(&restore, &vault, OLGA, ALAN);
     vault_sign_restore(&document, &vault, &restore, right);
     expect_in(&context, &document, STATUS_MISMATCH, "backup");
     context.backup = NULL;
@@ -187,6 +193,7 @@ Test(restore, each_has_the_duty)
     static const enum who amy_executes[] = {HOT, OLGA, ALAN, AMY, WHO_COUNT};
     struct restore restore = vault.restore;
     restore.requester = name_of("ada");
+    vault_allow(&restore, &vault, ADA, ALAN);
     expect(&restore, ada_requests, STATUS_OK, "");
     restore.requester = name_of("bert");
     expect(&restore, bert_requests, STATUS_FORBIDDEN, "requester");
@@ -217,6 +224,75 @@ Test(restore, each_is_valid_when_it_is_made)
         policy->people[i].valid_until = vault.restore.made_at;
     }
     expect(&vault.restore, right, STATUS_EXPIRED, "requester");
+}
+
+/* Names in a proof are not enough: those who answer for it said so before, in the occasion that shares were given on.
+ */
+Test(restore, requester_and_authoriser_signed_the_occasion)
+{
+    const struct occasion *occasion = &vault.restore.occasion.occasion;
+    struct restore restore = vault.restore;
+    vault_allow(&restore, &vault, OLGA, ADA);
+    expect(&restore, right, STATUS_UNKNOWN_KEY, "occasion.signatures[1]");
+    vault_allow(&restore, &vault, THEO, ALAN);
+    expect(&restore, right, STATUS_UNKNOWN_KEY, "occasion.signatures[0]");
+    restore = vault.restore;
+    restore.occasion.signatures[1].bytes64[9] ^= 1;
+    expect(&restore, right, STATUS_SIGNATURE_INVALID, "occasion.signatures[1]");
+    restore = vault.restore;
+    restore.occasion.occasion.to.bytes32[0] ^= 1;
+    expect(&restore, right, STATUS_SIGNATURE_INVALID, "occasion.signatures[0]");
+    restore = vault.restore;
+    restore.made_at = occasion->expires_at;
+    expect(&restore, right, STATUS_EXPIRED, "occasion.expires_at");
+    restore.made_at = occasion->issued_at - OCCASION_EARLY_MAX_US - 1;
+    expect(&restore, right, STATUS_NOT_READY, "occasion.issued_at");
+}
+
+/* A true occasion of something else, such as an earlier drill, does not serve. */
+Test(restore, the_occasion_is_about_this_restore)
+{
+    struct restore other = vault.restore;
+    struct restore restore = vault.restore;
+    other.kind = RESTORE_RESTORE;
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.action");
+    other = vault.restore;
+    other.requester = name_of("ada");
+    vault_allow(&other, &vault, ADA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.requester");
+    other = vault.restore;
+    other.authoriser = name_of("ada");
+    vault_allow(&other, &vault, OLGA, ADA);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.authoriser");
+    other = vault.restore;
+    other.executor = name_of("tess");
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.executor");
+    other = vault.restore;
+    other.key.bytes32[0] ^= 1;
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.key");
+    other = vault.restore;
+    other.backup.bytes32[0] ^= 1;
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.set");
+    other = vault.restore;
+    other.token.serial[0] ^= 1;
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.serial");
+    other = vault.restore;
+    other.chain.bytes32[0] ^= 1;
+    vault_allow(&other, &vault, OLGA, ALAN);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, "occasion.chain");
 }
 
 Test(restore, a_signature_of_another_document_does_not_serve)

@@ -211,7 +211,6 @@ static void make_restore(struct vault *vault)
                                       .executor = name_of("theo"),
                                       .kind = RESTORE_DRILL,
                                       .made_at = vault->world.now,
-                                      .occasion = filled(0x64),
                                       .policy = vault->world.policy.digest,
                                       .requester = name_of("olga"),
                                       .shares = {name_of("tess"), name_of("theo")},
@@ -219,6 +218,7 @@ static void make_restore(struct vault *vault)
                                       .token = vault->backup.token};
     public_key_id(&vault->restore.key, &vault->backup.key);
     (void)snprintf(vault->restore.token.serial, TOKEN_TEXT_SIZE, "fedcba9876543210");
+    vault_allow(&vault->restore, vault, OLGA, ALAN);
     vault_sign_restore(&vault->restore_signed, vault, &vault->restore, signers);
 }
 
@@ -292,6 +292,28 @@ void vault_sign_restore(struct signed_document *out, const struct vault *vault, 
     for (; *signers != WHO_COUNT; signers++) {
         test_key_sign_document(out, RESTORE_KIND, vault->world.keys[*signers]);
     }
+}
+
+void vault_allow(struct restore *in_out, const struct vault *vault, enum who requester, enum who authoriser)
+{
+    const enum who signers[] = {requester, authoriser, WHO_COUNT};
+    struct signed_document document = {0};
+    struct occasion occasion = {.action = in_out->kind == RESTORE_DRILL ? OCCASION_DRILL : OCCASION_RESTORE,
+                                .authoriser = in_out->authoriser,
+                                .chain = in_out->chain,
+                                .environment = in_out->environment,
+                                .executor = in_out->executor,
+                                .expires_at = in_out->made_at + 1,
+                                .issued_at = in_out->made_at - MINUTE_US,
+                                .key = in_out->key,
+                                .policy = in_out->policy,
+                                .requester = in_out->requester,
+                                .set = in_out->backup};
+    memset(occasion.to.bytes32, 0x65, SEAL_KEY_LEN);
+    memcpy(occasion.serial, in_out->token.serial, sizeof(occasion.serial));
+    vault_sign_occasion(&document, vault, &occasion, signers);
+    MUST(occasion_paper_read(&in_out->occasion, &document, NULL));
+    signed_document_free(&document);
 }
 
 void vault_sign_occasion(struct signed_document *out, const struct vault *vault, const struct occasion *occasion,

@@ -61,6 +61,9 @@ void vault_finish(struct ceremony *ceremony, const struct vault *vault);
 void vault_sign_restore(struct signed_document *out, const struct vault *vault, const struct restore *restore,
                         const enum who *signers);
 
+/* Gives a restore proof the occasion that fits it, signed by these two. */
+void vault_allow(struct restore *in_out, const struct vault *vault, enum who requester, enum who authoriser);
+
 /* Signs an occasion with these keys, WHO_COUNT ends the list. */
 void vault_sign_occasion(struct signed_document *out, const struct vault *vault, const struct occasion *occasion,
                          const enum who *signers);

@@ -292,6 +292,11 @@ Test(admit, without_a_proof_of_restore_no_key_receives)
     papers_restore_sign(&papers.restore, &desk.world, &hand, &old);
     expect(STATUS_NOT_READY, "restore.made_at", "of tomorrow");
     old = papers_restore(&desk.world, &papers.key);
+    papers_restore_allow(&old, &desk.world, OTTO, ALAN);
+    signed_document_free(&papers.restore);
+    papers_restore_sign(&papers.restore, &desk.world, &hand, &old);
+    expect(STATUS_UNKNOWN_KEY, "restore.occasion.signatures[1]", "who allowed it did not sign before");
+    old = papers_restore(&desk.world, &papers.key);
     old.token = papers.key.token;
     signed_document_free(&papers.restore);
     papers_restore_sign(&papers.restore, &desk.world, &hand, &old);
@@ -339,6 +344,28 @@ Test(admit, a_drill_is_the_newest_proof)
     drill.share_count = 2;
     drill.shares[1] = name_of("otto");
     cr_expect(prove(&drill) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
+}
+
+/* Names in the proof are not enough: who asked and who allowed it signed that before, for this restore. */
+Test(admit, requester_and_authoriser_signed_the_occasion_of_a_drill)
+{
+    key.backup = KEY_BACKUP_WRAPPED;
+    make();
+    expect(STATUS_OK, "", "right in every respect");
+    struct restore drill = papers_restore(&desk.world, &papers.key);
+    drill.kind = RESTORE_DRILL;
+    drill.made_at = desk.now_utc_us + DESK_SECOND_US;
+    desk.now_utc_us += 2 * DESK_SECOND_US;
+    papers_restore_allow(&drill, &desk.world, OTTO, ALAN);
+    cr_expect(prove(&drill) == STATUS_UNKNOWN_KEY, "%s: %s", desk_where, desk_detail);
+    cr_expect_str_eq(desk_where, "restore.occasion.signatures[1]");
+    drill.kind = RESTORE_RESTORE;
+    papers_restore_allow(&drill, &desk.world, OTTO, ADA);
+    drill.kind = RESTORE_DRILL;
+    cr_expect(prove(&drill) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
+    cr_expect_str_eq(desk_where, "restore.occasion.action");
+    papers_restore_allow(&drill, &desk.world, OTTO, ADA);
+    cr_expect(prove(&drill) == STATUS_OK, "%s: %s", desk_where, desk_detail);
 }
 
 /* What the walk through the guard finds */
