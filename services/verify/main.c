@@ -21,16 +21,16 @@ struct options {
 
 /* Each command takes some neighbours of this table. */
 static const struct option_row rows[] = {
-    PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy."),
-    PATH("transcript", request.transcript, NULL, "Transcript of the ceremony."),
-    PATH("backup", request.backup, "", "Backup document of the key."),
-    PATH("restore", request.restore, "", "Restore proof."),
-    PATH("share-set", request.share_set, "", "Share set of the token's PIN; with the backup."),
-    PATH("key-document", request.key_document, NULL, "Signed key document."),
-    PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order."),
-    PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare."),
-    PATH("attestation", request.attestation, NULL, "Attestation of the address."),
-    {"max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be.",
+    PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
+    PATH("transcript", request.transcript, NULL, "Transcript of the ceremony"),
+    PATH("backup", request.backup, "", "Backup document of the key"),
+    PATH("restore", request.restore, "", "Restore proof"),
+    PATH("share-set", request.share_set, "", "Share set of the token's PIN; with the backup"),
+    PATH("key-document", request.key_document, NULL, "Signed key document"),
+    PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order"),
+    PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare"),
+    PATH("attestation", request.attestation, NULL, "Attestation of the address"),
+    {"max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be",
      offsetof(struct options, request.max_age_days), sizeof(((struct options *)0)->request.max_age_days)},
 };
 
@@ -45,15 +45,19 @@ static enum verdict evidence(const struct trust *trust, const struct verify_requ
 }
 
 static const struct command {
-    const char *word, *arguments;
+    const char *word, *name, *purpose, *arguments;
     size_t first_row, row_count;
     int least, most; /* arguments */
     enum verdict (*run)(const struct trust *trust, const struct verify_request *request);
 } commands[] = {
-    {"trail", "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
-    {"evidence", "BUNDLE", 0, 1, 1, 1, evidence},
-    {"ceremony", "[LATER POLICY ...]", 1, 7, 0, 64, verify_ceremony},
-    {"address", "[LATER POLICY ...]", 5, 5, 0, 64, verify_address},
+    {"trail", "custody-verify trail", "proves an export of the audit trail offline",
+     "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
+    {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 0, 1, 1, 1,
+     evidence},
+    {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 1, 7, 0, 64,
+     verify_ceremony},
+    {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 5, 5, 0, 64,
+     verify_address},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -88,7 +92,7 @@ int main(int argc, char **argv)
     if (argc < 2 || command == commands + COMMANDS) {
         return usage();
     }
-    const struct option_program program = {command->word, "custody-verify: proves it offline.", command->arguments};
+    const struct option_program program = {command->name, command->purpose, command->arguments};
     argc--;
     argv++;
     if (option_load(&options, sizeof(options), &rest, &program, &rows[command->first_row], command->row_count, argc,

@@ -23,24 +23,24 @@
     }
 
 #define SELECT_ROWS                                                                                                    \
-    PATH("module", module, "", "Absolute path of the PKCS#11 module, unless the URI of the token has it."),            \
-        TEXT("token", token, "", "PKCS#11 URI (RFC 7512) or label of the token."),                                     \
-        TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree."),                      \
+    PATH("module", module, "", "Absolute path of the PKCS#11 module, unless the URI of the token has it"),             \
+        TEXT("token", token, "", "PKCS#11 URI (RFC 7512) or label of the token"),                                      \
+        TEXT("serial", serial, "", "Serial number of the token; with a label, both must agree"),                       \
         PATH("lock-folder", lock_folder, "",                                                                           \
              "Folder of the tokens' locks, the same for every signerd of this host: one process opens a token. "       \
-             "Empty: " HSM_LOCK_FOLDER_OWN " if it is there, else " HSM_LOCK_FOLDER "."),                              \
-        NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line."),              \
+             "Empty: " HSM_LOCK_FOLDER_OWN " if it is there, else " HSM_LOCK_FOLDER ""),                               \
+        NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line"),               \
         TEXT("pin-credential", pin_credential, "",                                                                     \
-             "Name of the systemd credential that holds the PIN (in $CREDENTIALS_DIRECTORY).")
+             "Name of the systemd credential that holds the PIN (in $CREDENTIALS_DIRECTORY)")
 
-#define TOKEN_ROWS SELECT_ROWS, TEXT("key", key, NULL, "Label of the key pair on the token.")
+#define TOKEN_ROWS SELECT_ROWS, TEXT("key", key, NULL, "Label of the key pair on the token")
 
 #define GUARD_ROWS                                                                                                     \
-    TEXT("role", role, NULL, "transfer, audit or validator."), PATH("guard", guard, NULL, "Folder of the guard.")
+    TEXT("role", role, NULL, "transfer, audit or validator"), PATH("guard", guard, NULL, "Folder of the guard")
 
 #define SERVICE_ROWS                                                                                                   \
     NUMBER("sessions", sessions, 1, HSM_SESSIONS_MAX - 1, "4", "",                                                     \
-           "Sessions on each token: as many signatures are made at a time."),                                          \
+           "Sessions on each token: as many signatures are made at a time"),                                           \
     {                                                                                                                  \
         "sandbox", OPTION_FLAG, "", 0, 0, "yes",                                                                       \
             "Filter the system calls of the tokens' processes, too; no for a module that needs others than files",     \
@@ -50,97 +50,96 @@
 static const struct option_row run_rows[] = {
     GUARD_ROWS,
     SELECT_ROWS,
-    TEXT("key", key, "", "Not needed: the guard knows its keys. Accepted so that one file serves every subcommand."),
-    TEXT("standby", standby, "", "PKCS#11 URI or label of a second token, restored from the backup, that takes over."),
+    TEXT("key", key, "", "Not needed: the guard knows its keys. Accepted so that one file serves every subcommand"),
+    TEXT("standby", standby, "", "PKCS#11 URI or label of a second token, restored from the backup, that takes over"),
     NUMBER("standby-pin-fd", standby_pin_fd, -1, 1023, "-1", "",
-           "Descriptor from which the PIN of the standby is read."),
-    TEXT("standby-pin-credential", standby_pin_credential, "", "Name of the systemd credential of the standby's PIN."),
+           "Descriptor from which the PIN of the standby is read"),
+    TEXT("standby-pin-credential", standby_pin_credential, "", "Name of the systemd credential of the standby's PIN"),
     PATH("pin-shares", pin_shares, "",
-         "File of the signed share set: no PIN is read, people bring shares of it (attended)."),
+         "File of the signed share set: no PIN is read, people bring shares of it (attended)"),
     NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
-           "How long a token may take to answer before it is down and killed; a start may take ten times as long."),
+           "How long a token may take to answer before it is down and killed; a start may take ten times as long"),
     TEXT("accept-clock", accept_clock, "",
          "The day it is (2026-01-31), after more than 14 days in which the signer was off and its clock is not "
-         "believed."),
+         "believed"),
     TEXT("accept-guard", accept_guard, "",
-         "The id of a guard that people moved here, when its place before is gone for good; it serves once."),
-    PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)."),
-    PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660."),
-    TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures."),
-    TEXT("custodians", key_users, "", "Users who may bring orders about keys and shares, and not ask for signatures."),
-    TEXT("observers", observers, "", "Users who may ask for the status only."),
+         "The id of a guard that people moved here, when its place before is gone for good; it serves once"),
+    PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)"),
+    PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660"),
+    TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures"),
+    TEXT("custodians", key_users, "", "Users who may bring orders about keys and shares, and not ask for signatures"),
+    TEXT("observers", observers, "", "Users who may ask for the status only"),
     SERVICE_ROWS,
 };
 
 /* The keeper's words to a token's process. */
 static const struct option_row token_rows[] = {
     SELECT_ROWS,
-    {"attended", OPTION_FLAG, "", 0, 0, "no", "The PIN comes in shares.", MEMBER(attended)},
+    {"attended", OPTION_FLAG, "", 0, 0, "no", "The PIN comes in shares", MEMBER(attended)},
     SERVICE_ROWS,
 };
 
 static const struct option_row initialise_rows[] = {
     GUARD_ROWS,
     TOKEN_ROWS,
-    PATH("policy", policy, NULL, "File of the first policy, signed by all its administrators."),
-    PATH("command", command, NULL, "File of the command guard.initialise, signed by the governance quorum."),
-    PATH("genesis", genesis, "", "Role validator: file of the genesis document."),
+    PATH("policy", policy, NULL, "File of the first policy, signed by all its administrators"),
+    PATH("command", command, NULL, "File of the command guard.initialise, signed by the governance quorum"),
+    PATH("genesis", genesis, "", "Role validator: file of the genesis document"),
 };
 
 static const struct option_row generate_rows[] = {
     TOKEN_ROWS,
-    TEXT("algorithm", algorithm, "p256", "p256, ed25519 or secp256k1; role audit needs ed25519."),
+    TEXT("algorithm", algorithm, "p256", "p256, ed25519 or secp256k1; role audit needs ed25519"),
     TEXT("backup", profile, "none",
-         "How it will be backed up: wrapped (under a shared key-encryption key), clone (by the tokens) or none."),
-    {"approved", OPTION_FLAG, "", 0, 0, "no", "The mechanism is in the module's approved mode.", MEMBER(approved)},
+         "How it will be backed up: wrapped (under a shared key-encryption key), clone (by the tokens) or none"),
+    {"approved", OPTION_FLAG, "", 0, 0, "no", "The mechanism is in the module's approved mode", MEMBER(approved)},
 };
 
 #define SO_PIN_ROW(initial)                                                                                            \
-    NUMBER("so-pin-fd", so_pin_fd, -1, 1023, initial, "", "Descriptor from which the security officer's PIN is read.")
+    NUMBER("so-pin-fd", so_pin_fd, -1, 1023, initial, "", "Descriptor from which the security officer's PIN is read")
 
 #define SHARE_ROWS                                                                                                     \
     TEXT("custodians", custodians, NULL,                                                                               \
-         "Who gets a share: name:site:key, by commas; key as custody seal-key prints it."),                            \
-        NUMBER("threshold", threshold, SHARE_THRESHOLD_MIN, BACKUP_SHARES_MAX, NULL, "",                               \
-               "How many of them it takes."),                                                                          \
-        PATH("output", output, NULL, "Folder for the papers; none of them may be there.")
+         "Who gets a share: name:site:key, by commas; key as custody seal-key prints it"),                             \
+        NUMBER("threshold", threshold, SHARE_THRESHOLD_MIN, BACKUP_SHARES_MAX, NULL, "", "How many of them it takes"), \
+        PATH("output", output, NULL, "Folder for the papers; none of them may be there")
 
 static const struct option_row backup_rows[] = {
     TOKEN_ROWS,
     SO_PIN_ROW(NULL),
     SHARE_ROWS,
-    TEXT("holder", holder, NULL, "Who keeps the wrapped key; none of the custodians."),
-    TEXT("site", site, NULL, "Where the wrapped key lies; none of the custodians' sites."),
-    PATH("pin-shares", pin_shares, "", "File of the share set of the token's PIN, when it is shared: all others."),
+    TEXT("holder", holder, NULL, "Who keeps the wrapped key; none of the custodians"),
+    TEXT("site", site, NULL, "Where the wrapped key lies; none of the custodians' sites"),
+    PATH("pin-shares", pin_shares, "", "File of the share set of the token's PIN, when it is shared: all others"),
 };
 
 static const struct option_row restore_rows[] = {
     SELECT_ROWS,
     SO_PIN_ROW("-1"),
-    PATH("backup", backup, "", "File of the signed backup document."),
-    PATH("wrapped", wrapped, "", "File of the wrapped key of this backup, which its holder brings."),
-    TEXT("key", key, "", "Instead of a backup: label of a key that the tokens cloned; only the proof is made."),
-    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
-    PATH("output", output, NULL, "File for the restore proof, signed by the key; people sign it afterwards."),
-    {"wrappable", OPTION_FLAG, "", 0, 0, "no", "The new token can be backed up in its turn.", MEMBER(wrappable)},
-    {"drill", OPTION_FLAG, "", 0, 0, "no", "Remove the key from the token again.", MEMBER(drill)},
+    PATH("backup", backup, "", "File of the signed backup document"),
+    PATH("wrapped", wrapped, "", "File of the wrapped key of this backup, which its holder brings"),
+    TEXT("key", key, "", "Instead of a backup: label of a key that the tokens cloned; only the proof is made"),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)"),
+    PATH("output", output, NULL, "File for the restore proof, signed by the key; people sign it afterwards"),
+    {"wrappable", OPTION_FLAG, "", 0, 0, "no", "The new token can be backed up in its turn", MEMBER(wrappable)},
+    {"drill", OPTION_FLAG, "", 0, 0, "no", "Remove the key from the token again", MEMBER(drill)},
 };
 
 static const struct option_row share_pin_rows[] = {
-    NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line."),
-    TEXT("pin-credential", pin_credential, "", "Name of the systemd credential that holds the PIN."),
-    TEXT("key-id", key_id, NULL, "Id of the key that founded the guard."),
+    NUMBER("pin-fd", pin_fd, -1, 1023, "-1", "", "Descriptor from which the PIN is read, one line"),
+    TEXT("pin-credential", pin_credential, "", "Name of the systemd credential that holds the PIN"),
+    TEXT("key-id", key_id, NULL, "Id of the key that founded the guard"),
     SHARE_ROWS,
     TEXT("backups", backups, "",
-         "Files, by commas, of the backups of keys on this token: who keeps a part of one gets no share."),
-    PATH("previous", previous, "", "File of the share set before, when there was one."),
+         "Files, by commas, of the backups of keys on this token: who keeps a part of one gets no share"),
+    PATH("previous", previous, "", "File of the share set before, when there was one"),
 };
 
 static const struct option_row destroy_rows[] = {
     TOKEN_ROWS,
-    PATH("command", command, NULL, "File of the command key.destroy, signed by the governance quorum."),
-    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)."),
-    PATH("guard", guard, NULL, "Folder of the guard, in which the key is destroyed; no signer may be running on it."),
+    PATH("command", command, NULL, "File of the command key.destroy, signed by the governance quorum"),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)"),
+    PATH("guard", guard, NULL, "Folder of the guard, in which the key is destroyed; no signer may be running on it"),
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
