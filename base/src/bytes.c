@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER_FIRST 64
+#define BUFFER_FIRST 256
 
 enum status bytes_copy(struct bytes *out, const void *data, size_t len)
 {

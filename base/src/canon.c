@@ -87,16 +87,22 @@ static enum status check_text(const char *text, size_t len, const char *where, s
     return STATUS_OK;
 }
 
+bool canon_key_fits(const char *key)
+{
+    size_t len = 0;
+    while ((key[len] >= 'a' && key[len] <= 'z') || (key[len] >= '0' && key[len] <= '9') || key[len] == '_') {
+        len++;
+    }
+    return len > 0 && key[len] == '\0';
+}
+
 static enum status check_key(const char *key, struct fault *fault)
 {
-    size_t len = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    if (len == 0 || key[len] != '\0') {
+    if (!canon_key_fits(key)) {
         return fault_set(fault, STATUS_NOT_CANONICAL, key, "keys are [a-z0-9_]+");
     }
     return STATUS_OK;
 }
-
-static enum status check_value(json_t *value, const char *where, int depth, struct fault *fault);
 
 static enum status check_object(json_t *object, int depth, struct fault *fault)
 {
@@ -104,7 +110,7 @@ static enum status check_object(json_t *object, int depth, struct fault *fault)
         const char *key = json_object_iter_key(row);
         enum status status = check_key(key, fault);
         if (status == STATUS_OK) {
-            status = check_value(json_object_iter_value(row), key, depth + 1, fault);
+            status = canon_check(json_object_iter_value(row), key, depth + 1, fault);
         }
         if (status != STATUS_OK) {
             return status;
@@ -116,7 +122,7 @@ static enum status check_object(json_t *object, int depth, struct fault *fault)
 static enum status check_array(json_t *array, const char *where, int depth, struct fault *fault)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
-        enum status status = check_value(json_array_get(array, i), where, depth + 1, fault);
+        enum status status = canon_check(json_array_get(array, i), where, depth + 1, fault);
         if (status != STATUS_OK) {
             return status;
         }
@@ -133,7 +139,7 @@ static enum status check_integer(json_int_t value, const char *where, struct fau
 }
 
 /* Recursion ends at CANON_DEPTH_MAX, also for values built in memory. */
-static enum status check_value(json_t *value, const char *where, int depth, struct fault *fault)
+enum status canon_check(json_t *value, const char *where, int depth, struct fault *fault)
 {
     if (depth > CANON_DEPTH_MAX && (json_is_object(value) || json_is_array(value))) {
         return fault_set(fault, STATUS_NOT_CANONICAL, where, "at most 8 levels");
@@ -200,7 +206,7 @@ static enum status parse(json_t **out, const void *bytes, size_t len, size_t max
     if (value == NULL) {
         return parse_fault(&error, fault);
     }
-    status = json_is_object(value) ? check_value(value, "", 1, fault)
+    status = json_is_object(value) ? canon_check(value, "", 1, fault)
                                    : fault_set(fault, STATUS_NOT_CANONICAL, "", "the outermost value is an object");
     if (status != STATUS_OK) {
         json_decref(value);
@@ -258,7 +264,7 @@ enum status canon_emit(struct bytes *out, const json_t *value, size_t max, struc
         return fault_set(fault, STATUS_NOT_CANONICAL, "", "the outermost value is an object");
     }
     json_t *walked = (json_t *)(uintptr_t)value; /* jansson's iterators take no const; nothing is changed */
-    enum status status = check_value(walked, "", 1, fault);
+    enum status status = canon_check(walked, "", 1, fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -4,6 +4,7 @@
  */
 #include "canon_write.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ static void byte_write(struct buffer *buffer, char byte)
 }
 
 /* Printable ASCII: two bytes need an escape. */
-static void text_write(struct buffer *buffer, const char *text, size_t len)
+void canon_write_text(struct buffer *buffer, const char *text, size_t len)
 {
     size_t from = 0;
     byte_write(buffer, '"');
@@ -30,11 +31,21 @@ static void text_write(struct buffer *buffer, const char *text, size_t len)
     byte_write(buffer, '"');
 }
 
-static void integer_write(struct buffer *buffer, json_int_t number)
+void canon_write_integer(struct buffer *buffer, int64_t number)
 {
     char text[INTEGER_SIZE];
-    (void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, number);
+    (void)snprintf(text, sizeof(text), "%" PRId64, number);
     buffer_append_text(buffer, text);
+}
+
+void canon_write_key(struct buffer *buffer, const char *key, bool first)
+{
+    if (!first) {
+        byte_write(buffer, ',');
+    }
+    byte_write(buffer, '"'); /* nothing in a key needs an escape */
+    buffer_append_text(buffer, key);
+    buffer_append(buffer, "\":", 2);
 }
 
 static bool object_write(struct buffer *buffer, json_t *object)
@@ -44,11 +55,7 @@ static bool object_write(struct buffer *buffer, json_t *object)
     byte_write(buffer, '{');
     for (void *row = json_object_iter(object); row != NULL && ascending; row = json_object_iter_next(object, row)) {
         const char *key = json_object_iter_key(row);
-        if (last != NULL) {
-            byte_write(buffer, ',');
-        }
-        text_write(buffer, key, strlen(key));
-        byte_write(buffer, ':');
+        canon_write_key(buffer, key, last == NULL);
         ascending = (last == NULL || strcmp(last, key) < 0) && canon_write(buffer, json_object_iter_value(row));
         last = key;
     }
@@ -78,10 +85,10 @@ bool canon_write(struct buffer *buffer, json_t *value)
     case JSON_ARRAY:
         return array_write(buffer, value);
     case JSON_STRING:
-        text_write(buffer, json_string_value(value), json_string_length(value));
+        canon_write_text(buffer, json_string_value(value), json_string_length(value));
         return true;
     case JSON_INTEGER:
-        integer_write(buffer, json_integer_value(value));
+        canon_write_integer(buffer, json_integer_value(value));
         return true;
     case JSON_TRUE:
         buffer_append_text(buffer, "true");

@@ -115,6 +115,81 @@ Test(canon_field, what_was_read_is_written_byte_for_byte)
     json_decref(object);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct canon_field *)a)->name, ((const struct canon_field *)b)->name);
+}
+
+/* The rows as every table of ours has them. */
+static const struct canon_field *ascending_fields(void)
+{
+    static struct canon_field ascending[FIELD_COUNT];
+    memcpy(ascending, fields, sizeof(fields));
+    qsort(ascending, FIELD_COUNT, sizeof(ascending[0]), by_name);
+    return ascending;
+}
+
+Test(canon_field, a_table_in_order_writes_the_same)
+{
+    json_t *object = sample_object();
+    struct sample sample;
+    cr_assert_eq(canon_decode(&sample, sizeof(sample), object, ascending_fields(), FIELD_COUNT, "", NULL), STATUS_OK);
+    struct bytes out = {0};
+    cr_assert_eq(canon_encode_bytes(&out, &sample, ascending_fields(), FIELD_COUNT, CANON_DOCUMENT_MAX, NULL),
+                 STATUS_OK);
+    cr_assert_str_eq((char *)out.data, sample_document);
+    bytes_free(&out);
+    cr_assert_eq(canon_encode_bytes(&out, &sample, ascending_fields(), FIELD_COUNT, sizeof(sample_document) - 2, NULL),
+                 STATUS_TOO_LARGE);
+    cr_assert_null(out.data);
+    sample_free(&sample);
+    json_decref(object);
+}
+
+struct odd {
+    int64_t a;
+    char b[8];
+    json_t *c;
+};
+
+static const struct canon_field odd_fields[] = {
+    {"a", CANON_INTEGER, false, offsetof(struct odd, a), sizeof(int64_t), INT64_MIN, INT64_MAX},
+    CANON_FIELD(struct odd, b, CANON_TEXT),
+    CANON_FIELD(struct odd, c, CANON_OBJECT),
+};
+
+/* The document of odd values whose last member is this object, or why there is none. */
+static enum status odd_write(struct bytes *out, int64_t a, const char *object, const char *key)
+{
+    struct canon_field rows[3];
+    struct odd odd = {.a = a, .b = "\"\\x", .c = json_loads(object, 0, NULL)};
+    cr_assert_not_null(odd.c);
+    memcpy(rows, odd_fields, sizeof(rows));
+    rows[2].name = key;
+    enum status status = canon_encode_bytes(out, &odd, rows, 3, CANON_DOCUMENT_MAX, NULL);
+    json_decref(odd.c);
+    return status;
+}
+
+Test(canon_field, what_cannot_be_written_as_it_comes_is_sorted_or_refused)
+{
+    struct bytes out = {0};
+    cr_assert_eq(odd_write(&out, -7, "{\"z\":[true,{\"y\":1,\"x\":\"\"}],\"e\":{}}", "c"), STATUS_OK);
+    cr_expect_str_eq((char *)out.data,
+                     "{\"a\":-7,\"b\":\"\\\"\\\\x\",\"c\":{\"e\":{},\"z\":[true,{\"x\":\"\",\"y\":1}]}}");
+    bytes_free(&out);
+    cr_expect_eq(odd_write(&out, CANON_INTEGER_MAX + 1, "{}", "c"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, -CANON_INTEGER_MAX - 1, "{}", "c"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, 1, "{\"x\":null}", "c"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, 1, "{\"x\":1.5}", "c"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, 1, "{\"x\":{\"Y\":1}}", "c"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, 1, "{}", "c-d"), STATUS_NOT_CANONICAL);
+    cr_expect_eq(odd_write(&out, 1, "[[[[[[[[1]]]]]]]]", "c"), STATUS_INVALID);
+    cr_expect_eq(odd_write(&out, 1, "{\"x\":[[[[[[[1]]]]]]]}", "c"), STATUS_NOT_CANONICAL);
+    cr_assert_eq(odd_write(&out, 1, "{\"x\":[[[[[[1]]]]]]}", "c"), STATUS_OK);
+    bytes_free(&out);
+}
+
 /* One field at a time is replaced by a JSON text that breaks its rule. */
 static const struct {
     const char *field;
@@ -295,6 +370,12 @@ Test(canon_field, nothing_is_written_that_would_not_be_read)
         cr_assert_neq(canon_encode(&out, &sample, fields, FIELD_COUNT, &fault), STATUS_OK);
         cr_assert_str_eq(fault.where, where[which]);
         cr_assert_null(out);
+        struct bytes bytes = {0};
+        fault_clear(&fault);
+        cr_assert_neq(canon_encode_bytes(&bytes, &sample, ascending_fields(), FIELD_COUNT, CANON_DOCUMENT_MAX, &fault),
+                      STATUS_OK);
+        cr_assert_str_eq(fault.where, where[which]);
+        cr_assert_null(bytes.data);
         sample_free(&sample);
         json_decref(object);
     }
