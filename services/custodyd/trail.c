@@ -29,6 +29,7 @@ struct trail {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     struct trail_checkpoint newest; /* empty note: none yet */
+    bool halted;                    /* no checkpoint will come any more */
     struct numbers numbers;
 };
 
@@ -353,6 +354,14 @@ void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoin
     bytes_free(note);
 }
 
+void trail_halted(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    trail->halted = true;
+    pthread_cond_broadcast(&trail->changed);
+    pthread_mutex_unlock(&trail->mutex);
+}
+
 /* What a waiter waits for: an event of this boot, or an entry. */
 struct wish {
     const struct trail_ticket *ticket; /* NULL: `seq` is known */
@@ -403,7 +412,8 @@ static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, st
     struct timespec until = deadline_after(timeout_ms);
     pthread_mutex_lock(&trail->mutex);
     enum status status = wish_check(wish, trail, fault);
-    while (status == STATUS_NOT_READY && pthread_cond_timedwait(&trail->changed, &trail->mutex, &until) == 0) {
+    while (status == STATUS_NOT_READY && !trail->halted &&
+           pthread_cond_timedwait(&trail->changed, &trail->mutex, &until) == 0) {
         status = wish_check(wish, trail, fault);
     }
     if (status == STATUS_NOT_READY) {
@@ -413,9 +423,11 @@ static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, st
     if (status == STATUS_OK) {
         status = checkpoint_copy(out, trail);
     }
+    bool halted = trail->halted;
     pthread_mutex_unlock(&trail->mutex);
     if (status == STATUS_NOT_READY) {
-        return fault_set(fault, status, "trail", "no signed checkpoint covers the event yet");
+        return fault_set(fault, status, "trail", "%s",
+                         halted ? "the trail has halted" : "no signed checkpoint covers the event yet");
     }
     return status;
 }

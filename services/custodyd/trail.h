@@ -70,8 +70,8 @@ MUST_CHECK enum status trail_enqueue_state(struct trail_ticket *out, struct trai
 
 /*
  * Waits at most `timeout_ms` until a signed checkpoint covers the event, and proves it. STATUS_NOT_READY when the time
- * ran out (the event may still be covered later), STATUS_CONFLICT when its transaction did not commit,
- * STATUS_NOT_FOUND when it is so long ago that it was forgotten (use trail_prove).
+ * ran out (the event may still be covered later), at once when the sequencer has halted; STATUS_CONFLICT when its
+ * transaction did not commit, STATUS_NOT_FOUND when it is so long ago that it was forgotten (use trail_prove).
  */
 MUST_CHECK enum status trail_wait(struct trail_receipt *out, struct trail *trail, const struct trail_ticket *ticket,
                                   int64_t timeout_ms, struct fault *fault);

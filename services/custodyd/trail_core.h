@@ -37,4 +37,7 @@ void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t numb
 /* A verified checkpoint: takes over `note`, releases the waiters it covers. Older than the known one: ignored. */
 void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note);
 
+/* The sequencer of this process has halted: nobody waits for a checkpoint any more (STATUS_NOT_READY at once). */
+void trail_halted(struct trail *trail);
+
 #endif

@@ -324,6 +324,7 @@ class Pending(strongroom.Case):
         place = self.place
         self.assertProven("trail", place.export_trail())
         place.kill("custodyd")
+        place.configure("custodyd", trail_timeout=1000)  # who waits in vain for a proof shall learn it soon
         place.start(STRONGROOM_CRASHPOINT="sequencer.taken:2")  # the first is the start of the service
         with self.assertRaises((OSError, http.client.HTTPException)):
             place.propose(5, key="lost")

@@ -88,6 +88,13 @@ class Client:
 
 
 class Crash(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.place.stop("custodyd")
+        cls.place.configure("custodyd", trail_timeout=1000)  # a caller who waits for the trail in vain shall learn it soon
+        cls.place.start()
+
     def setUp(self):
         self.before = self.place.ledger_transactions()
         self.paid = self.place.balance(self.place.payee)
@@ -159,6 +166,9 @@ class Crash(strongroom.Case):
                     break
                 reached[name] = hit
                 hit += 1
+        place = self.place
+        place.kill(victim)  # its last crash point was not reached, and must not be by a withdrawal of somebody else
+        place.start()
         print(f"{victim}: killed {sum(reached.values())} times, {reached}", flush=True)
         self.assertEqual([name for name in names if name not in reached], [], "crash points that no withdrawal reaches")
 
@@ -180,13 +190,6 @@ class CrashSigners(Crash):
 
 
 class CrashStates(Crash):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.place.stop("custodyd")
-        cls.place.configure("custodyd", trail_timeout=1000)  # a caller who waits for the trail in vain shall learn it soon
-        cls.place.start()
-
     def stand_still(self, client, state):
         """A withdrawal that goes no further, because nobody decided or because a signer is away."""
         row = client.propose(80)

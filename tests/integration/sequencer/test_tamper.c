@@ -41,6 +41,7 @@ static void teardown(void)
 
 TestSuite(tamper, .init = setup, .fini = teardown, .timeout = 120);
 
+#define FOR_EVER_MS 86400000                                   /* longer than a test may last */
 #define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
 
 /* Starts again after `sql`; the sequencer must halt with `status` and mention `word`. */
@@ -56,7 +57,8 @@ static void halts(const char *sql, enum status status, const char *word)
     cr_expect_eq(why.status, status, "%s: %s", why.where, why.detail);
     cr_expect(strstr(why.detail, word) != NULL, "%s", why.detail);
     struct trail_ticket ticket = stage_event(&stage, "");
-    cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, 200, NULL), STATUS_NOT_READY);
+    cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, FOR_EVER_MS, NULL), STATUS_NOT_READY,
+                 "nobody waits in vain");
 }
 
 Test(tamper, nothing_was_done)
