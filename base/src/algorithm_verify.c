@@ -5,13 +5,10 @@
  * range of Ed25519's S and the order of its R. A signature has exactly one encoding, because digests of signed things
  * must not have two.
  */
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "algorithm_ed25519.h"
+#include "algorithm_p256.h"
 #include "algorithm_secp256k1.h"
 
 #define SCALAR_LEN 32
@@ -71,78 +68,7 @@ static bool scalar_below_ed25519(const uint8_t scalar[SCALAR_LEN])
     return false;
 }
 
-static int ecdsa_der(uint8_t **out, const uint8_t sig64[SIGNATURE_LEN])
-{
-    int len = -1;
-    ECDSA_SIG *signature = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(sig64, SCALAR_LEN, NULL);
-    BIGNUM *s = BN_bin2bn(sig64 + SCALAR_LEN, SCALAR_LEN, NULL);
-    if (signature != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(signature, r, s) == 1) {
-        r = NULL; /* transferred */
-        s = NULL; /* transferred */
-        len = i2d_ECDSA_SIG(signature, out);
-    }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(signature);
-    return len;
-}
-
-/*
- * A key with the parameters of P-256 and no point. Making one from its name takes half as long as a verification,
- * copying it hardly any time. Made once and never freed; NULL when memory was short, then every verification says so.
- */
-static EVP_PKEY *p256_template;
-static pthread_once_t p256_template_once = PTHREAD_ONCE_INIT;
-
-static void p256_template_make(void)
-{
-    char group[] = "prime256v1";
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &p256_template, EVP_PKEY_KEY_PARAMETERS, parameters) != 1) {
-        p256_template = NULL;
-    }
-    EVP_PKEY_CTX_free(context);
-}
-
-static EVP_PKEY *p256_key(const struct public_key *key)
-{
-    size_t len = 0;
-    const uint8_t *point = public_key_point(key, &len);
-    (void)pthread_once(&p256_template_once, p256_template_make);
-    EVP_PKEY *made = EVP_PKEY_new();
-    if (made == NULL || p256_template == NULL || EVP_PKEY_copy_parameters(made, p256_template) != 1 ||
-        EVP_PKEY_set1_encoded_public_key(made, point, len) != 1) {
-        EVP_PKEY_free(made);
-        return NULL;
-    }
-    return made;
-}
-
-/* OpenSSL answers 1 for valid and 0 for invalid; anything else, or no answer, is a fault of ours and no judgement. */
-enum { NO_ANSWER = -1 };
-
-static int p256_answer(const struct public_key *key, const uint8_t sig64[SIGNATURE_LEN], const struct digest *digest)
-{
-    uint8_t *der = NULL;
-    int der_len = ecdsa_der(&der, sig64);
-    EVP_PKEY *pkey = p256_key(key);
-    EVP_PKEY_CTX *context = pkey == NULL ? NULL : EVP_PKEY_CTX_new(pkey, NULL);
-    int answer = NO_ANSWER;
-    if (der_len > 0 && context != NULL && EVP_PKEY_verify_init(context) == 1) {
-        answer = EVP_PKEY_verify(context, der, (size_t)der_len, digest->bytes32, sizeof(digest->bytes32));
-    }
-    EVP_PKEY_CTX_free(context);
-    EVP_PKEY_free(pkey);
-    OPENSSL_free(der);
-    return answer;
-}
-
+/* 1 for valid, 0 for invalid; anything else, or no answer, is a fault of ours and no judgement. */
 static int answer_of(const struct public_key *key, const uint8_t sig64[SIGNATURE_LEN], const void *message, size_t len)
 {
     size_t point_len = 0;
@@ -150,7 +76,7 @@ static int answer_of(const struct public_key *key, const uint8_t sig64[SIGNATURE
     switch (key->algorithm) {
     case ALGORITHM_P256:
         digest_sha256(&digest, message, len);
-        return p256_answer(key, sig64, &digest);
+        return p256_signature_answer(public_key_point(key, &point_len), sig64, &digest);
     case ALGORITHM_SECP256K1:
         digest_sha256(&digest, message, len);
         return secp256k1_signature_valid(public_key_point(key, &point_len), sig64, &digest) ? 1 : 0;

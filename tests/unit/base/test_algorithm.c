@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 #include "base/algorithm.h"
 #include "test/test_key.h"
@@ -377,5 +378,46 @@ Test(public_key, der_has_one_form)
         cr_assert_eq(public_key_parse(&out, algorithms[i], longer, 0, NULL), STATUS_INVALID);
         cr_assert_eq(public_key_parse(&out, algorithms[(i + 1) % 3], key.spki, key.spki_len, NULL), STATUS_INVALID);
         cr_assert_eq(public_key_parse(&out, (enum algorithm)0, key.spki, key.spki_len, NULL), STATUS_ALGORITHM_REFUSED);
+    }
+}
+
+/* More keys than are kept between verifications, from several threads: each verifies what is its own and nothing else.
+ */
+
+#define KEYS 200
+#define MESSAGE "a message"
+
+static struct test_key *many[KEYS];
+static uint8_t many_signed[KEYS][SIGNATURE_LEN];
+
+static void *verify_many(void *argument)
+{
+    size_t from = (size_t)(uintptr_t)argument;
+    for (size_t i = 0; i < 2 * KEYS; i++) {
+        const struct public_key *key = test_key_public(many[(from + i) % KEYS]);
+        const uint8_t *own = many_signed[(from + i) % KEYS];
+        const uint8_t *other = many_signed[(from + i + 1) % KEYS];
+        cr_assert_eq(signature_verify(key, own, MESSAGE, strlen(MESSAGE), NULL), STATUS_OK);
+        cr_assert_eq(signature_verify(key, own, MESSAGE, strlen(MESSAGE), NULL), STATUS_OK);
+        cr_assert_eq(signature_verify(key, other, MESSAGE, strlen(MESSAGE), NULL), STATUS_SIGNATURE_INVALID);
+    }
+    return argument;
+}
+
+Test(signature, of_one_key_is_never_judged_by_another)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < KEYS; i++) {
+        many[i] = test_key_new(ALGORITHM_P256);
+        test_key_sign_message(many_signed[i], many[i], MESSAGE, strlen(MESSAGE));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, verify_many, (void *)(uintptr_t)(i * 50)), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(pthread_join(threads[i], NULL), 0);
+    }
+    for (size_t i = 0; i < KEYS; i++) {
+        test_key_free(many[i]);
     }
 }
