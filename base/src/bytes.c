@@ -148,23 +148,21 @@ void hex_encode(char *out, const uint8_t *data, size_t len)
     out[2 * len] = '\0';
 }
 
-#define HEX_NONE 16u
+/* One more than the value of a digit, 0 for what is none. */
+static const uint8_t hex_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 static unsigned hex_digit(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return (unsigned)(c - '0');
-    }
-    if (c >= 'a' && c <= 'f') {
-        return (unsigned)(c - 'a') + 10;
-    }
-    return HEX_NONE;
+    return (unsigned)hex_values[(uint8_t)c] - 1;
 }
 
 enum status hex_decode(uint8_t *out, size_t len, const char *text)
 {
     for (size_t i = 0; i < 2 * len; i++) {
-        if (hex_digit(text[i]) == HEX_NONE) { /* the NUL of a short text ends here */
+        if (hex_values[(uint8_t)text[i]] == 0) { /* the NUL of a short text ends here */
             return STATUS_INVALID;
         }
     }

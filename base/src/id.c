@@ -83,9 +83,17 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes16, b->bytes16, sizeof(a->bytes16)) == 0;
 }
 
+static bool byte_of_name(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-';
+}
+
 enum status name_parse(struct name *out, const char *text)
 {
-    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    size_t len = 0;
+    while (byte_of_name(text[len])) {
+        len++;
+    }
     if (len == 0 || len >= NAME_SIZE || text[len] != '\0' || text[0] == '-') {
         return STATUS_INVALID;
     }
