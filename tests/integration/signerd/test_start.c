@@ -3,7 +3,9 @@
  * order. Each refusal says why, and a refused start has exit status 78.
  */
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "place.h"
@@ -265,6 +267,31 @@ Test(start, a_copied_guard_is_for_people_to_accept)
     cr_assert(!place_start(&place, (const char *const[]){option, NULL}, NULL), "the word served twice");
     cr_expect(place.exit_status == 78 && strstr(place.log, "guard.place") != NULL, "%s", place.log);
     shell("rm -r $G; mv $G.second $G");
+    expect_start();
+    finish();
+}
+
+/* What this process and its children see as the machine's id is another from here on; false when it may not. */
+static bool machine_become_another(void)
+{
+    char other[TEST_PATH_SIZE + 16];
+    (void)snprintf(other, sizeof(other), "%s/machine", place.token.folder.path);
+    FILE *file = fopen(other, "we");
+    cr_assert(file != NULL && fputs("00000000000000000000000000000001\n", file) >= 0 && fclose(file) == 0);
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount(other, "/etc/machine-id", NULL, MS_BIND, NULL) == 0;
+}
+
+/* A whole disk that was cloned has the very same file. */
+Test(start, a_guard_is_of_the_machine_where_it_was_made)
+{
+    make_initialised();
+    if (!machine_become_another()) {
+        finish();
+        cr_skip("needs root and a /etc/machine-id, to be on another machine");
+    }
+    expect_no_start("conflict", "guard.place");
+    cr_assert(umount("/etc/machine-id") == 0);
     expect_start();
     finish();
 }

@@ -154,6 +154,24 @@ Test(validator, attests_nothing_when_halted)
     expect_no_word_when_halted();
 }
 
+/* A halted guard takes no change, not even that of a key whose time is over: people must see what is there all the
+ * same. */
+Test(validator, is_shown_when_halted)
+{
+    struct wire_request request = {.op = WIRE_OP_STATUS};
+    struct wire_reply reply;
+    cr_expect(admit(&hand, &key) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    activate(100);
+    cr_assert(guard_commit(desk.guard, halt_apply, NULL, NULL) == STATUS_FORK);
+    desk.now_utc_us = key.valid_until;
+    cr_expect_str_eq(desk_key().state, "active");
+    cr_expect(desk_ask(&reply, &request) == STATUS_OK && !reply.status.ready, "%s: %s", desk_where, desk_detail);
+    cr_expect_not_null(strstr(reply.status.reason, "halted, fork: test"), "%s", reply.status.reason);
+    cr_expect(sign_header() == STATUS_HALTED, "%s: %s", desk_where, desk_detail);
+    MUST(desk_restart(NULL));
+    cr_expect_str_eq(desk_key().state, "active");
+}
+
 Test(audit, signs_while_its_key_is_active)
 {
     world_entry_append(&desk.world, "custodyd");
