@@ -6,8 +6,7 @@
  */
 #include "policy/ceremony.h"
 #include "policy/occasion.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "round_trip.h"
 
 static void check_shares(const struct share_table *table)
 {
@@ -69,29 +68,13 @@ static void look_ceremony(struct ceremony *ceremony)
     ceremony_free(ceremony);
 }
 
-/* One decoder, its encoder, and a look at what came out, which ends with freeing it. */
-#define ROUND_TRIP(kind)                                                                                               \
-    static bool kind##_round_trip(const uint8_t *data, size_t size)                                                    \
-    {                                                                                                                  \
-        struct kind value;                                                                                             \
-        if (kind##_decode(&value, data, size, NULL) != STATUS_OK) {                                                    \
-            return false;                                                                                              \
-        }                                                                                                              \
-        struct bytes again;                                                                                            \
-        INVARIANT(kind##_encode(&again, &value, NULL) == STATUS_OK);                                                   \
-        INVARIANT(again.len == size && memcmp(again.data, data, size) == 0);                                           \
-        bytes_free(&again);                                                                                            \
-        look_##kind(&value);                                                                                           \
-        return true;                                                                                                   \
-    }
-
-ROUND_TRIP(backup)
-ROUND_TRIP(ceremony)
-ROUND_TRIP(gift)
-ROUND_TRIP(occasion)
-ROUND_TRIP(restore)
-ROUND_TRIP(share_document)
-ROUND_TRIP(share_set)
+ROUND_TRIP(backup, look_backup)
+ROUND_TRIP(ceremony, look_ceremony)
+ROUND_TRIP(gift, look_gift)
+ROUND_TRIP(occasion, look_occasion)
+ROUND_TRIP(restore, look_restore)
+ROUND_TRIP(share_document, look_share_document)
+ROUND_TRIP(share_set, look_share_set)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,19 +2,9 @@
  * The documents of a block under a fuzzer: header, receipt, certificate and genesis. What is read is written again as
  * the very same bytes; whatever else the bytes are, a certificate with them confirms nothing.
  */
-#include <stdint.h>
-#include <string.h>
-
 #include "ledger/genesis.h"
 #include "ledger/receipt.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_same(struct bytes *again, const uint8_t *data, size_t size)
-{
-    INVARIANT(again->len == size && memcmp(again->data, data, size) == 0);
-    bytes_free(again);
-}
+#include "round_trip.h"
 
 static void check_header(const uint8_t *data, size_t size)
 {
@@ -22,7 +12,7 @@ static void check_header(const uint8_t *data, size_t size)
     struct bytes again = {0};
     if (ledger_header_decode(&header, data, size, NULL) == STATUS_OK) {
         INVARIANT(ledger_header_encode(&again, &header, NULL) == STATUS_OK);
-        check_same(&again, data, size);
+        round_trip_same(&again, data, size);
     }
 }
 
@@ -32,7 +22,7 @@ static void check_receipt(const uint8_t *data, size_t size)
     struct bytes again = {0};
     if (ledger_receipt_decode(&receipt, data, size, NULL) == STATUS_OK) {
         INVARIANT(ledger_receipt_encode(&again, &receipt, NULL) == STATUS_OK);
-        check_same(&again, data, size);
+        round_trip_same(&again, data, size);
     }
 }
 
@@ -43,7 +33,7 @@ static void check_certificate(const uint8_t *data, size_t size)
     struct bytes again = {0};
     if (ledger_certificate_decode(&certificate, data, size, NULL) == STATUS_OK) {
         INVARIANT(ledger_certificate_encode(&again, &certificate, NULL) == STATUS_OK);
-        check_same(&again, data, size);
+        round_trip_same(&again, data, size);
         INVARIANT(ledger_certificate_verify(&certificate, &nobody, data, size, NULL) != STATUS_OK);
     }
 }
@@ -54,7 +44,7 @@ static void check_genesis(const uint8_t *data, size_t size)
     struct bytes again = {0};
     if (ledger_genesis_decode(&genesis, data, size, NULL) == STATUS_OK) {
         INVARIANT(ledger_genesis_encode(&again, &genesis, NULL) == STATUS_OK);
-        check_same(&again, data, size);
+        round_trip_same(&again, data, size);
     }
 }
 

@@ -7,29 +7,13 @@
 #include "policy/command.h"
 #include "policy/destination.h"
 #include "policy/transaction.h"
+#include "round_trip.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* One decoder and its encoder: true when the bytes are such a document. */
-#define ROUND_TRIP(kind)                                                                                               \
-    static bool kind##_round_trip(const uint8_t *data, size_t size)                                                    \
-    {                                                                                                                  \
-        struct kind value;                                                                                             \
-        if (kind##_decode(&value, data, size, NULL) != STATUS_OK) {                                                    \
-            return false;                                                                                              \
-        }                                                                                                              \
-        struct bytes again;                                                                                            \
-        INVARIANT(kind##_encode(&again, &value, NULL) == STATUS_OK);                                                   \
-        INVARIANT(again.len == size && memcmp(again.data, data, size) == 0);                                           \
-        bytes_free(&again);                                                                                            \
-        return true;                                                                                                   \
-    }
-
-ROUND_TRIP(approval)
-ROUND_TRIP(command)
-ROUND_TRIP(destination)
-ROUND_TRIP(intent)
-ROUND_TRIP(transaction)
+ROUND_TRIP(approval, (void))
+ROUND_TRIP(command, (void))
+ROUND_TRIP(destination, (void))
+ROUND_TRIP(intent, (void))
+ROUND_TRIP(transaction, (void))
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,8 +5,7 @@
  * years.
  */
 #include "policy/attestation.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "round_trip.h"
 
 static void look_key_document(const struct key_document *key)
 {
@@ -48,25 +47,9 @@ static void look_command(const struct command *command)
     }
 }
 
-/* One decoder, its encoder, and a look at what came out. */
-#define ROUND_TRIP(kind)                                                                                               \
-    static bool kind##_round_trip(const uint8_t *data, size_t size)                                                    \
-    {                                                                                                                  \
-        struct kind value;                                                                                             \
-        if (kind##_decode(&value, data, size, NULL) != STATUS_OK) {                                                    \
-            return false;                                                                                              \
-        }                                                                                                              \
-        struct bytes again;                                                                                            \
-        INVARIANT(kind##_encode(&again, &value, NULL) == STATUS_OK);                                                   \
-        INVARIANT(again.len == size && memcmp(again.data, data, size) == 0);                                           \
-        bytes_free(&again);                                                                                            \
-        look_##kind(&value);                                                                                           \
-        return true;                                                                                                   \
-    }
-
-ROUND_TRIP(attestation)
-ROUND_TRIP(command)
-ROUND_TRIP(key_document)
+ROUND_TRIP(attestation, look_attestation)
+ROUND_TRIP(command, look_command)
+ROUND_TRIP(key_document, look_key_document)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
