@@ -88,6 +88,19 @@ static enum status evaluate_quorum(struct evaluation_demand *out, const struct e
     return STATUS_OK;
 }
 
+/* The groups of a rule share nobody, so people of several quorums add up. */
+static struct evaluation_demand evaluate_return(const struct evaluation_rule *rule)
+{
+    struct evaluation_demand more = {.kind = DEMAND_RETURN, .need = POLICY_RETURN_MORE};
+    for (size_t i = 0; i < rule->demand_count; i++) {
+        more.need += rule->demands[i].need;
+        more.have += rule->demands[i].have;
+        more.open += rule->demands[i].open;
+    }
+    more.met = more.have >= more.need;
+    return more;
+}
+
 static enum status evaluate_rule(struct evaluation_rule *out, const struct evaluator *evaluator, size_t index)
 {
     const struct rule *rule = &evaluator->policy->rules[index];
@@ -105,6 +118,10 @@ static enum status evaluate_rule(struct evaluation_rule *out, const struct evalu
         if (status != STATUS_OK) {
             return status;
         }
+    }
+    if (request->returns) {
+        out->demands[out->demand_count] = evaluate_return(out);
+        out->demand_count++;
     }
     return STATUS_OK;
 }
@@ -182,7 +199,7 @@ static void decide_on_rules(struct evaluation *out, const struct policy *policy)
         decide(out, DECISION_DENIED, STATUS_LIMIT_EXCEEDED, "the amount exceeds the limit of a rule");
     } else if (!all_met(out, DEMAND_DESTINATION)) {
         decide(out, DECISION_DENIED, STATUS_DESTINATION_UNLISTED, "the destination is not on the list");
-    } else if (all_met(out, DEMAND_QUORUM)) {
+    } else if (all_met(out, DEMAND_QUORUM) && all_met(out, DEMAND_RETURN)) {
         decide(out, DECISION_ALLOWED, STATUS_OK, "every demand of every matching rule is met");
     } else if (all_reachable(out)) {
         decide(out, DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing");

@@ -43,6 +43,9 @@ static json_t *explain_demand(const struct story *story, const struct rule *rule
         return json_pack("{s:s,s:b,s:s,s:i,s:i,s:i,s:o}", "kind", "quorum", "met", (int)demand->met, "group",
                          story->policy->groups[demand->group].id.text, "need", (int)demand->need, "have",
                          (int)demand->have, "open", (int)demand->open, "people", explain_members(story, demand));
+    case DEMAND_RETURN:
+        return json_pack("{s:s,s:b,s:i,s:i,s:i}", "kind", "return", "met", (int)demand->met, "need", (int)demand->need,
+                         "have", (int)demand->have, "open", (int)demand->open);
     }
     return NULL;
 }

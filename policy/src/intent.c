@@ -25,6 +25,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD_RANGE(struct intent, policy_version, CANON_INTEGER, 1, CANON_INTEGER_MAX),
     CANON_FIELD(struct intent, requested_at, CANON_TIME),
     CANON_FIELD(struct intent, requester, CANON_NAME),
+    CANON_FIELD_OPTIONAL(struct intent, returns, CANON_HASH),
     CANON_FIELD(struct intent, seq, CANON_COUNTER),
     CANON_FIELD(struct intent, transaction, CANON_HASH),
     CANON_FIELD(struct intent, valid_from, CANON_COUNTER),

@@ -1,6 +1,7 @@
 /*
  * The floors: what no policy may go below, whoever signed it. In code, so that no configuration reaches them.
  */
+#include "policy/evaluate.h"
 #include "policy_internal.h"
 
 static const struct person *member(const struct policy *policy, const struct group *group, size_t index)
@@ -151,6 +152,43 @@ static enum status check_disjoint(const struct policy *policy, const struct rule
     return STATUS_OK;
 }
 
+/* Members of the groups who remain for what a person who may request asks for; the best such person counts. */
+static size_t approvers_available(const struct policy *policy, const struct rule *rule)
+{
+    bool in_group[POLICY_PEOPLE_MAX] = {false};
+    size_t sum = 0;
+    for (size_t i = 0; i < rule->quorum_count; i++) {
+        const struct group *group = &policy->groups[rule->quorum[i].group];
+        for (size_t k = 0; k < group->member_count; k++) {
+            in_group[group->members[k]] = true;
+            sum++;
+        }
+    }
+    bool requested = false;
+    for (size_t i = 0; i < policy->person_count; i++) {
+        bool requests = (policy->people[i].duties & DUTY_REQUESTER) != 0;
+        if (requests && !in_group[i]) {
+            return sum;
+        }
+        requested = requested || requests;
+    }
+    return requested ? sum - 1 : sum;
+}
+
+/* A return could be met by somebody, or what arrived at a stopped key would lie there for ever. */
+static enum status check_return(const struct policy *policy, const struct rule *rule, const char *path,
+                                struct fault *fault)
+{
+    size_t available = approvers_available(policy, rule);
+    unsigned need = quorum_sum(rule) + POLICY_RETURN_MORE;
+    if (need > available) {
+        return fault_set(fault, STATUS_INVALID, path,
+                         "a return needs %u approvers but rule %s has %zu other than a requester", need, rule->id.text,
+                         available);
+    }
+    return STATUS_OK;
+}
+
 static enum status check_rule(const struct policy *policy, const struct rule *rule, const char *path,
                               struct fault *fault)
 {
@@ -171,7 +209,8 @@ static enum status check_rule(const struct policy *policy, const struct rule *ru
             return status;
         }
     }
-    return check_disjoint(policy, rule, path, fault);
+    enum status status = check_disjoint(policy, rule, path, fault);
+    return status == STATUS_OK ? check_return(policy, rule, path, fault) : status;
 }
 
 static enum status check_governance(const struct policy *policy, struct fault *fault)

@@ -250,6 +250,7 @@ static enum status check_policy(struct check *check, struct fault *fault)
         .asset = &intent->asset,
         .amount = intent->amount,
         .destination_listed = true, /* step 5 */
+        .returns = !digest_is_zero(&intent->returns),
         .requester = &intent->requester,
         .approvers = check->approvers,
         .approver_count = check->out->approval_count,

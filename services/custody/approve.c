@@ -152,6 +152,11 @@ static void print_decoded(const struct decoded *decoded)
     amount_format(amount, intent->fee_cap);
     print_row("fee at most", amount);
     print_row("asked by", intent->requester.text);
+    if (!digest_is_zero(&intent->returns)) {
+        digest_format(hex, &intent->returns);
+        print_row("a RETURN of", hex);
+        print_row("", "one approver more than the rule asks for");
+    }
     time_format(time, intent->expires_at);
     print_row("expires", time);
     digest_format(hex, &intent->policy);

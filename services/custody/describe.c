@@ -288,6 +288,10 @@ static enum status describe_intent(FILE *stream, const struct bytes *document, s
     address_format(text, &intent.destination);
     describe_row(stream, "to", "%s", text);
     describe_row(stream, "requester", "%s", intent.requester.text);
+    if (!digest_is_zero(&intent.returns)) {
+        describe_digest(stream, "returns", &intent.returns);
+        describe_row(stream, "", "a return: one approver more than the rule asks for");
+    }
     describe_time(stream, "expires", intent.expires_at);
     describe_digest(stream, "digest", &digest);
     return STATUS_OK;

@@ -26,7 +26,9 @@ static const struct option_row rows[] = {
     ROW("to", OPTION_TEXT, "", 0, 0, "", "propose, issue: address that receives; occasion: the receiver's X25519 key",
         to),
     ROW("sweep", OPTION_FLAG, "", 0, 0, "no", "propose: the key is out of service; the quorum orders key.sweep", sweep),
-    ROW("returns", OPTION_TEXT, "", 0, 0, "", "propose: transaction of the receipt in suspense that this sends back",
+    ROW("returns", OPTION_TEXT, "", 0, 0, "",
+        "propose: transaction of the receipt in suspense that this sends back; one approver more than the rule asks "
+        "for",
         returns),
     ROW("idempotency-key", OPTION_TEXT, "", 0, 0, "", "propose: repeat an earlier request instead of making a new one",
         id),

@@ -117,6 +117,7 @@ enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_expl
         .asset = &intent.asset,
         .amount = intent.amount,
         .destination_listed = basis.destination_listed,
+        .returns = !digest_is_zero(&intent.returns),
         .requester = &intent.requester,
         .approvers = basis.approvers,
         .approver_count = basis.approver_count,

@@ -48,16 +48,16 @@ struct question {
     struct digest asset;
     struct amount amount;
     char destination[STORE_ADDRESS_SIZE];
+    struct digest returns;
     struct service *service;
     struct account_id account;
     bool listed;
 };
 
 static const struct canon_field question_fields[] = {
-    CANON_FIELD(struct question, wallet, CANON_NAME),
-    CANON_FIELD(struct question, asset, CANON_HASH),
-    CANON_FIELD(struct question, amount, CANON_AMOUNT),
-    CANON_FIELD(struct question, destination, CANON_TEXT),
+    CANON_FIELD(struct question, wallet, CANON_NAME),           CANON_FIELD(struct question, asset, CANON_HASH),
+    CANON_FIELD(struct question, amount, CANON_AMOUNT),         CANON_FIELD(struct question, destination, CANON_TEXT),
+    CANON_FIELD_OPTIONAL(struct question, returns, CANON_HASH),
 };
 
 static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -114,6 +114,7 @@ enum status policy_explain_request(struct service *service, const struct http_re
         .asset = &question.asset,
         .amount = question.amount,
         .destination_listed = question.listed,
+        .returns = !digest_is_zero(&question.returns),
         .requester = &request->caller.person,
         .at_utc_us = clock_utc_us(service->clock),
     };

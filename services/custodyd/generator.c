@@ -6,9 +6,10 @@
 
 #include "policy/transaction.h"
 
-static enum status fill_intent(struct intent *intent, struct service *service, const struct store_withdrawal *row,
+static enum status fill_intent(struct intent *intent, struct service *service, const struct generator_order *order,
                                struct fault *fault)
 {
+    const struct store_withdrawal *row = order->row;
     struct ledger_node_status node;
     ledger_node_status(service->node, &node);
     *intent = (struct intent){
@@ -22,6 +23,7 @@ static enum status fill_intent(struct intent *intent, struct service *service, c
         .policy_version = service->policy.version,
         .requested_at = row->requested_at_utc_us,
         .requester = row->requester,
+        .returns = order->returns,
         .seq = row->seq,
         .valid_from = node.confirmed_height + 1,
         .valid_until = node.confirmed_height + (uint64_t)service->options.transaction_window,
@@ -32,14 +34,14 @@ static enum status fill_intent(struct intent *intent, struct service *service, c
 }
 
 enum status generator_build(struct bytes *out_intent, struct bytes *out_transaction, struct service *service,
-                            const struct store_withdrawal *row, const struct wallet *wallet, struct fault *fault)
+                            const struct generator_order *order, struct fault *fault)
 {
     struct intent intent;
     struct transaction transaction;
     struct bytes document = {0};
-    enum status status = fill_intent(&intent, service, row, fault);
+    enum status status = fill_intent(&intent, service, order, fault);
     if (status == STATUS_OK) {
-        status = transaction_from_intent(&transaction, &intent, &wallet->account, fault);
+        status = transaction_from_intent(&transaction, &intent, &order->wallet->account, fault);
     }
     if (status == STATUS_OK) {
         status = transaction_encode(&document, &transaction, fault);

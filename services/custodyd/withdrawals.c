@@ -192,7 +192,8 @@ static enum status place(struct creation *creation, struct store_tx *tx, struct 
     struct store_withdrawal *row = &creation->row;
     struct bytes intent = {0};
     struct bytes transaction = {0};
-    enum status status = generator_build(&intent, &transaction, creation->service, row, creation->wallet, fault);
+    const struct generator_order order = {.row = row, .wallet = creation->wallet, .returns = creation->returns};
+    enum status status = generator_build(&intent, &transaction, creation->service, &order, fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -219,12 +219,13 @@ static bool check_approvals(struct proof *proof)
     return good;
 }
 
-/* m of a group, and how much one rule asks for in all. */
-static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int_t *out_sum)
+/* m of each group; how much one rule asks for in all, and how many of its groups have approved. */
+static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int_t *out_sum, json_int_t *out_have)
 {
     json_t *value = NULL;
     size_t i = 0;
     *out_sum = 0;
+    *out_have = 0;
     json_array_foreach(quorum, i, value)
     {
         const char *group = text_of(value, "group");
@@ -237,14 +238,16 @@ static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int
             return false;
         }
         *out_sum += m;
+        *out_have += have;
     }
-    return true;
+    return *out_sum >= 2 && *out_sum <= (json_int_t)proof->approval_count;
 }
 
 static bool rule_met(struct proof *proof, const json_t *rule, bool *out_allows)
 {
     struct amount max;
     json_int_t sum = 0;
+    json_int_t have = 0;
     const char *effect = text_of(rule, "effect");
     const char *max_text = text_of(rule, "max_amount");
     const char *destinations = text_of(rule, "destinations");
@@ -258,9 +261,11 @@ static bool rule_met(struct proof *proof, const json_t *rule, bool *out_allows)
     if (destinations == NULL || strcmp(destinations, "listed") != 0) {
         return fail(proof, "policy", "a rule asks for what this program does not know");
     }
-    if (!quorum_met(proof, json_object_get(rule, "quorum"), &sum) || sum < 2 ||
-        sum > (json_int_t)proof->approval_count) {
+    if (!quorum_met(proof, json_object_get(rule, "quorum"), &sum, &have)) {
         return fail(proof, "policy", "the quorum of a rule is not met");
+    }
+    if (!digest_is_zero(&proof->intent.returns) && (have <= sum || (json_int_t)proof->approval_count <= sum)) {
+        return fail(proof, "policy", "a return needs one approver more than a rule asks for");
     }
     *out_allows = true;
     return true;

@@ -28,8 +28,8 @@
 #define FORM_INTENT(F, O, B, S)                                                                                        \
     F(S, AMOUNT, amount) F(S, HASH, asset) F(S, HASH, chain) F(S, TEXT, destination) F(S, NAME, environment)           \
     F(S, TIME, expires_at) F(S, AMOUNT, fee_cap) F(S, COUNTER, lane) F(S, HASH, memo) F(S, HASH, policy)               \
-    F(S, INTEGER, policy_version) F(S, TIME, requested_at) F(S, NAME, requester) F(S, COUNTER, seq)                    \
-    F(S, HASH, transaction) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until) F(S, NAME, wallet)                    \
+    F(S, INTEGER, policy_version) F(S, TIME, requested_at) F(S, NAME, requester) O(S, HASH, returns)                   \
+    F(S, COUNTER, seq) F(S, HASH, transaction) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until) F(S, NAME, wallet)                    \
     F(S, UUID, withdrawal)
 #define FORM_RECEIPT(F, O, B, S)                                                                                       \
     F(S, TEXT, code) F(S, COUNTER, height) F(S, INTEGER, index) F(S, HASH, transaction)

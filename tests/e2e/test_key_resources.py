@@ -257,7 +257,12 @@ class Keys(strongroom.Case):
         self.assertEqual(self.suspense(), "0")
         place.approve(returning, "approver-1")
         self.assertEqual(place.read(returning["id"])["state"], "approving")
-        place.approve(returning, "approver-2")
+        self.assertEqual(place.approve(returning, "approver-2")["state"], "approving")
+        explained = place.call("GET", f"/v1/withdrawals/{returning['id']}/explanation").json
+        lacking = [demand for rule in explained["rules"] for demand in rule["demands"] if not demand["met"]]
+        self.assertEqual([(demand["kind"], demand["need"], demand["have"]) for demand in lacking], [("return", 3, 2)])
+        self.assertIn(f"  a RETURN of  {receipt['transaction']}\n", place.custody("show", returning["id"]).stdout)
+        place.approve(returning, "approver-3")
         place.wait(returning["id"], "confirmed")
         after = self.wallet()["balances"][0]
         self.assertEqual((after["available"], after["posted"], after["suspense"]), (before["available"], before["posted"], "0"))

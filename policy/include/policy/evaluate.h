@@ -3,19 +3,24 @@
  *
  * Deny by default and free of order: denied when no allow rule matches, any deny rule matches, or the wallet does not
  * list the asset; otherwise the demands
- * of every matching rule must be met. The requester never counts, a person counts once however many keys approved, an
- * expired person does not count. Used before any approval too: then it says which demands are open and who may approve.
+ * of every matching rule must be met. A return, which sends back what arrived at a key that must not receive, demands
+ * of each rule one approver more than its quorums do together. The requester never counts, a person counts once however
+ * many keys approved, an expired person does not count. Used before any approval too: then it says which demands are
+ * open and who may approve.
  */
 #ifndef STRONGROOM_POLICY_EVALUATE_H
 #define STRONGROOM_POLICY_EVALUATE_H
 
 #include "policy/policy.h"
 
+#define POLICY_RETURN_MORE 1 /* approvers that a return needs beyond the quorums of a rule */
+
 struct evaluation_request {
     const struct name *wallet;
     const struct digest *asset;
     struct amount amount;
     bool destination_listed; /* a valid entry of the allow-list was shown */
+    bool returns;            /* the intent says that it is a return */
     const struct name *requester;
     const struct name *approvers; /* whose valid approvals were shown, any order, duplicates count once */
     size_t approver_count;
@@ -33,6 +38,7 @@ enum demand_kind {
     DEMAND_MAX_AMOUNT = 1,
     DEMAND_DESTINATION = 2,
     DEMAND_QUORUM = 3,
+    DEMAND_RETURN = 4, /* of a return only: POLICY_RETURN_MORE people beyond all quorums of the rule */
 };
 
 /* How a member of a quorum's group stands. */
@@ -51,8 +57,8 @@ struct evaluation_member {
 struct evaluation_demand {
     enum demand_kind kind;
     bool met;
-    size_t group; /* quorum only: position in policy.groups */
-    unsigned need;
+    size_t group;  /* quorum only: position in policy.groups */
+    unsigned need; /* this and the next two: quorum and return */
     unsigned have;
     unsigned open;                     /* people who may still approve */
     struct evaluation_member *members; /* quorum only, every member of the group; owned */
@@ -62,7 +68,7 @@ struct evaluation_demand {
 /* A matching rule. A deny rule has no demands. */
 struct evaluation_rule {
     size_t rule; /* position in policy.rules */
-    struct evaluation_demand demands[2 + POLICY_QUORUM_MAX];
+    struct evaluation_demand demands[3 + POLICY_QUORUM_MAX];
     size_t demand_count;
 };
 
@@ -97,7 +103,8 @@ void evaluation_free(struct evaluation *evaluation);
  * The explanation as JSON for people and programs (not a signed document):
  * {"decision","reason","text","rules":[{"effect","id","demands":[
  *     {"kind":"max_amount","met","limit","amount"} | {"kind":"destination","met"} |
- *     {"kind":"quorum","met","group","need","have","open","people":[{"id","standing"}]}]}],
+ *     {"kind":"quorum","met","group","need","have","open","people":[{"id","standing"}]} |
+ *     {"kind":"return","met","need","have","open"}]}],
  *  "not_counted":[{"id","why"}]}
  * `not_counted` are the approvers of the request who count for no demand and why. Out: one reference.
  */

@@ -27,6 +27,7 @@ struct intent {
     int64_t policy_version; /* from 1 */
     int64_t requested_at;   /* microseconds UTC */
     struct name requester;
+    struct digest returns; /* the transaction whose receipt it sends back; zero: it is no return */
     uint64_t seq;
     struct digest transaction; /* id of the unsigned transaction */
     uint64_t valid_from;       /* block heights, inclusive, from <= until */

@@ -221,6 +221,12 @@ static void one_approval(struct order *order)
     order_prove_again(order, &world);
 }
 
+static void a_return_by_two(struct order *order)
+{
+    order->intent.returns = order->intent.asset;
+    order_rewrite(order, true);
+}
+
 static void above_the_limit(struct order *order)
 {
     order->intent.amount = amount_of("1001");
@@ -344,6 +350,7 @@ static const struct {
     BREAKAGE(requester_approves, STATUS_SELF_APPROVAL, "approvals[0]"),
     BREAKAGE(a_rejection, STATUS_DENIED, "approvals[1]"),
     BREAKAGE(one_approval, STATUS_QUORUM_MISSING, "policy"),
+    BREAKAGE(a_return_by_two, STATUS_QUORUM_MISSING, "policy"),
     BREAKAGE(above_the_limit, STATUS_LIMIT_EXCEEDED, "policy"),
     BREAKAGE(unlisted_destination, STATUS_MISMATCH, "destination.account"),
     BREAKAGE(altered_amount_after_approval, STATUS_MISMATCH, "approvals[0].intent"),
@@ -372,6 +379,21 @@ Test(transfer, refuses_whatever_is_broken)
     struct digest id;
     struct order order;
     order_init(&order, &world, 100, 0);
+    order_expect_signed(&id, &order);
+    order_wipe(&order);
+    transfer_finish();
+}
+
+Test(transfer, a_return_is_signed_with_one_more)
+{
+    transfer_start(ALGORITHM_P256);
+    struct digest id;
+    struct order order;
+    order_init(&order, &world, 100, 0);
+    a_return_by_two(&order);
+    order_approve(&order, &world, order.approval_count, "carol", CAROL);
+    order.approval_count++;
+    order_prove_again(&order, &world);
     order_expect_signed(&id, &order);
     order_wipe(&order);
     transfer_finish();

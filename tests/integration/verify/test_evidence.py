@@ -77,11 +77,16 @@ class Genuine(Case):
     def test_without_final_newline(self):
         self.assert_proven(canonical(WORLD.bundle()))
 
+    @staticmethod
+    def third(rows):
+        document = {**rows[0][0], "approver": "approver-3", "key": WORLD.keys["approver-3"].id}
+        return rows + [[document, WORLD.keys["approver-3"]]]
+
     def test_every_algorithm_approves(self):
-        def third(rows):
-            document = {**rows[0][0], "approver": "approver-3", "key": WORLD.keys["approver-3"].id}
-            return rows + [[document, WORLD.keys["approver-3"]]]
-        self.assertIn("approver-1 approver-2 approver-3", self.assert_proven(WORLD.bundle(approvals=third)))
+        self.assertIn("approver-1 approver-2 approver-3", self.assert_proven(WORLD.bundle(approvals=self.third)))
+
+    def test_a_return_by_one_more(self):
+        self.assert_proven(WORLD.bundle(intent=edit(returns="1" * 64), approvals=self.third))
 
     def test_the_last_moment(self):
         """Valid until one microsecond after the signer was asked."""
@@ -283,6 +288,7 @@ class Owned(Case):
             "intent of another ledger": ("intent: names another", dict(intent=edit(chain="0" * 64))),
             "intent of another wallet": ("intent: names a wallet", dict(intent=edit(wallet="cold"))),
             "an asset that the wallet does not hold": ("intent: names a wallet", dict(intent=edit(asset="0" * 64))),
+            "a return that only the rule's quorum approved": ("one approver more", dict(intent=edit(returns="1" * 64))),
             "an amount above the maximum": ("above the maximum", dict(intent=edit(amount="100001"))),
             "another transaction": ("transaction: is not the one", dict(transaction=edit(seq="99"))),
             "another key signs the transaction": ("key of the wallet", dict(transaction_signer=lambda _: "mallory")),

@@ -105,6 +105,7 @@ static void random_request(struct toy *toy)
                                                .asset = &toy->asset,
                                                .amount = amount_from_u64(3 + random_below(9)),
                                                .destination_listed = random_below(8) != 0,
+                                               .returns = random_below(3) == 0,
                                                .requester = &toy->people[random_below(PEOPLE)].id,
                                                .approvers = toy->approvers,
                                                .approver_count = count,
@@ -164,7 +165,7 @@ static bool oracle_matches(const struct toy *toy, const struct rule *rule)
     return wallet && oracle_has_asset(rule->assets, rule->asset_count, toy->asset.bytes32[0]);
 }
 
-static bool oracle_quorum(const struct toy *toy, const struct quorum *quorum, unsigned people)
+static unsigned oracle_count(const struct toy *toy, const struct quorum *quorum, unsigned people)
 {
     unsigned have = 0;
     const struct group *group = &toy->groups[quorum->group];
@@ -173,7 +174,7 @@ static bool oracle_quorum(const struct toy *toy, const struct quorum *quorum, un
         have += (people >> person & 1) != 0 && toy->people[person].valid_until > toy->request.at_utc_us &&
                 !name_equal(&toy->people[person].id, toy->request.requester);
     }
-    return have >= quorum->m;
+    return have;
 }
 
 static bool oracle_rule(const struct toy *toy, const struct rule *rule, unsigned people)
@@ -182,12 +183,17 @@ static bool oracle_rule(const struct toy *toy, const struct rule *rule, unsigned
         amount_compare(toy->request.amount, rule->max_amount) > 0) {
         return false;
     }
+    unsigned have = 0;
+    unsigned need = toy->request.returns ? 1 : 0;
     for (size_t i = 0; i < rule->quorum_count; i++) {
-        if (!oracle_quorum(toy, &rule->quorum[i], people)) {
+        unsigned count = oracle_count(toy, &rule->quorum[i], people);
+        if (count < rule->quorum[i].m) {
             return false;
         }
+        have += count;
+        need += rule->quorum[i].m;
     }
-    return true;
+    return have >= need;
 }
 
 /* Is the request allowed when exactly these people (bits) have approved? */
@@ -293,6 +299,24 @@ Test(evaluate_property, removing_an_approver_never_helps)
             cr_assert(decide(&toy, &reason) <= before, "round %d", round);
         }
     }
+}
+
+Test(evaluate_property, being_a_return_never_helps)
+{
+    unsigned harder = 0;
+    random_open();
+    for (int round = 0; round < ROUNDS; round++) {
+        struct toy toy;
+        enum status reason;
+        random_toy(&toy);
+        toy.request.returns = false;
+        enum decision before = decide(&toy, &reason);
+        toy.request.returns = true;
+        enum decision after = decide(&toy, &reason);
+        cr_assert(after <= before, "round %d", round);
+        harder += after < before;
+    }
+    cr_assert(harder > ROUNDS / 100, "the generator reaches returns that lack one");
 }
 
 Test(evaluate_property, more_money_or_time_never_helps)

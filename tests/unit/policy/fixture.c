@@ -11,7 +11,7 @@ static const enum algorithm algorithms[WHO_COUNT] = {
     [ADA] = ALGORITHM_P256,    [ALAN] = ALGORITHM_ED25519,    [AMY] = ALGORITHM_P256,        [BERT] = ALGORITHM_P256,
     [BOB] = ALGORITHM_ED25519, [BOB_SECOND] = ALGORITHM_P256, [CAROL] = ALGORITHM_SECP256K1, [DAVE] = ALGORITHM_P256,
     [HOT] = ALGORITHM_P256,    [COLD] = ALGORITHM_SECP256K1,  [STRANGER] = ALGORITHM_P256,   [AUDREY] = ALGORITHM_P256,
-    [OLGA] = ALGORITHM_P256,   [TESS] = ALGORITHM_P256,       [THEO] = ALGORITHM_ED25519,
+    [OLGA] = ALGORITHM_P256,   [TESS] = ALGORITHM_P256,       [THEO] = ALGORITHM_ED25519,    [TOBY] = ALGORITHM_P256,
 };
 
 struct name name_of(const char *text)
@@ -137,7 +137,8 @@ static json_t *person_json(const char *id, const char *duties, json_t *keys)
 static json_t *people_json(const struct world *world)
 {
     return json_pack(
-        "[o,o,o,o,o,o,o,o,o,o,o,o]", person_json("ada", "[\"administrator\"]", json_pack("[o]", key_json(world, ADA))),
+        "[o,o,o,o,o,o,o,o,o,o,o,o,o]",
+        person_json("ada", "[\"administrator\"]", json_pack("[o]", key_json(world, ADA))),
         person_json("alan", "[\"administrator\"]", json_pack("[o]", key_json(world, ALAN))),
         person_json("amy", "[\"administrator\"]", json_pack("[o]", key_json(world, AMY))),
         person_json("audrey", "[\"auditor\"]", json_pack("[o]", key_json(world, AUDREY))),
@@ -148,7 +149,8 @@ static json_t *people_json(const struct world *world)
         person_json("olga", "[\"operator\"]", json_pack("[o]", key_json(world, OLGA))),
         person_json("rita", "[\"requester\"]", json_array()),
         person_json("tess", "[\"custodian\"]", json_pack("[o]", key_json(world, TESS))),
-        person_json("theo", "[\"custodian\"]", json_pack("[o]", key_json(world, THEO))));
+        person_json("theo", "[\"custodian\"]", json_pack("[o]", key_json(world, THEO))),
+        person_json("toby", "[\"approver\"]", json_pack("[o]", key_json(world, TOBY))));
 }
 
 static json_t *wallet_json(const struct world *world, const char *id, enum who who, const char *assets)
@@ -162,7 +164,7 @@ static json_t *wallet_json(const struct world *world, const char *id, enum who w
 
 static const char groups_text[] = "[{\"id\":\"admins\",\"members\":[\"ada\",\"alan\",\"amy\"]},"
                                   "{\"id\":\"risk\",\"members\":[\"carol\",\"dave\"]},"
-                                  "{\"id\":\"treasury\",\"members\":[\"bert\",\"bob\"]}]";
+                                  "{\"id\":\"treasury\",\"members\":[\"bert\",\"bob\",\"toby\"]}]";
 
 static const char rules_text[] =
     "[{\"assets\":[\"" ASSET_A "\",\"" ASSET_B "\"],\"destinations\":\"listed\",\"effect\":\"allow\",\"id\":\"daily\","

@@ -37,6 +37,7 @@ enum who {
     OLGA,
     TESS, /* custodian */
     THEO, /* custodian */
+    TOBY, /* approver, in treasury */
     WHO_COUNT
 };
 

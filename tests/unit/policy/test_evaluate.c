@@ -1,6 +1,6 @@
 /*
  * Evaluation and its explanation on the policy of the fixture:
- *   daily   allow A, B in cold-1, hot-1 up to 1000: one of risk (carol, dave), one of treasury (bert, bob)
+ *   daily   allow A, B in cold-1, hot-1 up to 1000: one of risk (carol, dave), one of treasury (bert, bob, toby)
  *   frozen  deny B in cold-1
  *   large   allow A in cold-1 up to 500: two of treasury
  */
@@ -32,6 +32,7 @@ struct question {
     const char *requester;
     const char *approvers;
     bool unlisted;
+    bool returns;
     enum decision decision;
     enum status reason;
 };
@@ -59,6 +60,7 @@ static json_t *ask(struct evaluation *out, const struct question *question)
                                                .asset = &asset,
                                                .amount = amount_of(question->amount),
                                                .destination_listed = !question->unlisted,
+                                               .returns = question->returns,
                                                .requester = &requester,
                                                .approvers = approvers,
                                                .approver_count = split(approvers, question->approvers),
@@ -95,17 +97,17 @@ static void expect_explanation(const struct question *question, const char *expe
 Test(evaluate, worked_examples)
 {
     static const struct question questions[] = {
-        {"hot-1", ASSET_A, "250", "rita", "bert carol", false, DECISION_ALLOWED, STATUS_OK},
-        {"hot-1", ASSET_A, "250", "rita", "", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"hot-1", ASSET_A, "250", "rita", "bert", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"hot-1", ASSET_A, "250", "rita", "bert bob", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"hot-1", ASSET_A, "1000", "rita", "bert carol", false, DECISION_ALLOWED, STATUS_OK},
-        {"hot-1", ASSET_A, "1001", "rita", "bert carol", false, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
-        {"hot-1", ASSET_A, "250", "rita", "bert carol", true, DECISION_DENIED, STATUS_DESTINATION_UNLISTED},
-        {"hot-1", ASSET_A, "1001", "rita", "", true, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
-        {"hot-1", ASSET_B, "1", "rita", "bert carol", false, DECISION_DENIED, STATUS_DENIED},
-        {"hot-1", CHAIN, "1", "rita", "bert carol", false, DECISION_DENIED, STATUS_DENIED},
-        {"hot-9", ASSET_A, "1", "rita", "bert carol", false, DECISION_DENIED, STATUS_DENIED},
+        {"hot-1", ASSET_A, "250", "rita", "bert carol", false, false, DECISION_ALLOWED, STATUS_OK},
+        {"hot-1", ASSET_A, "250", "rita", "", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "250", "rita", "bert", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "250", "rita", "bert bob", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1000", "rita", "bert carol", false, false, DECISION_ALLOWED, STATUS_OK},
+        {"hot-1", ASSET_A, "1001", "rita", "bert carol", false, false, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
+        {"hot-1", ASSET_A, "250", "rita", "bert carol", true, false, DECISION_DENIED, STATUS_DESTINATION_UNLISTED},
+        {"hot-1", ASSET_A, "1001", "rita", "", true, false, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
+        {"hot-1", ASSET_B, "1", "rita", "bert carol", false, false, DECISION_DENIED, STATUS_DENIED},
+        {"hot-1", CHAIN, "1", "rita", "bert carol", false, false, DECISION_DENIED, STATUS_DENIED},
+        {"hot-9", ASSET_A, "1", "rita", "bert carol", false, false, DECISION_DENIED, STATUS_DENIED},
     };
     expect_answers(questions, sizeof(questions) / sizeof(questions[0]));
 }
@@ -113,11 +115,11 @@ Test(evaluate, worked_examples)
 Test(evaluate, every_matching_rule_binds)
 {
     static const struct question questions[] = {
-        {"cold-1", ASSET_A, "250", "rita", "bert carol", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"cold-1", ASSET_A, "250", "rita", "bert bob", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"cold-1", ASSET_A, "250", "rita", "bert bob carol", false, DECISION_ALLOWED, STATUS_OK},
-        {"cold-1", ASSET_A, "501", "rita", "bert bob carol", false, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
-        {"cold-1", ASSET_B, "1", "rita", "bert bob carol", false, DECISION_DENIED, STATUS_DENIED},
+        {"cold-1", ASSET_A, "250", "rita", "bert carol", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "250", "rita", "bert bob", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "250", "rita", "bert bob carol", false, false, DECISION_ALLOWED, STATUS_OK},
+        {"cold-1", ASSET_A, "501", "rita", "bert bob carol", false, false, DECISION_DENIED, STATUS_LIMIT_EXCEEDED},
+        {"cold-1", ASSET_B, "1", "rita", "bert bob carol", false, false, DECISION_DENIED, STATUS_DENIED},
     };
     expect_answers(questions, sizeof(questions) / sizeof(questions[0]));
 }
@@ -126,31 +128,69 @@ Test(evaluate, who_counts)
 {
     static const struct question questions[] = {
         /* the requester never counts */
-        {"hot-1", ASSET_A, "1", "dave", "bert dave", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"hot-1", ASSET_A, "1", "dave", "bert dave carol", false, DECISION_ALLOWED, STATUS_OK},
-        {"hot-1", ASSET_A, "1", "bert", "bert carol", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1", "dave", "bert dave", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1", "dave", "bert dave carol", false, false, DECISION_ALLOWED, STATUS_OK},
+        {"hot-1", ASSET_A, "1", "bert", "bert carol", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
         /* a person counts once */
-        {"cold-1", ASSET_A, "1", "rita", "bert bert carol", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "1", "rita", "bert bert carol", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
         /* administrators, strangers and others outside the groups count for nothing */
-        {"hot-1", ASSET_A, "1", "rita", "ada alan amy bert zoe olga rita", false, DECISION_WAITING,
+        {"hot-1", ASSET_A, "1", "rita", "ada alan amy bert zoe olga rita", false, false, DECISION_WAITING,
          STATUS_QUORUM_MISSING},
         /* nobody is left when the only other member of a group has requested */
-        {"cold-1", ASSET_A, "1", "bert", "bob carol", false, DECISION_DENIED, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "1", "bert", "bob carol", false, false, DECISION_DENIED, STATUS_QUORUM_MISSING},
     };
+    world.policy.people[12].valid_until = world.now; /* toby */
     expect_answers(questions, sizeof(questions) / sizeof(questions[0]));
 }
 
 Test(evaluate, expired_people_do_not_count)
 {
     static const struct question before[] = {
-        {"hot-1", ASSET_A, "1", "rita", "bert carol", false, DECISION_ALLOWED, STATUS_OK}};
+        {"hot-1", ASSET_A, "1", "rita", "bert carol", false, false, DECISION_ALLOWED, STATUS_OK}};
     static const struct question after[] = {
-        {"hot-1", ASSET_A, "1", "rita", "bert carol", false, DECISION_WAITING, STATUS_QUORUM_MISSING},
-        {"cold-1", ASSET_A, "1", "rita", "bert bob carol", false, DECISION_DENIED, STATUS_QUORUM_MISSING}};
+        {"hot-1", ASSET_A, "1", "rita", "bert carol", false, false, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "1", "rita", "bert bob carol", false, false, DECISION_DENIED, STATUS_QUORUM_MISSING}};
     world.policy.people[4].valid_until = world.now + 1; /* bert */
+    world.policy.people[12].valid_until = world.now;    /* toby */
     expect_answers(before, 1);
     world.policy.people[4].valid_until = world.now;
     expect_answers(after, 2);
+}
+
+/* A return needs one person more than the quorums of each rule together, of their groups. */
+Test(evaluate, a_return_needs_one_more)
+{
+    static const struct question questions[] = {
+        {"hot-1", ASSET_A, "1", "rita", "bert carol", false, true, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1", "rita", "bert carol ada olga", false, true, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1", "rita", "bert bob toby", false, true, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"hot-1", ASSET_A, "1", "rita", "bert bob carol", false, true, DECISION_ALLOWED, STATUS_OK},
+        {"hot-1", ASSET_A, "1", "rita", "bert carol dave", false, true, DECISION_ALLOWED, STATUS_OK},
+        /* every matching rule: two of treasury are three */
+        {"cold-1", ASSET_A, "1", "rita", "bert bob carol", false, true, DECISION_WAITING, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "1", "rita", "bert bob toby carol", false, true, DECISION_ALLOWED, STATUS_OK},
+        {"cold-1", ASSET_A, "1", "bert", "bob toby carol", false, true, DECISION_DENIED, STATUS_QUORUM_MISSING},
+        {"cold-1", ASSET_A, "1", "bert", "bob toby carol", false, false, DECISION_ALLOWED, STATUS_OK},
+    };
+    expect_answers(questions, sizeof(questions) / sizeof(questions[0]));
+}
+
+Test(evaluate, explains_that_a_return_needs_one_more)
+{
+    static const struct question question = {.wallet = "hot-1",
+                                             .asset = ASSET_A,
+                                             .amount = "250",
+                                             .requester = "rita",
+                                             .approvers = "bert carol",
+                                             .returns = true};
+    struct evaluation evaluation;
+    json_t *explanation = ask(&evaluation, &question);
+    const json_t *rule = json_array_get(json_object_get(explanation, "rules"), 0);
+    struct bytes bytes = json_bytes(json_array_get(json_object_get(rule, "demands"), 4));
+    cr_expect_str_eq((const char *)bytes.data, "{\"have\":2,\"kind\":\"return\",\"met\":false,\"need\":3,\"open\":3}");
+    bytes_free(&bytes);
+    evaluation_free(&evaluation);
+    json_decref(explanation);
 }
 
 Test(evaluate, explains_what_is_open_and_who_may_approve)
@@ -169,8 +209,9 @@ Test(evaluate, explains_what_is_open_and_who_may_approve)
         "{\"kind\":\"destination\",\"met\":true},"
         "{\"group\":\"risk\",\"have\":0,\"kind\":\"quorum\",\"met\":false,\"need\":1,\"open\":1,\"people\":["
         "{\"id\":\"carol\",\"standing\":\"may_approve\"},{\"id\":\"dave\",\"standing\":\"requester\"}]},"
-        "{\"group\":\"treasury\",\"have\":1,\"kind\":\"quorum\",\"met\":true,\"need\":1,\"open\":1,\"people\":["
-        "{\"id\":\"bert\",\"standing\":\"counted\"},{\"id\":\"bob\",\"standing\":\"may_approve\"}]}],"
+        "{\"group\":\"treasury\",\"have\":1,\"kind\":\"quorum\",\"met\":true,\"need\":1,\"open\":2,\"people\":["
+        "{\"id\":\"bert\",\"standing\":\"counted\"},{\"id\":\"bob\",\"standing\":\"may_approve\"},"
+        "{\"id\":\"toby\",\"standing\":\"may_approve\"}]}],"
         "\"effect\":\"allow\",\"id\":\"daily\"}],\"text\":\"approvals are missing\"}");
 }
 

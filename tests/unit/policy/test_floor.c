@@ -79,7 +79,23 @@ Test(floor, one_edit_below_each)
 Test(floor, a_requester_among_the_members_does_not_count)
 {
     json_edit(world.policy_json, "people[4].duties", "[\"approver\",\"requester\"]");
+    json_edit(world.policy_json, "groups[2].members", "[\"bert\",\"bob\"]");
     expect_refused("rules[2].quorum", "m is 2 but group treasury has 1 members other than a requester");
+}
+
+/* Two of three: with rita, who is in no group, as requester a return has three. */
+Test(floor, a_return_can_be_met)
+{
+    json_edit(world.policy_json, "groups[2].members", "[\"bert\",\"bob\"]");
+    expect_refused("rules[2].quorum", "a return needs 3 approvers but rule large has 2 other than a requester");
+    json_edit(world.policy_json, "groups[2].members", "[\"bert\",\"bob\",\"toby\"]");
+    json_edit(world.policy_json, "people[12].duties", "[\"approver\",\"requester\"]");
+    expect_accepted();
+    json_edit(world.policy_json, "people[9].duties", "[\"operator\"]");
+    json_edit(world.policy_json, "people[7].duties", "[\"approver\"]");
+    expect_refused("rules[2].quorum", "a return needs 3 approvers but rule large has 2 other than a requester");
+    json_edit(world.policy_json, "people[9].duties", "[\"requester\"]");
+    expect_accepted();
 }
 
 Test(floor, a_group_of_one_requester_is_empty)

@@ -43,6 +43,23 @@ Test(intent, worked_example)
     bytes_free(&again);
 }
 
+Test(intent, a_return_names_the_transaction_whose_receipt_it_sends_back)
+{
+    struct intent intent;
+    struct bytes document = {0};
+    cr_assert(intent_decode(&intent, valid_text, strlen(valid_text), NULL) == STATUS_OK);
+    cr_assert(digest_is_zero(&intent.returns));
+    intent.returns = digest_of(ASSET_A);
+    cr_assert(intent_encode(&document, &intent, NULL) == STATUS_OK);
+    cr_assert(strstr((const char *)document.data, "\"requester\":\"rita\",\"returns\":\"" ASSET_A "\",\"seq\"") !=
+              NULL);
+    intent.returns = (struct digest){{0}};
+    cr_assert(intent_decode(&intent, document.data, document.len, NULL) == STATUS_OK);
+    const struct digest expected = digest_of(ASSET_A);
+    cr_assert(digest_equal(&intent.returns, &expected));
+    bytes_free(&document);
+}
+
 Test(intent, its_transaction_is_the_one_of_the_worked_example)
 {
     struct intent intent;
@@ -84,6 +101,7 @@ Test(intent, every_rule_broken_once)
         {"policy_version", "\"1\"", STATUS_INVALID, "policy_version", "integer"},
         {"requested_at", "\"2026-02-30T03:04:05.000000Z\"", STATUS_INVALID, "requested_at", "time"},
         {"requester", "\"\"", STATUS_INVALID, "requester", "name"},
+        {"returns", "\"yes\"", STATUS_INVALID, "returns", "hexadecimal"},
         {"seq", "\"-1\"", STATUS_INVALID, "seq", "decimal digits"},
         {"transaction", NULL, STATUS_MISSING_FIELD, "transaction", "required"},
         {"valid_from", "\"1001\"", STATUS_INVALID, "valid_until", "valid_from"},

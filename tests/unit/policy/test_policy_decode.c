@@ -32,7 +32,7 @@ static enum status decode(const void *document, size_t len, struct fault *fault)
 Test(policy_decode, the_world_in_memory)
 {
     const struct policy *policy = &world.policy;
-    cr_assert(policy->person_count == 12 && policy->group_count == 3);
+    cr_assert(policy->person_count == 13 && policy->group_count == 3);
     cr_assert(policy->wallet_count == 2 && policy->rule_count == 3);
     cr_assert(policy->version == 1 && digest_is_zero(&policy->prev));
     const struct name bob = name_of("bob");
@@ -43,7 +43,7 @@ Test(policy_decode, the_world_in_memory)
     cr_assert(!policy_person_valid(person, person->valid_until));
     const struct name treasury = name_of("treasury");
     const struct group *group = policy_find_group(policy, &treasury);
-    cr_assert(group != NULL && group->member_count == 2 && &policy->people[group->members[1]] == person);
+    cr_assert(group != NULL && group->member_count == 3 && &policy->people[group->members[1]] == person);
     const struct name hot = name_of("hot-1");
     const struct wallet *wallet = policy_find_wallet(policy, &hot);
     cr_assert(wallet != NULL && public_key_equal(&wallet->key, test_key_public(world.keys[HOT])));

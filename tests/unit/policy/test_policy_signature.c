@@ -118,6 +118,7 @@ Test(policy_signature, the_new_governance_cannot_appoint_itself)
     make_second_version();
     json_edit(world.policy_json, "people[4].duties", "[\"administrator\"]");
     json_edit(world.policy_json, "people[5].duties", "[\"administrator\"]");
+    json_edit(world.policy_json, "groups[2].members", "[\"bert\",\"bob\"]");
     json_edit(world.policy_json, "rules", "[]");
     json_edit(world.policy_json, "governance.group", "\"treasury\"");
     cr_expect(open_next(usurpers, 2, NULL) == STATUS_UNKNOWN_KEY);

@@ -358,6 +358,26 @@ Test(withdrawal, step_7_the_policy)
     expect_verdict(STATUS_DENIED, "policy");
 }
 
+Test(withdrawal, step_7_a_return_needs_one_more)
+{
+    world.intent.returns = digest_of(ASSET_B);
+    intent_changed(true);
+    expect_verdict(STATUS_QUORUM_MISSING, "policy");
+    world_approve(&world.approvals[2], &world, "bob", BOB);
+    world.approval_count = 3;
+    expect_verdict(STATUS_OK, "");
+}
+
+/* Whoever strikes out that it is a return has another intent than the approvals name. */
+Test(withdrawal, step_7_a_return_stays_one)
+{
+    world.intent.returns = digest_of(ASSET_B);
+    intent_changed(true);
+    world.intent.returns = (struct digest){{0}};
+    world_intent_changed(&world, true);
+    expect_verdict(STATUS_MISMATCH, "approvals[0].intent");
+}
+
 Test(withdrawal, order_of_approvals_does_not_matter)
 {
     const struct signed_document first = world.approvals[0];
