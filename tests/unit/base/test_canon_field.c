@@ -120,7 +120,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct canon_field *)a)->name, ((const struct canon_field *)b)->name);
 }
 
-/* The rows as every table of ours has them. */
+/* The rows as most tables of ours have them. */
 static const struct canon_field *ascending_fields(void)
 {
     static struct canon_field ascending[FIELD_COUNT];
