@@ -39,17 +39,6 @@ const char *hsm_wrap_text(enum hsm_wrap wrap)
     INVARIANT(!"a wrapping mechanism");
 }
 
-enum status hsm_wrap_parse(enum hsm_wrap *out, const char *text)
-{
-    for (size_t i = 0; i < WRAP_COUNT; i++) {
-        if (strcmp(wraps[i].text, text) == 0) {
-            *out = wraps[i].wrap;
-            return STATUS_OK;
-        }
-    }
-    return STATUS_INVALID;
-}
-
 static bool mechanism_serves(const struct hsm_token *token, CK_MECHANISM_TYPE type)
 {
     CK_MECHANISM_INFO info;

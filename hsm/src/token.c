@@ -278,11 +278,6 @@ void hsm_token_close(struct hsm_token *token)
     free(token);
 }
 
-bool hsm_token_is_lost(const struct hsm_token *token)
-{
-    return atomic_load(&token->lost);
-}
-
 /* With the session in hand. */
 static enum status session_probe(struct hsm_token *token, CK_SESSION_HANDLE session, struct fault *fault)
 {

@@ -100,9 +100,6 @@ MUST_CHECK enum status hsm_token_open(struct hsm_token **out, const struct hsm_t
  */
 void hsm_token_close(struct hsm_token *token);
 
-/* True once the token, a session or the login was lost: nothing will work again in this process. */
-bool hsm_token_is_lost(const struct hsm_token *token);
-
 /*
  * Asks the token and one of the sessions whether they are still there and logged in; so a token is found gone that
  * nobody uses. STATUS_TOKEN.

@@ -129,7 +129,7 @@ Test(token, eight_threads_sign_on_four_sessions)
     for (int i = 0; i < SIGNERS; i++) {
         pthread_join(threads[i], NULL);
     }
-    cr_assert_not(hsm_token_is_lost(token));
+    cr_assert_eq(hsm_token_probe(token, NULL), STATUS_OK);
     hsm_token_close(token);
 }
 
