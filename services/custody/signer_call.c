@@ -11,24 +11,11 @@ enum status signer_call_role(enum signer_role *out, const struct custody_options
                : fault_set(fault, STATUS_USAGE, "role", "must be transfer, audit or validator");
 }
 
-static enum wire_role wire_role_of(enum signer_role role)
-{
-    switch (role) {
-    case ROLE_TRANSFER:
-        return WIRE_ROLE_TRANSFER;
-    case ROLE_AUDIT:
-        return WIRE_ROLE_AUDIT;
-    case ROLE_VALIDATOR:
-        return WIRE_ROLE_VALIDATOR;
-    }
-    INVARIANT(false);
-}
-
 enum status signer_call_open(struct wire_pool **out, const struct custody_options *options, enum signer_role role,
                              struct fault *fault)
 {
     const struct wire_pool_config config = {
-        .path = options->socket, .role = wire_role_of(role), .key = NULL, .connections = 1};
+        .path = options->socket, .role = wire_role_named(signer_role_text(role)), .key = NULL, .connections = 1};
     return options->socket[0] == '\0' ? fault_set(fault, STATUS_USAGE, "socket", "name the signer's socket")
                                       : wire_pool_new(out, &config, fault);
 }

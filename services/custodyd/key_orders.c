@@ -51,13 +51,6 @@ static void order_wipe(struct order *order)
     bytes_free(&order->papers.ceremony);
 }
 
-static enum wire_role wire_role_of(enum signer_role role)
-{
-    enum wire_role out = WIRE_ROLE_TRANSFER;
-    INVARIANT(wire_role_parse(&out, signer_role_text(role)) == STATUS_OK);
-    return out;
-}
-
 /* The trail. */
 
 static enum status keep_papers(struct order *order, struct store_tx *tx, struct audit_event *event, struct fault *fault)
@@ -346,7 +339,7 @@ static enum status read_command(struct order *order, struct fault *fault)
         order->intent = command.intent;
         order->from = command.from;
     }
-    order->role = wire_role_of(command.role);
+    order->role = wire_role_named(signer_role_text(command.role));
     order->word = command_action_text(command.action);
     order->at_once = command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
                      command.action == COMMAND_KEY_COMPROMISE;
@@ -540,7 +533,7 @@ enum status key_admit(struct service *service, const struct http_request *reques
         struct digest digest;
         key_document_digest(&digest, order.papers.document.document.data, order.papers.document.document.len);
         order.key = key.key_id;
-        order.role = wire_role_of(key.purpose);
+        order.role = wire_role_named(signer_role_text(key.purpose));
         bool admitted = is_admitted(&order, &digest);
         order.forward = admitted ? forward_nothing : forward_admit;
         order.word = admitted ? "register" : order.word;

@@ -155,20 +155,6 @@ static enum status policy_start(struct signer *signer, const char *path, struct 
 
 /* hello and status */
 
-static enum wire_role wire_role_of(enum signer_role role)
-{
-    switch (role) {
-    case ROLE_TRANSFER:
-        return WIRE_ROLE_TRANSFER;
-    case ROLE_AUDIT:
-        return WIRE_ROLE_AUDIT;
-    case ROLE_VALIDATOR:
-        return WIRE_ROLE_VALIDATOR;
-    }
-    INVARIANT(!"a role is one of three");
-    return WIRE_ROLE_TRANSFER;
-}
-
 static enum status hello_answer(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                                 struct fault *fault)
 {
@@ -176,7 +162,7 @@ static enum status hello_answer(struct signer *signer, struct wire_reply *reply,
         return fault_set(fault, STATUS_VERSION, "protocol", "this signer speaks %d", WIRE_PROTOCOL);
     }
     reply->hello.protocol = WIRE_PROTOCOL;
-    reply->hello.role = wire_role_of(signer->role);
+    reply->hello.role = wire_role_named(signer_role_text(signer->role));
     reply->hello.key = signer->founding;
     return STATUS_OK;
 }
@@ -254,7 +240,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     struct guard_state state;
     guard_read(signer->guard, &state);
     struct wire_status_reply *answer = &reply->status;
-    answer->role = wire_role_of(signer->role);
+    answer->role = wire_role_named(signer_role_text(signer->role));
     unsigned able = tokens_answer(signer, answer);
     if (state.halted) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);

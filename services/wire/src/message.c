@@ -28,6 +28,13 @@ enum status wire_role_parse(enum wire_role *out, const char *name)
     return STATUS_INVALID;
 }
 
+enum wire_role wire_role_named(const char *name)
+{
+    enum wire_role out = WIRE_ROLE_TRANSFER;
+    INVARIANT(wire_role_parse(&out, name) == STATUS_OK);
+    return out;
+}
+
 /* NULL for WIRE_OP_NONE. */
 static const struct codec *codec_of(enum wire_op op)
 {

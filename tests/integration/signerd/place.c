@@ -383,17 +383,12 @@ int place_stop(struct place *place, int signal_number)
     return place_await_end(place);
 }
 
-static enum wire_role wire_role_of(enum signer_role role)
-{
-    enum wire_role out;
-    MUST(wire_role_parse(&out, signer_role_text(role)));
-    return out;
-}
-
 struct wire_pool *place_pool(const struct place *place, size_t connections)
 {
-    const struct wire_pool_config config = {
-        .path = place->socket, .role = wire_role_of(place->role), .key = &place->key, .connections = connections};
+    const struct wire_pool_config config = {.path = place->socket,
+                                            .role = wire_role_named(signer_role_text(place->role)),
+                                            .key = &place->key,
+                                            .connections = connections};
     struct wire_pool *pool = NULL;
     MUST(wire_pool_new(&pool, &config, NULL));
     return pool;

@@ -277,6 +277,9 @@ const char *wire_role_name(enum wire_role role);
 /* The role of a name; STATUS_INVALID when there is none. */
 MUST_CHECK enum status wire_role_parse(enum wire_role *out, const char *name);
 
+/* The role of a name that is one (invariant), as signer_role_text gives it. */
+enum wire_role wire_role_named(const char *name);
+
 /* The name of an operation ("transfer.sign"); "" for WIRE_OP_NONE. Static. */
 const char *wire_op_name(enum wire_op op);
 
