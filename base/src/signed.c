@@ -106,6 +106,18 @@ enum status signed_document_decode(struct signed_document *out, const json_t *ob
     return STATUS_OK;
 }
 
+enum status signed_document_parse(struct signed_document *out, const void *text, size_t len, const char *path,
+                                  struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse(&object, text, len, SIGNED_TEXT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, path, fault);
+        json_decref(object);
+    }
+    return status;
+}
+
 static enum status encode_signatures(json_t *array, const struct signed_document *in, struct fault *fault)
 {
     for (size_t i = 0; i < in->signature_count; i++) {

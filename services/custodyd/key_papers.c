@@ -51,17 +51,6 @@ enum status key_paper_keep_ceremony(struct store_tx *tx, const struct digest *ke
     return keep(tx, &row, KEY_PAPER_CEREMONY, key, fault);
 }
 
-static enum status signed_of_row(struct signed_document *out, const struct store_document *row, struct fault *fault)
-{
-    json_t *object = NULL;
-    enum status status = canon_parse(&object, row->bytes.data, row->bytes.len, HTTP_BODY_MAX, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, row->kind.text, fault);
-    }
-    json_decref(object);
-    return status;
-}
-
 enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, const char *kind,
                              const struct digest *key, struct fault *fault)
 {
@@ -70,7 +59,7 @@ enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, c
     row_id(&id, key);
     enum status status = store_document_get(&row, tx, kind, id.text, fault);
     if (status == STATUS_OK) {
-        status = signed_of_row(out, &row, fault);
+        status = signed_document_parse(out, row.bytes.data, row.bytes.len, row.kind.text, fault);
     }
     store_document_wipe(&row);
     return status;
@@ -96,7 +85,7 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
     if (status != STATUS_OK) {
         return status;
     }
-    status = signed_of_row(&signed_document, &row, &why);
+    status = signed_document_parse(&signed_document, row.bytes.data, row.bytes.len, row.kind.text, &why);
     store_document_wipe(&row);
     if (status == STATUS_OK) {
         key_document_digest(&real, signed_document.document.data, signed_document.document.len);
@@ -135,7 +124,7 @@ enum status key_paper_attestation(struct attestation *out, struct signed_documen
         return status;
     }
     digest_sha256(out_bytes, row.bytes.data, row.bytes.len);
-    status = signed_of_row(&signed_document, &row, &why);
+    status = signed_document_parse(&signed_document, row.bytes.data, row.bytes.len, row.kind.text, &why);
     store_document_wipe(&row);
     if (status == STATUS_OK) {
         status = key_document_encode(&text, document, &why);

@@ -16,18 +16,6 @@ void destination_store_key(struct name *out, const struct account_id *account)
     memcpy(out->text, hex, NAME_SIZE - 1); /* 252 bits of the account id: a name has 63 characters */
 }
 
-static enum status destination_of_row(struct signed_document *out, const struct store_document *row,
-                                      struct fault *fault)
-{
-    json_t *object = NULL;
-    enum status status = canon_parse(&object, row->bytes.data, row->bytes.len, HTTP_BODY_MAX, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, DESTINATION_KIND, fault);
-    }
-    json_decref(object);
-    return status;
-}
-
 enum status destination_find(struct signed_document *out, struct store_tx *tx, const struct account_id *account,
                              struct fault *fault)
 {
@@ -40,7 +28,7 @@ enum status destination_find(struct signed_document *out, struct store_tx *tx, c
         return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "no entry of the allow-list");
     }
     if (status == STATUS_OK) {
-        status = destination_of_row(out, &row, fault);
+        status = signed_document_parse(out, row.bytes.data, row.bytes.len, DESTINATION_KIND, fault);
     }
     store_document_wipe(&row);
     return status;
@@ -64,7 +52,7 @@ enum status destination_find_recorded(struct signed_document *out, struct store_
         status = store_document_get_digest(&row, tx, DESTINATION_KIND, &digest, fault);
     }
     if (status == STATUS_OK) {
-        status = destination_of_row(out, &row, fault);
+        status = signed_document_parse(out, row.bytes.data, row.bytes.len, DESTINATION_KIND, fault);
     }
     audit_event_wipe(&event);
     store_document_wipe(&row);

@@ -11,6 +11,7 @@
 #include "base/canon.h"
 
 #define SIGNATURES_MAX 64
+#define SIGNED_TEXT_MAX 65536 /* bytes of the object as canonical text, of a document of CANON_DOCUMENT_MAX */
 
 struct signed_document {
     struct bytes document;
@@ -24,6 +25,10 @@ struct signed_document {
  */
 MUST_CHECK enum status signed_document_decode(struct signed_document *out, const json_t *object, size_t max,
                                               const char *path, struct fault *fault);
+
+/* The same from the object's canonical text, as it is stored: at most SIGNED_TEXT_MAX and CANON_DOCUMENT_MAX. */
+MUST_CHECK enum status signed_document_parse(struct signed_document *out, const void *text, size_t len,
+                                             const char *path, struct fault *fault);
 
 /* The JSON object of a signed document. Out: one reference. */
 MUST_CHECK enum status signed_document_encode(json_t **out, const struct signed_document *in, struct fault *fault);

@@ -117,12 +117,7 @@ static enum status key_lookup(struct walk *walk, struct guard_key *out, uint64_t
 
 static enum status signed_read(struct walk *walk, struct signed_document *out, const uint8_t *value, size_t len)
 {
-    json_t *object = NULL;
-    enum status status = canon_parse(&object, value, len, GUARD_PAPER_MAX, NULL);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(out, object, CANON_DOCUMENT_MAX, "", NULL);
-        json_decref(object);
-    }
+    enum status status = signed_document_parse(out, value, len, "", NULL);
     return status == STATUS_OK ? status : corrupt(walk, "a paper of a key is no signed document");
 }
 

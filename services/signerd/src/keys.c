@@ -34,14 +34,9 @@ static enum status document_load(struct signer *signer, size_t index, struct fau
     if (paper->len == 0) {
         return STATUS_OK;
     }
-    json_t *object = NULL;
     struct signed_document document = {0};
     struct key_document key;
-    enum status status = canon_parse(&object, paper->data, paper->len, GUARD_PAPER_MAX, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "guard.document", fault);
-        json_decref(object);
-    }
+    enum status status = signed_document_parse(&document, paper->data, paper->len, "guard.document", fault);
     if (status == STATUS_OK) {
         status = key_document_decode(&key, document.document.data, document.document.len, fault);
         signed_document_free(&document);

@@ -274,7 +274,7 @@ static enum status paper_encode(struct bytes *out, const struct signed_document 
     json_t *object = NULL;
     enum status status = signed_document_encode(&object, paper, fault);
     if (status == STATUS_OK) {
-        status = canon_emit(out, object, GUARD_PAPER_MAX, fault);
+        status = canon_emit(out, object, SIGNED_TEXT_MAX, fault);
         json_decref(object);
     }
     return status;
@@ -343,17 +343,12 @@ static enum status drill_apply(struct guard_txn *txn, void *context, struct faul
 enum status keys_backup(const struct signer *signer, struct backup *out, struct digest *out_digest, size_t index,
                         struct fault *fault)
 {
-    json_t *object = NULL;
     struct signed_document document = {0};
     const struct bytes *paper = &guard_key_papers(signer->guard, index)->backup;
     if (paper->len == 0) {
         return fault_set(fault, STATUS_NOT_FOUND, "guard.backup", "there is none");
     }
-    enum status status = canon_parse(&object, paper->data, paper->len, GUARD_PAPER_MAX, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "guard.backup", fault);
-        json_decref(object);
-    }
+    enum status status = signed_document_parse(&document, paper->data, paper->len, "guard.backup", fault);
     if (status == STATUS_OK) {
         backup_digest(out_digest, document.document.data, document.document.len);
         status = backup_verify(out, &document, fault);

@@ -389,7 +389,7 @@ static void paper_write(struct bytes *out, const struct signed_document *paper)
 {
     json_t *object = NULL;
     MUST(signed_document_encode(&object, paper, NULL));
-    MUST(canon_emit(out, object, GUARD_PAPER_MAX, NULL));
+    MUST(canon_emit(out, object, SIGNED_TEXT_MAX, NULL));
     json_decref(object);
 }
 

@@ -546,7 +546,7 @@ static enum status admit_apply(struct guard_txn *txn, void *context, struct faul
     key.state = KEY_STATE_INACTIVE;
     key_document_digest(&key.document, papers->document.document.data, papers->document.document.len);
     MUST(signed_document_encode(&object, &papers->document, NULL));
-    MUST(canon_emit(&kept.document, object, GUARD_PAPER_MAX, NULL));
+    MUST(canon_emit(&kept.document, object, SIGNED_TEXT_MAX, NULL));
     enum status status = guard_txn_key_write(txn, 0, &key, &kept, fault);
     json_decref(object);
     bytes_free(&kept.document);

@@ -16,7 +16,6 @@
 #define GUARD_KEY_MAX 41
 #define GUARD_VALUE_MAX 64
 #define GUARD_KEYS_MAX 512        /* keys of one guard, destroyed ones included */
-#define GUARD_PAPER_MAX 65536     /* bytes of a signed document that is kept */
 #define GUARD_PLACE "guard.place" /* where of the fault of a guard that is elsewhere */
 #define GUARD_FREEZES_MAX 64      /* targets that are frozen or were, of one guard */
 
