@@ -64,6 +64,17 @@ static enum status set_text(void *member, const struct option_row *row, const ch
     return STATUS_OK;
 }
 
+static enum status add_text(struct option_list *list, const struct option_row *row, const char *value,
+                            struct fault *fault)
+{
+    if (list->count == OPTION_LIST_MAX || strlen(value) >= OPTION_LIST_TEXT_SIZE) {
+        return fault_set(fault, STATUS_USAGE, row->name, "at most %d, of %d characters", OPTION_LIST_MAX,
+                         OPTION_LIST_TEXT_SIZE - 1);
+    }
+    memcpy(list->texts[list->count++], value, strlen(value) + 1);
+    return STATUS_OK;
+}
+
 static enum status set_value(struct load *load, size_t index, const char *value)
 {
     const struct option_row *row = &load->rows[index];
@@ -77,6 +88,8 @@ static enum status set_value(struct load *load, size_t index, const char *value)
         return set_integer(member, row, value, load->fault);
     case OPTION_FLAG:
         return set_flag(member, row, value, load->fault);
+    case OPTION_LIST:
+        return add_text(member, row, value, load->fault);
     }
     return STATUS_INTERNAL;
 }
@@ -101,7 +114,10 @@ static enum status take(struct load *load, const char *name, size_t len, const c
     if (index == load->count) {
         return fault_set(load->fault, STATUS_USAGE, shown, "there is no such option");
     }
-    if (load->seen[index]) {
+    const struct option_row *row = &load->rows[index];
+    if (row->type == OPTION_LIST && !load->seen[index]) {
+        memset(load->out + row->offset, 0, row->size);
+    } else if (row->type != OPTION_LIST && load->seen[index]) {
         return fault_set(load->fault, STATUS_USAGE, shown, "given twice");
     }
     load->seen[index] = true;
@@ -325,10 +341,9 @@ enum status option_load(void *out, size_t out_size, int *out_rest, const struct 
 static void print_row(FILE *stream, const struct option_row *row)
 {
     static const char *const forms[] = {
-        [OPTION_TEXT] = " TEXT",
-        [OPTION_PATH] = " PATH",
-        [OPTION_INTEGER] = " NUMBER",
-        [OPTION_FLAG] = "[=yes|no]", /* never a word of its own */
+        [OPTION_TEXT] = " TEXT",      [OPTION_PATH] = " PATH",
+        [OPTION_INTEGER] = " NUMBER", [OPTION_FLAG] = "[=yes|no]", /* never a word of its own */
+        [OPTION_LIST] = " PATH ...",
     };
     (void)fprintf(stream, "  --%s%s\n      %s.", row->name, forms[row->type], row->text);
     if (row->type == OPTION_INTEGER) {

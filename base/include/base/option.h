@@ -2,8 +2,8 @@
  * Options: one table per program with type, unit, range, default and text; the manual page is printed from it.
  *
  * Sources, the later wins: the default, the file named by --config (lines "name = value", '#' starts a comment), the
- * command line ("--name value" or "--name=value"). An unknown name, a value out of range or a repeated name is an error
- * that says so.
+ * command line ("--name value" or "--name=value"). An unknown name, a value out of range or a repeated name (of
+ * anything but a list) is an error that says so.
  */
 #ifndef STRONGROOM_BASE_OPTION_H
 #define STRONGROOM_BASE_OPTION_H
@@ -19,6 +19,15 @@ enum option_type {
     OPTION_PATH,    /* char[size]; relative ones are relative to the working directory */
     OPTION_INTEGER, /* int64_t, min..max, in `unit` */
     OPTION_FLAG,    /* bool: "yes" or "no"; on the command line --name alone means yes */
+    OPTION_LIST, /* struct option_list: paths, one each time it is given; a later source replaces all of an earlier */
+};
+
+#define OPTION_LIST_MAX 8
+#define OPTION_LIST_TEXT_SIZE 512
+
+struct option_list {
+    size_t count;
+    char texts[OPTION_LIST_MAX][OPTION_LIST_TEXT_SIZE];
 };
 
 struct option_row {

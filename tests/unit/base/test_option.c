@@ -11,6 +11,7 @@ struct settings {
     char dir[32];
     int64_t timeout_ms;
     bool tls;
+    struct option_list calls;
 };
 
 static const struct option_row rows[] = {
@@ -18,6 +19,7 @@ static const struct option_row rows[] = {
     {"dir", OPTION_PATH, "", 0, 0, NULL, "Where the state lies", offsetof(struct settings, dir), 32},
     {"timeout-ms", OPTION_INTEGER, "ms", 1, 60000, "500", "How long to wait", offsetof(struct settings, timeout_ms), 8},
     {"tls", OPTION_FLAG, "", 0, 0, "no", "Whether to encrypt", offsetof(struct settings, tls), sizeof(bool)},
+    {"call", OPTION_LIST, "", 0, 0, "", "What to run", offsetof(struct settings, calls), sizeof(struct option_list)},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
@@ -131,6 +133,24 @@ Test(option, the_command_line_weighs_more_than_the_file_and_the_file_than_the_de
     cr_assert_str_eq(settings.listen, "");
 }
 
+Test(option, a_list_is_given_once_for_each_and_the_later_source_replaces_it)
+{
+    struct settings settings;
+    cr_assert_eq(LOAD(&settings, NULL, "--dir=/d"), STATUS_OK);
+    cr_assert_eq(settings.calls.count, 0);
+    cr_assert_eq(load_with_file(&settings, "dir=/d\ncall=/a\ncall=/b\ncall=/c", "--tls", NULL), STATUS_OK);
+    cr_assert_eq(settings.calls.count, 3);
+    cr_assert_str_eq(settings.calls.texts[2], "/c");
+    cr_assert_eq(load_with_file(&settings, "dir=/d\ncall=/a\ncall=/b", "--call=/d", NULL), STATUS_OK);
+    cr_assert_eq(settings.calls.count, 1);
+    cr_assert_str_eq(settings.calls.texts[0], "/d");
+    struct fault fault = {0};
+    cr_assert_eq(LOAD(&settings, &fault, "--dir=/d", "--call=1", "--call=2", "--call=3", "--call=4", "--call=5",
+                      "--call=6", "--call=7", "--call=8", "--call=9"),
+                 STATUS_USAGE);
+    cr_assert_str_eq(fault.where, "call");
+}
+
 Test(option, mistakes_in_the_file_are_named)
 {
     static const struct {
@@ -194,6 +214,7 @@ Test(option, the_manual_holds_every_row)
         "--dir PATH\n      Where the state lies. Required.",
         "--timeout-ms NUMBER\n      How long to wait. From 1 to 60000 ms. Default: 500.",
         "--tls[=yes|no]\n      Whether to encrypt. Default: no.",
+        "--call PATH ...\n      What to run. Optional.",
         "--config PATH",
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -9,6 +9,7 @@
 
 #define STORE_MARK_SUBJECT_SIZE 256
 #define STORE_MARK_VALUE_SIZE 128
+#define STORE_MARK_VALUES_MAX 4096
 
 /* How a value was found. */
 struct store_mark {
@@ -41,7 +42,6 @@ struct store_mark_values {
  * The different values of the marks whose subject begins with `prefix`, the one that is there for longest first, at
  * most STORE_MARK_VALUES_MAX. Out: free(out->rows).
  */
-#define STORE_MARK_VALUES_MAX 4096
 MUST_CHECK enum status store_mark_values(struct store_mark_values *out, struct store_tx *tx, const char *prefix,
                                          struct fault *fault);
 
