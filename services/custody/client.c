@@ -132,7 +132,7 @@ static void set_up(CURL *curl, const struct custody_options *options, const stru
     }
 }
 
-static enum status perform(CURL *curl, struct sink *sink, struct fault *fault)
+static enum status perform(CURL *curl, struct sink *sink, const struct client_call *call, struct fault *fault)
 {
     struct bytes answer = {0};
     long http = 0;
@@ -141,7 +141,7 @@ static enum status perform(CURL *curl, struct sink *sink, struct fault *fault)
     if (code != CURLE_OK) {
         return fault_set(fault, STATUS_UNAVAILABLE, "service", "%s", curl_easy_strerror(code));
     }
-    if (http == 200 || (sink->stream == NULL && http > 200 && http < 300)) {
+    if (http == 200 || (sink->stream == NULL && http > 200 && http < 300) || (call->unready_too && http == 503)) {
         return STATUS_OK;
     }
     enum status status = buffer_finish(&answer, &sink->buffer);
@@ -175,7 +175,7 @@ static enum status request(struct sink *sink, const struct custody_options *opti
         (void)curl_easy_setopt(sink->curl, CURLOPT_WRITEDATA, sink);
         (void)curl_easy_setopt(sink->curl, CURLOPT_HTTPHEADER, headers);
         (void)curl_easy_setopt(sink->curl, CURLOPT_TIMEOUT, sink->stream == NULL ? (long)options->timeout_s : 0L);
-        status = perform(sink->curl, sink, fault);
+        status = perform(sink->curl, sink, call, fault);
     }
     curl_easy_cleanup(sink->curl);
     curl_slist_free_all(headers);

@@ -13,6 +13,7 @@ struct client_call {
     const char *path;   /* "/v1/..." */
     const json_t *body; /* NULL: none */
     const char *idempotency_key;
+    bool unready_too; /* the body of a 503 is an answer, as that of /healthz */
 };
 
 /*

@@ -54,6 +54,9 @@ command_run command_media_tell;
 command_run command_media_confirm;
 command_run command_media_refuse;
 
+/* watch.c */
+command_run command_watch;
+
 /* ceremony.c */
 command_run command_ceremony_start;
 command_run command_ceremony_next;

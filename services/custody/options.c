@@ -93,6 +93,16 @@ static const struct option_row rows[] = {
     ROW("tool", OPTION_TEXT, "", 0, 0, "", "media: with what it was destroyed, one word", tool),
     ROW("method", OPTION_TEXT, "", 0, 0, "", "media: how it was destroyed, one word such as nist-800-88", method),
     ROW("drill", OPTION_FLAG, "", 0, 0, "no", "compromise: stop nothing, do everything else", drill),
+    ROW("call", OPTION_LIST, "", 0, 0, "",
+        "watch: program that calls somebody, given once for each; at least two different ones", calls),
+    ROW("state", OPTION_PATH, "", 0, 0, "", "watch: file that remembers who was told what", state),
+    ROW("every", OPTION_INTEGER, "s", 1, 3600, "10", "watch: pause between two looks", every_s),
+    ROW("silence", OPTION_INTEGER, "s", 1, 86400, "60", "watch: so long the service may be unreachable or stand still",
+        silence_s),
+    ROW("answer-within", OPTION_INTEGER, "s", 1, 604800, "900",
+        "watch: an alarm that two people have not acknowledged by then is called out again", answer_within_s),
+    ROW("call-timeout", OPTION_INTEGER, "s", 1, 3600, "30", "watch: a program that takes longer is killed",
+        call_timeout_s),
     ROW("acknowledge", OPTION_TEXT, "", 0, 0, "", "alarms: id of the alarm that you have seen", acknowledge),
 };
 

@@ -68,6 +68,14 @@ struct custody_options {
     bool drill;
     char acknowledge[80]; /* alarms */
 
+    /* of the watch */
+    struct option_list calls;
+    char state[TEXT_SIZE];
+    int64_t every_s;
+    int64_t silence_s;
+    int64_t answer_within_s;
+    int64_t call_timeout_s;
+
     /* of the media ledger */
     char second[64];
     char place[64];

@@ -1,0 +1,176 @@
+/*
+ * Programs are started with posix_spawn from a path that the operator gave; what the service said reaches them on
+ * standard input only.
+ */
+#include "watch_call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define OWN_PREFIX "STRONGROOM_"
+
+static enum status check_program(struct stat *out, const char *program, struct fault *fault)
+{
+    if (program[0] != '/') {
+        return fault_set(fault, STATUS_USAGE, "call", "%s is not an absolute path", program);
+    }
+    for (const char *at = program; *at != '\0'; at++) {
+        if (*at <= ' ' || *at > '~') {
+            return fault_set(fault, STATUS_USAGE, "call", "a path of printable ASCII without blanks");
+        }
+    }
+    if (stat(program, out) != 0 || !S_ISREG(out->st_mode) || access(program, X_OK) != 0) {
+        return fault_set(fault, STATUS_USAGE, "call", "%s is not an executable file", program);
+    }
+    return STATUS_OK;
+}
+
+enum status watch_call_check(const struct option_list *programs, struct fault *fault)
+{
+    struct stat seen[OPTION_LIST_MAX];
+    for (size_t i = 0; i < programs->count; i++) {
+        enum status status = check_program(&seen[i], programs->texts[i], fault);
+        for (size_t k = 0; status == STATUS_OK && k < i; k++) {
+            if (seen[k].st_dev == seen[i].st_dev && seen[k].st_ino == seen[i].st_ino) {
+                status = fault_set(fault, STATUS_USAGE, "call", "%s and %s are the same program", programs->texts[k],
+                                   programs->texts[i]);
+            }
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return programs->count >= 2 ? STATUS_OK
+                                : fault_set(fault, STATUS_USAGE, "call", "give two different programs, --call twice");
+}
+
+/* Our environment without what is ours. Out: the array is owned, the texts are not; NULL without memory. */
+static char **environment_for_calls(void)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **out = calloc(count + 1, sizeof(char *));
+    size_t kept = 0;
+    for (size_t i = 0; out != NULL && i < count; i++) {
+        if (strncmp(environ[i], OWN_PREFIX, strlen(OWN_PREFIX)) != 0) {
+            out[kept++] = environ[i];
+        }
+    }
+    return out;
+}
+
+/* A file without a name that holds the document, at its beginning; -1. */
+static int open_document(const struct bytes *document)
+{
+    int fd = memfd_create("alarm", MFD_CLOEXEC);
+    if (fd >= 0 &&
+        (write(fd, document->data, document->len) != (ssize_t)document->len || lseek(fd, 0, SEEK_SET) != 0)) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int spawn(pid_t *out, const char *program, int document_fd)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    char *arguments[] = {(char *)(uintptr_t)program, NULL};
+    char **environment = environment_for_calls();
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    (void)posix_spawn_file_actions_init(&files);
+    (void)posix_spawn_file_actions_adddup2(&files, document_fd, STDIN_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+    (void)posix_spawnattr_init(&attributes);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
+    int error = environment == NULL ? ENOMEM : posix_spawn(out, program, &files, &attributes, arguments, environment);
+    (void)posix_spawnattr_destroy(&attributes);
+    (void)posix_spawn_file_actions_destroy(&files);
+    free(environment);
+    return error;
+}
+
+static pid_t begin(struct watch_call *call, const struct bytes *document)
+{
+    pid_t pid = -1;
+    int fd = open_document(document);
+    int error = fd < 0 ? errno : spawn(&pid, call->program, fd);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    call->done = false;
+    if (error != 0) {
+        (void)snprintf(call->why, sizeof(call->why), "could not start: error %d", error);
+        return -1;
+    }
+    return pid;
+}
+
+/* Whether it ended before the time was over. */
+static bool ends_in_time(pid_t pid, int64_t until_us)
+{
+    struct pollfd wait = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    int ready = 0;
+    int64_t left_us = 1;
+    while (wait.fd >= 0 && ready == 0 &&
+           left_us > 0) { /* once at least: it may have ended while another was waited for */
+        left_us = until_us - clock_monotonic_us(clock_system());
+        ready = poll(&wait, 1, left_us > 0 ? (int)(left_us / 1000 + 1) : 0);
+        ready = ready < 0 && errno == EINTR ? 0 : ready;
+    }
+    if (wait.fd >= 0) {
+        (void)close(wait.fd);
+    }
+    return ready > 0;
+}
+
+static void end(struct watch_call *call, pid_t pid, int64_t until_us)
+{
+    int state = 0;
+    bool in_time = ends_in_time(pid, until_us);
+    if (!in_time) {
+        (void)kill(-pid, SIGKILL);
+    }
+    while (waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+    }
+    call->done = in_time && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+    if (!in_time) {
+        (void)snprintf(call->why, sizeof(call->why), "took too long and was killed");
+    } else if (WIFSIGNALED(state)) {
+        (void)snprintf(call->why, sizeof(call->why), "ended by signal %d", WTERMSIG(state));
+    } else {
+        (void)snprintf(call->why, sizeof(call->why), "exit status %d", WEXITSTATUS(state));
+    }
+}
+
+void watch_call_run(struct watch_call *calls, size_t count, const struct bytes *document, int64_t timeout_ms)
+{
+    pid_t pids[OPTION_LIST_MAX];
+    int64_t until_us = clock_monotonic_us(clock_system()) + timeout_ms * 1000;
+    INVARIANT(count <= OPTION_LIST_MAX);
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = begin(&calls[i], document);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (pids[i] > 0) {
+            end(&calls[i], pids[i], until_us);
+        }
+    }
+}
