@@ -80,7 +80,17 @@ static enum status judge_document(struct judging *judging, struct fault *fault)
                : take_failure(judging, KEY_ADDRESS_NOT_ADMITTED, &judging->entry.key.document, &why, fault);
 }
 
-static enum key_address_reason judge_time(const struct judging *judging)
+static bool has_wallet(const struct policy *policy, const struct digest *key)
+{
+    for (size_t i = 0; i < policy->wallet_count; i++) {
+        if (digest_equal(&policy->wallets[i].key_id, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum key_address_reason judge_use(const struct judging *judging)
 {
     const struct key_address *out = judging->out;
     const struct service *service = judging->service;
@@ -98,7 +108,7 @@ static enum key_address_reason judge_time(const struct judging *judging)
     if (out->proof.standing == KEY_PROOF_OVERDUE) {
         return KEY_ADDRESS_PROOF_OVERDUE;
     }
-    return KEY_ADDRESS_SHOWN;
+    return has_wallet(&service->policy, judging->key) ? KEY_ADDRESS_SHOWN : KEY_ADDRESS_NO_WALLET;
 }
 
 int64_t key_address_interval_us(const struct service *service, const struct key_document *document)
@@ -128,7 +138,7 @@ static enum status judge_attestation(struct judging *judging, struct fault *faul
     out->attested_at_utc_us = attestation.issued_at;
     out->account = attestation.address;
     judge_proof(judging);
-    out->reason = judge_time(judging);
+    out->reason = judge_use(judging);
     return STATUS_OK;
 }
 

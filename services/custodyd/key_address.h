@@ -1,6 +1,6 @@
 /*
  * Whether people may be told to send something to a key's address (C-06, C-12, C-56): only when its token attested it,
- * for a key document of the quorum, not too long ago, and the key may receive.
+ * for a key document of the quorum, not too long ago, the key may receive, and a wallet of the policy has it.
  */
 #ifndef STRONGROOM_CUSTODYD_KEY_ADDRESS_H
 #define STRONGROOM_CUSTODYD_KEY_ADDRESS_H
@@ -18,6 +18,7 @@
     X(NOT_RECEIVING, "not_receiving") /* suspended, retained, compromised or destroyed */                              \
     X(NOT_ATTESTED, "not_attested")   /* the token has not shown yet that it holds the key */                          \
     X(PROOF_OVERDUE, "proof_overdue") /* it has not shown so for too long */                                           \
+    X(NO_WALLET, "no_wallet")         /* of the policy has this key: nothing that it holds could be moved */           \
     X(CRYPTOPERIOD_OVER, "cryptoperiod_over")                                                                          \
     X(FORGED, "forged") /* what is stored does not verify */
 

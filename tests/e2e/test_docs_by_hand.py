@@ -74,6 +74,7 @@ class ByHand(unittest.TestCase):
         drilled = json.loads(json.loads((self.place.dir / "ceremony/hot-3/drill.json").read_text())["document"])
         row = self.row("hot-3")
         self.assertEqual((row["state"], row["restored_at"]), ("active", drilled["made_at"]))
+        self.assertEqual((row.get("address"), row["address_reason"]), (None, "no_wallet"))
         told = self.place.pages(f"/v1/audit/entries?otype=key&oid={row['key_id']}&order=oldest", "entries", "auditor-1")
         self.assertEqual([entry["outcome"] for entry in told if entry["act"] == "key.restore"], ["intent", "ok"])
         self.assertEqual(self.row("transfer")["state"], "active")
