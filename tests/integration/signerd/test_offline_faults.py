@@ -150,6 +150,10 @@ class Copy(Offline):
     def runTest(self):
         """Not a test itself."""
 
+    def start(self, word, *options, pins=()):
+        """Copies have the same serials and stand beside each other: each has its locks to itself."""
+        return super().start(word, f"--lock-folder={self.place}", *options, pins=pins)
+
     def copy(self, place):
         other = Copy(place)
         other.key, other.facts = self.key, self.facts
