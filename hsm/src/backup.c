@@ -29,7 +29,7 @@ static const struct {
 static CK_BBOOL yes = CK_TRUE;
 static CK_BBOOL no = CK_FALSE;
 
-const char *hsm_wrap_text(enum hsm_wrap wrap)
+static const char *wrap_text(enum hsm_wrap wrap)
 {
     for (size_t i = 0; i < WRAP_COUNT; i++) {
         if (wraps[i].wrap == wrap) {
@@ -261,8 +261,11 @@ static enum status key_wrap(const struct hsm_key *key, struct hsm_wrapped *out, 
         return fault_set(fault, STATUS_ALGORITHM_REFUSED, key->label, "token '%s' cannot wrap this %s key",
                          token->identity.label, algorithm_info(key->public.algorithm)->name);
     }
-    if (rv != CKR_OK || len < 1 || len > sizeof wrapped.bytes) {
+    if (rv != CKR_OK) {
         return hsm_token_fault(token, rv, "C_WrapKey", key->label, fault);
+    }
+    if (len < 1 || len > sizeof wrapped.bytes) {
+        return fault_set(fault, STATUS_TOKEN, key->label, "the token gave a wrapped key of %lu bytes", len);
     }
     wrapped.len = len;
     memcpy(wrapped.label, key->label, sizeof wrapped.label);
@@ -357,7 +360,7 @@ static enum status wrapped_check(const struct hsm_token *token, const struct hsm
         }
     }
     return fault_set(fault, STATUS_ALGORITHM_REFUSED, wrapped->label, "token '%s' does not have the mechanism %s",
-                     token->identity.label, hsm_wrap_text(wrapped->wrap));
+                     token->identity.label, wrap_text(wrapped->wrap));
 }
 
 static enum status absence_check(struct hsm_token *token, const struct hsm_wrapped *wrapped, struct fault *fault)

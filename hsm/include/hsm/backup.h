@@ -20,9 +20,6 @@ enum hsm_wrap {
     HSM_WRAP_AES_KWP = 2, /* CKM_AES_KEY_WRAP_KWP (PKCS #11 v3.0) */
 };
 
-/* The word of a mechanism in documents ("aes-key-wrap-pad"). Static. */
-const char *hsm_wrap_text(enum hsm_wrap wrap);
-
 /* What a login as security officer brings to the token. Both secrets are borrowed for the call. */
 struct hsm_kek {
     const struct secret *so_pin;
