@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The pages for operators, pasted: every ```bash block of docs/hsm.md and docs/keys.md, in order, into one bash, against a running evaluation.
+"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md and docs/keys.md, in order, into one bash, against a running evaluation.
 
 Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
 test, by the line of the page; what must have come of it all is asked from the service and the signer, not from the page.
@@ -47,12 +47,12 @@ class ByHand(unittest.TestCase):
 
     def paste(self, page):
         """What bash said."""
-        text, blocks = script(strongroom.SOURCE / "docs" / page)
+        text, blocks = script(strongroom.SOURCE / page)
         environment = {name: value for name, value in self.place.environment.items()
                        if not name.startswith("STRONGROOM_") and name != "SOFTHSM2_CONF"}
         done = subprocess.run(["bash"], input=text, cwd=self.tree, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=environment, check=False)
-        self.assertEqual(done.returncode, 0, f"docs/{page}:\n{done.stdout[-4000:]}")
+        self.assertEqual(done.returncode, 0, f"{page}:\n{done.stdout[-4000:]}")
         self.assertGreater(blocks, 0)
         self.assertEqual(re.findall(r"^block (\d+) done$", done.stdout, re.MULTILINE), [str(n + 1) for n in range(blocks)])
         return done.stdout
@@ -68,7 +68,7 @@ class ByHand(unittest.TestCase):
     def test_hsm(self):
         """A key is born, brought back, admitted, drilled, and survives the loss of the token that it was born on."""
         before = self.tokens()["serving"]["serial"]
-        said = self.paste("hsm.md")
+        said = self.paste("docs/hsm.md")
         self.assertIn("proven: the transfer key of the key document was made in ceremony ", said)
         self.assertRegex(said, "proven: address sr1[0-9a-f]{72} is of the wallet hot of the policy")
         drilled = json.loads(json.loads((self.place.dir / "ceremony/hot-3/drill.json").read_text())["document"])
@@ -86,7 +86,7 @@ class ByHand(unittest.TestCase):
 
     def test_keys(self):
         """A key is stopped and started, everything is frozen and thawed, a token is opened by people, a compromise drilled."""
-        said = self.paste("keys.md")
+        said = self.paste("docs/keys.md")
         place = self.place
         told = [row["act"] for row in place.pages("/v1/audit/entries?order=oldest", "entries", "auditor-1")]
         for act in ("key.command", "freeze.state", "compromise.drill"):
@@ -100,6 +100,13 @@ class ByHand(unittest.TestCase):
         self.assertEqual(self.row("validator")["state"], "active")
         self.assertIn("event=token.locked token=strongroom-validator", place.log("validator"))
         place.withdraw()
+
+    def test_readme(self):
+        before = len(self.place.ledger_transactions())
+        said = self.paste("README.md")
+        self.assertIn("proven: withdrawal ", said)
+        self.assertIn(" entries of strongroom.demo/audit/v1", said)
+        self.assertEqual(len(self.place.ledger_transactions()), before + 1)
 
 
 if __name__ == "__main__":

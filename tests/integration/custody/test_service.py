@@ -353,6 +353,17 @@ class Others(Lying):
             self.service.routes[path] = (200, b"evidence\n")
             self.refused(1, *out[:-2], stdout=full)
 
+    def test_evidence_waits_for_its_last_checkpoint(self):
+        """Just confirmed: the service says for a moment that it is not ready. For too long is a failure all the same."""
+        answers = [(503, problem("not_ready", "trail")), (503, problem("not_ready", "trail")), (200, b"evidence\n")]
+        path = ("GET", SHOW[1] + "/evidence")
+        self.service.routes[path] = lambda _: answers.pop(0)
+        self.good("evidence", ID, *self.base, "--out", self.path("evidence"))
+        self.assertEqual((answers, self.read("evidence")), ([], b"evidence\n"))
+        self.service.routes[path] = (503, problem("not_ready", "trail"))
+        self.assertIn("trail", self.refused(1, "evidence", ID, *self.base, "--out", self.path("never"), "--timeout", "1"))
+        self.assertFalse(os.path.exists(self.path("never")))
+
     def test_nobody_answers(self):
         self.refused(1, "list", "--url", "http://127.0.0.1:1", "--token-file", self.token)
         done = self.custody("list", "--url", "file:///etc/passwd", "--token-file", self.token)
