@@ -213,13 +213,16 @@ void raw_public_import(struct raw_token *raw, const char *label, const char *id)
     object_create(raw, &template);
 }
 
-void raw_key_import(struct raw_token *raw, const char *label)
+void raw_key_import(struct raw_token *raw, const char *label, const struct raw_flag *flags, size_t count)
 {
     static const uint8_t one[32] = {[31] = 1};
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_KEY_TYPE key_type = CKK_EC;
     struct template template = {0};
     fit_private(&template, label, label);
+    for (size_t i = 0; i < count; i++) {
+        set_flag(&template, &flags[i]);
+    }
     add(&template, CKA_CLASS, &class, sizeof class);
     add(&template, CKA_KEY_TYPE, &key_type, sizeof key_type);
     add(&template, CKA_EC_PARAMS, oid_p256, sizeof oid_p256);

@@ -41,8 +41,8 @@ void raw_key_generate(struct raw_token *raw, const char *label, const char *id, 
 /* Makes an RSA key pair that signs only. */
 void raw_key_generate_rsa(struct raw_token *raw, const char *label);
 
-/* Brings a known P-256 private key into the token from outside, and its public half. */
-void raw_key_import(struct raw_token *raw, const char *label);
+/* Brings a known P-256 private key into the token from outside, fit but for these flags, and its public half. */
+void raw_key_import(struct raw_token *raw, const char *label, const struct raw_flag *flags, size_t count);
 
 /* Adds a public key object of a stranger under a CKA_ID. */
 void raw_public_import(struct raw_token *raw, const char *label, const char *id);

@@ -305,7 +305,7 @@ Test(backup, an_imported_key_is_never_taken_for_one_that_was_born)
 {
     struct raw_token raw;
     raw_token_open(&raw, &fixture_token);
-    raw_key_import(&raw, "from-outside");
+    raw_key_import(&raw, "from-outside", NULL, 0);
     raw_token_close(&raw);
     struct hsm_token *token = must_open(&fixture_token, true, NULL);
     cr_assert_eq(hsm_key_count(token), 1);

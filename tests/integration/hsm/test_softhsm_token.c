@@ -125,7 +125,7 @@ Test(softhsm, an_imported_key_is_refused)
 {
     struct raw_token raw;
     raw_token_open(&raw, &fixture_token);
-    raw_key_import(&raw, "from-outside");
+    raw_key_import(&raw, "from-outside", NULL, 0);
     raw_token_close(&raw);
     expect_unfit("from-outside", "CKA_LOCAL");
 }
@@ -160,6 +160,54 @@ Test(softhsm, an_id_shared_by_two_keys_is_refused)
     raw_token_close(&raw);
     cr_assert_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, &fault), STATUS_KEY_UNFIT);
     cr_assert_not_null(strstr(fault.detail, "CKA_ID"), "%s", fault.detail);
+}
+
+/* The public key of the one would stand for the other, too. */
+Test(softhsm, an_id_shared_by_two_private_halves_is_refused)
+{
+    struct fault fault = {0};
+    struct hsm_token *token = NULL;
+    struct raw_token raw;
+    raw_token_open(&raw, &fixture_token);
+    raw_key_generate(&raw, "left", "same", NULL, 0);
+    raw_key_generate(&raw, "right", "same", NULL, 0);
+    raw_object_destroy(&raw, CKO_PUBLIC_KEY, "right");
+    raw_token_close(&raw);
+    cr_assert_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, &fault), STATUS_KEY_UNFIT);
+    cr_assert_not_null(strstr(fault.detail, "CKA_ID is that of another private key"), "%s", fault.detail);
+}
+
+/* The answer of a token on which restored keys may be. */
+static void expect_unfit_restored(const char *what)
+{
+    struct fault fault = {0};
+    struct hsm_token *token = NULL;
+    struct hsm_token_config config = fixture_config(HSM_TOKEN_SIGN, 1);
+    config.restored = true;
+    cr_expect_eq(fixture_open_config(&token, &config, &fault), STATUS_KEY_UNFIT);
+    cr_expect_not_null(strstr(fault.detail, what), "%s", fault.detail);
+    hsm_token_close(token);
+}
+
+Test(softhsm, one_key_under_two_names_is_refused)
+{
+    struct raw_token raw;
+    raw_token_open(&raw, &fixture_token);
+    raw_key_import(&raw, "one", NULL, 0);
+    raw_key_import(&raw, "two", NULL, 0);
+    raw_token_close(&raw);
+    expect_unfit_restored("CKA_EC_POINT is that of another private key");
+}
+
+/* Of a key that was not born here the token's memory of its past says nothing. */
+Test(softhsm, a_restored_key_is_sensitive_too)
+{
+    static const struct raw_flag readable = {CKA_SENSITIVE, false};
+    struct raw_token raw;
+    raw_token_open(&raw, &fixture_token);
+    raw_key_import(&raw, "readable", &readable, 1);
+    raw_token_close(&raw);
+    expect_unfit_restored("CKA_SENSITIVE must be true");
 }
 
 Test(softhsm, a_key_without_its_public_half_is_refused)
