@@ -16,6 +16,7 @@
 #define NEW "new"
 #define UNANSWERED "unanswered"
 #define STANDS_STILL "stands_still"
+#define PROGRAM_OBJECT_SIZE 24 /* any size_t in decimal */
 
 struct watching {
     const struct custody_options *options;
@@ -198,9 +199,9 @@ static enum status look(struct watching *watching, struct fault *fault)
 
 /* Calling. */
 
-static void program_object(char out[8], size_t index)
+static void program_object(char out[PROGRAM_OBJECT_SIZE], size_t index)
 {
-    (void)snprintf(out, 8, "%zu", index + 1);
+    (void)snprintf(out, PROGRAM_OBJECT_SIZE, "%zu", index + 1);
 }
 
 /* What came of a call. */
@@ -250,7 +251,7 @@ static enum status deliver(struct watching *watching, size_t index, const char *
     watch_call_run(calls, count, &document, watching->options->call_timeout_s * 1000);
     bytes_free(&document);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        char object[8];
+        char object[PROGRAM_OBJECT_SIZE];
         program_object(object, whose[i]);
         watching->failed[whose[i]] = !calls[i].done;
         status = take_result(watching, entry, &calls[i], notice, fault);
@@ -291,7 +292,7 @@ static enum status call_people(struct watching *watching, struct fault *fault)
         }
     }
     for (size_t i = 0; status == STATUS_OK && i < watching->programs->count; i++) {
-        char object[8];
+        char object[PROGRAM_OBJECT_SIZE];
         program_object(object, i);
         status = watching->failed[i] ? raise_own(watching, WATCH_CALL_FAILED, object, "failed", fault) : STATUS_OK;
     }
