@@ -272,6 +272,20 @@ Test(command, one_person_stops_a_key_and_nothing_else)
     }
 }
 
+Test(command, two_keys_of_one_administrator_are_one_person)
+{
+    struct person *ada = &world.policy.people[0];
+    ada->keys[ada->key_count].key = *test_key_public(world.keys[STRANGER]);
+    public_key_id(&ada->keys[ada->key_count].id, &ada->keys[ada->key_count].key);
+    ada->key_count++;
+    for (size_t i = 0; i < KEY_ACTION_COUNT; i++) {
+        const struct command command = world_command(&world, key_actions[i], HOT);
+        bool stops = key_actions[i] == COMMAND_KEY_SUSPEND || key_actions[i] == COMMAND_KEY_DEACTIVATE;
+        cr_expect(verify_signed(&command, ADA, STRANGER) == (stops ? STATUS_SIGNATURE_INVALID : STATUS_QUORUM_MISSING));
+        cr_expect(verify_signed(&command, STRANGER, AMY) == (stops ? STATUS_SIGNATURE_INVALID : STATUS_OK));
+    }
+}
+
 Test(command, who_may_stop_a_key)
 {
     static const struct {
