@@ -102,6 +102,7 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_KEY_COPIED_USE, {"administrator", "operator"}},
         {AUDIT_KEY_CRYPTOPERIOD, {"administrator", "custodian"}},
         {AUDIT_KEY_DRILL_OVERDUE, {"custodian", "operator"}},
+        {AUDIT_KEY_RECEIPT_ALARM, {"operator", "requester"}},
         {AUDIT_KEY_STATE, {"administrator", "operator"}},
         {AUDIT_MEDIUM_OVERDUE, {"custodian", "operator"}},
         {AUDIT_MEDIUM_UNCONFIRMED, {"custodian", "operator"}},

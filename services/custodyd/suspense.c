@@ -3,6 +3,10 @@
  */
 #include "suspense.h"
 
+#include <inttypes.h>
+
+#include "record.h"
+
 struct receiving {
     struct service *service;
     const struct news *news;
@@ -78,4 +82,33 @@ enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet
     }
     *out = array;
     return STATUS_OK;
+}
+
+struct counting {
+    struct store_suspense_key *keys;
+    size_t count;
+};
+
+static enum status count_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct counting *counting = context;
+    free(counting->keys);
+    counting->keys = NULL;
+    return store_suspense_keys(&counting->keys, &counting->count, tx, fault);
+}
+
+enum status suspense_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
+{
+    struct counting counting = {0};
+    enum status status = store_transact(service->store, count_in, &counting, fault);
+    for (size_t i = 0; status == STATUS_OK && i < counting.count; i++) {
+        struct news news = {.action = AUDIT_KEY_RECEIPT_ALARM, .object_type = RECORD_KEY};
+        char text[24];
+        digest_format(news.object_id, &counting.keys[i].key);
+        (void)snprintf(text, sizeof(text), "%" PRIu64, counting.keys[i].count);
+        news_fact(&news, "receipts", text);
+        status = alarm_list_add(list, &news, counting.keys[i].first_at_utc_us, fault);
+    }
+    free(counting.keys);
+    return status;
 }

@@ -6,6 +6,7 @@
 #ifndef STRONGROOM_CUSTODYD_SUSPENSE_H
 #define STRONGROOM_CUSTODYD_SUSPENSE_H
 
+#include "alarms.h"
 #include "news.h"
 #include "store/suspense.h"
 
@@ -20,5 +21,8 @@ MUST_CHECK enum status suspense_take_off(struct amount *out_held, struct amount 
 /* The receipts of a wallet as JSON (docs/openapi.yaml). Out: one reference. */
 MUST_CHECK enum status suspense_view(json_t **out, struct store_tx *tx, const struct wallet *wallet,
                                      struct fault *fault);
+
+/* Adds an alarm for each key with receipts that no withdrawal returns. */
+MUST_CHECK enum status suspense_alarms(struct alarm_list *list, struct service *service, struct fault *fault);
 
 #endif

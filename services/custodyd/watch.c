@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "media.h"
+#include "suspense.h"
 
 #define FOLLOW_EVERY_MS 200
 #define REPORTS_MAX 4096 /* that wait; the next one is told to come again */
@@ -60,6 +61,11 @@ static enum status look_at_copies(struct watch *watch, struct fault *fault)
     return key_copied_alarms(&watch->seeing, watch->service, fault);
 }
 
+static enum status look_at_suspense(struct watch *watch, struct fault *fault)
+{
+    return suspense_alarms(&watch->seeing, watch->service, fault);
+}
+
 static enum status remember(struct watch *watch, struct fault *fault)
 {
     return key_spending_remember(watch->spending, fault);
@@ -79,7 +85,7 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers, watch_keys, watch_freezes, look_at_media, look_at_copies, remember};
+        look_at_signers, watch_keys, watch_freezes, look_at_media, look_at_copies, look_at_suspense, remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -9,12 +9,12 @@ import subprocess
 from strongroom import BUILD, P256_ORDER, canonical
 
 
-def transaction(place, key, address, asset):
+def transaction(place, key, address, asset, memo="0" * 64):
     """A transfer of 5 units to payee-1 that no signer of ours made: (signed transaction, the key that made it)."""
     account = place.call("GET", f"/v1/ledger/accounts/{address}?lane=900").json
     height = place.call("GET", "/v1/ledger/status").json["confirmed_height"]
     document = canonical({
-        "chain": place.chain, "from": address, "lane": "900", "memo": "0" * 64, "policy": "0" * 64, "seq": str(account["next_seq"]),
+        "chain": place.chain, "from": address, "lane": "900", "memo": memo, "policy": "0" * 64, "seq": str(account["next_seq"]),
         "type": "transfer", "valid_from": str(height + 1), "valid_until": str(height + 1000),
         "legs": [{"account": address, "amount": "5", "asset": asset, "side": "debit"},
                  {"account": place.payee, "amount": "5", "asset": asset, "side": "credit"}]})

@@ -2,6 +2,8 @@
 """Alarms have names and stay until their cause is gone; who has seen one stands in the trail; a restart changes none of it."""
 
 import json
+import os
+import signal
 import unittest
 
 import outside
@@ -73,6 +75,25 @@ class Alarms(strongroom.Case):
         self.assertProblem(place.call("POST", "/v1/alarms/x/acknowledge"), 400, "invalid", "id")
         self.assertProblem(place.call("POST", f"/v1/alarms/{'0' * 64}/acknowledge", {"x": 1}), 400, "invalid", "body")
 
+    def copied(self):
+        """The transactions of nobody that the trail knows and that have been dealt with."""
+        return {row["oid"] for row in self.entries("key.copied_use")} & {row["oid"] for row in self.entries("key.alarm")}
+
+    def reported_while_the_signer_hangs(self, count):
+        """More than are kept in any list of the watcher; each is told in the end."""
+        place = self.place
+        made = [outside.transaction(place, "transfer", place.hot, place.asset, f"{number:064x}") for number in range(1, count + 1)]
+        os.kill(place.pid("transfer"), signal.SIGSTOP)
+        try:
+            for signed, key in made:
+                reply = place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": signed})
+                self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        finally:
+            os.kill(place.pid("transfer"), signal.SIGCONT)
+        wanted = {digest("transaction", signed["document"]) for signed, _ in made}
+        eventually(lambda: wanted <= self.copied(), "all are told and dealt with")
+        return [signed for signed, _ in made]
+
     def test_the_use_of_a_copied_key_stays_until_people_have_decided(self):
         """Also when key and asset were stopped already, so that nothing else changes."""
         place = self.place
@@ -95,9 +116,11 @@ class Alarms(strongroom.Case):
             self.assertProblem(reply, 403, "forbidden", "transaction.from")
         alarm = eventually(lambda: self.alarms("key.copied_use"), "the use is an alarm")
         self.assertEqual([row["object_id"] for row in alarm], [key_id])
+        more = self.reported_while_the_signer_hangs(100)
         place.kill("custodyd")
         place.start_unready()
         self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
+        self.assertEqual([digest("transaction", signed["document"]) in self.copied() for signed in more], [True] * len(more))
         order("key.resume", ("admin-1", "admin-2"), **{"from": "suspended"})
         eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
 

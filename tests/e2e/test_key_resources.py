@@ -211,6 +211,10 @@ class Keys(strongroom.Case):
                 (place.dir / folder.name).rename(folder)
         place.wait(withdrawal["id"], "confirmed")
 
+    def receipt_alarms(self):
+        return [(row["object_id"], row["facts"]["receipts"]) for row in self.place.call("GET", "/v1/alarms").json["alarms"]
+                if row["code"] == "key.receipt_alarm"]
+
     def test_what_arrives_at_a_stopped_key_waits_in_suspense(self):
         """It is told, it is not available, also when the key is back, and only a withdrawal of its own sends it back to its sender."""
         place = self.place
@@ -223,6 +227,7 @@ class Keys(strongroom.Case):
             entry = self.until(lambda: self.entries("key.receipt_alarm")[known:], "the receipt is told")[0]
             self.assertEqual(self.event(entry)["facts"], {"address": place.hot, "amount": "77", "state": "suspended"})
             self.assertEqual((self.wallet()["balances"][0]["available"], self.suspense()), ("0", "77"))
+            self.until(lambda: self.receipt_alarms() == [(self.ids["transfer"], "1")], "it is an alarm")
         finally:
             self.wake()
         self.until(lambda: self.wallet()["balances"][0]["available"] != "0", "the key is back")
@@ -255,6 +260,7 @@ class Keys(strongroom.Case):
                              "--returns", receipt["transaction"]).stdout
         returning = place.read(said.split()[0])
         self.assertEqual(self.suspense(), "0")
+        self.until(lambda: self.receipt_alarms() == [], "the alarm is over when it is being returned")
         place.approve(returning, "approver-1")
         self.assertEqual(place.read(returning["id"])["state"], "approving")
         self.assertEqual(place.approve(returning, "approver-2")["state"], "approving")

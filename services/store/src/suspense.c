@@ -43,6 +43,21 @@ static const struct statement list_of_key = {
     2,
 };
 
+static const struct column key_columns[] = {
+    COLUMN(struct store_suspense_key, key, "key", COLUMN_DIGEST),
+    COLUMN(struct store_suspense_key, first_at_utc_us, "first_at", COLUMN_TIME),
+    COLUMN(struct store_suspense_key, count, "count", COLUMN_UINT64),
+};
+
+static const struct row_shape key_shape = ROW_SHAPE(struct store_suspense_key, key_columns);
+
+static const struct statement keys = {
+    "suspense_keys",
+    "SELECT key::bytea, min(seen_at) AS first_at, count(*) AS count FROM custody.suspense"
+    " WHERE returned_by IS NULL GROUP BY key ORDER BY first_at, key",
+    0,
+};
+
 static const struct statement give = {
     "suspense_return",
     "UPDATE custody.suspense SET returned_by = $6::uuid WHERE transaction = $1::bytea AND key = $2::bytea"
@@ -94,6 +109,19 @@ enum status store_suspense_list(struct store_suspense_list *out, struct store_tx
     enum status status = tx_read_all(tx, &array, &shape, &list_of_key, &p, fault);
     if (status == STATUS_OK) {
         *out = (struct store_suspense_list){.rows = array.rows, .count = array.count};
+    }
+    return status;
+}
+
+enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count, struct store_tx *tx,
+                                struct fault *fault)
+{
+    struct parameters p = {0};
+    struct row_array array = {0};
+    enum status status = tx_read_all(tx, &array, &key_shape, &keys, &p, fault);
+    if (status == STATUS_OK) {
+        *out = array.rows;
+        *out_count = array.count;
     }
     return status;
 }

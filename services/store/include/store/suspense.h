@@ -42,6 +42,17 @@ MUST_CHECK enum status store_suspense_sum(struct amount *out, struct store_tx *t
 MUST_CHECK enum status store_suspense_list(struct store_suspense_list *out, struct store_tx *tx,
                                            const struct digest *key, struct fault *fault);
 
+/* A key with receipts that no withdrawal returns. */
+struct store_suspense_key {
+    struct digest key;
+    int64_t first_at_utc_us; /* when the oldest of them was seen */
+    uint64_t count;          /* of receipts */
+};
+
+/* All such keys. Out: free(*out). */
+MUST_CHECK enum status store_suspense_keys(struct store_suspense_key **out, size_t *out_count, struct store_tx *tx,
+                                           struct fault *fault);
+
 /* Frees and empties. */
 void store_suspense_list_free(struct store_suspense_list *list);
 
