@@ -85,6 +85,7 @@ struct share_set_wire {
 
 static const struct canon_field set_fields[] = {
     CANON_FIELD(struct share_set, key, CANON_HASH),
+    CANON_FIELD(struct share_set, made_at, CANON_TIME),
     CANON_FIELD(struct share_set_wire, of, CANON_TEXT),
     CANON_FIELD(struct share_set, prev, CANON_HASH),
     CANON_FIELD_RANGE(struct share_set_wire, shares, CANON_ARRAY, 2, BACKUP_SHARES_MAX),
@@ -178,7 +179,7 @@ enum status share_set_verify(struct share_set *out, const struct signed_document
     struct share_set set;
     enum status status = share_set_decode(&set, document->document.data, document->document.len, fault);
     if (status == STATUS_OK) {
-        status = share_table_check_people(&set.shares, policy, at_utc_us, fault);
+        status = share_table_check_people(&set.shares, policy, at_utc_us, set.made_at, fault);
     }
     if (status == STATUS_OK) {
         status = policy_verify_governance(policy, document, SHARE_SET_KIND, at_utc_us, fault);

@@ -10,6 +10,7 @@ struct holder_wire {
     struct digest commitment;
     struct name custodian;
     int64_t index;
+    json_t *seal;
     struct name site;
 };
 
@@ -17,6 +18,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD(struct holder_wire, commitment, CANON_HASH),
     CANON_FIELD(struct holder_wire, custodian, CANON_NAME),
     SHARE_INDEX_FIELD(struct holder_wire, index),
+    CANON_FIELD(struct holder_wire, seal, CANON_OBJECT),
     CANON_FIELD(struct holder_wire, site, CANON_NAME),
 };
 
@@ -32,6 +34,10 @@ static enum status check_apart(const struct share_table *table, size_t at, struc
         return fault_set(fault, STATUS_INVALID, place, "sorted without duplicates: %s stands too late",
                          row->custodian.text);
     }
+    if (!name_equal(&row->seal.key.person, &row->custodian)) {
+        return fault_set(fault, STATUS_INVALID, place, "%s has the sealing key of %s", row->custodian.text,
+                         row->seal.key.person.text);
+    }
     for (size_t i = 0; i < at; i++) {
         if (table->holders[i].index == row->index) {
             return fault_set(fault, STATUS_INVALID, place, "%s has the index of %s", row->custodian.text,
@@ -40,6 +46,10 @@ static enum status check_apart(const struct share_table *table, size_t at, struc
         if (name_equal(&table->holders[i].site, &row->site)) {
             return fault_set(fault, STATUS_INVALID, place, "%s has the site of %s", row->custodian.text,
                              table->holders[i].custodian.text);
+        }
+        if (seal_key_equal(&table->holders[i].seal.key.seal, &row->seal.key.seal)) {
+            return fault_set(fault, STATUS_DUPLICATE_PERSON, place, "%s and %s have one sealing key",
+                             table->holders[i].custodian.text, row->custodian.text);
         }
     }
     return STATUS_OK;
@@ -64,22 +74,51 @@ enum status share_table_check(const struct share_table *table, struct fault *fau
     return STATUS_OK;
 }
 
+static enum status read_seal(struct sealing_paper *out, const json_t *object, const char *row_place,
+                             struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct fault inner = {0};
+    char place[PLACE_SIZE];
+    document_place(place, row_place, "seal");
+    enum status status = signed_document_decode(&document, object, CANON_DOCUMENT_MAX, place, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = sealing_paper_read(out, &document, &inner);
+    signed_document_free(&document);
+    return status == STATUS_OK ? status : document_fault(fault, place, status, &inner);
+}
+
+static enum status read_holder(struct share_holder *out, const json_t *object, size_t at, struct fault *fault)
+{
+    struct holder_wire wire;
+    struct sealing_paper seal;
+    char place[PLACE_SIZE];
+    document_place_index(place, "shares", at);
+    enum status status = canon_decode(&wire, sizeof(wire), object, fields, FIELD_COUNT, place, fault);
+    if (status == STATUS_OK) {
+        status = read_seal(&seal, wire.seal, place, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = (struct share_holder){.commitment = wire.commitment,
+                                     .custodian = wire.custodian,
+                                     .index = (unsigned)wire.index,
+                                     .seal = seal,
+                                     .site = wire.site};
+    }
+    return status;
+}
+
 enum status share_table_read(struct share_table *out, const json_t *list, int64_t threshold, struct fault *fault)
 {
     struct share_table table = {.threshold = (unsigned)threshold};
     for (size_t i = 0; i < json_array_size(list); i++) {
-        struct holder_wire wire;
-        char place[PLACE_SIZE];
-        document_place_index(place, "shares", i);
-        enum status status =
-            canon_decode(&wire, sizeof(wire), json_array_get(list, i), fields, FIELD_COUNT, place, fault);
+        enum status status = read_holder(&table.holders[i], json_array_get(list, i), i, fault);
         if (status != STATUS_OK) {
             return status;
         }
-        table.holders[table.count++] = (struct share_holder){.commitment = wire.commitment,
-                                                             .custodian = wire.custodian,
-                                                             .index = (unsigned)wire.index,
-                                                             .site = wire.site};
+        table.count++;
     }
     enum status status = share_table_check(&table, fault);
     if (status == STATUS_OK) {
@@ -88,15 +127,29 @@ enum status share_table_read(struct share_table *out, const json_t *list, int64_
     return status;
 }
 
+static enum status write_holder(json_t **out, const struct share_holder *row, struct fault *fault)
+{
+    struct signed_document seal = {0};
+    struct holder_wire wire = {
+        .commitment = row->commitment, .custodian = row->custodian, .index = row->index, .site = row->site};
+    enum status status = sealing_paper_write(&seal, &row->seal, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&wire.seal, &seal, fault);
+    }
+    if (status == STATUS_OK) {
+        status = canon_encode(out, &wire, fields, FIELD_COUNT, fault);
+    }
+    json_decref(wire.seal);
+    signed_document_free(&seal);
+    return status;
+}
+
 enum status share_table_write(json_t **out, const struct share_table *table, struct fault *fault)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < table->count; i++) {
-        const struct share_holder *row = &table->holders[i];
-        const struct holder_wire wire = {
-            .commitment = row->commitment, .custodian = row->custodian, .index = row->index, .site = row->site};
         json_t *object = NULL;
-        enum status status = canon_encode(&object, &wire, fields, FIELD_COUNT, fault);
+        enum status status = write_holder(&object, &table->holders[i], fault);
         if (status == STATUS_OK && json_array_append_new(list, object) != 0) {
             status = fault_set(fault, STATUS_NO_MEMORY, "shares", "building the list");
         }
@@ -126,7 +179,7 @@ const struct share_holder *share_table_find(const struct share_table *table, con
 }
 
 enum status share_table_check_people(const struct share_table *table, const struct policy *policy, int64_t at_utc_us,
-                                     struct fault *fault)
+                                     int64_t made_at, struct fault *fault)
 {
     const struct duty_demand demand = {.where = "shares", .duties = DUTY_CUSTODIAN, .at_utc_us = at_utc_us};
     for (size_t i = 0; i < table->count; i++) {
@@ -134,6 +187,13 @@ enum status share_table_check_people(const struct share_table *table, const stru
         enum status status = duty_find(&person, policy, &table->holders[i].custodian, &demand, fault);
         if (status != STATUS_OK) {
             return status;
+        }
+        struct fault inner = {0};
+        char place[PLACE_SIZE];
+        document_place_index(place, "shares", i);
+        status = sealing_paper_verify(&table->holders[i].seal, policy, made_at, &inner);
+        if (status != STATUS_OK) {
+            return document_fault(fault, place, status, &inner);
         }
     }
     return STATUS_OK;

@@ -5,6 +5,7 @@
  * after showing it, with the key of the person whom the script asks for.
  */
 #include "policy/ceremony.h"
+#include "policy/sealing_key.h"
 
 #include "ceremony_facts.h"
 #include "ceremony_words.h"
@@ -36,8 +37,38 @@ static enum status read_public_key(struct public_key *out, const char *path, str
     return status;
 }
 
-/* ROLE:PERSON:KEY.json[:SEALING KEY], cut at the colons in place. */
-static enum status parse_actor(struct ceremony_actor *out, char *word, struct fault *fault)
+/* The sealing key that the person of this name and key has signed for this environment. */
+static enum status read_seal(struct ceremony_actor *in_out, const char *path, const struct name *environment,
+                             struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct sealing_paper paper;
+    enum status status = command_read_signed(&document, path, CANON_DOCUMENT_MAX, "seal", fault);
+    if (status == STATUS_OK) {
+        status = sealing_paper_read(&paper, &document, fault);
+    }
+    if (status == STATUS_OK &&
+        (!name_equal(&paper.key.person, &in_out->id) || !name_equal(&paper.key.environment, environment))) {
+        status = fault_set(fault, STATUS_MISMATCH, path, "is the sealing key of %s in %s", paper.key.person.text,
+                           paper.key.environment.text);
+    }
+    if (status == STATUS_OK) {
+        status = sealing_paper_check_time(&paper, clock_utc_us(clock_system()), fault);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_verify(&document, SEALING_KEY_KIND, 0, &in_out->key, fault);
+    }
+    if (status == STATUS_OK) {
+        in_out->has_seal = true;
+        in_out->seal = paper.key.seal;
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+/* ROLE:PERSON:KEY.json[:SEAL.json], cut at the colons in place. */
+static enum status parse_actor(struct ceremony_actor *out, char *word, const struct name *environment,
+                               struct fault *fault)
 {
     char *rest = word;
     const char *role = strsep(&rest, ":");
@@ -45,19 +76,14 @@ static enum status parse_actor(struct ceremony_actor *out, char *word, struct fa
     const char *path = strsep(&rest, ":");
     if (path == NULL || ceremony_role_parse(&out->role, role) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, role,
-                         "must be ROLE:PERSON:KEY.json[:SEALING KEY]; ROLE administrator, custodian-1, custodian-2 or "
+                         "must be ROLE:PERSON:KEY.json[:SEAL.json]; ROLE administrator, custodian-1, custodian-2 or "
                          "witness");
     }
     if (name_parse(&out->id, person) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, role, "the person must be a name of [a-z0-9-]");
     }
-    if (rest != NULL) {
-        out->has_seal = true;
-        if (seal_key_parse(&out->seal, rest) != STATUS_OK) {
-            return fault_set(fault, STATUS_INVALID, person, "the sealing key must be what seal-key generate printed");
-        }
-    }
-    return read_public_key(&out->key, path, fault);
+    enum status status = read_public_key(&out->key, path, fault);
+    return status == STATUS_OK && rest != NULL ? read_seal(out, rest, environment, fault) : status;
 }
 
 static enum status write_transcript(const struct ceremony *ceremony, const struct custody_options *options,
@@ -88,7 +114,7 @@ enum status command_ceremony_start(const struct command_input *input, struct fau
         return fault_set(fault, STATUS_USAGE, "environment", "must be the environment of the ledger, as in the policy");
     }
     for (size_t i = 0; status == STATUS_OK && i < CEREMONY_ACTORS; i++) {
-        status = parse_actor(&actors[i], input->words[i], fault);
+        status = parse_actor(&actors[i], input->words[i], &environment, fault);
     }
     if (status == STATUS_OK) {
         status = uuid_generate(&id, clock_system());

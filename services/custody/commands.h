@@ -67,8 +67,11 @@ command_run command_ceremony_show;
 command_run command_compromise;
 command_run command_compromise_report;
 
-/* share.c */
+/* seal_key.c */
 command_run command_seal_key_generate;
+command_run command_seal_key_sign;
+
+/* share.c */
 command_run command_share_show;
 command_run command_share_give;
 
@@ -129,7 +132,7 @@ const char *command_service_waiting(char out[SERVICE_WAITING_SIZE], const json_t
 MUST_CHECK enum status command_open_key(struct keyfile **out, const struct custody_options *options,
                                         struct fault *fault);
 
-/* Makes a sealing key in --out; the passphrase as above. Out: the public key. */
+/* Makes a sealing key in --out; the passphrase as command_open_seal_key. Out: the public key. */
 MUST_CHECK enum status command_new_seal_key(struct seal_key *out, const struct custody_options *options,
                                             struct fault *fault);
 

@@ -197,12 +197,15 @@ static enum status describe_attestation(FILE *stream, const struct bytes *docume
 static void describe_shares(FILE *stream, const struct share_table *shares)
 {
     char hex[DIGEST_HEX_LEN + 1];
+    char seal[SEAL_KEY_TEXT_SIZE];
     describe_row(stream, "shares", "any %u of these %zu bring it back", shares->threshold, shares->count);
     for (size_t i = 0; i < shares->count; i++) {
         const struct share_holder *holder = &shares->holders[i];
         digest_format(hex, &holder->commitment);
         describe_row(stream, "", "share %u: %s, at %s, commitment %.16s...", holder->index, holder->custodian.text,
                      holder->site.text, hex);
+        seal_key_format(seal, &holder->seal.key.seal);
+        describe_row(stream, "", "         sealed for %s", seal);
     }
 }
 
@@ -228,6 +231,23 @@ static enum status describe_backup(FILE *stream, const struct bytes *document, s
     return STATUS_OK;
 }
 
+static enum status describe_sealing_key(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct sealing_key key;
+    char seal[SEAL_KEY_TEXT_SIZE];
+    enum status status = sealing_key_decode(&key, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "sealing key: what shares of %s are sealed for\n", key.person.text);
+    seal_key_format(seal, &key.seal);
+    describe_row(stream, "key", "%s", seal);
+    describe_row(stream, "ledger", "%s", key.environment.text);
+    describe_time(stream, "from", key.issued_at);
+    describe_time(stream, "until", key.valid_until);
+    return STATUS_OK;
+}
+
 static enum status describe_share_set(FILE *stream, const struct bytes *document, struct fault *fault)
 {
     struct share_set set;
@@ -241,6 +261,7 @@ static enum status describe_share_set(FILE *stream, const struct bytes *document
     if (set.version > 1) {
         describe_digest(stream, "follows", &set.prev);
     }
+    describe_time(stream, "made", set.made_at);
     describe_shares(stream, &set.shares);
     describe_row(stream, "to be signed", "by the governance quorum of the policy");
     return STATUS_OK;
@@ -338,6 +359,7 @@ static const struct document_kind kinds[] = {
     {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},
     {COMPROMISE_KIND, CANON_DOCUMENT_MAX, false, describe_compromise},
     {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */
+    {SEALING_KEY_KIND, CANON_DOCUMENT_MAX, false, describe_sealing_key}, /* seal-key signs */
     {ATTESTATION_KIND, CANON_DOCUMENT_MAX, false, describe_attestation}, /* its own key signs */
 };
 

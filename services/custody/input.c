@@ -133,10 +133,11 @@ enum status command_open_seal_key(struct secret *out, const struct custody_optio
     return status;
 }
 
-static enum status new_passphrase(struct secret *out, const struct custody_options *options, struct fault *fault)
+static enum status new_passphrase(struct secret *out, const struct custody_options *options, const char *from,
+                                  struct fault *fault)
 {
     return options->out[0] == '\0' ? fault_set(fault, STATUS_USAGE, "out", "name the file to make")
-                                   : read_passphrase(out, options->passphrase_file, options->out, fault);
+                                   : read_passphrase(out, from, options->out, fault);
 }
 
 enum status command_new_key(struct public_key *out, const struct custody_options *options, struct fault *fault)
@@ -146,7 +147,7 @@ enum status command_new_key(struct public_key *out, const struct custody_options
     if (info == NULL) {
         return fault_set(fault, STATUS_USAGE, "algorithm", "must be p256, ed25519 or secp256k1");
     }
-    enum status status = new_passphrase(&passphrase, options, fault);
+    enum status status = new_passphrase(&passphrase, options, options->passphrase_file, fault);
     if (status == STATUS_OK) {
         status = keyfile_generate(out, options->out, info->algorithm, &passphrase, fault);
     }
@@ -157,7 +158,8 @@ enum status command_new_key(struct public_key *out, const struct custody_options
 enum status command_new_seal_key(struct seal_key *out, const struct custody_options *options, struct fault *fault)
 {
     struct secret passphrase = {0};
-    enum status status = new_passphrase(&passphrase, options, fault);
+    const char *from = options->seal_passphrase_file;
+    enum status status = new_passphrase(&passphrase, options, from[0] == '\0' ? options->passphrase_file : from, fault);
     if (status == STATUS_OK) {
         status = keyfile_generate_seal(out, options->out, &passphrase, fault);
     }

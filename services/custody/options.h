@@ -56,6 +56,7 @@ struct custody_options {
     char program[TEXT_SIZE];
     char share[TEXT_SIZE];
     char share_set[TEXT_SIZE];
+    char person[64];
     char seal_key[TEXT_SIZE];
     char seal_passphrase_file[TEXT_SIZE];
     char occasion[TEXT_SIZE];

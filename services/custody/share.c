@@ -1,5 +1,5 @@
 /*
- * Shares: the sealing key of a custodian, looking at a share, handing one on.
+ * Shares: looking at one, handing one on.
  *
  * A share is opened in the secure heap, held against its commitment, sealed for the receiver and wiped. It is never
  * printed and never in a file unsealed. The receiver is the one of the occasion that two people signed, and nobody
@@ -12,18 +12,6 @@
 #include "occasion.h"
 #include "policy/backup.h"
 #include "signer_call.h"
-
-enum status command_seal_key_generate(const struct command_input *input, struct fault *fault)
-{
-    struct seal_key key;
-    char text[SEAL_KEY_TEXT_SIZE];
-    enum status status = command_new_seal_key(&key, input->options, fault);
-    if (status == STATUS_OK) {
-        seal_key_format(text, &key);
-        (void)printf("%s\n", text);
-    }
-    return status;
-}
 
 static enum status read_share(struct share_document *out, const struct custody_options *options, struct fault *fault)
 {

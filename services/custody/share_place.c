@@ -27,6 +27,10 @@ static enum status check_row(const struct share_document *share, const struct di
     if (strcmp(holder->custodian.text, share->custodian.text) != 0) {
         return fault_set(fault, STATUS_MISMATCH, "custodian", "is %s in the %s", holder->custodian.text, paper);
     }
+    if (!seal_key_equal(&holder->seal.key.seal, &share->to)) {
+        return fault_set(fault, STATUS_MISMATCH, "to",
+                         "the share is sealed for another key than the one that %s signed", holder->custodian.text);
+    }
     return table->threshold == share->threshold
                ? STATUS_OK
                : fault_set(fault, STATUS_MISMATCH, "threshold", "is %u in the %s", table->threshold, paper);

@@ -53,7 +53,7 @@
     F(S, TEXT, mechanism) F(S, ARRAY, shares) F(S, NAME, site) F(S, INTEGER, threshold) F(S, OBJECT, token)            \
     F(S, HASH, wrapped_sha256) F(S, INTEGER, wrapped_size)
 #define FORM_BACKUP_SHARE(F, O, B, S)                                                                                  \
-    F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, NAME, site)
+    F(S, HASH, commitment) F(S, NAME, custodian) F(S, INTEGER, index) F(S, OBJECT, seal) F(S, NAME, site)
 #define FORM_RESTORE(F, O, B, S)                                                                                       \
     F(S, NAME, authoriser) F(S, HASH, backup) F(S, HASH, chain) F(S, HASH, challenge) F(S, NAME, environment)          \
     F(S, NAME, executor) F(S, HASH, key) F(S, TEXT, kind) F(S, TIME, made_at) F(S, OBJECT, occasion)                   \
@@ -62,8 +62,11 @@
     F(S, TEXT, action) F(S, NAME, authoriser) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, executor)           \
     F(S, TIME, expires_at) F(S, TIME, issued_at) F(S, HASH, key) F(S, HASH, policy) F(S, NAME, requester)              \
     O(S, TEXT, serial) F(S, HASH, set) F(S, TEXT, to)
+#define FORM_SEALING_KEY(F, O, B, S)                                                                                   \
+    F(S, NAME, environment) F(S, TIME, issued_at) F(S, NAME, person) F(S, TEXT, seal) F(S, TIME, valid_until)
 #define FORM_SHARE_SET(F, O, B, S)                                                                                     \
-    F(S, HASH, key) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold) F(S, INTEGER, version)
+    F(S, HASH, key) F(S, TIME, made_at) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold)   \
+    F(S, INTEGER, version)
 #define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \
     F(S, ARRAY, actors) F(S, NAME, environment) F(S, UUID, id) F(S, TEXT, purpose) F(S, OBJECT, script)                \
     F(S, ARRAY, steps)
@@ -98,7 +101,7 @@
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
     X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
     X(OCCASION, verify_occasion) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)  \
-    X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
+    X(SEALING_KEY, verify_sealing_key) X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;

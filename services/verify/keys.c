@@ -73,9 +73,13 @@ static bool check_choices(struct claim *claim, const char *kind, const json_t *d
     return true;
 }
 
-static const char *const kinds[] = {
-    [DOCUMENT_KEY] = "key",           [DOCUMENT_BACKUP] = "backup",       [DOCUMENT_RESTORE] = "restore",
-    [DOCUMENT_OCCASION] = "occasion", [DOCUMENT_SHARE_SET] = "share_set", [DOCUMENT_ATTESTATION] = "attestation"};
+static const char *const kinds[] = {[DOCUMENT_KEY] = "key",
+                                    [DOCUMENT_BACKUP] = "backup",
+                                    [DOCUMENT_RESTORE] = "restore",
+                                    [DOCUMENT_OCCASION] = "occasion",
+                                    [DOCUMENT_SEALING_KEY] = "sealing_key",
+                                    [DOCUMENT_SHARE_SET] = "share_set",
+                                    [DOCUMENT_ATTESTATION] = "attestation"};
 
 /* Reads the document of a signed one into `form`; no signature is looked at. */
 static bool signed_json_read(struct claim *claim, struct signed_file *out, void *form, enum document document)
@@ -228,8 +232,36 @@ static bool fresh(json_t *seen, const char *what, const char *value)
     return json_object_get(seen, entry) == NULL && json_object_set_new(seen, entry, json_true()) == 0;
 }
 
-/* k of n; indexes are all different, custodians and sites also from all that was seen before. Out: the custodians. */
-static bool are_apart(json_t *seen, json_t *out_names, const json_t *rows, int64_t threshold)
+/* What the share was sealed for: signed by its custodian, for then, and nobody else's. */
+static bool is_sealed(struct claim *claim, json_t *seen, const struct verify_backup_share *share, int64_t made_at)
+{
+    struct signed_file file = {.file = json_incref(share->seal)};
+    struct verify_sealing_key sealing;
+    struct key key;
+    uint8_t seal32[32];
+    bool good = signed_json_read(claim, &file, &sealing, DOCUMENT_SEALING_KEY) && file.text.count == 1;
+    int person = good ? verify_policy_holder(&key, &claim->policy, &file.text.signatures[0].key) : -1;
+    good = person >= 0 && strcmp(sealing.person.text, share->custodian.text) == 0 &&
+           strcmp(sealing.environment.text, claim->policy.environment.text) == 0 &&
+           verify_policy_person(&claim->policy, person, sealing.person.text, INT64_MIN) &&
+           signed_text_by(&file.text, 0, kinds[DOCUMENT_SEALING_KEY], &key) &&
+           sealing.issued_at < sealing.valid_until && sealing.issued_at <= made_at + AHEAD_MAX_US &&
+           made_at < sealing.valid_until && base64_decode_exact(seal32, sizeof(seal32), sealing.seal) == STATUS_OK &&
+           fresh(seen, "seal", sealing.seal);
+    signed_file_free(&file);
+    if (!good) {
+        report_tampered(&claim->report, "sealing_key of %s: is none that its person signed for then and there",
+                        share->custodian.text);
+    }
+    return good;
+}
+
+/*
+ * k of n; indexes are all different, custodians, sealing keys and sites also from all that was seen before. Out: the
+ * custodians.
+ */
+static bool are_apart(struct claim *claim, json_t *seen, json_t *out_names, const json_t *rows, int64_t threshold,
+                      int64_t made_at)
 {
     json_t *value = NULL;
     size_t i = 0;
@@ -241,6 +273,7 @@ static bool are_apart(json_t *seen, json_t *out_names, const json_t *rows, int64
         good = good && document_decode(&share, DOCUMENT_BACKUP_SHARE, value, NULL) == STATUS_OK && share.index >= 1 &&
                share.index <= (int64_t)json_array_size(rows) && (indexes >> share.index & 1) == 0 &&
                fresh(seen, "custodian", share.custodian.text) && fresh(seen, "site", share.site.text) &&
+               is_sealed(claim, seen, &share, made_at) &&
                json_array_append_new(out_names, json_string(share.custodian.text)) == 0;
         indexes |= good ? 1U << share.index : 0;
     }
@@ -259,7 +292,8 @@ static bool check_share_set(struct claim *claim, json_t *seen, const char *path)
         good = claim_fail(claim, "share_set", "is not signed by the governance quorum");
     } else if (good && (set.version < 1 || (set.version == 1) != digest_equal(&set.prev, &none))) {
         good = claim_fail(claim, "share_set", "prev is zeros for the first version, and only for it");
-    } else if (good && (!are_apart(seen, names, set.shares, set.threshold) || !are_custodians(claim, names))) {
+    } else if (good && (!are_apart(claim, seen, names, set.shares, set.threshold, set.made_at) ||
+                        !are_custodians(claim, names))) {
         good = claim_fail(claim, "share_set", "shares: are not k of n of different custodians apart from the backup");
     }
     if (good) {
@@ -291,7 +325,7 @@ static bool check_backup(struct claim *claim, struct signed_file *backup_file, c
     json_t *seen = json_object();
     json_t *names = json_array();
     bool good = fresh(seen, "custodian", backup.holder.text) && fresh(seen, "site", backup.site.text) &&
-                are_apart(seen, names, backup.shares, backup.threshold);
+                are_apart(claim, seen, names, backup.shares, backup.threshold, backup.made_at);
     json_array_foreach(names, i, value)
     {
         good = good && lists(claim->document.custodians, json_string_value(value));

@@ -1,8 +1,8 @@
 /*
- * The decoders of transcripts, backups, shares, share sets, occasions, gifts and restore proofs under a fuzzer. For any
- * bytes: nothing is read out of bounds, nothing leaks, what one of them accepts is written again as the very same
- * bytes, and no bytes are documents of two kinds. What is accepted keeps the floors, and a transcript can be asked
- * everything.
+ * The decoders of transcripts, backups, sealing keys, shares, share sets, occasions, gifts and restore proofs under a
+ * fuzzer. For any bytes: nothing is read out of bounds, nothing leaks, what one of them accepts is written again as the
+ * very same bytes, and no bytes are documents of two kinds. What is accepted keeps the floors, and a transcript can be
+ * asked everything.
  */
 #include "policy/ceremony.h"
 #include "policy/occasion.h"
@@ -13,6 +13,7 @@ static void check_shares(const struct share_table *table)
     INVARIANT(table->threshold >= 2 && table->threshold <= table->count && table->count <= BACKUP_SHARES_MAX);
     for (size_t i = 1; i < table->count; i++) {
         INVARIANT(!name_equal(&table->holders[i].site, &table->holders[i - 1].site));
+        INVARIANT(!seal_key_equal(&table->holders[i].seal.key.seal, &table->holders[i - 1].seal.key.seal));
         INVARIANT(share_table_find(table, &table->holders[i].custodian) == &table->holders[i]);
     }
 }
@@ -28,6 +29,11 @@ static void look_share_document(struct share_document *share)
 {
     INVARIANT(share->index >= 1 && share->index <= BACKUP_SHARES_MAX);
     share_document_free(share);
+}
+
+static void look_sealing_key(struct sealing_key *key)
+{
+    INVARIANT(key->valid_until > key->issued_at);
 }
 
 static void look_share_set(struct share_set *set)
@@ -73,6 +79,7 @@ ROUND_TRIP(ceremony, look_ceremony)
 ROUND_TRIP(gift, look_gift)
 ROUND_TRIP(occasion, look_occasion)
 ROUND_TRIP(restore, look_restore)
+ROUND_TRIP(sealing_key, look_sealing_key)
 ROUND_TRIP(share_document, look_share_document)
 ROUND_TRIP(share_set, look_share_set)
 
@@ -83,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kinds += gift_round_trip(data, size);
     kinds += occasion_round_trip(data, size);
     kinds += restore_round_trip(data, size);
+    kinds += sealing_key_round_trip(data, size);
     kinds += share_document_round_trip(data, size);
     kinds += share_set_round_trip(data, size);
     INVARIANT(kinds <= 1);

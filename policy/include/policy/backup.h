@@ -14,6 +14,7 @@
 #include "policy/key.h"
 #include "policy/occasion.h"
 #include "policy/policy.h"
+#include "policy/sealing_key.h"
 #include "policy/token.h"
 
 #define BACKUP_KIND "backup"
@@ -42,17 +43,18 @@ enum restore_kind {
     RESTORE_DRILL = 2,
 };
 
-/* Who has which share, and where. */
+/* Who has which share, sealed for which key, and where. */
 struct share_holder {
     struct digest commitment;
     struct name custodian;
-    unsigned index; /* 1..16 */
+    unsigned index;            /* 1..16 */
+    struct sealing_paper seal; /* of this custodian */
     struct name site;
 };
 
 /*
- * k of n. A decoded one keeps the floors: 2 <= threshold <= count <= 16; custodians, indexes (each at most count) and
- * sites all different; sorted by custodian.
+ * k of n. A decoded one keeps the floors: 2 <= threshold <= count <= 16; custodians, indexes (each at most count),
+ * sealing keys and sites all different; sorted by custodian.
  */
 struct share_table {
     struct share_holder holders[BACKUP_SHARES_MAX];
@@ -90,6 +92,7 @@ struct share_document {
 /* Who has the shares of a PIN. Signed by the governance quorum. */
 struct share_set {
     struct digest key;  /* key id */
+    int64_t made_at;    /* microseconds UTC */
     struct digest prev; /* of the set before; zero for the first, and only for it */
     struct share_table shares;
     int64_t version; /* from 1 */
@@ -135,10 +138,11 @@ const struct share_holder *share_table_find(const struct share_table *table, con
 
 /*
  * Every custodian of the table is a person of the policy with the duty `custodian` (STATUS_FORBIDDEN), valid at
- * `at_utc_us` (STATUS_EXPIRED); the fault names the custodian.
+ * `at_utc_us` (STATUS_EXPIRED), and signed the sealing key of the row, which was valid at `made_at` of the table
+ * (sealing_paper_verify); the fault names the custodian.
  */
 MUST_CHECK enum status share_table_check_people(const struct share_table *table, const struct policy *policy,
-                                                int64_t at_utc_us, struct fault *fault);
+                                                int64_t at_utc_us, int64_t made_at, struct fault *fault);
 
 /* backup: reads strictly, floors included; no signature is looked at. It owns nothing. */
 MUST_CHECK enum status backup_decode(struct backup *out, const void *document, size_t len, struct fault *fault);

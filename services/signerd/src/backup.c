@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/share.h"
 #include "custodians.h"
 #include "papers.h"
@@ -44,6 +45,17 @@ static const struct canon_field facts_fields[] = {
     CANON_FIELD(struct backup_facts, threshold, CANON_TEXT),
 };
 
+/* The first keys of a ledger are made before its policy, which names them. */
+static enum status custodians_check(const struct backup_run *run, struct fault *fault)
+{
+    if (run->options->policy[0] != '\0') {
+        return custodians_verify(&run->custodians, run->options->policy, fault);
+    }
+    log_event(LOG_LEVEL_WARNING, "custodians.not-verified", "detail",
+              "without a policy only the admission of the key sees who signed their sealing keys", NULL);
+    return STATUS_OK;
+}
+
 /* What is wrong with the words must be told before anybody's PIN is used. */
 static enum status words_read(struct backup_run *run, struct fault *fault)
 {
@@ -67,7 +79,7 @@ static enum status words_read(struct backup_run *run, struct fault *fault)
                                custodian->site.text);
         }
     }
-    return status;
+    return status == STATUS_OK ? custodians_check(run, fault) : status;
 }
 
 /* The PIN of the token is with others than the parts of this backup. */

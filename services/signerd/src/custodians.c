@@ -8,30 +8,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/share.h"
+#include "options.h"
 #include "papers.h"
 #include "signer/policies.h"
 
-#define CUSTODIAN_TEXT_SIZE 256
+#define CUSTODIAN_TEXT_SIZE (2 * NAME_SIZE + OPTION_PATH_SIZE)
 #define CUSTODIANS_MIN 2
 
-/* One `name:site:key`, in a copy that may be cut up. */
+/* The paper is of this person and of these days. */
+static enum status seal_read(struct custodian *in_out, const char *path, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct fault inner = {0};
+    enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, &inner);
+    if (status == STATUS_OK) {
+        status = sealing_paper_read(&in_out->seal, &document, &inner);
+        signed_document_free(&document);
+    }
+    if (status == STATUS_OK) {
+        status = sealing_paper_check_time(&in_out->seal, clock_utc_us(clock_system()), &inner);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "custodians", "%s: %s%s%s", path, inner.where,
+                         inner.where[0] == '\0' || inner.detail[0] == '\0' ? "" : ": ", inner.detail);
+    }
+    return name_equal(&in_out->seal.key.person, &in_out->id)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "custodians", "%s: is the sealing key of %s, not of %s", path,
+                           in_out->seal.key.person.text, in_out->id.text);
+}
+
+/* One `name:site:file`, in a copy that may be cut up. */
 static enum status custodian_parse(struct custodian *out, char *text, struct fault *fault)
 {
     char *site = strchr(text, ':');
-    char *key = site == NULL ? NULL : strchr(site + 1, ':');
-    if (key == NULL) {
-        return fault_set(fault, STATUS_USAGE, "custodians", "name:site:key, by commas");
+    char *path = site == NULL ? NULL : strchr(site + 1, ':');
+    if (path == NULL) {
+        return fault_set(fault, STATUS_USAGE, "custodians", "name:site:file, by commas");
     }
     *site++ = '\0';
-    *key++ = '\0';
+    *path++ = '\0';
     if (name_parse(&out->id, text) != STATUS_OK || name_parse(&out->site, site) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "custodians", "'%s' and '%s' must be names", text, site);
     }
-    if (seal_key_parse(&out->seal, key) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "custodians", "the key of %s must be base64 of 32 bytes", text);
-    }
-    return STATUS_OK;
+    return seal_read(out, path, fault);
 }
 
 static enum status distinct_check(const struct custodians *custodians, const struct custodian *custodian,
@@ -46,7 +68,7 @@ static enum status distinct_check(const struct custodians *custodians, const str
             return fault_set(fault, STATUS_INVALID, "custodians", "%s and %s keep their shares at one site",
                              other->id.text, custodian->id.text);
         }
-        if (seal_key_equal(&other->seal, &custodian->seal)) {
+        if (seal_key_equal(&other->seal.key.seal, &custodian->seal.key.seal)) {
             return fault_set(fault, STATUS_DUPLICATE_PERSON, "custodians", "%s and %s have one key", other->id.text,
                              custodian->id.text);
         }
@@ -59,7 +81,7 @@ static enum status custodian_add(struct custodians *custodians, const char *text
     char copy[CUSTODIAN_TEXT_SIZE];
     struct custodian custodian = {.id = {""}};
     if (len >= sizeof(copy) || custodians->count == BACKUP_SHARES_MAX) {
-        return fault_set(fault, STATUS_INVALID, "custodians", "at most %d, name:site:key each", BACKUP_SHARES_MAX);
+        return fault_set(fault, STATUS_INVALID, "custodians", "at most %d, name:site:file each", BACKUP_SHARES_MAX);
     }
     memcpy(copy, text, len);
     copy[len] = '\0';
@@ -92,7 +114,7 @@ enum status custodians_parse(struct custodians *out, const char *text, struct fa
         text += len + (more ? 1 : 0);
     }
     if (custodians.count < CUSTODIANS_MIN) {
-        return fault_set(fault, STATUS_USAGE, "custodians", "at least %d: name:site:key, by commas", CUSTODIANS_MIN);
+        return fault_set(fault, STATUS_USAGE, "custodians", "at least %d: name:site:file, by commas", CUSTODIANS_MIN);
     }
     qsort(custodians.list, custodians.count, sizeof(custodians.list[0]), by_name);
     *out = custodians;
@@ -103,15 +125,32 @@ void custodians_table(struct share_table *out, const struct custodians *custodia
 {
     *out = (struct share_table){.count = custodians->count};
     for (size_t i = 0; i < custodians->count; i++) {
-        out->holders[i] = (struct share_holder){.custodian = custodians->list[i].id, .site = custodians->list[i].site};
+        const struct custodian *custodian = &custodians->list[i];
+        out->holders[i] =
+            (struct share_holder){.custodian = custodian->id, .seal = custodian->seal, .site = custodian->site};
     }
+}
+
+enum status custodians_verify(const struct custodians *custodians, const char *policy_path, struct fault *fault)
+{
+    struct policy policy = {0};
+    struct share_table table;
+    const int64_t now = clock_utc_us(clock_system());
+    enum status status = signer_policies_open(&policy, policy_path, NULL, fault);
+    if (status == STATUS_OK) {
+        custodians_table(&table, custodians);
+        status = share_table_check_people(&table, &policy, now, now, fault);
+    }
+    policy_free(&policy);
+    return status;
 }
 
 static enum status share_seal(struct share_document *out, struct share_holder *holder,
                               const struct custodian_order *order, const struct custodian *custodian,
                               const struct share *share, struct fault *fault)
 {
-    *holder = (struct share_holder){.custodian = custodian->id, .index = share->index, .site = custodian->site};
+    *holder = (struct share_holder){
+        .custodian = custodian->id, .index = share->index, .seal = custodian->seal, .site = custodian->site};
     share_commitment(&holder->commitment, &share->value);
     *out = (struct share_document){
         .commitment = holder->commitment,
@@ -120,9 +159,9 @@ static enum status share_seal(struct share_document *out, struct share_holder *h
         .key = order->key,
         .of = order->of,
         .threshold = order->threshold,
-        .to = custodian->seal,
+        .to = custodian->seal.key.seal,
     };
-    return seal_close(&out->sealed, &share->value, &custodian->seal, fault);
+    return seal_close(&out->sealed, &share->value, &custodian->seal.key.seal, fault);
 }
 
 static enum status shares_seal(struct custodian_shares *out, const struct custodian_order *order,

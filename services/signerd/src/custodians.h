@@ -7,11 +7,11 @@
 #include "base/secret.h"
 #include "policy/backup.h"
 
-/* A person who is to keep a share, where, and the key that it is sealed for. */
+/* A person who is to keep a share, where, and the key that it is sealed for, signed by that person. */
 struct custodian {
     struct name id;
     struct name site;
-    struct seal_key seal;
+    struct sealing_paper seal;
 };
 
 struct custodians {
@@ -20,10 +20,18 @@ struct custodians {
 };
 
 /*
- * Reads `name:site:key,name:site:key` (key: base64 of X25519), 2 to 16, in any order. People, sites and keys are all
- * different: STATUS_INVALID or STATUS_DUPLICATE_PERSON, naming the person.
+ * Reads `name:site:file,name:site:file` (file: the signed sealing key of that person, of these days), 2 to 16, in any
+ * order. People, sites and keys are all different: STATUS_INVALID or STATUS_DUPLICATE_PERSON, naming the person. Who
+ * signed is for custodians_verify.
  */
 MUST_CHECK enum status custodians_parse(struct custodians *out, const char *text, struct fault *fault);
+
+/*
+ * They are custodians of the policy in this file or folder, and each signed the own sealing key
+ * (share_table_check_people, now).
+ */
+MUST_CHECK enum status custodians_verify(const struct custodians *custodians, const char *policy_path,
+                                         struct fault *fault);
 
 /* The shares of a secret: who has which, and each one sealed, as its document. */
 struct custodian_shares {

@@ -127,7 +127,7 @@ static enum status check_backup(struct admission *admission, struct fault *fault
     }
     if (status == STATUS_OK) {
         status = share_table_check_people(&admission->backup.shares, &admission->signer->policy, admission->at_utc_us,
-                                          &inner);
+                                          admission->backup.made_at, &inner);
     }
     if (status == STATUS_OK && admission->signer->attended) {
         status = share_set_check_apart(&admission->signer->share_set, &admission->backup, &inner);

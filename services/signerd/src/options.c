@@ -111,6 +111,9 @@ static const struct option_row backup_rows[] = {
     TEXT("holder", holder, NULL, "Who keeps the wrapped key; none of the custodians"),
     TEXT("site", site, NULL, "Where the wrapped key lies; none of the custodians' sites"),
     PATH("pin-shares", pin_shares, "", "File of the share set of the token's PIN, when it is shared: all others"),
+    PATH("policy", policy, "",
+         "File of the first policy, or folder of its versions (*.json): the sealing keys are held against it. Without "
+         "it, as for the first keys of a ledger, only the admission of the key does that"),
 };
 
 static const struct option_row restore_rows[] = {
@@ -132,6 +135,7 @@ static const struct option_row share_pin_rows[] = {
     SHARE_ROWS,
     TEXT("backups", backups, "",
          "Files, by commas, of the backups of keys on this token: who keeps a part of one gets no share"),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json)"),
     PATH("previous", previous, "", "File of the share set before, when there was one"),
 };
 

@@ -11,7 +11,7 @@
 #define OPTION_PATH_SIZE 1024
 #define OPTION_USERS_SIZE 1024
 #define OPTION_URI_SIZE 2048
-#define OPTION_CUSTODIANS_SIZE 4096
+#define OPTION_CUSTODIANS_SIZE 16384
 
 struct options {
     char role[16];
@@ -49,7 +49,7 @@ struct options {
     bool approved;
 
     int64_t so_pin_fd;                       /* backup, restore */
-    char custodians[OPTION_CUSTODIANS_SIZE]; /* backup, share-pin: name:site:key, by commas */
+    char custodians[OPTION_CUSTODIANS_SIZE]; /* backup, share-pin: name:site:file, by commas */
     int64_t threshold;
     char holder[64];
     char site[64];

@@ -3,6 +3,7 @@
  *
  * The token is not touched. Who has which share is the document share_set, which the governance quorum signs.
  */
+#include "base/clock.h"
 #include "base/share.h"
 #include "custodians.h"
 #include "hsm/pin.h"
@@ -27,7 +28,7 @@ static enum status words_read(struct share_run *run, const struct options *optio
     if (status == STATUS_OK && (size_t)options->threshold > run->custodians.count) {
         return fault_set(fault, STATUS_USAGE, "threshold", "there are %zu custodians", run->custodians.count);
     }
-    return status;
+    return status == STATUS_OK ? custodians_verify(&run->custodians, options->policy, fault) : status;
 }
 
 static enum status shares_make(struct share_run *run, const struct options *options, struct fault *fault)
@@ -105,6 +106,7 @@ static enum status papers_out(struct share_run *run, const struct options *optio
     struct bytes document = {0};
     struct digest digest;
     run->set.shares = run->shares.table;
+    run->set.made_at = clock_utc_us(clock_system());
     enum status status = share_set_encode(&document, &run->set, fault);
     if (status != STATUS_OK) {
         return status;

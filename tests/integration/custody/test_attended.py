@@ -89,11 +89,15 @@ class Attended(Case):
         self.keys = {name: self.key_file(f"{name}.key", self.world.keys[name]) for name in PEOPLE}
         self.seals = {}
         for name in (*CUSTODIANS, *PIN_KEEPERS):
-            self.seals[name] = self.good("seal-key", "generate", "--out", self.path(f"{name}.seal"), "--passphrase-file",
-                                         self.passphrase).strip()
+            self.seals[name] = self.write(f"{name}.seal.json", self.by(
+                name, "seal-key", "generate", "--out", self.path(f"{name}.seal"), "--person", name, "--environment", world.ENVIRONMENT))
         for name in ("born", "second"):
             subprocess.run([MAKE_TOKEN, self.place, name], check=True, stdout=subprocess.DEVNULL)
         os.environ["SOFTHSM2_CONF"] = self.path("softhsm2.conf")
+
+    def public(self, name):
+        """What shares of this custodian are sealed for."""
+        return json.loads(json.loads(self.read(f"{name}.seal.json"))["document"])["seal"]
 
     def by(self, name, *words):
         return self.good(*words, "--key", self.keys[name], "--passphrase-file", self.passphrase)
@@ -216,7 +220,7 @@ class Attended(Case):
     def share_pin(self, facts):
         os.mkdir(self.path("pin-shares"))
         self.offline("share-pin", "--key-id", facts["key_id"], "--custodians", self.shares(PIN_KEEPERS, 4), "--threshold", "2",
-                     "--output", self.path("pin-shares"), "--backups", self.path("backup/backup.json"), pins=["born.pin"])
+                     "--output", self.path("pin-shares"), "--backups", self.path("backup/backup.json"), "--policy", self.policy, pins=["born.pin"])
         return self.signed("share_set", self.path("pin-shares/share-set.json"), "admin-1", "admin-2")
 
     def start(self, share_set):
@@ -255,7 +259,7 @@ class Attended(Case):
         """As that custodian would hand it on who changed one byte and knows no better."""
         share = json.loads(self.read(f"pin-shares/share-{name}.json"))
         key = world.openssl("pkey", "-in", self.path(f"{name}.seal"), "-passin", f"pass:{PASSPHRASE}", "-outform", "DER")
-        value = bytearray(sealed.unseal(base64.b64decode(share["sealed"]), base64.b64decode(self.seals[name]), key[-32:]))
+        value = bytearray(sealed.unseal(base64.b64decode(share["sealed"]), base64.b64decode(self.public(name)), key[-32:]))
         value[0] ^= 1
         return bytes(value)
 
@@ -306,7 +310,7 @@ class Attended(Case):
         self.assertIn("custodian-4", self.refused(1, *self.giving("custodian-4", first)))
         changed = self.changed_share("custodian-5")
         share = json.loads(self.read("pin-shares/share-custodian-5.json"))
-        share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.seals["custodian-5"]))).decode()
+        share["sealed"] = base64.b64encode(sealed.seal(changed, base64.b64decode(self.public("custodian-5")))).decode()
         told = self.refused(1, *self.giving("custodian-5", first, self.write("changed.json", world.canonical(share))))
         self.assertIn("share 2 of custodian-5 is corrupt", told)
         self.assertIn("2 of 2 shares; the token is open", self.good(*self.giving("custodian-6", first)))

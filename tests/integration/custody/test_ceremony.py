@@ -29,8 +29,9 @@ class Ceremony(Case):
         self.keys = {name: self.key_file(f"{name}.key", WORLD.keys[name]) for name in (*ROLES.values(), "mallory")}
         for name in (*ROLES.values(), "mallory"):
             self.write(f"{name}.json", world.canonical(WORLD.keys[name].object()))
-        self.seals = {name: self.good("seal-key", "generate", "--out", self.path(f"{name}.seal"), "--passphrase-file",
-                                      self.passphrase).strip() for name in ("custodian-1", "custodian-2")}
+        self.seals = {name: self.write(f"{name}.seal.json", self.good(
+            "seal-key", "generate", "--out", self.path(f"{name}.seal"), "--person", name, "--environment", world.ENVIRONMENT, "--key",
+            self.keys[name], "--passphrase-file", self.passphrase)) for name in ("custodian-1", "custodian-2")}
         self.module = self.write("module.so", b"\x7fELF module")
         self.program = self.write("signerd", b"\x7fELF program")
         self.pins = self.pin(module=sha256(b"\x7fELF module"), program=sha256(b"\x7fELF program"))
@@ -192,13 +193,26 @@ class Ceremony(Case):
     def test_one_person_in_two_roles(self):
         out = self.new_file()
         json_path = self.path("custodian-1.json")
+        theirs = json.loads(json.loads(self.read("custodian-1.seal.json"))["document"])["seal"]
+        fresh = base64.b64encode(bytes(range(32))).decode()
+
+        def custodian_2(paper):
+            path = self.write(f"paper-{len(os.listdir(self.place))}", json.dumps(paper))
+            return f"custodian-2:custodian-2:{self.path('custodian-2.json')}:{path}"
         for name, changes in (
                 ("person and key", {"custodian_2": f"custodian-2:custodian-1:{json_path}:{self.seals['custodian-1']}"}),
                 ("the person, with another key", {"custodian_2": f"custodian-2:custodian-1:{self.path('mallory.json')}"}),
                 ("the key, under another name", {"witness": f"witness:somebody:{json_path}"}),
                 ("the administrator as witness", {"witness": f"witness:admin-1:{self.path('admin-1.json')}"}),
-                ("one sealing key", {"custodian_2": f"custodian-2:custodian-2:{self.path('custodian-2.json')}:"
-                                                    f"{self.seals['custodian-1']}"})):
+                ("the sealing key of another", {"custodian_2": f"custodian-2:custodian-2:{self.path('custodian-2.json')}:"
+                                                               f"{self.seals['custodian-1']}"}),
+                ("one sealing key", {"custodian_2": custodian_2(world.sealing_key("custodian-2", theirs, WORLD.keys["custodian-2"]))}),
+                ("a sealing key that another signed", {"custodian_2": custodian_2(world.sealing_key(
+                    "custodian-2", fresh, WORLD.keys["custodian-1"]))}),
+                ("a sealing key for another ledger", {"custodian_2": custodian_2(world.sealing_key(
+                    "custodian-2", fresh, WORLD.keys["custodian-2"], environment="live"))}),
+                ("a sealing key that is over", {"custodian_2": custodian_2(world.sealing_key(
+                    "custodian-2", fresh, WORLD.keys["custodian-2"], valid_until=world.at(60)))})):
             with self.subTest(name):
                 self.refused(1, *self.starting(out, **changes))
                 self.assertFalse(os.path.exists(out))
@@ -306,7 +320,7 @@ class Ceremony(Case):
                 self.refused(2, *self.starting(out, witness=word))
         for name, word in (("a name with blanks", f"witness:An Auditor:{self.path('auditor-1.json')}"),
                            ("no such file", f"witness:auditor-1:{self.path('absent')}"), ("no key", f"witness:auditor-1:{self.pins}"),
-                           ("a bad seal", f"witness:auditor-1:{self.path('auditor-1.json')}:AAAA"),
+                           ("no sealing key", f"witness:auditor-1:{self.path('auditor-1.json')}:{self.pins}"),
                            ("a witness who gets shares", f"witness:auditor-1:{self.path('auditor-1.json')}:{self.seals['custodian-1']}")):
             with self.subTest(name):
                 self.refused(1, *self.starting(out, witness=word))

@@ -104,7 +104,7 @@ class Words(Keys):
 
     def test_share_sets(self):
         shares = WORLD.backup_document()["shares"]
-        document = {"key": BORN.id, "of": "pin", "prev": "0" * 64, "shares": shares, "threshold": 2, "version": 1}
+        document = {"key": BORN.id, "made_at": world.at(104), "of": "pin", "prev": "0" * 64, "shares": shares, "threshold": 2, "version": 1}
         path = self.write("set", world.canonical(document))
         self.assertIn("share 2: custodian-2, at site-2", self.good("show", "share_set", "--in", path))
         self.good(*self.signing("share_set", "admin-1", path))
@@ -406,7 +406,10 @@ class AtTheSigner(Keys):
 
     def test_activation(self):
         seal = self.path("custodian-1.seal")
-        public = self.good("seal-key", "generate", "--out", seal, "--passphrase-file", self.passphrase).strip()
+        paper = json.loads(self.good("seal-key", "generate", "--out", seal, "--person", "custodian-1", "--environment", world.ENVIRONMENT,
+                                     "--key", self.key_file("custodian-1.key", WORLD.keys["custodian-1"]), "--passphrase-file",
+                                     self.passphrase))
+        public = json.loads(paper["document"])["seal"]
         to_public, to_private = sealed.pair()
         value = hashlib.sha512(b"a share of a PIN").digest()
         share = self.write("share.json", world.canonical({**sealed.share(value, public, BORN.id), "of": "pin"}))

@@ -23,7 +23,8 @@ class Shares(Case):
         super().setUp()
         self.key = self.key_file("custodian.key", CUSTODIAN)
         self.seal = self.path("custodian.seal")
-        self.public = self.good("seal-key", "generate", "--out", self.seal, "--passphrase-file", self.passphrase).strip()
+        self.paper = json.loads(self.good(*self.generating("--out", self.seal, "--passphrase-file", self.passphrase)))
+        self.public = json.loads(self.paper["document"])["seal"]
         self.to_public, self.to_private = sealed.pair()
         self.to = base64.b64encode(self.to_public).decode()
         policy = world.digest("policy", world.canonical(WORLD.first))
@@ -32,6 +33,9 @@ class Shares(Case):
         self.asked = {"action": "restore", "authoriser": "admin-2", "chain": WORLD.chain, "environment": world.ENVIRONMENT,
                       "executor": "custodian-3", "expires_at": now(0.1), "issued_at": now(), "key": KEY, "policy": policy,
                       "requester": "operator-1", "serial": "8a3f", "set": sealed.SET, "to": self.to}
+
+    def generating(self, *more):
+        return ["seal-key", "generate", "--person", "custodian-1", "--environment", world.ENVIRONMENT, "--key", self.key, *more]
 
     def occasion(self, signers=("operator-1", "admin-2"), without=(), **changes):
         """The file of an occasion; `without`: members left out."""
@@ -61,12 +65,27 @@ class Shares(Case):
         public = world.openssl("pkey", "-in", self.seal, "-passin", f"pass:{PASSPHRASE}", "-pubout", "-outform", "DER")
         self.assertEqual(base64.b64encode(public[-32:]).decode(), self.public)
         before = self.read("custodian.seal")
-        words = ["seal-key", "generate", "--out", self.seal, "--passphrase-file", self.passphrase]
+        words = self.generating("--out", self.seal, "--passphrase-file", self.passphrase)
         self.assertIn("never replaced", self.refused(1, *words))
         self.assertEqual(self.read("custodian.seal"), before)
-        self.refused(1, "seal-key", "generate", "--out", self.path("short"), "--passphrase-file", self.write("short-pw", "seven77", 0o600))
-        self.refused(1, "seal-key", "generate", "--out", self.path("open"), "--passphrase-file", self.write("open-pw", PASSPHRASE, 0o644))
-        self.refused(2, "seal-key", "generate", "--passphrase-file", self.passphrase)
+        self.refused(1, *self.generating("--out", self.path("short"), "--passphrase-file", self.write("short-pw", "seven77", 0o600)))
+        self.refused(1, *self.generating("--out", self.path("open"), "--passphrase-file", self.write("open-pw", PASSPHRASE, 0o644)))
+        self.refused(2, *self.generating("--passphrase-file", self.passphrase))
+
+    def test_a_sealing_key_is_signed_by_its_person(self):
+        document = json.loads(self.paper["document"])
+        self.assertEqual((document["person"], document["environment"]), ("custodian-1", world.ENVIRONMENT))
+        self.assertEqual([signature["key"] for signature in self.paper["signatures"]], [CUSTODIAN.id])
+        told = self.good("show", "sealing_key", "--in", self.write("paper", json.dumps(self.paper)))
+        for words in ("what shares of custodian-1 are sealed for", self.public):
+            self.assertIn(words, told)
+        words = ["seal-key", "sign", *self.generating("--passphrase-file", self.passphrase)[2:], "--seal-key", self.seal]
+        again = json.loads(json.loads(self.good(*words, "--until", world.FAR))["document"])
+        self.assertEqual((again["seal"], again["valid_until"]), (self.public, world.FAR))
+        self.refused(1, *words, "--until", world.at(0))
+        for missing in ("--person", "--environment", "--key", "--seal-key"):
+            at = words.index(missing)
+            self.refused(2, *words[:at], *words[at + 2:])
 
     def test_a_sealing_key_signs_nothing_and_a_key_opens_nothing(self):
         self.refused(1, "key", "show", "--key", self.seal, "--passphrase-file", self.passphrase)
@@ -86,10 +105,11 @@ class Shares(Case):
         other = hashlib.sha256(b"other").hexdigest()
         edits = {"index": 2, "custodian": "custodian-2", "threshold": 3, "key": other}
         born = world.Key("p256")
-        rows = [{"commitment": hashlib.sha256(VALUE).hexdigest(), "custodian": "custodian-1", "index": 1, "site": "site-1"},
-                {"commitment": other, "custodian": "custodian-2", "index": 2, "site": "site-2"},
-                {"commitment": "1" * 64, "custodian": "custodian-3", "index": 3, "site": "site-3"}]
-        share_set = {"key": born.id, "of": "pin", "prev": "0" * 64, "shares": rows, "threshold": 2, "version": 1}
+        rows = [{"commitment": commitment, "custodian": f"custodian-{index}", "index": index, "site": f"site-{index}",
+                 "seal": world.sealing_key(f"custodian-{index}", public, CUSTODIAN)}
+                for index, (commitment, public) in enumerate(((hashlib.sha256(VALUE).hexdigest(), self.public), (other, self.to),
+                                                              ("1" * 64, base64.b64encode(bytes(32)).decode())), 1)]
+        share_set = {"key": born.id, "made_at": world.at(1), "of": "pin", "prev": "0" * 64, "shares": rows, "threshold": 2, "version": 1}
         token = {"firmware": "2.6", "label": "hot", "manufacturer": "maker", "model": "model", "serial": "1"}
         backup = {**born.object(), "check": other, "holder": "admin-2", "label": "hot", "made_at": world.at(1), "mechanism": "aes-key-wrap-pad",
                   "shares": rows, "site": "vault", "threshold": 2, "token": token, "wrapped_sha256": other, "wrapped_size": 80}
@@ -106,6 +126,8 @@ class Shares(Case):
                     share = self.share(**{**true, field: value})
                     self.assertIn("nothing vouches for the index, custodian, key", self.good("share", "show", "--share", share, *opening))
                     self.assertIn(f"{field}: ", self.refused(1, "share", "show", "--share", share, *opening, *paper))
+            elsewhere = self.write("elsewhere.json", world.canonical(sealed.share(VALUE, self.to, KEY) | true))
+            self.assertIn("to: ", self.refused(1, "share", "show", "--share", elsewhere, *paper))
 
     def test_a_gift(self):
         for of, occasion in (("kek", self.occasion), ("pin", self.activation)):
@@ -244,7 +266,8 @@ class Shares(Case):
     def test_two_passphrases(self):
         other = self.write("other", "another passphrase", 0o600)
         seal = self.path("second.seal")
-        self.public = self.good("seal-key", "generate", "--out", seal, "--passphrase-file", other).strip()
+        paper = json.loads(self.good(*self.generating("--out", seal, "--passphrase-file", self.passphrase, "--seal-passphrase-file", other)))
+        self.public = json.loads(paper["document"])["seal"]
         words = self.giving(self.share())
         words[words.index(self.seal)] = seal
         self.refused(1, *words)

@@ -27,7 +27,7 @@ import sealed  # noqa: E402
 from ceremony_world import GENERATED, Ceremonies  # noqa: E402
 from memory import children, forms, only_where_it_can_be_seen, read_memory, search, status_of, words_of  # noqa: E402
 from test_offline import join, now, uuid7  # noqa: E402
-from world import FAR, ZERO, canonical, digest, openssl, signed  # noqa: E402
+from world import FAR, ZERO, canonical, digest, openssl, sealing_key, signed  # noqa: E402
 
 SIGNERD = os.environ["SIGNERD"]
 MAKE_TOKEN = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "tests/support/softhsm_token")
@@ -187,11 +187,16 @@ class Secrets(unittest.TestCase):
         return cls.path(name)
 
     @classmethod
+    def sealing_key(cls, name):
+        return json.dumps(sealing_key(name, cls.world.seals[name], cls.world.keys[name]))
+
+    @classmethod
     def learn(cls):
         """The secrets, by a backup whose shares the test can open."""
         os.mkdir(cls.path("papers"))
         cls.own()
-        custodians = ",".join(f"{name}:site-{name[-1]}:{cls.world.seals[name]}" for name in cls.world.CUSTODIANS[:3])
+        custodians = ",".join(f"{name}:site-{name[-1]}:{cls.write(f'{name}.seal.json', cls.sealing_key(name))}"
+                              for name in cls.world.CUSTODIANS[:3])
         cls.run_word("backup", cls.token(), "--key=validator", f"--custodians={custodians}", "--threshold=2", "--holder=operator-1",
                      "--site=vault", f"--output={cls.path('papers')}", pins=("pin", "so-pin"))
         shares = {}

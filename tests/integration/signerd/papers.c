@@ -213,7 +213,24 @@ void papers_ceremony(struct bytes *out, const struct world *world, const struct 
 
 /* Backup and restore */
 
-static void backup_fill(struct backup *out, const struct world *world, const struct key_document *key)
+struct sealing_paper papers_seal(const struct world *world, const char *person, enum who signer, int64_t made_at)
+{
+    struct signed_document document = {.signatures = NULL};
+    struct sealing_paper paper;
+    struct sealing_key key = {.environment = name_of("test"),
+                              .issued_at = made_at - WORLD_HOUR_US,
+                              .person = name_of(person),
+                              .valid_until = made_at + WORLD_HOUR_US};
+    memcpy(key.seal.bytes32, person, strlen(person));
+    MUST(sealing_key_encode(&document.document, &key, NULL));
+    test_key_sign_document(&document, SEALING_KEY_KIND, world->keys[signer]);
+    MUST(sealing_paper_read(&paper, &document, NULL));
+    signed_document_free(&document);
+    return paper;
+}
+
+static void backup_fill(struct backup *out, const struct world *world, const struct hand *hand,
+                        const struct key_document *key)
 {
     *out = (struct backup){.holder = name_of("otto"),
                            .key = key->key,
@@ -225,10 +242,12 @@ static void backup_fill(struct backup *out, const struct world *world, const str
                            .shares = {.count = 2, .threshold = 2}};
     const char *const custodians[] = {"cato", "cleo"};
     const char *const sites[] = {"site-1", "site-2"};
+    const enum who custodian_keys[] = {CATO, hand->seal_forged ? OTTO : CLEO};
     for (unsigned i = 0; i < 2; i++) {
         struct share_holder *holder = &out->shares.holders[i];
         *holder = (struct share_holder){.custodian = name_of(custodians[i]), .index = i + 1, .site = name_of(sites[i])};
         digest_sha256(&holder->commitment, sites[i], strlen(sites[i]));
+        holder->seal = papers_seal(world, custodians[i], custodian_keys[i], out->made_at);
     }
     digest_sha256(&out->check, "kek", 3);
     digest_sha256(&out->wrapped_sha256, "eighty bytes or so", 18);
@@ -319,7 +338,7 @@ void papers_make(struct papers *out, const struct world *world, const struct han
     struct backup backup = {.label = ""};
     bool wrapped = key->backup == KEY_BACKUP_WRAPPED;
     if (wrapped) {
-        backup_fill(&backup, world, key);
+        backup_fill(&backup, world, hand, key);
         MUST(backup_encode(&out->backup.document, &backup, NULL));
         hand_sign(&out->backup, BACKUP_KIND, hand);
         backup_digest(&out->key.backup_document, out->backup.document.data, out->backup.document.len);

@@ -18,6 +18,7 @@ struct hand {
     struct token_identity token;
     void (*sign)(const void *context, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len);
     const void *context;
+    bool seal_forged; /* the sealing key of cleo in its backup is signed by otto */
 };
 
 /* What key.admit is shown. Everything is owned; free with papers_wipe. */
@@ -51,6 +52,9 @@ void papers_wipe(struct papers *papers);
 void papers_ceremony(struct bytes *out, const struct world *world, const struct hand *hand,
                      const struct key_document *key, const struct backup *backup);
 struct restore papers_restore(const struct world *world, const struct key_document *key);
+
+/* A sealing key of the person, signed with the key of `signer`, for an hour around `made_at`. */
+struct sealing_paper papers_seal(const struct world *world, const char *person, enum who signer, int64_t made_at);
 
 /* Gives it the occasion that fits it, signed by these two. */
 void papers_restore_allow(struct restore *in_out, const struct world *world, enum who requester, enum who authoriser);

@@ -135,8 +135,25 @@ class Offline(unittest.TestCase):
     def generate(self, *options, label="primary", key="treasury"):
         return json.loads(self.run_word("generate", self.uri(label), f"--key={key}", *options, pins=[self.user_pin(label)]))
 
-    def custodians(self, names=CUSTODIANS):
-        return ",".join(f"{name}:site-{name[-1]}:{base64.b64encode(WORLD.seals[name][0]).decode()}" for name in names)
+    def sealing_key(self, name, seal_of=None, signer=None, **changes):
+        """The file of the sealing key of a custodian."""
+        public = base64.b64encode(WORLD.seals[seal_of or name][0]).decode()
+        paper = world.sealing_key(name, public, WORLD.keys[signer or name], **changes)
+        return self.write(f"seal-{name}-{len(os.listdir(self.place))}.json", json.dumps(paper))
+
+    def custodians(self, names=CUSTODIANS, **papers):
+        """`papers`: other files than the right ones, by name with _ for -."""
+        return ",".join(f"{name}:site-{name[-1]}:{papers.get(name.replace('-', '_')) or self.sealing_key(name)}" for name in names)
+
+    def bad_sealing_keys(self):
+        """Files for custodian-2 that whoever makes shares might put in, and what is said."""
+        return (("unknown_key", self.sealing_key("custodian-2", signer="operator-1")),
+                ("unknown_key", self.sealing_key("custodian-2", signer="mallory")),
+                ("mismatch", self.sealing_key("custodian-2", environment="live")),
+                ("expired", self.sealing_key("custodian-2", valid_until=now(-1))),
+                ("not_ready", self.sealing_key("custodian-2", issued_at=now(1))),
+                ("invalid", self.sealing_key("custodian-2", valid_until=world.at(0))),
+                ("invalid", self.path("nowhere.json")))
 
     def backup_words(self, output="papers", **changes):
         os.makedirs(self.path(output), exist_ok=True)
@@ -288,11 +305,19 @@ class Backup(Offline):
         self.assertIn("exists", self.run_word("backup", self.uri("primary"), *self.backup_words(), pins=pins, code=78))
         self.assertEqual(self.json("papers/backup.json"), before)
 
+    def test_the_sealing_keys_are_in_the_backup(self):
+        self.generate("--backup=wrapped")
+        self.backup(policy=self.path("policy.json"))
+        for row in json.loads(self.json("papers/backup.json")["document"])["shares"]:
+            public = base64.b64encode(WORLD.seals[row["custodian"]][0]).decode()
+            self.assertEqual(json.loads(row["seal"]["document"])["seal"], public)
+            self.assertEqual(self.share_value(row["custodian"])[0]["to"], public)
+            self.verify("sealing_key", row["seal"]["document"], row["seal"]["signatures"][0], WORLD.keys[row["custodian"]].object()["key"])
+
     def test_what_would_be_no_backup_is_refused(self):
         self.generate("--backup=none", key="fixed")
         self.generate("--backup=wrapped")
-        one_key = self.custodians().replace(base64.b64encode(WORLD.seals["custodian-2"][0]).decode(),
-                                            base64.b64encode(WORLD.seals["custodian-1"][0]).decode())
+        one_key = self.custodians(custodian_2=self.sealing_key("custodian-2", seal_of="custodian-1"))
         for text, changes in (
                 ("key_unfit", {"key": "fixed"}),
                 ("not_found", {"key": "other"}),
@@ -303,7 +328,14 @@ class Backup(Offline):
                 ("one key", {"custodians": one_key}),
                 ("holder", {"holder": "custodian-2"}),
                 ("holder", {"site": "site-3"}),
-                ("name:site:key", {"custodians": "custodian-1,custodian-2"}),
+                ("name:site:file", {"custodians": "custodian-1,custodian-2"}),
+                *((text, {"custodians": self.custodians(custodian_2=path), "policy": self.path("policy.json")})
+                  for text, path in self.bad_sealing_keys()),
+                ("sealing key of custodian-1, not of custodian-2", {"custodians": self.custodians(
+                    custodian_2=self.sealing_key("custodian-1"))}),
+                ("expired", {"custodians": self.custodians(custodian_2=self.sealing_key("custodian-2", valid_until=now(-1)))}),
+                ("forbidden", {"custodians": self.custodians(("custodian-2", "operator-1"), operator_1=self.sealing_key(
+                    "operator-1", seal_of="custodian-1")), "holder": "admin-1", "policy": self.path("policy.json")}),
         ):
             code = 2 if changes.get("threshold") == "1" else 78
             self.assertIn(text, self.run_word("backup", self.uri("primary"), *self.backup_words("none", **changes), code=code,
@@ -508,7 +540,7 @@ class SharePin(Offline):
         os.mkdir(self.path("pin"))
         key_id = "5" * 64
         out = self.run_word("share-pin", f"--key-id={key_id}", f"--custodians={self.custodians()}", "--threshold=2",
-                            f"--output={self.path('pin')}", pins=[self.user_pin("primary")])
+                            f"--policy={self.path('policy.json')}", f"--output={self.path('pin')}", pins=[self.user_pin("primary")])
         share_set = json.loads(out)
         self.assertEqual(self.json("pin/share-set.json"), share_set)
         self.assertEqual((share_set["key"], share_set["of"], share_set["threshold"]), (key_id, "pin", 2))
@@ -526,13 +558,18 @@ class SharePin(Offline):
         for value in shares.values():
             self.assertNotIn(pin, value)
 
-    def share_pin(self, *options, code=0, output="pin", names=CUSTODIANS):
+    def share_pin(self, *options, code=0, output="pin", **papers):
         os.makedirs(self.path(output), exist_ok=True)
-        return self.run_word("share-pin", f"--key-id={'5' * 64}", f"--custodians={self.custodians(names)}", "--threshold=2",
-                             f"--output={self.path(output)}", *options, pins=[self.user_pin("primary")], code=code)
+        return self.run_word("share-pin", f"--key-id={'5' * 64}", f"--custodians={self.custodians(**papers)}", "--threshold=2",
+                             f"--policy={self.path('policy.json')}", f"--output={self.path(output)}", *options, pins=[self.user_pin("primary")], code=code)
 
     def signed_set(self, name, document):
         return self.write(name, json.dumps({"document": document.strip(), "signatures": []}))
+
+    def test_nobody_puts_in_a_sealing_key_of_the_own(self):
+        for text, path in self.bad_sealing_keys():
+            self.assertIn(text, self.share_pin(code=78, custodian_2=path))
+        self.assertEqual(os.listdir(self.path("pin")), [])
 
     def test_a_set_follows_the_one_before(self):
         first = self.share_pin()
@@ -554,7 +591,8 @@ class SharePin(Offline):
                              pins=[self.user_pin("primary"), self.so_pin("primary")])
         self.assertIn("duplicate_person", said)
         apart = world.canonical({**json.loads(self.read("set", "document")), "shares": [
-            {**row, "custodian": f"keeper-{row['index']}"} for row in json.loads(self.read("set", "document"))["shares"]]})
+            {**row, "custodian": f"keeper-{row['index']}", "seal": world.sealing_key(
+                f"keeper-{row['index']}", json.loads(row["seal"]["document"])["seal"], WORLD.keys["mallory"])} for row in json.loads(self.read("set", "document"))["shares"]]})
         said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": self.signed_set("set", apart)}),
                              code=78, pins=[self.user_pin("primary"), self.so_pin("primary")])
         self.assertIn("are parts of the PIN and of a backup", said)
@@ -568,7 +606,7 @@ class SharePin(Offline):
         self.write("default.pin", "12345678\n")
         self.assertIn("default PIN", self.run_word(
             "share-pin", f"--key-id={'5' * 64}", f"--custodians={self.custodians()}", "--threshold=2",
-            f"--output={self.path('pin')}", pins=[("pin-fd", self.path("default.pin"))], code=78))
+            f"--policy={self.path('policy.json')}", f"--output={self.path('pin')}", pins=[("pin-fd", self.path("default.pin"))], code=78))
         self.assertEqual(os.listdir(self.path("pin")), [])
 
 

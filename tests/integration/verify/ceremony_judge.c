@@ -92,7 +92,10 @@ static enum status judge_backup(struct papers *papers, const struct signed_docum
     if (!digest_equal(&papers->backup_digest, &papers->key.backup_document)) {
         return fault_set(fault, STATUS_MISMATCH, "backup_document", "another backup");
     }
-    return backup_check_key(&papers->backup, &papers->key, fault);
+    status = backup_check_key(&papers->backup, &papers->key, fault);
+    return status == STATUS_OK ? share_table_check_people(&papers->backup.shares, &papers->policy,
+                                                          papers->key.issued_at, papers->backup.made_at, fault)
+                               : status;
 }
 
 static enum status judge_share_set(struct papers *papers, const struct signed_document *document, struct fault *fault)

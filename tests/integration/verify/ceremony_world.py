@@ -7,7 +7,7 @@ signed: that is an attacker who is one of the people, or owns the tools, and lac
 import base64
 import hashlib
 
-from world import FAR, ZERO, Key, World, at, canonical, digest, message, person, signed
+from world import FAR, ZERO, Key, World, at, canonical, digest, message, person, sealing_key, signed
 
 GENERATED = ["alg", "approved", "firmware", "key", "key_id", "label", "manufacturer", "mechanism", "model", "module", "program",
              "proof", "rng", "serial"]
@@ -50,18 +50,21 @@ class Ceremonies(World):
             rows.append({**row, "seal": self.seals[name]} if name in self.seals else row)
         return sorted(rows, key=lambda row: row["id"])
 
+    def share_rows(self, names, site):
+        return [{"commitment": hashlib.sha256(name.encode()).hexdigest(), "custodian": name, "index": index,
+                 "seal": sealing_key(name, self.seals[name], self.keys[name]), "site": f"{site}-{index}"}
+                for index, name in enumerate(names, 1)]
+
     def backup_document(self):
-        shares = [{"commitment": hashlib.sha256(name.encode()).hexdigest(), "custodian": name, "index": index, "site": f"site-{index}"}
-                  for index, name in enumerate(self.CUSTODIANS[:3], 1)]
+        shares = self.share_rows(self.CUSTODIANS[:3], "site")
         return {**self.born.object(), "check": hashlib.sha256(b"kek").hexdigest(), "holder": "admin-2", "label": "wallet-hot",
                 "made_at": at(104), "mechanism": "aes-key-wrap-pad", "shares": shares, "site": "vault", "threshold": 2,
                 "token": TOKEN, "wrapped_sha256": hashlib.sha256(bytes(80)).hexdigest(), "wrapped_size": 80}
 
     def share_set_document(self):
         """Of the PIN of the token that the key is on: with others, and elsewhere, than the backup."""
-        shares = [{"commitment": hashlib.sha256(name.encode()).hexdigest(), "custodian": name, "index": index, "site": f"hut-{index}"}
-                  for index, name in enumerate(self.CUSTODIANS[4:], 1)]
-        return {"key": self.born.id, "of": "pin", "prev": ZERO, "shares": shares, "threshold": 2, "version": 1}
+        shares = self.share_rows(self.CUSTODIANS[4:], "hut")
+        return {"key": self.born.id, "made_at": at(104), "of": "pin", "prev": ZERO, "shares": shares, "threshold": 2, "version": 1}
 
     def make(self, method="wrapped", purpose="transfer", policy=None, **edits):
         """All files of one key, as JSON values. An edit is a function of one stage's value, which it changes or answers; those

@@ -5,8 +5,10 @@ Whoever forges holds all keys but those of the people he pretends to be; what fo
 policy room judges the same files and must say the same.
 """
 
+import base64
 import copy
 import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +16,7 @@ import tempfile
 import unittest
 
 from ceremony_world import OTHER_TOKEN, ROLES, SCRIPT, STEPS, TOKEN, Ceremonies
-from world import ZERO, Key, at, canonical, digest
+from world import ZERO, Key, at, canonical, digest, sealing_key
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
@@ -84,13 +86,28 @@ def own_script(**changes):
     return {"script": edit(digest=digest("script", canonical({**SCRIPT, **changes})))}
 
 
+def row(before, **changes):
+    """A row of a table of shares, changed; who it is for signs a sealing key, as anybody can."""
+    after = {**before, **changes}
+    name = after["custodian"]
+    if "custodian" in changes:
+        public = WORLD.seals.get(name, base64.b64encode(hashlib.sha256(name.encode()).digest()).decode())
+        after["seal"] = sealing_key(name, public, WORLD.keys[name])
+    return after
+
+
 def share(place, **changes):
-    return {"backup": lambda value: value["shares"][place].update(changes)}
+    return {"backup": lambda value: value["shares"].__setitem__(place, row(value["shares"][place], **changes))}
+
+
+def sealed(name="custodian-2", seal_of=None, signer=None, **changes):
+    """The sealing key of custodian-2, as whoever makes the backup might like it."""
+    return share(1, seal=sealing_key(name, WORLD.seals[seal_of or name], WORLD.keys[signer or name], **changes))
 
 
 def pin(place, **changes):
     def change(value):
-        value["shares"][place].update(changes)
+        value["shares"][place] = row(value["shares"][place], **changes)
         value["shares"].sort(key=lambda row: row["custodian"])
     return {"share_set": change}
 
@@ -190,7 +207,7 @@ FORGERIES = {
     "made by one who was not there": ("key: creator", {"key": edit(creator="custodian-3")}),
     "kept by others than those who made it": ("key: custodians", {
         "key": edit(custodians=["custodian-1", "custodian-3", "custodian-4"]),
-        "backup": lambda value: value.update(shares=[{**row, "custodian": name} for row, name in zip(
+        "backup": lambda value: value.update(shares=[row(before, custodian=name) for before, name in zip(
             value["shares"], ["custodian-1", "custodian-3", "custodian-4"])])}),
     "a share for one who is no keeper": ("backup: shares", {"key": edit(custodians=["custodian-1", "custodian-2"])}),
     "backup of another key": ("backup", {"backup": edit(**WORLD.keys["wallet"].object())}),
@@ -204,6 +221,22 @@ FORGERIES = {
         "wrapped_sha256") and value.pop("wrapped_size") and None}),
     "backup that one can open": ("backup: shares", {"backup": edit(threshold=1)}),
     "backup that nobody can open": ("backup: shares", {"backup": edit(threshold=4)}),
+    "sealed for a key that the maker of the backup signed": ("sealing_key of custodian-2", sealed(signer="operator-1")),
+    "sealed for a key that nobody knows of": ("sealing_key of custodian-2", share(1, seal=sealing_key(
+        "custodian-2", WORLD.seals["custodian-2"], MALLORY))),
+    "sealed for the key of another custodian": ("sealing_key of custodian-2", sealed("custodian-3")),
+    "two custodians with one sealing key": ("sealing_key of custodian-2", sealed(seal_of="custodian-1")),
+    "a sealing key of another ledger": ("sealing_key of custodian-2", sealed(environment="live")),
+    "a sealing key that was over": ("sealing_key of custodian-2", sealed(valid_until=at(104))),
+    "a sealing key that was for later": ("sealing_key of custodian-2", sealed(issued_at=at(165))),
+    "a sealing key of no length": ("sealing_key: valid_until|sealing_key of custodian-2", sealed(issued_at=at(110), valid_until=at(110))),
+    "a sealing key that is none": ("sealing_key of custodian-2", share(1, seal=sealing_key(
+        "custodian-2", "AAAA", WORLD.keys["custodian-2"]))),
+    "a sealing key that two signed": ("sealing_key of custodian-2", {"backup": lambda value: value["shares"][1]["seal"]["signatures"].append(
+        sealing_key("custodian-2", WORLD.seals["custodian-2"], MALLORY)["signatures"][0])}),
+    "a share for a sealing key of no paper": ("backup: shares|seal", share(1, seal=WORLD.seals["custodian-2"])),
+    "the PIN is sealed for a key that its maker signed": ("sealing_key of custodian-6", pin(1, seal=sealing_key(
+        "custodian-6", WORLD.seals["custodian-6"], WORLD.keys["admin-1"]))),
     "the holder has a share": ("backup: shares", {"backup": edit(holder="custodian-2")}),
     "the blob lies beside a share": ("backup: shares", {"backup": edit(site="site-2")}),
     "two shares at one site": ("backup: shares", share(1, site="site-1")),
@@ -218,8 +251,8 @@ FORGERIES = {
     "the PIN is beside the blob": ("share_set: shares", pin(2, site="vault")),
     "the PIN is with the holder of the blob": ("share_set: shares", {
         **pin(0, custodian="custodian-2"), "backup": lambda value: value.update(holder="custodian-2", shares=[
-            row for row in value["shares"] if row["custodian"] != "custodian-2"] + [
-            {**value["shares"][1], "custodian": "custodian-4"}]) or value["shares"].sort(key=lambda row: row["custodian"]),
+            other for other in value["shares"] if other["custodian"] != "custodian-2"] + [
+            row(value["shares"][1], custodian="custodian-4")]) or value["shares"].sort(key=lambda row: row["custodian"]),
         "key": edit(custodians=["custodian-1", "custodian-2", "custodian-3", "custodian-4"])}),
     "two shares of a PIN at one site": ("share_set: shares", pin(1, site="hut-1")),
     "a PIN that one has": ("share_set: shares", {"share_set": edit(threshold=1)}),

@@ -100,6 +100,12 @@ def signed(kind, document, *keys):
     return {"document": document, "signatures": [key.signature(kind, document) for key in keys]}
 
 
+def sealing_key(name, public, key, environment=ENVIRONMENT, issued_at=None, valid_until=FAR):
+    """What `custody seal-key` prints: the sealing key (base64) of a person, signed with the person's own key."""
+    document = {"environment": environment, "issued_at": issued_at or at(0), "person": name, "seal": public, "valid_until": valid_until}
+    return signed("sealing_key", canonical(document), key)
+
+
 def leaf_hash(data):
     return hashlib.sha256(b"\0" + data).digest()
 

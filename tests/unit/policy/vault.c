@@ -164,13 +164,36 @@ void vault_finish(struct ceremony *ceremony, const struct vault *vault)
     }
 }
 
-static struct share_table two_shares(void)
+struct sealing_paper vault_seal(const struct vault *vault, const char *person, enum who signer)
 {
-    return (struct share_table){
-        .holders = {{.commitment = filled(0x51), .custodian = name_of("tess"), .index = 2, .site = name_of("bank-1")},
-                    {.commitment = filled(0x52), .custodian = name_of("theo"), .index = 1, .site = name_of("bank-2")}},
-        .count = 2,
-        .threshold = 2};
+    struct signed_document document = {0};
+    struct sealing_paper paper;
+    struct sealing_key key = {.environment = vault->world.policy.environment,
+                              .issued_at = time_of(CEREMONY_AT) - MINUTE_US,
+                              .person = name_of(person),
+                              .valid_until = time_of(CEREMONY_AT) + MINUTE_US};
+    memcpy(key.seal.bytes32, person, strlen(person));
+    MUST(sealing_key_encode(&document.document, &key, NULL));
+    test_key_sign_document(&document, SEALING_KEY_KIND, vault->world.keys[signer]);
+    MUST(sealing_paper_read(&paper, &document, NULL));
+    signed_document_free(&document);
+    return paper;
+}
+
+static struct share_table two_shares(const struct vault *vault)
+{
+    return (struct share_table){.holders = {{.commitment = filled(0x51),
+                                             .custodian = name_of("tess"),
+                                             .index = 2,
+                                             .seal = vault_seal(vault, "tess", TESS),
+                                             .site = name_of("bank-1")},
+                                            {.commitment = filled(0x52),
+                                             .custodian = name_of("theo"),
+                                             .index = 1,
+                                             .seal = vault_seal(vault, "theo", THEO),
+                                             .site = name_of("bank-2")}},
+                                .count = 2,
+                                .threshold = 2};
 }
 
 static void make_backup(struct vault *vault)
@@ -182,7 +205,7 @@ static void make_backup(struct vault *vault)
                                     .label = "transfer key 1",
                                     .made_at = time_of(CEREMONY_AT),
                                     .mechanism = BACKUP_AES_KEY_WRAP_PAD,
-                                    .shares = two_shares(),
+                                    .shares = two_shares(vault),
                                     .site = name_of("office-1"),
                                     .token = key.token,
                                     .wrapped_sha256 = filled(0x77),
@@ -224,7 +247,7 @@ static void make_restore(struct vault *vault)
 
 static void make_gift(struct vault *vault)
 {
-    vault->share_set = (struct share_set){.shares = two_shares(), .version = 1};
+    vault->share_set = (struct share_set){.made_at = time_of(CEREMONY_AT), .shares = two_shares(vault), .version = 1};
     public_key_id(&vault->share_set.key, &vault->backup.key);
     memset(vault->receiver.bytes32, 0x61, SEAL_KEY_LEN);
     memset(vault->sealed, 0x62, sizeof(vault->sealed));

@@ -57,6 +57,9 @@ enum status vault_do(struct ceremony *ceremony, const struct vault *vault, const
 void vault_step(struct ceremony *ceremony, const struct vault *vault);
 void vault_finish(struct ceremony *ceremony, const struct vault *vault);
 
+/* A sealing key of the person, signed with the key of `signer`; valid for a minute around CEREMONY_AT. */
+struct sealing_paper vault_seal(const struct vault *vault, const char *person, enum who signer);
+
 /* Signs a restore proof with these keys, WHO_COUNT ends the list. */
 void vault_sign_restore(struct signed_document *out, const struct vault *vault, const struct restore *restore,
                         const enum who *signers);

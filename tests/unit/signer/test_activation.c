@@ -19,11 +19,23 @@ static void share_set_write(const struct share_set *set)
     signed_document_free(&document);
 }
 
+/* Made once in a test: no two signatures are the same. */
 static struct share_set share_set_of(void)
 {
-    struct share_set set = {.key = desk_key_id(), .shares = {.count = 2, .threshold = 2}, .version = 1};
-    set.shares.holders[0] = (struct share_holder){.custodian = name_of("cato"), .index = 1, .site = name_of("site-1")};
-    set.shares.holders[1] = (struct share_holder){.custodian = name_of("cleo"), .index = 2, .site = name_of("site-2")};
+    static struct share_set set;
+    if (set.version != 0) {
+        return set;
+    }
+    set = (struct share_set){
+        .key = desk_key_id(), .made_at = desk.now_utc_us, .shares = {.count = 2, .threshold = 2}, .version = 1};
+    set.shares.holders[0] = (struct share_holder){.custodian = name_of("cato"),
+                                                  .index = 1,
+                                                  .seal = papers_seal(&desk.world, "cato", CATO, set.made_at),
+                                                  .site = name_of("site-1")};
+    set.shares.holders[1] = (struct share_holder){.custodian = name_of("cleo"),
+                                                  .index = 2,
+                                                  .seal = papers_seal(&desk.world, "cleo", CLEO, set.made_at),
+                                                  .site = name_of("site-2")};
     digest_sha256(&set.shares.holders[0].commitment, "1", 1);
     digest_sha256(&set.shares.holders[1].commitment, "2", 1);
     return set;
@@ -340,6 +352,19 @@ Test(activation, an_older_share_set_does_not_come_back)
     second.shares.holders[0].site = name_of("site-9");
     expect_start(&second, STATUS_FORK, "share_set.version");
     expect_start(&third, STATUS_OK, "");
+}
+
+/* Who made the shares did not put in a key of the own. */
+Test(bare, a_share_set_is_sealed_for_keys_that_the_custodians_signed)
+{
+    (void)snprintf(desk.share_set_path, sizeof(desk.share_set_path), "%s/shares", desk.folder.path);
+    struct share_set set = share_set_of();
+    set.shares.holders[1].seal = papers_seal(&desk.world, "cleo", OTTO, set.made_at);
+    expect_start(&set, STATUS_UNKNOWN_KEY, "share_set.shares[1].signatures");
+    set.shares.holders[1].seal = papers_seal(&desk.world, "cleo", CLEO, set.made_at - 2 * WORLD_HOUR_US);
+    expect_start(&set, STATUS_EXPIRED, "share_set.shares[1].valid_until");
+    set = share_set_of();
+    expect_start(&set, STATUS_OK, "");
 }
 
 /* The PIN is with those who have the shares of the backup (papers.c). */

@@ -346,6 +346,19 @@ Test(admit, a_drill_is_the_newest_proof)
     cr_expect(prove(&drill) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
 }
 
+/* Whoever made the backup of a key, perhaps before there was a policy, did not put in a key of the own. */
+Test(admit, the_shares_are_sealed_for_keys_that_the_custodians_signed)
+{
+    hand.seal_forged = true;
+    key.backup = KEY_BACKUP_WRAPPED;
+    make();
+    expect(STATUS_UNKNOWN_KEY, "backup.shares[1].signatures", "otto signed it, not cleo");
+    papers_wipe(&papers);
+    hand.seal_forged = false;
+    make();
+    expect(STATUS_OK, "", "right in every respect");
+}
+
 /* Names in the proof are not enough: who asked and who allowed it signed that before, for this restore. */
 Test(admit, requester_and_authoriser_signed_the_occasion_of_a_drill)
 {
