@@ -406,6 +406,18 @@ Test(keys, an_r_is_remembered_over_a_restart)
     expect_state("suspended", "repeated-r");
 }
 
+/* A token that chooses it by the message (RFC 6979) is asked again after a lost reply. */
+Test(keys, an_r_may_come_again_with_its_message)
+{
+    struct order order;
+    order_init(&order, &desk.world, 1, 0);
+    expect(ask_transfer(&order, NULL), STATUS_OK, "", "first");
+    desk.token = TOKEN_REPEATS;
+    expect(ask_transfer(&order, NULL), STATUS_OK, "", "the same again");
+    expect_state("active", "command");
+    order_wipe(&order);
+}
+
 Test(keys, a_signature_that_does_not_verify_suspends_the_key)
 {
     struct order order;
