@@ -34,7 +34,7 @@ struct key_spending {
     struct service *service;
     uint64_t next;     /* the next block above the one at the start */
     uint64_t back;     /* the next block from there down; 0: all were looked at */
-    uint64_t known;    /* up to this block receipts were told in an earlier run */
+    uint64_t known;    /* up to this block an earlier run has looked */
     uint64_t recorded; /* the mark as written last */
     bool trusted;      /* the trail has been found to be the one its signer knows */
     struct copied pending[PENDING_MAX];
@@ -47,7 +47,7 @@ struct scan {
     const struct key_spending_owner *owners;
     size_t owner_count;
     uint64_t height;
-    bool receipts;
+    bool fresh; /* no earlier run has looked at it */
 };
 
 static enum status read_known_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -365,8 +365,12 @@ static bool signature_was_good(enum status code)
            code != STATUS_UNKNOWN_KEY && code != STATUS_SIGNATURE_INVALID;
 }
 
+/*
+ * A superuser can have the trail say beforehand that a use was dealt with. So that entry counts only for what cannot be
+ * the first time: blocks of an earlier run, and transactions that the ledger refused to execute (again).
+ */
 static enum status check_sender(struct scan *scan, const struct transaction *transaction, const struct digest *id,
-                                struct fault *fault)
+                                bool executed, struct fault *fault)
 {
     struct key_spending *spending = scan->spending;
     const struct key_spending_owner *owner = NULL;
@@ -378,7 +382,7 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
         return STATUS_OK;
     }
     enum status status = key_spending_judge(&known, spending->service, id, transaction->lane, transaction->seq, fault);
-    if (status == STATUS_OK && !known) {
+    if (status == STATUS_OK && !known && !(executed && scan->fresh)) {
         status = in_trail(&known, spending->service, id, AUDIT_KEY_ALARM, fault);
     }
     if (status != STATUS_OK || known) {
@@ -448,8 +452,8 @@ static enum status check_row(struct scan *scan, const struct signed_document *do
         return status;
     }
     transaction_id(&id, document->document.data, document->document.len);
-    status = check_sender(scan, &transaction, &id, fault);
-    for (size_t i = 0; status == STATUS_OK && scan->receipts && result.code == STATUS_OK && i < transaction.leg_count;
+    status = check_sender(scan, &transaction, &id, result.code == STATUS_OK, fault);
+    for (size_t i = 0; status == STATUS_OK && scan->fresh && result.code == STATUS_OK && i < transaction.leg_count;
          i++) {
         status = check_receiver(scan, &transaction.legs[i], &id, &transaction, fault);
     }
@@ -498,13 +502,13 @@ enum status key_spending_follow(struct key_spending *spending, const struct key_
     work_off(&scan);
     for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->next <= node.confirmed_height; i++) {
         scan.height = spending->next;
-        scan.receipts = true;
+        scan.fresh = true;
         status = scan_block(&scan, fault);
         spending->next += status == STATUS_OK ? 1 : 0;
     }
     for (int i = 0; status == STATUS_OK && i < BLOCKS_AT_ONCE && spending->back > 0; i++) {
         scan.height = spending->back;
-        scan.receipts = spending->back > spending->known;
+        scan.fresh = spending->back > spending->known;
         status = scan_block(&scan, fault);
         spending->back -= status == STATUS_OK ? 1 : 0;
     }
