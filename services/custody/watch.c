@@ -248,18 +248,20 @@ static enum status deliver(struct watching *watching, size_t index, const char *
     if (count == 0 || status != STATUS_OK) {
         return status;
     }
-    watch_call_run(calls, count, &document, watching->options->call_timeout_s * 1000);
+    int64_t until_us = clock_monotonic_us(clock_system()) + watching->options->call_timeout_s * 1000000;
+    watch_call_begin(calls, count, &document);
     bytes_free(&document);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+    for (size_t i = watch_call_next(calls, count, until_us); i < count; i = watch_call_next(calls, count, until_us)) {
         char object[PROGRAM_OBJECT_SIZE];
         program_object(object, whose[i]);
         watching->failed[whose[i]] = !calls[i].done;
-        status = take_result(watching, entry, &calls[i], notice, fault);
         if (calls[i].done) {
             end_own(watching, WATCH_CALL_FAILED, object);
         }
+        enum status taken = take_result(watching, entry, &calls[i], notice, fault);
+        status = status == STATUS_OK ? taken : status;
+        save(watching); /* one that hangs does not keep the others from being written down */
     }
-    save(watching);
     return status;
 }
 

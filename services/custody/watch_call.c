@@ -107,49 +107,41 @@ static int spawn(pid_t *out, const char *program, int document_fd)
     return error;
 }
 
-static pid_t begin(struct watch_call *call, const struct bytes *document)
+static void begin(struct watch_call *call, const struct bytes *document)
 {
-    pid_t pid = -1;
     int fd = open_document(document);
-    int error = fd < 0 ? errno : spawn(&pid, call->program, fd);
+    int error = fd < 0 ? errno : spawn(&call->pid, call->program, fd);
     if (fd >= 0) {
         (void)close(fd);
     }
-    call->done = false;
+    call->pid_fd = error == 0 ? pidfd_open(call->pid, 0) : -1;
     if (error != 0) {
+        call->pid = 0;
         (void)snprintf(call->why, sizeof(call->why), "could not start: error %d", error);
-        return -1;
     }
-    return pid;
 }
 
-/* Whether it ended before the time was over. */
-static bool ends_in_time(pid_t pid, int64_t until_us)
+void watch_call_begin(struct watch_call *calls, size_t count, const struct bytes *document)
 {
-    struct pollfd wait = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-    int ready = 0;
-    int64_t left_us = 1;
-    while (wait.fd >= 0 && ready == 0 &&
-           left_us > 0) { /* once at least: it may have ended while another was waited for */
-        left_us = until_us - clock_monotonic_us(clock_system());
-        ready = poll(&wait, 1, left_us > 0 ? (int)(left_us / 1000 + 1) : 0);
-        ready = ready < 0 && errno == EINTR ? 0 : ready;
+    INVARIANT(count <= OPTION_LIST_MAX);
+    for (size_t i = 0; i < count; i++) {
+        calls[i] = (struct watch_call){.program = calls[i].program};
+        begin(&calls[i], document);
     }
-    if (wait.fd >= 0) {
-        (void)close(wait.fd);
-    }
-    return ready > 0;
 }
 
-static void end(struct watch_call *call, pid_t pid, int64_t until_us)
+static void end(struct watch_call *call, bool in_time)
 {
     int state = 0;
-    bool in_time = ends_in_time(pid, until_us);
     if (!in_time) {
-        (void)kill(-pid, SIGKILL);
+        (void)kill(-call->pid, SIGKILL);
     }
-    while (waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+    while (waitpid(call->pid, &state, 0) < 0 && errno == EINTR) {
     }
+    if (call->pid_fd >= 0) {
+        (void)close(call->pid_fd);
+    }
+    call->pid = 0;
     call->done = in_time && WIFEXITED(state) && WEXITSTATUS(state) == 0;
     if (!in_time) {
         (void)snprintf(call->why, sizeof(call->why), "took too long and was killed");
@@ -160,17 +152,37 @@ static void end(struct watch_call *call, pid_t pid, int64_t until_us)
     }
 }
 
-void watch_call_run(struct watch_call *calls, size_t count, const struct bytes *document, int64_t timeout_ms)
+/* Waits until one ends or the time is over. */
+static void wait_for_any(struct pollfd *waits, const struct watch_call *calls, size_t count, int64_t until_us)
 {
-    pid_t pids[OPTION_LIST_MAX];
-    int64_t until_us = clock_monotonic_us(clock_system()) + timeout_ms * 1000;
+    int64_t left_us = until_us - clock_monotonic_us(clock_system());
+    for (size_t i = 0; i < count; i++) {
+        waits[i] = (struct pollfd){.fd = calls[i].pid > 0 ? calls[i].pid_fd : -1, .events = POLLIN};
+    }
+    (void)poll(waits, count, left_us > 0 ? (int)(left_us / 1000 + 1) : 0);
+}
+
+size_t watch_call_next(struct watch_call *calls, size_t count, int64_t until_us)
+{
+    struct pollfd waits[OPTION_LIST_MAX];
+    size_t left = 0;
     INVARIANT(count <= OPTION_LIST_MAX);
     for (size_t i = 0; i < count; i++) {
-        pids[i] = begin(&calls[i], document);
+        left += calls[i].ended ? 0 : 1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (pids[i] > 0) {
-            end(&calls[i], pids[i], until_us);
+    while (left > 0) {
+        wait_for_any(waits, calls, count, until_us);
+        bool over = clock_monotonic_us(clock_system()) >= until_us;
+        for (size_t i = 0; i < count; i++) {
+            bool ended = waits[i].revents != 0;
+            if (calls[i].pid > 0 && (ended || over)) {
+                end(&calls[i], ended);
+            }
+            if (calls[i].pid == 0 && !calls[i].ended) {
+                calls[i].ended = true;
+                return i;
+            }
         }
     }
+    return count;
 }

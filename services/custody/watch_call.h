@@ -4,13 +4,18 @@
 #ifndef STRONGROOM_CUSTODY_WATCH_CALL_H
 #define STRONGROOM_CUSTODY_WATCH_CALL_H
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "options.h"
 
 struct watch_call {
     const char *program; /* borrowed */
-    bool done;           /* it ended with 0 in time */
-    char why[64];        /* otherwise: what became of it */
+    pid_t pid;           /* while it runs, 0 otherwise */
+    int pid_fd;
+    bool ended;   /* and was answered by watch_call_next */
+    bool done;    /* it ended with 0 in time */
+    char why[64]; /* otherwise: what became of it */
 };
 
 /*
@@ -20,10 +25,15 @@ struct watch_call {
 MUST_CHECK enum status watch_call_check(const struct option_list *programs, struct fault *fault);
 
 /*
- * Runs the programs at the same time, each with the document as standard input, standard output on standard error, our
- * environment without STRONGROOM_*. One that has not ended after the time limit is killed with all it started in its
- * process group.
+ * Starts the programs, each with the document as standard input, standard output on standard error, our environment
+ * without STRONGROOM_*.
  */
-void watch_call_run(struct watch_call *calls, size_t count, const struct bytes *document, int64_t timeout_ms);
+void watch_call_begin(struct watch_call *calls, size_t count, const struct bytes *document);
+
+/*
+ * Waits for the next one that ends, or could not be started; at `until_us` (monotonic) what still runs is killed with
+ * all of its process group. Answers its index, each once, then `count`.
+ */
+size_t watch_call_next(struct watch_call *calls, size_t count, int64_t until_us);
 
 #endif

@@ -86,6 +86,16 @@ class Watch:
             return told if all(told) else None
         return eventually(both, f"both are told {notice} {code}")
 
+    def kill(self):
+        """At a moment when what was told is written down: in between, a program is told again (docs/keys.md)."""
+        def written():
+            entries = json.loads((self.folder / "state").read_text())["entries"]
+            told = {entry["alarm"]["id"]: entry["told"] for entry in entries}
+            return all(f"{notice} {self.programs[index]}" in told.get(alarm["id"], [f"{notice} {self.programs[index]}"])
+                       for index in (0, 1) for notice, alarm in self.calls(index))
+        eventually(written, "what was told is written down")
+        self.stop(signal.SIGKILL)
+
     def repeated(self):
         """What a program was told more than once."""
         seen = [(index, notice, alarm["id"]) for index in (0, 1) for notice, alarm in self.calls(index)]
@@ -125,7 +135,7 @@ class OfAService(strongroom.Case):
         place.kill("custodyd")
         silent = watch.told_both("watch.silent")
         self.assertEqual(silent[0][0]["facts"], {"reason": "unavailable"})
-        watch.stop(signal.SIGKILL)
+        watch.kill()
         watch.start(silence=self.SILENCE_S)  # the same silence is not told again
         place.start_unready()
         serial = self.overdue_medium()
@@ -149,7 +159,7 @@ class OfAService(strongroom.Case):
                 eventually(lambda failed=failed: watch.told(1, "watch.call_failed", object_id="1")[failed:], "and of the failure")
                 eventually(lambda why=why: watch.log().count(f'why="{why}"') >= 2, "it is tried again, and each failure is logged")
                 self.assertEqual(watch.told(0, "medium.overdue", object_id=serial), [])
-                watch.stop(signal.SIGKILL)
+                watch.kill()
                 watch.mode(0, "")
                 watch.start(call_timeout=1, silence=self.SILENCE_S)
                 eventually(lambda serial=serial: watch.told(0, "medium.overdue", object_id=serial), "it is told at last")
@@ -262,7 +272,7 @@ class OfALiar(unittest.TestCase):
         self.watch.start()
         eventually(lambda: self.watch.told(1, "key.state"), "the other one is told")
         self.server.alarms = []
-        self.watch.stop(signal.SIGKILL)
+        self.watch.kill()
         self.watch.mode(0, "")
         self.watch.start()
         self.watch.told_both("key.state")
