@@ -1,12 +1,16 @@
 /*
- * The calendar of the keys: restore drills, cryptoperiods, proofs of control. Dates come from documents that verified;
- * a date that passed is told once and stays an alarm until somebody has done what was due.
+ * The calendar of the keys: restore drills, cryptoperiods, proofs of control; and the drill of a compromise, which is
+ * everybody's. Dates come from documents that verified, that drill's from the trail; a date that passed is told once
+ * and stays an alarm until somebody has done what was due.
  */
 #include "key_address.h"
+#include "record.h"
+#include "store/trail_read.h"
 #include "watch_core.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
 #define WARNING_US (30 * DAY_US)
+#define COMPROMISE_DRILL_US (366 * DAY_US)
 
 static bool in_use(const struct watched *key)
 {
@@ -80,4 +84,58 @@ enum status watch_calendar(struct watch *watch, const struct watched *key, struc
         status = tellers[i](watch, key, now, fault);
     }
     return status;
+}
+
+/* The last drill in the trail; before the first one, the first day of the trail. Out: 0 while it is empty. */
+static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, struct fault *fault)
+{
+    const struct store_leaf_filter filter = {
+        .act = audit_action_text(AUDIT_COMPROMISE_DRILL), .outcome = "ok", .newest_first = true, .limit = 1};
+    struct store_leaf_list list = {0};
+    struct store_leaf first = {0};
+    enum status status = store_leaf_list(&list, tx, &filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out_utc_us = list.count > 0 ? list.rows[0].ts_utc_us : 0;
+    if (list.count == 0) {
+        status = store_leaf_get(&first, tx, 0, fault);
+        *out_utc_us = first.ts_utc_us;
+        store_leaf_wipe(&first);
+    }
+    store_leaf_list_free(&list);
+    if (status == STATUS_NOT_FOUND) {
+        fault_clear(fault);
+        return STATUS_OK;
+    }
+    return status;
+}
+
+enum status watch_compromise_drill(struct watch *watch, struct fault *fault)
+{
+    int64_t last = 0;
+    int64_t now = clock_utc_us(watch->service->clock);
+    struct store_tx *tx = NULL;
+    char text[TIME_TEXT_SIZE];
+    enum status status = store_begin(&tx, watch->service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = read_last_drill(&last, tx, fault);
+    store_rollback(tx);
+    if (status != STATUS_OK || last == 0) {
+        return status;
+    }
+    bool overdue = now >= last + COMPROMISE_DRILL_US;
+    struct news news = {.action = AUDIT_COMPROMISE_DRILL_OVERDUE,
+                        .object_type = RECORD_COMPROMISE,
+                        .object_id = "drill",
+                        .subject = "compromise/drill",
+                        .calm = !overdue,
+                        .value = overdue ? "overdue" : "done",
+                        .reason = overdue ? STATUS_EXPIRED : STATUS_OK,
+                        .since_utc_us = last + COMPROMISE_DRILL_US};
+    time_format(text, last + COMPROMISE_DRILL_US);
+    news_fact(&news, "due", text);
+    return watch_tell(watch, &news, fault);
 }

@@ -64,6 +64,9 @@ struct watched *watch_key_find(const struct watch *watch, const struct digest *i
 /* watch_keys.c: makes a key the object of news, under the subject "key/ID/what". */
 void watch_key_news(struct news *news, const struct watched *key, const char *what);
 
+/* watch_calendar.c: tells when the drill of a compromise, which is due each year, is overdue. */
+MUST_CHECK enum status watch_compromise_drill(struct watch *watch, struct fault *fault);
+
 /* watch_calendar.c: tells what of a key is due or overdue; nothing of one whose document is not known. */
 MUST_CHECK enum status watch_calendar(struct watch *watch, const struct watched *key, struct fault *fault);
 

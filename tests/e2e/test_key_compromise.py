@@ -210,5 +210,37 @@ class Compromise(strongroom.Case):
         self.assertEqual((report["keys"], report["suspended"], report["failed"]), (3, 2, 0))
 
 
+
+class Calendar(strongroom.Case):
+    def codes_at(self, days, known):
+        """What is in alarm so many days from now, once the alarm `known` shows that the service has looked."""
+        def codes():
+            return self.place.call("GET", "/healthz", headers={"Authorization": None}).json["alarm_codes"]
+        self.later(days)
+        self.until(lambda: known in codes(), f"{known} {days} days from now")
+        return codes()
+
+    def test_a_year_without_a_drill_is_an_alarm(self):
+        """A year after the first day; then a year after the last drill, which is here 367 days later: the trail never goes back."""
+        place = self.place
+        late = "compromise.drill_overdue"
+        try:
+            self.assertNotIn(late, self.codes_at(364, "key.drill_overdue"))
+            self.codes_at(367, late)
+            place.stop("custodyd")
+            place.start()
+            told = self.entries(late, outcome="error")
+            self.assertEqual([(row["actor"], row["otype"], row["oid"]) for row in told], [("custodyd", "compromise", "drill")])
+            self.assertEqual(list(self.event(told[0])["facts"]), ["due"])
+            place.script("compromise-drill")
+            self.assertEqual(len(self.entries("compromise.drill", outcome="ok")), 1)
+            self.assertNotIn(late, self.codes_at(367 + 364, "key.drill_overdue"))
+            self.codes_at(367 + 368, late)
+        finally:
+            place.stop("custodyd")
+            place.start()
+        self.assertEqual(len(self.entries(late, outcome="error")), 2)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

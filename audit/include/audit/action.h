@@ -74,6 +74,7 @@
     /* A person has seen an alarm; the fact code says which one. */                                                    \
     X(ALARM_ACKNOWLEDGE, "alarm.acknowledge")                                                                          \
     X(COMPROMISE_DRILL, "compromise.drill")                                                                            \
+    X(COMPROMISE_DRILL_OVERDUE, "compromise.drill_overdue")                                                            \
     X(COMPROMISE_REPORT, "compromise.report")
 
 /* The numbers are never stored; 0 is no action, so that a forgotten field is refused. */
