@@ -6,6 +6,7 @@
 #include "record.h"
 #include "resources.h"
 #include "store/trail_read.h"
+#include "trail_leaf.h"
 #include "watch.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -25,7 +26,7 @@ static enum status add_answers(json_t *rows, const struct store_leaf_list *list,
     for (size_t i = 0; i < list->count; i++) {
         char at[TIME_TEXT_SIZE];
         time_format(at, list->rows[i].ts_utc_us);
-        if (!is_among(rows, list->rows[i].actor) &&
+        if (trail_leaf_is_true(&list->rows[i]) && !is_among(rows, list->rows[i].actor) &&
             json_array_append_new(rows, json_pack("{s:s, s:s}", "person", list->rows[i].actor, "at", at)) != 0) {
             return fault_set(fault, STATUS_NO_MEMORY, "alarms", "%s", "");
         }

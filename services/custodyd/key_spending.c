@@ -16,6 +16,7 @@
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 #include "suspense.h"
+#include "trail_leaf.h"
 #include "withdrawals.h"
 
 #define BLOCKS_AT_ONCE 64
@@ -190,7 +191,7 @@ static enum status in_trail(bool *out, const struct service *service, const stru
     }
     status = store_leaf_list(&list, tx, &filter, fault);
     store_rollback(tx);
-    *out = status == STATUS_OK && list.count > 0;
+    *out = status == STATUS_OK && list.count > 0 && trail_leaf_is_true(&list.rows[0]);
     store_leaf_list_free(&list);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "sequencer_core.h"
+#include "trail_leaf.h"
 
 #define SEQUENCER_ACTOR "sequencer"
 #define PARTITION_STEP ((uint64_t)1 << 20)
@@ -43,19 +44,6 @@ static enum status batch_tile(void *context, const struct audit_tile *tile,
     return store_tile_put(batch->tx, tile->level, tile->index, hashes, fault);
 }
 
-static void leaf_project(struct store_leaf *leaf, const struct audit_event *event)
-{
-    leaf->ts_utc_us = event->at_utc_us;
-    snprintf(leaf->actor, sizeof leaf->actor, "%s", event->actor.text);
-    snprintf(leaf->act, sizeof leaf->act, "%s", audit_action_text(event->action));
-    snprintf(leaf->otype, sizeof leaf->otype, "%s", event->object_type);
-    snprintf(leaf->oid, sizeof leaf->oid, "%s", event->object_id);
-    leaf->ord = event->object_ordinal;
-    snprintf(leaf->outcome, sizeof leaf->outcome, "%s", audit_outcome_text(event->outcome));
-    leaf->has_corr = true;
-    leaf->corr = event->correlation;
-}
-
 /* Links E after the end of the trail as it stands in sequencer->next. */
 static enum status batch_link(struct batch *batch, const struct bytes *document, const struct audit_event *event,
                               struct fault *fault)
@@ -73,7 +61,7 @@ static enum status batch_link(struct batch *batch, const struct bytes *document,
         return status;
     }
     audit_leaf_hash(&row->lh, row->raw.data, row->raw.len);
-    leaf_project(row, event);
+    trail_leaf_project(row, event);
     batch->linked[batch->count] = (struct linked){event->producer, event->producer_counter};
     batch->hashes[batch->count] = row->lh;
     batch->count++;

@@ -6,6 +6,7 @@
 #include "key_address.h"
 #include "record.h"
 #include "store/trail_read.h"
+#include "trail_leaf.h"
 #include "watch_core.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
@@ -97,9 +98,13 @@ static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, str
     if (status != STATUS_OK) {
         return status;
     }
-    *out_utc_us = list.count > 0 ? list.rows[0].ts_utc_us : 0;
-    if (list.count == 0) {
+    bool drilled = list.count > 0 && trail_leaf_is_true(&list.rows[0]);
+    *out_utc_us = drilled ? list.rows[0].ts_utc_us : 0;
+    if (!drilled) {
         status = store_leaf_get(&first, tx, 0, fault);
+        if (status == STATUS_OK && !trail_leaf_is_true(&first)) {
+            status = fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry 0 is not what its bytes say");
+        }
         *out_utc_us = first.ts_utc_us;
         store_leaf_wipe(&first);
     }
