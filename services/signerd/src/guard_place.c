@@ -28,20 +28,25 @@ static void machine_read(char *out, size_t size)
     out[strcspn(out, "\n")] = '\0';
 }
 
-enum status guard_place_find(struct digest *out, const char *path, struct fault *fault)
+static enum status place_on(struct digest *out, const char *path, const char *machine, struct fault *fault)
 {
     char data_path[4096 + 16];
-    char machine[64];
     char text[160];
     struct stat file;
     guard_data_path(data_path, sizeof(data_path), path);
     if (stat(data_path, &file) != 0) {
         return fault_set(fault, STATUS_IO, "guard", "%s: errno %d", data_path, errno);
     }
-    machine_read(machine, sizeof(machine));
     int len = snprintf(text, sizeof(text), "strongroom guard place\n%s\n%" PRIu64, machine, (uint64_t)file.st_ino);
     digest_sha256(out, text, (size_t)len);
     return STATUS_OK;
+}
+
+enum status guard_place_find(struct digest *out, const char *path, struct fault *fault)
+{
+    char machine[64];
+    machine_read(machine, sizeof(machine));
+    return place_on(out, path, machine, fault);
 }
 
 enum status guard_id_make(struct digest *out, struct fault *fault)
@@ -82,13 +87,34 @@ static enum status guard_accept(struct guard *guard, const struct digest *place,
     return status;
 }
 
+/*
+ * A machine that had no id when the guard was made may get one (a package does that): the file is the same, and from
+ * now on the guard belongs to the machine, too. A halted guard is not written.
+ */
+static enum status guard_settle(struct guard *guard, const struct digest *place, struct fault *fault)
+{
+    struct moving moving = {.id = guard->state.id, .place = *place};
+    char id[DIGEST_HEX_LEN + 1];
+    if (guard->state.halted) {
+        return STATUS_OK;
+    }
+    digest_format(id, &moving.id);
+    log_event(LOG_LEVEL_INFO, "guard.settled", "guard", id, NULL);
+    return guard_commit(guard, moving_apply, &moving, fault);
+}
+
 enum status guard_place_check(struct guard *guard, const char *path, const char *accept, struct fault *fault)
 {
     struct digest place;
+    struct digest of_no_machine;
     char id[DIGEST_HEX_LEN + 1];
     enum status status = guard_place_find(&place, path, fault);
     if (status != STATUS_OK || digest_equal(&place, &guard->state.place)) {
         return status;
+    }
+    status = place_on(&of_no_machine, path, "", fault);
+    if (status != STATUS_OK || digest_equal(&of_no_machine, &guard->state.place)) {
+        return status == STATUS_OK ? guard_settle(guard, &place, fault) : status;
     }
     digest_format(id, &guard->state.id);
     if (strcmp(accept, id) == 0) {

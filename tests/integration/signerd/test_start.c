@@ -271,28 +271,51 @@ Test(start, a_copied_guard_is_for_people_to_accept)
     finish();
 }
 
-/* What this process and its children see as the machine's id is another from here on; false when it may not. */
-static bool machine_become_another(void)
+/* What this process and its children see as the machine's id is `id` from here on; false when it may not. */
+static bool machine_become(const char *id)
 {
-    char other[TEST_PATH_SIZE + 16];
-    (void)snprintf(other, sizeof(other), "%s/machine", place.token.folder.path);
-    FILE *file = fopen(other, "we");
-    cr_assert(file != NULL && fputs("00000000000000000000000000000001\n", file) >= 0 && fclose(file) == 0);
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount(other, "/etc/machine-id", NULL, MS_BIND, NULL) == 0;
+    char other[] = "/tmp/machine.XXXXXX";
+    int fd = mkstemp(other);
+    cr_assert(fd >= 0 && write(fd, id, strlen(id)) == (ssize_t)strlen(id) && close(fd) == 0);
+    bool good = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                mount(other, "/etc/machine-id", NULL, MS_BIND, NULL) == 0;
+    cr_assert(unlink(other) == 0);
+    return good;
 }
+
+#define OTHER_MACHINE "00000000000000000000000000000001\n"
 
 /* A whole disk that was cloned has the very same file. */
 Test(start, a_guard_is_of_the_machine_where_it_was_made)
 {
     make_initialised();
-    if (!machine_become_another()) {
+    if (!machine_become(OTHER_MACHINE)) {
         finish();
         cr_skip("needs root and a /etc/machine-id, to be on another machine");
     }
     expect_no_start("conflict", "guard.place");
     cr_assert(umount("/etc/machine-id") == 0);
     expect_start();
+    finish();
+}
+
+/* A bare system gets its id with some package: the guard is where it was, and belongs to that machine from then on. */
+Test(start, a_guard_without_a_machine_settles_on_the_first_one)
+{
+    if (!machine_become("")) {
+        cr_skip("needs root and a /etc/machine-id, to be on a machine without an id");
+    }
+    make_initialised();
+    expect_start();
+    cr_assert(umount("/etc/machine-id") == 0);
+    expect_start();
+    expect_start();
+    cr_assert(machine_become(OTHER_MACHINE));
+    expect_no_start("conflict", "guard.place");
+    cr_assert(umount("/etc/machine-id") == 0);
+    expect_start();
+    shell("cp -r $G $G.copy; mv $G $G.first; mv $G.copy $G");
+    expect_no_start("conflict", "guard.place");
     finish();
 }
 
