@@ -62,11 +62,6 @@ const struct person *policy_find_person(const struct policy *policy, const struc
     return find(policy->people, policy->person_count, sizeof(struct person), id);
 }
 
-const struct group *policy_find_group(const struct policy *policy, const struct name *id)
-{
-    return find(policy->groups, policy->group_count, sizeof(struct group), id);
-}
-
 const struct wallet *policy_find_wallet(const struct policy *policy, const struct name *id)
 {
     return find(policy->wallets, policy->wallet_count, sizeof(struct wallet), id);

@@ -181,11 +181,6 @@ enum status restore_encode(struct bytes *out, const struct restore *restore, str
     return status;
 }
 
-void restore_digest(struct digest *out, const void *document, size_t len)
-{
-    digest_document(out, RESTORE_KIND, document, len);
-}
-
 static enum status check_subject(const struct restore *restore, const struct restore_context *context,
                                  struct fault *fault)
 {

@@ -163,7 +163,12 @@ enum status share_set_check_apart(const struct share_set *set, const struct back
         }
         bool beside = name_equal(&row->site, &backup->site);
         for (size_t k = 0; k < backup->shares.count; k++) {
-            beside = beside || name_equal(&row->site, &backup->shares.holders[k].site);
+            const struct share_holder *other = &backup->shares.holders[k];
+            beside = beside || name_equal(&row->site, &other->site);
+            if (seal_key_equal(&row->seal.key.seal, &other->seal.key.seal)) {
+                return fault_set(fault, STATUS_DUPLICATE_PERSON, "shares", "%s and %s of a backup have one sealing key",
+                                 row->custodian.text, other->custodian.text);
+            }
         }
         if (beside) {
             return fault_set(fault, STATUS_INVALID, "shares", "at %s are parts of the PIN and of a backup",

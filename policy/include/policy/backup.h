@@ -185,8 +185,8 @@ MUST_CHECK enum status share_set_encode(struct bytes *out, const struct share_se
 void share_set_digest(struct digest *out, const void *document, size_t len);
 
 /*
- * No person and no site has part both in the PIN and in the backup of a key that it opens, be it a share of the KEK or
- * the wrapped key itself: STATUS_DUPLICATE_PERSON, for a site STATUS_INVALID; the fault names them.
+ * No person, no sealing key and no site has part both in the PIN and in the backup of a key that it opens, be it a
+ * share of the KEK or the wrapped key itself: STATUS_DUPLICATE_PERSON, for a site STATUS_INVALID; the fault names them.
  */
 MUST_CHECK enum status share_set_check_apart(const struct share_set *set, const struct backup *backup,
                                              struct fault *fault);
@@ -225,9 +225,6 @@ MUST_CHECK enum status gift_verify(struct gift *out, const struct signed_documen
 /* restore: as above; requester, authoriser and executor are three people. It owns nothing. */
 MUST_CHECK enum status restore_decode(struct restore *out, const void *document, size_t len, struct fault *fault);
 MUST_CHECK enum status restore_encode(struct bytes *out, const struct restore *restore, struct fault *fault);
-
-/* The digest of the document bytes. */
-void restore_digest(struct digest *out, const void *document, size_t len);
 
 /* What a restore proof is held against. Borrowed. */
 struct restore_context {

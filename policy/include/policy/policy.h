@@ -143,7 +143,6 @@ MUST_CHECK enum status policy_verify_governance(const struct policy *policy, con
 
 /* Look-ups; NULL when there is none. Borrowed, valid as long as `policy`. */
 const struct person *policy_find_person(const struct policy *policy, const struct name *id);
-const struct group *policy_find_group(const struct policy *policy, const struct name *id);
 const struct wallet *policy_find_wallet(const struct policy *policy, const struct name *id);
 const struct wallet *policy_find_wallet_by_account(const struct policy *policy, const struct account_id *account);
 

@@ -75,12 +75,6 @@ static const struct statement checkpoint_put = {
     3,
 };
 
-static const struct statement count_from = {
-    "leaf_count_from",
-    "SELECT count(*) AS count FROM audit.leaf WHERE seq >= $1::bigint",
-    1,
-};
-
 enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
                                struct fault *fault)
 {
@@ -266,18 +260,4 @@ enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpo
     parameter_bytes(&p, checkpoint->note.data, checkpoint->note.len);
     parameter_time(&p, checkpoint->signed_at_utc_us);
     return tx_run(tx, NULL, &checkpoint_put, &p, fault);
-}
-
-enum status store_leaf_count_from(uint64_t *out, struct store_tx *tx, uint64_t from, struct fault *fault)
-{
-    static const struct column columns[] = {{"count", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
-    static const struct row_shape shape = ROW_SHAPE(uint64_t, columns);
-    struct parameters p = {0};
-    parameter_uint64(&p, from);
-    uint64_t count = 0;
-    enum status status = tx_read_one(tx, &count, &shape, &count_from, &p, fault);
-    if (status == STATUS_OK) {
-        *out = count;
-    }
-    return status;
 }

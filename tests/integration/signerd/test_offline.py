@@ -590,16 +590,21 @@ class SharePin(Offline):
         said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": shares}), code=78,
                              pins=[self.user_pin("primary"), self.so_pin("primary")])
         self.assertIn("duplicate_person", said)
-        apart = world.canonical({**json.loads(self.read("set", "document")), "shares": [
-            {**row, "custodian": f"keeper-{row['index']}", "seal": world.sealing_key(
-                f"keeper-{row['index']}", json.loads(row["seal"]["document"])["seal"], WORLD.keys["mallory"])} for row in json.loads(self.read("set", "document"))["shares"]]})
-        said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": self.signed_set("set", apart)}),
-                             code=78, pins=[self.user_pin("primary"), self.so_pin("primary")])
-        self.assertIn("are parts of the PIN and of a backup", said)
+        for what, seal_of in (("one sealing key", lambda row: json.loads(row["seal"]["document"])["seal"]),
+                              ("are parts of the PIN and of a backup", lambda row: base64.b64encode(sealed.pair()[0]).decode())):
+            keepers = self.signed_set(f"keepers-{what[:3]}", self.given_to_keepers(seal_of))
+            said = self.run_word("backup", self.uri("primary"), *self.backup_words("again", **{"pin-shares": keepers}),
+                                 code=78, pins=[self.user_pin("primary"), self.so_pin("primary")])
+            self.assertIn(what, said)
         self.assertEqual(os.listdir(self.path("again")), [])
 
-    def read(self, name, member):
-        return self.json(name)[member]
+    def given_to_keepers(self, seal_of):
+        """The share set, its shares with other people at the same sites."""
+        share_set = json.loads(self.json("set")["document"])
+        for row in share_set["shares"]:
+            row["custodian"] = f"keeper-{row['index']}"
+            row["seal"] = world.sealing_key(row["custodian"], seal_of(row), WORLD.keys["mallory"])
+        return world.canonical(share_set)
 
     def test_a_default_pin_is_not_worth_sharing(self):
         os.mkdir(self.path("pin"))

@@ -373,6 +373,9 @@ Test(backup, nobody_and_no_site_has_part_in_the_pin_and_in_a_backup)
         expect_apart(&bad, STATUS_INVALID, vault.backup.site.text);
         bad.shares.holders[i].site = vault.backup.shares.holders[1].site;
         expect_apart(&bad, STATUS_INVALID, vault.backup.shares.holders[1].site.text);
+        bad = set;
+        bad.shares.holders[i].seal.key.seal = vault.backup.shares.holders[1].seal.key.seal;
+        expect_apart(&bad, STATUS_DUPLICATE_PERSON, vault.backup.shares.holders[1].custodian.text);
     }
 }
 

@@ -41,9 +41,9 @@ Test(policy_decode, the_world_in_memory)
     cr_assert(policy_find_key(NULL, policy, &person->keys[1].id) == person);
     cr_assert(policy_person_valid(person, person->valid_until - 1));
     cr_assert(!policy_person_valid(person, person->valid_until));
-    const struct name treasury = name_of("treasury");
-    const struct group *group = policy_find_group(policy, &treasury);
-    cr_assert(group != NULL && group->member_count == 3 && &policy->people[group->members[1]] == person);
+    const struct group *group = &policy->groups[policy->rules[0].quorum[1].group];
+    cr_expect_str_eq(group->id.text, "treasury");
+    cr_assert(group->member_count == 3 && &policy->people[group->members[1]] == person);
     const struct name hot = name_of("hot-1");
     const struct wallet *wallet = policy_find_wallet(policy, &hot);
     cr_assert(wallet != NULL && public_key_equal(&wallet->key, test_key_public(world.keys[HOT])));
@@ -58,7 +58,6 @@ Test(policy_decode, what_is_not_there_is_not_found)
     const struct digest zero = {{0}};
     const struct account_id account = {zero};
     cr_assert(policy_find_person(&world.policy, &nobody) == NULL);
-    cr_assert(policy_find_group(&world.policy, &nobody) == NULL);
     cr_assert(policy_find_wallet(&world.policy, &nobody) == NULL);
     cr_assert(policy_find_wallet_by_account(&world.policy, &account) == NULL);
     cr_assert(policy_find_key(NULL, &world.policy, &zero) == NULL);

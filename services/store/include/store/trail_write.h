@@ -82,7 +82,4 @@ MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint6
 MUST_CHECK enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint,
                                             struct fault *fault);
 
-/* The number of rows with seq >= from: 0 where the trail ends. */
-MUST_CHECK enum status store_leaf_count_from(uint64_t *out, struct store_tx *tx, uint64_t from, struct fault *fault);
-
 #endif
