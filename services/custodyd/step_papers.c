@@ -4,6 +4,8 @@
  */
 #include "step_papers.h"
 
+#include <inttypes.h>
+
 #include "key_papers.h"
 #include "policy/account.h"
 #include "withdrawals.h"
@@ -49,33 +51,60 @@ static enum status load_approvals(struct step_papers *papers, struct store_tx *t
     return status;
 }
 
+static void format_number(char out[STEP_TEXT_SIZE], bool set, uint64_t number)
+{
+    if (set) {
+        (void)snprintf(out, STEP_TEXT_SIZE, "%" PRIu64, number);
+    }
+}
+
+size_t step_papers_compare(struct step_difference out[STEP_COLUMNS], const struct store_withdrawal *row,
+                           const struct intent *intent)
+{
+    struct step_difference columns[STEP_COLUMNS] = {
+        {"id", "", ""},        {"wallet", "", ""}, {"asset", "", ""}, {"amount", "", ""},     {"destination", "", ""},
+        {"requester", "", ""}, {"lane", "", ""},   {"seq", "", ""},   {"transaction", "", ""}};
+    struct digest transaction;
+    size_t count = 0;
+    size_t i = 0;
+    transaction_id(&transaction, row->transaction.data, row->transaction.len);
+    uuid_format(columns[i].row, &row->id);
+    uuid_format(columns[i++].papers, &intent->withdrawal);
+    (void)snprintf(columns[i].row, STEP_TEXT_SIZE, "%s", row->wallet.text);
+    (void)snprintf(columns[i++].papers, STEP_TEXT_SIZE, "%s", intent->wallet.text);
+    digest_format(columns[i].row, &row->asset);
+    digest_format(columns[i++].papers, &intent->asset);
+    amount_format(columns[i].row, row->amount);
+    amount_format(columns[i++].papers, intent->amount);
+    (void)snprintf(columns[i].row, STEP_TEXT_SIZE, "%s", row->destination);
+    address_format(columns[i++].papers, &intent->destination);
+    (void)snprintf(columns[i].row, STEP_TEXT_SIZE, "%s", row->requester.text);
+    (void)snprintf(columns[i++].papers, STEP_TEXT_SIZE, "%s", intent->requester.text);
+    format_number(columns[i].row, row->placed, row->lane);
+    format_number(columns[i++].papers, true, intent->lane);
+    format_number(columns[i].row, row->placed, row->seq);
+    format_number(columns[i++].papers, true, intent->seq);
+    digest_format(columns[i].row, &transaction);
+    digest_format(columns[i++].papers, &intent->transaction);
+    INVARIANT(i == STEP_COLUMNS);
+    for (i = 0; i < STEP_COLUMNS; i++) {
+        if (strcmp(columns[i].row, columns[i].papers) != 0) {
+            out[count++] = columns[i];
+        }
+    }
+    return count;
+}
+
 enum status step_papers_check_columns(const struct store_withdrawal *row, const struct intent *intent,
                                       struct fault *fault)
 {
-    char destination[ADDRESS_TEXT_SIZE];
-    struct digest transaction;
-    address_format(destination, &intent->destination);
-    transaction_id(&transaction, row->transaction.data, row->transaction.len);
-    const struct {
-        const char *where;
-        bool same;
-    } columns[] = {
-        {"withdrawal.id", uuid_equal(&row->id, &intent->withdrawal)},
-        {"withdrawal.wallet", name_equal(&row->wallet, &intent->wallet)},
-        {"withdrawal.asset", digest_equal(&row->asset, &intent->asset)},
-        {"withdrawal.amount", amount_compare(row->amount, intent->amount) == 0},
-        {"withdrawal.destination", strcmp(row->destination, destination) == 0},
-        {"withdrawal.requester", name_equal(&row->requester, &intent->requester)},
-        {"withdrawal.lane", row->placed && row->lane == intent->lane},
-        {"withdrawal.seq", row->seq == intent->seq},
-        {"withdrawal.transaction", digest_equal(&transaction, &intent->transaction)},
-    };
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-        if (!columns[i].same) {
-            return fault_set(fault, STATUS_MISMATCH, columns[i].where, "the row does not say what the intent says");
-        }
+    struct step_difference differences[STEP_COLUMNS];
+    char where[32];
+    if (step_papers_compare(differences, row, intent) == 0) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    (void)snprintf(where, sizeof(where), "withdrawal.%s", differences[0].field);
+    return fault_set(fault, STATUS_MISMATCH, where, "the row does not say what the intent says");
 }
 
 static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -84,10 +113,14 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     struct intent intent;
     step_papers_wipe(papers);
     enum status status = store_withdrawal_get(&papers->row, tx, papers->id, fault);
+    if (status == STATUS_OK && papers->intent != NULL) {
+        bytes_free(&papers->row.intent);
+        status = bytes_copy(&papers->row.intent, papers->intent->data, papers->intent->len);
+    }
     if (status == STATUS_OK) {
         status = intent_decode(&intent, papers->row.intent.data, papers->row.intent.len, fault);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && papers->intent == NULL) {
         status = step_papers_check_columns(&papers->row, &intent, fault);
     }
     if (status == STATUS_OK) {
@@ -100,9 +133,9 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
 }
 
 enum status step_papers_load(struct step_papers *out, struct service *service, const struct uuid *id,
-                             struct fault *fault)
+                             const struct bytes *intent, struct fault *fault)
 {
-    *out = (struct step_papers){.service = service, .id = id};
+    *out = (struct step_papers){.service = service, .id = id, .intent = intent};
     enum status status = store_transact(service->store, load_in, out, fault);
     if (status != STATUS_OK) {
         step_papers_wipe(out);

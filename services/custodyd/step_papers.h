@@ -8,10 +8,21 @@
 #include "service.h"
 #include "store/withdrawal.h"
 
+#define STEP_COLUMNS 9
+#define STEP_TEXT_SIZE ADDRESS_TEXT_SIZE
+
+/* A column of the row that does not say what the intent says. */
+struct step_difference {
+    const char *field; /* as the REST interface calls it */
+    char row[STEP_TEXT_SIZE];
+    char papers[STEP_TEXT_SIZE];
+};
+
 /* What the signer is handed, loaded in one transaction. */
 struct step_papers {
     struct service *service;
     const struct uuid *id;
+    const struct bytes *intent; /* in place of the row's, or NULL */
     struct store_withdrawal row;
     struct signed_document destination;
     struct signed_document *approvals;
@@ -19,10 +30,17 @@ struct step_papers {
     struct signed_document sweep; /* the order key.sweep for this intent, empty for none */
 };
 
-/* Loads them in one transaction. STATUS_MISMATCH, naming a column that was edited. Out: step_papers_wipe; `id` is
- * borrowed. */
+/*
+ * Loads them in one transaction. `intent`: NULL for the row's own, whose columns must say what it says
+ * (STATUS_MISMATCH, naming one that was edited); otherwise the document that was recorded, whatever the row has become.
+ * Out: step_papers_wipe; `id` and `intent` are borrowed.
+ */
 MUST_CHECK enum status step_papers_load(struct step_papers *out, struct service *service, const struct uuid *id,
-                                        struct fault *fault);
+                                        const struct bytes *intent, struct fault *fault);
+
+/* The columns of the row that differ from the intent, in the order of the table. Answers how many. */
+size_t step_papers_compare(struct step_difference out[STEP_COLUMNS], const struct store_withdrawal *row,
+                           const struct intent *intent);
 
 /*
  * The columns repeat what the intent says. The intent is what people signed for; columns that differ were edited:

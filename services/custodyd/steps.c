@@ -20,8 +20,8 @@
 #include "policy/signing_entry.h"
 #include "record.h"
 #include "step_papers.h"
+#include "step_signature.h"
 #include "store/lane.h"
-#include "store/trail_read.h"
 #include "withdrawals.h"
 #include "workers.h"
 
@@ -124,12 +124,6 @@ static enum status fail(struct step *step, enum status reason, const char *where
     return move(step, WITHDRAWAL_FAILED, AUDIT_WITHDRAWAL_FAILED, NULL, fault);
 }
 
-/* True for faults that another try may mend; everything else is a verdict. */
-static bool may_pass(enum status status)
-{
-    return status_info(status)->retryable || status_info(status)->http >= 500;
-}
-
 static enum status check_papers(struct withdrawal *out, const struct step_papers *papers, struct fault *fault)
 {
     const struct service *service = papers->service;
@@ -165,7 +159,7 @@ static enum status step_record(struct step *step, struct fault *fault)
 {
     struct step_papers papers;
     struct withdrawal withdrawal;
-    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, fault);
+    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
     }
@@ -178,7 +172,7 @@ static enum status step_record(struct step *step, struct fault *fault)
     }
     if (status != STATUS_OK) {
         step_papers_wipe(&papers);
-        if (may_pass(status)) {
+        if (step_may_pass(status)) {
             return status;
         }
         struct fault verdict = *fault;
@@ -197,99 +191,6 @@ static enum status step_record(struct step *step, struct fault *fault)
     withdrawal_free(&withdrawal);
     step_papers_wipe(&papers);
     return status;
-}
-
-/* The leaf of the entry `withdrawal.signing`, as it stands in the trail. */
-static enum status find_signing_leaf(struct store_leaf *out, struct step *step, struct fault *fault)
-{
-    char id[UUID_TEXT_SIZE];
-    uuid_format(id, &step->row.id);
-    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
-                                             .oid = id,
-                                             .act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING),
-                                             .newest_first = true,
-                                             .limit = 1};
-    struct store_tx *tx = NULL;
-    struct store_leaf_list list = {0};
-    enum status status = store_begin(&tx, step->service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = store_leaf_list(&list, tx, &filter, fault);
-    store_rollback(tx);
-    if (status == STATUS_OK && list.count == 0) {
-        status = fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not sequenced yet");
-    }
-    if (status == STATUS_OK) {
-        *out = list.rows[0];
-        list.rows[0] = (struct store_leaf){0}; /* transferred */
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
-struct recorded {
-    struct step_papers *papers;
-    const struct store_leaf *signing;
-};
-
-static enum status recorded_destination_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    const struct recorded *recorded = context;
-    signed_document_free(&recorded->papers->destination);
-    return destination_find_recorded(&recorded->papers->destination, tx, recorded->signing, fault);
-}
-
-static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
-{
-    struct step_papers papers;
-    struct store_leaf leaf = {0};
-    struct bytes proof = {0};
-    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = find_signing_leaf(&leaf, step, fault);
-    if (status == STATUS_OK) { /* the list may have changed since: what was recorded counts */
-        struct recorded recorded = {.papers = &papers, .signing = &leaf};
-        status = store_transact(step->service->store, recorded_destination_in, &recorded, fault);
-    }
-    if (status == STATUS_OK) {
-        status = trail_prove(&proof, step->service->trail, leaf.seq, step->service->options.trail_timeout_ms, fault);
-    }
-    if (status == STATUS_OK) {
-        const struct wire_transfer_request request = {
-            .approvals = papers.approvals,
-            .approval_count = papers.approval_count,
-            .destination = papers.destination,
-            .intent = papers.row.intent,
-            .leaf = leaf.raw,
-            .proof = proof,
-            .sweep = papers.sweep,
-        };
-        status = wire_transfer_sign(step->service->signers[WIRE_ROLE_TRANSFER], out, &request,
-                                    step->service->options.signer_timeout_ms, fault);
-    }
-    bytes_free(&proof);
-    store_leaf_wipe(&leaf);
-    step_papers_wipe(&papers);
-    return status;
-}
-
-/* The row keeps the signature as the canonical {"alg","key","sig"}. */
-static const struct canon_field signature_fields[] = {
-    {"alg", CANON_ALGORITHM, false, offsetof(struct signature, algorithm), sizeof(enum algorithm), 0, 0},
-    {"key", CANON_HASH, false, offsetof(struct signature, key_id), sizeof(struct digest), 0, 0},
-    {"sig", CANON_SIGNATURE, false, offsetof(struct signature, bytes64), SIGNATURE_LEN, 0, 0},
-};
-
-#define SIGNATURE_FIELDS (sizeof(signature_fields) / sizeof(signature_fields[0]))
-
-/* A signer that is not the one we were set up with gives no verdict. */
-static bool is_verdict(const struct fault *refusal)
-{
-    return !may_pass(refusal->status) && refusal->status != STATUS_NOT_PERMITTED &&
-           strcmp(refusal->where, "signer") != 0;
 }
 
 static enum status quarantine(struct step *step, enum status reason, struct fault *fault)
@@ -328,6 +229,23 @@ static enum status meet_sleeping_key(struct step *step, struct fault *fault)
     return quarantine(step, STATUS_KEY_INACTIVE, fault);
 }
 
+static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
+{
+    struct step_papers papers;
+    struct store_leaf leaf = {0};
+    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = step_signing_leaf(&leaf, step->service, &step->row.id, fault);
+    if (status == STATUS_OK) {
+        status = step_ask_signer(out, &papers, &leaf, fault);
+    }
+    store_leaf_wipe(&leaf);
+    step_papers_wipe(&papers);
+    return status;
+}
+
 static enum status step_sign(struct step *step, struct fault *fault)
 {
     struct wire_transfer_reply reply = {0};
@@ -335,7 +253,7 @@ static enum status step_sign(struct step *step, struct fault *fault)
     if (status == STATUS_KEY_INACTIVE) {
         return meet_sleeping_key(step, fault);
     }
-    if (status != STATUS_OK && !is_verdict(fault)) {
+    if (status != STATUS_OK && !step_is_verdict(fault)) {
         return status;
     }
     if (status != STATUS_OK) {
@@ -347,8 +265,7 @@ static enum status step_sign(struct step *step, struct fault *fault)
     struct bytes signature = {0};
     bool same = reply.transaction.len == step->row.transaction.len &&
                 memcmp(reply.transaction.data, step->row.transaction.data, reply.transaction.len) == 0;
-    status =
-        canon_encode_bytes(&signature, &reply.signature, signature_fields, SIGNATURE_FIELDS, CANON_DOCUMENT_MAX, fault);
+    status = step_signature_encode(&signature, &reply.signature, fault);
     if (status == STATUS_OK) {
         /* The signer's bytes are the truth; a row that holds others was edited after the approval. */
         step->change =
@@ -368,32 +285,6 @@ static enum status check_row(const struct store_withdrawal *row, struct fault *f
     return status == STATUS_OK ? step_papers_check_columns(row, &intent, fault) : status;
 }
 
-static enum status signed_transaction(struct signed_document *out, const struct store_withdrawal *row,
-                                      struct fault *fault)
-{
-    json_t *object = NULL;
-    struct signature signature;
-    struct signed_document document = {0};
-    enum status status = canon_parse(&object, row->signature.data, row->signature.len, CANON_DOCUMENT_MAX, fault);
-    if (status == STATUS_OK) {
-        status =
-            canon_decode(&signature, sizeof(signature), object, signature_fields, SIGNATURE_FIELDS, "signature", fault);
-        json_decref(object);
-    }
-    if (status == STATUS_OK) {
-        status = bytes_copy(&document.document, row->transaction.data, row->transaction.len);
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_add(&document, &signature);
-    }
-    if (status != STATUS_OK) {
-        signed_document_free(&document);
-        return status;
-    }
-    *out = document;
-    return STATUS_OK;
-}
-
 static enum status step_submit(struct step *step, struct fault *fault)
 {
     struct service *service = step->service;
@@ -405,7 +296,7 @@ static enum status step_submit(struct step *step, struct fault *fault)
     }
     enum status status = check_row(&step->row, fault);
     if (status == STATUS_OK) {
-        status = signed_transaction(&transaction, &step->row, fault);
+        status = step_signed_transaction(&transaction, &step->row, fault);
     }
     if (status == STATUS_OK) {
         status = ledger_node_submit(service->node, &ledger, &transaction, &wallet->key, fault);
@@ -433,7 +324,7 @@ static enum status step_confirm(struct step *step, struct fault *fault)
         struct signed_document transaction = {0};
         const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
         fault_clear(fault);
-        status = signed_transaction(&transaction, &step->row, fault);
+        status = step_signed_transaction(&transaction, &step->row, fault);
         if (status == STATUS_OK && wallet != NULL) {
             status = ledger_node_submit(service->node, &ledger, &transaction, &wallet->key, fault);
         }
@@ -470,7 +361,7 @@ static const struct {
 static enum status set_aside(struct step *step, enum status status, struct fault *fault)
 {
     bool is_signed = step->row.state == WITHDRAWAL_SIGNED || step->row.state == WITHDRAWAL_SUBMITTED;
-    if (status == STATUS_OK || !is_signed || may_pass(status) || status == STATUS_CONFLICT) {
+    if (status == STATUS_OK || !is_signed || step_may_pass(status) || status == STATUS_CONFLICT) {
         return status;
     }
     log_fault("withdrawal.broken", fault);

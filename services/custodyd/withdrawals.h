@@ -53,6 +53,8 @@ http_handler withdrawal_approve;
 http_handler withdrawal_reject;
 http_handler withdrawal_cancel;
 http_handler withdrawal_explain;
+http_handler withdrawal_differences;
+http_handler withdrawal_settle;
 http_handler policy_explain_request;
 
 #endif

@@ -8,6 +8,7 @@ whoever may write into the database may announce a signature, and the signer ref
 """
 
 import base64
+import http.client
 import json
 import os
 import pathlib
@@ -101,7 +102,7 @@ class Database(strongroom.Case):
         ended = self.place.wait(row["id"], state)
         self.assertIn(ended["reason"], reasons, ended)
         act = {"failed": "withdrawal.failed", "rejected": "withdrawal.reject", "quarantined": "withdrawal.quarantined"}[state]
-        last = [entry for entry in self.place.history(row["id"]) if entry["act"] == act][-1]
+        last = eventually(lambda: [entry for entry in self.place.history(row["id"]) if entry["act"] == act], "the trail has it")[-1]
         event = json.loads(base64.b64decode(last["raw"]).split(b"\n")[4])
         self.assertEqual(event["reason"], ended["reason"])
         self.assertNotIn(row["transaction_id"], [id for id, _ in self.place.ledger_transactions()])
@@ -376,6 +377,9 @@ class Database(strongroom.Case):
         self.refused_by_signer(row, "replay", state="quarantined")
         self.assertHeld(row, lane)
         place.psql(index)
+        self.assertEqual(self.differences(row)["differences"], [])
+        self.assertSettled(row, "failed", "replay")  # the sequence is another's: this can never happen
+        self.assertFree(row, lane)
 
     def test_a_sequence_ahead(self):
         place = self.place
@@ -385,11 +389,108 @@ class Database(strongroom.Case):
         place.approve(row)
         self.refused_by_signer(row, "conflict", state="quarantined")
         self.assertHeld(row, lane)
+        self.assertSettled(row, "failed", "conflict")  # the signer says again that it never signed it
+        self.assertFree(row, lane)
 
     def assertHeld(self, row, lane):
         """Lane and funds stay with the withdrawal until people decide."""
         self.assertEqual(self.place.value(f"SELECT holder FROM custody.lane WHERE lane = {lane[0]}"), row["id"])
         self.assertEqual(self.place.value(f"SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row['id']}'"), "1")
+
+    def assertFree(self, row, lane):
+        """Nothing is held any more, and the lane goes on where the ledger stands in it, whatever the row of the lane said."""
+        held = f"""SELECT (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row["id"]}'),
+                          (SELECT count(*) FROM custody.lane WHERE holder = '{row["id"]}')"""
+        self.assertEqual(self.place.psql(held), [["0", "0"]])
+        self.assertEqual(self.place.value(f"SELECT next_seq FROM custody.lane WHERE lane = {lane[0]}"), lane[1])
+        self.assertHonestWorkGoesOn()
+
+    # Quarantine
+
+    def differences(self, row):
+        reply = self.place.call("GET", f"/v1/withdrawals/{row['id']}/differences")
+        self.assertEqual(reply.status, 200, reply)
+        return reply.json
+
+    def settle(self, row, body=None, person="operator-1"):
+        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle", body, person)
+
+    def assertSettled(self, row, state, reason=None, body=None):
+        """The quarantine ends, once, and the trail says who had it ended and how. Answers the withdrawal."""
+        before = self.place.history(row["id"])
+        reply = self.settle(row, body)
+        self.assertEqual(reply.status, 200, reply)
+        ended = reply.json["withdrawal"]
+        self.assertEqual((ended["state"], reason or ended["reason"]), (state, ended["reason"]))
+        self.assertProblem(self.settle(row), 409, "conflict", "state")
+        told = self.place.history(row["id"])[len(before):]
+        self.assertEqual([(entry["act"], entry["actor"]) for entry in told],
+                         [("withdrawal.settle", "operator-1"), (f"withdrawal.{state}", "custodyd"), ("withdrawal.settle", "operator-1")])
+        return ended
+
+    def assertPaid(self, row, amount):
+        """What the ledger took is what is posted, once, and nothing is reserved any more."""
+        self.assertEqual(self.place.balance(self.place.payee), self.paid + amount)
+        rows = f"""SELECT (SELECT string_agg(amount::text, ',') FROM custody.posting WHERE withdrawal = '{row["id"]}'),
+                          (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row["id"]}'),
+                          (SELECT count(*) FROM custody.lane WHERE holder = '{row["id"]}')"""
+        self.assertEqual(self.place.psql(rows), [[str(amount), "0", "0"]])
+
+    def test_a_quarantine_that_the_signer_ends(self):
+        """Signed, and the row was edited before the ledger got it: the signer signs the same bytes again, and they happen after all."""
+        place = self.place
+        place.kill("custodyd")
+        place.start(STRONGROOM_CRASHPOINT="withdrawal-signature-received:1")
+        row = place.proposed(71)
+        place.decide(row, "approver-1")
+        try:
+            place.decide(row, "approver-2")
+        except (OSError, http.client.HTTPException):
+            pass  # it was killed before it could answer
+        eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        place.psql(f"""UPDATE custody.withdrawal SET signature = '', destination = 'sr1' || repeat('0', 72) WHERE id = '{row["id"]}';
+            UPDATE custody.outbox SET done_at = now() WHERE withdrawal = '{row["id"]}'""")
+        self.set_state(row, "signed", "submit")
+        place.start()
+        self.assertSetAside(row, "mismatch")
+        shown = self.differences(row)
+        self.assertEqual((shown["state"], shown["recorded"]), ("quarantined", True))
+        self.assertEqual([(one["field"], one["recorded"]) for one in shown["differences"]], [("destination", place.payee), ("signature", "ok")])
+        self.assertNotIn(row["transaction_id"], [id for id, _ in place.ledger_transactions()])
+        place.stop("transfer")
+        self.assertProblem(self.settle(row), 503, "unavailable")
+        self.assertEqual(place.read(row["id"])["state"], "quarantined")
+        place.start()
+        self.assertSettled(row, "confirmed")
+        self.assertPaid(row, 71)
+
+    def test_a_quarantine_without_the_true_intent(self):
+        """What was recorded is known by its digest only: somebody must still have it."""
+        place = self.place
+        lane = self.free_lane()
+        place.psql(f"UPDATE custody.lane SET next_seq = {int(lane[1]) + 7} WHERE lane = {lane[0]}")
+        row = place.proposed(72)
+        place.approve(row)
+        self.refused_by_signer(row, "conflict", state="quarantined")
+        place.psql(f"""UPDATE custody.withdrawal SET
+            intent = convert_to(replace(convert_from(intent, 'UTF8'), '"amount":"72"', '"amount":"73"'), 'UTF8') WHERE id = '{row["id"]}'""")
+        found = {one["field"]: (one["row"], one["recorded"]) for one in self.differences(row)["differences"]}
+        self.assertEqual(found["intent_digest"][1], row["intent_digest"])
+        self.assertEqual(found["amount"], ("72", "73"))
+        for body in (None, {"intent": row["intent"].replace('"72"', '"73"')}, {"intent": "x"}):
+            self.assertProblem(self.settle(row, body), 403, "mismatch", "intent")
+        self.assertProblem(self.settle(row, {"intention": row["intent"]}), 400, "unknown_field")
+        self.assertProblem(self.settle(row, person="approver-1"), 403, "forbidden")
+        self.assertEqual(place.read(row["id"])["state"], "quarantined")
+        reply = self.settle(row, {"intent": row["intent"]})
+        self.assertEqual((reply.status, reply.json.get("withdrawal", {}).get("state")), (200, "failed"), reply)
+        self.assertFree(row, lane)
+
+    def test_only_a_quarantine_is_settled(self):
+        row = self.place.proposed(74)
+        self.assertProblem(self.settle(row), 409, "conflict", "state")
+        self.assertEqual(self.place.read(row["id"])["state"], row["state"])
+        self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
 
     # Signatures
 
@@ -405,10 +506,11 @@ class Database(strongroom.Case):
         self.assertSetAside(row, "mismatch")
         self.assertEqual([id for id, _ in place.ledger_transactions()].count(done["transaction_id"]), 1)
         self.assertEqual(place.balance(place.payee), self.paid + 65)
-        self.assertHeld(row, [place.value(f"SELECT lane FROM custody.withdrawal WHERE id = '{row['id']}'")])
-        place.psql(f"""
-            DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}';
-            UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}'""")
+        lane = place.psql(f"SELECT lane, seq FROM custody.withdrawal WHERE id = '{row['id']}'")[0]
+        self.assertHeld(row, lane)
+        self.assertFalse(self.differences(row)["recorded"])
+        self.assertSettled(row, "failed", "not_found")  # nothing was recorded to be signed
+        self.assertFree(row, lane)
 
     def assertSetAside(self, row, reason):
         """Nobody tries it for ever: it is in quarantine, with the reason, and the trail has it."""
@@ -438,6 +540,8 @@ class Database(strongroom.Case):
                 place.psql(f"UPDATE custody.withdrawal SET ver = ver{edit} WHERE id = '{row['id']}'")
                 self.set_state(row, "signed", "submit")
                 self.assertSetAside(row, reason)
+                self.assertNotEqual(self.differences(row)["differences"], [])
+                self.assertSettled(row, "failed", "not_found")
 
     def test_a_row_edited_after_it_was_submitted(self):
         """The ledger has the transaction all the same; what it paid is seen, and the row waits for people."""
@@ -450,12 +554,18 @@ class Database(strongroom.Case):
         self.assertSetAside(row, "mismatch")
         place.start()
         eventually(lambda: place.balance(place.payee) == self.paid + 67, "the ledger has paid")
+        self.assertEqual(self.differences(row)["differences"], [{"field": "amount", "row": "1", "recorded": "67"}])
+        ended = self.assertSettled(row, "confirmed")
+        self.assertEqual(ended["amount"], "1")  # the row stays as it was found
+        self.assertPaid(row, 67)
 
     def test_a_row_that_the_books_contradict(self):
         """A withdrawal that was paid is once more signed, and the ledger says where it stands: it was posted there already."""
         row = self.place.withdraw(69)
         self.set_state(row, "signed", "submit")
         self.assertSetAside(row, "exists")
+        self.assertSettled(row, "confirmed")
+        self.assertPaid(row, 69)
 
 
 if __name__ == "__main__":

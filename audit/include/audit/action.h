@@ -30,6 +30,8 @@
     X(WITHDRAWAL_CONFIRMED, "withdrawal.confirmed")                                                                    \
     X(WITHDRAWAL_FAILED, "withdrawal.failed")                                                                          \
     X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined")                                                                \
+    /* Somebody had a quarantine ended; how it ended is the next entry, withdrawal.confirmed or withdrawal.failed. */  \
+    X(WITHDRAWAL_SETTLE, "withdrawal.settle")                                                                          \
     X(POLICY_LOAD, "policy.load")                                                                                      \
     X(DESTINATION_ADD, "destination.add")                                                                              \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \

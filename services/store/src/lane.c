@@ -56,6 +56,13 @@ static const struct statement release = {
     2,
 };
 
+static const struct statement settle = {
+    "lane_settle",
+    "UPDATE custody.lane SET holder = NULL, next_seq = $4::bigint"
+    " WHERE holder = $1::uuid AND wallet = $2::text AND lane = $3::bigint",
+    4,
+};
+
 static enum status lane_read(struct lane_row *out, struct store_tx *tx, const struct statement *statement,
                              const struct parameters *p, struct fault *fault)
 {
@@ -107,4 +114,15 @@ enum status store_lane_free(struct store_tx *tx, const struct uuid *withdrawal, 
     parameter_uuid(&p, withdrawal);
     parameter_bool(&p, used);
     return tx_run_one(tx, &release, &p, STATUS_NOT_FOUND, fault);
+}
+
+enum status store_lane_settle(struct store_tx *tx, const struct uuid *withdrawal, const struct name *wallet,
+                              uint64_t lane, uint64_t next_seq, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_uuid(&p, withdrawal);
+    parameter_text(&p, wallet->text);
+    parameter_uint64(&p, lane);
+    parameter_uint64(&p, next_seq);
+    return tx_run(tx, NULL, &settle, &p, fault);
 }

@@ -44,6 +44,23 @@ static const struct statement post = {
     3,
 };
 
+/* Whatever the reservation has become: what the ledger took is told, not read here. */
+static const struct statement settle = {
+    "posting_settle",
+    "WITH spent AS (DELETE FROM custody.reservation WHERE withdrawal = $1::uuid)"
+    " INSERT INTO custody.posting (withdrawal, wallet, asset, amount, height, index)"
+    " VALUES ($1::uuid, $2::text, $3::bytea, $4::text::numeric, $5::bigint, $6::bigint)"
+    " ON CONFLICT (withdrawal) DO NOTHING",
+    6,
+};
+
+static const struct statement settled = {
+    "posting_settled",
+    "SELECT EXISTS (SELECT FROM custody.posting WHERE withdrawal = $1::uuid AND wallet = $2::text"
+    " AND asset = $3::bytea AND amount = $4::text::numeric AND height = $5::bigint AND index = $6::bigint) AS posted",
+    6,
+};
+
 static const struct statement posted = {
     "posting_exists",
     "SELECT EXISTS (SELECT FROM custody.posting WHERE withdrawal = $1::uuid) AS posted",
@@ -122,4 +139,26 @@ enum status store_posting_add(struct store_tx *tx, const struct uuid *withdrawal
     parameter_uint64(&p, height);
     parameter_uint64(&p, index);
     return tx_run_one(tx, &post, &p, STATUS_NOT_FOUND, fault);
+}
+
+enum status store_posting_settle(struct store_tx *tx, const struct store_posting *posting, struct fault *fault)
+{
+    static const struct column column[] = {{"posted", COLUMN_BOOL, false, 0, sizeof(bool)}};
+    static const struct row_shape shape = ROW_SHAPE(bool, column);
+    struct parameters p = {0};
+    parameter_uuid(&p, &posting->withdrawal);
+    parameter_text(&p, posting->wallet.text);
+    parameter_digest(&p, &posting->asset);
+    parameter_amount(&p, posting->amount);
+    parameter_uint64(&p, posting->height);
+    parameter_uint64(&p, posting->index);
+    bool there = false;
+    enum status status = tx_run(tx, NULL, &settle, &p, fault);
+    if (status == STATUS_OK) {
+        status = tx_read_one(tx, &there, &shape, &settled, &p, fault);
+    }
+    if (status == STATUS_OK && !there) {
+        return fault_set(fault, STATUS_MISMATCH, "posting", "the withdrawal is posted already, and not like this");
+    }
+    return status;
 }

@@ -70,7 +70,7 @@ static const unsigned moves[] = {
     [WITHDRAWAL_EXPIRED] = 0,
     [WITHDRAWAL_CANCELLED] = 0,
     [WITHDRAWAL_FAILED] = 0,
-    [WITHDRAWAL_QUARANTINED] = 0,
+    [WITHDRAWAL_QUARANTINED] = STATE_BIT(CONFIRMED) | STATE_BIT(FAILED),
 };
 
 const char *withdrawal_state_text(enum withdrawal_state state)
@@ -93,7 +93,7 @@ enum status withdrawal_state_parse(enum withdrawal_state *out, const char *text)
 bool withdrawal_state_is_end(enum withdrawal_state state)
 {
     INVARIANT((size_t)state < COUNT(moves));
-    return moves[state] == 0;
+    return moves[state] == 0 || state == WITHDRAWAL_QUARANTINED;
 }
 
 bool withdrawal_move_allowed(enum withdrawal_state from, enum withdrawal_state to)

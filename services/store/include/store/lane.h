@@ -22,4 +22,11 @@ MUST_CHECK enum status store_lane_take(struct store_tx *tx, struct store_withdra
 MUST_CHECK enum status store_lane_free(struct store_tx *tx, const struct uuid *withdrawal, bool used,
                                        struct fault *fault);
 
+/*
+ * Sets a lane free that the withdrawal holds; `next_seq` is what the ledger says comes next in it, whatever stood here.
+ * Fine when it does not hold it (any more).
+ */
+MUST_CHECK enum status store_lane_settle(struct store_tx *tx, const struct uuid *withdrawal, const struct name *wallet,
+                                         uint64_t lane, uint64_t next_seq, struct fault *fault);
+
 #endif

@@ -45,7 +45,8 @@ const char *withdrawal_state_text(enum withdrawal_state state);
 /* Reads the text of a state; STATUS_INVALID. */
 MUST_CHECK enum status withdrawal_state_parse(enum withdrawal_state *out, const char *text);
 
-/* True for confirmed, rejected, expired, cancelled, failed and quarantined. */
+/* True for confirmed, rejected, expired, cancelled, failed and quarantined, which goes on only when people want it to.
+ */
 bool withdrawal_state_is_end(enum withdrawal_state state);
 
 /* True when the schema allows the move. */
@@ -171,5 +172,22 @@ MUST_CHECK enum status store_reservation_sum(struct amount *out, struct store_tx
  */
 MUST_CHECK enum status store_posting_add(struct store_tx *tx, const struct uuid *withdrawal, uint64_t height,
                                          uint64_t index, struct fault *fault);
+
+/* What left a wallet. */
+struct store_posting {
+    struct uuid withdrawal;
+    struct name wallet;
+    struct digest asset;
+    struct amount amount;
+    uint64_t height;
+    uint64_t index;
+};
+
+/*
+ * Posts what the ledger took, whatever the reservation says, and ends the reservation, if there is one. Fine when
+ * exactly this is posted already; STATUS_MISMATCH when something else is.
+ */
+MUST_CHECK enum status store_posting_settle(struct store_tx *tx, const struct store_posting *posting,
+                                            struct fault *fault);
 
 #endif

@@ -1,0 +1,481 @@
+/*
+ * The end of a quarantine. What was recorded before the signature counts (the entry `withdrawal.signing`, the intent
+ * that it names), never the row: what differs is shown, and stays in the row as it was found. Whether the transaction
+ * happened is for the ledger to say; it is asked for it, then the signer is asked once more, who signs the same bytes
+ * again or says that it never did. Nobody chooses the end: whoever calls only has it found out.
+ */
+#include "audit/event.h"
+#include "audit/leaf.h"
+#include "base/canon.h"
+#include "key_gate.h"
+#include "record.h"
+#include "step_signature.h"
+#include "store/lane.h"
+#include "withdrawals.h"
+#include "workers.h"
+
+#define LEDGER_WAIT_MS 2000
+
+/* What was recorded to be signed, and what the row has become. */
+struct recorded {
+    struct service *service;
+    struct uuid id;
+    struct store_withdrawal row;
+    struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: there is none */
+    struct digest intent_id;
+    struct digest transaction_id;
+    struct bytes handed_in; /* an intent to be used in place of the row's */
+};
+
+struct settling {
+    struct service *service;
+    const struct http_request *request;
+    struct recorded recorded;
+    struct bytes document;         /* of the intent that was recorded */
+    struct intent intent;          /* the same, decoded */
+    const struct wallet *wallet;   /* of the intent */
+    struct store_withdrawal truth; /* transaction and signature as they must be, for what the row lacks */
+    struct ledger_transaction_status ledger;
+    enum withdrawal_state to;
+    enum status reason; /* of a failure */
+    bool unspent;       /* the signer may have promised the sequence, and nothing can use it up */
+    struct trail_ticket ticket;
+    json_t *view;
+};
+
+static void recorded_wipe(struct recorded *recorded)
+{
+    store_withdrawal_wipe(&recorded->row);
+    store_leaf_wipe(&recorded->leaf);
+    bytes_free(&recorded->handed_in);
+}
+
+static enum status read_row_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct recorded *recorded = context;
+    store_withdrawal_wipe(&recorded->row);
+    return store_withdrawal_get(&recorded->row, tx, &recorded->id, fault);
+}
+
+static enum status read_refs(struct recorded *recorded, struct fault *fault)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    enum status status = audit_leaf_parse(&leaf, recorded->leaf.raw.data, recorded->leaf.raw.len, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_ref(&recorded->intent_id, &event, "intent");
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_ref(&recorded->transaction_id, &event, "transaction");
+    }
+    audit_event_wipe(&event);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "withdrawal.signing", "does not name them");
+}
+
+static enum status read_recorded(struct recorded *recorded, const struct http_request *request, struct fault *fault)
+{
+    struct fault why = {0};
+    if (uuid_parse(&recorded->id, request->parameters[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+    }
+    enum status status = store_transact(recorded->service->store, read_row_in, recorded, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = step_signing_leaf(&recorded->leaf, recorded->service, &recorded->id, &why);
+    if (status == STATUS_NOT_READY) {
+        return STATUS_OK; /* nothing was recorded */
+    }
+    return status == STATUS_OK ? read_refs(recorded, fault) : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+/* What differs */
+
+static bool is_recorded_intent(const struct recorded *recorded, const struct bytes *document)
+{
+    struct digest digest;
+    intent_digest(&digest, document->data, document->len);
+    return digest_equal(&digest, &recorded->intent_id);
+}
+
+static void append_difference(json_t *array, const char *field, const char *row, const char *recorded)
+{
+    (void)json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "field", field, "row", row, "recorded", recorded));
+}
+
+/* A column of digests: of the row's bytes, against what the entry names. */
+static void compare_digest(json_t *array, const char *field, const struct digest *row, const struct digest *recorded)
+{
+    char is[DIGEST_HEX_LEN + 1];
+    char was[DIGEST_HEX_LEN + 1];
+    if (!digest_equal(row, recorded)) {
+        digest_format(is, row);
+        digest_format(was, recorded);
+        append_difference(array, field, is, was);
+    }
+}
+
+static void check_signature(json_t *array, const struct recorded *recorded)
+{
+    struct signed_document transaction = {0};
+    struct fault why = {0};
+    const struct wallet *wallet = policy_find_wallet(&recorded->service->policy, &recorded->row.wallet);
+    if (recorded->row.signature.data == NULL) {
+        return; /* none yet */
+    }
+    enum status status = step_signed_transaction(&transaction, &recorded->row, &why);
+    if (status == STATUS_OK && wallet != NULL) {
+        status = signed_document_verify(&transaction, "transaction", 0, &wallet->key, &why);
+    }
+    signed_document_free(&transaction);
+    if (status != STATUS_OK) {
+        append_difference(array, "signature", status_info(status)->code, "ok");
+    }
+}
+
+static json_t *differences_of(const struct recorded *recorded)
+{
+    json_t *array = json_array();
+    struct step_difference columns[STEP_COLUMNS];
+    struct intent intent;
+    struct digest digest;
+    const struct store_withdrawal *row = &recorded->row;
+    if (recorded->leaf.raw.len > 0) {
+        intent_digest(&digest, row->intent.data, row->intent.len);
+        compare_digest(array, "intent_digest", &digest, &recorded->intent_id);
+        transaction_id(&digest, row->transaction.data, row->transaction.len);
+        compare_digest(array, "transaction_id", &digest, &recorded->transaction_id);
+    }
+    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK) {
+        size_t count = step_papers_compare(columns, row, &intent);
+        for (size_t i = 0; i < count; i++) {
+            append_difference(array, columns[i].field, columns[i].row, columns[i].papers);
+        }
+    }
+    check_signature(array, recorded);
+    return array;
+}
+
+enum status withdrawal_differences(struct service *service, const struct http_request *request,
+                                   struct http_reply *reply, struct fault *fault)
+{
+    struct recorded recorded = {.service = service};
+    enum status status = read_recorded(&recorded, request, fault);
+    if (status == STATUS_OK) {
+        json_t *object = json_pack("{s:s, s:b, s:s, s:o}", "state", withdrawal_state_text(recorded.row.state),
+                                   "recorded", recorded.leaf.raw.len > 0, "reason", recorded.row.reason, "differences",
+                                   differences_of(&recorded));
+        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "differences", "%s", "")
+                                : http_reply_json(reply, 200, object, fault);
+    }
+    recorded_wipe(&recorded);
+    return status;
+}
+
+/* What was recorded, from an intent that has its digest: the row's own, or the one that was handed in. */
+static enum status find_truth(struct settling *settling, struct fault *fault)
+{
+    struct recorded *recorded = &settling->recorded;
+    struct transaction transaction;
+    struct digest id;
+    const struct bytes *document = recorded->handed_in.len > 0 ? &recorded->handed_in : &recorded->row.intent;
+    if (!is_recorded_intent(recorded, document)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was recorded: hand in that one");
+    }
+    enum status status = bytes_copy(&settling->document, document->data, document->len);
+    if (status == STATUS_OK) {
+        status = intent_decode(&settling->intent, document->data, document->len, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    settling->wallet = policy_find_wallet(&settling->service->policy, &settling->intent.wallet);
+    if (settling->wallet == NULL || !uuid_equal(&settling->intent.withdrawal, &recorded->id)) {
+        return fault_set(fault, STATUS_MISMATCH, "intent", "is of another withdrawal, or of a wallet that is none");
+    }
+    status = transaction_from_intent(&transaction, &settling->intent, &settling->wallet->account, fault);
+    if (status == STATUS_OK) {
+        status = transaction_encode(&settling->truth.transaction, &transaction, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    transaction_id(&id, settling->truth.transaction.data, settling->truth.transaction.len);
+    return digest_equal(&id, &recorded->transaction_id)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "transaction", "the entry names another than the intent");
+}
+
+static enum status fail(struct settling *settling, enum status reason)
+{
+    settling->to = WITHDRAWAL_FAILED;
+    settling->reason = reason;
+    return STATUS_OK;
+}
+
+/* The ledger's word, if it has one. */
+static enum status ask_ledger(struct settling *settling, struct fault *fault)
+{
+    enum status status = ledger_node_wait(settling->service->node, &settling->ledger,
+                                          &settling->recorded.transaction_id, LEDGER_WAIT_MS, fault);
+    if (status == STATUS_OK && settling->ledger.state == LEDGER_REJECTED) {
+        return fail(settling, settling->ledger.code);
+    }
+    settling->to = WITHDRAWAL_CONFIRMED;
+    return status;
+}
+
+/* The ledger does not have it; the signer signed, before or just now. */
+static enum status submit(struct settling *settling, struct fault *fault)
+{
+    struct signed_document transaction = {0};
+    struct ledger_transaction_status ledger;
+    enum status status = step_signed_transaction(&transaction, &settling->truth, fault);
+    if (status == STATUS_OK) {
+        status = ledger_node_submit(settling->service->node, &ledger, &transaction, &settling->wallet->key, fault);
+    }
+    signed_document_free(&transaction);
+    return status == STATUS_OK ? ask_ledger(settling, fault) : status;
+}
+
+/*
+ * A key that signs no more says nothing about the past. Once the transaction's window is over the ledger cannot take it
+ * any more; the sequence stays promised for ever.
+ */
+static enum status meet_sleeping_key(struct settling *settling, struct fault *fault)
+{
+    struct ledger_node_status node;
+    ledger_node_status(settling->service->node, &node);
+    if (node.confirmed_height < settling->intent.valid_until) {
+        return STATUS_KEY_INACTIVE;
+    }
+    fault_clear(fault);
+    settling->unspent = true;
+    return fail(settling, STATUS_KEY_INACTIVE);
+}
+
+/* A refusal means that it was never signed: as in the step before. */
+static enum status ask_signer(struct settling *settling, struct fault *fault)
+{
+    struct step_papers papers;
+    struct wire_transfer_reply reply = {0};
+    enum status status =
+        step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = step_ask_signer(&reply, &papers, &settling->recorded.leaf, fault);
+    step_papers_wipe(&papers);
+    if (status == STATUS_KEY_INACTIVE) {
+        return meet_sleeping_key(settling, fault);
+    }
+    if (status != STATUS_OK && step_is_verdict(fault)) {
+        fault_clear(fault);
+        return fail(settling, status);
+    }
+    if (status == STATUS_OK) {
+        status = step_signature_encode(&settling->truth.signature, &reply.signature, fault);
+    }
+    bytes_free(&reply.transaction);
+    return status == STATUS_OK ? submit(settling, fault) : status;
+}
+
+/* How it ended, or what stands in the way of knowing it. */
+static enum status judge(struct settling *settling, struct fault *fault)
+{
+    uint64_t next = 0;
+    if (settling->recorded.leaf.raw.len == 0) {
+        return fail(settling, STATUS_NOT_FOUND); /* the signer signs nothing that was not recorded */
+    }
+    enum status status = find_truth(settling, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = ask_ledger(settling, fault);
+    if (status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    fault_clear(fault);
+    status =
+        ledger_node_lane_next(settling->service->node, &next, &settling->wallet->account, settling->intent.lane, fault);
+    if (status == STATUS_OK && next > settling->intent.seq) {
+        return fail(settling, STATUS_REPLAY); /* another transaction has its sequence */
+    }
+    return status == STATUS_OK ? ask_signer(settling, fault) : status;
+}
+
+/* A confirmed row must have what it was confirmed for: only what is not there is filled in. */
+static enum status fill_in(struct store_withdrawal_change *change, struct settling *settling, struct fault *fault)
+{
+    const struct store_withdrawal *row = &settling->recorded.row;
+    change->intent = row->intent.data == NULL ? &settling->document : NULL;
+    change->transaction = row->transaction.data == NULL ? &settling->truth.transaction : NULL;
+    change->lane = row->placed ? NULL : &settling->intent.lane;
+    change->seq = row->placed ? NULL : &settling->intent.seq;
+    if (row->signature.data != NULL) {
+        return STATUS_OK;
+    }
+    change->signature = &settling->truth.signature;
+    if (settling->truth.signature.len > 0) {
+        return STATUS_OK;
+    }
+    struct ledger_evidence evidence = {0};
+    enum status status =
+        ledger_node_evidence(settling->service->node, &evidence, &settling->recorded.transaction_id, fault);
+    if (status == STATUS_OK) {
+        status = step_signature_encode(&settling->truth.signature, &evidence.transaction.signatures[0], fault);
+    }
+    ledger_evidence_free(&evidence);
+    return status;
+}
+
+/* Funds: posted as the ledger took them, or free again. */
+static enum status settle_funds(const struct settling *settling, struct store_tx *tx, struct fault *fault)
+{
+    const struct recorded *recorded = &settling->recorded;
+    if (settling->to == WITHDRAWAL_CONFIRMED) {
+        const struct store_posting posting = {
+            .withdrawal = recorded->id,
+            .wallet = settling->intent.wallet,
+            .asset = settling->intent.asset,
+            .amount = settling->intent.amount,
+            .height = settling->ledger.height,
+            .index = (uint64_t)settling->ledger.index,
+        };
+        return store_posting_settle(tx, &posting, fault);
+    }
+    struct fault why = {0};
+    enum status status = store_reservation_drop(tx, &recorded->id, &why);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+/* The lane goes on where the ledger stands in it. */
+static enum status settle_lane(const struct settling *settling, struct store_tx *tx, struct fault *fault)
+{
+    uint64_t next = 0;
+    if (settling->unspent) {
+        return STATUS_OK;
+    }
+    if (settling->wallet == NULL) { /* nothing was recorded: its sequence is unused */
+        struct fault why = {0};
+        enum status status = store_lane_free(tx, &settling->recorded.id, false, &why);
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    enum status status =
+        ledger_node_lane_next(settling->service->node, &next, &settling->wallet->account, settling->intent.lane, fault);
+    return status == STATUS_OK ? store_lane_settle(tx, &settling->recorded.id, &settling->intent.wallet,
+                                                   settling->intent.lane, next, fault)
+                               : status;
+}
+
+/* Who had it settled, and how it ended. */
+static enum status log_settled(struct settling *settling, struct store_tx *tx, struct fault *fault)
+{
+    struct audit_event event;
+    bool confirmed = settling->to == WITHDRAWAL_CONFIRMED;
+    record_by_caller(&event, settling->service, settling->request, AUDIT_WITHDRAWAL_SETTLE, AUDIT_OUTCOME_OK);
+    record_about(&event, &settling->recorded.id);
+    enum status status = trail_enqueue(&settling->ticket, settling->service->trail, tx, &event, fault);
+    audit_event_wipe(&event);
+    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.id,
+                                             confirmed ? AUDIT_WITHDRAWAL_CONFIRMED : AUDIT_WITHDRAWAL_FAILED,
+                                             confirmed ? STATUS_OK : settling->reason, fault)
+                               : status;
+}
+
+static enum status settle_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct settling *settling = context;
+    struct store_withdrawal row = settling->recorded.row; /* borrowed */
+    struct store_withdrawal changed = {0};
+    uint64_t index = (uint64_t)settling->ledger.index;
+    struct store_withdrawal_change change = {.reason = status_info(settling->reason)->code};
+    enum status status = STATUS_OK;
+    if (settling->to == WITHDRAWAL_CONFIRMED) {
+        change = (struct store_withdrawal_change){.height = &settling->ledger.height, .index = &index};
+        status = fill_in(&change, settling, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_withdrawal_move(tx, &row, settling->to, &change, fault);
+    }
+    if (status == STATUS_OK) {
+        status = settle_funds(settling, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = settle_lane(settling, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = log_settled(settling, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_withdrawal_get(&changed, tx, &settling->recorded.id, fault);
+    }
+    if (status == STATUS_OK) {
+        json_decref(settling->view);
+        settling->view = NULL;
+        status = withdrawal_view(&settling->view, tx, &changed, fault);
+    }
+    store_withdrawal_wipe(&changed);
+    return status;
+}
+
+static enum status read_body(struct recorded *recorded, const struct http_request *request, struct fault *fault)
+{
+    static const struct canon_field fields[] = {{"intent", CANON_STRING, true, 0, CANON_DOCUMENT_MAX, 0, 0}};
+    json_t *body = NULL;
+    if (request->body_len == 0) {
+        return STATUS_OK;
+    }
+    enum status status = http_body_object(&body, request, fault);
+    if (status == STATUS_OK) {
+        status = canon_decode(&recorded->handed_in, sizeof(recorded->handed_in), body, fields, 1, "", fault);
+    }
+    json_decref(body);
+    return status;
+}
+
+static enum status reply_settled(struct settling *settling, struct http_reply *reply, struct fault *fault)
+{
+    json_t *object = json_pack("{s:O}", "withdrawal", settling->view);
+    if (object == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
+    }
+    enum status status = record_receipt(settling->service, &settling->ticket, object, fault);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    return http_reply_json(reply, 200, object, fault);
+}
+
+enum status withdrawal_settle(struct service *service, const struct http_request *request, struct http_reply *reply,
+                              struct fault *fault)
+{
+    struct settling settling = {.service = service, .request = request, .recorded.service = service};
+    enum status status = read_body(&settling.recorded, request, fault);
+    if (status == STATUS_OK) {
+        status = read_recorded(&settling.recorded, request, fault);
+    }
+    if (status == STATUS_OK && settling.recorded.row.state != WITHDRAWAL_QUARANTINED) {
+        status = fault_set(fault, STATUS_CONFLICT, "state", "is %s: only a quarantine is settled",
+                           withdrawal_state_text(settling.recorded.row.state));
+    }
+    if (status == STATUS_OK) {
+        status = judge(&settling, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, settle_in, &settling, fault);
+    }
+    if (status == STATUS_OK) {
+        status = reply_settled(&settling, reply, fault);
+    }
+    json_decref(settling.view);
+    store_withdrawal_wipe(&settling.truth);
+    bytes_free(&settling.document);
+    recorded_wipe(&settling.recorded);
+    return status;
+}

@@ -1,0 +1,130 @@
+/*
+ * The transfer signer, asked with the papers of a withdrawal, and the signature as the row keeps it. What an answer
+ * comes to is decided by who asks.
+ */
+#include "step_signature.h"
+
+#include "audit/event.h"
+#include "base/canon.h"
+#include "record.h"
+#include "withdrawals.h"
+
+bool step_may_pass(enum status status)
+{
+    return status_info(status)->retryable || status_info(status)->http >= 500;
+}
+
+bool step_is_verdict(const struct fault *refusal)
+{
+    return !step_may_pass(refusal->status) && refusal->status != STATUS_NOT_PERMITTED &&
+           strcmp(refusal->where, "signer") != 0;
+}
+
+enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
+                              struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, withdrawal);
+    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
+                                             .oid = id,
+                                             .act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING),
+                                             .newest_first = true,
+                                             .limit = 1};
+    struct store_tx *tx = NULL;
+    struct store_leaf_list list = {0};
+    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_list(&list, tx, &filter, fault);
+    store_rollback(tx);
+    if (status == STATUS_OK && list.count == 0) {
+        status = fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not sequenced yet");
+    }
+    if (status == STATUS_OK) {
+        *out = list.rows[0];
+        list.rows[0] = (struct store_leaf){0}; /* transferred */
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+struct recorded {
+    struct step_papers *papers;
+    const struct store_leaf *signing;
+};
+
+static enum status recorded_destination_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct recorded *recorded = context;
+    signed_document_free(&recorded->papers->destination);
+    return destination_find_recorded(&recorded->papers->destination, tx, recorded->signing, fault);
+}
+
+enum status step_ask_signer(struct wire_transfer_reply *out, struct step_papers *papers,
+                            const struct store_leaf *signing, struct fault *fault)
+{
+    struct service *service = papers->service;
+    struct bytes proof = {0};
+    /* The list may have changed since: what was recorded counts. */
+    struct recorded recorded = {.papers = papers, .signing = signing};
+    enum status status = store_transact(service->store, recorded_destination_in, &recorded, fault);
+    if (status == STATUS_OK) {
+        status = trail_prove(&proof, service->trail, signing->seq, service->options.trail_timeout_ms, fault);
+    }
+    if (status == STATUS_OK) {
+        const struct wire_transfer_request request = {
+            .approvals = papers->approvals,
+            .approval_count = papers->approval_count,
+            .destination = papers->destination,
+            .intent = papers->row.intent,
+            .leaf = signing->raw,
+            .proof = proof,
+            .sweep = papers->sweep,
+        };
+        status = wire_transfer_sign(service->signers[WIRE_ROLE_TRANSFER], out, &request,
+                                    service->options.signer_timeout_ms, fault);
+    }
+    bytes_free(&proof);
+    return status;
+}
+
+/* The row keeps the signature as the canonical {"alg","key","sig"}. */
+static const struct canon_field signature_fields[] = {
+    {"alg", CANON_ALGORITHM, false, offsetof(struct signature, algorithm), sizeof(enum algorithm), 0, 0},
+    {"key", CANON_HASH, false, offsetof(struct signature, key_id), sizeof(struct digest), 0, 0},
+    {"sig", CANON_SIGNATURE, false, offsetof(struct signature, bytes64), SIGNATURE_LEN, 0, 0},
+};
+
+#define SIGNATURE_FIELDS (sizeof(signature_fields) / sizeof(signature_fields[0]))
+
+enum status step_signature_encode(struct bytes *out, const struct signature *signature, struct fault *fault)
+{
+    return canon_encode_bytes(out, signature, signature_fields, SIGNATURE_FIELDS, CANON_DOCUMENT_MAX, fault);
+}
+
+enum status step_signed_transaction(struct signed_document *out, const struct store_withdrawal *row,
+                                    struct fault *fault)
+{
+    json_t *object = NULL;
+    struct signature signature;
+    struct signed_document document = {0};
+    enum status status = canon_parse(&object, row->signature.data, row->signature.len, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status =
+            canon_decode(&signature, sizeof(signature), object, signature_fields, SIGNATURE_FIELDS, "signature", fault);
+        json_decref(object);
+    }
+    if (status == STATUS_OK) {
+        status = bytes_copy(&document.document, row->transaction.data, row->transaction.len);
+    }
+    if (status == STATUS_OK) {
+        status = signed_document_add(&document, &signature);
+    }
+    if (status != STATUS_OK) {
+        signed_document_free(&document);
+        return status;
+    }
+    *out = document;
+    return STATUS_OK;
+}
