@@ -517,6 +517,9 @@ static enum status answer_in(struct store_tx *tx, void *context, struct fault *f
 
 static enum status answer(struct media_change *change, struct http_reply *reply, struct fault *fault)
 {
+    if (change->request->body_len != 0) {
+        return fault_set(fault, STATUS_INVALID, "body", "must be empty");
+    }
     enum status status = parse_serial(change, fault);
     if (status == STATUS_OK && uuid_parse(&change->entry.id, change->request->parameters[1]) != STATUS_OK) {
         status = fault_set(fault, STATUS_INVALID, "entry", "must be a UUIDv7");

@@ -110,6 +110,23 @@ class Media(strongroom.Case):
         self.assertEqual(self.answer(told, "custodian-2").status, 200)
         self.assertEqual(self.medium("bag-0018")["inspection_due"], due)
 
+    def test_a_medium_that_the_second_person_has_not_seen_is_not_kept(self):
+        place = self.place
+        body = {"serial": "bag-0019", "kind": "bag", "place": "vault-1", "custodian": "custodian-1", "second": "custodian-1",
+                "inspection_due": time_text(seconds=DAY_S)}
+        told = place.call("POST", "/v1/media", body)
+        self.assertEqual(self.medium("bag-0019")["state"], "unconfirmed")
+        answer = f"/v1/media/bag-0019/entries/{told.json['entry']}/refuse"
+        self.assertProblem(place.call("POST", answer, {"act": "add"}, person="custodian-1"), 400, "invalid", "body")
+        self.assertEqual(self.answer(told, "custodian-1", "refuse").status, 200)
+        self.assertEqual(self.medium("bag-0019")["state"], "unconfirmed")
+        found = {"act": "move", "reason": "it-was-there", "second": "custodian-2", "place": "vault-3", "custodian": "custodian-2"}
+        told = place.call("POST", "/v1/media/bag-0019/entries", found)
+        self.assertEqual(self.medium("bag-0019")["state"], "unconfirmed")
+        self.assertEqual(self.answer(told, "custodian-2").status, 200)
+        row = self.medium("bag-0019")
+        self.assertEqual((row["state"], row["place"]), ("kept", "vault-3"))
+
     def test_the_media_ledger_from_the_command_line(self):
         place = self.place
         due = time_text(seconds=DAY_S)
@@ -121,9 +138,10 @@ class Media(strongroom.Case):
         self.assertEqual(command[:3], ["media", "confirm", "card-5"])
         alone = place.custody(*command, check=False)
         self.assertIn("nobody confirms what they told themselves", alone.stderr)
-        listed = place.custody("media", "list", person="custodian-1").stdout.partition("card-5 card, kept\n")[2]
+        listed = place.custody("media", "list", person="custodian-1").stdout.partition("card-5 card, unconfirmed\n")[2]
         self.assertIn(f"add, entry {command[3]} waits for custodian-1", listed)
         self.assertIn("is confirmed", place.custody(*command, person="custodian-1").stdout)
+        self.assertIn("card-5 card, kept\n", place.custody("media", "list", person="custodian-1").stdout)
         said = place.custody("media", "tell", "card-5", "move", "--reason", "new-safe", "--second", "custodian-2", "--place", "vault-9",
                              "--custodian", "custodian-2").stdout
         place.custody(*said.rpartition("has run: custody ")[2].split(), person="custodian-2")

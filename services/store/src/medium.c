@@ -18,9 +18,16 @@ static const struct column columns[] = {
 
 static const struct row_shape shape = ROW_SHAPE(struct store_medium, columns);
 
-#define SELECT_MEDIUM                                                                                                  \
-    "SELECT serial::text, kind, place::text, custodian::text, inspection_due, state, ver, updated_at"                  \
-    " FROM custody.medium"
+#define SELECT_MEDIUM_IN(state)                                                                                        \
+    "SELECT serial::text, kind, place::text, custodian::text, inspection_due, " state                                  \
+    ", ver, updated_at FROM custody.medium AS m"
+#define SELECT_MEDIUM SELECT_MEDIUM_IN("state")
+
+/* One person alone has said that it is there. A medium older than the entries has none, and stays as it is. */
+#define STATE_AS_CONFIRMED                                                                                             \
+    "CASE WHEN state = 'kept' AND EXISTS (SELECT FROM custody.medium_entry AS e WHERE e.serial = m.serial"             \
+    " AND e.act = 'add') AND NOT EXISTS (SELECT FROM custody.medium_entry AS e WHERE e.serial = m.serial"              \
+    " AND e.state = 'confirmed') THEN 'unconfirmed' ELSE state END AS state"
 
 static const struct statement add = {
     "medium_add",
@@ -44,7 +51,8 @@ static const struct statement change = {
 
 static const struct statement list_media = {
     "medium_list",
-    SELECT_MEDIUM " WHERE serial::text COLLATE \"C\" > $1::text ORDER BY serial::text COLLATE \"C\" LIMIT $2::bigint",
+    SELECT_MEDIUM_IN(STATE_AS_CONFIRMED) " WHERE serial::text COLLATE \"C\" > $1::text ORDER BY serial::text COLLATE "
+                                         "\"C\" LIMIT $2::bigint",
     2,
 };
 

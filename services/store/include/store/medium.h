@@ -17,7 +17,7 @@ struct store_medium {
     struct name place;
     struct name custodian;
     int64_t inspection_due_utc_us;
-    char state[STORE_MEDIUM_WORD_SIZE]; /* kept, destroyed */
+    char state[STORE_MEDIUM_WORD_SIZE]; /* kept, destroyed; in a list also unconfirmed */
     int64_t ver;
     int64_t updated_at_utc_us;
 };
