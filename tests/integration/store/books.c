@@ -147,6 +147,28 @@ enum status books_cut_waiting_commit(const struct books *books, struct store_tx 
     return status;
 }
 
+struct store_tx *books_begin(struct store *store)
+{
+    struct store_tx *tx = NULL;
+    struct fault fault = {0};
+    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    return tx;
+}
+
+void books_commit(struct store_tx *tx)
+{
+    struct fault fault = {0};
+    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+}
+
+void books_insert(struct store *store, struct store_withdrawal *row)
+{
+    struct store_tx *tx = books_begin(store);
+    struct fault fault = {0};
+    cr_assert_eq(store_withdrawal_insert(tx, row, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    books_commit(tx);
+}
+
 struct store_withdrawal books_withdrawal(const char *key)
 {
     struct store_withdrawal row = {

@@ -44,6 +44,13 @@ void books_sync_commit(const struct books *books, bool on);
 /* Commits while such a COMMIT waits and cuts its session there, after it took place: what store_commit says. */
 enum status books_cut_waiting_commit(const struct books *books, struct store_tx *tx);
 
+/* A transaction that writes, and its end. */
+struct store_tx *books_begin(struct store *store);
+void books_commit(struct store_tx *tx);
+
+/* Adds a withdrawal in a transaction of its own. */
+void books_insert(struct store *store, struct store_withdrawal *row);
+
 /* A withdrawal as a request makes it; `key` is its idempotency key. */
 struct store_withdrawal books_withdrawal(const char *key);
 

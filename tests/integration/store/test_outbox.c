@@ -25,46 +25,24 @@ static void teardown(void)
 
 TestSuite(outbox, .init = setup, .fini = teardown);
 
-static struct store_tx *begin(void)
-{
-    struct store_tx *tx = NULL;
-    struct fault fault = {0};
-    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
-    return tx;
-}
-
-static void commit(struct store_tx *tx)
-{
-    struct fault fault = {0};
-    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
-}
-
-static void insert(struct store_withdrawal *row)
-{
-    struct store_tx *tx = begin();
-    struct fault fault = {0};
-    cr_assert_eq(store_withdrawal_insert(tx, row, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
-    commit(tx);
-}
-
 Test(outbox, work_is_claimed_by_one_worker_until_its_lease_ends)
 {
     struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item items[4];
     size_t count = 0;
-    insert(&row);
-    struct store_tx *tx = begin();
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
-    commit(tx);
-    struct store_tx *one = begin();
-    struct store_tx *two = begin();
+    books_commit(tx);
+    struct store_tx *one = books_begin(store);
+    struct store_tx *two = books_begin(store);
     cr_assert_eq(store_outbox_claim(one, items, &count, 4, 60000, NULL), STATUS_OK);
     cr_expect_eq(count, 1);
     cr_assert_eq(store_outbox_claim(two, items + 1, &count, 3, 60000, NULL), STATUS_OK);
     cr_expect_eq(count, 0);
-    commit(one);
-    commit(two);
-    tx = begin();
+    books_commit(one);
+    books_commit(two);
+    tx = books_begin(store);
     cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
     cr_expect_eq(count, 0);
     cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, "token", NULL), STATUS_OK);
@@ -74,15 +52,15 @@ Test(outbox, work_is_claimed_by_one_worker_until_its_lease_ends)
     cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, "token", NULL), STATUS_CONFLICT, "claimed again meanwhile");
     cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_OK);
     cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_CONFLICT);
-    commit(tx);
+    books_commit(tx);
 }
 
 static uint64_t released(void)
 {
     uint64_t count = 0;
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_outbox_release(&count, tx, NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     return count;
 }
 
@@ -93,16 +71,16 @@ static struct store *claim_elsewhere(struct store_outbox_item *out, size_t *out_
     struct store_tx *tx = NULL;
     cr_assert_eq(store_begin(&tx, elsewhere, STORE_READ_WRITE, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, out, out_count, 1, 600000, NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     return elsewhere;
 }
 
 static size_t claimed_here(struct store_outbox_item *out)
 {
     size_t count = 0;
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_outbox_claim(tx, out, &count, 1, 600000, NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     return count;
 }
 
@@ -112,10 +90,10 @@ static size_t claimed_here(struct store_outbox_item *out)
 
 static void work_for(struct store_withdrawal *row)
 {
-    insert(row);
-    struct store_tx *tx = begin();
+    books_insert(store, row);
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_put(tx, "sign", &row->id, NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
 }
 
 Test(outbox, a_claim_ends_with_the_connection_that_made_it)
@@ -134,9 +112,9 @@ Test(outbox, a_claim_ends_with_the_connection_that_made_it)
     cr_expect_eq(released(), 1, "its connection is lost");
     cr_expect_eq(claimed_here(&ours), 1);
     cr_expect_eq(ours.id, theirs.id);
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_postpone(tx, &theirs, -1, "token", NULL), STATUS_CONFLICT, "it is not theirs any more");
-    commit(tx);
+    books_commit(tx);
     cr_expect_eq(released(), 0, "this is our own claim");
     store_close(elsewhere);
 }
@@ -176,9 +154,9 @@ Test(outbox, what_is_done_or_put_off_is_nobodys_claim)
     size_t count = 0;
     work_for(&row);
     struct store *elsewhere = claim_elsewhere(&item, &count);
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_postpone(tx, &item, 600000, "token", NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     store_close(elsewhere);
     cr_expect_eq(released(), 0);
     cr_expect_eq(claimed_here(&item), 0, "it waits as long as it was told to");
@@ -206,8 +184,8 @@ Test(outbox, a_wait_has_a_reason_and_a_beginning)
     struct store_outbox_wait first;
     struct store_outbox_wait later;
     size_t count = 0;
-    insert(&row);
-    struct store_tx *tx = begin();
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, &item, &count, 1, 60000, NULL), STATUS_OK);
     cr_expect_str_eq(item.waits_for, "");
@@ -227,7 +205,7 @@ Test(outbox, a_wait_has_a_reason_and_a_beginning)
     cr_expect_str_eq(item.waits_for, "token");
     cr_expect_eq(store_outbox_done(tx, item.id, NULL), STATUS_OK);
     cr_expect_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_NOT_FOUND);
-    commit(tx);
+    books_commit(tx);
 }
 
 #define JOBS 48
@@ -257,7 +235,7 @@ static size_t claim_one(struct store *instance, struct store_outbox_item *out)
     cr_assert_eq(store_begin(&tx, instance, STORE_READ_WRITE, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_release(&lost, tx, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, out, &count, 1, 600000, NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     cr_expect_eq(lost, 0, "everybody lives");
     return count;
 }
@@ -286,7 +264,7 @@ static void *labour(void *context)
             atomic_fetch_sub(&floor->left, 1);
         }
         atomic_fetch_sub(&floor->at_work[job], 1); /* before anybody else may have it */
-        commit(tx);
+        books_commit(tx);
     }
     return NULL;
 }

@@ -33,35 +33,13 @@ static void teardown(void)
 
 TestSuite(workflow, .init = setup, .fini = teardown);
 
-static struct store_tx *begin(void)
-{
-    struct store_tx *tx = NULL;
-    struct fault fault = {0};
-    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK, "%s", fault.detail);
-    return tx;
-}
-
-static void commit(struct store_tx *tx)
-{
-    struct fault fault = {0};
-    cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
-}
-
-static void insert(struct store_withdrawal *row)
-{
-    struct store_tx *tx = begin();
-    struct fault fault = {0};
-    cr_assert_eq(store_withdrawal_insert(tx, row, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
-    commit(tx);
-}
-
 Test(workflow, what_is_written_is_read)
 {
     struct store_withdrawal row = books_withdrawal("k-1");
     struct store_withdrawal read;
     cr_assert_eq(amount_parse(&row.amount, "340282366920938463463374607431768211455"), STATUS_OK);
-    insert(&row);
-    struct store_tx *tx = begin();
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_withdrawal_get(&read, tx, &row.id, NULL), STATUS_OK);
     store_rollback(tx);
     cr_expect(uuid_equal(&read.id, &row.id));
@@ -83,12 +61,12 @@ Test(workflow, the_same_key_and_body_give_the_first_row)
     struct store_withdrawal again = books_withdrawal("k-1");
     struct store_withdrawal other = books_withdrawal("k-1");
     other.request.bytes32[0] ^= 1;
-    insert(&first);
-    struct store_tx *tx = begin();
+    books_insert(store, &first);
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_withdrawal_insert(tx, &again, NULL), STATUS_EXISTS);
     cr_expect(uuid_equal(&again.id, &first.id));
     cr_expect_eq(store_withdrawal_insert(tx, &other, NULL), STATUS_IDEMPOTENCY_MISMATCH);
-    commit(tx);
+    books_commit(tx);
     cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.withdrawal"), 1);
     store_withdrawal_wipe(&again);
 }
@@ -125,7 +103,7 @@ Test(workflow, approve_cancel_and_expire_at_once_have_one_winner)
         struct racer racers[RACERS];
         snprintf(key, sizeof key, "k-%d", round);
         struct store_withdrawal row = books_withdrawal(key);
-        insert(&row);
+        books_insert(store, &row);
         int won = 0;
         for (int i = 0; i < RACERS; i++) {
             racers[i] = (struct racer){.row = row, .to = ends[i % 4]};
@@ -144,9 +122,9 @@ Test(workflow, approve_cancel_and_expire_at_once_have_one_winner)
 static void *idempotent_run(void *context)
 {
     struct racer *racer = context;
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     racer->status = store_withdrawal_insert(tx, &racer->row, NULL);
-    commit(tx);
+    books_commit(tx);
     return NULL;
 }
 
@@ -196,7 +174,7 @@ Test(workflow, the_schema_refuses_moves_and_changes_that_sql_tries)
     };
     char sqlstate[6];
     struct store_withdrawal row = books_withdrawal("k-1");
-    insert(&row);
+    books_insert(store, &row);
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
         cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", forbidden[i]), "23001", "%s", forbidden[i]);
     }
@@ -212,22 +190,22 @@ Test(workflow, reservations_never_exceed_the_balance)
 {
     struct store_withdrawal first = books_withdrawal("k-1");
     struct store_withdrawal second = books_withdrawal("k-2");
-    insert(&first);
-    insert(&second);
-    struct store_tx *tx = begin();
+    books_insert(store, &first);
+    books_insert(store, &second);
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_reservation_add(tx, &first, amount_from_u64(2499), NULL), STATUS_OK);
-    commit(tx);
-    tx = begin();
+    books_commit(tx);
+    tx = books_begin(store);
     cr_expect_eq(store_reservation_add(tx, &second, amount_from_u64(2499), NULL), STATUS_INSUFFICIENT_FUNDS);
     store_rollback(tx);
-    tx = begin();
+    tx = books_begin(store);
     cr_expect_eq(store_reservation_add(tx, &second, amount_from_u64(2500), NULL), STATUS_OK);
     cr_expect_eq(store_posting_add(tx, &first.id, 7, 0, NULL), STATUS_OK);
     cr_expect_eq(store_posting_add(tx, &first.id, 8, 0, NULL), STATUS_EXISTS);
     struct amount reserved;
     cr_expect_eq(store_reservation_sum(&reserved, tx, &first.wallet, &first.asset, NULL), STATUS_OK);
     cr_expect_eq(amount_compare(reserved, second.amount), 0);
-    commit(tx);
+    books_commit(tx);
 }
 
 struct reserver {
@@ -239,7 +217,7 @@ struct reserver {
 static void *reserve_run(void *context)
 {
     struct reserver *reserver = context;
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     reserver->status = store_reservation_add(tx, &reserver->row, amount_from_u64(2000), NULL);
     store_rollback(tx);
     atomic_store(&reserver->done, true);
@@ -252,16 +230,16 @@ Test(workflow, reservations_at_once_do_not_miss_each_other)
     pthread_t thread;
     struct reserver second = {.row = books_withdrawal("k-2")};
     struct store_withdrawal first = books_withdrawal("k-1");
-    insert(&first);
-    insert(&second.row);
-    struct store_tx *tx = begin();
+    books_insert(store, &first);
+    books_insert(store, &second.row);
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_reservation_add(tx, &first, amount_from_u64(2000), NULL), STATUS_OK);
     cr_assert_eq(pthread_create(&thread, NULL, reserve_run, &second), 0);
     while (!atomic_load(&second.done) &&
            books_number(&books, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 0) {
         sched_yield();
     }
-    commit(tx);
+    books_commit(tx);
     cr_assert_eq(pthread_join(thread, NULL), 0);
     cr_expect_eq(second.status, STATUS_INSUFFICIENT_FUNDS);
 }
@@ -293,7 +271,7 @@ Test(workflow, every_withdrawal_holds_a_lane_alone)
         char key[16];
         snprintf(key, sizeof key, "k-%d", i);
         takers[i].row = books_withdrawal(key);
-        insert(&takers[i].row);
+        books_insert(store, &takers[i].row);
     }
     for (int i = 0; i < RACERS; i++) {
         cr_assert_eq(pthread_create(&takers[i].thread, NULL, take_run, &takers[i]), 0);
@@ -312,9 +290,9 @@ Test(workflow, a_lane_is_freed_with_the_same_or_the_next_number)
 {
     struct store_withdrawal rows[3] = {books_withdrawal("k-1"), books_withdrawal("k-2"), books_withdrawal("k-3")};
     for (int i = 0; i < 3; i++) {
-        insert(&rows[i]);
+        books_insert(store, &rows[i]);
     }
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_lane_take(tx, &rows[0], 1, NULL), STATUS_OK);
     cr_assert_eq(store_lane_take(tx, &rows[0], 1, NULL), STATUS_OK);
     cr_expect_eq(store_lane_take(tx, &rows[1], 1, NULL), STATUS_BUSY);
@@ -326,7 +304,7 @@ Test(workflow, a_lane_is_freed_with_the_same_or_the_next_number)
     cr_assert_eq(store_lane_take(tx, &rows[2], 1, NULL), STATUS_OK);
     cr_expect_eq(rows[2].lane, 0);
     cr_expect_eq(rows[2].seq, 1);
-    commit(tx);
+    books_commit(tx);
 }
 
 static struct store_approval approval_of(const struct store_withdrawal *row, const char *person)
@@ -345,19 +323,19 @@ Test(workflow, a_person_decides_once)
 {
     struct store_withdrawal row = books_withdrawal("k-1");
     struct store_approval_list list;
-    insert(&row);
+    books_insert(store, &row);
     struct store_approval anna = approval_of(&row, "anna");
     struct store_approval berta = approval_of(&row, "berta");
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_approval_insert(tx, &anna, NULL), STATUS_OK);
     cr_expect_eq(store_approval_insert(tx, &berta, NULL), STATUS_OK);
-    commit(tx);
-    tx = begin();
+    books_commit(tx);
+    tx = books_begin(store);
     anna.approves = false;
     anna.digest.bytes32[0] ^= 1;
     cr_expect_eq(store_approval_insert(tx, &anna, NULL), STATUS_DUPLICATE_PERSON);
     store_rollback(tx);
-    tx = begin();
+    tx = books_begin(store);
     cr_assert_eq(store_approval_list(&list, tx, &row.id, NULL), STATUS_OK);
     store_rollback(tx);
     cr_assert_eq(list.count, 2);
@@ -382,8 +360,8 @@ Test(workflow, a_receipt_in_suspense_is_returned_once)
     digest_sha256(&receipt.key, "key", 3);
     other = receipt;
     digest_sha256(&other.key, "another", 7);
-    insert(&row);
-    struct store_tx *tx = begin();
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_suspense_add(tx, &receipt, NULL), STATUS_OK);
     cr_assert_eq(store_suspense_add(tx, &receipt, NULL), STATUS_OK, "seen again");
     cr_assert_eq(store_suspense_add(tx, &other, NULL), STATUS_OK);
@@ -405,7 +383,7 @@ Test(workflow, a_receipt_in_suspense_is_returned_once)
     cr_assert_eq(store_reservation_drop(tx, &row.id, NULL), STATUS_OK);
     cr_assert_eq(store_suspense_sum(&held, tx, &receipt.key, &row.asset, NULL), STATUS_OK);
     cr_expect_eq(amount_compare(held, row.amount), 0, "the withdrawal ended: it is in suspense again");
-    commit(tx);
+    books_commit(tx);
 }
 
 Test(workflow, tokens_end)
@@ -414,7 +392,7 @@ Test(workflow, tokens_end)
     struct store_token read;
     cr_assert_eq(name_parse(&token.person, "anna"), STATUS_OK);
     digest_sha256(&token.digest, "secret", 6);
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_token_insert(tx, &token, NULL), STATUS_OK);
     cr_assert_eq(store_token_find(&read, tx, &token.digest, token.expires_at_utc_us - 1, NULL), STATUS_OK);
     cr_expect(store_token_has_role(&read, "approver"));
@@ -425,7 +403,7 @@ Test(workflow, tokens_end)
     cr_expect_eq(store_token_find(&read, tx, &token.digest, token.expires_at_utc_us, NULL), STATUS_UNAUTHENTICATED);
     cr_expect_eq(store_token_revoke(tx, &token.digest, NULL), STATUS_OK);
     cr_expect_eq(store_token_find(&read, tx, &token.digest, 1, NULL), STATUS_UNAUTHENTICATED);
-    commit(tx);
+    books_commit(tx);
 }
 
 Test(workflow, documents_are_found_by_name_and_by_digest)
@@ -440,11 +418,11 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
         cr_assert_eq(name_parse(&row.id, "bank"), STATUS_OK);
         digest_sha256(&row.digest, text, 2);
         row.bytes = (struct bytes){.data = (uint8_t *)text, .len = 2};
-        struct store_tx *tx = begin();
+        struct store_tx *tx = books_begin(store);
         cr_assert_eq(store_document_put(tx, &row, NULL), STATUS_OK);
-        commit(tx);
+        books_commit(tx);
     }
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_document_get(&read, tx, "destination", "bank", NULL), STATUS_OK);
     cr_expect_eq(memcmp(read.bytes.data, "v1", 2), 0);
     store_document_wipe(&read);
@@ -456,7 +434,7 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
     cr_expect_eq(list.count, 1);
     store_document_list_free(&list);
     cr_expect_eq(store_document_get(&read, tx, "destination", "none", NULL), STATUS_NOT_FOUND);
-    commit(tx);
+    books_commit(tx);
 }
 
 Test(workflow, a_document_may_be_kept_again)
@@ -466,9 +444,9 @@ Test(workflow, a_document_may_be_kept_again)
     cr_assert_eq(name_parse(&row.id, "k-1"), STATUS_OK);
     cr_assert_eq(bytes_copy(&row.bytes, "{}", 2), STATUS_OK);
     for (int i = 0; i < 2; i++) {
-        struct store_tx *tx = begin();
+        struct store_tx *tx = books_begin(store);
         cr_assert_eq(store_document_keep(tx, &row, NULL), STATUS_OK);
-        commit(tx);
+        books_commit(tx);
     }
     cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.document"), 1);
     store_document_wipe(&row);
@@ -484,13 +462,13 @@ Test(workflow, a_change_is_seen_once)
     char value[STORE_MARK_VALUE_SIZE];
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         struct store_mark mark = {0};
-        struct store_tx *tx = begin();
+        struct store_tx *tx = books_begin(store);
         cr_assert_eq(store_mark_set(&mark, tx, "token/a", steps[i].value, NULL), STATUS_OK);
-        commit(tx);
+        books_commit(tx);
         cr_expect_str_eq(mark.previous, steps[i].previous);
         cr_expect_eq(mark.changed, steps[i].changed, "%s", steps[i].value);
     }
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_mark_get(value, tx, "token/a", NULL), STATUS_OK);
     cr_expect_str_eq(value, "down");
     cr_expect_eq(store_mark_get(value, tx, "token/b", NULL), STATUS_NOT_FOUND);
@@ -518,9 +496,9 @@ struct marker {
 static void *mark_up(void *context)
 {
     struct marker *marker = context;
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_mark_set(&marker->mark, tx, "token/a", "up", NULL), STATUS_OK);
-    commit(tx);
+    books_commit(tx);
     return NULL;
 }
 
@@ -548,7 +526,7 @@ Test(workflow, a_medium_is_kept_until_it_is_destroyed_and_never_forgotten)
     cr_assert_eq(name_parse(&row.serial, "abc-1"), STATUS_OK);
     cr_assert_eq(name_parse(&row.place, "safe-1"), STATUS_OK);
     cr_assert_eq(name_parse(&row.custodian, "anna"), STATUS_OK);
-    struct store_tx *tx = begin();
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_medium_add(tx, &row, NULL), STATUS_OK);
     cr_assert_eq(store_medium_get_locked(&read, tx, &row.serial, NULL), STATUS_OK);
     cr_expect_str_eq(read.state, "kept");
@@ -564,7 +542,7 @@ Test(workflow, a_medium_is_kept_until_it_is_destroyed_and_never_forgotten)
     cr_expect_str_eq(list.rows[0].place.text, "safe-2");
     cr_expect_str_eq(list.rows[0].state, "destroyed");
     store_medium_list_free(&list);
-    commit(tx);
+    books_commit(tx);
     cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", "UPDATE custody.medium SET ver = 4, state = 'kept'"),
                      "23001");
     cr_expect_str_eq(books_sqlstate(sqlstate, &books, "postgres", "DELETE FROM custody.medium"), "23001");
@@ -574,8 +552,8 @@ Test(workflow, requests_for_signatures_are_found_by_their_place)
 {
     struct store_withdrawal_list list = {0};
     struct store_withdrawal row = books_withdrawal("k-1");
-    insert(&row);
-    struct store_tx *tx = begin();
+    books_insert(store, &row);
+    struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_lane_take(tx, &row, 4, NULL), STATUS_OK);
     cr_assert_eq(bytes_copy(&row.intent, "{}", 2), STATUS_OK);
     const struct store_withdrawal_change change = {
@@ -594,6 +572,6 @@ Test(workflow, requests_for_signatures_are_found_by_their_place)
     cr_assert_eq(store_withdrawal_list_placed(&list, tx, row.lane, row.seq + 1, NULL), STATUS_OK);
     cr_expect_eq(list.count, 0);
     store_withdrawal_list_free(&list);
-    commit(tx);
+    books_commit(tx);
     store_withdrawal_wipe(&row);
 }
