@@ -217,7 +217,7 @@ static enum status amount_write(struct canon_value *out, const void *member, con
 
 static enum status time_read(void *member, json_t *value, const struct canon_place *place)
 {
-    static const char rule[] = "a time: RFC 3339, UTC, six fractional digits";
+    static const char rule[] = "a time: RFC 3339, UTC, six fractional digits, as 2026-01-31T23:59:59.000000Z";
     const char *text = text_of(value, place, rule);
     if (text == NULL || time_parse(member, text) != STATUS_OK) {
         return canon_type_refuse(place, STATUS_INVALID, rule);

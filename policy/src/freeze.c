@@ -22,7 +22,8 @@ enum status freeze_target_parse(struct freeze_target *out, const char *scope, co
         return fault_set(fault, STATUS_INVALID, "scope", "asset, wallet or everything");
     }
     if (target.scope == FREEZE_ASSET && digest_parse(&asset, subject) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "subject", "the id of the asset, 64 hexadecimal digits");
+        return fault_set(fault, STATUS_INVALID, "subject",
+                         "the id of the asset, 64 hexadecimal digits (custody wallets shows it)");
     }
     if (target.scope == FREEZE_WALLET && name_parse(&wallet, subject) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "subject", "the name of the wallet");

@@ -191,8 +191,12 @@ static enum status show_withdrawal(const struct command_input *input, struct fau
 
 enum status command_show(const struct command_input *input, struct fault *fault)
 {
-    return document_kind_find(input->words[0]) == NULL ? show_withdrawal(input, fault)
-                                                       : command_show_document(input, fault);
+    if (document_kind_find(input->words[0]) != NULL) {
+        return command_show_document(input, fault);
+    }
+    return input->options->in[0] == '\0'
+               ? show_withdrawal(input, fault)
+               : fault_set(fault, STATUS_USAGE, "KIND", "there is no kind of document %s", input->words[0]);
 }
 
 /* The person says that this is what is meant, by the short code. */
@@ -276,6 +280,9 @@ static enum status decide(const struct command_input *input, enum approval_decis
     struct decoded decoded;
     struct keyfile *keyfile = NULL;
     struct signed_document document = {0};
+    if (input->options->key[0] == '\0') { /* known before anybody types a code */
+        return fault_set(fault, STATUS_USAGE, "key", "name the key file");
+    }
     enum status status = decode(&decoded, input, fault);
     if (status == STATUS_OK) {
         print_decoded(&decoded);

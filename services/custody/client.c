@@ -139,7 +139,12 @@ static enum status perform(CURL *curl, struct sink *sink, const struct client_ca
     CURLcode code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
     if (code != CURLE_OK) {
-        return fault_set(fault, STATUS_UNAVAILABLE, "service", "%s", curl_easy_strerror(code));
+        const char *url = "";
+        (void)curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+        return fault_set(
+            fault, STATUS_UNAVAILABLE, "service", "%s%s (%s)", curl_easy_strerror(code),
+            code == CURLE_PEER_FAILED_VERIFICATION ? "; the certificate is the one of --ca, or STRONGROOM_CA" : "",
+            url);
     }
     if (http == 200 || (sink->stream == NULL && http > 200 && http < 300) || (call->unready_too && http == 503)) {
         return STATUS_OK;
@@ -215,6 +220,9 @@ enum status client_list(const struct custody_options *options, const char *path,
         (void)printf("\n");
     } else if (status == STATUS_OK) {
         const json_t *rows = json_object_get(answer, member);
+        if (json_array_size(rows) == 0) {
+            (void)fprintf(stderr, "no %s\n", member);
+        }
         for (size_t i = 0; i < json_array_size(rows); i++) {
             print(json_array_get(rows, i));
         }

@@ -73,7 +73,7 @@ static ssize_t quiet_read(int fd, const struct termios *before, char *line, size
 }
 
 /* Asks on the terminal with echo off. */
-static enum status ask_passphrase(struct secret *out, const char *path, struct fault *fault)
+static enum status ask_passphrase(struct secret *out, const char *what, const char *path, struct fault *fault)
 {
     struct termios before;
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
@@ -83,7 +83,7 @@ static enum status ask_passphrase(struct secret *out, const char *path, struct f
         }
         return fault_set(fault, STATUS_USAGE, "passphrase-file", "there is no terminal to ask on");
     }
-    (void)dprintf(fd, "passphrase of %s: ", path);
+    (void)dprintf(fd, "%s of %s: ", what, path);
     char line[1024];
     ssize_t len = quiet_read(fd, &before, line, sizeof(line));
     (void)close(fd);
@@ -100,7 +100,7 @@ static enum status ask_passphrase(struct secret *out, const char *path, struct f
 /* The passphrase of the key file `path`: from the file `from` or, where there is none, from the terminal. */
 static enum status read_passphrase(struct secret *out, const char *from, const char *path, struct fault *fault)
 {
-    return from[0] == '\0' ? ask_passphrase(out, path, fault) : secret_read_file(out, from, fault);
+    return from[0] == '\0' ? ask_passphrase(out, "passphrase", path, fault) : secret_read_file(out, from, fault);
 }
 
 enum status command_open_key(struct keyfile **out, const struct custody_options *options, struct fault *fault)
@@ -133,11 +133,34 @@ enum status command_open_seal_key(struct secret *out, const struct custody_optio
     return status;
 }
 
+/* Twice, because nobody sees what is typed and a key file is opened by nothing else. */
+static enum status ask_new_passphrase(struct secret *out, const char *path, struct fault *fault)
+{
+    struct secret again = {0};
+    struct secret first = {0};
+    enum status status = ask_passphrase(&first, "new passphrase", path, fault);
+    if (status == STATUS_OK) {
+        status = ask_passphrase(&again, "once more the passphrase", path, fault);
+    }
+    if (status == STATUS_OK && (first.len != again.len || memcmp(first.data, again.data, first.len) != 0)) {
+        status = fault_set(fault, STATUS_MISMATCH, "passphrase", "was typed in two ways: nothing was made");
+    }
+    if (status == STATUS_OK) {
+        *out = first; /* transferred */
+        first = (struct secret){0};
+    }
+    secret_free(&first);
+    secret_free(&again);
+    return status;
+}
+
 static enum status new_passphrase(struct secret *out, const struct custody_options *options, const char *from,
                                   struct fault *fault)
 {
-    return options->out[0] == '\0' ? fault_set(fault, STATUS_USAGE, "out", "name the file to make")
-                                   : read_passphrase(out, from, options->out, fault);
+    if (options->out[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "out", "name the file to make");
+    }
+    return from[0] == '\0' ? ask_new_passphrase(out, options->out, fault) : secret_read_file(out, from, fault);
 }
 
 enum status command_new_key(struct public_key *out, const struct custody_options *options, struct fault *fault)
@@ -210,6 +233,9 @@ enum status command_read_signed(struct signed_document *out, const char *path, s
     enum status status = file_read_document(&text, path, 2 * max, where, fault);
     if (status == STATUS_OK) {
         status = canon_parse_relaxed(&object, text.data, text.len, 2 * max, fault);
+    }
+    if (status == STATUS_OK && json_object_get(object, "signatures") == NULL) {
+        status = fault_set(fault, STATUS_INVALID, where, "%s is not signed: custody sign adds signatures", path);
     }
     if (status == STATUS_OK) {
         status = signed_document_decode(out, object, max, "", fault);

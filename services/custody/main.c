@@ -217,14 +217,15 @@ static void print_commands(const char *word)
             continue;
         }
         const char *second = commands[i].words[1] == NULL ? "" : commands[i].words[1];
-        (void)fprintf(stderr, "  %s%s%s %s\n        %s\n", commands[i].words[0], second[0] == '\0' ? "" : " ", second,
-                      commands[i].form, commands[i].text);
+        (void)fprintf(stderr, "  %s%s%s%s%s\n        %s\n", commands[i].words[0], second[0] == '\0' ? "" : " ", second,
+                      commands[i].form[0] == '\0' ? "" : " ", commands[i].form, commands[i].text);
     }
 }
 
 static int explain(enum status status, struct fault *fault)
 {
     (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */
+    (void)fflush(stdout);                         /* what was shown comes before what is said of it */
     (void)fprintf(stderr, "custody: %s%s%s%s%s\n", status_info(fault->status)->text,
                   fault->where[0] == '\0' ? "" : ": ", fault->where, fault->detail[0] == '\0' ? "" : ": ",
                   fault->detail);

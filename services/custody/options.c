@@ -38,7 +38,7 @@ static const struct option_row rows[] = {
     ROW("timeout", OPTION_INTEGER, "s", 1, 3600, "30", "wait so long for the service, and for `wait`", timeout_s),
     ROW("json", OPTION_FLAG, "", 0, 0, "no", "print what the service answered as it is", json),
     ROW("policy", OPTION_PATH, "", 0, 0, "",
-        "the signed policy, or a folder with one version per *.json (in the order of versionsort)", policy),
+        "the signed policy, or a folder with one version per *.json (1.json, 2.json, ...)", policy),
     ROW("socket", OPTION_PATH, "", 0, 0, "", "speak to this signer instead of the service", socket),
     ROW("role", OPTION_TEXT, "", 0, 0, "", "role of the signer: transfer, audit or validator", role),
     ROW("key-id", OPTION_TEXT, "", 0, 0, "", "id of the token key it is about, where there is no key document", key_id),

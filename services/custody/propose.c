@@ -67,6 +67,25 @@ static enum status make_key(char out37[UUID_TEXT_SIZE], struct fault *fault)
     return STATUS_OK;
 }
 
+/* What the service would otherwise call a field that breaks its rule. */
+static enum status propose_needs(const struct custody_options *options, struct fault *fault)
+{
+    const struct {
+        const char *option;
+        const char *value;
+        const char *what;
+    } needed[] = {{"wallet", options->wallet, "name the wallet (custody wallets shows them)"},
+                  {"asset", options->asset, "name the asset by code or id (custody wallets shows them)"},
+                  {"amount", options->amount, "give the amount, in base units"},
+                  {"to", options->to, "give the address that receives"}};
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (needed[i].value[0] == '\0') {
+            return fault_set(fault, STATUS_USAGE, needed[i].option, "%s", needed[i].what);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status propose(const struct custody_options *options, const char *asset_id, struct fault *fault)
 {
     char key[UUID_TEXT_SIZE];
@@ -84,7 +103,8 @@ static enum status propose(const struct custody_options *options, const char *as
         /* Before sending: whoever must repeat this knows the key. */
         (void)fprintf(stderr, "idempotency key %s\n", bound);
         status = client_json(&answer, options, &call, fault);
-        if (status != STATUS_OK && status_info(status)->retryable) {
+        /* A wallet whose key does not sign is refused before anything is reserved. */
+        if (status != STATUS_OK && status != STATUS_KEY_INACTIVE && status_info(status)->retryable) {
             (void)fprintf(stderr,
                           "the withdrawal may be reserved all the same: to learn, repeat with --idempotency-key %s\n",
                           bound);
@@ -106,7 +126,11 @@ enum status command_propose(const struct command_input *input, struct fault *fau
     struct trust trust;
     size_t asset = 0;
     char id[DIGEST_HEX_LEN + 1];
-    enum status status = trust_open(&trust, input->options, fault);
+    enum status status = propose_needs(input->options, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = trust_open(&trust, input->options, fault);
     if (status == STATUS_OK) {
         status = trust_asset(&asset, &trust, input->options->asset, fault);
     }
@@ -154,7 +178,8 @@ enum status command_list(const struct command_input *input, struct fault *fault)
         if (status != STATUS_OK) {
             return status;
         }
-        json_array_foreach(json_object_get(answer, "withdrawals"), i, row)
+        status = input->options->json ? print_json(answer, fault) : STATUS_OK; /* one document for each page */
+        json_array_foreach(input->options->json ? NULL : json_object_get(answer, "withdrawals"), i, row)
         {
             print_withdrawal(row);
         }
@@ -162,8 +187,8 @@ enum status command_list(const struct command_input *input, struct fault *fault)
         bool more = next[0] != '\0';
         (void)snprintf(path, sizeof(path), "/v1/withdrawals?cursor=%s", next);
         json_decref(answer);
-        if (!more) {
-            return STATUS_OK;
+        if (!more || status != STATUS_OK) {
+            return status;
         }
     }
 }
@@ -218,12 +243,15 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
             json_decref(answer);
             return status;
         }
+        char state[SERVICE_TEXT_SIZE];
         char waiting[SERVICE_WAITING_SIZE];
+        (void)command_service_text(state, withdrawal, "state");
         (void)command_service_waiting(waiting, withdrawal);
         json_decref(answer);
         if (status == STATUS_OK && clock_monotonic_us(clock_system()) > end) {
-            return fault_set(fault, STATUS_TIMED_OUT, "wait", "the withdrawal has not ended yet%s%s",
-                             waiting[0] == '\0' ? "" : "; it waits, ", waiting);
+            return fault_set(fault, STATUS_TIMED_OUT, "wait",
+                             "the withdrawal has not ended yet; it is %s%s%s (custody explain %s)", state,
+                             waiting[0] == '\0' ? "" : " and waits, ", waiting, input->words[0]);
         }
         (void)nanosleep(&step, NULL);
     }

@@ -131,7 +131,8 @@ enum status trust_asset(size_t *out, const struct trust *trust, const char *text
         found = same ? i : found;
     }
     if (found == trust->asset_count) {
-        return fault_set(fault, STATUS_INVALID, "asset", "no asset of this ledger");
+        return fault_set(fault, STATUS_INVALID, "asset",
+                         "%s is no asset of this ledger (custody wallets shows code and id)", text);
     }
     *out = found;
     return STATUS_OK;

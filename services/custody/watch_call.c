@@ -117,7 +117,7 @@ static void begin(struct watch_call *call, const struct bytes *document)
     call->pid_fd = error == 0 ? pidfd_open(call->pid, 0) : -1;
     if (error != 0) {
         call->pid = 0;
-        (void)snprintf(call->why, sizeof(call->why), "could not start: error %d", error);
+        (void)snprintf(call->why, sizeof(call->why), "could not start: %s", strerror(error));
     }
 }
 

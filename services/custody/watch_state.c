@@ -38,7 +38,7 @@ static const struct canon_field row_fields[] = {
 
 static enum status failed(struct fault *fault, const char *path, const char *what)
 {
-    return fault_set(fault, STATUS_IO, path, "%s: error %d", what, errno);
+    return fault_set(fault, STATUS_IO, path, "%s: %s", what, strerror(errno));
 }
 
 /* Reading. */

@@ -48,6 +48,19 @@ enum status service_authenticate(struct service *service, struct caller *caller,
     return STATUS_OK;
 }
 
+const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++) {
+        if ((roles & (unsigned)role_names[i].role) != 0 && len < ROLE_NAMES_SIZE) {
+            len +=
+                (size_t)snprintf(out + len, ROLE_NAMES_SIZE - len, "%s%s", len == 0 ? "" : " or ", role_names[i].name);
+        }
+    }
+    return out;
+}
+
 struct refusal {
     struct service *service;
     const struct http_request *request;

@@ -66,7 +66,9 @@ static enum status authenticate(struct service *service, struct http_request *re
         return status;
     }
     if ((request->caller.roles & route->roles) == 0) {
-        return fault_set(fault, STATUS_FORBIDDEN, "authorization", "the token has none of the roles of this operation");
+        char names[ROLE_NAMES_SIZE];
+        return fault_set(fault, STATUS_FORBIDDEN, "authorization", "the token is not one of: %s",
+                         service_role_names(names, route->roles));
     }
     return STATUS_OK;
 }

@@ -242,8 +242,13 @@ static enum status tell_entry(struct media_change *change, struct store_tx *tx, 
 static enum status add_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct media_change *change = context;
-    enum status status = store_medium_add(tx, &change->medium, fault);
-    return status == STATUS_OK ? tell_entry(change, tx, fault) : status;
+    struct fault inner = {0};
+    enum status status = store_medium_add(tx, &change->medium, &inner);
+    if (status == STATUS_EXISTS) {
+        return fault_set(fault, status, "serial", "a medium of this serial is in the ledger already");
+    }
+    return status == STATUS_OK ? tell_entry(change, tx, fault)
+                               : fault_set(fault, status, inner.where, "%s", inner.detail);
 }
 
 static enum status reply_change(struct media_change *change, struct http_reply *reply, int http_status,

@@ -15,6 +15,10 @@ const struct http_route *routes_all(size_t *out_count);
  */
 MUST_CHECK enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault);
 
+/* The names of these bits of enum role: "operator or custodian". Out: `out`. */
+#define ROLE_NAMES_SIZE 80
+const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles);
+
 /*
  * Writes the refusal of an effect, for `reason`, to the trail and waits until it is covered. A failure to do so
  * replaces the refusal: no proof, no answer but 503.

@@ -50,7 +50,7 @@ static bool fail(struct proof *proof, const char *part, const char *what)
 
 static bool fail_fault(struct proof *proof, const char *part, const struct fault *fault)
 {
-    report_tampered(&proof->report, "%s: %s %s", part, fault->where,
+    report_tampered(&proof->report, "%s: %s%s%s", part, fault->where, fault->where[0] == '\0' ? "" : ": ",
                     fault->detail[0] == '\0' ? status_info(fault->status)->text : fault->detail);
     return false;
 }

@@ -369,8 +369,12 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
     if (good && verdict == VERDICT_PROVEN) {
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &check->checkpoint.root);
-        (void)printf("proven: %llu entries of %s, root %s, %d held checkpoints extended\n",
-                     (unsigned long long)check->checkpoint.size, trust->log.origin, hex, check->held_count);
+        (void)printf("proven: %llu entries of %s, root %s", (unsigned long long)check->checkpoint.size,
+                     trust->log.origin, hex);
+        if (check->held_count > 0) { /* nobody who holds none asked */
+            (void)printf(", %d held checkpoints extended", check->held_count);
+        }
+        (void)printf("\n");
     }
     if (check != NULL) {
         counters_free(check->counters);

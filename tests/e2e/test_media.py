@@ -36,7 +36,7 @@ class Media(strongroom.Case):
     def test_the_media_ledger(self):
         place = self.place
         medium = self.taken_in("bag-0017", -60)
-        self.assertProblem(place.call("POST", "/v1/media", medium), 409, "exists")
+        self.assertProblem(place.call("POST", "/v1/media", medium), 409, "exists", "serial")
         self.assertProblem(place.call("POST", "/v1/media", {**medium, "serial": "b", "kind": "box"}), 400, "invalid", "kind")
         self.assertProblem(place.call("POST", "/v1/media", {**medium, "serial": "b", "second": "operator-1"}), 409,
                            "duplicate_person", "second")

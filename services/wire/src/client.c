@@ -187,7 +187,7 @@ static enum status send_limit(int fd, int64_t deadline_us, struct fault *fault)
 static enum status fault_transport(struct fault *fault, const char *what)
 {
     enum status status = errno == EAGAIN ? STATUS_TIMED_OUT : STATUS_UNAVAILABLE;
-    return fault_set(fault, status, "signer", "%s: errno %d", what, errno);
+    return fault_set(fault, status, "signer", "%s: %s", what, strerrordesc_np(errno));
 }
 
 static enum status packet_send(int fd, const struct bytes *packet, int64_t deadline_us, struct fault *fault)

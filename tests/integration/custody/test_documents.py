@@ -73,6 +73,30 @@ class KeyFiles(Case):
                 self.assertTrue(termios.tcgetattr(terminal)[3] & termios.ECHO)
             os.close(terminal)
 
+    def type_to(self, *typed, words):
+        """What is typed at one prompt after the other; the exit code."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(PROGRAM, [PROGRAM, *words])
+        for line in typed:
+            said = b""
+            while b"passphrase of" not in said:
+                said += os.read(terminal, 4096)
+            while termios.tcgetattr(terminal)[3] & termios.ECHO:
+                pass
+            os.write(terminal, line.encode() + b"\n")
+        status = os.waitpid(child, 0)[1]
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(status)
+
+    def test_a_new_passphrase_is_typed_twice(self):
+        words = ("key", "generate", "--out", self.path("key"))
+        self.assertEqual(self.type_to(PASSPHRASE, PASSPHRASE + "e", words=words), 1)
+        self.assertEqual(self.type_to(PASSPHRASE, PASSPHRASE[:-1], words=words), 1)
+        self.assertFalse(os.path.exists(self.path("key")))
+        self.assertEqual(self.type_to(PASSPHRASE, PASSPHRASE, words=words), 0)
+        self.good("key", "show", "--key", self.path("key"), "--passphrase-file", self.passphrase)
+
     def test_passphrase_files(self):
         for mode in (0o644, 0o640, 0o604, 0o602, 0o660):
             with self.subTest(oct(mode)):
@@ -107,7 +131,16 @@ class KeyFiles(Case):
                 done = self.custody(*words)
                 self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
         self.assertFalse(os.path.exists(self.path("k")))
+        for words, told in ((["propose"], "wallet: name"), (["propose", "--wallet", "hot", "--asset", "A"], "amount: give"),
+                            (["approve", "01a1fe01-5c61-780e-9211-6aab07d0b995"], "key: name"),
+                            (["show", "policies", "--in", self.place], "no kind of document policies")):
+            with self.subTest(words):
+                self.assertIn(told, self.refused(2, *words))
         self.refused(1, "key", "address", "p256:AAAA")
+
+    def test_an_order_that_nobody_signed_is_said_to_be_so(self):
+        path = self.write("order", "{\"action\":\"key.suspend\"}", 0o600)
+        self.assertIn("is not signed", self.refused(1, "key", "send", "--command", path))
         self.refused(1, "key", "address", f"p256:{WORLD.keys['approver-2'].text}")
         self.refused(1, "key", "address", "rsa:AAAA")
 
