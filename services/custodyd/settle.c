@@ -11,6 +11,7 @@
 #include "record.h"
 #include "step_signature.h"
 #include "store/lane.h"
+#include "trail_leaf.h"
 #include "withdrawals.h"
 #include "workers.h"
 
@@ -75,6 +76,42 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "withdrawal.signing", "does not name them");
 }
 
+/* Entries of an object are numbered in their bytes: one whose columns hide it leaves a gap. */
+static bool is_whole(const struct store_leaf_list *list)
+{
+    uint64_t last = 0;
+    bool whole = list->count < STORE_LEAVES_MAX;
+    bool quarantined = false;
+    for (size_t i = 0; whole && i < list->count; i++) {
+        const struct store_leaf *leaf = &list->rows[i];
+        whole = trail_leaf_is_true(leaf);
+        last = leaf->ord > last ? leaf->ord : last;
+        quarantined = quarantined || strcmp(leaf->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
+    }
+    return whole && quarantined && last == list->count;
+}
+
+/* That nothing was recorded is said by the whole history up to the quarantine, not by an entry that is not found. */
+static enum status check_unrecorded(const struct recorded *recorded, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    struct store_tx *tx = NULL;
+    struct store_leaf_list list = {0};
+    uuid_format(id, &recorded->id);
+    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = STORE_LEAVES_MAX};
+    enum status status = store_begin(&tx, recorded->service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_list(&list, tx, &filter, fault);
+    store_rollback(tx);
+    if (status == STATUS_OK && recorded->row.state == WITHDRAWAL_QUARANTINED && !is_whole(&list)) {
+        status = fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
 static enum status read_recorded(struct recorded *recorded, const struct http_request *request, struct fault *fault)
 {
     struct fault why = {0};
@@ -87,7 +124,7 @@ static enum status read_recorded(struct recorded *recorded, const struct http_re
     }
     status = step_signing_leaf(&recorded->leaf, recorded->service, &recorded->id, &why);
     if (status == STATUS_NOT_READY) {
-        return STATUS_OK; /* nothing was recorded */
+        return check_unrecorded(recorded, fault);
     }
     return status == STATUS_OK ? read_refs(recorded, fault) : fault_set(fault, status, why.where, "%s", why.detail);
 }

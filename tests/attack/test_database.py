@@ -457,6 +457,10 @@ class Database(strongroom.Case):
         self.assertEqual((shown["state"], shown["recorded"]), ("quarantined", True))
         self.assertEqual([(one["field"], one["recorded"]) for one in shown["differences"]], [("destination", place.payee), ("signature", "ok")])
         self.assertNotIn(row["transaction_id"], [id for id, _ in place.ledger_transactions()])
+        hide = f"UPDATE audit.leaf SET act = '%s' WHERE oid = '{row['id']}' AND act = '%s'"
+        place.psql(hide % ("withdrawal.show", "withdrawal.signing"))
+        self.assertProblem(self.settle(row), 503, "corrupt")
+        place.psql(hide % ("withdrawal.signing", "withdrawal.show"))
         place.stop("transfer")
         self.assertProblem(self.settle(row), 503, "unavailable")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
