@@ -139,8 +139,10 @@ class KeyFiles(Case):
         self.refused(1, "key", "address", "p256:AAAA")
 
     def test_an_order_that_nobody_signed_is_said_to_be_so(self):
-        path = self.write("order", "{\"action\":\"key.suspend\"}", 0o600)
-        self.assertIn("is not signed", self.refused(1, "key", "send", "--command", path))
+        for order in ('{"action":"key.suspend"}', '{"action":"key.activate","signatures":7}', '{"document":"x"}'):
+            with self.subTest(order):
+                path = self.write("order", order, 0o600)
+                self.assertIn("is not signed", self.refused(1, "key", "send", "--command", path))
         self.refused(1, "key", "address", f"p256:{WORLD.keys['approver-2'].text}")
         self.refused(1, "key", "address", "rsa:AAAA")
 
