@@ -279,22 +279,34 @@ static enum status submit(struct settling *settling, struct fault *fault)
 }
 
 /*
- * A key that signs no more says nothing about the past. Once the transaction's window is over the ledger cannot take it
- * any more; the sequence stays promised for ever.
+ * The signer looks into its guard before it says one of these: the intent's time is over and it never promised it, or
+ * sequence or withdrawal went to another. Any other refusal is about the papers that it was shown, or about today, and
+ * papers can be edited after the signature.
  */
-static enum status meet_sleeping_key(struct settling *settling, struct fault *fault)
+static bool was_never_signed(const struct fault *refusal)
 {
-    struct ledger_node_status node;
-    ledger_node_status(settling->service->node, &node);
-    if (node.confirmed_height < settling->intent.valid_until) {
-        return STATUS_KEY_INACTIVE;
-    }
-    fault_clear(fault);
-    settling->unspent = true;
-    return fail(settling, STATUS_KEY_INACTIVE);
+    return strncmp(refusal->where, "intent.", 7) == 0 &&
+           (refusal->status == STATUS_REPLAY || refusal->status == STATUS_CONFLICT ||
+            refusal->status == STATUS_EXPIRED);
 }
 
-/* A refusal means that it was never signed: as in the step before. */
+/*
+ * A refusal that says nothing about the past: what may have been signed can come to the ledger until the window of the
+ * transaction is over. Then it cannot happen any more; its sequence may be promised for ever.
+ */
+static enum status meet_refusal(struct settling *settling, struct fault *refusal)
+{
+    struct ledger_node_status node;
+    enum status status = refusal->status;
+    ledger_node_status(settling->service->node, &node);
+    if (!was_never_signed(refusal) && node.confirmed_height < settling->intent.valid_until) {
+        return status;
+    }
+    settling->unspent = !was_never_signed(refusal);
+    fault_clear(refusal);
+    return fail(settling, status);
+}
+
 static enum status ask_signer(struct settling *settling, struct fault *fault)
 {
     struct step_papers papers;
@@ -306,12 +318,8 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     }
     status = step_ask_signer(&reply, &papers, &settling->recorded.leaf, fault);
     step_papers_wipe(&papers);
-    if (status == STATUS_KEY_INACTIVE) {
-        return meet_sleeping_key(settling, fault);
-    }
-    if (status != STATUS_OK && step_is_verdict(fault)) {
-        fault_clear(fault);
-        return fail(settling, status);
+    if (status != STATUS_OK && (status == STATUS_KEY_INACTIVE || step_is_verdict(fault))) {
+        return meet_refusal(settling, fault);
     }
     if (status == STATUS_OK) {
         status = step_signature_encode(&settling->truth.signature, &reply.signature, fault);

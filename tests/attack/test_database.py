@@ -465,6 +465,11 @@ class Database(strongroom.Case):
         self.assertProblem(self.settle(row), 503, "unavailable")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
         place.start()
+        of = f"WHERE withdrawal = '{row['id']}'"
+        place.psql(f"CREATE TABLE kept AS SELECT * FROM custody.approval {of}; DELETE FROM custody.approval {of}")
+        self.assertProblem(self.settle(row), 403, "quorum_missing")  # what is signed is not unsigned by taking its approvals away
+        self.assertEqual(place.read(row["id"])["state"], "quarantined")
+        place.psql("INSERT INTO custody.approval SELECT * FROM kept; DROP TABLE kept")
         self.assertSettled(row, "confirmed")
         self.assertPaid(row, 71)
 
