@@ -473,6 +473,29 @@ class Database(strongroom.Case):
         self.assertSettled(row, "confirmed")
         self.assertPaid(row, 71)
 
+    def test_an_approval_that_is_taken_away_does_not_free_what_was_signed(self):
+        """Without its papers the signer cannot say that it never signed: nothing is free until they are there again."""
+        place = self.place
+        place.kill("custodyd")
+        place.start(STRONGROOM_CRASHPOINT="withdrawal-signature-received:1")
+        row = place.proposed(75)
+        place.decide(row, "approver-1")
+        try:
+            place.decide(row, "approver-2")
+        except (OSError, http.client.HTTPException):
+            pass  # it was killed before it could answer
+        eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        place.psql(f"""CREATE TABLE public.taken AS SELECT * FROM custody.approval WHERE withdrawal = '{row["id"]}' AND person = 'approver-1';
+            DELETE FROM custody.approval WHERE withdrawal = '{row["id"]}' AND person = 'approver-1';
+            UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}'""")
+        place.start()
+        eventually(lambda: place.read(row["id"]).get("waiting", {}).get("for") == "quorum_missing", "it waits")
+        self.assertEqual(place.read(row["id"])["state"], "recorded")
+        self.assertEqual(place.value(f"SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row['id']}'"), "1")
+        place.psql("INSERT INTO custody.approval SELECT * FROM public.taken; DROP TABLE public.taken")
+        eventually(lambda: place.read(row["id"])["state"] == "confirmed", "it goes on")
+        self.assertPaid(row, 75)
+
     def test_a_quarantine_without_the_true_intent(self):
         """What was recorded is known by its digest only: somebody must still have it."""
         place = self.place

@@ -68,6 +68,7 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
 /* What the guard remembers of the withdrawal of an intent. */
 struct recall {
     struct intent intent;
+    bool known;        /* it was promised something */
     bool promised;     /* this very transaction */
     int64_t at_utc_us; /* when it was */
 };
@@ -82,10 +83,32 @@ static enum status recall_apply(struct guard_txn *txn, void *context, struct fau
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
+        recall->known = true;
         recall->promised = memcmp(record.value + WITHDRAWAL_TRANSACTION, recall->intent.transaction.bytes32, 32) == 0;
         recall->at_utc_us = (int64_t)guard_number_read(record.value + WITHDRAWAL_TIME);
     }
     return status;
+}
+
+static enum status recall_promise(struct recall *out, const struct signer *signer, const struct bytes *intent,
+                                  struct fault *fault)
+{
+    *out = (struct recall){0};
+    return intent_decode(&out->intent, intent->data, intent->len, NULL) == STATUS_OK
+               ? guard_commit(signer->guard, recall_apply, out, fault)
+               : STATUS_OK;
+}
+
+/*
+ * A refusal says that the withdrawal was never signed, and its funds are free again. So papers that do not show what
+ * was promised, because some are missing or were edited since, are no verdict (where `signer`).
+ */
+static enum status documents_refuse(const struct recall *recall, const struct fault *why, struct fault *fault)
+{
+    return recall->known && why->status != STATUS_KEY_INACTIVE
+               ? fault_set(fault, why->status, "signer", "promised before, and these papers do not show it: %s: %s",
+                           why->where, why->detail)
+               : fault_set(fault, why->status, why->where, "%s", why->detail);
 }
 
 /*
@@ -97,23 +120,22 @@ static enum status documents_check(const struct signer *signer, struct withdrawa
                                    const struct wire_transfer_request *request, struct fault *fault)
 {
     struct guard_state state;
-    struct recall recall = {0};
-    struct fault late = {0};
+    struct recall recall;
+    struct fault why = {0};
     guard_read(signer->guard, &state);
-    enum status status = documents_check_at(signer, out, request, at_utc_us, state.highest_utc_us, &late);
-    if (status != STATUS_EXPIRED && status != STATUS_QUORUM_MISSING) {
-        return status == STATUS_OK ? status : fault_set(fault, status, late.where, "%s", late.detail);
+    enum status status = documents_check_at(signer, out, request, at_utc_us, state.highest_utc_us, &why);
+    if (status == STATUS_OK) {
+        return status;
     }
-    if (intent_decode(&recall.intent, request->intent.data, request->intent.len, NULL) == STATUS_OK) {
-        enum status recalled = guard_commit(signer->guard, recall_apply, &recall, fault);
-        if (recalled != STATUS_OK) {
-            return recalled;
-        }
+    enum status recalled = recall_promise(&recall, signer, &request->intent, fault);
+    if (recalled != STATUS_OK) {
+        return recalled;
     }
-    if (recall.promised) {
-        return documents_check_at(signer, out, request, recall.at_utc_us, 0, fault);
+    if (recall.promised && (status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING)) {
+        fault_clear(&why);
+        status = documents_check_at(signer, out, request, recall.at_utc_us, 0, &why);
     }
-    return fault_set(fault, status, late.where, "%s", late.detail);
+    return status == STATUS_OK ? status : documents_refuse(&recall, &why, fault);
 }
 
 static enum status entry_check(const struct withdrawal *withdrawal, const struct audit_leaf *leaf, struct fault *fault)

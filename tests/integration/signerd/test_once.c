@@ -97,7 +97,7 @@ Test(once, what_was_promised_can_be_had_again_after_it_expired)
 
     order.intent.amount = amount_of("1");
     order_rewrite(&order, true);
-    order_expect_refused(&order, STATUS_EXPIRED, "intent.expires_at", "another amount than was promised");
+    order_expect_refused(&order, STATUS_EXPIRED, "signer", "another amount than was promised");
     order_wipe(&order);
     order_wipe(&other);
     transfer_finish();
