@@ -86,6 +86,8 @@ command_run command_address_verify;
 /* propose.c */
 command_run command_propose;
 command_run command_cancel;
+command_run command_differences;
+command_run command_settle;
 command_run command_wait;
 command_run command_list;
 command_run command_wallets;

@@ -1,9 +1,13 @@
 /*
- * Commands of requesters and readers: propose, cancel, wait, list, wallets, explain.
+ * Commands of requesters and readers: propose, cancel, wait, list, wallets, explain; and of operators: what became of a
+ * withdrawal in quarantine.
  */
+#include "base/canon.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "client.h"
 #include "commands.h"
+#include "describe.h"
 #include "trust.h"
 
 #define WAIT_STEP_MS 200
@@ -202,6 +206,76 @@ enum status command_cancel(const struct command_input *input, struct fault *faul
         const struct client_call call = {.method = "POST", .path = path};
         status = client_json(&answer, input->options, &call, fault);
     }
+    if (status == STATUS_OK) {
+        print_withdrawal(json_object_get(answer, "withdrawal"));
+        json_decref(answer);
+    }
+    return status;
+}
+
+/* What was recorded and what the row says, of a withdrawal in quarantine. */
+enum status command_differences(const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    json_t *answer = NULL;
+    json_t *row = NULL;
+    size_t i = 0;
+    char text[SERVICE_TEXT_SIZE];
+    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/differences", fault);
+    const struct client_call call = {.method = "GET", .path = path};
+    status = status == STATUS_OK ? client_json(&answer, input->options, &call, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (input->options->json) {
+        status = print_json(answer, fault);
+        json_decref(answer);
+        return status;
+    }
+    describe_row(stdout, "state", "%s", command_service_text(text, answer, "state"));
+    describe_row(stdout, "reason", "%s", command_service_text(text, answer, "reason"));
+    describe_row(stdout, "recorded", "%s",
+                 json_is_true(json_object_get(answer, "recorded")) ? "yes"
+                                                                   : "no: nothing was ever handed to the signer");
+    json_array_foreach(json_object_get(answer, "differences"), i, row)
+    {
+        (void)printf("%s\n", command_service_text(text, row, "field"));
+        describe_row(stdout, "recorded", "%s", command_service_text(text, row, "recorded"));
+        describe_row(stdout, "row", "%s", command_service_text(text, row, "row"));
+    }
+    json_decref(answer);
+    return status;
+}
+
+static enum status settle_body(json_t **out, const char *path, struct fault *fault)
+{
+    struct bytes intent = {0};
+    if (path[0] == '\0') {
+        *out = NULL;
+        return STATUS_OK;
+    }
+    enum status status = file_read_document(&intent, path, CANON_DOCUMENT_MAX, "in", fault);
+    if (status == STATUS_OK) {
+        *out = json_pack("{s:s%}", "intent", (const char *)intent.data, intent.len);
+        bytes_free(&intent);
+        status = *out == NULL ? fault_set(fault, STATUS_INVALID, "in", "is no text") : STATUS_OK;
+    }
+    return status;
+}
+
+/* The service finds out how it ended; nothing here decides it. */
+enum status command_settle(const struct command_input *input, struct fault *fault)
+{
+    char path[128];
+    json_t *body = NULL;
+    json_t *answer = NULL;
+    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/settle", fault);
+    status = status == STATUS_OK ? settle_body(&body, input->options->in, fault) : status;
+    if (status == STATUS_OK) {
+        const struct client_call call = {.method = "POST", .path = path, .body = body};
+        status = client_json(&answer, input->options, &call, fault);
+    }
+    json_decref(body);
     if (status == STATUS_OK) {
         print_withdrawal(json_object_get(answer, "withdrawal"));
         json_decref(answer);

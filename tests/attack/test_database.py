@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 import uuid
 
@@ -514,8 +515,13 @@ class Database(strongroom.Case):
         self.assertProblem(self.settle(row, {"intention": row["intent"]}), 400, "unknown_field")
         self.assertProblem(self.settle(row, person="approver-1"), 403, "forbidden")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
-        reply = self.settle(row, {"intent": row["intent"]})
-        self.assertEqual((reply.status, reply.json.get("withdrawal", {}).get("state")), (200, "failed"), reply)
+        shown = place.custody("differences", row["id"]).stdout
+        for words in ("quarantined", "conflict", "intent_digest", row["intent_digest"]):
+            self.assertIn(words, shown)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(row["intent"])
+            file.flush()
+            self.assertIn(f"{row['id']} failed", place.custody("settle", row["id"], "--in", file.name).stdout)
         self.assertFree(row, lane)
 
     def test_only_a_quarantine_is_settled(self):
