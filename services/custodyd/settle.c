@@ -318,7 +318,7 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     }
     status = step_ask_signer(&reply, &papers, &settling->recorded.leaf, fault);
     step_papers_wipe(&papers);
-    if (status != STATUS_OK && (status == STATUS_KEY_INACTIVE || step_is_verdict(fault))) {
+    if (status == STATUS_KEY_INACTIVE || (status != STATUS_OK && !step_may_pass(status))) {
         return meet_refusal(settling, fault);
     }
     if (status == STATUS_OK) {

@@ -521,7 +521,7 @@ class Database(strongroom.Case):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write(row["intent"])
             file.flush()
-            self.assertIn(f"{row['id']} failed", place.custody("settle", row["id"], "--in", file.name).stdout)
+            self.assertIn(f"{row['id']}  failed", place.custody("settle", row["id"], "--in", file.name).stdout)
         self.assertFree(row, lane)
 
     def test_only_a_quarantine_is_settled(self):
