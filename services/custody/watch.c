@@ -16,6 +16,7 @@
 #define NEW "new"
 #define UNANSWERED "unanswered"
 #define STANDS_STILL "stands_still"
+#define CALLS_AT_ONCE 16       /* entries about which people are called before the service is looked at again */
 #define PROGRAM_OBJECT_SIZE 24 /* any size_t in decimal */
 
 struct watching {
@@ -27,6 +28,9 @@ struct watching {
     const char *why;              /* why not since: static */
     bool silent;                  /* as the log says */
     bool failed[OPTION_LIST_MAX]; /* in this round */
+    size_t calls;                 /* in this round: entries about which somebody was called */
+    size_t first;                 /* entry with which the next round begins */
+    bool more;                    /* the round ended before all entries were looked at */
 };
 
 /* What /healthz says. */
@@ -248,6 +252,7 @@ static enum status deliver(struct watching *watching, size_t index, const char *
     if (count == 0 || status != STATUS_OK) {
         return status;
     }
+    watching->calls++;
     int64_t until_us = clock_monotonic_us(clock_system()) + watching->options->call_timeout_s * 1000000;
     watch_call_begin(calls, count, &document);
     bytes_free(&document);
@@ -282,21 +287,60 @@ static bool is_told_to_all(const struct watching *watching, const struct watch_e
     return true;
 }
 
-static enum status call_people(struct watching *watching, struct fault *fault)
+static void end_signals(sigset_t *out)
+{
+    (void)sigemptyset(out);
+    (void)sigaddset(out, SIGTERM);
+    (void)sigaddset(out, SIGINT);
+}
+
+static bool is_to_end(void)
+{
+    sigset_t pending;
+    (void)sigpending(&pending);
+    return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+static enum status tell(struct watching *watching, size_t index, struct fault *fault)
+{
+    enum status status = deliver(watching, index, NEW, fault);
+    return status == STATUS_OK && is_unanswered(watching, &watching->state.entries[index])
+               ? deliver(watching, index, UNANSWERED, fault)
+               : status;
+}
+
+/* What the watch says itself: a service that is silent is told before what it said last. */
+static enum status tell_own(struct watching *watching, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    save(watching); /* before anybody is called: what is seen once is told, whatever becomes of this process */
-    memset(watching->failed, 0, sizeof(watching->failed));
     for (size_t i = 0; status == STATUS_OK && i < watching->state.count; i++) {
-        status = deliver(watching, i, NEW, fault);
-        if (status == STATUS_OK && is_unanswered(watching, &watching->state.entries[i])) {
-            status = deliver(watching, i, UNANSWERED, fault);
+        if (watch_alarm_is_own(&watching->state.entries[i].alarm)) {
+            status = tell(watching, i, fault);
         }
     }
-    for (size_t i = 0; status == STATUS_OK && i < watching->programs->count; i++) {
+    return status;
+}
+
+/*
+ * However many alarms there are, the service is looked at between a few calls, and the end is not waited for. Rounds
+ * begin elsewhere each time, so that no alarm with which a program fails keeps it from the others.
+ */
+static enum status call_people(struct watching *watching, struct fault *fault)
+{
+    size_t i = 0;
+    save(watching); /* before anybody is called: what is seen once is told, whatever becomes of this process */
+    memset(watching->failed, 0, sizeof(watching->failed));
+    watching->calls = 0;
+    enum status status = tell_own(watching, fault);
+    for (; status == STATUS_OK && i < watching->state.count && watching->calls < CALLS_AT_ONCE && !is_to_end(); i++) {
+        status = tell(watching, (watching->first + i) % watching->state.count, fault);
+    }
+    watching->more = i < watching->state.count;
+    watching->first += watching->more ? i : i + 1;
+    for (size_t at = 0; status == STATUS_OK && at < watching->programs->count; at++) {
         char object[PROGRAM_OBJECT_SIZE];
-        program_object(object, i);
-        status = watching->failed[i] ? raise_own(watching, WATCH_CALL_FAILED, object, "failed", fault) : STATUS_OK;
+        program_object(object, at);
+        status = watching->failed[at] ? raise_own(watching, WATCH_CALL_FAILED, object, "failed", fault) : STATUS_OK;
     }
     return status;
 }
@@ -325,13 +369,11 @@ static void round_of(struct watching *watching)
 }
 
 /* Answers false when the program is to end. */
-static bool pause_until_next(const struct custody_options *options)
+static bool pause_until_next(const struct watching *watching)
 {
-    const struct timespec pause = {.tv_sec = (time_t)options->every_s};
+    const struct timespec pause = {.tv_sec = watching->more ? 0 : (time_t)watching->options->every_s};
     sigset_t ends;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
+    end_signals(&ends);
     return sigtimedwait(&ends, NULL, &pause) < 0;
 }
 
@@ -353,13 +395,11 @@ enum status command_watch(const struct command_input *input, struct fault *fault
     }
     log_open("custody-watch", LOG_LEVEL_INFO);
     log_event(LOG_LEVEL_INFO, "watch.start", "service", input->options->url, NULL);
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
+    end_signals(&ends);
     (void)sigprocmask(SIG_BLOCK, &ends, NULL);
     do {
         round_of(&watching);
-    } while (pause_until_next(input->options));
+    } while (pause_until_next(&watching));
     log_event(LOG_LEVEL_INFO, "watch.stop", NULL);
     watch_state_close(&watching.state);
     return STATUS_OK;

@@ -280,6 +280,22 @@ class OfALiar(unittest.TestCase):
         self.watch.told_both("key.state", object_id="another")
         self.assertEqual(self.watch.repeated(), [])
 
+    def test_a_flood_hides_no_silence_and_keeps_nobody(self):
+        flood = {f"k{number}" for number in range(300)}
+        self.server.alarms = [alarm_of(object_id=name) for name in sorted(flood)]
+        self.watch.start()
+        self.watch.told_both("key.state")
+        still = time_text()
+        self.server.looked_at = lambda: still
+        self.assertEqual(self.silence(), "stands_still")
+        self.assertEqual(self.watch.stop(), 0)
+        self.assertLess(len(self.watch.told(0, "key.state")), len(flood))  # neither waited until all were told
+        self.server.looked_at = time_text
+        self.watch.start()
+        eventually(lambda: all(flood == {alarm["object_id"] for alarm in self.watch.told(index, "key.state")} for index in (0, 1)),
+                   "all are told")
+        self.assertEqual(self.watch.repeated(), [])
+
     def refused(self, *programs, **options):
         done = subprocess.run(self.watch.command(*programs, **options), capture_output=True, text=True, env=self.watch.environment,
                               check=False)
