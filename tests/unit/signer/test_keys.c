@@ -473,10 +473,10 @@ Test(keys, a_retained_key_is_swept_by_order)
     again.nonce = swept.nonce;
     expect_order(&again, ADA, ALAN, STATUS_REPLAY, "command.nonce", "the nonce of the sweep");
     expect(desk_order(COMMAND_KEY_COMPROMISE, KEY_STATE_RETAINED), STATUS_OK, "", "compromise");
-    expect(ask_transfer(&order, &sweep), STATUS_CONFLICT, "sweep.from", "the state that the order saw is gone");
+    expect(ask_transfer(&order, &sweep), STATUS_CONFLICT, "signer", "the state that the order saw is gone");
     signed_document_free(&sweep);
     sweep_make(&sweep, &order, KEY_STATE_COMPROMISED);
-    expect(ask_transfer(&order, &sweep), STATUS_DENIED, "sweep.intent", "no emergency address");
+    expect(ask_transfer(&order, &sweep), STATUS_DENIED, "signer", "no emergency address");
     signed_document_free(&sweep);
     order_wipe(&order);
     order_wipe(&other);
