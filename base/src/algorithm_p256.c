@@ -65,12 +65,16 @@ static EVP_PKEY *key_make(const uint8_t point[POINT_MAX])
     return made;
 }
 
-/* The keys made last, each in the one place that its point has. OpenSSL counts who uses one. */
+/*
+ * The keys made last, each in the one place that its point has. Who uses one is counted under the mutex, and a place in
+ * use is not given away: so nothing is freed but by the only one who has it.
+ */
 static struct {
     pthread_mutex_t mutex;
     struct {
         uint8_t point[POINT_MAX];
         EVP_PKEY *key; /* NULL: empty */
+        unsigned users;
     } places[KEPT_MAX];
 } kept = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -79,59 +83,72 @@ static size_t kept_place(const uint8_t point[POINT_MAX])
     return point[POINT_MAX - 1] % KEPT_MAX;
 }
 
-static EVP_PKEY *kept_find(const uint8_t point[POINT_MAX])
+static EVP_PKEY *kept_borrow(const uint8_t point[POINT_MAX])
 {
     size_t place = kept_place(point);
     EVP_PKEY *found = NULL;
     INVARIANT(pthread_mutex_lock(&kept.mutex) == 0);
-    if (kept.places[place].key != NULL && memcmp(kept.places[place].point, point, POINT_MAX) == 0 &&
-        EVP_PKEY_up_ref(kept.places[place].key) == 1) {
+    if (kept.places[place].key != NULL && memcmp(kept.places[place].point, point, POINT_MAX) == 0) {
         found = kept.places[place].key;
+        kept.places[place].users++;
     }
     INVARIANT(pthread_mutex_unlock(&kept.mutex) == 0);
     return found;
 }
 
-static void keep(const uint8_t point[POINT_MAX], EVP_PKEY *key)
+static void kept_return(const uint8_t point[POINT_MAX])
+{
+    INVARIANT(pthread_mutex_lock(&kept.mutex) == 0);
+    kept.places[kept_place(point)].users--;
+    INVARIANT(pthread_mutex_unlock(&kept.mutex) == 0);
+}
+
+/* Keeps a key and lends it to the caller at once. False when its place is in use: it stays the caller's. */
+static bool keep(const uint8_t point[POINT_MAX], EVP_PKEY *key)
 {
     size_t place = kept_place(point);
     EVP_PKEY *before = NULL;
-    if (EVP_PKEY_up_ref(key) != 1) {
-        return;
-    }
     INVARIANT(pthread_mutex_lock(&kept.mutex) == 0);
-    before = kept.places[place].key;
-    kept.places[place].key = key;
-    memcpy(kept.places[place].point, point, POINT_MAX);
+    bool is_free = kept.places[place].users == 0;
+    if (is_free) {
+        before = kept.places[place].key;
+        kept.places[place].key = key;
+        kept.places[place].users = 1;
+        memcpy(kept.places[place].point, point, POINT_MAX);
+    }
     INVARIANT(pthread_mutex_unlock(&kept.mutex) == 0);
     EVP_PKEY_free(before);
+    return is_free;
 }
 
-static EVP_PKEY *key_of(const uint8_t point[POINT_MAX])
-{
-    EVP_PKEY *key = kept_find(point);
-    if (key == NULL) {
-        key = key_make(point);
-        if (key != NULL) {
-            keep(point, key);
-        }
-    }
-    return key;
-}
-
-int p256_signature_answer(const uint8_t point[POINT_MAX], const uint8_t sig64[SIGNATURE_LEN],
-                          const struct digest *digest)
+static int answer_with(EVP_PKEY *key, const uint8_t sig64[SIGNATURE_LEN], const struct digest *digest)
 {
     uint8_t *der = NULL;
     int der_len = ecdsa_der(&der, sig64);
-    EVP_PKEY *key = key_of(point);
-    EVP_PKEY_CTX *context = key == NULL ? NULL : EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
     int answer = NO_ANSWER;
     if (der_len > 0 && context != NULL && EVP_PKEY_verify_init(context) == 1) {
         answer = EVP_PKEY_verify(context, der, (size_t)der_len, digest->bytes32, sizeof(digest->bytes32));
     }
     EVP_PKEY_CTX_free(context);
-    EVP_PKEY_free(key);
     OPENSSL_free(der);
+    return answer;
+}
+
+int p256_signature_answer(const uint8_t point[POINT_MAX], const uint8_t sig64[SIGNATURE_LEN],
+                          const struct digest *digest)
+{
+    EVP_PKEY *key = kept_borrow(point);
+    bool borrowed = key != NULL;
+    if (key == NULL) {
+        key = key_make(point);
+        borrowed = key != NULL && keep(point, key);
+    }
+    int answer = key == NULL ? NO_ANSWER : answer_with(key, sig64, digest);
+    if (borrowed) {
+        kept_return(point);
+    } else {
+        EVP_PKEY_free(key);
+    }
     return answer;
 }
