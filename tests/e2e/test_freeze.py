@@ -126,7 +126,7 @@ class Freezes(strongroom.Case):
             eventually(lambda act=act: self.entries(act, otype="transaction", oid=oid), f"{act} is told")
         told = eventually(lambda: self.entries("freeze.state", otype="freeze", oid=f"asset/{asset}"), "the freeze is told")
         self.assertEqual(told[-1]["outcome"], "error")
-        self.assertGreater(place.call("GET", "/healthz").json["alarms"], 0)
+        eventually(lambda: place.call("GET", "/healthz").json["alarms"] > 0, "the list of alarms has it")
 
         # The sibling comes back; the asset does not, with whatever key. Another asset does.
         self.wake("hot-2")

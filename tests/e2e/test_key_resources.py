@@ -392,7 +392,7 @@ class Keys(strongroom.Case):
             self.until(lambda: self.entries("key.attestation_overdue")[known["key.attestation_overdue"]:], "that is told, too")
             health = place.call("GET", "/healthz")
             self.assertEqual((health.status, health.json["parts"]["signer_transfer"]["ready"]), (503, False))
-            self.assertGreater(health.json["alarms"], 0)
+            self.until(lambda: place.call("GET", "/healthz").json["alarms"] > 0, "the list of alarms has it")
             place.stop("custodyd")
             place.start()
             self.until(lambda: "address" in self.wallet(), "the address is back")
@@ -448,7 +448,7 @@ class Keys(strongroom.Case):
             told = self.until(lambda: [event for event in map(self.event, self.entries("token.down")[known:])
                                        if event["facts"]["state"] == "lacks_key"], "the loss is told")
             self.assertEqual(told[0]["facts"]["label"], token["label"])
-            self.assertGreater(place.call("GET", "/healthz").json["alarms"], 0)
+            self.until(lambda: place.call("GET", "/healthz").json["alarms"] > 0, "the list of alarms has it")
             self.assertIn(f"event=token.lacks_key token={token['label']} ", place.log("transfer"))
         finally:
             for path in objects:

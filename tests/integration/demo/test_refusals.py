@@ -27,6 +27,17 @@ class Refusals(unittest.TestCase):
                               self.refused(name, place, words))
                 self.assertEqual(os.listdir(place), ["env"])
 
+    def test_a_stranger_with_the_id_of_a_daemon_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as place, subprocess.Popen(["sleep", "600"]) as stranger:
+            os.mkdir(f"{place}/run")
+            for name in ("custodyd", "transfer", "validator", "audit"):
+                with open(f"{place}/run/{name}.pid", "w", encoding="ascii") as file:
+                    print(stranger.pid, file=file)
+            done = subprocess.run([os.path.join(DEMO, "services"), "stop", place], capture_output=True, text=True, check=False)
+            ended = stranger.poll()
+            stranger.kill()
+        self.assertEqual((done.returncode, done.stderr, ended), (0, "", None))
+
 
 if __name__ == "__main__":
     unittest.main()
