@@ -34,7 +34,7 @@ enum status service_authenticate(struct service *service, struct caller *caller,
     if (status != STATUS_OK) {
         return status;
     }
-    const struct person *person = policy_find_person(&service->policy, &finding.token.person);
+    const struct person *person = policy_find_person(service_policy(service), &finding.token.person);
     if (person == NULL || !policy_person_valid(person, clock_utc_us(service->clock))) {
         return fault_set(fault, STATUS_UNAUTHENTICATED, "authorization", "the person is not in the policy any more");
     }

@@ -30,7 +30,7 @@ static enum status read_report(struct reporting *reporting, struct fault *fault)
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status = compromise_verify(&reporting->report, &document, &reporting->service->policy, fault);
+        status = compromise_verify(&reporting->report, &document, service_policy(reporting->service), fault);
     }
     if (status == STATUS_OK && report->finished_at > now + AHEAD_MAX_US) {
         status = fault_set(fault, STATUS_NOT_READY, "finished_at", "is in the future");

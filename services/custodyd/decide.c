@@ -30,6 +30,7 @@ struct deciding {
 
 /* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
 struct basis {
+    const struct policy *in_force;
     struct name approvers[WITHDRAWAL_APPROVALS_MAX];
     size_t approver_count;
     bool destination_listed;
@@ -42,6 +43,13 @@ static void deciding_wipe(struct deciding *deciding)
     json_decref(deciding->view);
 }
 
+/* Who is no longer what they were when the withdrawal was proposed does not count. */
+static bool counts_in_force(const struct basis *basis, const struct approval *approval)
+{
+    const struct person *person = policy_find_person(basis->in_force, &approval->approver);
+    return person != NULL && policy_person_key(person, &approval->key) != NULL;
+}
+
 static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
                                      const struct uuid *id, struct fault *fault)
 {
@@ -52,7 +60,7 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
         struct approval approval;
         status = approval_document(&document, &list.rows[i]);
         if (status == STATUS_OK && list.rows[i].approves && basis->approver_count < WITHDRAWAL_APPROVALS_MAX &&
-            approval_verify(&approval, &document, context, NULL) == STATUS_OK) {
+            approval_verify(&approval, &document, context, NULL) == STATUS_OK && counts_in_force(basis, &approval)) {
             basis->approvers[basis->approver_count++] = approval.approver;
         }
         signed_document_free(&document);
@@ -62,7 +70,7 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
 }
 
 static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
-                                       const struct account_id *account, int64_t now, struct fault *fault)
+                                       const struct account_id *account, struct fault *fault)
 {
     struct signed_document document = {0};
     struct destination destination;
@@ -72,42 +80,103 @@ static enum status look_up_destination(struct basis *basis, const struct service
         return STATUS_OK; /* the evaluation says so */
     }
     if (status == STATUS_OK) {
-        basis->destination_listed =
-            destination_verify(&destination, &document, &service->policy, now, NULL) == STATUS_OK;
+        basis->destination_listed = destination_judge(&destination, &document, service, NULL) == STATUS_OK;
         signed_document_free(&document);
     }
     return status;
 }
 
-static enum status evaluate(struct evaluation *evaluation, json_t **out_explanation, const struct service *service,
-                            const struct evaluation_request *request, struct fault *fault)
+/* Only people with a voice in this withdrawal may decide about it. */
+static bool demand_counts(const struct policy *policy, const struct evaluation_demand *demand,
+                          const struct name *person)
 {
-    enum status status = policy_evaluate(evaluation, &service->policy, request, fault);
-    if (status == STATUS_OK && out_explanation != NULL) {
-        status = policy_explain(out_explanation, &service->policy, request, evaluation, fault);
-        if (status != STATUS_OK) {
-            evaluation_free(evaluation);
+    for (size_t m = 0; m < demand->member_count; m++) {
+        enum standing standing = demand->members[m].standing;
+        if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
+            name_equal(&policy->people[demand->members[m].person].id, person)) {
+            return true;
         }
     }
+    return false;
+}
+
+static bool has_voice(const struct policy *policy, const struct evaluation *evaluation, const struct name *person)
+{
+    for (size_t r = 0; r < evaluation->rule_count; r++) {
+        for (size_t d = 0; d < evaluation->rules[r].demand_count; d++) {
+            if (demand_counts(policy, &evaluation->rules[r].demands[d], person)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Adds what one version says: the lower decision stands, with its explanation. */
+static enum status judge_under(struct withdrawal_judgement *inout, const struct policy *policy,
+                               const struct evaluation_request *request, const struct name *person, struct fault *fault)
+{
+    struct evaluation evaluation = {0};
+    enum status status = policy_evaluate(&evaluation, policy, request, fault);
+    if (status == STATUS_OK && (inout->explanation == NULL || evaluation.decision < inout->decision)) {
+        json_decref(inout->explanation);
+        inout->explanation = NULL;
+        inout->decision = evaluation.decision;
+        status = policy_explain(&inout->explanation, policy, request, &evaluation, fault);
+    }
+    inout->voice = inout->voice || (status == STATUS_OK && person != NULL && has_voice(policy, &evaluation, person));
+    evaluation_free(&evaluation);
     return status;
 }
 
-enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_explanation, struct service *service,
-                                struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
+static bool same_key(const struct policy *one, const struct policy *other, const struct name *wallet)
 {
-    struct basis basis = {0};
+    const struct wallet *first = policy_find_wallet(one, wallet);
+    const struct wallet *second = policy_find_wallet(other, wallet);
+    return first != NULL && second != NULL && digest_equal(&first->key_id, &second->key_id);
+}
+
+static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
+                                    const struct policy *in_force, const struct evaluation_request *request,
+                                    const struct name *person, struct fault *fault)
+{
+    struct withdrawal_judgement judgement = {0};
+    enum status status = judge_under(&judgement, proposed, request, person, fault);
+    if (status == STATUS_OK && proposed != in_force) {
+        status = judge_under(&judgement, in_force, request, person, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(judgement.explanation);
+        return status;
+    }
+    if (!same_key(proposed, in_force, request->wallet)) {
+        judgement.decision = DECISION_DENIED;
+    }
+    *out = judgement;
+    return STATUS_OK;
+}
+
+enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
+                             const struct store_withdrawal *row, const struct name *person, struct fault *fault)
+{
     struct intent intent;
     struct digest digest;
-    int64_t now = clock_utc_us(service->clock);
-    const struct approval_context context = {
-        .intent = &intent, .intent_digest = &digest, .policy = &service->policy, .at_utc_us = now};
+    struct basis basis = {.in_force = service_policy(service)};
     intent_digest(&digest, row->intent.data, row->intent.len);
     enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
-    if (status == STATUS_OK) {
-        status = collect_approvers(&basis, &context, tx, &row->id, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
+    const struct approval_context context = {.intent = &intent,
+                                             .intent_digest = &digest,
+                                             .policy = service_policy_named(service, &intent.policy),
+                                             .at_utc_us = clock_utc_us(service->clock)};
+    if (context.policy == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
+    }
+    status = collect_approvers(&basis, &context, tx, &row->id, fault);
     if (status == STATUS_OK) {
-        status = look_up_destination(&basis, service, tx, &intent.destination, now, fault);
+        status = look_up_destination(&basis, service, tx, &intent.destination, fault);
     }
     if (status != STATUS_OK) {
         return status;
@@ -121,9 +190,9 @@ enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_expl
         .requester = &intent.requester,
         .approvers = basis.approvers,
         .approver_count = basis.approver_count,
-        .at_utc_us = now,
+        .at_utc_us = context.at_utc_us,
     };
-    return evaluate(evaluation, out_explanation, service, &request, fault);
+    return judge_under_both(out, context.policy, basis.in_force, &request, person, fault);
 }
 
 enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault)
@@ -166,8 +235,11 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
     intent_digest(&intent_id, deciding->row.intent.data, deciding->row.intent.len);
     const struct approval_context context = {.intent = &intent,
                                              .intent_digest = &intent_id,
-                                             .policy = &service->policy,
+                                             .policy = service_policy_named(service, &intent.policy),
                                              .at_utc_us = clock_utc_us(service->clock)};
+    if (context.policy == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
+    }
     status = approval_verify(&deciding->approval, &deciding->document, &context, fault);
     if (status != STATUS_OK) {
         return status;
@@ -182,48 +254,21 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
     return STATUS_OK;
 }
 
-static bool demand_counts(const struct service *service, const struct evaluation_demand *demand,
-                          const struct name *person)
-{
-    for (size_t m = 0; m < demand->member_count; m++) {
-        enum standing standing = demand->members[m].standing;
-        if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
-            name_equal(&service->policy.people[demand->members[m].person].id, person)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Only people with a voice in this withdrawal may decide about it. */
-static bool has_voice(const struct service *service, const struct evaluation *evaluation, const struct name *person)
-{
-    for (size_t r = 0; r < evaluation->rule_count; r++) {
-        for (size_t d = 0; d < evaluation->rules[r].demand_count; d++) {
-            if (demand_counts(service, &evaluation->rules[r].demands[d], person)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* What the policy says with this decision counted: whether the person has a voice, and whether all is there. */
 static enum status judge(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
-    struct evaluation evaluation = {0};
+    struct withdrawal_judgement judgement = {0};
     json_decref(deciding->explanation);
     deciding->explanation = NULL;
     enum status status =
-        withdrawal_evaluate(&evaluation, &deciding->explanation, deciding->service, tx, &deciding->row, fault);
+        withdrawal_judge(&judgement, deciding->service, tx, &deciding->row, &deciding->approval.approver, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    bool voice = has_voice(deciding->service, &evaluation, &deciding->approval.approver);
-    deciding->ready = evaluation.decision == DECISION_ALLOWED;
-    evaluation_free(&evaluation);
-    return voice ? STATUS_OK
-                 : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
+    deciding->explanation = judgement.explanation; /* transferred */
+    deciding->ready = judgement.decision == DECISION_ALLOWED;
+    return judgement.voice ? STATUS_OK
+                           : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
 }
 
 static enum status insert_decision(struct deciding *deciding, struct store_tx *tx, bool approves, struct fault *fault)

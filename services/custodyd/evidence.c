@@ -199,18 +199,39 @@ static enum status add_block(json_t *bundle, struct gathering *gathering, struct
     return status;
 }
 
+/* The chain from the first version to the one in force. */
+static enum status policies_json(json_t **out, const struct service *service, struct fault *fault)
+{
+    json_t *array = json_array();
+    enum status status = STATUS_OK;
+    for (const struct policy_version *at = policies_in_force(service->policies); at != NULL && status == STATUS_OK;
+         at = at->prev) {
+        json_t *document = NULL;
+        status = signed_document_encode(&document, &at->document, fault);
+        if (status == STATUS_OK && json_array_insert_new(array, 0, document) != 0) {
+            status = no_memory(fault);
+        }
+    }
+    if (status != STATUS_OK) {
+        json_decref(array);
+        return status;
+    }
+    *out = array;
+    return STATUS_OK;
+}
+
 static enum status add_documents(json_t **out, struct gathering *gathering, struct fault *fault)
 {
     const struct service *service = gathering->service;
     char id[UUID_TEXT_SIZE];
-    json_t *policy = NULL;
+    json_t *policies = NULL;
     uuid_format(id, &gathering->id);
-    enum status status = signed_document_encode(&policy, &service->policy_document, fault);
+    enum status status = policies_json(&policies, service, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    *out = json_pack("{s:s, s:s, s:s, s:[o], s:O, s:s, s:O}", "format", "strongroom-evidence/v1", "withdrawal", id,
-                     "genesis", (const char *)service->genesis.data, "policies", policy, "destination",
+    *out = json_pack("{s:s, s:s, s:s, s:o, s:O, s:s, s:O}", "format", "strongroom-evidence/v1", "withdrawal", id,
+                     "genesis", (const char *)service->genesis.data, "policies", policies, "destination",
                      gathering->destination, "intent", (const char *)gathering->row.intent.data, "approvals",
                      json_object_get(gathering->view, "approvals"));
     return *out == NULL ? no_memory(fault) : STATUS_OK;

@@ -15,15 +15,15 @@ static enum status explain_in(struct store_tx *tx, void *context, struct fault *
 {
     struct explaining *explaining = context;
     struct store_withdrawal row;
-    struct evaluation evaluation = {0};
+    struct withdrawal_judgement judgement = {0};
     json_decref(explaining->out);
     explaining->out = NULL;
     enum status status = store_withdrawal_get(&row, tx, &explaining->id, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = withdrawal_evaluate(&evaluation, &explaining->out, explaining->service, tx, &row, fault);
-    evaluation_free(&evaluation);
+    status = withdrawal_judge(&judgement, explaining->service, tx, &row, NULL, fault);
+    explaining->out = judgement.explanation; /* transferred */
     store_withdrawal_wipe(&row);
     return status;
 }
@@ -50,6 +50,7 @@ struct question {
     char destination[STORE_ADDRESS_SIZE];
     struct digest returns;
     struct service *service;
+    const struct policy *policy;
     struct account_id account;
     bool listed;
 };
@@ -72,9 +73,7 @@ static enum status look_up_in(struct store_tx *tx, void *context, struct fault *
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
-        const struct service *service = question->service;
-        question->listed = destination_verify(&destination, &document, &service->policy, clock_utc_us(service->clock),
-                                              NULL) == STATUS_OK;
+        question->listed = destination_judge(&destination, &document, question->service, NULL) == STATUS_OK;
         signed_document_free(&document);
     }
     return status;
@@ -103,6 +102,7 @@ enum status policy_explain_request(struct service *service, const struct http_re
     json_t *explanation = NULL;
     enum status status = read_question(&question, request, fault);
     question.service = service;
+    question.policy = service_policy(service);
     if (status == STATUS_OK) {
         status = store_transact(service->store, look_up_in, &question, fault);
     }
@@ -118,9 +118,9 @@ enum status policy_explain_request(struct service *service, const struct http_re
         .requester = &request->caller.person,
         .at_utc_us = clock_utc_us(service->clock),
     };
-    status = policy_evaluate(&evaluation, &service->policy, &asked, fault);
+    status = policy_evaluate(&evaluation, question.policy, &asked, fault);
     if (status == STATUS_OK) {
-        status = policy_explain(&explanation, &service->policy, &asked, &evaluation, fault);
+        status = policy_explain(&explanation, question.policy, &asked, &evaluation, fault);
         evaluation_free(&evaluation);
     }
     return status == STATUS_OK ? http_reply_json(reply, 200, explanation, fault) : status;

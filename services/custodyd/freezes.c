@@ -35,8 +35,8 @@ static enum status read_order(struct freezing *order, struct fault *fault)
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status =
-            command_verify(&order->command, &order->document, &service->policy, clock_utc_us(service->clock), fault);
+        status = command_verify(&order->command, &order->document, service_policy(service),
+                                clock_utc_us(service->clock), fault);
     }
     if (status == STATUS_OK && order->command.action != COMMAND_FREEZE && order->command.action != COMMAND_THAW) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",

@@ -9,8 +9,9 @@
 
 struct generator_order {
     const struct store_withdrawal *row;
-    const struct wallet *wallet;
-    struct digest returns; /* the transaction of the receipt that it sends back, zero for none */
+    const struct policy *policy; /* under which it is proposed */
+    const struct wallet *wallet; /* of that policy */
+    struct digest returns;       /* the transaction of the receipt that it sends back, zero for none */
 };
 
 /*

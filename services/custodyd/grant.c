@@ -92,6 +92,27 @@ static enum status grant_in(struct store_tx *tx, void *context, struct fault *fa
     return status;
 }
 
+/*
+ * A token for somebody whom no version knows would be void. Which version is in force the signer says; what a token may
+ * is judged at each use.
+ */
+static enum status check_person(const struct name *id, struct store *store, const char *path, struct fault *fault)
+{
+    struct policies *policies = NULL;
+    bool found = false;
+    enum status status = policies_new(&policies, path, fault);
+    if (status == STATUS_OK) {
+        status = policies_read(policies, store, fault);
+    }
+    if (status == STATUS_OK) {
+        for (const struct policy_version *at = policies_newest(policies); at != NULL; at = at->older) {
+            found = found || policy_find_person(&at->policy, id) != NULL;
+        }
+    }
+    policies_free(policies);
+    return status == STATUS_OK && !found ? fault_set(fault, STATUS_INVALID, "person", "is not in the policy") : status;
+}
+
 static enum status open_and_grant(struct grant *grant, const struct custodyd_options *options, struct fault *fault)
 {
     char conninfo[1200];
@@ -107,6 +128,9 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     enum status status = audit_key_parse(&key, options->log_key, fault);
     if (status == STATUS_OK) {
         status = store_open(&store, &config, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_person(&grant->row.person, store, options->policy, fault);
     }
     if (status == STATUS_OK) {
         (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_auditor", options->database);
@@ -126,20 +150,6 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     return status;
 }
 
-/* A token for somebody whom the policy does not know would be void. */
-static enum status check_person(const struct name *id, const struct custodyd_options *options, struct fault *fault)
-{
-    struct signed_document document = {0};
-    struct policy policy = {0};
-    enum status status = service_read_policy(&document, &policy, options->policy, fault);
-    if (status == STATUS_OK && policy_find_person(&policy, id) == NULL) {
-        status = fault_set(fault, STATUS_INVALID, "person", "is not in the policy");
-    }
-    policy_free(&policy);
-    signed_document_free(&document);
-    return status;
-}
-
 enum status grant_token(const struct custodyd_options *options, struct fault *fault)
 {
     struct grant grant = {0};
@@ -147,10 +157,7 @@ enum status grant_token(const struct custodyd_options *options, struct fault *fa
     if (name_parse(&grant.row.person, options->person) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "person", "must be a name of the policy");
     }
-    enum status status = check_person(&grant.row.person, options, fault);
-    if (status == STATUS_OK) {
-        status = parse_roles(grant.row.roles, options->roles, fault);
-    }
+    enum status status = parse_roles(grant.row.roles, options->roles, fault);
     if (status == STATUS_OK) {
         status = make_token(token, fault);
     }

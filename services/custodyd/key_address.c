@@ -108,7 +108,7 @@ static enum key_address_reason judge_use(const struct judging *judging)
     if (out->proof.standing == KEY_PROOF_OVERDUE) {
         return KEY_ADDRESS_PROOF_OVERDUE;
     }
-    return has_wallet(&service->policy, judging->key) ? KEY_ADDRESS_SHOWN : KEY_ADDRESS_NO_WALLET;
+    return has_wallet(service_policy(service), judging->key) ? KEY_ADDRESS_SHOWN : KEY_ADDRESS_NO_WALLET;
 }
 
 int64_t key_address_interval_us(const struct service *service, const struct key_document *document)

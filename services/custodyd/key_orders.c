@@ -238,7 +238,7 @@ static enum status forward_command(struct order *order, struct wire_key_state_re
 /* The account of a key: of its wallet, or of the key that its document or its signer names. */
 static bool find_account(struct account_id *out, const struct order *order)
 {
-    const struct policy *policy = &order->service->policy;
+    const struct policy *policy = service_policy(order->service);
     struct key_board_signer signer;
     struct digest founding;
     for (size_t i = 0; i < policy->wallet_count; i++) {
@@ -321,8 +321,8 @@ static enum status read_command(struct order *order, struct fault *fault)
     struct command command;
     enum status status = read_signed_body(&order->papers.command, order->request, fault);
     if (status == STATUS_OK) {
-        status =
-            command_verify(&command, &order->papers.command, &service->policy, clock_utc_us(service->clock), fault);
+        status = command_verify(&command, &order->papers.command, service_policy(service), clock_utc_us(service->clock),
+                                fault);
     }
     if (status != STATUS_OK) {
         return status;
@@ -457,17 +457,19 @@ static enum status check_bundle(struct key_document *out, struct order *order, b
 {
     const struct service *service = order->service;
     const struct wire_key_admit_request *papers = &order->papers;
+    /* What a guard has admitted stays under the version that it names; what is new goes by the one in force. */
+    const struct policy *policy = admitted ? service_policy_named(service, &out->policy) : service_policy(service);
     struct command command;
     struct digest digest;
     int64_t now = clock_utc_us(service->clock);
     enum status status =
-        key_document_verify(out, &papers->document, &service->policy, admitted ? out->issued_at : now, fault);
+        policy == NULL ? fault_set(fault, STATUS_MISMATCH, "document.policy", "names a version that is not known here")
+                       : key_document_verify(out, &papers->document, policy, admitted ? out->issued_at : now, fault);
     if (status == STATUS_OK) {
         status = command_decode(&command, papers->command.document.data, papers->command.document.len, fault);
     }
     if (status == STATUS_OK) {
-        status =
-            command_verify(&command, &papers->command, &service->policy, admitted ? command.issued_at : now, fault);
+        status = command_verify(&command, &papers->command, policy, admitted ? command.issued_at : now, fault);
     }
     if (status != STATUS_OK) {
         return status;

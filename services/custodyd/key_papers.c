@@ -72,6 +72,15 @@ static enum status corrupt(struct fault *fault, const char *what, const struct f
                      status_info(why->status)->code, why->where[0] == '\0' ? "" : ", ", why->where);
 }
 
+/* Under the version that the document names. */
+static enum status verify_named(struct key_document *inout, const struct signed_document *document,
+                                const struct service *service, struct fault *why)
+{
+    const struct policy *policy = service_policy_named(service, &inout->policy);
+    return policy == NULL ? fault_set(why, STATUS_MISMATCH, "policy", "%s", "")
+                          : key_document_verify(inout, document, policy, inout->issued_at, why);
+}
+
 enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
                                const struct service *service, struct store_tx *tx, const struct digest *digest,
                                struct fault *fault)
@@ -95,7 +104,7 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
         status = key_document_decode(&document, signed_document.document.data, signed_document.document.len, &why);
     }
     if (status == STATUS_OK) {
-        status = key_document_verify(&document, &signed_document, &service->policy, document.issued_at, &why);
+        status = verify_named(&document, &signed_document, service, &why);
     }
     if (status == STATUS_OK && out_signed != NULL) {
         *out_signed = signed_document;

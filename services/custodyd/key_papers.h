@@ -35,8 +35,9 @@ MUST_CHECK enum status key_paper_newest(struct signed_document *out, struct stor
                                         const struct digest *key, struct fault *fault);
 
 /*
- * The key document with the digest that the signer's guard names, verified under the policy as of its issue.
- * STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL) signed_document_free.
+ * The key document with the digest that the signer's guard names, verified under the version that it names as of its
+ * issue. STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL)
+ * signed_document_free.
  */
 MUST_CHECK enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
                                           const struct service *service, struct store_tx *tx,

@@ -109,9 +109,10 @@ static bool is_approval(const struct store_approval *row, const struct matching 
 {
     struct signed_document document = {0};
     struct approval approval;
-    struct approval_context context = {
-        .intent = intent, .intent_digest = intent_digest, .policy = &matching->service->policy};
-    bool good = row->approves && approval_document(&document, row) == STATUS_OK &&
+    struct approval_context context = {.intent = intent,
+                                       .intent_digest = intent_digest,
+                                       .policy = service_policy_named(matching->service, &intent->policy)};
+    bool good = context.policy != NULL && row->approves && approval_document(&document, row) == STATUS_OK &&
                 approval_decode(&approval, document.document.data, document.document.len, NULL) == STATUS_OK;
     if (good) {
         context.at_utc_us = approval.signed_at;

@@ -205,6 +205,17 @@ static enum status read_submission(struct submission *submission, const json_t *
     return status;
 }
 
+/* Of any version: an old key is no less ours. */
+static const struct wallet *find_wallet(const struct service *service, const struct account_id *account)
+{
+    const struct wallet *wallet = NULL;
+    for (const struct policy_version *at = policies_newest(service->policies); at != NULL && wallet == NULL;
+         at = at->older) {
+        wallet = policy_find_wallet_by_account(&at->policy, account);
+    }
+    return wallet;
+}
+
 /*
  * Wallets of the policy are spent by withdrawals only: their transactions come from the signer, not through this door.
  * One with a good signature that no withdrawal asked for is the sign of a copied key.
@@ -213,7 +224,7 @@ static enum status refuse_wallets(const struct submission *submission, struct fa
 {
     struct service *service = submission->service;
     const struct transaction *decoded = &submission->decoded;
-    const struct wallet *wallet = policy_find_wallet_by_account(&service->policy, &decoded->from);
+    const struct wallet *wallet = find_wallet(service, &decoded->from);
     struct digest id;
     bool ours = true;
     if (wallet == NULL) {

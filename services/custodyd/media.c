@@ -282,7 +282,7 @@ static enum status check_person(const struct media_change *change, const struct 
                                 struct fault *fault)
 {
     const struct service *service = change->service;
-    const struct person *person = policy_find_person(&service->policy, id);
+    const struct person *person = policy_find_person(service_policy(service), id);
     return person != NULL && policy_person_valid(person, clock_utc_us(service->clock))
                ? STATUS_OK
                : fault_set(fault, STATUS_INVALID, where, "must be a person of the policy");

@@ -12,16 +12,17 @@ enum status policy_read(struct service *service, const struct http_request *requ
                         struct fault *fault)
 {
     (void)request;
+    const struct policy_version *version = policies_in_force(service->policies);
     json_t *document = NULL;
     char digest[DIGEST_HEX_LEN + 1];
-    enum status status = signed_document_encode(&document, &service->policy_document, fault);
+    enum status status = signed_document_encode(&document, &version->document, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    digest_format(digest, &service->policy.digest);
+    digest_format(digest, &version->policy.digest);
     return http_reply_json(reply, 200,
                            json_pack("{s:s, s:I, s:o}", "digest", digest, "version",
-                                     (json_int_t)service->policy.version, "policy", document),
+                                     (json_int_t)version->policy.version, "policy", document),
                            fault);
 }
 
@@ -61,6 +62,19 @@ enum status destination_list(struct service *service, const struct http_request 
         return status;
     }
     return http_reply_json(reply, 200, json_pack("{s:o}", "destinations", array), fault);
+}
+
+enum status destination_judge(struct destination *out, const struct signed_document *document,
+                              const struct service *service, struct fault *fault)
+{
+    struct destination decoded;
+    enum status status = destination_decode(&decoded, document->document.data, document->document.len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct policy *policy = service_policy_named(service, &decoded.policy);
+    return policy == NULL ? fault_set(fault, STATUS_MISMATCH, "policy", "names a version that is not known here")
+                          : destination_verify(out, document, policy, clock_utc_us(service->clock), fault);
 }
 
 struct adding {
@@ -109,15 +123,13 @@ static enum status add_in(struct store_tx *tx, void *context, struct fault *faul
 static enum status read_destination(struct adding *adding, struct fault *fault)
 {
     json_t *body = NULL;
-    const struct service *service = adding->service;
     enum status status = http_body_object(&body, adding->request, fault);
     if (status == STATUS_OK) {
         status = signed_document_decode(&adding->document, body, CANON_DOCUMENT_MAX, "", fault);
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status = destination_verify(&adding->destination, &adding->document, &service->policy,
-                                    clock_utc_us(service->clock), fault);
+        status = destination_judge(&adding->destination, &adding->document, adding->service, fault);
     }
     return status;
 }

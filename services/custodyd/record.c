@@ -13,7 +13,7 @@
 static void start(struct audit_event *event, const struct service *service, enum audit_action action,
                   enum audit_outcome outcome)
 {
-    *event = (struct audit_event){.action = action, .outcome = outcome, .policy = service->policy.digest};
+    *event = (struct audit_event){.action = action, .outcome = outcome, .policy = service_policy(service)->digest};
 }
 
 void record_by_caller(struct audit_event *event, const struct service *service, const struct http_request *request,

@@ -31,31 +31,20 @@ static enum status name_path(struct fault *fault, const struct fault *inner, con
                      inner->detail);
 }
 
-enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy, const char *path,
-                                struct fault *fault)
+const struct policy *service_policy(const struct service *service)
 {
-    struct bytes text = {0};
-    json_t *object = NULL;
-    struct fault inner = {0};
-    enum status status = file_read_document(&text, path, FILE_MAX, "policy", &inner);
-    if (status == STATUS_OK) {
-        status = canon_parse_relaxed(&object, text.data, text.len, FILE_MAX, &inner);
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_decode(out_document, object, CANON_POLICY_MAX, "", &inner);
-    }
-    if (status == STATUS_OK) {
-        status = policy_open_first(out_policy, out_document, &inner);
-    }
-    json_decref(object);
-    bytes_free(&text);
-    inner.status = status;
-    return status == STATUS_OK ? STATUS_OK : name_path(fault, &inner, "policy", path);
+    return &policies_in_force(service->policies)->policy;
+}
+
+const struct policy *service_policy_named(const struct service *service, const struct digest *digest)
+{
+    const struct policy_version *version = policies_find(service->policies, digest);
+    return version == NULL ? NULL : &version->policy;
 }
 
 static enum status load_policy(struct service *service, struct fault *fault)
 {
-    return service_read_policy(&service->policy_document, &service->policy, service->options.policy, fault);
+    return policies_new(&service->policies, service->options.policy, fault);
 }
 
 static enum status load_genesis(struct service *service, struct fault *fault)
@@ -65,7 +54,7 @@ static enum status load_genesis(struct service *service, struct fault *fault)
         return status;
     }
     ledger_genesis_chain(&service->chain, service->genesis.data, service->genesis.len);
-    if (!digest_equal(&service->chain, &service->policy.chain)) {
+    if (!digest_equal(&service->chain, &service_policy(service)->chain)) {
         return fault_set(fault, STATUS_MISMATCH, "genesis", "the policy is for another ledger");
     }
     return STATUS_OK;
@@ -91,7 +80,7 @@ static enum status open_stores(struct service *service, struct fault *fault)
     if (status == STATUS_OK) {
         status = open_store(&service->reader, service, "strongroom_auditor", fault);
     }
-    return status;
+    return status == STATUS_OK ? policies_read(service->policies, service->store, fault) : status;
 }
 
 static enum status open_signers(struct service *service, struct fault *fault)
@@ -248,8 +237,7 @@ void service_close(struct service *service)
     key_board_free(service->board);
     store_close(service->reader);
     store_close(service->store);
-    policy_free(&service->policy);
-    signed_document_free(&service->policy_document);
+    policies_free(service->policies);
     bytes_free(&service->genesis);
     free(service);
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "ledger/node.h"
 #include "options.h"
-#include "policy/policy.h"
+#include "policies.h"
 #include "store/store.h"
 #include "trail.h"
 #include "wire/client.h"
@@ -25,8 +25,7 @@ struct service {
     const struct clock *clock;
     struct custodyd_options options;
 
-    struct signed_document policy_document;
-    struct policy policy;
+    struct policies *policies; /* service_policy */
     struct bytes genesis;
     struct digest chain;
 
@@ -56,9 +55,12 @@ MUST_CHECK enum status service_open(struct service **out, const struct custodyd_
  */
 MUST_CHECK enum status service_start(struct service *service, struct fault *fault);
 
-/* Reads and verifies the signed policy of a file. Out: both owned by the caller. */
-MUST_CHECK enum status service_read_policy(struct signed_document *out_document, struct policy *out_policy,
-                                           const char *path, struct fault *fault);
+/*
+ * The policy in force, and the version that a document names (NULL when it is not known). Borrowed, valid until
+ * service_close. The version in force may be another one at the next call: who needs the same one twice keeps it.
+ */
+const struct policy *service_policy(const struct service *service);
+const struct policy *service_policy_named(const struct service *service, const struct digest *digest);
 
 /* Stops workers, node and sequencer in this order and frees everything. NULL is fine. */
 void service_close(struct service *service);

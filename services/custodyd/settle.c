@@ -159,7 +159,7 @@ static void check_signature(json_t *array, const struct recorded *recorded)
 {
     struct signed_document transaction = {0};
     struct fault why = {0};
-    const struct wallet *wallet = policy_find_wallet(&recorded->service->policy, &recorded->row.wallet);
+    const struct wallet *wallet = step_wallet(recorded->service, &recorded->row);
     if (recorded->row.signature.data == NULL) {
         return; /* none yet */
     }
@@ -229,7 +229,8 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    settling->wallet = policy_find_wallet(&settling->service->policy, &settling->intent.wallet);
+    const struct policy *policy = service_policy_named(settling->service, &settling->intent.policy);
+    settling->wallet = policy == NULL ? NULL : policy_find_wallet(policy, &settling->intent.wallet);
     if (settling->wallet == NULL || !uuid_equal(&settling->intent.withdrawal, &recorded->id)) {
         return fault_set(fault, STATUS_MISMATCH, "intent", "is of another withdrawal, or of a wallet that is none");
     }

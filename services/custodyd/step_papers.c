@@ -23,6 +23,20 @@ void step_papers_wipe(struct step_papers *papers)
     store_withdrawal_wipe(&papers->row);
 }
 
+const struct policy *step_policy(const struct service *service, const struct store_withdrawal *row)
+{
+    struct intent intent;
+    return intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK
+               ? service_policy_named(service, &intent.policy)
+               : NULL;
+}
+
+const struct wallet *step_wallet(const struct service *service, const struct store_withdrawal *row)
+{
+    const struct policy *policy = step_policy(service, row);
+    return policy == NULL ? NULL : policy_find_wallet(policy, &row->wallet);
+}
+
 static enum status load_sweep(struct step_papers *papers, struct store_tx *tx, struct fault *fault)
 {
     struct digest intent;

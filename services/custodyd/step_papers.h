@@ -52,4 +52,10 @@ MUST_CHECK enum status step_papers_check_columns(const struct store_withdrawal *
 /* Frees what they own and empties; empty ones are fine. */
 void step_papers_wipe(struct step_papers *papers);
 
+/* The version of the policy that the row's intent names; NULL when it is not known, or the intent cannot be read. */
+const struct policy *step_policy(const struct service *service, const struct store_withdrawal *row);
+
+/* The row's wallet under that version; NULL when there is none. */
+const struct wallet *step_wallet(const struct service *service, const struct store_withdrawal *row);
+
 #endif

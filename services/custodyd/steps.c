@@ -134,8 +134,12 @@ static enum status check_papers(struct withdrawal *out, const struct step_papers
         .approvals = papers->approvals,
         .approval_count = papers->approval_count,
     };
-    const struct withdrawal_context context = {
-        .policy = &service->policy, .keys_elsewhere = true, .at_utc_us = clock_utc_us(service->clock)};
+    const struct withdrawal_context context = {.policy = step_policy(service, &papers->row),
+                                               .keys_elsewhere = true,
+                                               .at_utc_us = clock_utc_us(service->clock)};
+    if (context.policy == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
+    }
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
 
@@ -145,7 +149,7 @@ static enum status check_papers(struct withdrawal *out, const struct step_papers
  */
 static enum status wait_for_key(const struct step *step, const struct step_papers *papers, struct fault *fault)
 {
-    const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
+    const struct wallet *wallet = step_wallet(step->service, &step->row);
     struct fault why = {0};
     if (wallet == NULL || key_gate_check(step->service, wallet, &step->row.asset, &why) == STATUS_OK) {
         return STATUS_OK;
@@ -219,7 +223,7 @@ static enum status take_verdict(struct step *step, const struct fault *refusal, 
  */
 static enum status meet_sleeping_key(struct step *step, struct fault *fault)
 {
-    const struct wallet *wallet = policy_find_wallet(&step->service->policy, &step->row.wallet);
+    const struct wallet *wallet = step_wallet(step->service, &step->row);
     struct fault refusal = *fault;
     fault_clear(fault);
     if (clock_utc_us(step->service->clock) < step->row.expires_at_utc_us || wallet == NULL ||
@@ -288,7 +292,7 @@ static enum status check_row(const struct store_withdrawal *row, struct fault *f
 static enum status step_submit(struct step *step, struct fault *fault)
 {
     struct service *service = step->service;
-    const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
+    const struct wallet *wallet = step_wallet(service, &step->row);
     struct signed_document transaction = {0};
     struct ledger_transaction_status ledger;
     if (wallet == NULL) {
@@ -322,7 +326,7 @@ static enum status step_confirm(struct step *step, struct fault *fault)
     status = ledger_node_wait(service->node, &ledger, &id, CONFIRM_WAIT_MS, fault);
     if (status == STATUS_NOT_FOUND) { /* the node lost its mempool: the same bytes again */
         struct signed_document transaction = {0};
-        const struct wallet *wallet = policy_find_wallet(&service->policy, &step->row.wallet);
+        const struct wallet *wallet = step_wallet(service, &step->row);
         fault_clear(fault);
         status = step_signed_transaction(&transaction, &step->row, fault);
         if (status == STATUS_OK && wallet != NULL) {

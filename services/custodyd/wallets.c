@@ -11,6 +11,7 @@
 
 struct showing {
     struct service *service;
+    const struct policy *policy;
     const struct wallet *only; /* NULL: all */
     json_t *out;
     bool forged; /* the papers of `only` do not verify */
@@ -145,7 +146,7 @@ static enum status wallet_view(json_t **out, struct showing *showing, struct sto
 static enum status show_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct showing *showing = context;
-    const struct policy *policy = &showing->service->policy;
+    const struct policy *policy = showing->policy;
     json_decref(showing->out);
     showing->out = json_array();
     enum status status = showing->out == NULL ? STATUS_NO_MEMORY : STATUS_OK;
@@ -166,7 +167,7 @@ enum status wallet_list(struct service *service, const struct http_request *requ
                         struct fault *fault)
 {
     (void)request;
-    struct showing showing = {.service = service};
+    struct showing showing = {.service = service, .policy = service_policy(service)};
     enum status status = store_transact(service->store, show_in, &showing, fault);
     if (status != STATUS_OK) {
         json_decref(showing.out);
@@ -178,12 +179,12 @@ enum status wallet_list(struct service *service, const struct http_request *requ
 enum status wallet_read(struct service *service, const struct http_request *request, struct http_reply *reply,
                         struct fault *fault)
 {
-    struct showing showing = {.service = service};
+    struct showing showing = {.service = service, .policy = service_policy(service)};
     struct name name;
     if (name_parse(&name, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "name", "must be a name");
     }
-    showing.only = policy_find_wallet(&service->policy, &name);
+    showing.only = policy_find_wallet(showing.policy, &name);
     if (showing.only == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "name", "no such wallet in the policy");
     }

@@ -134,9 +134,8 @@ static enum status take_reports(struct watch *watch, struct fault *fault)
 }
 
 /* The wallets of the policy, and the keys with a document that are in no wallet any more. */
-static size_t list_owners(struct key_spending_owner *owners, const struct watch *watch)
+static size_t list_owners(struct key_spending_owner *owners, const struct watch *watch, const struct policy *policy)
 {
-    const struct policy *policy = &watch->service->policy;
     size_t count = 0;
     for (size_t i = 0; i < policy->wallet_count; i++) {
         const struct watched *key = watch_key_find(watch, &policy->wallets[i].key_id);
@@ -162,13 +161,13 @@ static size_t list_owners(struct key_spending_owner *owners, const struct watch 
 
 static enum status follow(struct watch *watch, struct fault *fault)
 {
-    struct key_spending_owner *owners =
-        calloc(watch->service->policy.wallet_count + watch->key_count + 1, sizeof(*owners));
+    const struct policy *policy = service_policy(watch->service);
+    struct key_spending_owner *owners = calloc(policy->wallet_count + watch->key_count + 1, sizeof(*owners));
     if (owners == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "keys", "%s", "");
     }
     enum status taken = take_reports(watch, fault);
-    enum status followed = key_spending_follow(watch->spending, owners, list_owners(owners, watch), fault);
+    enum status followed = key_spending_follow(watch->spending, owners, list_owners(owners, watch, policy), fault);
     free(owners);
     return taken == STATUS_OK ? followed : taken;
 }

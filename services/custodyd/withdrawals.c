@@ -37,9 +37,10 @@ static const struct canon_field proposal_fields[] = {
 struct creation {
     struct service *service;
     const struct http_request *request;
-    const struct wallet *wallet;
-    struct digest returns; /* the transaction of a receipt in suspense, zeros for none */
-    bool sweep;            /* of a key that is out of service */
+    const struct policy *policy; /* under which it is proposed */
+    const struct wallet *wallet; /* of that policy */
+    struct digest returns;       /* the transaction of a receipt in suspense, zeros for none */
+    bool sweep;                  /* of a key that is out of service */
     struct store_withdrawal row;
     struct trail_ticket ticket;
     bool existed;
@@ -57,7 +58,7 @@ static bool holds_asset(const struct wallet *wallet, const struct digest *asset)
 }
 
 /* The rules that need no database. Out: *out_wallet is borrowed from the policy. */
-static enum status check_proposal(const struct wallet **out_wallet, const struct service *service,
+static enum status check_proposal(const struct wallet **out_wallet, const struct policy *policy,
                                   const struct proposal *proposal, struct fault *fault)
 {
     struct account_id destination;
@@ -68,7 +69,7 @@ static enum status check_proposal(const struct wallet **out_wallet, const struct
     if (amount_is_zero(proposal->amount)) {
         return fault_set(fault, STATUS_INVALID, "amount", "must be above zero");
     }
-    const struct wallet *wallet = policy_find_wallet(&service->policy, &proposal->wallet);
+    const struct wallet *wallet = policy_find_wallet(policy, &proposal->wallet);
     if (wallet == NULL) {
         return fault_set(fault, STATUS_INVALID, "wallet", "no such wallet in the policy");
     }
@@ -192,7 +193,8 @@ static enum status place(struct creation *creation, struct store_tx *tx, struct 
     struct store_withdrawal *row = &creation->row;
     struct bytes intent = {0};
     struct bytes transaction = {0};
-    const struct generator_order order = {.row = row, .wallet = creation->wallet, .returns = creation->returns};
+    const struct generator_order order = {
+        .row = row, .policy = creation->policy, .wallet = creation->wallet, .returns = creation->returns};
     enum status status = generator_build(&intent, &transaction, creation->service, &order, fault);
     if (status != STATUS_OK) {
         return status;
@@ -283,7 +285,7 @@ static enum status reply_created(struct creation *creation, struct http_reply *r
 enum status withdrawal_create(struct service *service, const struct http_request *request, struct http_reply *reply,
                               struct fault *fault)
 {
-    struct creation creation = {.service = service, .request = request};
+    struct creation creation = {.service = service, .request = request, .policy = service_policy(service)};
     struct proposal proposal;
     json_t *body = NULL;
     enum status status = http_body_object(&body, request, fault);
@@ -292,10 +294,13 @@ enum status withdrawal_create(struct service *service, const struct http_request
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status = check_proposal(&creation.wallet, service, &proposal, fault);
+        status = check_proposal(&creation.wallet, creation.policy, &proposal, fault);
     }
     if (status == STATUS_OK) {
         status = fill_row(&creation, &proposal, fault);
+    }
+    if (status == STATUS_OK) {
+        status = policies_current(service->policies, fault);
     }
     if (status == STATUS_OK) {
         key_gate_look(service, creation.wallet, &creation.row.asset);

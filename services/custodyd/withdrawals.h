@@ -34,13 +34,28 @@ MUST_CHECK enum status approval_document(struct signed_document *out, const stru
 MUST_CHECK enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct store_withdrawal *row,
                                        struct fault *fault);
 
+/* What the policy says of a stored withdrawal with the approvals it has: free `explanation` with json_decref. */
+struct withdrawal_judgement {
+    enum decision decision;
+    json_t *explanation; /* of the version that says less */
+    bool voice;          /* the person asked about counts, or would, under one of the versions */
+};
+
 /*
- * The evaluation of a stored withdrawal at this moment with the approvals it has. Out: `evaluation` (evaluation_free)
- * and, unless NULL, the explanation as JSON (one reference).
+ * Judges at this moment, as the signer will: the version that the intent names and the one in force must both allow it,
+ * and only approvals of people and keys that count in the version in force do; the wallet has the same key in both.
+ * `person` is whose voice is asked about, NULL for nobody's.
  */
-MUST_CHECK enum status withdrawal_evaluate(struct evaluation *evaluation, json_t **out_explanation,
-                                           struct service *service, struct store_tx *tx,
-                                           const struct store_withdrawal *row, struct fault *fault);
+MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
+                                        const struct store_withdrawal *row, const struct name *person,
+                                        struct fault *fault);
+
+/*
+ * Verifies an entry of the allow-list at this moment, under the version that it names (STATUS_MISMATCH when that is not
+ * known); otherwise as destination_verify.
+ */
+MUST_CHECK enum status destination_judge(struct destination *out, const struct signed_document *document,
+                                         const struct service *service, struct fault *fault);
 
 /* Sets free what an ended withdrawal holds: its reservation and its lane, whose sequence was not spent. */
 MUST_CHECK enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault);

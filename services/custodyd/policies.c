@@ -1,0 +1,296 @@
+/*
+ * The versions of the policy. Readers take no lock: a list that only grows at its head, and one pointer to the version
+ * in force. Believes no row of the database: each version is opened with the one before.
+ */
+#include "policies.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/canon.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "store/document.h"
+
+#define FILE_MAX (2 * CANON_POLICY_MAX)
+#define PAGE 64
+
+struct policies {
+    pthread_mutex_t mutex; /* of who adds */
+    _Atomic(struct policy_version *) newest;
+    _Atomic(const struct policy_version *) in_force;
+    atomic_bool unknown; /* the signer goes by a version that is not here */
+};
+
+static void version_free(struct policy_version *version)
+{
+    if (version != NULL) {
+        policy_free(&version->policy);
+        signed_document_free(&version->document);
+        free(version);
+    }
+}
+
+static enum status read_document(struct signed_document *out, const void *text, size_t len, struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = canon_parse_relaxed(&object, text, len, FILE_MAX, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, object, CANON_POLICY_MAX, "", fault);
+    }
+    json_decref(object);
+    return status;
+}
+
+/* A fault within the file, as one of the option that names it. */
+static enum status name_path(struct fault *fault, const struct fault *inner, const char *path)
+{
+    if (strcmp(inner->where, "policy") == 0) {
+        return fault_set(fault, inner->status, "policy", "%s", inner->detail);
+    }
+    bool further = inner->where[0] != '\0' && strcmp(inner->where, path) != 0;
+    return fault_set(fault, inner->status, "policy", "%s: %s%s%s", path, further ? inner->where : "",
+                     further ? ": " : "", inner->detail);
+}
+
+static enum status read_first(struct policy_version *out, const char *path, struct fault *fault)
+{
+    struct bytes text = {0};
+    struct fault inner = {0};
+    enum status status = file_read_document(&text, path, FILE_MAX, "policy", &inner);
+    if (status == STATUS_OK) {
+        status = read_document(&out->document, text.data, text.len, &inner);
+    }
+    if (status == STATUS_OK) {
+        status = policy_open_first(&out->policy, &out->document, &inner);
+    }
+    bytes_free(&text);
+    inner.status = status;
+    return status == STATUS_OK ? STATUS_OK : name_path(fault, &inner, path);
+}
+
+enum status policies_new(struct policies **out, const char *path, struct fault *fault)
+{
+    struct policies *policies = calloc(1, sizeof(*policies));
+    struct policy_version *first = calloc(1, sizeof(*first));
+    enum status status = policies == NULL || first == NULL ? fault_set(fault, STATUS_NO_MEMORY, "policy", "%s", "")
+                                                           : read_first(first, path, fault);
+    if (status != STATUS_OK) {
+        version_free(first);
+        free(policies);
+        return status;
+    }
+    (void)pthread_mutex_init(&policies->mutex, NULL);
+    atomic_init(&policies->newest, first);
+    atomic_init(&policies->in_force, first);
+    *out = policies;
+    return STATUS_OK;
+}
+
+void policies_free(struct policies *policies)
+{
+    if (policies == NULL) {
+        return;
+    }
+    struct policy_version *version = atomic_load(&policies->newest);
+    while (version != NULL) {
+        struct policy_version *older = version->older;
+        version_free(version);
+        version = older;
+    }
+    (void)pthread_mutex_destroy(&policies->mutex);
+    free(policies);
+}
+
+const struct policy_version *policies_in_force(const struct policies *policies)
+{
+    return atomic_load(&policies->in_force);
+}
+
+const struct policy_version *policies_newest(const struct policies *policies)
+{
+    return atomic_load(&policies->newest);
+}
+
+const struct policy_version *policies_find(const struct policies *policies, const struct digest *digest)
+{
+    const struct policy_version *version = policies_newest(policies);
+    while (version != NULL && !digest_equal(&version->policy.digest, digest)) {
+        version = version->older;
+    }
+    return version;
+}
+
+/* The version of which the document says it is the successor. */
+static enum status find_prev(const struct policy_version **out, const struct policies *policies,
+                             const struct signed_document *document, struct fault *fault)
+{
+    struct policy decoded = {0};
+    enum status status = policy_decode(&decoded, document->document.data, document->document.len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out = policies_find(policies, &decoded.prev);
+    policy_free(&decoded);
+    return *out != NULL ? STATUS_OK
+                        : fault_set(fault, STATUS_MISMATCH, "prev", "the version before it is not known here");
+}
+
+static enum status open_version(struct policy_version **out, const struct policies *policies,
+                                const struct signed_document *document, struct fault *fault)
+{
+    struct policy_version *version = calloc(1, sizeof(*version));
+    if (version == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "policy", "%s", "");
+    }
+    enum status status = find_prev(&version->prev, policies, document, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_copy(&version->document, document);
+    }
+    if (status == STATUS_OK) {
+        status = policy_open_next(&version->policy, &version->document, &version->prev->policy, fault);
+    }
+    if (status != STATUS_OK) {
+        version_free(version);
+        return status;
+    }
+    *out = version;
+    return STATUS_OK;
+}
+
+enum status policies_add(const struct policy_version **out, struct policies *policies,
+                         const struct signed_document *document, struct fault *fault)
+{
+    struct digest digest;
+    struct policy_version *version = NULL;
+    digest_document(&digest, POLICY_KIND, document->document.data, document->document.len);
+    (void)pthread_mutex_lock(&policies->mutex);
+    const struct policy_version *known = policies_find(policies, &digest);
+    enum status status = known != NULL ? STATUS_OK : open_version(&version, policies, document, fault);
+    if (version != NULL) {
+        version->older = atomic_load(&policies->newest);
+        atomic_store(&policies->newest, version);
+        known = version; /* transferred */
+    }
+    (void)pthread_mutex_unlock(&policies->mutex);
+    if (status == STATUS_OK && out != NULL) {
+        *out = known;
+    }
+    return status;
+}
+
+/* The database. */
+
+/* One page of rows that are read; what became known of them. */
+struct reading {
+    struct policies *policies;
+    struct store_document_list rows;
+    struct name after;
+    size_t added;
+    bool telling; /* nothing is added any more: say what is left over */
+};
+
+static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reading *reading = context;
+    store_document_list_free(&reading->rows);
+    return store_document_list(&reading->rows, tx, POLICY_KIND, reading->after.text, PAGE, fault);
+}
+
+static void add_row(struct reading *reading, const struct store_document *row)
+{
+    struct signed_document document = {0};
+    struct fault why = {0};
+    if (policies_find(reading->policies, &row->digest) != NULL) {
+        return;
+    }
+    enum status status = read_document(&document, row->bytes.data, row->bytes.len, &why);
+    if (status == STATUS_OK) {
+        status = policies_add(NULL, reading->policies, &document, &why);
+    }
+    signed_document_free(&document);
+    reading->added += status == STATUS_OK ? 1 : 0;
+    if (status != STATUS_OK && reading->telling) {
+        log_fault("policy.unfit", &why);
+    }
+}
+
+static enum status read_pages(struct reading *reading, struct store *store, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    size_t got = PAGE;
+    reading->after = (struct name){{0}};
+    reading->added = 0;
+    while (status == STATUS_OK && got == PAGE) {
+        status = store_transact(store, page_in, reading, fault);
+        got = reading->rows.count;
+        for (size_t i = 0; status == STATUS_OK && i < got; i++) {
+            add_row(reading, &reading->rows.rows[i]);
+            reading->after = reading->rows.rows[i].id;
+        }
+        store_document_list_free(&reading->rows);
+    }
+    return status;
+}
+
+/* Rows come in no order of versions: as long as one more is found, others may follow from it. */
+enum status policies_read(struct policies *policies, struct store *store, struct fault *fault)
+{
+    struct reading reading = {.policies = policies};
+    enum status status = STATUS_OK;
+    do {
+        status = read_pages(&reading, store, fault);
+    } while (status == STATUS_OK && reading.added > 0);
+    if (status == STATUS_OK) {
+        reading.telling = true;
+        status = read_pages(&reading, store, fault);
+    }
+    return status;
+}
+
+enum status policies_keep(struct store_tx *tx, const struct policy_version *version, struct fault *fault)
+{
+    struct store_document row = {.digest = version->policy.digest};
+    json_t *object = NULL;
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, &version->policy.digest);
+    memcpy(row.id.text, hex, NAME_SIZE - 1); /* 252 bits of it: a name has 63 characters */
+    enum status status = name_parse(&row.kind, POLICY_KIND);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&object, &version->document, fault);
+    }
+    if (status == STATUS_OK) {
+        status = canon_emit(&row.bytes, object, FILE_MAX, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_document_keep(tx, &row, fault);
+    }
+    json_decref(object);
+    store_document_wipe(&row);
+    return status;
+}
+
+/* In force. */
+
+enum status policies_enter(bool *out_changed, struct policies *policies, const struct digest *digest,
+                           struct fault *fault)
+{
+    const struct policy_version *version = policies_find(policies, digest);
+    *out_changed = false;
+    atomic_store(&policies->unknown, version == NULL);
+    if (version == NULL) {
+        return fault_set(fault, STATUS_NOT_FOUND, "policy", "the signer goes by a version that is not known here");
+    }
+    *out_changed = atomic_exchange(&policies->in_force, version) != version;
+    return STATUS_OK;
+}
+
+enum status policies_current(const struct policies *policies, struct fault *fault)
+{
+    return atomic_load(&policies->unknown)
+               ? fault_set(fault, STATUS_NOT_READY, "policy", "the signer goes by a version that is not known here")
+               : STATUS_OK;
+}
