@@ -19,6 +19,7 @@
 #define CONFIG_LINE_MAX 4096
 #define ROWS_MAX 128
 #define BLANKS " \t\r\n"
+#define UNKNOWN_OPTION "there is no such option"
 
 struct load {
     uint8_t *out;
@@ -112,7 +113,7 @@ static enum status take(struct load *load, const char *name, size_t len, const c
     (void)snprintf(shown, sizeof(shown), "%.*s", (int)(len < sizeof(shown) ? len : sizeof(shown) - 1), name);
     size_t index = row_find(load, name, len);
     if (index == load->count) {
-        return fault_set(load->fault, STATUS_USAGE, shown, "there is no such option");
+        return fault_set(load->fault, STATUS_USAGE, shown, UNKNOWN_OPTION);
     }
     const struct option_row *row = &load->rows[index];
     if (row->type == OPTION_LIST && !load->seen[index]) {
@@ -338,7 +339,7 @@ enum status option_load(void *out, size_t out_size, int *out_rest, const struct 
     return STATUS_OK;
 }
 
-static void print_row(FILE *stream, const struct option_row *row)
+void option_print_row(FILE *stream, const struct option_row *row)
 {
     static const char *const forms[] = {
         [OPTION_TEXT] = " TEXT",      [OPTION_PATH] = " PATH",
@@ -366,8 +367,18 @@ void option_print_manual(FILE *stream, const struct option_program *program, con
                   program->name, program->purpose, program->name, program->arguments[0] == '\0' ? "" : " ",
                   program->arguments);
     for (size_t i = 0; i < count; i++) {
-        print_row(stream, &rows[i]);
+        option_print_row(stream, &rows[i]);
     }
     (void)fprintf(stream, "  --config PATH\n      Reads lines \"name = value\"; the command line weighs more.\n"
                           "  --help, --version\n      Prints this text or the version and ends.\n");
+}
+
+void option_print_usage(FILE *stream, const char *program, const struct option_row *rows, size_t count,
+                        const struct fault *fault)
+{
+    const struct load load = {.rows = rows, .count = count};
+    bool option =
+        row_find(&load, fault->where, strlen(fault->where)) < count || strcmp(fault->detail, UNKNOWN_OPTION) == 0;
+    (void)fprintf(stream, "%s: %s%s%s%s; %s --help\n", program, option ? "--" : "", fault->where,
+                  fault->where[0] == '\0' || fault->detail[0] == '\0' ? "" : ": ", fault->detail, program);
 }

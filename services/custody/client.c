@@ -54,6 +54,9 @@ static enum status problem_fault(const struct bytes *answer, long http, struct f
         return fault_set(fault, STATUS_UNAVAILABLE, "service", "answered HTTP %ld without a problem document", http);
     }
     enum status status = status_from_code(code);
+    if (status == STATUS_USAGE) { /* that is what this program says of its own arguments, before anything is sent */
+        status = STATUS_INVALID;
+    }
     return fault_set(fault, status == STATUS_OK ? STATUS_UNAVAILABLE : status, field, "%s", detail);
 }
 

@@ -134,3 +134,60 @@ enum status custody_options_load(struct custody_options *out, int *out_rest, int
     }
     return status;
 }
+
+#define CONNECTION "url token-file ca trust timeout"
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Whether the name, of `len` characters, is one of the words of `list`. */
+static bool is_listed(const char *list, const char *name, size_t len)
+{
+    while (*list != '\0') {
+        size_t word = strcspn(list, " ");
+        if (word == len && strncmp(list, name, len) == 0) {
+            return true;
+        }
+        list += word + strspn(list + word, " ");
+    }
+    return false;
+}
+
+static const struct option_row *find_row(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strlen(rows[i].name) == len && strncmp(rows[i].name, name, len) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+enum status custody_options_check(const char *allowed, int argc, char **argv, struct fault *fault)
+{
+    for (int i = 1; i < argc && strncmp(argv[i], "--", 2) == 0 && argv[i][2] != '\0'; i++) {
+        const char *name = argv[i] + 2;
+        size_t len = strcspn(name, "=");
+        const struct option_row *row = find_row(name, len);
+        if (row != NULL && !is_listed(allowed, name, len) && !is_listed(CONNECTION, name, len)) {
+            return fault_set(fault, STATUS_USAGE, row->name, "this command does not take it");
+        }
+        if (name[len] != '=' && (row == NULL || row->type != OPTION_FLAG)) {
+            i++; /* its value; what is no option at all is found out by the parser */
+        }
+    }
+    return STATUS_OK;
+}
+
+void custody_options_print(FILE *stream, const char *allowed)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (allowed == NULL || is_listed(allowed, rows[i].name, strlen(rows[i].name))) {
+            option_print_row(stream, &rows[i]);
+        }
+    }
+    (void)fprintf(stream, "  --config PATH\n      Reads lines \"name = value\"; the command line weighs more.\n");
+}
+
+void custody_options_print_usage(FILE *stream, const char *called, const struct fault *fault)
+{
+    option_print_usage(stream, called, rows, ROWS, fault);
+}

@@ -93,4 +93,16 @@ struct custody_options {
 MUST_CHECK enum status custody_options_load(struct custody_options *out, int *out_rest, int argc, char **argv,
                                             struct fault *fault);
 
+/*
+ * Refuses an option of the command line that is not among `allowed` (names by spaces): nobody is to believe that it had
+ * an effect. The connection's (url, token-file, ca, trust, timeout) may always stand there. STATUS_USAGE with the name.
+ */
+MUST_CHECK enum status custody_options_check(const char *allowed, int argc, char **argv, struct fault *fault);
+
+/* Prints the manual of the options that `allowed` names, and that of all when it is NULL. */
+void custody_options_print(FILE *stream, const char *allowed);
+
+/* Prints one line about wrong arguments of `called`, "custody propose" (base/option.h). */
+void custody_options_print_usage(FILE *stream, const char *called, const struct fault *fault);
+
 #endif

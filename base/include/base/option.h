@@ -58,6 +58,16 @@ MUST_CHECK enum status option_load(void *out, size_t out_size, int *out_rest, co
                                    const struct option_row *rows, size_t count, int argc, char **argv,
                                    struct fault *fault);
 
+/* Prints what the manual says of one option. */
+void option_print_row(FILE *stream, const struct option_row *row);
+
+/*
+ * Prints one line about wrong arguments: the option or word that `fault` names, its rule, and where the help is. `rows`
+ * tell which names are options; `program` is as one calls it, "signerd run".
+ */
+void option_print_usage(FILE *stream, const char *program, const struct option_row *rows, size_t count,
+                        const struct fault *fault);
+
 /* Prints the manual of the table. */
 void option_print_manual(FILE *stream, const struct option_program *program, const struct option_row *rows,
                          size_t count);

@@ -1,0 +1,122 @@
+/*
+ * What custody says of itself: the commands, one command, and why something failed with what to do about it.
+ */
+#include "help.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+
+const char *help_called(char out[CALLED_SIZE], const struct command_row *row)
+{
+    const char *second = row->words[1] == NULL ? "" : row->words[1];
+    (void)snprintf(out, CALLED_SIZE, "custody %s%s%s", row->words[0], second[0] == '\0' ? "" : " ", second);
+    return out;
+}
+
+void help_print_commands(FILE *stream, const char *word)
+{
+    bool begun = false;
+    for (size_t i = 0; i < command_row_count; i++) {
+        begun = begun || strcmp(command_rows[i].words[0], word) == 0;
+    }
+    (void)fprintf(stream,
+                  "usage: custody COMMAND [words] [options]   (custody COMMAND --help: its options, an example)\n\n");
+    for (size_t i = 0; i < command_row_count; i++) {
+        const struct command_row *row = &command_rows[i];
+        char called[CALLED_SIZE];
+        if (!begun || strcmp(row->words[0], word) == 0) {
+            (void)fprintf(stream, "  %s%s%s\n        %s\n", help_called(called, row) + strlen("custody "),
+                          row->form[0] == '\0' ? "" : " ", row->form, row->text);
+        }
+    }
+}
+
+void help_print_command(FILE *stream, const struct command_row *row)
+{
+    char called[CALLED_SIZE];
+    (void)help_called(called, row);
+    (void)fprintf(stream, "NAME\n  %s - %s\n\nSYNOPSIS\n  %s%s%s\n\nOPTIONS\n", called, row->text, called,
+                  row->form[0] == '\0' ? "" : " ", row->form);
+    custody_options_print(stream, row->options);
+    (void)fprintf(stream, "\nEXAMPLE\n  %s\n", row->example);
+}
+
+/* What helps against a status, whoever said it. */
+static const struct {
+    enum status status;
+    const char *remedy;
+} remedies[] = {
+    {STATUS_UNAUTHENTICATED,
+     "give a person's bearer token, by --token-file or STRONGROOM_TOKEN; on the host, custodyd token grants one"},
+    {STATUS_FORBIDDEN, "use the token of a person with that role"},
+    {STATUS_NOT_PERMITTED, "the user who calls must be among the signer's clients, custodians or observers"},
+    {STATUS_NOT_FOUND, "check the name or id: custody list, custody wallets and custody key list show those there are"},
+    {STATUS_INVALID, "correct the field and do it again"},
+    {STATUS_UNKNOWN_FIELD, "take the field out; is this program as new as the service?"},
+    {STATUS_MISSING_FIELD, "add the field; is this program as new as the service?"},
+    {STATUS_NOT_CANONICAL, "jq -cS . prints the canonical form of a document that nobody has signed yet"},
+    {STATUS_TOO_LARGE, "make it shorter"},
+    {STATUS_OVERFLOW, "give a smaller amount"},
+    {STATUS_CONFLICT,
+     "look at its present state before anything else: custody show, custody key list, custody freeze list"},
+    {STATUS_IDEMPOTENCY_MISMATCH, "repeat the request as it was, or leave --idempotency-key out for a new one"},
+    {STATUS_DENIED, "custody explain ID says which demand of the policy is not met"},
+    {STATUS_QUORUM_MISSING, "more people must sign it: custody sign, custody approve"},
+    {STATUS_SELF_APPROVAL, "another person must approve it"},
+    {STATUS_DUPLICATE_PERSON, "your decision stands already; another person must decide"},
+    {STATUS_UNKNOWN_KEY, "sign with a key that the policy lists"},
+    {STATUS_EXPIRED, "make a new one and have it signed again"},
+    {STATUS_LIMIT_EXCEEDED, "stay within the limit, or have the policy changed by its quorum"},
+    {STATUS_DESTINATION_UNLISTED, "have the address listed first: custody destination add"},
+    {STATUS_INSUFFICIENT_FUNDS, "custody wallets shows what is available"},
+    {STATUS_MISMATCH, "do not go on before you know which of the two is true"},
+    {STATUS_SIGNATURE_INVALID, "the document was changed after it was signed, or signed by another key: get it again"},
+    {STATUS_ALGORITHM_REFUSED, "use p256, ed25519 or secp256k1"},
+    {STATUS_PROOF_INVALID, "do not go on: tell the auditor"},
+    {STATUS_REPLAY, "make a new one"},
+    {STATUS_REJECTED, "correct the transaction and have it signed again"},
+    {STATUS_EXISTS, "name another file, or leave what is there"},
+    {STATUS_KEY_INACTIVE,
+     "custody key list and custody freeze list show why; it goes on when the quorum activates or thaws"},
+    {STATUS_INTERNAL, "it is in the service's log: tell its operator"},
+    {STATUS_FORK, "do not try again: call the operator (docs/keys.md)"},
+    {STATUS_ROLLBACK, "do not try again: call the operator (docs/keys.md)"},
+    {STATUS_HALTED, "do not try again: call the operator (docs/keys.md)"},
+    {STATUS_CORRUPT, "do not try again: call the operator (docs/keys.md)"},
+    {STATUS_VERSION, "use programs of one version"},
+    {STATUS_NOT_READY, "custody alarms shows what is amiss; try again when it is over"},
+    {STATUS_UNAVAILABLE, "is it running, and is --url or --socket right? Then try again"},
+    {STATUS_TIMED_OUT, "try again; --timeout waits longer"},
+    {STATUS_BUSY, "wait a moment and try again"},
+    {STATUS_OUTCOME_UNKNOWN, "look whether it took effect before you try again"},
+    {STATUS_IO, "see to the file or the connection, then try again"},
+    {STATUS_TOKEN, "custody alarms shows which token it is"},
+};
+
+static const char *remedy_of(enum status status)
+{
+    for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
+        if (remedies[i].status == status) {
+            return remedies[i].remedy;
+        }
+    }
+    return "";
+}
+
+int help_explain(const char *called, enum status status, struct fault *fault)
+{
+    (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */
+    (void)fflush(stdout);                         /* what was shown comes before what is said of it */
+    if (fault->status == STATUS_USAGE) {
+        custody_options_print_usage(stderr, called, fault);
+        return EXIT_USAGE;
+    }
+    (void)fprintf(stderr, "custody: %s%s%s%s%s\n", status_info(fault->status)->text,
+                  fault->where[0] == '\0' ? "" : ": ", fault->where, fault->detail[0] == '\0' ? "" : ": ",
+                  fault->detail);
+    const char *remedy = remedy_of(fault->status);
+    if (remedy[0] != '\0') {
+        (void)fprintf(stderr, "   to do: %s\n", remedy);
+    }
+    return EXIT_FAILED;
+}

@@ -1,0 +1,26 @@
+/*
+ * What custody says of itself: the commands, one command, a failure.
+ */
+#ifndef STRONGROOM_CUSTODY_HELP_H
+#define STRONGROOM_CUSTODY_HELP_H
+
+#include "table.h"
+
+#define CALLED_SIZE 64
+
+/* The command as one calls it: "custody key list". Out: `out`. */
+const char *help_called(char out[CALLED_SIZE], const struct command_row *row);
+
+/* Lists the commands that begin with the word, all when none does. */
+void help_print_commands(FILE *stream, const char *word);
+
+/* What a command does, its form, its options and an example. */
+void help_print_command(FILE *stream, const struct command_row *row);
+
+/*
+ * Tells a failure on standard error, after what was printed: the field or part, the rule, and what to do. Wrong
+ * arguments are told in one line. Out: the exit status, 1 refused or failed, 2 wrong arguments.
+ */
+int help_explain(const char *called, enum status status, struct fault *fault);
+
+#endif
