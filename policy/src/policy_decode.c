@@ -52,6 +52,11 @@ struct quorum_wire {
     int64_t m;
 };
 
+struct governance_wire {
+    struct quorum_wire quorum;
+    int64_t delay_s;
+};
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 static const struct canon_field policy_fields[] = {
@@ -105,7 +110,15 @@ static const struct canon_field quorum_fields[] = {
     CANON_FIELD_RANGE(struct quorum_wire, m, CANON_INTEGER, 1, POLICY_PEOPLE_MAX),
 };
 
+/* Those of a quorum and one more. */
+static const struct canon_field governance_fields[] = {
+    CANON_FIELD_RANGE(struct governance_wire, delay_s, CANON_INTEGER, 1, POLICY_DELAY_MAX_S),
+    CANON_FIELD(struct quorum_wire, group, CANON_NAME),
+    CANON_FIELD_RANGE(struct quorum_wire, m, CANON_INTEGER, 1, POLICY_PEOPLE_MAX),
+};
+
 _Static_assert(offsetof(struct policy_wire, policy) == 0, "the rows of struct policy hold in the wire");
+_Static_assert(offsetof(struct governance_wire, quorum) == 0, "the rows of a quorum hold in the governance");
 
 static enum status refuse(struct fault *fault, const char *path, const char *name, const char *rule)
 {
@@ -316,19 +329,34 @@ static enum status decode_wallet(struct policy *policy, const json_t *object, co
 
 /* Rules and governance */
 
+static enum status resolve_quorum(struct quorum *out, const struct policy *policy, const struct quorum_wire *wire,
+                                  const char *path, struct fault *fault)
+{
+    const struct scope groups = {policy->groups, policy->group_count, sizeof(struct group), "group"};
+    char place[PLACE_SIZE];
+    document_place(place, path, "group");
+    out->m = (unsigned)wire->m;
+    return resolve(&out->group, &groups, wire->group.text, place, fault);
+}
+
 static enum status decode_quorum(struct quorum *out, const struct policy *policy, const json_t *object,
                                  const char *path, struct fault *fault)
 {
     struct quorum_wire wire;
     enum status status = canon_decode(&wire, sizeof(wire), object, quorum_fields, COUNT(quorum_fields), path, fault);
-    if (status != STATUS_OK) {
-        return status;
+    return status == STATUS_OK ? resolve_quorum(out, policy, &wire, path, fault) : status;
+}
+
+static enum status decode_governance(struct policy *policy, const json_t *object, struct fault *fault)
+{
+    struct governance_wire wire;
+    enum status status =
+        canon_decode(&wire, sizeof(wire), object, governance_fields, COUNT(governance_fields), "governance", fault);
+    if (status == STATUS_OK) {
+        policy->delay_s = wire.delay_s;
+        status = resolve_quorum(&policy->governance, policy, &wire.quorum, "governance", fault);
     }
-    const struct scope groups = {policy->groups, policy->group_count, sizeof(struct group), "group"};
-    char place[PLACE_SIZE];
-    document_place(place, path, "group");
-    out->m = (unsigned)wire.m;
-    return resolve(&out->group, &groups, wire.group.text, place, fault);
+    return status;
 }
 
 static enum status decode_demands(struct rule *rule, const struct policy *policy, const struct rule_wire *wire,
@@ -476,7 +504,7 @@ static enum status decode_object(struct policy *out, const json_t *object, struc
         status = decode_list(&policy, &wire, &lists[i], fault);
     }
     if (status == STATUS_OK) {
-        status = decode_quorum(&policy.governance, &policy, wire.governance, "governance", fault);
+        status = decode_governance(&policy, wire.governance, fault);
     }
     if (status == STATUS_OK) {
         status = policy_check_floors(&policy, fault);

@@ -12,10 +12,10 @@
 #include "verify.h"
 
 #define TRUST                                                                                                          \
-    "{\"chain\":\"290129997cc3d4a60e76f4baf53045cb527057afe11f3f9a446c91b733231ec9\",\"log\":\"strongroom.example/"    \
+    "{\"chain\":\"77c03b6ada9b7fd7d5f9e5e69d8ec24cca4b7ba44c3fec362d3a0cc851172863\",\"log\":\"strongroom.example/"    \
     "audit/"                                                                                                           \
-    "v1+99a33726+AUNwz06ZMSfePWq6jrixh3L4+zmhUOIDZoYcKMp3AFto\",\"policy\":"                                           \
-    "\"a26f2cfefc5efbe089b8f1bdbb1faa68ceaa367909b6234081872d6fd6ee099c\"}"
+    "v1+b1c22d4b+AVmhFjkT6bYZaH2KMPStspOzuZLKw26/dtU7VznbzS8l\",\"policy\":"                                           \
+    "\"47bb1cbbfc9415dfa347c6760d211589ab5068e9c0b4cb648410e47478321c3c\"}"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,7 +70,7 @@ static void check_documents(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const size_t lengths[] = {18962, 22469};
+    static const size_t lengths[] = {18976, 22495};
     char path[64];
     struct bytes text;
     if (trust.log.origin[0] == '\0') {

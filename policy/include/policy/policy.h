@@ -17,9 +17,11 @@
 #define POLICY_GROUPS_MAX 64
 #define POLICY_WALLETS_MAX 256
 #define POLICY_RULES_MAX 256
-#define POLICY_ASSETS_MAX 256 /* in one rule or wallet */
-#define POLICY_KEYS_MAX 8     /* of one person */
-#define POLICY_QUORUM_MAX 16  /* entries of one rule */
+#define POLICY_ASSETS_MAX 256      /* in one rule or wallet */
+#define POLICY_KEYS_MAX 8          /* of one person */
+#define POLICY_QUORUM_MAX 16       /* entries of one rule */
+#define POLICY_DELAY_MAX_S 2592000 /* 30 days */
+#define POLICY_DELAY_MIN_S 86400   /* 1 in the environment demo and in those that begin with demo- or test */
 
 /* Bits of person.duties. */
 enum duty {
@@ -106,6 +108,7 @@ struct policy {
     struct rule *rules;
     size_t rule_count;
     struct quorum governance;
+    int64_t delay_s; /* of governance: between the arrival of the next version at a signer and its force */
     struct signature_memory *memory; /* of documents under governance, NULL for none; borrowed, set by who opened it */
 };
 

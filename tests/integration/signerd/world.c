@@ -117,10 +117,11 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     json_t *rule = json_pack("{s:[s],s:s,s:s,s:s,s:s,s:[{s:s,s:i}],s:[s]}", "assets", asset, "destinations", "listed",
                              "effect", "allow", "id", "daily", "max_amount", max_amount, "quorum", "group", "officers",
                              "m", 2, "wallets", "hot-1");
-    json_t *policy = json_pack(
-        "{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:s,s:i}}", "chain", chain, "environment", "test", "version",
-        version, "prev", prev, "issued_at", time_text(world->now_utc_us - WORLD_HOUR_US + version), "people", people,
-        "groups", groups, "wallets", wallet_json(world), "rules", rule, "governance", "group", "admins", "m", 2);
+    json_t *policy =
+        json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i}}", "chain", chain, "environment", "test",
+                  "version", version, "prev", prev, "issued_at", time_text(world->now_utc_us - WORLD_HOUR_US + version),
+                  "people", people, "groups", groups, "wallets", wallet_json(world), "rules", rule, "governance",
+                  "delay_s", 2, "group", "admins", "m", 2);
     INVARIANT(policy != NULL);
     return policy;
 }

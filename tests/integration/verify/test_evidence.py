@@ -482,7 +482,7 @@ class Chains(Case):
             "a quorum of one": ("quorum", rules({**rule, "quorum": [{"group": "approvers", "m": 1}]})),
             "an empty quorum": ("quorum", rules({**rule, "quorum": []})),
             "one group twice": ("quorum", rules({**rule, "quorum": 2 * rule["quorum"]})),
-            "governance by one": ("governance quorum", lambda d: d.update(governance={"group": "administrators", "m": 1})),
+            "governance by one": ("governance quorum", lambda d: d.update(governance={"delay_s": 2, "group": "administrators", "m": 1})),
         }
         for name, (words, change) in cases.items():
             with self.subTest(name):

@@ -216,7 +216,7 @@ class World:
             "wallets": [{**self.keys["wallet"].object(), "assets": [self.asset], "id": "hot", "tier": "hot"}],
             "rules": [{"assets": [self.asset], "destinations": "listed", "effect": "allow", "id": "transfers",
                        "max_amount": "100000", "quorum": [{"group": "approvers", "m": 2}], "wallets": ["hot"]}],
-            "governance": {"group": "administrators", "m": 2}}
+            "governance": {"delay_s": 2, "group": "administrators", "m": 2}}
 
     def next_policy(self, before, **changes):
         """The version after `before`, a document."""

@@ -178,10 +178,11 @@ static json_t *policy_json(const struct world *world)
 {
     json_t *wallets = json_pack("[o,o]", wallet_json(world, "cold-1", COLD, "[\"" ASSET_A "\",\"" ASSET_B "\"]"),
                                 wallet_json(world, "hot-1", HOT, "[\"" ASSET_A "\"]"));
-    json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:{s:s,s:i}}", "chain", CHAIN, "environment",
-                               "test", "version", 1, "prev", ZEROS, "issued_at", ISSUED_AT, "people",
-                               people_json(world), "groups", json_loads(groups_text, 0, NULL), "wallets", wallets,
-                               "rules", json_loads(rules_text, 0, NULL), "governance", "group", "admins", "m", 2);
+    json_t *policy =
+        json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:s,s:i}}", "chain", CHAIN, "environment", "test",
+                  "version", 1, "prev", ZEROS, "issued_at", ISSUED_AT, "people", people_json(world), "groups",
+                  json_loads(groups_text, 0, NULL), "wallets", wallets, "rules", json_loads(rules_text, 0, NULL),
+                  "governance", "delay_s", 2, "group", "admins", "m", 2);
     cr_assert(policy != NULL);
     return policy;
 }

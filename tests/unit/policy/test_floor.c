@@ -53,6 +53,8 @@ Test(floor, one_edit_below_each)
         {"rules[2].quorum[0].m", "1", STATUS_INVALID, "rules[2].quorum", "rule large asks for fewer than 2"},
         {"rules[2].quorum[0].m", "3", STATUS_INVALID, "governance.m", "below the 3 people of rule large"},
         {"governance.m", "1", STATUS_INVALID, "governance.m", "at least 2"},
+        {"governance.delay_s", "0", STATUS_INVALID, "governance.delay_s", "1"},
+        {"governance.delay_s", "2592001", STATUS_INVALID, "governance.delay_s", "2592000"},
         {"governance.m", "4", STATUS_INVALID, "governance.m", "group admins has 3"},
         {"governance.group", "\"treasury\"", STATUS_INVALID, "governance.group",
          "bert of group treasury lacks the duty "
@@ -102,6 +104,23 @@ Test(floor, a_group_of_one_requester_is_empty)
 {
     json_edit(world.policy_json, "groups[1].members", "[\"dave\"]");
     expect_refused("rules[0].quorum", "m is 1 but group risk has 0");
+}
+
+/* Only what is plainly no place of work may change its policy within a day. */
+Test(floor, a_version_waits_a_day_where_it_matters)
+{
+    static const char *const real[] = {"\"production\"", "\"demonstration\"", "\"a-test\"", "\"live-demo\""};
+    static const char *const shown[] = {"\"demo\"", "\"demo-2\"", "\"test\"", "\"testnet\""};
+    for (size_t i = 0; i < sizeof(real) / sizeof(real[0]); i++) {
+        json_edit(world.policy_json, "environment", real[i]);
+        json_edit(world.policy_json, "governance.delay_s", "86399");
+        expect_refused("governance.delay_s", "at least 86400");
+        json_edit(world.policy_json, "governance.delay_s", "86400");
+        expect_accepted();
+        json_edit(world.policy_json, "environment", shown[i]);
+        json_edit(world.policy_json, "governance.delay_s", "1");
+        expect_accepted();
+    }
 }
 
 static json_t *key_of(const char *list, size_t index)

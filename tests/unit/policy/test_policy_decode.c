@@ -49,7 +49,7 @@ Test(policy_decode, the_world_in_memory)
     cr_assert(wallet != NULL && public_key_equal(&wallet->key, test_key_public(world.keys[HOT])));
     cr_assert(policy_find_wallet_by_account(policy, &wallet->account) == wallet);
     cr_assert(policy->rules[0].quorum_count == 2 && policy->rules[1].effect == EFFECT_DENY);
-    cr_assert(policy->governance.m == 2);
+    cr_assert(policy->governance.m == 2 && policy->delay_s == 2);
 }
 
 Test(policy_decode, what_is_not_there_is_not_found)
@@ -81,6 +81,8 @@ Test(policy_decode, top_level_rules_broken_once)
         {"governance", NULL, STATUS_MISSING_FIELD, "governance", "required"},
         {"governance.group", "\"council\"", STATUS_INVALID, "governance.group", "no group council"},
         {"governance.m", "\"2\"", STATUS_INVALID, "governance.m", "integer"},
+        {"governance.delay_s", NULL, STATUS_MISSING_FIELD, "governance.delay_s", "required"},
+        {"governance.delay_s", "\"2\"", STATUS_INVALID, "governance.delay_s", "integer"},
         {"governance.veto", "1", STATUS_UNKNOWN_FIELD, "governance.veto", "no such field"},
     };
     expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));

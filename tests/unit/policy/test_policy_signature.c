@@ -143,7 +143,7 @@ Test(policy_signature, a_successor_follows_exactly)
         {"version", "3"},
         {"prev", "\"" CHAIN "\""},
         {"chain", "\"" ASSET_A "\""},
-        {"environment", "\"production\""},
+        {"environment", "\"test-2\""},
         {"issued_at", "\"" ISSUED_AT "\""},
     };
     make_second_version();
