@@ -280,30 +280,18 @@ static enum status submit(struct settling *settling, struct fault *fault)
 }
 
 /*
- * The signer looks into its guard before it says one of these: the intent's time is over and it never promised it, or
- * sequence or withdrawal went to another. Any other refusal is about the papers that it was shown, or about today, and
- * papers can be edited after the signature.
+ * A refusal ends what was never signed. What may have been signed can come to the ledger until the window of the
+ * transaction is over; then it cannot happen any more, and its sequence may be promised for ever.
  */
-static bool was_never_signed(const struct fault *refusal)
-{
-    return strncmp(refusal->where, "intent.", 7) == 0 &&
-           (refusal->status == STATUS_REPLAY || refusal->status == STATUS_CONFLICT ||
-            refusal->status == STATUS_EXPIRED);
-}
-
-/*
- * A refusal that says nothing about the past: what may have been signed can come to the ledger until the window of the
- * transaction is over. Then it cannot happen any more; its sequence may be promised for ever.
- */
-static enum status meet_refusal(struct settling *settling, struct fault *refusal)
+static enum status meet_refusal(struct settling *settling, enum wire_promised promised, struct fault *refusal)
 {
     struct ledger_node_status node;
     enum status status = refusal->status;
     ledger_node_status(settling->service->node, &node);
-    if (!was_never_signed(refusal) && node.confirmed_height < settling->intent.valid_until) {
+    if (!step_is_unsigned(promised) && node.confirmed_height < settling->intent.valid_until) {
         return status;
     }
-    settling->unspent = !was_never_signed(refusal);
+    settling->unspent = !step_is_unsigned(promised);
     fault_clear(refusal);
     return fail(settling, status);
 }
@@ -312,15 +300,19 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
 {
     struct step_papers papers;
     struct wire_transfer_reply reply = {0};
+    enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
     enum status status =
         step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = step_ask_signer(&reply, &papers, &settling->recorded.leaf, fault);
+    status = step_recorded_papers(&papers, &settling->recorded.leaf, fault);
+    if (status == STATUS_OK) {
+        status = step_ask_signer(&reply, &promised, &papers, &settling->recorded.leaf, fault);
+    }
     step_papers_wipe(&papers);
     if (status == STATUS_KEY_INACTIVE || (status != STATUS_OK && !step_may_pass(status))) {
-        return meet_refusal(settling, fault);
+        return meet_refusal(settling, promised, fault);
     }
     if (status == STATUS_OK) {
         status = step_signature_encode(&settling->truth.signature, &reply.signature, fault);

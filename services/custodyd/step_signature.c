@@ -14,10 +14,14 @@ bool step_may_pass(enum status status)
     return status_info(status)->retryable || status_info(status)->http >= 500;
 }
 
-bool step_is_verdict(const struct fault *refusal)
+bool step_is_unsigned(enum wire_promised promised)
 {
-    return !step_may_pass(refusal->status) && refusal->status != STATUS_NOT_PERMITTED &&
-           strcmp(refusal->where, "signer") != 0;
+    return promised == WIRE_PROMISED_NEVER || promised == WIRE_PROMISED_OTHER;
+}
+
+bool step_is_verdict(enum status refusal, enum wire_promised promised)
+{
+    return !step_may_pass(refusal) && refusal != STATUS_NOT_PERMITTED && step_is_unsigned(promised);
 }
 
 enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
@@ -61,17 +65,19 @@ static enum status recorded_destination_in(struct store_tx *tx, void *context, s
     return destination_find_recorded(&recorded->papers->destination, tx, recorded->signing, fault);
 }
 
-enum status step_ask_signer(struct wire_transfer_reply *out, struct step_papers *papers,
-                            const struct store_leaf *signing, struct fault *fault)
+enum status step_recorded_papers(struct step_papers *papers, const struct store_leaf *signing, struct fault *fault)
+{
+    struct recorded recorded = {.papers = papers, .signing = signing};
+    return store_transact(papers->service->store, recorded_destination_in, &recorded, fault);
+}
+
+enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised *out_promised,
+                            const struct step_papers *papers, const struct store_leaf *signing, struct fault *fault)
 {
     struct service *service = papers->service;
     struct bytes proof = {0};
-    /* The list may have changed since: what was recorded counts. */
-    struct recorded recorded = {.papers = papers, .signing = signing};
-    enum status status = store_transact(service->store, recorded_destination_in, &recorded, fault);
-    if (status == STATUS_OK) {
-        status = trail_prove(&proof, service->trail, signing->seq, service->options.trail_timeout_ms, fault);
-    }
+    *out_promised = WIRE_PROMISED_UNKNOWN;
+    enum status status = trail_prove(&proof, service->trail, signing->seq, service->options.trail_timeout_ms, fault);
     if (status == STATUS_OK) {
         const struct wire_transfer_request request = {
             .approvals = papers->approvals,
@@ -82,7 +88,7 @@ enum status step_ask_signer(struct wire_transfer_reply *out, struct step_papers 
             .proof = proof,
             .sweep = papers->sweep,
         };
-        status = wire_transfer_sign(service->signers[WIRE_ROLE_TRANSFER], out, &request,
+        status = wire_transfer_sign(service->signers[WIRE_ROLE_TRANSFER], out, out_promised, &request,
                                     service->options.signer_timeout_ms, fault);
     }
     bytes_free(&proof);

@@ -12,8 +12,14 @@
 /* True for faults that another try may mend; everything else is a verdict. */
 bool step_may_pass(enum status status);
 
-/* Whether a refusal is a verdict about what was asked. A signer that is not the one we were set up with gives none. */
-bool step_is_verdict(const struct fault *refusal);
+/*
+ * Whether the transaction was never signed, by the signer's own word of what it promised. Everything else that a
+ * refusal says is about the papers that it was shown, or about today, and papers can be edited after the signature.
+ */
+bool step_is_unsigned(enum wire_promised promised);
+
+/* Whether a refusal is a verdict about what was asked: another try would be refused, too, and nothing was signed. */
+bool step_is_verdict(enum status refusal, enum wire_promised promised);
 
 /*
  * The newest entry `withdrawal.signing` of a withdrawal, as it stands in the trail. STATUS_NOT_READY when there is
@@ -22,13 +28,18 @@ bool step_is_verdict(const struct fault *refusal);
 MUST_CHECK enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
                                          struct fault *fault);
 
+/* The destination of the papers becomes the one that was recorded: the list may have changed since. */
+MUST_CHECK enum status step_recorded_papers(struct step_papers *papers, const struct store_leaf *signing,
+                                            struct fault *fault);
+
 /*
- * Asks the transfer signer, once a checkpoint covers `signing`. In/out: the papers, whose destination becomes the one
- * that was recorded. Out: the reply; its transaction is the caller's (bytes_free). The signer's refusal, or why it was
- * not asked.
+ * Asks the transfer signer with papers as they were recorded, once a checkpoint covers `signing`. Out: the reply; its
+ * transaction is the caller's (bytes_free). The signer's refusal, with what it promised before (always written), or why
+ * it was not asked.
  */
-MUST_CHECK enum status step_ask_signer(struct wire_transfer_reply *out, struct step_papers *papers,
-                                       const struct store_leaf *signing, struct fault *fault);
+MUST_CHECK enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised *out_promised,
+                                       const struct step_papers *papers, const struct store_leaf *signing,
+                                       struct fault *fault);
 
 /* The signature as the row keeps it, the canonical {"alg","key","sig"}. Out: owned by the caller. */
 MUST_CHECK enum status step_signature_encode(struct bytes *out, const struct signature *signature, struct fault *fault);

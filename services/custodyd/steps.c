@@ -39,6 +39,7 @@ struct step {
     struct store_withdrawal_change change; /* what the move writes */
     struct audit_event *event;             /* made by the step itself; NULL: a plain entry of the action */
     bool lane_used;                        /* at the end: was the sequence spent */
+    bool broken;                           /* its papers are not what was recorded any more */
 };
 
 static enum status load_row_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -205,23 +206,24 @@ static enum status quarantine(struct step *step, enum status reason, struct faul
 }
 
 /*
- * What a refusal comes to. The signer refuses only what it never signed, so the withdrawal fails and frees what it
- * holds; unless it was the sequence that it refused: then the lane is not what we think it is. People must look, and
- * lane and funds stay held, so that the withdrawals behind it take other lanes.
+ * What a refusal of what was never signed comes to: the withdrawal fails and frees what it holds; unless it was the
+ * sequence that was refused, or another transaction was promised for it: then lane or row are not what we think they
+ * are. People must look, and lane and funds stay held, so that the withdrawals behind it take other lanes.
  */
-static enum status take_verdict(struct step *step, const struct fault *refusal, struct fault *fault)
+static enum status take_verdict(struct step *step, enum wire_promised promised, const struct fault *refusal,
+                                struct fault *fault)
 {
-    if (refusal->status != STATUS_REPLAY && refusal->status != STATUS_CONFLICT) {
+    if (promised == WIRE_PROMISED_NEVER && refusal->status != STATUS_REPLAY && refusal->status != STATUS_CONFLICT) {
         return fail(step, refusal->status, refusal->where, false, fault);
     }
     return quarantine(step, refusal->status, fault);
 }
 
 /*
- * The signer says that the key is not active, and whether it signed before is not known. When the key is active again,
- * it signs or says that the time is over. When that will never be, people must look.
+ * The signer says that the key is not active. When the key is active again, it signs or says that the time is over.
+ * When that will never be, what was never signed fails, and of what may have been signed people must look.
  */
-static enum status meet_sleeping_key(struct step *step, struct fault *fault)
+static enum status meet_sleeping_key(struct step *step, enum wire_promised promised, struct fault *fault)
 {
     const struct wallet *wallet = step_wallet(step->service, &step->row);
     struct fault refusal = *fault;
@@ -230,40 +232,68 @@ static enum status meet_sleeping_key(struct step *step, struct fault *fault)
         !key_gate_is_shut(step->service, wallet)) {
         return fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", refusal.detail);
     }
-    return quarantine(step, STATUS_KEY_INACTIVE, fault);
+    return promised == WIRE_PROMISED_NEVER ? fail(step, STATUS_KEY_INACTIVE, refusal.where, false, fault)
+                                           : quarantine(step, STATUS_KEY_INACTIVE, fault);
 }
 
-static enum status ask_signer(struct wire_transfer_reply *out, struct step *step, struct fault *fault)
+/*
+ * The papers as they were recorded. When they cannot be put together any more (row or list were edited since), another
+ * try would not mend it, and whether the signer has promised it is not known: people must look.
+ */
+static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
 {
-    struct step_papers papers;
-    struct store_leaf leaf = {0};
-    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
+    enum status status = step_signing_leaf(signing, step->service, &step->row.id, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = step_signing_leaf(&leaf, step->service, &step->row.id, fault);
+    status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, fault);
     if (status == STATUS_OK) {
-        status = step_ask_signer(out, &papers, &leaf, fault);
+        status = step_recorded_papers(out, signing, fault);
+    }
+    step->broken = status != STATUS_OK && !step_may_pass(status);
+    return status;
+}
+
+static enum status ask_signer(struct wire_transfer_reply *out, enum wire_promised *out_promised, struct step *step,
+                              struct fault *fault)
+{
+    struct step_papers papers = {0};
+    struct store_leaf leaf = {0};
+    *out_promised = WIRE_PROMISED_UNKNOWN;
+    enum status status = gather(&papers, &leaf, step, fault);
+    if (status == STATUS_OK) {
+        status = step_ask_signer(out, out_promised, &papers, &leaf, fault);
     }
     store_leaf_wipe(&leaf);
     step_papers_wipe(&papers);
     return status;
 }
 
+static enum status meet_refusal(struct step *step, enum wire_promised promised, struct fault *fault)
+{
+    enum status status = fault->status;
+    if (status == STATUS_KEY_INACTIVE) {
+        return meet_sleeping_key(step, promised, fault);
+    }
+    if (!step->broken && !step_is_verdict(status, promised)) {
+        return status;
+    }
+    struct fault refusal = *fault;
+    fault_clear(fault);
+    if (step->broken) {
+        log_fault("withdrawal.broken", &refusal);
+        return quarantine(step, status, fault);
+    }
+    return take_verdict(step, promised, &refusal, fault);
+}
+
 static enum status step_sign(struct step *step, struct fault *fault)
 {
     struct wire_transfer_reply reply = {0};
-    enum status status = ask_signer(&reply, step, fault);
-    if (status == STATUS_KEY_INACTIVE) {
-        return meet_sleeping_key(step, fault);
-    }
-    if (status != STATUS_OK && !step_is_verdict(fault)) {
-        return status;
-    }
+    enum wire_promised promised;
+    enum status status = ask_signer(&reply, &promised, step, fault);
     if (status != STATUS_OK) {
-        struct fault refusal = *fault;
-        fault_clear(fault);
-        return take_verdict(step, &refusal, fault);
+        return meet_refusal(step, promised, fault);
     }
     CRASHPOINT("withdrawal-signature-received");
     struct bytes signature = {0};

@@ -229,8 +229,10 @@ class Database(strongroom.Case):
         self.refused_by_signer(row, "mismatch")
 
     def test_documents_changed_while_the_signer_is_away(self):
-        """All is approved and recorded honestly; then the documents in the database change before the signer sees them."""
+        """All is approved and recorded honestly; then the documents in the database change before the signer is asked. Nobody can
+        tell from the database whether it was: people must look, and what was recorded happens after all."""
         place = self.place
+        before = self.paid
         for column in ("destination", "amount", "intent", "approval"):
             with self.subTest(column=column):
                 place.kill("transfer")
@@ -247,7 +249,18 @@ class Database(strongroom.Case):
                     "approval": f"DELETE FROM custody.approval WHERE withdrawal = '{row['id']}' AND person = 'approver-1'",
                 }[column])
                 place.start()
-                self.ends(row, "failed", "mismatch", "destination_unlisted", "quorum_missing")
+                if column == "approval":  # the signer is asked, and never promised it
+                    self.refused_by_signer(row, "quorum_missing")
+                    continue
+                self.ends(row, "quarantined", "mismatch", "destination_unlisted")
+                if column == "intent":  # otherwise nothing shows that it is ours, and its key counts as copied
+                    place.psql(f"""UPDATE custody.withdrawal SET destination = '{place.payee}',
+                        intent = convert_to($d${row["intent"]}$d$, 'UTF8'), transaction = convert_to($d${row["transaction"]}$d$, 'UTF8')
+                        WHERE id = '{row["id"]}'""")
+                self.assertSettled(row, "confirmed")
+                self.assertPaid(row, 57)
+                self.paid += 57
+        self.paid = before
 
     # Approvals
 

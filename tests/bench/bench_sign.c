@@ -117,7 +117,7 @@ static uint64_t transfer_work(void *context, unsigned thread, int64_t until_us)
         BENCH_NEED(lane->next < lane->length);
         const struct wire_transfer_request request = order_request(&lane->orders[lane->next++]);
         struct wire_transfer_reply reply;
-        BENCH_MUST(wire_transfer_sign(signing.pools[TRANSFER], &reply, &request, PLACE_TIMEOUT_MS, &fault));
+        BENCH_MUST(wire_transfer_sign(signing.pools[TRANSFER], &reply, NULL, &request, PLACE_TIMEOUT_MS, &fault));
         bytes_free(&reply.transaction);
     }
     return share->count;

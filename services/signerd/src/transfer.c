@@ -94,21 +94,25 @@ static enum status recall_promise(struct recall *out, const struct signer *signe
                                   struct fault *fault)
 {
     *out = (struct recall){0};
-    return intent_decode(&out->intent, intent->data, intent->len, NULL) == STATUS_OK
-               ? guard_commit(signer->guard, recall_apply, out, fault)
-               : STATUS_OK;
+    enum status status = intent_decode(&out->intent, intent->data, intent->len, fault);
+    return status == STATUS_OK ? guard_commit(signer->guard, recall_apply, out, fault) : status;
 }
 
 /*
- * A refusal says that the withdrawal was never signed, and its funds are free again. So papers that do not show what
- * was promised, because some are missing or were edited since, are no verdict (where `signer`).
+ * What a refusal says of the past, whatever the papers show and why ever they were refused. Looked up after the
+ * refusal, so a promise that was made meanwhile is told.
  */
-static enum status documents_refuse(const struct recall *recall, const struct fault *why, struct fault *fault)
+static enum wire_promised promised_before(const struct signer *signer, const struct bytes *intent)
 {
-    return recall->known && why->status != STATUS_KEY_INACTIVE
-               ? fault_set(fault, why->status, "signer", "promised before, and these papers do not show it: %s: %s",
-                           why->where, why->detail)
-               : fault_set(fault, why->status, why->where, "%s", why->detail);
+    struct recall recall;
+    struct fault unread = {0};
+    if (recall_promise(&recall, signer, intent, &unread) != STATUS_OK) {
+        return WIRE_PROMISED_UNKNOWN;
+    }
+    if (!recall.known) {
+        return WIRE_PROMISED_NEVER;
+    }
+    return recall.promised ? WIRE_PROMISED_THIS : WIRE_PROMISED_OTHER;
 }
 
 /*
@@ -124,18 +128,17 @@ static enum status documents_check(const struct signer *signer, struct withdrawa
     struct fault why = {0};
     guard_read(signer->guard, &state);
     enum status status = documents_check_at(signer, out, request, at_utc_us, state.highest_utc_us, &why);
-    if (status == STATUS_OK) {
-        return status;
+    if (status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING) {
+        enum status recalled = recall_promise(&recall, signer, &request->intent, fault);
+        if (recalled != STATUS_OK) {
+            return recalled;
+        }
+        if (recall.promised) {
+            fault_clear(&why);
+            status = documents_check_at(signer, out, request, recall.at_utc_us, 0, &why);
+        }
     }
-    enum status recalled = recall_promise(&recall, signer, &request->intent, fault);
-    if (recalled != STATUS_OK) {
-        return recalled;
-    }
-    if (recall.promised && (status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING)) {
-        fault_clear(&why);
-        status = documents_check_at(signer, out, request, recall.at_utc_us, 0, &why);
-    }
-    return status == STATUS_OK ? status : documents_refuse(&recall, &why, fault);
+    return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status entry_check(const struct withdrawal *withdrawal, const struct audit_leaf *leaf, struct fault *fault)
@@ -400,8 +403,8 @@ static void signed_log(const struct withdrawal *withdrawal)
     log_event(LOG_LEVEL_INFO, "transfer.signed", "withdrawal", uuid, "transaction", id, NULL);
 }
 
-enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
-                          struct fault *fault)
+static enum status request_sign(struct signer *signer, struct wire_transfer_reply *out,
+                                const struct wire_transfer_request *request, struct fault *fault)
 {
     struct withdrawal withdrawal = {0};
     struct promise promise = {.signer = signer, .withdrawal = &withdrawal, .at_utc_us = clock_utc_us(signer->clock)};
@@ -409,25 +412,35 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
     enum status status = keys_settle(signer, fault);
     status = status == STATUS_OK ? keys_time(signer, &known, fault) : status;
     if (status == STATUS_OK) {
-        status = documents_check(signer, &withdrawal, promise.at_utc_us, &request->transfer, fault);
+        status = documents_check(signer, &withdrawal, promise.at_utc_us, request, fault);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    status = promise_fill(&promise, &request->transfer, fault);
+    status = promise_fill(&promise, request, fault);
     if (status == STATUS_OK) {
-        status = trail_check(signer, &promise.checkpoint, &withdrawal, &request->transfer, fault);
+        status = trail_check(signer, &promise.checkpoint, &withdrawal, request, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
         status = guard_commit(signer->guard, promise_apply, &promise, fault);
     }
     if (status == STATUS_OK) {
-        status = withdrawal_sign(signer, &reply->transfer, promise.key, &withdrawal, fault);
+        status = withdrawal_sign(signer, out, promise.key, &withdrawal, fault);
     }
     if (status == STATUS_OK) {
         signed_log(&withdrawal);
     }
     withdrawal_free(&withdrawal);
+    return status;
+}
+
+enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
+                          struct fault *fault)
+{
+    enum status status = request_sign(signer, &reply->transfer, &request->transfer, fault);
+    if (status != STATUS_OK) {
+        reply->promised = promised_before(signer, &request->transfer.intent);
+    }
     return status;
 }

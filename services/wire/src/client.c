@@ -394,11 +394,15 @@ enum status wire_status(struct wire_pool *pool, struct wire_status_reply *out, i
 }
 
 enum status wire_transfer_sign(struct wire_pool *pool, struct wire_transfer_reply *out,
-                               const struct wire_transfer_request *request, int64_t timeout_ms, struct fault *fault)
+                               enum wire_promised *out_promised, const struct wire_transfer_request *request,
+                               int64_t timeout_ms, struct fault *fault)
 {
     struct wire_request full = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = *request};
     struct wire_reply reply = {0};
     enum status status = call(pool, &reply, &full, timeout_ms, fault);
+    if (out_promised != NULL) {
+        *out_promised = reply.promised;
+    }
     if (status == STATUS_OK) {
         *out = reply.transfer; /* transferred */
     }

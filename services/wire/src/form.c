@@ -193,6 +193,8 @@ static const struct canon_field refusal[] = {
     CANON_FIELD_RANGE(struct form, status, CANON_TEXT, 1, 0),
     CANON_FIELD(struct form, where, CANON_TEXT),
     CANON_FIELD(struct form, detail, CANON_TEXT),
+    /* of a transfer, and left out when the guard was not asked */
+    {"promised", CANON_TEXT, true, offsetof(struct form, promised), WIRE_WORD_SIZE, 1, 0},
 };
 
 static const struct canon_field status_transfer[] = {

@@ -32,6 +32,7 @@ struct form {
     char status[WIRE_WORD_SIZE];
     char where[64];
     char detail[256];
+    char promised[WIRE_WORD_SIZE];
     bool ready;
     char reason[128];
     uint64_t size;

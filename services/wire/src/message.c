@@ -128,6 +128,24 @@ enum status wire_request_encode(struct bytes *out, const struct wire_request *re
 
 /* Replies */
 
+static const char *const promised_words[] = {
+    [WIRE_PROMISED_UNKNOWN] = "",
+    [WIRE_PROMISED_NEVER] = "never",
+    [WIRE_PROMISED_THIS] = "this",
+    [WIRE_PROMISED_OTHER] = "other",
+};
+
+static enum status promised_read(enum wire_promised *out, enum wire_op op, const char *word, struct fault *fault)
+{
+    for (size_t i = 0; i < FORM_COUNT(promised_words); i++) {
+        if (strcmp(word, promised_words[i]) == 0 && (word[0] == '\0' || op == WIRE_OP_TRANSFER_SIGN)) {
+            *out = (enum wire_promised)i;
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_INVALID, "promised", "says nothing here");
+}
+
 static enum status refusal_read(struct wire_reply *out, const json_t *object, struct fault *fault)
 {
     struct form_table table = form_refusal();
@@ -142,7 +160,7 @@ static enum status refusal_read(struct wire_reply *out, const json_t *object, st
         return fault_set(fault, STATUS_INVALID, "status", "a refusal cannot say ok");
     }
     (void)fault_set(&out->fault, said, form.where, "%s", form.detail);
-    return STATUS_OK;
+    return promised_read(&out->promised, out->op, form.promised, fault);
 }
 
 /* The replies to `status` differ by role; every other operation has one form. */
@@ -207,6 +225,7 @@ static enum status refusal_encode(struct bytes *out, const struct wire_reply *re
     form_text(form.status, sizeof(form.status), status_info(reply->fault.status)->code);
     form_text(form.where, sizeof(form.where), reply->fault.where);
     form_text(form.detail, sizeof(form.detail), reply->fault.detail);
+    form_text(form.promised, sizeof(form.promised), promised_words[reply->promised]);
     struct form_table table = form_refusal();
     return canon_encode_bytes(out, &form, table.fields, table.count, WIRE_MESSAGE_MAX, fault);
 }

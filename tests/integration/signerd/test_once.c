@@ -92,12 +92,14 @@ Test(once, what_was_promised_can_be_had_again_after_it_expired)
     }
     restart();
     order_expect_refused(&other, STATUS_EXPIRED, "intent.expires_at", "never promised, and too late now");
+    order_expect_promised(WIRE_PROMISED_NEVER);
     order_expect_signed(&again, &order);
     cr_expect(digest_equal(&id, &again));
 
     order.intent.amount = amount_of("1");
     order_rewrite(&order, true);
-    order_expect_refused(&order, STATUS_EXPIRED, "signer", "another amount than was promised");
+    order_expect_refused(&order, STATUS_EXPIRED, "intent.expires_at", "another amount than was promised");
+    order_expect_promised(WIRE_PROMISED_OTHER);
     order_wipe(&order);
     order_wipe(&other);
     transfer_finish();
@@ -123,6 +125,7 @@ Test(once, two_checkpoints_of_one_size_halt_the_signer_for_good)
     order_expect_refused(&order, STATUS_HALTED, "guard", "after a fork");
     restart();
     order_expect_refused(&order, STATUS_HALTED, "guard", "after a fork and a restart");
+    order_expect_promised(WIRE_PROMISED_UNKNOWN);
     order_wipe(&order);
     struct wire_status_reply status;
     MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
@@ -199,7 +202,7 @@ static void *lane_run(void *context)
         const struct wire_transfer_request request = order_request(&lane->orders[i]);
         struct wire_transfer_reply reply = {.transaction = {0}};
         bool late = atomic_load(&freeze_answered);
-        enum status status = wire_transfer_sign(connections, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+        enum status status = wire_transfer_sign(connections, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL);
         lane->refused += status == STATUS_KEY_INACTIVE;
         if (status == STATUS_OK) {
             *(late ? &lane->after : &lane->before) += 1;
@@ -246,6 +249,7 @@ Test(once, nothing_is_signed_after_a_freeze_was_answered)
     restart();
     order_expect_refused(&lanes[0].orders[0], STATUS_KEY_INACTIVE, "freeze",
                          "what was promised before, after a restart");
+    order_expect_promised(WIRE_PROMISED_THIS);
     for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
         order_wipe(&lanes[i % LANES].orders[i / LANES]);
     }

@@ -34,11 +34,14 @@ void transfer_finish(void)
     world_wipe(&world);
 }
 
+/* What the last refusal said of the past. */
+static enum wire_promised promised;
+
 static enum status sign(struct wire_transfer_reply *out, struct order *order, struct fault *fault)
 {
     const struct wire_transfer_request request = order_request(order);
     *fault = (struct fault){0};
-    return wire_transfer_sign(pool, out, &request, PLACE_TIMEOUT_MS, fault);
+    return wire_transfer_sign(pool, out, &promised, &request, PLACE_TIMEOUT_MS, fault);
 }
 
 void order_expect_signed(struct digest *out, struct order *order)
@@ -69,6 +72,11 @@ void order_expect_refused(struct order *order, enum status expected, const char 
     if (status == STATUS_OK) {
         bytes_free(&reply.transaction);
     }
+}
+
+void order_expect_promised(enum wire_promised expected)
+{
+    cr_expect(promised == expected, "promised %d", promised);
 }
 
 void order_reapprove(struct order *order)

@@ -23,6 +23,9 @@ void order_expect_signed(struct digest *out, struct order *order);
 /* The order is refused with this status; `where` begins so. `what` is for the message of a failure. */
 void order_expect_refused(struct order *order, enum status expected, const char *where, const char *what);
 
+/* What the last refusal said of the past. */
+void order_expect_promised(enum wire_promised expected);
+
 /* Bert and bob approve the order as it is now, and the trail says so. */
 void order_reapprove(struct order *order);
 

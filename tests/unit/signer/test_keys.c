@@ -375,6 +375,9 @@ Test(keys, a_suspended_key_waits_for_people)
 
 /* Signatures that must not leave */
 
+/* What the last refusal said of the past. */
+static enum wire_promised promised;
+
 static enum status ask_transfer(struct order *order, const struct signed_document *sweep)
 {
     struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(order)};
@@ -383,6 +386,7 @@ static enum status ask_transfer(struct order *order, const struct signed_documen
         request.transfer.sweep = *sweep;
     }
     enum status status = desk_ask(&reply, &request);
+    promised = reply.promised;
     wire_reply_free(&reply);
     return status;
 }
@@ -424,6 +428,7 @@ Test(keys, a_signature_that_does_not_verify_suspends_the_key)
     order_init(&order, &desk.world, 1, 0);
     desk.token = TOKEN_LIES;
     expect(ask_transfer(&order, NULL), STATUS_SIGNATURE_INVALID, "token", "a lie");
+    cr_expect(promised == WIRE_PROMISED_THIS);
     desk.token = TOKEN_WORKS;
     expect_state("suspended", "bad-signature");
     expect(desk_order(COMMAND_KEY_RESUME, KEY_STATE_SUSPENDED), STATUS_OK, "", "resume");
@@ -448,6 +453,7 @@ Test(keys, a_promise_of_an_inactive_key_waits)
     expect(ask_transfer(&order, NULL), STATUS_OK, "", "active");
     expect(desk_order(COMMAND_KEY_DEACTIVATE, KEY_STATE_ACTIVE), STATUS_OK, "", "deactivate");
     expect(ask_transfer(&order, NULL), STATUS_KEY_INACTIVE, "wallet.state", "inactive");
+    cr_expect(promised == WIRE_PROMISED_THIS);
     expect(desk_order(COMMAND_KEY_ACTIVATE, KEY_STATE_INACTIVE), STATUS_OK, "", "activate");
     expect(ask_transfer(&order, NULL), STATUS_OK, "", "again");
     order_wipe(&order);
@@ -462,6 +468,7 @@ Test(keys, a_retained_key_is_swept_by_order)
     order_init(&other, &desk.world, 2, 0);
     expect(desk_order(COMMAND_KEY_RETIRE, KEY_STATE_ACTIVE), STATUS_OK, "", "retire");
     expect(ask_transfer(&order, NULL), STATUS_KEY_INACTIVE, "wallet.state", "without an order");
+    cr_expect(promised == WIRE_PROMISED_NEVER);
     sweep_make(&sweep, &order, KEY_STATE_RETAINED);
     expect(ask_transfer(&other, &sweep), STATUS_MISMATCH, "sweep.intent", "another intent");
     expect(ask_transfer(&order, &sweep), STATUS_OK, "", "the intent that was named");
@@ -473,10 +480,11 @@ Test(keys, a_retained_key_is_swept_by_order)
     again.nonce = swept.nonce;
     expect_order(&again, ADA, ALAN, STATUS_REPLAY, "command.nonce", "the nonce of the sweep");
     expect(desk_order(COMMAND_KEY_COMPROMISE, KEY_STATE_RETAINED), STATUS_OK, "", "compromise");
-    expect(ask_transfer(&order, &sweep), STATUS_CONFLICT, "signer", "the state that the order saw is gone");
+    expect(ask_transfer(&order, &sweep), STATUS_CONFLICT, "sweep.from", "the state that the order saw is gone");
+    cr_expect(promised == WIRE_PROMISED_THIS);
     signed_document_free(&sweep);
     sweep_make(&sweep, &order, KEY_STATE_COMPROMISED);
-    expect(ask_transfer(&order, &sweep), STATUS_DENIED, "signer", "no emergency address");
+    expect(ask_transfer(&order, &sweep), STATUS_DENIED, "sweep.intent", "no emergency address");
     signed_document_free(&sweep);
     order_wipe(&order);
     order_wipe(&other);

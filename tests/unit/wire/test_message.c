@@ -319,6 +319,35 @@ Test(wire_message, a_refusal_comes_through_whole)
     expect_reply_through(&reply, &read);
     cr_expect_str_eq(read.fault.where, "policy");
     cr_expect_str_eq(read.fault.detail, "one of 2");
+    cr_expect(read.promised == WIRE_PROMISED_UNKNOWN);
+    for (reply.promised = WIRE_PROMISED_NEVER; reply.promised <= WIRE_PROMISED_OTHER; reply.promised++) {
+        expect_reply_through(&reply, &read);
+        cr_expect(read.promised == reply.promised);
+    }
+}
+
+/* What is said of the past is one of the words, and of a transfer alone. */
+Test(wire_message, a_refusal_says_of_the_past_only_what_it_may)
+{
+    static const struct {
+        enum wire_op op;
+        const char *word;
+        enum status status;
+    } rows[] = {
+        {WIRE_OP_TRANSFER_SIGN, "this", STATUS_OK},    {WIRE_OP_TRANSFER_SIGN, "ever", STATUS_INVALID},
+        {WIRE_OP_TRANSFER_SIGN, "", STATUS_INVALID},   {WIRE_OP_HEADER_SIGN, "never", STATUS_INVALID},
+        {WIRE_OP_KEY_COMMAND, "this", STATUS_INVALID},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct wire_reply read;
+        char packet[128];
+        int len =
+            snprintf(packet, sizeof(packet),
+                     "{\"detail\":\"\",\"id\":1,\"ok\":false,\"promised\":\"%s\",\"status\":\"denied\",\"where\":\"\"}",
+                     rows[i].word);
+        enum status status = wire_reply_decode(&read, rows[i].op, packet, (size_t)len, NULL);
+        cr_expect(status == rows[i].status, "%s: %s", packet, status_info(status)->code);
+    }
 }
 
 /* What stands in for the reply to a checkpoint request is refused. */

@@ -49,10 +49,13 @@ MUST_CHECK enum status wire_hello(struct wire_pool *pool, struct wire_hello_repl
 MUST_CHECK enum status wire_status(struct wire_pool *pool, struct wire_status_reply *out, int64_t timeout_ms,
                                    struct fault *fault);
 
-/* Asks role transfer for a signature. Out: free out->transaction with bytes_free. `request` is borrowed. */
+/*
+ * Asks role transfer for a signature. Out: free out->transaction with bytes_free; what a refusal says of the past
+ * (always written; NULL: not wanted). `request` is borrowed.
+ */
 MUST_CHECK enum status wire_transfer_sign(struct wire_pool *pool, struct wire_transfer_reply *out,
-                                          const struct wire_transfer_request *request, int64_t timeout_ms,
-                                          struct fault *fault);
+                                          enum wire_promised *out_promised, const struct wire_transfer_request *request,
+                                          int64_t timeout_ms, struct fault *fault);
 
 /* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
 MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,

@@ -121,6 +121,17 @@ struct wire_transfer_request {
     struct signed_document sweep; /* command key.sweep, for a retained or compromised key; empty for none */
 };
 
+/*
+ * What the guard has for the withdrawal of a transfer that was refused. Unknown: the signer could not look (no intent
+ * that can be read, no guard that answers), or it was not a signer's refusal.
+ */
+enum wire_promised {
+    WIRE_PROMISED_UNKNOWN,
+    WIRE_PROMISED_NEVER, /* nothing: it was never signed */
+    WIRE_PROMISED_THIS,  /* this very transaction: it may have been signed */
+    WIRE_PROMISED_OTHER, /* another transaction; this one was never signed and never will be */
+};
+
 struct wire_transfer_reply {
     char short_code[WIRE_SHORT_CODE_SIZE]; /* of the intent: "ABCD-EFGH" */
     struct signature signature;
@@ -253,11 +264,13 @@ struct wire_request {
     };
 };
 
-/* One reply: with fault.status STATUS_OK the member that belongs to `op` is set, otherwise only the fault. */
+/* One reply: with fault.status STATUS_OK the member that belongs to `op` is set, otherwise only the fault and,
+ * for `transfer.sign`, `promised`. */
 struct wire_reply {
     enum wire_op op;
     int64_t id;
     struct fault fault;
+    enum wire_promised promised;
     union {
         struct wire_hello_reply hello;
         struct wire_status_reply status;
