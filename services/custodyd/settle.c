@@ -403,11 +403,13 @@ static enum status settle_lane(const struct settling *settling, struct store_tx 
         enum status status = store_lane_free(tx, &settling->recorded.id, false, &why);
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
+    char account[ADDRESS_TEXT_SIZE];
+    address_format(account, &settling->wallet->account);
     enum status status =
         ledger_node_lane_next(settling->service->node, &next, &settling->wallet->account, settling->intent.lane, fault);
-    return status == STATUS_OK ? store_lane_settle(tx, &settling->recorded.id, &settling->intent.wallet,
-                                                   settling->intent.lane, next, fault)
-                               : status;
+    return status == STATUS_OK
+               ? store_lane_settle(tx, &settling->recorded.id, account, settling->intent.lane, next, fault)
+               : status;
 }
 
 /* Who had it settled, and how it ended. */

@@ -25,9 +25,11 @@ static enum status balance_view(json_t **out, struct service *service, struct st
     struct wire_freeze freeze;
     struct amount reserved;
     struct amount available = amount_from_u64(0);
+    char account[ADDRESS_TEXT_SIZE];
+    address_format(account, &wallet->account);
     enum status status = ledger_node_balance(service->node, &balance, &wallet->account, id, fault);
     if (status == STATUS_OK) {
-        status = store_reservation_sum(&reserved, tx, &wallet->id, id, fault);
+        status = store_reservation_sum(&reserved, tx, account, id, fault);
     }
     if (status != STATUS_OK) {
         return status;

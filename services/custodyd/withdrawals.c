@@ -126,6 +126,7 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
     creation->sweep = proposal->sweep;
     row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
     memcpy(row->destination, proposal->destination, sizeof(row->destination));
+    address_format(row->account, &creation->wallet->account);
     enum status status = name_parse(&row->tenant, SERVICE_TENANT);
     if (status == STATUS_OK) {
         status = uuid_generate(&row->id, service->clock);

@@ -144,8 +144,8 @@ class Database(strongroom.Case):
         place = self.place
         row = place.withdraw(52)
         place.psql(f"""
-            INSERT INTO custody.reservation (withdrawal, wallet, asset, amount)
-                SELECT id, wallet, asset, amount FROM custody.withdrawal WHERE id = '{row["id"]}';
+            INSERT INTO custody.reservation (withdrawal, wallet, asset, amount, account)
+                SELECT id, wallet, asset, amount, account FROM custody.withdrawal WHERE id = '{row["id"]}';
             """)
         self.set_state(row, "recorded", "sign")
         strongroom.eventually(lambda: place.value(f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' "

@@ -1,5 +1,5 @@
 /*
- * Lanes: who holds (wallet, lane), and which sequence comes next in it. The row lock decides races; the unique holder
+ * Lanes: who holds (account, lane), and which sequence comes next in it. The row lock decides races; the unique holder
  * makes a second lane for one withdrawal impossible.
  */
 #include "store/lane.h"
@@ -27,13 +27,13 @@ static const struct statement held = {
 /* The lowest free lane, so that few lanes are used; one that another session is taking is skipped. */
 static const struct statement take_free = {
     "lane_take",
-    "UPDATE custody.lane SET holder = $2::uuid WHERE (wallet, lane) = (SELECT wallet, lane FROM custody.lane"
-    " WHERE wallet = $1::text AND holder IS NULL AND lane < $3::bigint ORDER BY lane LIMIT 1"
+    "UPDATE custody.lane SET holder = $2::uuid WHERE (account, lane) = (SELECT account, lane FROM custody.lane"
+    " WHERE account = $1::text AND holder IS NULL AND lane < $3::bigint ORDER BY lane LIMIT 1"
     " FOR UPDATE SKIP LOCKED) RETURNING lane::bigint, next_seq::bigint AS seq",
     3,
 };
 
-/* New lanes of a wallet are made one session at a time. */
+/* New lanes of an account are made one session at a time. */
 static const struct statement make_lock = {
     "lane_make_lock",
     "SELECT pg_advisory_xact_lock(hashtextextended('lane/' || $1::text, 0))",
@@ -42,11 +42,11 @@ static const struct statement make_lock = {
 
 static const struct statement make = {
     "lane_make",
-    "INSERT INTO custody.lane (wallet, lane, holder)"
-    " SELECT $1::text, next, $2::uuid FROM"
-    " (SELECT coalesce(max(lane) + 1, 0) AS next FROM custody.lane WHERE wallet = $1::text) AS top"
+    "INSERT INTO custody.lane (account, lane, holder, wallet)"
+    " SELECT $1::text, next, $2::uuid, $4::text FROM"
+    " (SELECT coalesce(max(lane) + 1, 0) AS next FROM custody.lane WHERE account = $1::text) AS top"
     " WHERE next < $3::bigint RETURNING lane::bigint, next_seq::bigint AS seq",
-    3,
+    4,
 };
 
 static const struct statement release = {
@@ -59,7 +59,7 @@ static const struct statement release = {
 static const struct statement settle = {
     "lane_settle",
     "UPDATE custody.lane SET holder = NULL, next_seq = $4::bigint"
-    " WHERE holder = $1::uuid AND wallet = $2::text AND lane = $3::bigint",
+    " WHERE holder = $1::uuid AND account = $2::text AND lane = $3::bigint",
     4,
 };
 
@@ -89,13 +89,14 @@ enum status store_lane_take(struct store_tx *tx, struct store_withdrawal *row, u
     parameter_uuid(&holder, &row->id);
     enum status status = lane_read(&lane, tx, &held, &holder, fault);
     struct parameters p = {0};
-    parameter_text(&p, row->wallet.text);
+    parameter_text(&p, row->account);
     parameter_uuid(&p, &row->id);
     parameter_uint64(&p, lanes_max);
     if (status == STATUS_NOT_FOUND) {
         status = lane_read(&lane, tx, &take_free, &p, fault);
     }
     if (status == STATUS_NOT_FOUND) {
+        parameter_text(&p, row->wallet.text);
         status = lane_make(&lane, tx, &p, fault);
     }
     if (status == STATUS_NOT_FOUND) {
@@ -116,12 +117,12 @@ enum status store_lane_free(struct store_tx *tx, const struct uuid *withdrawal, 
     return tx_run_one(tx, &release, &p, STATUS_NOT_FOUND, fault);
 }
 
-enum status store_lane_settle(struct store_tx *tx, const struct uuid *withdrawal, const struct name *wallet,
-                              uint64_t lane, uint64_t next_seq, struct fault *fault)
+enum status store_lane_settle(struct store_tx *tx, const struct uuid *withdrawal, const char *account, uint64_t lane,
+                              uint64_t next_seq, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_uuid(&p, withdrawal);
-    parameter_text(&p, wallet->text);
+    parameter_text(&p, account);
     parameter_uint64(&p, lane);
     parameter_uint64(&p, next_seq);
     return tx_run(tx, NULL, &settle, &p, fault);

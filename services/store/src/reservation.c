@@ -7,7 +7,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* One reservation of a (wallet, asset) at a time, so that two sums never miss each other. */
+/* One reservation of an (account, asset) at a time, so that two sums never miss each other. */
 static const struct statement lock = {
     "reservation_lock",
     "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || encode($2::bytea, 'hex'), 0))",
@@ -17,15 +17,15 @@ static const struct statement lock = {
 static const struct statement sum = {
     "reservation_sum",
     "SELECT coalesce(sum(amount), 0)::text AS sum FROM custody.reservation"
-    " WHERE wallet = $1::text AND asset = $2::bytea",
+    " WHERE account = $1::text AND asset = $2::bytea",
     2,
 };
 
 static const struct statement insert = {
     "reservation_insert",
-    "INSERT INTO custody.reservation (withdrawal, wallet, asset, amount)"
-    " VALUES ($1::uuid, $2::text, $3::bytea, $4::text::numeric)",
-    4,
+    "INSERT INTO custody.reservation (withdrawal, wallet, asset, amount, account)"
+    " VALUES ($1::uuid, $2::text, $3::bytea, $4::text::numeric, $5::text)",
+    5,
 };
 
 static const struct statement drop = {
@@ -67,13 +67,13 @@ static const struct statement posted = {
     1,
 };
 
-enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const struct name *wallet,
+enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const char *account,
                                   const struct digest *asset, struct fault *fault)
 {
     static const struct column column[] = {{"sum", COLUMN_AMOUNT, false, 0, sizeof(struct amount)}};
     static const struct row_shape shape = ROW_SHAPE(struct amount, column);
     struct parameters p = {0};
-    parameter_text(&p, wallet->text);
+    parameter_text(&p, account);
     parameter_digest(&p, asset);
     struct amount reserved;
     enum status status = tx_read_one(tx, &reserved, &shape, &sum, &p, fault);
@@ -86,7 +86,7 @@ enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const
 static enum status reservation_lock(struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_text(&p, row->wallet.text);
+    parameter_text(&p, row->account);
     parameter_digest(&p, &row->asset);
     return tx_run(tx, NULL, &lock, &p, fault);
 }
@@ -97,7 +97,7 @@ enum status store_reservation_add(struct store_tx *tx, const struct store_withdr
     struct amount reserved = {0};
     enum status status = reservation_lock(tx, row, fault);
     if (status == STATUS_OK) {
-        status = store_reservation_sum(&reserved, tx, &row->wallet, &row->asset, fault);
+        status = store_reservation_sum(&reserved, tx, row->account, &row->asset, fault);
     }
     if (status != STATUS_OK) {
         return status;
@@ -111,6 +111,7 @@ enum status store_reservation_add(struct store_tx *tx, const struct store_withdr
     parameter_text(&p, row->wallet.text);
     parameter_digest(&p, &row->asset);
     parameter_amount(&p, row->amount);
+    parameter_text(&p, row->account);
     return tx_run(tx, NULL, &insert, &p, fault);
 }
 

@@ -8,8 +8,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SELECT_WITHDRAWAL                                                                                              \
-    "SELECT id, tenant::text, idempotency_key, request::bytea, wallet::text, asset::bytea, amount::text, destination," \
-    " requester::text, state, ver, intent, transaction, signature, lane IS NOT NULL AS placed, lane::bigint,"          \
+    "SELECT id, tenant::text, idempotency_key, request::bytea, wallet::text, account, asset::bytea, amount::text,"     \
+    " destination, requester::text, state, ver, intent, transaction, signature, lane IS NOT NULL AS placed, "          \
+    "lane::bigint,"                                                                                                    \
     " seq::bigint, requested_at, updated_at, expires_at, reason, height, index::bigint FROM custody.withdrawal"
 
 /* The row as the database has it: the state is still text. */
@@ -24,6 +25,7 @@ static const struct column columns[] = {
     COLUMN(struct stored, row.idempotency_key, "idempotency_key", COLUMN_TEXT),
     COLUMN(struct stored, row.request, "request", COLUMN_DIGEST),
     COLUMN(struct stored, row.wallet, "wallet", COLUMN_NAME),
+    COLUMN_NULLABLE(struct stored, row.account, "account", COLUMN_TEXT),
     COLUMN(struct stored, row.asset, "asset", COLUMN_DIGEST),
     COLUMN(struct stored, row.amount, "amount", COLUMN_AMOUNT),
     COLUMN(struct stored, row.destination, "destination", COLUMN_TEXT),
@@ -139,11 +141,11 @@ static enum status read_row(struct store_withdrawal *out, struct store_tx *tx, c
 static const struct statement insert = {
     "withdrawal_insert",
     "INSERT INTO custody.withdrawal (id, tenant, idempotency_key, request, wallet, asset, amount, destination,"
-    " requester, state, ver, requested_at, updated_at, expires_at)"
+    " requester, state, ver, requested_at, updated_at, expires_at, account)"
     " VALUES ($1::uuid, $2::text, $3::text, $4::bytea, $5::text, $6::bytea, $7::text::numeric, $8::text, $9::text,"
-    " 'requested', 1, $10::timestamptz, $10::timestamptz, $11::timestamptz)"
+    " 'requested', 1, $10::timestamptz, $10::timestamptz, $11::timestamptz, $12::text)"
     " ON CONFLICT (tenant, idempotency_key) DO NOTHING",
-    11,
+    12,
 };
 
 static const struct statement select_by_key = {
@@ -184,6 +186,7 @@ enum status store_withdrawal_insert(struct store_tx *tx, struct store_withdrawal
     parameter_text(&p, row->requester.text);
     parameter_time(&p, row->requested_at_utc_us);
     parameter_time(&p, row->expires_at_utc_us);
+    parameter_text(&p, row->account);
     PGresult *result = NULL;
     enum status status = tx_run(tx, &result, &insert, &p, fault);
     if (status != STATUS_OK) {

@@ -183,6 +183,8 @@ struct store_withdrawal books_withdrawal(const char *key)
     snprintf(row.idempotency_key, sizeof row.idempotency_key, "%s", key);
     memset(row.destination, 'a', sizeof row.destination - 1);
     memcpy(row.destination, "sr1", 3);
+    memset(row.account, 'b', sizeof row.account - 1);
+    memcpy(row.account, "sr1", 3);
     digest_sha256(&row.request, key, strlen(key));
     digest_sha256(&row.asset, "asset", 5);
     return row;

@@ -203,7 +203,7 @@ Test(workflow, reservations_never_exceed_the_balance)
     cr_expect_eq(store_posting_add(tx, &first.id, 7, 0, NULL), STATUS_OK);
     cr_expect_eq(store_posting_add(tx, &first.id, 8, 0, NULL), STATUS_EXISTS);
     struct amount reserved;
-    cr_expect_eq(store_reservation_sum(&reserved, tx, &first.wallet, &first.asset, NULL), STATUS_OK);
+    cr_expect_eq(store_reservation_sum(&reserved, tx, first.account, &first.asset, NULL), STATUS_OK);
     cr_expect_eq(amount_compare(reserved, second.amount), 0);
     books_commit(tx);
 }
@@ -304,6 +304,26 @@ Test(workflow, a_lane_is_freed_with_the_same_or_the_next_number)
     cr_assert_eq(store_lane_take(tx, &rows[2], 1, NULL), STATUS_OK);
     cr_expect_eq(rows[2].lane, 0);
     cr_expect_eq(rows[2].seq, 1);
+    books_commit(tx);
+}
+
+/* A wallet got another key by a later version of the policy: its new account has nothing to do with the old one. */
+Test(workflow, accounts_of_one_wallet_share_neither_lanes_nor_funds)
+{
+    struct store_withdrawal rows[2] = {books_withdrawal("k-1"), books_withdrawal("k-2")};
+    memset(rows[1].account, 'c', sizeof rows[1].account - 1);
+    memcpy(rows[1].account, "sr1", 3);
+    struct store_tx *tx = NULL;
+    for (int i = 0; i < 2; i++) {
+        books_insert(store, &rows[i]);
+    }
+    tx = books_begin(store);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(store_lane_take(tx, &rows[i], 1, NULL), STATUS_OK);
+        cr_expect_eq(rows[i].lane, 0);
+        cr_expect_eq(rows[i].seq, 0);
+        cr_expect_eq(store_reservation_add(tx, &rows[i], rows[i].amount, NULL), STATUS_OK);
+    }
     books_commit(tx);
 }
 

@@ -59,6 +59,7 @@ struct store_withdrawal {
     char idempotency_key[STORE_KEY_SIZE];
     struct digest request; /* digest of the canonical request */
     struct name wallet;
+    char account[STORE_ADDRESS_SIZE]; /* of the key that the wallet had when it was asked for */
     struct digest asset;
     struct amount amount;
     char destination[STORE_ADDRESS_SIZE];
@@ -83,7 +84,7 @@ struct store_withdrawal {
 void store_withdrawal_wipe(struct store_withdrawal *row);
 
 /*
- * Inserts a withdrawal in state requested, ver 1 (id, tenant, idempotency_key, request, wallet, asset, amount,
+ * Inserts a withdrawal in state requested, ver 1 (id, tenant, idempotency_key, request, wallet, account, asset, amount,
  * destination, requester, requested_at, expires_at are read from `row`).
  * STATUS_EXISTS when (tenant, key) is bound to the same request: `*row` is then the stored row (caller wipes).
  * STATUS_IDEMPOTENCY_MISMATCH when it is bound to another request. The binding lasts for ever.
@@ -149,8 +150,8 @@ MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list
 void store_withdrawal_list_free(struct store_withdrawal_list *list);
 
 /*
- * Reserves the row's amount for it. Reservations of one (wallet, asset) are taken one after the other (lock until the
- * end of the transaction); the sum of all of them must not exceed `balance`, what the ledger says the wallet holds:
+ * Reserves the row's amount for it. Reservations of one (account, asset) are taken one after the other (lock until the
+ * end of the transaction); the sum of all of them must not exceed `balance`, what the ledger says it holds:
  * STATUS_INSUFFICIENT_FUNDS. STATUS_EXISTS when the withdrawal has one already.
  */
 MUST_CHECK enum status store_reservation_add(struct store_tx *tx, const struct store_withdrawal *row,
@@ -162,8 +163,8 @@ MUST_CHECK enum status store_reservation_add(struct store_tx *tx, const struct s
  */
 MUST_CHECK enum status store_reservation_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault);
 
-/* The sum of all reservations of (wallet, asset), for showing. */
-MUST_CHECK enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const struct name *wallet,
+/* The sum of all reservations of (account, asset), for showing. */
+MUST_CHECK enum status store_reservation_sum(struct amount *out, struct store_tx *tx, const char *account,
                                              const struct digest *asset, struct fault *fault);
 
 /*
