@@ -16,7 +16,7 @@
 struct policy_version {
     struct policy policy;
     struct signed_document document;
-    const struct policy_version *prev;  /* NULL for the first */
+    const struct policy_version *prev; /* NULL for the first */
     struct policy_version *older;      /* the one that became known before it; NULL for the first */
 };
 
