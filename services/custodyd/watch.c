@@ -40,6 +40,34 @@ enum status watch_tell(struct watch *watch, const struct news *news, struct faul
                : status;
 }
 
+enum status watch_tell_past(struct watch *watch, const struct news *news, struct fault *fault)
+{
+    int64_t seen_at_utc_us = 0;
+    return tell_trail(&seen_at_utc_us, watch, news, fault);
+}
+
+struct told {
+    const char *subject;
+    char *value;
+};
+
+static enum status told_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct told *told = context;
+    struct fault why = {0};
+    enum status status = store_mark_get(told->value, tx, told->subject, &why);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, const char *subject, struct fault *fault)
+{
+    const char *known = json_string_value(json_array_get(json_object_get(watch->told, subject), 0));
+    (void)snprintf(out, STORE_MARK_VALUE_SIZE, "%s", known == NULL ? "" : known);
+    struct told told = {.subject = subject, .value = out};
+    return known != NULL ? STATUS_OK : store_transact(watch->service->store, told_in, &told, fault);
+}
+
 /* A pass. */
 
 static enum status look_at_signers(struct watch *watch, struct fault *fault)

@@ -49,6 +49,13 @@ struct watch {
 /* Tells the trail, once; news with a reason are an alarm of this look. */
 MUST_CHECK enum status watch_tell(struct watch *watch, const struct news *news, struct fault *fault);
 
+/* The same for what is over already: it is no alarm. */
+MUST_CHECK enum status watch_tell_past(struct watch *watch, const struct news *news, struct fault *fault);
+
+/* The value of what was told last of this subject, here or by another instance; "" for nothing. */
+MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, const char *subject,
+                                  struct fault *fault);
+
 /* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */
 MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault);
 

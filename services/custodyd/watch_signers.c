@@ -31,38 +31,79 @@ static enum status tell_signer(struct watch *watch, enum wire_role role, const s
     return watch_tell(watch, &news, fault);
 }
 
-static enum status tell_token(struct watch *watch, enum wire_role role, const struct wire_token *token,
-                              struct fault *fault)
+struct token_form {
+    const char *word;
+    enum audit_action action;
+    enum status reason;
+    bool calm;
+};
+
+/* A token that is open and lacks a key of the signer is as bad as down, for that key. */
+static struct token_form token_form_of(const struct wire_token *token)
 {
-    static const struct {
-        const char *value;
-        enum audit_action action;
-        enum status reason;
-        bool calm;
-    } forms[] = {
+    static const struct token_form forms[] = {
         [WIRE_TOKEN_SERVING] = {"serving", AUDIT_TOKEN_UP, STATUS_OK, true},
         [WIRE_TOKEN_STANDBY] = {"standby", AUDIT_TOKEN_UP, STATUS_OK, true},
         [WIRE_TOKEN_DOWN] = {"down", AUDIT_TOKEN_DOWN, STATUS_TOKEN, false},
         [WIRE_TOKEN_LOCKED] = {"locked", AUDIT_TOKEN_LOCKED, STATUS_OK, false},
     };
+    static const struct token_form lacks_key = {"lacks_key", AUDIT_TOKEN_DOWN, STATUS_TOKEN, false};
     bool open = token->state == WIRE_TOKEN_SERVING || token->state == WIRE_TOKEN_STANDBY;
-    struct news news = {.action = forms[token->state].action,
-                        .object_type = RECORD_TOKEN,
-                        .calm = forms[token->state].calm,
-                        .reason = forms[token->state].reason,
-                        .value = forms[token->state].value};
-    if (open && token->reason[0] != '\0') { /* a key of the signer is not on it: as bad as down, for that key */
-        news = (struct news){
-            .action = AUDIT_TOKEN_DOWN, .object_type = RECORD_TOKEN, .reason = STATUS_TOKEN, .value = "lacks_key"};
-    }
-    (void)snprintf(news.subject, sizeof(news.subject), "token/%s/%s/%s", wire_role_name(role), token->label,
+    return open && token->reason[0] != '\0' ? lacks_key : forms[token->state];
+}
+
+/* What a token is told as; its value is the word and when it was down last, at `down_at`. */
+static void token_news(struct news *out, char value[STORE_MARK_VALUE_SIZE], enum wire_role role,
+                       const struct wire_token *token, const struct token_form *form, int64_t down_at)
+{
+    char at[TIME_TEXT_SIZE];
+    time_format(at, down_at);
+    (void)snprintf(value, STORE_MARK_VALUE_SIZE, "%s/%s", form->word, at);
+    *out = (struct news){.action = form->action,
+                         .object_type = RECORD_TOKEN,
+                         .calm = form->calm,
+                         .reason = form->reason,
+                         .value = value};
+    (void)snprintf(out->subject, sizeof(out->subject), "token/%s/%s/%s", wire_role_name(role), token->label,
                    token->serial);
-    without_blanks(news.subject);
-    (void)snprintf(news.object_id, sizeof(news.object_id), "%.70s", news.subject + strlen("token/"));
-    news_fact(&news, "role", wire_role_name(role));
-    news_fact(&news, "label", token->label);
-    news_fact(&news, "serial", token->serial);
-    news_fact(&news, "state", news.value);
+    without_blanks(out->subject);
+    (void)snprintf(out->object_id, sizeof(out->object_id), "%.70s", out->subject + strlen("token/"));
+    news_fact(out, "role", wire_role_name(role));
+    news_fact(out, "label", token->label);
+    news_fact(out, "serial", token->serial);
+    news_fact(out, "state", form->word);
+}
+
+/* When the token was down last, as far as it was told; 0 for never. */
+static enum status down_told_at(int64_t *out, struct watch *watch, const char *subject, struct fault *fault)
+{
+    char value[STORE_MARK_VALUE_SIZE] = "";
+    enum status status = watch_told(value, watch, subject, fault);
+    const char *at = strchr(value, '/');
+    *out = 0;
+    return status != STATUS_OK || at == NULL ? status : time_parse(out, at + 1);
+}
+
+/* A token that was down and came back between two looks is told down, and then how it is. */
+static enum status tell_token(struct watch *watch, enum wire_role role, const struct wire_token *token,
+                              struct fault *fault)
+{
+    const struct token_form form = token_form_of(token);
+    const struct token_form down = token_form_of(&(struct wire_token){.state = WIRE_TOKEN_DOWN});
+    char value[STORE_MARK_VALUE_SIZE];
+    struct news news;
+    int64_t told_at = 0;
+    token_news(&news, value, role, token, &form, token->down_at);
+    enum status status = down_told_at(&told_at, watch, news.subject, fault);
+    if (status == STATUS_OK && token->down_at > told_at && token->state != WIRE_TOKEN_DOWN) {
+        token_news(&news, value, role, token, &down, token->down_at);
+        status = watch_tell_past(watch, &news, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* A signer that was started anew does not know what its tokens were before. */
+    token_news(&news, value, role, token, &form, token->down_at > told_at ? token->down_at : told_at);
     return watch_tell(watch, &news, fault);
 }
 

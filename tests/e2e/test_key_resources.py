@@ -433,6 +433,22 @@ class Keys(strongroom.Case):
                                   ["tokens"]) == ["serving", "standby"], "both are back")
         self.assertEqual(len(self.entries("token.down")), known + 1)
 
+    def test_a_token_that_came_back_unseen_is_told(self):
+        """Down and up again while nobody looked: the trail has it all the same."""
+        place = self.place
+        known = len(self.entries("token.down"))
+        token = next(token for token in place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]
+                     if token["state"] == "standby")
+        lines = place.log("transfer").count(f"event=token.up token={token['label']} ")
+        place.stop("custodyd")
+        os.kill(self.token_process(token["label"]), signal.SIGKILL)
+        self.until(lambda: place.log("transfer").count(f"event=token.up token={token['label']} ") > lines, "it is back")
+        place.start()
+        told = self.until(lambda: self.entries("token.down")[known:], "the token is told to have been down")
+        self.assertEqual([self.event(entry)["facts"]["label"] for entry in told], [token["label"]])
+        self.until(lambda: self.event(self.entries("token.up")[-1])["facts"]["label"] == token["label"], "and to be up")
+        self.until(lambda: place.call("GET", "/healthz").json["alarms"] == 0, "it is no alarm")
+
     def test_a_token_that_lost_its_keys_is_told(self):
         """It opens and is well; what is missing on it is an alarm and not the error of the next failover."""
         place = self.place

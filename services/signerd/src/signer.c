@@ -195,6 +195,7 @@ static unsigned tokens_answer(struct signer *signer, struct wire_status_reply *a
         memcpy(out->label, tokens[i].label, sizeof(out->label));
         memcpy(out->serial, tokens[i].serial, sizeof(out->serial));
         memcpy(out->reason, tokens[i].reason, sizeof(out->reason));
+        out->down_at = tokens[i].down_utc_us;
         able |= out->state == WIRE_TOKEN_SERVING || out->state == WIRE_TOKEN_STANDBY ? 1U << i : 0;
     }
     keys_lack_tell(signer, answer->tokens, answer->token_count);

@@ -64,6 +64,7 @@ static void down_tell(struct token *token)
 {
     if (!token->down_told) {
         token->down_told = true;
+        token->down_utc_us = clock_utc_us(clock_system());
         log_event(LOG_LEVEL_ERROR, "token.down", "token", token_label(token), "serial", token_serial(token), "status",
                   status_info(token->reason.status)->code, "where", token->reason.where, "detail", token->reason.detail,
                   NULL);

@@ -32,12 +32,13 @@ struct token {
 
     /* With the set's mutex. */
     enum token_condition condition;
-    bool settled;      /* the first start has come to its end */
-    bool for_good;     /* it is not started again */
-    bool down_told;    /* since it was usable last */
-    uint64_t opening;  /* counts the starts: what belongs to an earlier one touches nothing */
-    int64_t usable_us; /* monotonic, since when; 0: never */
-    bool used;         /* it has signed since */
+    bool settled;        /* the first start has come to its end */
+    bool for_good;       /* it is not started again */
+    bool down_told;      /* since it was usable last */
+    int64_t down_utc_us; /* when it was told last, 0 for never */
+    uint64_t opening;    /* counts the starts: what belongs to an earlier one touches nothing */
+    int64_t usable_us;   /* monotonic, since when; 0: never */
+    bool used;           /* it has signed since */
     struct fault reason;
     struct token_note_identity identity;
     struct token_key *keys; /* as told last */

@@ -296,6 +296,7 @@ static size_t tokens_states(const void *context, struct signer_token_status out[
         text_copy(out[i].label, token_label(token));
         text_copy(out[i].serial, token_serial(token));
         out[i].state = states[token->condition];
+        out[i].down_utc_us = token->down_utc_us;
         if (token->condition == TOKEN_USABLE && set->serving == i) {
             out[i].state = SIGNER_TOKEN_SERVING;
         }

@@ -53,6 +53,7 @@ struct token_row {
 };
 
 static const struct canon_field token_fields[] = {
+    CANON_FIELD(struct wire_token, down_at, CANON_TIME),
     CANON_FIELD(struct wire_token, label, CANON_TEXT),
     CANON_FIELD(struct wire_token, reason, CANON_TEXT),
     CANON_FIELD(struct wire_token, serial, CANON_TEXT),

@@ -40,7 +40,8 @@ struct signer_token_status {
     char label[SIGNER_TOKEN_TEXT_SIZE];
     char serial[SIGNER_TOKEN_TEXT_SIZE];
     enum signer_token_state state;
-    char reason[128]; /* why down, "" otherwise */
+    char reason[128];    /* why down, "" otherwise */
+    int64_t down_utc_us; /* when it was told down last; 0 for never since the start */
 };
 
 /* A share of the PIN, sealed for the receiving key. Its giver, key and gift have been verified. Borrowed. */

@@ -80,6 +80,7 @@ struct wire_token {
     char serial[WIRE_TEXT_SIZE];
     enum wire_token_state state;
     char reason[128]; /* why down; open: which key it lacks; "" otherwise */
+    int64_t down_at;  /* when it was told down last, microseconds UTC; 0 for never since the signer started */
 };
 
 /* A target that is frozen or was: an asset, a wallet or everything (docs/formats.md, freeze). */
