@@ -29,6 +29,7 @@ static const struct word action_words[] = {
     {"key.sweep", COMMAND_KEY_SWEEP},
     {"freeze", COMMAND_FREEZE},
     {"thaw", COMMAND_THAW},
+    {"policy.veto", COMMAND_POLICY_VETO},
     {NULL, 0},
 };
 static const struct word role_words[] = {
@@ -42,7 +43,8 @@ static const struct word role_words[] = {
 #define SWEEP BIT(COMMAND_KEY_SWEEP)
 #define THAW BIT(COMMAND_THAW)
 #define FREEZES (BIT(COMMAND_FREEZE) | THAW)
-#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE))
+#define VETO BIT(COMMAND_POLICY_VETO)
+#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE) | VETO)
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
 #define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE)
@@ -60,16 +62,17 @@ static const struct command_field {
     {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
-    {ALL & ~FREEZES, CANON_FIELD(struct command, key, CANON_HASH)},
+    {ALL & ~FREEZES & ~VETO, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
     {KEYS_ON | THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
     {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
     {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
-    {ALL, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
+    {ALL & ~VETO, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
     {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
+    {VETO, CANON_FIELD(struct command, subject, CANON_HASH)},
     {ACTIVATE, CANON_FIELD(struct command, until, CANON_TIME)},
 };
 
@@ -133,6 +136,7 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_KEY_SWEEP:
     case COMMAND_FREEZE:
     case COMMAND_THAW:
+    case COMMAND_POLICY_VETO:
         break;
     }
     return STATUS_INVALID;
@@ -219,9 +223,10 @@ static enum status check_order(const struct command *command, struct fault *faul
 static enum status check(const struct command *command, struct fault *fault)
 {
     if (command_action_text(command->action) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise, freeze, thaw or key.* of the list");
+        return fault_set(fault, STATUS_INVALID, "action",
+                         "guard.initialise, freeze, thaw, policy.veto or key.* of the list");
     }
-    if (signer_role_text(command->role) == NULL) {
+    if (command->action != COMMAND_POLICY_VETO && signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
     }
     return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault) : check_order(command, fault);
@@ -236,7 +241,8 @@ static enum status read_action(enum command_action *out, const json_t *object, s
         return STATUS_OK;
     }
     if (command_action_parse(out, text) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "action", "guard.initialise, freeze, thaw or key.* of the list");
+        return fault_set(fault, STATUS_INVALID, "action",
+                         "guard.initialise, freeze, thaw, policy.veto or key.* of the list");
     }
     return STATUS_OK;
 }

@@ -28,7 +28,7 @@ enum status policy_signing_entry_fill(struct audit_event *event, const struct wi
 {
     event->action = AUDIT_WITHDRAWAL_SIGNING;
     event->outcome = AUDIT_OUTCOME_INTENT;
-    event->policy = withdrawal->policy;
+    event->policy = withdrawal->in_force;
     (void)snprintf(event->object_type, sizeof(event->object_type), "%s", OBJECT_TYPE);
     uuid_format(event->object_id, &withdrawal->intent.withdrawal);
     enum status status = STATUS_OK;
@@ -59,6 +59,22 @@ static enum status check_approvals(const struct withdrawal *withdrawal, const st
         }
     }
     return STATUS_OK;
+}
+
+/*
+ * The version that was in force when the entry was made: one from that of the intent to the one in force by now, since
+ * the policy may have changed between the entry and the signature.
+ */
+static enum status check_policy(const struct withdrawal *withdrawal, const struct audit_event *event,
+                                struct fault *fault)
+{
+    bool good =
+        digest_equal(&event->policy, &withdrawal->policy) || digest_equal(&event->policy, &withdrawal->in_force);
+    const struct policy *named =
+        withdrawal->chain == NULL ? NULL : policy_chain_find(withdrawal->chain, &event->policy);
+    good = good || (named != NULL && named->version > withdrawal->intent.policy_version);
+    return good ? STATUS_OK
+                : fault_set(fault, STATUS_MISMATCH, "leaf.policy", "not a policy in force since the intent was made");
 }
 
 static enum status check_references(const struct withdrawal *withdrawal, const struct audit_event *event,
@@ -93,5 +109,6 @@ enum status policy_check_signing_entry(const struct withdrawal *withdrawal, cons
     if (strcmp(event->object_type, OBJECT_TYPE) != 0 || strcmp(event->object_id, withdrawal_id) != 0) {
         return fault_set(fault, STATUS_MISMATCH, "leaf.oid", "about another object than this withdrawal");
     }
-    return check_references(withdrawal, event, fault);
+    enum status status = check_policy(withdrawal, event, fault);
+    return status == STATUS_OK ? check_references(withdrawal, event, fault) : status;
 }

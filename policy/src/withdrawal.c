@@ -10,8 +10,19 @@ struct check {
     struct withdrawal *out;
     const struct withdrawal_documents *documents;
     const struct withdrawal_context *context;
+    const struct policy *proposed; /* the version of the intent */
     struct name approvers[WITHDRAWAL_APPROVALS_MAX];
+    struct name counted[WITHDRAWAL_APPROVALS_MAX]; /* of them, who approved with a key that the version in force has */
+    size_t counted_count;
 };
+
+static const struct policy *version_find(const struct withdrawal_context *context, const struct digest *digest)
+{
+    if (context->chain != NULL) {
+        return policy_chain_find(context->chain, digest);
+    }
+    return digest_equal(&context->policy->digest, digest) ? context->policy : NULL;
+}
 
 static enum status check_intent(struct check *check, struct fault *fault)
 {
@@ -28,15 +39,18 @@ static enum status check_intent(struct check *check, struct fault *fault)
     if (!name_equal(&intent->environment, &policy->environment)) {
         return fault_set(fault, STATUS_MISMATCH, "intent.environment", "not that of the policy in force");
     }
-    if (!digest_equal(&intent->policy, &policy->digest)) {
-        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "not the policy in force");
+    check->proposed = version_find(check->context, &intent->policy);
+    if (check->proposed == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "not a policy that is or was in force");
     }
-    if (intent->policy_version != policy->version) {
-        return fault_set(fault, STATUS_MISMATCH, "intent.policy_version", "not that of the policy in force");
+    if (intent->policy_version != check->proposed->version) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy_version", "not that of the policy it names");
     }
     intent_digest(&check->out->intent_digest, check->documents->intent, check->documents->intent_len);
     intent_short_code(check->out->short_code, &check->out->intent_digest);
-    check->out->policy = policy->digest;
+    check->out->policy = check->proposed->digest;
+    check->out->in_force = policy->digest;
+    check->out->chain = check->context->chain;
     return STATUS_OK;
 }
 
@@ -129,9 +143,14 @@ static enum status check_wallet(struct check *check, struct fault *fault)
 {
     const struct name *name = &check->out->intent.wallet;
     const struct withdrawal_context *context = check->context;
+    const struct wallet *before = policy_find_wallet(check->proposed, name);
     const struct wallet *wallet = policy_find_wallet(context->policy, name);
-    if (wallet == NULL) {
+    if (wallet == NULL || before == NULL) {
         return fault_set(fault, STATUS_DENIED, "wallet", "the policy has no wallet %s", name->text);
+    }
+    if (!public_key_equal(&before->key, &wallet->key)) {
+        return fault_set(fault, STATUS_CONFLICT, "wallet", "wallet %s has had another key since version %lld",
+                         name->text, (long long)check->proposed->version);
     }
     check->out->wallet = wallet;
     if (context->keys_elsewhere) {
@@ -182,8 +201,11 @@ static enum status check_destination(struct check *check, struct fault *fault)
     const struct signed_document *document = check->documents->destination;
     struct withdrawal *out = check->out;
     struct fault inner = {0};
+    const struct withdrawal_context *context = check->context;
     enum status status =
-        destination_verify(&out->destination, document, check->context->policy, check->context->at_utc_us, &inner);
+        context->chain == NULL
+            ? destination_verify(&out->destination, document, context->policy, context->at_utc_us, &inner)
+            : policy_chain_destination_verify(&out->destination, document, context->chain, context->at_utc_us, &inner);
     if (status != STATUS_OK) {
         return document_fault(fault, "destination", status, &inner);
     }
@@ -197,7 +219,7 @@ static enum status check_destination(struct check *check, struct fault *fault)
 static enum status check_approval(struct check *check, size_t index, struct fault *fault)
 {
     const struct signed_document *document = &check->documents->approvals[index];
-    const struct approval_context context = {&check->out->intent, &check->out->intent_digest, check->context->policy,
+    const struct approval_context context = {&check->out->intent, &check->out->intent_digest, check->proposed,
                                              check->context->at_utc_us};
     struct approval approval;
     enum status status = approval_verify(&approval, document, &context, fault);
@@ -213,6 +235,9 @@ static enum status check_approval(struct check *check, size_t index, struct faul
         }
     }
     check->approvers[index] = approval.approver;
+    if (policy_approval_counts(check->context->policy, &approval)) {
+        check->counted[check->counted_count++] = approval.approver;
+    }
     approval_digest(&check->out->approval_digests[index], document->document.data, document->document.len);
     return STATUS_OK;
 }
@@ -252,17 +277,22 @@ static enum status check_policy(struct check *check, struct fault *fault)
         .destination_listed = true, /* step 5 */
         .returns = !digest_is_zero(&intent->returns),
         .requester = &intent->requester,
-        .approvers = check->approvers,
-        .approver_count = check->out->approval_count,
+        .approvers = check->counted,
+        .approver_count = check->counted_count,
         .at_utc_us = check->context->at_utc_us,
     };
     struct evaluation evaluation;
-    enum status status = policy_evaluate(&evaluation, check->context->policy, &request, fault);
+    const struct policy *decides = NULL;
+    enum status status =
+        policy_evaluate_both(&evaluation, &decides, check->proposed, check->context->policy, &request, fault);
     if (status != STATUS_OK) {
         return status;
     }
     if (evaluation.decision != DECISION_ALLOWED) {
-        status = fault_set(fault, evaluation.reason, "policy", "%s", evaluation.text);
+        bool older = !digest_equal(&check->proposed->digest, &check->context->policy->digest);
+        status = older ? fault_set(fault, evaluation.reason, "policy", "version %lld: %s", (long long)decides->version,
+                                   evaluation.text)
+                       : fault_set(fault, evaluation.reason, "policy", "%s", evaluation.text);
     }
     evaluation_free(&evaluation);
     return status;

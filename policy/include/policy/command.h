@@ -1,6 +1,6 @@
 /*
- * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key or freeze
- * an asset, a wallet or everything. See docs/formats.md.
+ * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key, freeze
+ * an asset, a wallet or everything, or speak against a version of the policy that waits. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
@@ -28,6 +28,7 @@ enum command_action {
     COMMAND_KEY_SWEEP = 10,
     COMMAND_FREEZE = 11,
     COMMAND_THAW = 12,
+    COMMAND_POLICY_VETO = 13,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -41,12 +42,12 @@ struct command {
     enum command_action action;
     struct digest chain;
     struct name environment;
-    int64_t issued_at;          /* microseconds UTC */
-    struct digest key;          /* id of the key it is about; guard.initialise: the founding one; not freeze and thaw */
+    int64_t issued_at; /* microseconds UTC */
+    struct digest key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, veto */
     char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
     struct uuid nonce;
     struct digest policy;
-    enum signer_role role;
+    enum signer_role role; /* not of policy.veto, which is for every role */
 
     /* Of the other actions; what an action does not have is zero and not looked at. */
     struct digest document; /* admit: digest of the key document */
@@ -58,6 +59,7 @@ struct command {
     int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
 
     struct freeze_target target; /* freeze, thaw */
+    struct digest subject;       /* veto: the waiting version */
     uint64_t on;                 /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
                                     the key's transitions so far; thaw: the number of the freeze, from 1 */
 };
@@ -69,8 +71,8 @@ const char *command_action_text(enum command_action action);
 MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
 
 /*
- * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze and thaw, which change no
- * state of one.
+ * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw and policy.veto, which
+ * change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
@@ -89,7 +91,7 @@ MUST_CHECK enum status command_encode(struct bytes *out, const struct command *c
 /*
  * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), and it is
  * signed by whom the action asks for. Governance quorum, people valid at `at_utc_us` (policy_verify_governance);
- * key.deactivate, key.suspend and freeze: exactly one signature (STATUS_SIGNATURE_INVALID), by a person
+ * key.deactivate, key.suspend, freeze and policy.veto: exactly one signature (STATUS_SIGNATURE_INVALID), by a person
  * (STATUS_UNKNOWN_KEY) with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at
  * `at_utc_us` (STATUS_EXPIRED). A command is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
  * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from`, target, `on` and

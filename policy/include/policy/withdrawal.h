@@ -5,9 +5,7 @@
 #ifndef STRONGROOM_POLICY_WITHDRAWAL_H
 #define STRONGROOM_POLICY_WITHDRAWAL_H
 
-#include "policy/approval.h"
-#include "policy/destination.h"
-#include "policy/evaluate.h"
+#include "policy/chain.h"
 #include "policy/key.h"
 #include "policy/transaction.h"
 
@@ -35,7 +33,8 @@ struct withdrawal_key {
  * at it (and at the box) once more when it remembers.
  */
 struct withdrawal_context {
-    const struct policy *policy;       /* held, opened with policy_open_* */
+    const struct policy *policy;      /* in force, opened with policy_open_* */
+    const struct policy_chain *chain; /* of which it is the last; NULL: nothing made under an older version is judged */
     const struct withdrawal_key *keys; /* of the signer's guard; a wallet with another key is refused */
     size_t key_count;
     bool keys_elsewhere; /* the caller has no guard and leaves the key to the signer (custodyd); `keys` is not read */
@@ -47,7 +46,7 @@ struct withdrawal_context {
 struct withdrawal {
     struct intent intent;
     struct digest intent_digest;
-    const struct wallet *wallet;    /* of the policy; borrowed */
+    const struct wallet *wallet;    /* of the policy in force; borrowed */
     const struct key_document *key; /* of the wallet's key; borrowed; NULL with keys_elsewhere */
     enum key_state key_state;       /* in which it was judged; 0 with keys_elsewhere */
     char short_code[SHORT_CODE_SIZE];
@@ -56,15 +55,19 @@ struct withdrawal {
     struct digest transaction_id;
     struct destination destination;
     struct digest destination_digest;
-    struct digest policy;                                     /* digest of the policy it was checked under */
+    struct digest policy;                                     /* under which it was proposed */
+    struct digest in_force;                                   /* under which it was checked, too */
+    const struct policy_chain *chain;                         /* of the context; borrowed */
     struct digest approval_digests[WITHDRAWAL_APPROVALS_MAX]; /* ascending, as the trail names them */
     size_t approval_count;
 };
 
 /*
- * Steps 1 to 7 in order; the first that fails is the answer, its `where` begins with the part concerned ("intent",
- * "wallet", "sweep", "clock", "transaction", "destination", "approvals[i]", "policy"). Steps 8 (trail) and 9 (guard)
- * are not done here. Out: owned by the caller, free with withdrawal_free.
+ * A withdrawal that was proposed under an older version is judged under that one and the one in force: both must allow
+ * it, counting those approvals alone whose approver and key are in both, and its wallet must have one key in both
+ * (STATUS_CONFLICT, `wallet`). Steps 1 to 7 in order; the first that fails is the answer, its `where` begins with the
+ * part concerned ("intent", "wallet", "sweep", "clock", "transaction", "destination", "approvals[i]", "policy"). Steps
+ * 8 (trail) and 9 (guard) are not done here. Out: owned by the caller, free with withdrawal_free.
  */
 MUST_CHECK enum status policy_check_withdrawal(struct withdrawal *out, const struct withdrawal_documents *documents,
                                                const struct withdrawal_context *context, struct fault *fault);

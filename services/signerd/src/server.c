@@ -25,7 +25,7 @@ struct place {
     pthread_t thread;
     int fd;          /* with mutex; -1: free */
     unsigned permit; /* with mutex */
-    uint8_t *packet; /* WIRE_MESSAGE_MAX bytes, the thread's own */
+    uint8_t *packet; /* WIRE_POLICY_MAX bytes, the thread's own */
 };
 
 struct server {
@@ -248,7 +248,7 @@ static enum status threads_start(struct server *server, struct fault *fault)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < SERVER_CONNECTIONS_MAX && status == STATUS_OK; i++) {
         struct place *place = &server->places[i];
-        *place = (struct place){.server = server, .fd = -1, .packet = malloc(WIRE_MESSAGE_MAX)};
+        *place = (struct place){.server = server, .fd = -1, .packet = malloc(WIRE_POLICY_MAX)};
         if (place->packet == NULL || pthread_create(&place->thread, &attributes, place_run, place) != 0) {
             free(place->packet);
             status = fault_set(fault, STATUS_NO_MEMORY, "threads", "could not start %d", SERVER_CONNECTIONS_MAX);

@@ -190,9 +190,20 @@ static enum status fault_transport(struct fault *fault, const char *what)
     return fault_set(fault, status, "signer", "%s: %s", what, strerrordesc_np(errno));
 }
 
+/* A packet is sent whole or not at all, so the socket's buffer must have room for it. */
+static enum status send_room(int fd, size_t len, struct fault *fault)
+{
+    const int room = WIRE_POLICY_MAX; /* the kernel takes net.core.wmem_max of it, twice */
+    if (len <= WIRE_MESSAGE_MAX || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == 0) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_INTERNAL, "signer", "setsockopt: errno %d", errno);
+}
+
 static enum status packet_send(int fd, const struct bytes *packet, int64_t deadline_us, struct fault *fault)
 {
     enum status status = send_limit(fd, deadline_us, fault);
+    status = status == STATUS_OK ? send_room(fd, packet->len, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
@@ -200,6 +211,10 @@ static enum status packet_send(int fd, const struct bytes *packet, int64_t deadl
     do {
         sent = send(fd, packet->data, packet->len, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EMSGSIZE) {
+        return fault_set(fault, STATUS_TOO_LARGE, "signer", "net.core.wmem_max is too small for %zu bytes",
+                         packet->len);
+    }
     return sent == (ssize_t)packet->len ? STATUS_OK : fault_transport(fault, "could not send to the signer");
 }
 
@@ -529,4 +544,16 @@ enum status wire_activation_give(struct wire_pool *pool, struct wire_activation_
     struct wire_request full = {.op = WIRE_OP_ACTIVATION_GIVE,
                                 .activation_give = {.gift = *gift, .occasion = *occasion}};
     return activation_call(pool, out, &full, timeout_ms, fault);
+}
+
+enum status wire_policy_adopt(struct wire_pool *pool, struct wire_policy_adopt_reply *out,
+                              const struct signed_document *document, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_POLICY_ADOPT, .policy_adopt = {.document = *document}};
+    struct wire_reply reply = {0};
+    enum status status = call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.policy_adopt;
+    }
+    return status;
 }

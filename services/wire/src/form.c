@@ -22,6 +22,11 @@
     }
 
 #define FORM_TOKENS CANON_FIELD_RANGE(struct form, tokens, CANON_ARRAY, 1, WIRE_TOKENS_MAX)
+/* Of every role, in the reply to status. */
+#define FORM_POLICY                                                                                                    \
+    CANON_FIELD_OPTIONAL(struct form, next, CANON_OBJECT), CANON_FIELD(struct form, policy, CANON_HASH),               \
+        FORM_FIELD(in_force_at, "policy_in_force_at", CANON_TIME, sizeof(int64_t), 0),                                 \
+        CANON_FIELD(struct form, policy_version, CANON_INTEGER)
 #define FORM_KEY_ID FORM_FIELD(key_id, "key", CANON_HASH, sizeof(struct digest), 0)
 #define FORM_HAVE CANON_FIELD_RANGE(struct form, have, CANON_INTEGER, 0, 255)
 #define FORM_THRESHOLD CANON_FIELD_RANGE(struct form, threshold, CANON_INTEGER, 1, 255)
@@ -130,6 +135,12 @@ static const struct canon_field activation_give_request[] = {
     CANON_FIELD(struct form, occasion, CANON_OBJECT),
 };
 
+static const struct canon_field policy_adopt_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, document, CANON_OBJECT),
+};
+
 static const struct canon_field hello_reply[] = {
     FORM_ID,
     FORM_OK,
@@ -187,6 +198,14 @@ static const struct canon_field activation_give_reply[] = {
     FORM_ID, FORM_OK, FORM_HAVE, FORM_THRESHOLD, CANON_FIELD(struct form, open, CANON_BOOLEAN),
 };
 
+static const struct canon_field policy_adopt_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD(struct form, in_force_at, CANON_TIME),
+    CANON_FIELD(struct form, policy, CANON_HASH),
+    CANON_FIELD(struct form, policy_version, CANON_INTEGER),
+};
+
 static const struct canon_field refusal[] = {
     CANON_FIELD(struct form, id, CANON_INTEGER), /* 0 where the request's could not be read */
     FORM_OK,
@@ -205,8 +224,7 @@ static const struct canon_field status_transfer[] = {
     FORM_ROLE,
     FORM_TOKENS,
     CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
-    CANON_FIELD(struct form, policy, CANON_HASH),
-    CANON_FIELD(struct form, policy_version, CANON_INTEGER),
+    FORM_POLICY,
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
 
@@ -217,6 +235,7 @@ static const struct canon_field status_audit[] = {
     FORM_REASON,
     FORM_ROLE,
     FORM_TOKENS,
+    FORM_POLICY,
     CANON_FIELD(struct form, root, CANON_HASH),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
@@ -228,6 +247,7 @@ static const struct canon_field status_validator[] = {
     FORM_REASON,
     FORM_ROLE,
     FORM_TOKENS,
+    FORM_POLICY,
     FORM_FIELD(header_digest, "header", CANON_HASH, sizeof(struct digest), 0),
     CANON_FIELD(struct form, height, CANON_COUNTER),
 };
@@ -254,6 +274,7 @@ static const struct form_table requests[] = {
     [WIRE_OP_FREEZE_ALARM] = FORM_TABLE(freeze_alarm_request),
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_request),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_request),
+    [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_request),
 };
 
 static const struct form_table replies[] = {
@@ -272,6 +293,7 @@ static const struct form_table replies[] = {
     [WIRE_OP_FREEZE_ALARM] = FORM_TABLE(key_state_reply),
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_reply),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_reply),
+    [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_reply),
 };
 
 static const struct form_table statuses[] = {
@@ -311,9 +333,9 @@ void form_free(struct form *form)
 void form_json_free(struct form *form)
 {
     json_t **const owned[] = {
-        &form->approvals,   &form->destination, &form->proof_list, &form->signature, &form->tokens,
-        &form->sweep,       &form->keys,        &form->backup,     &form->command,   &form->document,
-        &form->attestation, &form->restore,     &form->gift,       &form->freezes,   &form->occasion,
+        &form->approvals, &form->destination, &form->proof_list, &form->signature, &form->tokens,      &form->sweep,
+        &form->keys,      &form->backup,      &form->command,    &form->document,  &form->attestation, &form->restore,
+        &form->gift,      &form->freezes,     &form->occasion,   &form->next,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -41,6 +41,8 @@ struct form {
     struct digest header_digest;
     struct digest policy;
     int64_t policy_version;
+    int64_t in_force_at;
+    json_t *next;
     json_t *tokens;
     json_t *sweep;
     struct digest after;

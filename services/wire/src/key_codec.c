@@ -1,5 +1,5 @@
 /*
- * The operations about keys and activation: between structs and the flat form.
+ * The operations about keys, activation and the policy: between structs and the flat form.
  */
 #include "form.h"
 
@@ -280,6 +280,40 @@ static enum status give_reply_write(struct form *form, const struct wire_reply *
     return STATUS_OK;
 }
 
+/* policy.adopt */
+
+static enum status adopt_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    return signed_document_decode(&out->policy_adopt.document, form->document, CANON_POLICY_MAX, "document", fault);
+}
+
+static enum status adopt_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    return signed_document_encode(&form->document, &request->policy_adopt.document, fault);
+}
+
+static void adopt_request_free(struct wire_request *request)
+{
+    signed_document_free(&request->policy_adopt.document);
+}
+
+static enum status adopt_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->policy_adopt = (struct wire_policy_adopt_reply){
+        .in_force_at = form->in_force_at, .policy = form->policy, .policy_version = form->policy_version};
+    return STATUS_OK;
+}
+
+static enum status adopt_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    (void)fault;
+    form->in_force_at = reply->policy_adopt.in_force_at;
+    form->policy = reply->policy_adopt.policy;
+    form->policy_version = reply->policy_adopt.policy_version;
+    return STATUS_OK;
+}
+
 enum { FIRST = WIRE_OP_KEY_LIST };
 
 static const struct codec codecs[] = {
@@ -301,6 +335,8 @@ static const struct codec codecs[] = {
         WIRE_OP_KEY_LIST] = {"activation.open", NULL, NULL, NULL, open_reply_read, open_reply_write, NULL},
     [WIRE_OP_ACTIVATION_GIVE - FIRST] = {"activation.give", give_request_read, give_request_write, give_request_free,
                                          give_reply_read, give_reply_write, NULL},
+    [WIRE_OP_POLICY_ADOPT - FIRST] = {"policy.adopt", adopt_request_read, adopt_request_write, adopt_request_free,
+                                      adopt_reply_read, adopt_reply_write, NULL},
 };
 
 const struct codec *codec_key(enum wire_op op)

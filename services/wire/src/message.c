@@ -60,6 +60,20 @@ static enum wire_op op_find(const char *name)
 
 /* Requests */
 
+static size_t most_of(enum wire_op op)
+{
+    return op == WIRE_OP_POLICY_ADOPT ? WIRE_POLICY_MAX : WIRE_MESSAGE_MAX;
+}
+
+/* Members are sorted, so what a canonical request is stands at its end. */
+bool wire_packet_fits(const void *packet, size_t len)
+{
+    static const char end[] = "\"op\":\"policy.adopt\"}";
+    const size_t end_len = sizeof(end) - 1;
+    return len <= WIRE_MESSAGE_MAX ||
+           (len <= WIRE_POLICY_MAX && memcmp((const uint8_t *)packet + len - end_len, end, end_len) == 0);
+}
+
 static int64_t id_peek(const json_t *object)
 {
     const json_t *id = json_object_get(object, "id");
@@ -94,7 +108,8 @@ enum status wire_request_decode(struct wire_request *out, const void *packet, si
 {
     memset(out, 0, sizeof(*out));
     json_t *object = NULL;
-    enum status status = canon_parse(&object, packet, len, WIRE_MESSAGE_MAX, fault);
+    size_t most = wire_packet_fits(packet, len) ? WIRE_POLICY_MAX : WIRE_MESSAGE_MAX;
+    enum status status = canon_parse(&object, packet, len, most, fault);
     if (status == STATUS_OK) {
         status = request_read(out, object, fault);
         json_decref(object);
@@ -120,7 +135,7 @@ enum status wire_request_encode(struct bytes *out, const struct wire_request *re
     enum status status = codec->request_write != NULL ? codec->request_write(&form, request, fault) : STATUS_OK;
     if (status == STATUS_OK) {
         struct form_table table = form_request(request->op);
-        status = canon_encode_bytes(out, &form, table.fields, table.count, WIRE_MESSAGE_MAX, fault);
+        status = canon_encode_bytes(out, &form, table.fields, table.count, most_of(request->op), fault);
     }
     form_json_free(&form);
     return status;

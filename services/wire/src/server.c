@@ -101,7 +101,7 @@ enum status wire_accept(struct wire_peer *out, int listen_fd, struct fault *faul
 
 enum status wire_receive(uint8_t *packet, size_t *out_len, int fd, struct fault *fault)
 {
-    struct iovec part = {.iov_base = packet, .iov_len = WIRE_MESSAGE_MAX};
+    struct iovec part = {.iov_base = packet, .iov_len = WIRE_POLICY_MAX};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t len;
     do {
@@ -113,7 +113,7 @@ enum status wire_receive(uint8_t *packet, size_t *out_len, int fd, struct fault 
     if (len <= 0) {
         return STATUS_NOT_FOUND; /* an empty packet looks like the end and is treated as one */
     }
-    if ((header.msg_flags & MSG_TRUNC) != 0) {
+    if ((header.msg_flags & MSG_TRUNC) != 0 || !wire_packet_fits(packet, (size_t)len)) {
         return fault_set(fault, STATUS_TOO_LARGE, "packet", "at most %d bytes", WIRE_MESSAGE_MAX);
     }
     *out_len = (size_t)len;

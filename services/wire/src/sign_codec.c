@@ -53,10 +53,8 @@ struct token_row {
 };
 
 static const struct canon_field token_fields[] = {
-    CANON_FIELD(struct wire_token, down_at, CANON_TIME),
-    CANON_FIELD(struct wire_token, label, CANON_TEXT),
-    CANON_FIELD(struct wire_token, reason, CANON_TEXT),
-    CANON_FIELD(struct wire_token, serial, CANON_TEXT),
+    CANON_FIELD(struct wire_token, down_at, CANON_TIME),          CANON_FIELD(struct wire_token, label, CANON_TEXT),
+    CANON_FIELD(struct wire_token, reason, CANON_TEXT),           CANON_FIELD(struct wire_token, serial, CANON_TEXT),
     CANON_FIELD_RANGE(struct token_row, state, CANON_TEXT, 1, 0),
 };
 _Static_assert(offsetof(struct token_row, token) == 0, "rows of a token serve for what travels");
@@ -125,6 +123,66 @@ static enum status freezes_write(struct form *form, const struct wire_status_rep
     return form_rows_write(&form->freezes, rows, answer->freeze_count, sizeof(rows[0]), table, fault);
 }
 
+struct next_row {
+    struct wire_policy_next next;
+    char state[WIRE_WORD_SIZE];
+    json_t *vetoes;
+};
+
+static const struct canon_field next_fields[] = {
+    CANON_FIELD(struct wire_policy_next, in_force_at, CANON_TIME),
+    CANON_FIELD(struct wire_policy_next, need, CANON_INTEGER),
+    CANON_FIELD(struct wire_policy_next, policy, CANON_HASH),
+    CANON_FIELD(struct wire_policy_next, policy_version, CANON_INTEGER),
+    CANON_FIELD(struct wire_policy_next, received_at, CANON_TIME),
+    CANON_FIELD(struct wire_policy_next, signers, CANON_INTEGER),
+    CANON_FIELD_RANGE(struct next_row, state, CANON_TEXT, 1, 0),
+    CANON_FIELD_RANGE(struct next_row, vetoes, CANON_ARRAY, 0, WIRE_VETOES_MAX),
+};
+_Static_assert(offsetof(struct next_row, next) == 0, "rows of a version serve for what travels");
+
+static enum status next_read(struct wire_status_reply *out, const struct form *form, struct fault *fault)
+{
+    struct next_row row;
+    if (form->next == NULL) {
+        return STATUS_OK;
+    }
+    enum status status =
+        canon_decode(&row, sizeof(row), form->next, next_fields, FORM_COUNT(next_fields), "next", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    row.next.dropped = strcmp(row.state, "dropped") == 0;
+    if (!row.next.dropped && strcmp(row.state, "waiting") != 0) {
+        return fault_set(fault, STATUS_INVALID, "next.state", "there is no such state");
+    }
+    row.next.veto_count = json_array_size(row.vetoes);
+    for (size_t i = 0; i < row.next.veto_count; i++) {
+        const char *text = json_string_value(json_array_get(row.vetoes, i));
+        if (text == NULL || name_parse(&row.next.vetoes[i], text) != STATUS_OK) {
+            return fault_set(fault, STATUS_INVALID, "next.vetoes", "names of people");
+        }
+    }
+    out->next = row.next;
+    out->has_next = true;
+    return STATUS_OK;
+}
+
+static enum status next_write(struct form *form, const struct wire_status_reply *answer, struct fault *fault)
+{
+    struct next_row row = {.next = answer->next, .vetoes = json_array()};
+    INVARIANT(row.next.veto_count <= WIRE_VETOES_MAX);
+    form_text(row.state, sizeof(row.state), row.next.dropped ? "dropped" : "waiting");
+    for (size_t i = 0; i < row.next.veto_count; i++) {
+        (void)json_array_append_new(row.vetoes, json_string(row.next.vetoes[i].text)); /* counted below */
+    }
+    enum status status = row.vetoes != NULL && json_array_size(row.vetoes) == row.next.veto_count
+                             ? canon_encode(&form->next, &row, next_fields, FORM_COUNT(next_fields), fault)
+                             : fault_set(fault, STATUS_NO_MEMORY, "next", "building a list");
+    json_decref(row.vetoes);
+    return status;
+}
+
 static enum status status_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
 {
     struct wire_status_reply *answer = &out->status;
@@ -136,6 +194,7 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
     answer->header = form->header_digest;
     answer->policy = form->policy;
     answer->policy_version = form->policy_version;
+    answer->policy_in_force_at = form->in_force_at;
     answer->token_count = json_array_size(form->tokens);
     INVARIANT(answer->token_count <= WIRE_TOKENS_MAX); /* the table bounds it */
     for (size_t i = 0; i < answer->token_count; i++) {
@@ -144,7 +203,8 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
             return status;
         }
     }
-    return freezes_read(answer, form, fault);
+    enum status status = next_read(answer, form, fault);
+    return status == STATUS_OK ? freezes_read(answer, form, fault) : status;
 }
 
 static enum status status_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
@@ -159,6 +219,7 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     form->header_digest = answer->header;
     form->policy = answer->policy;
     form->policy_version = answer->policy_version;
+    form->in_force_at = answer->policy_in_force_at;
     struct token_row rows[WIRE_TOKENS_MAX] = {{.state = ""}};
     INVARIANT(answer->token_count <= WIRE_TOKENS_MAX);
     for (size_t i = 0; i < answer->token_count; i++) {
@@ -167,6 +228,9 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     }
     const struct form_table table = FORM_TABLE(token_fields);
     enum status status = form_rows_write(&form->tokens, rows, answer->token_count, sizeof(rows[0]), table, fault);
+    if (status == STATUS_OK && answer->has_next) {
+        status = next_write(form, answer, fault);
+    }
     return status == STATUS_OK && answer->role == WIRE_ROLE_TRANSFER ? freezes_write(form, answer, fault) : status;
 }
 

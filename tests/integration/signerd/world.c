@@ -422,12 +422,13 @@ static int digest_order(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct digest));
 }
 
-static void withdrawal_fill(struct withdrawal *out, const struct order *order)
+static void withdrawal_fill(struct withdrawal *out, const struct world *world, const struct order *order)
 {
     *out = (struct withdrawal){.intent = order->intent,
                                .intent_digest = order->digest,
                                .transaction_id = order->intent.transaction,
                                .policy = order->intent.policy,
+                               .in_force = world->policy.digest,
                                .approval_count = order->approval_count};
     destination_digest(&out->destination_digest, order->destination.document.data, order->destination.document.len);
     for (size_t i = 0; i < order->approval_count; i++) {
@@ -440,7 +441,7 @@ static void withdrawal_fill(struct withdrawal *out, const struct order *order)
 void order_prove(struct order *order, struct world *world, enum who log)
 {
     static struct withdrawal withdrawal;
-    withdrawal_fill(&withdrawal, order);
+    withdrawal_fill(&withdrawal, world, order);
     struct audit_event event;
     event_start(&event, world, "custodyd");
     MUST(policy_signing_entry_fill(&event, &withdrawal, NULL));

@@ -73,6 +73,36 @@ Test(signing_entry, of_another_withdrawal_is_refused)
     expect_verdict(STATUS_MISMATCH, "leaf.oid");
 }
 
+/* From the version of the intent to the one in force: the policy may change between the entry and the signature. */
+Test(signing_entry, the_version_is_one_in_force_since_the_intent)
+{
+    struct policy later[4];
+    struct policy_chain_version versions[4];
+    for (size_t i = 0; i < 4; i++) {
+        later[i] = (struct policy){.version = (int64_t)i + 1};
+        memset(later[i].digest.bytes32, (int)i + 1, sizeof(later[i].digest.bytes32));
+        versions[i] = (struct policy_chain_version){.policy = &later[i], .in_force_at = (int64_t)i};
+    }
+    const struct policy_chain chain = {versions, 4};
+    const struct digest before = event.policy;
+    withdrawal.intent.policy_version = 2;
+    withdrawal.chain = &chain;
+    withdrawal.policy = later[1].digest;
+    withdrawal.in_force = later[3].digest;
+    json_t *refs = json_object_get(event.refs, "policy");
+    char text[65];
+    digest_format(text, &withdrawal.policy);
+    json_string_set(refs, text);
+    for (size_t i = 1; i < 4; i++) {
+        event.policy = later[i].digest;
+        expect_verdict(STATUS_OK, "");
+    }
+    event.policy = later[0].digest;
+    expect_verdict(STATUS_MISMATCH, "leaf.policy");
+    event.policy = before;
+    expect_verdict(STATUS_MISMATCH, "leaf.policy");
+}
+
 Test(signing_entry, every_reference_must_be_the_one)
 {
     static const char *const names[] = {"destination", "intent", "policy", "transaction"};

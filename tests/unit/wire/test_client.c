@@ -48,7 +48,7 @@ static void reply_send(int fd, const struct wire_reply *reply)
 
 static bool request_read(struct wire_request *out, int fd)
 {
-    static _Thread_local uint8_t packet[WIRE_MESSAGE_MAX];
+    static _Thread_local uint8_t packet[WIRE_POLICY_MAX];
     size_t len = 0;
     struct fault fault = {0};
     return wire_receive(packet, &len, fd, &fault) == STATUS_OK &&

@@ -219,6 +219,64 @@ Test(wire_message, a_request_that_does_not_fit_is_not_made)
     bytes_free(&large);
 }
 
+/* A policy is larger than any other message; everything else keeps its limit. */
+Test(wire_message, only_a_policy_is_large)
+{
+    static char text[WIRE_POLICY_MAX];
+    struct bytes packet = {0};
+    struct wire_request read;
+    struct fault fault = {0};
+    const size_t len = 200000;
+    memset(text, 'x', len);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + len - 2, "\"}", 2);
+    struct wire_request request = {.op = WIRE_OP_POLICY_ADOPT, .id = 3};
+    MUST(bytes_copy(&request.policy_adopt.document.document, text, len));
+    MUST(wire_request_encode(&packet, &request, NULL));
+    cr_expect(wire_packet_fits(packet.data, packet.len));
+    MUST(wire_request_decode(&read, packet.data, packet.len, NULL));
+    cr_expect(read.policy_adopt.document.document.len == len);
+    wire_request_free(&read);
+    packet.data[packet.len - 4] ^= 1;
+    cr_expect(!wire_packet_fits(packet.data, packet.len));
+    cr_expect(wire_request_decode(&read, packet.data, packet.len, &fault) == STATUS_TOO_LARGE);
+    cr_expect(!wire_packet_fits(packet.data, WIRE_MESSAGE_MAX + 1) && wire_packet_fits(packet.data, WIRE_MESSAGE_MAX));
+    bytes_free(&packet);
+    wire_request_free(&request);
+}
+
+Test(wire_message, what_waits_comes_through)
+{
+    static struct wire_reply reply;
+    static struct wire_reply read;
+    reply = (struct wire_reply){.op = WIRE_OP_STATUS, .id = 1};
+    struct wire_status_reply *status = &reply.status;
+    status->role = WIRE_ROLE_AUDIT;
+    status->token_count = 1;
+    status->policy_version = 4;
+    status->policy_in_force_at = 5000000;
+    status->has_next = true;
+    status->next = (struct wire_policy_next){.policy_version = 5,
+                                             .in_force_at = 7,
+                                             .received_at = 6,
+                                             .signers = 2,
+                                             .need = 66,
+                                             .veto_count = WIRE_VETOES_MAX};
+    for (size_t i = 0; i < WIRE_VETOES_MAX; i++) {
+        (void)snprintf(status->next.vetoes[i].text, sizeof(status->next.vetoes[i].text), "person-%zu", i);
+    }
+    (void)snprintf(status->tokens[0].label, sizeof(status->tokens[0].label), "a");
+    expect_reply_through(&reply, &read);
+    cr_expect(read.status.policy_version == 4 && read.status.policy_in_force_at == 5000000 && read.status.has_next);
+    cr_expect(memcmp(&read.status.next, &status->next, sizeof(status->next)) == 0);
+    status->next.dropped = true;
+    expect_reply_through(&reply, &read);
+    cr_expect(read.status.next.dropped);
+    status->has_next = false;
+    expect_reply_through(&reply, &read);
+    cr_expect(!read.status.has_next);
+}
+
 static void expect_reply_through(const struct wire_reply *reply, struct wire_reply *out)
 {
     struct bytes packet = {0};

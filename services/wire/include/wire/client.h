@@ -111,4 +111,14 @@ MUST_CHECK enum status wire_activation_give(struct wire_pool *pool, struct wire_
                                             const struct signed_document *gift, const struct signed_document *occasion,
                                             int64_t timeout_ms, struct fault *fault);
 
+/*
+ * Hands over a later version of the policy. The same document again has the same answer, also when it is in force by
+ * now; with more signatures while it waits, those are taken. STATUS_CONFLICT while another one waits, STATUS_DENIED for
+ * one that was dropped, STATUS_MISMATCH when it does not follow what the signer holds, STATUS_QUORUM_MISSING.
+ * `document` is borrowed.
+ */
+MUST_CHECK enum status wire_policy_adopt(struct wire_pool *pool, struct wire_policy_adopt_reply *out,
+                                         const struct signed_document *document, int64_t timeout_ms,
+                                         struct fault *fault);
+
 #endif

@@ -1,8 +1,9 @@
 /*
  * The messages between a client and signerd, protocol version 1 (docs/signer-protocol.md, normative).
  *
- * One SOCK_SEQPACKET packet is one message is one canonical document of at most WIRE_MESSAGE_MAX bytes. Requests carry
- * `op` and `id`; a reply echoes the id. There is no operation that signs given bytes.
+ * One SOCK_SEQPACKET packet is one message is one canonical document of at most WIRE_MESSAGE_MAX bytes, a request
+ * policy.adopt of at most WIRE_POLICY_MAX. Requests carry `op` and `id`; a reply echoes the id. There is no operation
+ * that signs given bytes.
  */
 #ifndef STRONGROOM_WIRE_MESSAGE_H
 #define STRONGROOM_WIRE_MESSAGE_H
@@ -20,8 +21,9 @@
 
 #define WIRE_PROTOCOL 1
 #define WIRE_MESSAGE_MAX 65536
-#define WIRE_APPROVALS_MAX 32 /* signed approvals in one request */
-#define WIRE_PROOF_MAX 63     /* hashes in a consistency proof */
+#define WIRE_POLICY_MAX 409600 /* of policy.adopt alone; what fits into a socket's buffer as systems set it */
+#define WIRE_APPROVALS_MAX 32  /* signed approvals in one request */
+#define WIRE_PROOF_MAX 63      /* hashes in a consistency proof */
 #define WIRE_SHORT_CODE_SIZE 10
 #define WIRE_NOTE_MAX 4096 /* bytes of a checkpoint note before base64 */
 #define WIRE_TOKENS_MAX 2  /* tokens of a signer */
@@ -29,6 +31,7 @@
 #define WIRE_TEXT_SIZE 65  /* label or serial of a token */
 #define WIRE_WORD_SIZE 24  /* a state or a cause */
 #define WIRE_FREEZES_MAX 64
+#define WIRE_VETOES_MAX 64 /* people who spoke against one version of the policy */
 
 /* What a signer is for. Fixed when it starts. */
 enum wire_role {
@@ -54,6 +57,7 @@ enum wire_op {
     WIRE_OP_FREEZE_ALARM,
     WIRE_OP_ACTIVATION_OPEN,
     WIRE_OP_ACTIVATION_GIVE,
+    WIRE_OP_POLICY_ADOPT,
 };
 
 /* `hello`: first on every connection. */
@@ -94,18 +98,34 @@ struct wire_freeze {
     int64_t since; /* microseconds UTC */
 };
 
+/* The version of the policy that came last and is not in force: it waits, or was dropped. Times in microseconds UTC. */
+struct wire_policy_next {
+    struct digest policy;
+    int64_t policy_version;
+    bool dropped;        /* it never comes into force; the digest is never adopted again */
+    int64_t received_at; /* by the signer's time */
+    int64_t in_force_at; /* not before; dropped: when it would have been */
+    int64_t signers;     /* people of the governance group who signed it */
+    int64_t need;        /* as many it takes: m and one for each veto */
+    size_t veto_count;
+    struct name vetoes[WIRE_VETOES_MAX]; /* who spoke against it, in the order they came */
+};
+
 /* `status`. Members of other roles than `role` are zero. */
 struct wire_status_reply {
     bool ready;
     char reason[128]; /* why not ready, "" otherwise */
     enum wire_role role;
-    uint64_t size;          /* audit: size signed last; transfer: largest checkpoint seen */
-    struct digest root;     /* audit */
-    uint64_t height;        /* validator: height signed last, 0 for none */
-    struct digest header;   /* validator: digest signed last, zero for none */
-    struct digest policy;   /* transfer: policy in force */
-    int64_t policy_version; /* transfer */
-    size_t token_count;     /* 1 or 2, the primary first */
+    uint64_t size;        /* audit: size signed last; transfer: largest checkpoint seen */
+    struct digest root;   /* audit */
+    uint64_t height;      /* validator: height signed last, 0 for none */
+    struct digest header; /* validator: digest signed last, zero for none */
+    struct digest policy; /* in force */
+    int64_t policy_version;
+    int64_t policy_in_force_at; /* since when, microseconds UTC; 0 of the first */
+    bool has_next;
+    struct wire_policy_next next;
+    size_t token_count; /* 1 or 2, the primary first */
     struct wire_token tokens[WIRE_TOKENS_MAX];
     size_t freeze_count; /* transfer */
     struct wire_freeze freezes[WIRE_FREEZES_MAX];
@@ -225,11 +245,11 @@ struct wire_freeze_alarm_request {
 
 /*
  * The reply to key.admit, key.command, key.prove and key.alarm: what the key is now; to freeze.alarm and to key.command
- * with a command freeze or thaw: "frozen" or "thawed".
+ * with a command freeze or thaw: "frozen" or "thawed"; with a command policy.veto: "waiting", or "dropped".
  */
 struct wire_key_state_reply {
     char state[WIRE_WORD_SIZE];
-    uint64_t on; /* transitions so far; number of the freeze */
+    uint64_t on; /* transitions so far; number of the freeze; vetoes so far */
 };
 
 /* `activation.give`. */
@@ -244,6 +264,17 @@ struct wire_activation_reply {
     int64_t have;
     int64_t threshold;
     bool open;
+};
+
+/* `policy.adopt`. */
+struct wire_policy_adopt_request {
+    struct signed_document document;
+};
+
+struct wire_policy_adopt_reply {
+    int64_t in_force_at; /* microseconds UTC */
+    struct digest policy;
+    int64_t policy_version;
 };
 
 /* One request: the member of the union that belongs to `op` is set (none for status and activation.open). */
@@ -262,6 +293,7 @@ struct wire_request {
         struct wire_key_alarm_request key_alarm;
         struct wire_freeze_alarm_request freeze_alarm;
         struct wire_activation_give_request activation_give;
+        struct wire_policy_adopt_request policy_adopt;
     };
 };
 
@@ -282,6 +314,7 @@ struct wire_reply {
         struct wire_key_attest_reply key_attest;
         struct wire_key_state_reply key_state; /* key.admit, key.command, key.prove, key.alarm, freeze.alarm */
         struct wire_activation_reply activation;
+        struct wire_policy_adopt_reply policy_adopt;
     };
 };
 
@@ -298,6 +331,12 @@ enum wire_role wire_role_named(const char *name);
 const char *wire_op_name(enum wire_op op);
 
 /*
+ * Whether a packet of this length may be read as a request: of at most WIRE_MESSAGE_MAX bytes, or of WIRE_POLICY_MAX
+ * when it ends as a canonical policy.adopt does.
+ */
+bool wire_packet_fits(const void *packet, size_t len);
+
+/*
  * Reads a request. Out: free with wire_request_free. On failure `out` owns nothing, but its `id` and `op` hold what
  * could be read, so that the refusal can be addressed. STATUS_TOO_LARGE, STATUS_NOT_CANONICAL, STATUS_UNKNOWN_FIELD,
  * STATUS_MISSING_FIELD, STATUS_INVALID (an unknown `op` among others), each with the field in `where`.
@@ -305,7 +344,8 @@ const char *wire_op_name(enum wire_op op);
 MUST_CHECK enum status wire_request_decode(struct wire_request *out, const void *packet, size_t len,
                                            struct fault *fault);
 
-/* The packet of a request. Out: owned by the caller. STATUS_TOO_LARGE when it exceeds WIRE_MESSAGE_MAX. */
+/* The packet of a request. Out: owned by the caller. STATUS_TOO_LARGE when it exceeds the most of its
+ * operation. */
 MUST_CHECK enum status wire_request_encode(struct bytes *out, const struct wire_request *request, struct fault *fault);
 
 /* Frees what the request owns. */

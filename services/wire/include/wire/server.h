@@ -28,8 +28,9 @@ MUST_CHECK enum status wire_listen(int *out_fd, const char *path, struct fault *
 MUST_CHECK enum status wire_accept(struct wire_peer *out, int listen_fd, struct fault *fault);
 
 /*
- * Waits for one packet. `packet` holds WIRE_MESSAGE_MAX bytes. STATUS_NOT_FOUND at the end of the connection,
- * STATUS_TOO_LARGE for a packet that did not fit (the rest is lost: end the connection), STATUS_IO.
+ * Waits for one packet. `packet` holds WIRE_POLICY_MAX bytes. STATUS_NOT_FOUND at the end of the connection,
+ * STATUS_TOO_LARGE for a packet that does not fit (wire_packet_fits; what is beyond is lost: end the connection),
+ * STATUS_IO.
  */
 MUST_CHECK enum status wire_receive(uint8_t *packet, size_t *out_len, int fd, struct fault *fault);
 
