@@ -2,6 +2,7 @@
  * What is in alarm at the service, for people: show it, and say that one has seen it. Ending an alarm is ending its
  * cause; nothing here does.
  */
+#include "answer.h"
 #include "base/digest.h"
 #include "client.h"
 #include "commands.h"
@@ -71,8 +72,7 @@ static enum status acknowledge(const struct custody_options *options, struct fau
     const struct client_call call = {.method = "POST", .path = path};
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK && options->json) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)printf("\n");
+        status = answer_print_json(answer, JSON_COMPACT, fault);
     } else if (status == STATUS_OK) {
         print_alarm(json_object_get(answer, "alarm"));
     }

@@ -4,6 +4,7 @@
  * The intent is decoded here, the transaction rebuilt here, wallet address and asset taken from documents that lead to
  * the trust file. Text that the service supplies is never shown as fact. The approver confirms by the short code.
  */
+#include "answer.h"
 #include "client.h"
 #include "commands.h"
 #include "describe.h"
@@ -129,34 +130,49 @@ static void print_row(const char *name, const char *value)
     (void)printf("  %-12s %s\n", name, value);
 }
 
+/* What comes of it, and that nothing else does: the transaction was rebuilt from these fields alone. */
+static void print_effect(const struct decoded *decoded)
+{
+    const struct intent *intent = &decoded->intent;
+    char text[ANSWER_AMOUNT_SIZE];
+    char line[ANSWER_AMOUNT_SIZE + 128];
+    char hex[DIGEST_HEX_LEN + 1];
+    (void)answer_amount(text, &decoded->trust, &intent->asset, intent->fee_cap);
+    (void)snprintf(line, sizeof(line), "%s: this ledger has no fees", text);
+    print_row("fee at most", line);
+    (void)snprintf(line, sizeof(line), "one transfer: so much less in wallet %s, so much more at that address",
+                   intent->wallet.text);
+    print_row("effect", line);
+    if (!digest_is_zero(&intent->memo)) {
+        digest_format(hex, &intent->memo);
+        print_row("memo", hex);
+        print_row("", "a commitment: who has its text can show that it is this one");
+    }
+    if (!digest_is_zero(&intent->returns)) {
+        digest_format(hex, &intent->returns);
+        print_row("a RETURN of", hex);
+        print_row("", "one approver more than the rule asks for");
+    }
+}
+
 static void print_decoded(const struct decoded *decoded)
 {
     const struct intent *intent = &decoded->intent;
-    char units[48];
-    char amount[AMOUNT_TEXT_SIZE];
+    char amount[ANSWER_AMOUNT_SIZE];
     char line[160];
     char address[ADDRESS_TEXT_SIZE];
     char time[TIME_TEXT_SIZE];
     char hex[DIGEST_HEX_LEN + 1];
     uuid_format(line, &intent->withdrawal);
     (void)printf("withdrawal %s\n", line);
-    amount_format(amount, intent->amount);
-    amount_format_units(units, intent->amount, decoded->asset->decimals);
-    (void)snprintf(line, sizeof(line), "%s %s  (%s base units)", units, decoded->asset->code, amount);
-    print_row("pays", line);
+    print_row("pays", answer_amount(amount, &decoded->trust, &intent->asset, intent->amount));
     address_format(address, &intent->destination);
     print_row("to", address);
     address_format(address, &decoded->wallet->account);
     (void)snprintf(line, sizeof(line), "wallet %s, %s", intent->wallet.text, address);
     print_row("from", line);
-    amount_format(amount, intent->fee_cap);
-    print_row("fee at most", amount);
+    print_effect(decoded);
     print_row("asked by", intent->requester.text);
-    if (!digest_is_zero(&intent->returns)) {
-        digest_format(hex, &intent->returns);
-        print_row("a RETURN of", hex);
-        print_row("", "one approver more than the rule asks for");
-    }
     time_format(time, intent->expires_at);
     print_row("expires", time);
     digest_format(hex, &intent->policy);

@@ -3,6 +3,8 @@
  */
 #include "client.h"
 
+#include "answer.h"
+
 #include <curl/curl.h>
 
 #include "base/bytes.h"
@@ -219,8 +221,7 @@ enum status client_list(const struct custody_options *options, const char *path,
     json_t *answer = NULL;
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK && options->json) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)printf("\n");
+        status = answer_print_json(answer, JSON_COMPACT, fault);
     } else if (status == STATUS_OK) {
         const json_t *rows = json_object_get(answer, member);
         if (json_array_size(rows) == 0) {

@@ -89,6 +89,8 @@ command_run command_cancel;
 command_run command_differences;
 command_run command_settle;
 command_run command_wait;
+
+/* overview.c */
 command_run command_list;
 command_run command_wallets;
 command_run command_explain;

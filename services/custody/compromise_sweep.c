@@ -5,6 +5,7 @@
  * In earnest they are withdrawals of the service, proposed here. In a drill nothing is proposed, because a proposal
  * holds funds: the intents are made here, in lanes far from those of withdrawals.
  */
+#include "answer.h"
 #include "client.h"
 #include "commands.h"
 #include "compromise.h"
@@ -21,6 +22,7 @@ struct sweeping {
     const struct sweep_order *order;
     const struct known_key *key;
     struct sweep_count *count;
+    const struct trust *trust; /* the assets that people know by code; none when the service did not show them */
     const struct wallet *wallet;
     struct account_id to;
     uint64_t height;
@@ -220,7 +222,7 @@ static enum status write_sweep(struct sweeping *sweeping, const struct digest *a
     struct bytes command = {0};
     char id[DIGEST_HEX_LEN + 1];
     char name[64];
-    char text[AMOUNT_TEXT_SIZE];
+    char text[ANSWER_AMOUNT_SIZE];
     char address[ADDRESS_TEXT_SIZE];
     digest_format(id, &sweeping->key->papers.key.key_id);
     enum status status = sweeping->order->options->drill ? make_intent(&intent, sweeping, asset, amount, fault)
@@ -237,7 +239,7 @@ static enum status write_sweep(struct sweeping *sweeping, const struct digest *a
         status = compromise_write(sweeping->order->folder, name, command.data, command.len, fault);
     }
     if (status == STATUS_OK) {
-        amount_format(text, amount);
+        (void)answer_amount(text, sweeping->trust, asset, amount);
         address_format(address, &sweeping->to);
         (void)fprintf(sweeping->order->plan, "  sweep          %s to %s: %s\n", text, address, name);
         sweeping->count->sweeps++;
@@ -251,12 +253,12 @@ static enum status write_sweep(struct sweeping *sweeping, const struct digest *a
 static enum status sweep_holding(struct sweeping *sweeping, const struct digest *asset, struct amount holding,
                                  struct fault *fault)
 {
-    char id[DIGEST_HEX_LEN + 1];
+    char text[ANSWER_AMOUNT_SIZE];
     struct amount most = largest(sweeping->order->policy, sweeping->wallet, asset);
     enum status status = STATUS_OK;
-    digest_format(id, asset);
     if (amount_is_zero(most)) {
-        hinder(sweeping, "no rule of the policy lets the wallet send the asset ", id);
+        hinder(sweeping, "no rule of the policy lets the wallet send what it holds: ",
+               answer_amount(text, sweeping->trust, asset, holding));
         return STATUS_OK;
     }
     while (status == STATUS_OK && !amount_is_zero(holding) && sweeping->number < SWEEPS_MAX) {
@@ -267,7 +269,10 @@ static enum status sweep_holding(struct sweeping *sweeping, const struct digest 
         }
     }
     if (status == STATUS_OK && !amount_is_zero(holding)) {
-        hinder(sweeping, "so many sweeps are needed under the limits of the policy that not all were prepared: ", id);
+        hinder(
+            sweeping,
+            "so many sweeps are needed under the limits of the policy that not all were prepared, and this is left: ",
+            answer_amount(text, sweeping->trust, asset, holding));
     }
     return status;
 }
@@ -350,10 +355,17 @@ void compromise_sweep(struct sweep_count *inout, const struct known_key *key, co
     if (!begin(&sweeping)) {
         return;
     }
+    struct trust trust;
+    struct fault unknown = {0};
+    if (trust_open(&trust, order->options, &unknown) != STATUS_OK && trust.asset_count == 0) {
+        (void)fprintf(order->plan, "  amounts        in base units only: %s %s\n", unknown.where, unknown.detail);
+    }
+    sweeping.trust = &trust;
     enum status status = read_height(&sweeping, &why);
     if (status == STATUS_OK) {
         status = sweep_holdings(&sweeping, &why);
     }
+    trust_wipe(&trust);
     if (status != STATUS_OK) {
         hinder(&sweeping, "what the key holds could not be laid out: ",
                why.detail[0] == '\0' ? status_info(status)->text : why.detail);

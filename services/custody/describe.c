@@ -296,6 +296,7 @@ static enum status describe_intent(FILE *stream, const struct bytes *document, s
     struct intent intent;
     struct digest digest;
     char text[ADDRESS_TEXT_SIZE];
+    char code[SHORT_CODE_SIZE];
     enum status status = intent_decode(&intent, document->data, document->len, fault);
     if (status != STATUS_OK) {
         return status;
@@ -308,13 +309,21 @@ static enum status describe_intent(FILE *stream, const struct bytes *document, s
     describe_digest(stream, "asset", &intent.asset);
     address_format(text, &intent.destination);
     describe_row(stream, "to", "%s", text);
+    amount_format(text, intent.fee_cap);
+    describe_row(stream, "fee at most", "%s base units", text);
+    describe_row(stream, "effect", "one transfer: so much less in the wallet, so much more at that address");
     describe_row(stream, "requester", "%s", intent.requester.text);
     if (!digest_is_zero(&intent.returns)) {
         describe_digest(stream, "returns", &intent.returns);
         describe_row(stream, "", "a return: one approver more than the rule asks for");
     }
     describe_time(stream, "expires", intent.expires_at);
+    describe_row(stream, "policy", "version %lld", (long long)intent.policy_version);
+    describe_digest(stream, "", &intent.policy);
+    describe_digest(stream, "transaction", &intent.transaction);
     describe_digest(stream, "digest", &digest);
+    intent_short_code(code, &digest);
+    describe_row(stream, "short code", "%s", code);
     return STATUS_OK;
 }
 

@@ -14,6 +14,9 @@
 static enum status fetch(const struct custody_options *options, const char *path, struct fault *fault)
 {
     FILE *stream = NULL;
+    if (options->out[0] == '\0' && isatty(STDOUT_FILENO) == 1) { /* nobody has looked at these bytes */
+        return fault_set(fault, STATUS_USAGE, "out", "name a file: what the service sends is not shown on a terminal");
+    }
     enum status status = command_output(&stream, options, fault);
     if (status != STATUS_OK) {
         return status;

@@ -90,6 +90,9 @@ static const struct {
     {STATUS_BUSY, "wait a moment and try again"},
     {STATUS_OUTCOME_UNKNOWN, "look whether it took effect before you try again"},
     {STATUS_IO, "see to the file or the connection, then try again"},
+    {STATUS_NO_MEMORY, "try again when the machine has memory"},
+    {STATUS_PIN_REFUSED, "the operator of the signer's host: do not try again before you know which PIN it is"},
+    {STATUS_KEY_UNFIT, "the key object on the token is another than it was made: look into it before it signs"},
     {STATUS_TOKEN, "custody alarms shows which token it is"},
 };
 

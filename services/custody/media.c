@@ -2,6 +2,7 @@
  * The media ledger for people: what is kept where, telling what happened to it, and confirming what somebody else told.
  * It decides nothing: who may confirm an entry, the service knows by the login.
  */
+#include "answer.h"
 #include "client.h"
 #include "commands.h"
 #include "describe.h"
@@ -50,12 +51,6 @@ static enum status make_body(json_t **out, const struct given *given, size_t cou
     return STATUS_OK;
 }
 
-static void print_json(const json_t *answer)
-{
-    (void)json_dumpf(answer, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-    (void)printf("\n");
-}
-
 static enum status send(const struct custody_options *options, const char *path, const json_t *body,
                         struct fault *fault)
 {
@@ -64,7 +59,7 @@ static enum status send(const struct custody_options *options, const char *path,
     char texts[3][SERVICE_TEXT_SIZE];
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK && options->json) {
-        print_json(answer);
+        status = answer_print_json(answer, JSON_COMPACT, fault);
     } else if (status == STATUS_OK) {
         const char *entry = command_service_text(texts[0], answer, "entry");
         const char *serial = command_service_text(texts[1], answer, "serial");

@@ -1,7 +1,7 @@
 /*
- * Commands of requesters and readers: propose, cancel, wait, list, wallets, explain; and of operators: what became of a
- * withdrawal in quarantine.
+ * Commands of requesters: propose, cancel, wait; and of operators: what became of a withdrawal in quarantine.
  */
+#include "answer.h"
 #include "base/canon.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -16,48 +16,6 @@ static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text == NULL ? "" : text;
-}
-
-static enum status print_json(const json_t *value, struct fault *fault)
-{
-    bool good = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII) == 0;
-    (void)printf("\n");
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
-}
-
-static enum status withdrawal_path(char *out, size_t size, const char *id, const char *after, struct fault *fault)
-{
-    struct uuid uuid;
-    if (uuid_parse(&uuid, id) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "ID", "must be the id of a withdrawal");
-    }
-    (void)snprintf(out, size, "/v1/withdrawals/%s%s", id, after);
-    return STATUS_OK;
-}
-
-static void print_withdrawal(const json_t *withdrawal)
-{
-    static const struct {
-        const char *before;
-        const char *member;
-    } columns[] = {{"", "id"},
-                   {"  ", "state"},
-                   {"  ", "amount"},
-                   {" from ", "wallet"},
-                   {" to ", "destination"},
-                   {"  code ", "short_code"},
-                   {"  reason ", "reason"}};
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-        char text[SERVICE_TEXT_SIZE];
-        if (command_service_text(text, withdrawal, columns[i].member)[0] != '\0') {
-            (void)printf("%s%s", columns[i].before, text);
-        }
-    }
-    char waiting[SERVICE_WAITING_SIZE];
-    if (command_service_waiting(waiting, withdrawal)[0] != '\0') {
-        (void)printf("  waits, %s", waiting);
-    }
-    (void)printf("\n");
 }
 
 static enum status make_key(char out37[UUID_TEXT_SIZE], struct fault *fault)
@@ -90,7 +48,8 @@ static enum status propose_needs(const struct custody_options *options, struct f
     return STATUS_OK;
 }
 
-static enum status propose(const struct custody_options *options, const char *asset_id, struct fault *fault)
+static enum status propose(const struct custody_options *options, const struct trust *trust, const char *asset_id,
+                           struct fault *fault)
 {
     char key[UUID_TEXT_SIZE];
     json_t *answer = NULL;
@@ -115,9 +74,9 @@ static enum status propose(const struct custody_options *options, const char *as
         }
     }
     if (status == STATUS_OK) {
-        status = options->json ? print_json(answer, fault) : STATUS_OK;
+        status = options->json ? answer_print_json(answer, JSON_INDENT(2), fault) : STATUS_OK;
         if (!options->json) {
-            print_withdrawal(json_object_get(answer, "withdrawal"));
+            answer_withdrawal(trust, json_object_get(answer, "withdrawal"));
         }
     }
     json_decref(body);
@@ -140,74 +99,23 @@ enum status command_propose(const struct command_input *input, struct fault *fau
     }
     if (status == STATUS_OK) {
         digest_format(id, &trust.asset_ids[asset]);
-        status = propose(input->options, id, fault);
+        status = propose(input->options, &trust, id, fault);
     }
     trust_wipe(&trust);
     return status;
-}
-
-static enum status get_and_print(const struct custody_options *options, const char *path, struct fault *fault)
-{
-    const struct client_call call = {.method = "GET", .path = path};
-    json_t *answer = NULL;
-    enum status status = client_json(&answer, options, &call, fault);
-    if (status == STATUS_OK) {
-        status = print_json(answer, fault);
-        json_decref(answer);
-    }
-    return status;
-}
-
-enum status command_wallets(const struct command_input *input, struct fault *fault)
-{
-    return get_and_print(input->options, "/v1/wallets", fault);
-}
-
-enum status command_explain(const struct command_input *input, struct fault *fault)
-{
-    char path[128];
-    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/explanation", fault);
-    return status == STATUS_OK ? get_and_print(input->options, path, fault) : status;
-}
-
-enum status command_list(const struct command_input *input, struct fault *fault)
-{
-    char path[128] = "/v1/withdrawals";
-    for (;;) {
-        const struct client_call call = {.method = "GET", .path = path};
-        json_t *answer = NULL;
-        json_t *row = NULL;
-        size_t i = 0;
-        enum status status = client_json(&answer, input->options, &call, fault);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        status = input->options->json ? print_json(answer, fault) : STATUS_OK; /* one document for each page */
-        json_array_foreach(input->options->json ? NULL : json_object_get(answer, "withdrawals"), i, row)
-        {
-            print_withdrawal(row);
-        }
-        const char *next = text_of(answer, "next");
-        bool more = next[0] != '\0';
-        (void)snprintf(path, sizeof(path), "/v1/withdrawals?cursor=%s", next);
-        json_decref(answer);
-        if (!more || status != STATUS_OK) {
-            return status;
-        }
-    }
 }
 
 enum status command_cancel(const struct command_input *input, struct fault *fault)
 {
     char path[128];
     json_t *answer = NULL;
-    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/cancel", fault);
+    enum status status = answer_path(path, sizeof(path), input->words[0], "/cancel", fault);
     if (status == STATUS_OK) {
         const struct client_call call = {.method = "POST", .path = path};
         status = client_json(&answer, input->options, &call, fault);
     }
     if (status == STATUS_OK) {
-        print_withdrawal(json_object_get(answer, "withdrawal"));
+        answer_withdrawal(NULL, json_object_get(answer, "withdrawal"));
         json_decref(answer);
     }
     return status;
@@ -221,14 +129,14 @@ enum status command_differences(const struct command_input *input, struct fault 
     json_t *row = NULL;
     size_t i = 0;
     char text[SERVICE_TEXT_SIZE];
-    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/differences", fault);
+    enum status status = answer_path(path, sizeof(path), input->words[0], "/differences", fault);
     const struct client_call call = {.method = "GET", .path = path};
     status = status == STATUS_OK ? client_json(&answer, input->options, &call, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
     if (input->options->json) {
-        status = print_json(answer, fault);
+        status = answer_print_json(answer, JSON_INDENT(2), fault);
         json_decref(answer);
         return status;
     }
@@ -269,7 +177,7 @@ enum status command_settle(const struct command_input *input, struct fault *faul
     char path[128];
     json_t *body = NULL;
     json_t *answer = NULL;
-    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "/settle", fault);
+    enum status status = answer_path(path, sizeof(path), input->words[0], "/settle", fault);
     status = status == STATUS_OK ? settle_body(&body, input->options->in, fault) : status;
     if (status == STATUS_OK) {
         const struct client_call call = {.method = "POST", .path = path, .body = body};
@@ -277,7 +185,7 @@ enum status command_settle(const struct command_input *input, struct fault *faul
     }
     json_decref(body);
     if (status == STATUS_OK) {
-        print_withdrawal(json_object_get(answer, "withdrawal"));
+        answer_withdrawal(NULL, json_object_get(answer, "withdrawal"));
         json_decref(answer);
     }
     return status;
@@ -298,7 +206,7 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
 {
     char path[128];
     int64_t end = clock_monotonic_us(clock_system()) + input->options->timeout_s * 1000000;
-    enum status status = withdrawal_path(path, sizeof(path), input->words[0], "", fault);
+    enum status status = answer_path(path, sizeof(path), input->words[0], "", fault);
     while (status == STATUS_OK) {
         const struct client_call call = {.method = "GET", .path = path};
         const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};

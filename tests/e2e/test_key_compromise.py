@@ -83,6 +83,7 @@ class Compromise(strongroom.Case):
         for words in ("suspends       one of operator-1", "deputies       admin-1", "orders         2 of administrators: admin-1",
                       "approves       2 of approvers: approver-1"):
             self.assertIn(words, plan)
+        self.assertRegex(plan, r"(?m)^  sweep          [0-9.]+ DEMO \([0-9]+ base units\) to sr1")
         place.withdraw()
         self.assertProven("trail", place.export_trail())
 

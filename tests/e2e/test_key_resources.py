@@ -237,7 +237,7 @@ class Keys(strongroom.Case):
         issuer = place.person("issuer-1")["address"]
         self.assertEqual((receipt["transaction"], receipt["amount"], receipt["sender"], receipt["key_state"]),
                          (self.event(entry)["refs"]["transaction"], "77", issuer, "suspended"))
-        said = json.loads(place.custody("wallets").stdout)["wallets"][0]
+        said = json.loads(place.custody("wallets", "--json").stdout)["wallets"][0]
         self.assertEqual((said["balances"][0]["suspense"], said["suspense"]), ("77", [receipt]))
 
         too_much = str(int(balance["available"]) + 1)

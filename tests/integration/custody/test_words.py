@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""What the programs say to people: help of each command, wrong arguments in one line."""
+"""What the programs say to people: help of each command, wrong arguments in one line, answers and errors of the service in words."""
 
+import json
+import os
+import pty
 import re
 import subprocess
 import unittest
 
-from tool import PROGRAM, Case
+from test_service import BUNDLE, ID, INTENT, SHOW, WORLD, Lying
+from tool import ESCAPES, PROGRAM, Case, problem
 
 OPTION = re.compile(r"--[a-z][a-z-]*")
 
@@ -84,6 +88,207 @@ class Usage(Case):
             with self.subTest(name):
                 foreign = sorted(every - taken - connection)[0]
                 self.assert_line(self.refused(2, *name.split(), foreign), f"{foreign}: this command does not take it")
+
+
+PATH = SHOW[1]
+AMOUNTS = {"available": "2500", "reserved": "1", "suspense": "0", "posted": "123456789"}
+BAD = ESCAPES + "\x7f\r\n\x08\u0085"  # what a terminal might obey
+
+
+class Answering(Lying):
+    def assertClean(self, *texts):
+        for text in texts:
+            self.assertFalse(set(text) - set(map(chr, range(32, 127))) - {"\n"}, repr(text))
+
+    def answers(self, path, value, method="GET"):
+        self.service.routes[(method, path)] = (200, value)
+
+    def wallet(self, **changes):
+        balance = {"asset": WORLD.asset, "code": "EURO", "decimals": 0, "frozen": False, **AMOUNTS}
+        return {"name": "hot", "tier": "hot", "key_id": "ab" * 32, "key_state": "active", "address": WORLD.keys["wallet"].address(),
+                "balances": [balance], "suspense": [], **changes}
+
+    def without_trust(self):
+        return [word for word in self.base if word not in ("--trust", self.trust)]
+
+
+class Answers(Answering):
+    def test_wallets(self):
+        """Code and decimals are those of the ledger, whatever the service says of them."""
+        self.answers("/v1/wallets", {"wallets": [self.wallet()]})
+        told = self.good("wallets", *self.base)
+        for words in ("wallet hot, tier hot", f"address        {WORLD.keys['wallet'].address()}", WORLD.asset,
+                      "available      25 DEMO (2500 base units)", "reserved       0.01 DEMO (1 base units)",
+                      "in suspense    0 DEMO (0 base units)", "on the ledger  1234567.89 DEMO (123456789 base units)"):
+            self.assertIn(words, told)
+        self.assertNotIn("EURO", told)
+        self.assertNotIn("FROZEN", told)
+        receipt = {"transaction": "cd" * 32, "asset": WORLD.asset, "amount": "77", "sender": "sr1somebody", "key_state": "suspended"}
+        wallet = self.wallet(suspense=[receipt])
+        wallet["balances"][0]["frozen"] = True
+        self.answers("/v1/wallets", {"wallets": [wallet]})
+        told = self.good("wallets", *self.base)
+        for words in ("FROZEN", "in suspense, 0.77 DEMO (77 base units)", "cd" * 32, "custody propose --returns"):
+            self.assertIn(words, told)
+
+    def test_a_wallet_with_another_address_is_not_shown(self):
+        """Who copies the address that the service made up pays a thief."""
+        for wallet in (self.wallet(address=WORLD.keys["mallory"].address()), self.wallet(name="cold"), self.wallet(name=BAD)):
+            self.answers("/v1/wallets", {"wallets": [wallet]})
+            done = self.custody("wallets", *self.base)
+            self.assertEqual(done.returncode, 1)
+            self.assertNotIn(WORLD.keys["mallory"].address(), done.stdout + done.stderr)
+            self.assertNotIn(WORLD.keys["wallet"].address(), done.stdout)
+
+    def test_without_a_trust_file(self):
+        """Base units and the id of the asset; no address that nothing was held against."""
+        self.answers("/v1/wallets", {"wallets": [self.wallet()]})
+        done = self.custody("wallets", *self.without_trust())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"2500 base units of asset {WORLD.asset}", done.stdout)
+        self.assertNotIn("sr1", done.stdout)
+        self.assertIn("--trust", done.stderr)
+
+    def test_list(self):
+        row = {"id": ID, "state": "approving", "wallet": "hot", "asset": WORLD.asset, "amount": "2501",
+               "destination": INTENT["destination"], "short_code": "AAAA-BBBB"}
+        self.answers("/v1/withdrawals", {"withdrawals": [row], "next": "more"})
+        self.answers("/v1/withdrawals?cursor=more", {"withdrawals": [{**row, "amount": "-1"}]})
+        first, second = self.good("list", *self.base).splitlines()
+        self.assertEqual(first, f"{ID}  approving  25.01 DEMO (2501 base units) from hot to {INTENT['destination']}  code AAAA-BBBB")
+        self.assertIn("an amount that cannot be read", second)
+        self.assertIn(f"2501 base units of asset {WORLD.asset}", self.good("list", *self.without_trust()))
+        self.service.routes[("GET", "/v1/ledger/genesis")] = (200, {"genesis": "{}"})
+        self.refused(1, "list", *self.base)
+
+    def explanation(self, **changes):
+        people = [{"id": f"p-{n}", "standing": standing} for n, standing in
+                  enumerate(("counted", "may_approve", "requester", "expired", "of-the-future"))]
+        demands = [{"kind": "max_amount", "met": True, "limit": "100000", "amount": "2501"}, {"kind": "destination", "met": False},
+                   {"kind": "quorum", "met": False, "group": "approvers", "need": 2, "have": 1, "open": 1, "people": people},
+                   {"kind": "return", "met": False, "need": 3, "have": 1, "open": 1}, {"kind": "moon", "met": False}]
+        return {"decision": "waiting", "reason": "quorum_missing", "text": "one more", "not_counted": [
+            {"id": "p-9", "why": "in_no_group_of_a_matching_rule"}],
+                "rules": [{"id": "transfers", "effect": "allow", "demands": demands}, {"id": "never", "effect": "deny", "demands": []}],
+                **changes}
+
+    def test_explain(self):
+        self.shows("", state="approving", asset=WORLD.asset, amount="2501")
+        self.answers(PATH + "/explanation", self.explanation())
+        told = self.good("explain", ID, *self.base)
+        for words in (f"{ID}  approving  25.01 DEMO (2501 base units)", "waiting, one more", "rule transfers: allows it when all of this is met",
+                      "met        25.01 DEMO (2501 base units), and the rule lets 1000 DEMO (100000 base units) through at most",
+                      "NOT MET    the address is not on the allow-list", "NOT MET    group approvers: 1 of 2 have approved, 1 more may",
+                      "p-0                  has approved", "p-1                  may approve", "p-2                  asked for it and never counts",
+                      "p-3                  is valid no longer", "p-4                  of-the-future", "one approver more: 1 of 3",
+                      "does not know: moon", "rule never: denies it", "the approval of p-9 does not count"):
+            self.assertIn(words, told)
+        self.answers(PATH + "/explanation", self.explanation(rules=[], not_counted=[], decision="denied"))
+        self.assertIn("no rule of the policy", self.good("explain", ID, *self.base))
+
+    def test_json_is_what_was_answered(self):
+        """For scripts: the same value, and still nothing that a terminal obeys."""
+        value = {"a": BAD, BAD: [BAD, 7, {"withdrawals": BAD}]}
+        for path, words in (("/v1/wallets", ["wallets"]), ("/v1/withdrawals", ["list"]), (PATH + "/explanation", ["explain", ID]),
+                            (PATH + "/differences", ["differences", ID]), ("/v1/alarms", ["alarms"]), ("/v1/keys", ["key", "list"]),
+                            ("/v1/freezes", ["freeze", "list"]), ("/v1/media", ["media", "list"])):
+            with self.subTest(words):
+                self.answers(path, value)
+                told = self.good(*words, *self.base, "--json")
+                self.assertEqual(json.loads(told), value)
+                self.assertClean(told)
+
+
+class Terminal(Answering):
+    """Nothing that the service says reaches the terminal but as printable ASCII."""
+
+    def said(self, *words):
+        done = self.custody(*words)
+        self.assertClean(done.stdout, done.stderr)
+        return done
+
+    def evil(self):
+        """A value with what a terminal obeys in every text, and in every member that a command may look at."""
+        members = ("id name state tier amount wallet destination reason short_code text decision effect kind group standing people rules demands "
+                   "not_counted why field recorded row differences waiting step for since code object_type object_id facts acknowledged person "
+                   "concerns first_seen key_id role alg address address_reason box until transitions proof proof_due activation serial place open "
+                   "act told_by told_at custodian second tool method inspection_due scope subject number balances suspense asset available "
+                   "reserved posted transaction sender key_state returned_by medium entry freeze key alarm cause by at on").split()
+        evil = {name: BAD for name in members} | {BAD: BAD}
+        demand = [{**evil, "kind": kind, "people": [evil]} for kind in ("quorum", "max_amount", "destination", "return", BAD)]
+        lists = {name: [evil] for name in ("people", "not_counted", "differences", "acknowledged", "balances", "suspense")}
+        return {**evil, **lists, "rules": [{**evil, "demands": demand}], "concerns": [BAD], "waiting": evil, "box": evil, "open": evil,
+                "facts": evil}
+
+    def test_lists_and_answers(self):
+        evil = self.evil()
+        rows = {name: [evil] for name in ("wallets", "alarms", "keys", "freezes", "media", "withdrawals")}
+        one = {name: evil for name in ("withdrawal", "alarm", "freeze", "medium", "key", "entry")}
+        value = {**evil, **rows, **one, "next": ""}
+        for path in ("/v1/wallets", "/v1/withdrawals", "/v1/alarms", "/v1/keys", "/v1/freezes", "/v1/media", PATH, PATH + "/explanation",
+                     PATH + "/differences"):
+            self.answers(path, value)
+        for path in (PATH + "/cancel", PATH + "/settle", "/v1/alarms/" + "ab" * 32 + "/acknowledge", "/v1/media/card-5/entries/" + ID + "/confirm"):
+            self.answers(path, value, "POST")
+        for words in (["list"], ["explain", ID], ["differences", ID], ["alarms"], ["key", "list"], ["freeze", "list"], ["media", "list"],
+                      ["cancel", ID], ["settle", ID], ["alarms", "--acknowledge", "ab" * 32], ["wallets"], ["wait", ID, "--timeout", "1"],
+                      ["media", "confirm", "card-5", ID]):
+            with self.subTest(words):
+                done = self.said(*words, *(self.base if words[0] != "wallets" else self.without_trust()))
+                self.assertIn("owned", done.stdout + done.stderr, "it says nothing of what it was told")
+
+    def test_show(self):
+        self.answers(PATH, {"withdrawal": {**self.evil(), "intent": BUNDLE["intent"]}})
+        self.assertIn("owned", self.said("show", ID, *self.base).stdout)
+
+    def test_a_next_page_is_no_terminal_either(self):
+        self.answers("/v1/withdrawals", {"withdrawals": [], "next": BAD})
+        self.said("list", *self.base)
+
+    def test_problems_and_broken_answers(self):
+        for status, body in ((400, problem(BAD, BAD, BAD)), (400, problem("invalid", BAD, BAD)), (500, BAD.encode()), (200, BAD.encode()),
+                             (200, b"\x1b[31m"), (302, (self.service.url + "/%1b").encode())):
+            self.service.routes[("GET", "/v1/withdrawals")] = (status, body)
+            with self.subTest(status):
+                self.assertEqual(self.said("list", *self.base).returncode, 1)
+
+    def test_raw_files_are_not_written_to_a_terminal(self):
+        """Evidence and the export are bytes that nobody has looked at yet: to a file or a pipe they go as they are."""
+        for path, words in ((PATH + "/evidence", ["evidence", ID]), ("/v1/audit/export", ["audit", "export"])):
+            with self.subTest(words):
+                self.service.routes[("GET", path)] = (200, b"\x1b]0;owned\x07")
+                self.assertIn("owned", self.good(*words, *self.base))
+                ours, terminal = pty.openpty()
+                try:
+                    told = self.refused(2, *words, *self.base, stdout=terminal)
+                    os.set_blocking(ours, False)
+                    with self.assertRaises(BlockingIOError):
+                        os.read(ours, 1)
+                finally:
+                    os.close(ours)
+                    os.close(terminal)
+                self.assertIn("--out: name a file", told)
+
+
+class Problems(Lying):
+    def test_every_error_of_the_service_says_what_to_do(self):
+        """Field and rule as the service names them, then what helps: for each code that docs/openapi.yaml may answer."""
+        header = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../base/include/base/status.h")
+        with open(header, encoding="utf-8") as file:
+            codes = re.findall(r'(?s)X\(\w+, -\d+, "(\w+)", (\d+), \w+,[\s\\]*"([^"]+)"', file.read())
+        self.assertGreater(len(codes), 40)
+        for code, status, text in codes:
+            with self.subTest(code):
+                self.service.routes[SHOW] = (int(status), problem(code, "the_field", "the rule it breaks"))
+                told = self.refused(1, "show", ID, *self.base)
+                first, second = told.splitlines()
+                if code != "usage":
+                    self.assertEqual(first, f"custody: {text}: the_field: the rule it breaks")
+                self.assertRegex(second, r"^   to do: \w")
+
+    def test_no_problem_document(self):
+        self.service.routes[SHOW] = (502, b"<html>")
+        self.assertIn("answered HTTP 502 without a problem document", self.refused(1, "show", ID, *self.base))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+/*
+ * What the service answers, for people.
+ */
+#include "answer.h"
+
+#include "base/id.h"
+#include "client.h"
+#include "commands.h"
+
+const char *answer_amount(char out[ANSWER_AMOUNT_SIZE], const struct trust *trust, const struct digest *asset,
+                          struct amount amount)
+{
+    char base[AMOUNT_TEXT_SIZE];
+    char units[48];
+    char id[DIGEST_HEX_LEN + 1];
+    amount_format(base, amount);
+    for (size_t i = 0; trust != NULL && i < trust->asset_count; i++) {
+        if (digest_equal(asset, &trust->asset_ids[i])) {
+            amount_format_units(units, amount, trust->assets[i].decimals);
+            (void)snprintf(out, ANSWER_AMOUNT_SIZE, "%s %s (%s base units)", units, trust->assets[i].code, base);
+            return out;
+        }
+    }
+    digest_format(id, asset);
+    (void)snprintf(out, ANSWER_AMOUNT_SIZE, "%s base units of asset %s", base, id);
+    return out;
+}
+
+const char *answer_amount_of(char out[ANSWER_AMOUNT_SIZE], const struct trust *trust, const json_t *object,
+                             const char *member, const char *asset)
+{
+    char text[SERVICE_TEXT_SIZE];
+    struct amount amount;
+    struct digest id;
+    if (amount_parse(&amount, command_service_text(text, object, member)) != STATUS_OK ||
+        digest_parse(&id, asset) != STATUS_OK) {
+        (void)snprintf(out, ANSWER_AMOUNT_SIZE, "an amount that cannot be read");
+        return out;
+    }
+    return answer_amount(out, trust, &id, amount);
+}
+
+enum status answer_trust(struct trust *out, const struct custody_options *options, struct fault *fault)
+{
+    *out = (struct trust){0};
+    return options->trust[0] == '\0' ? STATUS_OK : trust_open(out, options, fault);
+}
+
+enum status answer_end(struct trust *trust, enum status status)
+{
+    if (status == STATUS_OK && trust->asset_count == 0) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "without a trust file (--trust, STRONGROOM_TRUST) amounts are in base units only\n");
+    }
+    trust_wipe(trust);
+    return status;
+}
+
+void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
+{
+    static const struct {
+        const char *before;
+        const char *member;
+    } columns[] = {{" from ", "wallet"}, {" to ", "destination"}, {"  code ", "short_code"}, {"  reason ", "reason"}};
+    char text[SERVICE_TEXT_SIZE];
+    char asset[SERVICE_TEXT_SIZE];
+    char amount[ANSWER_AMOUNT_SIZE];
+    char waiting[SERVICE_WAITING_SIZE];
+    (void)printf("%s", command_service_text(text, withdrawal, "id"));
+    (void)printf("  %s", command_service_text(text, withdrawal, "state"));
+    if (json_object_get(withdrawal, "amount") != NULL) {
+        (void)command_service_text(asset, withdrawal, "asset");
+        (void)printf("  %s", answer_amount_of(amount, trust, withdrawal, "amount", asset));
+    }
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        if (command_service_text(text, withdrawal, columns[i].member)[0] != '\0') {
+            (void)printf("%s%s", columns[i].before, text);
+        }
+    }
+    if (command_service_waiting(waiting, withdrawal)[0] != '\0') {
+        (void)printf("  waits, %s", waiting);
+    }
+    (void)printf("\n");
+}
+
+enum status answer_get(json_t **out, const struct custody_options *options, const char *path, struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = path};
+    return client_json(out, options, &call, fault);
+}
+
+enum status answer_path(char *out, size_t size, const char *id, const char *after, struct fault *fault)
+{
+    struct uuid uuid;
+    if (uuid_parse(&uuid, id) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "ID", "must be the id of a withdrawal (custody list shows them)");
+    }
+    (void)snprintf(out, size, "/v1/withdrawals/%s%s", id, after);
+    return STATUS_OK;
+}
+
+enum status answer_print_json(const json_t *value, size_t flags, struct fault *fault)
+{
+    char *text = json_dumps(value, flags | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    if (text == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "answer", "%s", "");
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == 0x7f) { /* the one control character that jansson leaves as it is */
+            (void)fputs("\\u007f", stdout);
+        } else {
+            (void)fputc(*at, stdout);
+        }
+    }
+    (void)fputc('\n', stdout);
+    free(text);
+    return STATUS_OK; /* a failure to write is found at the end */
+}

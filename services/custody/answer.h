@@ -1,0 +1,45 @@
+/*
+ * What the service answers, for people: amounts in units and base units, withdrawals in a line, JSON for scripts. Units
+ * are those of the genesis that the trust file names; the service's word for code or decimals is never taken.
+ */
+#ifndef STRONGROOM_CUSTODY_ANSWER_H
+#define STRONGROOM_CUSTODY_ANSWER_H
+
+#include <jansson.h>
+
+#include "trust.h"
+
+#define ANSWER_AMOUNT_SIZE 256
+
+/* "25 DEMO (2500 base units)"; without a trusted asset "2500 base units of asset ID". `trust` may be NULL. Out: `out`.
+ */
+const char *answer_amount(char out[ANSWER_AMOUNT_SIZE], const struct trust *trust, const struct digest *asset,
+                          struct amount amount);
+
+/* The same for texts of the service, each of which may be missing or nonsense; that is said then. */
+const char *answer_amount_of(char out[ANSWER_AMOUNT_SIZE], const struct trust *trust, const json_t *object,
+                             const char *member, const char *asset);
+
+/* Trust as far as a trust file is named: without one `out` knows no asset. Statuses of trust_open. Out: answer_end. */
+MUST_CHECK enum status answer_trust(struct trust *out, const struct custody_options *options, struct fault *fault);
+
+/* Frees it, and tells why amounts were in base units, if they were. Returns `status`. */
+MUST_CHECK enum status answer_end(struct trust *trust, enum status status);
+
+/* A withdrawal in one line, as the service tells it. `trust` may be NULL. */
+void answer_withdrawal(const struct trust *trust, const json_t *withdrawal);
+
+/* GET of a path of the service. Out: one reference. */
+MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,
+                                  struct fault *fault);
+
+/* The path of a withdrawal, "/v1/withdrawals/ID" and `after`. STATUS_USAGE when `id` is no id. */
+MUST_CHECK enum status answer_path(char *out, size_t size, const char *id, const char *after, struct fault *fault);
+
+/*
+ * An answer for a script: the JSON with sorted members, in printable ASCII, so that it does no harm on a terminal
+ * either. `flags` are jansson's, such as JSON_INDENT(2).
+ */
+MUST_CHECK enum status answer_print_json(const json_t *value, size_t flags, struct fault *fault);
+
+#endif
