@@ -46,29 +46,29 @@ static bool asks_for(const char *option, int argc, char **argv)
     return false;
 }
 
-static int printed(void)
-{
-    return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
-}
-
 /* --help, and what is no command. */
-static int tell(const struct command_row *row, char **words, int count, bool help)
+static int tell(const struct command_row *row, char **words, int count, const char *option)
 {
+    const char *word = count > 0 ? words[0] : "";
+    bool help = option != NULL && strcmp(option, "--help") == 0;
     if (row != NULL) {
         help_print_command(stdout, row);
-        return printed();
-    }
-    if (help) {
-        help_print_commands(stdout, count > 0 ? words[0] : "");
+    } else if (help) {
+        help_print_commands(stdout, word);
         (void)printf("\nexit 0 done, 1 refused or failed, 2 wrong arguments\n");
-        return printed();
+    }
+    if (row != NULL || help) {
+        return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
     }
     if (count > 0) {
-        (void)fprintf(stderr, "custody: there is no command %s%s%s\n", words[0], count > 1 ? " " : "",
+        (void)fprintf(stderr, "custody: there is no command %s%s%s\n", word, count > 1 ? " " : "",
                       count > 1 ? words[1] : "");
+    } else if (option != NULL) {
+        (void)fprintf(stderr, "custody: %s: a command comes before the options; custody --help\n", option);
+        return EXIT_USAGE;
     }
-    help_print_commands(stderr, count > 0 ? words[0] : "");
-    return EXIT_USAGE; /* also when there are only options */
+    help_print_commands(stderr, word);
+    return EXIT_USAGE;
 }
 
 static enum status check_words(const struct command_row *row, int count, struct fault *fault)
@@ -144,5 +144,8 @@ int main(int argc, char **argv)
     if (row == NULL && version && !help) {
         return print_version(argv[0]);
     }
-    return row == NULL || help ? tell(row, argv + 1, words, help) : run(row, words, argc, argv);
+    if (row != NULL && !help) {
+        return run(row, words, argc, argv);
+    }
+    return tell(row, argv + 1, words, help ? "--help" : argv[1 + words]); /* argv ends with NULL */
 }

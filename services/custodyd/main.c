@@ -12,16 +12,18 @@
 #include "server.h"
 #include "service.h"
 
+#define EXIT_USAGE 64   /* sysexits EX_USAGE: wrong arguments, or a wrong configuration file */
 #define EXIT_REFUSED 78 /* sysexits EX_CONFIG: starting again will not help */
 
-static int explain(const char *what, const struct fault *fault)
+static int explain(const char *called, const char *what, const struct fault *fault)
 {
+    if (fault->status == STATUS_USAGE) {
+        custodyd_options_print_usage(stderr, called, fault);
+        return EXIT_USAGE;
+    }
     const struct status_info *info = status_info(fault->status);
     (void)fprintf(stderr, "custodyd: %s: %s%s%s%s%s\n", what, info->text, fault->where[0] == '\0' ? "" : ": ",
                   fault->where, fault->detail[0] == '\0' ? "" : ": ", fault->detail);
-    if (fault->status == STATUS_USAGE) {
-        return 2;
-    }
     return info->retryable ? 1 : EXIT_REFUSED;
 }
 
@@ -92,13 +94,14 @@ int main(int argc, char **argv)
     const char *command = argc >= 2 ? argv[1] : "";
     bool token = strcmp(command, "token") == 0;
     if (!token && strcmp(command, "run") != 0 && strcmp(command, "--help") != 0) {
-        (void)fprintf(stderr, "custodyd: the first argument must be run or token; --help prints all options\n");
-        return 2;
+        (void)fprintf(stderr, "custodyd: the first argument must be run or token; custodyd --help\n");
+        return EXIT_USAGE;
     }
+    const char *called = token ? "custodyd token" : "custodyd run";
     int shift = strcmp(command, "--help") == 0 ? 0 : 1;
     enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);
     if (status != STATUS_OK) {
-        return explain("options", &fault);
+        return explain(called, "options", &fault);
     }
     log_open("custodyd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -113,5 +116,5 @@ int main(int argc, char **argv)
     if (status == STATUS_OK) {
         status = token ? grant_token(&options, &fault) : serve(&options, &signals, &fault);
     }
-    return status == STATUS_OK ? 0 : explain(token ? "cannot grant the token" : "cannot serve", &fault);
+    return status == STATUS_OK ? 0 : explain(called, token ? "cannot grant the token" : "cannot serve", &fault);
 }

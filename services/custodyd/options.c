@@ -62,7 +62,12 @@ enum status custodyd_options_load(struct custodyd_options *out, int argc, char *
     enum status status =
         option_load(out, sizeof(*out), &rest, &program, rows, sizeof(rows) / sizeof(rows[0]), argc, argv, fault);
     if (status == STATUS_OK && rest < argc) {
-        status = fault_set(fault, STATUS_USAGE, argv[rest], "not an option");
+        status = fault_set(fault, STATUS_USAGE, argv[rest], "options only");
     }
     return status;
+}
+
+void custodyd_options_print_usage(FILE *stream, const char *called, const struct fault *fault)
+{
+    option_print_usage(stream, called, rows, sizeof(rows) / sizeof(rows[0]), fault);
 }

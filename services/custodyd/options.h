@@ -42,4 +42,7 @@ struct custodyd_options {
 /* Reads the command line after the subcommand. */
 MUST_CHECK enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault);
 
+/* Prints one line about wrong arguments of `called`, "custodyd run" (base/option.h). */
+void custodyd_options_print_usage(FILE *stream, const char *called, const struct fault *fault);
+
 #endif

@@ -62,21 +62,42 @@ static const struct command {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static int usage(void)
+static void print_usage(FILE *stream)
 {
     for (const struct command *command = commands; command < commands + COMMANDS; command++) {
-        (void)fprintf(stderr, "usage: custody-verify %s [--help] --OPTION FILE ... %s\n", command->word,
+        (void)fprintf(stream, "usage: custody-verify %s [--help] --OPTION FILE ... %s\n", command->word,
                       command->arguments);
     }
-    (void)fprintf(stderr, "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
+    (void)fprintf(stream, "exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage\n");
+}
+
+/* What is no command. */
+static int usage(const char *word)
+{
+    if (strcmp(word, "--help") == 0) {
+        print_usage(stdout);
+        return fflush(stdout) == 0 ? VERDICT_PROVEN : VERDICT_USAGE;
+    }
+    if (word[0] != '\0') {
+        (void)fprintf(stderr, "custody-verify: there is no command %s\n", word);
+    }
+    print_usage(stderr);
     return VERDICT_USAGE;
 }
 
-static int refuse(const struct fault *fault)
+static int refuse(const struct command *command, const struct fault *fault)
 {
-    (void)fprintf(stderr, "custody-verify: %s: %s: %s\n", status_info(fault->status)->text, fault->where,
-                  fault->detail);
+    option_print_usage(stderr, command->name, &rows[command->first_row], command->row_count, fault);
     return VERDICT_USAGE;
+}
+
+static int prove(const struct command *command, const struct trust *trust, const struct verify_request *request)
+{
+    enum verdict verdict = command->run(trust, request);
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
+        return VERDICT_INCOMPLETE;
+    }
+    return (int)verdict;
 }
 
 int main(int argc, char **argv)
@@ -90,27 +111,25 @@ int main(int argc, char **argv)
         command++;
     }
     if (argc < 2 || command == commands + COMMANDS) {
-        return usage();
+        return usage(argc < 2 ? "" : argv[1]);
     }
     const struct option_program program = {command->name, command->purpose, command->arguments};
     argc--;
     argv++;
     if (option_load(&options, sizeof(options), &rest, &program, &rows[command->first_row], command->row_count, argc,
                     argv, &fault) != STATUS_OK) {
-        return refuse(&fault);
+        return refuse(command, &fault);
     }
     options.request.rest = argv + rest;
     options.request.rest_count = argc - rest;
     if (argc - rest < command->least || argc - rest > command->most) {
-        return usage();
+        (void)fault_set(&fault, STATUS_USAGE, argc - rest < command->least ? "too few words" : "too many words",
+                        "after the options comes %s", command->arguments);
+        return refuse(command, &fault);
     }
     if ((options.trust[0] != '\0' || command->first_row == 0) &&
         trust_read(&trust, options.trust, &fault) != STATUS_OK) {
-        return refuse(&fault);
+        return refuse(command, &fault);
     }
-    enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
-    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
-        return VERDICT_INCOMPLETE;
-    }
-    return (int)verdict;
+    return prove(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);
 }

@@ -19,7 +19,7 @@ import unittest
 import strongroom
 from strongroom import DEADLINE_S, SIGNERS, canonical, digest
 
-REFUSED, USAGE, RETRY = 78, 2, 1
+REFUSED, USAGE, RETRY = 78, 64, 1
 SPY = next(pathlib.Path("/usr/lib").glob("*/pkcs11-spy.so"))  # of opensc
 BOOKS = ("custody.withdrawal", "custody.approval", "custody.lane", "custody.reservation", "custody.posting",
          "custody.outbox", "custody.document", "custody.token", "custody.mark", "custody.medium", "custody.medium_entry",
@@ -112,8 +112,8 @@ class RefuseToStart(strongroom.Case):
         guard = place.dir / "guards" / role  # the other signers may be running: the service is heard of each minute
         before = fingerprint(guard), fingerprint(place.dir / "tokens")
         ended = self.signerd(role, *named.pop("options", ()), **named)
-        event = "usage" if status == USAGE else "start.refused"
-        self.assertSays(ended, status, f"event={event} ", f"status={code} ", f"where={where} ", *words)
+        told = [f"signerd run: --{where}: "] if status == USAGE else ["event=start.refused ", f"status={code} ", f"where={where} "]
+        self.assertSays(ended, status, *told, *words)
         self.assertEqual((fingerprint(guard), fingerprint(place.dir / "tokens")), before)
 
     def books(self):
@@ -124,7 +124,7 @@ class RefuseToStart(strongroom.Case):
         """custodyd refuses, says it in one line, and ledger and books are as before."""
         place = self.place
         before = self.books(), fingerprint(place.dir / "data")
-        self.assertSays(self.custodyd(*options), status, "custodyd: ", *words)
+        self.assertSays(self.custodyd(*options), status, "custodyd run: " if status == USAGE else "custodyd: ", *words)
         self.assertEqual((self.books(), fingerprint(place.dir / "data")), before)
 
     # Breaking, and putting back

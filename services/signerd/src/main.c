@@ -13,8 +13,7 @@ int main(int argc, char **argv)
     subcommand *run = NULL;
     struct fault fault = {0};
     if (options_load(&options, &run, argc - 1, argv + 1, &fault) != STATUS_OK) {
-        log_fault("usage", &fault);
-        return 2;
+        return usage_refused(argc > 1 ? argv[1] : "", &fault);
     }
     if (secret_heap_open(&fault) != STATUS_OK || secret_harden_process(&fault) != STATUS_OK) {
         return start_refused(&fault);

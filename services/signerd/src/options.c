@@ -226,8 +226,8 @@ enum status options_load(struct options *out, subcommand **out_main, int argc, c
         *out_main = subcommands[i].main;
         return status;
     }
-    return fault_set(fault, STATUS_USAGE, argc > 0 ? argv[0] : "signerd", "%s; signerd --help lists the subcommands",
-                     argc > 0 ? "no such subcommand" : "a subcommand comes first");
+    return fault_set(fault, STATUS_USAGE, argc > 0 ? argv[0] : "", "%s",
+                     argc > 0 ? "there is no such subcommand" : "a subcommand comes first");
 }
 
 enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault)
@@ -251,8 +251,37 @@ enum status options_profile(enum hsm_key_profile *out, const struct options *opt
     return fault_set(fault, STATUS_USAGE, "backup", "wrapped, clone or none");
 }
 
+static bool has_option(size_t row, const char *name)
+{
+    for (size_t i = 0; i < subcommands[row].count; i++) {
+        if (strcmp(subcommands[row].rows[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int usage_refused(const char *word, const struct fault *fault)
+{
+    const char *called = "signerd";
+    size_t found = 0; /* the subcommand, or one that has such an option */
+    for (size_t i = 0; i < COUNT(subcommands); i++) {
+        if (strcmp(word, subcommands[i].word) == 0) {
+            called = subcommands[i].program.name;
+            found = i;
+            break;
+        }
+        found = has_option(i, fault->where) ? i : found;
+    }
+    option_print_usage(stderr, called, subcommands[found].rows, subcommands[found].count, fault);
+    return EXIT_USAGE;
+}
+
 int start_refused(const struct fault *fault)
 {
+    if (fault->status == STATUS_USAGE) {
+        return usage_refused("", fault);
+    }
     log_fault("start.refused", fault);
     return EXIT_REFUSED;
 }

@@ -77,7 +77,8 @@ subcommand share_pin_main;
 subcommand destroy_main;
 
 /* Refused to start, for good: a supervisor must not try again (sysexits.h EX_CONFIG). */
-#define EXIT_REFUSED 78
+#define EXIT_USAGE 64   /* sysexits EX_USAGE: wrong arguments, or a wrong configuration file */
+#define EXIT_REFUSED 78 /* sysexits EX_CONFIG: starting again will not help */
 
 /*
  * Reads the options of the subcommand argv[0] ("run" ...). --help instead of one prints what there is and ends the
@@ -92,7 +93,10 @@ MUST_CHECK enum status options_role(enum signer_role *out, const struct options 
 /* What may be done with the private value of a key to be made, by the option backup. STATUS_USAGE. */
 MUST_CHECK enum status options_profile(enum hsm_key_profile *out, const struct options *options, struct fault *fault);
 
-/* Logs why there was no start. Returns EXIT_REFUSED. */
+/* Tells wrong arguments of the subcommand `word` in one line on standard error. Returns EXIT_USAGE. */
+int usage_refused(const char *word, const struct fault *fault);
+
+/* Logs why there was no start and returns EXIT_REFUSED; a fault of the options is told as by usage_refused. */
 int start_refused(const struct fault *fault);
 
 #endif

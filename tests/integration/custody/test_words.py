@@ -74,9 +74,33 @@ class Usage(Case):
                             (["media", "confirm", "x"], "too few words: custody media confirm SERIAL ENTRY")):
             with self.subTest(words):
                 self.assert_line(self.refused(2, *words), told)
+        self.assert_line(self.refused(2, "--wallet", "hot"), "custody: --wallet: a command comes before the options; custody --help")
         told = self.refused(2, "key", "suspend")
         self.assertTrue(told.startswith("custody: there is no command key suspend\n"), told)
         self.assertIn("key send --command FILE", told)
+
+    def test_wrong_arguments_of_the_other_programs(self):
+        """One line with the option and its rule; the daemons end with 64, which a service manager must not restart; custody-verify with 3."""
+        role = ["--role=audit", "--guard=g", "--policy=p", "--socket=s", "--clients=me"]
+        for program, status, words, told in (
+                ("SIGNERD", 64, [], "signerd: a subcommand comes first; signerd --help"),
+                ("SIGNERD", 64, ["renew"], "signerd: renew: there is no such subcommand; signerd --help"),
+                ("SIGNERD", 64, ["run"], "signerd run: --role: the option is required; signerd run --help"),
+                ("SIGNERD", 64, ["run", *role, "--sesions=3"], "signerd run: --sesions: there is no such option; signerd run --help"),
+                ("SIGNERD", 64, ["run", *role, "--sessions=99"], "signerd run: --sessions: an integer from 1 to 63, not 99; signerd run --help"),
+                ("SIGNERD", 64, ["run", *role, "now"], "signerd run: now: options only; signerd run --help"),
+                ("SIGNERD", 64, ["run", "--role=notary", *role[1:]], "signerd: --role: transfer, audit or validator; signerd --help"),
+                ("CUSTODYD", 64, [], "custodyd: the first argument must be run or token; custodyd --help"),
+                ("CUSTODYD", 64, ["run", "--port=1"], "custodyd run: --port: there is no such option; custodyd run --help"),
+                ("CUSTODYD", 64, ["token", "--days=0"], "custodyd token: --days: an integer from 1 to 3650 d, not 0; custodyd token --help"),
+                ("CUSTODY_VERIFY", 3, ["trail", "x"], "custody-verify trail: --trust: the option is required; custody-verify trail --help"),
+                ("CUSTODY_VERIFY", 3, ["address", "--max-age-days=x"],
+                 "custody-verify address: --max-age-days: an integer from 1 to 36500 days, not x; custody-verify address --help"),
+                ("CUSTODY_VERIFY", 3, ["evidence", "--trust=t"], "custody-verify evidence: too few words: after the options comes BUNDLE")):
+            with self.subTest(program=program, words=words):
+                done = subprocess.run([os.environ[program], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                self.assertEqual((done.returncode, done.stdout), (status, ""), done.stderr)
+                self.assert_line(done.stderr, told)
 
     def test_an_option_that_would_have_no_effect_is_refused(self):
         """Each command takes its own options and no other; those of the connection may stand anywhere."""

@@ -228,7 +228,8 @@ Test(start, after_a_long_stop_people_say_the_day)
     shell("rm -r $G");
     MUST(guard_create(place.guard, &state, &place.key, NULL));
     cr_assert(!place_start(&place, (const char *const[]){"--accept-clock=today", NULL}, NULL));
-    cr_expect(place.exit_status == 78 && strstr(place.log, "a day, as 2026-01-31") != NULL, "%s", place.log);
+    cr_expect(place.exit_status == 64 && strstr(place.log, "signerd: --accept-clock: a day, as 2026-01-31;") != NULL,
+              "%s", place.log);
     accept_option(wrong, now - 30 * DAY_US);
     cr_assert(!place_start(&place, (const char *const[]){wrong, NULL}, NULL));
     cr_expect(place.exit_status == 78 && strstr(place.log, "another day") != NULL, "%s", place.log);
