@@ -93,7 +93,7 @@ enum status command_address_verify(const struct command_input *input, struct fau
 {
     const struct custody_options *options = input->options;
     struct key_papers papers = {0};
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     struct signed_document attestation = {0};
     enum status status = chain_open(&chain, options, true, fault);
     if (status == STATUS_OK) {
@@ -148,19 +148,18 @@ enum status command_address(const struct command_input *input, struct fault *fau
     }
     enum status status = trust_open(&trust, options, fault);
     if (status == STATUS_OK) {
-        wallet = policy_find_wallet(&trust.policy, &name);
+        wallet = policy_find_wallet(trust.policy, &name);
         status = wallet == NULL ? fault_set(fault, STATUS_NOT_FOUND, "wallet", "no such wallet in the policy")
                                 : fetch_papers(&papers, wallet, options, fault);
     }
     if (status == STATUS_OK) {
-        const struct policy_chain chain = {.versions = &trust.policy, .count = 1};
-        status = papers_verify(&papers, &chain, fault);
+        status = papers_verify(&papers, &trust.policies, fault);
     }
     if (status == STATUS_OK) {
         status = attest_fetch(&attestation, &papers, options, fault);
     }
     if (status == STATUS_OK) {
-        status = show_address(&papers, &attestation, &trust.policy, options, fault);
+        status = show_address(&papers, &attestation, trust.policy, options, fault);
     }
     signed_document_free(&attestation);
     papers_wipe(&papers);

@@ -20,7 +20,8 @@ struct decoded {
     struct digest digest;
     struct digest transaction_id;
     char short_code[SHORT_CODE_SIZE];
-    const struct wallet *wallet;
+    const struct policy *policy; /* the version that the intent names */
+    const struct wallet *wallet; /* of that version */
     const struct asset *asset;
     char state[SERVICE_TEXT_SIZE]; /* this and the next: what the service says */
     char waiting[SERVICE_WAITING_SIZE];
@@ -65,19 +66,25 @@ static enum status fetch_intent(struct decoded *out, const struct command_input 
 static enum status check_against_trust(struct decoded *out, struct fault *fault)
 {
     const struct intent *intent = &out->intent;
-    const struct policy *policy = &out->trust.policy;
+    const struct policy *policy = chain_find(&out->trust.policies, &intent->policy);
     char id[DIGEST_HEX_LEN + 1];
     size_t asset = 0;
     if (!digest_equal(&intent->chain, &out->trust.chain)) {
         return fault_set(fault, STATUS_MISMATCH, "chain", "the intent is for another ledger");
     }
-    if (!digest_equal(&intent->policy, &policy->digest) || intent->policy_version != policy->version ||
+    if (policy == NULL || intent->policy_version != policy->version ||
         !name_equal(&intent->environment, &policy->environment)) {
         return fault_set(fault, STATUS_MISMATCH, "policy", "the intent is for another policy");
     }
+    out->policy = policy;
     out->wallet = policy_find_wallet(policy, &intent->wallet);
     if (out->wallet == NULL) {
         return fault_set(fault, STATUS_MISMATCH, "wallet", "no such wallet in the policy");
+    }
+    const struct wallet *now = policy_find_wallet(out->trust.policy, &intent->wallet);
+    if (now == NULL || !digest_equal(&now->key_id, &out->wallet->key_id)) {
+        return fault_set(fault, STATUS_CONFLICT, "wallet",
+                         "has another key by the policy in force, or is none any more");
     }
     digest_format(id, &intent->asset);
     enum status status = trust_asset(&asset, &out->trust, id, fault);
@@ -155,6 +162,31 @@ static void print_effect(const struct decoded *decoded)
     }
 }
 
+static void print_version(const char *name, const struct policy *policy, const char *more)
+{
+    char line[DIGEST_HEX_LEN + 64];
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, &policy->digest);
+    (void)snprintf(line, sizeof(line), "version %lld, %s%s", (long long)policy->version, hex, more);
+    print_row(name, line);
+}
+
+/* The version that was in force when this was asked for, the one by now, and the one that waits. */
+static void print_versions(const struct decoded *decoded)
+{
+    const struct trust *trust = &decoded->trust;
+    char more[TIME_TEXT_SIZE + 16];
+    print_version("policy", decoded->policy, "");
+    if (decoded->policy != trust->policy) {
+        print_version("in force", trust->policy, "");
+        print_row("", "the policy has changed: both versions must allow it");
+    }
+    if (trust->waits) {
+        (void)snprintf(more, sizeof(more), ", until %s", trust->waiting_until);
+        print_version("waiting", &trust->waiting, more);
+    }
+}
+
 static void print_decoded(const struct decoded *decoded)
 {
     const struct intent *intent = &decoded->intent;
@@ -175,9 +207,7 @@ static void print_decoded(const struct decoded *decoded)
     print_row("asked by", intent->requester.text);
     time_format(time, intent->expires_at);
     print_row("expires", time);
-    digest_format(hex, &intent->policy);
-    (void)snprintf(line, sizeof(line), "version %lld, %s", (long long)intent->policy_version, hex);
-    print_row("policy", line);
+    print_versions(decoded);
     digest_format(hex, &intent->chain);
     (void)snprintf(line, sizeof(line), "%s, %s", intent->environment.text, hex);
     print_row("ledger", line);
@@ -250,9 +280,13 @@ static enum status make_decision(struct signed_document *out, const struct decod
         .withdrawal = decoded->intent.withdrawal,
     };
     public_key_id(&approval.key, keyfile_public_key(keyfile));
-    const struct person *person = policy_find_key(NULL, &decoded->trust.policy, &approval.key);
+    const struct person *person = policy_find_key(NULL, decoded->policy, &approval.key);
     if (person == NULL) {
         return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy");
+    }
+    const struct person *now = policy_find_person(decoded->trust.policy, &person->id);
+    if (now == NULL || policy_person_key(now, &approval.key) == NULL) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "is not yours any more by the policy in force");
     }
     if (approval.signed_at >= approval.expires_at) {
         return fault_set(fault, STATUS_EXPIRED, "intent", "has expired: nothing was signed");

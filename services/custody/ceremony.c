@@ -309,7 +309,7 @@ static void print_transcript(const struct ceremony *ceremony, const struct bytes
 static enum status check_people(const struct bytes *document, const struct custody_options *options,
                                 struct fault *fault)
 {
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     struct ceremony verified = {0};
     enum status status = chain_open(&chain, options, false, fault);
     if (status == STATUS_OK) {

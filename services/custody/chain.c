@@ -13,13 +13,13 @@
 
 #define CHAIN_PATH_SIZE (TEXT_SIZE + 256)
 
-const struct policy *chain_newest(const struct policy_chain *chain)
+const struct policy *chain_newest(const struct chain *chain)
 {
     INVARIANT(chain->count > 0);
     return &chain->versions[chain->count - 1];
 }
 
-const struct policy *chain_find(const struct policy_chain *chain, const struct digest *digest)
+const struct policy *chain_find(const struct chain *chain, const struct digest *digest)
 {
     for (size_t i = 0; i < chain->count; i++) {
         if (digest_equal(&chain->versions[i].digest, digest)) {
@@ -29,32 +29,45 @@ const struct policy *chain_find(const struct policy_chain *chain, const struct d
     return NULL;
 }
 
-void chain_wipe(struct policy_chain *chain)
+void chain_wipe(struct chain *chain)
 {
     for (size_t i = 0; i < chain->count; i++) {
         policy_free(&chain->versions[i]);
     }
     free(chain->versions);
-    *chain = (struct policy_chain){0};
+    *chain = (struct chain){0};
 }
 
-static enum status add_version(struct policy_chain *chain, const char *path, struct fault *fault)
+enum status chain_add(struct chain *chain, const struct signed_document *document, struct fault *fault)
+{
+    if (chain->count == CHAIN_VERSIONS_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "policy", "more than %d versions", CHAIN_VERSIONS_MAX);
+    }
+    if (chain->versions == NULL) {
+        chain->versions = calloc(CHAIN_VERSIONS_MAX, sizeof(struct policy));
+    }
+    if (chain->versions == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "policy", "%s", "");
+    }
+    struct policy *slot = &chain->versions[chain->count];
+    enum status status = chain->count == 0 ? policy_open_first(slot, document, fault)
+                                           : policy_open_next(slot, document, chain_newest(chain), fault);
+    chain->count += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+static enum status add_version(struct chain *chain, const char *path, struct fault *fault)
 {
     struct signed_document document = {0};
     struct fault inner = {0};
-    struct policy *slot = &chain->versions[chain->count];
     enum status status = command_read_signed(&document, path, CANON_POLICY_MAX, "policy", &inner);
     if (status == STATUS_OK) {
-        status = chain->count == 0 ? policy_open_first(slot, &document, &inner)
-                                   : policy_open_next(slot, &document, chain_newest(chain), &inner);
+        status = chain_add(chain, &document, &inner);
         signed_document_free(&document);
     }
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, "policy", "%s: %s%s%s", path, inner.where, inner.where[0] == '\0' ? "" : ": ",
-                         inner.detail);
-    }
-    chain->count++;
-    return STATUS_OK;
+    return status == STATUS_OK ? STATUS_OK
+                               : fault_set(fault, status, "policy", "%s: %s%s%s", path, inner.where,
+                                           inner.where[0] == '\0' ? "" : ": ", inner.detail);
 }
 
 static int is_version(const struct dirent *entry)
@@ -63,7 +76,7 @@ static int is_version(const struct dirent *entry)
     return len > 5 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 5, ".json") == 0;
 }
 
-static enum status add_folder(struct policy_chain *chain, const char *path, struct fault *fault)
+static enum status add_folder(struct chain *chain, const char *path, struct fault *fault)
 {
     struct dirent **entries = NULL;
     char file[CHAIN_PATH_SIZE];
@@ -86,7 +99,7 @@ static enum status add_folder(struct policy_chain *chain, const char *path, stru
     return status;
 }
 
-static enum status check_trust(const struct policy_chain *chain, const struct custody_options *options, bool must_trust,
+static enum status check_trust(const struct chain *chain, const struct custody_options *options, bool must_trust,
                                struct fault *fault)
 {
     struct trust_file file;
@@ -102,13 +115,12 @@ static enum status check_trust(const struct policy_chain *chain, const struct cu
     return status;
 }
 
-enum status chain_open(struct policy_chain *out, const struct custody_options *options, bool must_trust,
-                       struct fault *fault)
+enum status chain_open(struct chain *out, const struct custody_options *options, bool must_trust, struct fault *fault)
 {
     struct stat there;
-    struct policy_chain chain = {.versions = calloc(CHAIN_VERSIONS_MAX, sizeof(struct policy))};
-    enum status status = chain.versions == NULL ? STATUS_NO_MEMORY : STATUS_OK;
-    if (status == STATUS_OK && (options->policy[0] == '\0' || stat(options->policy, &there) != 0)) {
+    struct chain chain = {0};
+    enum status status = STATUS_OK;
+    if (options->policy[0] == '\0' || stat(options->policy, &there) != 0) {
         status = fault_set(fault, STATUS_USAGE, "policy", "name the signed policy, or the folder of its versions");
     }
     if (status == STATUS_OK) {

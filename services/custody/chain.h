@@ -1,6 +1,6 @@
 /*
- * The policy's versions from files, verified: the first signed by all its administrators, each further one by the
- * quorum of the one before, as signerd reads them. Held against the trust file when one is named.
+ * The versions of the policy, verified: the first signed by all its administrators, each further one by the quorum of
+ * the one before. From files here, from the service in trust.h. Held against the trust file when one is named.
  */
 #ifndef STRONGROOM_CUSTODY_CHAIN_H
 #define STRONGROOM_CUSTODY_CHAIN_H
@@ -10,7 +10,7 @@
 
 #define CHAIN_VERSIONS_MAX 256
 
-struct policy_chain {
+struct chain {
     struct policy *versions; /* first to newest; owned */
     size_t count;
 };
@@ -19,16 +19,22 @@ struct policy_chain {
  * Reads --policy, a signed policy or a folder of them. With a trust file the first version must be the one that it
  * names (STATUS_MISMATCH); `must_trust` makes a missing trust file STATUS_USAGE. Out: chain_wipe.
  */
-MUST_CHECK enum status chain_open(struct policy_chain *out, const struct custody_options *options, bool must_trust,
+MUST_CHECK enum status chain_open(struct chain *out, const struct custody_options *options, bool must_trust,
                                   struct fault *fault);
 
-/* The newest version. Borrowed; never NULL in an opened chain. */
-const struct policy *chain_newest(const struct policy_chain *chain);
+/*
+ * Verifies one more version, the successor of the newest one (the first of an empty chain), and adds it.
+ * STATUS_TOO_LARGE beyond CHAIN_VERSIONS_MAX; statuses of policy_open_first and policy_open_next.
+ */
+MUST_CHECK enum status chain_add(struct chain *chain, const struct signed_document *document, struct fault *fault);
+
+/* The newest version. Borrowed, until one is added; never NULL in an opened chain. */
+const struct policy *chain_newest(const struct chain *chain);
 
 /* The version with this digest, NULL when there is none. Borrowed. */
-const struct policy *chain_find(const struct policy_chain *chain, const struct digest *digest);
+const struct policy *chain_find(const struct chain *chain, const struct digest *digest);
 
 /* Frees what it owns and empties; an empty one is fine. */
-void chain_wipe(struct policy_chain *chain);
+void chain_wipe(struct chain *chain);
 
 #endif

@@ -22,7 +22,7 @@
 
 struct incident {
     const struct custody_options *options;
-    struct policy_chain chain;
+    struct chain chain;
     struct keyfile *keyfile;
     struct known_keys keys;
     struct compromise report;

@@ -43,7 +43,7 @@ struct known_keys {
  * both (STATUS_UNAVAILABLE). What does not verify under the chain is told on `told` and left out. Out: known_keys_wipe.
  */
 MUST_CHECK enum status known_keys_open(struct known_keys *out, const struct custody_options *options,
-                                       const struct policy_chain *chain, FILE *told, struct fault *fault);
+                                       const struct chain *chain, FILE *told, struct fault *fault);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void known_keys_wipe(struct known_keys *keys);

@@ -23,7 +23,7 @@ struct paper {
 struct collection {
     struct paper *papers; /* owned */
     size_t count;
-    const struct policy_chain *chain;
+    const struct chain *chain;
     struct known_keys keys;
     FILE *told;
 };
@@ -345,8 +345,8 @@ static int by_id(const void *a, const void *b)
                   sizeof(left->papers.key.key_id.bytes32));
 }
 
-enum status known_keys_open(struct known_keys *out, const struct custody_options *options,
-                            const struct policy_chain *chain, FILE *told, struct fault *fault)
+enum status known_keys_open(struct known_keys *out, const struct custody_options *options, const struct chain *chain,
+                            FILE *told, struct fault *fault)
 {
     struct collection collection = {.chain = chain, .told = told};
     json_t *rows = NULL;

@@ -65,7 +65,7 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
 }
 
 /* Whose key it is, in words; a token's key is known as that of a wallet. Out: `out_key` NULL when nobody knows it. */
-static void find_signer(char out[NAME_SIZE + 16], const struct public_key **out_key, const struct policy_chain *chain,
+static void find_signer(char out[NAME_SIZE + 16], const struct public_key **out_key, const struct chain *chain,
                         const struct digest *key_id)
 {
     *out_key = NULL;
@@ -87,7 +87,7 @@ static void find_signer(char out[NAME_SIZE + 16], const struct public_key **out_
 
 /* Who signed: by name when a policy is given, which must then bear out every signature of whom it knows. */
 static enum status describe_signatures(const struct signed_document *document, const char *kind,
-                                       const struct policy_chain *chain, struct fault *fault)
+                                       const struct chain *chain, struct fault *fault)
 {
     for (size_t i = 0; i < document->signature_count; i++) {
         const struct public_key *key = NULL;
@@ -112,7 +112,7 @@ enum status command_show_document(const struct command_input *input, struct faul
 {
     const struct document_kind *kind = document_kind_find(input->words[0]);
     struct signed_document document = {0};
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     enum status status = read_document(&document, input->options->in, kind->max, fault);
     if (status == STATUS_OK) {
         status = kind->describe(stdout, &document.document, fault);

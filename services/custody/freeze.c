@@ -38,7 +38,7 @@ static enum status make_command(struct command *out, const struct command_input 
 static enum status make(struct signed_document *out, struct command *command, const struct command_input *input,
                         struct fault *fault)
 {
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     enum status status = chain_open(&chain, input->options, false, fault);
     if (status == STATUS_OK) {
         status = make_command(command, input, chain_newest(&chain), fault);

@@ -112,7 +112,7 @@ enum status command_key_command(const struct command_input *input, struct fault 
     const struct custody_options *options = input->options;
     struct command command = {0};
     struct key_papers papers = {0};
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     struct bytes document = {0};
     enum status status = parse_action(&command.action, input->words[0], fault);
     if (status == STATUS_OK) {

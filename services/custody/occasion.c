@@ -86,7 +86,7 @@ enum status command_occasion(const struct command_input *input, struct fault *fa
 {
     const struct custody_options *options = input->options;
     struct occasion occasion = {.action = OCCASION_RESTORE};
-    struct policy_chain chain = {0};
+    struct chain chain = {0};
     struct bytes document = {0};
     if (occasion_action_parse(&occasion.action, input->words[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, input->words[0], "must be activate, restore or drill");

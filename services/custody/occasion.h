@@ -13,7 +13,7 @@ struct held_occasion {
     struct signed_document document; /* owned */
     struct occasion occasion;
     struct digest digest;
-    struct policy_chain chain; /* owned */
+    struct chain chain; /* owned */
     int64_t at_utc_us;
 };
 

@@ -93,7 +93,7 @@ static enum status print_address(const struct trust *trust, const json_t *wallet
         describe_row(stdout, "address", "custody address --wallet %s, with a trust file", name);
         return STATUS_OK;
     }
-    const struct wallet *known = name_parse(&id, name) == STATUS_OK ? policy_find_wallet(&trust->policy, &id) : NULL;
+    const struct wallet *known = name_parse(&id, name) == STATUS_OK ? policy_find_wallet(trust->policy, &id) : NULL;
     if (known == NULL) {
         return fault_set(fault, STATUS_MISMATCH, "wallet", "the policy has no wallet that the service calls %s", name);
     }

@@ -36,7 +36,7 @@ enum status papers_decode(struct key_papers *out, const json_t *object, struct f
     return status == STATUS_OK ? take_document(out, &document, fault) : status;
 }
 
-enum status papers_verify(const struct key_papers *papers, const struct policy_chain *chain, struct fault *fault)
+enum status papers_verify(const struct key_papers *papers, const struct chain *chain, struct fault *fault)
 {
     struct key_document again;
     const struct policy *policy = chain_find(chain, &papers->key.policy);

@@ -23,8 +23,7 @@ MUST_CHECK enum status papers_decode(struct key_papers *out, const json_t *objec
  * Verifies the document read: STATUS_MISMATCH when the policy that it names is not in the chain, otherwise the statuses
  * of key_document_verify, people judged as of its issued_at.
  */
-MUST_CHECK enum status papers_verify(const struct key_papers *papers, const struct policy_chain *chain,
-                                     struct fault *fault);
+MUST_CHECK enum status papers_verify(const struct key_papers *papers, const struct chain *chain, struct fault *fault);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void papers_wipe(struct key_papers *papers);

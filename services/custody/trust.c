@@ -74,26 +74,73 @@ static enum status fetch_genesis(struct trust *out, const struct custody_options
     return status;
 }
 
-static enum status fetch_policy(struct trust *out, const struct custody_options *options, struct fault *fault)
+static enum status check_first(const struct trust *trust, struct fault *fault)
 {
-    const struct client_call call = {.method = "GET", .path = "/v1/policy"};
-    json_t *answer = NULL;
+    const struct policy *first = &trust->policies.versions[0];
+    return digest_equal(&first->digest, &trust->first_policy) && digest_equal(&first->chain, &trust->chain)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "policy", "the service shows another policy than the trust file");
+}
+
+/* The one that waits is shown to people; nothing is judged by it. */
+static enum status take_waiting(struct trust *out, const struct signed_document *document, const json_t *row,
+                                struct fault *fault)
+{
+    const char *until = json_string_value(json_object_get(row, "in_force_at"));
+    int64_t at_utc_us = 0;
+    enum status status = out->waits || until == NULL ? STATUS_INVALID : time_parse(&at_utc_us, until);
+    if (status != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "policies", "one waits at most, and until a time");
+    }
+    status = policy_open_next(&out->waiting, document, chain_newest(&out->policies), fault);
+    out->waits = status == STATUS_OK;
+    time_format(out->waiting_until, at_utc_us);
+    return status;
+}
+
+/* Rows come oldest first; those that are, were and may be in force are looked at, and form one chain. */
+static enum status take_row(struct trust *out, const json_t *row, struct fault *fault)
+{
     struct signed_document document = {0};
-    enum status status = client_json(&answer, options, &call, fault);
-    if (status == STATUS_OK) {
-        status =
-            signed_document_decode(&document, json_object_get(answer, "policy"), CANON_POLICY_MAX, "policy.", fault);
+    char state[SERVICE_TEXT_SIZE];
+    (void)command_service_text(state, row, "state");
+    bool waiting = strcmp(state, "waiting") == 0 && out->policies.count > 0;
+    if (!waiting && strcmp(state, "past") != 0 && strcmp(state, "in_force") != 0) {
+        return STATUS_OK;
     }
-    if (status == STATUS_OK) {
-        status = policy_open_first(&out->policy, &document, fault);
-    }
-    if (status == STATUS_OK &&
-        (!digest_equal(&out->policy.digest, &out->first_policy) || !digest_equal(&out->policy.chain, &out->chain))) {
-        policy_free(&out->policy);
-        status = fault_set(fault, STATUS_MISMATCH, "policy", "the service shows another policy than the trust file");
+    enum status status =
+        signed_document_decode(&document, json_object_get(row, "policy"), CANON_POLICY_MAX, "policy.", fault);
+    if (status == STATUS_OK && waiting) {
+        status = take_waiting(out, &document, row, fault);
+    } else if (status == STATUS_OK) {
+        status = chain_add(&out->policies, &document, fault);
+        if (status == STATUS_OK) {
+            status = check_first(out, fault);
+        }
     }
     signed_document_free(&document);
+    return status;
+}
+
+static enum status fetch_policies(struct trust *out, const struct custody_options *options, struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = "/v1/policies"};
+    json_t *answer = NULL;
+    enum status status = client_json(&answer, options, &call, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const json_t *rows = json_object_get(answer, "policies");
+    for (size_t i = 0; status == STATUS_OK && i < json_array_size(rows); i++) {
+        status = take_row(out, json_array_get(rows, i), fault);
+    }
     json_decref(answer);
+    if (status == STATUS_OK && out->policies.count == 0) {
+        status = fault_set(fault, STATUS_MISSING_FIELD, "policies", "the service shows no policy");
+    }
+    if (status == STATUS_OK) {
+        out->policy = chain_newest(&out->policies);
+    }
     return status;
 }
 
@@ -108,14 +155,20 @@ enum status trust_open(struct trust *out, const struct custody_options *options,
         status = fetch_genesis(out, options, fault);
     }
     if (status == STATUS_OK) {
-        status = fetch_policy(out, options, fault);
+        status = fetch_policies(out, options, fault);
+    }
+    if (status != STATUS_OK) {
+        trust_wipe(out);
     }
     return status;
 }
 
 void trust_wipe(struct trust *trust)
 {
-    policy_free(&trust->policy);
+    policy_free(&trust->waiting);
+    chain_wipe(&trust->policies);
+    trust->policy = NULL;
+    trust->waits = false;
 }
 
 enum status trust_asset(size_t *out, const struct trust *trust, const char *text, struct fault *fault)

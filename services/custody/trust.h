@@ -1,10 +1,13 @@
 /*
  * What this tool believes: the trust file, and what can be checked against it. The service hands over genesis and
- * policy; they count only when they lead to the digests of the trust file.
+ * policies; they count only when they lead to the digests of the trust file: each version is verified with the one
+ * before, from the first one on. Which of them is in force, and whether one waits, is what the service says.
  */
 #ifndef STRONGROOM_CUSTODY_TRUST_H
 #define STRONGROOM_CUSTODY_TRUST_H
 
+#include "base/clock.h"
+#include "chain.h"
 #include "options.h"
 #include "policy/asset.h"
 #include "policy/policy.h"
@@ -27,15 +30,19 @@ MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct cust
 struct trust {
     struct digest chain;
     struct digest first_policy;
-    struct policy policy; /* in force, verified */
+    struct chain policies;       /* first to in force, verified */
+    const struct policy *policy; /* in force; borrowed from `policies` */
+    bool waits;                  /* a successor was handed in and is not in force yet */
+    struct policy waiting;       /* then: this one, verified */
+    char waiting_until[TIME_TEXT_SIZE];
     size_t asset_count;
     struct asset assets[TRUST_ASSETS_MAX];
     struct digest asset_ids[TRUST_ASSETS_MAX];
 };
 
 /*
- * Reads the trust file of --trust, fetches genesis and policy and verifies both. STATUS_MISMATCH when the service shows
- * others. Out: trust_wipe.
+ * Reads the trust file of --trust, fetches genesis and policies and verifies them. STATUS_MISMATCH when the service
+ * shows others. Out: trust_wipe.
  */
 MUST_CHECK enum status trust_open(struct trust *out, const struct custody_options *options, struct fault *fault);
 

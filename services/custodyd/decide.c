@@ -43,13 +43,6 @@ static void deciding_wipe(struct deciding *deciding)
     json_decref(deciding->view);
 }
 
-/* Who is no longer what they were when the withdrawal was proposed does not count. */
-static bool counts_in_force(const struct basis *basis, const struct approval *approval)
-{
-    const struct person *person = policy_find_person(basis->in_force, &approval->approver);
-    return person != NULL && policy_person_key(person, &approval->key) != NULL;
-}
-
 static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
                                      const struct uuid *id, struct fault *fault)
 {
@@ -60,7 +53,8 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
         struct approval approval;
         status = approval_document(&document, &list.rows[i]);
         if (status == STATUS_OK && list.rows[i].approves && basis->approver_count < WITHDRAWAL_APPROVALS_MAX &&
-            approval_verify(&approval, &document, context, NULL) == STATUS_OK && counts_in_force(basis, &approval)) {
+            approval_verify(&approval, &document, context, NULL) == STATUS_OK &&
+            policy_approval_counts(basis->in_force, &approval)) {
             basis->approvers[basis->approver_count++] = approval.approver;
         }
         signed_document_free(&document);
@@ -112,28 +106,20 @@ static bool has_voice(const struct policy *policy, const struct evaluation *eval
     return false;
 }
 
-/* Adds what one version says: the lower decision stands, with its explanation. */
-static enum status judge_under(struct withdrawal_judgement *inout, const struct policy *policy,
-                               const struct evaluation_request *request, const struct name *person, struct fault *fault)
+/* Under either version: who counts in one of them may at least say no. */
+static enum status ask_voice(bool *inout, const struct policy *policy, const struct evaluation_request *request,
+                             const struct name *person, struct fault *fault)
 {
     struct evaluation evaluation = {0};
-    enum status status = policy_evaluate(&evaluation, policy, request, fault);
-    if (status == STATUS_OK && (inout->explanation == NULL || evaluation.decision < inout->decision)) {
-        json_decref(inout->explanation);
-        inout->explanation = NULL;
-        inout->decision = evaluation.decision;
-        status = policy_explain(&inout->explanation, policy, request, &evaluation, fault);
+    if (*inout || person == NULL) {
+        return STATUS_OK;
     }
-    inout->voice = inout->voice || (status == STATUS_OK && person != NULL && has_voice(policy, &evaluation, person));
-    evaluation_free(&evaluation);
+    enum status status = policy_evaluate(&evaluation, policy, request, fault);
+    if (status == STATUS_OK) {
+        *inout = has_voice(policy, &evaluation, person);
+        evaluation_free(&evaluation);
+    }
     return status;
-}
-
-static bool same_key(const struct policy *one, const struct policy *other, const struct name *wallet)
-{
-    const struct wallet *first = policy_find_wallet(one, wallet);
-    const struct wallet *second = policy_find_wallet(other, wallet);
-    return first != NULL && second != NULL && digest_equal(&first->key_id, &second->key_id);
 }
 
 static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
@@ -141,16 +127,24 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
                                     const struct name *person, struct fault *fault)
 {
     struct withdrawal_judgement judgement = {0};
-    enum status status = judge_under(&judgement, proposed, request, person, fault);
-    if (status == STATUS_OK && proposed != in_force) {
-        status = judge_under(&judgement, in_force, request, person, fault);
+    struct evaluation evaluation = {0};
+    const struct policy *deciding = NULL;
+    enum status status = policy_evaluate_both(&evaluation, &deciding, proposed, in_force, request, fault);
+    if (status == STATUS_OK) {
+        judgement.decision = evaluation.decision;
+        judgement.reason = evaluation.reason;
+        status = policy_explain(&judgement.explanation, deciding, request, &evaluation, fault);
+        evaluation_free(&evaluation);
+    }
+    if (status == STATUS_OK) {
+        status = ask_voice(&judgement.voice, proposed, request, person, fault);
+    }
+    if (status == STATUS_OK) {
+        status = ask_voice(&judgement.voice, in_force, request, person, fault);
     }
     if (status != STATUS_OK) {
         json_decref(judgement.explanation);
         return status;
-    }
-    if (!same_key(proposed, in_force, request->wallet)) {
-        judgement.decision = DECISION_DENIED;
     }
     *out = judgement;
     return STATUS_OK;
@@ -174,6 +168,7 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
     if (context.policy == NULL) {
         return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
     }
+    basis.in_force = withdrawal_state_is_end(row->state) ? context.policy : basis.in_force;
     status = collect_approvers(&basis, &context, tx, &row->id, fault);
     if (status == STATUS_OK) {
         status = look_up_destination(&basis, service, tx, &intent.destination, fault);
@@ -200,6 +195,19 @@ enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struc
     enum status status = store_reservation_drop(tx, id, fault);
     if (status == STATUS_OK) {
         status = store_lane_free(tx, id, false, fault);
+    }
+    return status;
+}
+
+enum status withdrawal_approved(struct service *service, struct store_tx *tx, struct store_withdrawal *row,
+                                struct fault *fault)
+{
+    enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVED, NULL, fault);
+    if (status == STATUS_OK) {
+        status = store_outbox_put(tx, "record", &row->id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = workers_log(service, tx, &row->id, AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, fault);
     }
     return status;
 }
@@ -333,14 +341,7 @@ static enum status advance(struct deciding *deciding, struct store_tx *tx, struc
     if (status != STATUS_OK || !deciding->ready) {
         return status;
     }
-    status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVED, NULL, fault);
-    if (status == STATUS_OK) {
-        status = store_outbox_put(tx, "record", &row->id, fault);
-    }
-    if (status == STATUS_OK) {
-        status = workers_log(deciding->service, tx, &row->id, AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, fault);
-    }
-    return status;
+    return withdrawal_approved(deciding->service, tx, row, fault);
 }
 
 static enum status begin_decision(struct deciding *deciding, struct store_tx *tx, enum approval_decision wanted,
@@ -370,7 +371,7 @@ static enum status finish_decision(struct deciding *deciding, struct store_tx *t
 {
     json_decref(deciding->view);
     deciding->view = NULL;
-    return withdrawal_view(&deciding->view, tx, &deciding->row, fault);
+    return withdrawal_view(&deciding->view, deciding->service, tx, &deciding->row, fault);
 }
 
 static enum status approve_in(struct store_tx *tx, void *context, struct fault *fault)

@@ -19,7 +19,8 @@ struct gathering {
     struct store_withdrawal row;
     json_t *view; /* for its approvals */
     struct store_leaf_list entries;
-    json_t *destination; /* the one that was recorded before signing */
+    json_t *destination;  /* the one that was recorded before signing */
+    struct digest policy; /* in force then */
 };
 
 static enum status no_memory(struct fault *fault)
@@ -39,7 +40,7 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
                            withdrawal_state_text(gathering->row.state));
     }
     if (status == STATUS_OK) {
-        status = withdrawal_view(&gathering->view, tx, &gathering->row, fault);
+        status = withdrawal_view(&gathering->view, gathering->service, tx, &gathering->row, fault);
     }
     return status;
 }
@@ -56,6 +57,21 @@ static enum status find_entries(struct gathering *gathering, struct fault *fault
         status = store_leaf_list(&gathering->entries, tx, &filter, fault);
         store_rollback(tx);
     }
+    return status;
+}
+
+static enum status read_policy(struct digest *out, const struct store_leaf *signing, struct fault *fault)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = event.policy;
+    }
+    audit_event_wipe(&event);
     return status;
 }
 
@@ -79,7 +95,7 @@ static enum status destination_in(struct store_tx *tx, void *context, struct fau
         status = signed_document_encode(&gathering->destination, &destination, fault);
     }
     signed_document_free(&destination);
-    return status;
+    return status == STATUS_OK ? read_policy(&gathering->policy, &entries->rows[signing], fault) : status;
 }
 
 static enum status fetch_tile(void *context, struct digest hashes[AUDIT_TILE_WIDTH], const struct audit_tile *tile,
@@ -199,13 +215,15 @@ static enum status add_block(json_t *bundle, struct gathering *gathering, struct
     return status;
 }
 
-/* The chain from the first version to the one in force. */
-static enum status policies_json(json_t **out, const struct service *service, struct fault *fault)
+/* The chain from the first version to the one that was in force at the signature. */
+static enum status policies_json(json_t **out, const struct gathering *gathering, struct fault *fault)
 {
+    const struct policy_version *last = policies_find(gathering->service->policies, &gathering->policy);
     json_t *array = json_array();
-    enum status status = STATUS_OK;
-    for (const struct policy_version *at = policies_in_force(service->policies); at != NULL && status == STATUS_OK;
-         at = at->prev) {
+    enum status status = last != NULL ? STATUS_OK
+                                      : fault_set(fault, STATUS_NOT_READY, "policy",
+                                                  "the version that was in force at the signature is not known here");
+    for (const struct policy_version *at = last; at != NULL && status == STATUS_OK; at = at->prev) {
         json_t *document = NULL;
         status = signed_document_encode(&document, &at->document, fault);
         if (status == STATUS_OK && json_array_insert_new(array, 0, document) != 0) {
@@ -226,7 +244,7 @@ static enum status add_documents(json_t **out, struct gathering *gathering, stru
     char id[UUID_TEXT_SIZE];
     json_t *policies = NULL;
     uuid_format(id, &gathering->id);
-    enum status status = policies_json(&policies, service, fault);
+    enum status status = policies_json(&policies, gathering, fault);
     if (status != STATUS_OK) {
         return status;
     }

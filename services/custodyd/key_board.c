@@ -9,6 +9,7 @@
 
 struct role_keys {
     struct key_board_signer signer;
+    struct key_board_policy policy;
     struct key_board_entry *entries; /* owned */
     size_t count;
     size_t freeze_count;
@@ -114,6 +115,11 @@ static enum status ask(struct role_keys *keys, struct wire_pool *pool, enum wire
     memcpy(signer->reason, state.reason, sizeof(signer->reason));
     signer->token_count = state.token_count;
     memcpy(signer->tokens, state.tokens, sizeof(signer->tokens));
+    keys->policy = (struct key_board_policy){.heard = true,
+                                             .policy = state.policy,
+                                             .in_force_at = state.policy_in_force_at,
+                                             .has_next = state.has_next,
+                                             .next = state.next};
     keys->freeze_count = state.freeze_count;
     memcpy(keys->freezes, state.freezes, sizeof(keys->freezes));
     status = ask_keys(keys, pool, role, timeout_ms, fault);
@@ -170,6 +176,13 @@ void key_board_signer(struct key_board_signer *out, struct key_board *board, enu
 {
     (void)pthread_mutex_lock(&board->mutex);
     *out = board->roles[role].signer;
+    (void)pthread_mutex_unlock(&board->mutex);
+}
+
+void key_board_policy(struct key_board_policy *out, struct key_board *board, enum wire_role role)
+{
+    (void)pthread_mutex_lock(&board->mutex);
+    *out = board->roles[role].policy;
     (void)pthread_mutex_unlock(&board->mutex);
 }
 

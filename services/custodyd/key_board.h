@@ -30,6 +30,15 @@ struct key_board_signer {
     struct wire_token tokens[WIRE_TOKENS_MAX];
 };
 
+/* What a signer said last about versions of the policy. */
+struct key_board_policy {
+    bool heard; /* otherwise it has not answered since the start, and the rest is zero */
+    struct digest policy;
+    int64_t in_force_at; /* microseconds UTC, 0 of the first version */
+    bool has_next;       /* another one came in and waits, or was dropped */
+    struct wire_policy_next next;
+};
+
 struct key_board;
 
 /* An empty board. Out: key_board_free. */
@@ -47,6 +56,9 @@ MUST_CHECK enum status key_board_look(struct key_board *board, struct wire_pool 
 
 /* How a signer was seen last. */
 void key_board_signer(struct key_board_signer *out, struct key_board *board, enum wire_role role);
+
+/* What the signer of a role said last about the policy. */
+void key_board_policy(struct key_board_policy *out, struct key_board *board, enum wire_role role);
 
 /* The keys of all signers, by role. Out: owned by the caller, free(). */
 MUST_CHECK enum status key_board_all(struct key_board_entry **out, size_t *out_count, struct key_board *board,

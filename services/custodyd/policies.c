@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "store/document.h"
+#include "store/mark.h"
 
 #define FILE_MAX (2 * CANON_POLICY_MAX)
 #define PAGE 64
@@ -161,6 +161,12 @@ static enum status open_version(struct policy_version **out, const struct polici
     return STATUS_OK;
 }
 
+/* What the signer says comes later, if ever: no sooner than the version before it allows. */
+static int64_t earliest(const struct policy_version *version)
+{
+    return version->policy.issued_at + version->prev->policy.delay_s * 1000000;
+}
+
 enum status policies_add(const struct policy_version **out, struct policies *policies,
                          const struct signed_document *document, struct fault *fault)
 {
@@ -169,8 +175,12 @@ enum status policies_add(const struct policy_version **out, struct policies *pol
     digest_document(&digest, POLICY_KIND, document->document.data, document->document.len);
     (void)pthread_mutex_lock(&policies->mutex);
     const struct policy_version *known = policies_find(policies, &digest);
-    enum status status = known != NULL ? STATUS_OK : open_version(&version, policies, document, fault);
+    bool enough =
+        known != NULL && (known->prev == NULL || known->document.signature_count >= document->signature_count);
+    enum status status = enough ? STATUS_OK : open_version(&version, policies, document, fault);
     if (version != NULL) {
+        atomic_init(&version->in_force_at_utc_us,
+                    known == NULL ? earliest(version) : atomic_load(&known->in_force_at_utc_us));
         version->older = atomic_load(&policies->newest);
         atomic_store(&policies->newest, version);
         known = version; /* transferred */
@@ -180,6 +190,24 @@ enum status policies_add(const struct policy_version **out, struct policies *pol
         *out = known;
     }
     return status;
+}
+
+enum status policies_chain(struct policy_chain_version **out, struct policy_chain *out_chain,
+                           const struct policies *policies, const struct policy_version *last, struct fault *fault)
+{
+    last = last == NULL ? policies_in_force(policies) : last;
+    size_t count = (size_t)last->policy.version;
+    struct policy_chain_version *versions = calloc(count, sizeof(*versions));
+    if (versions == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "policy", "%s", "");
+    }
+    for (const struct policy_version *at = last; at != NULL; at = at->prev) {
+        versions[at->policy.version - 1] =
+            (struct policy_chain_version){.policy = &at->policy, .in_force_at = atomic_load(&at->in_force_at_utc_us)};
+    }
+    *out = versions;
+    *out_chain = (struct policy_chain){.versions = versions, .count = count};
+    return STATUS_OK;
 }
 
 /* The database. */
@@ -200,19 +228,26 @@ static enum status page_in(struct store_tx *tx, void *context, struct fault *fau
     return store_document_list(&reading->rows, tx, POLICY_KIND, reading->after.text, PAGE, fault);
 }
 
+static size_t count_versions(const struct policies *policies)
+{
+    size_t count = 0;
+    for (const struct policy_version *at = policies_newest(policies); at != NULL; at = at->older) {
+        count++;
+    }
+    return count;
+}
+
 static void add_row(struct reading *reading, const struct store_document *row)
 {
     struct signed_document document = {0};
     struct fault why = {0};
-    if (policies_find(reading->policies, &row->digest) != NULL) {
-        return;
-    }
+    size_t before = count_versions(reading->policies);
     enum status status = read_document(&document, row->bytes.data, row->bytes.len, &why);
     if (status == STATUS_OK) {
         status = policies_add(NULL, reading->policies, &document, &why);
     }
     signed_document_free(&document);
-    reading->added += status == STATUS_OK ? 1 : 0;
+    reading->added += count_versions(reading->policies) - before;
     if (status != STATUS_OK && reading->telling) {
         log_fault("policy.unfit", &why);
     }
@@ -236,6 +271,32 @@ static enum status read_pages(struct reading *reading, struct store *store, stru
     return status;
 }
 
+static enum status read_times_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct policies *policies = context;
+    enum status status = STATUS_OK;
+    for (struct policy_version *at = atomic_load(&policies->newest); at != NULL && status == STATUS_OK;
+         at = at->older) {
+        char subject[sizeof(POLICIES_SUBJECT) + DIGEST_HEX_LEN] = POLICIES_SUBJECT;
+        char value[STORE_MARK_VALUE_SIZE];
+        struct policies_state state;
+        struct fault why = {0};
+        digest_format(subject + strlen(POLICIES_SUBJECT), &at->policy.digest);
+        status = store_mark_get(value, tx, subject, &why);
+        if (status == STATUS_OK) {
+            policies_state_parse(&state, value);
+            if (strcmp(state.word, "in_force") == 0 && state.in_force_at_utc_us != 0) {
+                atomic_store(&at->in_force_at_utc_us, state.in_force_at_utc_us);
+            }
+        }
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
+        if (status != STATUS_OK) {
+            return fault_set(fault, status, why.where, "%s", why.detail);
+        }
+    }
+    return status;
+}
+
 /* Rows come in no order of versions: as long as one more is found, others may follow from it. */
 enum status policies_read(struct policies *policies, struct store *store, struct fault *fault)
 {
@@ -248,16 +309,15 @@ enum status policies_read(struct policies *policies, struct store *store, struct
         reading.telling = true;
         status = read_pages(&reading, store, fault);
     }
-    return status;
+    return status == STATUS_OK ? store_transact(store, read_times_in, policies, fault) : status;
 }
 
 enum status policies_keep(struct store_tx *tx, const struct policy_version *version, struct fault *fault)
 {
     struct store_document row = {.digest = version->policy.digest};
     json_t *object = NULL;
+    struct digest bytes;
     char hex[DIGEST_HEX_LEN + 1];
-    digest_format(hex, &version->policy.digest);
-    memcpy(row.id.text, hex, NAME_SIZE - 1); /* 252 bits of it: a name has 63 characters */
     enum status status = name_parse(&row.kind, POLICY_KIND);
     if (status == STATUS_OK) {
         status = signed_document_encode(&object, &version->document, fault);
@@ -265,7 +325,10 @@ enum status policies_keep(struct store_tx *tx, const struct policy_version *vers
     if (status == STATUS_OK) {
         status = canon_emit(&row.bytes, object, FILE_MAX, fault);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK) { /* of the row, since the same document may come with more signatures */
+        digest_sha256(&bytes, row.bytes.data, row.bytes.len);
+        digest_format(hex, &bytes);
+        memcpy(row.id.text, hex, NAME_SIZE - 1); /* 252 bits of it: a name has 63 characters */
         status = store_document_keep(tx, &row, fault);
     }
     json_decref(object);
@@ -275,16 +338,50 @@ enum status policies_keep(struct store_tx *tx, const struct policy_version *vers
 
 /* In force. */
 
-enum status policies_enter(bool *out_changed, struct policies *policies, const struct digest *digest,
+void policies_state_format(char *out, size_t size, const struct policies_state *state)
+{
+    char received[TIME_TEXT_SIZE];
+    char in_force[TIME_TEXT_SIZE];
+    time_format(received, state->received_at_utc_us);
+    time_format(in_force, state->in_force_at_utc_us);
+    (void)snprintf(out, size, "%s/%s/%s", state->word, received, in_force);
+}
+
+void policies_state_parse(struct policies_state *out, const char *value)
+{
+    struct policies_state state = {0};
+    const char *first = strchr(value, '/');
+    const char *second = first == NULL ? NULL : strchr(first + 1, '/');
+    char received[TIME_TEXT_SIZE] = "";
+    *out = state;
+    if (second == NULL || first - value >= (ptrdiff_t)sizeof(state.word) || second - first != TIME_TEXT_SIZE) {
+        return;
+    }
+    memcpy(state.word, value, (size_t)(first - value));
+    memcpy(received, first + 1, TIME_TEXT_SIZE - 1);
+    if (time_parse(&state.received_at_utc_us, received) == STATUS_OK &&
+        time_parse(&state.in_force_at_utc_us, second + 1) == STATUS_OK) {
+        *out = state;
+    }
+}
+
+enum status policies_enter(struct policies *policies, const struct digest *digest, int64_t in_force_at_utc_us,
                            struct fault *fault)
 {
-    const struct policy_version *version = policies_find(policies, digest);
-    *out_changed = false;
+    struct policy_version *version = atomic_load(&policies->newest);
+    while (version != NULL && !digest_equal(&version->policy.digest, digest)) {
+        version = version->older;
+    }
     atomic_store(&policies->unknown, version == NULL);
     if (version == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "policy", "the signer goes by a version that is not known here");
     }
-    *out_changed = atomic_exchange(&policies->in_force, version) != version;
+    if (in_force_at_utc_us != 0) {
+        atomic_store(&version->in_force_at_utc_us, in_force_at_utc_us);
+    }
+    if (!digest_equal(&policies_in_force(policies)->policy.digest, digest)) {
+        atomic_store(&policies->in_force, version);
+    }
     return STATUS_OK;
 }
 

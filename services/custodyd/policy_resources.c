@@ -67,14 +67,14 @@ enum status destination_list(struct service *service, const struct http_request 
 enum status destination_judge(struct destination *out, const struct signed_document *document,
                               const struct service *service, struct fault *fault)
 {
-    struct destination decoded;
-    enum status status = destination_decode(&decoded, document->document.data, document->document.len, fault);
-    if (status != STATUS_OK) {
-        return status;
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
+    enum status status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+    if (status == STATUS_OK) {
+        status = policy_chain_destination_verify(out, document, &chain, clock_utc_us(service->clock), fault);
     }
-    const struct policy *policy = service_policy_named(service, &decoded.policy);
-    return policy == NULL ? fault_set(fault, STATUS_MISMATCH, "policy", "names a version that is not known here")
-                          : destination_verify(out, document, policy, clock_utc_us(service->clock), fault);
+    free(versions);
+    return status;
 }
 
 struct adding {

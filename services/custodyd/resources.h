@@ -41,6 +41,9 @@ http_handler compromise_add;
 
 /* policy_resources.c */
 http_handler policy_read;
+http_handler policy_list;
+http_handler policy_propose;
+http_handler policy_veto;
 http_handler destination_list;
 http_handler destination_add;
 

@@ -457,7 +457,7 @@ static enum status settle_in(struct store_tx *tx, void *context, struct fault *f
     if (status == STATUS_OK) {
         json_decref(settling->view);
         settling->view = NULL;
-        status = withdrawal_view(&settling->view, tx, &changed, fault);
+        status = withdrawal_view(&settling->view, settling->service, tx, &changed, fault);
     }
     store_withdrawal_wipe(&changed);
     return status;

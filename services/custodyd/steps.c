@@ -135,13 +135,25 @@ static enum status check_papers(struct withdrawal *out, const struct step_papers
         .approvals = papers->approvals,
         .approval_count = papers->approval_count,
     };
-    const struct withdrawal_context context = {.policy = step_policy(service, &papers->row),
-                                               .keys_elsewhere = true,
-                                               .at_utc_us = clock_utc_us(service->clock)};
-    if (context.policy == NULL) {
-        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
+    const struct policy_version *in_force = policies_in_force(service->policies);
+    enum status status = policies_current(service->policies, fault);
+    if (status == STATUS_OK) {
+        status = policies_chain(&versions, &chain, service->policies, in_force, fault);
     }
-    return policy_check_withdrawal(out, &documents, &context, fault);
+    if (status == STATUS_OK) {
+        const struct withdrawal_context context = {.policy = &in_force->policy,
+                                                   .chain = &chain,
+                                                   .keys_elsewhere = true,
+                                                   .at_utc_us = clock_utc_us(service->clock)};
+        status = policy_check_withdrawal(out, &documents, &context, fault);
+    }
+    if (status == STATUS_OK) {
+        out->chain = NULL; /* it ends here */
+    }
+    free(versions);
+    return status;
 }
 
 /*

@@ -113,7 +113,7 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers, watch_keys,     watch_freezes,    watch_compromise_drill,
+        look_at_signers, watch_policy,   watch_keys,       watch_freezes, watch_compromise_drill,
         look_at_media,   look_at_copies, look_at_suspense, remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;

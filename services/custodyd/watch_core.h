@@ -31,6 +31,7 @@ struct watch {
     size_t key_count;
     json_t *told; /* subject -> [value, since when]: what is in the marks already */
     int64_t looked_at_us;
+    struct digest judged;     /* the version in force under which open withdrawals were judged last */
     bool troubled;            /* the last pass could not do everything, and the log says so */
     struct alarm_list seeing; /* in this look */
 
@@ -61,6 +62,9 @@ MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, st
 
 /* watch_signers.c: tells what is frozen, from the board. */
 MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
+
+/* watch_policy.c: tells and follows what the signers say about versions of the policy, and carries versions to them. */
+MUST_CHECK enum status watch_policy(struct watch *watch, struct fault *fault);
 
 /* watch_keys.c: takes the keys from the board, renews their attestations, tells their states and the calendar. */
 MUST_CHECK enum status watch_keys(struct watch *watch, struct fault *fault);

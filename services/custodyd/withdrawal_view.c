@@ -166,7 +166,19 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
                : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
-enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
+/* An open one that was proposed under another version than the one in force is judged under both. */
+static void put_change(json_t *view, const struct service *service, const struct store_withdrawal *row)
+{
+    struct intent intent;
+    if (!withdrawal_state_is_end(row->state) &&
+        intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
+        !digest_equal(&intent.policy, &service_policy(service)->digest)) {
+        (void)json_object_set_new(view, "policy_changed", json_true());
+    }
+}
+
+enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
+                            const struct store_withdrawal *row, struct fault *fault)
 {
     struct texts texts;
     json_t *approvals = NULL;
@@ -191,6 +203,7 @@ enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct stor
     if (row->height != 0) {
         (void)json_object_set_new(view, "height", json_integer((json_int_t)row->height));
     }
+    put_change(view, service, row);
     status = put_waiting(view, tx, row, fault);
     if (status != STATUS_OK) {
         json_decref(view);

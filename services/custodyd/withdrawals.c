@@ -247,7 +247,7 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
     creation->existed = status == STATUS_EXISTS;
     if (creation->existed) {
         fault_clear(fault);
-        return withdrawal_view(&creation->view, tx, &creation->row, fault);
+        return withdrawal_view(&creation->view, creation->service, tx, &creation->row, fault);
     }
     if (status == STATUS_OK) {
         status = reserve(creation, tx, fault);
@@ -260,7 +260,7 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
     }
     if (status == STATUS_OK) {
         json_decref(creation->view);
-        status = withdrawal_view(&creation->view, tx, &creation->row, fault);
+        status = withdrawal_view(&creation->view, creation->service, tx, &creation->row, fault);
     }
     return status;
 }
@@ -318,6 +318,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
 /* Reading. */
 
 struct reading {
+    const struct service *service;
     struct uuid id;
     struct store_withdrawal_filter filter;
     json_t *out;
@@ -329,7 +330,7 @@ static enum status read_in(struct store_tx *tx, void *context, struct fault *fau
     struct store_withdrawal row;
     enum status status = store_withdrawal_get(&row, tx, &reading->id, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_view(&reading->out, tx, &row, fault);
+        status = withdrawal_view(&reading->out, reading->service, tx, &row, fault);
         store_withdrawal_wipe(&row);
     }
     return status;
@@ -338,7 +339,7 @@ static enum status read_in(struct store_tx *tx, void *context, struct fault *fau
 enum status withdrawal_read(struct service *service, const struct http_request *request, struct http_reply *reply,
                             struct fault *fault)
 {
-    struct reading reading = {0};
+    struct reading reading = {.service = service};
     if (uuid_parse(&reading.id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
@@ -350,12 +351,12 @@ enum status withdrawal_read(struct service *service, const struct http_request *
     return status;
 }
 
-static enum status append_views(json_t *array, struct store_tx *tx, const struct store_withdrawal_list *list,
-                                struct fault *fault)
+static enum status append_views(json_t *array, const struct service *service, struct store_tx *tx,
+                                const struct store_withdrawal_list *list, struct fault *fault)
 {
     for (size_t i = 0; i < list->count; i++) {
         json_t *view = NULL;
-        enum status status = withdrawal_view(&view, tx, &list->rows[i], fault);
+        enum status status = withdrawal_view(&view, service, tx, &list->rows[i], fault);
         if (status == STATUS_OK && json_array_append_new(array, view) != 0) {
             status = fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
         }
@@ -378,7 +379,7 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     }
     enum status status = store_withdrawal_list(&list, tx, &reading->filter, fault);
     if (status == STATUS_OK) {
-        status = append_views(array, tx, &list, fault);
+        status = append_views(array, reading->service, tx, &list, fault);
     }
     if (status == STATUS_OK && list.count == reading->filter.limit) {
         char id[UUID_TEXT_SIZE];
@@ -420,7 +421,7 @@ enum status withdrawal_list(struct service *service, const struct http_request *
     enum withdrawal_state state = WITHDRAWAL_REQUESTED;
     struct name wallet;
     struct uuid before;
-    struct reading reading = {0};
+    struct reading reading = {.service = service};
     enum status status = list_filter(&reading.filter, &state, &wallet, &before, request, fault);
     if (status == STATUS_OK) {
         status = store_transact(service->store, list_in, &reading, fault);

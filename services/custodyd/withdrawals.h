@@ -31,20 +31,22 @@ MUST_CHECK enum status destination_find_recorded(struct signed_document *out, st
 MUST_CHECK enum status approval_document(struct signed_document *out, const struct store_approval *row);
 
 /* The JSON of a withdrawal (docs/openapi.yaml). Out: one reference. */
-MUST_CHECK enum status withdrawal_view(json_t **out, struct store_tx *tx, const struct store_withdrawal *row,
-                                       struct fault *fault);
+MUST_CHECK enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
+                                       const struct store_withdrawal *row, struct fault *fault);
 
 /* What the policy says of a stored withdrawal with the approvals it has: free `explanation` with json_decref. */
 struct withdrawal_judgement {
     enum decision decision;
+    enum status reason;  /* why it is not allowed, STATUS_OK when it is */
     json_t *explanation; /* of the version that says less */
     bool voice;          /* the person asked about counts, or would, under one of the versions */
 };
 
 /*
  * Judges at this moment, as the signer will: the version that the intent names and the one in force must both allow it,
- * and only approvals of people and keys that count in the version in force do; the wallet has the same key in both.
- * `person` is whose voice is asked about, NULL for nobody's.
+ * and only approvals of people and keys that count in the version in force do. STATUS_CONFLICT when the wallet has
+ * another key by now; one that has ended is judged under the version of its intent alone. `person` is whose voice is
+ * asked about, NULL for nobody's.
  */
 MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
                                         const struct store_withdrawal *row, const struct name *person,
@@ -56,6 +58,10 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
  */
 MUST_CHECK enum status destination_judge(struct destination *out, const struct signed_document *document,
                                          const struct service *service, struct fault *fault);
+
+/* Moves a withdrawal on that has all approvals: to approved, and to the workers. */
+MUST_CHECK enum status withdrawal_approved(struct service *service, struct store_tx *tx, struct store_withdrawal *row,
+                                           struct fault *fault);
 
 /* Sets free what an ended withdrawal holds: its reservation and its lane, whose sequence was not spent. */
 MUST_CHECK enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault);

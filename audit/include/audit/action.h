@@ -33,6 +33,13 @@
     /* Somebody had a quarantine ended; how it ended is the next entry, withdrawal.confirmed or withdrawal.failed. */  \
     X(WITHDRAWAL_SETTLE, "withdrawal.settle")                                                                          \
     X(POLICY_LOAD, "policy.load")                                                                                      \
+    /* A later version was handed in, a person spoke against it, and what the signers say of it. */                    \
+    X(POLICY_PROPOSED, "policy.proposed")                                                                              \
+    X(POLICY_VETO, "policy.veto")                                                                                      \
+    X(POLICY_WAITING, "policy.waiting")                                                                                \
+    X(POLICY_IN_FORCE, "policy.in_force")                                                                              \
+    X(POLICY_DROPPED, "policy.dropped")                                                                                \
+    X(POLICY_UNKNOWN, "policy.unknown")                                                                                \
     X(DESTINATION_ADD, "destination.add")                                                                              \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
     X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \

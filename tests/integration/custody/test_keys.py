@@ -316,7 +316,7 @@ class Addresses(Keys):
         words = ["address", "--wallet", "hot", "--url", service.url, "--trust", self.trust]
         token = {"STRONGROOM_TOKEN": "a-token"}
         service.routes = {("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}),
-                          ("GET", "/v1/policy"): (200, {"policy": WORLD.signed_policy()}),
+                          ("GET", "/v1/policies"): (200, {"policies": [{"state": "in_force", "policy": WORLD.signed_policy()}]}),
                           ("GET", path): (200, {"key": {"state": ESCAPES, "document": self.files["key"]}}),
                           ("POST", f"{path}/attestations"): lambda body: (200, {"attestation": self.attest(json.loads(body)["challenge"])})}
         self.assertEqual(self.good(*words, env=token), BORN.address() + "\n")

@@ -29,6 +29,12 @@ def altered(**changes):
     return world.canonical(intent)
 
 
+def in_force(*versions):
+    """What the service says of a chain whose last version is in force."""
+    states = ["past"] * (len(versions) - 1) + ["in_force"]
+    return {"policies": [{"state": state, "policy": policy} for state, policy in zip(states, versions)]}
+
+
 class Lying(Case):
     def setUp(self):
         super().setUp()
@@ -43,7 +49,7 @@ class Lying(Case):
     def say_the_truth(self):
         self.service.routes = {
             ("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}),
-            ("GET", "/v1/policy"): (200, {"policy": POLICY}),
+            ("GET", "/v1/policies"): (200, in_force(POLICY)),
             SHOW: (200, {"withdrawal": {"id": ID, "intent": BUNDLE["intent"], "state": "approving"}}),
             ("POST", SHOW[1] + "/approve"): (200, {"withdrawal": {"id": ID, "state": "approving"}}),
             ("POST", SHOW[1] + "/reject"): (200, {"withdrawal": {"id": ID, "state": "rejected"}}),
@@ -146,11 +152,13 @@ class Show(Lying):
         cases = {
             "decimals": ("/v1/ledger/genesis", {"genesis": world.canonical(genesis)}, "genesis"),
             "no genesis": ("/v1/ledger/genesis", {}, "genesis"),
-            "another policy, signed": ("/v1/policy", {"policy": world.signed("policy", other, *admins)}, "policy"),
-            "another policy, old signatures": ("/v1/policy", {"policy": {**POLICY, "document": other}}, "signature"),
-            "signature missing": ("/v1/policy", {"policy": {**POLICY, "signatures": POLICY["signatures"][:2]}}, "quorum"),
-            "no signature": ("/v1/policy", {"policy": {**POLICY, "signatures": []}}, ""),
-            "no policy": ("/v1/policy", {}, "policy"),
+            "another policy, signed": ("/v1/policies", in_force(world.signed("policy", other, *admins)), "policy"),
+            "another policy, old signatures": ("/v1/policies", in_force({**POLICY, "document": other}), "signature"),
+            "signature missing": ("/v1/policies", in_force({**POLICY, "signatures": POLICY["signatures"][:2]}), "quorum"),
+            "no signature": ("/v1/policies", in_force({**POLICY, "signatures": []}), ""),
+            "no policies": ("/v1/policies", {}, "policies"),
+            "no policy": ("/v1/policies", {"policies": [{"state": "in_force"}]}, "policy"),
+            "none in force": ("/v1/policies", {"policies": [{"state": "dropped", "policy": POLICY}]}, "policies"),
         }
         for name, (path, body, word) in cases.items():
             with self.subTest(name):
@@ -186,7 +194,7 @@ class Show(Lying):
         for words in (["show"], ["show", ID, "more"], ["show", "7"], ["show", ID.upper()], ["show", ID + "/../x"]):
             with self.subTest(words):
                 self.assertEqual(self.custody(*words, *self.base).returncode, 2)
-        self.assertEqual({request["path"] for request in self.service.requests}, {"/v1/ledger/genesis", "/v1/policy"})
+        self.assertEqual({request["path"] for request in self.service.requests}, {"/v1/ledger/genesis", "/v1/policies"})
         self.refused(2, "show", ID, "--token-file", self.token, "--trust", self.trust)
         self.refused(2, "show", ID, "--url", self.service.url, "--trust", self.trust)
 
@@ -249,7 +257,7 @@ class Approve(Lying):
 
     def test_lies_sign_nothing(self):
         for routes in ({SHOW: (200, {"withdrawal": {"intent": altered(policy="0" * 64)}})},
-                       {("GET", "/v1/policy"): (200, {"policy": {**POLICY, "signatures": []}})},
+                       {("GET", "/v1/policies"): (200, in_force({**POLICY, "signatures": []}))},
                        {("GET", "/v1/ledger/genesis"): (200, {"genesis": "{}"})}):
             self.say_the_truth()
             self.service.routes.update(routes)

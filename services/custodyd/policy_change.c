@@ -1,0 +1,223 @@
+/*
+ * What a change of the policy does to withdrawals that were proposed before it. The signer judges each of them again;
+ * this spares people approvals in vain and frees funds that nothing can move any more.
+ */
+#include "policy_change.h"
+
+#include "base/canon.h"
+#include "base/log.h"
+#include "policy/command.h"
+#include "policy/intent.h"
+#include "store/document.h"
+#include "store/outbox.h"
+#include "withdrawals.h"
+#include "workers.h"
+
+#define PAGE 100
+#define VETOES_PAGE 64
+
+/* One withdrawal. */
+struct changing {
+    struct service *service;
+    struct uuid id;
+    bool ready; /* it has all approvals now */
+};
+
+static enum status end_denied(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
+                              enum status reason, struct fault *fault)
+{
+    const struct store_withdrawal_change change = {.reason = status_info(reason)->code};
+    enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
+    if (status == STATUS_OK) {
+        status = withdrawal_release(tx, &row->id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = workers_log(changing->service, tx, &row->id, AUDIT_WITHDRAWAL_REJECT, reason, fault);
+    }
+    return status;
+}
+
+static bool was_proposed_before(const struct service *service, const struct store_withdrawal *row)
+{
+    struct intent intent;
+    return intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
+           !digest_equal(&intent.policy, &service_policy(service)->digest);
+}
+
+static enum status judge_again(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
+                               struct fault *fault)
+{
+    struct withdrawal_judgement judgement = {0};
+    struct fault why = {0};
+    enum status status = withdrawal_judge(&judgement, changing->service, tx, row, NULL, &why);
+    json_decref(judgement.explanation);
+    if (status == STATUS_CONFLICT || status == STATUS_MISMATCH) { /* another key; a wallet that is none any more */
+        return end_denied(changing, tx, row, status, fault);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    if (judgement.decision == DECISION_DENIED && judgement.reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
+        return end_denied(changing, tx, row, judgement.reason, fault);
+    }
+    if (judgement.decision == DECISION_ALLOWED && row->state == WITHDRAWAL_APPROVING) {
+        changing->ready = true;
+        return withdrawal_approved(changing->service, tx, row, fault);
+    }
+    return STATUS_OK;
+}
+
+static enum status change_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct changing *changing = context;
+    struct store_withdrawal row = {0};
+    changing->ready = false;
+    enum status status = store_withdrawal_get_locked(&row, tx, &changing->id, fault);
+    if (status == STATUS_OK && withdrawal_move_allowed(row.state, WITHDRAWAL_REJECTED) &&
+        was_proposed_before(changing->service, &row)) {
+        status = judge_again(changing, tx, &row, fault);
+    }
+    store_withdrawal_wipe(&row);
+    return status;
+}
+
+struct listing {
+    struct store_withdrawal_filter filter;
+    struct store_withdrawal_list list;
+};
+
+static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct listing *listing = context;
+    store_withdrawal_list_free(&listing->list);
+    return store_withdrawal_list(&listing->list, tx, &listing->filter, fault);
+}
+
+static enum status change_page(struct service *service, const struct store_withdrawal_list *list, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
+        struct changing changing = {.service = service, .id = list->rows[i].id};
+        status = store_transact(service->store, change_in, &changing, fault);
+        if (status == STATUS_CONFLICT) { /* somebody moved it first */
+            fault_clear(fault);
+            status = STATUS_OK;
+        }
+        if (changing.ready) {
+            workers_wake(service->workers);
+        }
+    }
+    return status;
+}
+
+static enum status change_state(struct service *service, enum withdrawal_state state, struct fault *fault)
+{
+    struct uuid before;
+    struct listing listing = {.filter = {.state = &state, .limit = PAGE}};
+    enum status status = STATUS_OK;
+    size_t got = PAGE;
+    while (status == STATUS_OK && got == PAGE) {
+        status = store_transact(service->store, list_in, &listing, fault);
+        got = listing.list.count;
+        if (status == STATUS_OK && got > 0) {
+            before = listing.list.rows[got - 1].id;
+            listing.filter.before = &before;
+            status = change_page(service, &listing.list, fault);
+        }
+        store_withdrawal_list_free(&listing.list);
+    }
+    return status;
+}
+
+enum status policy_reevaluate(struct digest *inout_judged, struct service *service, struct fault *fault)
+{
+    static const enum withdrawal_state states[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED};
+    const struct digest in_force = service_policy(service)->digest;
+    enum status status = STATUS_OK;
+    if (digest_equal(inout_judged, &in_force)) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(states) / sizeof(states[0]); i++) {
+        status = change_state(service, states[i], fault);
+    }
+    if (status == STATUS_OK) {
+        *inout_judged = in_force;
+    }
+    return status;
+}
+
+/* Vetoes. */
+
+enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *document, struct fault *fault)
+{
+    struct store_document row = {0};
+    json_t *object = NULL;
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
+    digest_format(hex, &row.digest);
+    memcpy(row.id.text, hex, NAME_SIZE - 1);
+    enum status status = name_parse(&row.kind, POLICY_VETO_KIND);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&object, document, fault);
+    }
+    if (status == STATUS_OK) {
+        status = canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_document_keep(tx, &row, fault);
+    }
+    json_decref(object);
+    store_document_wipe(&row);
+    return status;
+}
+
+struct vetoes {
+    struct name after;
+    struct store_document_list rows;
+};
+
+static enum status vetoes_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct vetoes *vetoes = context;
+    store_document_list_free(&vetoes->rows);
+    return store_document_list(&vetoes->rows, tx, POLICY_VETO_KIND, vetoes->after.text, VETOES_PAGE, fault);
+}
+
+/* One that the signer has, or that is over, is refused by it; that is as good. */
+static void hand_over(struct service *service, enum wire_role role, const struct store_document *row,
+                      const struct digest *subject)
+{
+    struct signed_document document = {0};
+    struct command command;
+    struct wire_key_state_reply reply;
+    struct fault why = {0};
+    if (signed_document_parse(&document, row->bytes.data, row->bytes.len, "", &why) == STATUS_OK &&
+        command_decode(&command, document.document.data, document.document.len, &why) == STATUS_OK &&
+        command.action == COMMAND_POLICY_VETO && digest_equal(&command.subject, subject) &&
+        wire_key_command(service->signers[role], &reply, &document, service->options.signer_timeout_ms, &why) !=
+            STATUS_OK &&
+        why.status != STATUS_REPLAY) {
+        log_fault("policy.carry", &why);
+    }
+    signed_document_free(&document);
+}
+
+void policy_carry_vetoes(struct service *service, const struct key_board_policy *transfer,
+                         const struct key_board_policy *said, enum wire_role role)
+{
+    struct vetoes vetoes = {0};
+    struct fault why = {0};
+    size_t got = VETOES_PAGE;
+    if (!transfer->has_next || !said->has_next || !digest_equal(&transfer->next.policy, &said->next.policy) ||
+        said->next.dropped || said->next.veto_count >= transfer->next.veto_count) {
+        return;
+    }
+    while (got == VETOES_PAGE && store_transact(service->store, vetoes_in, &vetoes, &why) == STATUS_OK) {
+        got = vetoes.rows.count;
+        for (size_t i = 0; i < got; i++) {
+            hand_over(service, role, &vetoes.rows.rows[i], &transfer->next.policy);
+            vetoes.after = vetoes.rows.rows[i].id;
+        }
+        store_document_list_free(&vetoes.rows);
+    }
+}
