@@ -40,11 +40,11 @@ static enum status list_versions(struct showing *showing, struct fault *fault)
     for (const struct policy_version *at = newest; at != NULL; at = at->older) {
         known++;
     }
-    showing->versions = calloc(known, sizeof(*showing->versions));
+    showing->versions = calloc(known + 1, sizeof(*showing->versions));
     if (showing->versions == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "policies", "%s", "");
     }
-    for (const struct policy_version *at = newest; at != NULL && showing->count < known; at = at->older) {
+    for (const struct policy_version *at = newest; at != NULL; at = at->older) {
         if (is_listed(showing, at)) {
             continue;
         }
