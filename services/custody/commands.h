@@ -103,6 +103,7 @@ command_run command_reject;
 /* export.c */
 command_run command_evidence;
 command_run command_audit_export;
+command_run command_ledger_export;
 
 /* issue.c */
 command_run command_issue;

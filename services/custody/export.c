@@ -1,6 +1,6 @@
 /*
- * Commands of compliance officers: fetch evidence and the trail. Checking them is custody-verify's, which needs no
- * service.
+ * Commands of compliance officers: fetch evidence, the trail and the ledger. Checking them is custody-verify's, which
+ * needs no service.
  */
 #include <time.h>
 
@@ -10,6 +10,20 @@
 #include "commands.h"
 
 #define AGAIN_STEP_MS 100
+
+/* Half a file is no export. */
+static enum status end_output(FILE *stream, const struct custody_options *options, enum status status,
+                              struct fault *fault)
+{
+    if (status == STATUS_OK) {
+        return command_output_end(stream, fault);
+    }
+    if (stream != stdout) {
+        (void)fclose(stream);
+        (void)unlink(options->out);
+    }
+    return status;
+}
 
 static enum status fetch(const struct custody_options *options, const char *path, struct fault *fault)
 {
@@ -21,15 +35,7 @@ static enum status fetch(const struct custody_options *options, const char *path
     if (status != STATUS_OK) {
         return status;
     }
-    status = client_stream(stream, options, path, fault);
-    if (status == STATUS_OK) {
-        return command_output_end(stream, fault);
-    }
-    if (stream != stdout) { /* half a file is no export */
-        (void)fclose(stream);
-        (void)unlink(options->out);
-    }
-    return status;
+    return end_output(stream, options, client_stream(stream, options, path, fault), fault);
 }
 
 enum status command_evidence(const struct command_input *input, struct fault *fault)
@@ -55,4 +61,59 @@ enum status command_evidence(const struct command_input *input, struct fault *fa
 enum status command_audit_export(const struct command_input *input, struct fault *fault)
 {
     return fetch(input->options, "/v1/audit/export", fault);
+}
+
+/* One answer, one line. */
+static enum status copy_line(FILE *stream, json_t **out, const struct custody_options *options, const char *path,
+                             struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = path};
+    json_t *answer = NULL;
+    enum status status = client_json(&answer, options, &call, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (stream != NULL && (json_dumpf(answer, stream, JSON_COMPACT | JSON_SORT_KEYS) != 0 || fputc('\n', stream) < 0)) {
+        json_decref(answer);
+        return fault_set(fault, STATUS_IO, "out", "could not write");
+    }
+    if (out == NULL) {
+        json_decref(answer);
+    } else {
+        *out = answer; /* transferred */
+    }
+    return STATUS_OK;
+}
+
+static enum status copy_ledger(FILE *stream, const struct custody_options *options, int64_t from, struct fault *fault)
+{
+    json_t *node = NULL;
+    enum status status = copy_line(stream, NULL, options, "/v1/ledger/genesis", fault);
+    if (status == STATUS_OK) {
+        status = copy_line(NULL, &node, options, "/v1/ledger/status", fault);
+    }
+    json_int_t last = json_integer_value(json_object_get(node, "confirmed_height"));
+    json_decref(node);
+    for (json_int_t height = from; status == STATUS_OK && height <= last; height++) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "/v1/ledger/blocks/%lld", (long long)height);
+        status = copy_line(stream, NULL, options, path, fault);
+    }
+    return status;
+}
+
+enum status command_ledger_export(const struct command_input *input, struct fault *fault)
+{
+    FILE *stream = NULL;
+    char *end = NULL;
+    int64_t from = input->count > 0 ? strtoll(input->words[0], &end, 10) : 1;
+    if (from < 1 || (end != NULL && *end != '\0')) {
+        return fault_set(fault, STATUS_USAGE, "HEIGHT", "must be an integer from 1");
+    }
+    enum status status = command_output(&stream, input->options, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = copy_ledger(stream, input->options, from, fault);
+    return end_output(stream, input->options, status, fault);
 }

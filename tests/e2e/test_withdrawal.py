@@ -5,6 +5,7 @@ import base64
 import json
 import pathlib
 import re
+import subprocess
 import unittest
 
 import strongroom
@@ -200,6 +201,23 @@ class Withdrawal(strongroom.Case):
         self.assertEqual(self.receipt(added, "destination.add")["actor"], "operator-1")
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.assertProven("evidence", place.export_evidence(place.withdraw(9)["id"]))
+
+    def test_the_ledger_gives_no_key_away(self):
+        """Every signature that stands in it is looked at, with the keys that policy and genesis name."""
+        place = self.place
+        last = place.withdraw(7)
+        path = place.dir / "ledger.jsonl"
+        place.custody("ledger", "export", "--out", str(path))
+        blocks = [json.loads(line) for line in path.read_text().splitlines()][1:]
+        self.assertEqual([block["height"] for block in blocks], list(range(1, last["height"] + 1)))
+        self.assertIn(last["transaction_id"], [strongroom.digest("transaction", one["document"]) for one in blocks[-1]["transactions"]])
+        command = [str(place.dir / "bin/custody-verify"), "nonces", str(path), str(place.dir / "etc/policy.json"), str(place.dir / "people/issuer-1.json")]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        wallet = place.call("GET", "/v1/wallets/hot").json["key_id"]
+        self.assertRegex(done.stdout, f"checked: key {wallet} .*: [0-9]+ signatures")
+        few = json.loads(place.custody("ledger", "export", str(len(blocks))).stdout.splitlines()[1])
+        self.assertEqual(few, blocks[-1])
 
     def test_evidence_before_the_end_is_refused(self):
         row = self.place.proposed(6)
