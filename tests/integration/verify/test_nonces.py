@@ -147,7 +147,7 @@ class Nonces(unittest.TestCase):
         self.expect(2, "no ECDSA signature", [self.policy])
         self.expect(2, "is not JSON to its end", [self.policy, paper], "{")
         self.expect(2, "is not JSON to its end", [self.policy, paper], "")
-        self.expect(3, "usage")
+        self.expect(3, "too few words")
 
 
 if __name__ == "__main__":
