@@ -1,7 +1,12 @@
 /*
  * Who calls, and what is written when a caller is refused.
  */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "gate.h"
 #include "record.h"
+#include "refusals.h"
 #include "routes.h"
 #include "store/token.h"
 
@@ -27,10 +32,12 @@ static enum status find_in(struct store_tx *tx, void *context, struct fault *fau
     return store_token_find(&finding->token, tx, &finding->caller->auth, clock_utc_us(finding->service->clock), fault);
 }
 
-enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault)
+enum status service_authenticate(struct service *service, struct http_request *request, struct fault *fault)
 {
+    struct caller *caller = &request->caller;
     struct finding finding = {.service = service, .caller = caller};
-    enum status status = store_transact(service->store, find_in, &finding, fault);
+    struct store *store = request->urgent ? service->urgent_store : service->store;
+    enum status status = store_transact(store, find_in, &finding, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -92,10 +99,71 @@ enum status service_log_refusal(struct service *service, const struct http_reque
 {
     struct refusal refusal = {.service = service, .request = request, .action = action, .reason = reason};
     struct trail_receipt receipt = {0};
+    if (!refusals_tell(service->refusals, &request->caller.person, &request->caller.auth)) {
+        return STATUS_OK;
+    }
     enum status status = store_transact(service->store, refusal_in, &refusal, fault);
     if (status == STATUS_OK) {
         status = trail_wait(&receipt, service->trail, &refusal.ticket, service->options.trail_timeout_ms, fault);
         bytes_free(&receipt.proof);
     }
     return status;
+}
+
+struct counting {
+    struct service *service;
+    struct refusals_count count;
+};
+
+static enum status refusals_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct counting *counting = context;
+    const struct refusals_count *count = &counting->count;
+    struct audit_event event;
+    struct trail_ticket ticket;
+    struct uuid correlation;
+    char since[TIME_TEXT_SIZE];
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%" PRIu64, count->count);
+    time_format(since, count->since_utc_us);
+    enum status status = uuid_generate(&correlation, clock_system());
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "refusals", "%s", "");
+    }
+    record_by_service(&event, counting->service, &correlation, AUDIT_REQUEST_DENY, AUDIT_OUTCOME_DENY);
+    event.actor = count->person;
+    event.auth = count->auth;
+    status = audit_event_fact_add(&event, "count", number, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(&event, "since", since, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, counting->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+static void log_busy(struct service *service)
+{
+    uint64_t refused = gate_take_refused(service->gate);
+    char number[24];
+    if (refused > 0) {
+        (void)snprintf(number, sizeof(number), "%" PRIu64, refused);
+        log_event(LOG_LEVEL_WARNING, "requests.busy", "refused", number, NULL);
+    }
+}
+
+void service_tell_refusals(struct service *service, bool all)
+{
+    struct fault fault = {0};
+    log_busy(service);
+    struct counting counting = {.service = service};
+    while (refusals_take(service->refusals, &counting.count, all)) {
+        if (store_transact(service->store, refusals_in, &counting, &fault) != STATUS_OK) {
+            log_fault("refusals", &fault);
+            refusals_give_back(service->refusals, &counting.count);
+            return;
+        }
+    }
 }

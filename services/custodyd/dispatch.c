@@ -3,8 +3,11 @@
  * from a failure to its problem document. What a route permits stands in the table (routes.c), not here.
  */
 #include "base/canon.h"
+#include "gate.h"
+#include "places.h"
 #include "problem.h"
 #include "routes.h"
+#include "service.h"
 
 #define TOKEN_PREFIX "Bearer sr_"
 #define TOKEN_LEN 43
@@ -38,7 +41,8 @@ static const struct http_route *find_route(struct http_request *request, bool *o
     const struct http_route *routes = routes_all(&count);
     *out_path_known = false;
     for (size_t i = 0; i < count; i++) {
-        if (match(routes[i].pattern, request->path, request->parameters)) {
+        if ((routes[i].urgent || !request->only_urgent) &&
+            match(routes[i].pattern, request->path, request->parameters)) {
             *out_path_known = true;
             if (strcmp(routes[i].method, request->method) == 0) {
                 return &routes[i];
@@ -48,23 +52,34 @@ static const struct http_route *find_route(struct http_request *request, bool *o
     return NULL;
 }
 
+/* Whether there is something of the form of a token; its digest. */
+static bool read_token(struct http_request *request)
+{
+    const char *header = http_header(request, "Authorization");
+    size_t prefix = strlen(TOKEN_PREFIX);
+    if (header == NULL || strncmp(header, TOKEN_PREFIX, prefix) != 0 || strlen(header + prefix) != TOKEN_LEN) {
+        return false;
+    }
+    const char *token = header + strlen("Bearer ");
+    digest_sha256(&request->caller.auth, token, strlen(token));
+    return true;
+}
+
 static enum status authenticate(struct service *service, struct http_request *request, const struct http_route *route,
                                 struct fault *fault)
 {
     if (route->roles == ROLE_NONE) {
         return STATUS_OK;
     }
-    const char *header = http_header(request, "Authorization");
-    size_t prefix = strlen(TOKEN_PREFIX);
-    if (header == NULL || strncmp(header, TOKEN_PREFIX, prefix) != 0 || strlen(header + prefix) != TOKEN_LEN) {
+    if (digest_is_zero(&request->caller.auth)) {
         return fault_set(fault, STATUS_UNAUTHENTICATED, "authorization", "must be a bearer token of this service");
     }
-    const char *token = header + strlen("Bearer ");
-    digest_sha256(&request->caller.auth, token, strlen(token));
-    enum status status = service_authenticate(service, &request->caller, fault);
+    enum status status = service_authenticate(service, request, fault);
     if (status != STATUS_OK) {
         return status;
     }
+    gate_know(service->gate, &request->caller.auth);
+    place_known(request->place, &request->caller.auth);
     if ((request->caller.roles & route->roles) == 0) {
         char names[ROLE_NAMES_SIZE];
         return fault_set(fault, STATUS_FORBIDDEN, "authorization", "the token is not one of: %s",
@@ -132,11 +147,19 @@ static enum status run(struct service *service, struct http_request *request, co
     bool path_known = false;
     const struct http_route *route = find_route(request, &path_known);
     *out_route = route;
+    request->urgent = route != NULL && route->urgent;
+    enum status status = gate_enter(service->gate, &request->guest, read_token(request) ? &request->caller.auth : NULL,
+                                    place_address(request->place), request->urgent, fault);
+    if (status != STATUS_OK) {
+        reply->close = true;
+        return status;
+    }
     if (route == NULL) {
         return path_known ? fault_set(fault, STATUS_USAGE, "method", "not a method of this resource")
-                          : fault_set(fault, STATUS_NOT_FOUND, "path", "no such resource");
+                          : fault_set(fault, STATUS_NOT_FOUND, "path", "no such resource%s",
+                                      request->only_urgent ? " where only orders that stop something are taken" : "");
     }
-    enum status status = authenticate(service, request, route, fault);
+    status = authenticate(service, request, route, fault);
     if (status == STATUS_OK) {
         status = check_form(request, route, fault);
     }
@@ -161,10 +184,12 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     enum status status = uuid_generate(&request->correlation, clock_system());
     if (status == STATUS_OK) {
         status = run(service, request, &route, reply, &fault);
+        gate_worked(service->gate, request->guest);
     }
     if (status == STATUS_OK) {
         return;
     }
+    bool close = reply->close;
     (void)fault_set(&fault, status, "", "%s", ""); /* for a handler that set none */
     struct fault second = {0};
     if (belongs_in_trail(route, request, status) &&
@@ -172,6 +197,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
         fault = second;
     }
     problem_reply(reply, &fault, &request->correlation);
+    reply->close = close;
 }
 
 enum status http_body_object(json_t **out, const struct http_request *request, struct fault *fault)

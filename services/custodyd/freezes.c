@@ -88,7 +88,7 @@ static enum status record(struct freezing *order, enum audit_outcome outcome, en
 {
     order->outcome = outcome;
     order->reason = reason;
-    return store_transact(order->service->store, record_in, order, fault);
+    return store_transact(order->service->urgent_store, record_in, order, fault);
 }
 
 /* The intent, covered, before anything happens. */
@@ -107,7 +107,7 @@ static enum status announce(struct freezing *order, struct fault *fault)
 static enum status forward(struct freezing *order, struct fault *fault)
 {
     struct service *service = order->service;
-    struct wire_pool *signer = service->signers[WIRE_ROLE_TRANSFER];
+    struct wire_pool *signer = service->urgent_signers[WIRE_ROLE_TRANSFER];
     struct fault unseen = {0};
     enum status status =
         wire_key_command(signer, &order->state, &order->document, service->options.signer_timeout_ms, fault);

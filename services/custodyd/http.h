@@ -20,6 +20,8 @@
 #define HTTP_PARAMETER_SIZE 128
 
 struct service;
+struct place;
+struct gate_guest;
 
 /* Roles of a bearer token, a set of bits. */
 enum role {
@@ -47,7 +49,11 @@ struct http_request {
     char parameters[HTTP_PARAMETERS_MAX][HTTP_PARAMETER_SIZE]; /* what stood at the {} of the route, in order */
     struct caller caller;
     struct uuid correlation;
-    void *connection; /* for http_header and http_query */
+    void *connection;         /* for http_header and http_query */
+    struct place *place;      /* of the connection, borrowed */
+    bool only_urgent;         /* it came where nothing else is served */
+    bool urgent;              /* what it may stop does not wait behind other requests */
+    struct gate_guest *guest; /* out of http_dispatch: for gate_leave once the reply is sent */
 };
 
 /* A body that is produced piece by piece: `read` fills up to `max` bytes; 0 in *out_len ends it; a fault cuts the
@@ -64,6 +70,7 @@ struct http_reply {
     struct bytes body;         /* owned */
     struct http_stream stream; /* used instead of `body` when `read` is set; owned */
     json_t *explanation;       /* owned; goes into the problem document when the handler fails */
+    bool close;                /* the connection ends with this reply */
 };
 
 /*
@@ -80,6 +87,7 @@ struct http_route {
     enum audit_action action; /* of an effect: what its refusal is called in the trail; none for reads */
     const char *query;        /* names of the query parameters allowed, separated by spaces */
     http_handler *handler;
+    bool urgent; /* may stop something: has sessions and connections to the signers of its own */
 };
 
 /* The value of a header or query parameter, NULL when absent. Borrowed, valid during the handler. */

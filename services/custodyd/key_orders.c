@@ -113,7 +113,8 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
 static enum status record(struct order *order, enum audit_outcome outcome, struct fault *fault)
 {
     order->outcome = outcome;
-    return store_transact(order->service->store, record_in, order, fault);
+    struct service *service = order->service;
+    return store_transact(order->request->urgent ? service->urgent_store : service->store, record_in, order, fault);
 }
 
 /* The intent, covered, before anything happens. */
@@ -134,7 +135,7 @@ static void look_again(struct order *order)
 {
     struct service *service = order->service;
     struct fault fault = {0};
-    (void)!key_board_look(service->board, service->signers[order->role], order->role, LOOK_TIMEOUT_MS, &fault);
+    (void)!key_board_look(service->board, service->urgent_signers[order->role], order->role, LOOK_TIMEOUT_MS, &fault);
     watch_wake(service->watch);
 }
 
@@ -231,8 +232,9 @@ static enum status read_key_id(struct order *order, struct fault *fault)
 static enum status forward_command(struct order *order, struct wire_key_state_reply *out, struct fault *fault)
 {
     struct service *service = order->service;
-    return wire_key_command(service->signers[order->role], out, &order->papers.command,
-                            service->options.signer_timeout_ms, fault);
+    struct wire_pool *const *signers = order->at_once ? service->urgent_signers : service->signers;
+    return wire_key_command(signers[order->role], out, &order->papers.command, service->options.signer_timeout_ms,
+                            fault);
 }
 
 /* The account of a key: of its wallet, or of the key that its document or its signer names. */

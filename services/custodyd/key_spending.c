@@ -217,8 +217,8 @@ static enum status stop_key(uint64_t *inout_on, struct service *service, const s
     struct fault why = {0};
     char hex[DIGEST_HEX_LEN + 1];
     INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
-    enum status status =
-        wire_key_alarm(service->signers[WIRE_ROLE_TRANSFER], &reply, &asked, service->options.signer_timeout_ms, &why);
+    enum status status = wire_key_alarm(service->urgent_signers[WIRE_ROLE_TRANSFER], &reply, &asked,
+                                        service->options.signer_timeout_ms, &why);
     if (status_info(status)->retryable) {
         return fault_set(fault, status, "signer", "%s", why.detail);
     }
@@ -237,7 +237,7 @@ static enum status stop_asset(struct service *service, const struct digest *asse
     struct fault why = {0};
     INVARIANT(name_parse(&asked.reason, "copied-use") == STATUS_OK);
     digest_format(asked.subject, asset);
-    enum status status = wire_freeze_alarm(service->signers[WIRE_ROLE_TRANSFER], &reply, &asked,
+    enum status status = wire_freeze_alarm(service->urgent_signers[WIRE_ROLE_TRANSFER], &reply, &asked,
                                            service->options.signer_timeout_ms, &why);
     if (status_info(status)->retryable) {
         return fault_set(fault, status, "signer", "%s", why.detail);

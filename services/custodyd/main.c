@@ -14,6 +14,7 @@
 
 #define EXIT_USAGE 64   /* sysexits EX_USAGE: wrong arguments, or a wrong configuration file */
 #define EXIT_REFUSED 78 /* sysexits EX_CONFIG: starting again will not help */
+#define URGENT_CONNECTIONS 32
 
 static int explain(const char *called, const char *what, const struct fault *fault)
 {
@@ -27,13 +28,26 @@ static int explain(const char *called, const char *what, const struct fault *fau
     return info->retryable ? 1 : EXIT_REFUSED;
 }
 
+/* Where requests come in. The second takes only what may stop something. */
+enum { DOOR_ALL, DOOR_URGENT, DOORS };
+
+struct door {
+    const char *option;
+    const char *listen; /* empty: there is none */
+    const char *port_option;
+    const char *port_path;
+    struct server *server;
+    FILE *port_file;
+};
+
 /* Opened before anything is written, so that a bad path refuses the start. Who is refused empties nobody's file. */
-static enum status open_port_file(FILE **out, const char *path, struct fault *fault)
+static enum status open_port_file(struct door *door, struct fault *fault)
 {
-    *out = path[0] == '\0' ? NULL : fopen(path, "ae");
-    return path[0] == '\0' || *out != NULL
+    const char *path = door->port_path;
+    door->port_file = path[0] == '\0' ? NULL : fopen(path, "ae");
+    return path[0] == '\0' || door->port_file != NULL
                ? STATUS_OK
-               : fault_set(fault, STATUS_IO, "port-file", "could not write %s: %s", path, strerror(errno));
+               : fault_set(fault, STATUS_IO, door->port_option, "could not write %s: %s", path, strerror(errno));
 }
 
 static enum status write_port(FILE *file, unsigned port, struct fault *fault)
@@ -43,22 +57,66 @@ static enum status write_port(FILE *file, unsigned port, struct fault *fault)
     return good ? STATUS_OK : fault_set(fault, STATUS_IO, "port-file", "could not write it: %s", strerror(errno));
 }
 
+static enum status open_doors(struct door doors[DOORS], const struct custodyd_options *options, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < DOORS && status == STATUS_OK; i++) {
+        const struct server_options server_options = {
+            .option = doors[i].option,
+            .listen = doors[i].listen,
+            .certificate = options->tls_certificate,
+            .private_key = options->tls_key,
+            .connections = i == DOOR_URGENT ? URGENT_CONNECTIONS : (unsigned)options->connections,
+            .idle_s = (unsigned)options->idle_s,
+            .request_ms = options->request_s * 1000,
+            .only_urgent = i == DOOR_URGENT,
+        };
+        if (doors[i].listen[0] != '\0') {
+            status = server_open(&doors[i].server, &server_options, fault);
+            status = status == STATUS_OK ? open_port_file(&doors[i], fault) : status;
+        }
+    }
+    return status;
+}
+
+static enum status serve_doors(struct door doors[DOORS], struct service *service, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < DOORS && status == STATUS_OK; i++) {
+        if (doors[i].server != NULL) {
+            FILE *file = doors[i].port_file;
+            doors[i].port_file = NULL; /* transferred */
+            server_serve(doors[i].server, service);
+            status = write_port(file, server_port(doors[i].server), fault);
+        }
+    }
+    return status;
+}
+
+static void close_doors(struct door doors[DOORS])
+{
+    for (int i = 0; i < DOORS; i++) {
+        if (doors[i].port_file != NULL) {
+            (void)fclose(doors[i].port_file);
+        }
+        server_stop(doors[i].server);
+    }
+}
+
 static enum status serve(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
 {
     struct service *service = NULL;
-    struct server *server = NULL;
-    FILE *port_file = NULL;
-    const struct server_options server_options = {
-        .listen = options->listen,
-        .certificate = options->tls_certificate,
-        .private_key = options->tls_key,
-        .connections = (unsigned)options->connections,
-        .idle_s = (unsigned)options->idle_s,
+    struct door doors[DOORS] = {
+        [DOOR_ALL] = {.option = "listen",
+                      .listen = options->listen,
+                      .port_option = "port-file",
+                      .port_path = options->port_file},
+        [DOOR_URGENT] = {.option = "urgent-listen",
+                         .listen = options->urgent_listen,
+                         .port_option = "urgent-port-file",
+                         .port_path = options->urgent_port_file},
     };
-    enum status status = server_open(&server, &server_options, fault);
-    if (status == STATUS_OK) {
-        status = open_port_file(&port_file, options->port_file, fault);
-    }
+    enum status status = open_doors(doors, options, fault);
     if (status == STATUS_OK) {
         status = service_open(&service, options, fault);
     }
@@ -66,9 +124,7 @@ static enum status serve(const struct custodyd_options *options, const sigset_t 
         status = service_start(service, fault);
     }
     if (status == STATUS_OK) {
-        server_serve(server, service);
-        status = write_port(port_file, server_port(server), fault);
-        port_file = NULL;
+        status = serve_doors(doors, service, fault);
     }
     if (status == STATUS_OK) {
         int received = 0;
@@ -78,10 +134,7 @@ static enum status serve(const struct custodyd_options *options, const sigset_t 
         log_event(LOG_LEVEL_INFO, "service.stopping", "signal", received == SIGTERM ? "TERM" : "INT", NULL);
         (void)sd_notify(0, "STOPPING=1");
     }
-    if (port_file != NULL) {
-        (void)fclose(port_file);
-    }
-    server_stop(server);
+    close_doors(doors);
     service_close(service);
     return status;
 }

@@ -12,8 +12,16 @@ struct custodyd_options {
     char listen[128];
     char tls_certificate[OPTION_PATH_SIZE];
     char tls_key[OPTION_PATH_SIZE];
+    char urgent_listen[128];
+    char urgent_port_file[OPTION_PATH_SIZE];
     int64_t connections;
     int64_t idle_s;
+    int64_t request_s;
+    int64_t token_rate;
+    int64_t token_served;
+    int64_t token_requests;
+    int64_t address_rate;
+    int64_t refusals;
     char database[1024];
     int64_t database_connections;
     char data[OPTION_PATH_SIZE];

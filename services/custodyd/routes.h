@@ -10,10 +10,10 @@
 const struct http_route *routes_all(size_t *out_count);
 
 /*
- * Finds who presents the token whose SHA-256 is `caller->auth`: fills person and roles. STATUS_UNAUTHENTICATED when the
- * token is unknown, expired or revoked.
+ * Finds who presents the token whose SHA-256 is `request->caller.auth`: fills person and roles. STATUS_UNAUTHENTICATED
+ * when the token is unknown, expired or revoked.
  */
-MUST_CHECK enum status service_authenticate(struct service *service, struct caller *caller, struct fault *fault);
+MUST_CHECK enum status service_authenticate(struct service *service, struct http_request *request, struct fault *fault);
 
 /* The names of these bits of enum role: "operator or custodian". Out: `out`. */
 #define ROLE_NAMES_SIZE 80
@@ -21,9 +21,16 @@ const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles);
 
 /*
  * Writes the refusal of an effect, for `reason`, to the trail and waits until it is covered. A failure to do so
- * replaces the refusal: no proof, no answer but 503.
+ * replaces the refusal: no proof, no answer but 503. Beyond `refusals` of one person in a minute they are only counted
+ * (refusals.h).
  */
 MUST_CHECK enum status service_log_refusal(struct service *service, const struct http_request *request,
                                            enum audit_action action, enum status reason, struct fault *fault);
+
+/*
+ * What was only counted comes into the trail as one entry for each person, when its minute is over or `all`; and how
+ * many requests the gate did not let in, into the log.
+ */
+void service_tell_refusals(struct service *service, bool all);
 
 #endif

@@ -7,23 +7,33 @@
 #include "server.h"
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdatomic.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "gate.h"
+#include "places.h"
 #include "problem.h"
+#include "service.h"
 
 #define STREAM_BLOCK 65536
 #define CERTIFICATE_MAX 1048576
+#define BODY_READ_MAX (2 * HTTP_BODY_MAX) /* of a body that is too large, before the refusal can be said */
+#define LEAVING_MAX 64                    /* connections that were cut and have not ended yet */
 
 struct server {
     struct MHD_Daemon *daemon;
+    struct places *places;
+    bool only_urgent;
+    uint8_t secret[16];                /* so that nobody chooses the digest of an address */
     _Atomic(struct service *) service; /* NULL until server_serve */
     struct bytes certificate;
     struct secret private_key;
@@ -33,7 +43,16 @@ struct server {
 struct exchange {
     struct buffer body;
     bool too_large;
+    size_t sent_len;
+    struct gate *gate; /* NULL until it was let in */
+    struct gate_guest *guest;
 };
+
+static struct place *place_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
 
 const char *http_header(const struct http_request *request, const char *name)
 {
@@ -125,6 +144,9 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
     if (reply->status == 503 || reply->status == 429) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     }
+    if (reply->close) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
 }
 
 static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply)
@@ -172,6 +194,7 @@ static bool announces_too_much(struct MHD_Connection *connection)
 
 static void take_in(struct exchange *exchange, const char *data, size_t len)
 {
+    exchange->sent_len += len;
     if (exchange->body.content.len + len > HTTP_BODY_MAX) {
         exchange->too_large = true;
     } else {
@@ -184,6 +207,9 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
 {
     struct bytes body = {0};
     struct service *service = atomic_load(&server->service);
+    if (!place_arrived(place_of(connection))) {
+        return MHD_NO;
+    }
     if (exchange->too_large) {
         return refuse_size(connection);
     }
@@ -195,10 +221,17 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
     if (buffer_finish(&body, &exchange->body) != STATUS_OK) {
         return MHD_NO;
     }
-    struct http_request request = {
-        .method = method, .path = path, .body = body.data, .body_len = body.len, .connection = connection};
+    struct http_request request = {.method = method,
+                                   .path = path,
+                                   .body = body.data,
+                                   .body_len = body.len,
+                                   .connection = connection,
+                                   .place = place_of(connection),
+                                   .only_urgent = server->only_urgent};
     struct http_reply reply = {0};
     http_dispatch(service, &request, &reply);
+    exchange->gate = service->gate;
+    exchange->guest = request.guest;
     enum MHD_Result result = send_reply(connection, &reply);
     http_reply_free(&reply);
     bytes_free(&body);
@@ -218,12 +251,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         }
         buffer_init(&exchange->body);
         *state = exchange;
+        place_begun(place_of(connection));
         return announces_too_much(connection) ? refuse_size(connection) : MHD_YES;
     }
     if (*data_len > 0) {
         take_in(exchange, data, *data_len);
         *data_len = 0;
-        return MHD_YES;
+        return exchange->sent_len <= BODY_READ_MAX ? MHD_YES : MHD_NO;
     }
     return serve(context, connection, exchange, method, url);
 }
@@ -232,13 +266,62 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                          enum MHD_RequestTerminationCode code)
 {
     (void)context;
-    (void)connection;
     (void)code;
     struct exchange *exchange = *state;
+    place_answered(place_of(connection));
     if (exchange != NULL) {
+        if (exchange->gate != NULL) {
+            gate_leave(exchange->gate, exchange->guest);
+        }
         buffer_free(&exchange->body);
         free(exchange);
         *state = NULL;
+    }
+}
+
+/* Reading and writing end at once; libmicrohttpd closes the descriptor when its thread has seen it. */
+static void cut(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* From the kernel's count, so that a hello that no thread has read yet counts. */
+static bool has_spoken(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_bytes_received > 0;
+}
+
+/* Of an IPv6 network all addresses are one: whoever has one of them has 2^64. */
+static void digest_address(struct digest *out, const struct server *server, const struct sockaddr *address)
+{
+    uint8_t bytes[sizeof(server->secret) + 8] = {0};
+    memcpy(bytes, server->secret, sizeof(server->secret));
+    if (address->sa_family == AF_INET) {
+        memcpy(bytes + sizeof(server->secret), &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(bytes + sizeof(server->secret), &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 8);
+    }
+    digest_sha256(out, bytes, sizeof(bytes));
+}
+
+/* The signature is libmicrohttpd's. It calls for both ends in its one thread, and closes the descriptor afterwards. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **place,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    const struct server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        place_leave(*place);
+        return;
+    }
+    struct digest address;
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    digest_address(&address, server,
+                   MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    *place = place_enter(server->places, fd, &address);
+    if (*place == NULL) {
+        cut(fd);
     }
 }
 
@@ -261,7 +344,7 @@ static bool is_loopback(const struct sockaddr *address)
 }
 
 /* Splits "host:port" or "[v6]:port" and resolves it without asking the network. */
-static enum status resolve(struct sockaddr_storage *out, const char *text, struct fault *fault)
+static enum status resolve(struct sockaddr_storage *out, const char *option, const char *text, struct fault *fault)
 {
     char host[64];
     const char *colon = strrchr(text, ':');
@@ -272,7 +355,7 @@ static enum status resolve(struct sockaddr_storage *out, const char *text, struc
         len -= 2;
     }
     if (colon == NULL || len == 0 || len >= sizeof(host)) {
-        return fault_set(fault, STATUS_INVALID, "listen", "must be address:port or [address]:port");
+        return fault_set(fault, STATUS_INVALID, option, "must be address:port or [address]:port");
     }
     memcpy(host, start, len);
     host[len] = '\0';
@@ -281,7 +364,7 @@ static enum status resolve(struct sockaddr_storage *out, const char *text, struc
     /* getaddrinfo takes 65536 for 0. */
     bool small = strlen(colon + 1) <= 5 && strtoul(colon + 1, NULL, 10) <= UINT16_MAX;
     if (!small || getaddrinfo(host, colon + 1, &hints, &found) != 0) {
-        return fault_set(fault, STATUS_INVALID, "listen", "must be a numeric address and port, not %s", text);
+        return fault_set(fault, STATUS_INVALID, option, "must be a numeric address and port, not %s", text);
     }
     memcpy(out, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
@@ -373,13 +456,13 @@ static enum status listen_on(struct server *server, const struct server_options 
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
-                                      (const struct sockaddr *)(const void *)address, MHD_OPTION_CONNECTION_LIMIT,
-                                      options->connections, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
-                                      MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-                                      on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)address,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections + LEAVING_MAX, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls ? tls_items : none, MHD_OPTION_END);
     if (server->daemon == NULL) {
-        return fault_set(fault, STATUS_IO, "listen", "could not listen on %s", options->listen);
+        return fault_set(fault, STATUS_IO, options->option, "could not listen on %s", options->listen);
     }
     return STATUS_OK;
 }
@@ -387,19 +470,31 @@ static enum status listen_on(struct server *server, const struct server_options 
 enum status server_open(struct server **out, const struct server_options *options, struct fault *fault)
 {
     struct sockaddr_storage address = {0};
-    enum status status = resolve(&address, options->listen, fault);
+    enum status status = resolve(&address, options->option, options->listen, fault);
     if (status != STATUS_OK) {
         return status;
     }
     if (options->certificate[0] == '\0' && !is_loopback((const struct sockaddr *)(const void *)&address)) {
-        return fault_set(fault, STATUS_INVALID, "listen",
+        return fault_set(fault, STATUS_INVALID, options->option,
                          "without a TLS certificate only loopback addresses are served");
     }
     struct server *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "server", "%s", "");
     }
-    if (options->certificate[0] != '\0') {
+    server->only_urgent = options->only_urgent;
+    const struct places_config places = {.clock = clock_system(),
+                                         .count = options->connections,
+                                         .request_ms = options->request_ms,
+                                         .cut = cut,
+                                         .has_spoken = has_spoken};
+    if (getrandom(server->secret, sizeof(server->secret), 0) != (ssize_t)sizeof(server->secret)) {
+        status = fault_set(fault, STATUS_IO, "server", "no random bytes");
+    }
+    if (status == STATUS_OK) {
+        status = places_new(&server->places, &places, fault);
+    }
+    if (status == STATUS_OK && options->certificate[0] != '\0') {
         status = load_tls(server, options, fault);
     }
     if (status == STATUS_OK) {
@@ -431,6 +526,7 @@ void server_stop(struct server *server)
     if (server->daemon != NULL) {
         MHD_stop_daemon(server->daemon);
     }
+    places_free(server->places);
     bytes_free(&server->certificate);
     secret_free(&server->private_key);
     free(server);

@@ -9,11 +9,14 @@
 struct server;
 
 struct server_options {
+    const char *option;      /* what a fault of `listen` is called */
     const char *listen;      /* "127.0.0.1:8443", "[::1]:8443", or port 0 to let the kernel choose */
     const char *certificate; /* PEM file with the chain; empty: no TLS, loopback addresses only */
     const char *private_key; /* PEM file, nobody else may read it */
     unsigned connections;    /* at most so many at once */
-    unsigned idle_s;         /* an idle connection is closed after so many seconds */
+    unsigned idle_s;         /* a connection on which nothing moves is closed after so many seconds */
+    int64_t request_ms;      /* as in places.h */
+    bool only_urgent;        /* routes that may stop something, and no others */
 };
 
 /*

@@ -8,8 +8,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "gate.h"
 #include "key_board.h"
 #include "record.h"
+#include "refusals.h"
+#include "routes.h"
 #include "sequencer.h"
 #include "signers.h"
 #include "watch.h"
@@ -19,6 +22,10 @@
 #define STATEMENT_TIMEOUT_MS 10000
 #define ACQUIRE_TIMEOUT_MS 5000
 #define SIGNER_CONNECTIONS 4
+#define URGENT_SESSIONS 2
+#define URGENT_SIGNER_CONNECTIONS 2
+#define ADDRESSES_REMEMBERED 4096
+#define TOKENS_REMEMBERED 1024
 
 /* A fault within a file or folder, as one of the option that names it. */
 static enum status name_path(struct fault *fault, const struct fault *inner, const char *option, const char *path)
@@ -60,14 +67,15 @@ static enum status load_genesis(struct service *service, struct fault *fault)
     return STATUS_OK;
 }
 
-static enum status open_store(struct store **out, const struct service *service, const char *role, struct fault *fault)
+static enum status open_store(struct store **out, const struct service *service, const char *role, int64_t connections,
+                              struct fault *fault)
 {
     char conninfo[1200];
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=%s", service->options.database, role);
     const struct store_config config = {
         .conninfo = conninfo,
         .role = role,
-        .connections = (unsigned)service->options.database_connections,
+        .connections = (unsigned)connections,
         .acquire_timeout_ms = ACQUIRE_TIMEOUT_MS,
         .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
     };
@@ -76,9 +84,13 @@ static enum status open_store(struct store **out, const struct service *service,
 
 static enum status open_stores(struct service *service, struct fault *fault)
 {
-    enum status status = open_store(&service->store, service, "strongroom_app", fault);
+    int64_t connections = service->options.database_connections;
+    enum status status = open_store(&service->store, service, "strongroom_app", connections, fault);
     if (status == STATUS_OK) {
-        status = open_store(&service->reader, service, "strongroom_auditor", fault);
+        status = open_store(&service->urgent_store, service, "strongroom_app", URGENT_SESSIONS, fault);
+    }
+    if (status == STATUS_OK) {
+        status = open_store(&service->reader, service, "strongroom_auditor", connections, fault);
     }
     return status == STATUS_OK ? policies_read(service->policies, service->store, fault) : status;
 }
@@ -92,11 +104,30 @@ static enum status open_signers(struct service *service, struct fault *fault)
     };
     enum status status = key_board_new(&service->board, fault);
     for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
-        const struct wire_pool_config config = {
+        struct wire_pool_config config = {
             .path = paths[role], .role = (enum wire_role)role, .connections = SIGNER_CONNECTIONS};
         status = wire_pool_new(&service->signers[role], &config, fault);
+        config.connections = URGENT_SIGNER_CONNECTIONS;
+        status = status == STATUS_OK ? wire_pool_new(&service->urgent_signers[role], &config, fault) : status;
     }
     return status;
+}
+
+static enum status open_gate(struct service *service, struct fault *fault)
+{
+    const struct custodyd_options *options = &service->options;
+    const struct gate_config config = {
+        .clock = service->clock,
+        .token_rate = options->token_rate,
+        .address_rate = options->address_rate,
+        .served = (unsigned)options->token_served,
+        .inside = (unsigned)options->token_requests,
+        .addresses = ADDRESSES_REMEMBERED,
+        .tokens = TOKENS_REMEMBERED,
+    };
+    enum status status = gate_new(&service->gate, &config, fault);
+    return status == STATUS_OK ? refusals_new(&service->refusals, service->clock, (uint64_t)options->refusals, fault)
+                               : status;
 }
 
 static enum status open_trail(struct service *service, struct fault *fault)
@@ -182,7 +213,8 @@ static enum status start_watch(struct service *service, struct fault *fault)
 typedef enum status make_part(struct service *service, struct fault *fault);
 
 /* What can be refused is refused while parts are opened; none of them writes into the database. */
-static make_part *const parts_to_open[] = {load_policy, load_genesis, open_stores, open_signers, open_trail, open_node};
+static make_part *const parts_to_open[] = {load_policy,  load_genesis, open_gate, open_stores,
+                                           open_signers, open_trail,   open_node};
 static make_part *const parts_to_start[] = {start_sequencer, start_node, start_workers, start_watch};
 
 static enum status make_parts(struct service *service, make_part *const *parts, size_t count, struct fault *fault)
@@ -223,6 +255,9 @@ void service_close(struct service *service)
     }
     struct fault fault = {0};
     watch_stop(service->watch);
+    if (service->workers != NULL) {
+        service_tell_refusals(service, true);
+    }
     if (service->workers != NULL && store_transact(service->store, log_state_in, service, &fault) != STATUS_OK) {
         log_fault("service.stop", &fault);
     }
@@ -233,10 +268,14 @@ void service_close(struct service *service)
     trail_close(service->trail);
     for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
         wire_pool_free(service->signers[role]);
+        wire_pool_free(service->urgent_signers[role]);
     }
     key_board_free(service->board);
     store_close(service->reader);
     store_close(service->store);
+    store_close(service->urgent_store);
+    gate_free(service->gate);
+    refusals_free(service->refusals);
     policies_free(service->policies);
     bytes_free(&service->genesis);
     free(service);

@@ -15,6 +15,8 @@
 struct sequencer;
 struct worker_pool;
 struct key_board;
+struct gate;
+struct refusals;
 struct watch;
 
 #define SERVICE_TENANT "main"
@@ -29,17 +31,21 @@ struct service {
     struct bytes genesis;
     struct digest chain;
 
-    struct store *store;  /* role strongroom_app */
-    struct store *reader; /* role strongroom_auditor */
+    struct store *store;        /* role strongroom_app */
+    struct store *urgent_store; /* likewise, for what stops something and nothing else */
+    struct store *reader;       /* role strongroom_auditor */
     struct trail *trail;
     struct sequencer *sequencer;
-    struct wire_pool *signers[3]; /* by enum wire_role */
+    struct wire_pool *signers[3];        /* by enum wire_role */
+    struct wire_pool *urgent_signers[3]; /* likewise, for what stops something and nothing else */
     struct ledger_ordering ordering;
     struct ledger_node_host node_host;
     struct ledger_node *node;
     struct worker_pool *workers;
     struct key_board *board; /* what the signers said last */
     struct watch *watch;
+    struct gate *gate;
+    struct refusals *refusals;
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "record.h"
+#include "routes.h"
 #include "steps.h"
 #include "store/outbox.h"
 
@@ -16,6 +17,7 @@
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
 #define RELEASE_EVERY_US 1000000
+#define COUNT_EVERY_US 5000000
 #define HEARTBEAT_EVERY_US 60000000
 #define DELAY_MIN_MS 20
 #define DELAY_MAX_MS 5000
@@ -28,6 +30,7 @@ struct worker_pool {
     uint64_t wakes; /* counts calls of workers_wake, so that none is lost */
     int64_t expired_at_us;
     int64_t released_at_us;
+    int64_t counted_at_us;
     int64_t heartbeat_at_us;
     unsigned threads;
     pthread_t thread[32];
@@ -138,6 +141,9 @@ static void keep_time(struct worker_pool *pool)
     struct fault fault = {0};
     if (falls_due(pool, &pool->released_at_us, RELEASE_EVERY_US) && release(pool, &fault) != STATUS_OK) {
         log_fault("outbox.release", &fault);
+    }
+    if (falls_due(pool, &pool->counted_at_us, COUNT_EVERY_US)) {
+        service_tell_refusals(pool->service, false);
     }
     fault_clear(&fault);
     if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {

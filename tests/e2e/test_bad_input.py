@@ -19,6 +19,14 @@ STATE = """SELECT (SELECT count(*) FROM custody.withdrawal), (SELECT count(*) FR
 
 
 class BadInput(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        """Each refusal is looked for in the trail, also the hundredth of a minute."""
+        super().setUpClass()
+        cls.place.stop("custodyd")
+        cls.place.configure("custodyd", refusals=1000000)
+        cls.place.start()
+
     def setUp(self):
         self.before = self.place.psql(STATE)
 

@@ -418,6 +418,7 @@ class RefuseToStart(strongroom.Case):
         for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:8443"):
             with self.subTest(address):
                 self.assertServiceRefuses("listen", "only loopback", options=("--listen", address))
+                self.assertServiceRefuses("urgent-listen", "only loopback", options=("--urgent-listen", address))
         with socket.create_server(("127.0.0.1", 0)) as other:
             address = f"127.0.0.1:{other.getsockname()[1]}"
             self.assertServiceRefuses("listen", "could not listen on", address, status=RETRY, options=("--listen", address))
