@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""A flood of the REST interface keeps nobody from stopping everything, and nobody else from working; nor does it fill the trail."""
+
+import http.client
+import json
+import re
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import flood  # noqa: E402
+import strongroom  # noqa: E402
+from strongroom import eventually  # noqa: E402
+
+CONNECTIONS = 48
+TOKEN_RATE = 20
+SERVED = 2
+INSIDE = 16
+SINGLY = 10
+FLOODER = "requester-2"
+HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
+
+
+class Flooded(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.place.stop("custodyd")
+        cls.place.configure("custodyd", connections=CONNECTIONS, token_rate=TOKEN_RATE, token_served=SERVED, token_requests=INSIDE,
+                            refusals=SINGLY, urgent_listen="127.0.0.1:0", urgent_port_file=cls.place.dir / "run/urgent-port")
+        cls.place.start()
+
+    def flood(self, source, **kinds):
+        """Kinds and how many connections each, from an address."""
+        place = self.place
+        attack = flood.Flood(int((place.dir / "run/port").read_text()), place.tls, place.token(FLOODER), source)
+        self.addCleanup(attack.stop)
+        for kind, places in kinds.items():
+            attack.start(kind, places)
+        return attack
+
+    def flood_all(self, source):
+        """Every kind at once, until every place was taken many times over."""
+        attack = self.flood(source, silent=CONNECTIONS, slow=CONNECTIONS, asking=CONNECTIONS, endless=8)
+        eventually(lambda: attack.now()["opened"] > 6 * CONNECTIONS and attack.now()["limited"] > INSIDE, "every place was taken")
+        return attack
+
+    def freeze(self, *arguments, **named):
+        people = self.place.dir / "people"
+        return self.place.custody("freeze", "everything", "--policy", str(self.place.dir / "etc/policy.json"), "--reason", "flood",
+                                  "--key", str(people / "operator-1.key"), "--passphrase-file",
+                                  str(people / "operator-1.passphrase"), *arguments, **named).stdout
+
+    def thaw(self):
+        place, name = self.place, str(self.place.dir / f"thaw-{strongroom.uuid7()}")
+        number = re.search(r"everything frozen, freeze (\d+)", self.at_signer())[1]
+        place.custody("thaw", "everything", "--on", number, "--policy", str(place.dir / "etc/policy.json"), "--reason", "over",
+                      "--out", name)
+        for person in ("admin-1", "admin-3"):
+            place.custody("sign", "command", "--in", name, "--out", f"{name}.{person}", "--key", f"{place.dir}/people/{person}.key",
+                          "--passphrase-file", f"{place.dir}/people/{person}.passphrase")
+            name = f"{name}.{person}"
+        place.custody("key", "send", "--command", name)
+
+    def at_signer(self):
+        return self.place.custody("freeze", "list", "--socket", str(self.place.dir / "run/transfer.sock")).stdout
+
+    def assertStillOn(self, attack, before):
+        """All of its processes run, and since then it has gone on taking places."""
+        self.assertTrue(attack.running())
+        eventually(lambda: attack.now()["opened"] > before["opened"], "the flood goes on")
+
+    def test_everything_is_frozen_and_then_work_goes_on(self):
+        place = self.place
+        waiting = place.proposed(7)
+        place.approve(waiting, "approver-1")
+        attack = self.flood_all(ELSEWHERE)
+        before, began = attack.now(), time.monotonic()
+        self.assertIn("frozen, freeze", self.freeze())
+        self.assertIn("everything frozen", self.at_signer())
+        self.assertIn("frozen, freeze", self.freeze("--socket", str(place.dir / "run/transfer.sock")))
+        self.assertStillOn(attack, before)
+        # A burst, and no more than the rate from then on: true however long it took.
+        most = 2 * TOKEN_RATE + TOKEN_RATE * (time.monotonic() - began) + INSIDE
+        self.assertLessEqual(attack.now()["served"] - before["served"], most)
+
+        # An approval, too; and what is frozen is not signed.
+        place.approve(waiting, "approver-2")
+        self.assertStillOn(attack, attack.now())
+        self.assertNotIn(waiting["id"], "".join(line for line in place.log("transfer").splitlines() if "transfer.signed" in line))
+        self.thaw()
+        place.wait(waiting["id"], "confirmed")
+        self.assertStillOn(attack, attack.now())
+
+        # Neither was the trail filled: what was refused to the flood stands there, a few one by one and all others as a number.
+        attack.stop()
+        refused = attack.now()["refused"]
+        self.assertGreater(refused, 4 * SINGLY)
+        place.stop("custodyd")
+        place.start()
+        told = [self.event(entry) for entry in place.pages(f"/v1/audit/entries?actor={FLOODER}", "entries", "auditor-1")]
+        singly = [event for event in told if event["act"] in ("destination.add", "freeze.command")]
+        counted = [event for event in told if event["act"] == "request.deny"]
+        self.assertGreater(len(counted), 0)
+        self.assertLessEqual(len(singly), SINGLY * (len(counted) + 1))
+        # Answers that nobody was there to read any more are in the trail and not in what the flood has seen.
+        self.assertGreaterEqual(len(singly) + sum(int(event["facts"]["count"]) for event in counted), refused)
+        self.assertProven("trail", place.export_trail())
+
+    def test_the_flood_comes_from_where_honest_people_are(self):
+        """Nothing tells one connection from another before it has asked; so there is a door that the flood does not come to."""
+        place = self.place
+        attack = self.flood_all(HERE)
+        before, port = attack.now(), (place.dir / "run/urgent-port").read_text().strip()
+        self.assertIn("handed in", self.freeze("--url", f"https://localhost:{port}"))
+        self.assertIn("everything frozen", self.at_signer())
+        self.assertStillOn(attack, before)
+        connection = http.client.HTTPSConnection("localhost", int(port), context=place.tls)
+        self.addCleanup(connection.close)
+        for method, path in (("GET", "/v1/wallets"), ("GET", "/v1/freezes"), ("POST", "/v1/withdrawals"), ("GET", "/healthz")):
+            connection.request(method, path, headers={"Authorization": f"Bearer {place.token('operator-1')}"})
+            reply = connection.getresponse()
+            problem = json.loads(reply.read())
+            self.assertIn((reply.status, problem["code"]), {(404, "not_found"), (400, "usage")})  # nothing but orders is taken there
+        attack.stop()
+        self.thaw()
+
+    def test_slow_senders_are_ended_by_the_total_time(self):
+        """With places for all there is no newcomer who needs theirs: time alone ends what sends a byte now and then."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", connections=256, request=1)
+        place.start()
+        self.addCleanup(lambda: place.configure("custodyd", connections=CONNECTIONS, request=None))
+        attack = self.flood(HERE, slow=4)
+        eventually(lambda: attack.now()["cut"] >= 8, "each is cut, twice")
+        self.assertEqual(place.call("GET", "/v1/wallets").status, 200)
+
+    def test_who_asks_too_often_is_told_when_to_come_again(self):
+        place = self.place
+        attack = self.flood(HERE, asking=2 * INSIDE)
+        eventually(lambda: attack.now()["limited"] > 0, "the flood meets its limit")
+        reply = eventually(lambda: place.call_when(429, "GET", "/v1/wallets", person=FLOODER), "so does a further request of the token")
+        self.assertProblem(reply, 429, "busy", "rate")
+        self.assertEqual((reply.headers["Retry-After"], reply.headers["Connection"]), ("1", "close"))
+        self.assertEqual(place.call("GET", "/v1/wallets").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
