@@ -3,9 +3,11 @@
 
 import http.client
 import json
-import re
 import pathlib
+import re
+import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -125,6 +127,42 @@ class Flooded(strongroom.Case):
             problem = json.loads(reply.read())
             self.assertIn((reply.status, problem["code"]), {(404, "not_found"), (400, "usage")})  # nothing but orders is taken there
         attack.stop()
+        self.thaw()
+
+    def test_every_session_of_the_service_is_held(self):
+        """Requests that wait for a row hold all sessions with the database but those of what stops something."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", database_connections=2)
+        place.start()
+        self.addCleanup(lambda: place.configure("custodyd", database_connections=None))
+        held = threading.Event()
+
+        def propose():
+            while not held.is_set():
+                try:
+                    place.propose(9)
+                except (OSError, http.client.HTTPException):
+                    pass
+
+        with subprocess.Popen(["psql", "-XAtq", "-d", place.environment["STRONGROOM_DB"], "-c",
+                               "BEGIN; LOCK TABLE custody.withdrawal IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3600)"],
+                              stdin=subprocess.DEVNULL, env=place.environment) as lock:
+            requests = [threading.Thread(target=propose) for _ in range(6)]
+            try:
+                for request in requests:
+                    request.start()
+                eventually(lambda: place.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "
+                                               "'custody.withdrawal'::regclass") == "2", "both sessions wait")
+                self.assertIn("frozen, freeze", self.freeze())
+                self.assertIn("everything frozen", self.at_signer())
+            finally:
+                held.set()
+                lock.kill()
+                place.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' "
+                           "AND pid <> pg_backend_pid()")
+                for request in requests:
+                    request.join()
         self.thaw()
 
     def test_slow_senders_are_ended_by_the_total_time(self):
