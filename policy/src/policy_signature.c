@@ -50,8 +50,8 @@ static enum status verify_all_administrators(const struct policy *policy, const 
     return status;
 }
 
-enum status policy_verify_governance(const struct policy *policy, const struct signed_document *document,
-                                     const char *kind, int64_t at_utc_us, struct fault *fault)
+enum status policy_count_governance(const struct policy *policy, unsigned *out, const struct signed_document *document,
+                                    const char *kind, int64_t at_utc_us, struct fault *fault)
 {
     const struct group *group = &policy->groups[policy->governance.group];
     bool allowed[POLICY_PEOPLE_MAX] = {false};
@@ -67,11 +67,20 @@ enum status policy_verify_governance(const struct policy *policy, const struct s
     for (size_t i = 0; i < policy->person_count; i++) {
         have += seen[i] && policy_person_valid(&policy->people[i], at_utc_us);
     }
-    if (have < policy->governance.m) {
-        return fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people of group %s", have,
-                         policy->governance.m, group->id.text);
-    }
+    *out = have;
     return STATUS_OK;
+}
+
+enum status policy_verify_governance(const struct policy *policy, const struct signed_document *document,
+                                     const char *kind, int64_t at_utc_us, struct fault *fault)
+{
+    unsigned have = 0;
+    enum status status = policy_count_governance(policy, &have, document, kind, at_utc_us, fault);
+    if (status == STATUS_OK && have < policy->governance.m) {
+        status = fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people of group %s", have,
+                           policy->governance.m, policy->groups[policy->governance.group].id.text);
+    }
+    return status;
 }
 
 enum status policy_open_first(struct policy *out, const struct signed_document *document, struct fault *fault)

@@ -174,11 +174,11 @@ static void signer_open(void)
     struct signer_token_key copies[SIGNER_TOKENS_MAX];
     const struct signer_tokens *tokens = token_set_calls(bench.set);
     const struct digest *key_id = &bench.key_ids[ALGORITHM_P256];
-    struct guard_state state = {.role = ROLE_VALIDATOR, .key = *key_id, .policy_version = 1};
+    struct guard_state state = {.role = ROLE_VALIDATOR, .key = *key_id};
     BENCH_MUST(name_parse(&state.environment, "bench"));
     BENCH_MUST(tokens->find(tokens->context, copies, &count, key_id, &fault));
     (void)snprintf(path, sizeof(path), "%s/guard", bench.primary.folder.path);
-    BENCH_MUST(guard_create(path, &state, &copies[0].public_key, &fault));
+    BENCH_MUST(guard_create(path, &state, &copies[0].public_key, NULL, &fault));
     BENCH_MUST(guard_open(&bench.signer.guard, path, &fault));
     bench.timed = *tokens;
     bench.timed.sign = timed_sign;

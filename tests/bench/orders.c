@@ -69,6 +69,7 @@ static void entry_fill(struct audit_event *event, const struct order *order)
                                      .intent_digest = order->digest,
                                      .transaction_id = order->intent.transaction,
                                      .policy = order->intent.policy,
+                                     .in_force = order->intent.policy,
                                      .approval_count = order->approval_count};
     destination_digest(&withdrawal.destination_digest, order->destination.document.data,
                        order->destination.document.len);

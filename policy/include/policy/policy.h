@@ -144,6 +144,14 @@ MUST_CHECK enum status policy_open_next(struct policy *out, const struct signed_
 MUST_CHECK enum status policy_verify_governance(const struct policy *policy, const struct signed_document *document,
                                                 const char *kind, int64_t at_utc_us, struct fault *fault);
 
+/*
+ * How many distinct members of the governance group, valid at `at_utc_us`, signed a document of `kind`. Every signature
+ * must be good, as above; how many it takes is not asked. Out: *out.
+ */
+MUST_CHECK enum status policy_count_governance(const struct policy *policy, unsigned *out,
+                                               const struct signed_document *document, const char *kind,
+                                               int64_t at_utc_us, struct fault *fault);
+
 /* Look-ups; NULL when there is none. Borrowed, valid as long as `policy`. */
 const struct person *policy_find_person(const struct policy *policy, const struct name *id);
 const struct wallet *policy_find_wallet(const struct policy *policy, const struct name *id);

@@ -64,6 +64,23 @@ static enum status share_set_check_backups(const struct signer *signer, struct f
     return status;
 }
 
+/* A new set is the business of the policy in force; one that was taken was good under one of the versions. */
+static enum status share_set_judge(struct signer *signer, const struct signed_document *document,
+                                   const struct digest *digest, struct fault *fault)
+{
+    const struct policy_chain chain = versions_chain(signer);
+    const struct policy *in_force = policy_chain_in_force(&chain);
+    size_t oldest = digest_equal(digest, &signer->identity.shares) ? 0 : chain.count - 1;
+    for (size_t i = chain.count - 1; i > oldest; i--) {
+        const struct policy *policy = chain.versions[i].policy;
+        if (share_set_verify(&signer->share_set, document, policy, policy->issued_at, NULL) == STATUS_OK) {
+            return STATUS_OK;
+        }
+    }
+    const struct policy *last = oldest == 0 ? chain.versions[0].policy : in_force;
+    return share_set_verify(&signer->share_set, document, last, last->issued_at, fault);
+}
+
 /* The people of the set are judged as of the policy; who gives a share is judged when it is given. */
 static enum status share_set_read(struct signer *signer, struct share_set_seen *out, const char *path,
                                   struct fault *fault)
@@ -72,8 +89,8 @@ static enum status share_set_read(struct signer *signer, struct share_set_seen *
     struct fault inner = {0};
     enum status status = signer_signed_read(&document, path, CANON_DOCUMENT_MAX, &inner);
     if (status == STATUS_OK) {
-        status = share_set_verify(&signer->share_set, &document, &signer->policy, signer->policy.issued_at, &inner);
         share_set_digest(&out->digest, document.document.data, document.document.len);
+        status = share_set_judge(signer, &document, &out->digest, &inner);
         out->version = signer->share_set.version;
         signer->share_set_digest = out->digest;
         signed_document_free(&document);
@@ -147,7 +164,7 @@ static enum status occasion_take(struct signer *signer, struct occasion *out, co
     memcpy(to.bytes32, open.to32, sizeof(to.bytes32));
     const struct occasion_receiver receiver = {OCCASION_ACTIVATE, &signer->identity.key, &signer->share_set_digest, "",
                                                &to};
-    status = occasion_verify(out, paper, &signer->policy, now, &inner);
+    status = occasion_verify(out, paper, versions_in_force(signer), now, &inner);
     if (status == STATUS_OK) {
         status = occasion_check_receiver(out, &receiver, &inner);
     }
@@ -171,7 +188,7 @@ static enum status gift_take(struct signer *signer, struct signer_activation *ou
     const struct gift_context context = {.occasion = &occasion,
                                          .occasion_digest = &digest,
                                          .shares = &signer->share_set.shares,
-                                         .policy = &signer->policy,
+                                         .policy = versions_in_force(signer),
                                          .at_utc_us = now};
     struct gift gift = {0};
     struct fault inner = {0};

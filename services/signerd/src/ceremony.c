@@ -23,21 +23,70 @@
 
 struct ceremony {
     enum signer_role role;
-    struct policy policy;
+    struct policy policy; /* the newest */
+    struct guard_policy *versions;
+    size_t version_count;
+    struct digest first;
+    int64_t delay_s; /* of the version before, while they are read */
     struct command command;
     struct public_key key;
     struct digest validators;
 };
 
-static enum status policy_read(struct policy *out, const char *path, struct fault *fault)
+static enum status paper_keep(struct bytes *out, const struct signed_document *document, struct fault *fault)
 {
-    struct signed_document document = {0};
-    enum status status = signer_signed_read(&document, path, CANON_POLICY_MAX, fault);
+    json_t *object = NULL;
+    enum status status = signed_document_encode(&object, document, fault);
     if (status == STATUS_OK) {
-        status = policy_open_first(out, &document, fault);
-        signed_document_free(&document);
+        status = canon_emit(out, object, 2 * CANON_POLICY_MAX, fault);
+        json_decref(object);
     }
     return status;
+}
+
+/*
+ * When an older version came into force only the guard knows that is gone; it was not before its issue and the delay of
+ * the one before. The newest one is in force now, since its quorum has signed the command.
+ */
+static int64_t in_force_from(const struct ceremony *ceremony, const struct policy *policy)
+{
+    int64_t now = clock_utc_us(clock_system());
+    int64_t from = policy->issued_at + ceremony->delay_s * 1000000LL;
+    int64_t before = ceremony->version_count == 0 ? 0 : ceremony->versions[ceremony->version_count - 1].in_force_utc_us;
+    from = from > before ? from : before;
+    return ceremony->version_count == 0 ? 0 : from < now ? from : now;
+}
+
+static enum status version_keep(void *context, const struct policy *policy, const struct signed_document *document,
+                                struct fault *fault)
+{
+    struct ceremony *ceremony = context;
+    struct guard_policy *versions =
+        reallocarray(ceremony->versions, ceremony->version_count + 1, sizeof(*ceremony->versions));
+    if (versions == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "", "keeping a version");
+    }
+    ceremony->versions = versions;
+    struct guard_policy kept = {.version = policy->version,
+                                .received_utc_us = policy->issued_at,
+                                .in_force_utc_us = in_force_from(ceremony, policy),
+                                .signers = (int64_t)document->signature_count};
+    enum status status = paper_keep(&kept.document, document, fault);
+    if (status == STATUS_OK) {
+        versions[ceremony->version_count++] = kept; /* transferred */
+        ceremony->delay_s = policy->delay_s;
+        ceremony->first = policy->version == 1 ? policy->digest : ceremony->first;
+    }
+    return status;
+}
+
+static void versions_wipe(struct ceremony *ceremony)
+{
+    for (size_t i = 0; i < ceremony->version_count; i++) {
+        guard_policy_free(&ceremony->versions[i]);
+    }
+    free(ceremony->versions);
+    policy_free(&ceremony->policy);
 }
 
 static enum status age_check(int64_t issued_at, int64_t now_utc_us, struct fault *fault)
@@ -159,7 +208,7 @@ static void state_first(struct guard_state *out, const struct ceremony *ceremony
     out->key = ceremony->command.key;
     out->chain = ceremony->command.chain;
     out->environment = ceremony->command.environment;
-    out->policy_first = ceremony->policy.digest;
+    out->policy_first = ceremony->first;
     memcpy(out->log, ceremony->command.log, sizeof(out->log));
     out->validators = ceremony->validators;
     out->policy = ceremony->policy.digest;
@@ -180,7 +229,9 @@ static enum status initialise(struct ceremony *ceremony, const struct options *o
         return fault_set(fault, STATUS_EXISTS, "guard", "%s is there already", options->guard);
     }
     enum status status = options_role(&ceremony->role, options, fault);
-    status = status == STATUS_OK ? policy_read(&ceremony->policy, options->policy, fault) : status;
+    status = status == STATUS_OK
+                 ? signer_policies_walk(&ceremony->policy, options->policy, version_keep, ceremony, fault)
+                 : status;
     status = status == STATUS_OK ? command_read(ceremony, options->command, fault) : status;
     status = status == STATUS_OK ? key_check(ceremony, options, fault) : status;
     status = status == STATUS_OK ? role_check(ceremony, options, fault) : status;
@@ -189,7 +240,7 @@ static enum status initialise(struct ceremony *ceremony, const struct options *o
     }
     struct guard_state state;
     state_first(&state, ceremony);
-    return guard_create(options->guard, &state, &ceremony->key, fault);
+    return guard_create(options->guard, &state, &ceremony->key, ceremony->versions, fault);
 }
 
 int initialise_main(const struct options *options)
@@ -197,7 +248,7 @@ int initialise_main(const struct options *options)
     struct fault fault = {0};
     struct ceremony ceremony = {0};
     enum status status = initialise(&ceremony, options, &fault);
-    policy_free(&ceremony.policy);
+    versions_wipe(&ceremony);
     if (status != STATUS_OK) {
         return start_refused(&fault);
     }

@@ -13,8 +13,9 @@
 #include "signer/policies.h"
 #include "token.h"
 
-/* Whether the guard holds the key for destroyed. Out: the digest of its first policy. */
-static enum status guard_ask(struct digest *out_policy, const struct digest *key, const char *path, struct fault *fault)
+/* Whether the guard holds the key for destroyed. Out: its state. */
+static enum status guard_ask(struct guard_state *out_state, const struct digest *key, const char *path,
+                             struct fault *fault)
 {
     struct guard *guard = NULL;
     struct fault inner = {0};
@@ -37,7 +38,7 @@ static enum status guard_ask(struct digest *out_policy, const struct digest *key
         return fault_set(fault, STATUS_CONFLICT, "guard", "the key is %s there; the signer must have taken key.destroy",
                          key_state_text(found.state));
     }
-    *out_policy = state.policy_first;
+    *out_state = state;
     return STATUS_OK;
 }
 
@@ -55,12 +56,17 @@ static enum status command_read(struct signed_document *out, struct command *com
     return status;
 }
 
-static enum status command_check(const struct signed_document *document, const struct digest *policy_first,
+/* The files may have a version that still waits at the signer: only the one in force decides. */
+static enum status command_check(const struct signed_document *document, const struct guard_state *state,
                                  const struct options *options, struct fault *fault)
 {
     struct policy policy = {0};
     struct command command;
-    enum status status = signer_policies_open(&policy, options->policy, policy_first, fault);
+    enum status status = signer_policies_open(&policy, options->policy, &state->policy_first, fault);
+    if (status == STATUS_OK && !digest_equal(&policy.digest, &state->policy)) {
+        status = fault_set(fault, STATUS_MISMATCH, "policy", "version %lld, but the guard goes by version %lld",
+                           (long long)policy.version, (long long)state->policy_version);
+    }
     if (status == STATUS_OK) {
         status = command_verify(&command, document, &policy, clock_utc_us(clock_system()), fault);
     }
@@ -71,13 +77,13 @@ static enum status command_check(const struct signed_document *document, const s
 static enum status order_verify(struct command *out, const struct options *options, struct fault *fault)
 {
     struct signed_document document = {0};
-    struct digest policy_first;
+    struct guard_state state;
     enum status status = command_read(&document, out, options->command, fault);
     if (status == STATUS_OK) {
-        status = guard_ask(&policy_first, &out->key, options->guard, fault);
+        status = guard_ask(&state, &out->key, options->guard, fault);
     }
     if (status == STATUS_OK) {
-        status = command_check(&document, &policy_first, options, fault);
+        status = command_check(&document, &state, options, fault);
     }
     signed_document_free(&document);
     return status;

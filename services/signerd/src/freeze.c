@@ -111,7 +111,7 @@ enum status freeze_command(struct signer *signer, struct wire_reply *reply, cons
 {
     struct freeze_order order = {.command = command,
                                  .digest = digest,
-                                 .stop = {.policy = &signer->policy,
+                                 .stop = {.policy = versions_in_force(signer),
                                           .target = command->target,
                                           .cause = KEY_CAUSE_COMMAND,
                                           .reason = command->reason,
@@ -131,8 +131,10 @@ enum status freeze_alarm(struct signer *signer, struct wire_reply *reply, const 
                          struct fault *fault)
 {
     const struct wire_freeze_alarm_request *asked = &request->freeze_alarm;
-    struct stop stop = {
-        .policy = &signer->policy, .cause = KEY_CAUSE_ALARM, .reason = asked->reason, .at_utc_us = keys_now(signer)};
+    struct stop stop = {.policy = versions_in_force(signer),
+                        .cause = KEY_CAUSE_ALARM,
+                        .reason = asked->reason,
+                        .at_utc_us = keys_now(signer)};
     enum status status = freeze_target_parse(&stop.target, asked->scope, asked->subject, fault);
     if (status == STATUS_OK) {
         status = guard_commit(signer->guard, freeze_apply, &stop, fault);

@@ -438,19 +438,28 @@ enum status guard_commit(struct guard *guard, guard_apply *apply, void *context,
 
 /* Making */
 
-static enum status first_records(struct guard_batch *batch, const struct guard_state *state,
-                                 const struct public_key *founding)
+/* What a guard is made with. Borrowed. */
+struct first {
+    const struct guard_state *state;
+    const struct public_key *founding;
+    const struct guard_policy *policies;
+};
+
+static enum status first_records(struct guard_batch *batch, const struct guard_state *state, const struct first *first)
 {
     const struct guard_key key = {.key = state->key,
-                                  .public_key = *founding,
+                                  .public_key = *first->founding,
                                   .state = KEY_STATE_GENERATED,
                                   .cause = KEY_CAUSE_FOUNDING,
                                   .since_utc_us = state->highest_utc_us};
     enum status status = guard_store_key(batch, 0, &key);
+    for (int64_t i = 0; i < state->policy_version && status == STATUS_OK; i++) {
+        status = guard_store_policy(batch, &first->policies[i]);
+    }
     return status == STATUS_OK ? state_store(batch, state) : status;
 }
 
-static enum status first_write(MDB_env *env, const struct guard_state *state, const struct public_key *founding,
+static enum status first_write(MDB_env *env, const struct guard_state *state, const struct first *first,
                                struct fault *fault)
 {
     struct guard *guard = calloc(1, sizeof(*guard));
@@ -463,7 +472,7 @@ static enum status first_write(MDB_env *env, const struct guard_state *state, co
     enum status status = STATUS_OK;
     int rc = mdb_txn_begin(env, NULL, 0, &batch.txn);
     rc = rc == 0 ? mdb_dbi_open(batch.txn, NULL, 0, &guard->dbi) : rc;
-    if (rc != 0 || first_records(&batch, state, founding) != STATUS_OK) {
+    if (rc != 0 || first_records(&batch, state, first) != STATUS_OK) {
         mdb_txn_abort(batch.txn);
         status = fault_set(fault, STATUS_IO, "guard", "could not write the first records: %s", mdb_strerror(rc));
     } else if (mdb_txn_commit(batch.txn) != 0 || read_back(&batch) != STATUS_OK) {
@@ -473,8 +482,7 @@ static enum status first_write(MDB_env *env, const struct guard_state *state, co
     return status;
 }
 
-static enum status folder_fill(const char *path, const struct guard_state *state, const struct public_key *founding,
-                               struct fault *fault)
+static enum status folder_fill(const char *path, const struct first *first, struct fault *fault)
 {
     MDB_env *env = NULL;
     if (mdb_env_create(&env) != 0) {
@@ -482,11 +490,11 @@ static enum status folder_fill(const char *path, const struct guard_state *state
     }
     int rc = mdb_env_set_mapsize(env, GUARD_MAP_SIZE);
     rc = rc == 0 ? mdb_env_open(env, path, MDB_NOLOCK, 0600) : rc;
-    struct guard_state first = *state;
+    struct guard_state state = *first->state;
     enum status status = rc == 0 ? STATUS_OK : fault_set(fault, STATUS_IO, "guard", "%s: %s", path, mdb_strerror(rc));
-    status = status == STATUS_OK ? guard_id_make(&first.id, fault) : status;
-    status = status == STATUS_OK ? guard_place_find(&first.place, path, fault) : status;
-    status = status == STATUS_OK ? first_write(env, &first, founding, fault) : status;
+    status = status == STATUS_OK ? guard_id_make(&state.id, fault) : status;
+    status = status == STATUS_OK ? guard_place_find(&state.place, path, fault) : status;
+    status = status == STATUS_OK ? first_write(env, &state, first, fault) : status;
     mdb_env_close(env);
     return status;
 }
@@ -503,8 +511,9 @@ static enum status folder_sync(const char *path, struct fault *fault)
 
 /* Made under another name and renamed, so that a guard is there whole or not at all. */
 enum status guard_create(const char *path, const struct guard_state *state, const struct public_key *founding,
-                         struct fault *fault)
+                         const struct guard_policy *policies, struct fault *fault)
 {
+    const struct first first = {state, founding, policies};
     struct digest key_id;
     public_key_id(&key_id, founding);
     if (!digest_equal(&key_id, &state->key)) {
@@ -523,7 +532,7 @@ enum status guard_create(const char *path, const struct guard_state *state, cons
     if (mkdir(making, 0700) != 0) {
         return fault_set(fault, STATUS_IO, "guard", "could not make %s: errno %d", making, errno);
     }
-    enum status status = folder_fill(making, state, founding, fault);
+    enum status status = folder_fill(making, &first, fault);
     if (status == STATUS_OK) {
         status = folder_sync(making, fault);
     }

@@ -4,9 +4,10 @@
  * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
  * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
  * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
- * admitted has its papers (the document it names, and the backup that this names), freezes are counted without a gap,
- * the sequences of a lane are exactly 0 to next-1, each has its withdrawal, and there is no withdrawal without its
- * sequence. So a record that was lost is found too.
+ * admitted has its papers (the document it names, and the backup that this names), freezes and versions of the policy
+ * are counted without a gap, the first version and the one in force are those of the state, the sequences of a lane are
+ * exactly 0 to next-1, each has its withdrawal, and there is no withdrawal without its sequence. So a record that was
+ * lost is found too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ struct walk {
     uint64_t sequences;
     uint64_t withdrawals;
     uint64_t freezes;
+    uint64_t policies; /* versions */
     bool state_seen;
     struct guard_state state;
     struct fault *fault;
@@ -195,6 +197,39 @@ static enum status check_freeze(struct walk *walk, const MDB_val *key, const uin
     return guard_freeze_decode(&freeze, value, len, walk->fault);
 }
 
+/* In the order of their numbers. The state comes before them. One may wait. */
+static enum status check_policy(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_policy policy;
+    struct digest digest;
+    struct signed_document paper = {0};
+    uint64_t in_force = (uint64_t)walk->state.policy_version;
+    if (key->mv_size != 9 || number_at(key, 1) != walk->policies + 1 || walk->policies > in_force) {
+        return corrupt(walk, "a version of the policy is missing");
+    }
+    enum status status = guard_policy_decode(&policy, value, len, walk->fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    walk->policies++;
+    status = signed_document_parse(&paper, policy.document.data, policy.document.len, "", NULL);
+    guard_policy_free(&policy);
+    if (status != STATUS_OK) {
+        return corrupt(walk, "a version of the policy is no signed document");
+    }
+    digest_document(&digest, POLICY_KIND, paper.document.data, paper.document.len);
+    signed_document_free(&paper);
+    bool good = (walk->policies != 1 || digest_equal(&digest, &walk->state.policy_first)) &&
+                (walk->policies != in_force || digest_equal(&digest, &walk->state.policy));
+    return good ? STATUS_OK : corrupt(walk, "a version of the policy is another");
+}
+
+static enum status check_dropped(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    return key->mv_size == 33 && len == 8 ? STATUS_OK : corrupt(walk, "a dropped version of impossible size");
+}
+
 static enum status check_nonce(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
@@ -252,9 +287,12 @@ static enum status check_sequence(struct walk *walk, const MDB_val *key, const u
 
 static enum status check_withdrawal(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
-    (void)value;
     if (key->mv_size != 17 || len != WITHDRAWAL_RECORD_LEN) {
         return corrupt(walk, "a withdrawal of impossible size");
+    }
+    uint64_t version = guard_number_read(value + WITHDRAWAL_VERSION);
+    if (version < 1 || version > (uint64_t)walk->state.policy_version) {
+        return corrupt(walk, "a withdrawal of no version");
     }
     walk->withdrawals++;
     return STATUS_OK;
@@ -270,9 +308,9 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document},   {'f', check_freeze},
-    {'g', check_state},  {'k', check_key},        {'l', check_lane},       {'n', check_nonce},
-    {'r', check_point},  {'s', check_sequence},   {'w', check_withdrawal},
+    {'b', check_backup},   {'c', check_checkpoint}, {'d', check_document}, {'f', check_freeze}, {'g', check_state},
+    {'k', check_key},      {'l', check_lane},       {'n', check_nonce},    {'p', check_policy}, {'r', check_point},
+    {'s', check_sequence}, {'w', check_withdrawal}, {'x', check_dropped},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -298,6 +336,9 @@ static enum status check_sums(struct walk *walk)
     }
     if (walk->keys == 0 || !digest_equal(&walk->founding, &walk->state.key) || walk->papers != walk->documents_named) {
         return corrupt(walk, "the founding key or the papers of a key are missing");
+    }
+    if (walk->policies < (uint64_t)walk->state.policy_version) {
+        return corrupt(walk, "a version of the policy is missing");
     }
     if (walk->backups != walk->backups_named) {
         return corrupt(walk, "a backup of no key");

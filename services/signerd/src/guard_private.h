@@ -72,6 +72,9 @@ MUST_CHECK enum status guard_store(struct guard_batch *batch, const MDB_val *key
 /* Writes the record of a key. */
 MUST_CHECK enum status guard_store_key(struct guard_batch *batch, size_t index, const struct guard_key *key);
 
+/* Writes the record of a version of the policy. */
+MUST_CHECK enum status guard_store_policy(struct guard_batch *batch, const struct guard_policy *policy);
+
 /* A record's value, borrowed from the transaction; NULL when there is none. */
 MUST_CHECK enum status guard_value_read(struct guard *guard, MDB_txn *txn, const uint8_t **out, size_t *out_len,
                                         struct guard_record *record, struct fault *fault);

@@ -1,15 +1,14 @@
 /*
  * The bytes of the guard.
  *
- * The state 'g', the keys 'k' and the freezes 'f' are canonical documents, so that an operator can read them with
- * mdb_dump; the papers of keys are signed documents as they came ('d' key8 the key document, 'b' key8 the backup). The
- * other records are short and of fixed form:
- *   'l' key8 lane8       -> next8                 the next sequence of a lane
- *   's' key8 lane8 seq8  -> transaction32 uuid16  what a sequence was used for
- *   'w' uuid16           -> key8 lane8 seq8 transaction32 time8
- *   'c' size8            -> root32                checkpoints seen
- *   'n' uuid16           -> command32             commands carried out
- *   'r' key8 SHA-256(r)32 -> SHA-256(message)32    r of every ECDSA signature, and what it signed
+ * The state 'g', the keys 'k', the freezes 'f' and the versions of the policy 'p' are canonical documents, so that an
+ * operator can read them with mdb_dump; the papers of keys are signed documents as they came ('d' key8 the key
+ * document, 'b' key8 the backup). The other records are short and of fixed form: 'l' key8 lane8       -> next8 the next
+ * sequence of a lane 's' key8 lane8 seq8  -> transaction32 uuid16  what a sequence was used for 'w' uuid16           ->
+ * key8 lane8 seq8 transaction32 time8 version8 'c' size8            -> root32                checkpoints seen 'n'
+ * uuid16           -> command32             commands carried out 'x' policy32         -> version8              versions
+ * of the policy that were dropped 'r' key8 SHA-256(r)32 -> SHA-256(message)32    r of every ECDSA signature, and what
+ * it signed
  */
 #include "guard_record.h"
 
@@ -274,6 +273,13 @@ void guard_record_point(struct guard_record *out, uint64_t key, const struct dig
     record_number(out, key);
     memcpy(out->key + out->key_len, r->bytes32, sizeof(r->bytes32));
     out->key_len += sizeof(r->bytes32);
+}
+
+void guard_record_dropped(struct guard_record *out, const struct digest *policy)
+{
+    record_start(out, 'x');
+    memcpy(out->key + out->key_len, policy->bytes32, sizeof(policy->bytes32));
+    out->key_len += sizeof(policy->bytes32);
 }
 
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key)

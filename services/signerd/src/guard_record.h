@@ -10,10 +10,14 @@
 #include "signer/guard.h"
 
 #define GUARD_STATE_KEY "g"
-#define GUARD_FORM 4              /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups */
-#define WITHDRAWAL_RECORD_LEN 64  /* key, lane, seq, transaction id, time of the promise in microseconds UTC */
+#define GUARD_FORM 5 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies */
+#define WITHDRAWAL_RECORD_LEN                                                                                          \
+    72                            /* key, lane, seq, transaction id, time of the promise in microseconds UTC, version  \
+                                   */
 #define WITHDRAWAL_TRANSACTION 24 /* where these begin */
 #define WITHDRAWAL_TIME 56
+#define WITHDRAWAL_VERSION 64       /* of the policy that was in force */
+#define GUARD_POLICY_MAX (1U << 20) /* bytes of the record of a version */
 #define GUARD_MAP_SIZE                                                                                                 \
     (1ULL << 38) /* address space, not memory: the file grows by use; ThreadSanitizer has no room for more */
 
@@ -41,6 +45,11 @@ MUST_CHECK enum status guard_check(const char *path, struct fault *fault);
 MUST_CHECK enum status guard_key_encode(struct bytes *out, const struct guard_key *key, struct fault *fault);
 MUST_CHECK enum status guard_key_decode(struct guard_key *out, const void *value, size_t len, struct fault *fault);
 
+/* The record of a version of the policy and back, its number apart. Out of the decoder: guard_policy_free. */
+MUST_CHECK enum status guard_policy_encode(struct bytes *out, const struct guard_policy *policy);
+MUST_CHECK enum status guard_policy_decode(struct guard_policy *out, const void *value, size_t len,
+                                           struct fault *fault);
+
 /* The record of a freeze, read. */
 MUST_CHECK enum status guard_freeze_decode(struct guard_freeze *out, const void *value, size_t len,
                                            struct fault *fault);
@@ -53,9 +62,12 @@ void guard_record_checkpoint(struct guard_record *out, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
+/* A version of the policy that was dropped, by its digest. */
+void guard_record_dropped(struct guard_record *out, const struct digest *policy);
+
 /*
- * 'k' the key itself, 'd' its key document, 'b' its backup document; 'f' the freeze at this place: values longer than
- * a guard_record holds.
+ * 'p' the version of the policy with this number; 'k' the key itself, 'd' its key document, 'b' its backup document;
+ * 'f' the freeze at this place: values longer than a guard_record holds.
  */
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
 

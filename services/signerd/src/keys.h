@@ -30,6 +30,12 @@ MUST_CHECK enum status keys_time_start(struct signer *signer, int64_t accept_utc
  */
 MUST_CHECK enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *fault);
 
+/*
+ * The same for what must have waited: while the signer runs, no more has passed than by the steady clock, wherever the
+ * clock was set to meanwhile.
+ */
+MUST_CHECK enum status keys_time_passed(struct signer *signer, int64_t *out_utc_us, struct fault *fault);
+
 /* The same for what must not wait for a clock (stopping, what ends by itself): for one far ahead, what is known. */
 int64_t keys_now(const struct signer *signer);
 

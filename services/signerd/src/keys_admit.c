@@ -36,7 +36,8 @@ static enum status check_command(struct admission *admission, struct fault *faul
     const struct signed_document *paper = &admission->request->command;
     const struct signer *signer = admission->signer;
     struct fault inner = {0};
-    enum status status = command_verify(&admission->command, paper, &signer->policy, admission->at_utc_us, &inner);
+    enum status status =
+        command_verify(&admission->command, paper, versions_in_force(signer), admission->at_utc_us, &inner);
     if (status != STATUS_OK) {
         return role_part_fault(fault, "command", status, &inner);
     }
@@ -57,9 +58,9 @@ static enum status check_document(struct admission *admission, struct fault *fau
     const struct signer *signer = admission->signer;
     struct key_document *document = &admission->document;
     struct fault inner = {0};
-    enum status status = key_document_verify(document, paper, &signer->policy, admission->at_utc_us, &inner);
+    enum status status = key_document_verify(document, paper, versions_in_force(signer), admission->at_utc_us, &inner);
     if (status == STATUS_OK) {
-        status = key_document_check_new(document, &signer->policy, admission->at_utc_us, &inner);
+        status = key_document_check_new(document, versions_in_force(signer), admission->at_utc_us, &inner);
     }
     if (status != STATUS_OK) {
         return role_part_fault(fault, "document", status, &inner);
@@ -98,7 +99,7 @@ static enum status check_transcript(struct admission *admission, struct fault *f
     struct fault inner = {0};
     struct ceremony ceremony = {0};
     enum status status =
-        ceremony_verify(&ceremony, transcript->data, transcript->len, &admission->signer->policy, &inner);
+        ceremony_verify(&ceremony, transcript->data, transcript->len, versions_in_force(admission->signer), &inner);
     if (status == STATUS_OK) {
         status = ceremony_check_key(&ceremony, &admission->document, admission->has_backup ? &admission->backup : NULL,
                                     &inner);
@@ -126,8 +127,8 @@ static enum status check_backup(struct admission *admission, struct fault *fault
         status = backup_check_key(&admission->backup, &admission->document, &inner);
     }
     if (status == STATUS_OK) {
-        status = share_table_check_people(&admission->backup.shares, &admission->signer->policy, admission->at_utc_us,
-                                          admission->backup.made_at, &inner);
+        status = share_table_check_people(&admission->backup.shares, versions_in_force(admission->signer),
+                                          admission->at_utc_us, admission->backup.made_at, &inner);
     }
     if (status == STATUS_OK && admission->signer->attended) {
         status = share_set_check_apart(&admission->signer->share_set, &admission->backup, &inner);
@@ -171,7 +172,7 @@ static enum status check_restore(struct admission *admission, struct fault *faul
     if (!wanted) {
         return STATUS_OK;
     }
-    const struct restore_context context = {.policy = &admission->signer->policy,
+    const struct restore_context context = {.policy = versions_in_force(admission->signer),
                                             .key = &admission->document.key,
                                             .token = &admission->document.token,
                                             .backup = admission->has_backup ? &admission->backup : NULL,
@@ -380,7 +381,7 @@ static enum status drill_check(struct signer *signer, struct restore *out, const
     bool wrapped = document->backup == KEY_BACKUP_WRAPPED;
     status = wrapped ? keys_backup(signer, &backup, &digest, index, fault) : STATUS_OK;
     if (status == STATUS_OK) {
-        const struct restore_context context = {.policy = &signer->policy,
+        const struct restore_context context = {.policy = versions_in_force(signer),
                                                 .key = &document->key,
                                                 .token = &document->token,
                                                 .backup = wrapped ? &backup : NULL,

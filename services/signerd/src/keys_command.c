@@ -185,16 +185,17 @@ static enum status order_verify(struct signer *signer, struct order *order, cons
 {
     if (!order_stops(document)) {
         enum status status = keys_time(signer, &order->at_utc_us, fault);
-        return status == STATUS_OK ? command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault)
-                                   : status;
+        return status == STATUS_OK
+                   ? command_verify(&order->command, document, versions_in_force(signer), order->at_utc_us, fault)
+                   : status;
     }
     order->stops = true;
     order->at_utc_us = keys_now(signer);
     int64_t clock = clock_utc_us(signer->clock);
-    if (command_verify(&order->command, document, &signer->policy, clock, NULL) == STATUS_OK) {
+    if (command_verify(&order->command, document, versions_in_force(signer), clock, NULL) == STATUS_OK) {
         return STATUS_OK;
     }
-    return command_verify(&order->command, document, &signer->policy, order->at_utc_us, fault);
+    return command_verify(&order->command, document, versions_in_force(signer), order->at_utc_us, fault);
 }
 
 static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
@@ -206,6 +207,9 @@ static enum status order_check(struct signer *signer, struct order *order, const
         return role_part_fault(fault, "command", status, &inner);
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
+    if (order->command.action == COMMAND_POLICY_VETO) {
+        return STATUS_OK;
+    }
     if (order->command.role != signer->role) {
         return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
                          signer_role_text(order->command.role));
@@ -231,6 +235,11 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     }
     if (status == STATUS_OK && (order.command.action == COMMAND_FREEZE || order.command.action == COMMAND_THAW)) {
         return freeze_command(signer, reply, &order.command, &order.digest, fault);
+    }
+    if (status == STATUS_OK && order.command.action == COMMAND_POLICY_VETO) {
+        const struct policy_veto_order veto = {&order.command, &order.digest,
+                                               &request->key_order.order.signatures[0].key_id, order.at_utc_us};
+        return policy_veto(signer, reply, &veto, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("order.checked");

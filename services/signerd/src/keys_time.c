@@ -69,6 +69,17 @@ enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *
     return fault_set(fault, ahead.status, ahead.where, "%s", ahead.detail);
 }
 
+enum status keys_time_passed(struct signer *signer, int64_t *out_utc_us, struct fault *fault)
+{
+    int64_t now = 0;
+    enum status status = keys_time(signer, &now, fault);
+    if (status == STATUS_OK) {
+        int64_t steady = signer->started_utc_us + clock_monotonic_us(signer->clock) - signer->started_monotonic_us;
+        *out_utc_us = now < steady ? now : steady;
+    }
+    return status;
+}
+
 void keys_time_raise(struct guard_txn *txn, int64_t at_utc_us)
 {
     txn->state.highest_utc_us = later(txn->state.highest_utc_us, at_utc_us);

@@ -64,7 +64,7 @@ static const struct option_row run_rows[] = {
          "believed"),
     TEXT("accept-guard", accept_guard, "",
          "The id of a guard that people moved here, when its place before is gone for good; it serves once"),
-    PATH("policy", policy, NULL, "File of the signed policy, or folder of its versions (*.json)"),
+    PATH("policy", policy, NULL, "File of the first policy; later versions come over the socket and are in the guard"),
     PATH("socket", socket, NULL, "Path of the socket to listen at, mode 0660"),
     TEXT("clients", clients, NULL, "Users (names or numbers, by commas) who may ask for signatures"),
     TEXT("custodians", key_users, "", "Users who may bring orders about keys and shares, and not ask for signatures"),
@@ -82,7 +82,7 @@ static const struct option_row token_rows[] = {
 static const struct option_row initialise_rows[] = {
     GUARD_ROWS,
     TOKEN_ROWS,
-    PATH("policy", policy, NULL, "File of the first policy, signed by all its administrators"),
+    PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json), the newest in force"),
     PATH("command", command, NULL, "File of the command guard.initialise, signed by the governance quorum"),
     PATH("genesis", genesis, "", "Role validator: file of the genesis document"),
 };

@@ -10,6 +10,7 @@
 #include "policy/backup.h"
 #include "policy/key.h"
 #include "signer/signer.h"
+#include "versions.h"
 
 struct signer {
     enum signer_role role;
@@ -18,8 +19,8 @@ struct signer {
     const struct clock *clock;
     struct guard_state identity; /* as at start: only the part that never changes is read here */
     struct public_key founding;
-    struct policy policy;                                   /* in force */
-    struct signature_memory *memory;                        /* the policy's */
+    struct versions versions;                               /* of the policy */
+    struct signature_memory *memory;                        /* the policies' */
     struct audit_key log_key;                               /* transfer, audit */
     struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
     atomic_uint lacks_told[GUARD_KEYS_MAX];                 /* by place: tokens that were said to lack the key */
@@ -68,5 +69,18 @@ role_handler key_alarm;
 role_handler freeze_alarm;
 role_handler activation_open;
 role_handler activation_give;
+role_handler policy_adopt;
+
+/* A verified command policy.veto of this digest, signed with this key. Borrowed. */
+struct policy_veto_order {
+    const struct command *command;
+    const struct digest *digest;
+    const struct digest *signer;
+    int64_t at_utc_us;
+};
+
+/* Carries it out. */
+MUST_CHECK enum status policy_veto(struct signer *signer, struct wire_reply *reply,
+                                   const struct policy_veto_order *order, struct fault *fault);
 
 #endif

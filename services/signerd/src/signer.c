@@ -8,11 +8,8 @@
 
 #include "base/log.h"
 #include "keys.h"
-#include "signer/policies.h"
 
 /* Making */
-
-static enum status policy_start(struct signer *signer, const char *path, struct fault *fault);
 
 bool token_keys_are(const struct signer_token_key *copies, size_t count, const struct public_key *key)
 {
@@ -76,7 +73,7 @@ static enum status signer_start(struct signer *signer, const struct signer_confi
     guard_read(signer->guard, &signer->identity);
     guard_key_read(signer->guard, &founding, KEY_FOUNDING);
     signer->founding = founding.public_key;
-    enum status status = policy_start(signer, config->policy_path, fault);
+    enum status status = versions_start(signer, config->policy_path, fault);
     status = status == STATUS_OK ? activation_start(signer, config->share_set_path, fault) : status;
     status = status == STATUS_OK ? identity_check(signer, fault) : status;
     status = status == STATUS_OK ? role_start(signer, fault) : status;
@@ -109,48 +106,10 @@ void signer_free(struct signer *signer)
 {
     if (signer != NULL) {
         keys_finish(signer);
-        policy_free(&signer->policy);
+        versions_finish(signer);
         signature_memory_free(signer->memory);
         free(signer);
     }
-}
-
-/* The policies */
-
-static enum status policy_apply(struct guard_txn *txn, void *context, struct fault *fault)
-{
-    (void)fault;
-    const struct policy *policy = context;
-    txn->state.policy = policy->digest;
-    txn->state.policy_version = policy->version;
-    return STATUS_OK;
-}
-
-/* What the guard has seen stays in force: neither an older set of files nor another one of the same length. */
-static enum status policy_start(struct signer *signer, const char *path, struct fault *fault)
-{
-    INVARIANT(path != NULL);
-    const struct guard_state *seen = &signer->identity;
-    enum status status = signer_policies_open(&signer->policy, path, &seen->policy_first, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    signer->policy.memory = signer->memory;
-    const struct policy *policy = &signer->policy;
-    if (!digest_equal(&policy->chain, &seen->chain) || !name_equal(&policy->environment, &seen->environment)) {
-        return fault_set(fault, STATUS_MISMATCH, "policy", "it rules another chain or environment");
-    }
-    if (policy->version < seen->policy_version) {
-        return fault_set(fault, STATUS_ROLLBACK, "policy", "version %lld, but the guard has seen %lld",
-                         (long long)policy->version, (long long)seen->policy_version);
-    }
-    if (policy->version == seen->policy_version) {
-        bool same = digest_equal(&policy->digest, &seen->policy);
-        return same ? STATUS_OK
-                    : fault_set(fault, STATUS_FORK, "policy", "another version %lld was seen before",
-                                (long long)policy->version);
-    }
-    return seen->halted ? STATUS_OK : guard_commit(signer->guard, policy_apply, &signer->policy, fault);
 }
 
 /* hello and status */
@@ -256,8 +215,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     answer->root = state.root;
     answer->height = state.height;
     answer->header = state.height == 0 ? (struct digest){{0}} : state.header;
-    answer->policy = state.policy;
-    answer->policy_version = state.policy_version;
+    versions_tell(signer, answer);
     answer->freeze_count = freeze_list(signer, answer->freezes);
     return STATUS_OK;
 }
@@ -287,6 +245,7 @@ static const struct {
     {WIRE_OP_FREEZE_ALARM, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, freeze_alarm},
     {WIRE_OP_ACTIVATION_OPEN, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_open},
     {WIRE_OP_ACTIVATION_GIVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_give},
+    {WIRE_OP_POLICY_ADOPT, EVERY_ROLE, SIGNER_PERMIT_KEYS, policy_adopt},
 };
 
 static role_handler *handler_find(const struct signer *signer, const struct signer_session *session, enum wire_op op)
@@ -315,7 +274,8 @@ static bool answer(struct signer *signer, struct wire_reply *reply, struct signe
         (void)fault_set(fault, STATUS_NOT_PERMITTED, "op", "%s is not for this connection", wire_op_name(request->op));
         return false;
     }
-    enum status status = handle(signer, reply, request, fault);
+    enum status status = versions_settle(signer, fault);
+    status = status == STATUS_OK ? handle(signer, reply, request, fault) : status;
     if (status != STATUS_OK) {
         (void)fault_set(fault, status, "", "%s", status_info(status)->text);
     }

@@ -24,6 +24,8 @@ struct promise {
     struct digest sweep;
     struct audit_checkpoint checkpoint;
     int64_t at_utc_us;
+    struct policy_chain chain; /* of the withdrawal, which borrows it */
+    size_t version;            /* of the policy in force under which it was judged */
 };
 
 /* The keys of the guard that have documents, as they are now. */
@@ -41,10 +43,16 @@ static size_t keys_gather(const struct signer *signer, struct withdrawal_key out
     return found;
 }
 
-/* Judges the documents at `at_utc_us`; `highest_utc_us` is the time the clock must not stand behind. */
+/* When documents are judged, and under which versions. */
+struct moment {
+    int64_t at_utc_us;
+    int64_t highest_utc_us;           /* the time the clock must not stand behind */
+    const struct policy_chain *chain; /* the last is in force; lives as long as the withdrawal */
+};
+
 static enum status documents_check_at(const struct signer *signer, struct withdrawal *out,
-                                      const struct wire_transfer_request *request, int64_t at_utc_us,
-                                      int64_t highest_utc_us, struct fault *fault)
+                                      const struct wire_transfer_request *request, const struct moment *moment,
+                                      struct fault *fault)
 {
     const struct withdrawal_documents documents = {
         .intent = request->intent.data,
@@ -56,11 +64,12 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
     };
     struct withdrawal_key keys[GUARD_KEYS_MAX];
     const struct withdrawal_context context = {
-        .policy = &signer->policy,
+        .policy = policy_chain_in_force(moment->chain),
+        .chain = moment->chain,
         .keys = keys,
         .key_count = keys_gather(signer, keys),
-        .at_utc_us = at_utc_us,
-        .highest_utc_us = highest_utc_us,
+        .at_utc_us = moment->at_utc_us,
+        .highest_utc_us = moment->highest_utc_us,
     };
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
@@ -71,6 +80,7 @@ struct recall {
     bool known;        /* it was promised something */
     bool promised;     /* this very transaction */
     int64_t at_utc_us; /* when it was */
+    size_t version;    /* of the policy in force then */
 };
 
 static enum status recall_apply(struct guard_txn *txn, void *context, struct fault *fault)
@@ -86,6 +96,7 @@ static enum status recall_apply(struct guard_txn *txn, void *context, struct fau
         recall->known = true;
         recall->promised = memcmp(record.value + WITHDRAWAL_TRANSACTION, recall->intent.transaction.bytes32, 32) == 0;
         recall->at_utc_us = (int64_t)guard_number_read(record.value + WITHDRAWAL_TIME);
+        recall->version = (size_t)guard_number_read(record.value + WITHDRAWAL_VERSION);
     }
     return status;
 }
@@ -116,26 +127,36 @@ static enum wire_promised promised_before(const struct signer *signer, const str
 }
 
 /*
- * The documents as of now. When their time has passed but this transaction was promised before, as of the time of the
- * promise: what may have been signed then must be had again, otherwise a crash between the promise and its delivery
- * would leave a sequence that nobody can fill.
+ * The documents as of now. When this transaction was promised before, and the time of its papers has passed since or
+ * another version of the policy came into force, as of the time of the promise and of its version: what may have been
+ * signed then must be had again, otherwise a crash between the promise and its delivery would leave a sequence that
+ * nobody can fill.
  */
-static enum status documents_check(const struct signer *signer, struct withdrawal *out, int64_t at_utc_us,
+static enum status documents_check(struct promise *promise, struct withdrawal *out,
                                    const struct wire_transfer_request *request, struct fault *fault)
 {
     struct guard_state state;
     struct recall recall;
     struct fault why = {0};
-    guard_read(signer->guard, &state);
-    enum status status = documents_check_at(signer, out, request, at_utc_us, state.highest_utc_us, &why);
-    if (status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING) {
-        enum status recalled = recall_promise(&recall, signer, &request->intent, fault);
-        if (recalled != STATUS_OK) {
-            return recalled;
+    guard_read(promise->signer->guard, &state);
+    promise->chain = versions_chain(promise->signer);
+    promise->version = promise->chain.count;
+    const struct moment now = {promise->at_utc_us, state.highest_utc_us, &promise->chain};
+    enum status status = documents_check_at(promise->signer, out, request, &now, &why);
+    bool passed = status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING;
+    if (status != STATUS_OK && (passed || promise->version > 1)) {
+        struct fault unread = {0};
+        enum status recalled = recall_promise(&recall, promise->signer, &request->intent, &unread);
+        if (passed && recalled != STATUS_OK) {
+            return fault_set(fault, recalled, unread.where, "%s", unread.detail);
         }
-        if (recall.promised) {
+        if (recall.promised && (passed || recall.version < promise->version)) {
+            const struct moment then = {recall.at_utc_us, 0, &promise->chain};
             fault_clear(&why);
-            status = documents_check_at(signer, out, request, recall.at_utc_us, 0, &why);
+            promise->version = recall.version;
+            promise->chain.count = recall.version;
+            status = documents_check_at(promise->signer, out, request, &then, &why);
+            promise->chain = versions_chain(promise->signer); /* the entry may be newer than the promise */
         }
     }
     return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
@@ -199,6 +220,7 @@ static void records_fill(struct promise_records *out, const struct promise *prom
     guard_number_write(out->withdrawal.value + 16, intent->seq);
     memcpy(out->withdrawal.value + WITHDRAWAL_TRANSACTION, id->bytes32, 32);
     guard_number_write(out->withdrawal.value + WITHDRAWAL_TIME, (uint64_t)promise->at_utc_us);
+    guard_number_write(out->withdrawal.value + WITHDRAWAL_VERSION, promise->version);
     out->withdrawal.value_len = WITHDRAWAL_RECORD_LEN;
     guard_record_checkpoint(&out->checkpoint, promise->checkpoint.size);
     memcpy(out->checkpoint.value, promise->checkpoint.root.bytes32, 32);
@@ -211,11 +233,11 @@ enum seen {
     SEEN_OTHER,
 };
 
-/* Compares what two records promise: of a withdrawal all but the time. */
+/* Compares what two records promise: of a withdrawal all but when that was. */
 static enum status record_compare(struct guard_txn *txn, enum seen *out, const struct guard_record *record,
                                   struct fault *fault)
 {
-    size_t promised_len = record->value_len == WITHDRAWAL_RECORD_LEN ? record->value_len - 8 : record->value_len;
+    size_t promised_len = record->value_len == WITHDRAWAL_RECORD_LEN ? WITHDRAWAL_TIME : record->value_len;
     struct guard_record there = *record;
     enum status status = guard_txn_get(txn, &there, fault);
     if (status == STATUS_NOT_FOUND) {
@@ -349,6 +371,9 @@ static enum status promise_apply(struct guard_txn *txn, void *context, struct fa
     if (status == STATUS_OK) {
         status = use_check(txn, &use, &records, fault);
     }
+    if (status == STATUS_OK && use == SEEN_NEVER && txn->state.policy_version != (int64_t)promise->version) {
+        status = fault_set(fault, STATUS_BUSY, "policy", "another version came into force meanwhile: ask again");
+    }
     if (status == STATUS_OK) {
         status = records_write(txn, &records, use, checkpoint, fault);
     }
@@ -412,7 +437,7 @@ static enum status request_sign(struct signer *signer, struct wire_transfer_repl
     enum status status = keys_settle(signer, fault);
     status = status == STATUS_OK ? keys_time(signer, &known, fault) : status;
     if (status == STATUS_OK) {
-        status = documents_check(signer, &withdrawal, promise.at_utc_us, request, fault);
+        status = documents_check(&promise, &withdrawal, request, fault);
     }
     if (status != STATUS_OK) {
         return status;

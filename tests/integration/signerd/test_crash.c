@@ -129,6 +129,70 @@ Test(crash, nothing_is_promised_before_it_is_on_the_disk)
     finish();
 }
 
+static enum status adopt(struct wire_policy_adopt_reply *out, const struct signed_document *policy)
+{
+    return wire_policy_adopt(pool, out, policy, PLACE_TIMEOUT_MS, NULL);
+}
+
+static struct wire_status_reply status_now(void)
+{
+    struct wire_status_reply status = {.policy_version = 0};
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    return status;
+}
+
+/* Between the arrival of a version and the reply: it is there, with its time, or it is not. */
+Test(crash, a_version_waits_from_when_it_was_remembered)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct signed_document second;
+    struct wire_policy_adopt_reply reply;
+    world_policy_next(&second, &world);
+    cr_assert(place_start(&place, NULL, "policy.checked:1"), "%s", place.log);
+    cr_expect(end(adopt(&reply, &second)));
+    cr_assert(place_start(&place, NULL, "policy.remembered:1"), "%s", place.log);
+    cr_expect(!status_now().has_next, "nothing is remembered before it is on the disk");
+    cr_expect(end(adopt(&reply, &second)));
+    int64_t after = clock_utc_us(clock_system());
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    MUST(adopt(&reply, &second));
+    cr_expect(reply.in_force_at <= after + world.policy.delay_s * 1000000, "counted from the first time");
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    signed_document_free(&second);
+    finish();
+}
+
+/* Looks until it dies at the point, which it reaches when the delay is over. */
+static void die_when_due(const char *point, const struct signed_document *second)
+{
+    const struct timespec step = {.tv_nsec = 20000000};
+    struct wire_policy_adopt_reply reply;
+    struct wire_status_reply status;
+    cr_assert(place_start(&place, NULL, point), "%s", place.log);
+    MUST(adopt(&reply, second));
+    while (wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL) == STATUS_OK) {
+        cr_assert(status.policy_version == 1, "no answer before it is on the disk");
+        (void)nanosleep(&step, NULL);
+    }
+    cr_assert(place_await_end(&place) == 128 + SIGKILL, "%s", place.log);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(status_now().policy_version == 2, "at %s", point);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+}
+
+Test(crash, a_version_that_is_due_is_in_force_after_any_crash)
+{
+    static const char *const points[] = {"policy.due:1", "policy.entered:1"};
+    for (size_t i = 0; i < 2; i++) {
+        make(ROLE_TRANSFER, ALGORITHM_P256);
+        struct signed_document second;
+        world_policy_next(&second, &world);
+        die_when_due(points[i], &second);
+        signed_document_free(&second);
+        finish();
+    }
+}
+
 /* An order is carried out with its nonce or not at all. */
 static void order_crash(const char *point, const char *state, enum status again)
 {

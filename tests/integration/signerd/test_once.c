@@ -135,123 +135,72 @@ Test(once, two_checkpoints_of_one_size_halt_the_signer_for_good)
 
 /* Policies */
 
-static void folder_write(const char *name, const struct signed_document *document)
+static void version_await(int64_t version)
 {
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s", place.policy, name);
-    world_write_signed(path, document);
+    const struct timespec step = {.tv_nsec = 20000000};
+    struct wire_status_reply status = {.policy_version = 0};
+    int64_t until = clock_monotonic_us(clock_system()) + PLACE_TIMEOUT_MS * 1000;
+    while (status.policy_version != version && clock_monotonic_us(clock_system()) < until) {
+        (void)nanosleep(&step, NULL);
+        MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    }
+    cr_assert(status.policy_version == version, "version %lld", (long long)status.policy_version);
 }
 
-Test(once, a_newer_policy_comes_into_force_and_an_older_one_never_again)
+Test(once, a_later_policy_comes_by_message_and_is_never_taken_back)
 {
     transfer_start(ALGORITHM_P256);
-    cr_assert(place_stop(&place, SIGTERM) == 0);
+    struct wire_policy_adopt_reply reply;
+    struct wire_policy_adopt_reply again;
     struct signed_document second;
-    world_policy_next(&second, &world);
-    (void)snprintf(place.policy, sizeof(place.policy), "%s/policies", place.token.folder.path);
-    const char *const make[] = {"mkdir", place.policy, NULL};
-    cr_assert(test_run(make) == 0);
-    folder_write("policy-1.json", &world.policy_signed);
-    folder_write("policy-2.json", &second);
-
-    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
-    struct wire_status_reply status;
-    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
-    cr_expect(status.policy_version == 2);
+    struct order before;
     struct order order;
-    order_init(&order, &world, 1, 0);
-    order_expect_refused(&order, STATUS_MISMATCH, "intent.policy", "approved under the older policy");
-    order_wipe(&order);
+    struct digest id;
+    struct fault fault = {0};
+    order_init(&before, &world, 1, 0);
+    order_init(&order, &world, 1, 1);
+    world_policy_next(&second, &world);
+    MUST(wire_policy_adopt(pool, &reply, &second, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(reply.policy_version == 2 && reply.in_force_at > clock_utc_us(clock_system()));
+    order_expect_signed(&id, &before);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    MUST(wire_policy_adopt(pool, &again, &second, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(again.in_force_at == reply.in_force_at, "a restart neither shortens nor lengthens it");
+    version_await(2);
+    order_expect_signed(&id, &order);
+    order_expect_signed(&id, &before);
     cr_assert(place_stop(&place, SIGTERM) == 0);
 
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/policy-2.json", place.policy);
-    cr_assert(unlink(path) == 0);
-    cr_expect(!place_start(&place, NULL, NULL), "an older set of policies");
-    cr_expect(place.exit_status == 78 && strstr(place.log, "rollback") != NULL, "%d: %s", place.exit_status, place.log);
-
+    world_write_signed(place.policy, &second);
+    cr_expect(!place_start(&place, NULL, NULL), "another first version");
+    cr_expect(place.exit_status == 78 && strstr(place.log, "mismatch") != NULL, "%d: %s", place.exit_status, place.log);
+    world_write_signed(place.policy, &world.policy_signed);
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    version_await(2);
     second.signature_count = 1;
-    folder_write("policy-2.json", &second);
-    cr_expect(!place_start(&place, NULL, NULL), "a policy without its quorum");
-    cr_expect(strstr(place.log, "quorum_missing") != NULL, "%s", place.log);
+    second.document.data[second.document.len - 2] ^= 1;
+    cr_expect(wire_policy_adopt(pool, &again, &second, PLACE_TIMEOUT_MS, &fault) != STATUS_OK);
     second.signature_count = 2;
+    order_wipe(&before);
+    order_wipe(&order);
     signed_document_free(&second);
     transfer_finish();
 }
 
-/* Freezes: what is asked for after the answer to a freeze gets no signature, however many ask at the same time. */
-
-#define LANES 8
-#define LANE_ORDERS 24
-
-struct lane {
-    struct order orders[LANE_ORDERS];
-    unsigned before; /* signed, asked for before the freeze was answered */
-    unsigned after;  /* signed, asked for afterwards */
-    unsigned refused;
-};
-
-static struct wire_pool *connections;
-static atomic_uint signed_so_far;
-static atomic_bool freeze_answered;
-
-static void *lane_run(void *context)
+/* As large as a policy may be; nothing of it is believed. */
+Test(once, a_large_policy_arrives_whole)
 {
-    struct lane *lane = context;
-    for (size_t i = 0; i < LANE_ORDERS; i++) {
-        const struct wire_transfer_request request = order_request(&lane->orders[i]);
-        struct wire_transfer_reply reply = {.transaction = {0}};
-        bool late = atomic_load(&freeze_answered);
-        enum status status = wire_transfer_sign(connections, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL);
-        lane->refused += status == STATUS_KEY_INACTIVE;
-        if (status == STATUS_OK) {
-            *(late ? &lane->after : &lane->before) += 1;
-            atomic_fetch_add(&signed_so_far, 1);
-            bytes_free(&reply.transaction);
-        }
-    }
-    return NULL;
-}
-
-static void freeze_everything(void)
-{
-    const struct wire_freeze_alarm_request alarm = {.scope = "everything", .reason = name_of("test")};
-    struct wire_key_state_reply reply;
-    while (atomic_load(&signed_so_far) < LANES) {
-        (void)sched_yield();
-    }
-    MUST(wire_freeze_alarm(pool, &reply, &alarm, PLACE_TIMEOUT_MS, NULL));
-    atomic_store(&freeze_answered, true);
-}
-
-Test(once, nothing_is_signed_after_a_freeze_was_answered)
-{
-    static struct lane lanes[LANES];
-    pthread_t threads[LANES];
     transfer_start(ALGORITHM_P256);
-    connections = place_pool(&place, LANES);
-    for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
-        order_init(&lanes[i % LANES].orders[i / LANES], &world, i % LANES, i / LANES);
-    }
-    for (size_t i = 0; i < LANES; i++) {
-        cr_assert(pthread_create(&threads[i], NULL, lane_run, &lanes[i]) == 0);
-    }
-    freeze_everything();
-    unsigned refused = 0;
-    for (size_t i = 0; i < LANES; i++) {
-        cr_assert(pthread_join(threads[i], NULL) == 0);
-        cr_expect(lanes[i].after == 0, "%u signatures after the freeze", lanes[i].after);
-        cr_expect(lanes[i].before + lanes[i].refused == LANE_ORDERS, "%u and %u", lanes[i].before, lanes[i].refused);
-        refused += lanes[i].refused;
-    }
-    cr_expect(refused > 0);
-    wire_pool_free(connections);
-    restart();
-    order_expect_refused(&lanes[0].orders[0], STATUS_KEY_INACTIVE, "freeze",
-                         "what was promised before, after a restart");
-    order_expect_promised(WIRE_PROMISED_THIS);
-    for (size_t i = 0; i < LANES * LANE_ORDERS; i++) {
-        order_wipe(&lanes[i % LANES].orders[i / LANES]);
-    }
+    struct wire_policy_adopt_reply reply;
+    struct signed_document large = {.signatures = NULL};
+    struct fault fault = {0};
+    large.document = (struct bytes){.data = calloc(1, CANON_POLICY_MAX), .len = CANON_POLICY_MAX};
+    cr_assert(large.document.data != NULL);
+    memset(large.document.data, 'x', large.document.len);
+    test_key_sign_document(&large, POLICY_KIND, world.keys[ADA]);
+    enum status status = wire_policy_adopt(pool, &reply, &large, PLACE_TIMEOUT_MS, &fault);
+    cr_expect(status == STATUS_NOT_CANONICAL, "%s: %s: %s", status_info(status)->code, fault.where, fault.detail);
+    signed_document_free(&large);
     transfer_finish();
 }

@@ -171,6 +171,14 @@ Test(start, a_garbled_guard_is_refused)
     finish();
 }
 
+static void guard_made(const struct guard_state *state, const struct public_key *founding)
+{
+    struct guard_policy policy;
+    world_guard_policy(&policy, &world);
+    MUST(guard_create(place.guard, state, founding, &policy, NULL));
+    guard_policy_free(&policy);
+}
+
 Test(start, a_guard_of_another_role_or_key_is_refused)
 {
     make_initialised();
@@ -182,7 +190,7 @@ Test(start, a_guard_of_another_role_or_key_is_refused)
     const struct public_key *another = test_key_public(world.keys[SOFT]);
     public_key_id(&state.key, another);
     shell("rm -r $G");
-    MUST(guard_create(place.guard, &state, another, NULL));
+    guard_made(&state, another);
     expect_no_start("mismatch", "another key");
     finish();
 }
@@ -226,7 +234,7 @@ Test(start, after_a_long_stop_people_say_the_day)
     world_guard_state(&state, &world);
     state.highest_utc_us = now - 30 * DAY_US;
     shell("rm -r $G");
-    MUST(guard_create(place.guard, &state, &place.key, NULL));
+    guard_made(&state, &place.key);
     cr_assert(!place_start(&place, (const char *const[]){"--accept-clock=today", NULL}, NULL));
     cr_expect(place.exit_status == 64 && strstr(place.log, "signerd: --accept-clock: a day, as 2026-01-31;") != NULL,
               "%s", place.log);
@@ -464,7 +472,7 @@ Test(start, initialise_needs_an_order_for_exactly_this)
     world_write_signed(place.policy, &world.policy_signed);
     expect_no_guard("quorum_missing", "", "a policy that one administrator signed");
 
-    world.policy_signed.signature_count = 2;
+    world.policy_signed.signature_count = 3;
     world_write_signed(place.policy, &world.policy_signed);
     cr_expect(place_initialise_again(&place) == 0, "%s", place.log);
     expect_start();

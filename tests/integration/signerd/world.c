@@ -19,7 +19,7 @@ static const enum algorithm algorithms[WHO_COUNT] = {
     [WANDA] = ALGORITHM_ED25519, [ADA] = ALGORITHM_P256,     [ALAN] = ALGORITHM_ED25519,
     [BERT] = ALGORITHM_P256,     [BOB] = ALGORITHM_ED25519,  [CAROL] = ALGORITHM_SECP256K1,
     [STRANGER] = ALGORITHM_P256, [LOG] = ALGORITHM_ED25519,  [OTHER_LOG] = ALGORITHM_ED25519,
-    [SOFT] = ALGORITHM_P256,
+    [SOFT] = ALGORITHM_P256,     [AMY] = ALGORITHM_P256,
 };
 
 struct name name_of(const char *text)
@@ -104,14 +104,14 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     digest_text(chain, &world->chain);
     digest_text(asset, &world->asset);
     json_t *people = json_pack(
-        "[o,o,o,o,o,o,o,o,o,o]", person_json(world, "ada", "[\"administrator\"]", ADA),
-        person_json(world, "alan", "[\"administrator\"]", ALAN),
+        "[o,o,o,o,o,o,o,o,o,o,o]", person_json(world, "ada", "[\"administrator\"]", ADA),
+        person_json(world, "alan", "[\"administrator\"]", ALAN), person_json(world, "amy", "[\"administrator\"]", AMY),
         person_json(world, "bert", "[\"approver\",\"requester\"]", BERT),
         person_json(world, "bob", "[\"approver\"]", BOB), person_json(world, "carol", "[\"approver\"]", CAROL),
         person_json(world, "cato", "[\"custodian\"]", CATO), person_json(world, "cleo", "[\"custodian\"]", CLEO),
         person_json(world, "otto", "[\"operator\"]", OTTO), person_json(world, "rita", "[\"requester\"]", WHO_COUNT),
         person_json(world, "wanda", "[\"auditor\"]", WANDA));
-    json_t *groups = json_loads("[{\"id\":\"admins\",\"members\":[\"ada\",\"alan\"]},"
+    json_t *groups = json_loads("[{\"id\":\"admins\",\"members\":[\"ada\",\"alan\",\"amy\"]},"
                                 "{\"id\":\"officers\",\"members\":[\"bert\",\"bob\",\"carol\"]}]",
                                 0, NULL);
     json_t *rule = json_pack("{s:[s],s:s,s:s,s:s,s:s,s:[{s:s,s:i}],s:[s]}", "assets", asset, "destinations", "listed",
@@ -135,11 +135,16 @@ static void policy_sign(struct signed_document *out, const struct world *world, 
     test_key_sign_document(out, POLICY_KIND, world->keys[ALAN]);
 }
 
-void world_policy_next(struct signed_document *out, const struct world *world)
+void world_policy_limit(struct signed_document *out, const struct world *world, const char *max_amount)
 {
     char prev[65];
     digest_text(prev, &world->policy.digest);
-    policy_sign(out, world, policy_json(world, 2, prev, "2000"));
+    policy_sign(out, world, policy_json(world, (int)world->policy.version + 1, prev, max_amount));
+}
+
+void world_policy_next(struct signed_document *out, const struct world *world)
+{
+    world_policy_limit(out, world, "2000");
 }
 
 void world_policy_advance(struct world *world, const struct signed_document *next)
@@ -165,6 +170,7 @@ void world_init(struct world *world, enum signer_role role, const struct public_
     world->wallet_key = role == ROLE_TRANSFER ? world->signer_key : *test_key_public(world->keys[SOFT]);
     genesis_make(world);
     policy_sign(&world->policy_signed, world, policy_json(world, 1, ZEROS, "1000"));
+    test_key_sign_document(&world->policy_signed, POLICY_KIND, world->keys[AMY]);
     struct fault fault = {0};
     if (policy_open_first(&world->policy, &world->policy_signed, &fault) != STATUS_OK) {
         (void)fprintf(stderr, "policy: %s: %s\n", fault.where, fault.detail);
@@ -234,6 +240,15 @@ void world_guard_state(struct guard_state *out, const struct world *world)
     if (world->role == ROLE_AUDIT) {
         audit_tree_root(&out->root, NULL, 0);
     }
+}
+
+void world_guard_policy(struct guard_policy *out, const struct world *world)
+{
+    json_t *object = NULL;
+    *out = (struct guard_policy){.version = 1, .signers = 2};
+    MUST(signed_document_encode(&object, &world->policy_signed, NULL));
+    MUST(canon_emit(&out->document, object, 2 * CANON_POLICY_MAX, NULL));
+    json_decref(object);
 }
 
 void world_write(const char *path, const struct bytes *bytes)
@@ -403,7 +418,8 @@ struct destination order_destination(const struct world *world)
                                 .chain = world->chain,
                                 .environment = name_of("test"),
                                 .id = name_of("exchange-1"),
-                                .issued_at = world->now_utc_us - WORLD_HOUR_US,
+                                /* A later version has not been in force for an hour. */
+                                .issued_at = world->now_utc_us - (world->policy.version == 1 ? WORLD_HOUR_US : 0),
                                 .policy = world->policy.digest,
                                 .valid_until = world->now_utc_us + 100 * WORLD_HOUR_US};
 }

@@ -20,10 +20,10 @@
 #define WORLD_HOUR_US (3600LL * 1000000)
 
 /*
- * Whose keys there are. ADA and ALAN are the administrators, BERT, BOB and CAROL approvers, CATO and CLEO custodians,
- * OTTO an operator, WANDA an auditor.
+ * Whose keys there are. ADA, ALAN and AMY are the administrators (two decide), BERT, BOB and CAROL approvers, CATO and
+ * CLEO custodians, OTTO an operator, WANDA an auditor.
  */
-enum who { ADA, ALAN, BERT, BOB, CAROL, CATO, CLEO, OTTO, WANDA, STRANGER, LOG, OTHER_LOG, SOFT, WHO_COUNT };
+enum who { ADA, ALAN, BERT, BOB, CAROL, CATO, CLEO, OTTO, WANDA, STRANGER, LOG, OTHER_LOG, SOFT, AMY, WHO_COUNT };
 
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
@@ -69,8 +69,11 @@ struct order {
 void world_init(struct world *world, enum signer_role role, const struct public_key *signer_key, int64_t now_utc_us);
 void world_wipe(struct world *world);
 
-/* The successor of the policy (another max_amount), signed by both administrators. Out: owned. */
+/* The successor of the policy (another max_amount), signed by ADA and ALAN. Out: owned. */
 void world_policy_next(struct signed_document *out, const struct world *world);
+
+/* The same with this max_amount. */
+void world_policy_limit(struct signed_document *out, const struct world *world, const char *max_amount);
 
 /* From here on everything is made under the successor. */
 void world_policy_advance(struct world *world, const struct signed_document *next);
@@ -83,6 +86,10 @@ void world_command_sign(struct signed_document *out, const struct command *comma
 /* The state that signerd initialise would write. */
 struct guard_state;
 void world_guard_state(struct guard_state *out, const struct world *world);
+
+/* The first version as a guard keeps it. Out: guard_policy_free. */
+struct guard_policy;
+void world_guard_policy(struct guard_policy *out, const struct world *world);
 
 /* Writes a signed document, or any bytes, to a file. */
 void world_write_signed(const char *path, const struct signed_document *document);

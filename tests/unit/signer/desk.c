@@ -189,8 +189,11 @@ void desk_start_as(enum signer_role role)
     world_write_signed(desk.policy_path, &desk.world.policy_signed);
     desk.keys[0] = desk.world.keys[role == ROLE_AUDIT ? LOG : SOFT];
     struct guard_state state;
+    struct guard_policy first;
     world_guard_state(&state, &desk.world);
-    MUST(guard_create(desk.guard_path, &state, &desk.world.signer_key, NULL));
+    world_guard_policy(&first, &desk.world);
+    MUST(guard_create(desk.guard_path, &state, &desk.world.signer_key, &first, NULL));
+    guard_policy_free(&first);
     MUST(desk_restart(NULL));
 }
 
@@ -256,6 +259,29 @@ enum status desk_command(const struct signed_document *command)
     enum status status = desk_ask(&reply, &request);
     wire_reply_free(&reply);
     return status;
+}
+
+enum status desk_adopt(struct wire_policy_adopt_reply *out, const struct signed_document *document)
+{
+    struct wire_request request = {.op = WIRE_OP_POLICY_ADOPT, .policy_adopt = {.document = *document}};
+    struct wire_reply reply;
+    enum status status = desk_ask(&reply, &request);
+    if (status == STATUS_OK && out != NULL) {
+        *out = reply.policy_adopt;
+    }
+    wire_reply_free(&reply);
+    return status;
+}
+
+void desk_advance(void)
+{
+    struct signed_document next;
+    world_policy_next(&next, &desk.world);
+    cr_assert(desk_adopt(NULL, &next) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    desk.now_utc_us += desk.world.policy.delay_s * DESK_SECOND_US;
+    desk.world.now_utc_us = desk.now_utc_us;
+    world_policy_advance(&desk.world, &next);
+    signed_document_free(&next);
 }
 
 struct digest desk_key_id(void)

@@ -76,6 +76,12 @@ struct wire_key desk_key(void);
 /* Its id. */
 struct digest desk_key_id(void);
 
+/* Hands over a version of the policy. Out: *out unless NULL. */
+enum status desk_adopt(struct wire_policy_adopt_reply *out, const struct signed_document *document);
+
+/* The world's next version comes, its delay passes, and everything is made under it. */
+void desk_advance(void);
+
 /* Signs a withdrawal of this lane and sequence. */
 enum status desk_sign(uint64_t lane, uint64_t seq);
 

@@ -479,24 +479,6 @@ Test(admit, a_further_key_is_listed)
     cr_expect_str_eq(reply.key_list.keys[0].state, "inactive");
 }
 
-/* The second version of the policy is the successor in a folder; the guard has seen it afterwards. */
-static void policy_advance(void)
-{
-    struct signed_document next;
-    world_policy_next(&next, &desk.world);
-    char path[TEST_PATH_SIZE + 64];
-    (void)snprintf(desk.policy_path, sizeof(desk.policy_path), "%s/policies", desk.folder.path);
-    const char *const make[] = {"mkdir", desk.policy_path, NULL};
-    cr_assert(test_run(make) == 0);
-    (void)snprintf(path, sizeof(path), "%s/1.json", desk.policy_path);
-    world_write_signed(path, &desk.world.policy_signed);
-    (void)snprintf(path, sizeof(path), "%s/2.json", desk.policy_path);
-    world_write_signed(path, &next);
-    world_policy_advance(&desk.world, &next);
-    signed_document_free(&next);
-    MUST(desk_restart(NULL));
-}
-
 static enum status activate(const struct digest *id)
 {
     const struct command command = order_key(&desk.world, COMMAND_KEY_ACTIVATE, id, KEY_STATE_INACTIVE, 1);
@@ -515,7 +497,7 @@ Test(admit, a_wallet_moves_to_a_new_key)
     cr_expect(desk_sign(1, 0) == STATUS_OK, "%s: %s", desk_where, desk_detail);
     desk.keys[1] = desk.world.keys[OTHER_LOG];
     desk.world.wallet_key = *test_key_public(desk.keys[1]);
-    policy_advance();
+    desk_advance();
     cr_expect(desk_sign(1, 0) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
     cr_expect_str_eq(desk_where, "wallet", "not admitted");
     hand = hand_soft(desk.keys[1]);

@@ -19,6 +19,16 @@ static struct guard_state first;
 static struct public_key founding;
 static struct guard *guard;
 
+static struct guard_policy version;
+
+/* A version of the policy as far as the guard looks at it. */
+static enum status policy_keep(struct guard_policy *out)
+{
+    static const char paper[] = "{\"document\":\"{}\",\"signatures\":[]}";
+    *out = (struct guard_policy){.version = 1};
+    return bytes_copy(&out->document, paper, sizeof(paper) - 1);
+}
+
 static void start(void)
 {
     test_folder_make(&folder);
@@ -29,13 +39,17 @@ static void start(void)
     founding = *test_key_public(key);
     test_key_free(key);
     public_key_id(&first.key, &founding);
-    MUST(guard_create(path, &first, &founding, NULL));
+    digest_document(&first.policy, "policy", "{}", 2);
+    first.policy_first = first.policy;
+    MUST(policy_keep(&version));
+    MUST(guard_create(path, &first, &founding, &version, NULL));
     MUST(guard_open(&guard, path, NULL));
 }
 
 static void finish(void)
 {
     guard_close(guard);
+    guard_policy_free(&version);
     test_folder_remove(&folder);
 }
 
@@ -437,7 +451,7 @@ Test(guard, an_older_form_is_named)
         if (memcmp(state, "{\"chain\":", 9) != 0) {
             continue;
         }
-        uint8_t *form = memmem(state, 600, "\"form\":4", 8);
+        uint8_t *form = memmem(state, 600, "\"form\":5", 8);
         uint8_t *last = form == NULL ? NULL : memmem(form, 2000, "\"validators\":\"", 14);
         if (last == NULL) {
             continue;
@@ -525,7 +539,7 @@ Test(guard, nobody_is_left_waiting)
 
 Test(guard, is_not_made_over_another)
 {
-    cr_expect(guard_create(path, &first, &founding, NULL) == STATUS_EXISTS);
+    cr_expect(guard_create(path, &first, &founding, &version, NULL) == STATUS_EXISTS);
     reopen();
 }
 

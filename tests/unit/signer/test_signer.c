@@ -112,7 +112,7 @@ Test(signer, permission_is_of_the_connection)
         {WIRE_OP_ACTIVATION_OPEN, SIGNER_PERMIT_KEYS}, {WIRE_OP_TRANSFER_SIGN, SIGNER_PERMIT_SIGN},
         {WIRE_OP_KEY_COMMAND, SIGNER_PERMIT_KEYS},     {WIRE_OP_KEY_ADMIT, SIGNER_PERMIT_KEYS},
         {WIRE_OP_KEY_PROVE, SIGNER_PERMIT_KEYS},       {WIRE_OP_ACTIVATION_GIVE, SIGNER_PERMIT_KEYS},
-        {WIRE_OP_FREEZE_ALARM, SIGNER_PERMIT_KEYS},
+        {WIRE_OP_FREEZE_ALARM, SIGNER_PERMIT_KEYS},    {WIRE_OP_POLICY_ADOPT, SIGNER_PERMIT_KEYS},
     };
     struct order order;
     order_init(&order, &desk.world, 1, 0);
@@ -134,6 +134,8 @@ Test(signer, permission_is_of_the_connection)
             } else if (rows[i].op == WIRE_OP_ACTIVATION_GIVE) {
                 request.activation_give =
                     (struct wire_activation_give_request){.gift = order.destination, .occasion = order.destination};
+            } else if (rows[i].op == WIRE_OP_POLICY_ADOPT) {
+                request.policy_adopt.document = order.destination;
             }
             struct wire_reply reply;
             bool goes_on = false;
@@ -145,30 +147,4 @@ Test(signer, permission_is_of_the_connection)
         }
     }
     order_wipe(&order);
-}
-
-Test(signer, other_policies_of_the_version_seen_are_a_fork)
-{
-    struct signed_document second;
-    world_policy_next(&second, &desk.world);
-    desk_stop();
-    const char *const prepare[] = {"sh", "-c", "mkdir \"$0.d\" && mv \"$0\" \"$0.d/1.json\"", desk.policy_path, NULL};
-    cr_assert(test_run(prepare) == 0);
-    char folder_path[TEST_PATH_SIZE + 32];
-    char second_path[TEST_PATH_SIZE + 64];
-    (void)snprintf(folder_path, sizeof(folder_path), "%s.d", desk.policy_path);
-    (void)snprintf(second_path, sizeof(second_path), "%s/2.json", folder_path);
-    world_write_signed(second_path, &second);
-    memcpy(desk.policy_path, folder_path, sizeof(desk.policy_path));
-    MUST(desk_restart(NULL));
-    desk_stop();
-
-    /* Another second version, just as well signed. */
-    signed_document_free(&second);
-    desk.world.now_utc_us++;
-    world_policy_next(&second, &desk.world);
-    world_write_signed(second_path, &second);
-    struct fault fault = {0};
-    cr_expect(desk_restart(&fault) == STATUS_FORK, "%s", fault.detail);
-    signed_document_free(&second);
 }

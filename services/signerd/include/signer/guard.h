@@ -14,9 +14,10 @@
 
 #define GUARD_HALT_SIZE 64
 #define GUARD_KEY_MAX 41
-#define GUARD_VALUE_MAX 64
+#define GUARD_VALUE_MAX 72
 #define GUARD_KEYS_MAX 512        /* keys of one guard, destroyed ones included */
 #define GUARD_PLACE "guard.place" /* where of the fault of a guard that is elsewhere */
+#define GUARD_VETOES_MAX 64       /* of one version of the policy */
 #define GUARD_FREEZES_MAX 64      /* targets that are frozen or were, of one guard */
 
 /* The one record of what the guard is and has seen, rewritten when it changes. The first part is fixed by the
@@ -34,7 +35,7 @@ struct guard_state {
 
     bool halted; /* latched: nothing is signed any more */
     char halted_by[GUARD_HALT_SIZE];
-    struct digest policy; /* transfer: highest version seen */
+    struct digest policy; /* in force */
     int64_t policy_version;
     int64_t highest_utc_us; /* transfer: highest time seen */
     uint64_t size;          /* audit: signed last; transfer: largest seen */
@@ -72,6 +73,18 @@ struct guard_freeze {
     int64_t since_utc_us;
 };
 
+/* A version of the policy as it came: in force, before that one, or the one that waits or was dropped. */
+struct guard_policy {
+    int64_t version;
+    int64_t received_utc_us; /* by the signer's time */
+    int64_t in_force_utc_us; /* not before */
+    int64_t signers;         /* people of the governance before it who signed, valid when they were shown; at least m */
+    bool dropped;
+    size_t veto_count;
+    struct name vetoes[GUARD_VETOES_MAX]; /* who spoke against it, in the order they came */
+    struct bytes document;                /* canonical bytes of the signed document; owned */
+};
+
 /* What was shown when a key was admitted, as canonical bytes of signed documents. */
 struct guard_papers {
     struct bytes document; /* the key document */
@@ -103,11 +116,22 @@ typedef enum status guard_apply(struct guard_txn *txn, void *context, struct fau
 
 /*
  * Makes the guard in the folder `path`, which must not exist yet (STATUS_EXISTS) while its parent must. `founding` is
- * the key that state->key names (STATUS_MISMATCH); it becomes key 0, generated. The id and the place of the state are
- * made here, not read. Synced. STATUS_IO.
+ * the key that state->key names (STATUS_MISMATCH); it becomes key 0, generated. `policies` are the versions from 1 to
+ * state->policy_version. The id and the place of the state are made here, not read. Synced. STATUS_IO.
  */
 MUST_CHECK enum status guard_create(const char *path, const struct guard_state *state,
-                                    const struct public_key *founding, struct fault *fault);
+                                    const struct public_key *founding, const struct guard_policy *policies,
+                                    struct fault *fault);
+
+/* Frees what a version owns and empties it. */
+void guard_policy_free(struct guard_policy *policy);
+
+/*
+ * The version of the policy with this number, as it is on disk. Before any thread. Out: guard_policy_free.
+ * STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_IO.
+ */
+MUST_CHECK enum status guard_policy_read(struct guard *guard, struct guard_policy *out, int64_t version,
+                                         struct fault *fault);
 
 /*
  * Opens the guard after walking through every record of it in a child process (garbled pages may crash LMDB, and then
@@ -191,6 +215,10 @@ uint64_t guard_txn_freeze_last(const struct guard_txn *txn);
  * STATUS_TOO_LARGE when GUARD_FREEZES_MAX - 1 other targets are frozen; for everything there is always room. STATUS_IO.
  */
 MUST_CHECK enum status guard_txn_freeze_write(struct guard_txn *txn, const struct guard_freeze *freeze,
+                                              struct fault *fault);
+
+/* In a change: writes a version of the policy, over the one of the same number if there is one. STATUS_IO. */
+MUST_CHECK enum status guard_txn_policy_write(struct guard_txn *txn, const struct guard_policy *policy,
                                               struct fault *fault);
 
 /* In a change: latches the halt, which stays whatever `apply` answers. Returns `status` with the fault set. */

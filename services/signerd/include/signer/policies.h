@@ -1,5 +1,6 @@
 /*
- * The signed versions of a policy on disk, verified one by one from the first.
+ * The signed versions of a policy on disk, verified one by one from the first. For what is done beside a running signer
+ * (a new guard, ceremonies); a signer itself holds its versions in the guard (versions.h).
  */
 #ifndef STRONGROOM_SIGNER_POLICIES_H
 #define STRONGROOM_SIGNER_POLICIES_H
@@ -23,5 +24,13 @@ MUST_CHECK enum status signer_signed_read(struct signed_document *out, const cha
  */
 MUST_CHECK enum status signer_policies_open(struct policy *out, const char *path, const struct digest *first,
                                             struct fault *fault);
+
+/* Is shown each version with its document as it is verified, the first one first. */
+typedef enum status signer_policies_visit(void *context, const struct policy *policy,
+                                          const struct signed_document *document, struct fault *fault);
+
+/* The same, showing every version. The first one is the caller's to compare. */
+MUST_CHECK enum status signer_policies_walk(struct policy *out, const char *path, signer_policies_visit *visit,
+                                            void *context, struct fault *fault);
 
 #endif

@@ -20,7 +20,7 @@ struct signer;
 enum signer_permit {
     SIGNER_PERMIT_STATUS = 1, /* hello, status, key.list */
     SIGNER_PERMIT_SIGN = 2,   /* transfer.sign, checkpoint.sign, header.sign */
-    SIGNER_PERMIT_KEYS = 4,   /* key.*, activation.* */
+    SIGNER_PERMIT_KEYS = 4,   /* key.*, activation.*, policy.adopt */
 };
 
 /* Everything is borrowed and must live until signer_free. */
@@ -29,7 +29,7 @@ struct signer_config {
     struct guard *guard;
     const struct signer_tokens *tokens;
     const struct clock *clock;
-    const char *policy_path;    /* file or folder of the signed policy versions */
+    const char *policy_path;    /* file of the first version of the policy */
     const char *share_set_path; /* attended: the signed share set of the PIN; NULL for unattended */
     int64_t accept_utc_us;      /* about the time it is, say people, for a clock far ahead of the guard; 0 for none */
 };
@@ -42,12 +42,12 @@ struct signer_session {
 
 /*
  * Makes a signer of a guard that is of this role (STATUS_MISMATCH), whose founding key the tokens hold unless they are
- * attended and not open yet. Verifies the policies from the first, which must be the guard's, to the newest, which
- * comes into force and is remembered; older ones than the guard remembers are STATUS_ROLLBACK, others of the same
- * version STATUS_FORK. Role audit: the founding key must be the one of the guard's log. The share set is verified under
- * the newest policy. Attended keys that were active become inactive. A halted guard is fine: status is answered,
- * nothing is signed. With a clock far ahead of the guard it starts too, and decides nothing by that clock;
- * STATUS_NOT_READY when accept_utc_us names another day than it shows. Out: free with signer_free.
+ * attended and not open yet. Verifies the policies of the guard from the first, which must be the one in the file;
+ * later ones come by policy.adopt. Role audit: the founding key must be the one of the guard's log. A share set that
+ * the guard has not seen is verified under the policy in force. Attended keys that were active become inactive. A
+ * halted guard is fine: status is answered, nothing is signed. With a clock far ahead of the guard it starts too, and
+ * decides nothing by that clock; STATUS_NOT_READY when accept_utc_us names another day than it shows. Out: free with
+ * signer_free.
  */
 MUST_CHECK enum status signer_new(struct signer **out, const struct signer_config *config, struct fault *fault);
 
