@@ -40,6 +40,19 @@ const char *answer_amount_of(char out[ANSWER_AMOUNT_SIZE], const struct trust *t
     return answer_amount(out, trust, &id, amount);
 }
 
+enum status answer_amount_option(struct amount *out, const struct custody_options *options, const struct asset *asset,
+                                 struct fault *fault)
+{
+    struct amount amount;
+    if (amount_parse(&amount, options->amount) == STATUS_OK && !amount_is_zero(amount)) {
+        *out = amount;
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_USAGE, "amount",
+                     "a whole number of base units above 0 and below 2^128: 1 %s is 1 and %u zeros", asset->code,
+                     (unsigned)asset->decimals);
+}
+
 enum status answer_trust(struct trust *out, const struct custody_options *options, struct fault *fault)
 {
     *out = (struct trust){0};
@@ -81,6 +94,14 @@ void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
         (void)printf("  waits, %s", waiting);
     }
     (void)printf("\n");
+}
+
+void answer_withdrawal_done(const struct custody_options *options, const json_t *withdrawal)
+{
+    struct trust trust;
+    bool followed = answer_trust(&trust, options, NULL) == STATUS_OK;
+    answer_withdrawal(followed ? &trust : NULL, withdrawal);
+    trust_wipe(&trust);
 }
 
 enum status answer_get(json_t **out, const struct custody_options *options, const char *path, struct fault *fault)

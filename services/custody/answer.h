@@ -29,12 +29,20 @@ MUST_CHECK enum status answer_end(struct trust *trust, enum status status);
 /* A withdrawal in one line, as the service tells it. `trust` may be NULL. */
 void answer_withdrawal(const struct trust *trust, const json_t *withdrawal);
 
+/* The same after a command that has taken effect: in units as far as a trust file can be followed, and never a failure.
+ */
+void answer_withdrawal_done(const struct custody_options *options, const json_t *withdrawal);
+
 /* GET of a path of the service. Out: one reference. */
 MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,
                                   struct fault *fault);
 
 /* The path of a withdrawal, "/v1/withdrawals/ID" and `after`. STATUS_USAGE when `id` is no id. */
 MUST_CHECK enum status answer_path(char *out, size_t size, const char *id, const char *after, struct fault *fault);
+
+/* Reads --amount, base units of `asset`. STATUS_USAGE, with how many make a unit; zero is none. */
+MUST_CHECK enum status answer_amount_option(struct amount *out, const struct custody_options *options,
+                                            const struct asset *asset, struct fault *fault);
 
 /*
  * An answer for a script: the JSON with sorted members, in printable ASCII, so that it does no harm on a terminal

@@ -1,6 +1,7 @@
 /*
  * The command of issuers: a transaction of type issue, signed with the issuer's own key, handed to the ledger.
  */
+#include "answer.h"
 #include "client.h"
 #include "commands.h"
 #include "policy/transaction.h"
@@ -53,8 +54,8 @@ static enum status build(struct transaction *out, const struct custody_options *
     if (status == STATUS_OK) {
         status = address_parse(&to, options->to, "to", fault);
     }
-    if (status == STATUS_OK && amount_parse(&amount, options->amount) != STATUS_OK) {
-        status = fault_set(fault, STATUS_INVALID, "amount", "must be a decimal number of base units below 2^128");
+    if (status == STATUS_OK) {
+        status = answer_amount_option(&amount, options, &trust->assets[asset], fault);
     }
     if (status != STATUS_OK) {
         return status;

@@ -84,6 +84,15 @@ static enum status propose(const struct custody_options *options, const struct t
     return status;
 }
 
+/* What is wrong with an amount or address is told here, in the words of the options. */
+static enum status check_request(const struct custody_options *options, const struct asset *asset, struct fault *fault)
+{
+    struct amount amount;
+    struct account_id to;
+    enum status status = answer_amount_option(&amount, options, asset, fault);
+    return status == STATUS_OK ? address_parse(&to, options->to, "to", fault) : status;
+}
+
 enum status command_propose(const struct command_input *input, struct fault *fault)
 {
     struct trust trust;
@@ -96,6 +105,9 @@ enum status command_propose(const struct command_input *input, struct fault *fau
     status = trust_open(&trust, input->options, fault);
     if (status == STATUS_OK) {
         status = trust_asset(&asset, &trust, input->options->asset, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_request(input->options, &trust.assets[asset], fault);
     }
     if (status == STATUS_OK) {
         digest_format(id, &trust.asset_ids[asset]);
@@ -115,7 +127,7 @@ enum status command_cancel(const struct command_input *input, struct fault *faul
         status = client_json(&answer, input->options, &call, fault);
     }
     if (status == STATUS_OK) {
-        answer_withdrawal(NULL, json_object_get(answer, "withdrawal"));
+        answer_withdrawal_done(input->options, json_object_get(answer, "withdrawal"));
         json_decref(answer);
     }
     return status;
@@ -185,7 +197,7 @@ enum status command_settle(const struct command_input *input, struct fault *faul
     }
     json_decref(body);
     if (status == STATUS_OK) {
-        answer_withdrawal(NULL, json_object_get(answer, "withdrawal"));
+        answer_withdrawal_done(input->options, json_object_get(answer, "withdrawal"));
         json_decref(answer);
     }
     return status;

@@ -82,7 +82,7 @@ static enum status authenticate(struct service *service, struct http_request *re
     place_known(request->place, &request->caller.auth);
     if ((request->caller.roles & route->roles) == 0) {
         char names[ROLE_NAMES_SIZE];
-        return fault_set(fault, STATUS_FORBIDDEN, "authorization", "the token is not one of: %s",
+        return fault_set(fault, STATUS_FORBIDDEN, "authorization", "it takes a token with the role %s",
                          service_role_names(names, route->roles));
     }
     return STATUS_OK;

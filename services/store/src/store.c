@@ -417,7 +417,7 @@ enum status tx_read_one(struct store_tx *tx, void *out, const struct row_shape *
         return status;
     }
     if (PQntuples(result) == 0) {
-        status = fault_set(fault, STATUS_NOT_FOUND, "object", "there is none of this id (%s)", statement->name);
+        status = fault_set(fault, STATUS_NOT_FOUND, "object", "there is none of this id");
     } else {
         status = row_decode(out, shape, result, 0, fault);
     }

@@ -185,6 +185,14 @@ class Answers(Answering):
         self.service.routes[("GET", "/v1/ledger/genesis")] = (200, {"genesis": "{}"})
         self.refused(1, "list", *self.base)
 
+    def test_what_was_cancelled_is_told_in_units_too(self):
+        """It has taken effect: a trust file that leads nowhere does not make a failure of it."""
+        row = {"id": ID, "state": "cancelled", "asset": WORLD.asset, "amount": "2501"}
+        self.answers(PATH + "/cancel", {"withdrawal": row}, "POST")
+        self.assertIn("cancelled  25.01 DEMO (2501 base units)", self.good("cancel", ID, *self.base))
+        self.service.routes[("GET", "/v1/ledger/genesis")] = (200, {"genesis": "{}"})
+        self.assertIn(f"cancelled  2501 base units of asset {WORLD.asset}", self.good("cancel", ID, *self.base))
+
     def explanation(self, **changes):
         people = [{"id": f"p-{n}", "standing": standing} for n, standing in
                   enumerate(("counted", "may_approve", "requester", "expired", "of-the-future"))]
@@ -292,6 +300,20 @@ class Terminal(Answering):
                     os.close(ours)
                     os.close(terminal)
                 self.assertIn("--out: name a file", told)
+
+
+class Propose(Lying):
+    def test_wrong_amounts_and_addresses_are_told_before_anything_is_sent(self):
+        """In the words of the options, with how many base units make a unit; nothing is reserved, no key was spent."""
+        good = {"--wallet": "hot", "--asset": "DEMO", "--amount": "1", "--to": INTENT["destination"]}
+        for option, value, status, words in (
+                ("--amount", "12.50", 2, "--amount: a whole number of base units above 0 and below 2^128: 1 DEMO is 1 and 2 zeros"),
+                ("--amount", "-1", 2, "--amount: "), ("--amount", "0", 2, "--amount: "), ("--amount", "1e3", 2, "--amount: "),
+                ("--amount", str(1 << 128), 2, "--amount: "), ("--to", "sr1abc", 1, "to: an address: sr1"), ("--asset", "EURO", 1, "EURO is no asset")):
+            with self.subTest(option=option, value=value):
+                given = [f"{name}={text}" for name, text in {**good, option: value}.items()]
+                self.assertIn(words, self.refused(status, "propose", *self.base, *given))
+        self.assertEqual(self.service.sent("POST"), [])
 
 
 class Problems(Lying):
