@@ -32,6 +32,12 @@ static bool is_listed(const struct showing *showing, const struct policy_version
     return false;
 }
 
+static bool is_older(const struct policy_version *one, const struct policy_version *other)
+{
+    INVARIANT(one != NULL);
+    return one->policy.version < other->policy.version;
+}
+
 /* Each document once, by version, and what came first comes first. */
 static enum status list_versions(struct showing *showing, struct fault *fault)
 {
@@ -49,7 +55,7 @@ static enum status list_versions(struct showing *showing, struct fault *fault)
             continue;
         }
         size_t place = 0; /* before all of its version and later ones: those became known after it */
-        while (place < showing->count && showing->versions[place]->policy.version < at->policy.version) {
+        while (place < showing->count && is_older(showing->versions[place], at)) {
             place++;
         }
         memmove(showing->versions + place + 1, showing->versions + place,

@@ -25,15 +25,20 @@ struct proof {
     const struct trust *trust;
     struct report report;
     struct verify_bundle bundle;
-    struct verify_policy policy; /* in force */
+    struct verify_policy versions[POLICIES_MAX]; /* of the policy, first to in force at the signature */
+    size_t version_count;
+    const struct verify_policy *proposed; /* the version that the intent names */
+    const struct verify_policy *in_force; /* the last one */
     struct verify_intent intent;
     struct digest intent_digest;
     struct digest destination_digest;
-    const json_t *wallet; /* borrowed from the policy */
+    const json_t *wallet; /* borrowed from the version proposed */
     struct key wallet_key;
     struct digest approval_digests[APPROVALS_MAX]; /* ascending */
     struct name approvers[APPROVALS_MAX];
     size_t approval_count;
+    struct name counted[APPROVALS_MAX]; /* approvers who are in force, too, with the key that signed */
+    size_t counted_count;
     uint64_t entry_count;
     uint64_t last_index; /* of the entry before */
     struct event signing;
@@ -55,53 +60,96 @@ static bool fail_fault(struct proof *proof, const char *part, const struct fault
     return false;
 }
 
-static bool check_policies(struct proof *proof)
+static bool read_policies(struct proof *proof, struct verify_policy *newest)
 {
     json_t *value = NULL;
     size_t i = 0;
-    if (json_array_size(proof->bundle.policies) == 0 || json_array_size(proof->bundle.policies) > POLICIES_MAX) {
-        return fail(proof, "policies", "there must be 1 to 64");
-    }
     json_array_foreach(proof->bundle.policies, i, value)
     {
-        const char *why = verify_policy_follow(&proof->policy, value, &proof->trust->first_policy);
+        const char *why = verify_policy_follow(newest, value, &proof->trust->first_policy);
         if (why != NULL) {
             return fail(proof, "policies", why);
         }
+        proof->versions[proof->version_count] = *newest;
+        proof->versions[proof->version_count++].document = json_incref(newest->document);
     }
-    return digest_equal(&proof->policy.chain, &proof->trust->chain) ||
+    return true;
+}
+
+/* The chain ends with the version that was in force when the signer was asked. */
+static bool check_policies(struct proof *proof)
+{
+    struct verify_policy newest = {0};
+    if (json_array_size(proof->bundle.policies) == 0 || json_array_size(proof->bundle.policies) > POLICIES_MAX) {
+        return fail(proof, "policies", "there must be 1 to 64");
+    }
+    bool good = read_policies(proof, &newest);
+    verify_policy_free(&newest);
+    if (!good) {
+        return false;
+    }
+    proof->in_force = &proof->versions[proof->version_count - 1];
+    if (!digest_equal(&proof->signing.policy, &proof->in_force->digest)) {
+        return fail(proof, "policies", "do not end with the version that withdrawal.signing names");
+    }
+    return digest_equal(&proof->in_force->chain, &proof->trust->chain) ||
            fail(proof, "policies", "are for another ledger");
 }
 
-/* Whether a document names the ledger and the policy in force. */
+static const struct verify_policy *find_version(const struct proof *proof, const struct digest *digest)
+{
+    for (size_t i = 0; i < proof->version_count; i++) {
+        if (digest_equal(&proof->versions[i].digest, digest)) {
+            return &proof->versions[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether a document names the ledger and one version of the policy. */
 static bool is_here(const struct proof *proof, const struct digest *chain, const struct digest *policy,
                     const struct name *environment)
 {
-    return digest_equal(chain, &proof->trust->chain) && digest_equal(policy, &proof->policy.digest) &&
-           name_equal(environment, &proof->policy.environment);
+    const struct verify_policy *version = find_version(proof, policy);
+    return version != NULL && digest_equal(chain, &proof->trust->chain) &&
+           name_equal(environment, &version->environment);
+}
+
+/* The wallet has one key, in the version proposed and in the one in force. */
+static bool check_wallet(struct proof *proof)
+{
+    const char *name = proof->intent.wallet.text;
+    struct key now;
+    char asset[DIGEST_HEX_LEN + 1];
+    digest_format(asset, &proof->intent.asset);
+    proof->wallet = verify_policy_wallet(&proof->wallet_key, proof->proposed, name);
+    const json_t *wallet = verify_policy_wallet(&now, proof->in_force, name);
+    if (!lists(json_object_get(proof->wallet, "assets"), asset) || !lists(json_object_get(wallet, "assets"), asset)) {
+        return fail(proof, "intent", "names a wallet that the policy does not hold, or not for this asset");
+    }
+    return (json_equal(json_object_get(wallet, "key"), json_object_get(proof->wallet, "key")) == 1 &&
+            json_equal(json_object_get(wallet, "alg"), json_object_get(proof->wallet, "alg")) == 1) ||
+           fail(proof, "intent", "names a wallet that had another key by then");
 }
 
 static bool check_intent(struct proof *proof)
 {
     struct verify_intent *intent = &proof->intent;
     struct fault fault = {0};
-    char asset[DIGEST_HEX_LEN + 1];
     const char *text = (const char *)proof->bundle.intent.data;
     if (document_read(intent, DOCUMENT_INTENT, text, &fault) != STATUS_OK) {
         return fail_fault(proof, "intent", &fault);
     }
     document_digest(&proof->intent_digest, "intent", text);
-    digest_format(asset, &intent->asset);
+    proof->proposed = find_version(proof, &intent->policy);
     if (!is_here(proof, &intent->chain, &intent->policy, &intent->environment) ||
-        intent->policy_version != proof->policy.version) {
+        intent->policy_version != proof->proposed->version) {
         return fail(proof, "intent", "names another ledger or policy");
     }
     if (!uuid_equal(&intent->withdrawal, &proof->bundle.withdrawal)) {
         return fail(proof, "intent", "is for another withdrawal than the bundle says");
     }
-    proof->wallet = verify_policy_wallet(&proof->wallet_key, &proof->policy, intent->wallet.text);
-    return lists(json_object_get(proof->wallet, "assets"), asset) ||
-           fail(proof, "intent", "names a wallet that the policy does not hold, or not for this asset");
+    return check_wallet(proof);
 }
 
 /* The transaction is the one the intent describes, signed once, by the wallet's key. */
@@ -142,7 +190,7 @@ static bool check_destination(struct proof *proof)
     if (proof->signing.ts >= destination.valid_until) {
         return fail(proof, "destination", "had expired when the signer was asked");
     }
-    return verify_policy_governed(&proof->policy, &text, "destination", proof->signing.ts) ||
+    return verify_policy_governed(find_version(proof, &destination.policy), &text, "destination", proof->signing.ts) ||
            fail(proof, "destination", "is not signed by the governance quorum");
 }
 
@@ -151,13 +199,14 @@ static const char *approval_objection(const struct proof *proof, const struct ve
                                       const struct signed_text *text)
 {
     struct key key;
-    int person = verify_policy_holder(&key, &proof->policy, &approval->key);
-    if (person < 0 || !verify_policy_person(&proof->policy, person, approval->approver.text, INT64_MIN) ||
+    int person = verify_policy_holder(&key, proof->proposed, &approval->key);
+    if (person < 0 || !verify_policy_person(proof->proposed, person, approval->approver.text, INT64_MIN) ||
         text->count != 1 || !signed_text_by(text, 0, "approval", &key)) {
         return "is not signed by a key that the policy gives to the approver";
     }
     if (!digest_equal(&approval->intent, &proof->intent_digest) ||
         !uuid_equal(&approval->withdrawal, &proof->intent.withdrawal) ||
+        !digest_equal(&approval->policy, &proof->proposed->digest) ||
         !is_here(proof, &approval->chain, &approval->policy, &approval->environment)) {
         return "is for another intent, withdrawal, ledger or policy";
     }
@@ -168,10 +217,20 @@ static const char *approval_objection(const struct proof *proof, const struct ve
         return "is by the requester";
     }
     if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at ||
-        !verify_policy_person(&proof->policy, person, approval->approver.text, proof->signing.ts)) {
+        !verify_policy_person(proof->proposed, person, approval->approver.text, proof->signing.ts)) {
         return "had expired when the signer was asked";
     }
     return NULL;
+}
+
+/* Who is not in force any more, or not with this key, does not count. */
+static void count_approver(struct proof *proof, const struct verify_approval *approval)
+{
+    struct key key;
+    int person = verify_policy_holder(&key, proof->in_force, &approval->key);
+    if (person >= 0 && verify_policy_person(proof->in_force, person, approval->approver.text, proof->signing.ts)) {
+        proof->counted[proof->counted_count++] = approval->approver;
+    }
 }
 
 static bool check_approval(struct proof *proof, const json_t *object)
@@ -189,6 +248,7 @@ static bool check_approval(struct proof *proof, const json_t *object)
     }
     document_digest(&proof->approval_digests[proof->approval_count], "approval", text.text);
     proof->approvers[proof->approval_count++] = approval.approver;
+    count_approver(proof, &approval);
     return objection == NULL;
 }
 
@@ -220,7 +280,8 @@ static bool check_approvals(struct proof *proof)
 }
 
 /* m of each group; how much one rule asks for in all, and how many of its groups have approved. */
-static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int_t *out_sum, json_int_t *out_have)
+static bool quorum_met(const struct proof *proof, const struct verify_policy *policy, const json_t *quorum,
+                       json_int_t *out_sum, json_int_t *out_have)
 {
     json_t *value = NULL;
     size_t i = 0;
@@ -231,8 +292,8 @@ static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int
         const char *group = text_of(value, "group");
         json_int_t m = json_integer_value(json_object_get(value, "m"));
         json_int_t have = 0;
-        for (size_t a = 0; group != NULL && a < proof->approval_count; a++) {
-            have += verify_policy_member(&proof->policy, group, proof->approvers[a].text) ? 1 : 0;
+        for (size_t a = 0; group != NULL && a < proof->counted_count; a++) {
+            have += verify_policy_member(policy, group, proof->counted[a].text) ? 1 : 0;
         }
         if (m < 1 || have < m) {
             return false;
@@ -240,10 +301,10 @@ static bool quorum_met(const struct proof *proof, const json_t *quorum, json_int
         *out_sum += m;
         *out_have += have;
     }
-    return *out_sum >= 2 && *out_sum <= (json_int_t)proof->approval_count;
+    return *out_sum >= 2 && *out_sum <= (json_int_t)proof->counted_count;
 }
 
-static bool rule_met(struct proof *proof, const json_t *rule, bool *out_allows)
+static bool rule_met(struct proof *proof, const struct verify_policy *policy, const json_t *rule, bool *out_allows)
 {
     struct amount max;
     json_int_t sum = 0;
@@ -261,31 +322,38 @@ static bool rule_met(struct proof *proof, const json_t *rule, bool *out_allows)
     if (destinations == NULL || strcmp(destinations, "listed") != 0) {
         return fail(proof, "policy", "a rule asks for what this program does not know");
     }
-    if (!quorum_met(proof, json_object_get(rule, "quorum"), &sum, &have)) {
+    if (!quorum_met(proof, policy, json_object_get(rule, "quorum"), &sum, &have)) {
         return fail(proof, "policy", "the quorum of a rule is not met");
     }
-    if (!digest_is_zero(&proof->intent.returns) && (have <= sum || (json_int_t)proof->approval_count <= sum)) {
+    if (!digest_is_zero(&proof->intent.returns) && (have <= sum || (json_int_t)proof->counted_count <= sum)) {
         return fail(proof, "policy", "a return needs one approver more than a rule asks for");
     }
     *out_allows = true;
     return true;
 }
 
-static bool check_rules(struct proof *proof)
+static bool check_rules_of(struct proof *proof, const struct verify_policy *policy)
 {
     char asset[65];
     json_t *rule = NULL;
     size_t i = 0;
     bool allows = false;
     digest_format(asset, &proof->intent.asset);
-    json_array_foreach(proof->policy.rules, i, rule)
+    json_array_foreach(policy->rules, i, rule)
     {
         if (lists(json_object_get(rule, "wallets"), proof->intent.wallet.text) &&
-            lists(json_object_get(rule, "assets"), asset) && !rule_met(proof, rule, &allows)) {
+            lists(json_object_get(rule, "assets"), asset) && !rule_met(proof, policy, rule, &allows)) {
             return false;
         }
     }
     return allows || fail(proof, "policy", "no rule allows it");
+}
+
+/* By the version under which it was proposed, and by the one in force. */
+static bool check_rules(struct proof *proof)
+{
+    return check_rules_of(proof, proof->proposed) &&
+           (proof->proposed == proof->in_force || check_rules_of(proof, proof->in_force));
 }
 
 static json_t *hex_of(const struct digest *digest)
@@ -304,7 +372,7 @@ static bool check_signing_refs(struct proof *proof)
     }
     json_t *expected = json_pack("{s:o, s:o, s:o, s:o, s:o}", "approvals", approvals, "destination",
                                  hex_of(&proof->destination_digest), "intent", hex_of(&proof->intent_digest), "policy",
-                                 hex_of(&proof->policy.digest), "transaction", hex_of(&proof->intent.transaction));
+                                 hex_of(&proof->proposed->digest), "transaction", hex_of(&proof->intent.transaction));
     bool same = json_equal(expected, proof->signing.refs) == 1;
     json_decref(expected);
     return same || fail(proof, "entry withdrawal.signing", "names other documents than those of the bundle");
@@ -453,7 +521,9 @@ static enum verdict judge(struct proof *proof, const struct bytes *text)
     bytes_free(&proof->bundle.checkpoint);
     bytes_free(&proof->bundle.genesis);
     bytes_free(&proof->bundle.intent);
-    verify_policy_free(&proof->policy);
+    for (size_t i = 0; i < proof->version_count; i++) {
+        verify_policy_free(&proof->versions[i]);
+    }
     json_decref(object);
     return report_verdict(&proof->report);
 }

@@ -150,17 +150,21 @@ static bool read_policies(struct claim *claim, const struct trust *trust, const 
         if (file == NULL) {
             return false;
         }
-        const char *why = verify_policy_follow(&claim->policy, file, trust == NULL ? NULL : &trust->first_policy);
+        const char *why = verify_policy_follow(&claim->newest, file, trust == NULL ? NULL : &trust->first_policy);
         json_decref(file);
         if (why != NULL) {
             return claim_fail(claim, "policy", why);
         }
-        digest_format(hex, &claim->policy.digest);
-        report_checked("policy version %lld, digest %s%s", (long long)claim->policy.version, hex,
+        if (digest_equal(&claim->newest.digest, &claim->document.policy)) {
+            claim->policy = claim->newest;
+            (void)json_incref(claim->policy.document);
+        }
+        digest_format(hex, &claim->newest.digest);
+        report_checked("policy version %lld, digest %s%s", (long long)claim->newest.version, hex,
                        i < 0 && trust == NULL ? ": compare it with the one you were given, there is no trust file"
                                               : "");
     }
-    return trust == NULL || digest_equal(&claim->policy.chain, &trust->chain) ||
+    return trust == NULL || digest_equal(&claim->newest.chain, &trust->chain) ||
            claim_fail(claim, "policy", "is for another ledger than the trust file");
 }
 
@@ -199,13 +203,12 @@ bool claim_read(struct claim *out, const struct trust *trust, const struct verif
     struct verify_key *document = &out->document;
     char id[DIGEST_HEX_LEN + 1];
     *out = (struct claim){0};
-    if (!read_policies(out, trust, request) ||
-        !signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document) ||
-        !check_bounds(out, document)) {
+    if (!signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document) ||
+        !read_policies(out, trust, request) || !check_bounds(out, document)) {
         return false;
     }
-    if (!digest_equal(&document->policy, &out->policy.digest)) {
-        return claim_fail(out, "key", "policy is not the one given last");
+    if (out->policy.document == NULL) {
+        return claim_fail(out, "key", "policy is none of those given");
     }
     if (!verify_policy_governed(&out->policy, &out->key_file.text, "key", document->issued_at)) {
         return claim_fail(out, "key", "is not signed by the governance quorum");
@@ -494,7 +497,7 @@ static const json_t *wallet_of(const struct claim *claim)
     const json_t *key = claim->key_file.document;
     json_t *row = NULL;
     size_t i = 0;
-    json_array_foreach(claim->policy.wallets, i, row)
+    json_array_foreach(claim->newest.wallets, i, row)
     {
         if (same(json_object_get(row, "alg"), json_object_get(key, "alg")) &&
             same(json_object_get(row, "key"), json_object_get(key, "key"))) {
@@ -570,6 +573,7 @@ enum verdict claim_conclude(struct claim *claim, bool proven)
         report_incomplete(&claim->report, "could not be checked to the end");
     }
     verify_policy_free(&claim->policy);
+    verify_policy_free(&claim->newest);
     signed_file_free(&claim->key_file);
     return report_verdict(&claim->report);
 }

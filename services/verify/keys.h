@@ -18,13 +18,15 @@ struct signed_file {
 
 struct claim {
     struct report report;
-    struct verify_policy policy; /* the last of the chain */
+    struct verify_policy policy; /* the version that the key document names */
+    struct verify_policy newest; /* the last of the chain */
     struct signed_file key_file;
     struct verify_key document;
     struct key key;
 };
 
-/* Reads policies and key document and checks them: each policy follows the one before, the last signs the document. */
+/* Reads policies and key document and checks them: each policy follows the one before, one of them signs the document.
+ */
 bool claim_read(struct claim *out, const struct trust *trust, const struct verify_request *request);
 
 /* The verdict; frees what the claim owns. */

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from world import FAR, Log, World, at, canonical, digest, person
+from world import FAR, Log, World, at, canonical, digest, person, signed
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
@@ -398,6 +398,36 @@ class Chains(Case):
     def test_the_version_in_force_rules(self):
         self.assert_forged(WORLD.bundle(policies=self.genuine, intent=edit(amount="5001")), "above the maximum")
         self.assert_proven(WORLD.bundle(intent=edit(amount="5001")))
+
+    def test_both_versions_rule(self):
+        """Proposed under the first version, signed under the second."""
+        def second(**changes):
+            return [self.genuine[0], (WORLD.next_policy(WORLD.first, **changes), ("admin-1", "admin-2"))]
+
+        def under_both(policies, **edits):
+            return WORLD.bundle(policies=policies, proposed=0, **edits)
+
+        self.assert_proven(under_both(self.genuine))
+        self.assert_proven(under_both(self.genuine, intent=edit(amount="5000")))
+        self.assert_forged(under_both(self.genuine, intent=edit(amount="5001")), "above the maximum")
+        self.assert_forged(under_both(second(rules=[{**WORLD.first["rules"][0], "quorum": [{"group": "approvers", "m": 3}]}])),
+                           "quorum of a rule is not met")
+        other = [{**WORLD.first["wallets"][0], **MALLORY.object()}]
+        self.assert_forged(under_both(second(wallets=other)), "had another key by then")
+        self.assert_forged(under_both(second(wallets=[{**WORLD.first["wallets"][0], "id": "cold"}])), "does not hold")
+        people = [row for row in WORLD.first["people"] if row["id"] != "approver-2"]
+        groups = [WORLD.first["groups"][0], {"id": "approvers", "members": ["approver-1", "approver-3"]}]
+        self.assert_forged(under_both(second(people=people, groups=groups)), "quorum of a rule is not met")
+        people = [{**row, "keys": [MALLORY.object()]} if row["id"] == "approver-2" else row for row in WORLD.first["people"]]
+        self.assert_forged(under_both(second(people=people)), "quorum of a rule is not met")
+
+    def test_the_chain_ends_with_the_version_in_force(self):
+        bundle = WORLD.bundle(policies=self.genuine, proposed=0)
+        bundle["policies"].pop()
+        self.assert_forged(bundle, "do not end with")
+        bundle = WORLD.bundle()
+        bundle["policies"].append(signed("policy", canonical(self.second), *(WORLD.keys[name] for name in ("admin-1", "admin-2"))))
+        self.assert_forged(bundle, "do not end with")
 
     def test_the_next_version_is_not_signed(self):
         cases = {

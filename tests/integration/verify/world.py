@@ -232,8 +232,9 @@ class World:
         return {**document, "from": sender, "type": "transfer", "legs": [
             {**leg, "account": sender, "side": "debit"}, {**leg, "account": intent["destination"], "side": "credit"}]}
 
-    def bundle(self, number=1, policies=None, **edits):
-        """A bundle of the withdrawal with that number. `policies`: rows (document, names of those who sign). An edit is a
+    def bundle(self, number=1, policies=None, proposed=-1, **edits):
+        """A bundle of the withdrawal with that number. `policies`: rows (document, names of those who sign), the last one is in
+        force; `proposed`: which of them the documents name. An edit is a
         function of one stage's value, which it changes or answers: destination, intent, approvals, transaction, events, receipt,
         header, certificate, checkpoint. See `stage`."""
         def stage(name, value):
@@ -244,8 +245,9 @@ class World:
             assert name in ("destination", "intent", "approvals", "transaction", "events", "receipts", "header", "certificate",
                             "checkpoint", "destination_signers", "transaction_signer"), name
         policies = policies or [(self.first, self.ADMINS)]
-        force = canonical(policies[-1][0])
-        here = {"chain": self.chain, "environment": ENVIRONMENT, "policy": digest("policy", force)}
+        force = digest("policy", canonical(policies[-1][0]))
+        named = policies[proposed][0]
+        here = {"chain": self.chain, "environment": ENVIRONMENT, "policy": digest("policy", canonical(named))}
         withdrawal = f"01a1fbb6-8ab5-7912-829e-{number:012x}"
         destination = canonical(stage("destination", {
             **here, "account": self.keys["payee"].address(), "id": "payee-1", "issued_at": at(5), "valid_until": FAR}))
@@ -253,7 +255,7 @@ class World:
                         *(self.keys[name] for name in stage("destination_signers", ["admin-1", "admin-3"])))
         intent = {
             **here, "amount": str(2500 + number), "asset": self.asset, "destination": self.keys["payee"].address(),
-            "expires_at": at(3600), "fee_cap": "0", "lane": "0", "memo": ZERO, "policy_version": policies[-1][0]["version"],
+            "expires_at": at(3600), "fee_cap": "0", "lane": "0", "memo": ZERO, "policy_version": named["version"],
             "requested_at": at(10), "requester": "operator-1", "seq": str(number), "transaction": ZERO, "valid_from": "2",
             "valid_until": "1000", "wallet": "hot", "withdrawal": withdrawal}
         intent["transaction"] = digest("transaction", canonical(self.transaction_of(intent)))
@@ -274,7 +276,7 @@ class World:
         refs = {"approvals": sorted(digest("approval", row["document"]) for row in approvals),
                 "destination": digest("destination", destination), "intent": digest("intent", canonical(intent)),
                 "policy": here["policy"], "transaction": transaction}
-        trail, entries = self.trail(withdrawal, refs, stage)
+        trail, entries = self.trail(withdrawal, force, refs, stage)
         note = stage("checkpoint", self.log.note(len(trail.hashes), root(trail.hashes)))
         return {
             "format": "strongroom-evidence/v1", "withdrawal": withdrawal, "genesis": self.genesis,
@@ -283,11 +285,11 @@ class World:
             "transaction": signed("transaction", document, sender), "block": self.block(transaction, stage),
             "checkpoint": base64.b64encode(note).decode(), "entries": [trail.entry(index) for index in entries]}
 
-    def trail(self, withdrawal, refs, stage):
+    def trail(self, withdrawal, force, refs, stage):
         acts = ["request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed"]
         events = [{"act": f"withdrawal.{act}", "oid": withdrawal, "on": str(on), "otype": "withdrawal", "ts": at(20 + on)}
                   for on, act in enumerate(acts, 1)]
-        events[4].update(outcome="intent", refs=refs)
+        events[4].update(outcome="intent", policy=force, refs=refs)
         trail = Trail()
         entries = []
         trail.append({"act": "log.genesis", "ts": at(2)})
