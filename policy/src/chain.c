@@ -65,6 +65,25 @@ enum status policy_chain_destination_verify(struct destination *out, const struc
     return destination_verify(out, document, named, at_utc_us, fault);
 }
 
+/* The version in force as the one that the order names, where it may name an older one. */
+static bool stops(const struct command *command)
+{
+    return command->action == COMMAND_KEY_DEACTIVATE || command->action == COMMAND_KEY_SUSPEND ||
+           command->action == COMMAND_FREEZE;
+}
+
+enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,
+                                        const struct policy_chain *chain, int64_t at_utc_us, struct fault *fault)
+{
+    struct command command;
+    struct policy in_force = *policy_chain_in_force(chain); /* its arrays stay the chain's */
+    if (command_decode(&command, document->document.data, document->document.len, NULL) == STATUS_OK &&
+        stops(&command) && policy_chain_find(chain, &command.policy) != NULL) {
+        in_force.digest = command.policy;
+    }
+    return command_verify(out, document, &in_force, at_utc_us, fault);
+}
+
 bool policy_approval_counts(const struct policy *in_force, const struct approval *approval)
 {
     const struct person *person = policy_find_person(in_force, &approval->approver);

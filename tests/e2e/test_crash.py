@@ -21,7 +21,8 @@ import unittest
 import strongroom
 
 HELD = ("ledger.", "sequencer.", "withdrawal-")  # crash points of custodyd; those of signerd begin with "signer."
-ELSEWHERE = ("order.",)  # an order about a key is no part of a withdrawal: tests/integration/signerd/test_crash.c
+# An order about a key or a version of the policy is no part of a withdrawal: tests/integration/signerd/test_crash.c
+ELSEWHERE = ("order.", "policy.")
 STORY = ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed")]
 
 

@@ -32,7 +32,9 @@ static void look_command(const struct command *command)
 {
     enum key_action action;
     enum key_state next;
-    INVARIANT(command_action_text(command->action) != NULL && signer_role_text(command->role) != NULL);
+    bool everywhere = command->action == COMMAND_POLICY_VETO; /* it is for every role and has none */
+    INVARIANT(command_action_text(command->action) != NULL);
+    INVARIANT((signer_role_text(command->role) == NULL) == everywhere);
     if (command->action == COMMAND_GUARD_INITIALISE) {
         return;
     }

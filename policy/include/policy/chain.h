@@ -9,6 +9,7 @@
 #define STRONGROOM_POLICY_CHAIN_H
 
 #include "policy/approval.h"
+#include "policy/command.h"
 #include "policy/destination.h"
 #include "policy/evaluate.h"
 
@@ -47,6 +48,15 @@ bool policy_chain_was_in_force(const struct policy_chain *chain, const struct di
 MUST_CHECK enum status policy_chain_destination_verify(struct destination *out, const struct signed_document *document,
                                                        const struct policy_chain *chain, int64_t at_utc_us,
                                                        struct fault *fault);
+
+/*
+ * command_verify under the version in force. An order of one person that stops something (key.deactivate, key.suspend,
+ * freeze) may name an older version of the chain, because who sees something wrong must not have to fetch the newest
+ * version first; who may give it is for the version in force to say.
+ */
+MUST_CHECK enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,
+                                                   const struct policy_chain *chain, int64_t at_utc_us,
+                                                   struct fault *fault);
 
 /*
  * Whether an approval that verified under the version of its intent counts in the one in force: the approver is there

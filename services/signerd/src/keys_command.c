@@ -183,19 +183,20 @@ static bool order_stops(const struct signed_document *document)
 static enum status order_verify(struct signer *signer, struct order *order, const struct signed_document *document,
                                 struct fault *fault)
 {
+    const struct policy_chain chain = versions_chain(signer);
     if (!order_stops(document)) {
         enum status status = keys_time(signer, &order->at_utc_us, fault);
         return status == STATUS_OK
-                   ? command_verify(&order->command, document, versions_in_force(signer), order->at_utc_us, fault)
+                   ? policy_chain_command_verify(&order->command, document, &chain, order->at_utc_us, fault)
                    : status;
     }
     order->stops = true;
     order->at_utc_us = keys_now(signer);
     int64_t clock = clock_utc_us(signer->clock);
-    if (command_verify(&order->command, document, versions_in_force(signer), clock, NULL) == STATUS_OK) {
+    if (policy_chain_command_verify(&order->command, document, &chain, clock, NULL) == STATUS_OK) {
         return STATUS_OK;
     }
-    return command_verify(&order->command, document, versions_in_force(signer), order->at_utc_us, fault);
+    return policy_chain_command_verify(&order->command, document, &chain, order->at_utc_us, fault);
 }
 
 static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,

@@ -495,3 +495,40 @@ Test(start, a_validator_must_be_one_of_the_genesis)
     world_wipe(&other);
     finish();
 }
+
+/* A guard made anew after the policy has changed: the quorum of the newest version has signed the order for it. */
+Test(start, initialise_takes_all_versions_of_a_folder)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    char first[sizeof(place.policy)];
+    char path[sizeof(place.policy) + 16];
+    struct signed_document second;
+    struct wire_status_reply status;
+    memcpy(first, place.policy, sizeof(first));
+    world_write_signed(first, &world.policy_signed);
+    world_policy_next(&second, &world);
+    (void)snprintf(place.policy, sizeof(place.policy), "%s/versions", place.token.folder.path);
+    cr_assert(test_run((const char *const[]){"mkdir", place.policy, NULL}) == 0);
+    (void)snprintf(path, sizeof(path), "%s/1.json", place.policy);
+    world_write_signed(path, &world.policy_signed);
+    struct command command = world_command(&world);
+    (void)snprintf(path, sizeof(path), "%s/2.json", place.policy);
+    world_write_signed(path, &second);
+    write_command(&command, ADA, ALAN);
+    expect_no_guard("mismatch", "policy", "an order under the first version");
+    world_policy_advance(&world, &second);
+    command = world_command(&world);
+    write_command(&command, ADA, ALAN);
+    cr_assert(place_initialise_again(&place) == 0, "%s", place.log);
+    cr_expect(!place_start(&place, NULL, NULL) && place.exit_status == 78, "started with a folder");
+    memcpy(place.policy, first, sizeof(first));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    struct wire_pool *pool = place_pool(&place, 1);
+    MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
+    cr_expect(status.policy_version == 2 && digest_equal(&status.policy, &world.policy.digest) && !status.has_next);
+    cr_expect(status.policy_in_force_at > world.policy.issued_at);
+    wire_pool_free(pool);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    signed_document_free(&second);
+    finish();
+}

@@ -6,7 +6,7 @@
  * The oracle knows one question, "does every demand hold for this set of people?", and finds out whether approvals may
  * still come by asking it for every set.
  */
-#include "policy/evaluate.h"
+#include "policy/chain.h"
 
 #include "random.h"
 
@@ -283,6 +283,35 @@ Test(evaluate_property, adding_a_rule_never_loosens)
         toy.policy.rule_count++;
         cr_assert(!matched || decide(&toy, &reason) <= before, "round %d", round);
     }
+}
+
+/* A change of policy never lets anything through that either version stops. */
+Test(evaluate_property, two_versions_are_as_strict_as_the_stricter)
+{
+    unsigned seen[DECISION_ALLOWED + 1] = {0};
+    random_open();
+    for (int round = 0; round < ROUNDS; round++) {
+        struct toy toy;
+        struct toy later;
+        enum status reason;
+        struct evaluation both;
+        const struct policy *decides = NULL;
+        random_toy(&toy);
+        random_toy(&later);
+        later.policy.digest.bytes32[0] = 1;
+        later.request = toy.request;
+        enum decision before = decide(&toy, &reason);
+        enum decision now = decide(&later, &reason);
+        cr_assert(policy_evaluate_both(&both, &decides, &toy.policy, &later.policy, &toy.request, NULL) == STATUS_OK);
+        cr_assert(both.decision == (before < now ? before : now), "round %d", round);
+        cr_assert(decides == (before < now ? &toy.policy : &later.policy), "round %d", round);
+        seen[both.decision]++;
+        evaluation_free(&both);
+        cr_assert(policy_evaluate_both(&both, &decides, &toy.policy, &toy.policy, &toy.request, NULL) == STATUS_OK);
+        cr_assert(both.decision == before, "one version twice is that version");
+        evaluation_free(&both);
+    }
+    cr_assert(seen[DECISION_DENIED] > 0 && seen[DECISION_WAITING] > 0);
 }
 
 Test(evaluate_property, removing_an_approver_never_helps)

@@ -409,6 +409,38 @@ Test(command, one_person_freezes_and_the_quorum_thaws)
     cr_expect(verify_signed(&thaw, ADA, AMY) == STATUS_OK);
 }
 
+/* One person's word against a version that waits, for the signers of all roles at once. */
+Test(command, a_veto_is_of_one_person_and_for_every_role)
+{
+    static const struct refusal rows[] = {
+        {"subject", NULL, STATUS_MISSING_FIELD, "subject", "required"},
+        {"subject", "\"everything\"", STATUS_INVALID, "subject", "hexadecimal"},
+        {"expires_at", NULL, STATUS_MISSING_FIELD, "expires_at", "required"},
+        {"reason", NULL, STATUS_MISSING_FIELD, "reason", "required"},
+        {"role", "\"transfer\"", STATUS_UNKNOWN_FIELD, "role", "no such field"},
+        {"key", "\"" ZEROS "\"", STATUS_UNKNOWN_FIELD, "key", "no such field"},
+        {"on", "\"1\"", STATUS_UNKNOWN_FIELD, "on", "no such field"},
+        {"scope", "\"everything\"", STATUS_UNKNOWN_FIELD, "scope", "no such field"},
+    };
+    struct command veto = world_command(&world, COMMAND_POLICY_VETO, HOT);
+    struct bytes bytes = {0};
+    json_t *json = NULL;
+    struct command read;
+    veto.subject = digest_of(ASSET_B);
+    cr_assert(command_encode(&bytes, &veto, NULL) == STATUS_OK);
+    cr_assert(command_decode(&read, bytes.data, bytes.len, NULL) == STATUS_OK);
+    cr_expect(digest_equal(&read.subject, &veto.subject) && read.role == 0 && digest_is_zero(&read.key));
+    cr_assert(canon_parse(&json, bytes.data, bytes.len, CANON_DOCUMENT_MAX, NULL) == STATUS_OK);
+    expect_refusals(decode, json, rows, sizeof(rows) / sizeof(rows[0]));
+    json_decref(json);
+    bytes_free(&bytes);
+    cr_expect(verify_signed(&veto, TESS, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&veto, ADA, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&veto, BERT, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&veto, AUDREY, WHO_COUNT) == STATUS_FORBIDDEN);
+    cr_expect(verify_signed(&veto, ADA, AMY) == STATUS_SIGNATURE_INVALID);
+}
+
 Test(command, only_what_a_wallet_has_is_frozen)
 {
     struct freeze_target target;

@@ -601,3 +601,76 @@ Test(guard, everything_has_room_when_nothing_else_has)
     cr_expect(all[4].frozen && all[4].on == 101 && all[4].cause == KEY_CAUSE_ALARM);
     cr_expect(all[GUARD_FREEZES_MAX - 1].target.scope == FREEZE_EVERYTHING && !all[GUARD_FREEZES_MAX - 1].frozen);
 }
+
+/* Versions of the policy: each is there, and the first and the one in force are those of the state. */
+static enum status write_version(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    return guard_txn_policy_write(txn, context, fault);
+}
+
+static enum status raise_version(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)fault;
+    txn->state.policy_version = *(const int64_t *)context;
+    return STATUS_OK;
+}
+
+static void expect_version_found(const char *what)
+{
+    struct fault fault = {0};
+    guard_close(guard);
+    guard = NULL;
+    cr_expect(guard_open(&guard, path, &fault) == STATUS_CORRUPT && strstr(fault.detail, what) != NULL, "%s",
+              fault.detail);
+}
+
+static void version_commit(int64_t number, const char *paper)
+{
+    struct guard_policy next = {.version = number};
+    MUST(bytes_copy(&next.document, paper, strlen(paper)));
+    MUST(guard_commit(guard, write_version, &next, NULL));
+    guard_policy_free(&next);
+}
+
+Test(guard, a_waiting_version_comes_back_as_it_was)
+{
+    struct guard_policy next = {
+        .version = 2, .received_utc_us = 5, .in_force_utc_us = 7, .signers = 3, .dropped = true};
+    struct guard_policy read;
+    MUST(bytes_copy(&next.document, version.document.data, version.document.len));
+    for (size_t i = 0; i < GUARD_VETOES_MAX; i++) {
+        (void)snprintf(next.vetoes[i].text, sizeof(next.vetoes[i].text), "person-%zu", i);
+    }
+    next.veto_count = GUARD_VETOES_MAX;
+    MUST(guard_commit(guard, write_version, &next, NULL));
+    guard_close(guard);
+    MUST(guard_open(&guard, path, NULL));
+    MUST(guard_policy_read(guard, &read, 2, NULL));
+    cr_expect(read.version == 2 && read.received_utc_us == 5 && read.in_force_utc_us == 7 && read.signers == 3);
+    cr_expect(read.dropped && read.veto_count == GUARD_VETOES_MAX);
+    cr_expect_str_eq(read.vetoes[63].text, "person-63");
+    cr_expect(read.document.len == next.document.len &&
+              memcmp(read.document.data, next.document.data, next.document.len) == 0);
+    guard_policy_free(&read);
+    guard_policy_free(&next);
+    cr_expect(guard_policy_read(guard, &read, 3, NULL) == STATUS_NOT_FOUND);
+}
+
+Test(guard, another_first_version_is_found)
+{
+    version_commit(1, "{\"document\":\"{\\\"a\\\":1}\",\"signatures\":[]}");
+    expect_version_found("is another");
+}
+
+Test(guard, a_version_beyond_the_one_that_waits_is_found)
+{
+    version_commit(3, "{\"document\":\"{}\",\"signatures\":[]}");
+    expect_version_found("is missing");
+}
+
+Test(guard, a_version_in_force_that_is_not_there_is_found)
+{
+    int64_t number = 2;
+    MUST(guard_commit(guard, raise_version, &number, NULL));
+    expect_version_found("");
+}

@@ -461,3 +461,30 @@ Test(versions, a_destination_of_the_old_version_made_now_is_none)
     cr_expect(order_sign() == STATUS_OK, "of its time: %s: %s", desk_where, desk_detail);
     order_wipe(&order);
 }
+
+/* Who sees something wrong has perhaps only the policy of before; who may stop is for the one in force to say. */
+Test(versions, an_order_that_stops_may_name_an_older_version)
+{
+    struct world old = desk.world;
+    const struct digest id = desk_key_id();
+    const struct digest first = desk.world.policy.digest;
+    enter();
+    struct command stop = order_key(&desk.world, COMMAND_KEY_SUSPEND, &id, KEY_STATE_ACTIVE, 0);
+    struct command start = order_key(&desk.world, COMMAND_KEY_RESUME, &id, KEY_STATE_SUSPENDED, desk_key().on + 1);
+    struct signed_document signed_stop;
+    struct signed_document signed_start;
+    stop.policy = first;
+    start.policy = first;
+    order_key_sign(&signed_stop, &old, &stop, OTTO, WHO_COUNT);
+    order_key_sign(&signed_start, &old, &start, ADA, ALAN);
+    cr_expect(desk_command(&signed_stop) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(desk_command(&signed_start) == STATUS_MISMATCH, "%s: %s", desk_where, desk_detail);
+    cr_expect_str_eq(desk_where, "command.policy");
+    signed_document_free(&signed_stop);
+    signed_document_free(&signed_start);
+    stop.policy.bytes32[0] ^= 1;
+    MUST(uuid_generate(&stop.nonce, clock_system()));
+    order_key_sign(&signed_stop, &old, &stop, OTTO, WHO_COUNT);
+    cr_expect(desk_command(&signed_stop) == STATUS_MISMATCH, "of no version");
+    signed_document_free(&signed_stop);
+}
