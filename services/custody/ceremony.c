@@ -248,6 +248,9 @@ enum status command_ceremony_step(const struct command_input *input, struct faul
     }
     if (status == STATUS_OK) {
         status = ceremony_facts_collect(&facts, &ceremony, next, input, fault);
+        if (status == STATUS_MISMATCH && strcmp(next->step, "open") == 0) {
+            ceremony_refusal_write(&ceremony, input->options);
+        }
     }
     if (status == STATUS_OK) {
         status = do_step(&ceremony, next, &facts, input->options, fault);

@@ -90,47 +90,68 @@ static enum status find_pin(struct digest *out, const char *pins, const char *na
     return fault_set(fault, STATUS_NOT_FOUND, "pins", "the list has no line for %s", name);
 }
 
-static enum status check_pinned(json_t *values, const char *fact, const char *path, const char *pins,
-                                struct fault *fault)
+static enum status hash_pinned(struct digest *out_seen, struct digest *out_pinned, const char *fact, const char *path,
+                               const char *pins, struct fault *fault)
 {
-    struct digest pinned;
-    struct digest seen;
     struct bytes content = {0};
-    char hex[DIGEST_HEX_LEN + 1];
     if (path[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, fact, "name the file");
     }
-    enum status status = find_pin(&pinned, pins, path, fault);
+    enum status status = find_pin(out_pinned, pins, path, fault);
     if (status == STATUS_OK) {
         status = file_read(&content, path, PINNED_FILE_MAX, fact, fault);
     }
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        digest_sha256(out_seen, content.data, content.len);
     }
-    digest_sha256(&seen, content.data, content.len);
     bytes_free(&content);
-    digest_format(hex, &seen);
-    if (!digest_equal(&seen, &pinned)) {
-        return fault_set(fault, STATUS_MISMATCH, fact, "%s is not the pinned file: its SHA-256 is %s", path, hex);
-    }
-    return state_fact(values, fact, hex, fault);
+    return status;
 }
 
-static enum status facts_from_pins(json_t *values, const struct custody_options *options, struct fault *fault)
+enum status ceremony_facts_hashes(struct ceremony_hashes *out, const struct custody_options *options,
+                                  struct fault *fault)
 {
     struct bytes pins = {0};
+    struct ceremony_hashes hashes;
     if (options->pins[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "pins", "name the list of pinned hashes");
     }
     enum status status = file_read(&pins, options->pins, PINS_MAX, "pins", fault);
     if (status == STATUS_OK) {
-        status = check_pinned(values, "module", options->module, (const char *)pins.data, fault);
+        status = hash_pinned(&hashes.module, &hashes.module_pinned, "module", options->module, (const char *)pins.data,
+                             fault);
     }
     if (status == STATUS_OK) {
-        status = check_pinned(values, "program", options->program, (const char *)pins.data, fault);
+        status = hash_pinned(&hashes.program, &hashes.program_pinned, "program", options->program,
+                             (const char *)pins.data, fault);
     }
     bytes_free(&pins);
+    if (status == STATUS_OK) {
+        *out = hashes;
+    }
     return status;
+}
+
+static enum status state_hash(json_t *values, const char *fact, const struct digest *seen, const struct digest *pinned,
+                              const char *path, struct fault *fault)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, seen);
+    return digest_equal(seen, pinned)
+               ? state_fact(values, fact, hex, fault)
+               : fault_set(fault, STATUS_MISMATCH, fact, "%s is not the pinned file: its SHA-256 is %s", path, hex);
+}
+
+static enum status facts_from_pins(json_t *values, const struct custody_options *options, struct fault *fault)
+{
+    struct ceremony_hashes hashes;
+    enum status status = ceremony_facts_hashes(&hashes, options, fault);
+    if (status == STATUS_OK) {
+        status = state_hash(values, "module", &hashes.module, &hashes.module_pinned, options->module, fault);
+    }
+    return status == STATUS_OK
+               ? state_hash(values, "program", &hashes.program, &hashes.program_pinned, options->program, fault)
+               : status;
 }
 
 static enum status state_backup(json_t *values, const struct backup *backup, const struct digest *digest,

@@ -7,8 +7,10 @@
 
 #include <jansson.h>
 
+#include "ceremony_words.h"
 #include "commands.h"
 #include "policy/ceremony.h"
+#include "policy/ceremony_refusal.h"
 
 /* The facts of one step; what they borrow from is owned. */
 struct ceremony_facts {
@@ -16,6 +18,10 @@ struct ceremony_facts {
     struct ceremony_fact facts[CEREMONY_FACTS_MAX];
     size_t count;
 };
+
+/* Hashes --module and --program, and reads their pinned hashes from --pins. */
+MUST_CHECK enum status ceremony_facts_hashes(struct ceremony_hashes *out, const struct custody_options *options,
+                                             struct fault *fault);
 
 /*
  * Collects the facts of `step`; the words after the first are name=value. For the step `open` the hashes of --module
@@ -26,6 +32,12 @@ struct ceremony_facts {
 MUST_CHECK enum status ceremony_facts_collect(struct ceremony_facts *out, const struct ceremony *ceremony,
                                               const struct ceremony_script_step *step,
                                               const struct command_input *input, struct fault *fault);
+
+/*
+ * After the step `open` was refused because a file is not the pinned one: has the administrator sign that, and writes
+ * it to --out with ".refused" added. What hinders it is said on standard error.
+ */
+void ceremony_refusal_write(const struct ceremony *ceremony, const struct custody_options *options);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void ceremony_facts_free(struct ceremony_facts *facts);

@@ -13,7 +13,8 @@ static const struct {
 } step_words[] = {
     {"open",
      "Compare the PKCS #11 module and signerd on this machine with the list of pinned hashes that reached you by\n"
-     "  another way than this machine. The hashes are computed here; one flipped bit ends the ceremony.",
+     "  another way than this machine. The hashes are computed here; one flipped bit ends the ceremony,\n"
+     "  and leaves a signed paper of which the witness takes a copy.",
      "--module FILE --program FILE --pins LIST"},
     {"attend",
      "Look at the token yourself: take the serial number from the device or from its own display or tool, not from\n"

@@ -67,6 +67,9 @@ command_run command_ceremony_show;
 command_run command_compromise;
 command_run command_compromise_report;
 
+/* ceremony_refusal.c */
+command_run command_ceremony_report;
+
 /* seal_key.c */
 command_run command_seal_key_generate;
 command_run command_seal_key_sign;
@@ -170,6 +173,9 @@ void command_name_file(struct fault *fault, const char *path);
  */
 MUST_CHECK enum status command_read_signed(struct signed_document *out, const char *path, size_t max, const char *where,
                                            struct fault *fault);
+
+/* Hands the signed document of --in in at a path of the service, and prints the digest that was entered. */
+MUST_CHECK enum status command_hand_in(const struct custody_options *options, const char *path, struct fault *fault);
 
 /* Writes the JSON of a signed document, or a document's bytes, and a newline to --out or standard output. */
 MUST_CHECK enum status command_write_signed(const struct signed_document *document,

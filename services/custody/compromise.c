@@ -497,23 +497,5 @@ enum status command_compromise(const struct command_input *input, struct fault *
 
 enum status command_compromise_report(const struct command_input *input, struct fault *fault)
 {
-    struct bytes text = {0};
-    json_t *object = NULL;
-    json_t *answer = NULL;
-    enum status status = command_read_file(&text, input->options->in, 4 * CANON_DOCUMENT_MAX, fault);
-    if (status == STATUS_OK) {
-        status = canon_parse_relaxed(&object, text.data, text.len, 4 * CANON_DOCUMENT_MAX, fault);
-    }
-    if (status == STATUS_OK) {
-        const struct client_call call = {.method = "POST", .path = "/v1/compromises", .body = object};
-        status = client_json(&answer, input->options, &call, fault);
-    }
-    if (status == STATUS_OK) {
-        char digest[SERVICE_TEXT_SIZE];
-        (void)printf("entered %s\n", command_service_text(digest, answer, "digest"));
-    }
-    json_decref(answer);
-    json_decref(object);
-    bytes_free(&text);
-    return status;
+    return command_hand_in(input->options, "/v1/compromises", fault);
 }

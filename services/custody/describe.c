@@ -8,6 +8,7 @@
 
 #include "policy/attestation.h"
 #include "policy/backup.h"
+#include "policy/ceremony_refusal.h"
 #include "policy/compromise.h"
 #include "policy/destination.h"
 #include "policy/intent.h"
@@ -291,6 +292,31 @@ static enum status describe_compromise(FILE *stream, const struct bytes *documen
     return STATUS_OK;
 }
 
+static void describe_hashes(FILE *stream, const char *file, const struct digest *found, const struct digest *pinned)
+{
+    char label[32];
+    describe_digest(stream, file, found);
+    (void)snprintf(label, sizeof(label), "%s, pinned", file);
+    describe_digest(stream, label, pinned);
+}
+
+static enum status describe_refusal(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct ceremony_refusal refusal;
+    char id[UUID_TEXT_SIZE];
+    enum status status = ceremony_refusal_decode(&refusal, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uuid_format(id, &refusal.ceremony);
+    (void)fprintf(stream, "the ceremony %s was not opened: a file is not the pinned one\n", id);
+    describe_row(stream, "by", "%s", refusal.actor.text);
+    describe_time(stream, "at", refusal.at);
+    describe_hashes(stream, "module", &refusal.hashes.module, &refusal.hashes.module_pinned);
+    describe_hashes(stream, "program", &refusal.hashes.program, &refusal.hashes.program_pinned);
+    return STATUS_OK;
+}
+
 static enum status describe_intent(FILE *stream, const struct bytes *document, struct fault *fault)
 {
     struct intent intent;
@@ -367,6 +393,7 @@ static const struct document_kind kinds[] = {
     {SHARE_SET_KIND, CANON_DOCUMENT_MAX, true, describe_share_set},
     {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},
     {COMPROMISE_KIND, CANON_DOCUMENT_MAX, false, describe_compromise},
+    {CEREMONY_REFUSAL_KIND, CANON_DOCUMENT_MAX, false, describe_refusal},
     {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */
     {SEALING_KEY_KIND, CANON_DOCUMENT_MAX, false, describe_sealing_key}, /* seal-key signs */
     {ATTESTATION_KIND, CANON_DOCUMENT_MAX, false, describe_attestation}, /* its own key signs */

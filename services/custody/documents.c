@@ -187,3 +187,26 @@ enum status command_destination_add(const struct command_input *input, struct fa
     bytes_free(&text);
     return status;
 }
+
+enum status command_hand_in(const struct custody_options *options, const char *path, struct fault *fault)
+{
+    struct bytes text = {0};
+    json_t *object = NULL;
+    json_t *answer = NULL;
+    enum status status = command_read_file(&text, options->in, 4 * CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = canon_parse_relaxed(&object, text.data, text.len, 4 * CANON_DOCUMENT_MAX, fault);
+    }
+    if (status == STATUS_OK) {
+        const struct client_call call = {.method = "POST", .path = path, .body = object};
+        status = client_json(&answer, options, &call, fault);
+    }
+    if (status == STATUS_OK) {
+        char digest[SERVICE_TEXT_SIZE];
+        (void)printf("entered %s\n", command_service_text(digest, answer, "digest"));
+    }
+    json_decref(answer);
+    json_decref(object);
+    bytes_free(&text);
+    return status;
+}

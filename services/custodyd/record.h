@@ -15,6 +15,7 @@
 #define RECORD_TRANSACTION "transaction"
 #define RECORD_MEDIUM "medium"
 #define RECORD_FREEZE "freeze"
+#define RECORD_CEREMONY "ceremony"
 #define RECORD_COMPROMISE "compromise"
 #define RECORD_ALARM "alarm"
 #define RECORD_POLICY "policy"

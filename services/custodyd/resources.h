@@ -36,6 +36,9 @@ http_handler medium_entry;
 http_handler medium_confirm;
 http_handler medium_refuse;
 
+/* ceremonies.c */
+http_handler ceremony_refusal_add;
+
 /* compromise.c */
 http_handler compromise_add;
 

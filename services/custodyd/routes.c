@@ -41,6 +41,7 @@ static const struct http_route routes[] = {
     {"POST", "/v1/media/{}/entries", ROLE_OPERATOR, AUDIT_MEDIUM_ACCESS, NO_QUERY, medium_entry},
     {"POST", "/v1/media/{}/entries/{}/confirm", SECOND, AUDIT_MEDIUM_CONFIRM, NO_QUERY, medium_confirm},
     {"POST", "/v1/media/{}/entries/{}/refuse", SECOND, AUDIT_MEDIUM_REFUSE, NO_QUERY, medium_refuse},
+    {"POST", "/v1/ceremonies/refusals", CARRY, AUDIT_CEREMONY_REFUSED, NO_QUERY, ceremony_refusal_add},
     {"POST", "/v1/compromises", CARRY, AUDIT_COMPROMISE_REPORT, NO_QUERY, compromise_add},
     {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
     {"GET", "/v1/policies", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_list},

@@ -2,6 +2,7 @@
 """The withdrawal as people live through it: to its end, to its other ends, and what can be read on the way."""
 
 import base64
+import hashlib
 import json
 import pathlib
 import re
@@ -201,6 +202,40 @@ class Withdrawal(strongroom.Case):
         self.assertEqual(self.receipt(added, "destination.add")["actor"], "operator-1")
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.assertProven("evidence", place.export_evidence(place.withdraw(9)["id"]))
+
+    def test_what_a_ceremony_refused_stands_in_the_trail(self):
+        """C-04: signed by the administrator who tried, handed in by anybody."""
+        place = self.place
+        people = place.dir / "people"
+        seals = {name: f":{people}/{name}.seal.json" for name in ("custodian-1", "custodian-2")}
+        actors = [f"{role}:{name}:{people}/{name}.json{seals.get(name, '')}" for role, name in (
+            ("administrator", "admin-1"), ("custodian-1", "custodian-1"), ("custodian-2", "custodian-2"), ("witness", "auditor-1"))]
+        first, second = str(place.dir / "refused-T0"), str(place.dir / "refused-T1")
+        place.custody("ceremony", "start", *actors, "--purpose", "transfer", "--environment", "demo", "--out", first)
+        files = {name: place.dir / f"refused-{name}" for name in ("module", "program")}
+        for name, path in files.items():
+            path.write_text(name)
+        hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in files}
+        (place.dir / "refused-pins").write_text("".join(f"{hashes[name]}  {path}\n" for name, path in files.items()))
+        files["module"].write_text("modulf")
+        done = place.custody("ceremony", "step", "open", "--module", str(files["module"]), "--program", str(files["program"]), "--pins",
+                             str(place.dir / "refused-pins"), "--in", first, "--out", second, "--key", f"{people}/admin-1.key",
+                             "--passphrase-file", f"{people}/admin-1.passphrase", check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        paper = f"{second}.refused"
+        self.assertIn("entered ", place.custody("ceremony", "report", "--in", paper, person="auditor-1").stdout)
+        (entry,) = self.entries("ceremony.refused", outcome="ok")
+        facts = self.event(entry)["facts"]
+        self.assertEqual((facts["by"], facts["module"], facts["module_pinned"]),
+                         ("admin-1", hashlib.sha256(b"modulf").hexdigest(), hashes["module"]))
+        self.assertEqual(entry["oid"], json.loads(pathlib.Path(first).read_text())["id"])
+        self.assertEqual(entry["actor"], "auditor-1")
+        signed = json.loads(pathlib.Path(paper).read_text())
+        other = strongroom.canonical({**json.loads(signed["document"]), "module": hashes["program"]})
+        self.assertProblem(place.call("POST", "/v1/ceremonies/refusals", {**signed, "document": other}), 403, "signature_invalid")
+        future = strongroom.canonical({**json.loads(signed["document"]), "at": strongroom.time_text(seconds=3600)})
+        ahead = place.signed("ceremony_refusal", future, "admin-1")
+        self.assertProblem(place.call("POST", "/v1/ceremonies/refusals", ahead), 503, "not_ready", "at")
 
     def test_the_ledger_gives_no_key_away(self):
         """Every signature that stands in it is looked at, with the keys that policy and genesis name."""

@@ -82,6 +82,8 @@
     X(MEDIUM_UNCONFIRMED, "medium.unconfirmed")                                                                        \
     /* A person has seen an alarm; the fact code says which one. */                                                    \
     X(ALARM_ACKNOWLEDGE, "alarm.acknowledge")                                                                          \
+    /* What the first step of a ceremony refused, as its administrator signed it. */                                   \
+    X(CEREMONY_REFUSED, "ceremony.refused")                                                                            \
     X(COMPROMISE_DRILL, "compromise.drill")                                                                            \
     X(COMPROMISE_DRILL_OVERDUE, "compromise.drill_overdue")                                                            \
     X(COMPROMISE_REPORT, "compromise.report")

@@ -141,6 +141,25 @@ class Ceremony(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("proven: ", done.stdout)
 
+    def assertRefusal(self, before, path, found):
+        """The administrator signed what was refused; it shows all four hashes."""
+        paper = self.path(f"transcript-{self.files}.refused")
+        said = json.loads(json.loads(self.read(paper))["document"])
+        pinned = {"module": sha256(b"\x7fELF module"), "program": sha256(b"\x7fELF program")}
+        seen = {**pinned, "module" if path == self.module else "program": found}
+        self.assertEqual({name: said[name] for name in seen}, seen)
+        self.assertEqual({name: said[f"{name}_pinned"] for name in pinned}, pinned)
+        self.assertEqual((said["actor"], said["ceremony"]), (ROLES["administrator"], self.transcript(before)["id"]))
+        self.assertIn(f"module, pinned", self.good("show", "ceremony_refusal", "--in", paper))
+
+    def test_a_refusal_is_signed_by_the_administrator_alone(self):
+        before = self.start()
+        self.pin(module=sha256(b"x"), program=sha256(b"\x7fELF program"))
+        told = self.not_done(1, "open", before, by="mallory")
+        self.assertIn("is not the pinned file", told)
+        self.assertIn("there is no paper of this refusal: key: it is not the key of", told)
+        self.assertFalse(os.path.exists(self.path(f"transcript-{self.files}.refused")))
+
     def test_pinned_hashes(self):
         """C-04: one flipped byte of module or program ends the ceremony before anything is loaded."""
         before = self.start()
@@ -151,6 +170,7 @@ class Ceremony(Case):
                     file.write(flipped)
                 told = self.not_done(1, "open", before)
                 self.assertIn(f"{name}: {path} is not the pinned file: its SHA-256 is {sha256(flipped)}", told)
+                self.assertRefusal(before, path, sha256(flipped))
                 with open(path, "wb") as file:
                     file.write(content)
         for name, content in (("no line", ""), ("another name", f"{sha256(b'x')}  x{self.module}\n"),
