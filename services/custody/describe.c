@@ -1,6 +1,6 @@
 /*
- * Documents in words: policy, destination, key document, attestation, backup, share set, restore proof. Commands are in
- * describe_command.c.
+ * Documents in words: destination, key document, attestation, backup, share set, restore proof. Policies are in
+ * describe_policy.c, commands in describe_command.c.
  */
 #include "describe.h"
 
@@ -74,18 +74,6 @@ static void describe_public_key(FILE *stream, const struct public_key *key)
     describe_algorithm(stream, key->algorithm);
 }
 
-static enum status describe_policy(FILE *stream, const struct bytes *document, struct fault *fault)
-{
-    struct policy policy;
-    enum status status = policy_decode(&policy, document->data, document->len, fault);
-    if (status == STATUS_OK) {
-        (void)fprintf(stream, "policy version %lld: %zu people, %zu wallets, %zu rules\n", (long long)policy.version,
-                      policy.person_count, policy.wallet_count, policy.rule_count);
-        policy_free(&policy);
-    }
-    return status;
-}
-
 static enum status describe_destination(FILE *stream, const struct bytes *document, struct fault *fault)
 {
     struct destination destination;
@@ -94,6 +82,13 @@ static enum status describe_destination(FILE *stream, const struct bytes *docume
     if (status == STATUS_OK) {
         address_format(address, &destination.account);
         (void)fprintf(stream, "destination %s: %s\n", destination.id.text, address);
+        describe_row(stream, "effect", "wallets may send there, as far as a rule allows it");
+        describe_time(stream, "until", destination.valid_until);
+        describe_time(stream, "issued", destination.issued_at);
+        describe_row(stream, "ledger", "%s", destination.environment.text);
+        describe_digest(stream, "chain", &destination.chain);
+        describe_digest(stream, "policy", &destination.policy);
+        describe_row(stream, "to be signed", "by the governance quorum of the policy");
     }
     return status;
 }

@@ -36,6 +36,9 @@ void describe_algorithm(FILE *stream, enum algorithm algorithm);
 /* An occasion in words: what is asked for, by whom, and for which receiving key (occasion.c). */
 MUST_CHECK enum status describe_occasion(FILE *stream, const struct bytes *document, struct fault *fault);
 
+/* A policy in words, all of it (describe_policy.c). */
+MUST_CHECK enum status describe_policy(FILE *stream, const struct bytes *document, struct fault *fault);
+
 /* A command in words: what it does, to which key, who may sign it (describe_command.c). */
 MUST_CHECK enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault);
 

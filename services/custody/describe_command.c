@@ -58,6 +58,10 @@ static void describe_order(FILE *stream, const struct command *command)
     if (command->from != 0) {
         describe_row(stream, "only if", "the key is %s", key_state_text(command->from));
     }
+    if (command->on != 0) { /* another history of the key, another order */
+        describe_row(stream, command->from == 0 ? "only if" : "",
+                     "its state has changed %llu times (on, in custody key list)", (unsigned long long)command->on);
+    }
     if (command->action == COMMAND_KEY_ADMIT) {
         describe_digest(stream, "key document", &command->document);
     }

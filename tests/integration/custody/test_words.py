@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What the programs say to people: help of each command, wrong arguments in one line, answers and errors of the service in words."""
 
+import base64
+import hashlib
 import json
 import os
 import pty
@@ -8,8 +10,8 @@ import re
 import subprocess
 import unittest
 
-from test_service import BUNDLE, ID, INTENT, SHOW, WORLD, Lying
-from tool import ESCAPES, PROGRAM, Case, problem
+from test_service import BUNDLE, ID, INTENT, POLICY, SHOW, WORLD, Lying
+from tool import ESCAPES, PROGRAM, Case, problem, world
 
 OPTION = re.compile(r"--[a-z][a-z-]*")
 
@@ -300,6 +302,57 @@ class Terminal(Answering):
                     os.close(ours)
                     os.close(terminal)
                 self.assertIn("--out: name a file", told)
+
+
+class Documents(Lying):
+    """Who signs a document was shown all that it says: each of its values stands in the description."""
+
+    def setUp(self):
+        super().setUp()
+        self.policy = self.write("policy.json", world.canonical(POLICY))
+
+    def leaves(self, value, name=""):
+        if isinstance(value, dict) and set(value) == {"alg", "key"}:
+            return [hashlib.sha256(base64.b64decode(value["key"])).hexdigest(), value["alg"]]
+        if isinstance(value, dict):
+            return [leaf for key, inner in value.items() for leaf in self.leaves(inner, key)]
+        if isinstance(value, list):
+            return [leaf for inner in value for leaf in self.leaves(inner, name)]
+        return [] if name in ("nonce", "destinations") or value == "0" * 64 else [str(value)]
+
+    def assert_all_is_shown(self, kind, text):
+        told = self.good("show", kind, "--in", self.write("document", text))
+        for leaf in self.leaves(json.loads(text)):
+            self.assertIn({"everything": "every transfer of every wallet"}.get(leaf, leaf), told)
+
+    def test_a_policy(self):
+        document = json.loads(POLICY["document"])
+        wallet = document["wallets"][0]
+        document["wallets"][0] = {**{name: wallet[name] for name in wallet if name not in ("alg", "key")}, "by": {"alg": wallet["alg"], "key": wallet["key"]}}
+        told = self.good("show", "policy", "--in", self.policy)
+        for leaf in self.leaves(document):
+            self.assertTrue(leaf in told or leaf == "allow", f"{leaf} is not in\n{told}")
+        for words in ("rule transfers: allows", "2 of approvers", "2 of administrators", WORLD.keys["wallet"].address(), "by all administrators",
+                      world.digest("policy", POLICY["document"])):
+            self.assertIn(words, told)
+        later = WORLD.next_policy(WORLD.first, rules=[*WORLD.first["rules"], {
+            "assets": [WORLD.asset], "effect": "deny", "id": "zero", "wallets": ["hot"]}])
+        told = self.good("show", "policy", "--in", self.write("later", world.canonical(later)))
+        for words in ("policy version 2", f"follows        {later['prev']}", "rule zero: DENIES", "by the governance quorum of the version before"):
+            self.assertIn(words, told)
+
+    def test_an_entry_of_the_allow_list(self):
+        self.assert_all_is_shown("destination", world.canonical({
+            "account": WORLD.keys["payee"].address(), "chain": WORLD.chain, "environment": world.ENVIRONMENT, "id": "payee-1",
+            "issued_at": world.at(5), "policy": INTENT["policy"], "valid_until": world.FAR}))
+
+    def test_orders(self):
+        for words in (["thaw", "everything", "--on", "7"], ["thaw", "wallet", "hot", "--on", "12345"],
+                      ["key", "command", "key.resume", "--key-id", "ab" * 32, "--role", "transfer", "--from", "suspended", "--on", "4711"],
+                      ["key", "command", "key.suspend", "--key-id", "ab" * 32, "--role", "audit"]):
+            with self.subTest(words):
+                text = self.good(*words, "--policy", self.policy, "--reason", "looked-into").strip()
+                self.assert_all_is_shown("command", text)
 
 
 class Propose(Lying):
