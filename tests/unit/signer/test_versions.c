@@ -194,6 +194,13 @@ Test(versions, takes_a_quorum_and_a_place_in_the_chain)
     expect_adopted(&second, STATUS_OK, "");
 }
 
+/* Signed in time, and kept back until those who signed it do not count any more. */
+Test(versions, one_that_was_kept_back_too_long_is_none)
+{
+    desk.now_utc_us += 100001 * WORLD_HOUR_US; /* everybody's valid_until is over */
+    expect_adopted(&second, STATUS_QUORUM_MISSING, "document.signatures");
+}
+
 /* Two successors of one version, both signed by the quorum. */
 Test(versions, a_fork_has_one_side)
 {
