@@ -104,6 +104,28 @@ void answer_withdrawal_done(const struct custody_options *options, const json_t 
     trust_wipe(&trust);
 }
 
+const char *answer_address_reason(char out[ANSWER_AMOUNT_SIZE], const json_t *object)
+{
+    static const char *const words[][2] = {
+        {"not_admitted", "its papers were not handed in (custody key admit)"},
+        {"not_receiving", "its key does not receive in this state"},
+        {"not_attested", "its token has not attested it yet (custody key attest)"},
+        {"no_wallet", "no wallet of the policy has this key: send nothing to it"},
+        {"proof_overdue", "its token has not shown for long that the key is there"},
+        {"cryptoperiod_over", "the time in which its key may sign is over"},
+        {"unknown_state", "its signer has not said yet what the key may do"},
+        {"forged", "papers of it in the database DO NOT VERIFY: tell an operator"},
+    };
+    char reason[SERVICE_TEXT_SIZE];
+    const char *word = "";
+    (void)command_service_text(reason, object, "address_reason");
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        word = strcmp(reason, words[i][0]) == 0 ? words[i][1] : word;
+    }
+    (void)snprintf(out, ANSWER_AMOUNT_SIZE, "%.64s%s%s", reason, word[0] == '\0' ? "" : ": ", word);
+    return out;
+}
+
 enum status answer_get(json_t **out, const struct custody_options *options, const char *path, struct fault *fault)
 {
     const struct client_call call = {.method = "GET", .path = path};

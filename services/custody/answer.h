@@ -33,6 +33,10 @@ void answer_withdrawal(const struct trust *trust, const json_t *withdrawal);
  */
 void answer_withdrawal_done(const struct custody_options *options, const json_t *withdrawal);
 
+/* "no_wallet: no wallet of the policy has this key": why there is no address, in words where they are known. Out:
+ * `out`. */
+const char *answer_address_reason(char out[ANSWER_AMOUNT_SIZE], const json_t *object);
+
 /* GET of a path of the service. Out: one reference. */
 MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,
                                   struct fault *fault);

@@ -1,6 +1,7 @@
 /*
  * The keys of a signer: as its guard knows them (--socket), or as the service tells.
  */
+#include "answer.h"
 #include "client.h"
 #include "commands.h"
 #include "describe.h"
@@ -100,8 +101,11 @@ void key_list_describe(FILE *stream, const json_t *row)
     static const struct {
         const char *name;
         const char *member;
-    } details[] = {{"signer", "role"},          {"address", "address"},           {"no address", "address_reason"},
-                   {"attested", "attested_at"}, {"last restored", "restored_at"}, {"drill due", "drill_due"}};
+    } details[] = {{"signer", "role"},
+                   {"address", "address"},
+                   {"attested", "attested_at"},
+                   {"last restored", "restored_at"},
+                   {"drill due", "drill_due"}};
     char id[SERVICE_TEXT_SIZE];
     char text[SERVICE_TEXT_SIZE];
     (void)command_service_text(id, row, "key_id");
@@ -117,6 +121,10 @@ void key_list_describe(FILE *stream, const json_t *row)
         if (command_service_text(text, row, details[i].member)[0] != '\0') {
             describe_row(stream, details[i].name, "%s", text);
         }
+    }
+    char reason[ANSWER_AMOUNT_SIZE];
+    if (answer_address_reason(reason, row)[0] != '\0') {
+        describe_row(stream, "no address", "%s", reason);
     }
     describe_signing(stream, row);
     if (json_is_true(json_object_get(row, "drill_overdue"))) {

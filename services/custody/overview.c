@@ -82,11 +82,11 @@ static void print_receipt(const struct trust *trust, const json_t *receipt)
 static enum status print_address(const struct trust *trust, const json_t *wallet, const char *name, struct fault *fault)
 {
     char said[SERVICE_TEXT_SIZE];
-    char text[SERVICE_TEXT_SIZE];
+    char reason[ANSWER_AMOUNT_SIZE];
     char address[ADDRESS_TEXT_SIZE];
     struct name id;
     if (command_service_text(said, wallet, "address")[0] == '\0') {
-        describe_row(stdout, "no address", "%s", command_service_text(text, wallet, "address_reason"));
+        describe_row(stdout, "no address", "%s", answer_address_reason(reason, wallet));
         return STATUS_OK;
     }
     if (trust->asset_count == 0) { /* no trust file: nothing to hold it against */

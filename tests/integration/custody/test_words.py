@@ -157,6 +157,19 @@ class Answers(Answering):
         for words in ("FROZEN", "in suspense, 0.77 DEMO (77 base units)", "cd" * 32, "custody propose --returns"):
             self.assertIn(words, told)
 
+    def test_why_there_is_no_address(self):
+        """In words for each reason that docs/openapi.yaml has; one of the future is told as it is."""
+        page = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/openapi.yaml")
+        with open(page, encoding="utf-8") as file:
+            reasons = re.search(r"(?s)AddressReason:.*?enum: \[(.*?)\]", file.read())[1].replace(",", " ").split()
+        self.assertGreater(len(reasons), 5)
+        for reason in [*reasons, "of_the_future"]:
+            wallet = {name: value for name, value in self.wallet(address_reason=reason).items() if name != "address"}
+            self.answers("/v1/wallets", {"wallets": [wallet]})
+            self.answers("/v1/keys", {"keys": [{**wallet, "state": "inactive"}]})
+            for told in (self.good("wallets", *self.base), self.good("key", "list", *self.base)):
+                self.assertRegex(told, rf"(?m)^  no address     {reason}" + (": .+$" if reason in reasons else "$"))
+
     def test_a_wallet_with_another_address_is_not_shown(self):
         """Who copies the address that the service made up pays a thief."""
         for wallet in (self.wallet(address=WORLD.keys["mallory"].address()), self.wallet(name="cold"), self.wallet(name=BAD)):
