@@ -1,8 +1,8 @@
 /*
  * Many threads against one signerd: every withdrawal is signed once, of two rivals for one sequence exactly one wins,
- * and a restart loses nothing. No Criterion inside, so it can be built with the thread sanitizer; and it can drive a
- * signerd that was: STRONGROOM_SIGNERD=<tsan build>/services/signerd/signerd signerd_storm (a race makes signerd's exit
- * status 66 and this program fail).
+ * a later version of the policy takes force once while they sign, and a restart loses nothing. No Criterion inside, so
+ * it can be built with the thread sanitizer; and it can drive a signerd that was: STRONGROOM_SIGNERD=<tsan
+ * build>/services/signerd/signerd signerd_storm (a race makes signerd's exit status 66 and this program fail).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +27,7 @@ static struct order own[THREADS][ORDERS];    /* lane of the thread */
 static struct order rivals[ORDERS][THREADS]; /* one lane for all, one sequence per round */
 static bool won[ORDERS][THREADS];
 static pthread_barrier_t round_start;
+static struct signed_document second; /* version of the policy */
 
 static enum status sign(struct order *order)
 {
@@ -60,12 +61,28 @@ static void *storm(void *argument)
     return NULL;
 }
 
-static void run_threads(void)
+/* All hand over the same version, and sign what was promised until it is in force and after. */
+static void *change(void *argument)
+{
+    size_t self = (size_t)(uintptr_t)argument;
+    struct wire_policy_adopt_reply reply;
+    struct wire_status_reply status = {.policy_version = 0};
+    CHECK(wire_policy_adopt(pool, &reply, &second, PLACE_TIMEOUT_MS, NULL) == STATUS_OK);
+    for (size_t i = 0; status.policy_version != 2; i++) {
+        CHECK(sign(&own[self][i % ORDERS]) == STATUS_OK);
+        CHECK(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL) == STATUS_OK);
+        CHECK(status.policy_version == 2 || status.next.in_force_at == reply.in_force_at);
+    }
+    CHECK(sign(&own[self][0]) == STATUS_OK);
+    return NULL;
+}
+
+static void run_threads(void *(*what)(void *argument))
 {
     pthread_t threads[THREADS];
     CHECK(pthread_barrier_init(&round_start, NULL, THREADS) == 0);
     for (size_t i = 0; i < THREADS; i++) {
-        CHECK(pthread_create(&threads[i], NULL, storm, (void *)(uintptr_t)i) == 0);
+        CHECK(pthread_create(&threads[i], NULL, what, (void *)(uintptr_t)i) == 0);
     }
     for (size_t i = 0; i < THREADS; i++) {
         CHECK(pthread_join(threads[i], NULL) == 0);
@@ -110,7 +127,9 @@ int main(void)
     CHECK(place_initialise(&place, &world) == 0);
     CHECK(place_start(&place, NULL, NULL));
     pool = place_pool(&place, 5); /* fewer than threads: they wait for each other */
-    run_threads();
+    run_threads(storm);
+    world_policy_next(&second, &world);
+    run_threads(change);
     stop();
     CHECK(place_start(&place, NULL, NULL));
     for (size_t i = 0; i < ORDERS; i++) {
@@ -126,6 +145,7 @@ int main(void)
     stop();
     place_remove(&place);
     wipe_orders();
+    signed_document_free(&second);
     world_wipe(&world);
     return 0;
 }
