@@ -766,6 +766,18 @@ class Destroy(Signer):
         reply, _ = self.ask(*({"id": i, "op": "key.command", "command": self.json("command.json")} for i in (2, 3)))
         self.assertEqual((reply["status"], reply["detail"]), ("replay", "this order was used already"), reply)
 
+    def test_a_version_that_only_the_files_have_decides_nothing(self):
+        self.key_destroyed()
+        second = world.canonical(WORLD.next_policy(WORLD.first))
+        os.mkdir(self.path("versions"))
+        self.write("versions/1.json", json.dumps(WORLD.signed_policy()))
+        self.write("versions/2.json", json.dumps(world.signed("policy", second, *(WORLD.keys[name] for name in ("admin-1", "admin-2")))))
+        said = self.run_word("destroy", self.uri("primary"), "--key=treasury",
+                             f"--command={self.command('admin-1', 'admin-2', policy=world.digest('policy', second))}",
+                             f"--policy={self.path('versions')}", self.guard, pins=[self.user_pin("primary")], code=78)
+        self.assertIn("version 2, but the guard goes by version 1", said)
+        self.assertEqual(len(self.objects("primary")), 2)
+
     def test_nobody_else_does(self):
         self.key_destroyed()
         for text, signers, changes in (
