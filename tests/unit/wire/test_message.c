@@ -268,7 +268,10 @@ Test(wire_message, what_waits_comes_through)
     (void)snprintf(status->tokens[0].label, sizeof(status->tokens[0].label), "a");
     expect_reply_through(&reply, &read);
     cr_expect(read.status.policy_version == 4 && read.status.policy_in_force_at == 5000000 && read.status.has_next);
-    cr_expect(memcmp(&read.status.next, &status->next, sizeof(status->next)) == 0);
+    const struct wire_policy_next *next = &read.status.next;
+    cr_expect(next->policy_version == 5 && next->in_force_at == 7 && next->received_at == 6 && !next->dropped);
+    cr_expect(next->signers == 2 && next->need == 66 && next->veto_count == WIRE_VETOES_MAX);
+    cr_expect_str_eq(next->vetoes[WIRE_VETOES_MAX - 1].text, "person-63");
     status->next.dropped = true;
     expect_reply_through(&reply, &read);
     cr_expect(read.status.next.dropped);
