@@ -13,6 +13,7 @@ struct kept_policy {
 
 static const struct canon_field policy_fields[] = {
     CANON_FIELD(struct guard_policy, dropped, CANON_BOOLEAN),
+    {"due", CANON_COUNTER, false, offsetof(struct guard_policy, due_running_us), sizeof(uint64_t), 0, 0},
     {"in_force_at", CANON_TIME, false, offsetof(struct guard_policy, in_force_utc_us), sizeof(int64_t), 0, 0},
     {"received_at", CANON_TIME, false, offsetof(struct guard_policy, received_utc_us), sizeof(int64_t), 0, 0},
     {"signed", CANON_OBJECT, false, offsetof(struct kept_policy, paper), sizeof(json_t *), 0, 0},

@@ -52,6 +52,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(policy_version, CANON_INTEGER),
     {"role", CANON_TEXT, false, offsetof(struct kept_state, role), sizeof(((struct kept_state *)0)->role), 1, 0},
     STATE_ROW(root, CANON_HASH),
+    {"running", CANON_COUNTER, false, offsetof(struct guard_state, running_us), sizeof(uint64_t), 0, 0},
     CANON_FIELD_OPTIONAL(struct guard_state, shares, CANON_HASH),
     CANON_FIELD_OPTIONAL(struct guard_state, shares_version, CANON_INTEGER),
     STATE_ROW(size, CANON_COUNTER),

@@ -31,10 +31,13 @@ MUST_CHECK enum status keys_time_start(struct signer *signer, int64_t accept_utc
 MUST_CHECK enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *fault);
 
 /*
- * The same for what must have waited: while the signer runs, no more has passed than by the steady clock, wherever the
- * clock was set to meanwhile.
+ * How long signers have run with this guard, by the steady clock, microseconds: what must have waited counts by it. A
+ * clock that is set, now or at a start, moves it by nothing; a stop does not count, nor the last second before it.
  */
-MUST_CHECK enum status keys_time_passed(struct signer *signer, int64_t *out_utc_us, struct fault *fault);
+uint64_t keys_running(const struct signer *signer);
+
+/* Remembers it, while something waits, when a second has passed since it was remembered last. */
+MUST_CHECK enum status keys_running_keep(struct signer *signer, struct fault *fault);
 
 /* The same for what must not wait for a clock (stopping, what ends by itself): for one far ahead, what is known. */
 int64_t keys_now(const struct signer *signer);

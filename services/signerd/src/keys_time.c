@@ -13,7 +13,8 @@
 #include "keys.h"
 
 #define DAY_US (24 * 3600 * 1000000LL)
-#define AHEAD_MAX_US (14 * DAY_US)     /* a signer may be off for so long without anybody being asked */
+#define AHEAD_MAX_US (14 * DAY_US) /* a signer may be off for so long without anybody being asked */
+#define RUNNING_EVERY_US 1000000ULL
 #define ACCEPT_MAX_US (3 * DAY_US / 2) /* from the noon of the day that people named */
 
 static int64_t later(int64_t a, int64_t b)
@@ -69,15 +70,26 @@ enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *
     return fault_set(fault, ahead.status, ahead.where, "%s", ahead.detail);
 }
 
-enum status keys_time_passed(struct signer *signer, int64_t *out_utc_us, struct fault *fault)
+uint64_t keys_running(const struct signer *signer)
 {
-    int64_t now = 0;
-    enum status status = keys_time(signer, &now, fault);
-    if (status == STATUS_OK) {
-        int64_t steady = signer->started_utc_us + clock_monotonic_us(signer->clock) - signer->started_monotonic_us;
-        *out_utc_us = now < steady ? now : steady;
-    }
-    return status;
+    return signer->started_running_us + (uint64_t)(clock_monotonic_us(signer->clock) - signer->started_monotonic_us);
+}
+
+static enum status running_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)fault;
+    txn->state.running_us = *(const uint64_t *)context;
+    return STATUS_OK;
+}
+
+enum status keys_running_keep(struct signer *signer, struct fault *fault)
+{
+    struct guard_state state;
+    uint64_t running_us = keys_running(signer);
+    guard_read(signer->guard, &state);
+    return state.halted || running_us < state.running_us + RUNNING_EVERY_US
+               ? STATUS_OK
+               : guard_commit(signer->guard, running_apply, &running_us, fault);
 }
 
 void keys_time_raise(struct guard_txn *txn, int64_t at_utc_us)
@@ -122,6 +134,7 @@ enum status keys_time_start(struct signer *signer, int64_t accept_utc_us, struct
     }
     known = known == 0 ? now : known; /* a guard that has seen no time yet holds nothing against a clock */
     signer->started_monotonic_us = clock_monotonic_us(signer->clock);
+    signer->started_running_us = state.running_us;
     signer->started_most_utc_us = known + AHEAD_MAX_US;
     signer->started_utc_us = now <= signer->started_most_utc_us ? later(now, known) : known;
     return STATUS_OK;

@@ -33,6 +33,7 @@ struct signer {
     int64_t started_utc_us;      /* the time at the start, as far as it was believed */
     int64_t started_most_utc_us; /* what it would have been believed to be, at most */
     int64_t started_monotonic_us;
+    uint64_t started_running_us; /* of the guard, then */
     atomic_bool clock_logged;
 };
 

@@ -78,7 +78,11 @@ static enum status signer_start(struct signer *signer, const struct signer_confi
     status = status == STATUS_OK ? identity_check(signer, fault) : status;
     status = status == STATUS_OK ? role_start(signer, fault) : status;
     status = status == STATUS_OK ? keys_time_start(signer, config->accept_utc_us, fault) : status;
-    return status == STATUS_OK ? keys_start(signer, fault) : status;
+    if (status == STATUS_OK) {
+        versions_estimate(signer);
+        status = keys_start(signer, fault);
+    }
+    return status;
 }
 
 enum status signer_new(struct signer **out, const struct signer_config *config, struct fault *fault)

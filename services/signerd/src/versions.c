@@ -1,10 +1,8 @@
 /*
  * Versions of the policy: how one comes in, waits, takes force or is dropped.
  *
- * The delay is counted here, by this signer's time, from the moment the version arrived. While the signer runs the time
- * is also held against the steady clock, so a clock that is set ahead lets nobody wait for less; how far a start may be
- * led astray is keys_time.c's. Changes of versions are made one at a time, with the mutex held until they are synced,
- * so what is in memory is what the guard holds.
+ * The delay counts from the arrival, by how long signers have run with this guard: setting the clock, also for a start,
+ * lets nobody wait for less. One change at a time: the mutex is held until it is synced.
  */
 #include "versions.h"
 
@@ -65,20 +63,20 @@ static bool hopeless(const struct policy *in_force, const struct guard_policy *w
 static void look_again(struct signer *signer)
 {
     struct versions *versions = &signer->versions;
-    int64_t at = INT64_MAX;
+    uint64_t at = UINT64_MAX;
     if (versions->has_next && !versions->next.dropped) {
-        at = hopeless(versions_in_force(signer), &versions->next) ? 0 : versions->next.in_force_utc_us;
+        at = hopeless(versions_in_force(signer), &versions->next) ? 0 : versions->next.due_running_us;
     }
-    atomic_store(&versions->look_at_utc_us, at);
+    atomic_store(&versions->look_at_running_us, at);
 }
 
 static void policy_release(const struct policy *policy)
 {
-    if (policy != NULL) {
-        struct policy *owned = (struct policy *)(uintptr_t)policy;
+    struct policy *owned = (struct policy *)(uintptr_t)policy;
+    if (owned != NULL) {
         policy_free(owned);
-        free(owned);
     }
+    free(owned);
 }
 
 static void next_clear(struct versions *versions)
@@ -187,7 +185,7 @@ enum status versions_start(struct signer *signer, const char *path, struct fault
 {
     const struct guard_state *state = &signer->identity;
     INVARIANT(path != NULL && pthread_mutex_init(&signer->versions.change, NULL) == 0);
-    atomic_store(&signer->versions.look_at_utc_us, INT64_MAX);
+    atomic_store(&signer->versions.look_at_running_us, UINT64_MAX);
     enum status status = file_check(signer, path, fault);
     if (status == STATUS_OK && (state->policy_version < 1 || state->policy_version > VERSIONS_MAX)) {
         status =
@@ -206,11 +204,24 @@ enum status versions_start(struct signer *signer, const char *path, struct fault
 
 struct change {
     const struct guard_policy *record;
-    struct digest digest;
+    struct digest digest; /* of the version; of a veto, of the order */
     int64_t now_utc_us;
+    uint64_t running_us;
     const struct command *veto; /* NULL: none */
-    struct digest veto_digest;
 };
+
+static struct change change_of(const struct signer *signer, const struct guard_policy *record,
+                               const struct digest *digest)
+{
+    return (struct change){
+        .record = record, .digest = *digest, .now_utc_us = keys_now(signer), .running_us = keys_running(signer)};
+}
+
+static void change_time(struct guard_txn *txn, const struct change *change)
+{
+    keys_time_raise(txn, change->now_utc_us);
+    txn->state.running_us = change->running_us;
+}
 
 static enum status adopt_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
@@ -224,18 +235,17 @@ static enum status adopt_apply(struct guard_txn *txn, void *context, struct faul
     if (status != STATUS_NOT_FOUND) {
         return status;
     }
-    keys_time_raise(txn, change->now_utc_us);
+    change_time(txn, change);
     return guard_txn_policy_write(txn, change->record, fault);
 }
 
 static enum status enter_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
-    (void)fault;
     const struct change *change = context;
-    keys_time_raise(txn, change->now_utc_us);
+    change_time(txn, change);
     txn->state.policy = change->digest;
     txn->state.policy_version = change->record->version;
-    return STATUS_OK;
+    return guard_txn_policy_write(txn, change->record, fault);
 }
 
 static enum status drop_apply(struct guard_txn *txn, void *context, struct fault *fault)
@@ -245,7 +255,7 @@ static enum status drop_apply(struct guard_txn *txn, void *context, struct fault
     guard_record_dropped(&dropped, &change->digest);
     guard_number_write(dropped.value, (uint64_t)change->record->version);
     dropped.value_len = 8;
-    keys_time_raise(txn, change->now_utc_us);
+    change_time(txn, change);
     enum status status = guard_txn_put(txn, &dropped, fault);
     return status == STATUS_OK ? guard_txn_policy_write(txn, change->record, fault) : status;
 }
@@ -254,15 +264,15 @@ static enum status veto_apply(struct guard_txn *txn, void *context, struct fault
 {
     const struct change *change = context;
     bool used = false;
-    enum status status = nonce_check(txn, &used, &change->veto->nonce, &change->veto_digest, fault);
+    enum status status = nonce_check(txn, &used, &change->veto->nonce, &change->digest, fault);
     if (status == STATUS_OK && used) {
         status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
     }
     if (status != STATUS_OK) {
         return status;
     }
-    keys_time_raise(txn, change->now_utc_us);
-    status = nonce_write(txn, &change->veto->nonce, &change->veto_digest, fault);
+    change_time(txn, change);
+    status = nonce_write(txn, &change->veto->nonce, &change->digest, fault);
     return status == STATUS_OK ? guard_txn_policy_write(txn, change->record, fault) : status;
 }
 
@@ -279,11 +289,11 @@ static void version_log(const char *event, const struct guard_policy *policy, co
 
 /* Taking force */
 
-static enum status next_enter(struct signer *signer, int64_t now_utc_us, struct fault *fault)
+static enum status next_enter(struct signer *signer, struct fault *fault)
 {
     struct versions *versions = &signer->versions;
-    struct change change = {
-        .record = &versions->next, .digest = versions->next_policy->digest, .now_utc_us = now_utc_us};
+    struct change change = change_of(signer, &versions->next, &versions->next_policy->digest);
+    versions->next.in_force_utc_us = change.now_utc_us;
     CRASHPOINT("policy.due");
     enum status status = guard_commit(signer->guard, enter_apply, &change, fault);
     if (status == STATUS_OK) {
@@ -296,11 +306,10 @@ static enum status next_enter(struct signer *signer, int64_t now_utc_us, struct 
     return status;
 }
 
-static enum status next_drop(struct signer *signer, int64_t now_utc_us, struct fault *fault)
+static enum status next_drop(struct signer *signer, struct fault *fault)
 {
     struct versions *versions = &signer->versions;
-    struct change change = {
-        .record = &versions->next, .digest = versions->next_policy->digest, .now_utc_us = now_utc_us};
+    struct change change = change_of(signer, &versions->next, &versions->next_policy->digest);
     versions->next.dropped = true;
     enum status status = guard_commit(signer->guard, drop_apply, &change, fault);
     versions->next.dropped = status == STATUS_OK;
@@ -310,35 +319,44 @@ static enum status next_drop(struct signer *signer, int64_t now_utc_us, struct f
     return status;
 }
 
-static enum status next_decide(struct signer *signer, int64_t now_utc_us, struct fault *fault)
+static enum status next_decide(struct signer *signer, struct fault *fault)
 {
     struct versions *versions = &signer->versions;
-    if (now_utc_us < atomic_load(&versions->look_at_utc_us)) { /* another thread has decided */
+    if (keys_running(signer) < atomic_load(&versions->look_at_running_us)) { /* another thread has decided */
         return STATUS_OK;
     }
     bool enough = (size_t)versions->next.signers >= signers_needed(versions_in_force(signer), &versions->next);
-    enum status status = enough ? next_enter(signer, now_utc_us, fault) : next_drop(signer, now_utc_us, fault);
+    enum status status = enough ? next_enter(signer, fault) : next_drop(signer, fault);
     look_again(signer);
     return status == STATUS_HALTED ? STATUS_OK : status; /* what asks next is told so */
 }
 
 enum status versions_settle(struct signer *signer, struct fault *fault)
 {
-    int64_t now = 0;
-    struct versions *versions = &signer->versions;
-    int64_t look_at = atomic_load(&versions->look_at_utc_us);
-    if (look_at == INT64_MAX || keys_time_passed(signer, &now, NULL) != STATUS_OK || now < look_at) {
+    uint64_t look_at = atomic_load(&signer->versions.look_at_running_us);
+    if (look_at == UINT64_MAX) {
         return STATUS_OK;
+    }
+    if (keys_running(signer) < look_at) {
+        return keys_running_keep(signer, fault);
     }
     struct guard_state state;
     guard_read(signer->guard, &state);
     if (state.halted) {
         return STATUS_OK;
     }
-    versions_lock(versions);
-    enum status status = next_decide(signer, now, fault);
-    versions_unlock(versions);
+    versions_lock(&signer->versions);
+    enum status status = next_decide(signer, fault);
+    versions_unlock(&signer->versions);
     return status;
+}
+
+void versions_estimate(struct signer *signer)
+{
+    struct guard_policy *next = &signer->versions.next;
+    uint64_t running_us = keys_running(signer);
+    uint64_t left_us = next->due_running_us > running_us ? next->due_running_us - running_us : 0;
+    next->in_force_utc_us = next->dropped ? next->in_force_utc_us : keys_now(signer) + (int64_t)left_us;
 }
 
 /* Coming in */
@@ -377,6 +395,7 @@ static enum status next_new(struct signer *signer, const struct signed_document 
     struct policy *policy = NULL;
     struct guard_policy record = {.version = in_force->version + 1, .received_utc_us = now_utc_us};
     record.in_force_utc_us = now_utc_us + in_force->delay_s * SECOND_US;
+    record.due_running_us = keys_running(signer) + (uint64_t)(in_force->delay_s * SECOND_US);
     if (atomic_load(&versions->count) == VERSIONS_MAX) {
         return fault_set(fault, STATUS_TOO_LARGE, "version", "a guard holds %d versions", VERSIONS_MAX);
     }
@@ -387,7 +406,8 @@ static enum status next_new(struct signer *signer, const struct signed_document 
     status = status == STATUS_OK ? version_count(signer, &record.signers, document, now_utc_us, fault) : status;
     status = status == STATUS_OK ? document_keep(&record.document, document, fault) : status;
     if (status == STATUS_OK) {
-        struct change change = {.record = &record, .digest = policy->digest, .now_utc_us = now_utc_us};
+        struct change change = {
+            .record = &record, .digest = policy->digest, .now_utc_us = now_utc_us, .running_us = keys_running(signer)};
         CRASHPOINT("policy.checked");
         status = guard_commit(signer->guard, adopt_apply, &change, fault);
     }
@@ -412,7 +432,7 @@ static enum status next_sign(struct signer *signer, const struct signed_document
 {
     struct versions *versions = &signer->versions;
     struct guard_policy record = versions->next;
-    struct change change = {.record = &record, .digest = versions->next_policy->digest, .now_utc_us = now_utc_us};
+    struct change change = change_of(signer, &record, &versions->next_policy->digest);
     record.document = (struct bytes){0};
     enum status status = version_count(signer, &record.signers, document, now_utc_us, fault);
     if (status != STATUS_OK || record.signers <= versions->next.signers) {
@@ -530,8 +550,9 @@ enum status policy_veto(struct signer *signer, struct wire_reply *reply, const s
                         struct fault *fault)
 {
     struct versions *versions = &signer->versions;
-    struct change change = {.veto = order->command, .veto_digest = *order->digest, .now_utc_us = order->at_utc_us};
+    struct change change = change_of(signer, NULL, order->digest);
     const struct person *person = policy_find_key(NULL, versions_in_force(signer), order->signer);
+    change.veto = order->command;
     if (person == NULL) {
         return fault_set(fault, STATUS_UNKNOWN_KEY, "command", "the policy changed meanwhile");
     }

@@ -18,9 +18,9 @@
 struct versions {
     struct policy_chain_version list[VERSIONS_MAX]; /* each written once, before the count says so; owned */
     atomic_size_t count;
-    atomic_int_fast64_t look_at_utc_us; /* when the waiting one has to be looked at; INT64_MAX for none */
-    pthread_mutex_t change;             /* one change at a time, its write to the guard included */
-    bool has_next;                      /* with change, as what follows: there is one that waits or was dropped last */
+    atomic_uint_fast64_t look_at_running_us; /* when the waiting one has to be looked at; UINT64_MAX for none */
+    pthread_mutex_t change;                  /* one change at a time, its write to the guard included */
+    bool has_next; /* with change, as what follows: there is one that waits or was dropped last */
     struct guard_policy next;
     struct policy *next_policy;
 };
@@ -32,6 +32,9 @@ struct signer;
  * (STATUS_MISMATCH; a folder is STATUS_INVALID: later versions come by policy.adopt).
  */
 MUST_CHECK enum status versions_start(struct signer *signer, const char *path, struct fault *fault);
+
+/* At the start, when the time is known: by when what waits will be in force, if nothing stops the signer. */
+void versions_estimate(struct signer *signer);
 
 /* Frees. */
 void versions_finish(struct signer *signer);

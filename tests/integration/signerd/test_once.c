@@ -166,7 +166,7 @@ Test(once, a_later_policy_comes_by_message_and_is_never_taken_back)
     cr_assert(place_stop(&place, SIGTERM) == 0);
     cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
     MUST(wire_policy_adopt(pool, &again, &second, PLACE_TIMEOUT_MS, NULL));
-    cr_expect(again.in_force_at == reply.in_force_at, "a restart neither shortens nor lengthens it");
+    cr_expect(again.in_force_at >= reply.in_force_at, "a restart does not shorten it");
     version_await(2);
     order_expect_signed(&id, &order);
     order_expect_signed(&id, &before);

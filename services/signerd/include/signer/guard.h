@@ -38,6 +38,7 @@ struct guard_state {
     struct digest policy; /* in force */
     int64_t policy_version;
     int64_t highest_utc_us; /* transfer: highest time seen */
+    uint64_t running_us;    /* how long signers ran with this guard, as written last; no clock that is set moves it */
     uint64_t size;          /* audit: signed last; transfer: largest seen */
     struct digest root;
     struct digest note;   /* audit: SHA-256 of the note signed last, zero for none */
@@ -77,7 +78,8 @@ struct guard_freeze {
 struct guard_policy {
     int64_t version;
     int64_t received_utc_us; /* by the signer's time */
-    int64_t in_force_utc_us; /* not before */
+    int64_t in_force_utc_us; /* since when; of one that waits an estimate, as it came */
+    uint64_t due_running_us; /* how long signers will have run with the guard when it takes force */
     int64_t signers;         /* people of the governance before it who signed, valid when they were shown; at least m */
     bool dropped;
     size_t veto_count;
