@@ -44,6 +44,13 @@ command_run command_freeze;
 command_run command_freeze_list;
 command_run command_thaw;
 
+/* policy.c */
+command_run command_policy_list;
+command_run command_policy_show;
+command_run command_policy_diff;
+command_run command_policy_send;
+command_run command_policy_veto;
+
 /* alarms.c */
 command_run command_alarms;
 

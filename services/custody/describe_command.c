@@ -25,6 +25,8 @@ static const struct {
      "given once: a wait of seven days begins. Given again after it: the key is gone FOR EVER, with all it holds"},
     {COMMAND_FREEZE, ANY_ONE, "nothing below is signed from now on; only the quorum thaws it"},
     {COMMAND_THAW, QUORUM, "what is below is signed again"},
+    {COMMAND_POLICY_VETO, ANY_ONE,
+     "the version of the policy below takes one administrator more, or it is dropped when its time comes"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -93,10 +95,13 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     describe_row(stream, "effect", "%s", actions[row].effect);
     if (command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
         describe_target(stream, &command);
+    } else if (command.action == COMMAND_POLICY_VETO) {
+        describe_digest(stream, "against", &command.subject);
     } else {
         describe_digest(stream, "key", &command.key);
     }
-    describe_row(stream, "signer", "role %s", signer_role_text(command.role));
+    const char *role = command.action == COMMAND_POLICY_VETO ? NULL : signer_role_text(command.role);
+    describe_row(stream, "signer", "%s%s", role == NULL ? "every one" : "role ", role == NULL ? "" : role);
     if (command.action == COMMAND_GUARD_INITIALISE) {
         describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);
     } else {
