@@ -169,6 +169,9 @@ enum status key_spending_judge(bool *out_ours, struct service *service, const st
                                uint64_t seq, struct fault *fault)
 {
     struct matching matching = {.service = service, .transaction = transaction, .lane = lane, .seq = seq};
+    if (!policies_complete(service->policies)) { /* it may have been approved under one that is not known here */
+        return fault_set(fault, STATUS_NOT_READY, "policy", "the versions of the policy are not known here");
+    }
     enum status status = store_transact(service->store, match_in, &matching, fault);
     if (status == STATUS_OK) {
         *out_ours = matching.ours;
@@ -497,7 +500,7 @@ enum status key_spending_follow(struct key_spending *spending, const struct key_
     struct scan scan = {.spending = spending, .owners = owners, .owner_count = owner_count};
     struct ledger_node_status node;
     enum status status = STATUS_OK;
-    if (!may_compare(spending)) {
+    if (!may_compare(spending) || !policies_complete(spending->service->policies)) {
         return STATUS_OK;
     }
     ledger_node_status(spending->service->node, &node);

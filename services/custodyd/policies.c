@@ -23,6 +23,7 @@ struct policies {
     _Atomic(struct policy_version *) newest;
     _Atomic(const struct policy_version *) in_force;
     atomic_bool unknown; /* the signer goes by a version that is not here */
+    atomic_bool heard;   /* it has said by which */
 };
 
 static void version_free(struct policy_version *version)
@@ -373,6 +374,7 @@ enum status policies_enter(struct policies *policies, const struct digest *diges
         version = version->older;
     }
     atomic_store(&policies->unknown, version == NULL);
+    atomic_store(&policies->heard, true);
     if (version == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "policy", "the signer goes by a version that is not known here");
     }
@@ -390,4 +392,9 @@ enum status policies_current(const struct policies *policies, struct fault *faul
     return atomic_load(&policies->unknown)
                ? fault_set(fault, STATUS_NOT_READY, "policy", "the signer goes by a version that is not known here")
                : STATUS_OK;
+}
+
+bool policies_complete(const struct policies *policies)
+{
+    return atomic_load(&policies->heard) && !atomic_load(&policies->unknown);
 }

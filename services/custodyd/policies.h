@@ -89,4 +89,10 @@ MUST_CHECK enum status policies_enter(struct policies *policies, const struct di
 /* STATUS_NOT_READY while the signer goes by a version that is not known here: nothing may be decided then. */
 MUST_CHECK enum status policies_current(const struct policies *policies, struct fault *fault);
 
+/*
+ * True when the signer has been heard and goes by a version that is known here: then a version that is not known was
+ * never in force.
+ */
+bool policies_complete(const struct policies *policies);
+
 #endif

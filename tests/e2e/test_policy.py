@@ -1,0 +1,239 @@
+#!/usr/bin/python3
+"""Later versions of the policy on a running evaluation: the delay, a wallet's new key, what survives, a veto, an edited table."""
+
+import json
+import signal
+import subprocess
+import unittest
+
+import strongroom
+from strongroom import canonical, digest, eventually, time_text
+
+ADMINS = ("admin-1", "admin-2", "admin-3")
+
+
+class Policies(strongroom.Case):
+    """The tests run in the order of their names: each goes on from the version that the one before left in force."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = place = strongroom.Evaluation()
+        cls.addClassCleanup(place.remove)
+        place.provision(wallets=["hot-2"])
+        place.start()
+        place.enrol()
+        cls.demo("admit", place.dir, "transfer", "hot-2")
+        cls.demo("register", place.dir, "hot-2")
+        cls.second = eventually(lambda: place.call("GET", "/v1/wallets/hot-2").json.get("address"), "hot-2 has an address")
+        place.custody("issue", "--key", f"{place.dir}/people/issuer-1.key", "--passphrase-file",
+                      f"{place.dir}/people/issuer-1.passphrase", "--asset", "DEMO", "--amount", "1000", "--to", cls.second)
+
+    @classmethod
+    def demo(cls, name, *arguments):
+        subprocess.run([str(strongroom.DEMO / name), *map(str, arguments)], check=True, capture_output=True,
+                       env=cls.place.environment)
+
+    # Versions
+
+    def versions(self, state=None):
+        rows = self.place.call("GET", "/v1/policies").json["policies"]
+        return [row for row in rows if state in (None, row["state"])]
+
+    def in_force(self):
+        row = self.versions("in_force")[0]
+        return row["digest"], json.loads(row["policy"]["document"])
+
+    def next(self, signers=("admin-1", "admin-2"), **changes):
+        """The next version, signed: (digest, what is handed in)."""
+        before, document = self.in_force()
+        document = canonical({**document, "version": document["version"] + 1, "prev": before, "issued_at": time_text(), **changes})
+        return digest("policy", document), self.place.signed("policy", document, *signers)
+
+    def hand_in(self, signed):
+        reply = self.place.call("POST", "/v1/policies", signed)
+        self.assertEqual(reply.status, 200, reply)
+        return reply.json
+
+    def state(self, name):
+        return next((row["state"] for row in self.versions() if row["digest"] == name), None)
+
+    def becomes(self, name, state):
+        eventually(lambda: self.state(name) == state, f"version {name} is {state}")
+
+    def adopt(self, signers=("admin-1", "admin-2"), **changes):
+        name, signed = self.next(signers, **changes)
+        self.hand_in(signed)
+        self.becomes(name, "in_force")
+        return name
+
+    # What people do
+
+    def command(self, action, signers, **fields):
+        document = canonical({
+            "action": action, "chain": self.place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+            "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": self.in_force()[0], "reason": "test", **fields})
+        return self.place.signed("command", document, *signers)
+
+    def list_destination(self, name, address):
+        document = canonical({"account": address, "chain": self.place.chain, "environment": "demo", "id": name,
+                              "issued_at": time_text(), "policy": self.in_force()[0], "valid_until": time_text(seconds=86400)})
+        reply = self.place.call("POST", "/v1/destinations", self.place.signed("destination", document, "admin-1", "admin-3"))
+        self.assertEqual(reply.status, 201, reply)
+
+    def assertEndsProven(self, withdrawal, versions):
+        row = self.place.wait(withdrawal["id"], "confirmed")
+        path = self.place.export_evidence(row["id"])
+        self.assertProven("evidence", path)
+        self.assertEqual(len(json.loads(path.read_text())["policies"]), versions)
+
+    def test_1_a_wallet_gets_a_new_key(self):
+        place = self.place
+        self.demo("new-key", place.dir, "hot-new")
+        born = json.loads((place.dir / "ceremony/hot-new.json").read_text())
+        unrelated = place.proposed(100, wallet="hot-2")
+        place.approve(unrelated, "approver-1")
+        stranded = place.proposed(100)
+        place.approve(stranded, "approver-1")
+        self.assertNotIn("policy_changed", place.read(unrelated["id"]))
+
+        # The old key stays as a wallet of its own until it is empty.
+        _, first = self.in_force()
+        wallets = {row["id"]: row for row in first["wallets"]}
+        wallets["hot-old"] = {**wallets["hot"], "id": "hot-old"}
+        wallets["hot"] = {**wallets["hot"], "alg": born["alg"], "key": born["key"]}
+        rows = [wallets[name] for name in sorted(wallets)]
+        rule = {**first["rules"][0], "wallets": sorted(wallets)}
+        name, signed = self.next(wallets=rows, rules=[rule])
+        draft = place.dir / "policy-2.json"
+        draft.write_text(json.dumps(signed))
+        said = place.custody("policy", "diff", "--in", str(draft)).stdout
+        for line in ("version 2 against version 1, in force", "~ wallet hot", "+ wallet hot-old", "~ rule hot-transfers"):
+            self.assertIn(line, said)
+        self.assertIn("version 2 is in force at", place.custody("policy", "send", "--in", str(draft)).stdout)
+        self.becomes(name, "in_force")
+
+        # What is of the old key ends with the reason; what is not goes on under both versions.
+        row = place.wait(stranded["id"], "rejected")
+        self.assertEqual(row["reason"], "conflict")
+        eventually(lambda: place.read(unrelated["id"]).get("policy_changed"), "the withdrawal says that the policy changed")
+        self.assertIn("both versions must allow it", place.custody("show", unrelated["id"], person="approver-2").stdout)
+        place.custody("approve", unrelated["id"], "--key", f"{place.dir}/people/approver-2.key", "--passphrase-file",
+                      f"{place.dir}/people/approver-2.passphrase", "--code", place.read(unrelated["id"])["short_code"],
+                      person="approver-2")
+        self.assertEndsProven(unrelated, 2)
+        self.assertIn("version 2, in_force", place.custody("policy", "list").stdout)
+
+        # The holdings move to the new address, the old key is retired, withdrawals go on.
+        new = eventually(lambda: place.call("GET", "/v1/wallets/hot").json.get("address"), "hot has its new address")
+        self.assertNotEqual(new, place.hot)
+        everything = place.balance(place.hot)
+        self.assertGreater(everything, 0)
+        self.list_destination("hot-new", new)
+        while place.balance(place.hot) > 0:
+            amount = min(100000, place.balance(place.hot))
+            moved = place.proposed(amount, wallet="hot-old", destination=new)
+            place.approve(moved)
+            place.wait(moved["id"], "confirmed")
+        self.assertEqual(place.balance(new), everything)
+        old = json.loads((place.dir / "ceremony/transfer.json").read_text())["key_id"]
+        order = self.command("key.retire", ("admin-1", "admin-2"), key=old, role="transfer", **{
+            "from": "active", "on": place.on("transfer", old)})
+        self.assertEqual(place.call("POST", f"/v1/keys/{old}/commands", order).status, 200)
+        withdrawal = place.proposed(50)
+        place.approve(withdrawal)
+        self.assertEndsProven(withdrawal, 2)
+        self.assertEqual(place.balance(new), everything - 50)
+        self.assertEqual([self.event(entry)["refs"]["policy"] for entry in self.entries("policy.in_force")], [name])
+
+    def test_2_a_lower_quorum_waits(self):
+        place = self.place
+        _, now = self.in_force()
+        strict = {**now["rules"][0], "quorum": [{"group": "approvers", "m": 3}]}
+        self.adopt(rules=[strict], governance={**now["governance"], "delay_s": 20, "m": 3})
+        name, signed = self.next(ADMINS, rules=now["rules"], governance=now["governance"])
+        self.assertProblem(place.call("POST", "/v1/policies", self.next(ADMINS[:2], rules=now["rules"])[1]), 403, "quorum_missing")
+        self.hand_in(signed)
+        withdrawal = place.proposed(60, wallet="hot-2")
+        self.assertEqual(place.approve(withdrawal)["state"], "approving")
+        # A restart in the middle changes nothing of it, nor do rows that somebody writes.
+        place.stop("transfer")
+        place.start()
+        self.becomes(name, "waiting")
+        alarm = eventually(lambda: [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "policy.waiting"],
+                           "everybody is told that a version waits")[0]
+        self.assertEqual(alarm["object_id"], name)
+        early = place.proposed(61, wallet="hot-2")
+        self.assertEqual(place.approve(early)["state"], "approving")
+        self.becomes(name, "in_force")
+        # Proposed under the stricter version: both must allow it.
+        self.assertEqual(place.read(withdrawal["id"])["state"], "approving")
+        place.approve(withdrawal, "approver-3")
+        self.assertEndsProven(withdrawal, 4)
+        loose = place.proposed(62, wallet="hot-2")
+        place.approve(loose)
+        self.assertEndsProven(loose, 4)
+        eventually(lambda: not [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "policy.waiting"],
+                   "nothing waits")
+
+    def test_3_a_veto(self):
+        place = self.place
+        _, now = self.in_force()
+        self.adopt(governance={**now["governance"], "delay_s": 6})
+        name, signed = self.next(rules=[{**now["rules"][0], "max_amount": "1"}])
+        self.hand_in(signed)
+        self.becomes(name, "waiting")
+        self.assertProblem(place.call("POST", "/v1/policies", self.next(rules=[])[1]), 409, "conflict")
+        said = place.custody("policy", "veto", "--reason", "too-low", "--key", f"{place.dir}/people/approver-1.key",
+                             "--passphrase-file", f"{place.dir}/people/approver-1.passphrase", person="approver-1")
+        self.assertIn("waiting, vetoes: 1", said.stdout)
+        row = eventually(lambda: next((row for row in self.versions("waiting") if row.get("vetoes")), None), "the veto is shown")
+        self.assertEqual((row["vetoes"], row["need"], row["signers"]), (["approver-1"], 3, 2))
+        self.becomes(name, "dropped")
+        self.assertProblem(place.call("POST", "/v1/policies", signed), 403, "denied")
+        self.assertEqual(self.entries("policy.dropped")[-1]["oid"], name)
+
+        # With one administrator more, the same person does not stop it.
+        name, signed = self.next(ADMINS, governance=now["governance"])
+        self.hand_in(signed)
+        self.becomes(name, "waiting")
+        veto = self.command("policy.veto", ("approver-1",), subject=name)
+        self.assertEqual(place.call("POST", "/v1/policies/veto", veto, person="approver-1").status, 200)
+        self.becomes(name, "in_force")
+
+    def test_4_what_is_written_into_the_table_changes_nothing(self):
+        place = self.place
+        before, now = self.in_force()
+        forged = canonical({**now, "version": now["version"] + 1, "prev": before, "issued_at": time_text(),
+                            "governance": {**now["governance"], "delay_s": 1}})
+        row = place.signed("policy", forged, "approver-1", "approver-2")
+        place.psql("INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('policy', 'forged', "
+                   f"decode('{digest('policy', forged)}', 'hex'), convert_to('{canonical(row)}', 'UTF8'));"
+                   f"UPDATE custody.mark SET value = 'dropped/' || split_part(value, '/', 2) || '/' || split_part(value, '/', 3) "
+                   f"WHERE subject = 'policy/{before}'")
+        place.end("custodyd", signal.SIGTERM)
+        place.start()
+        self.becomes(before, "in_force")
+        self.assertIsNone(self.state(digest("policy", forged)))
+        self.assertHonestWorkGoesOn()
+
+        # Deleted: the service says that it does not know what the signer goes by, and decides nothing until it is handed in again.
+        signed = self.versions("in_force")[0]["policy"]
+        place.psql(f"DELETE FROM custody.document WHERE kind = 'policy' AND digest = decode('{before}', 'hex')")
+        place.end("custodyd", signal.SIGTERM)
+        place.start_unready()
+        eventually(lambda: "policy.unknown" in place.call("GET", "/healthz").json["alarm_codes"], "the version is not known")
+        self.assertEqual(place.propose(10).status, 503)
+        eventually(lambda: place.call_when(200, "POST", "/v1/policies", signed), "the document is handed in again")
+        self.becomes(before, "in_force")
+        row = place.propose(10)
+        self.assertEqual(row.status, 201, row)
+        self.assertHonestWorkGoesOn()
+
+    def test_5_the_trail(self):
+        acts = [self.event(entry)["act"] for entry in self.entries("policy.in_force")]
+        self.assertGreaterEqual(len(acts), 5)
+        self.assertProven("trail", self.place.export_trail())
+
+
+if __name__ == "__main__":
+    unittest.main()
