@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md and docs/keys.md, in order, into one bash, against a running evaluation.
+"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md and docs/policy.md, in order, into one bash, against a running evaluation.
 
 Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
 test, by the line of the page; what must have come of it all is asked from the service and the signer, not from the page.
@@ -33,7 +33,9 @@ def script(page):
     return "\n".join(lines) + "\n", blocks
 
 
-class ByHand(unittest.TestCase):
+class Pasting(unittest.TestCase):
+    """An evaluation of its own."""
+
     @classmethod
     def setUpClass(cls):
         cls.place = strongroom.Evaluation()
@@ -65,6 +67,21 @@ class ByHand(unittest.TestCase):
     def tokens(self):
         return {row["state"]: row for row in self.place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]}
 
+
+class Rotation(Pasting):
+    def test_policy(self):
+        """A wallet gets another key by a version of the policy, and its holdings."""
+        before = self.place.balance(self.place.hot)
+        said = self.paste("docs/policy.md")
+        self.assertIn("version 2 against version 1, in force", said)
+        self.assertIn("handed in; the service says: version 2 is in force at ", said)
+        self.assertEqual((self.row("transfer")["state"], self.row("hot-2027")["state"]), ("retained", "active"))
+        self.assertEqual(self.place.balance(self.place.hot), 0)
+        self.assertEqual(self.place.balance(self.row("hot-2027")["address"]), before)
+        self.place.withdraw()
+
+
+class ByHand(Pasting):
     def test_hsm(self):
         """A key is born, brought back, admitted, drilled, and survives the loss of the token that it was born on."""
         before = self.tokens()["serving"]["serial"]
