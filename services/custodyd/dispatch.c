@@ -205,7 +205,7 @@ enum status http_body_object(json_t **out, const struct http_request *request, s
     if (request->body_len == 0) {
         return fault_set(fault, STATUS_INVALID, "body", "must be a JSON object");
     }
-    return canon_parse_relaxed(out, request->body, request->body_len, HTTP_BODY_MAX, fault);
+    return canon_parse_relaxed(out, request->body, request->body_len, HTTP_POLICY_MAX, fault);
 }
 
 enum status http_reply_json(struct http_reply *reply, int status, json_t *value, struct fault *fault)

@@ -16,6 +16,8 @@
 #include "base/status.h"
 
 #define HTTP_BODY_MAX 65536
+#define HTTP_POLICY_PATH "/v1/policies"
+#define HTTP_POLICY_MAX 524288 /* of a body to HTTP_POLICY_PATH alone: a policy is the largest document there is */
 #define HTTP_PARAMETERS_MAX 2
 #define HTTP_PARAMETER_SIZE 128
 

@@ -26,8 +26,8 @@
 
 #define STREAM_BLOCK 65536
 #define CERTIFICATE_MAX 1048576
-#define BODY_READ_MAX (2 * HTTP_BODY_MAX) /* of a body that is too large, before the refusal can be said */
-#define LEAVING_MAX 64                    /* connections that were cut and have not ended yet */
+#define BODY_READ_TIMES 2 /* so often its limit is read of a body that is too large, before the refusal can be said */
+#define LEAVING_MAX 64    /* connections that were cut and have not ended yet */
 
 struct server {
     struct MHD_Daemon *daemon;
@@ -42,6 +42,7 @@ struct server {
 /* One request on its way in. */
 struct exchange {
     struct buffer body;
+    size_t body_max;
     bool too_large;
     size_t sent_len;
     struct gate *gate; /* NULL until it was let in */
@@ -174,14 +175,14 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, const struct fa
     return result;
 }
 
-static enum MHD_Result refuse_size(struct MHD_Connection *connection)
+static enum MHD_Result refuse_size(struct MHD_Connection *connection, size_t max)
 {
     struct fault fault = {0};
-    (void)fault_set(&fault, STATUS_TOO_LARGE, "body", "at most %d bytes", HTTP_BODY_MAX);
+    (void)fault_set(&fault, STATUS_TOO_LARGE, "body", "at most %zu bytes", max);
     return refuse(connection, &fault);
 }
 
-static bool announces_too_much(struct MHD_Connection *connection)
+static bool announces_too_much(struct MHD_Connection *connection, size_t max)
 {
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length == NULL) {
@@ -189,13 +190,13 @@ static bool announces_too_much(struct MHD_Connection *connection)
     }
     char *end = NULL;
     unsigned long long value = strtoull(length, &end, 10);
-    return *end != '\0' || value > HTTP_BODY_MAX;
+    return *end != '\0' || value > max;
 }
 
 static void take_in(struct exchange *exchange, const char *data, size_t len)
 {
     exchange->sent_len += len;
-    if (exchange->body.content.len + len > HTTP_BODY_MAX) {
+    if (exchange->body.content.len + len > exchange->body_max) {
         exchange->too_large = true;
     } else {
         buffer_append(&exchange->body, data, len);
@@ -211,7 +212,7 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
         return MHD_NO;
     }
     if (exchange->too_large) {
-        return refuse_size(connection);
+        return refuse_size(connection, exchange->body_max);
     }
     if (service == NULL) {
         struct fault fault = {0};
@@ -250,14 +251,16 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
             return MHD_NO;
         }
         buffer_init(&exchange->body);
+        exchange->body_max = strcmp(url, HTTP_POLICY_PATH) == 0 ? HTTP_POLICY_MAX : HTTP_BODY_MAX;
         *state = exchange;
         place_begun(place_of(connection));
-        return announces_too_much(connection) ? refuse_size(connection) : MHD_YES;
+        return announces_too_much(connection, exchange->body_max) ? refuse_size(connection, exchange->body_max)
+                                                                  : MHD_YES;
     }
     if (*data_len > 0) {
         take_in(exchange, data, *data_len);
         *data_len = 0;
-        return exchange->sent_len <= BODY_READ_MAX ? MHD_YES : MHD_NO;
+        return exchange->sent_len <= BODY_READ_TIMES * exchange->body_max ? MHD_YES : MHD_NO;
     }
     return serve(context, connection, exchange, method, url);
 }

@@ -2,6 +2,7 @@
 """Later versions of the policy on a running evaluation: the delay, a wallet's new key, what survives, a veto, an edited table."""
 
 import json
+import os
 import signal
 import subprocess
 import unittest
@@ -229,7 +230,17 @@ class Policies(strongroom.Case):
         self.assertEqual(row.status, 201, row)
         self.assertHonestWorkGoesOn()
 
-    def test_5_the_trail(self):
+    def test_5_a_version_larger_than_other_requests(self):
+        _, now = self.in_force()
+        assets = sorted(os.urandom(32).hex() for _ in range(256))
+        rules = now["rules"] + [{**now["rules"][0], "assets": assets, "id": f"later-{number}"} for number in range(6)]
+        name, signed = self.next(rules=sorted(rules, key=lambda row: row["id"]))
+        self.assertGreater(len(signed["document"]), 65536)
+        self.hand_in(signed)
+        self.becomes(name, "in_force")
+        self.assertHonestWorkGoesOn()
+
+    def test_6_the_trail(self):
         acts = [self.event(entry)["act"] for entry in self.entries("policy.in_force")]
         self.assertGreaterEqual(len(acts), 5)
         self.assertProven("trail", self.place.export_trail())
