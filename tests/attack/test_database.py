@@ -450,18 +450,24 @@ class Database(strongroom.Case):
                           (SELECT count(*) FROM custody.lane WHERE holder = '{row["id"]}')"""
         self.assertEqual(self.place.psql(rows), [[str(amount), "0", "0"]])
 
-    def test_a_quarantine_that_the_signer_ends(self):
-        """Signed, and the row was edited before the ledger got it: the signer signs the same bytes again, and they happen after all."""
+    def signed_and_killed(self, amount):
+        """A withdrawal that the signer has signed; custodyd is killed with the signature in its hands, and not started again."""
         place = self.place
         place.kill("custodyd")
         place.start(STRONGROOM_CRASHPOINT="withdrawal-signature-received:1")
-        row = place.proposed(71)
+        row = place.proposed(amount)
         place.decide(row, "approver-1")
         try:
             place.decide(row, "approver-2")
         except (OSError, http.client.HTTPException):
             pass  # it was killed before it could answer
         eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        return row
+
+    def test_a_quarantine_that_the_signer_ends(self):
+        """Signed, and the row was edited before the ledger got it: the signer signs the same bytes again, and they happen after all."""
+        place = self.place
+        row = self.signed_and_killed(71)
         place.psql(f"""UPDATE custody.withdrawal SET signature = '', destination = 'sr1' || repeat('0', 72) WHERE id = '{row["id"]}';
             UPDATE custody.outbox SET done_at = now() WHERE withdrawal = '{row["id"]}'""")
         self.set_state(row, "signed", "submit")
@@ -490,15 +496,7 @@ class Database(strongroom.Case):
     def test_an_approval_that_is_taken_away_does_not_free_what_was_signed(self):
         """Without its papers the signer cannot say that it never signed: nothing is free until they are there again."""
         place = self.place
-        place.kill("custodyd")
-        place.start(STRONGROOM_CRASHPOINT="withdrawal-signature-received:1")
-        row = place.proposed(75)
-        place.decide(row, "approver-1")
-        try:
-            place.decide(row, "approver-2")
-        except (OSError, http.client.HTTPException):
-            pass  # it was killed before it could answer
-        eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        row = self.signed_and_killed(75)
         place.psql(f"""CREATE TABLE public.taken AS SELECT * FROM custody.approval WHERE withdrawal = '{row["id"]}' AND person = 'approver-1';
             DELETE FROM custody.approval WHERE withdrawal = '{row["id"]}' AND person = 'approver-1';
             UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}'""")

@@ -64,13 +64,25 @@ static uint64_t released(void)
     return count;
 }
 
-/* A worker in a process of its own: claims what is due for ten minutes, and holds it. */
-static struct store *claim_elsewhere(struct store_outbox_item *out, size_t *out_count)
+static void work_for(struct store_withdrawal *row)
 {
+    books_insert(store, row);
+    struct store_tx *tx = books_begin(store);
+    cr_expect_eq(store_outbox_put(tx, "sign", &row->id, NULL), STATUS_OK);
+    books_commit(tx);
+}
+
+/* A worker in a process of its own: claims what is due for ten minutes, and holds it. */
+static struct store *claim_elsewhere(struct store_outbox_item *out)
+{
+    struct store_withdrawal row = books_withdrawal("k-1");
     struct store *elsewhere = books_store(&books, "strongroom_app", 1);
     struct store_tx *tx = NULL;
+    size_t count = 0;
+    work_for(&row);
     cr_assert_eq(store_begin(&tx, elsewhere, STORE_READ_WRITE, NULL), STATUS_OK);
-    cr_assert_eq(store_outbox_claim(tx, out, out_count, 1, 600000, NULL), STATUS_OK);
+    cr_assert_eq(store_outbox_claim(tx, out, &count, 1, 600000, NULL), STATUS_OK);
+    cr_assert_eq(count, 1);
     books_commit(tx);
     return elsewhere;
 }
@@ -88,23 +100,11 @@ static size_t claimed_here(struct store_outbox_item *out)
     "SELECT count(*) FROM pg_stat_activity AS a JOIN custody.outbox AS o ON a.pid = o.claimed_by"                      \
     " WHERE o.done_at IS NULL"
 
-static void work_for(struct store_withdrawal *row)
-{
-    books_insert(store, row);
-    struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_put(tx, "sign", &row->id, NULL), STATUS_OK);
-    books_commit(tx);
-}
-
 Test(outbox, a_claim_ends_with_the_connection_that_made_it)
 {
-    struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item theirs;
     struct store_outbox_item ours;
-    size_t count = 0;
-    work_for(&row);
-    struct store *elsewhere = claim_elsewhere(&theirs, &count);
-    cr_assert_eq(count, 1);
+    struct store *elsewhere = claim_elsewhere(&theirs);
     cr_expect_eq(released(), 0, "the session lives");
     cr_expect_eq(claimed_here(&ours), 0);
     books_sql(&books, "SELECT pg_terminate_backend(claimed_by, 10000) FROM custody.outbox WHERE done_at IS NULL");
@@ -122,11 +122,8 @@ Test(outbox, a_claim_ends_with_the_connection_that_made_it)
 /* After a restart of the server the same process ids come again. */
 Test(outbox, another_session_of_the_same_process_id_holds_no_claim)
 {
-    struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item theirs;
-    size_t count = 0;
-    work_for(&row);
-    struct store *elsewhere = claim_elsewhere(&theirs, &count);
+    struct store *elsewhere = claim_elsewhere(&theirs);
     books_sql(&books, "UPDATE custody.outbox SET claimed_since = claimed_since - interval '1 microsecond'");
     cr_expect_eq(released(), 1);
     store_close(elsewhere);
@@ -135,11 +132,8 @@ Test(outbox, another_session_of_the_same_process_id_holds_no_claim)
 /* The start of a session cannot be read: not a reason to take its work away. */
 Test(outbox, a_claim_without_a_start_lasts_as_long_as_its_process_id)
 {
-    struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item item;
-    size_t count = 0;
-    work_for(&row);
-    struct store *elsewhere = claim_elsewhere(&item, &count);
+    struct store *elsewhere = claim_elsewhere(&item);
     books_sql(&books, "UPDATE custody.outbox SET claimed_since = NULL");
     cr_expect_eq(released(), 0);
     books_sql(&books, "SELECT pg_terminate_backend(claimed_by, 10000) FROM custody.outbox WHERE done_at IS NULL");
@@ -149,11 +143,8 @@ Test(outbox, a_claim_without_a_start_lasts_as_long_as_its_process_id)
 
 Test(outbox, what_is_done_or_put_off_is_nobodys_claim)
 {
-    struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item item;
-    size_t count = 0;
-    work_for(&row);
-    struct store *elsewhere = claim_elsewhere(&item, &count);
+    struct store *elsewhere = claim_elsewhere(&item);
     struct store_tx *tx = books_begin(store);
     cr_expect_eq(store_outbox_postpone(tx, &item, 600000, "token", NULL), STATUS_OK);
     books_commit(tx);
@@ -164,12 +155,9 @@ Test(outbox, what_is_done_or_put_off_is_nobodys_claim)
 
 Test(outbox, a_worker_that_hangs_loses_its_claim_with_the_lease)
 {
-    struct store_withdrawal row = books_withdrawal("k-1");
     struct store_outbox_item theirs;
     struct store_outbox_item ours;
-    size_t count = 0;
-    work_for(&row);
-    struct store *elsewhere = claim_elsewhere(&theirs, &count);
+    struct store *elsewhere = claim_elsewhere(&theirs);
     books_sql(&books, "UPDATE custody.outbox SET due_at = clock_timestamp()"); /* ten minutes have passed */
     cr_expect_eq(claimed_here(&ours), 1);
     cr_expect_eq(ours.attempts, 2);

@@ -249,50 +249,42 @@ Test(restore, requester_and_authoriser_signed_the_occasion)
     expect(&restore, right, STATUS_NOT_READY, "occasion.issued_at");
 }
 
+/* The right restore with the occasion of `other`, which two people allowed. */
+static void expect_occasion_of(struct restore other, enum who requester, enum who authoriser, const char *where)
+{
+    struct restore restore = vault.restore;
+    vault_allow(&other, &vault, requester, authoriser);
+    restore.occasion = other.occasion;
+    expect(&restore, right, STATUS_MISMATCH, where);
+}
+
 /* A true occasion of something else, such as an earlier drill, does not serve. */
 Test(restore, the_occasion_is_about_this_restore)
 {
     struct restore other = vault.restore;
-    struct restore restore = vault.restore;
     other.kind = RESTORE_RESTORE;
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.action");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.action");
     other = vault.restore;
     other.requester = name_of("ada");
-    vault_allow(&other, &vault, ADA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.requester");
+    expect_occasion_of(other, ADA, ALAN, "occasion.requester");
     other = vault.restore;
     other.authoriser = name_of("ada");
-    vault_allow(&other, &vault, OLGA, ADA);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.authoriser");
+    expect_occasion_of(other, OLGA, ADA, "occasion.authoriser");
     other = vault.restore;
     other.executor = name_of("tess");
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.executor");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.executor");
     other = vault.restore;
     other.key.bytes32[0] ^= 1;
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.key");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.key");
     other = vault.restore;
     other.backup.bytes32[0] ^= 1;
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.set");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.set");
     other = vault.restore;
     other.token.serial[0] ^= 1;
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.serial");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.serial");
     other = vault.restore;
     other.chain.bytes32[0] ^= 1;
-    vault_allow(&other, &vault, OLGA, ALAN);
-    restore.occasion = other.occasion;
-    expect(&restore, right, STATUS_MISMATCH, "occasion.chain");
+    expect_occasion_of(other, OLGA, ALAN, "occasion.chain");
 }
 
 Test(restore, a_signature_of_another_document_does_not_serve)
