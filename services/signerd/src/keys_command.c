@@ -173,7 +173,8 @@ static bool order_stops(const struct signed_document *document)
         return false;
     }
     return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
-           command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE;
+           command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE ||
+           command.action == COMMAND_POLICY_VETO;
 }
 
 /*

@@ -337,6 +337,18 @@ Test(versions, a_clock_set_ahead_shortens_nothing)
     expect_in_force(2, "by the steady clock, wherever the other one stands");
 }
 
+/* What waits goes on coming closer, so who speaks against it must be heard. */
+Test(versions, a_clock_set_ahead_silences_nobody)
+{
+    expect_adopted(&second, STATUS_OK, "");
+    desk.jumped_us += 30 * DESK_DAY_US;
+    cr_expect(!status_now().ready, "a clock that is not believed");
+    cr_expect(veto_by(OTTO) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    desk.now_utc_us += DELAY_US;
+    expect_in_force(1, "two signed, and it took three");
+    cr_expect(status_now().next.dropped);
+}
+
 Test(versions, one_from_the_future_waits_outside)
 {
     signed_document_free(&second);
