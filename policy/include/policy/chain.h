@@ -18,8 +18,7 @@
 /* One version. Borrowed. */
 struct policy_chain_version {
     const struct policy *policy;
-    int64_t
-        in_force_at; /* microseconds UTC, until that of the next version; of the first: not looked at, it was ever */
+    int64_t in_force_at; /* microseconds UTC, until that of the next version; of the first not looked at: it was ever */
 };
 
 /* The versions that are or were in force, the first one first, without a gap. Borrowed. */
