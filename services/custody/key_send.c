@@ -165,7 +165,14 @@ static enum status send_to_signer(const struct signed_document *document, const 
 {
     struct wire_pool *pool = NULL;
     struct wire_key_state_reply reply;
-    enum status status = signer_call_open(&pool, options, command->role, fault);
+    enum signer_role role = command->role;
+    enum status status = STATUS_OK;
+    if (command->action == COMMAND_POLICY_VETO) { /* it is for every signer, and names none */
+        status = signer_call_role(&role, options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signer_call_open(&pool, options, role, fault);
+    }
     if (status == STATUS_OK) {
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
@@ -191,6 +198,8 @@ enum status command_key_send(const struct command_input *input, struct fault *fa
         status = freeze_send(&document, options, fault);
     } else if (status == STATUS_OK && options->socket[0] != '\0') {
         status = send_to_signer(&document, &command, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_POLICY_VETO) {
+        status = post_signed("/v1/policies/veto", &document, options, fault);
     } else if (status == STATUS_OK) {
         key_path(path, &command.key, "/commands");
         status = post_signed(path, &document, options, fault);

@@ -332,7 +332,8 @@ static enum status read_command(struct order *order, struct fault *fault)
     if (!digest_equal(&command.key, &order->key)) {
         return fault_set(fault, STATUS_MISMATCH, "key", "the command is about another key than the path names");
     }
-    if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT) {
+    if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT ||
+        command.action == COMMAND_POLICY_VETO) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
     }

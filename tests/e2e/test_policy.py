@@ -198,7 +198,13 @@ class Policies(strongroom.Case):
         self.hand_in(signed)
         self.becomes(name, "waiting")
         veto = self.command("policy.veto", ("approver-1",), subject=name)
-        self.assertEqual(place.call("POST", "/v1/policies/veto", veto, person="approver-1").status, 200)
+        self.assertProblem(place.call("POST", f"/v1/keys/{'0' * 64}/commands", veto, person="approver-1"), 400, "invalid")
+        paper = place.dir / "veto.json"
+        paper.write_text(canonical(veto))
+        place.custody("key", "send", "--command", str(paper), person="approver-1")
+        again = place.custody("key", "send", "--command", str(paper), "--socket", f"{place.dir}/run/transfer.sock", "--role",
+                              "transfer", check=False)
+        self.assertIn("approver-1 has spoken against it", again.stderr)
         self.becomes(name, "in_force")
 
     def test_4_what_is_written_into_the_table_changes_nothing(self):
