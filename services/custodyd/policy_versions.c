@@ -274,11 +274,32 @@ static enum status adopt(struct handing *handing, struct http_reply *reply, stru
                   fault);
 }
 
+/* What follows from an older version could never be adopted, and would be kept for nothing. */
+static enum status successor_check(const struct handing *handing, const struct policies *policies, struct fault *fault)
+{
+    struct digest digest;
+    struct policy decoded = {0};
+    const struct bytes *document = &handing->document.document;
+    digest_document(&digest, POLICY_KIND, document->data, document->len);
+    if (!policies_complete(policies) || policies_find(policies, &digest) != NULL) {
+        return STATUS_OK;
+    }
+    enum status status = policy_decode(&decoded, document->data, document->len, fault);
+    if (status == STATUS_OK && !digest_equal(&decoded.prev, &policies_in_force(policies)->policy.digest)) {
+        status = fault_set(fault, STATUS_MISMATCH, "prev", "it is not the version in force");
+    }
+    policy_free(&decoded);
+    return status;
+}
+
 enum status policy_propose(struct service *service, const struct http_request *request, struct http_reply *reply,
                            struct fault *fault)
 {
     struct handing handing = {.service = service, .request = request};
     enum status status = read_body(&handing, CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = successor_check(&handing, service->policies, fault);
+    }
     if (status == STATUS_OK) {
         status = policies_add(&handing.version, service->policies, &handing.document, fault);
     }

@@ -197,6 +197,8 @@ class Freezes(strongroom.Case):
             with self.subTest(code):
                 self.assertProblem(place.call("POST", "/v1/freezes", body), status, code)
                 self.assertIn(self.gold, self.freezes())
+        body = self.command("thaw", ("admin-1", "admin-2"), on=str(number), **gold)
+        self.assertProblem(place.call("POST", f"/v1/keys/{'0' * 64}/commands", body), 400, "invalid", "action")
         reply = place.call("POST", "/v1/freezes", self.command("thaw", ("admin-1", "admin-2"), on=str(number), **gold))
         self.assertEqual((reply.status, reply.json["freeze"]["state"]), (200, "thawed"), reply)
         self.assertIn("receipt", reply.json)

@@ -178,8 +178,11 @@ class Policies(strongroom.Case):
 
     def test_3_a_veto(self):
         place = self.place
-        _, now = self.in_force()
+        before, now = self.in_force()
         self.adopt(governance={**now["governance"], "delay_s": 6})
+        late = canonical({**now, "version": now["version"] + 1, "prev": before, "issued_at": time_text()})
+        self.assertProblem(place.call("POST", "/v1/policies", place.signed("policy", late, "admin-1", "admin-2")), 403, "mismatch", "prev")
+        self.assertIsNone(self.state(digest("policy", late)))
         name, signed = self.next(rules=[{**now["rules"][0], "max_amount": "1"}])
         self.hand_in(signed)
         self.becomes(name, "waiting")
