@@ -116,13 +116,18 @@ const struct policy_version *policies_newest(const struct policies *policies)
     return atomic_load(&policies->newest);
 }
 
-const struct policy_version *policies_find(const struct policies *policies, const struct digest *digest)
+static struct policy_version *find_version(const struct policies *policies, const struct digest *digest)
 {
-    const struct policy_version *version = policies_newest(policies);
+    struct policy_version *version = atomic_load(&policies->newest);
     while (version != NULL && !digest_equal(&version->policy.digest, digest)) {
         version = version->older;
     }
     return version;
+}
+
+const struct policy_version *policies_find(const struct policies *policies, const struct digest *digest)
+{
+    return find_version(policies, digest);
 }
 
 /* The version of which the document says it is the successor. */
@@ -369,10 +374,7 @@ void policies_state_parse(struct policies_state *out, const char *value)
 enum status policies_enter(struct policies *policies, const struct digest *digest, int64_t in_force_at_utc_us,
                            struct fault *fault)
 {
-    struct policy_version *version = atomic_load(&policies->newest);
-    while (version != NULL && !digest_equal(&version->policy.digest, digest)) {
-        version = version->older;
-    }
+    struct policy_version *version = find_version(policies, digest);
     atomic_store(&policies->unknown, version == NULL);
     atomic_store(&policies->heard, true);
     if (version == NULL) {

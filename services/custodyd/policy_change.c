@@ -212,7 +212,11 @@ void policy_carry_vetoes(struct service *service, const struct key_board_policy 
         said->next.dropped || said->next.veto_count >= transfer->next.veto_count) {
         return;
     }
-    while (got == VETOES_PAGE && store_transact(service->store, vetoes_in, &vetoes, &why) == STATUS_OK) {
+    while (got == VETOES_PAGE) {
+        if (store_transact(service->store, vetoes_in, &vetoes, &why) != STATUS_OK) {
+            log_fault("policy.carry", &why); /* the next look tries again */
+            break;
+        }
         got = vetoes.rows.count;
         for (size_t i = 0; i < got; i++) {
             hand_over(service, role, &vetoes.rows.rows[i], &transfer->next.policy);
@@ -220,4 +224,5 @@ void policy_carry_vetoes(struct service *service, const struct key_board_policy 
         }
         store_document_list_free(&vetoes.rows);
     }
+    store_document_list_free(&vetoes.rows);
 }

@@ -103,7 +103,10 @@ static bool put_next(json_t *view, const struct wire_policy_next *next)
 {
     json_t *vetoes = json_array();
     for (size_t i = 0; i < next->veto_count; i++) {
-        (void)json_array_append_new(vetoes, json_string(next->vetoes[i].text));
+        if (json_array_append_new(vetoes, json_string(next->vetoes[i].text)) != 0) {
+            json_decref(vetoes);
+            return false;
+        }
     }
     return json_object_set_new(view, "signers", json_integer((json_int_t)next->signers)) == 0 &&
            json_object_set_new(view, "need", json_integer((json_int_t)next->need)) == 0 &&

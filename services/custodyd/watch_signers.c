@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "base/log.h"
 #include "record.h"
 #include "watch_core.h"
 
@@ -74,14 +75,21 @@ static void token_news(struct news *out, char value[STORE_MARK_VALUE_SIZE], enum
     news_fact(out, "state", form->word);
 }
 
-/* When the token was down last, as far as it was told; 0 for never. */
+/*
+ * When the token was down last, as far as it was told; 0 for never. A row that was edited tells nothing: rather told
+ * twice than not at all.
+ */
 static enum status down_told_at(int64_t *out, struct watch *watch, const char *subject, struct fault *fault)
 {
     char value[STORE_MARK_VALUE_SIZE] = "";
     enum status status = watch_told(value, watch, subject, fault);
     const char *at = strchr(value, '/');
     *out = 0;
-    return status != STATUS_OK || at == NULL ? status : time_parse(out, at + 1);
+    if (status == STATUS_OK && at != NULL && time_parse(out, at + 1) != STATUS_OK) {
+        *out = 0;
+        log_event(LOG_LEVEL_WARNING, "mark.unreadable", "subject", subject, NULL);
+    }
+    return status;
 }
 
 /* A token that was down and came back between two looks is told down, and then how it is. */

@@ -167,14 +167,27 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
 }
 
 /* An open one that was proposed under another version than the one in force is judged under both. */
-static void put_change(json_t *view, const struct service *service, const struct store_withdrawal *row)
+static enum status put_change(json_t *view, const struct service *service, const struct store_withdrawal *row,
+                              struct fault *fault)
 {
     struct intent intent;
-    if (!withdrawal_state_is_end(row->state) &&
-        intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
-        !digest_equal(&intent.policy, &service_policy(service)->digest)) {
-        (void)json_object_set_new(view, "policy_changed", json_true());
+    bool changed = !withdrawal_state_is_end(row->state) &&
+                   intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
+                   !digest_equal(&intent.policy, &service_policy(service)->digest);
+    return !changed || json_object_set_new(view, "policy_changed", json_true()) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
+}
+
+/* Why it ended, and where the ledger has it. */
+static enum status put_end(json_t *view, const struct store_withdrawal *row, struct fault *fault)
+{
+    if (row->reason[0] != '\0' && json_object_set_new(view, "reason", json_string(row->reason)) != 0) {
+        return fault_set(fault, STATUS_CORRUPT, "withdrawal", "the row cannot be shown");
     }
+    return row->height == 0 || json_object_set_new(view, "height", json_integer((json_int_t)row->height)) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
 enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
@@ -197,14 +210,13 @@ enum status withdrawal_view(json_t **out, const struct service *service, struct 
     if (view == NULL) {
         return fault_set(fault, STATUS_CORRUPT, "withdrawal", "the row cannot be shown");
     }
-    if (row->reason[0] != '\0') {
-        (void)json_object_set_new(view, "reason", json_string(row->reason));
+    status = put_end(view, row, fault);
+    if (status == STATUS_OK) {
+        status = put_change(view, service, row, fault);
     }
-    if (row->height != 0) {
-        (void)json_object_set_new(view, "height", json_integer((json_int_t)row->height));
+    if (status == STATUS_OK) {
+        status = put_waiting(view, tx, row, fault);
     }
-    put_change(view, service, row);
-    status = put_waiting(view, tx, row, fault);
     if (status != STATUS_OK) {
         json_decref(view);
         return status;

@@ -433,14 +433,18 @@ class Keys(strongroom.Case):
                                   ["tokens"]) == ["serving", "standby"], "both are back")
         self.assertEqual(len(self.entries("token.down")), known + 1)
 
-    def test_a_token_that_came_back_unseen_is_told(self):
-        """Down and up again while nobody looked: the trail has it all the same."""
+    def assertToldThoughUnseen(self, mark=None):
+        """The standby token goes down and comes back while no custodyd looks."""
         place = self.place
         known = len(self.entries("token.down"))
         token = next(token for token in place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]
                      if token["state"] == "standby")
         lines = place.log("transfer").count(f"event=token.up token={token['label']} ")
         place.stop("custodyd")
+        if mark is not None:
+            where = f"subject LIKE 'token/transfer/{token['label']}/%'"
+            place.psql(f"UPDATE custody.mark SET value = '{mark}' WHERE {where}")
+            self.assertEqual(place.value(f"SELECT count(*) FROM custody.mark WHERE {where} AND value = '{mark}'"), "1")
         os.kill(self.token_process(token["label"]), signal.SIGKILL)
         self.until(lambda: place.log("transfer").count(f"event=token.up token={token['label']} ") > lines, "it is back")
         place.start()
@@ -448,6 +452,14 @@ class Keys(strongroom.Case):
         self.assertEqual([self.event(entry)["facts"]["label"] for entry in told], [token["label"]])
         self.until(lambda: self.event(self.entries("token.up")[-1])["facts"]["label"] == token["label"], "and to be up")
         self.until(lambda: place.call("GET", "/healthz").json["alarms"] == 0, "it is no alarm")
+
+    def test_a_token_that_came_back_unseen_is_told(self):
+        """Down and up again while nobody looked: the trail has it all the same."""
+        self.assertToldThoughUnseen()
+
+    def test_a_mark_that_was_edited_hides_no_outage(self):
+        """Who owns the database writes nonsense where the last outage stands: it counts as never told."""
+        self.assertToldThoughUnseen("standby/soon")
 
     def test_a_token_that_lost_its_keys_is_told(self):
         """It opens and is well; what is missing on it is an alarm and not the error of the next failover."""
