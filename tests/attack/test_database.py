@@ -15,19 +15,11 @@ import pathlib
 import sys
 import tempfile
 import unittest
-import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
+from positions import signing_entry, to_the_trail  # noqa: E402
 from strongroom import canonical, digest, eventually  # noqa: E402
-
-
-def uuid7():
-    raw = bytearray(os.urandom(16))
-    raw[0:6] = (1790000000000).to_bytes(6, "big")
-    raw[6] = raw[6] & 0x0F | 0x70
-    raw[8] = raw[8] & 0x3F | 0x80
-    return str(uuid.UUID(bytes=bytes(raw)))
 
 
 class Database(strongroom.Case):
@@ -83,19 +75,7 @@ class Database(strongroom.Case):
 
     def to_the_signer(self, row, approvals, destination=None):
         """Past custodyd's own check: the withdrawal is recorded, with a signing entry in the trail that names these documents."""
-        place = self.place
-        destination = destination or json.loads((place.dir / "ceremony/destination.json").read_text())
-        intent = json.loads(row["intent"])
-        event = {
-            "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "oid": row["id"], "otype": "withdrawal",
-            "on": place.value(f"""UPDATE custody.object_ordinal SET last = last + 1 WHERE oid = '{row["id"]}' RETURNING last"""),
-            "outcome": "intent", "pn": "1", "pr": uuid7(), "policy": place.policy_digest,
-            "refs": {"destination": digest("destination", destination["document"]), "intent": digest("intent", row["intent"]),
-                     "policy": place.policy_digest, "transaction": intent["transaction"]},
-        }
-        if approvals:
-            event["refs"]["approvals"] = sorted(digest("approval", signed["document"]) for signed in approvals)
-        place.psql(f"INSERT INTO audit.pending (cls, evt) VALUES (0, convert_to($d${canonical(event)}$d$, 'UTF8'));")
+        to_the_trail(self.place, signing_entry(self.place, row, approvals, destination))
         self.set_state(row, "recorded", "sign")
 
     def ends(self, row, state, *reasons):
