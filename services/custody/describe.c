@@ -15,6 +15,7 @@
 #include "policy/key.h"
 #include "policy/occasion.h"
 #include "policy/policy.h"
+#include "policy/transaction.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
 
@@ -342,9 +343,55 @@ static enum status describe_intent(FILE *stream, const struct bytes *document, s
     describe_row(stream, "policy", "version %lld", (long long)intent.policy_version);
     describe_digest(stream, "", &intent.policy);
     describe_digest(stream, "transaction", &intent.transaction);
+    describe_row(stream, "", "as the intent names it; custody show ID rebuilds it from the wallet of the policy");
     describe_digest(stream, "digest", &digest);
     intent_short_code(code, &digest);
     describe_row(stream, "short code", "%s", code);
+    return STATUS_OK;
+}
+
+static void describe_leg(FILE *stream, const struct leg *leg)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    char amount[AMOUNT_TEXT_SIZE];
+    address_format(address, &leg->account);
+    amount_format(amount, leg->amount);
+    describe_row(stream, leg->side == LEG_DEBIT ? "takes from" : "gives to", "%s", address);
+    describe_row(stream, "", "%s base units", amount);
+    describe_digest(stream, "", &leg->asset);
+}
+
+/* A transaction by itself: what its bytes do, whoever says what about it. */
+static enum status describe_transaction(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct transaction transaction;
+    struct digest id;
+    char address[ADDRESS_TEXT_SIZE];
+    enum status status = transaction_decode(&transaction, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool issues = transaction.type == TRANSACTION_ISSUE;
+    (void)fprintf(stream, "transaction: %s\n", issues ? "an ISSUE of an asset" : "a transfer");
+    describe_row(stream, "effect", "%s",
+                 issues ? "MAKES new units of the asset, which its issuer owes from then on"
+                        : "moves what is there, and makes nothing new");
+    for (size_t i = 0; i < transaction.leg_count; i++) {
+        describe_leg(stream, &transaction.legs[i]);
+    }
+    describe_row(stream, "fee", "0: this ledger has no fees");
+    address_format(address, &transaction.from);
+    describe_row(stream, "signed by", "the key of %s", address);
+    describe_row(stream, "sequence", "lane %llu, seq %llu, heights %llu to %llu", (unsigned long long)transaction.lane,
+                 (unsigned long long)transaction.seq, (unsigned long long)transaction.valid_from,
+                 (unsigned long long)transaction.valid_until);
+    if (!digest_is_zero(&transaction.memo)) {
+        describe_digest(stream, "memo", &transaction.memo);
+    }
+    describe_digest(stream, "chain", &transaction.chain);
+    describe_digest(stream, "policy", &transaction.policy);
+    transaction_id(&id, document->data, document->len);
+    describe_digest(stream, "id", &id);
     return STATUS_OK;
 }
 
@@ -387,6 +434,7 @@ static const struct document_kind kinds[] = {
     {RESTORE_KIND, CANON_DOCUMENT_MAX, true, describe_restore},
     {SHARE_SET_KIND, CANON_DOCUMENT_MAX, true, describe_share_set},
     {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},
+    {TRANSACTION_KIND, CANON_DOCUMENT_MAX, false, describe_transaction},
     {COMPROMISE_KIND, CANON_DOCUMENT_MAX, false, describe_compromise},
     {CEREMONY_REFUSAL_KIND, CANON_DOCUMENT_MAX, false, describe_refusal},
     {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */

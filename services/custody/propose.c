@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "client.h"
 #include "commands.h"
+#include "decoded.h"
 #include "describe.h"
 #include "trust.h"
 
@@ -48,9 +49,63 @@ static enum status propose_needs(const struct custody_options *options, struct f
     return STATUS_OK;
 }
 
-static enum status propose(const struct custody_options *options, const struct trust *trust, const char *asset_id,
+/* What was asked for, decoded: the service's answer must be about it. */
+struct asked {
+    struct amount amount;
+    struct account_id to;
+    struct digest asset;
+    struct digest returns; /* zero for none */
+};
+
+/*
+ * The answer is not believed: who carried the request, or made the intent of it, may have written another payment under
+ * it, whose short code the requester would then tell the approvers.
+ */
+static enum status check_answer(const struct intent *intent, const struct custody_options *options,
+                                const struct asked *asked, struct fault *fault)
+{
+    const struct {
+        const char *where;
+        bool same;
+    } fields[] = {
+        {"wallet", strcmp(intent->wallet.text, options->wallet) == 0},
+        {"asset", digest_equal(&intent->asset, &asked->asset)},
+        {"amount", amount_compare(intent->amount, asked->amount) == 0},
+        {"destination", account_id_equal(&intent->destination, &asked->to)},
+        {"returns", digest_equal(&intent->returns, &asked->returns)},
+    };
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (!fields[i].same) {
+            return fault_set(
+                fault, STATUS_MISMATCH, fields[i].where,
+                "the service proposed something else than was asked for: tell the approvers, and cancel it");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status print_answer(const json_t *answer, const struct custody_options *options, struct decoded *decoded,
+                                const struct asked *asked, struct fault *fault)
+{
+    const json_t *row = json_object_get(answer, "withdrawal");
+    enum status status = decoded_read(decoded, row, NULL, fault);
+    status = status == STATUS_OK ? check_answer(&decoded->intent, options, asked, fault) : status;
+    if (status == STATUS_OK && options->json) {
+        return answer_print_json(answer, JSON_INDENT(2), fault);
+    }
+    if (status == STATUS_OK) {
+        char state[SERVICE_TEXT_SIZE];
+        decoded_print(decoded);
+        (void)printf("the service says that it is %s\n", command_service_text(state, row, "state"));
+    }
+    return status;
+}
+
+static enum status propose(const struct custody_options *options, struct decoded *decoded, const struct asked *asked,
                            struct fault *fault)
 {
+    char asset_id[DIGEST_HEX_LEN + 1];
+    digest_format(asset_id, &asked->asset);
     char key[UUID_TEXT_SIZE];
     json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "wallet", options->wallet, "asset", asset_id, "amount",
@@ -74,10 +129,7 @@ static enum status propose(const struct custody_options *options, const struct t
         }
     }
     if (status == STATUS_OK) {
-        status = options->json ? answer_print_json(answer, JSON_INDENT(2), fault) : STATUS_OK;
-        if (!options->json) {
-            answer_withdrawal(trust, json_object_get(answer, "withdrawal"));
-        }
+        status = print_answer(answer, options, decoded, asked, fault);
     }
     json_decref(body);
     json_decref(answer);
@@ -85,35 +137,40 @@ static enum status propose(const struct custody_options *options, const struct t
 }
 
 /* What is wrong with an amount or address is told here, in the words of the options. */
-static enum status check_request(const struct custody_options *options, const struct asset *asset, struct fault *fault)
+static enum status read_request(struct asked *out, const struct custody_options *options, const struct trust *trust,
+                                struct fault *fault)
 {
-    struct amount amount;
-    struct account_id to;
-    enum status status = answer_amount_option(&amount, options, asset, fault);
-    return status == STATUS_OK ? address_parse(&to, options->to, "to", fault) : status;
+    size_t asset = 0;
+    enum status status = trust_asset(&asset, trust, options->asset, fault);
+    if (status == STATUS_OK) {
+        out->asset = trust->asset_ids[asset];
+        status = answer_amount_option(&out->amount, options, &trust->assets[asset], fault);
+    }
+    if (status == STATUS_OK && options->returns[0] != '\0') {
+        status =
+            digest_parse(&out->returns, options->returns) == STATUS_OK
+                ? STATUS_OK
+                : fault_set(fault, STATUS_USAGE, "returns", "must be the id of a transaction, 64 hexadecimal digits");
+    }
+    return status == STATUS_OK ? address_parse(&out->to, options->to, "to", fault) : status;
 }
 
 enum status command_propose(const struct command_input *input, struct fault *fault)
 {
-    struct trust trust;
-    size_t asset = 0;
-    char id[DIGEST_HEX_LEN + 1];
+    struct decoded decoded = {0};
+    struct asked asked = {0};
     enum status status = propose_needs(input->options, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = trust_open(&trust, input->options, fault);
+    status = trust_open(&decoded.trust, input->options, fault);
     if (status == STATUS_OK) {
-        status = trust_asset(&asset, &trust, input->options->asset, fault);
+        status = read_request(&asked, input->options, &decoded.trust, fault);
     }
     if (status == STATUS_OK) {
-        status = check_request(input->options, &trust.assets[asset], fault);
+        status = propose(input->options, &decoded, &asked, fault);
     }
-    if (status == STATUS_OK) {
-        digest_format(id, &trust.asset_ids[asset]);
-        status = propose(input->options, &trust, id, fault);
-    }
-    trust_wipe(&trust);
+    decoded_wipe(&decoded);
     return status;
 }
 

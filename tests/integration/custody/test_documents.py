@@ -237,6 +237,25 @@ class Documents(Case):
                 self.refused(2, *self.sign(kind, "approver-1", self.write("document", self.destination)))
         self.assertFalse(os.path.exists(self.path("signed")))
 
+    def test_a_transaction_in_words(self):
+        """What the bytes do, whoever says what about them; what does not decode is shown to nobody, and none is signed here."""
+        bundle = WORLD.bundle()
+        transfer = json.loads(bundle["transaction"]["document"])
+        told = self.good("show", "transaction", "--in", self.write("document", world.canonical(transfer)))
+        for word in ("transaction: a transfer\n", "makes nothing new", "2501 base units", WORLD.asset, WORLD.chain,
+                     f"takes from     {WORLD.keys['wallet'].address()}\n", f"gives to       {WORLD.keys['payee'].address()}\n",
+                     "lane 0, seq 1, heights 2 to 1000", transfer["policy"], world.digest("transaction", world.canonical(transfer))):
+            self.assertIn(word, told)
+        told = self.good("show", "transaction", "--in", self.write("document", world.canonical({**transfer, "type": "issue"})))
+        self.assertIn("transaction: an ISSUE of an asset\n", told)
+        self.assertIn("MAKES new units", told)
+        legs = transfer["legs"]
+        for name, other in (("a type", {"type": "upgrade"}), ("a flag", {"operation": 1}), ("no legs", {"legs": []}),
+                            ("legs that make money", {"legs": [legs[0], {**legs[1], "amount": "2502"}]}),
+                            ("a leg twice", {"legs": legs + legs[1:]})):
+            with self.subTest(name):
+                self.refused(1, "show", "transaction", "--in", self.write("document", world.canonical({**transfer, **other})))
+
     def test_a_policy_below_the_floors_is_not_signed(self):
         policy = WORLD.next_policy(WORLD.first)
         self.good(*self.sign("policy", "approver-1", self.write("document", world.canonical(policy)), "control"))

@@ -87,6 +87,71 @@ class Show(Lying):
         mark = "the service says that it is "  # its word, told as such
         self.assertEqual(self.show().split(mark)[0], honest.split(mark)[0])
 
+    def words(self, told):
+        """What is shown, line by line: name to value."""
+        lines = told.splitlines()
+        return lines[0], {line[2:14].strip() or line.strip(): line[15:] for line in lines[1:-1]}, lines[-1]
+
+    def test_every_word(self):
+        """From the bytes of the intent and from what the trust file leads to, and from nothing else."""
+        first, words, last = self.words(self.show())
+        self.assertEqual(first, f"withdrawal {ID}")
+        self.assertEqual(words, {
+            "pays": "25.01 DEMO (2501 base units)",
+            "to": WORLD.keys["payee"].address(),
+            "from": f"wallet hot, {WORLD.keys['wallet'].address()}",
+            "fee at most": "0 DEMO (0 base units): this ledger has no fees",
+            "effect": "one transfer: so much less in wallet hot, so much more at that address",
+            "asked by": "operator-1",
+            "expires": world.FAR,
+            "policy": f"version 1, {WORLD.trust['policy']}",
+            "ledger": f"{world.ENVIRONMENT}, {WORLD.chain}",
+            "sequence": "lane 0, seq 1, heights 2 to 1000",
+            "transaction": world.digest("transaction", world.canonical(WORLD.transaction_of(INTENT))),
+            "intent": world.digest("intent", BUNDLE["intent"]),
+            "short code": short_code(BUNDLE["intent"])})
+        self.assertEqual(last, "the service says that it is approving")
+
+    def test_amounts_to_the_last_unit(self):
+        for amount, shown in (("1", "0.01"), ("10", "0.1"), ("100", "1"), (str((1 << 128) - 1), "3402823669209384634633746074317682114.55")):
+            with self.subTest(amount):
+                self.shows(altered(amount=amount))
+                self.assertEqual(self.words(self.show())[1]["pays"], f"{shown} DEMO ({amount} base units)")
+
+    def test_more_words_when_there_is_more_to_say(self):
+        memo, returned = "ab" * 32, "cd" * 32
+        self.shows(altered(memo=memo, returns=returned))
+        words = self.words(self.show())[1]
+        self.assertEqual((words["memo"], words["a RETURN of"]), (memo, returned))
+        self.assertIn("one approver more than the rule asks for", words)
+
+    def test_a_harmless_display_and_another_transaction(self):
+        """The row shows the transfer of the intent; the intent names the digest of a transaction that does something else."""
+        transfer = WORLD.transaction_of(INTENT)
+        mallory = WORLD.keys["mallory"].address()
+        legs = transfer["legs"]
+        others = {
+            "makes new units": {**transfer, "type": "issue"},
+            "a type nobody knows": {**transfer, "type": "upgrade"},
+            "one field more": {**transfer, "operation": 1},
+            "pays somebody else": {**transfer, "legs": [legs[0], {**legs[1], "account": mallory}]},
+            "pays two": {**transfer, "legs": [legs[0], {**legs[1], "amount": "1"}, {**legs[1], "account": mallory, "amount": "2500"}]},
+            "another amount": {**transfer, "legs": [{**leg, "amount": "9999999"} for leg in legs]},
+            "from another account": {**transfer, "from": mallory},
+            "for ever": {**transfer, "valid_until": str(2 ** 62)},
+        }
+        for name, other in others.items():
+            with self.subTest(name):
+                named = world.canonical({**INTENT, "transaction": world.digest("transaction", world.canonical(other))})
+                self.shows(named, transaction=world.canonical(transfer), transaction_id=world.digest("transaction", world.canonical(transfer)),
+                           amount=INTENT["amount"], destination=INTENT["destination"], short_code=short_code(BUNDLE["intent"]))
+                done = self.custody("show", ID, *self.base)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn("transaction", done.stderr)
+                self.refused(1, *self.approving())
+                self.refused(1, *self.approving(code=short_code(named)))
+        self.assertEqual(self.service.sent("POST"), [])
+
     def test_an_altered_intent_is_shown_as_it_is(self):
         """And its short code is another one, so that who knows the code of the true one will not sign."""
         mallory = WORLD.keys["mallory"].address()
@@ -325,13 +390,25 @@ class Others(Lying):
         self.shows("", state="approving")
         self.refused(1, "wait", ID, *self.base, "--timeout", "1")
 
+    def propose(self, *more):
+        return ["propose", *self.base, "--wallet", "hot", "--asset", "DEMO", "--amount", "1", "--to", INTENT["destination"], *more]
+
+    def proposes(self, **changes):
+        """The service answers a request with the intent of another one."""
+        intent = altered(**{"amount": "1", **changes})
+        self.service.routes[("POST", "/v1/withdrawals")] = (201, {"withdrawal": {
+            "id": ID, "state": "reserved", "intent": intent, "amount": "1", "asset": WORLD.asset, "wallet": "hot",
+            "destination": INTENT["destination"], "short_code": short_code(intent)}})
+        return intent
+
     def test_a_request_can_be_repeated(self):
-        self.service.routes[("POST", "/v1/withdrawals")] = (201, {"withdrawal": {"id": ID, "state": "reserved"}})
-        words = ["propose", *self.base, "--wallet", "hot", "--asset", "DEMO", "--amount", "1", "--to", INTENT["destination"]]
+        intent = self.proposes()
+        words = self.propose()
         done = self.custody(*words)
         self.assertEqual(done.returncode, 0, done.stderr)
         [request] = self.service.sent("POST")
         self.assertIn(request["headers"]["Idempotency-Key"], done.stderr)
+        self.assertIn(f"short code   {short_code(intent)}\n", done.stdout)
         self.assertEqual(json.loads(request["body"]), {
             "amount": "1", "asset": WORLD.asset, "destination": INTENT["destination"], "wallet": "hot"})
         self.service.routes[("POST", "/v1/withdrawals")] = (503, problem("unavailable"))
@@ -342,6 +419,21 @@ class Others(Lying):
         self.service.routes[("POST", "/v1/withdrawals")] = (403, problem("denied"))
         self.assertNotIn("repeat with", self.refused(1, *words))
         self.refused(1, *("NONE" if word == "DEMO" else word for word in words))
+
+    def test_a_proposal_of_something_else(self):
+        """Whoever carries the request writes another payment into it, and shows the requester the short code of that one."""
+        for field, changes in (("destination", {"destination": WORLD.keys["mallory"].address()}), ("amount", {"amount": "9999"}),
+                               ("returns", {"returns": "ab" * 32}), ("policy", {"policy": "0" * 64}), ("chain", {"chain": "0" * 64})):
+            for more in ((), ("--json",)):
+                with self.subTest(field, more=more):
+                    intent = self.proposes(**changes)
+                    done = self.custody(*self.propose(*more))
+                    self.assertEqual((done.returncode, done.stdout), (1, ""))
+                    self.assertIn(field, done.stderr)
+                    self.assertNotIn(short_code(intent), done.stderr)
+        intent = world.canonical({**json.loads(self.proposes()), "transaction": "0" * 64})
+        self.service.routes[("POST", "/v1/withdrawals")] = (201, {"withdrawal": {"id": ID, "intent": intent}})
+        self.assertIn("transaction", self.refused(1, *self.propose()))
 
     def test_files_that_are_fetched(self):
         path = ("GET", SHOW[1] + "/evidence")
