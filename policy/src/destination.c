@@ -12,9 +12,9 @@ struct destination_wire {
 
 static const struct canon_field fields[] = {
     CANON_FIELD(struct destination_wire, account, CANON_TEXT), CANON_FIELD(struct destination, chain, CANON_HASH),
-    CANON_FIELD(struct destination, environment, CANON_NAME),  CANON_FIELD(struct destination, id, CANON_NAME),
-    CANON_FIELD(struct destination, issued_at, CANON_TIME),    CANON_FIELD(struct destination, policy, CANON_HASH),
-    CANON_FIELD(struct destination, valid_until, CANON_TIME),
+    CANON_FIELD(struct destination, environment, CANON_NAME),  CANON_FIELD(struct destination, group, CANON_NAME),
+    CANON_FIELD(struct destination, id, CANON_NAME),           CANON_FIELD(struct destination, issued_at, CANON_TIME),
+    CANON_FIELD(struct destination, policy, CANON_HASH),       CANON_FIELD(struct destination, valid_until, CANON_TIME),
 };
 
 _Static_assert(offsetof(struct destination_wire, destination) == 0, "the rows of struct destination hold in the wire");

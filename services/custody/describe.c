@@ -84,6 +84,7 @@ static enum status describe_destination(FILE *stream, const struct bytes *docume
         address_format(address, &destination.account);
         (void)fprintf(stream, "destination %s: %s\n", destination.id.text, address);
         describe_row(stream, "effect", "wallets may send there, as far as a rule allows it");
+        describe_row(stream, "group", "%s", destination.group.text);
         describe_time(stream, "until", destination.valid_until);
         describe_time(stream, "issued", destination.issued_at);
         describe_row(stream, "ledger", "%s", destination.environment.text);

@@ -76,6 +76,9 @@ static const struct {
     {STATUS_REPLAY, "make a new one"},
     {STATUS_REJECTED, "correct the transaction and have it signed again"},
     {STATUS_EXISTS, "name another file, or leave what is there"},
+    {STATUS_LOOK_ALIKE,
+     "compare the two addresses in full, and ask the recipient by another way; one that is false is revoked: custody "
+     "destination revoke"},
     {STATUS_KEY_INACTIVE,
      "custody key list and custody freeze list show why; it goes on when the quorum activates or thaws"},
     {STATUS_INTERNAL, "it is in the service's log: tell its operator"},

@@ -19,8 +19,8 @@
     F(S, NAME, approver) F(S, HASH, chain) F(S, TEXT, decision) F(S, NAME, environment) F(S, TIME, expires_at)         \
     F(S, HASH, intent) F(S, HASH, key) F(S, HASH, policy) F(S, TIME, signed_at) F(S, UUID, withdrawal)
 #define FORM_DESTINATION(F, O, B, S)                                                                                   \
-    F(S, TEXT, account) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, id) F(S, TIME, issued_at)                 \
-    F(S, HASH, policy) F(S, TIME, valid_until)
+    F(S, TEXT, account) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, group) F(S, NAME, id)                     \
+    F(S, TIME, issued_at) F(S, HASH, policy) F(S, TIME, valid_until)
 #define FORM_HEADER(F, O, B, S)                                                                                        \
     F(S, HASH, audit) F(S, HASH, batch) F(S, HASH, chain) F(S, INTEGER, count) F(S, COUNTER, height)                   \
     F(S, HASH, history_root) F(S, HASH, last_certificate) F(S, HASH, prev) F(S, HASH, receipts_root)                   \

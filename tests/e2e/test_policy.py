@@ -76,7 +76,7 @@ class Policies(strongroom.Case):
         return self.place.signed("command", document, *signers)
 
     def list_destination(self, name, address):
-        document = canonical({"account": address, "chain": self.place.chain, "environment": "demo", "id": name,
+        document = canonical({"account": address, "chain": self.place.chain, "environment": "demo", "group": "clients", "id": name,
                               "issued_at": time_text(), "policy": self.in_force()[0], "valid_until": time_text(seconds=86400)})
         reply = self.place.call("POST", "/v1/destinations", self.place.signed("destination", document, "admin-1", "admin-3"))
         self.assertEqual(reply.status, 201, reply)

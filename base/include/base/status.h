@@ -61,7 +61,8 @@
     X(VERSION, -43, "version", 503, false, "the version is not the one this program knows")                            \
     X(REJECTED, -44, "rejected", 409, false, "the ledger rejected the transaction")                                    \
     X(EXISTS, -45, "exists", 409, false, "the object exists already")                                                  \
-    X(KEY_INACTIVE, -46, "key_inactive", 503, true, "the key does not sign in its state")
+    X(KEY_INACTIVE, -46, "key_inactive", 503, true, "the key does not sign in its state")                              \
+    X(LOOK_ALIKE, -47, "look_alike", 409, false, "it looks like another that is known, and is not it")
 
 enum status {
 #define STATUS_ENUM(name, number, code, http, retry, text) STATUS_##name = number,

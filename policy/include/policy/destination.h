@@ -13,6 +13,7 @@ struct destination {
     struct account_id account;
     struct digest chain;
     struct name environment;
+    struct name group; /* which of the policy's groups of destinations it is in */
     struct name id;
     int64_t issued_at; /* microseconds UTC */
     struct digest policy;

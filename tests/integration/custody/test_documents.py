@@ -164,7 +164,8 @@ class Documents(Case):
     def setUp(self):
         super().setUp()
         self.destination = world.canonical({
-            "account": WORLD.keys["payee"].address(), "chain": WORLD.chain, "environment": world.ENVIRONMENT, "id": "payee-1",
+            "account": WORLD.keys["payee"].address(), "chain": WORLD.chain, "environment": world.ENVIRONMENT, "group": "clients",
+            "id": "payee-1",
             "issued_at": world.at(5), "policy": WORLD.trust["policy"], "valid_until": world.FAR})
         self.keys = {name: self.key_file(name, WORLD.keys[name]) for name in ("approver-1", "approver-2", "approver-3")}
 

@@ -356,7 +356,8 @@ class Documents(Lying):
 
     def test_an_entry_of_the_allow_list(self):
         self.assert_all_is_shown("destination", world.canonical({
-            "account": WORLD.keys["payee"].address(), "chain": WORLD.chain, "environment": world.ENVIRONMENT, "id": "payee-1",
+            "account": WORLD.keys["payee"].address(), "chain": WORLD.chain, "environment": world.ENVIRONMENT, "group": "clients",
+            "id": "payee-1",
             "issued_at": world.at(5), "policy": INTENT["policy"], "valid_until": world.FAR}))
 
     def test_orders(self):

@@ -417,6 +417,7 @@ struct destination order_destination(const struct world *world)
     return (struct destination){.account = world->destination,
                                 .chain = world->chain,
                                 .environment = name_of("test"),
+                                .group = name_of("clients"),
                                 .id = name_of("exchange-1"),
                                 /* A later version has not been in force for an hour. */
                                 .issued_at = world->now_utc_us - (world->policy.version == 1 ? WORLD_HOUR_US : 0),

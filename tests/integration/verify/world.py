@@ -250,7 +250,8 @@ class World:
         here = {"chain": self.chain, "environment": ENVIRONMENT, "policy": digest("policy", canonical(named))}
         withdrawal = f"01a1fbb6-8ab5-7912-829e-{number:012x}"
         destination = canonical(stage("destination", {
-            **here, "account": self.keys["payee"].address(), "id": "payee-1", "issued_at": at(5), "valid_until": FAR}))
+            **here, "account": self.keys["payee"].address(), "group": "clients", "id": "payee-1", "issued_at": at(5),
+            "valid_until": FAR}))
         listed = signed("destination", destination,
                         *(self.keys[name] for name in stage("destination_signers", ["admin-1", "admin-3"])))
         intent = {

@@ -221,6 +221,7 @@ struct destination world_destination(const struct world *world)
     return (struct destination){.account = world->destination_account,
                                 .chain = world->policy.chain,
                                 .environment = world->policy.environment,
+                                .group = name_of("clients"),
                                 .id = name_of("exchange-1"),
                                 .issued_at = time_of(ISSUED_AT),
                                 .policy = world->policy.digest,

@@ -65,6 +65,8 @@ Test(destination, every_rule_broken_once)
         {"account", NULL, STATUS_MISSING_FIELD, "account", "required"},
         {"chain", "\"\"", STATUS_INVALID, "chain", "hexadecimal"},
         {"environment", "\"\"", STATUS_INVALID, "environment", "name"},
+        {"group", NULL, STATUS_MISSING_FIELD, "group", "required"},
+        {"group", "\"\"", STATUS_INVALID, "group", "name"},
         {"id", "\"Exchange\"", STATUS_INVALID, "id", "name"},
         {"issued_at", "0", STATUS_INVALID, "issued_at", "time"},
         {"policy", NULL, STATUS_MISSING_FIELD, "policy", "required"},
