@@ -166,14 +166,27 @@ class Position(strongroom.Case):
         document = {**json.loads(self.payment["document"]), "account": account, "id": "mallory", **changes}
         return self.place.signed("destination", canonical(document), *signers)
 
+    def versions(self, state):
+        return [row for row in self.place.call("GET", "/v1/policies").json["policies"] if row["state"] == state]
+
     def policy_document(self):
-        return json.loads(json.loads((self.place.dir / "etc/policy.json").read_text())["document"])
+        """The version in force."""
+        return json.loads(self.versions("in_force")[0]["policy"]["document"])
 
     def next_policy(self, *signers, **changes):
         """A next version of the policy, signed: (digest, signed)."""
         now = self.policy_document()
         document = canonical({**now, "version": now["version"] + 1, "prev": self.place.policy_digest, "issued_at": time_text(), **changes})
         return digest("policy", document), self.place.signed("policy", document, *signers)
+
+    def adopt(self, *signers, **changes):
+        """A next version by honest administrators, in force."""
+        name, signed = self.next_policy(*signers or ("admin-1", "admin-2"), **changes)
+        reply = self.place.call("POST", "/v1/policies", signed)
+        self.assertEqual(reply.status, 200, reply)
+        eventually(lambda: name in [row["digest"] for row in self.versions("in_force")], "the version is in force")
+        self.place.policy_digest = name
+        return name
 
     def demanding(self, m=None, max_amount=None):
         """The rules of the policy with another number of approvers, or with another maximum."""
