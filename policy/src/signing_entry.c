@@ -4,6 +4,8 @@
  */
 #include "policy/signing_entry.h"
 
+#include "base/canon.h"
+
 #define OBJECT_TYPE "withdrawal"
 #define REFERENCE_COUNT 5 /* those below and the approvals */
 
@@ -23,15 +25,22 @@ static const struct digest *reference(const struct withdrawal *withdrawal, size_
     return (const void *)((const uint8_t *)withdrawal + references[index].offset);
 }
 
-enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal,
+/* The only fact of the entry. */
+static const struct canon_field fact_fields[] = {
+    {"promises", CANON_COUNTER, false, 0, sizeof(uint64_t), 0, 0},
+};
+
+enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal, uint64_t promises,
                                       struct fault *fault)
 {
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)promises);
     event->action = AUDIT_WITHDRAWAL_SIGNING;
     event->outcome = AUDIT_OUTCOME_INTENT;
     event->policy = withdrawal->in_force;
     (void)snprintf(event->object_type, sizeof(event->object_type), "%s", OBJECT_TYPE);
     uuid_format(event->object_id, &withdrawal->intent.withdrawal);
-    enum status status = STATUS_OK;
+    enum status status = audit_event_fact_add(event, fact_fields[0].name, text, fault);
     for (size_t i = 0; i < REFERENCE_COUNT - 1 && status == STATUS_OK; i++) {
         status = audit_event_ref_add(event, references[i].name, reference(withdrawal, i), fault);
     }
@@ -95,8 +104,19 @@ static enum status check_references(const struct withdrawal *withdrawal, const s
     return check_approvals(withdrawal, event, fault);
 }
 
-enum status policy_check_signing_entry(const struct withdrawal *withdrawal, const struct audit_event *event,
-                                       struct fault *fault)
+static enum status facts_read(uint64_t *out_promises, const struct audit_event *event, struct fault *fault)
+{
+    uint64_t promises = 0;
+    if (event->facts == NULL ||
+        canon_decode(&promises, sizeof(promises), event->facts, fact_fields, 1, "", NULL) != STATUS_OK) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.facts", "not the number of promises that were seen, alone");
+    }
+    *out_promises = promises;
+    return STATUS_OK;
+}
+
+enum status policy_check_signing_entry(uint64_t *out_promises, const struct withdrawal *withdrawal,
+                                       const struct audit_event *event, struct fault *fault)
 {
     if (event->action != AUDIT_WITHDRAWAL_SIGNING) {
         return fault_set(fault, STATUS_MISMATCH, "leaf.act", "not withdrawal.signing");
@@ -110,5 +130,6 @@ enum status policy_check_signing_entry(const struct withdrawal *withdrawal, cons
         return fault_set(fault, STATUS_MISMATCH, "leaf.oid", "about another object than this withdrawal");
     }
     enum status status = check_policy(withdrawal, event, fault);
-    return status == STATUS_OK ? check_references(withdrawal, event, fault) : status;
+    status = status == STATUS_OK ? check_references(withdrawal, event, fault) : status;
+    return status == STATUS_OK ? facts_read(out_promises, event, fault) : status;
 }

@@ -39,6 +39,7 @@ struct settling {
     struct ledger_transaction_status ledger;
     enum withdrawal_state to;
     enum status reason; /* of a failure */
+    uint64_t promises;  /* of the signer, when it signed for this; 0: it did not */
     bool unspent;       /* the signer may have promised the sequence, and nothing can use it up */
     struct trail_ticket ticket;
     json_t *view;
@@ -315,6 +316,7 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
         return meet_refusal(settling, promised, fault);
     }
     if (status == STATUS_OK) {
+        settling->promises = reply.promises;
         status = step_signature_encode(&settling->truth.signature, &reply.signature, fault);
     }
     bytes_free(&reply.transaction);
@@ -349,6 +351,7 @@ static enum status judge(struct settling *settling, struct fault *fault)
 static enum status fill_in(struct store_withdrawal_change *change, struct settling *settling, struct fault *fault)
 {
     const struct store_withdrawal *row = &settling->recorded.row;
+    change->promises = settling->promises > 0 ? &settling->promises : NULL;
     change->intent = row->intent.data == NULL ? &settling->document : NULL;
     change->transaction = row->transaction.data == NULL ? &settling->truth.transaction : NULL;
     change->lane = row->placed ? NULL : &settling->intent.lane;

@@ -172,6 +172,28 @@ static enum status wait_for_key(const struct step *step, const struct step_paper
                : fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);
 }
 
+static enum status promises_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    return store_withdrawal_promises(context, tx, fault);
+}
+
+/* Writes the entry `withdrawal.signing`, with the promises that the signer was seen to have made. */
+static enum status record_entry(struct step *step, const struct withdrawal *withdrawal, struct fault *fault)
+{
+    uint64_t promises = 0;
+    struct audit_event event;
+    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_SIGNING, AUDIT_OUTCOME_INTENT);
+    enum status status = store_transact(step->service->store, promises_in, &promises, fault);
+    status = status == STATUS_OK ? policy_signing_entry_fill(&event, withdrawal, promises, fault) : status;
+    if (status == STATUS_OK) {
+        step->event = &event;
+        status = move(step, WITHDRAWAL_RECORDED, AUDIT_WITHDRAWAL_SIGNING, "sign", fault);
+        step->event = NULL;
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
 static enum status step_record(struct step *step, struct fault *fault)
 {
     struct step_papers papers;
@@ -196,15 +218,7 @@ static enum status step_record(struct step *step, struct fault *fault)
         fault_clear(fault);
         return fail(step, verdict.status, verdict.where, false, fault);
     }
-    struct audit_event event;
-    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_SIGNING, AUDIT_OUTCOME_INTENT);
-    status = policy_signing_entry_fill(&event, &withdrawal, fault);
-    if (status == STATUS_OK) {
-        step->event = &event;
-        status = move(step, WITHDRAWAL_RECORDED, AUDIT_WITHDRAWAL_SIGNING, "sign", fault);
-        step->event = NULL;
-    }
-    audit_event_wipe(&event);
+    status = record_entry(step, &withdrawal, fault);
     withdrawal_free(&withdrawal);
     step_papers_wipe(&papers);
     return status;
@@ -314,8 +328,9 @@ static enum status step_sign(struct step *step, struct fault *fault)
     status = step_signature_encode(&signature, &reply.signature, fault);
     if (status == STATUS_OK) {
         /* The signer's bytes are the truth; a row that holds others was edited after the approval. */
-        step->change =
-            (struct store_withdrawal_change){.signature = &signature, .transaction = same ? NULL : &reply.transaction};
+        step->change = (struct store_withdrawal_change){.signature = &signature,
+                                                        .transaction = same ? NULL : &reply.transaction,
+                                                        .promises = reply.promises > 0 ? &reply.promises : NULL};
         status = move(step, WITHDRAWAL_SIGNED, AUDIT_WITHDRAWAL_SIGNED, "submit", fault);
     }
     bytes_free(&signature);

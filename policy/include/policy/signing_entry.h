@@ -10,19 +10,21 @@
 
 /*
  * Fills the action, outcome, object, policy (in force) and refs of the entry `withdrawal.signing` for a withdrawal that
- * passed policy_check_withdrawal; actor, correlation, producer and ordinal are the caller's. STATUS_INVALID when the
- * event has such refs already.
+ * passed policy_check_withdrawal, and the fact `promises`: the greatest number of promises that the signer was seen to
+ * have made. Actor, correlation, producer and ordinal are the caller's. STATUS_INVALID when the event has such refs
+ * already.
  */
 MUST_CHECK enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal,
-                                                 struct fault *fault);
+                                                 uint64_t promises, struct fault *fault);
 
 /*
  * Checks that a decoded entry is `withdrawal.signing` with outcome `intent`, its object is this withdrawal, its
  * `policy` a version that was in force from that of the intent on, and its refs are `approvals` (exactly those handed
- * over), `destination`, `intent`, `policy`, `transaction` and no others. STATUS_MISMATCH with the field that differs.
+ * over), `destination`, `intent`, `policy`, `transaction` and no others, and its only fact is `promises`. Out: that.
+ * STATUS_MISMATCH with the field that differs.
  * That the trail holds the entry is for the proof to show (audit/proof.h).
  */
-MUST_CHECK enum status policy_check_signing_entry(const struct withdrawal *withdrawal, const struct audit_event *event,
-                                                  struct fault *fault);
+MUST_CHECK enum status policy_check_signing_entry(uint64_t *out_promises, const struct withdrawal *withdrawal,
+                                                  const struct audit_event *event, struct fault *fault);
 
 #endif

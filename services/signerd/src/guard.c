@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "guard_private.h"
+#include "history.h"
 
 #define FILL_TOLD_PERCENT 80
 
@@ -82,7 +83,8 @@ static enum status state_load(struct guard *guard, struct fault *fault)
         status = guard_state_decode(&guard->state, value, len, fault);
     }
     mdb_txn_abort(txn);
-    return status == STATUS_OK ? guard_keys_load(guard, fault) : status;
+    status = status == STATUS_OK ? guard_keys_load(guard, fault) : status;
+    return status == STATUS_OK ? guard_history_load(guard, fault) : status;
 }
 
 /* What it has of what it may have, the room on its disk included. Nothing is refused for it: a full disk refuses. */
@@ -155,6 +157,7 @@ void guard_close(struct guard *guard)
     }
     (void)pthread_mutex_destroy(&guard->mutex);
     guard_keys_free(guard);
+    history_free(guard->history);
     free(guard);
 }
 
@@ -181,6 +184,7 @@ enum status guard_store(struct guard_batch *batch, const MDB_val *key, const voi
     if (rc == 0) {
         struct put *put = &batch->puts[batch->put_count++];
         put->key_len = key->mv_size;
+        put->removed = false;
         memcpy(put->key, key->mv_data, key->mv_size);
         digest_sha256(&put->sealed, sealed.data, sealed.len);
     }
@@ -207,6 +211,20 @@ enum status guard_txn_put(struct guard_txn *txn, const struct guard_record *reco
 enum status guard_txn_replace(struct guard_txn *txn, const struct guard_record *record, struct fault *fault)
 {
     return put_record(txn, record, 0, fault);
+}
+
+enum status guard_txn_remove(struct guard_txn *txn, const struct guard_record *record, struct fault *fault)
+{
+    struct guard_batch *batch = txn->batch;
+    INVARIANT(batch->put_count < BATCH_PUTS_MAX);
+    struct put *put = &batch->puts[batch->put_count++];
+    put->key_len = record->key_len;
+    put->removed = true;
+    memcpy(put->key, record->key, record->key_len);
+    MDB_val key = {put->key_len, put->key};
+    int rc = mdb_del(batch->txn, batch->guard->dbi, &key, NULL);
+    batch->broken = batch->broken || rc != 0;
+    return rc == 0 ? STATUS_OK : fault_set(fault, STATUS_IO, "guard", "could not take away: %s", mdb_strerror(rc));
 }
 
 enum status guard_txn_get(struct guard_txn *txn, struct guard_record *record, struct fault *fault)
@@ -255,6 +273,8 @@ static void batch_init(struct guard_batch *batch, struct guard *guard)
     batch->change_count = 0;
     batch->freeze_count = guard->freeze_count;
     batch->freeze_change_count = 0;
+    batch->promised = 0;
+    batch->forgotten = 0;
 }
 
 static void apply_one(struct guard_batch *batch, struct guard_state *state, struct waiter *waiter)
@@ -291,8 +311,9 @@ static bool put_reads_back(struct guard_batch *batch, MDB_txn *txn, struct put *
 {
     MDB_val key = {put->key_len, put->key};
     MDB_val sealed;
-    if (mdb_get(txn, batch->guard->dbi, &key, &sealed) != 0) {
-        return false;
+    int rc = mdb_get(txn, batch->guard->dbi, &key, &sealed);
+    if (rc != 0 || put->removed) {
+        return rc == MDB_NOTFOUND && put->removed;
     }
     struct digest digest;
     digest_sha256(&digest, sealed.mv_data, sealed.mv_size);
@@ -396,6 +417,7 @@ static void lead(struct guard *guard)
         guard->state = state;
         guard_keys_adopt(guard, &batch);
     }
+    guard_history_adopt(guard, &batch, status == STATUS_OK);
     guard_keys_drop(&batch);
     for (struct waiter *waiter = waiters, *next = NULL; waiter != NULL; waiter = next) {
         next = waiter->next; /* once it is done, its owner may leave with it */

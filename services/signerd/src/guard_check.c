@@ -6,8 +6,9 @@
  * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
  * admitted has its papers (the document it names, and the backup that this names), freezes and versions of the policy
  * are counted without a gap, the first version and the one in force are those of the state, the sequences of a lane are
- * exactly 0 to next-1, each has its withdrawal, and there is no withdrawal without its sequence. So a record that was
- * lost is found too.
+ * exactly 0 to next-1, each has its withdrawal, there is no withdrawal without its sequence, there are as many
+ * withdrawals and intents as promises, and the history has those that it has not forgotten, in the order of their
+ * times. So a record that was lost is found too.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,6 +35,9 @@ struct walk {
     struct digest founding; /* key 0 */
     uint64_t sequences;
     uint64_t withdrawals;
+    uint64_t intents;
+    uint64_t history;
+    uint64_t history_us; /* of the promise walked last */
     uint64_t freezes;
     uint64_t policies; /* versions */
     bool state_seen;
@@ -285,6 +289,31 @@ static enum status check_sequence(struct walk *walk, const MDB_val *key, const u
     return status;
 }
 
+/* In the order of their numbers, from the first that is not forgotten. The state comes before them. */
+static enum status check_history(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_promise promise;
+    struct guard_record withdrawal;
+    walk->history++;
+    if (key->mv_size != 9 || number_at(key, 1) != walk->state.forgotten + walk->history) {
+        return corrupt(walk, "a promise of the history is missing");
+    }
+    if (guard_promise_decode(&promise, value, len) != STATUS_OK || promise.running_us < walk->history_us ||
+        promise.running_us > walk->state.running_us) {
+        return corrupt(walk, "a promise of the history is none");
+    }
+    walk->history_us = promise.running_us;
+    guard_record_withdrawal(&withdrawal, &promise.withdrawal);
+    return lookup(walk, &withdrawal);
+}
+
+static enum status check_intent(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    walk->intents++;
+    bool good = key->mv_size == 33 && len == 8 && guard_number_read(value) <= walk->state.promises;
+    return good ? STATUS_OK : corrupt(walk, "an intent of no promise");
+}
+
 static enum status check_withdrawal(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     if (key->mv_size != 17 || len != WITHDRAWAL_RECORD_LEN) {
@@ -308,9 +337,9 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'b', check_backup},   {'c', check_checkpoint}, {'d', check_document}, {'f', check_freeze}, {'g', check_state},
-    {'k', check_key},      {'l', check_lane},       {'n', check_nonce},    {'p', check_policy}, {'r', check_point},
-    {'s', check_sequence}, {'w', check_withdrawal}, {'x', check_dropped},
+    {'b', check_backup},  {'c', check_checkpoint}, {'d', check_document}, {'f', check_freeze},     {'g', check_state},
+    {'h', check_history}, {'i', check_intent},     {'k', check_key},      {'l', check_lane},       {'n', check_nonce},
+    {'p', check_policy},  {'r', check_point},      {'s', check_sequence}, {'w', check_withdrawal}, {'x', check_dropped},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -344,7 +373,12 @@ static enum status check_sums(struct walk *walk)
         return corrupt(walk, "a backup of no key");
     }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
-    return whole ? STATUS_OK : corrupt(walk, "a sequence or a withdrawal is missing");
+    if (!whole || walk->withdrawals != walk->state.promises || walk->intents != walk->state.promises) {
+        return corrupt(walk, "a sequence, a withdrawal or an intent is missing");
+    }
+    return walk->state.forgotten + walk->history == walk->state.promises
+               ? STATUS_OK
+               : corrupt(walk, "a promise of the history is missing");
 }
 
 static enum status walk_records(struct walk *walk)

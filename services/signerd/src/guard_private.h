@@ -9,7 +9,7 @@
 #include "guard_record.h"
 
 #define BATCH_MAX 64
-#define BATCH_PUTS_MAX (BATCH_MAX * 6 + 1)
+#define BATCH_PUTS_MAX (BATCH_MAX * 14 + 1)
 
 struct waiter;
 
@@ -28,12 +28,14 @@ struct guard {
     struct guard_papers papers[GUARD_KEYS_MAX]; /* written once each */
     size_t freeze_count;
     struct guard_freeze freezes[GUARD_FREEZES_MAX];
+    struct history *history; /* the leader's, with what its batch adds */
 };
 
 /* What was written, to be read back. */
 struct put {
     uint8_t key[GUARD_KEY_MAX];
     size_t key_len;
+    bool removed;
     struct digest sealed;
 };
 
@@ -63,6 +65,8 @@ struct guard_batch {
     size_t freeze_count;
     size_t freeze_change_count;
     struct freeze_change freeze_changes[BATCH_MAX];
+    size_t promised;  /* added to the guard's history already; taken back when the batch fails */
+    size_t forgotten; /* forgotten there when it does not */
 };
 
 /* Seals and writes one record. `flags` are LMDB's. */
@@ -91,6 +95,12 @@ MUST_CHECK enum status guard_freezes_load(struct guard *guard, MDB_txn *txn, str
 
 /* Makes what the batch wrote of freezes the guard's, with the mutex; part of guard_keys_adopt. */
 void guard_freezes_adopt(struct guard *guard, const struct guard_batch *batch);
+
+/* Reads the history from the environment. STATUS_CORRUPT, STATUS_NO_MEMORY, STATUS_IO. */
+MUST_CHECK enum status guard_history_load(struct guard *guard, struct fault *fault);
+
+/* Makes the history that of the disk again, when the batch was written (`good`) or not. */
+void guard_history_adopt(struct guard *guard, const struct guard_batch *batch, bool good);
 
 /* The digest of where the folder's data file is. STATUS_IO. */
 MUST_CHECK enum status guard_place_find(struct digest *out, const char *path, struct fault *fault);

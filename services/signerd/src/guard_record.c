@@ -3,12 +3,16 @@
  *
  * The state 'g', the keys 'k', the freezes 'f' and the versions of the policy 'p' are canonical documents, so that an
  * operator can read them with mdb_dump; the papers of keys are signed documents as they came ('d' key8 the key
- * document, 'b' key8 the backup). The other records are short and of fixed form: 'l' key8 lane8       -> next8 the next
- * sequence of a lane 's' key8 lane8 seq8  -> transaction32 uuid16  what a sequence was used for 'w' uuid16           ->
- * key8 lane8 seq8 transaction32 time8 version8 'c' size8            -> root32                checkpoints seen 'n'
- * uuid16           -> command32             commands carried out 'x' policy32         -> version8              versions
- * of the policy that were dropped 'r' key8 SHA-256(r)32 -> SHA-256(message)32    r of every ECDSA signature, and what
- * it signed
+ * document, 'b' key8 the backup). The other records are short and of fixed form:
+ * - 'l' key8 lane8 -> next8: the next sequence of a lane
+ * - 's' key8 lane8 seq8 -> transaction32 uuid16: what a sequence was used for
+ * - 'w' uuid16 -> key8 lane8 seq8 transaction32 time8 version8: what was promised for a withdrawal
+ * - 'i' intent32 -> number8: the promise that an intent came to
+ * - 'h' number8 -> running8 key8 uuid16 amount16 asset32 destination32 requester64 wallet64: the promises of late
+ * - 'c' size8 -> root32: checkpoints seen
+ * - 'n' uuid16 -> command32: commands carried out
+ * - 'x' policy32 -> version8: versions of the policy that were dropped
+ * - 'r' key8 SHA-256(r)32 -> SHA-256(message)32: r of every ECDSA signature, and what it signed
  */
 #include "guard_record.h"
 
@@ -35,6 +39,7 @@ struct kept_state {
 static const struct canon_field state_fields[] = {
     STATE_ROW(chain, CANON_HASH),
     STATE_ROW(environment, CANON_NAME),
+    STATE_ROW(forgotten, CANON_COUNTER),
     {"form", CANON_INTEGER, false, offsetof(struct kept_state, form), sizeof(int64_t), 1, CANON_INTEGER_MAX},
     STATE_ROW(halted, CANON_BOOLEAN),
     STATE_TEXT(halted_by),
@@ -50,6 +55,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(policy, CANON_HASH),
     STATE_ROW(policy_first, CANON_HASH),
     STATE_ROW(policy_version, CANON_INTEGER),
+    STATE_ROW(promises, CANON_COUNTER),
     {"role", CANON_TEXT, false, offsetof(struct kept_state, role), sizeof(((struct kept_state *)0)->role), 1, 0},
     STATE_ROW(root, CANON_HASH),
     {"running", CANON_COUNTER, false, offsetof(struct guard_state, running_us), sizeof(uint64_t), 0, 0},
@@ -276,11 +282,11 @@ void guard_record_point(struct guard_record *out, uint64_t key, const struct dig
     out->key_len += sizeof(r->bytes32);
 }
 
-void guard_record_dropped(struct guard_record *out, const struct digest *policy)
+void guard_record_digest(struct guard_record *out, char letter, const struct digest *digest)
 {
-    record_start(out, 'x');
-    memcpy(out->key + out->key_len, policy->bytes32, sizeof(policy->bytes32));
-    out->key_len += sizeof(policy->bytes32);
+    record_start(out, letter);
+    memcpy(out->key + out->key_len, digest->bytes32, sizeof(digest->bytes32));
+    out->key_len += sizeof(digest->bytes32);
 }
 
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key)

@@ -10,7 +10,8 @@
 #include "signer/guard.h"
 
 #define GUARD_STATE_KEY "g"
-#define GUARD_FORM 5 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies */
+#define GUARD_FORM                                                                                                     \
+    6 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies, 5 no history */
 #define WITHDRAWAL_RECORD_LEN                                                                                          \
     72                            /* key, lane, seq, transaction id, time of the promise in microseconds UTC, version  \
                                    */
@@ -50,6 +51,10 @@ MUST_CHECK enum status guard_policy_encode(struct bytes *out, const struct guard
 MUST_CHECK enum status guard_policy_decode(struct guard_policy *out, const void *value, size_t len,
                                            struct fault *fault);
 
+/* The record of a promise in the history and back. STATUS_CORRUPT. */
+void guard_promise_encode(struct guard_record *out, uint64_t number, const struct guard_promise *promise);
+MUST_CHECK enum status guard_promise_decode(struct guard_promise *out, const void *value, size_t len);
+
 /* The record of a freeze, read. */
 MUST_CHECK enum status guard_freeze_decode(struct guard_freeze *out, const void *value, size_t len,
                                            struct fault *fault);
@@ -62,12 +67,12 @@ void guard_record_checkpoint(struct guard_record *out, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
-/* A version of the policy that was dropped, by its digest. */
-void guard_record_dropped(struct guard_record *out, const struct digest *policy);
+/* By a digest: 'x' a version of the policy that was dropped; 'i' an intent that was promised. */
+void guard_record_digest(struct guard_record *out, char letter, const struct digest *digest);
 
 /*
  * 'p' the version of the policy with this number; 'k' the key itself, 'd' its key document, 'b' its backup document;
- * 'f' the freeze at this place: values longer than a guard_record holds.
+ * 'f' the freeze at this place: values longer than a guard_record holds; 'h' the promise with this number.
  */
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
 

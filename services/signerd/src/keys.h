@@ -36,7 +36,13 @@ MUST_CHECK enum status keys_time(struct signer *signer, int64_t *out_utc_us, str
  */
 uint64_t keys_running(const struct signer *signer);
 
-/* Remembers it, while something waits, when a second has passed since it was remembered last. */
+/* In a change: this much of it was. */
+void keys_running_raise(const struct signer *signer, struct guard_txn *txn);
+
+/*
+ * Remembers it when a second has passed since it was remembered last, while something waits; when a minute has passed,
+ * while there are promises in the history.
+ */
 MUST_CHECK enum status keys_running_keep(struct signer *signer, struct fault *fault);
 
 /* The same for what must not wait for a clock (stopping, what ends by itself): for one far ahead, what is known. */

@@ -14,7 +14,8 @@
 
 #define DAY_US (24 * 3600 * 1000000LL)
 #define AHEAD_MAX_US (14 * DAY_US) /* a signer may be off for so long without anybody being asked */
-#define RUNNING_EVERY_US 1000000ULL
+#define RUNNING_WAIT_US 1000000ULL
+#define RUNNING_HISTORY_US 60000000ULL
 #define ACCEPT_MAX_US (3 * DAY_US / 2) /* from the noon of the day that people named */
 
 static int64_t later(int64_t a, int64_t b)
@@ -72,24 +73,33 @@ enum status keys_time(struct signer *signer, int64_t *out_utc_us, struct fault *
 
 uint64_t keys_running(const struct signer *signer)
 {
-    return signer->started_running_us + (uint64_t)(clock_monotonic_us(signer->clock) - signer->started_monotonic_us);
+    int64_t passed_us = clock_monotonic_us(signer->clock) - signer->started_monotonic_us;
+    return signer->started_running_us + (uint64_t)(passed_us > 0 ? passed_us : 0);
+}
+
+void keys_running_raise(const struct signer *signer, struct guard_txn *txn)
+{
+    uint64_t running_us = keys_running(signer);
+    txn->state.running_us = running_us > txn->state.running_us ? running_us : txn->state.running_us;
 }
 
 static enum status running_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     (void)fault;
-    txn->state.running_us = *(const uint64_t *)context;
+    keys_running_raise(context, txn);
     return STATUS_OK;
 }
 
 enum status keys_running_keep(struct signer *signer, struct fault *fault)
 {
     struct guard_state state;
-    uint64_t running_us = keys_running(signer);
     guard_read(signer->guard, &state);
-    return state.halted || running_us < state.running_us + RUNNING_EVERY_US
+    uint64_t running_us = keys_running(signer);
+    bool waits = atomic_load(&signer->versions.look_at_running_us) != UINT64_MAX;
+    bool counts = waits || state.promises > state.forgotten;
+    return state.halted || !counts || running_us < state.running_us + (waits ? RUNNING_WAIT_US : RUNNING_HISTORY_US)
                ? STATUS_OK
-               : guard_commit(signer->guard, running_apply, &running_us, fault);
+               : guard_commit(signer->guard, running_apply, signer, fault);
 }
 
 void keys_time_raise(struct guard_txn *txn, int64_t at_utc_us)

@@ -215,6 +215,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     } else {
         answer->ready = keys_ready(signer, able, answer->reason, sizeof(answer->reason));
     }
+    answer->promises = state.promises;
     answer->size = state.size;
     answer->root = state.root;
     answer->height = state.height;
@@ -279,6 +280,7 @@ static bool answer(struct signer *signer, struct wire_reply *reply, struct signe
         return false;
     }
     enum status status = versions_settle(signer, fault);
+    status = status == STATUS_OK ? keys_running_keep(signer, fault) : status;
     status = status == STATUS_OK ? handle(signer, reply, request, fault) : status;
     if (status != STATUS_OK) {
         (void)fault_set(fault, status, "", "%s", status_info(status)->text);

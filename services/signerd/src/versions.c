@@ -206,28 +206,27 @@ struct change {
     const struct guard_policy *record;
     struct digest digest; /* of the version; of a veto, of the order */
     int64_t now_utc_us;
-    uint64_t running_us;
+    const struct signer *signer;
     const struct command *veto; /* NULL: none */
 };
 
 static struct change change_of(const struct signer *signer, const struct guard_policy *record,
                                const struct digest *digest)
 {
-    return (struct change){
-        .record = record, .digest = *digest, .now_utc_us = keys_now(signer), .running_us = keys_running(signer)};
+    return (struct change){.record = record, .digest = *digest, .now_utc_us = keys_now(signer), .signer = signer};
 }
 
 static void change_time(struct guard_txn *txn, const struct change *change)
 {
     keys_time_raise(txn, change->now_utc_us);
-    txn->state.running_us = change->running_us;
+    keys_running_raise(change->signer, txn);
 }
 
 static enum status adopt_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     const struct change *change = context;
     struct guard_record dropped;
-    guard_record_dropped(&dropped, &change->digest);
+    guard_record_digest(&dropped, 'x', &change->digest);
     enum status status = guard_txn_get(txn, &dropped, fault);
     if (status == STATUS_OK) {
         return fault_set(fault, STATUS_DENIED, "", "this version was dropped, and never comes into force");
@@ -252,7 +251,7 @@ static enum status drop_apply(struct guard_txn *txn, void *context, struct fault
 {
     const struct change *change = context;
     struct guard_record dropped;
-    guard_record_dropped(&dropped, &change->digest);
+    guard_record_digest(&dropped, 'x', &change->digest);
     guard_number_write(dropped.value, (uint64_t)change->record->version);
     dropped.value_len = 8;
     change_time(txn, change);
@@ -334,11 +333,8 @@ static enum status next_decide(struct signer *signer, struct fault *fault)
 enum status versions_settle(struct signer *signer, struct fault *fault)
 {
     uint64_t look_at = atomic_load(&signer->versions.look_at_running_us);
-    if (look_at == UINT64_MAX) {
-        return STATUS_OK;
-    }
     if (keys_running(signer) < look_at) {
-        return keys_running_keep(signer, fault);
+        return STATUS_OK;
     }
     struct guard_state state;
     guard_read(signer->guard, &state);
@@ -407,7 +403,7 @@ static enum status next_new(struct signer *signer, const struct signed_document 
     status = status == STATUS_OK ? document_keep(&record.document, document, fault) : status;
     if (status == STATUS_OK) {
         struct change change = {
-            .record = &record, .digest = policy->digest, .now_utc_us = now_utc_us, .running_us = keys_running(signer)};
+            .record = &record, .digest = policy->digest, .now_utc_us = now_utc_us, .signer = signer};
         CRASHPOINT("policy.checked");
         status = guard_commit(signer->guard, adopt_apply, &change, fault);
     }

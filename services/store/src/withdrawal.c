@@ -232,9 +232,10 @@ static const struct statement update = {
     " intent = coalesce($5::bytea, intent), transaction = coalesce($6::bytea, transaction),"
     " signature = coalesce($7::bytea, signature), lane = coalesce($8::bigint, lane), seq = coalesce($9::bigint, seq),"
     " expires_at = coalesce($10::timestamptz, expires_at), reason = coalesce($11::text, reason),"
-    " height = coalesce($12::bigint, height), index = coalesce($13::bigint, index)"
+    " height = coalesce($12::bigint, height), index = coalesce($13::bigint, index),"
+    " promises = coalesce($14::bigint, promises)"
     " WHERE id = $1::uuid AND state = $2::text AND ver = $3::bigint",
-    13,
+    14,
 };
 
 static void parameter_document(struct parameters *p, const struct bytes *document)
@@ -266,12 +267,28 @@ enum status store_withdrawal_move(struct store_tx *tx, struct store_withdrawal *
     parameter_text(&p, c->reason != NULL && c->reason[0] != 0 ? c->reason : NULL);
     parameter_optional_uint64(&p, c->height);
     parameter_optional_uint64(&p, c->index);
+    parameter_optional_uint64(&p, c->promises);
     enum status status = tx_run_one(tx, &update, &p, STATUS_CONFLICT, fault);
     if (status == STATUS_OK) {
         row->state = to;
         row->ver++;
     }
     return status;
+}
+
+static const struct column promises_columns[] = {{"promises", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
+static const struct row_shape promises_shape = ROW_SHAPE(uint64_t, promises_columns);
+
+static const struct statement select_promises = {
+    "withdrawal_promises",
+    "SELECT coalesce(max(promises), 0) AS promises FROM custody.withdrawal",
+    0,
+};
+
+enum status store_withdrawal_promises(uint64_t *out, struct store_tx *tx, struct fault *fault)
+{
+    const struct parameters none = {0};
+    return tx_read_one(tx, out, &promises_shape, &select_promises, &none, fault);
 }
 
 /* Conditions that are not asked for are NULL and hold for every row. */

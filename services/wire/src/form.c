@@ -153,6 +153,7 @@ static const struct canon_field hello_reply[] = {
 static const struct canon_field transfer_reply[] = {
     FORM_ID,
     FORM_OK,
+    CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD_RANGE(struct form, short_code, CANON_TEXT, 1, 0),
     CANON_FIELD(struct form, signature, CANON_OBJECT),
     CANON_FIELD_SIZED(struct form, transaction, CANON_STRING, CANON_DOCUMENT_MAX),
@@ -225,6 +226,7 @@ static const struct canon_field status_transfer[] = {
     FORM_TOKENS,
     CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
     FORM_POLICY,
+    CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
 

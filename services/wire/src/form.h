@@ -29,6 +29,7 @@ struct form {
     uint8_t signature64[SIGNATURE_LEN];
     char short_code[WIRE_SHORT_CODE_SIZE];
     struct bytes transaction;
+    uint64_t promises;
     char status[WIRE_WORD_SIZE];
     char where[64];
     char detail[256];

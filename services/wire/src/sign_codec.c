@@ -189,6 +189,7 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
     answer->ready = form->ready;
     form_text(answer->reason, sizeof(answer->reason), form->reason);
     answer->size = form->size;
+    answer->promises = form->promises;
     answer->root = form->root;
     answer->height = form->height;
     answer->header = form->header_digest;
@@ -214,6 +215,7 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     form_text(form->reason, sizeof(form->reason), answer->reason);
     form_text(form->role, sizeof(form->role), wire_role_name(answer->role));
     form->size = answer->size;
+    form->promises = answer->promises;
     form->root = answer->root;
     form->height = answer->height;
     form->header_digest = answer->header;
@@ -328,6 +330,7 @@ static enum status transfer_reply_read(struct wire_reply *out, struct form *form
     if (status == STATUS_OK) {
         memcpy(out->transfer.short_code, form->short_code, sizeof(out->transfer.short_code));
         out->transfer.transaction = form_take(&form->transaction);
+        out->transfer.promises = form->promises;
     }
     return status;
 }
@@ -335,6 +338,7 @@ static enum status transfer_reply_read(struct wire_reply *out, struct form *form
 static enum status transfer_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
 {
     memcpy(form->short_code, reply->transfer.short_code, sizeof(form->short_code));
+    form->promises = reply->transfer.promises;
     if (form_signature_encode(&form->signature, &reply->transfer.signature, fault) != STATUS_OK) {
         return fault_set(fault, STATUS_INTERNAL, "signature", "cannot be encoded");
     }

@@ -48,6 +48,7 @@ struct world {
     struct policy policy;
     struct audit_key log_key;
     struct account_id destination;
+    uint64_t promises; /* of the signer, as the next signing entry knows it */
     size_t entry_count;
     struct bytes leaves[WORLD_ENTRIES_MAX];
     struct digest leaf_hashes[WORLD_ENTRIES_MAX];

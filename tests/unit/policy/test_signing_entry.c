@@ -22,7 +22,7 @@ static void setup(void)
                                  .producer = world.intent.withdrawal,
                                  .producer_counter = 1,
                                  .object_ordinal = 5};
-    cr_assert(policy_signing_entry_fill(&event, &withdrawal, NULL) == STATUS_OK);
+    cr_assert(policy_signing_entry_fill(&event, &withdrawal, 7, NULL) == STATUS_OK);
 }
 
 static void teardown(void)
@@ -36,8 +36,9 @@ TestSuite(signing_entry, .init = setup, .fini = teardown);
 
 static void expect_verdict(enum status expected, const char *where)
 {
+    uint64_t promises = 0;
     struct fault fault = {0};
-    enum status status = policy_check_signing_entry(&withdrawal, &event, &fault);
+    enum status status = policy_check_signing_entry(&promises, &withdrawal, &event, &fault);
     cr_expect(status == expected, "status %s", status_info(status)->code);
     cr_expect_str_eq(fault.where, where);
 }
@@ -50,7 +51,9 @@ Test(signing_entry, survives_the_trail)
     cr_assert(audit_event_encode(&pending, &event, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
     cr_assert(audit_event_decode_pending(&decoded, pending.data, pending.len, &fault) == STATUS_OK, "%s: %s",
               fault.where, fault.detail);
-    cr_expect(policy_check_signing_entry(&withdrawal, &decoded, NULL) == STATUS_OK);
+    uint64_t promises = 0;
+    cr_expect(policy_check_signing_entry(&promises, &withdrawal, &decoded, NULL) == STATUS_OK);
+    cr_expect(promises == 7);
     audit_event_wipe(&decoded);
     bytes_free(&pending);
 }
@@ -62,6 +65,18 @@ Test(signing_entry, of_another_act_or_outcome_is_refused)
     event.action = AUDIT_WITHDRAWAL_SIGNING;
     event.outcome = AUDIT_OUTCOME_OK;
     expect_verdict(STATUS_MISMATCH, "leaf.outcome");
+}
+
+Test(signing_entry, without_the_number_of_promises_alone_is_refused)
+{
+    cr_assert(audit_event_fact_add(&event, "other", "1", NULL) == STATUS_OK);
+    expect_verdict(STATUS_MISMATCH, "leaf.facts");
+    json_decref(event.facts);
+    event.facts = json_pack("{s:s}", "promises", "07");
+    expect_verdict(STATUS_MISMATCH, "leaf.facts");
+    json_decref(event.facts);
+    event.facts = NULL;
+    expect_verdict(STATUS_MISMATCH, "leaf.facts");
 }
 
 Test(signing_entry, of_another_withdrawal_is_refused)

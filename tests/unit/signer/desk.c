@@ -334,7 +334,7 @@ enum status desk_sign(uint64_t lane, uint64_t seq)
 {
     struct order order;
     struct world now = desk.world;
-    now.now_utc_us = desk.now_utc_us;
+    now.now_utc_us = desk.now_utc_us + desk.jumped_us;
     order_init(&order, &now, lane, seq);
     desk.world.entry_count = now.entry_count;
     memcpy(desk.world.leaves, now.leaves, sizeof(now.leaves));
@@ -342,6 +342,7 @@ enum status desk_sign(uint64_t lane, uint64_t seq)
     struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
     struct wire_reply reply;
     enum status status = desk_ask(&reply, &request);
+    desk.world.promises = status == STATUS_OK ? reply.transfer.promises : desk.world.promises;
     wire_reply_free(&reply);
     order_wipe(&order);
     return status;

@@ -451,7 +451,7 @@ Test(guard, an_older_form_is_named)
         if (memcmp(state, "{\"chain\":", 9) != 0) {
             continue;
         }
-        uint8_t *form = memmem(state, 600, "\"form\":5", 8);
+        uint8_t *form = memmem(state, 600, "\"form\":6", 8);
         uint8_t *last = form == NULL ? NULL : memmem(form, 2000, "\"validators\":\"", 14);
         if (last == NULL) {
             continue;

@@ -305,10 +305,12 @@ Test(wire_message, replies_come_through)
     cr_expect(read.hello.role == WIRE_ROLE_AUDIT && public_key_equal(&read.hello.key, test_key_public(key)));
 
     struct wire_reply transfer = {.op = WIRE_OP_TRANSFER_SIGN, .id = 2};
-    transfer.transfer = (struct wire_transfer_reply){.short_code = "ABCD-EFGH", .transaction = bytes_of("{\"a\":1}")};
+    transfer.transfer =
+        (struct wire_transfer_reply){.short_code = "ABCD-EFGH", .transaction = bytes_of("{\"a\":1}"), .promises = 12};
     test_key_sign(&transfer.transfer.signature, key, "transaction", "{}", 2);
     expect_reply_through(&transfer, &read);
     cr_expect_str_eq(read.transfer.short_code, "ABCD-EFGH");
+    cr_expect(read.transfer.promises == 12);
     cr_expect(same(&read.transfer.transaction, &transfer.transfer.transaction));
     cr_expect(memcmp(read.transfer.signature.bytes64, transfer.transfer.signature.bytes64, SIGNATURE_LEN) == 0);
     wire_reply_free(&read);

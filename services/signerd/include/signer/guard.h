@@ -8,17 +8,20 @@
 #ifndef STRONGROOM_SIGNER_GUARD_H
 #define STRONGROOM_SIGNER_GUARD_H
 
+#include "base/amount.h"
 #include "base/id.h"
+#include "policy/account.h"
 #include "policy/command.h"
 #include "policy/key_state.h"
 
 #define GUARD_HALT_SIZE 64
 #define GUARD_KEY_MAX 41
-#define GUARD_VALUE_MAX 72
-#define GUARD_KEYS_MAX 512        /* keys of one guard, destroyed ones included */
-#define GUARD_PLACE "guard.place" /* where of the fault of a guard that is elsewhere */
-#define GUARD_VETOES_MAX 64       /* of one version of the policy */
-#define GUARD_FREEZES_MAX 64      /* targets that are frozen or were, of one guard */
+#define GUARD_VALUE_MAX 240
+#define GUARD_KEYS_MAX 512                             /* keys of one guard, destroyed ones included */
+#define GUARD_PLACE "guard.place"                      /* where of the fault of a guard that is elsewhere */
+#define GUARD_VETOES_MAX 64                            /* of one version of the policy */
+#define GUARD_FREEZES_MAX 64                           /* targets that are frozen or were, of one guard */
+#define GUARD_HISTORY_US (31ULL * 24 * 3600 * 1000000) /* of running time: how long a promise is in the history */
 
 /* The one record of what the guard is and has seen, rewritten when it changes. The first part is fixed by the
  * initialisation. */
@@ -46,6 +49,20 @@ struct guard_state {
     struct digest header; /* validator: its digest, the chain for none */
     struct digest shares; /* attended: of the newest share set seen, zero for none */
     int64_t shares_version;
+    uint64_t promises;  /* transfer: transactions promised so far */
+    uint64_t forgotten; /* transfer: of them, the first so many are in the history no more */
+};
+
+/* transfer: a transaction that was promised, as the history has it. */
+struct guard_promise {
+    uint64_t running_us; /* how long signers had run with this guard */
+    size_t key;          /* its place in the guard */
+    struct uuid withdrawal;
+    struct amount amount;
+    struct digest asset;
+    struct account_id destination;
+    struct name requester;
+    struct name wallet;
 };
 
 /* What the guard knows of a key. Its place in the guard (from 0, the founding key) never changes. */
@@ -185,6 +202,21 @@ MUST_CHECK enum status guard_txn_put(struct guard_txn *txn, const struct guard_r
 
 /* In a change: writes a record, over an older one if there is one. Same errors. */
 MUST_CHECK enum status guard_txn_replace(struct guard_txn *txn, const struct guard_record *record, struct fault *fault);
+
+/* In a change: takes a record away, which must be there. Same errors. */
+MUST_CHECK enum status guard_txn_remove(struct guard_txn *txn, const struct guard_record *record, struct fault *fault);
+
+/*
+ * In a change: counts a promise (txn->state.promises becomes its number) and adds it to the history; what is too old
+ * for the history is dropped from it, a little more than what comes in. `promise` is not older than the one before it
+ * (invariant). STATUS_IO, STATUS_NO_MEMORY: the whole batch fails.
+ */
+MUST_CHECK enum status guard_txn_promise_write(struct guard_txn *txn, const struct guard_promise *promise,
+                                               struct fault *fault);
+
+/* In a change: the history as it stands (history.h). Borrowed until the change is over. */
+struct history;
+const struct history *guard_txn_history(const struct guard_txn *txn);
 
 /* In a change: the key of an id as it stands, and its place. STATUS_NOT_FOUND. */
 MUST_CHECK enum status guard_txn_key_find(struct guard_txn *txn, size_t *out_index, struct guard_key *out,

@@ -110,6 +110,7 @@ struct store_withdrawal_change {
     const char *reason;
     const uint64_t *height; /* height and index together */
     const uint64_t *index;
+    const uint64_t *promises; /* that the signer had made when it signed */
 };
 
 /*
@@ -120,6 +121,9 @@ struct store_withdrawal_change {
 MUST_CHECK enum status store_withdrawal_move(struct store_tx *tx, struct store_withdrawal *row,
                                              enum withdrawal_state to, const struct store_withdrawal_change *change,
                                              struct fault *fault);
+
+/* The greatest number of promises that the transfer signer was seen to have made, 0 for none. */
+MUST_CHECK enum status store_withdrawal_promises(uint64_t *out, struct store_tx *tx, struct fault *fault);
 
 struct store_withdrawal_filter {
     const enum withdrawal_state *state; /* NULL: all */

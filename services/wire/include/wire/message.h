@@ -117,6 +117,7 @@ struct wire_status_reply {
     char reason[128]; /* why not ready, "" otherwise */
     enum wire_role role;
     uint64_t size;        /* audit: size signed last; transfer: largest checkpoint seen */
+    uint64_t promises;    /* transfer: that the guard has made */
     struct digest root;   /* audit */
     uint64_t height;      /* validator: height signed last, 0 for none */
     struct digest header; /* validator: digest signed last, zero for none */
@@ -157,6 +158,7 @@ struct wire_transfer_reply {
     char short_code[WIRE_SHORT_CODE_SIZE]; /* of the intent: "ABCD-EFGH" */
     struct signature signature;
     struct bytes transaction; /* document bytes that were signed, owned */
+    uint64_t promises;        /* that the guard has made, with this one */
 };
 
 /* `checkpoint.sign`. */

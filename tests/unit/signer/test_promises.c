@@ -1,0 +1,148 @@
+/*
+ * What a guard counts: its promises. One that is older than what it is shown signs nothing any more.
+ */
+#include <criterion/criterion.h>
+
+#include "desk.h"
+
+TestSuite(promises, .init = desk_start_active, .fini = desk_finish);
+
+static void expect(enum status status, enum status expected, const char *what)
+{
+    cr_expect(status == expected, "%s: %s (%s: %s)", what, status_info(status)->code, desk_where, desk_detail);
+}
+
+static struct guard_state seen(void)
+{
+    struct guard_state state;
+    guard_read(desk.guard, &state);
+    return state;
+}
+
+static uint64_t told(void)
+{
+    bool goes_on = false;
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_STATUS};
+    cr_assert(desk_ask_as(&reply, &request, SIGNER_PERMIT_STATUS, &goes_on) == STATUS_OK);
+    return reply.status.promises;
+}
+
+/* The guard's one file as it is, and back into the same file, as a backup of a disk is put back. */
+static void guard_copy(struct bytes *out)
+{
+    char path[sizeof(desk.guard_path) + 16];
+    (void)snprintf(path, sizeof(path), "%s/data.mdb", desk.guard_path);
+    FILE *file = fopen(path, "rbe");
+    struct buffer buffer;
+    uint8_t block[4096];
+    size_t got = 0;
+    cr_assert(file != NULL);
+    buffer_init(&buffer);
+    while ((got = fread(block, 1, sizeof(block), file)) > 0) {
+        buffer_append(&buffer, block, got);
+    }
+    (void)fclose(file);
+    MUST(buffer_finish(out, &buffer));
+}
+
+static void guard_put_back(const struct bytes *copy)
+{
+    char path[sizeof(desk.guard_path) + 16];
+    (void)snprintf(path, sizeof(path), "%s/data.mdb", desk.guard_path);
+    desk_stop();
+    FILE *file = fopen(path, "r+be");
+    cr_assert(file != NULL && fwrite(copy->data, 1, copy->len, file) == copy->len && fclose(file) == 0);
+    MUST(desk_restart(NULL));
+}
+
+Test(promises, each_is_counted_once)
+{
+    cr_expect(told() == 0);
+    struct order order;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    for (int i = 0; i < 3; i++) {
+        struct wire_reply reply;
+        expect(desk_ask(&reply, &request), STATUS_OK, "the first time and again");
+        cr_expect(reply.transfer.promises == 1);
+        wire_reply_free(&reply);
+    }
+    order_wipe(&order);
+    expect(desk_sign(1, 1), STATUS_OK, "another one");
+    expect(desk_sign(1, 3), STATUS_CONFLICT, "one that is refused");
+    cr_expect(told() == 2);
+    MUST(desk_restart(NULL));
+    cr_expect(told() == 2 && seen().forgotten == 0);
+}
+
+/* The backup was taken after one promise and is put back after three: what it forgot is promised to nobody. */
+Test(promises, an_older_guard_signs_nothing)
+{
+    struct bytes copy = {0};
+    expect(desk_sign(1, 0), STATUS_OK, "before the copy");
+    guard_copy(&copy);
+    expect(desk_sign(1, 1), STATUS_OK, "after it");
+    expect(desk_sign(1, 2), STATUS_OK, "after it");
+    cr_expect(desk.world.promises == 3);
+    guard_put_back(&copy);
+    cr_expect(told() == 1, "it does not know better by itself");
+    expect(desk_sign(1, 1), STATUS_ROLLBACK, "the sequence that it forgot");
+    cr_expect_str_eq(desk_where, "promises");
+    cr_expect(strstr(desk_detail, "older copy") != NULL, "%s", desk_detail);
+    desk.world.promises = 0;
+    expect(desk_sign(1, 1), STATUS_HALTED, "whatever it is told now");
+    MUST(desk_restart(NULL));
+    expect(desk_sign(1, 1), STATUS_HALTED, "after a start");
+    cr_expect(seen().halted && strncmp(seen().halted_by, "rollback: promises", 18) == 0, "%s", seen().halted_by);
+    bytes_free(&copy);
+}
+
+Test(promises, an_entry_that_knows_of_fewer_is_fine)
+{
+    expect(desk_sign(1, 0), STATUS_OK, "one");
+    expect(desk_sign(1, 1), STATUS_OK, "two");
+    desk.world.promises = 1; /* written while the second was on its way */
+    expect(desk_sign(1, 2), STATUS_OK, "three");
+}
+
+/* Signers run on while the clock of the machine is held. */
+static void run_on(int64_t passed_us)
+{
+    desk.now_utc_us += passed_us;
+    desk.jumped_us -= passed_us;
+}
+
+/* 31 days of running: a stop is no part of them, and neither is what a clock shows. */
+Test(promises, the_history_forgets_what_no_window_reaches)
+{
+    for (uint64_t i = 0; i < 3; i++) {
+        expect(desk_sign(1, i), STATUS_OK, "a promise");
+    }
+    run_on(30 * DESK_DAY_US);
+    expect(desk_sign(1, 3), STATUS_OK, "within");
+    cr_expect(seen().forgotten == 0);
+    desk_stop();
+    run_on(2 * DESK_DAY_US); /* off */
+    MUST(desk_restart(NULL));
+    expect(desk_sign(1, 4), STATUS_OK, "still within: it did not run");
+    cr_expect(seen().forgotten == 0);
+    run_on(DESK_DAY_US);
+    expect(desk_sign(1, 5), STATUS_OK, "the first three are beyond");
+    cr_expect(seen().forgotten == 3 && seen().promises == 6);
+    MUST(desk_restart(NULL));
+    expect(desk_sign(1, 6), STATUS_OK, "and it is whole");
+}
+
+/* With promises in the history, who looks once in a minute finds the time kept; a stop costs no more than that. */
+Test(promises, running_time_is_kept_while_there_is_a_history)
+{
+    expect(desk_sign(1, 0), STATUS_OK, "one");
+    const uint64_t before_us = seen().running_us;
+    desk.now_utc_us += 59 * DESK_SECOND_US;
+    (void)told();
+    cr_expect(seen().running_us == before_us, "not each second");
+    desk.now_utc_us += 2 * DESK_SECOND_US;
+    (void)told();
+    cr_expect(seen().running_us == before_us + 61 * DESK_SECOND_US);
+}
