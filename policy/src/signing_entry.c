@@ -1,6 +1,6 @@
 /*
- * The entry `withdrawal.signing`: written by custodyd from a checked withdrawal, held against one by the signer. Both
- * sides stand here so that they cannot drift apart.
+ * The entries `withdrawal.signing` and `withdrawal.announced`: written by custodyd from a checked withdrawal, held
+ * against one by the signer. Both sides stand here so that they cannot drift apart.
  */
 #include "policy/signing_entry.h"
 
@@ -30,12 +30,12 @@ static const struct canon_field fact_fields[] = {
     {"promises", CANON_COUNTER, false, 0, sizeof(uint64_t), 0, 0},
 };
 
-enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal, uint64_t promises,
-                                      struct fault *fault)
+enum status policy_signing_entry_fill(struct audit_event *event, enum audit_action action,
+                                      const struct withdrawal *withdrawal, uint64_t promises, struct fault *fault)
 {
     char text[24];
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)promises);
-    event->action = AUDIT_WITHDRAWAL_SIGNING;
+    event->action = action;
     event->outcome = AUDIT_OUTCOME_INTENT;
     event->policy = withdrawal->in_force;
     (void)snprintf(event->object_type, sizeof(event->object_type), "%s", OBJECT_TYPE);
@@ -115,11 +115,12 @@ static enum status facts_read(uint64_t *out_promises, const struct audit_event *
     return STATUS_OK;
 }
 
-enum status policy_check_signing_entry(uint64_t *out_promises, const struct withdrawal *withdrawal,
-                                       const struct audit_event *event, struct fault *fault)
+enum status policy_check_signing_entry(uint64_t *out_promises, enum audit_action action,
+                                       const struct withdrawal *withdrawal, const struct audit_event *event,
+                                       struct fault *fault)
 {
-    if (event->action != AUDIT_WITHDRAWAL_SIGNING) {
-        return fault_set(fault, STATUS_MISMATCH, "leaf.act", "not withdrawal.signing");
+    if (event->action != action) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.act", "not %s", audit_action_text(action));
     }
     if (event->outcome != AUDIT_OUTCOME_INTENT) {
         return fault_set(fault, STATUS_MISMATCH, "leaf.outcome", "not intent");

@@ -27,6 +27,7 @@ static const struct {
     {COMMAND_THAW, QUORUM, "what is below is signed again"},
     {COMMAND_POLICY_VETO, ANY_ONE,
      "the version of the policy below takes one administrator more, or it is dropped when its time comes"},
+    {COMMAND_WITHDRAWAL_VETO, ANY_ONE, "the withdrawal of the intent below is never signed, if it has not been yet"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -95,7 +96,7 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     describe_row(stream, "effect", "%s", actions[row].effect);
     if (command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
         describe_target(stream, &command);
-    } else if (command.action == COMMAND_POLICY_VETO) {
+    } else if (command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO) {
         describe_digest(stream, "against", &command.subject);
     } else {
         describe_digest(stream, "key", &command.key);

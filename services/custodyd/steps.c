@@ -184,7 +184,9 @@ static enum status record_entry(struct step *step, const struct withdrawal *with
     struct audit_event event;
     record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_SIGNING, AUDIT_OUTCOME_INTENT);
     enum status status = store_transact(step->service->store, promises_in, &promises, fault);
-    status = status == STATUS_OK ? policy_signing_entry_fill(&event, withdrawal, promises, fault) : status;
+    status = status == STATUS_OK
+                 ? policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_SIGNING, withdrawal, promises, fault)
+                 : status;
     if (status == STATUS_OK) {
         step->event = &event;
         status = move(step, WITHDRAWAL_RECORDED, AUDIT_WITHDRAWAL_SIGNING, "sign", fault);

@@ -78,7 +78,7 @@ static void entry_fill(struct audit_event *event, const struct order *order)
         approval_digest(&withdrawal.approval_digests[i], document->data, document->len);
     }
     qsort(withdrawal.approval_digests, withdrawal.approval_count, sizeof(struct digest), digest_order);
-    MUST(policy_signing_entry_fill(event, &withdrawal, 0, NULL));
+    MUST(policy_signing_entry_fill(event, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, 0, NULL));
 }
 
 /* Makes the signing entry, and its leaf at the end of the trail. */

@@ -25,6 +25,10 @@
     X(WITHDRAWAL_APPROVED, "withdrawal.approved")                                                                      \
     /* Written and covered before the signer is asked; outcome intent; refs intent, transaction, policy, approvals. */ \
     X(WITHDRAWAL_SIGNING, "withdrawal.signing")                                                                        \
+    /* The same, before a signer is asked to note it, where a delay must pass. */                                      \
+    X(WITHDRAWAL_ANNOUNCED, "withdrawal.announced")                                                                    \
+    /* A person spoke against it. */                                                                                   \
+    X(WITHDRAWAL_VETO, "withdrawal.veto")                                                                              \
     X(WITHDRAWAL_SIGNED, "withdrawal.signed")                                                                          \
     X(WITHDRAWAL_SUBMITTED, "withdrawal.submitted")                                                                    \
     X(WITHDRAWAL_CONFIRMED, "withdrawal.confirmed")                                                                    \

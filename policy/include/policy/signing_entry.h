@@ -1,6 +1,7 @@
 /*
  * Step 8 of docs/signer-protocol.md, the part about documents: the entry of the trail that stands before a signature
- * names exactly what is about to be signed, and on what grounds.
+ * (`withdrawal.signing`), or before a withdrawal is announced to the signer (`withdrawal.announced`), names exactly
+ * what is to be signed, and on what grounds. `action` is AUDIT_WITHDRAWAL_SIGNING or AUDIT_WITHDRAWAL_ANNOUNCED.
  */
 #ifndef STRONGROOM_POLICY_SIGNING_ENTRY_H
 #define STRONGROOM_POLICY_SIGNING_ENTRY_H
@@ -9,22 +10,23 @@
 #include "policy/withdrawal.h"
 
 /*
- * Fills the action, outcome, object, policy (in force) and refs of the entry `withdrawal.signing` for a withdrawal that
- * passed policy_check_withdrawal, and the fact `promises`: the greatest number of promises that the signer was seen to
- * have made. Actor, correlation, producer and ordinal are the caller's. STATUS_INVALID when the event has such refs
- * already.
+ * Fills the action, outcome, object, policy (in force) and refs of the entry for a withdrawal that passed
+ * policy_check_withdrawal, and the fact `promises`: the greatest number of promises that the signer was seen to have
+ * made. Actor, correlation, producer and ordinal are the caller's. STATUS_INVALID when the event has such refs already.
  */
-MUST_CHECK enum status policy_signing_entry_fill(struct audit_event *event, const struct withdrawal *withdrawal,
-                                                 uint64_t promises, struct fault *fault);
+MUST_CHECK enum status policy_signing_entry_fill(struct audit_event *event, enum audit_action action,
+                                                 const struct withdrawal *withdrawal, uint64_t promises,
+                                                 struct fault *fault);
 
 /*
- * Checks that a decoded entry is `withdrawal.signing` with outcome `intent`, its object is this withdrawal, its
+ * Checks that a decoded entry is of this action with outcome `intent`, its object is this withdrawal, its
  * `policy` a version that was in force from that of the intent on, and its refs are `approvals` (exactly those handed
  * over), `destination`, `intent`, `policy`, `transaction` and no others, and its only fact is `promises`. Out: that.
  * STATUS_MISMATCH with the field that differs.
  * That the trail holds the entry is for the proof to show (audit/proof.h).
  */
-MUST_CHECK enum status policy_check_signing_entry(uint64_t *out_promises, const struct withdrawal *withdrawal,
-                                                  const struct audit_event *event, struct fault *fault);
+MUST_CHECK enum status policy_check_signing_entry(uint64_t *out_promises, enum audit_action action,
+                                                  const struct withdrawal *withdrawal, const struct audit_event *event,
+                                                  struct fault *fault);
 
 #endif

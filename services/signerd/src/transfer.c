@@ -154,7 +154,7 @@ static enum status entry_check(uint64_t *out_told, const struct withdrawal *with
     struct audit_event event = {0};
     enum status status = audit_event_decode(&event, leaf->event, leaf->event_len, fault);
     if (status == STATUS_OK) {
-        status = policy_check_signing_entry(out_told, withdrawal, &event, fault);
+        status = policy_check_signing_entry(out_told, AUDIT_WITHDRAWAL_SIGNING, withdrawal, &event, fault);
         audit_event_wipe(&event);
     }
     return status;

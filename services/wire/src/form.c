@@ -141,6 +141,12 @@ static const struct canon_field policy_adopt_request[] = {
     CANON_FIELD(struct form, document, CANON_OBJECT),
 };
 
+static const struct canon_field usage_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD_SIZED(struct form, intent, CANON_STRING, CANON_DOCUMENT_MAX),
+};
+
 static const struct canon_field hello_reply[] = {
     FORM_ID,
     FORM_OK,
@@ -157,6 +163,19 @@ static const struct canon_field transfer_reply[] = {
     CANON_FIELD_RANGE(struct form, short_code, CANON_TEXT, 1, 0),
     CANON_FIELD(struct form, signature, CANON_OBJECT),
     CANON_FIELD_SIZED(struct form, transaction, CANON_STRING, CANON_DOCUMENT_MAX),
+};
+
+static const struct canon_field announce_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD(struct form, sign_at, CANON_TIME),
+    CANON_FIELD_RANGE(struct form, state, CANON_TEXT, 1, 0),
+};
+
+static const struct canon_field usage_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD_RANGE(struct form, limits, CANON_ARRAY, 0, WIRE_USAGES_MAX),
 };
 
 static const struct canon_field checkpoint_reply[] = {
@@ -277,6 +296,8 @@ static const struct form_table requests[] = {
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_request),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_request),
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_request),
+    [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(transfer_request),
+    [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_request),
 };
 
 static const struct form_table replies[] = {
@@ -296,6 +317,8 @@ static const struct form_table replies[] = {
     [WIRE_OP_ACTIVATION_OPEN] = FORM_TABLE(activation_open_reply),
     [WIRE_OP_ACTIVATION_GIVE] = FORM_TABLE(activation_give_reply),
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_reply),
+    [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(announce_reply),
+    [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_reply),
 };
 
 static const struct form_table statuses[] = {
@@ -337,7 +360,7 @@ void form_json_free(struct form *form)
     json_t **const owned[] = {
         &form->approvals, &form->destination, &form->proof_list, &form->signature, &form->tokens,      &form->sweep,
         &form->keys,      &form->backup,      &form->command,    &form->document,  &form->attestation, &form->restore,
-        &form->gift,      &form->freezes,     &form->occasion,   &form->next,
+        &form->gift,      &form->freezes,     &form->occasion,   &form->next,      &form->limits,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -43,6 +43,8 @@ struct form {
     struct digest policy;
     int64_t policy_version;
     int64_t in_force_at;
+    int64_t sign_at;
+    json_t *limits;
     json_t *next;
     json_t *tokens;
     json_t *sweep;
@@ -107,9 +109,12 @@ struct codec {
     void (*reply_free)(struct wire_reply *reply);
 };
 
-/* Signing and its surroundings (sign_codec.c); keys and activation (key_codec.c). NULL for an operation of the other.
+/*
+ * Checkpoints, headers and what comes first (sign_codec.c); withdrawals (transfer_codec.c); keys and activation
+ * (key_codec.c). NULL for an operation of another.
  */
 const struct codec *codec_sign(enum wire_op op);
+const struct codec *codec_transfer(enum wire_op op);
 const struct codec *codec_key(enum wire_op op);
 
 /* Hands bytes over and leaves nothing behind. */

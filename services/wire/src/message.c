@@ -39,6 +39,7 @@ enum wire_role wire_role_named(const char *name)
 static const struct codec *codec_of(enum wire_op op)
 {
     const struct codec *codec = codec_sign(op);
+    codec = codec != NULL ? codec : codec_transfer(op);
     return codec != NULL ? codec : codec_key(op);
 }
 
@@ -153,7 +154,8 @@ static const char *const promised_words[] = {
 static enum status promised_read(enum wire_promised *out, enum wire_op op, const char *word, struct fault *fault)
 {
     for (size_t i = 0; i < FORM_COUNT(promised_words); i++) {
-        if (strcmp(word, promised_words[i]) == 0 && (word[0] == '\0' || op == WIRE_OP_TRANSFER_SIGN)) {
+        if (strcmp(word, promised_words[i]) == 0 &&
+            (word[0] == '\0' || (op == WIRE_OP_TRANSFER_SIGN || op == WIRE_OP_TRANSFER_ANNOUNCE))) {
             *out = (enum wire_promised)i;
             return STATUS_OK;
         }

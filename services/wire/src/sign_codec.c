@@ -1,5 +1,5 @@
 /*
- * hello, status and the three signing operations: between structs and the flat form.
+ * hello, status and the signatures of checkpoints and headers: between structs and the flat form.
  */
 #include "form.h"
 
@@ -236,120 +236,6 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     return status == STATUS_OK && answer->role == WIRE_ROLE_TRANSFER ? freezes_write(form, answer, fault) : status;
 }
 
-/* transfer.sign */
-
-static void transfer_request_free(struct wire_request *request)
-{
-    struct wire_transfer_request *transfer = &request->transfer;
-    for (size_t i = 0; i < transfer->approval_count; i++) {
-        signed_document_free(&transfer->approvals[i]);
-    }
-    free(transfer->approvals);
-    signed_document_free(&transfer->destination);
-    signed_document_free(&transfer->sweep);
-    bytes_free(&transfer->intent);
-    bytes_free(&transfer->leaf);
-    bytes_free(&transfer->proof);
-}
-
-static enum status approvals_read(struct wire_transfer_request *out, const json_t *list, struct fault *fault)
-{
-    size_t count = json_array_size(list);
-    out->approvals = calloc(count + 1, sizeof(*out->approvals));
-    if (out->approvals == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "approvals", "%zu approvals", count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        char path[32];
-        (void)snprintf(path, sizeof(path), "approvals[%zu]", i);
-        enum status status =
-            signed_document_decode(&out->approvals[i], json_array_get(list, i), CANON_DOCUMENT_MAX, path, fault);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        out->approval_count = i + 1;
-    }
-    return STATUS_OK;
-}
-
-static enum status approvals_write(json_t **out, const struct wire_transfer_request *request, struct fault *fault)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < request->approval_count; i++) {
-        json_t *item = NULL;
-        enum status status = signed_document_encode(&item, &request->approvals[i], fault);
-        if (status != STATUS_OK) {
-            json_decref(list);
-            return status;
-        }
-        (void)json_array_append_new(list, item); /* a failure shows as a short list, checked below */
-    }
-    if (json_array_size(list) != request->approval_count || list == NULL) {
-        json_decref(list);
-        return fault_set(fault, STATUS_NO_MEMORY, "approvals", "building the list");
-    }
-    *out = list; /* transferred */
-    return STATUS_OK;
-}
-
-static enum status transfer_request_read(struct wire_request *out, struct form *form, struct fault *fault)
-{
-    struct wire_transfer_request *transfer = &out->transfer;
-    enum status status = approvals_read(transfer, form->approvals, fault);
-    if (status == STATUS_OK) {
-        status = form_signed_read(&transfer->destination, form->destination, "destination", fault);
-    }
-    if (status == STATUS_OK) {
-        status = form_signed_read(&transfer->sweep, form->sweep, "sweep", fault);
-    }
-    if (status != STATUS_OK) {
-        transfer_request_free(out);
-        return status;
-    }
-    transfer->intent = form_take(&form->intent);
-    transfer->leaf = form_take(&form->leaf);
-    transfer->proof = form_take(&form->proof_text);
-    return STATUS_OK;
-}
-
-static enum status transfer_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
-{
-    form->intent = request->transfer.intent;
-    form->leaf = request->transfer.leaf;
-    form->proof_text = request->transfer.proof;
-    if (approvals_write(&form->approvals, &request->transfer, fault) != STATUS_OK) {
-        return fault_set(fault, STATUS_INTERNAL, "approvals", "cannot be encoded");
-    }
-    enum status status = signed_document_encode(&form->destination, &request->transfer.destination, fault);
-    return status == STATUS_OK ? form_signed_write(&form->sweep, &request->transfer.sweep, fault) : status;
-}
-
-static enum status transfer_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
-{
-    enum status status = form_signature_decode(&out->transfer.signature, form->signature, fault);
-    if (status == STATUS_OK) {
-        memcpy(out->transfer.short_code, form->short_code, sizeof(out->transfer.short_code));
-        out->transfer.transaction = form_take(&form->transaction);
-        out->transfer.promises = form->promises;
-    }
-    return status;
-}
-
-static enum status transfer_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
-{
-    memcpy(form->short_code, reply->transfer.short_code, sizeof(form->short_code));
-    form->promises = reply->transfer.promises;
-    if (form_signature_encode(&form->signature, &reply->transfer.signature, fault) != STATUS_OK) {
-        return fault_set(fault, STATUS_INTERNAL, "signature", "cannot be encoded");
-    }
-    return bytes_copy(&form->transaction, reply->transfer.transaction.data, reply->transfer.transaction.len);
-}
-
-static void transfer_reply_free(struct wire_reply *reply)
-{
-    bytes_free(&reply->transfer.transaction);
-}
-
 /* checkpoint.sign */
 
 static enum status proof_read(struct wire_checkpoint_request *out, const json_t *list, struct fault *fault)
@@ -455,8 +341,6 @@ static const struct codec codecs[] = {
     [WIRE_OP_HELLO] = {"hello", hello_request_read, hello_request_write, NULL, hello_reply_read, hello_reply_write,
                        NULL},
     [WIRE_OP_STATUS] = {"status", NULL, NULL, NULL, status_reply_read, status_reply_write, NULL},
-    [WIRE_OP_TRANSFER_SIGN] = {"transfer.sign", transfer_request_read, transfer_request_write, transfer_request_free,
-                               transfer_reply_read, transfer_reply_write, transfer_reply_free},
     [WIRE_OP_CHECKPOINT_SIGN] = {"checkpoint.sign", checkpoint_request_read, checkpoint_request_write,
                                  checkpoint_request_free, checkpoint_reply_read, checkpoint_reply_write, NULL},
     [WIRE_OP_HEADER_SIGN] = {"header.sign", header_request_read, header_request_write, header_request_free,
@@ -465,5 +349,6 @@ static const struct codec codecs[] = {
 
 const struct codec *codec_sign(enum wire_op op)
 {
-    return op > WIRE_OP_NONE && op < FORM_COUNT(codecs) ? &codecs[op] : NULL;
+    bool there = op > WIRE_OP_NONE && op < FORM_COUNT(codecs) && codecs[op].op != NULL;
+    return there ? &codecs[op] : NULL;
 }

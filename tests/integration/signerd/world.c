@@ -461,7 +461,7 @@ void order_prove(struct order *order, struct world *world, enum who log)
     withdrawal_fill(&withdrawal, world, order);
     struct audit_event event;
     event_start(&event, world, "custodyd");
-    MUST(policy_signing_entry_fill(&event, &withdrawal, world->promises, NULL));
+    MUST(policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, world->promises, NULL));
     event.object_ordinal = 5;
     uint64_t index = world->entry_count;
     event_append(world, &event);

@@ -441,6 +441,33 @@ Test(command, a_veto_is_of_one_person_and_for_every_role)
     cr_expect(verify_signed(&veto, ADA, AMY) == STATUS_SIGNATURE_INVALID);
 }
 
+/* One person's word against a withdrawal, for the signers of transfers. */
+Test(command, a_veto_of_a_withdrawal_is_of_one_person)
+{
+    static const struct refusal rows[] = {
+        {"subject", NULL, STATUS_MISSING_FIELD, "subject", "required"},
+        {"expires_at", NULL, STATUS_MISSING_FIELD, "expires_at", "required"},
+        {"reason", NULL, STATUS_MISSING_FIELD, "reason", "required"},
+        {"role", NULL, STATUS_MISSING_FIELD, "role", "required"},
+        {"role", "\"audit\"", STATUS_INVALID, "role", "transfer"},
+        {"key", "\"" ZEROS "\"", STATUS_UNKNOWN_FIELD, "key", "no such field"},
+        {"on", "\"1\"", STATUS_UNKNOWN_FIELD, "on", "no such field"},
+    };
+    struct command veto = world_command(&world, COMMAND_WITHDRAWAL_VETO, HOT);
+    struct bytes bytes = {0};
+    json_t *json = NULL;
+    veto.subject = digest_of(ASSET_B);
+    veto.role = ROLE_TRANSFER;
+    cr_assert(command_encode(&bytes, &veto, NULL) == STATUS_OK);
+    cr_assert(canon_parse(&json, bytes.data, bytes.len, CANON_DOCUMENT_MAX, NULL) == STATUS_OK);
+    expect_refusals(decode, json, rows, sizeof(rows) / sizeof(rows[0]));
+    json_decref(json);
+    bytes_free(&bytes);
+    cr_expect(verify_signed(&veto, BERT, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&veto, AUDREY, WHO_COUNT) == STATUS_FORBIDDEN);
+    cr_expect(verify_signed(&veto, ADA, AMY) == STATUS_SIGNATURE_INVALID);
+}
+
 Test(command, only_what_a_wallet_has_is_frozen)
 {
     struct freeze_target target;

@@ -22,7 +22,7 @@ static void setup(void)
                                  .producer = world.intent.withdrawal,
                                  .producer_counter = 1,
                                  .object_ordinal = 5};
-    cr_assert(policy_signing_entry_fill(&event, &withdrawal, 7, NULL) == STATUS_OK);
+    cr_assert(policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, 7, NULL) == STATUS_OK);
 }
 
 static void teardown(void)
@@ -38,7 +38,7 @@ static void expect_verdict(enum status expected, const char *where)
 {
     uint64_t promises = 0;
     struct fault fault = {0};
-    enum status status = policy_check_signing_entry(&promises, &withdrawal, &event, &fault);
+    enum status status = policy_check_signing_entry(&promises, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, &event, &fault);
     cr_expect(status == expected, "status %s", status_info(status)->code);
     cr_expect_str_eq(fault.where, where);
 }
@@ -52,7 +52,8 @@ Test(signing_entry, survives_the_trail)
     cr_assert(audit_event_decode_pending(&decoded, pending.data, pending.len, &fault) == STATUS_OK, "%s: %s",
               fault.where, fault.detail);
     uint64_t promises = 0;
-    cr_expect(policy_check_signing_entry(&promises, &withdrawal, &decoded, NULL) == STATUS_OK);
+    cr_expect(policy_check_signing_entry(&promises, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, &decoded, NULL) ==
+              STATUS_OK);
     cr_expect(promises == 7);
     audit_event_wipe(&decoded);
     bytes_free(&pending);
@@ -60,7 +61,7 @@ Test(signing_entry, survives_the_trail)
 
 Test(signing_entry, of_another_act_or_outcome_is_refused)
 {
-    event.action = AUDIT_WITHDRAWAL_SIGNED;
+    event.action = AUDIT_WITHDRAWAL_ANNOUNCED;
     expect_verdict(STATUS_MISMATCH, "leaf.act");
     event.action = AUDIT_WITHDRAWAL_SIGNING;
     event.outcome = AUDIT_OUTCOME_OK;

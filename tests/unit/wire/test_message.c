@@ -323,6 +323,30 @@ Test(wire_message, replies_come_through)
     test_key_free(key);
 }
 
+Test(wire_message, what_is_said_about_a_withdrawal_comes_through)
+{
+    struct wire_reply read;
+    struct wire_reply announce = {.op = WIRE_OP_TRANSFER_ANNOUNCE, .id = 2, .announce = {.sign_at = 77, .due = false}};
+    expect_reply_through(&announce, &read);
+    cr_expect(read.announce.sign_at == 77 && !read.announce.due);
+    announce.announce.due = true;
+    expect_reply_through(&announce, &read);
+    cr_expect(read.announce.due);
+
+    struct wire_reply usage = {.op = WIRE_OP_TRANSFER_USAGE, .id = 3, .usage = {.count = WIRE_USAGES_MAX}};
+    for (size_t i = 0; i < usage.usage.count; i++) {
+        usage.usage.limits[i] = (struct wire_usage){.rule = {"small"}, .per = "wallet", .index = (int64_t)i};
+    }
+    usage.usage.limits[1].sum = amount_from_u64(9);
+    usage.usage.limits[1].used_count = 4;
+    usage.usage.limits[1].free_at = 5;
+    expect_reply_through(&usage, &read);
+    cr_expect(read.usage.count == WIRE_USAGES_MAX && read.usage.limits[63].index == 63);
+    cr_expect(read.usage.limits[0].free_at == 0 && amount_is_zero(read.usage.limits[0].sum));
+    cr_expect(read.usage.limits[1].free_at == 5 && read.usage.limits[1].used_count == 4);
+    cr_expect(amount_compare(read.usage.limits[1].sum, amount_from_u64(9)) == 0);
+}
+
 Test(wire_message, the_status_of_every_role_comes_through)
 {
     for (enum wire_role role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {

@@ -57,6 +57,24 @@ MUST_CHECK enum status wire_transfer_sign(struct wire_pool *pool, struct wire_tr
                                           enum wire_promised *out_promised, const struct wire_transfer_request *request,
                                           int64_t timeout_ms, struct fault *fault);
 
+/*
+ * Asks role transfer to note that a withdrawal is to be signed, where its rules demand a delay. `request` is as for
+ * wire_transfer_sign, but that leaf and proof are of its entry `withdrawal.announced`; borrowed. The same again has the
+ * same answer, and once it is due says so. With no delay to wait for it is due at once, and nothing is noted.
+ * STATUS_DENIED after a veto.
+ */
+MUST_CHECK enum status wire_transfer_announce(struct wire_pool *pool, struct wire_announce_reply *out,
+                                              enum wire_promised *out_promised,
+                                              const struct wire_transfer_request *request, int64_t timeout_ms,
+                                              struct fault *fault);
+
+/*
+ * What role transfer has used of the limits that apply to an intent (document bytes, borrowed), under the version of
+ * the policy that it names and the one in force.
+ */
+MUST_CHECK enum status wire_transfer_usage(struct wire_pool *pool, struct wire_usage_reply *out,
+                                           const struct bytes *intent, int64_t timeout_ms, struct fault *fault);
+
 /* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
 MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,
                                             const struct wire_checkpoint_request *request, int64_t timeout_ms,

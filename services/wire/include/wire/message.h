@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/algorithm.h"
+#include "base/amount.h"
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/id.h"
@@ -31,6 +32,7 @@
 #define WIRE_TEXT_SIZE 65  /* label or serial of a token */
 #define WIRE_WORD_SIZE 24  /* a state or a cause */
 #define WIRE_FREEZES_MAX 64
+#define WIRE_USAGES_MAX 64 /* limits in one reply to transfer.usage */
 #define WIRE_VETOES_MAX 64 /* people who spoke against one version of the policy */
 
 /* What a signer is for. Fixed when it starts. */
@@ -58,6 +60,8 @@ enum wire_op {
     WIRE_OP_ACTIVATION_OPEN,
     WIRE_OP_ACTIVATION_GIVE,
     WIRE_OP_POLICY_ADOPT,
+    WIRE_OP_TRANSFER_ANNOUNCE,
+    WIRE_OP_TRANSFER_USAGE,
 };
 
 /* `hello`: first on every connection. */
@@ -159,6 +163,36 @@ struct wire_transfer_reply {
     struct signature signature;
     struct bytes transaction; /* document bytes that were signed, owned */
     uint64_t promises;        /* that the guard has made, with this one */
+};
+
+/* `transfer.announce`, whose request is a struct wire_transfer_request. */
+struct wire_announce_reply {
+    int64_t sign_at; /* by when it may be signed if nothing stops the signer, microseconds UTC */
+    bool due;        /* it may be signed now */
+};
+
+/* `transfer.usage`. Owned as in wire_transfer_request. */
+struct wire_usage_request {
+    struct bytes intent; /* document bytes */
+};
+
+/* What of a limit that applies to the intent is used, without it. */
+struct wire_usage {
+    int64_t policy_version;
+    struct name rule;
+    int64_t index;            /* in the limits of the rule */
+    char per[WIRE_WORD_SIZE]; /* "asset", "destination", "requester", "wallet" */
+    int64_t window_s;
+    uint64_t count;    /* at most so many, 0 for any number */
+    struct amount sum; /* at most so much, 0 for any sum */
+    uint64_t used_count;
+    struct amount used_sum; /* the greatest amount when it is more than that */
+    int64_t free_at;        /* when the intent fits, now or later, microseconds UTC; 0 for never */
+};
+
+struct wire_usage_reply {
+    size_t count;
+    struct wire_usage limits[WIRE_USAGES_MAX];
 };
 
 /* `checkpoint.sign`. */
@@ -285,7 +319,7 @@ struct wire_request {
     int64_t id; /* 1..2^53-1; 0 where it could not be read */
     union {
         struct wire_hello_request hello;
-        struct wire_transfer_request transfer;
+        struct wire_transfer_request transfer; /* transfer.sign and transfer.announce */
         struct wire_checkpoint_request checkpoint;
         struct wire_header_request header;
         struct wire_key_list_request key_list;
@@ -296,11 +330,12 @@ struct wire_request {
         struct wire_freeze_alarm_request freeze_alarm;
         struct wire_activation_give_request activation_give;
         struct wire_policy_adopt_request policy_adopt;
+        struct wire_usage_request usage;
     };
 };
 
 /* One reply: with fault.status STATUS_OK the member that belongs to `op` is set, otherwise only the fault and,
- * for `transfer.sign`, `promised`. */
+ * for `transfer.sign` and `transfer.announce`, `promised`. */
 struct wire_reply {
     enum wire_op op;
     int64_t id;
@@ -317,6 +352,8 @@ struct wire_reply {
         struct wire_key_state_reply key_state; /* key.admit, key.command, key.prove, key.alarm, freeze.alarm */
         struct wire_activation_reply activation;
         struct wire_policy_adopt_reply policy_adopt;
+        struct wire_announce_reply announce;
+        struct wire_usage_reply usage;
     };
 };
 
