@@ -4,15 +4,14 @@
  */
 #include "policy/evaluate.h"
 
-#include "policy_internal.h"
+#include "condition.h"
+#include "matching.h"
 
 static const struct word decision_words[] = {
     {"denied", DECISION_DENIED}, {"waiting", DECISION_WAITING}, {"allowed", DECISION_ALLOWED}, {NULL, 0}};
-static const struct word standing_words[] = {{"counted", STANDING_COUNTED},
-                                             {"may_approve", STANDING_MAY_APPROVE},
-                                             {"requester", STANDING_REQUESTER},
-                                             {"expired", STANDING_EXPIRED},
-                                             {NULL, 0}};
+static const struct word standing_words[] = {{"counted", STANDING_COUNTED},     {"may_approve", STANDING_MAY_APPROVE},
+                                             {"requester", STANDING_REQUESTER}, {"expired", STANDING_EXPIRED},
+                                             {"suspended", STANDING_SUSPENDED}, {NULL, 0}};
 
 const char *decision_text(enum decision decision)
 {
@@ -24,13 +23,26 @@ const char *standing_text(enum standing standing)
     return word_text(standing_words, (int)standing);
 }
 
+/* An approval by somebody who counts. */
+struct approval_place {
+    size_t person; /* position in policy.people */
+    uint64_t seen; /* those of the approvals (bits, as they are placed here) that it names */
+};
+
 /* One request under one policy, with every person's standing worked out once. */
 struct evaluator {
     const struct policy *policy;
     const struct evaluation_request *request;
-    size_t wallet;
-    enum standing standing[POLICY_PEOPLE_MAX];
+    struct evaluation *out;
+    struct condition_subject subject;
+    struct people_set counted;
+    struct people_set open;
+    struct approval_place approvals[EVALUATION_APPROVALS_MAX]; /* in the order of the request; of those who count */
+    uint64_t counting;                                         /* which of them are used */
+    bool seen_read;
 };
+
+/* People */
 
 static enum standing standing_of(const struct person *person, const struct evaluation_request *request)
 {
@@ -40,146 +52,299 @@ static enum standing standing_of(const struct person *person, const struct evalu
     if (!policy_person_valid(person, request->at_utc_us)) {
         return STANDING_EXPIRED;
     }
-    for (size_t i = 0; i < request->approver_count; i++) {
-        if (name_equal(&person->id, &request->approvers[i])) {
-            return STANDING_COUNTED;
-        }
-    }
-    return STANDING_MAY_APPROVE;
+    return condition_person_counts(person, request) ? STANDING_MAY_APPROVE : STANDING_SUSPENDED;
 }
 
-static int compare_digest(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct digest));
-}
-
-static bool holds_asset(const struct digest *assets, size_t count, const struct digest *asset)
-{
-    return count > 0 && bsearch(asset, assets, count, sizeof(*assets), compare_digest) != NULL;
-}
-
-static bool rule_matches(const struct rule *rule, size_t wallet, const struct digest *asset)
-{
-    for (size_t i = 0; i < rule->wallet_count; i++) {
-        if (rule->wallets[i] == wallet) {
-            return holds_asset(rule->assets, rule->asset_count, asset);
-        }
-    }
-    return false;
-}
-
-static enum status evaluate_quorum(struct evaluation_demand *out, const struct evaluator *evaluator,
-                                   const struct quorum *quorum)
-{
-    const struct group *group = &evaluator->policy->groups[quorum->group];
-    *out = (struct evaluation_demand){.kind = DEMAND_QUORUM, .group = quorum->group, .need = quorum->m};
-    out->members = calloc(group->member_count == 0 ? 1 : group->member_count, sizeof(*out->members));
-    if (out->members == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    for (size_t i = 0; i < group->member_count; i++) {
-        enum standing standing = evaluator->standing[group->members[i]];
-        out->members[i] = (struct evaluation_member){group->members[i], standing};
-        out->have += standing == STANDING_COUNTED;
-        out->open += standing == STANDING_MAY_APPROVE;
-    }
-    out->member_count = group->member_count;
-    out->met = out->have >= out->need;
-    return STATUS_OK;
-}
-
-/* The groups of a rule share nobody, so people of several quorums add up. */
-static struct evaluation_demand evaluate_return(const struct evaluation_rule *rule)
-{
-    struct evaluation_demand more = {.kind = DEMAND_RETURN, .need = POLICY_RETURN_MORE};
-    for (size_t i = 0; i < rule->demand_count; i++) {
-        more.need += rule->demands[i].need;
-        more.have += rule->demands[i].have;
-        more.open += rule->demands[i].open;
-    }
-    more.met = more.have >= more.need;
-    return more;
-}
-
-static enum status evaluate_rule(struct evaluation_rule *out, const struct evaluator *evaluator, size_t index)
-{
-    const struct rule *rule = &evaluator->policy->rules[index];
-    const struct evaluation_request *request = evaluator->request;
-    *out = (struct evaluation_rule){.rule = index};
-    if (rule->effect == EFFECT_DENY) {
-        return STATUS_OK;
-    }
-    out->demands[out->demand_count++] = (struct evaluation_demand){
-        .kind = DEMAND_MAX_AMOUNT, .met = amount_compare(request->amount, rule->max_amount) <= 0};
-    out->demands[out->demand_count++] =
-        (struct evaluation_demand){.kind = DEMAND_DESTINATION, .met = request->destination_listed};
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        enum status status = evaluate_quorum(&out->demands[out->demand_count++], evaluator, &rule->quorum[i]);
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    if (request->returns) {
-        out->demands[out->demand_count] = evaluate_return(out);
-        out->demand_count++;
-    }
-    return STATUS_OK;
-}
-
-static enum status evaluate_rules(struct evaluation *out, const struct evaluator *evaluator)
+static void place_people(struct evaluator *evaluator)
 {
     const struct policy *policy = evaluator->policy;
-    out->rules = calloc(policy->rule_count == 0 ? 1 : policy->rule_count, sizeof(*out->rules));
-    if (out->rules == NULL) {
-        return STATUS_NO_MEMORY;
-    }
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (rule_matches(&policy->rules[i], evaluator->wallet, evaluator->request->asset)) {
-            enum status status = evaluate_rule(&out->rules[out->rule_count++], evaluator, i);
-            if (status != STATUS_OK) {
-                return status;
-            }
+    const struct evaluation_request *request = evaluator->request;
+    enum standing *standings = evaluator->out->standings;
+    for (size_t i = 0; i < policy->person_count; i++) {
+        standings[i] = standing_of(&policy->people[i], request);
+        if (standings[i] == STANDING_MAY_APPROVE) {
+            people_set_add(&evaluator->open, i);
         }
     }
-    return STATUS_OK;
+    for (size_t i = 0; i < request->approval_count; i++) {
+        const struct person *person = policy_find_person(policy, &request->approvals[i].person);
+        size_t at = person == NULL ? 0 : policy_person_index(policy, person);
+        if (person != NULL && people_set_has(&evaluator->open, at)) {
+            standings[at] = STANDING_COUNTED;
+            people_set_add(&evaluator->counted, at);
+            evaluator->approvals[i].person = at;
+            evaluator->counting |= UINT64_C(1) << i;
+        }
+    }
+    evaluator->open = people_set_without(&evaluator->open, &evaluator->counted);
 }
 
-static bool has_effect(const struct evaluation *evaluation, const struct policy *policy, enum rule_effect effect)
+/* Steps. Only rules with several ask who saw what, so it is read when the first of them comes. */
+
+static uint64_t seen_of(const struct evaluation_request *request, size_t index)
 {
-    for (size_t i = 0; i < evaluation->rule_count; i++) {
-        if (policy->rules[evaluation->rules[i].rule].effect == effect) {
-            return true;
+    const struct evaluation_approval *approval = &request->approvals[index];
+    uint64_t seen = 0;
+    for (size_t i = 0; i < approval->seen_count; i++) {
+        for (size_t k = 0; k < request->approval_count; k++) {
+            seen |= (uint64_t)digest_equal(&approval->seen[i], &request->approvals[k].digest) << k;
         }
     }
-    return false;
+    return seen;
 }
 
-static bool all_met(const struct evaluation *evaluation, enum demand_kind kind)
+static void read_seen(struct evaluator *evaluator)
+{
+    for (size_t i = 0; i < evaluator->request->approval_count && !evaluator->seen_read; i++) {
+        evaluator->approvals[i].seen = seen_of(evaluator->request, i);
+    }
+    evaluator->seen_read = true;
+}
+
+static struct people_set people_of(const struct evaluator *evaluator, uint64_t approvals)
+{
+    struct people_set people = {{0}};
+    for (; approvals != 0; approvals &= approvals - 1) {
+        people_set_add(&people, evaluator->approvals[__builtin_ctzll(approvals)].person);
+    }
+    return people;
+}
+
+/* Whether the approvals `shown`, taken alone, fill all steps of the rule before `step`; `levels` as below. */
+static bool fills(const struct evaluator *evaluator, const struct rule *rule, const uint64_t *levels, uint64_t shown,
+                  unsigned step)
+{
+    struct matching_slot slots[MATCHING_SLOTS_MAX];
+    struct people_set may[POLICY_STEPS_MAX];
+    size_t count = 0;
+    for (unsigned i = 0; i < step; i++) {
+        may[i] = people_of(evaluator, levels[i] & shown);
+    }
+    for (; count < rule->demand.entry_count && rule->demand.entries[count].step < step; count++) {
+        const struct step_entry *entry = &rule->demand.entries[count];
+        slots[count].may = people_set_and(&evaluator->policy->groups[entry->quorum.group].set, &may[entry->step]);
+        slots[count].need = entry->quorum.m;
+    }
+    matching_fill(slots, count);
+    return matching_full(slots, count);
+}
+
+/*
+ * Who counts for which step. levels[k]: the approvals that saw all steps before k filled, each by approvals that count
+ * for their own steps. What they name cannot name them, so going up step by step settles it.
+ */
+static void place_steps(struct people_set *out, struct evaluator *evaluator, const struct rule *rule)
+{
+    uint64_t levels[POLICY_STEPS_MAX] = {evaluator->counting};
+    out[0] = evaluator->counted;
+    if (rule->demand.step_count > 1) {
+        read_seen(evaluator);
+    }
+    for (unsigned step = 1; step < rule->demand.step_count; step++) {
+        for (uint64_t rest = levels[step - 1]; rest != 0; rest &= rest - 1) {
+            unsigned index = (unsigned)__builtin_ctzll(rest);
+            bool after = fills(evaluator, rule, levels, evaluator->approvals[index].seen, step);
+            levels[step] |= (uint64_t)after << index;
+        }
+        out[step] = people_of(evaluator, levels[step]);
+    }
+}
+
+/* Demands */
+
+/*
+ * Puts people into the places of a rule: those of `steps` (by step) and of `more`, who may stand anywhere. Answers the
+ * number of slots; the one of a return is the last.
+ */
+static size_t fill_rule(struct matching_slot *slots, const struct evaluator *evaluator, const struct rule *rule,
+                        const struct people_set *steps, const struct people_set *more)
+{
+    struct people_set all = {{0}};
+    size_t count = rule->demand.entry_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct step_entry *entry = &rule->demand.entries[i];
+        const struct people_set *group = &evaluator->policy->groups[entry->quorum.group].set;
+        const struct people_set who = people_set_or(&steps[entry->step], more);
+        slots[i].may = people_set_and(group, &who);
+        slots[i].need = entry->quorum.m;
+        all = people_set_or(&all, group);
+    }
+    if (evaluator->request->returns) {
+        const struct people_set who = people_set_or(&steps[0], more);
+        slots[count].may = people_set_and(&all, &who);
+        slots[count].need = POLICY_RETURN_MORE;
+        count++;
+    }
+    matching_fill(slots, count);
+    return count;
+}
+
+static struct evaluation_demand *add_demand(struct evaluation_rule *rule, enum demand_kind kind, bool met)
+{
+    struct evaluation_demand *demand = &rule->demands[rule->demand_count++];
+    *demand = (struct evaluation_demand){.kind = kind, .met = met};
+    return demand;
+}
+
+static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator, const struct rule *rule)
+{
+    static const struct people_set nobody = {{0}};
+    struct people_set steps[POLICY_STEPS_MAX];
+    struct matching_slot slots[MATCHING_SLOTS_MAX];
+    struct people_set all = {{0}};
+    unsigned need = 0;
+    unsigned have = 0;
+    place_steps(steps, evaluator, rule);
+    size_t count = fill_rule(slots, evaluator, rule, steps, &nobody);
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        const struct people_set *group = &evaluator->policy->groups[rule->demand.entries[i].quorum.group].set;
+        const struct people_set open = people_set_and(group, &evaluator->open);
+        struct evaluation_demand *demand = add_demand(out, DEMAND_QUORUM, slots[i].filled == slots[i].need);
+        demand->entry = i;
+        demand->need = slots[i].need;
+        demand->have = slots[i].filled;
+        demand->open = (unsigned)people_set_count(&open);
+        all = people_set_or(&all, &open);
+        need += demand->need;
+        have += demand->have;
+    }
+    if (evaluator->request->returns) {
+        struct evaluation_demand *demand = add_demand(out, DEMAND_RETURN, matching_full(slots, count));
+        demand->need = need + POLICY_RETURN_MORE;
+        demand->have = have + slots[count - 1].filled;
+        demand->open = (unsigned)people_set_count(&all);
+    }
+    out->reachable = matching_full(slots, count);
+    if (!out->reachable) {
+        count = fill_rule(slots, evaluator, rule, steps, &evaluator->open);
+        out->reachable = matching_full(slots, count);
+    }
+}
+
+static void add_unknown(struct evaluation_rule *out, unsigned unknown)
+{
+    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
+        if ((unknown & 1U << i) != 0) {
+            add_demand(out, DEMAND_KNOWN, false)->condition = (enum condition)i;
+        }
+    }
+}
+
+static void evaluate_rule(struct evaluation_rule *out, struct evaluator *evaluator)
+{
+    const struct rule *rule = &evaluator->policy->rules[out->rule];
+    out->reachable = true;
+    add_unknown(out, evaluator->out->matches[out->rule].unknown);
+    if (rule->effect == EFFECT_DENY) {
+        return;
+    }
+    (void)add_demand(out, DEMAND_MAX_AMOUNT, amount_compare(evaluator->request->amount, rule->demand.max_amount) <= 0);
+    (void)add_demand(out, DEMAND_DESTINATION, evaluator->request->destination_listed);
+    add_quorums(out, evaluator, rule);
+}
+
+/* Demands of a rule beside its quorums: max_amount, destination, return, and each condition that may be unknown. */
+enum { DEMANDS_BESIDE = 3 + CONDITION_COUNT };
+
+static size_t demands_at_most(const struct rule *rule)
+{
+    return rule->demand.entry_count + DEMANDS_BESIDE;
+}
+
+static enum status make_room(struct evaluation *out, const struct policy *policy)
+{
+    size_t rules = 0;
+    size_t demands = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (out->matches[i].failed == 0) {
+            rules++;
+            demands += demands_at_most(&policy->rules[i]);
+        }
+    }
+    out->rules = calloc(rules == 0 ? 1 : rules, sizeof(*out->rules));
+    out->demands = calloc(demands == 0 ? 1 : demands, sizeof(*out->demands));
+    return out->rules == NULL || out->demands == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+static enum status evaluate_rules(struct evaluator *evaluator)
+{
+    const struct policy *policy = evaluator->policy;
+    struct evaluation *out = evaluator->out;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        out->matches[i] = condition_judge(&policy->rules[i], &evaluator->subject);
+    }
+    enum status status = make_room(out, policy);
+    size_t used = 0;
+    for (size_t i = 0; i < policy->rule_count && status == STATUS_OK; i++) {
+        if (out->matches[i].failed == 0) {
+            struct evaluation_rule *rule = &out->rules[out->rule_count++];
+            *rule = (struct evaluation_rule){.rule = i, .demands = &out->demands[used]};
+            evaluate_rule(rule, evaluator);
+            used += rule->demand_count;
+        }
+    }
+    return status;
+}
+
+/* The decision */
+
+/* The first rule whose demand of this kind is not met; `rule_count` when there is none. */
+static size_t first_unmet(const struct evaluation *evaluation, const struct policy *policy, enum demand_kind kind)
 {
     for (size_t i = 0; i < evaluation->rule_count; i++) {
         const struct evaluation_rule *rule = &evaluation->rules[i];
         for (size_t k = 0; k < rule->demand_count; k++) {
             if (rule->demands[k].kind == kind && !rule->demands[k].met) {
-                return false;
+                return rule->rule;
             }
         }
     }
-    return true;
+    return policy->rule_count;
 }
 
-/* Could every quorum be met by people who may still approve? */
-static bool all_reachable(const struct evaluation *evaluation)
+/* The first rule with a condition that could not be evaluated. */
+static size_t first_unknown(const struct evaluation *evaluation, const struct policy *policy, enum condition condition)
 {
-    for (size_t i = 0; i < evaluation->rule_count; i++) {
-        const struct evaluation_rule *rule = &evaluation->rules[i];
-        for (size_t k = 0; k < rule->demand_count; k++) {
-            const struct evaluation_demand *demand = &rule->demands[k];
-            if (demand->have + demand->open < demand->need) {
-                return false;
-            }
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (evaluation->matches[i].failed == 0 && (evaluation->matches[i].unknown & 1U << condition) != 0) {
+            return i;
         }
     }
-    return true;
+    return policy->rule_count;
+}
+
+/* The first deny rule that matches for certain, one with hours or one without. */
+static size_t first_deny(const struct evaluation *evaluation, const struct policy *policy, bool with_hours)
+{
+    for (size_t i = 0; i < evaluation->rule_count; i++) {
+        const struct rule *rule = &policy->rules[evaluation->rules[i].rule];
+        if (rule->effect == EFFECT_DENY && evaluation->matches[evaluation->rules[i].rule].unknown == 0 &&
+            (rule->when.hours_count > 0) == with_hours) {
+            return evaluation->rules[i].rule;
+        }
+    }
+    return policy->rule_count;
+}
+
+/* The first allow rule of which only these conditions fail. */
+static size_t first_allow(const struct evaluation *evaluation, const struct policy *policy, unsigned failed)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].effect == EFFECT_ALLOW && evaluation->matches[i].failed == failed) {
+            return i;
+        }
+    }
+    return policy->rule_count;
+}
+
+static size_t first_unreachable(const struct evaluation *evaluation, const struct policy *policy)
+{
+    for (size_t i = 0; i < evaluation->rule_count; i++) {
+        if (!evaluation->rules[i].reachable) {
+            return evaluation->rules[i].rule;
+        }
+    }
+    return policy->rule_count;
 }
 
 static void decide(struct evaluation *out, enum decision decision, enum status reason, const char *text)
@@ -189,39 +354,68 @@ static void decide(struct evaluation *out, enum decision decision, enum status r
     out->text = text;
 }
 
-static void decide_on_rules(struct evaluation *out, const struct policy *policy)
+/* Looks at one thing that may stand against the request: the rule that it is about, rule_count when none. */
+struct objection {
+    size_t rule;
+    enum decision decision;
+    enum status reason;
+    const char *text;
+};
+
+static void decide_on_rules(struct evaluation *out, const struct evaluator *evaluator)
 {
-    if (has_effect(out, policy, EFFECT_DENY)) {
-        decide(out, DECISION_DENIED, STATUS_DENIED, "a deny rule matches");
-    } else if (!has_effect(out, policy, EFFECT_ALLOW)) {
-        decide(out, DECISION_DENIED, STATUS_DENIED, "no allow rule matches the wallet and the asset");
-    } else if (!all_met(out, DEMAND_MAX_AMOUNT)) {
-        decide(out, DECISION_DENIED, STATUS_LIMIT_EXCEEDED, "the amount exceeds the limit of a rule");
-    } else if (!all_met(out, DEMAND_DESTINATION)) {
-        decide(out, DECISION_DENIED, STATUS_DESTINATION_UNLISTED, "the destination is not on the list");
-    } else if (all_met(out, DEMAND_QUORUM) && all_met(out, DEMAND_RETURN)) {
-        decide(out, DECISION_ALLOWED, STATUS_OK, "every demand of every matching rule is met");
-    } else if (all_reachable(out)) {
-        decide(out, DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing");
-    } else {
-        decide(out, DECISION_DENIED, STATUS_QUORUM_MISSING, "too few people remain who may approve");
+    const struct policy *policy = evaluator->policy;
+    const size_t none = policy->rule_count;
+    const bool allowed = first_allow(out, policy, 0) != none;
+    const size_t at_other_hours = allowed ? none : first_allow(out, policy, 1U << CONDITION_HOURS);
+    const size_t unsigned_requester = first_unknown(out, policy, CONDITION_REQUESTERS);
+    const bool may_sign = !evaluator->request->requester_signed;
+    const struct objection objections[] = {
+        {first_deny(out, policy, false), DECISION_DENIED, STATUS_DENIED, "a deny rule matches"},
+        {allowed || at_other_hours != none ? none : none + 1, DECISION_DENIED, STATUS_DENIED, "no allow rule matches"},
+        {first_unmet(out, policy, DEMAND_MAX_AMOUNT), DECISION_DENIED, STATUS_LIMIT_EXCEEDED,
+         "the amount exceeds the limit of a rule"},
+        {first_unmet(out, policy, DEMAND_DESTINATION), DECISION_DENIED, STATUS_DESTINATION_UNLISTED,
+         "the destination is not on the list"},
+        {first_unknown(out, policy, CONDITION_DESTINATIONS), DECISION_DENIED, STATUS_DESTINATION_UNLISTED,
+         "the group of the destination is not known"},
+        {may_sign ? none : unsigned_requester, DECISION_DENIED, STATUS_DENIED,
+         "the requester is not in the policy or does not count now"},
+        {first_unreachable(out, policy), DECISION_DENIED, STATUS_QUORUM_MISSING,
+         "too few people remain who may approve"},
+        {first_deny(out, policy, true), DECISION_WAITING, STATUS_OUTSIDE_HOURS, "a deny rule matches at this hour"},
+        {at_other_hours, DECISION_WAITING, STATUS_OUTSIDE_HOURS, "allow rules match at other hours only"},
+        {unsigned_requester, DECISION_WAITING, STATUS_QUORUM_MISSING, "the signature of the requester is missing"},
+        {unsigned_requester != none ? none : first_unmet(out, policy, DEMAND_KNOWN), DECISION_DENIED, STATUS_DENIED,
+         "a condition of a rule could not be evaluated"},
+        {first_unmet(out, policy, DEMAND_QUORUM), DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
+        {first_unmet(out, policy, DEMAND_RETURN), DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
+    };
+    for (size_t i = 0; i < sizeof(objections) / sizeof(objections[0]); i++) {
+        if (objections[i].rule != none) {
+            out->decisive = objections[i].rule < none ? objections[i].rule : none;
+            decide(out, objections[i].decision, objections[i].reason, objections[i].text);
+            return;
+        }
     }
+    out->decisive = none;
+    decide(out, DECISION_ALLOWED, STATUS_OK, "every demand of every matching rule is met");
 }
 
 static enum status evaluate_wallet(struct evaluation *out, const struct wallet *wallet, const struct policy *policy,
                                    const struct evaluation_request *request)
 {
-    if (!holds_asset(wallet->assets, wallet->asset_count, request->asset)) {
-        decide(out, DECISION_DENIED, STATUS_DENIED, "the policy does not list the asset for the wallet");
-        return STATUS_OK;
+    struct evaluator evaluator = {.policy = policy, .request = request, .out = out};
+    evaluator.subject = condition_subject_of(policy, request, (size_t)(wallet - policy->wallets));
+    out->matches = calloc(policy->rule_count == 0 ? 1 : policy->rule_count, sizeof(*out->matches));
+    out->standings = calloc(policy->person_count, sizeof(*out->standings));
+    if (out->matches == NULL || out->standings == NULL) {
+        return STATUS_NO_MEMORY;
     }
-    struct evaluator evaluator = {policy, request, (size_t)(wallet - policy->wallets), {0}};
-    for (size_t i = 0; i < policy->person_count; i++) {
-        evaluator.standing[i] = standing_of(&policy->people[i], request);
-    }
-    enum status status = evaluate_rules(out, &evaluator);
+    place_people(&evaluator);
+    enum status status = evaluate_rules(&evaluator);
     if (status == STATUS_OK) {
-        decide_on_rules(out, policy);
+        decide_on_rules(out, &evaluator);
     }
     return status;
 }
@@ -229,12 +423,14 @@ static enum status evaluate_wallet(struct evaluation *out, const struct wallet *
 enum status policy_evaluate(struct evaluation *out, const struct policy *policy,
                             const struct evaluation_request *request, struct fault *fault)
 {
-    struct evaluation evaluation = {.decision = DECISION_DENIED, .reason = STATUS_INTERNAL, .text = ""};
+    struct evaluation evaluation = {
+        .decision = DECISION_DENIED, .reason = STATUS_DENIED, .text = "", .decisive = policy->rule_count};
     enum status status = STATUS_OK;
-    const struct wallet *wallet = policy_find_wallet(policy, request->wallet);
-    if (wallet == NULL) {
-        decide(&evaluation, DECISION_DENIED, STATUS_DENIED, "the wallet is not in the policy");
-    } else {
+    if (request->approval_count > EVALUATION_APPROVALS_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "approvals", "at most %d", EVALUATION_APPROVALS_MAX);
+    }
+    const struct wallet *wallet = condition_wallet(&evaluation.text, policy, request);
+    if (wallet != NULL) {
         status = evaluate_wallet(&evaluation, wallet, policy, request);
     }
     if (status != STATUS_OK) {
@@ -246,13 +442,37 @@ enum status policy_evaluate(struct evaluation *out, const struct policy *policy,
     return STATUS_OK;
 }
 
-void evaluation_free(struct evaluation *evaluation)
+/* A member of a group that a rule asks, one that matches or would at another hour. */
+static bool asked(const struct evaluation *evaluation, const struct policy *policy, size_t person)
 {
-    for (size_t i = 0; i < evaluation->rule_count; i++) {
-        for (size_t k = 0; k < evaluation->rules[i].demand_count; k++) {
-            free(evaluation->rules[i].demands[k].members);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct demand *demand = &policy->rules[i].demand;
+        bool concerned = (evaluation->matches[i].failed & ~(1U << CONDITION_HOURS)) == 0;
+        for (size_t k = 0; k < demand->entry_count && concerned; k++) {
+            if (people_set_has(&policy->groups[demand->entries[k].quorum.group].set, person)) {
+                return true;
+            }
         }
     }
+    return false;
+}
+
+bool evaluation_has_voice(const struct evaluation *evaluation, const struct policy *policy, const struct name *person)
+{
+    const struct person *found = policy_find_person(policy, person);
+    if (found == NULL || evaluation->matches == NULL) {
+        return false;
+    }
+    size_t at = policy_person_index(policy, found);
+    enum standing standing = evaluation->standings[at];
+    return (standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) && asked(evaluation, policy, at);
+}
+
+void evaluation_free(struct evaluation *evaluation)
+{
     free(evaluation->rules);
+    free(evaluation->demands);
+    free(evaluation->matches);
+    free(evaluation->standings);
     *evaluation = (struct evaluation){0};
 }

@@ -2,6 +2,8 @@
  * The explanation of an evaluation as JSON. It repeats what the evaluation found and decides nothing.
  */
 #include "policy/evaluate.h"
+
+#include "matching.h"
 #include "policy_internal.h"
 
 /* What an explanation is made from. */
@@ -11,19 +13,34 @@ struct story {
     const struct evaluation *evaluation;
 };
 
-static json_t *explain_members(const struct story *story, const struct evaluation_demand *demand)
+static json_t *explain_members(const struct story *story, const struct group *group)
 {
     json_t *people = json_array();
-    for (size_t i = 0; i < demand->member_count; i++) {
-        const struct evaluation_member *member = &demand->members[i];
-        json_t *person = json_pack("{s:s,s:s}", "id", story->policy->people[member->person].id.text, "standing",
-                                   standing_text(member->standing));
+    for (size_t i = 0; i < group->member_count; i++) {
+        json_t *person = json_pack("{s:s,s:s}", "id", story->policy->people[group->members[i]].id.text, "standing",
+                                   standing_text(story->evaluation->standings[group->members[i]]));
         if (json_array_append_new(people, person) != 0) {
             json_decref(people);
             return NULL;
         }
     }
     return people;
+}
+
+static json_t *explain_quorum(const struct story *story, const struct rule *rule,
+                              const struct evaluation_demand *demand)
+{
+    const struct step_entry *entry = &rule->demand.entries[demand->entry];
+    const struct group *group = &story->policy->groups[entry->quorum.group];
+    json_t *object = json_pack("{s:s,s:b,s:s,s:i,s:i,s:i,s:o}", "kind", "quorum", "met", (int)demand->met, "group",
+                               group->id.text, "need", (int)demand->need, "have", (int)demand->have, "open",
+                               (int)demand->open, "people", explain_members(story, group));
+    if (object != NULL && rule->demand.step_count > 1 &&
+        json_object_set_new(object, "step", json_integer((json_int_t)entry->step + 1)) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
 }
 
 static json_t *explain_demand(const struct story *story, const struct rule *rule,
@@ -34,18 +51,19 @@ static json_t *explain_demand(const struct story *story, const struct rule *rule
     switch (demand->kind) {
     case DEMAND_MAX_AMOUNT:
         amount_format(amount, story->request->amount);
-        amount_format(limit, rule->max_amount);
+        amount_format(limit, rule->demand.max_amount);
         return json_pack("{s:s,s:b,s:s,s:s}", "kind", "max_amount", "met", (int)demand->met, "limit", limit, "amount",
                          amount);
     case DEMAND_DESTINATION:
         return json_pack("{s:s,s:b}", "kind", "destination", "met", (int)demand->met);
     case DEMAND_QUORUM:
-        return json_pack("{s:s,s:b,s:s,s:i,s:i,s:i,s:o}", "kind", "quorum", "met", (int)demand->met, "group",
-                         story->policy->groups[demand->group].id.text, "need", (int)demand->need, "have",
-                         (int)demand->have, "open", (int)demand->open, "people", explain_members(story, demand));
+        return explain_quorum(story, rule, demand);
     case DEMAND_RETURN:
         return json_pack("{s:s,s:b,s:i,s:i,s:i}", "kind", "return", "met", (int)demand->met, "need", (int)demand->need,
                          "have", (int)demand->have, "open", (int)demand->open);
+    case DEMAND_KNOWN:
+        return json_pack("{s:s,s:b,s:s}", "kind", "known", "met", (int)demand->met, "condition",
+                         policy_condition_text(demand->condition));
     }
     return NULL;
 }
@@ -64,6 +82,36 @@ static json_t *explain_rule(const struct story *story, const struct evaluation_r
                      demands);
 }
 
+static json_t *explain_conditions(unsigned failed)
+{
+    json_t *words = json_array();
+    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
+        if ((failed & 1U << i) != 0 &&
+            json_array_append_new(words, json_string(policy_condition_text((enum condition)i))) != 0) {
+            json_decref(words);
+            return NULL;
+        }
+    }
+    return words;
+}
+
+/* The rules that do not match, and why. None was looked at when the wallet already kept the request out. */
+static json_t *explain_others(const struct story *story)
+{
+    json_t *others = json_array();
+    for (size_t i = 0; i < story->policy->rule_count && story->evaluation->matches != NULL; i++) {
+        const struct rule *rule = &story->policy->rules[i];
+        unsigned failed = story->evaluation->matches[i].failed;
+        if (failed != 0 && json_array_append_new(others, json_pack("{s:s,s:s,s:o}", "id", rule->id.text, "effect",
+                                                                   policy_effect_text(rule->effect), "conditions",
+                                                                   explain_conditions(failed))) != 0) {
+            json_decref(others);
+            return NULL;
+        }
+    }
+    return others;
+}
+
 static json_t *explain_rules(const struct story *story)
 {
     json_t *rules = json_array();
@@ -76,14 +124,12 @@ static json_t *explain_rules(const struct story *story)
     return rules;
 }
 
-static bool counted_in(const struct evaluation_rule *rule, size_t person)
+static bool counted_in(const struct story *story, const struct evaluation_rule *matched, size_t person)
 {
-    for (size_t i = 0; i < rule->demand_count; i++) {
-        for (size_t k = 0; k < rule->demands[i].member_count; k++) {
-            const struct evaluation_member *member = &rule->demands[i].members[k];
-            if (member->person == person && member->standing == STANDING_COUNTED) {
-                return true;
-            }
+    const struct demand *demand = &story->policy->rules[matched->rule].demand;
+    for (size_t i = 0; i < demand->entry_count; i++) {
+        if (people_set_has(&story->policy->groups[demand->entries[i].quorum.group].set, person)) {
+            return true;
         }
     }
     return false;
@@ -92,25 +138,27 @@ static bool counted_in(const struct evaluation_rule *rule, size_t person)
 /* Why the approval of `name` counts for nothing; NULL when it counts. */
 static const char *why_not_counted(const struct story *story, const struct name *name)
 {
+    const struct evaluation *evaluation = story->evaluation;
     const struct person *person = policy_find_person(story->policy, name);
+    size_t at = person == NULL ? 0 : policy_person_index(story->policy, person);
     if (person == NULL) {
         return "not_in_policy";
     }
-    for (size_t i = 0; i < story->evaluation->rule_count; i++) {
-        if (counted_in(&story->evaluation->rules[i], policy_person_index(story->policy, person))) {
+    if (evaluation->standings != NULL && evaluation->standings[at] != STANDING_COUNTED) {
+        return standing_text(evaluation->standings[at]);
+    }
+    for (size_t i = 0; i < evaluation->rule_count; i++) {
+        if (counted_in(story, &evaluation->rules[i], at)) {
             return NULL;
         }
     }
-    if (name_equal(name, story->request->requester)) {
-        return "requester";
-    }
-    return policy_person_valid(person, story->request->at_utc_us) ? "in_no_group_of_a_matching_rule" : "expired";
+    return "in_no_group_of_a_matching_rule";
 }
 
 static bool named_before(const struct evaluation_request *request, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (name_equal(&request->approvers[i], &request->approvers[index])) {
+        if (name_equal(&request->approvals[i].person, &request->approvals[index].person)) {
             return true;
         }
     }
@@ -120,8 +168,8 @@ static bool named_before(const struct evaluation_request *request, size_t index)
 static json_t *explain_not_counted(const struct story *story)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < story->request->approver_count; i++) {
-        const struct name *name = &story->request->approvers[i];
+    for (size_t i = 0; i < story->request->approval_count; i++) {
+        const struct name *name = &story->request->approvals[i].person;
         const char *why = named_before(story->request, i) ? NULL : why_not_counted(story, name);
         if (why == NULL) {
             continue;
@@ -138,9 +186,12 @@ enum status policy_explain(json_t **out, const struct policy *policy, const stru
                            const struct evaluation *evaluation, struct fault *fault)
 {
     const struct story story = {policy, request, evaluation};
-    json_t *object = json_pack("{s:s,s:s,s:s,s:o,s:o}", "decision", decision_text(evaluation->decision), "reason",
-                               status_info(evaluation->reason)->code, "text", evaluation->text, "rules",
-                               explain_rules(&story), "not_counted", explain_not_counted(&story));
+    char digest[65];
+    digest_format(digest, &policy->digest);
+    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:o}", "decision", decision_text(evaluation->decision),
+                               "reason", status_info(evaluation->reason)->code, "text", evaluation->text, "policy",
+                               digest, "version", (json_int_t)policy->version, "rules", explain_rules(&story), "others",
+                               explain_others(&story), "not_counted", explain_not_counted(&story));
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "policy", "could not build the explanation");
     }

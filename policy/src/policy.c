@@ -3,12 +3,14 @@
  */
 #include "policy/policy.h"
 
+#include "matching.h"
 #include "policy_internal.h"
 
 const struct word policy_duty_words[] = {
     {"administrator", DUTY_ADMINISTRATOR},
     {"approver", DUTY_APPROVER},
     {"auditor", DUTY_AUDITOR},
+    {"automated", DUTY_AUTOMATED},
     {"custodian", DUTY_CUSTODIAN},
     {"operator", DUTY_OPERATOR},
     {"requester", DUTY_REQUESTER},
@@ -17,6 +19,11 @@ const struct word policy_duty_words[] = {
 const struct word policy_tier_words[] = {
     {"hot", TIER_HOT}, {"warm", TIER_WARM}, {"cold", TIER_COLD}, {"system", TIER_SYSTEM}, {NULL, 0}};
 const struct word policy_effect_words[] = {{"allow", EFFECT_ALLOW}, {"deny", EFFECT_DENY}, {NULL, 0}};
+const struct word policy_limit_words[] = {{"asset", LIMIT_PER_ASSET},
+                                          {"destination", LIMIT_PER_DESTINATION},
+                                          {"requester", LIMIT_PER_REQUESTER},
+                                          {"wallet", LIMIT_PER_WALLET},
+                                          {NULL, 0}};
 
 const char *policy_duty_text(enum duty duty)
 {
@@ -31,6 +38,18 @@ const char *policy_tier_text(enum wallet_tier tier)
 const char *policy_effect_text(enum rule_effect effect)
 {
     return word_text(policy_effect_words, (int)effect);
+}
+
+const char *policy_limit_text(enum limit_per per)
+{
+    return word_text(policy_limit_words, (int)per);
+}
+
+const char *policy_condition_text(enum condition condition)
+{
+    static const char *const words[CONDITION_COUNT] = {"amount",     "assets", "destinations", "hours",  "ledgers",
+                                                       "requesters", "tiers",  "types",        "wallets"};
+    return words[condition];
 }
 
 int policy_name_compare(const struct name *a, const struct name *b)
@@ -102,9 +121,25 @@ const struct person *policy_find_key(const struct public_key **out_key, const st
     return NULL;
 }
 
+bool policy_group_has(const struct policy *policy, size_t group, const struct person *person)
+{
+    return people_set_has(&policy->groups[group].set, policy_person_index(policy, person));
+}
+
 bool policy_person_valid(const struct person *person, int64_t at_utc_us)
 {
     return at_utc_us < person->valid_until;
+}
+
+static void rule_wipe(struct rule *rule)
+{
+    free(rule->when.assets);
+    free(rule->when.destinations);
+    free(rule->when.hours);
+    free(rule->when.ledgers);
+    free(rule->when.requesters);
+    free(rule->when.wallets);
+    free(rule->demand.limits);
 }
 
 void policy_free(struct policy *policy)
@@ -116,12 +151,12 @@ void policy_free(struct policy *policy)
         free(policy->wallets[i].assets);
     }
     for (size_t i = 0; i < policy->rule_count; i++) {
-        free(policy->rules[i].assets);
-        free(policy->rules[i].wallets);
+        rule_wipe(&policy->rules[i]);
     }
     free(policy->people);
     free(policy->groups);
     free(policy->wallets);
     free(policy->rules);
+    free(policy->destination_groups);
     *policy = (struct policy){0};
 }

@@ -1,6 +1,7 @@
 /*
  * The floors: what no policy may go below, whoever signed it. In code, so that no configuration reaches them.
  */
+#include "matching.h"
 #include "policy/evaluate.h"
 #include "policy_internal.h"
 
@@ -13,7 +14,7 @@ static const struct person *member(const struct policy *policy, const struct gro
 
 static enum status check_duties(const struct person *person, const char *path, struct fault *fault)
 {
-    static const unsigned alone[] = {DUTY_ADMINISTRATOR, DUTY_AUDITOR};
+    static const unsigned alone[] = {DUTY_ADMINISTRATOR, DUTY_AUDITOR, DUTY_AUTOMATED};
     for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
         if ((person->duties & alone[i]) != 0 && person->duties != alone[i]) {
             return fault_set(fault, STATUS_INVALID, path, "%s has the duty %s together with another", person->id.text,
@@ -88,129 +89,193 @@ static enum status check_keys(const struct policy *policy, struct fault *fault)
 
 /* Quorums */
 
-static enum status check_members(const struct policy *policy, const struct quorum *quorum, enum duty duty,
+static enum status check_members(const struct policy *policy, const struct quorum *quorum, unsigned duties,
                                  const char *path, struct fault *fault)
 {
     const struct group *group = &policy->groups[quorum->group];
     for (size_t i = 0; i < group->member_count; i++) {
         const struct person *person = member(policy, group, i);
-        if ((person->duties & (unsigned)duty) == 0) {
+        if ((person->duties & duties) == 0) {
             return fault_set(fault, STATUS_INVALID, path, "%s of group %s lacks the duty %s", person->id.text,
-                             group->id.text, policy_duty_text(duty));
+                             group->id.text,
+                             policy_duty_text((duties & DUTY_APPROVER) != 0 ? DUTY_APPROVER : DUTY_ADMINISTRATOR));
         }
     }
     return STATUS_OK;
 }
 
-/* Members who remain when one of those who may request has requested. */
-static size_t members_available(const struct policy *policy, const struct group *group)
+/* Rules: who can fill their places */
+
+static bool may_request(const struct policy *policy, const struct rule *rule, size_t person)
 {
-    for (size_t i = 0; i < group->member_count; i++) {
-        if ((member(policy, group, i)->duties & DUTY_REQUESTER) != 0) {
-            return group->member_count - 1;
-        }
+    bool may = rule->when.requester_count == 0;
+    for (size_t i = 0; i < rule->when.requester_count; i++) {
+        may = may || people_set_has(&policy->groups[rule->when.requesters[i]].set, person);
     }
-    return group->member_count;
+    return may && (policy->people[person].duties & DUTY_REQUESTER) != 0;
 }
 
-static enum status check_reachable(const struct policy *policy, const struct quorum *quorum, const char *path,
-                                   struct fault *fault)
-{
-    const struct group *group = &policy->groups[quorum->group];
-    size_t available = members_available(policy, group);
-    if (quorum->m > available) {
-        return fault_set(fault, STATUS_INVALID, path, "m is %u but group %s has %zu members other than a requester",
-                         quorum->m, group->id.text, available);
-    }
-    return STATUS_OK;
-}
-
-static unsigned quorum_sum(const struct rule *rule)
+static unsigned places_of(const struct rule *rule)
 {
     unsigned sum = 0;
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        sum += rule->quorum[i].m;
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        sum += rule->demand.entries[i].quorum.m;
     }
     return sum;
 }
 
-/* Nobody sits in two groups of one rule, or one approval would count twice. */
-static enum status check_disjoint(const struct policy *policy, const struct rule *rule, const char *path,
-                                  struct fault *fault)
+/* The places of a rule, and `more` of any of its groups, as `who` can fill them. Answers the number of slots. */
+static size_t fill(struct matching_slot *slots, const struct policy *policy, const struct rule *rule,
+                   const struct people_set *who, unsigned more)
 {
-    bool seen[POLICY_PEOPLE_MAX] = {false};
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        const struct group *group = &policy->groups[rule->quorum[i].group];
-        for (size_t k = 0; k < group->member_count; k++) {
-            if (seen[group->members[k]]) {
-                return fault_set(fault, STATUS_INVALID, path, "%s is in two groups of rule %s",
-                                 member(policy, group, k)->id.text, rule->id.text);
-            }
-            seen[group->members[k]] = true;
+    struct people_set all = {{0}};
+    size_t count = rule->demand.entry_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct quorum *quorum = &rule->demand.entries[i].quorum;
+        slots[i].may = people_set_and(&policy->groups[quorum->group].set, who);
+        slots[i].need = quorum->m;
+        all = people_set_or(&all, &slots[i].may);
+    }
+    slots[count].may = all;
+    slots[count].need = more;
+    matching_fill(slots, count + 1);
+    return count + 1;
+}
+
+/* Everybody but `person`; POLICY_PEOPLE_MAX: but nobody. */
+static struct people_set all_but(const struct policy *policy, size_t person)
+{
+    struct people_set all = {{0}};
+    for (size_t i = 0; i < policy->person_count; i++) {
+        if (i != person) {
+            people_set_add(&all, i);
+        }
+    }
+    return all;
+}
+
+static bool fillable(const struct policy *policy, const struct rule *rule, size_t requester, unsigned more)
+{
+    struct matching_slot slots[MATCHING_SLOTS_MAX];
+    const struct people_set who = all_but(policy, requester);
+    size_t count = fill(slots, policy, rule, &who, more);
+    return matching_full(slots, count);
+}
+
+/* How many people it takes at least: programs fill as many places as they can. */
+static unsigned people_needed(const struct policy *policy, const struct rule *rule)
+{
+    struct matching_slot slots[MATCHING_SLOTS_MAX];
+    struct people_set programs = {{0}};
+    unsigned need = places_of(rule);
+    for (size_t i = 0; i < policy->person_count; i++) {
+        if ((policy->people[i].duties & DUTY_AUTOMATED) != 0) {
+            people_set_add(&programs, i);
+        }
+    }
+    size_t count = fill(slots, policy, rule, &programs, 0);
+    for (size_t i = 0; i < count; i++) {
+        need -= slots[i].filled;
+    }
+    return need;
+}
+
+/* Whoever asks, the others can fill the places. */
+static enum status check_reachable(const struct policy *policy, const struct rule *rule, const char *path,
+                                   struct fault *fault)
+{
+    if (!fillable(policy, rule, POLICY_PEOPLE_MAX, 0)) {
+        return fault_set(fault, STATUS_INVALID, path, "rule %s has %u places, which its groups cannot fill",
+                         rule->id.text, places_of(rule));
+    }
+    for (size_t i = 0; i < policy->person_count; i++) {
+        if (may_request(policy, rule, i) && !fillable(policy, rule, i, 0)) {
+            return fault_set(fault, STATUS_INVALID, path,
+                             "rule %s has %u places, which its groups cannot fill when %s requests", rule->id.text,
+                             places_of(rule), policy->people[i].id.text);
         }
     }
     return STATUS_OK;
 }
 
-/* Members of the groups who remain for what a person who may request asks for; the best such person counts. */
-static size_t approvers_available(const struct policy *policy, const struct rule *rule)
-{
-    bool in_group[POLICY_PEOPLE_MAX] = {false};
-    size_t sum = 0;
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        const struct group *group = &policy->groups[rule->quorum[i].group];
-        for (size_t k = 0; k < group->member_count; k++) {
-            in_group[group->members[k]] = true;
-            sum++;
-        }
-    }
-    bool requested = false;
-    for (size_t i = 0; i < policy->person_count; i++) {
-        bool requests = (policy->people[i].duties & DUTY_REQUESTER) != 0;
-        if (requests && !in_group[i]) {
-            return sum;
-        }
-        requested = requested || requests;
-    }
-    return requested ? sum - 1 : sum;
-}
-
-/* A return could be met by somebody, or what arrived at a stopped key would lie there for ever. */
+/* A return could be met when somebody asks, or what arrived at a stopped key would lie there for ever. */
 static enum status check_return(const struct policy *policy, const struct rule *rule, const char *path,
                                 struct fault *fault)
 {
-    size_t available = approvers_available(policy, rule);
-    unsigned need = quorum_sum(rule) + POLICY_RETURN_MORE;
-    if (need > available) {
-        return fault_set(fault, STATUS_INVALID, path,
-                         "a return needs %u approvers but rule %s has %zu other than a requester", need, rule->id.text,
-                         available);
+    bool requested = false;
+    for (size_t i = 0; i < policy->person_count; i++) {
+        bool requests = may_request(policy, rule, i);
+        if (requests && fillable(policy, rule, i, POLICY_RETURN_MORE)) {
+            return STATUS_OK;
+        }
+        requested = requested || requests;
     }
-    return STATUS_OK;
+    if (!requested && fillable(policy, rule, POLICY_PEOPLE_MAX, POLICY_RETURN_MORE)) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_INVALID, path,
+                     "a return needs %u approvers, more than rule %s has other than a requester",
+                     places_of(rule) + POLICY_RETURN_MORE, rule->id.text);
 }
 
 static enum status check_rule(const struct policy *policy, const struct rule *rule, const char *path,
                               struct fault *fault)
 {
-    unsigned sum = quorum_sum(rule);
-    if (sum < 2) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < rule->demand.entry_count && status == STATUS_OK; i++) {
+        status = check_members(policy, &rule->demand.entries[i].quorum, DUTY_APPROVER | DUTY_AUTOMATED, path, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    unsigned need = people_needed(policy, rule);
+    if (need < 2) {
         return fault_set(fault, STATUS_INVALID, path, "rule %s asks for fewer than 2 people", rule->id.text);
     }
-    if (policy->governance.m < sum) {
+    if (policy->governance.m < need) {
         return fault_set(fault, STATUS_INVALID, "governance.m", "%u is below the %u people of rule %s",
-                         policy->governance.m, sum, rule->id.text);
+                         policy->governance.m, need, rule->id.text);
     }
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        enum status status = check_members(policy, &rule->quorum[i], DUTY_APPROVER, path, fault);
-        if (status == STATUS_OK) {
-            status = check_reachable(policy, &rule->quorum[i], path, fault);
-        }
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-    enum status status = check_disjoint(policy, rule, path, fault);
+    status = check_reachable(policy, rule, path, fault);
     return status == STATUS_OK ? check_return(policy, rule, path, fault) : status;
+}
+
+static bool transfers(const struct rule *rule)
+{
+    return rule->when.types == 1U << TRANSACTION_TRANSFER;
+}
+
+/* What is not a transfer changes more than one balance, so it takes more people than any transfer, and time. */
+static enum status check_class(const struct policy *policy, const struct rule *rule, const char *path,
+                               struct fault *fault)
+{
+    int64_t least_s = policy_delay_least_s(&policy->environment) == 1 ? 1 : POLICY_CLASS_DELAY_MIN_S;
+    unsigned need = people_needed(policy, rule);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct rule *other = &policy->rules[i];
+        if (other->effect == EFFECT_ALLOW && transfers(other) && need <= people_needed(policy, other)) {
+            return fault_set(fault, STATUS_INVALID, path,
+                             "rule %s asks for no more people than %s, which is for transfers", rule->id.text,
+                             other->id.text);
+        }
+    }
+    return rule->demand.delay_s >= least_s
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID, path, "rule %s is not for transfers: delay_s at least %lld",
+                           rule->id.text, (long long)least_s);
+}
+
+/* Governance and the allow-list */
+
+static enum status check_governors(const struct policy *policy, struct fault *fault)
+{
+    const struct group *group = &policy->groups[policy->governance.group];
+    enum status status = check_members(policy, &policy->governance, DUTY_ADMINISTRATOR, "governance.group", fault);
+    if (status == STATUS_OK && policy->governance.m > group->member_count) {
+        status = fault_set(fault, STATUS_INVALID, "governance.m", "m is %u but group %s has %zu members",
+                           policy->governance.m, group->id.text, group->member_count);
+    }
+    return status;
 }
 
 static bool begins(const struct name *name, const char *with)
@@ -219,7 +284,7 @@ static bool begins(const struct name *name, const char *with)
 }
 
 /* The first version fixes the environment for all later ones, so nobody argues this floor away afterwards. */
-static int64_t delay_least_s(const struct name *environment)
+int64_t policy_delay_least_s(const struct name *environment)
 {
     bool shown = strcmp(environment->text, "demo") == 0 || begins(environment, "demo-") || begins(environment, "test");
     return shown ? 1 : POLICY_DELAY_MIN_S;
@@ -230,12 +295,20 @@ static enum status check_governance(const struct policy *policy, struct fault *f
     if (policy->governance.m < 2) {
         return fault_set(fault, STATUS_INVALID, "governance.m", "at least 2");
     }
-    if (policy->delay_s < delay_least_s(&policy->environment)) {
+    if (policy->delay_s < policy_delay_least_s(&policy->environment)) {
         return fault_set(fault, STATUS_INVALID, "governance.delay_s", "at least %d in environment %s",
                          POLICY_DELAY_MIN_S, policy->environment.text);
     }
-    enum status status = check_members(policy, &policy->governance, DUTY_ADMINISTRATOR, "governance.group", fault);
-    return status == STATUS_OK ? check_reachable(policy, &policy->governance, "governance.m", fault) : status;
+    return check_governors(policy, fault);
+}
+
+static enum status check_cooling(const struct policy *policy, struct fault *fault)
+{
+    bool shown = policy_delay_least_s(&policy->environment) == 1;
+    return shown || policy->cooling_s >= POLICY_COOLING_MIN_S
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID, "destinations.cooling_s", "at least %d in environment %s",
+                           POLICY_COOLING_MIN_S, policy->environment.text);
 }
 
 enum status policy_check_floors(const struct policy *policy, struct fault *fault)
@@ -247,11 +320,18 @@ enum status policy_check_floors(const struct policy *policy, struct fault *fault
     if (status == STATUS_OK) {
         status = check_governance(policy, fault);
     }
+    if (status == STATUS_OK) {
+        status = check_cooling(policy, fault);
+    }
     for (size_t i = 0; i < policy->rule_count && status == STATUS_OK; i++) {
         char path[PLACE_SIZE];
-        (void)snprintf(path, sizeof(path), "rules[%zu].quorum", i);
-        if (policy->rules[i].effect == EFFECT_ALLOW) {
-            status = check_rule(policy, &policy->rules[i], path, fault);
+        const struct rule *rule = &policy->rules[i];
+        (void)snprintf(path, sizeof(path), "rules[%zu].demand.steps", i);
+        if (rule->effect == EFFECT_ALLOW) {
+            status = check_rule(policy, rule, path, fault);
+        }
+        if (rule->effect == EFFECT_ALLOW && status == STATUS_OK && !transfers(rule)) {
+            status = check_class(policy, rule, path, fault);
         }
     }
     return status;

@@ -12,7 +12,8 @@ struct check {
     const struct withdrawal_context *context;
     const struct policy *proposed; /* the version of the intent */
     struct name approvers[WITHDRAWAL_APPROVALS_MAX];
-    struct name counted[WITHDRAWAL_APPROVALS_MAX]; /* of them, who approved with a key that the version in force has */
+    struct evaluation_approval
+        counted[WITHDRAWAL_APPROVALS_MAX]; /* of them, with a key that the version in force has */
     size_t counted_count;
 };
 
@@ -234,11 +235,13 @@ static enum status check_approval(struct check *check, size_t index, struct faul
             return fault_set(fault, STATUS_DUPLICATE_PERSON, "approver", "%s is there twice", approval.approver.text);
         }
     }
+    struct digest *digest = &check->out->approval_digests[index];
     check->approvers[index] = approval.approver;
+    approval_digest(digest, document->document.data, document->document.len);
     if (policy_approval_counts(check->context->policy, &approval)) {
-        check->counted[check->counted_count++] = approval.approver;
+        check->counted[check->counted_count++] =
+            (struct evaluation_approval){.person = approval.approver, .digest = *digest};
     }
-    approval_digest(&check->out->approval_digests[index], document->document.data, document->document.len);
     return STATUS_OK;
 }
 
@@ -271,14 +274,17 @@ static enum status check_policy(struct check *check, struct fault *fault)
 {
     const struct intent *intent = &check->out->intent;
     const struct evaluation_request request = {
+        .type = TRANSACTION_TRANSFER,
+        .chain = &intent->chain,
         .wallet = &intent->wallet,
         .asset = &intent->asset,
         .amount = intent->amount,
         .destination_listed = true, /* step 5 */
+        .destination_group = &check->out->destination.group,
         .returns = !digest_is_zero(&intent->returns),
         .requester = &intent->requester,
-        .approvers = check->counted,
-        .approver_count = check->counted_count,
+        .approvals = check->counted,
+        .approval_count = check->counted_count,
         .at_utc_us = check->context->at_utc_us,
     };
     struct evaluation evaluation;

@@ -159,9 +159,9 @@ static void plan_class(struct incident *incident, enum signer_role purpose, enum
     (void)fprintf(plan, "  orders        ");
     list_group(plan, policy, &policy->governance);
     for (size_t i = 0; i < policy->rule_count && purpose == ROLE_TRANSFER; i++) {
-        for (size_t k = 0; k < policy->rules[i].quorum_count; k++) {
+        for (size_t k = 0; k < policy->rules[i].demand.entry_count; k++) {
             (void)fprintf(plan, "  approves      ");
-            list_group(plan, policy, &policy->rules[i].quorum[k]);
+            list_group(plan, policy, &policy->rules[i].demand.entries[k].quorum);
         }
     }
     (void)fprintf(plan, "  evidence      ");

@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "compromise.h"
 #include "policy/destination.h"
-#include "policy/transaction.h"
+#include "policy/evaluate.h"
 
 #define SECOND_US 1000000LL
 #define SWEEP_LANE 1000000000U
@@ -62,31 +62,41 @@ static bool is_listed(const struct sweeping *sweeping)
     return listed;
 }
 
-/* The most that every rule of wallet and asset lets through at once; zero when nothing is allowed. */
-static struct amount largest(const struct policy *policy, const struct wallet *wallet, const struct digest *asset)
+/* Whether the policy could let this amount go, approvals and hours apart; `best` is raised to it. */
+static void try_amount(struct amount *best, const struct policy *policy, struct evaluation_request *request,
+                       struct amount amount)
 {
-    struct amount most = {0};
-    bool any = false;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct rule *rule = &policy->rules[i];
-        bool of_asset = false;
-        bool of_wallet = false;
-        for (size_t k = 0; k < rule->asset_count; k++) {
-            of_asset = of_asset || digest_equal(&rule->assets[k], asset);
-        }
-        for (size_t k = 0; k < rule->wallet_count; k++) {
-            of_wallet = of_wallet || &policy->wallets[rule->wallets[k]] == wallet;
-        }
-        if (!of_asset || !of_wallet) {
-            continue;
-        }
-        if (rule->effect == EFFECT_DENY) {
-            return (struct amount){0};
-        }
-        most = !any || amount_compare(rule->max_amount, most) < 0 ? rule->max_amount : most;
-        any = true;
+    struct evaluation evaluation = {0};
+    request->amount = amount;
+    if (amount_compare(amount, *best) > 0 && policy_evaluate(&evaluation, policy, request, NULL) == STATUS_OK) {
+        *best = evaluation.decision == DECISION_DENIED ? *best : amount;
+        evaluation_free(&evaluation);
     }
-    return most;
+}
+
+/* The most of a holding that the policy could let go at once; zero when it lets nothing go. */
+static struct amount largest(const struct sweeping *sweeping, const struct digest *asset, struct amount holding)
+{
+    const struct policy *policy = sweeping->order->policy;
+    struct amount best = {0};
+    struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+                                         .chain = &policy->chain,
+                                         .wallet = &sweeping->wallet->id,
+                                         .asset = asset,
+                                         .destination_listed = true,
+                                         .requester = sweeping->order->by,
+                                         .at_utc_us = clock_utc_us(clock_system())};
+    try_amount(&best, policy, &request, holding);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct amount steps[] = {policy->rules[i].demand.max_amount, policy->rules[i].when.above,
+                                       policy->rules[i].when.up_to};
+        for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+            if (amount_compare(steps[k], holding) <= 0) {
+                try_amount(&best, policy, &request, steps[k]);
+            }
+        }
+    }
+    return best;
 }
 
 static enum status next_seq(uint64_t *out, const struct sweeping *sweeping, uint64_t lane, struct fault *fault)
@@ -254,18 +264,18 @@ static enum status sweep_holding(struct sweeping *sweeping, const struct digest 
                                  struct fault *fault)
 {
     char text[ANSWER_AMOUNT_SIZE];
-    struct amount most = largest(sweeping->order->policy, sweeping->wallet, asset);
+    struct amount part = largest(sweeping, asset, holding);
     enum status status = STATUS_OK;
-    if (amount_is_zero(most)) {
+    if (amount_is_zero(part)) {
         hinder(sweeping, "no rule of the policy lets the wallet send what it holds: ",
                answer_amount(text, sweeping->trust, asset, holding));
         return STATUS_OK;
     }
-    while (status == STATUS_OK && !amount_is_zero(holding) && sweeping->number < SWEEPS_MAX) {
-        struct amount part = amount_compare(holding, most) < 0 ? holding : most;
+    while (status == STATUS_OK && !amount_is_zero(part) && sweeping->number < SWEEPS_MAX) {
         status = write_sweep(sweeping, asset, part, fault);
         if (status == STATUS_OK) {
             status = amount_subtract(&holding, holding, part);
+            part = largest(sweeping, asset, holding);
         }
     }
     if (status == STATUS_OK && !amount_is_zero(holding)) {

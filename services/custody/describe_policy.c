@@ -5,6 +5,7 @@
 #include "describe.h"
 
 #include "policy/policy.h"
+#include "policy/transaction.h"
 
 static void describe_head(FILE *stream, const struct policy *policy)
 {
@@ -21,11 +22,16 @@ static void describe_head(FILE *stream, const struct policy *policy)
                  policy->groups[policy->governance.group].id.text);
     describe_row(stream, "", "the next version is in force %lld seconds after it came to a signer",
                  (long long)policy->delay_s);
+    describe_row(stream, "allow-list", "a new entry serves %lld seconds after it came to the signer",
+                 (long long)policy->cooling_s);
+    for (size_t i = 0; i < policy->destination_group_count; i++) {
+        describe_row(stream, "", "group %s", policy->destination_groups[i].text);
+    }
 }
 
 static void describe_person(FILE *stream, const struct person *person)
 {
-    static const enum duty duties[] = {DUTY_ADMINISTRATOR, DUTY_APPROVER,  DUTY_AUDITOR,
+    static const enum duty duties[] = {DUTY_ADMINISTRATOR, DUTY_APPROVER,  DUTY_AUDITOR,  DUTY_AUTOMATED,
                                        DUTY_OPERATOR,      DUTY_REQUESTER, DUTY_CUSTODIAN};
     char text[TIME_TEXT_SIZE];
     char id[DIGEST_HEX_LEN + 1];
@@ -65,26 +71,115 @@ static void describe_wallet(FILE *stream, const struct wallet *wallet)
     }
 }
 
-static void describe_rule(FILE *stream, const struct policy *policy, const struct rule *rule)
+static void describe_amounts(FILE *stream, const struct when *when)
 {
     char amount[AMOUNT_TEXT_SIZE];
+    if (when->above_given) {
+        amount_format(amount, when->above);
+        describe_row(stream, "amount", "above %s base units", amount);
+    }
+    if (when->up_to_given) {
+        amount_format(amount, when->up_to);
+        describe_row(stream, "amount", "up to %s base units", amount);
+    }
+}
+
+static void describe_hours(FILE *stream, const struct hours *hours)
+{
+    static const char *const words[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    char days[40] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if ((hours->days & 1U << i) != 0) {
+            used += (size_t)snprintf(days + used, sizeof(days) - used, " %s", words[i]);
+        }
+    }
+    describe_row(stream, "hours", "%02u:%02u to %02u:%02u UTC on%s", hours->from / 60, hours->from % 60,
+                 hours->until / 60, hours->until % 60, days);
+}
+
+/* The conditions that take words of their own. */
+static void describe_kinds(FILE *stream, const struct when *when)
+{
+    static const enum wallet_tier tiers[] = {TIER_COLD, TIER_HOT, TIER_WARM};
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++) {
+        if ((when->tiers & 1U << tiers[i]) != 0) {
+            describe_row(stream, "from tier", "%s", policy_tier_text(tiers[i]));
+        }
+    }
+    if ((when->types & 1U << TRANSACTION_ISSUE) != 0) {
+        describe_row(stream, "type", "issue: new units of the asset come into being");
+    }
+    for (size_t i = 0; i < when->hours_count; i++) {
+        describe_hours(stream, &when->hours[i]);
+    }
+}
+
+static void describe_when(FILE *stream, const struct policy *policy, const struct when *when)
+{
+    for (size_t i = 0; i < when->wallet_count; i++) {
+        describe_row(stream, "from wallet", "%s", policy->wallets[when->wallets[i]].id.text);
+    }
+    for (size_t i = 0; i < when->asset_count; i++) {
+        describe_digest(stream, "asset", &when->assets[i]);
+    }
+    for (size_t i = 0; i < when->destination_count; i++) {
+        describe_row(stream, "to group", "%s", policy->destination_groups[when->destinations[i]].text);
+    }
+    for (size_t i = 0; i < when->requester_count; i++) {
+        describe_row(stream, "asked by", "%s", policy->groups[when->requesters[i]].id.text);
+    }
+    for (size_t i = 0; i < when->ledger_count; i++) {
+        describe_digest(stream, "on ledger", &when->ledgers[i]);
+    }
+    describe_amounts(stream, when);
+    describe_kinds(stream, when);
+}
+
+static void describe_limit(FILE *stream, const struct limit *limit)
+{
+    char sum[AMOUNT_TEXT_SIZE];
+    if (limit->count > 0) {
+        describe_row(stream, "limit", "%lld signatures per %s in any %lld seconds", (long long)limit->count,
+                     policy_limit_text(limit->per), (long long)limit->window_s);
+    }
+    if (!amount_is_zero(limit->sum)) {
+        amount_format(sum, limit->sum);
+        describe_row(stream, "limit", "%s base units per %s in any %lld seconds", sum, policy_limit_text(limit->per),
+                     (long long)limit->window_s);
+    }
+}
+
+static void describe_demand(FILE *stream, const struct policy *policy, const struct demand *demand)
+{
+    char amount[AMOUNT_TEXT_SIZE];
+    amount_format(amount, demand->max_amount);
+    describe_row(stream, "at most", "%s base units", amount);
+    for (size_t i = 0; i < demand->entry_count; i++) {
+        const struct step_entry *entry = &demand->entries[i];
+        const char *group = policy->groups[entry->quorum.group].id.text;
+        if (demand->step_count > 1) {
+            describe_row(stream, "approved by", "step %u: %u of %s", entry->step + 1, entry->quorum.m, group);
+        } else {
+            describe_row(stream, "approved by", "%u of %s", entry->quorum.m, group);
+        }
+    }
+    for (size_t i = 0; i < demand->limit_count; i++) {
+        describe_limit(stream, &demand->limits[i]);
+    }
+    if (demand->delay_s > 0) {
+        describe_row(stream, "delay", "%lld seconds, in which one person may veto it", (long long)demand->delay_s);
+    }
+}
+
+static void describe_rule(FILE *stream, const struct policy *policy, const struct rule *rule)
+{
     (void)fprintf(stream, "rule %s: %s\n", rule->id.text,
                   rule->effect == EFFECT_ALLOW ? "allows what meets all of this, to addresses of the allow-list alone"
                                                : "DENIES, whatever other rules say");
-    for (size_t i = 0; i < rule->wallet_count; i++) {
-        describe_row(stream, "from wallet", "%s", policy->wallets[rule->wallets[i]].id.text);
-    }
-    for (size_t i = 0; i < rule->asset_count; i++) {
-        describe_digest(stream, "asset", &rule->assets[i]);
-    }
-    if (rule->effect != EFFECT_ALLOW) {
-        return;
-    }
-    amount_format(amount, rule->max_amount);
-    describe_row(stream, "at most", "%s base units", amount);
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        describe_row(stream, "approved by", "%u of %s", rule->quorum[i].m,
-                     policy->groups[rule->quorum[i].group].id.text);
+    describe_when(stream, policy, &rule->when);
+    if (rule->effect == EFFECT_ALLOW) {
+        describe_demand(stream, policy, &rule->demand);
     }
 }
 

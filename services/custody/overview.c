@@ -203,6 +203,9 @@ static void print_quorum(const struct explained *explained, const json_t *demand
     json_t *person = NULL;
     size_t i = 0;
     (void)explained;
+    if (json_object_get(demand, "step") != NULL) {
+        (void)printf("step %lld, ", integer_of(demand, "step"));
+    }
     (void)printf("group %s: ", command_service_text(text, demand, "group"));
     print_count(demand);
     json_array_foreach(json_object_get(demand, "people"), i, person)
@@ -210,7 +213,8 @@ static void print_quorum(const struct explained *explained, const json_t *demand
         static const char *const words[][2] = {{"counted", "has approved"},
                                                {"may_approve", "may approve"},
                                                {"requester", "asked for it and never counts"},
-                                               {"expired", "is valid no longer and does not count"}};
+                                               {"expired", "is valid no longer and does not count"},
+                                               {"suspended", "is suspended and does not count"}};
         (void)command_service_text(standing, person, "standing");
         const char *word = standing;
         for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {
@@ -227,6 +231,13 @@ static void print_return(const struct explained *explained, const json_t *demand
     print_count(demand);
 }
 
+static void print_known(const struct explained *explained, const json_t *demand)
+{
+    char text[SERVICE_TEXT_SIZE];
+    (void)explained;
+    (void)printf("the condition %s cannot be judged yet\n", command_service_text(text, demand, "condition"));
+}
+
 static void print_demand(const struct explained *explained, const json_t *demand)
 {
     static const struct {
@@ -235,6 +246,7 @@ static void print_demand(const struct explained *explained, const json_t *demand
     } kinds[] = {{"max_amount", print_max_amount},
                  {"destination", print_destination},
                  {"quorum", print_quorum},
+                 {"known", print_known},
                  {"return", print_return}};
     char kind[SERVICE_TEXT_SIZE];
     (void)command_service_text(kind, demand, "kind");
@@ -267,7 +279,39 @@ static void print_rules(const struct explained *explained, const json_t *rules)
         }
     }
     if (json_array_size(rules) == 0) {
-        (void)printf("no rule of the policy is about this wallet and asset\n");
+        (void)printf("no rule of the policy is about it\n");
+    }
+}
+
+static bool lists(const json_t *list, const char *word)
+{
+    json_t *element = NULL;
+    size_t i = 0;
+    json_array_foreach(list, i, element)
+    {
+        if (json_is_string(element) && strcmp(json_string_value(element), word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rules that do not match, and by which of their conditions. */
+static void print_others(const json_t *others)
+{
+    char id[SERVICE_TEXT_SIZE];
+    json_t *rule = NULL;
+    size_t i = 0;
+    json_array_foreach(others, i, rule)
+    {
+        (void)printf("rule %s is not about it, for its", command_service_text(id, rule, "id"));
+        for (int k = 0; k < CONDITION_COUNT; k++) {
+            const char *word = policy_condition_text((enum condition)k);
+            if (lists(json_object_get(rule, "conditions"), word)) {
+                (void)printf(" %s", word);
+            }
+        }
+        (void)printf("\n");
     }
 }
 
@@ -276,7 +320,8 @@ static void print_not_counted(const json_t *list)
     static const char *const words[][2] = {{"not_in_policy", "is not in the policy"},
                                            {"requester", "asked for it"},
                                            {"in_no_group_of_a_matching_rule", "is in no group that a rule above asks"},
-                                           {"expired", "is valid no longer"}};
+                                           {"expired", "is valid no longer"},
+                                           {"suspended", "is suspended"}};
     char id[SERVICE_TEXT_SIZE];
     char why[SERVICE_TEXT_SIZE];
     json_t *row = NULL;
@@ -302,6 +347,7 @@ static void print_explanation(const struct trust *trust, const json_t *withdrawa
     (void)printf("decision       %s, %s\n", command_service_text(decision, explanation, "decision"),
                  command_service_text(text, explanation, "text"));
     print_rules(&explained, json_object_get(explanation, "rules"));
+    print_others(json_object_get(explanation, "others"));
     print_not_counted(json_object_get(explanation, "not_counted"));
 }
 

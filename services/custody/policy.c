@@ -202,6 +202,8 @@ static void diff_documents(const json_t *before, const json_t *after)
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         count += diff_rows(lists[i][1], json_object_get(before, lists[i][0]), json_object_get(after, lists[i][0]));
     }
+    count +=
+        diff_members("destinations", json_object_get(before, "destinations"), json_object_get(after, "destinations"));
     count += diff_members("governance", json_object_get(before, "governance"), json_object_get(after, "governance"));
     if (count == 0) {
         (void)printf("no difference but number and time\n");

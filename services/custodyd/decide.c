@@ -31,9 +31,10 @@ struct deciding {
 /* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
 struct basis {
     const struct policy *in_force;
-    struct name approvers[WITHDRAWAL_APPROVALS_MAX];
-    size_t approver_count;
+    struct evaluation_approval approvals[WITHDRAWAL_APPROVALS_MAX];
+    size_t approval_count;
     bool destination_listed;
+    struct name destination_group;
 };
 
 static void deciding_wipe(struct deciding *deciding)
@@ -52,10 +53,11 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
         struct signed_document document = {0};
         struct approval approval;
         status = approval_document(&document, &list.rows[i]);
-        if (status == STATUS_OK && list.rows[i].approves && basis->approver_count < WITHDRAWAL_APPROVALS_MAX &&
+        if (status == STATUS_OK && list.rows[i].approves && basis->approval_count < WITHDRAWAL_APPROVALS_MAX &&
             approval_verify(&approval, &document, context, NULL) == STATUS_OK &&
             policy_approval_counts(basis->in_force, &approval)) {
-            basis->approvers[basis->approver_count++] = approval.approver;
+            basis->approvals[basis->approval_count++] =
+                (struct evaluation_approval){.person = approval.approver, .digest = list.rows[i].digest};
         }
         signed_document_free(&document);
     }
@@ -75,38 +77,14 @@ static enum status look_up_destination(struct basis *basis, const struct service
     }
     if (status == STATUS_OK) {
         basis->destination_listed = destination_judge(&destination, &document, service, NULL) == STATUS_OK;
+        basis->destination_group = basis->destination_listed ? destination.group : basis->destination_group;
         signed_document_free(&document);
     }
     return status;
 }
 
-/* Only people with a voice in this withdrawal may decide about it. */
-static bool demand_counts(const struct policy *policy, const struct evaluation_demand *demand,
-                          const struct name *person)
-{
-    for (size_t m = 0; m < demand->member_count; m++) {
-        enum standing standing = demand->members[m].standing;
-        if ((standing == STANDING_COUNTED || standing == STANDING_MAY_APPROVE) &&
-            name_equal(&policy->people[demand->members[m].person].id, person)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_voice(const struct policy *policy, const struct evaluation *evaluation, const struct name *person)
-{
-    for (size_t r = 0; r < evaluation->rule_count; r++) {
-        for (size_t d = 0; d < evaluation->rules[r].demand_count; d++) {
-            if (demand_counts(policy, &evaluation->rules[r].demands[d], person)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Under either version: who counts in one of them may at least say no. */
+/* Only people with a voice in this withdrawal may decide about it. Under either version: who counts in one of them may
+ * at least say no. */
 static enum status ask_voice(bool *inout, const struct policy *policy, const struct evaluation_request *request,
                              const struct name *person, struct fault *fault)
 {
@@ -116,7 +94,7 @@ static enum status ask_voice(bool *inout, const struct policy *policy, const str
     }
     enum status status = policy_evaluate(&evaluation, policy, request, fault);
     if (status == STATUS_OK) {
-        *inout = has_voice(policy, &evaluation, person);
+        *inout = evaluation_has_voice(&evaluation, policy, person);
         evaluation_free(&evaluation);
     }
     return status;
@@ -177,14 +155,17 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         return status;
     }
     const struct evaluation_request request = {
+        .type = TRANSACTION_TRANSFER,
+        .chain = &intent.chain,
         .wallet = &intent.wallet,
         .asset = &intent.asset,
         .amount = intent.amount,
         .destination_listed = basis.destination_listed,
+        .destination_group = basis.destination_listed ? &basis.destination_group : NULL,
         .returns = !digest_is_zero(&intent.returns),
         .requester = &intent.requester,
-        .approvers = basis.approvers,
-        .approver_count = basis.approver_count,
+        .approvals = basis.approvals,
+        .approval_count = basis.approval_count,
         .at_utc_us = context.at_utc_us,
     };
     return judge_under_both(out, context.policy, basis.in_force, &request, person, fault);

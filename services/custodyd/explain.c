@@ -53,6 +53,7 @@ struct question {
     const struct policy *policy;
     struct account_id account;
     bool listed;
+    struct name group; /* of its entry, when listed */
 };
 
 static const struct canon_field question_fields[] = {
@@ -74,6 +75,7 @@ static enum status look_up_in(struct store_tx *tx, void *context, struct fault *
     }
     if (status == STATUS_OK) {
         question->listed = destination_judge(&destination, &document, question->service, NULL) == STATUS_OK;
+        question->group = question->listed ? destination.group : question->group;
         signed_document_free(&document);
     }
     return status;
@@ -110,10 +112,13 @@ enum status policy_explain_request(struct service *service, const struct http_re
         return status;
     }
     const struct evaluation_request asked = {
+        .type = TRANSACTION_TRANSFER,
+        .chain = &question.policy->chain,
         .wallet = &question.wallet,
         .asset = &question.asset,
         .amount = question.amount,
         .destination_listed = question.listed,
+        .destination_group = question.listed ? &question.group : NULL,
         .returns = !digest_is_zero(&question.returns),
         .requester = &request->caller.person,
         .at_utc_us = clock_utc_us(service->clock),

@@ -304,25 +304,45 @@ static bool quorum_met(const struct proof *proof, const struct verify_policy *po
     return *out_sum >= 2 && *out_sum <= (json_int_t)proof->counted_count;
 }
 
+/* Whether the object holds these members and no others. */
+static bool holds_just(const json_t *object, const char *first, const char *second)
+{
+    return json_object_size(object) == 2 && json_object_get(object, first) != NULL &&
+           json_object_get(object, second) != NULL;
+}
+
+/* Whether this program knows everything that a rule says. */
+static bool rule_known(const json_t *rule)
+{
+    const char *effect = text_of(rule, "effect");
+    const json_t *demand = json_object_get(rule, "demand");
+    const json_t *steps = json_object_get(demand, "steps");
+    if (!holds_just(json_object_get(rule, "when"), "assets", "wallets") || text_of(rule, "id") == NULL ||
+        effect == NULL) {
+        return false;
+    }
+    if (strcmp(effect, "deny") == 0) {
+        return json_object_size(rule) == 3;
+    }
+    return strcmp(effect, "allow") == 0 && json_object_size(rule) == 4 && holds_just(demand, "max_amount", "steps") &&
+           json_array_size(steps) == 1 && json_array_size(json_array_get(steps, 0)) > 0;
+}
+
 static bool rule_met(struct proof *proof, const struct verify_policy *policy, const json_t *rule, bool *out_allows)
 {
     struct amount max;
     json_int_t sum = 0;
     json_int_t have = 0;
-    const char *effect = text_of(rule, "effect");
-    const char *max_text = text_of(rule, "max_amount");
-    const char *destinations = text_of(rule, "destinations");
-    if (effect == NULL || strcmp(effect, "allow") != 0) {
+    const json_t *demand = json_object_get(rule, "demand");
+    const char *max_text = text_of(demand, "max_amount");
+    if (demand == NULL) {
         return fail(proof, "policy", "a deny rule matches");
     }
     if (max_text == NULL || amount_parse(&max, max_text) != STATUS_OK ||
         amount_compare(proof->intent.amount, max) > 0) {
         return fail(proof, "policy", "the amount is above the maximum of a rule");
     }
-    if (destinations == NULL || strcmp(destinations, "listed") != 0) {
-        return fail(proof, "policy", "a rule asks for what this program does not know");
-    }
-    if (!quorum_met(proof, policy, json_object_get(rule, "quorum"), &sum, &have)) {
+    if (!quorum_met(proof, policy, json_array_get(json_object_get(demand, "steps"), 0), &sum, &have)) {
         return fail(proof, "policy", "the quorum of a rule is not met");
     }
     if (!digest_is_zero(&proof->intent.returns) && (have <= sum || (json_int_t)proof->counted_count <= sum)) {
@@ -341,8 +361,12 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
     digest_format(asset, &proof->intent.asset);
     json_array_foreach(policy->rules, i, rule)
     {
-        if (lists(json_object_get(rule, "wallets"), proof->intent.wallet.text) &&
-            lists(json_object_get(rule, "assets"), asset) && !rule_met(proof, policy, rule, &allows)) {
+        const json_t *when = json_object_get(rule, "when");
+        if (!rule_known(rule)) {
+            return fail(proof, "policy", "a rule says what this program does not know");
+        }
+        if (lists(json_object_get(when, "wallets"), proof->intent.wallet.text) &&
+            lists(json_object_get(when, "assets"), asset) && !rule_met(proof, policy, rule, &allows)) {
             return false;
         }
     }

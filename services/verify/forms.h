@@ -34,8 +34,8 @@
 #define FORM_RECEIPT(F, O, B, S)                                                                                       \
     F(S, TEXT, code) F(S, COUNTER, height) F(S, INTEGER, index) F(S, HASH, transaction)
 #define FORM_POLICY(F, O, B, S)                                                                                        \
-    F(S, HASH, chain) F(S, NAME, environment) F(S, OBJECT, governance) F(S, ARRAY, groups) F(S, TIME, issued_at)       \
-    F(S, ARRAY, people) F(S, HASH, prev) F(S, ARRAY, rules) F(S, INTEGER, version) F(S, ARRAY, wallets)
+    F(S, HASH, chain) F(S, OBJECT, destinations) F(S, NAME, environment) F(S, OBJECT, governance) F(S, ARRAY, groups)  \
+    F(S, TIME, issued_at) F(S, ARRAY, people) F(S, HASH, prev) F(S, ARRAY, rules) F(S, INTEGER, version) F(S, ARRAY, wallets)
 #define FORM_SIGNATURE(F, O, B, S)                                                                                     \
     F(S, TEXT, alg) F(S, HASH, key) F(S, SIGNATURE, sig)
 #define FORM_KEY(F, O, B, S)                                                                                           \

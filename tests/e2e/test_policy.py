@@ -13,6 +13,11 @@ from strongroom import canonical, digest, eventually, time_text
 ADMINS = ("admin-1", "admin-2", "admin-3")
 
 
+def demanding(rule, **fields):
+    """A rule with other demands."""
+    return {**rule, "demand": {**rule["demand"], **fields}}
+
+
 class Policies(strongroom.Case):
     """The tests run in the order of their names: each goes on from the version that the one before left in force."""
 
@@ -103,7 +108,7 @@ class Policies(strongroom.Case):
         wallets["hot-old"] = {**wallets["hot"], "id": "hot-old"}
         wallets["hot"] = {**wallets["hot"], "alg": born["alg"], "key": born["key"]}
         rows = [wallets[name] for name in sorted(wallets)]
-        rule = {**first["rules"][0], "wallets": sorted(wallets)}
+        rule = {**first["rules"][0], "when": {**first["rules"][0]["when"], "wallets": sorted(wallets)}}
         name, signed = self.next(wallets=rows, rules=[rule])
         draft = place.dir / "policy-2.json"
         draft.write_text(json.dumps(signed))
@@ -149,7 +154,7 @@ class Policies(strongroom.Case):
     def test_2_a_lower_quorum_waits(self):
         place = self.place
         _, now = self.in_force()
-        strict = {**now["rules"][0], "quorum": [{"group": "approvers", "m": 3}]}
+        strict = demanding(now["rules"][0], steps=[[{"group": "approvers", "m": 3}]])
         self.adopt(rules=[strict], governance={**now["governance"], "delay_s": 20, "m": 3})
         name, signed = self.next(ADMINS, rules=now["rules"], governance=now["governance"])
         self.assertProblem(place.call("POST", "/v1/policies", self.next(ADMINS[:2], rules=now["rules"])[1]), 403, "quorum_missing")
@@ -183,7 +188,7 @@ class Policies(strongroom.Case):
         late = canonical({**now, "version": now["version"] + 1, "prev": before, "issued_at": time_text()})
         self.assertProblem(place.call("POST", "/v1/policies", place.signed("policy", late, "admin-1", "admin-2")), 403, "mismatch", "prev")
         self.assertIsNone(self.state(digest("policy", late)))
-        name, signed = self.next(rules=[{**now["rules"][0], "max_amount": "1"}])
+        name, signed = self.next(rules=[demanding(now["rules"][0], max_amount="1")])
         self.hand_in(signed)
         self.becomes(name, "waiting")
         self.assertProblem(place.call("POST", "/v1/policies", self.next(rules=[])[1]), 409, "conflict")
@@ -242,7 +247,8 @@ class Policies(strongroom.Case):
     def test_5_a_version_larger_than_other_requests(self):
         _, now = self.in_force()
         assets = sorted(os.urandom(32).hex() for _ in range(256))
-        rules = now["rules"] + [{**now["rules"][0], "assets": assets, "id": f"later-{number}"} for number in range(6)]
+        later = {**now["rules"][0], "when": {**now["rules"][0]["when"], "assets": assets}}
+        rules = now["rules"] + [{**later, "id": f"later-{number}"} for number in range(6)]
         name, signed = self.next(rules=sorted(rules, key=lambda row: row["id"]))
         self.assertGreater(len(signed["document"]), 65536)
         self.hand_in(signed)

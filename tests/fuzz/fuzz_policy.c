@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_rule(const struct rule *rule)
 {
     unsigned people = 0;
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        people += rule->quorum[i].m;
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        people += rule->demand.entries[i].quorum.m;
     }
     INVARIANT(rule->effect == EFFECT_DENY || people >= 2);
 }
@@ -19,7 +19,9 @@ static void check_rule(const struct rule *rule)
 static void ask(const struct policy *policy, const struct wallet *wallet, const struct digest *asset)
 {
     static const struct name requester = {"rita"};
-    const struct evaluation_request request = {.wallet = &wallet->id,
+    const struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+                                               .chain = &policy->chain,
+                                               .wallet = &wallet->id,
                                                .asset = asset,
                                                .amount = amount_from_u64(0),
                                                .destination_listed = true,

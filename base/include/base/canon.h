@@ -63,6 +63,10 @@ struct canon_field {
     {                                                                                                                  \
 #member, kind, false, offsetof(type, member), sizeof(__typeof__(((type *)0)->member)), least, most             \
     }
+#define CANON_FIELD_OPTIONAL_RANGE(type, member, kind, least, most)                                                    \
+    {                                                                                                                  \
+#member, kind, true, offsetof(type, member), sizeof(__typeof__(((type *)0)->member)), least, most              \
+    }
 /* CANON_BYTES and CANON_STRING: `most` is the greatest length in bytes. */
 #define CANON_FIELD_SIZED(type, member, kind, most)                                                                    \
     {                                                                                                                  \

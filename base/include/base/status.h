@@ -62,7 +62,8 @@
     X(REJECTED, -44, "rejected", 409, false, "the ledger rejected the transaction")                                    \
     X(EXISTS, -45, "exists", 409, false, "the object exists already")                                                  \
     X(KEY_INACTIVE, -46, "key_inactive", 503, true, "the key does not sign in its state")                              \
-    X(LOOK_ALIKE, -47, "look_alike", 409, false, "it looks like another that is known, and is not it")
+    X(LOOK_ALIKE, -47, "look_alike", 409, false, "it looks like another that is known, and is not it")                 \
+    X(OUTSIDE_HOURS, -48, "outside_hours", 403, false, "the policy allows it at other hours only")
 
 enum status {
 #define STATUS_ENUM(name, number, code, http, retry, text) STATUS_##name = number,

@@ -73,4 +73,12 @@ MUST_CHECK enum status policy_evaluate_both(struct evaluation *out, const struct
                                             const struct policy *proposed, const struct policy *in_force,
                                             const struct evaluation_request *request, struct fault *fault);
 
+/*
+ * policy_obligations of both versions together: every limit of either, the longer delay. One version twice is that
+ * version.
+ */
+MUST_CHECK enum status policy_obligations_both(struct obligations *out, const struct policy *proposed,
+                                               const struct policy *in_force, const struct evaluation_request *request,
+                                               struct fault *fault);
+
 #endif

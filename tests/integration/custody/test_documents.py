@@ -260,7 +260,7 @@ class Documents(Case):
     def test_a_policy_below_the_floors_is_not_signed(self):
         policy = WORLD.next_policy(WORLD.first)
         self.good(*self.sign("policy", "approver-1", self.write("document", world.canonical(policy)), "control"))
-        policy["rules"][0]["quorum"][0]["m"] = 1
+        policy["rules"][0]["demand"]["steps"][0][0]["m"] = 1
         self.refused(1, *self.sign("policy", "approver-1", self.write("document", world.canonical(policy))))
 
     def test_a_result_replaces_nothing(self):

@@ -211,7 +211,7 @@ class Show(Lying):
         genesis = json.loads(WORLD.genesis)
         genesis["assets"][0]["decimals"] = 0
         document = json.loads(POLICY["document"])
-        document["rules"][0]["max_amount"] = "1"
+        document["rules"][0]["demand"]["max_amount"] = "1"
         other = world.canonical(document)
         admins = [WORLD.keys[name] for name in WORLD.ADMINS]
         cases = {

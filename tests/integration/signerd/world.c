@@ -114,14 +114,14 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     json_t *groups = json_loads("[{\"id\":\"admins\",\"members\":[\"ada\",\"alan\",\"amy\"]},"
                                 "{\"id\":\"officers\",\"members\":[\"bert\",\"bob\",\"carol\"]}]",
                                 0, NULL);
-    json_t *rule = json_pack("{s:[s],s:s,s:s,s:s,s:s,s:[{s:s,s:i}],s:[s]}", "assets", asset, "destinations", "listed",
-                             "effect", "allow", "id", "daily", "max_amount", max_amount, "quorum", "group", "officers",
-                             "m", 2, "wallets", "hot-1");
-    json_t *policy =
-        json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i}}", "chain", chain, "environment", "test",
-                  "version", version, "prev", prev, "issued_at", time_text(world->now_utc_us - WORLD_HOUR_US + version),
-                  "people", people, "groups", groups, "wallets", wallet_json(world), "rules", rule, "governance",
-                  "delay_s", 2, "group", "admins", "m", 2);
+    json_t *rule = json_pack("{s:{s:s,s:[[{s:s,s:i}]]},s:s,s:s,s:{s:[s],s:[s]}}", "demand", "max_amount", max_amount,
+                             "steps", "group", "officers", "m", 2, "effect", "allow", "id", "daily", "when", "assets",
+                             asset, "wallets", "hot-1");
+    json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i},s:{s:i,s:[s]}}", "chain",
+                               chain, "environment", "test", "version", version, "prev", prev, "issued_at",
+                               time_text(world->now_utc_us - WORLD_HOUR_US + version), "people", people, "groups",
+                               groups, "wallets", wallet_json(world), "rules", rule, "governance", "delay_s", 2,
+                               "group", "admins", "m", 2, "destinations", "cooling_s", 0, "groups", "clients");
     INVARIANT(policy != NULL);
     return policy;
 }

@@ -14,13 +14,18 @@ import subprocess
 import tempfile
 import unittest
 
-from world import FAR, Log, World, at, canonical, digest, person, signed
+from world import FAR, Log, World, at, canonical, demanding, digest, matching, person, signed
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
 WORLD = World()
 MALLORY = WORLD.keys["mallory"]
 SIGNING = at(25)  # the time of withdrawal.signing in every bundle
+
+
+def approvers(m):
+    """Steps: m of the approvers."""
+    return [[{"group": "approvers", "m": m}]]
 
 
 def edit(**changes):
@@ -149,8 +154,7 @@ EDITS = {
         signatures=2 * b["destination"]["signatures"][:1])),
     "destination that lives longer": ("names other documents|destination", lambda b: redo(b["destination"], valid_until=at(99))),
     "policy with a lower quorum": ("policies: the first is not", lambda b: redo(
-        b["policies"][0], rules=[{**json.loads(b["policies"][0]["document"])["rules"][0], "quorum": [
-            {"group": "approvers", "m": 1}]}])),
+        b["policies"][0], rules=[demanding(json.loads(b["policies"][0]["document"])["rules"][0], steps=approvers(1))])),
     "policy without an administrator's signature": ("policies: the first is not", lambda b: b["policies"][0]["signatures"].pop()),
     "policy twice": ("policies: a later version", lambda b: b["policies"].append(b["policies"][0])),
     "no policy": ("policies: there must be", lambda b: b.update(policies=[])),
@@ -387,7 +391,7 @@ class Chains(Case):
 
     def setUp(self):
         super().setUp()
-        self.second = WORLD.next_policy(WORLD.first, rules=[{**WORLD.first["rules"][0], "max_amount": "5000"}])
+        self.second = WORLD.next_policy(WORLD.first, rules=[demanding(WORLD.first["rules"][0], max_amount="5000")])
         self.genuine = [(WORLD.first, WORLD.ADMINS), (self.second, ("admin-1", "admin-2"))]
 
     def test_two_and_three_versions(self):
@@ -410,7 +414,7 @@ class Chains(Case):
         self.assert_proven(under_both(self.genuine))
         self.assert_proven(under_both(self.genuine, intent=edit(amount="5000")))
         self.assert_forged(under_both(self.genuine, intent=edit(amount="5001")), "above the maximum")
-        self.assert_forged(under_both(second(rules=[{**WORLD.first["rules"][0], "quorum": [{"group": "approvers", "m": 3}]}])),
+        self.assert_forged(under_both(second(rules=[demanding(WORLD.first["rules"][0], steps=approvers(3))])),
                            "quorum of a rule is not met")
         other = [{**WORLD.first["wallets"][0], **MALLORY.object()}]
         self.assert_forged(under_both(second(wallets=other)), "had another key by then")
@@ -502,16 +506,19 @@ class Chains(Case):
             return lambda document: document.update(rules=list(rows))
 
         cases = {
-            "a deny rule wins": ("deny rule", rules(rule, {"assets": rule["assets"], "effect": "deny", "id": "x",
-                                                           "wallets": ["hot"]})),
+            "a deny rule wins": ("deny rule", rules(rule, {"effect": "deny", "id": "x", "when": rule["when"]})),
             "no rule": ("no rule allows", rules()),
-            "rule of another wallet": ("no rule allows", rules({**rule, "wallets": ["cold"]})),
-            "rule of another asset": ("no rule allows", rules({**rule, "assets": ["0" * 64]})),
-            "every matching rule counts": ("quorum", rules(rule, {**rule, "id": "x", "quorum": [{"group": "approvers", "m": 3}]})),
-            "a demand that is not known": ("does not know", rules({**rule, "destinations": "any"})),
-            "a quorum of one": ("quorum", rules({**rule, "quorum": [{"group": "approvers", "m": 1}]})),
-            "an empty quorum": ("quorum", rules({**rule, "quorum": []})),
-            "one group twice": ("quorum", rules({**rule, "quorum": 2 * rule["quorum"]})),
+            "rule of another wallet": ("no rule allows", rules(matching(rule, wallets=["cold"]))),
+            "rule of another asset": ("no rule allows", rules(matching(rule, assets=["0" * 64]))),
+            "every matching rule counts": ("quorum", rules(rule, {**demanding(rule, steps=approvers(3)), "id": "x"})),
+            "a demand that is not known": ("does not know", rules(demanding(rule, moon="full"))),
+            "a condition that is not known": ("does not know", rules(matching(rule, moon=["full"]))),
+            "a field that is not known": ("does not know", rules({**rule, "note": "x"})),
+            "a rule in the old shape": ("does not know", rules({**rule["when"], **rule["demand"], "effect": "allow", "id": "x"})),
+            "a quorum of one": ("quorum", rules(demanding(rule, steps=approvers(1)))),
+            "no step": ("does not know", rules(demanding(rule, steps=[]))),
+            "an empty step": ("does not know", rules(demanding(rule, steps=[[]]))),
+            "one group twice": ("quorum", rules(demanding(rule, steps=[2 * rule["demand"]["steps"][0]]))),
             "governance by one": ("governance quorum", lambda d: d.update(governance={"delay_s": 2, "group": "administrators", "m": 1})),
         }
         for name, (words, change) in cases.items():
@@ -519,7 +526,7 @@ class Chains(Case):
                 document, trust = self.first_is(change)
                 self.assert_forged(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), words, trust=trust)
         with self.subTest("control: a policy of its own is proven"):
-            document, trust = self.first_is(rules({**rule, "max_amount": "9999"}))
+            document, trust = self.first_is(rules(demanding(rule, max_amount="9999")))
             self.assertEqual(self.judge(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), trust).returncode, 0)
 
     def test_the_trust_file_of_others(self):

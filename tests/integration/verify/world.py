@@ -139,6 +139,16 @@ def hex_path(index, hashes):
     return [node.hex() for node in path(index, hashes)]
 
 
+def demanding(rule, **fields):
+    """An allow rule with other demands."""
+    return {**rule, "demand": {**rule["demand"], **fields}}
+
+
+def matching(rule, **fields):
+    """A rule with other conditions."""
+    return {**rule, "when": {**rule["when"], **fields}}
+
+
 class Log:
     """The key of an audit trail, and notes under it."""
 
@@ -214,8 +224,9 @@ class World:
             "groups": [{"id": "administrators", "members": list(self.ADMINS)},
                        {"id": "approvers", "members": list(self.APPROVERS)}],
             "wallets": [{**self.keys["wallet"].object(), "assets": [self.asset], "id": "hot", "tier": "hot"}],
-            "rules": [{"assets": [self.asset], "destinations": "listed", "effect": "allow", "id": "transfers",
-                       "max_amount": "100000", "quorum": [{"group": "approvers", "m": 2}], "wallets": ["hot"]}],
+            "destinations": {"cooling_s": 0, "groups": ["clients"]},
+            "rules": [{"demand": {"max_amount": "100000", "steps": [[{"group": "approvers", "m": 2}]]}, "effect": "allow",
+                       "id": "transfers", "when": {"assets": [self.asset], "wallets": ["hot"]}}],
             "governance": {"delay_s": 2, "group": "administrators", "m": 2}}
 
     def next_policy(self, before, **changes):

@@ -24,7 +24,7 @@ struct toy {
     size_t members[GROUPS][PEOPLE];
     struct digest assets[RULES + 1 + WALLETS][ASSETS];
     size_t rule_wallets[RULES + 1][WALLETS];
-    struct name approvers[2 * PEOPLE];
+    struct evaluation_approval approvals[2 * PEOPLE];
     struct evaluation_request request;
     struct digest asset;
 };
@@ -67,18 +67,20 @@ static void random_rule(struct toy *toy, size_t index)
 {
     struct rule *rule = &toy->rules[index];
     *rule = (struct rule){.id = numbered('r', index), .effect = random_below(5) == 0 ? EFFECT_DENY : EFFECT_ALLOW};
-    rule->assets = toy->assets[index];
-    rule->asset_count = asset_subset(rule->assets);
-    rule->wallets = toy->rule_wallets[index];
-    rule->wallet_count = subset(rule->wallets, WALLETS);
+    rule->when.types = 1U << TRANSACTION_TRANSFER;
+    rule->when.assets = toy->assets[index];
+    rule->when.asset_count = asset_subset(rule->when.assets);
+    rule->when.wallets = toy->rule_wallets[index];
+    rule->when.wallet_count = subset(rule->when.wallets, WALLETS);
     if (rule->effect == EFFECT_DENY) {
         return;
     }
-    rule->max_amount = amount_from_u64(random_below(8) == 0 ? 5 : 10);
+    rule->demand.max_amount = amount_from_u64(random_below(8) == 0 ? 5 : 10);
     size_t groups[GROUPS];
-    rule->quorum_count = subset(groups, GROUPS);
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        rule->quorum[i] = (struct quorum){groups[i], 1 + (unsigned)random_below(2)};
+    rule->demand.step_count = 1;
+    rule->demand.entry_count = subset(groups, GROUPS);
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        rule->demand.entries[i].quorum = (struct quorum){groups[i], 1 + (unsigned)random_below(2)};
     }
 }
 
@@ -90,6 +92,9 @@ static void random_people(struct toy *toy)
     for (size_t i = 0; i < GROUPS; i++) {
         toy->groups[i] = (struct group){.id = numbered('g', i), .members = toy->members[i]};
         toy->groups[i].member_count = subset(toy->members[i], PEOPLE);
+        for (size_t k = 0; k < toy->groups[i].member_count; k++) {
+            toy->groups[i].set.words[0] |= UINT64_C(1) << toy->members[i][k];
+        }
     }
 }
 
@@ -98,17 +103,20 @@ static void random_request(struct toy *toy)
     size_t numbers[PEOPLE];
     size_t count = subset(numbers, PEOPLE);
     for (size_t i = 0; i < count; i++) {
-        toy->approvers[i] = numbered('p', numbers[i]);
+        toy->approvals[i] = (struct evaluation_approval){.person = numbered('p', numbers[i]),
+                                                         .digest = {.bytes32 = {(uint8_t)(numbers[i] + 1)}}};
     }
     toy->asset = (struct digest){.bytes32 = {(uint8_t)random_below(ASSETS)}};
-    toy->request = (struct evaluation_request){.wallet = &toy->wallets[random_below(WALLETS)].id,
+    toy->request = (struct evaluation_request){.type = TRANSACTION_TRANSFER,
+                                               .chain = &toy->policy.chain,
+                                               .wallet = &toy->wallets[random_below(WALLETS)].id,
                                                .asset = &toy->asset,
                                                .amount = amount_from_u64(3 + random_below(9)),
                                                .destination_listed = random_below(8) != 0,
                                                .returns = random_below(3) == 0,
                                                .requester = &toy->people[random_below(PEOPLE)].id,
-                                               .approvers = toy->approvers,
-                                               .approver_count = count,
+                                               .approvals = toy->approvals,
+                                               .approval_count = count,
                                                .at_utc_us = 100};
 }
 
@@ -158,42 +166,76 @@ static bool oracle_has_asset(const struct digest *assets, size_t count, uint8_t 
 
 static bool oracle_matches(const struct toy *toy, const struct rule *rule)
 {
-    bool wallet = false;
-    for (size_t i = 0; i < rule->wallet_count; i++) {
-        wallet = wallet || name_equal(&toy->wallets[rule->wallets[i]].id, toy->request.wallet);
+    bool wallet = rule->when.wallet_count == 0;
+    for (size_t i = 0; i < rule->when.wallet_count; i++) {
+        wallet = wallet || name_equal(&toy->wallets[rule->when.wallets[i]].id, toy->request.wallet);
     }
-    return wallet && oracle_has_asset(rule->assets, rule->asset_count, toy->asset.bytes32[0]);
+    return wallet && (rule->when.asset_count == 0 ||
+                      oracle_has_asset(rule->when.assets, rule->when.asset_count, toy->asset.bytes32[0]));
 }
 
-static unsigned oracle_count(const struct toy *toy, const struct quorum *quorum, unsigned people)
+static bool oracle_counts(const struct toy *toy, size_t person)
 {
-    unsigned have = 0;
-    const struct group *group = &toy->groups[quorum->group];
-    for (size_t i = 0; i < group->member_count; i++) {
-        size_t person = group->members[i];
-        have += (people >> person & 1) != 0 && toy->people[person].valid_until > toy->request.at_utc_us &&
-                !name_equal(&toy->people[person].id, toy->request.requester);
+    return toy->people[person].valid_until > toy->request.at_utc_us &&
+           !name_equal(&toy->people[person].id, toy->request.requester);
+}
+
+/* Which groups a place may be filled from: one, or for the one more of a return all of the rule. */
+struct oracle_places {
+    unsigned groups[2 * GROUPS + 1]; /* bits */
+    size_t count;
+};
+
+static bool oracle_in(const struct toy *toy, unsigned groups, size_t person)
+{
+    for (size_t i = 0; i < GROUPS; i++) {
+        for (size_t k = 0; (groups >> i & 1) != 0 && k < toy->groups[i].member_count; k++) {
+            if (toy->groups[i].members[k] == person) {
+                return true;
+            }
+        }
     }
-    return have;
+    return false;
+}
+
+/* Tries every way to put these people (bits) into the places from `from` on. */
+static bool oracle_fill(const struct toy *toy, const struct oracle_places *places, size_t from, unsigned people)
+{
+    if (from == places->count) {
+        return true;
+    }
+    for (size_t i = 0; i < PEOPLE; i++) {
+        if ((people >> i & 1) != 0 && oracle_in(toy, places->groups[from], i) &&
+            oracle_fill(toy, places, from + 1, people & ~(1u << i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool oracle_rule(const struct toy *toy, const struct rule *rule, unsigned people)
 {
+    struct oracle_places places = {{0}, 0};
+    unsigned counting = 0;
+    unsigned all = 0;
     if (rule->effect == EFFECT_DENY || !toy->request.destination_listed ||
-        amount_compare(toy->request.amount, rule->max_amount) > 0) {
+        amount_compare(toy->request.amount, rule->demand.max_amount) > 0) {
         return false;
     }
-    unsigned have = 0;
-    unsigned need = toy->request.returns ? 1 : 0;
-    for (size_t i = 0; i < rule->quorum_count; i++) {
-        unsigned count = oracle_count(toy, &rule->quorum[i], people);
-        if (count < rule->quorum[i].m) {
-            return false;
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        const struct quorum *quorum = &rule->demand.entries[i].quorum;
+        all |= 1u << quorum->group;
+        for (unsigned k = 0; k < quorum->m; k++) {
+            places.groups[places.count++] = 1u << quorum->group;
         }
-        have += count;
-        need += rule->quorum[i].m;
     }
-    return have >= need;
+    if (toy->request.returns) {
+        places.groups[places.count++] = all;
+    }
+    for (size_t i = 0; i < PEOPLE; i++) {
+        counting |= oracle_counts(toy, i) ? people & 1u << i : 0;
+    }
+    return oracle_fill(toy, &places, 0, counting);
 }
 
 /* Is the request allowed when exactly these people (bits) have approved? */
@@ -220,8 +262,8 @@ static bool oracle_allows(const struct toy *toy, unsigned people)
 static unsigned oracle_approvers(const struct toy *toy)
 {
     unsigned people = 0;
-    for (size_t i = 0; i < toy->request.approver_count; i++) {
-        people |= 1u << (toy->approvers[i].text[1] - '0');
+    for (size_t i = 0; i < toy->request.approval_count; i++) {
+        people |= 1u << (toy->approvals[i].person.text[1] - '0');
     }
     return people;
 }
@@ -321,10 +363,10 @@ Test(evaluate_property, removing_an_approver_never_helps)
         struct toy toy;
         enum status reason;
         random_toy(&toy);
-        while (toy.request.approver_count > 0) {
+        while (toy.request.approval_count > 0) {
             enum decision before = decide(&toy, &reason);
-            toy.approvers[random_below(toy.request.approver_count)] = toy.approvers[toy.request.approver_count - 1];
-            toy.request.approver_count--;
+            toy.approvals[random_below(toy.request.approval_count)] = toy.approvals[toy.request.approval_count - 1];
+            toy.request.approval_count--;
             cr_assert(decide(&toy, &reason) <= before, "round %d", round);
         }
     }
@@ -384,12 +426,12 @@ Test(evaluate_property, order_and_repetition_never_matter)
         for (size_t i = toy.policy.rule_count; i > 1; i--) {
             swap(&toy.rules[i - 1], &toy.rules[random_below(i)], sizeof(struct rule));
         }
-        size_t count = toy.request.approver_count;
+        size_t count = toy.request.approval_count;
         for (size_t i = 0; i < count; i++) {
-            toy.approvers[toy.request.approver_count++] = toy.approvers[random_below(count)];
+            toy.approvals[toy.request.approval_count++] = toy.approvals[random_below(count)];
         }
-        for (size_t i = toy.request.approver_count; i > 1; i--) {
-            swap(&toy.approvers[i - 1], &toy.approvers[random_below(i)], sizeof(struct name));
+        for (size_t i = toy.request.approval_count; i > 1; i--) {
+            swap(&toy.approvals[i - 1], &toy.approvals[random_below(i)], sizeof(struct evaluation_approval));
         }
         cr_assert(decide(&toy, &other) == before && other == reason, "round %d", round);
     }

@@ -167,22 +167,23 @@ static const char groups_text[] = "[{\"id\":\"admins\",\"members\":[\"ada\",\"al
                                   "{\"id\":\"treasury\",\"members\":[\"bert\",\"bob\",\"toby\"]}]";
 
 static const char rules_text[] =
-    "[{\"assets\":[\"" ASSET_A "\",\"" ASSET_B "\"],\"destinations\":\"listed\",\"effect\":\"allow\",\"id\":\"daily\","
-    "\"max_amount\":\"1000\",\"quorum\":[{\"group\":\"risk\",\"m\":1},{\"group\":\"treasury\",\"m\":1}],"
-    "\"wallets\":[\"cold-1\",\"hot-1\"]},"
-    "{\"assets\":[\"" ASSET_B "\"],\"effect\":\"deny\",\"id\":\"frozen\",\"wallets\":[\"cold-1\"]},"
-    "{\"assets\":[\"" ASSET_A "\"],\"destinations\":\"listed\",\"effect\":\"allow\",\"id\":\"large\","
-    "\"max_amount\":\"500\",\"quorum\":[{\"group\":\"treasury\",\"m\":2}],\"wallets\":[\"cold-1\"]}]";
+    "[{\"demand\":{\"max_amount\":\"1000\",\"steps\":[[{\"group\":\"risk\",\"m\":1},{\"group\":\"treasury\",\"m\":1}]]}"
+    ","
+    "\"effect\":\"allow\",\"id\":\"daily\","
+    "\"when\":{\"assets\":[\"" ASSET_A "\",\"" ASSET_B "\"],\"wallets\":[\"cold-1\",\"hot-1\"]}},"
+    "{\"effect\":\"deny\",\"id\":\"frozen\",\"when\":{\"assets\":[\"" ASSET_B "\"],\"wallets\":[\"cold-1\"]}},"
+    "{\"demand\":{\"max_amount\":\"500\",\"steps\":[[{\"group\":\"treasury\",\"m\":2}]]},"
+    "\"effect\":\"allow\",\"id\":\"large\",\"when\":{\"assets\":[\"" ASSET_A "\"],\"wallets\":[\"cold-1\"]}}]";
 
 static json_t *policy_json(const struct world *world)
 {
     json_t *wallets = json_pack("[o,o]", wallet_json(world, "cold-1", COLD, "[\"" ASSET_A "\",\"" ASSET_B "\"]"),
                                 wallet_json(world, "hot-1", HOT, "[\"" ASSET_A "\"]"));
-    json_t *policy =
-        json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:s,s:i}}", "chain", CHAIN, "environment", "test",
-                  "version", 1, "prev", ZEROS, "issued_at", ISSUED_AT, "people", people_json(world), "groups",
-                  json_loads(groups_text, 0, NULL), "wallets", wallets, "rules", json_loads(rules_text, 0, NULL),
-                  "governance", "delay_s", 2, "group", "admins", "m", 2);
+    json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:s,s:i},s:{s:i,s:[s,s]}}", "chain", CHAIN,
+                               "environment", "test", "version", 1, "prev", ZEROS, "issued_at", ISSUED_AT, "people",
+                               people_json(world), "groups", json_loads(groups_text, 0, NULL), "wallets", wallets,
+                               "rules", json_loads(rules_text, 0, NULL), "governance", "delay_s", 2, "group", "admins",
+                               "m", 2, "destinations", "cooling_s", 0, "groups", "clients", "own");
     cr_assert(policy != NULL);
     return policy;
 }

@@ -123,9 +123,9 @@ Test(chain, both_versions_must_allow_it)
         const char *where;
     } rows[] = {
         {"rules", "[]", STATUS_DENIED, "policy"},
-        {"rules[0].max_amount", "\"249\"", STATUS_LIMIT_EXCEEDED, "policy"},
-        {"rules[0].wallets", "[\"cold-1\"]", STATUS_DENIED, "policy"},
-        {"rules[0].quorum", "[{\"group\":\"treasury\",\"m\":2}]", STATUS_QUORUM_MISSING, "policy"},
+        {"rules[0].demand.max_amount", "\"249\"", STATUS_LIMIT_EXCEEDED, "policy"},
+        {"rules[0].when.wallets", "[\"cold-1\"]", STATUS_DENIED, "policy"},
+        {"rules[0].demand.steps[0]", "[{\"group\":\"treasury\",\"m\":2}]", STATUS_QUORUM_MISSING, "policy"},
         {"people[4].keys", "[]", STATUS_QUORUM_MISSING, "policy"},
         {"people[4].valid_until", "\"2026-01-03T03:04:05.000000Z\"", STATUS_QUORUM_MISSING, "policy"},
     };
@@ -143,7 +143,7 @@ Test(chain, both_versions_must_allow_it)
 /* Governance lowers what it takes; what was asked for before still takes what it took then. */
 Test(chain, a_looser_version_does_not_help_what_was_proposed_before)
 {
-    json_edit(world.policy_json, "rules[0].quorum", "[{\"group\":\"treasury\",\"m\":2}]");
+    json_edit(world.policy_json, "rules[0].demand.steps[0]", "[{\"group\":\"treasury\",\"m\":2}]");
     follow(world.now - MINUTE_US);
     world_approve(&world.approvals[1], &world, "bob", BOB);
     expect_withdrawal(STATUS_QUORUM_MISSING, "policy");

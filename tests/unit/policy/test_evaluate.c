@@ -37,14 +37,15 @@ struct question {
     enum status reason;
 };
 
-static size_t split(struct name *out, const char *names)
+static size_t split(struct evaluation_approval *out, const char *names)
 {
     size_t count = 0;
     while (*names != '\0') {
         size_t len = strcspn(names, " ");
         char name[NAME_SIZE] = {0};
         memcpy(name, names, len);
-        out[count++] = name_of(name);
+        out[count] = (struct evaluation_approval){.person = name_of(name), .digest = {{(uint8_t)(count + 1)}}};
+        count++;
         names += len + (names[len] == ' ');
     }
     return count;
@@ -55,15 +56,17 @@ static json_t *ask(struct evaluation *out, const struct question *question)
     const struct name wallet = name_of(question->wallet);
     const struct name requester = name_of(question->requester);
     const struct digest asset = digest_of(question->asset);
-    struct name approvers[16];
-    const struct evaluation_request request = {.wallet = &wallet,
+    struct evaluation_approval approvals[16];
+    const struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+                                               .chain = &world.policy.chain,
+                                               .wallet = &wallet,
                                                .asset = &asset,
                                                .amount = amount_of(question->amount),
                                                .destination_listed = !question->unlisted,
                                                .returns = question->returns,
                                                .requester = &requester,
-                                               .approvers = approvers,
-                                               .approver_count = split(approvers, question->approvers),
+                                               .approvals = approvals,
+                                               .approval_count = split(approvals, question->approvers),
                                                .at_utc_us = world.now};
     json_t *explanation = NULL;
     cr_assert(policy_evaluate(out, &world.policy, &request, NULL) == STATUS_OK);
@@ -87,6 +90,10 @@ static void expect_explanation(const struct question *question, const char *expe
 {
     struct evaluation evaluation;
     json_t *explanation = ask(&evaluation, question);
+    char digest[65];
+    digest_format(digest, &world.policy.digest);
+    cr_expect_str_eq(json_string_value(json_object_get(explanation, "policy")), digest);
+    cr_expect(json_object_del(explanation, "policy") == 0);
     struct bytes bytes = json_bytes(explanation);
     cr_expect_str_eq((const char *)bytes.data, expected);
     bytes_free(&bytes);
@@ -204,6 +211,8 @@ Test(evaluate, explains_what_is_open_and_who_may_approve)
         &question,
         "{\"decision\":\"waiting\",\"not_counted\":[{\"id\":\"dave\",\"why\":\"requester\"},"
         "{\"id\":\"ada\",\"why\":\"in_no_group_of_a_matching_rule\"},{\"id\":\"zoe\",\"why\":\"not_in_policy\"}],"
+        "\"others\":[{\"conditions\":[\"assets\",\"wallets\"],\"effect\":\"deny\",\"id\":\"frozen\"},"
+        "{\"conditions\":[\"wallets\"],\"effect\":\"allow\",\"id\":\"large\"}],"
         "\"reason\":\"quorum_missing\",\"rules\":[{\"demands\":["
         "{\"amount\":\"250\",\"kind\":\"max_amount\",\"limit\":\"1000\",\"met\":true},"
         "{\"kind\":\"destination\",\"met\":true},"
@@ -212,7 +221,7 @@ Test(evaluate, explains_what_is_open_and_who_may_approve)
         "{\"group\":\"treasury\",\"have\":1,\"kind\":\"quorum\",\"met\":true,\"need\":1,\"open\":2,\"people\":["
         "{\"id\":\"bert\",\"standing\":\"counted\"},{\"id\":\"bob\",\"standing\":\"may_approve\"},"
         "{\"id\":\"toby\",\"standing\":\"may_approve\"}]}],"
-        "\"effect\":\"allow\",\"id\":\"daily\"}],\"text\":\"approvals are missing\"}");
+        "\"effect\":\"allow\",\"id\":\"daily\"}],\"text\":\"approvals are missing\",\"version\":1}");
 }
 
 Test(evaluate, explains_a_denial)
@@ -229,9 +238,10 @@ Test(evaluate, explains_a_denial)
     cr_expect_str_eq(json_string_value(json_object_get(explanation, "text")), "a deny rule matches");
     evaluation_free(&evaluation);
     json_decref(explanation);
-    expect_explanation(&unknown, "{\"decision\":\"denied\",\"not_counted\":[{\"id\":\"bert\","
-                                 "\"why\":\"in_no_group_of_a_matching_rule\"}],\"reason\":\"denied\",\"rules\":[],"
-                                 "\"text\":\"the wallet is not in the policy\"}");
+    expect_explanation(&unknown,
+                       "{\"decision\":\"denied\",\"not_counted\":[{\"id\":\"bert\","
+                       "\"why\":\"in_no_group_of_a_matching_rule\"}],\"others\":[],\"reason\":\"denied\",\"rules\":[],"
+                       "\"text\":\"the wallet is not in the policy\",\"version\":1}");
 }
 
 Test(evaluate, an_expired_approver_is_explained)

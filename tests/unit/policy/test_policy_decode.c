@@ -41,14 +41,14 @@ Test(policy_decode, the_world_in_memory)
     cr_assert(policy_find_key(NULL, policy, &person->keys[1].id) == person);
     cr_assert(policy_person_valid(person, person->valid_until - 1));
     cr_assert(!policy_person_valid(person, person->valid_until));
-    const struct group *group = &policy->groups[policy->rules[0].quorum[1].group];
+    const struct group *group = &policy->groups[policy->rules[0].demand.entries[1].quorum.group];
     cr_expect_str_eq(group->id.text, "treasury");
     cr_assert(group->member_count == 3 && &policy->people[group->members[1]] == person);
     const struct name hot = name_of("hot-1");
     const struct wallet *wallet = policy_find_wallet(policy, &hot);
     cr_assert(wallet != NULL && public_key_equal(&wallet->key, test_key_public(world.keys[HOT])));
     cr_assert(policy_find_wallet_by_account(policy, &wallet->account) == wallet);
-    cr_assert(policy->rules[0].quorum_count == 2 && policy->rules[1].effect == EFFECT_DENY);
+    cr_assert(policy->rules[0].demand.entry_count == 2 && policy->rules[1].effect == EFFECT_DENY);
     cr_assert(policy->governance.m == 2 && policy->delay_s == 2);
 }
 
@@ -83,6 +83,13 @@ Test(policy_decode, top_level_rules_broken_once)
         {"governance.m", "\"2\"", STATUS_INVALID, "governance.m", "integer"},
         {"governance.delay_s", NULL, STATUS_MISSING_FIELD, "governance.delay_s", "required"},
         {"governance.delay_s", "\"2\"", STATUS_INVALID, "governance.delay_s", "integer"},
+        {"destinations", NULL, STATUS_MISSING_FIELD, "destinations", "required"},
+        {"destinations.cooling_s", "-1", STATUS_INVALID, "destinations.cooling_s", "integer"},
+        {"destinations.cooling_s", "2592001", STATUS_INVALID, "destinations.cooling_s", "integer"},
+        {"destinations.groups", "[]", STATUS_INVALID, "destinations.groups", "array"},
+        {"destinations.groups", "[\"own\",\"clients\"]", STATUS_INVALID, "destinations.groups", "sorted"},
+        {"destinations.groups", "[\"Own\"]", STATUS_INVALID, "destinations.groups", "names"},
+        {"destinations.groups", "[1]", STATUS_INVALID, "destinations.groups", "strings"},
         {"governance.veto", "1", STATUS_UNKNOWN_FIELD, "governance.veto", "no such field"},
     };
     expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));
@@ -135,21 +142,23 @@ Test(policy_decode, rules_about_rules_broken_once)
     static const struct refusal rows[] = {
         {"rules[0].effect", "\"maybe\"", STATUS_INVALID, "rules[0].effect", "allow or deny"},
         {"rules[0].effect", NULL, STATUS_MISSING_FIELD, "rules[0].effect", "required"},
-        {"rules[0].effect", "\"deny\"", STATUS_UNKNOWN_FIELD, "rules[0].destinations", "no such field"},
-        {"rules[1].effect", "\"allow\"", STATUS_MISSING_FIELD, "rules[1].destinations", "required"},
-        {"rules[0].destinations", "\"any\"", STATUS_INVALID, "rules[0].destinations", "listed"},
-        {"rules[0].max_amount", "\"-1\"", STATUS_INVALID, "rules[0].max_amount", "amount"},
-        {"rules[0].max_amount", NULL, STATUS_MISSING_FIELD, "rules[0].max_amount", "required"},
-        {"rules[0].wallets", "[\"hot-2\"]", STATUS_INVALID, "rules[0].wallets", "no wallet hot-2"},
-        {"rules[0].wallets", "[]", STATUS_INVALID, "rules[0].wallets", "array"},
-        {"rules[0].wallets", "[\"hot-1\",\"cold-1\"]", STATUS_INVALID, "rules[0].wallets", "sorted"},
-        {"rules[0].assets", "[]", STATUS_INVALID, "rules[0].assets", "array"},
-        {"rules[0].assets[0]", "\"" ASSET_B "\"", STATUS_INVALID, "rules[0].assets", "duplicates"},
-        {"rules[0].quorum", "[]", STATUS_INVALID, "rules[0].quorum", "array"},
-        {"rules[0].quorum[0].group", "\"board\"", STATUS_INVALID, "rules[0].quorum[0].group", "no group board"},
-        {"rules[0].quorum[0].m", "0", STATUS_INVALID, "rules[0].quorum[0].m", "integer"},
-        {"rules[0].quorum[0].group", "\"treasury\"", STATUS_INVALID, "rules[0].quorum", "sorted by group"},
-        {"rules[0].quorum[0].delay", "1", STATUS_UNKNOWN_FIELD, "rules[0].quorum[0].delay", "no such field"},
+        {"rules[0].effect", "\"deny\"", STATUS_UNKNOWN_FIELD, "rules[0].demand", "no such field"},
+        {"rules[1].effect", "\"allow\"", STATUS_MISSING_FIELD, "rules[1].demand", "required"},
+        {"rules[0].demand.max_amount", "\"-1\"", STATUS_INVALID, "rules[0].demand.max_amount", "amount"},
+        {"rules[0].demand.max_amount", NULL, STATUS_MISSING_FIELD, "rules[0].demand.max_amount", "required"},
+        {"rules[0].when.wallets", "[\"hot-2\"]", STATUS_INVALID, "rules[0].when.wallets", "no wallet hot-2"},
+        {"rules[0].when.wallets", "[]", STATUS_INVALID, "rules[0].when.wallets", "array"},
+        {"rules[0].when.wallets", "[\"hot-1\",\"cold-1\"]", STATUS_INVALID, "rules[0].when.wallets", "sorted"},
+        {"rules[0].when.assets", "[]", STATUS_INVALID, "rules[0].when.assets", "array"},
+        {"rules[0].when.assets[0]", "\"" ASSET_B "\"", STATUS_INVALID, "rules[0].when.assets", "duplicates"},
+        {"rules[0].demand.steps", "[]", STATUS_INVALID, "rules[0].demand.steps", "array"},
+        {"rules[0].demand.steps[0][0].group", "\"board\"", STATUS_INVALID, "rules[0].demand.steps[0][0].group",
+         "no group board"},
+        {"rules[0].demand.steps[0][0].m", "0", STATUS_INVALID, "rules[0].demand.steps[0][0].m", "integer"},
+        {"rules[0].demand.steps[0][0].group", "\"treasury\"", STATUS_INVALID, "rules[0].demand.steps[0]",
+         "sorted by group"},
+        {"rules[0].demand.steps[0][0].delay", "1", STATUS_UNKNOWN_FIELD, "rules[0].demand.steps[0][0].delay",
+         "no such field"},
         {"rules[2].id", "\"daily\"", STATUS_INVALID, "rules", "daily stands too late"},
         {"rules[0].priority", "1", STATUS_UNKNOWN_FIELD, "rules[0].priority", "no such field"},
     };

@@ -1,0 +1,38 @@
+/*
+ * Sets of people, and who can fill which places: a maximum matching of people to places, decided in full and never
+ * greedily. Not for anyone else.
+ */
+#ifndef STRONGROOM_POLICY_SRC_MATCHING_H
+#define STRONGROOM_POLICY_SRC_MATCHING_H
+
+#include "policy/policy.h"
+
+#define MATCHING_SLOTS_MAX (POLICY_ENTRIES_MAX + 1) /* all entries of a rule, and the one more of a return */
+
+/* Places of one kind. */
+struct matching_slot {
+    struct people_set may;   /* who could fill them */
+    unsigned need;           /* how many there are */
+    unsigned filled;         /* out: how many are */
+    struct people_set taken; /* out: by whom; nobody is in two slots */
+};
+
+void people_set_add(struct people_set *set, size_t person);
+bool people_set_has(const struct people_set *set, size_t person);
+size_t people_set_count(const struct people_set *set);
+struct people_set people_set_and(const struct people_set *a, const struct people_set *b);
+struct people_set people_set_or(const struct people_set *a, const struct people_set *b);
+/* Those of `a` who are not in `b`. */
+struct people_set people_set_without(const struct people_set *a, const struct people_set *b);
+
+/*
+ * Fills as many places as can be filled at once, at most MATCHING_SLOTS_MAX slots, each person one place. Earlier slots
+ * come first: no slot has fewer than it could have beside those before it. How many each has does not depend on the
+ * order of people.
+ */
+void matching_fill(struct matching_slot *slots, size_t count);
+
+/* Whether every place is filled. */
+bool matching_full(const struct matching_slot *slots, size_t count);
+
+#endif
