@@ -428,16 +428,6 @@ static enum status decode_demand(struct demand *demand, const struct policy *pol
  * may say what does not hold.
  */
 
-static bool delays(const struct rule *rule)
-{
-    return rule->demand.delay_s > 0;
-}
-
-static bool limits(const struct rule *rule)
-{
-    return rule->demand.limit_count > 0;
-}
-
 static bool has_steps(const struct rule *rule)
 {
     return rule->demand.step_count > 1;
@@ -457,8 +447,9 @@ static const struct {
     const char *field;
     bool (*used)(const struct rule *rule);
 } not_in_force_yet[] = {
-    {"demand.delay_s", delays},           {"demand.limits", limits},
-    {"demand.steps", has_steps},          {"when.requesters", asks_requesters}, {"when.types", asks_types},
+    {"demand.steps", has_steps},
+    {"when.requesters", asks_requesters},
+    {"when.types", asks_types},
 };
 
 static enum status check_in_force(const struct rule *rule, const char *path, struct fault *fault)

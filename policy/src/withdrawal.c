@@ -301,7 +301,10 @@ static enum status check_policy(struct check *check, struct fault *fault)
                        : fault_set(fault, evaluation.reason, "policy", "%s", evaluation.text);
     }
     evaluation_free(&evaluation);
-    return status;
+    struct obligations *obligations = &check->out->obligations;
+    return status == STATUS_OK
+               ? policy_obligations_both(obligations, check->proposed, check->context->policy, &request, fault)
+               : status;
 }
 
 static enum status (*const steps[])(struct check *check, struct fault *fault) = {
@@ -333,5 +336,6 @@ enum status policy_check_withdrawal(struct withdrawal *out, const struct withdra
 void withdrawal_free(struct withdrawal *withdrawal)
 {
     bytes_free(&withdrawal->transaction_document);
+    obligations_free(&withdrawal->obligations);
     *withdrawal = (struct withdrawal){0};
 }

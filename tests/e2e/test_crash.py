@@ -22,7 +22,7 @@ import strongroom
 
 HELD = ("ledger.", "sequencer.", "withdrawal-")  # crash points of custodyd; those of signerd begin with "signer."
 # An order about a key or a version of the policy is no part of a withdrawal: tests/integration/signerd/test_crash.c
-ELSEWHERE = ("order.", "policy.")
+ELSEWHERE = ("announce.", "order.", "policy.")
 STORY = ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed")]
 
 

@@ -60,6 +60,7 @@ struct withdrawal {
     const struct policy_chain *chain;                         /* of the context; borrowed */
     struct digest approval_digests[WITHDRAWAL_APPROVALS_MAX]; /* ascending, as the trail names them */
     size_t approval_count;
+    struct obligations obligations; /* limits and delay of both versions, which nobody has judged yet; owned */
 };
 
 /*

@@ -36,6 +36,7 @@ struct walk {
     uint64_t sequences;
     uint64_t withdrawals;
     uint64_t intents;
+    uint64_t denied;
     uint64_t history;
     uint64_t history_us; /* of the promise walked last */
     uint64_t freezes;
@@ -307,6 +308,20 @@ static enum status check_history(struct walk *walk, const MDB_val *key, const ui
     return lookup(walk, &withdrawal);
 }
 
+/* The state comes behind them. One that is lost has to be announced again. */
+static enum status check_announced(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    return key->mv_size == 33 && len == 16 ? STATUS_OK : corrupt(walk, "an announcement of impossible size");
+}
+
+static enum status check_denied(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    walk->denied++;
+    return key->mv_size == 33 && len == 32 ? STATUS_OK : corrupt(walk, "a veto of impossible size");
+}
+
 static enum status check_intent(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     walk->intents++;
@@ -337,9 +352,10 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'b', check_backup},  {'c', check_checkpoint}, {'d', check_document}, {'f', check_freeze},     {'g', check_state},
-    {'h', check_history}, {'i', check_intent},     {'k', check_key},      {'l', check_lane},       {'n', check_nonce},
-    {'p', check_policy},  {'r', check_point},      {'s', check_sequence}, {'w', check_withdrawal}, {'x', check_dropped},
+    {'a', check_announced},  {'v', check_denied},  {'b', check_backup},  {'c', check_checkpoint}, {'d', check_document},
+    {'f', check_freeze},     {'g', check_state},   {'h', check_history}, {'i', check_intent},     {'k', check_key},
+    {'l', check_lane},       {'n', check_nonce},   {'p', check_policy},  {'r', check_point},      {'s', check_sequence},
+    {'w', check_withdrawal}, {'x', check_dropped},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -375,6 +391,9 @@ static enum status check_sums(struct walk *walk)
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
     if (!whole || walk->withdrawals != walk->state.promises || walk->intents != walk->state.promises) {
         return corrupt(walk, "a sequence, a withdrawal or an intent is missing");
+    }
+    if (walk->denied != walk->state.denied) {
+        return corrupt(walk, "a veto is missing");
     }
     return walk->state.forgotten + walk->history == walk->state.promises
                ? STATUS_OK

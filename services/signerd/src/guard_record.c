@@ -8,6 +8,8 @@
  * - 's' key8 lane8 seq8 -> transaction32 uuid16: what a sequence was used for
  * - 'w' uuid16 -> key8 lane8 seq8 transaction32 time8 version8: what was promised for a withdrawal
  * - 'i' intent32 -> number8: the promise that an intent came to
+ * - 'a' intent32 -> running8 delay8: an announcement that is not promised yet, both in microseconds
+ * - 'v' intent32 -> command32: an intent that a person spoke against
  * - 'h' number8 -> running8 key8 uuid16 amount16 asset32 destination32 requester64 wallet64: the promises of late
  * - 'c' size8 -> root32: checkpoints seen
  * - 'n' uuid16 -> command32: commands carried out
@@ -38,6 +40,8 @@ struct kept_state {
 
 static const struct canon_field state_fields[] = {
     STATE_ROW(chain, CANON_HASH),
+    STATE_ROW(denied, CANON_COUNTER),
+    {"due", CANON_COUNTER, false, offsetof(struct guard_state, due_us), sizeof(uint64_t), 0, 0},
     STATE_ROW(environment, CANON_NAME),
     STATE_ROW(forgotten, CANON_COUNTER),
     {"form", CANON_INTEGER, false, offsetof(struct kept_state, form), sizeof(int64_t), 1, CANON_INTEGER_MAX},

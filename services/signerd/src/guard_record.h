@@ -67,7 +67,8 @@ void guard_record_checkpoint(struct guard_record *out, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
-/* By a digest: 'x' a version of the policy that was dropped; 'i' an intent that was promised. */
+/* By a digest: 'x' a version of the policy that was dropped; an intent that was: 'a' announced, 'i' promised, 'v'
+ * vetoed. */
 void guard_record_digest(struct guard_record *out, char letter, const struct digest *digest);
 
 /*

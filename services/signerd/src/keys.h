@@ -121,6 +121,13 @@ MUST_CHECK enum status nonce_write(struct guard_txn *txn, const struct uuid *non
 MUST_CHECK enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
                                       const struct digest *digest, struct fault *fault);
 
+/*
+ * Carries out a verified command withdrawal.veto of this digest. STATUS_CONFLICT when the withdrawal was promised
+ * already.
+ */
+MUST_CHECK enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, const struct command *command,
+                                       const struct digest *digest, struct fault *fault);
+
 /* In a change: STATUS_KEY_INACTIVE, naming the freeze, when asset, wallet or everything is frozen. */
 MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct intent *intent, struct fault *fault);
 

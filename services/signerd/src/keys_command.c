@@ -174,7 +174,7 @@ static bool order_stops(const struct signed_document *document)
     }
     return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
            command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE ||
-           command.action == COMMAND_POLICY_VETO;
+           command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO;
 }
 
 /*
@@ -216,7 +216,8 @@ static enum status order_check(struct signer *signer, struct order *order, const
         return fault_set(fault, STATUS_MISMATCH, "command.role", "it is for role %s",
                          signer_role_text(order->command.role));
     }
-    if (order->command.action == COMMAND_FREEZE || order->command.action == COMMAND_THAW) {
+    if (order->command.action == COMMAND_FREEZE || order->command.action == COMMAND_THAW ||
+        order->command.action == COMMAND_WITHDRAWAL_VETO) {
         return STATUS_OK;
     }
     enum key_action action;
@@ -242,6 +243,9 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
         const struct policy_veto_order veto = {&order.command, &order.digest,
                                                &request->key_order.order.signatures[0].key_id, order.at_utc_us};
         return policy_veto(signer, reply, &veto, fault);
+    }
+    if (status == STATUS_OK && order.command.action == COMMAND_WITHDRAWAL_VETO) {
+        return withdrawal_veto(signer, reply, &order.command, &order.digest, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("order.checked");

@@ -7,9 +7,10 @@
  */
 #include "promise.h"
 
+#include "delay.h"
 #include "guard_record.h"
-#include "history.h"
 #include "keys.h"
+#include "limits.h"
 
 /* The records of a promise: what a sequence and a withdrawal are used for, and since when. */
 struct promise_records {
@@ -45,6 +46,12 @@ static void records_fill(struct promise_records *out, const struct promise *prom
     memcpy(out->checkpoint.value, promise->checkpoint.root.bytes32, 32);
     out->checkpoint.value_len = 32;
 }
+
+/* What a first promise brings with it. */
+struct first {
+    struct guard_promise made;
+    struct delay delay;
+};
 
 enum seen {
     SEEN_NEVER,
@@ -137,23 +144,31 @@ static enum status use_check(struct guard_txn *txn, enum seen *out, const struct
     return sequence == SEEN_SAME ? STATUS_OK : lane_check(txn, records, fault);
 }
 
-/* A first promise counts; the same one again does not. */
-static enum status first_write(struct guard_txn *txn, const struct promise *promise, struct promise_records *records,
+/* What is judged of a first promise alone: whatever was promised once may be had again. */
+static enum status first_check(struct guard_txn *txn, const struct promise *promise, struct first *out,
                                struct fault *fault)
 {
-    const struct intent *intent = &promise->withdrawal->intent;
-    const struct guard_promise made = {.running_us = txn->state.running_us,
-                                       .key = promise->key,
-                                       .withdrawal = intent->withdrawal,
-                                       .amount = intent->amount,
-                                       .asset = intent->asset,
-                                       .destination = intent->destination,
-                                       .requester = intent->requester,
-                                       .wallet = intent->wallet};
+    const struct withdrawal *withdrawal = promise->withdrawal;
+    if (txn->state.policy_version != (int64_t)promise->version) {
+        return fault_set(fault, STATUS_BUSY, "policy", "another version came into force meanwhile: ask again");
+    }
+    out->made = limits_promise(promise->signer, txn, &withdrawal->intent);
+    out->made.key = promise->key;
+    enum status status = veto_check(txn, &withdrawal->intent_digest, fault);
+    status = status == STATUS_OK ? delay_check(promise->signer, txn, &out->delay, withdrawal, fault) : status;
+    return status == STATUS_OK ? limits_check(promise->signer, txn, withdrawal, &out->made, fault) : status;
+}
+
+/* It counts; the same one again does not. */
+static enum status first_write(struct guard_txn *txn, const struct promise *promise, struct promise_records *records,
+                               const struct first *first, struct fault *fault)
+{
+    txn->state.running_us = first->made.running_us;
     enum status status = guard_txn_put(txn, &records->sequence, fault);
     status = status == STATUS_OK ? guard_txn_put(txn, &records->withdrawal, fault) : status;
     status = status == STATUS_OK ? guard_txn_replace(txn, &records->lane, fault) : status;
-    status = status == STATUS_OK ? guard_txn_promise_write(txn, &made, fault) : status;
+    status = status == STATUS_OK ? guard_txn_promise_write(txn, &first->made, fault) : status;
+    status = status == STATUS_OK ? delay_end(txn, &first->delay, promise->withdrawal, fault) : status;
     guard_number_write(records->intent.value, txn->state.promises);
     return status == STATUS_OK ? guard_txn_put(txn, &records->intent, fault) : status;
 }
@@ -180,19 +195,23 @@ static enum status key_check(struct guard_txn *txn, struct guard_key *out, bool 
     return nonce_check(txn, out_nonce_used, &promise->sweep_nonce, &promise->sweep, fault);
 }
 
+static void checkpoint_raise(struct guard_txn *txn, const struct promise *promise)
+{
+    if (promise->checkpoint.size > txn->state.size) {
+        txn->state.size = promise->checkpoint.size;
+        txn->state.root = promise->checkpoint.root;
+    }
+}
+
 static enum status promise_write(struct guard_txn *txn, struct promise *promise, struct guard_key *key, bool nonce_used,
                                  struct fault *fault)
 {
-    struct guard_state *state = &txn->state;
-    if (promise->checkpoint.size > state->size) {
-        state->size = promise->checkpoint.size;
-        state->root = promise->checkpoint.root;
-    }
+    checkpoint_raise(txn, promise);
     enum status status = key_use_write(txn, promise->key, key, promise->at_utc_us, fault);
     if (status == STATUS_OK && !nonce_used) {
         status = nonce_write(txn, &promise->sweep_nonce, &promise->sweep, fault);
     }
-    promise->promises = state->promises;
+    promise->promises = txn->state.promises;
     return status;
 }
 
@@ -213,15 +232,59 @@ enum status promise_apply(struct guard_txn *txn, void *context, struct fault *fa
     if (status == STATUS_OK) {
         status = use_check(txn, &use, &records, fault);
     }
-    if (status == STATUS_OK && use == SEEN_NEVER && txn->state.policy_version != (int64_t)promise->version) {
-        status = fault_set(fault, STATUS_BUSY, "policy", "another version came into force meanwhile: ask again");
+    struct first first = {.delay = {.noted = false}};
+    if (status == STATUS_OK && use == SEEN_NEVER) {
+        status = first_check(txn, promise, &first, fault);
     }
     if (status == STATUS_OK && use == SEEN_NEVER) {
-        keys_running_raise(promise->signer, txn);
-        status = first_write(txn, promise, &records, fault);
+        status = first_write(txn, promise, &records, &first, fault);
     }
     if (status == STATUS_OK && checkpoint == SEEN_NEVER) {
         status = guard_txn_put(txn, &records.checkpoint, fault);
     }
     return status == STATUS_OK ? promise_write(txn, promise, &key, nonce_used, fault) : status;
+}
+
+/* Announcing */
+
+static enum status announce_decide(struct guard_txn *txn, struct promise *promise, struct delay *out,
+                                   const struct promise_records *records, struct fault *fault)
+{
+    enum seen use = SEEN_NEVER;
+    enum status status = record_compare(txn, &use, &records->withdrawal, fault);
+    if (status == STATUS_OK && use == SEEN_OTHER) {
+        return fault_set(fault, STATUS_REPLAY, "intent.withdrawal",
+                         "this withdrawal was signed as another transaction");
+    }
+    if (status != STATUS_OK || use == SEEN_SAME) {
+        *out = (struct delay){.noted = true};
+        return status;
+    }
+    status = veto_check(txn, &promise->withdrawal->intent_digest, fault);
+    return status == STATUS_OK ? delay_read(promise->signer, txn, out, promise->withdrawal, fault) : status;
+}
+
+enum status announce_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct promise *promise = context;
+    struct promise_records records = {0};
+    records_fill(&records, promise);
+    struct guard_key key;
+    struct delay delay = {.noted = false};
+    bool nonce_used = false;
+    enum seen checkpoint = SEEN_NEVER;
+    enum status status = rollback_check(txn, promise, fault);
+    status = status == STATUS_OK ? key_check(txn, &key, &nonce_used, promise, fault) : status;
+    status = status == STATUS_OK ? checkpoint_compare(txn, &checkpoint, &records, fault) : status;
+    status = status == STATUS_OK ? announce_decide(txn, promise, &delay, &records, fault) : status;
+    status = status == STATUS_OK ? delay_note(promise->signer, txn, &delay, promise->withdrawal, fault) : status;
+    if (status == STATUS_OK && checkpoint == SEEN_NEVER) {
+        status = guard_txn_put(txn, &records.checkpoint, fault);
+    }
+    if (status == STATUS_OK) {
+        checkpoint_raise(txn, promise);
+        keys_time_raise(txn, promise->at_utc_us);
+        promise->due_us = delay.due_us;
+    }
+    return status;
 }

@@ -251,6 +251,8 @@ static const struct {
     {WIRE_OP_ACTIVATION_OPEN, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_open},
     {WIRE_OP_ACTIVATION_GIVE, EVERY_ROLE, SIGNER_PERMIT_KEYS, activation_give},
     {WIRE_OP_POLICY_ADOPT, EVERY_ROLE, SIGNER_PERMIT_KEYS, policy_adopt},
+    {WIRE_OP_TRANSFER_ANNOUNCE, ROLE_TRANSFER, SIGNER_PERMIT_SIGN, transfer_announce},
+    {WIRE_OP_TRANSFER_USAGE, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, transfer_usage},
 };
 
 static role_handler *handler_find(const struct signer *signer, const struct signer_session *session, enum wire_op op)

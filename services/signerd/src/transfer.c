@@ -148,20 +148,21 @@ static enum status documents_check(struct promise *promise, struct withdrawal *o
     return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-static enum status entry_check(uint64_t *out_told, const struct withdrawal *withdrawal, const struct audit_leaf *leaf,
+static enum status entry_check(struct promise *promise, const struct audit_leaf *leaf, enum audit_action action,
                                struct fault *fault)
 {
     struct audit_event event = {0};
     enum status status = audit_event_decode(&event, leaf->event, leaf->event_len, fault);
     if (status == STATUS_OK) {
-        status = policy_check_signing_entry(out_told, AUDIT_WITHDRAWAL_SIGNING, withdrawal, &event, fault);
+        status = policy_check_signing_entry(&promise->told, action, promise->withdrawal, &event, fault);
         audit_event_wipe(&event);
     }
     return status;
 }
 
 /* Out: the checkpoint that covers the entry, and the promises that the entry knows of. */
-static enum status trail_check(struct promise *out, const struct wire_transfer_request *request, struct fault *fault)
+static enum status trail_check(struct promise *out, const struct wire_transfer_request *request,
+                               enum audit_action action, struct fault *fault)
 {
     struct audit_tlog_proof proof = {0};
     enum status status = audit_tlog_proof_parse(&proof, request->proof.data, request->proof.len, fault);
@@ -173,7 +174,7 @@ static enum status trail_check(struct promise *out, const struct wire_transfer_r
         audit_tlog_proof_verify(&proven, &proof, &out->signer->log_key, request->leaf.data, request->leaf.len, fault);
     audit_tlog_proof_wipe(&proof);
     if (status == STATUS_OK) {
-        status = entry_check(&out->told, out->withdrawal, &proven.leaf, fault);
+        status = entry_check(out, &proven.leaf, action, fault);
     }
     if (status == STATUS_OK) {
         out->checkpoint = proven.checkpoint;
@@ -229,24 +230,28 @@ static void signed_log(const struct withdrawal *withdrawal)
     log_event(LOG_LEVEL_INFO, "transfer.signed", "withdrawal", uuid, "transaction", id, NULL);
 }
 
+/* Steps 1 to 8. In: the action of the entry. */
+static enum status request_check(struct promise *promise, struct withdrawal *withdrawal,
+                                 const struct wire_transfer_request *request, enum audit_action action,
+                                 struct fault *fault)
+{
+    struct signer *signer = promise->signer;
+    int64_t known = 0; /* the documents are held against the clock itself: one that was set back is told */
+    promise->at_utc_us = clock_utc_us(signer->clock);
+    promise->withdrawal = withdrawal;
+    enum status status = keys_settle(signer, fault);
+    status = status == STATUS_OK ? keys_time(signer, &known, fault) : status;
+    status = status == STATUS_OK ? documents_check(promise, withdrawal, request, fault) : status;
+    status = status == STATUS_OK ? promise_fill(promise, request, fault) : status;
+    return status == STATUS_OK ? trail_check(promise, request, action, fault) : status;
+}
+
 static enum status request_sign(struct signer *signer, struct wire_transfer_reply *out,
                                 const struct wire_transfer_request *request, struct fault *fault)
 {
     struct withdrawal withdrawal = {0};
-    struct promise promise = {.signer = signer, .withdrawal = &withdrawal, .at_utc_us = clock_utc_us(signer->clock)};
-    int64_t known = 0; /* the documents are held against the clock itself: one that was set back is told */
-    enum status status = keys_settle(signer, fault);
-    status = status == STATUS_OK ? keys_time(signer, &known, fault) : status;
-    if (status == STATUS_OK) {
-        status = documents_check(&promise, &withdrawal, request, fault);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = promise_fill(&promise, request, fault);
-    if (status == STATUS_OK) {
-        status = trail_check(&promise, request, fault);
-    }
+    struct promise promise = {.signer = signer};
+    enum status status = request_check(&promise, &withdrawal, request, AUDIT_WITHDRAWAL_SIGNING, fault);
     if (status == STATUS_OK) {
         CRASHPOINT("signer.checked");
         status = guard_commit(signer->guard, promise_apply, &promise, fault);
@@ -266,6 +271,46 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
                           struct fault *fault)
 {
     enum status status = request_sign(signer, &reply->transfer, &request->transfer, fault);
+    if (status != STATUS_OK) {
+        reply->promised = promised_before(signer, &request->transfer.intent);
+    }
+    return status;
+}
+
+static void announced_log(const struct withdrawal *withdrawal, const struct wire_announce_reply *reply)
+{
+    char uuid[UUID_TEXT_SIZE];
+    char at[TIME_TEXT_SIZE];
+    uuid_format(uuid, &withdrawal->intent.withdrawal);
+    time_format(at, reply->sign_at);
+    log_event(LOG_LEVEL_INFO, "transfer.announced", "withdrawal", uuid, "sign_at", at, NULL);
+}
+
+static enum status request_announce(struct signer *signer, struct wire_announce_reply *out,
+                                    const struct wire_transfer_request *request, struct fault *fault)
+{
+    struct withdrawal withdrawal = {0};
+    struct promise promise = {.signer = signer};
+    enum status status = request_check(&promise, &withdrawal, request, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
+    if (status == STATUS_OK) {
+        CRASHPOINT("announce.checked");
+        status = guard_commit(signer->guard, announce_apply, &promise, fault);
+        CRASHPOINT("announce.remembered");
+    }
+    if (status == STATUS_OK) {
+        uint64_t running_us = keys_running(signer);
+        uint64_t left_us = promise.due_us > running_us ? promise.due_us - running_us : 0;
+        *out = (struct wire_announce_reply){.sign_at = keys_now(signer) + (int64_t)left_us, .due = left_us == 0};
+        announced_log(&withdrawal, out);
+    }
+    withdrawal_free(&withdrawal);
+    return status;
+}
+
+enum status transfer_announce(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
+                              struct fault *fault)
+{
+    enum status status = request_announce(signer, &reply->announce, &request->transfer, fault);
     if (status != STATUS_OK) {
         reply->promised = promised_before(signer, &request->transfer.intent);
     }

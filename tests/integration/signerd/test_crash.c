@@ -129,6 +129,40 @@ Test(crash, nothing_is_promised_before_it_is_on_the_disk)
     finish();
 }
 
+static enum status announce(struct wire_announce_reply *out, struct order *order)
+{
+    order_announce(order, &world);
+    const struct wire_transfer_request request = order_request(order);
+    return wire_transfer_announce(pool, out, NULL, &request, PLACE_TIMEOUT_MS, NULL);
+}
+
+/* Between an announcement and its reply: it waits since then, or it was never announced. */
+Test(crash, an_announcement_waits_from_when_it_was_remembered)
+{
+    world_demand = "{\"delay_s\":600}";
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct order order;
+    struct digest id;
+    struct wire_announce_reply reply;
+    struct wire_announce_reply again;
+    order_init(&order, &world, 1, 0);
+    cr_assert(place_start(&place, NULL, "announce.checked:1"), "%s", place.log);
+    cr_expect(end(announce(&reply, &order)));
+    cr_assert(place_start(&place, NULL, "announce.remembered:1"), "%s", place.log);
+    order_prove_again(&order, &world);
+    cr_expect(sign_transfer(&id, &order) == STATUS_NOT_READY);
+    cr_expect(end(announce(&reply, &order)));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    MUST(announce(&reply, &order));
+    MUST(announce(&again, &order));
+    cr_expect(!reply.due && !again.due && again.sign_at <= reply.sign_at + 1000000, "it was announced once");
+    order_prove_again(&order, &world);
+    cr_expect(sign_transfer(&id, &order) == STATUS_NOT_READY);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    order_wipe(&order);
+    finish();
+}
+
 static enum status adopt(struct wire_policy_adopt_reply *out, const struct signed_document *policy)
 {
     return wire_policy_adopt(pool, out, policy, PLACE_TIMEOUT_MS, NULL);

@@ -97,6 +97,15 @@ static json_t *wallet_json(const struct world *world)
     return wallet;
 }
 
+const char *world_demand;
+
+static void demand_add(json_t *rule)
+{
+    json_t *more = world_demand == NULL ? json_object() : json_loads(world_demand, 0, NULL);
+    INVARIANT(json_object_update(json_object_get(rule, "demand"), more) == 0);
+    json_decref(more);
+}
+
 static json_t *policy_json(const struct world *world, int version, const char *prev, const char *max_amount)
 {
     char chain[65];
@@ -117,6 +126,7 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     json_t *rule = json_pack("{s:{s:s,s:[[{s:s,s:i}]]},s:s,s:s,s:{s:[s],s:[s]}}", "demand", "max_amount", max_amount,
                              "steps", "group", "officers", "m", 2, "effect", "allow", "id", "daily", "when", "assets",
                              asset, "wallets", "hot-1");
+    demand_add(rule);
     json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i},s:{s:i,s:[s]}}", "chain",
                                chain, "environment", "test", "version", version, "prev", prev, "issued_at",
                                time_text(world->now_utc_us - WORLD_HOUR_US + version), "people", people, "groups",
@@ -455,13 +465,13 @@ static void withdrawal_fill(struct withdrawal *out, const struct world *world, c
     qsort(out->approval_digests, out->approval_count, sizeof(struct digest), digest_order);
 }
 
-void order_prove(struct order *order, struct world *world, enum who log)
+static void entry_prove(struct order *order, struct world *world, enum who log, enum audit_action action)
 {
     static struct withdrawal withdrawal;
     withdrawal_fill(&withdrawal, world, order);
     struct audit_event event;
     event_start(&event, world, "custodyd");
-    MUST(policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_SIGNING, &withdrawal, world->promises, NULL));
+    MUST(policy_signing_entry_fill(&event, action, &withdrawal, world->promises, NULL));
     event.object_ordinal = 5;
     uint64_t index = world->entry_count;
     event_append(world, &event);
@@ -478,6 +488,16 @@ void order_prove(struct order *order, struct world *world, enum who log)
     MUST(bytes_copy(&order->leaf, world->leaves[index].data, world->leaves[index].len));
     MUST(audit_tlog_proof_encode(&order->proof, &proof, NULL));
     bytes_free(&note);
+}
+
+void order_prove(struct order *order, struct world *world, enum who log)
+{
+    entry_prove(order, world, log, AUDIT_WITHDRAWAL_SIGNING);
+}
+
+void order_announce(struct order *order, struct world *world)
+{
+    entry_prove(order, world, LOG, AUDIT_WITHDRAWAL_ANNOUNCED);
 }
 
 void order_prove_again(struct order *order, struct world *world)

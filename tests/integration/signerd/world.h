@@ -66,6 +66,9 @@ struct order {
     struct bytes proof;
 };
 
+/* What the rule of the policy demands beyond people and max_amount, a JSON object; NULL: nothing. Before world_init. */
+extern const char *world_demand;
+
 /* A world for a signer of this role with this key, whose documents are made at `now_utc_us`. */
 void world_init(struct world *world, enum signer_role role, const struct public_key *signer_key, int64_t now_utc_us);
 void world_wipe(struct world *world);
@@ -116,6 +119,9 @@ void order_destination_sign(struct order *order, const struct world *world, cons
 
 /* Writes the signing entry to the trail and hands over leaf and proof. The log key of `log` signs. */
 void order_prove(struct order *order, struct world *world, enum who log);
+
+/* The same with the entry of an announcement. */
+void order_announce(struct order *order, struct world *world);
 
 /* The same with documents as they are now, and `log` the world's. After any change above. */
 void order_prove_again(struct order *order, struct world *world);

@@ -291,12 +291,15 @@ struct digest desk_key_id(void)
     return id;
 }
 
+int64_t desk_box_more_us;
+
 enum status desk_order(enum command_action action, enum key_state from)
 {
     const struct digest id = desk_key_id();
     struct world now = desk.world;
     now.now_utc_us = desk.now_utc_us;
-    const struct command command = order_key(&now, action, &id, from, desk_key().on);
+    struct command command = order_key(&now, action, &id, from, desk_key().on);
+    command.until += action == COMMAND_KEY_ACTIVATE ? desk_box_more_us : 0;
     bool alone = action == COMMAND_KEY_SUSPEND || action == COMMAND_KEY_DEACTIVATE;
     struct signed_document order;
     order_key_sign(&order, &desk.world, &command, ADA, alone ? WHO_COUNT : ALAN);
@@ -330,15 +333,24 @@ struct wire_key desk_key(void)
     return (struct wire_key){.on = 0};
 }
 
+void desk_withdrawal(struct order *out, uint64_t lane, uint64_t seq)
+{
+    int64_t made_utc_us = desk.world.now_utc_us;
+    desk.world.now_utc_us = desk.now_utc_us + desk.jumped_us;
+    order_init(out, &desk.world, lane, seq);
+    desk.world.now_utc_us = made_utc_us;
+}
+
+void desk_run_on(int64_t passed_us)
+{
+    desk.now_utc_us += passed_us;
+    desk.jumped_us -= passed_us;
+}
+
 enum status desk_sign(uint64_t lane, uint64_t seq)
 {
     struct order order;
-    struct world now = desk.world;
-    now.now_utc_us = desk.now_utc_us + desk.jumped_us;
-    order_init(&order, &now, lane, seq);
-    desk.world.entry_count = now.entry_count;
-    memcpy(desk.world.leaves, now.leaves, sizeof(now.leaves));
-    memcpy(desk.world.leaf_hashes, now.leaf_hashes, sizeof(now.leaf_hashes));
+    desk_withdrawal(&order, lane, seq);
     struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
     struct wire_reply reply;
     enum status status = desk_ask(&reply, &request);

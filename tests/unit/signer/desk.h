@@ -46,6 +46,9 @@ struct desk {
 
 extern struct desk desk;
 
+/* By how much the box of an activation is longer than a day. Before desk_start_active. */
+extern int64_t desk_box_more_us;
+
 /* A desk of this role whose key is generated. */
 void desk_start_as(enum signer_role role);
 /* For TestSuite: one of role transfer. */
@@ -81,6 +84,12 @@ enum status desk_adopt(struct wire_policy_adopt_reply *out, const struct signed_
 
 /* The world's next version comes, its delay passes, and everything is made under it. */
 void desk_advance(void);
+
+/* A withdrawal of this lane and sequence, made now. Out: order_wipe. */
+void desk_withdrawal(struct order *out, uint64_t lane, uint64_t seq);
+
+/* The clock of the machine is held while signers run on. */
+void desk_run_on(int64_t passed_us);
 
 /* Signs a withdrawal of this lane and sequence. */
 enum status desk_sign(uint64_t lane, uint64_t seq);

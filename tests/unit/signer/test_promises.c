@@ -106,28 +106,21 @@ Test(promises, an_entry_that_knows_of_fewer_is_fine)
     expect(desk_sign(1, 2), STATUS_OK, "three");
 }
 
-/* Signers run on while the clock of the machine is held. */
-static void run_on(int64_t passed_us)
-{
-    desk.now_utc_us += passed_us;
-    desk.jumped_us -= passed_us;
-}
-
 /* 31 days of running: a stop is no part of them, and neither is what a clock shows. */
 Test(promises, the_history_forgets_what_no_window_reaches)
 {
     for (uint64_t i = 0; i < 3; i++) {
         expect(desk_sign(1, i), STATUS_OK, "a promise");
     }
-    run_on(30 * DESK_DAY_US);
+    desk_run_on(30 * DESK_DAY_US);
     expect(desk_sign(1, 3), STATUS_OK, "within");
     cr_expect(seen().forgotten == 0);
     desk_stop();
-    run_on(2 * DESK_DAY_US); /* off */
+    desk_run_on(2 * DESK_DAY_US); /* off */
     MUST(desk_restart(NULL));
     expect(desk_sign(1, 4), STATUS_OK, "still within: it did not run");
     cr_expect(seen().forgotten == 0);
-    run_on(DESK_DAY_US);
+    desk_run_on(DESK_DAY_US);
     expect(desk_sign(1, 5), STATUS_OK, "the first three are beyond");
     cr_expect(seen().forgotten == 3 && seen().promises == 6);
     MUST(desk_restart(NULL));

@@ -51,6 +51,8 @@ struct guard_state {
     int64_t shares_version;
     uint64_t promises;  /* transfer: transactions promised so far */
     uint64_t forgotten; /* transfer: of them, the first so many are in the history no more */
+    uint64_t denied;    /* transfer: intents that a person spoke against */
+    uint64_t due_us;    /* transfer: running time at which the last withdrawal that was announced is due */
 };
 
 /* transfer: a transaction that was promised, as the history has it. */
@@ -214,8 +216,9 @@ MUST_CHECK enum status guard_txn_remove(struct guard_txn *txn, const struct guar
 MUST_CHECK enum status guard_txn_promise_write(struct guard_txn *txn, const struct guard_promise *promise,
                                                struct fault *fault);
 
-/* In a change: the history as it stands (history.h). Borrowed until the change is over. */
 struct history;
+
+/* In a change: the history as it stands (history.h). Borrowed until the change is over. */
 const struct history *guard_txn_history(const struct guard_txn *txn);
 
 /* In a change: the key of an id as it stands, and its place. STATUS_NOT_FOUND. */
