@@ -5,6 +5,7 @@
 #include "policy/withdrawal.h"
 
 #include "document.h"
+#include "policy/approvals.h"
 
 struct check {
     struct withdrawal *out;
@@ -12,9 +13,7 @@ struct check {
     const struct withdrawal_context *context;
     const struct policy *proposed; /* the version of the intent */
     struct name approvers[WITHDRAWAL_APPROVALS_MAX];
-    struct evaluation_approval
-        counted[WITHDRAWAL_APPROVALS_MAX]; /* of them, with a key that the version in force has */
-    size_t counted_count;
+    struct policy_approvals approvals;
 };
 
 static const struct policy *version_find(const struct withdrawal_context *context, const struct digest *digest)
@@ -227,7 +226,7 @@ static enum status check_approval(struct check *check, size_t index, struct faul
     if (status != STATUS_OK) {
         return status;
     }
-    if (approval.decision != APPROVAL_APPROVE) {
+    if (approval.decision == APPROVAL_REJECT) {
         return fault_set(fault, STATUS_DENIED, "decision", "%s has rejected it", approval.approver.text);
     }
     for (size_t i = 0; i < index; i++) {
@@ -238,11 +237,8 @@ static enum status check_approval(struct check *check, size_t index, struct faul
     struct digest *digest = &check->out->approval_digests[index];
     check->approvers[index] = approval.approver;
     approval_digest(digest, document->document.data, document->document.len);
-    if (policy_approval_counts(check->context->policy, &approval)) {
-        check->counted[check->counted_count++] =
-            (struct evaluation_approval){.person = approval.approver, .digest = *digest};
-    }
-    return STATUS_OK;
+    status = policy_approvals_add(&check->approvals, check->context->policy, &approval, digest);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "", "could not be counted");
 }
 
 static int compare_digest(const void *a, const void *b)
@@ -283,8 +279,9 @@ static enum status check_policy(struct check *check, struct fault *fault)
         .destination_group = &check->out->destination.group,
         .returns = !digest_is_zero(&intent->returns),
         .requester = &intent->requester,
-        .approvals = check->counted,
-        .approval_count = check->counted_count,
+        .requester_signed = check->approvals.requester_signed,
+        .approvals = check->approvals.rows,
+        .approval_count = check->approvals.count,
         .at_utc_us = check->context->at_utc_us,
     };
     struct evaluation evaluation;
@@ -322,12 +319,14 @@ enum status policy_check_withdrawal(struct withdrawal *out, const struct withdra
 {
     struct withdrawal withdrawal = {0};
     struct check check = {.out = &withdrawal, .documents = documents, .context = context};
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        enum status status = steps[i](&check, fault);
-        if (status != STATUS_OK) {
-            withdrawal_free(&withdrawal);
-            return status;
-        }
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
+        status = steps[i](&check, fault);
+    }
+    policy_approvals_wipe(&check.approvals);
+    if (status != STATUS_OK) {
+        withdrawal_free(&withdrawal);
+        return status;
     }
     *out = withdrawal; /* transferred */
     return STATUS_OK;

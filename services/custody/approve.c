@@ -7,14 +7,14 @@
 #include "answer.h"
 #include "client.h"
 #include "commands.h"
-#include "decoded.h"
+#include "decision.h"
 #include "describe.h"
-#include "policy/approval.h"
 
 /* What the service says beside the intent. */
 struct said {
     char state[SERVICE_TEXT_SIZE];
     char waiting[SERVICE_WAITING_SIZE];
+    struct decision_seen seen; /* of the approvals it shows, those that verify */
 };
 
 static enum status fetch(struct decoded *out, struct said *out_said, const struct command_input *input,
@@ -36,6 +36,9 @@ static enum status fetch(struct decoded *out, struct said *out_said, const struc
     (void)command_service_text(out_said->state, row, "state");
     (void)command_service_waiting(out_said->waiting, row);
     status = decoded_read(out, row, &uuid, fault);
+    if (status == STATUS_OK) {
+        status = decision_read_seen(&out_said->seen, out, row, fault);
+    }
     json_decref(answer);
     return status;
 }
@@ -55,6 +58,7 @@ static enum status show_withdrawal(const struct command_input *input, struct fau
     enum status status = decode(&decoded, &said, input, fault);
     if (status == STATUS_OK) {
         decoded_print(&decoded);
+        decision_print_seen(&said.seen);
         (void)printf("the service says that it is %s%s%s\n", said.state, said.waiting[0] == '\0' ? "" : " and waits, ",
                      said.waiting);
     }
@@ -92,89 +96,43 @@ static enum status confirm(const struct decoded *decoded, const struct custody_o
                : fault_set(fault, STATUS_MISMATCH, "code", "is not the short code of this intent: nothing was signed");
 }
 
-static enum status make_decision(struct signed_document *out, const struct decoded *decoded,
-                                 const struct keyfile *keyfile, enum approval_decision decision, struct fault *fault)
+/* The service's word for where it is now. */
+static void print_state(const json_t *withdrawal)
 {
-    struct signature signature;
-    struct approval approval = {
-        .chain = decoded->intent.chain,
-        .decision = decision,
-        .environment = decoded->intent.environment,
-        .expires_at = decoded->intent.expires_at,
-        .intent = decoded->digest,
-        .policy = decoded->intent.policy,
-        .signed_at = clock_utc_us(clock_system()),
-        .withdrawal = decoded->intent.withdrawal,
-    };
-    public_key_id(&approval.key, keyfile_public_key(keyfile));
-    const struct person *person = policy_find_key(NULL, decoded->policy, &approval.key);
-    if (person == NULL) {
-        return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy");
-    }
-    const struct person *now = policy_find_person(decoded->trust.policy, &person->id);
-    if (now == NULL || policy_person_key(now, &approval.key) == NULL) {
-        return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "is not yours any more by the policy in force");
-    }
-    if (approval.signed_at >= approval.expires_at) {
-        return fault_set(fault, STATUS_EXPIRED, "intent", "has expired: nothing was signed");
-    }
-    approval.approver = person->id;
-    enum status status = approval_encode(&out->document, &approval, fault);
-    if (status == STATUS_OK) {
-        status = keyfile_sign(&signature, keyfile, APPROVAL_KIND, out->document.data, out->document.len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_add(out, &signature);
-    }
-    return status;
+    char state[SERVICE_TEXT_SIZE];
+    (void)printf("handed in; the service says that the withdrawal is %s\n",
+                 command_service_text(state, withdrawal, "state"));
 }
 
-static enum status hand_in(const struct command_input *input, const struct signed_document *document,
-                           const char *resource, struct fault *fault)
-{
-    char path[128];
-    json_t *body = NULL;
-    json_t *answer = NULL;
-    (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s/%s", input->words[0], resource);
-    enum status status = signed_document_encode(&body, document, fault);
-    if (status == STATUS_OK) {
-        const struct client_call call = {.method = "POST", .path = path, .body = body};
-        status = client_json(&answer, input->options, &call, fault);
-    }
-    if (status == STATUS_OK) {
-        char state[SERVICE_TEXT_SIZE];
-        (void)printf("handed in; the service says that the withdrawal is %s\n",
-                     command_service_text(state, json_object_get(answer, "withdrawal"), "state"));
-    }
-    json_decref(body);
-    json_decref(answer);
-    return status;
-}
-
-static enum status decide(const struct command_input *input, enum approval_decision decision, const char *resource,
-                          struct fault *fault)
+static enum status decide(const struct command_input *input, enum approval_decision decision, struct fault *fault)
 {
     struct decoded decoded;
     struct said said;
     struct keyfile *keyfile = NULL;
     struct signed_document document = {0};
+    json_t *withdrawal = NULL;
     if (input->options->key[0] == '\0') { /* known before anybody types a code */
         return fault_set(fault, STATUS_USAGE, "key", "name the key file");
     }
     enum status status = decode(&decoded, &said, input, fault);
     if (status == STATUS_OK) {
         decoded_print(&decoded);
-        status = confirm(&decoded, input->options, resource, fault);
+        decision_print_seen(&said.seen);
+        status = confirm(&decoded, input->options, approval_decision_text(decision), fault);
     }
     if (status == STATUS_OK) {
         status = command_open_key(&keyfile, input->options, fault);
     }
     if (status == STATUS_OK) {
-        status = make_decision(&document, &decoded, keyfile, decision, fault);
+        status = decision_make(&document, &decoded, &said.seen, keyfile, decision, fault);
     }
     if (status == STATUS_OK) {
-        status = hand_in(input, &document, resource, fault);
+        status = decision_hand_in(&withdrawal, input->options, &decoded, &document, decision, fault);
     }
+    if (status == STATUS_OK) {
+        print_state(withdrawal);
+    }
+    json_decref(withdrawal);
     keyfile_free(keyfile);
     signed_document_free(&document);
     decoded_wipe(&decoded);
@@ -183,10 +141,10 @@ static enum status decide(const struct command_input *input, enum approval_decis
 
 enum status command_approve(const struct command_input *input, struct fault *fault)
 {
-    return decide(input, APPROVAL_APPROVE, "approve", fault);
+    return decide(input, APPROVAL_APPROVE, fault);
 }
 
 enum status command_reject(const struct command_input *input, struct fault *fault)
 {
-    return decide(input, APPROVAL_REJECT, "reject", fault);
+    return decide(input, APPROVAL_REJECT, fault);
 }

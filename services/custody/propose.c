@@ -7,7 +7,7 @@
 #include "base/id.h"
 #include "client.h"
 #include "commands.h"
-#include "decoded.h"
+#include "decision.h"
 #include "describe.h"
 #include "trust.h"
 
@@ -54,7 +54,8 @@ struct asked {
     struct amount amount;
     struct account_id to;
     struct digest asset;
-    struct digest returns; /* zero for none */
+    struct digest returns;   /* zero for none */
+    struct keyfile *keyfile; /* of the requester, who signs; NULL for nobody */
 };
 
 /*
@@ -84,21 +85,53 @@ static enum status check_answer(const struct intent *intent, const struct custod
     return STATUS_OK;
 }
 
-static enum status print_answer(const json_t *answer, const struct custody_options *options, struct decoded *decoded,
-                                const struct asked *asked, struct fault *fault)
+static enum status print_answer(const json_t *answer, const struct custody_options *options,
+                                const struct decoded *decoded, struct fault *fault)
 {
-    const json_t *row = json_object_get(answer, "withdrawal");
-    enum status status = decoded_read(decoded, row, NULL, fault);
-    status = status == STATUS_OK ? check_answer(&decoded->intent, options, asked, fault) : status;
-    if (status == STATUS_OK && options->json) {
+    char state[SERVICE_TEXT_SIZE];
+    if (options->json) {
         return answer_print_json(answer, JSON_INDENT(2), fault);
     }
-    if (status == STATUS_OK) {
-        char state[SERVICE_TEXT_SIZE];
-        decoded_print(decoded);
-        (void)printf("the service says that it is %s\n", command_service_text(state, row, "state"));
+    decoded_print(decoded);
+    (void)printf("the service says that it is %s\n",
+                 command_service_text(state, json_object_get(answer, "withdrawal"), "state"));
+    return STATUS_OK;
+}
+
+/* With --key: the requester signs what was checked to be what was asked for; once, however often it is repeated. */
+static enum status sign_request(json_t *answer, const struct custody_options *options, const struct keyfile *keyfile,
+                                const struct decoded *decoded, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct decision_seen seen;
+    json_t *withdrawal = NULL;
+    enum status status = decision_read_seen(&seen, decoded, json_object_get(answer, "withdrawal"), fault);
+    if (status != STATUS_OK || seen.requester.text[0] != '\0') {
+        return status;
     }
+    status = decision_make(&document, decoded, NULL, keyfile, APPROVAL_REQUEST, fault);
+    if (status == STATUS_OK) {
+        status = decision_hand_in(&withdrawal, options, decoded, &document, APPROVAL_REQUEST, fault);
+    }
+    if (status == STATUS_OK && json_object_set(answer, "withdrawal", withdrawal) != 0) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "answer", "%s", "");
+    }
+    json_decref(withdrawal);
+    signed_document_free(&document);
     return status;
+}
+
+static enum status take_answer(json_t *answer, const struct custody_options *options, struct decoded *decoded,
+                               const struct asked *asked, struct fault *fault)
+{
+    enum status status = decoded_read(decoded, json_object_get(answer, "withdrawal"), NULL, fault);
+    if (status == STATUS_OK) {
+        status = check_answer(&decoded->intent, options, asked, fault);
+    }
+    if (status == STATUS_OK && asked->keyfile != NULL) {
+        status = sign_request(answer, options, asked->keyfile, decoded, fault);
+    }
+    return status == STATUS_OK ? print_answer(answer, options, decoded, fault) : status;
 }
 
 static enum status propose(const struct custody_options *options, struct decoded *decoded, const struct asked *asked,
@@ -129,7 +162,7 @@ static enum status propose(const struct custody_options *options, struct decoded
         }
     }
     if (status == STATUS_OK) {
-        status = print_answer(answer, options, decoded, asked, fault);
+        status = take_answer(answer, options, decoded, asked, fault);
     }
     json_decref(body);
     json_decref(answer);
@@ -167,9 +200,13 @@ enum status command_propose(const struct command_input *input, struct fault *fau
     if (status == STATUS_OK) {
         status = read_request(&asked, input->options, &decoded.trust, fault);
     }
+    if (status == STATUS_OK && input->options->key[0] != '\0') { /* before anything is reserved */
+        status = command_open_key(&asked.keyfile, input->options, fault);
+    }
     if (status == STATUS_OK) {
         status = propose(input->options, &decoded, &asked, fault);
     }
+    keyfile_free(asked.keyfile);
     decoded_wipe(&decoded);
     return status;
 }

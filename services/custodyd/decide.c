@@ -1,5 +1,5 @@
 /*
- * Decisions about a withdrawal: approve, reject, cancel; and what the policy says of it.
+ * Decisions about a withdrawal: request (its signature), approve, reject, cancel; and what the policy says of it.
  *
  * A decision is one database transaction: the locked row, the signed document, the move, the entry in the trail, the
  * outbox. What is decided here decides nothing for the signer, which sees the same documents and judges again.
@@ -28,147 +28,11 @@ struct deciding {
     json_t *explanation;
 };
 
-/* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
-struct basis {
-    const struct policy *in_force;
-    struct evaluation_approval approvals[WITHDRAWAL_APPROVALS_MAX];
-    size_t approval_count;
-    bool destination_listed;
-    struct name destination_group;
-};
-
 static void deciding_wipe(struct deciding *deciding)
 {
     signed_document_free(&deciding->document);
     store_withdrawal_wipe(&deciding->row);
     json_decref(deciding->view);
-}
-
-static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
-                                     const struct uuid *id, struct fault *fault)
-{
-    struct store_approval_list list = {0};
-    enum status status = store_approval_list(&list, tx, id, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        struct signed_document document = {0};
-        struct approval approval;
-        status = approval_document(&document, &list.rows[i]);
-        if (status == STATUS_OK && list.rows[i].approves && basis->approval_count < WITHDRAWAL_APPROVALS_MAX &&
-            approval_verify(&approval, &document, context, NULL) == STATUS_OK &&
-            policy_approval_counts(basis->in_force, &approval)) {
-            basis->approvals[basis->approval_count++] =
-                (struct evaluation_approval){.person = approval.approver, .digest = list.rows[i].digest};
-        }
-        signed_document_free(&document);
-    }
-    store_approval_list_free(&list);
-    return status;
-}
-
-static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
-                                       const struct account_id *account, struct fault *fault)
-{
-    struct signed_document document = {0};
-    struct destination destination;
-    enum status status = destination_find(&document, tx, account, fault);
-    if (status == STATUS_DESTINATION_UNLISTED) {
-        fault_clear(fault);
-        return STATUS_OK; /* the evaluation says so */
-    }
-    if (status == STATUS_OK) {
-        basis->destination_listed = destination_judge(&destination, &document, service, NULL) == STATUS_OK;
-        basis->destination_group = basis->destination_listed ? destination.group : basis->destination_group;
-        signed_document_free(&document);
-    }
-    return status;
-}
-
-/* Only people with a voice in this withdrawal may decide about it. Under either version: who counts in one of them may
- * at least say no. */
-static enum status ask_voice(bool *inout, const struct policy *policy, const struct evaluation_request *request,
-                             const struct name *person, struct fault *fault)
-{
-    struct evaluation evaluation = {0};
-    if (*inout || person == NULL) {
-        return STATUS_OK;
-    }
-    enum status status = policy_evaluate(&evaluation, policy, request, fault);
-    if (status == STATUS_OK) {
-        *inout = evaluation_has_voice(&evaluation, policy, person);
-        evaluation_free(&evaluation);
-    }
-    return status;
-}
-
-static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
-                                    const struct policy *in_force, const struct evaluation_request *request,
-                                    const struct name *person, struct fault *fault)
-{
-    struct withdrawal_judgement judgement = {0};
-    struct evaluation evaluation = {0};
-    const struct policy *deciding = NULL;
-    enum status status = policy_evaluate_both(&evaluation, &deciding, proposed, in_force, request, fault);
-    if (status == STATUS_OK) {
-        judgement.decision = evaluation.decision;
-        judgement.reason = evaluation.reason;
-        status = policy_explain(&judgement.explanation, deciding, request, &evaluation, fault);
-        evaluation_free(&evaluation);
-    }
-    if (status == STATUS_OK) {
-        status = ask_voice(&judgement.voice, proposed, request, person, fault);
-    }
-    if (status == STATUS_OK) {
-        status = ask_voice(&judgement.voice, in_force, request, person, fault);
-    }
-    if (status != STATUS_OK) {
-        json_decref(judgement.explanation);
-        return status;
-    }
-    *out = judgement;
-    return STATUS_OK;
-}
-
-enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
-                             const struct store_withdrawal *row, const struct name *person, struct fault *fault)
-{
-    struct intent intent;
-    struct digest digest;
-    struct basis basis = {.in_force = service_policy(service)};
-    intent_digest(&digest, row->intent.data, row->intent.len);
-    enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const struct approval_context context = {.intent = &intent,
-                                             .intent_digest = &digest,
-                                             .policy = service_policy_named(service, &intent.policy),
-                                             .at_utc_us = clock_utc_us(service->clock)};
-    if (context.policy == NULL) {
-        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
-    }
-    basis.in_force = withdrawal_state_is_end(row->state) ? context.policy : basis.in_force;
-    status = collect_approvers(&basis, &context, tx, &row->id, fault);
-    if (status == STATUS_OK) {
-        status = look_up_destination(&basis, service, tx, &intent.destination, fault);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const struct evaluation_request request = {
-        .type = TRANSACTION_TRANSFER,
-        .chain = &intent.chain,
-        .wallet = &intent.wallet,
-        .asset = &intent.asset,
-        .amount = intent.amount,
-        .destination_listed = basis.destination_listed,
-        .destination_group = basis.destination_listed ? &basis.destination_group : NULL,
-        .returns = !digest_is_zero(&intent.returns),
-        .requester = &intent.requester,
-        .approvals = basis.approvals,
-        .approval_count = basis.approval_count,
-        .at_utc_us = context.at_utc_us,
-    };
-    return judge_under_both(out, context.policy, basis.in_force, &request, person, fault);
 }
 
 enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault)
@@ -256,16 +120,20 @@ static enum status judge(struct deciding *deciding, struct store_tx *tx, struct 
     }
     deciding->explanation = judgement.explanation; /* transferred */
     deciding->ready = judgement.decision == DECISION_ALLOWED;
-    return judgement.voice ? STATUS_OK
-                           : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
+    return judgement.voice || deciding->approval.decision == APPROVAL_REQUEST
+               ? STATUS_OK
+               : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
 }
 
-static enum status insert_decision(struct deciding *deciding, struct store_tx *tx, bool approves, struct fault *fault)
+static enum status insert_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
+    static const enum store_decision decisions[] = {[APPROVAL_APPROVE] = STORE_DECISION_APPROVE,
+                                                    [APPROVAL_REJECT] = STORE_DECISION_REJECT,
+                                                    [APPROVAL_REQUEST] = STORE_DECISION_REQUEST};
     const struct store_approval row = {
         .withdrawal = deciding->id,
         .person = deciding->approval.approver,
-        .approves = approves,
+        .decision = decisions[deciding->approval.decision],
         .document = deciding->document.document,
         .digest = deciding->digest,
         .signature = deciding->document.signatures[0],
@@ -316,7 +184,8 @@ static enum status advance(struct deciding *deciding, struct store_tx *tx, struc
 {
     struct store_withdrawal *row = &deciding->row;
     enum status status = STATUS_OK;
-    if (row->state == WITHDRAWAL_RESERVED) {
+    bool approves = deciding->approval.decision == APPROVAL_APPROVE;
+    if (row->state == WITHDRAWAL_RESERVED && (approves || deciding->ready)) {
         status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVING, NULL, fault);
     }
     if (status != STATUS_OK || !deciding->ready) {
@@ -343,7 +212,7 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
     }
     status = check_open(deciding, fault);
     if (status == STATUS_OK) {
-        status = insert_decision(deciding, tx, wanted == APPROVAL_APPROVE, fault);
+        status = insert_decision(deciding, tx, fault);
     }
     return status == STATUS_OK ? judge(deciding, tx, fault) : status;
 }
@@ -355,10 +224,10 @@ static enum status finish_decision(struct deciding *deciding, struct store_tx *t
     return withdrawal_view(&deciding->view, deciding->service, tx, &deciding->row, fault);
 }
 
-static enum status approve_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status agree(struct deciding *deciding, struct store_tx *tx, enum approval_decision wanted,
+                         struct fault *fault)
 {
-    struct deciding *deciding = context;
-    enum status status = begin_decision(deciding, tx, APPROVAL_APPROVE, fault);
+    enum status status = begin_decision(deciding, tx, wanted, fault);
     if (status == STATUS_OK && !deciding->repeated) {
         status = log_decision(deciding, tx, fault);
         if (status == STATUS_OK) {
@@ -366,6 +235,17 @@ static enum status approve_in(struct store_tx *tx, void *context, struct fault *
         }
     }
     return status == STATUS_OK ? finish_decision(deciding, tx, fault) : status;
+}
+
+static enum status approve_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    return agree(context, tx, APPROVAL_APPROVE, fault);
+}
+
+/* The requester's own signature: it can be what was missing, if only approvals came before it. */
+static enum status request_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    return agree(context, tx, APPROVAL_REQUEST, fault);
 }
 
 static enum status end_unsigned(struct deciding *deciding, struct store_tx *tx, enum withdrawal_state state,
@@ -451,6 +331,12 @@ static enum status decide(struct service *service, const struct http_request *re
     reply->explanation = deciding.explanation; /* transferred; shown when this failed */
     deciding_wipe(&deciding);
     return status;
+}
+
+enum status withdrawal_request(struct service *service, const struct http_request *request, struct http_reply *reply,
+                               struct fault *fault)
+{
+    return decide(service, request, request_in, AUDIT_WITHDRAWAL_REQUEST_SIGN, reply, fault);
 }
 
 enum status withdrawal_approve(struct service *service, const struct http_request *request, struct http_reply *reply,

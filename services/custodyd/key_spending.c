@@ -112,11 +112,12 @@ static bool is_approval(const struct store_approval *row, const struct matching 
     struct approval_context context = {.intent = intent,
                                        .intent_digest = intent_digest,
                                        .policy = service_policy_named(matching->service, &intent->policy)};
-    bool good = context.policy != NULL && row->approves && approval_document(&document, row) == STATUS_OK &&
+    bool good = context.policy != NULL && approval_document(&document, row) == STATUS_OK &&
                 approval_decode(&approval, document.document.data, document.document.len, NULL) == STATUS_OK;
     if (good) {
         context.at_utc_us = approval.signed_at;
-        good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK;
+        good = approval_verify(&approval, &document, &context, NULL) == STATUS_OK &&
+               approval.decision == APPROVAL_APPROVE; /* whatever the row says that it is */
     }
     signed_document_free(&document);
     return good;

@@ -17,6 +17,7 @@ static const struct http_route routes[] = {
     {"POST", "/v1/withdrawals", ROLE_REQUESTER, AUDIT_WITHDRAWAL_REQUEST, NO_QUERY, withdrawal_create},
     {"GET", "/v1/withdrawals", READ, AUDIT_ACTION_NONE, "state wallet limit cursor", withdrawal_list},
     {"GET", "/v1/withdrawals/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_read},
+    {"POST", "/v1/withdrawals/{}/request", ROLE_REQUESTER, AUDIT_WITHDRAWAL_REQUEST_SIGN, NO_QUERY, withdrawal_request},
     {"POST", "/v1/withdrawals/{}/approve", ROLE_APPROVER, AUDIT_WITHDRAWAL_APPROVE, NO_QUERY, withdrawal_approve},
     {"POST", "/v1/withdrawals/{}/reject", ROLE_APPROVER, AUDIT_WITHDRAWAL_REJECT, NO_QUERY, withdrawal_reject},
     {"POST", "/v1/withdrawals/{}/cancel", ROLE_REQUESTER, AUDIT_WITHDRAWAL_CANCEL, NO_QUERY, withdrawal_cancel},

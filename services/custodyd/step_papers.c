@@ -56,7 +56,7 @@ static enum status load_approvals(struct step_papers *papers, struct store_tx *t
         status = papers->approvals == NULL ? STATUS_NO_MEMORY : STATUS_OK;
     }
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        if (list.rows[i].approves) {
+        if (list.rows[i].decision != STORE_DECISION_REJECT) {
             status = approval_document(&papers->approvals[papers->approval_count], &list.rows[i]);
             papers->approval_count += status == STATUS_OK ? 1 : 0;
         }

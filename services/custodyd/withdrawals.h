@@ -70,6 +70,7 @@ MUST_CHECK enum status withdrawal_release(struct store_tx *tx, const struct uuid
 http_handler withdrawal_create;
 http_handler withdrawal_list;
 http_handler withdrawal_read;
+http_handler withdrawal_request;
 http_handler withdrawal_approve;
 http_handler withdrawal_reject;
 http_handler withdrawal_cancel;

@@ -210,11 +210,12 @@ static const char *approval_objection(const struct proof *proof, const struct ve
         !is_here(proof, &approval->chain, &approval->policy, &approval->environment)) {
         return "is for another intent, withdrawal, ledger or policy";
     }
-    if (strcmp(approval->decision, "approve") != 0) {
+    bool request = strcmp(approval->decision, "request") == 0;
+    if (!request && strcmp(approval->decision, "approve") != 0) {
         return "is not an approval";
     }
-    if (name_equal(&approval->approver, &proof->intent.requester)) {
-        return "is by the requester";
+    if (request != name_equal(&approval->approver, &proof->intent.requester)) {
+        return request ? "is a request by another than the requester" : "is by the requester";
     }
     if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at ||
         !verify_policy_person(proof->proposed, person, approval->approver.text, proof->signing.ts)) {
@@ -248,7 +249,9 @@ static bool check_approval(struct proof *proof, const json_t *object)
     }
     document_digest(&proof->approval_digests[proof->approval_count], "approval", text.text);
     proof->approvers[proof->approval_count++] = approval.approver;
-    count_approver(proof, &approval);
+    if (strcmp(approval.decision, "approve") == 0) {
+        count_approver(proof, &approval);
+    }
     return objection == NULL;
 }
 

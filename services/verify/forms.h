@@ -17,7 +17,8 @@
 /* clang-format off */
 #define FORM_APPROVAL(F, O, B, S)                                                                                      \
     F(S, NAME, approver) F(S, HASH, chain) F(S, TEXT, decision) F(S, NAME, environment) F(S, TIME, expires_at)         \
-    F(S, HASH, intent) F(S, HASH, key) F(S, HASH, policy) F(S, TIME, signed_at) F(S, UUID, withdrawal)
+    F(S, HASH, intent) F(S, HASH, key) F(S, HASH, policy) F(S, ARRAY, seen) F(S, TIME, signed_at)                      \
+    F(S, UUID, withdrawal)
 #define FORM_DESTINATION(F, O, B, S)                                                                                   \
     F(S, TEXT, account) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, group) F(S, NAME, id)                     \
     F(S, TIME, issued_at) F(S, HASH, policy) F(S, TIME, valid_until)

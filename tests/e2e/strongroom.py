@@ -369,7 +369,7 @@ class Evaluation:
         document = {
             "approver": person, "chain": intent["chain"], "decision": decision, "environment": intent["environment"],
             "expires_at": intent["expires_at"], "intent": digest("intent", row["intent"]),
-            "key": self.person(person)["key_id"], "policy": intent["policy"], "signed_at": time_text(),
+            "key": self.person(person)["key_id"], "policy": intent["policy"], "seen": [], "signed_at": time_text(),
             "withdrawal": intent["withdrawal"], **changes,
         }
         return self.signed("approval", canonical(document), signer or person)

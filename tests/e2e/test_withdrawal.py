@@ -70,6 +70,52 @@ class Withdrawal(strongroom.Case):
             place.custody("approve", row["id"], *files, "--code", row["short_code"], person=person)
         self.assertRegex(place.custody("wait", row["id"]).stdout, r"^confirmed at height \d+$")
 
+    def test_the_requester_signs_and_approvers_say_whom_they_saw(self):
+        place = self.place
+
+        def files(person):
+            return "--key", f"{place.dir}/people/{person}.key", "--passphrase-file", f"{place.dir}/people/{person}.passphrase"
+
+        ask = ("propose", "--wallet", "hot", "--asset", "DEMO", "--amount", "9", "--to", place.payee, "--idempotency-key",
+               "signed-by-me", *files("operator-1"))
+        first, again = (json.loads(place.custody(*ask, "--json").stdout)["withdrawal"] for _ in range(2))
+        self.assertEqual(first["id"], again["id"])
+        self.assertEqual(first["state"], "reserved")
+        [request] = [json.loads(signed["document"]) for signed in again["approvals"]]
+        self.assertEqual((request["approver"], request["decision"], request["seen"]), ("operator-1", "request", []))
+        self.assertEqual(request["intent"], first["intent_digest"])
+        told = [place.custody("approve", first["id"], *files(person), "--code", first["short_code"], person=person).stdout
+                for person in ("approver-1", "approver-2")]
+        self.assertRegex(told[0], r"requested +and signed by operator-1\n +approved by +nobody yet")
+        self.assertRegex(told[1], r"approved by +approver-1\n")
+        row = place.wait(first["id"], "confirmed")
+        documents = {json.loads(signed["document"])["approver"]: signed["document"] for signed in row["approvals"]}
+        seen = {person: json.loads(document)["seen"] for person, document in documents.items()}
+        self.assertEqual(seen, {"operator-1": [], "approver-1": [],
+                                "approver-2": [strongroom.digest("approval", documents["approver-1"])]})
+        self.assertEqual([entry["act"] for entry in place.history(first["id"])][:3],
+                         ["withdrawal.request", "withdrawal.request_sign", "withdrawal.approve"])
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+
+    def test_a_request_is_signed_by_nobody_else(self):
+        place = self.place
+        row = place.proposed(11)
+        sign = lambda person, **named: place.decide(row, person, "request", **named)
+        self.assertProblem(sign("approver-1", token_of="operator-1"), 403, "mismatch", "approver")
+        self.assertProblem(sign("operator-1", document=place.approval(row, "operator-1", "request", signer="approver-1")),
+                           403, "unknown_key", "signatures[0]")
+        self.assertProblem(sign("operator-1", document=place.approval(row, "operator-1", "request", seen=["ab" * 32])),
+                           400, "invalid", "seen")
+        self.assertProblem(sign("operator-1", document=place.approval(row, "operator-1")), 403, "self_approval", "approver")
+        self.assertProblem(place.decide(row, "operator-1", document=place.approval(row, "operator-1", "request")), 403,
+                           "forbidden")
+        self.assertEqual(sign("operator-1").status, 200)
+        self.assertProblem(sign("operator-1"), 409, "duplicate_person")
+        self.assertEqual(place.read(row["id"])["state"], "reserved")
+        self.assertEqual(place.decide(row, "approver-1").status, 200)
+        self.assertEqual(place.read(row["id"])["state"], "approving")  # the request is no approval
+        self.assertEqual(place.decide(row, "approver-2", "reject").status, 200)
+
     def test_a_second_uses_the_next_sequence(self):
         first = self.place.withdraw(10)
         second = self.place.withdraw(10)

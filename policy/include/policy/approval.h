@@ -1,5 +1,6 @@
 /*
- * Approvals: one person's signed decision about one intent. A rejection is signed too. See docs/formats.md.
+ * Approvals: one person's signed word about one intent: that it is right, that it is wrong, or, by the one who asks for
+ * it, that this is what was asked. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_APPROVAL_H
 #define STRONGROOM_POLICY_APPROVAL_H
@@ -8,11 +9,13 @@
 #include "policy/policy.h"
 
 #define APPROVAL_KIND "approval"
+#define APPROVAL_SEEN_MAX 64
 
 /* Numbers may be stored; never renumber. */
 enum approval_decision {
     APPROVAL_APPROVE = 1,
     APPROVAL_REJECT = 2,
+    APPROVAL_REQUEST = 3, /* the requester's own signature on the intent; counts as no approval */
 };
 
 struct approval {
@@ -24,6 +27,8 @@ struct approval {
     struct digest intent;
     struct digest key; /* id of the key that signs */
     struct digest policy;
+    struct digest seen[APPROVAL_SEEN_MAX]; /* of the approvals that this one follows, ascending; approve only */
+    size_t seen_count;
     int64_t signed_at; /* microseconds UTC */
     struct uuid withdrawal;
 };
@@ -49,11 +54,12 @@ struct approval_context {
 };
 
 /*
- * Decodes and verifies one signed approval or rejection: it names this intent, withdrawal, policy, chain and
+ * Decodes and verifies one signed approval, rejection or request: it names this intent, withdrawal, policy, chain and
  * environment and does not outlive the intent (STATUS_MISMATCH); it is not expired (STATUS_EXPIRED); it bears exactly
  * one signature, valid (STATUS_SIGNATURE_INVALID), by the key it names, which the policy gives to the approver it names
- * (STATUS_UNKNOWN_KEY); the approver is not the requester (STATUS_SELF_APPROVAL). Whether the person counts is for the
- * evaluation to say.
+ * (STATUS_UNKNOWN_KEY); the approver is not the requester (STATUS_SELF_APPROVAL), but of a request is just that
+ * (STATUS_MISMATCH) and has the duty (STATUS_FORBIDDEN). Whether the person counts, and what is seen of other
+ * approvals, is for the evaluation to say.
  */
 MUST_CHECK enum status approval_verify(struct approval *out, const struct signed_document *document,
                                        const struct approval_context *context, struct fault *fault);

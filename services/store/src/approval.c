@@ -10,6 +10,7 @@
 /* The row as the database has it. */
 struct stored {
     struct store_approval row;
+    char decision[16];
     char alg[16];
     struct digest sig_first; /* the 64 bytes in two halves */
     struct digest sig_second;
@@ -18,7 +19,7 @@ struct stored {
 static const struct column columns[] = {
     COLUMN(struct stored, row.withdrawal, "withdrawal", COLUMN_UUID),
     COLUMN(struct stored, row.person, "person", COLUMN_NAME),
-    COLUMN(struct stored, row.approves, "approves", COLUMN_BOOL),
+    COLUMN(struct stored, decision, "decision", COLUMN_TEXT),
     COLUMN(struct stored, row.document, "document", COLUMN_BYTES),
     COLUMN(struct stored, row.digest, "digest", COLUMN_DIGEST),
     COLUMN(struct stored, alg, "alg", COLUMN_TEXT),
@@ -28,19 +29,25 @@ static const struct column columns[] = {
     COLUMN(struct stored, row.received_at_utc_us, "received_at", COLUMN_TIME),
 };
 
+static const char *const decision_words[] = {
+    [STORE_DECISION_NONE] = "",
+    [STORE_DECISION_APPROVE] = "approve",
+    [STORE_DECISION_REJECT] = "reject",
+    [STORE_DECISION_REQUEST] = "request",
+};
+
 static const struct row_shape shape = ROW_SHAPE(struct stored, columns);
 
 static const struct statement insert = {
     "approval_insert",
     "INSERT INTO custody.approval (withdrawal, person, decision, document, digest, alg, key, sig)"
-    " VALUES ($1::uuid, $2::text, CASE WHEN $3::boolean THEN 'approve' ELSE 'reject' END, $4::bytea, $5::bytea,"
-    " $6::text, $7::bytea, $8::bytea)",
+    " VALUES ($1::uuid, $2::text, $3::text, $4::bytea, $5::bytea, $6::text, $7::bytea, $8::bytea)",
     8,
 };
 
 static const struct statement select_all = {
     "approval_list",
-    "SELECT withdrawal, person::text, decision = 'approve' AS approves, document, digest::bytea, alg, key::bytea,"
+    "SELECT withdrawal, person::text, decision, document, digest::bytea, alg, key::bytea,"
     " substr(sig, 1, 32) AS sig_first, substr(sig, 33) AS sig_second, received_at"
     " FROM custody.approval WHERE withdrawal = $1::uuid ORDER BY digest",
     1,
@@ -53,7 +60,7 @@ enum status store_approval_insert(struct store_tx *tx, const struct store_approv
     struct parameters p = {0};
     parameter_uuid(&p, &row->withdrawal);
     parameter_text(&p, row->person.text);
-    parameter_bool(&p, row->approves);
+    parameter_text(&p, decision_words[row->decision]);
     parameter_bytes(&p, row->document.data, row->document.len);
     parameter_digest(&p, &row->digest);
     parameter_text(&p, algorithm->name);
@@ -72,6 +79,11 @@ static enum status stored_settle(struct stored *stored, struct fault *fault)
     const struct algorithm_info *algorithm = algorithm_find(stored->alg);
     if (algorithm == NULL) {
         return fault_set(fault, STATUS_ALGORITHM_REFUSED, "alg", "%s", stored->alg);
+    }
+    for (int i = STORE_DECISION_APPROVE; i <= STORE_DECISION_REQUEST; i++) {
+        if (strcmp(stored->decision, decision_words[i]) == 0) {
+            stored->row.decision = (enum store_decision)i;
+        }
     }
     stored->row.signature.algorithm = algorithm->algorithm;
     memcpy(stored->row.signature.bytes64, stored->sig_first.bytes32, 32);

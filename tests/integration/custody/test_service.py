@@ -109,7 +109,7 @@ class Show(Lying):
             "sequence": "lane 0, seq 1, heights 2 to 1000",
             "transaction": world.digest("transaction", world.canonical(WORLD.transaction_of(INTENT))),
             "intent": world.digest("intent", BUNDLE["intent"]),
-            "short code": short_code(BUNDLE["intent"])})
+            "short code": short_code(BUNDLE["intent"]), "requested": "not signed", "approved by": "nobody yet"})
         self.assertEqual(last, "the service says that it is approving")
 
     def test_amounts_to_the_last_unit(self):
@@ -281,8 +281,26 @@ class Approve(Lying):
         self.assertEqual(document, {
             "approver": "approver-2", "chain": WORLD.chain, "decision": "approve", "environment": world.ENVIRONMENT,
             "expires_at": INTENT["expires_at"], "intent": world.digest("intent", BUNDLE["intent"]),
-            "key": WORLD.keys["approver-2"].id, "policy": INTENT["policy"], "withdrawal": ID})
+            "key": WORLD.keys["approver-2"].id, "policy": INTENT["policy"], "seen": [], "withdrawal": ID})
         self.assertEqual(body["signatures"], [WORLD.keys["approver-2"].signature("approval", body["document"])])
+
+    def approval(self, person, signer=None, **changes):
+        document = {"approver": person, "chain": WORLD.chain, "decision": "approve", "environment": world.ENVIRONMENT,
+                    "expires_at": INTENT["expires_at"], "intent": world.digest("intent", BUNDLE["intent"]),
+                    "key": WORLD.keys[person].id, "policy": INTENT["policy"], "seen": [], "signed_at": world.at(20),
+                    "withdrawal": ID, **changes}
+        return world.signed("approval", world.canonical(document), WORLD.keys[signer or person])
+
+    def test_an_approval_names_what_was_verified_and_nothing_else(self):
+        good = [self.approval("approver-1"), self.approval("approver-3")]
+        forged = [self.approval("approver-1", signer="approver-3"), self.approval("approver-1", intent="0" * 64),
+                  self.approval("operator-1"), self.approval("approver-3", decision="reject"), {"document": "{}"}, 7]
+        self.shows(BUNDLE["intent"], state="approving", approvals=[good[0], *forged, good[1], good[0]])
+        told = self.good(*self.approving())
+        self.assertRegex(told, r"approved by +approver-\d\n +approver-\d\n +7 more that the service shows do not verify")
+        body = json.loads(self.service.sent("POST")[0]["body"])
+        self.assertEqual(json.loads(body["document"])["seen"],
+                         sorted(world.digest("approval", one["document"]) for one in good))
 
     def test_a_rejection(self):
         self.good(*self.approving(verb="reject"))

@@ -329,7 +329,7 @@ Test(workflow, accounts_of_one_wallet_share_neither_lanes_nor_funds)
 
 static struct store_approval approval_of(const struct store_withdrawal *row, const char *person)
 {
-    struct store_approval approval = {.withdrawal = row->id, .approves = true};
+    struct store_approval approval = {.withdrawal = row->id, .decision = STORE_DECISION_APPROVE};
     cr_assert_eq(name_parse(&approval.person, person), STATUS_OK);
     cr_assert_eq(bytes_copy(&approval.document, person, strlen(person)), STATUS_OK);
     digest_sha256(&approval.digest, person, strlen(person));
@@ -351,7 +351,7 @@ Test(workflow, a_person_decides_once)
     cr_expect_eq(store_approval_insert(tx, &berta, NULL), STATUS_OK);
     books_commit(tx);
     tx = books_begin(store);
-    anna.approves = false;
+    anna.decision = STORE_DECISION_REJECT;
     anna.digest.bytes32[0] ^= 1;
     cr_expect_eq(store_approval_insert(tx, &anna, NULL), STATUS_DUPLICATE_PERSON);
     store_rollback(tx);
@@ -361,7 +361,7 @@ Test(workflow, a_person_decides_once)
     cr_assert_eq(list.count, 2);
     cr_expect_lt(memcmp(&list.rows[0].digest, &list.rows[1].digest, 32), 0);
     cr_expect_eq(memcmp(list.rows[0].signature.bytes64, berta.signature.bytes64, SIGNATURE_LEN), 0);
-    cr_expect(list.rows[0].approves && list.rows[1].approves);
+    cr_expect(list.rows[0].decision == STORE_DECISION_APPROVE && list.rows[1].decision == STORE_DECISION_APPROVE);
     store_approval_list_free(&list);
     bytes_free(&anna.document);
     bytes_free(&berta.document);

@@ -278,7 +278,7 @@ class World:
         rows = []
         for name in ("approver-1", "approver-2"):
             rows.append([{**here, "approver": name, "decision": "approve", "expires_at": at(3600),
-                          "intent": digest("intent", canonical(intent)), "key": self.keys[name].id, "signed_at": at(20),
+                          "intent": digest("intent", canonical(intent)), "key": self.keys[name].id, "seen": [], "signed_at": at(20),
                           "withdrawal": withdrawal}, self.keys[name]])
         rows = stage("approvals", rows)
         approvals = [signed("approval", canonical(document), key) for document, key in rows]

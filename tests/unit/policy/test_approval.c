@@ -7,6 +7,9 @@
 
 #include <criterion/criterion.h>
 
+#define SEEN_A "00000000000000000000000000000000000000000000000000000000000000aa"
+#define SEEN_B "00000000000000000000000000000000000000000000000000000000000000ab"
+
 static struct world world;
 
 static void setup(void)
@@ -52,13 +55,19 @@ Test(approval, every_rule_broken_once)
         {"approver", NULL, STATUS_MISSING_FIELD, "approver", "required"},
         {"approver", "\"Bert\"", STATUS_INVALID, "approver", "name"},
         {"chain", "\"\"", STATUS_INVALID, "chain", "hexadecimal"},
-        {"decision", "\"abstain\"", STATUS_INVALID, "decision", "approve or reject"},
+        {"decision", "\"abstain\"", STATUS_INVALID, "decision", "approve, reject or request"},
         {"decision", "true", STATUS_INVALID, "decision", "string"},
         {"environment", NULL, STATUS_MISSING_FIELD, "environment", "required"},
         {"expires_at", "\"" SIGNED_AT "\"", STATUS_INVALID, "expires_at", "after signed_at"},
         {"intent", "\"no\"", STATUS_INVALID, "intent", "hexadecimal"},
         {"key", NULL, STATUS_MISSING_FIELD, "key", "required"},
         {"policy", "1", STATUS_INVALID, "policy", "hexadecimal"},
+        {"seen", NULL, STATUS_MISSING_FIELD, "seen", "required"},
+        {"seen", "\"none\"", STATUS_INVALID, "seen", "array"},
+        {"seen", "[\"no\"]", STATUS_INVALID, "seen", "hexadecimal"},
+        {"seen", "[1]", STATUS_INVALID, "seen", "hexadecimal"},
+        {"seen", "[\"" SEEN_B "\",\"" SEEN_A "\"]", STATUS_INVALID, "seen", "ascending"},
+        {"seen", "[\"" SEEN_A "\",\"" SEEN_A "\"]", STATUS_INVALID, "seen", "ascending"},
         {"signed_at", "\"yesterday\"", STATUS_INVALID, "signed_at", "time"},
         {"withdrawal", "\"7\"", STATUS_INVALID, "withdrawal", "UUIDv7"},
         {"comment", "\"ok\"", STATUS_UNKNOWN_FIELD, "comment", "no such field"},
@@ -79,6 +88,22 @@ Test(approval, the_bytes_round_trip)
     bytes_free(&again);
 }
 
+Test(approval, what_was_seen_round_trips)
+{
+    struct approval approval = world_approval(&world, "bert", BERT);
+    struct approval again;
+    struct bytes document = {0};
+    for (size_t i = 0; i < APPROVAL_SEEN_MAX; i++) {
+        approval.seen[i].bytes32[0] = (uint8_t)i;
+    }
+    approval.seen_count = APPROVAL_SEEN_MAX;
+    cr_assert(approval_encode(&document, &approval, NULL) == STATUS_OK);
+    cr_assert(approval_decode(&again, document.data, document.len, NULL) == STATUS_OK);
+    cr_assert(again.seen_count == APPROVAL_SEEN_MAX);
+    cr_assert(memcmp(again.seen, approval.seen, sizeof(again.seen)) == 0);
+    bytes_free(&document);
+}
+
 Test(approval, encoder_refuses_what_the_decoder_refuses)
 {
     struct bytes document = {0};
@@ -88,6 +113,12 @@ Test(approval, encoder_refuses_what_the_decoder_refuses)
     approval = world_approval(&world, "bert", BERT);
     approval.signed_at = approval.expires_at;
     cr_assert(approval_encode(&document, &approval, NULL) == STATUS_INVALID);
+    for (int decision = APPROVAL_REJECT; decision <= APPROVAL_REQUEST; decision++) {
+        approval = world_approval(&world, "bert", BERT);
+        approval.decision = (enum approval_decision)decision;
+        approval.seen_count = 1;
+        cr_assert(approval_encode(&document, &approval, NULL) == STATUS_INVALID);
+    }
 }
 
 Test(approval, right_ones_verify_with_every_algorithm)
@@ -171,6 +202,26 @@ Test(approval, of_the_own_request_is_refused)
     world_intent_changed(&world, false);
     struct approval approval = world_approval(&world, "dave", DAVE);
     expect_refused(&approval, DAVE, STATUS_SELF_APPROVAL, "approver");
+}
+
+Test(approval, a_request_is_the_requesters_alone)
+{
+    struct signed_document document = {0};
+    struct approval approval = world_approval(&world, "bert", BERT);
+    approval.decision = APPROVAL_REQUEST;
+    expect_refused(&approval, BERT, STATUS_MISMATCH, "approver");
+    world.intent.requester = name_of("bert");
+    world_intent_changed(&world, false);
+    approval = world_approval(&world, "bert", BERT);
+    approval.decision = APPROVAL_REQUEST;
+    expect_refused(&approval, BERT, STATUS_FORBIDDEN, "approver"); /* no duty requester */
+    world.intent.requester = name_of("dave");
+    world_intent_changed(&world, false);
+    approval = world_approval(&world, "dave", DAVE);
+    approval.decision = APPROVAL_REQUEST;
+    world_sign_approval(&document, &world, &approval, DAVE);
+    cr_expect(verify(&document, NULL) == STATUS_OK);
+    signed_document_free(&document);
 }
 
 Test(approval, one_signature_exactly)

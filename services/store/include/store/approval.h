@@ -1,5 +1,5 @@
 /*
- * Decisions of approvers as they were signed: one row per (withdrawal, person), never changed.
+ * Decisions of approvers and the requester as they were signed: one row per (withdrawal, person), never changed.
  */
 #ifndef STRONGROOM_STORE_APPROVAL_H
 #define STRONGROOM_STORE_APPROVAL_H
@@ -8,10 +8,18 @@
 #include "base/signed.h"
 #include "store/store.h"
 
+/* Numbers are never stored. */
+enum store_decision {
+    STORE_DECISION_NONE = 0,
+    STORE_DECISION_APPROVE,
+    STORE_DECISION_REJECT,
+    STORE_DECISION_REQUEST,
+};
+
 struct store_approval {
     struct uuid withdrawal;
     struct name person;
-    bool approves;         /* false: a rejection */
+    enum store_decision decision;
     struct bytes document; /* document bytes of kind approval */
     struct digest digest;  /* of the document */
     struct signature signature;

@@ -1,0 +1,143 @@
+/*
+ * What the policy says of a stored withdrawal with the documents that it has. It decides nothing for the signer, which
+ * sees the same documents and judges again.
+ */
+#include "policy/approvals.h"
+#include "policy/withdrawal.h"
+#include "withdrawals.h"
+
+/* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
+struct basis {
+    const struct policy *in_force;
+    struct policy_approvals approvals;
+    bool destination_listed;
+    struct name destination_group;
+};
+
+static enum status collect_approvers(struct basis *basis, const struct approval_context *context, struct store_tx *tx,
+                                     const struct uuid *id, struct fault *fault)
+{
+    struct store_approval_list list = {0};
+    enum status status = store_approval_list(&list, tx, id, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        struct signed_document document = {0};
+        struct approval approval;
+        struct digest digest;
+        status = approval_document(&document, &list.rows[i]);
+        if (status == STATUS_OK && approval_verify(&approval, &document, context, NULL) == STATUS_OK) {
+            approval_digest(&digest, document.document.data, document.document.len);
+            status = policy_approvals_add(&basis->approvals, basis->in_force, &approval, &digest);
+        }
+        signed_document_free(&document);
+    }
+    store_approval_list_free(&list);
+    return status;
+}
+
+static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
+                                       const struct account_id *account, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct destination destination;
+    enum status status = destination_find(&document, tx, account, fault);
+    if (status == STATUS_DESTINATION_UNLISTED) {
+        fault_clear(fault);
+        return STATUS_OK; /* the evaluation says so */
+    }
+    if (status == STATUS_OK) {
+        basis->destination_listed = destination_judge(&destination, &document, service, NULL) == STATUS_OK;
+        basis->destination_group = basis->destination_listed ? destination.group : basis->destination_group;
+        signed_document_free(&document);
+    }
+    return status;
+}
+
+/* Only people with a voice in this withdrawal may decide about it. Under either version: who counts in one of them may
+ * at least say no. */
+static enum status ask_voice(bool *inout, const struct policy *policy, const struct evaluation_request *request,
+                             const struct name *person, struct fault *fault)
+{
+    struct evaluation evaluation = {0};
+    if (*inout || person == NULL) {
+        return STATUS_OK;
+    }
+    enum status status = policy_evaluate(&evaluation, policy, request, fault);
+    if (status == STATUS_OK) {
+        *inout = evaluation_has_voice(&evaluation, policy, person);
+        evaluation_free(&evaluation);
+    }
+    return status;
+}
+
+static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
+                                    const struct policy *in_force, const struct evaluation_request *request,
+                                    const struct name *person, struct fault *fault)
+{
+    struct withdrawal_judgement judgement = {0};
+    struct evaluation evaluation = {0};
+    const struct policy *deciding = NULL;
+    enum status status = policy_evaluate_both(&evaluation, &deciding, proposed, in_force, request, fault);
+    if (status == STATUS_OK) {
+        judgement.decision = evaluation.decision;
+        judgement.reason = evaluation.reason;
+        status = policy_explain(&judgement.explanation, deciding, request, &evaluation, fault);
+        evaluation_free(&evaluation);
+    }
+    if (status == STATUS_OK) {
+        status = ask_voice(&judgement.voice, proposed, request, person, fault);
+    }
+    if (status == STATUS_OK) {
+        status = ask_voice(&judgement.voice, in_force, request, person, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(judgement.explanation);
+        return status;
+    }
+    *out = judgement;
+    return STATUS_OK;
+}
+
+enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
+                             const struct store_withdrawal *row, const struct name *person, struct fault *fault)
+{
+    struct intent intent;
+    struct digest digest;
+    struct basis basis = {.in_force = service_policy(service)};
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct approval_context context = {.intent = &intent,
+                                             .intent_digest = &digest,
+                                             .policy = service_policy_named(service, &intent.policy),
+                                             .at_utc_us = clock_utc_us(service->clock)};
+    if (context.policy == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "intent.policy", "names a version of the policy that is not known");
+    }
+    basis.in_force = withdrawal_state_is_end(row->state) ? context.policy : basis.in_force;
+    status = collect_approvers(&basis, &context, tx, &row->id, fault);
+    if (status == STATUS_OK) {
+        status = look_up_destination(&basis, service, tx, &intent.destination, fault);
+    }
+    const struct evaluation_request request = {
+        .type = TRANSACTION_TRANSFER,
+        .chain = &intent.chain,
+        .wallet = &intent.wallet,
+        .asset = &intent.asset,
+        .amount = intent.amount,
+        .destination_listed = basis.destination_listed,
+        .destination_group = basis.destination_listed ? &basis.destination_group : NULL,
+        .returns = !digest_is_zero(&intent.returns),
+        .requester = &intent.requester,
+        .requester_signed = basis.approvals.requester_signed,
+        .approvals = basis.approvals.rows,
+        .approval_count = basis.approvals.count,
+        .at_utc_us = context.at_utc_us,
+    };
+    if (status == STATUS_OK) {
+        status = judge_under_both(out, context.policy, basis.in_force, &request, person, fault);
+    }
+    policy_approvals_wipe(&basis.approvals);
+    return status;
+}
