@@ -20,6 +20,9 @@
 #include "tree.h"
 
 #define CONNECTIONS 8
+/* What a rule of a busy hot wallet asks: every kind of limit, none of which is reached. */
+#define LIMIT(per) "{\"count\":1000000,\"per\":\"" per "\",\"sum\":\"1000000000000\",\"window_s\":86400}"
+#define DEMAND "{\"limits\":[" LIMIT("asset") "," LIMIT("destination") "," LIMIT("requester") "," LIMIT("wallet") "]}"
 #define LANES 11         /* 1 + 2 + 8: each number of clients has lanes of its own */
 #define BATCH_ENTRIES 16 /* entries that a checkpoint adds */
 
@@ -241,6 +244,7 @@ int main(int argc, char **argv)
     enum algorithm algorithm = argc == 4 ? (enum algorithm)strtoul(argv[2], NULL, 10) : ALGORITHM_P256;
     signing.delay_ms = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
     BENCH_NEED(algorithm_info(algorithm) != NULL);
+    world_demand = DEMAND;
     signer_start(TRANSFER, ROLE_TRANSFER, algorithm);
     signer_start(AUDIT, ROLE_AUDIT, ALGORITHM_ED25519);
     signer_start(VALIDATOR, ROLE_VALIDATOR, ALGORITHM_P256);

@@ -36,12 +36,13 @@ static void approve(struct order *order, struct maker *maker)
     }
     order_approve(order, world, 0, "bert", BERT);
     order_approve(order, world, 1, "bob", BOB);
+    order_approve(order, world, 2, "carol", CAROL);
 }
 
 static void place(struct order *order, struct maker *maker, uint64_t lane, uint64_t seq)
 {
     const struct world *world = maker->world;
-    *order = (struct order){.approval_count = 2};
+    *order = (struct order){.approval_count = 3};
     order->intent = (struct intent){.amount = amount_of("250"),
                                     .asset = world->asset,
                                     .chain = world->chain,
