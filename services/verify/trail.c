@@ -31,7 +31,8 @@ struct check {
     struct digest last; /* lh of the entry before */
     int64_t expected;   /* number of the next entry */
     int64_t last_ts;
-    int64_t size; /* of the head line */
+    uint64_t signings; /* entries withdrawal.signing so far */
+    int64_t size;      /* of the head line */
     bool headed;
     bool ended; /* the checkpoint line was read */
     struct checkpoint checkpoint;
@@ -130,6 +131,27 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     }
 }
 
+/*
+ * Each promise of the transfer signer has an entry of its own before it, so no entry knows of more promises than there
+ * are such entries: otherwise the signer was told to be older than it is, or entries are missing.
+ */
+static void check_promises(struct check *check, const struct event *event, int64_t seq)
+{
+    uint64_t promises = 0;
+    const json_t *fact = json_object_get(event->facts, "promises");
+    if (strcmp(event->act, "withdrawal.signing") != 0) {
+        return;
+    }
+    if (fact == NULL || !decimal_read(&promises, json_string_value(fact), json_string_length(fact))) {
+        tampered(check, seq, "it does not say how many promises were seen");
+    } else if (promises > check->signings) {
+        report_tampered(&check->report,
+                        "entry %lld: it knows of %llu promises, but %llu entries withdrawal.signing stand before it",
+                        (long long)seq, (unsigned long long)promises, (unsigned long long)check->signings);
+    }
+    check->signings++;
+}
+
 static void check_event(struct check *check, const struct export_row *row, const struct leaf *leaf)
 {
     struct event event;
@@ -141,6 +163,7 @@ static void check_event(struct check *check, const struct export_row *row, const
     }
     check_columns(check, row, &event);
     check_numbers(check, &event, row->seq);
+    check_promises(check, &event, row->seq);
     if (event.ts < check->last_ts) {
         tampered(check, row->seq, "its time is before that of the entry before it");
     }

@@ -75,16 +75,24 @@ static void set_text(struct made_trail *trail, size_t row, const char *column, c
     cr_assert_eq(json_object_set_new(row_at(trail, row), column, json_string(text)), 0);
 }
 
-/* Replaces text inside the raw bytes of a row; `with` has the same length. lh follows when `hashed`. */
+/* Replaces text inside the raw bytes of a row. lh follows when `hashed`. */
 static void edit_raw(struct made_trail *trail, size_t row, const char *from, const char *with, bool hashed)
 {
     struct bytes raw;
     json_t *lh = json_incref(json_object_get(row_at(trail, row), "lh"));
     trail_raw(&raw, trail, row);
-    char *at = strstr((char *)raw.data, from);
-    cr_assert(at != NULL && strlen(from) == strlen(with));
-    memcpy(at, with, strlen(with));
-    trail_set_raw(trail, row, raw.data, raw.len);
+    const char *at = strstr((char *)raw.data, from);
+    cr_assert(at != NULL);
+    struct bytes edited;
+    struct buffer buffer;
+    size_t before = (size_t)(at - (const char *)raw.data);
+    buffer_init(&buffer);
+    buffer_append(&buffer, raw.data, before);
+    buffer_append(&buffer, with, strlen(with));
+    buffer_append(&buffer, at + strlen(from), raw.len - before - strlen(from));
+    cr_assert_eq(buffer_finish(&edited, &buffer), STATUS_OK);
+    trail_set_raw(trail, row, edited.data, edited.len);
+    bytes_free(&edited);
     if (!hashed) {
         cr_assert_eq(json_object_set(row_at(trail, row), "lh", lh), 0);
     }
@@ -377,6 +385,24 @@ Test(trail, a_time_that_goes_back)
     (void)snprintf(ts, sizeof(ts), "2025%s", json_string_value(json_object_get(row_at(&trail, 200), "ts")) + 4);
     set_text(&trail, 200, "ts", ts);
     signed_anew(&trail, 201, "time", "entry 200: its time is before that of the entry before it");
+    trail_free(&trail);
+}
+
+/* An entry before a signature knows of more promises than there were entries before signatures, or of no number. */
+Test(trail, promises_that_nobody_recorded)
+{
+    struct made_trail trail;
+    trail_make(&trail, 300, 8);
+    edit_raw(&trail, 200, "withdrawal.approve", "withdrawal.signing", true);
+    set_text(&trail, 200, "act", "withdrawal.signing");
+    signed_anew(&trail, 201, "no number", "entry 200: it does not say how many promises were seen");
+    trail_free(&trail);
+    trail_make(&trail, 300, 8);
+    size_t row = row_with(&trail, 100, "\"settled\":\"");
+    edit_raw(&trail, row, "withdrawal.approve", "withdrawal.signing", true);
+    edit_raw(&trail, row, "\"settled\":\"", "\"promises\":\"", true);
+    set_text(&trail, row, "act", "withdrawal.signing");
+    signed_anew(&trail, row + 1, "too many", "promises, but 0 entries withdrawal.signing stand before it");
     trail_free(&trail);
 }
 
