@@ -227,6 +227,29 @@ Test(limits, what_is_used_is_told)
     cr_expect(told.free_at == filled + WINDOW_US);
 }
 
+/* A promise in a write that fails behind it. */
+static enum status promise_and_fail(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct guard_record record = {.key = {'n', 1}, .key_len = 17, .value_len = 32};
+    (void)fault;
+    MUST(guard_txn_promise_write(txn, context, NULL));
+    MUST(guard_txn_put(txn, &record, NULL));
+    return guard_txn_put(txn, &record, NULL); /* it is there already */
+}
+
+Test(limits, what_could_not_be_written_is_not_counted)
+{
+    struct guard_promise lost = {.running_us = 1,
+                                 .amount = amount_of("500"),
+                                 .asset = desk.world.asset,
+                                 .destination = desk.world.destination,
+                                 .requester = name_of("rita"),
+                                 .wallet = name_of("hot-1")};
+    cr_expect(guard_commit(desk.guard, promise_and_fail, &lost, NULL) == STATUS_IO);
+    cr_expect(usage().used_count == 0);
+    fill_up();
+}
+
 static enum status ask_swept(struct order *order, enum key_state from)
 {
     const struct digest id = desk_key_id();

@@ -139,3 +139,63 @@ Test(promises, running_time_is_kept_while_there_is_a_history)
     (void)told();
     cr_expect(seen().running_us == before_us + 61 * DESK_SECOND_US);
 }
+
+static enum status take_away(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    return guard_txn_remove(txn, context, fault);
+}
+
+static enum status add(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    return guard_txn_put(txn, context, fault);
+}
+
+static void expect_found(const char *what)
+{
+    struct fault fault = {0};
+    desk_stop();
+    cr_expect(desk_restart(&fault) == STATUS_CORRUPT, "%s", what);
+    cr_expect(strstr(fault.detail, "missing") != NULL, "%s: %s", what, fault.detail);
+    desk_stop();
+}
+
+/* Each of these would let more be signed, or what somebody spoke against. */
+Test(promises, a_lost_promise_is_found)
+{
+    struct guard_record first = {.key = {'h', 0, 0, 0, 0, 0, 0, 0, 1}, .key_len = 9};
+    expect(desk_sign(1, 0), STATUS_OK, "one");
+    expect(desk_sign(1, 1), STATUS_OK, "two");
+    MUST(guard_commit(desk.guard, take_away, &first, NULL));
+    expect_found("the first of the history");
+}
+
+Test(promises, the_last_lost_promise_is_found)
+{
+    struct guard_record last = {.key = {'h', 0, 0, 0, 0, 0, 0, 0, 2}, .key_len = 9};
+    expect(desk_sign(1, 0), STATUS_OK, "one");
+    expect(desk_sign(1, 1), STATUS_OK, "two");
+    MUST(guard_commit(desk.guard, take_away, &last, NULL));
+    expect_found("the last of the history");
+}
+
+Test(promises, a_lost_intent_is_found)
+{
+    struct order order;
+    struct wire_reply reply;
+    desk_withdrawal(&order, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    struct guard_record intent = {.key = {'i'}, .key_len = 33};
+    expect(desk_ask(&reply, &request), STATUS_OK, "one");
+    wire_reply_free(&reply);
+    memcpy(intent.key + 1, order.digest.bytes32, 32);
+    MUST(guard_commit(desk.guard, take_away, &intent, NULL));
+    expect_found("that an intent was promised");
+    order_wipe(&order);
+}
+
+Test(promises, a_veto_that_nobody_counted_is_found)
+{
+    struct guard_record veto = {.key = {'v'}, .key_len = 33, .value_len = 32};
+    MUST(guard_commit(desk.guard, add, &veto, NULL));
+    expect_found("a veto");
+}
