@@ -10,6 +10,8 @@
 #include "keyfile.h"
 #include "options.h"
 
+struct policy;
+
 struct command_input {
     const struct custody_options *options;
     char **words; /* after the command's own, `count` of them */
@@ -48,6 +50,7 @@ command_run command_thaw;
 command_run command_policy_list;
 command_run command_policy_show;
 command_run command_policy_diff;
+command_run command_policy_analyse; /* analyse.c */
 command_run command_policy_send;
 command_run command_policy_veto;
 
@@ -180,6 +183,27 @@ void command_name_file(struct fault *fault, const char *path);
  */
 MUST_CHECK enum status command_read_signed(struct signed_document *out, const char *path, size_t max, const char *where,
                                            struct fault *fault);
+
+/*
+ * The draft of --in, a policy that is signed or not yet; it must be one by itself, floors included. Out: `decoded` is
+ * freed with policy_free; its JSON as one reference, unless `out` is NULL.
+ */
+MUST_CHECK enum status command_read_draft(json_t **out, struct policy *decoded, const struct custody_options *options,
+                                          struct fault *fault);
+
+/*
+ * Prints who together could move funds under a policy that is about to be signed, and with --policy what became weaker
+ * since the version before. Refuses what the analysis refuses: STATUS_INVALID when one person could, STATUS_TOO_LARGE.
+ */
+MUST_CHECK enum status command_analyse_before_signing(FILE *stream, const struct bytes *document,
+                                                      const struct custody_options *options, struct fault *fault);
+
+/*
+ * Prints what became of the paths of each wallet from one version to the next, each at its own issued_at. Refuses what
+ * the analysis of the later one refuses, as above.
+ */
+MUST_CHECK enum status command_analyse_change(FILE *stream, const struct policy *before, const struct policy *now,
+                                              struct fault *fault);
 
 /* Hands the signed document of --in in at a path of the service, and prints the digest that was entered. */
 MUST_CHECK enum status command_hand_in(const struct custody_options *options, const char *path, struct fault *fault);

@@ -54,6 +54,9 @@ enum status command_sign(const struct command_input *input, struct fault *fault)
     if (status == STATUS_OK) {
         status = kind->describe(stderr, &document.document, fault);
     }
+    if (status == STATUS_OK && strcmp(kind->kind, POLICY_KIND) == 0) {
+        status = command_analyse_before_signing(stderr, &document.document, options, fault);
+    }
     if (status == STATUS_OK) {
         status = command_add_signature(&document, kind->kind, options, fault);
     }

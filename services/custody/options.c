@@ -36,7 +36,7 @@ static const struct option_row rows[] = {
     ROW("in", OPTION_PATH, "", 0, 0, "", "sign: the document, or a signed document to add a signature to", in),
     ROW("out", OPTION_PATH, "", 0, 0, "", "write the result here instead of standard output", out),
     ROW("timeout", OPTION_INTEGER, "s", 1, 3600, "30", "wait so long for the service, and for `wait`", timeout_s),
-    ROW("json", OPTION_FLAG, "", 0, 0, "no", "print what the service answered as it is", json),
+    ROW("json", OPTION_FLAG, "", 0, 0, "no", "print what the service answered, or the analysis, as it is", json),
     ROW("policy", OPTION_PATH, "", 0, 0, "",
         "the signed policy, or a folder with one version per *.json (1.json, 2.json, ...)", policy),
     ROW("socket", OPTION_PATH, "", 0, 0, "", "speak to this signer instead of the service", socket),
@@ -108,6 +108,9 @@ static const struct option_row rows[] = {
     ROW("call-timeout", OPTION_INTEGER, "s", 1, 3600, "30", "watch: a program that takes longer is killed",
         call_timeout_s),
     ROW("acknowledge", OPTION_TEXT, "", 0, 0, "", "alarms: id of the alarm that you have seen", acknowledge),
+    ROW("at", OPTION_TEXT, "", 0, 0, "",
+        "policy analyse: when people must be valid, 2026-01-02T03:04:05.000000Z; without it when the policy was issued",
+        at),
 };
 
 static void from_environment(char *out, size_t size, const char *name)

@@ -68,6 +68,7 @@ struct custody_options {
     char papers[TEXT_SIZE]; /* compromise */
     bool drill;
     char acknowledge[80]; /* alarms */
+    char at[TEXT_SIZE];
 
     /* of the watch */
     struct option_list calls;

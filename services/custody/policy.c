@@ -210,9 +210,8 @@ static void diff_documents(const json_t *before, const json_t *after)
     }
 }
 
-/* The draft of --in, signed or not yet, as JSON; it must be a policy by itself, floors included. */
-static enum status read_draft(json_t **out, struct policy *decoded, const struct custody_options *options,
-                              struct fault *fault)
+enum status command_read_draft(json_t **out, struct policy *decoded, const struct custody_options *options,
+                               struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
@@ -225,7 +224,7 @@ static enum status read_draft(json_t **out, struct policy *decoded, const struct
     if (status == STATUS_OK) {
         status = policy_decode(decoded, document, inner != NULL ? strlen(inner) : text.len, fault);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && out != NULL) {
         status = canon_parse(out, document, inner != NULL ? strlen(inner) : text.len, CANON_POLICY_MAX, fault);
     }
     json_decref(object);
@@ -260,7 +259,7 @@ enum status command_policy_diff(const struct command_input *input, struct fault 
     if (status != STATUS_OK) {
         return status;
     }
-    status = read_draft(&draft, &decoded, input->options, fault);
+    status = command_read_draft(&draft, &decoded, input->options, fault);
     const struct policy *before = status == STATUS_OK ? chain_find(&trust.policies, &decoded.prev) : NULL;
     if (status == STATUS_OK && before == NULL) {
         status = fault_set(fault, STATUS_MISMATCH, "prev", "is no version that the service shows");
@@ -269,6 +268,9 @@ enum status command_policy_diff(const struct command_input *input, struct fault 
         (void)printf("version %lld against version %lld%s\n", (long long)decoded.version, (long long)before->version,
                      before == trust.policy ? ", in force" : ", which is NOT in force any more");
         status = diff_with(&before->digest, draft, input->options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = command_analyse_change(stdout, before, &decoded, fault);
     }
     json_decref(draft);
     policy_free(&decoded);

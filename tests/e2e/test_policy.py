@@ -92,6 +92,18 @@ class Policies(strongroom.Case):
         self.assertProven("evidence", path)
         self.assertEqual(len(json.loads(path.read_text())["policies"]), versions)
 
+    def test_0_who_could_move_funds(self):
+        """The policy of the demonstration, as the service hands it out."""
+        first = str(self.place.dir / "policy-1.json")
+        self.place.custody("policy", "show", "1", "--out", first)
+        report = json.loads(self.place.custody("policy", "analyse", "--in", first, "--json").stdout)
+        self.assertEqual(report["verdict"]["verdict"], "accepted")
+        self.assertEqual(report["policy"], self.versions()[0]["digest"])
+        self.assertEqual({row["wallet"] for row in report["paths"]}, {"hot", "hot-2"})
+        for row in report["paths"]:
+            paths = {path["path"]: (path["people"], path["signing"], path["to"]) for path in row["paths"]}
+            self.assertEqual((row["weakest"], paths["policy"], paths["rule"]), ("policy", (2, 2, "any"), (3, 2, "listed")))
+
     def test_1_a_wallet_gets_a_new_key(self):
         place = self.place
         self.demo("new-key", place.dir, "hot-new")
@@ -158,6 +170,10 @@ class Policies(strongroom.Case):
         self.adopt(rules=[strict], governance={**now["governance"], "delay_s": 20, "m": 3})
         name, signed = self.next(ADMINS, rules=now["rules"], governance=now["governance"])
         self.assertProblem(place.call("POST", "/v1/policies", self.next(ADMINS[:2], rules=now["rules"])[1]), 403, "quorum_missing")
+        draft = place.dir / "policy-lower.json"
+        draft.write_text(json.dumps(signed))
+        self.assertIn("CHANGED wallet hot-2, rule: 3 people after 0 seconds, before: 4 after 0 (WEAKER)",
+                      place.custody("policy", "diff", "--in", str(draft)).stdout)
         self.hand_in(signed)
         withdrawal = place.proposed(60, wallet="hot-2")
         self.assertEqual(place.approve(withdrawal)["state"], "approving")
