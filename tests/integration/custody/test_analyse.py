@@ -12,7 +12,7 @@ EXAMPLES = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "deploy/examples/po
 
 # The weakest path of each wallet: its people, how many of them sign, after how many seconds.
 WEAKEST = {
-    "cold": {"cold": ("rule", 4, 3, 0)},
+    "cold": {"cold": ("rule", 4, 3, 172800)},
     "emergency": {"hot": ("rule", 3, 2, 0)},
     "exchange-screening": {"hot": ("rule", 3, 2, 0)},
     "family-office": {"household": ("rule", 3, 2, 0), "savings": ("policy", 3, 3, 604800)},
@@ -81,8 +81,10 @@ class Analyse(Case):
         self.assertEqual(sets(small, "moves"), {frozenset({(2, ("ann", "ben", "cleo")), requests})})
         self.assertEqual(sets(small, "stops"), {frozenset({(2, ("ann", "ben", "cleo"))}), frozenset({(2, ("ria", "rob"))})})
         self.assertIn(frozenset({(1, ("ann",)), (2, ("ben", "cleo")), requests}), sets(large, "moves"))
+        self.assertEqual((small["delay_s"], large["delay_s"]), (0, 3600))
         bands = [(band["above"], band["up_to"]) for band in report["wallets"][0]["bands"]]
         self.assertEqual(bands, [("0", "100000"), ("100000", "10000000")])
+        self.assertEqual(self.warned(report, "in_pieces"), [])
 
     def test_a_program_is_told_apart(self):
         report = self.report("exchange-screening")
@@ -121,9 +123,15 @@ class Analyse(Case):
         self.assertIn("must be a time", self.refused(2, "policy", "analyse", "--in", example("cold"), "--at", "tomorrow"))
 
     def test_in_pieces(self):
-        """Nothing limits how often a small amount goes, so the large one goes in pieces."""
-        self.assertEqual([row["wallet"] for row in self.warned(self.report("hot-wallet"), "in_pieces")], ["hot"])
-        self.assertIn("smaller pieces", self.good("policy", "analyse", "--in", example("hot-wallet")))
+        """Without its limits the large amount goes in small pieces."""
+        with open(example("hot-wallet"), encoding="ascii") as file:
+            policy = json.load(file)
+        for rule in policy["rules"]:
+            del rule["demand"]["limits"]
+        draft = self.write("draft", json.dumps(policy, sort_keys=True, separators=(",", ":")))
+        report = json.loads(self.good("policy", "analyse", "--in", draft, "--json"))
+        self.assertEqual([row["wallet"] for row in self.warned(report, "in_pieces")], ["hot"])
+        self.assertIn("smaller pieces", self.good("policy", "analyse", "--in", draft))
 
     def test_signing_shows_it_and_refuses(self):
         self.good("key", "generate", "--out", self.path("key"), "--passphrase-file", self.passphrase)
