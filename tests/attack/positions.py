@@ -48,12 +48,13 @@ class Signer:
         self.socket.close()
 
 
-def signing_entry(place, row, approvals, destination=None, **refs):
-    """The event `withdrawal.signing` that the signer asks for, as the service writes it."""
+def signing_entry(place, row, approvals, destination=None, promises=0, **refs):
+    """The event `withdrawal.signing` that the signer asks for, as the service writes it: with the promises it has seen."""
     destination = destination or json.loads((place.dir / "ceremony/destination.json").read_text())
     intent = json.loads(row["intent"])
     event = {
-        "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "oid": row["id"], "otype": "withdrawal",
+        "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "facts": {"promises": str(promises)}, "oid": row["id"],
+        "otype": "withdrawal",
         "on": place.value(f"""UPDATE custody.object_ordinal SET last = last + 1 WHERE oid = '{row["id"]}' RETURNING last"""),
         "outcome": "intent", "pn": "1", "pr": strongroom.uuid7(), "policy": place.policy_digest,
         "refs": {"destination": digest("destination", destination["document"]), "intent": digest("intent", row["intent"]),
