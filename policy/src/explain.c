@@ -6,6 +6,43 @@
 #include "matching.h"
 #include "policy_internal.h"
 
+/* Words after words, cut where the room ends. */
+static void append(char out240[EVALUATION_TEXT_SIZE], const char *before, const char *text)
+{
+    size_t used = strlen(out240);
+    (void)snprintf(out240 + used, EVALUATION_TEXT_SIZE - used, "%s%s", before, text);
+}
+
+static void append_conditions(char out240[EVALUATION_TEXT_SIZE], unsigned failed)
+{
+    const char *before = " (";
+    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
+        if ((failed & 1U << i) != 0) {
+            append(out240, before, policy_condition_text((enum condition)i));
+            before = ", ";
+        }
+    }
+    append(out240, ")", "");
+}
+
+void evaluation_describe(char out240[EVALUATION_TEXT_SIZE], const struct evaluation *evaluation,
+                         const struct policy *policy)
+{
+    const char *before = ": ";
+    (void)snprintf(out240, EVALUATION_TEXT_SIZE, "%s", evaluation->text);
+    if (evaluation->decisive < policy->rule_count) {
+        append(out240, ": rule ", policy->rules[evaluation->decisive].id.text);
+    } else if (evaluation->reason == STATUS_DENIED && evaluation->matches != NULL) {
+        for (size_t i = 0; i < policy->rule_count; i++) {
+            if (policy->rules[i].effect == EFFECT_ALLOW) {
+                append(out240, before, policy->rules[i].id.text);
+                append_conditions(out240, evaluation->matches[i].failed);
+                before = ", ";
+            }
+        }
+    }
+}
+
 /* What an explanation is made from. */
 struct story {
     const struct policy *policy;
@@ -192,6 +229,11 @@ enum status policy_explain(json_t **out, const struct policy *policy, const stru
                                "reason", status_info(evaluation->reason)->code, "text", evaluation->text, "policy",
                                digest, "version", (json_int_t)policy->version, "rules", explain_rules(&story), "others",
                                explain_others(&story), "not_counted", explain_not_counted(&story));
+    bool decided = object != NULL && evaluation->decisive < policy->rule_count;
+    if (decided && json_object_set_new(object, "rule", json_string(policy->rules[evaluation->decisive].id.text)) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "policy", "could not build the explanation");
     }

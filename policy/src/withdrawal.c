@@ -292,10 +292,12 @@ static enum status check_policy(struct check *check, struct fault *fault)
         return status;
     }
     if (evaluation.decision != DECISION_ALLOWED) {
+        char text[EVALUATION_TEXT_SIZE];
         bool older = !digest_equal(&check->proposed->digest, &check->context->policy->digest);
-        status = older ? fault_set(fault, evaluation.reason, "policy", "version %lld: %s", (long long)decides->version,
-                                   evaluation.text)
-                       : fault_set(fault, evaluation.reason, "policy", "%s", evaluation.text);
+        evaluation_describe(text, &evaluation, decides);
+        status =
+            older ? fault_set(fault, evaluation.reason, "policy", "version %lld: %s", (long long)decides->version, text)
+                  : fault_set(fault, evaluation.reason, "policy", "%s", text);
     }
     evaluation_free(&evaluation);
     struct obligations *obligations = &check->out->obligations;

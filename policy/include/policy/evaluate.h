@@ -117,6 +117,15 @@ struct evaluation {
 const char *decision_text(enum decision decision);
 const char *standing_text(enum standing standing);
 
+#define EVALUATION_TEXT_SIZE 240
+
+/*
+ * The reason in words, with the rule that decides; when no allow rule matches, each of them with the conditions that do
+ * not hold, as many as fit: "no allow rule matches: daily (amount, wallets)".
+ */
+void evaluation_describe(char out240[EVALUATION_TEXT_SIZE], const struct evaluation *evaluation,
+                         const struct policy *policy);
+
 /*
  * Evaluates. Answers STATUS_OK with the decision in `out` (also when it is denied); anything else means that no
  * decision was reached and must be taken as denied. Out: owned by the caller, free with evaluation_free.
@@ -163,15 +172,15 @@ void obligations_free(struct obligations *obligations);
 
 /*
  * The explanation as JSON for people and programs (not a signed document):
- * {"decision","reason","text","policy","version","rules":[{"effect","id","demands":[
+ * {"decision","reason","text","rule"?,"policy","version","rules":[{"effect","id","demands":[
  *     {"kind":"max_amount","met","limit","amount"} | {"kind":"destination","met"} |
  *     {"kind":"quorum","met","step"?,"group","need","have","open","people":[{"id","standing"}]} |
  *     {"kind":"return","met","need","have","open"} | {"kind":"known","met","condition"}]}],
  *  "others":[{"effect","id","conditions":[words of those that do not hold]}],
  *  "not_counted":[{"id","why"}]}
- * `step` counts from 1 and stands where a rule has several. `policy` is the digest of the version judged, `others` are
- * the rules that do not match. `not_counted` are the approvers of the request who count for no demand and why. Out: one
- * reference.
+ * `rule` is the one that decides. `step` counts from 1 and stands where a rule has several. `policy` is the digest of
+ * the version judged, `others` are the rules that do not match. `not_counted` are the approvers of the request who
+ * count for no demand and why. Out: one reference.
  */
 MUST_CHECK enum status policy_explain(json_t **out, const struct policy *policy,
                                       const struct evaluation_request *request, const struct evaluation *evaluation,

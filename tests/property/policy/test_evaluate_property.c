@@ -9,148 +9,11 @@
 #include "policy/chain.h"
 
 #include "random.h"
+#include "toy.h"
 
 #include <criterion/criterion.h>
 
-enum { PEOPLE = 6, GROUPS = 3, WALLETS = 2, ASSETS = 3, RULES = 5, ROUNDS = 4000 };
-
-/* A policy in memory without the floors, so that evaluation alone is under test. */
-struct toy {
-    struct policy policy;
-    struct person people[PEOPLE];
-    struct group groups[GROUPS];
-    struct wallet wallets[WALLETS];
-    struct rule rules[RULES + 1]; /* one more than in use, to be added */
-    size_t members[GROUPS][PEOPLE];
-    struct digest assets[RULES + 1 + WALLETS][ASSETS];
-    size_t rule_wallets[RULES + 1][WALLETS];
-    struct evaluation_approval approvals[2 * PEOPLE];
-    struct evaluation_request request;
-    struct digest asset;
-};
-
-static bool coin(void)
-{
-    return random_below(2) == 1;
-}
-
-static struct name numbered(char letter, size_t number)
-{
-    struct name name;
-    (void)snprintf(name.text, sizeof(name.text), "%c%u", letter, (unsigned)number);
-    return name;
-}
-
-/* A random subset of 0..count-1 in ascending order. */
-static size_t subset(size_t *out, size_t count)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (coin()) {
-            out[size++] = i;
-        }
-    }
-    return size;
-}
-
-static size_t asset_subset(struct digest *out)
-{
-    size_t numbers[ASSETS];
-    size_t count = subset(numbers, ASSETS);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (struct digest){.bytes32 = {(uint8_t)numbers[i]}};
-    }
-    return count;
-}
-
-static void random_rule(struct toy *toy, size_t index)
-{
-    struct rule *rule = &toy->rules[index];
-    *rule = (struct rule){.id = numbered('r', index), .effect = random_below(5) == 0 ? EFFECT_DENY : EFFECT_ALLOW};
-    rule->when.types = 1U << TRANSACTION_TRANSFER;
-    rule->when.assets = toy->assets[index];
-    rule->when.asset_count = asset_subset(rule->when.assets);
-    rule->when.wallets = toy->rule_wallets[index];
-    rule->when.wallet_count = subset(rule->when.wallets, WALLETS);
-    if (rule->effect == EFFECT_DENY) {
-        return;
-    }
-    rule->demand.max_amount = amount_from_u64(random_below(8) == 0 ? 5 : 10);
-    size_t groups[GROUPS];
-    rule->demand.step_count = 1;
-    rule->demand.entry_count = subset(groups, GROUPS);
-    for (size_t i = 0; i < rule->demand.entry_count; i++) {
-        rule->demand.entries[i].quorum = (struct quorum){groups[i], 1 + (unsigned)random_below(2)};
-    }
-}
-
-static void random_people(struct toy *toy)
-{
-    for (size_t i = 0; i < PEOPLE; i++) {
-        toy->people[i] = (struct person){.id = numbered('p', i), .valid_until = (int64_t)(50 + random_below(300))};
-    }
-    for (size_t i = 0; i < GROUPS; i++) {
-        toy->groups[i] = (struct group){.id = numbered('g', i), .members = toy->members[i]};
-        toy->groups[i].member_count = subset(toy->members[i], PEOPLE);
-        for (size_t k = 0; k < toy->groups[i].member_count; k++) {
-            toy->groups[i].set.words[0] |= UINT64_C(1) << toy->members[i][k];
-        }
-    }
-}
-
-static void random_request(struct toy *toy)
-{
-    size_t numbers[PEOPLE];
-    size_t count = subset(numbers, PEOPLE);
-    for (size_t i = 0; i < count; i++) {
-        toy->approvals[i] = (struct evaluation_approval){.person = numbered('p', numbers[i]),
-                                                         .digest = {.bytes32 = {(uint8_t)(numbers[i] + 1)}}};
-    }
-    toy->asset = (struct digest){.bytes32 = {(uint8_t)random_below(ASSETS)}};
-    toy->request = (struct evaluation_request){.type = TRANSACTION_TRANSFER,
-                                               .chain = &toy->policy.chain,
-                                               .wallet = &toy->wallets[random_below(WALLETS)].id,
-                                               .asset = &toy->asset,
-                                               .amount = amount_from_u64(3 + random_below(9)),
-                                               .destination_listed = random_below(8) != 0,
-                                               .returns = random_below(3) == 0,
-                                               .requester = &toy->people[random_below(PEOPLE)].id,
-                                               .approvals = toy->approvals,
-                                               .approval_count = count,
-                                               .at_utc_us = 100};
-}
-
-static void random_toy(struct toy *toy)
-{
-    memset(toy, 0, sizeof(*toy));
-    random_people(toy);
-    for (size_t i = 0; i < WALLETS; i++) {
-        toy->wallets[i] = (struct wallet){.id = numbered('w', i), .assets = toy->assets[RULES + 1 + i]};
-        toy->wallets[i].asset_count = asset_subset(toy->wallets[i].assets);
-    }
-    for (size_t i = 0; i <= RULES; i++) {
-        random_rule(toy, i);
-    }
-    toy->policy = (struct policy){.people = toy->people,
-                                  .person_count = PEOPLE,
-                                  .groups = toy->groups,
-                                  .group_count = GROUPS,
-                                  .wallets = toy->wallets,
-                                  .wallet_count = WALLETS,
-                                  .rules = toy->rules,
-                                  .rule_count = random_below(RULES + 1)};
-    random_request(toy);
-}
-
-static enum decision decide(const struct toy *toy, enum status *out_reason)
-{
-    struct evaluation evaluation;
-    cr_assert(policy_evaluate(&evaluation, &toy->policy, &toy->request, NULL) == STATUS_OK);
-    enum decision decision = evaluation.decision;
-    *out_reason = evaluation.reason;
-    evaluation_free(&evaluation);
-    return decision;
-}
+enum { ROUNDS = 4000 };
 
 /* The oracle */
 
@@ -291,8 +154,8 @@ Test(evaluate_property, agrees_with_brute_force)
     for (int round = 0; round < ROUNDS; round++) {
         struct toy toy;
         enum status reason;
-        random_toy(&toy);
-        enum decision decision = decide(&toy, &reason);
+        toy_random(&toy);
+        enum decision decision = toy_decide(&toy, &reason);
         cr_assert(decision == oracle_decide(&toy), "round %d: %s", round, decision_text(decision));
         cr_assert((decision == DECISION_ALLOWED) == (reason == STATUS_OK));
         seen[decision]++;
@@ -318,12 +181,12 @@ Test(evaluate_property, adding_a_rule_never_loosens)
     for (int round = 0; round < ROUNDS; round++) {
         struct toy toy;
         enum status reason;
-        random_toy(&toy);
+        toy_random(&toy);
         bool matched = any_allow_matches(&toy);
-        enum decision before = decide(&toy, &reason);
+        enum decision before = toy_decide(&toy, &reason);
         toy.rules[toy.policy.rule_count] = toy.rules[RULES];
         toy.policy.rule_count++;
-        cr_assert(!matched || decide(&toy, &reason) <= before, "round %d", round);
+        cr_assert(!matched || toy_decide(&toy, &reason) <= before, "round %d", round);
     }
 }
 
@@ -338,12 +201,12 @@ Test(evaluate_property, two_versions_are_as_strict_as_the_stricter)
         enum status reason;
         struct evaluation both;
         const struct policy *decides = NULL;
-        random_toy(&toy);
-        random_toy(&later);
+        toy_random(&toy);
+        toy_random(&later);
         later.policy.digest.bytes32[0] = 1;
         later.request = toy.request;
-        enum decision before = decide(&toy, &reason);
-        enum decision now = decide(&later, &reason);
+        enum decision before = toy_decide(&toy, &reason);
+        enum decision now = toy_decide(&later, &reason);
         cr_assert(policy_evaluate_both(&both, &decides, &toy.policy, &later.policy, &toy.request, NULL) == STATUS_OK);
         cr_assert(both.decision == (before < now ? before : now), "round %d", round);
         cr_assert(decides == (before < now ? &toy.policy : &later.policy), "round %d", round);
@@ -362,12 +225,12 @@ Test(evaluate_property, removing_an_approver_never_helps)
     for (int round = 0; round < ROUNDS; round++) {
         struct toy toy;
         enum status reason;
-        random_toy(&toy);
+        toy_random(&toy);
         while (toy.request.approval_count > 0) {
-            enum decision before = decide(&toy, &reason);
+            enum decision before = toy_decide(&toy, &reason);
             toy.approvals[random_below(toy.request.approval_count)] = toy.approvals[toy.request.approval_count - 1];
             toy.request.approval_count--;
-            cr_assert(decide(&toy, &reason) <= before, "round %d", round);
+            cr_assert(toy_decide(&toy, &reason) <= before, "round %d", round);
         }
     }
 }
@@ -379,11 +242,11 @@ Test(evaluate_property, being_a_return_never_helps)
     for (int round = 0; round < ROUNDS; round++) {
         struct toy toy;
         enum status reason;
-        random_toy(&toy);
+        toy_random(&toy);
         toy.request.returns = false;
-        enum decision before = decide(&toy, &reason);
+        enum decision before = toy_decide(&toy, &reason);
         toy.request.returns = true;
-        enum decision after = decide(&toy, &reason);
+        enum decision after = toy_decide(&toy, &reason);
         cr_assert(after <= before, "round %d", round);
         harder += after < before;
     }
@@ -396,22 +259,14 @@ Test(evaluate_property, more_money_or_time_never_helps)
     for (int round = 0; round < ROUNDS; round++) {
         struct toy toy;
         enum status reason;
-        random_toy(&toy);
-        enum decision before = decide(&toy, &reason);
+        toy_random(&toy);
+        enum decision before = toy_decide(&toy, &reason);
         toy.request.at_utc_us += (int64_t)random_below(200);
-        enum decision later = decide(&toy, &reason);
+        enum decision later = toy_decide(&toy, &reason);
         cr_assert(later <= before, "round %d", round);
         cr_assert(amount_add(&toy.request.amount, toy.request.amount, amount_from_u64(random_below(10))) == STATUS_OK);
-        cr_assert(decide(&toy, &reason) <= later, "round %d", round);
+        cr_assert(toy_decide(&toy, &reason) <= later, "round %d", round);
     }
-}
-
-static void swap(void *a, void *b, size_t size)
-{
-    uint8_t kept[sizeof(struct rule)];
-    memcpy(kept, a, size);
-    memmove(a, b, size);
-    memcpy(b, kept, size);
 }
 
 Test(evaluate_property, order_and_repetition_never_matter)
@@ -421,18 +276,18 @@ Test(evaluate_property, order_and_repetition_never_matter)
         struct toy toy;
         enum status reason;
         enum status other;
-        random_toy(&toy);
-        enum decision before = decide(&toy, &reason);
+        toy_random(&toy);
+        enum decision before = toy_decide(&toy, &reason);
         for (size_t i = toy.policy.rule_count; i > 1; i--) {
-            swap(&toy.rules[i - 1], &toy.rules[random_below(i)], sizeof(struct rule));
+            toy_swap(&toy.rules[i - 1], &toy.rules[random_below(i)], sizeof(struct rule));
         }
         size_t count = toy.request.approval_count;
         for (size_t i = 0; i < count; i++) {
             toy.approvals[toy.request.approval_count++] = toy.approvals[random_below(count)];
         }
         for (size_t i = toy.request.approval_count; i > 1; i--) {
-            swap(&toy.approvals[i - 1], &toy.approvals[random_below(i)], sizeof(struct evaluation_approval));
+            toy_swap(&toy.approvals[i - 1], &toy.approvals[random_below(i)], sizeof(struct evaluation_approval));
         }
-        cr_assert(decide(&toy, &other) == before && other == reason, "round %d", round);
+        cr_assert(toy_decide(&toy, &other) == before && other == reason, "round %d", round);
     }
 }

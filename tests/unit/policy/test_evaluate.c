@@ -213,7 +213,7 @@ Test(evaluate, explains_what_is_open_and_who_may_approve)
         "{\"id\":\"ada\",\"why\":\"in_no_group_of_a_matching_rule\"},{\"id\":\"zoe\",\"why\":\"not_in_policy\"}],"
         "\"others\":[{\"conditions\":[\"assets\",\"wallets\"],\"effect\":\"deny\",\"id\":\"frozen\"},"
         "{\"conditions\":[\"wallets\"],\"effect\":\"allow\",\"id\":\"large\"}],"
-        "\"reason\":\"quorum_missing\",\"rules\":[{\"demands\":["
+        "\"reason\":\"quorum_missing\",\"rule\":\"daily\",\"rules\":[{\"demands\":["
         "{\"amount\":\"250\",\"kind\":\"max_amount\",\"limit\":\"1000\",\"met\":true},"
         "{\"kind\":\"destination\",\"met\":true},"
         "{\"group\":\"risk\",\"have\":0,\"kind\":\"quorum\",\"met\":false,\"need\":1,\"open\":1,\"people\":["

@@ -165,6 +165,38 @@ Test(policy_decode, rules_about_rules_broken_once)
     expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+Test(policy_decode, rules_about_demands_broken_once)
+{
+    static const struct refusal rows[] = {
+        {"rules[0].demand.delay_s", "0", STATUS_INVALID, "rules[0].demand.delay_s", "integer"},
+        {"rules[0].demand.delay_s", "2592001", STATUS_INVALID, "rules[0].demand.delay_s", "integer"},
+        {"rules[0].demand.limits", "[]", STATUS_INVALID, "rules[0].demand.limits", "array"},
+        {"rules[0].demand.limits", "[{\"per\":\"asset\",\"window_s\":60}]", STATUS_INVALID, "rules[0].demand.limits[0]",
+         "count, sum or both"},
+        {"rules[0].demand.limits", "[{\"count\":0,\"per\":\"asset\",\"window_s\":60}]", STATUS_INVALID,
+         "rules[0].demand.limits[0].count", "integer"},
+        {"rules[0].demand.limits", "[{\"per\":\"asset\",\"sum\":\"0\",\"window_s\":60}]", STATUS_INVALID,
+         "rules[0].demand.limits[0].sum", "above zero"},
+        {"rules[0].demand.limits", "[{\"count\":1,\"per\":\"group\",\"window_s\":60}]", STATUS_INVALID,
+         "rules[0].demand.limits[0].per", "asset, destination"},
+        {"rules[0].demand.limits", "[{\"count\":1,\"per\":\"asset\",\"window_s\":59}]", STATUS_INVALID,
+         "rules[0].demand.limits[0].window_s", "integer"},
+        {"rules[0].demand.limits", "[{\"count\":1,\"per\":\"asset\",\"window_s\":2678401}]", STATUS_INVALID,
+         "rules[0].demand.limits[0].window_s", "integer"},
+        {"rules[0].demand.limits",
+         "[{\"count\":1,\"per\":\"asset\",\"window_s\":60},{\"count\":2,\"per\":\"asset\",\"window_s\":60}]",
+         STATUS_INVALID, "rules[0].demand.limits", "sorted by per"},
+        {"rules[0].demand.limits",
+         "[{\"count\":1,\"per\":\"wallet\",\"window_s\":60},{\"count\":2,\"per\":\"asset\",\"window_s\":60}]",
+         STATUS_INVALID, "rules[0].demand.limits", "sorted by per"},
+        {"rules[0].demand.steps", "[[],[],[],[],[]]", STATUS_INVALID, "rules[0].demand.steps", "1 to 4"},
+        {"rules[0].demand.steps[1]", "[]", STATUS_INVALID, "rules[0].demand.steps[1]", "1 to 16"},
+        {"rules[0].demand.steps[0]", "{}", STATUS_INVALID, "rules[0].demand.steps[0]", "1 to 16"},
+        {"rules[0].demand.destinations", "\"listed\"", STATUS_UNKNOWN_FIELD, "rules[0].demand.destinations", "no such"},
+    };
+    expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 /* An array with `count` elements like the first, with ids x-0000, x-0001 ... in order. */
 static void fill(json_t *policy, const char *name, size_t count)
 {
