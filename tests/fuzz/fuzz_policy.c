@@ -3,6 +3,7 @@
  * a policy that is accepted has at least two people behind every allow rule, allows nothing without approvals, and
  * every question about it gets an answer that can be explained.
  */
+#include "policy/analyse.h"
 #include "policy/evaluate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +36,21 @@ static void ask(const struct policy *policy, const struct wallet *wallet, const 
     evaluation_free(&evaluation);
 }
 
+/* What has passed the floors, rule by rule, lets no one person do anything on the whole. */
+static void analyse(const struct policy *policy)
+{
+    struct analysis analysis;
+    json_t *report = NULL;
+    enum status status = policy_analyse(&analysis, policy, policy->issued_at, NULL);
+    INVARIANT(status == STATUS_OK || status == STATUS_TOO_LARGE);
+    if (status == STATUS_OK) {
+        INVARIANT(analysis_verdict(&analysis, NULL) == STATUS_OK);
+        INVARIANT(analysis_report(&report, &analysis, NULL) == STATUS_OK);
+        json_decref(report);
+        analysis_free(&analysis);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct policy policy;
@@ -50,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ask(&policy, &policy.wallets[i], &policy.wallets[i].assets[k]);
         }
     }
+    analyse(&policy);
     policy_free(&policy);
     return 0;
 }
