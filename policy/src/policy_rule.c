@@ -428,16 +428,6 @@ static enum status decode_demand(struct demand *demand, const struct policy *pol
  * may say what does not hold.
  */
 
-static bool has_steps(const struct rule *rule)
-{
-    return rule->demand.step_count > 1;
-}
-
-static bool asks_requesters(const struct rule *rule)
-{
-    return rule->when.requester_count > 0;
-}
-
 static bool asks_types(const struct rule *rule)
 {
     return rule->when.types != 1U << TRANSACTION_TRANSFER;
@@ -447,8 +437,6 @@ static const struct {
     const char *field;
     bool (*used)(const struct rule *rule);
 } not_in_force_yet[] = {
-    {"demand.steps", has_steps},
-    {"when.requesters", asks_requesters},
     {"when.types", asks_types},
 };
 

@@ -113,6 +113,9 @@ command_run command_show;
 command_run command_approve;
 command_run command_reject;
 
+/* veto.c */
+command_run command_veto;
+
 /* export.c */
 command_run command_evidence;
 command_run command_audit_export;

@@ -109,6 +109,7 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_MEDIUM_UNCONFIRMED, {"custodian", "operator"}},
         {AUDIT_POLICY_UNKNOWN, {"administrator", "operator"}},
         {AUDIT_POLICY_WAITING, {"administrator", "approver"}},
+        {AUDIT_WITHDRAWAL_WAITING, {"administrator", "approver"}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].code == code) {

@@ -333,7 +333,8 @@ static enum status read_command(struct order *order, struct fault *fault)
         return fault_set(fault, STATUS_MISMATCH, "key", "the command is about another key than the path names");
     }
     if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT ||
-        command.action == COMMAND_POLICY_VETO || command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
+        command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
+        command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
     }

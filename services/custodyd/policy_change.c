@@ -20,6 +20,7 @@
 struct changing {
     struct service *service;
     struct uuid id;
+    bool hours; /* nothing but the hour has changed */
     bool ready; /* it has all approvals now */
 };
 
@@ -51,13 +52,15 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
     struct fault why = {0};
     enum status status = withdrawal_judge(&judgement, changing->service, tx, row, NULL, &why);
     json_decref(judgement.explanation);
-    if (status == STATUS_CONFLICT || status == STATUS_MISMATCH) { /* another key; a wallet that is none any more */
+    if (!changing->hours &&
+        (status == STATUS_CONFLICT || status == STATUS_MISMATCH)) { /* another key; a wallet that is none any more */
         return end_denied(changing, tx, row, status, fault);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    if (judgement.decision == DECISION_DENIED && judgement.reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
+    if (judgement.decision == DECISION_DENIED && !changing->hours &&
+        judgement.reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
         return end_denied(changing, tx, row, judgement.reason, fault);
     }
     if (judgement.decision == DECISION_ALLOWED && row->state == WITHDRAWAL_APPROVING) {
@@ -74,7 +77,7 @@ static enum status change_in(struct store_tx *tx, void *context, struct fault *f
     changing->ready = false;
     enum status status = store_withdrawal_get_locked(&row, tx, &changing->id, fault);
     if (status == STATUS_OK && withdrawal_move_allowed(row.state, WITHDRAWAL_REJECTED) &&
-        was_proposed_before(changing->service, &row)) {
+        (changing->hours || was_proposed_before(changing->service, &row))) {
         status = judge_again(changing, tx, &row, fault);
     }
     store_withdrawal_wipe(&row);
@@ -93,11 +96,12 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     return store_withdrawal_list(&listing->list, tx, &listing->filter, fault);
 }
 
-static enum status change_page(struct service *service, const struct store_withdrawal_list *list, struct fault *fault)
+static enum status change_page(struct service *service, const struct store_withdrawal_list *list, bool hours,
+                               struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        struct changing changing = {.service = service, .id = list->rows[i].id};
+        struct changing changing = {.service = service, .id = list->rows[i].id, .hours = hours};
         status = store_transact(service->store, change_in, &changing, fault);
         if (status == STATUS_CONFLICT) { /* somebody moved it first */
             fault_clear(fault);
@@ -110,7 +114,7 @@ static enum status change_page(struct service *service, const struct store_withd
     return status;
 }
 
-static enum status change_state(struct service *service, enum withdrawal_state state, struct fault *fault)
+static enum status change_state(struct service *service, enum withdrawal_state state, bool hours, struct fault *fault)
 {
     struct uuid before;
     struct listing listing = {.filter = {.state = &state, .limit = PAGE}};
@@ -122,7 +126,7 @@ static enum status change_state(struct service *service, enum withdrawal_state s
         if (status == STATUS_OK && got > 0) {
             before = listing.list.rows[got - 1].id;
             listing.filter.before = &before;
-            status = change_page(service, &listing.list, fault);
+            status = change_page(service, &listing.list, hours, fault);
         }
         store_withdrawal_list_free(&listing.list);
     }
@@ -138,12 +142,23 @@ enum status policy_reevaluate(struct digest *inout_judged, struct service *servi
         return STATUS_OK;
     }
     for (size_t i = 0; status == STATUS_OK && i < sizeof(states) / sizeof(states[0]); i++) {
-        status = change_state(service, states[i], fault);
+        status = change_state(service, states[i], false, fault);
     }
     if (status == STATUS_OK) {
         *inout_judged = in_force;
     }
     return status;
+}
+
+enum status policy_follow_hours(struct service *service, struct fault *fault)
+{
+    const struct policy *policy = service_policy(service);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].when.hours_count > 0) {
+            return change_state(service, WITHDRAWAL_APPROVING, true, fault);
+        }
+    }
+    return STATUS_OK;
 }
 
 /* Vetoes. */

@@ -19,6 +19,12 @@
 MUST_CHECK enum status policy_reevaluate(struct digest *inout_judged, struct service *service, struct fault *fault);
 
 /*
+ * Approves what has all approvals and was kept by the hour alone, when the hour has come. Does nothing while no rule in
+ * force names hours.
+ */
+MUST_CHECK enum status policy_follow_hours(struct service *service, struct fault *fault);
+
+/*
  * Hands the vetoes that the signer of role transfer has to another one that has fewer of them against the same version.
  * What cannot be handed over now is handed over at the next look.
  */

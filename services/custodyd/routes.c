@@ -21,6 +21,7 @@ static const struct http_route routes[] = {
     {"POST", "/v1/withdrawals/{}/approve", ROLE_APPROVER, AUDIT_WITHDRAWAL_APPROVE, NO_QUERY, withdrawal_approve},
     {"POST", "/v1/withdrawals/{}/reject", ROLE_APPROVER, AUDIT_WITHDRAWAL_REJECT, NO_QUERY, withdrawal_reject},
     {"POST", "/v1/withdrawals/{}/cancel", ROLE_REQUESTER, AUDIT_WITHDRAWAL_CANCEL, NO_QUERY, withdrawal_cancel},
+    {"POST", "/v1/withdrawals/{}/veto", CARRY, AUDIT_WITHDRAWAL_VETO, NO_QUERY, withdrawal_veto, .urgent = true},
     {"GET", "/v1/withdrawals/{}/explanation", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_explain},
     {"GET", "/v1/withdrawals/{}/differences", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_differences},
     {"POST", "/v1/withdrawals/{}/settle", ROLE_OPERATOR, AUDIT_WITHDRAWAL_SETTLE, NO_QUERY, withdrawal_settle},

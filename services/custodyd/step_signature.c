@@ -24,16 +24,13 @@ bool step_is_verdict(enum status refusal, enum wire_promised promised)
     return !step_may_pass(refusal) && refusal != STATUS_NOT_PERMITTED && step_is_unsigned(promised);
 }
 
-enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
-                              struct fault *fault)
+enum status step_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
+                      enum audit_action action, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(id, withdrawal);
-    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
-                                             .oid = id,
-                                             .act = audit_action_text(AUDIT_WITHDRAWAL_SIGNING),
-                                             .newest_first = true,
-                                             .limit = 1};
+    const struct store_leaf_filter filter = {
+        .otype = RECORD_WITHDRAWAL, .oid = id, .act = audit_action_text(action), .newest_first = true, .limit = 1};
     struct store_tx *tx = NULL;
     struct store_leaf_list list = {0};
     enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
@@ -43,7 +40,7 @@ enum status step_signing_leaf(struct store_leaf *out, struct service *service, c
     status = store_leaf_list(&list, tx, &filter, fault);
     store_rollback(tx);
     if (status == STATUS_OK && list.count == 0) {
-        status = fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not sequenced yet");
+        status = fault_set(fault, STATUS_NOT_READY, "trail", "the entry before the signature is not sequenced yet");
     }
     if (status == STATUS_OK) {
         *out = list.rows[0];
@@ -51,6 +48,12 @@ enum status step_signing_leaf(struct store_leaf *out, struct service *service, c
     }
     store_leaf_list_free(&list);
     return status;
+}
+
+enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
+                              struct fault *fault)
+{
+    return step_leaf(out, service, withdrawal, AUDIT_WITHDRAWAL_SIGNING, fault);
 }
 
 struct recorded {
@@ -71,6 +74,20 @@ enum status step_recorded_papers(struct step_papers *papers, const struct store_
     return store_transact(papers->service->store, recorded_destination_in, &recorded, fault);
 }
 
+static struct wire_transfer_request request_of(const struct step_papers *papers, const struct store_leaf *leaf,
+                                               const struct bytes *proof)
+{
+    return (struct wire_transfer_request){
+        .approvals = papers->approvals,
+        .approval_count = papers->approval_count,
+        .destination = papers->destination,
+        .intent = papers->row.intent,
+        .leaf = leaf->raw,
+        .proof = *proof,
+        .sweep = papers->sweep,
+    };
+}
+
 enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised *out_promised,
                             const struct step_papers *papers, const struct store_leaf *signing, struct fault *fault)
 {
@@ -79,20 +96,84 @@ enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised 
     *out_promised = WIRE_PROMISED_UNKNOWN;
     enum status status = trail_prove(&proof, service->trail, signing->seq, service->options.trail_timeout_ms, fault);
     if (status == STATUS_OK) {
-        const struct wire_transfer_request request = {
-            .approvals = papers->approvals,
-            .approval_count = papers->approval_count,
-            .destination = papers->destination,
-            .intent = papers->row.intent,
-            .leaf = signing->raw,
-            .proof = proof,
-            .sweep = papers->sweep,
-        };
+        const struct wire_transfer_request request = request_of(papers, signing, &proof);
         status = wire_transfer_sign(service->signers[WIRE_ROLE_TRANSFER], out, out_promised, &request,
                                     service->options.signer_timeout_ms, fault);
     }
     bytes_free(&proof);
     return status;
+}
+
+enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_promised *out_promised,
+                                    const struct step_papers *papers, const struct store_leaf *announced,
+                                    struct fault *fault)
+{
+    struct service *service = papers->service;
+    struct bytes proof = {0};
+    *out_promised = WIRE_PROMISED_UNKNOWN;
+    enum status status = trail_prove(&proof, service->trail, announced->seq, service->options.trail_timeout_ms, fault);
+    if (status == STATUS_OK) {
+        const struct wire_transfer_request request = request_of(papers, announced, &proof);
+        status = wire_transfer_announce(service->signers[WIRE_ROLE_TRANSFER], out, out_promised, &request,
+                                        service->options.signer_timeout_ms, fault);
+    }
+    bytes_free(&proof);
+    return status;
+}
+
+/* What the signer said of a limit of the obligations; NULL when it said nothing: it goes by other versions. */
+static const struct wire_usage *find_usage(const struct wire_usage_reply *said, const struct obligation *obligation)
+{
+    for (size_t i = 0; i < said->count; i++) {
+        const struct wire_usage *usage = &said->limits[i];
+        if (usage->policy_version == obligation->policy->version &&
+            name_equal(&usage->rule, &obligation->policy->rules[obligation->rule].id) &&
+            usage->index == (int64_t)obligation->index) {
+            return usage;
+        }
+    }
+    return NULL;
+}
+
+static bool has_room(const struct wire_usage *usage, struct amount amount)
+{
+    struct amount sum;
+    bool few = usage->count == 0 || usage->used_count < usage->count;
+    bool little = amount_is_zero(usage->sum) ||
+                  (amount_add(&sum, usage->used_sum, amount) == STATUS_OK && amount_compare(sum, usage->sum) <= 0);
+    return few && little;
+}
+
+enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,
+                        const struct bytes *intent, struct fault *fault)
+{
+    const struct obligations *obligations = &withdrawal->obligations;
+    struct wire_usage_reply said = {0};
+    bool full = false;
+    bool never = false;
+    int64_t until = 0;
+    if (obligations->limit_count == 0) {
+        return STATUS_OK;
+    }
+    enum status status = wire_transfer_usage(service->signers[WIRE_ROLE_TRANSFER], &said, intent,
+                                             service->options.signer_timeout_ms, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < obligations->limit_count; i++) {
+        const struct wire_usage *usage = find_usage(&said, &obligations->limits[i]);
+        if (usage != NULL && !has_room(usage, withdrawal->intent.amount)) {
+            full = true;
+            never = never || usage->free_at == 0;
+            until = usage->free_at > until ? usage->free_at : until;
+        }
+    }
+    if (!full) {
+        return STATUS_OK;
+    }
+    *out_until_utc_us = never ? 0 : until;
+    return fault_set(fault, STATUS_LIMIT_EXCEEDED, "policy.limits", "a limit of the policy has no room for it%s",
+                     never ? ", nor ever will" : " yet");
 }
 
 /* The row keeps the signature as the canonical {"alg","key","sig"}. */

@@ -5,6 +5,8 @@
 #ifndef STRONGROOM_CUSTODYD_STEP_SIGNATURE_H
 #define STRONGROOM_CUSTODYD_STEP_SIGNATURE_H
 
+#include "audit/action.h"
+#include "policy/withdrawal.h"
 #include "service.h"
 #include "step_papers.h"
 #include "store/trail_read.h"
@@ -22,9 +24,13 @@ bool step_is_unsigned(enum wire_promised promised);
 bool step_is_verdict(enum status refusal, enum wire_promised promised);
 
 /*
- * The newest entry `withdrawal.signing` of a withdrawal, as it stands in the trail. STATUS_NOT_READY when there is
- * none. Out: store_leaf_wipe.
+ * The newest entry of this action of a withdrawal, as it stands in the trail. STATUS_NOT_READY when there is none. Out:
+ * store_leaf_wipe.
  */
+MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
+                                 enum audit_action action, struct fault *fault);
+
+/* The same for `withdrawal.signing`. */
 MUST_CHECK enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
                                          struct fault *fault);
 
@@ -40,6 +46,22 @@ MUST_CHECK enum status step_recorded_papers(struct step_papers *papers, const st
 MUST_CHECK enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised *out_promised,
                                        const struct step_papers *papers, const struct store_leaf *signing,
                                        struct fault *fault);
+
+/*
+ * Announces it to the transfer signer with papers as they were recorded in `announced`, as step_ask_signer. Out: when
+ * it is due, and whether it is now.
+ */
+MUST_CHECK enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_promised *out_promised,
+                                               const struct step_papers *papers, const struct store_leaf *announced,
+                                               struct fault *fault);
+
+/*
+ * Whether the limits that apply to a checked withdrawal have room for it, by what the signer has counted.
+ * STATUS_LIMIT_EXCEEDED when not: *out_until_utc_us is when they will, 0 for never.
+ */
+MUST_CHECK enum status step_limits(int64_t *out_until_utc_us, struct service *service,
+                                   const struct withdrawal *withdrawal, const struct bytes *intent,
+                                   struct fault *fault);
 
 /* The signature as the row keeps it, the canonical {"alg","key","sig"}. Out: owned by the caller. */
 MUST_CHECK enum status step_signature_encode(struct bytes *out, const struct signature *signature, struct fault *fault);

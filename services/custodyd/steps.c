@@ -1,10 +1,11 @@
 /*
  * The steps of a withdrawal after its approval.
  *
- *   record   approved -> recorded    writes the entry `withdrawal.signing`
- *   sign     recorded -> signed      once a checkpoint covers that entry; the signer judges
- *   submit   signed -> submitted     the same bytes as often as needed, never rebuilt
- *   confirm  submitted -> confirmed  when the block has its certificate
+ *   record   approved -> recorded    writes the entry `withdrawal.signing`; or, where a delay must pass first, the
+ * entry `withdrawal.announced`, and leaves the rest to announce approved -> recorded    once a checkpoint covers that
+ * entry: tells the signer, waits until it is due sign     recorded -> signed      once a checkpoint covers that entry;
+ * the signer judges submit   signed -> submitted     the same bytes as often as needed, never rebuilt confirm submitted
+ * -> confirmed  when the block has its certificate
  *
  * Each step does its outside work first, then one transaction moves the row by compare-and-set, writes the entry,
  * finishes the item and puts the next one. A step that finds the row moved on already just finishes its item. A refusal
@@ -40,6 +41,7 @@ struct step {
     struct audit_event *event;             /* made by the step itself; NULL: a plain entry of the action */
     bool lane_used;                        /* at the end: was the sequence spent */
     bool broken;                           /* its papers are not what was recorded any more */
+    int64_t until_utc_us;                  /* until when it waits, 0: not known */
 };
 
 static enum status load_row_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -196,34 +198,116 @@ static enum status record_entry(struct step *step, const struct withdrawal *with
     return status;
 }
 
-static enum status step_record(struct step *step, struct fault *fault)
+/* The row is still approved, by the lock: nobody ended it since. */
+static enum status announce_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct step *step = context;
+    struct store_withdrawal row = {0};
+    struct trail_ticket ticket;
+    enum status status = store_withdrawal_get_locked(&row, tx, &step->row.id, fault);
+    if (status == STATUS_OK && row.state != WITHDRAWAL_APPROVED) {
+        status = fault_set(fault, STATUS_CONFLICT, "state", "is %s by now", withdrawal_state_text(row.state));
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, step->service->trail, tx, step->event, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_outbox_put(tx, "announce", &step->row.id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_outbox_done(tx, step->item->id, fault);
+    }
+    store_withdrawal_wipe(&row);
+    return status;
+}
+
+static enum status announce_entry(struct step *step, const struct withdrawal *withdrawal, struct fault *fault)
+{
+    uint64_t promises = 0;
+    struct audit_event event;
+    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_ANNOUNCED, AUDIT_OUTCOME_INTENT);
+    enum status status = store_transact(step->service->store, promises_in, &promises, fault);
+    status = status == STATUS_OK
+                 ? policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_ANNOUNCED, withdrawal, promises, fault)
+                 : status;
+    if (status == STATUS_OK) {
+        step->event = &event;
+        status = store_transact(step->service->store, announce_in, step, fault);
+        step->event = NULL;
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* What time alone, or a key that is woken, may mend keeps it approved; every other reason ends it. */
+static enum status meet_objection(struct step *step, struct fault *fault)
+{
+    enum status status = fault->status;
+    bool waits = status == STATUS_KEY_INACTIVE || status == STATUS_OUTSIDE_HOURS || step->until_utc_us != 0;
+    if (waits || step_may_pass(status)) {
+        return status;
+    }
+    struct fault verdict = *fault;
+    fault_clear(fault);
+    return fail(step, verdict.status, verdict.where, false, fault);
+}
+
+/* With everything that must be there before the signer is asked; `announced` says that no delay is left. */
+static enum status record(struct step *step, bool announced, struct fault *fault)
 {
     struct step_papers papers;
-    struct withdrawal withdrawal;
+    struct withdrawal withdrawal = {0};
     enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
     }
-    if (status == STATUS_KEY_INACTIVE) {
-        step_papers_wipe(&papers);
-        return status;
-    }
     if (status == STATUS_OK) {
         status = check_papers(&withdrawal, &papers, fault);
     }
-    if (status != STATUS_OK) {
-        step_papers_wipe(&papers);
-        if (step_may_pass(status)) {
-            return status;
-        }
-        struct fault verdict = *fault;
-        fault_clear(fault);
-        return fail(step, verdict.status, verdict.where, false, fault);
+    bool waits = !announced && withdrawal.obligations.delay_s > 0;
+    if (status == STATUS_OK && !waits && papers.sweep.document.len == 0) { /* the signer judges those of a sweep */
+        status = step_limits(&step->until_utc_us, step->service, &withdrawal, &papers.row.intent, fault);
     }
-    status = record_entry(step, &withdrawal, fault);
+    if (status != STATUS_OK) {
+        status = meet_objection(step, fault);
+    } else {
+        status = waits ? announce_entry(step, &withdrawal, fault) : record_entry(step, &withdrawal, fault);
+    }
     withdrawal_free(&withdrawal);
     step_papers_wipe(&papers);
     return status;
+}
+
+static enum status step_record(struct step *step, struct fault *fault)
+{
+    return record(step, false, fault);
+}
+
+/* The signer counts the time; what it says is asked again until it is due. */
+static enum status step_announce(struct step *step, struct fault *fault)
+{
+    struct step_papers papers = {0};
+    struct store_leaf leaf = {0};
+    struct wire_announce_reply reply = {0};
+    enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
+    enum status status = step_leaf(&leaf, step->service, &step->row.id, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
+    if (status == STATUS_OK) {
+        status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
+    }
+    if (status == STATUS_OK) {
+        status = step_recorded_papers(&papers, &leaf, fault);
+    }
+    if (status == STATUS_OK) {
+        status = step_announce_to_signer(&reply, &promised, &papers, &leaf, fault);
+    }
+    store_leaf_wipe(&leaf);
+    step_papers_wipe(&papers);
+    if (status != STATUS_OK) {
+        return meet_objection(step, fault);
+    }
+    step->until_utc_us = reply.due ? 0 : reply.sign_at;
+    return reply.due ? record(step, true, fault)
+                     : fault_set(fault, STATUS_NOT_READY, "policy.delay", "it was announced and is not due yet");
 }
 
 static enum status quarantine(struct step *step, enum status reason, struct fault *fault)
@@ -302,6 +386,10 @@ static enum status meet_refusal(struct step *step, enum wire_promised promised, 
     enum status status = fault->status;
     if (status == STATUS_KEY_INACTIVE) {
         return meet_sleeping_key(step, promised, fault);
+    }
+    if ((status == STATUS_LIMIT_EXCEEDED || status == STATUS_OUTSIDE_HOURS) && promised == WIRE_PROMISED_NEVER &&
+        clock_utc_us(step->service->clock) < step->row.expires_at_utc_us) {
+        return status; /* others were first, or it was recorded at the end of the hour: time mends it */
     }
     if (!step->broken && !step_is_verdict(status, promised)) {
         return status;
@@ -411,9 +499,8 @@ static const struct {
     enum withdrawal_state from;
     enum status (*run)(struct step *step, struct fault *fault);
 } steps[] = {
-    {"record", WITHDRAWAL_APPROVED, step_record},
-    {"sign", WITHDRAWAL_RECORDED, step_sign},
-    {"submit", WITHDRAWAL_SIGNED, step_submit},
+    {"record", WITHDRAWAL_APPROVED, step_record},    {"announce", WITHDRAWAL_APPROVED, step_announce},
+    {"sign", WITHDRAWAL_RECORDED, step_sign},        {"submit", WITHDRAWAL_SIGNED, step_submit},
     {"confirm", WITHDRAWAL_SUBMITTED, step_confirm},
 };
 
@@ -438,9 +525,11 @@ static enum status finish_in(struct store_tx *tx, void *context, struct fault *f
     return store_outbox_done(tx, step->item->id, fault);
 }
 
-enum status step_run(struct service *service, const struct store_outbox_item *item, struct fault *fault)
+enum status step_run(struct service *service, const struct store_outbox_item *item, int64_t *out_until_utc_us,
+                     struct fault *fault)
 {
     struct step step = {.service = service, .item = item, .reason = STATUS_OK};
+    *out_until_utc_us = 0;
     enum status status = store_transact(service->store, load_row_in, &step, fault);
     if (status != STATUS_OK) {
         return status;
@@ -454,5 +543,6 @@ enum status step_run(struct service *service, const struct store_outbox_item *it
         }
     }
     store_withdrawal_wipe(&step.row);
+    *out_until_utc_us = step.until_utc_us;
     return status;
 }

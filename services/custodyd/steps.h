@@ -9,10 +9,13 @@
 
 /*
  * Does the step of an item. STATUS_OK: done, and its result recorded. A retryable status (STATUS_KEY_INACTIVE, too):
- * try the item again later. Anything else: the step met what people must look at; the item stays. A withdrawal that is
- * signed already and cannot be carried on goes into quarantine.
+ * try the item again later; STATUS_LIMIT_EXCEEDED and STATUS_OUTSIDE_HOURS, too, of what time alone keeps from being
+ * signed. *out_until_utc_us (always written) is until when it waits, as far as that is known, or 0. Anything else: the
+ * step met what people must look at; the item stays. A withdrawal that is signed already and cannot be carried on goes
+ * into quarantine.
  */
-MUST_CHECK enum status step_run(struct service *service, const struct store_outbox_item *item, struct fault *fault);
+MUST_CHECK enum status step_run(struct service *service, const struct store_outbox_item *item,
+                                int64_t *out_until_utc_us, struct fault *fault);
 
 /* Ends withdrawals whose time has passed before they were recorded, at most 100. */
 MUST_CHECK enum status step_expire(struct service *service, struct fault *fault);

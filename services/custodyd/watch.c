@@ -6,10 +6,13 @@
 
 #include "base/log.h"
 #include "media.h"
+#include "record.h"
+#include "store/outbox.h"
 #include "suspense.h"
 
 #define FOLLOW_EVERY_MS 200
-#define REPORTS_MAX 4096 /* that wait; the next one is told to come again */
+#define ANNOUNCED_MAX 256 /* that are told; the others when these are over */
+#define REPORTS_MAX 4096  /* that wait; the next one is told to come again */
 
 /* Telling. */
 
@@ -70,6 +73,17 @@ enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, con
 
 /* A pass. */
 
+struct announced {
+    struct store_outbox_announced rows[ANNOUNCED_MAX];
+    size_t count;
+};
+
+static enum status announced_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct announced *announced = context;
+    return store_outbox_announced_list(announced->rows, &announced->count, ANNOUNCED_MAX, tx, fault);
+}
+
 static enum status look_at_signers(struct watch *watch, struct fault *fault)
 {
     enum status status = STATUS_OK;
@@ -94,6 +108,28 @@ static enum status look_at_suspense(struct watch *watch, struct fault *fault)
     return suspense_alarms(&watch->seeing, watch->service, fault);
 }
 
+/* An alarm of everybody until it is over, so that nobody can say that they did not see it coming. */
+static enum status look_at_announced(struct watch *watch, struct fault *fault)
+{
+    struct announced announced = {.count = 0};
+    enum status status = store_transact(watch->service->store, announced_in, &announced, fault);
+    for (size_t i = 0; status == STATUS_OK && i < announced.count; i++) {
+        char at[TIME_TEXT_SIZE];
+        char value[STORE_MARK_VALUE_SIZE];
+        struct news news = {.action = AUDIT_WITHDRAWAL_WAITING,
+                            .object_type = RECORD_WITHDRAWAL,
+                            .reason = STATUS_NOT_READY,
+                            .value = value};
+        uuid_format(news.object_id, &announced.rows[i].withdrawal);
+        (void)snprintf(news.subject, sizeof(news.subject), "withdrawal/%s", news.object_id);
+        (void)snprintf(value, sizeof(value), "waiting");
+        time_format(at, announced.rows[i].until_utc_us);
+        news_fact(&news, "sign_at", at);
+        status = watch_tell(watch, &news, fault);
+    }
+    return status;
+}
+
 static enum status remember(struct watch *watch, struct fault *fault)
 {
     return key_spending_remember(watch->spending, fault);
@@ -113,8 +149,8 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers, watch_policy,   watch_keys,       watch_freezes, watch_compromise_drill,
-        look_at_media,   look_at_copies, look_at_suspense, remember};
+        look_at_signers, watch_policy,   watch_keys,       watch_freezes,     watch_compromise_drill,
+        look_at_media,   look_at_copies, look_at_suspense, look_at_announced, remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -152,6 +152,7 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
     struct store_outbox_wait wait;
     struct fault why = {0};
     char since[TIME_TEXT_SIZE];
+    char until[TIME_TEXT_SIZE];
     if (withdrawal_state_is_end(row->state)) {
         return STATUS_OK;
     }
@@ -160,8 +161,13 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
         return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
     }
     time_format(since, wait.since_utc_us);
+    time_format(until, wait.until_utc_us);
     json_t *waiting = json_pack("{s:s, s:s, s:s}", "step", wait.kind, "for", wait.waits_for, "since", since);
-    return json_object_set_new(view, "waiting", waiting) == 0
+    bool known = wait.until_utc_us != 0;
+    bool announced = known && strcmp(wait.kind, "announce") == 0 && row->state == WITHDRAWAL_APPROVED;
+    return json_object_set_new(view, "waiting", waiting) == 0 &&
+                   (!known || json_object_set_new(waiting, "until", json_string(until)) == 0) &&
+                   (!announced || json_object_set_new(view, "sign_at", json_string(until)) == 0)
                ? STATUS_OK
                : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
@@ -190,6 +196,22 @@ static enum status put_end(json_t *view, const struct store_withdrawal *row, str
                : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
+/* Only what has ended badly can have been vetoed. */
+static enum status put_veto(json_t *view, const struct service *service, struct store_tx *tx,
+                            const struct store_withdrawal *row, struct fault *fault)
+{
+    struct digest digest;
+    json_t *veto = NULL;
+    if (strcmp(row->reason, status_info(STATUS_DENIED)->code) != 0) {
+        return STATUS_OK;
+    }
+    intent_digest(&digest, row->intent.data, row->intent.len);
+    enum status status = veto_view(&veto, service, tx, &digest, fault);
+    return status != STATUS_OK || veto == NULL || json_object_set_new(view, "veto", veto) == 0
+               ? status
+               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
+}
+
 enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
                             const struct store_withdrawal *row, struct fault *fault)
 {
@@ -211,6 +233,9 @@ enum status withdrawal_view(json_t **out, const struct service *service, struct 
         return fault_set(fault, STATUS_CORRUPT, "withdrawal", "the row cannot be shown");
     }
     status = put_end(view, row, fault);
+    if (status == STATUS_OK) {
+        status = put_veto(view, service, tx, row, fault);
+    }
     if (status == STATUS_OK) {
         status = put_change(view, service, row, fault);
     }

@@ -111,6 +111,28 @@ static enum status bind_key(struct store_withdrawal *row, const struct http_requ
     return status;
 }
 
+/* The time that must pass before it is signed is no time for people to approve it. */
+static enum status add_delay(struct store_withdrawal *row, const struct creation *creation,
+                             const struct proposal *proposal, struct fault *fault)
+{
+    struct obligations obligations = {0};
+    const struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+                                               .chain = &creation->service->chain,
+                                               .wallet = &proposal->wallet,
+                                               .asset = &proposal->asset,
+                                               .amount = proposal->amount,
+                                               .destination_listed = true,
+                                               .returns = !digest_is_zero(&proposal->returns),
+                                               .requester = &creation->request->caller.person,
+                                               .at_utc_us = row->requested_at_utc_us};
+    enum status status = policy_obligations(&obligations, creation->policy, &request, fault);
+    if (status == STATUS_OK) {
+        row->expires_at_utc_us += obligations.delay_s * 1000000;
+        obligations_free(&obligations);
+    }
+    return status;
+}
+
 static enum status fill_row(struct creation *creation, const struct proposal *proposal, struct fault *fault)
 {
     const struct service *service = creation->service;
@@ -125,9 +147,12 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
     creation->returns = proposal->returns;
     creation->sweep = proposal->sweep;
     row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
+    enum status status = add_delay(row, creation, proposal, fault);
     memcpy(row->destination, proposal->destination, sizeof(row->destination));
     address_format(row->account, &creation->wallet->account);
-    enum status status = name_parse(&row->tenant, SERVICE_TENANT);
+    if (status == STATUS_OK) {
+        status = name_parse(&row->tenant, SERVICE_TENANT);
+    }
     if (status == STATUS_OK) {
         status = uuid_generate(&row->id, service->clock);
     }

@@ -34,6 +34,15 @@ MUST_CHECK enum status approval_document(struct signed_document *out, const stru
 MUST_CHECK enum status withdrawal_view(json_t **out, const struct service *service, struct store_tx *tx,
                                        const struct store_withdrawal *row, struct fault *fault);
 
+#define WITHDRAWAL_VETO_KIND "withdrawal-veto" /* of documents in the database: the signed command */
+
+/*
+ * Who spoke against a withdrawal and why, {"by","reason"}, as far as a command is kept that verifies; *out stays as it
+ * is otherwise. Out: one reference.
+ */
+MUST_CHECK enum status veto_view(json_t **out, const struct service *service, struct store_tx *tx,
+                                 const struct digest *intent, struct fault *fault);
+
 /* What the policy says of a stored withdrawal with the approvals it has: free `explanation` with json_decref. */
 struct withdrawal_judgement {
     enum decision decision;
@@ -74,6 +83,7 @@ http_handler withdrawal_request;
 http_handler withdrawal_approve;
 http_handler withdrawal_reject;
 http_handler withdrawal_cancel;
+http_handler withdrawal_veto;
 http_handler withdrawal_explain;
 http_handler withdrawal_differences;
 http_handler withdrawal_settle;

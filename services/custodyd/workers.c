@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "policy_change.h"
 #include "record.h"
 #include "routes.h"
 #include "steps.h"
@@ -21,6 +22,8 @@
 #define HEARTBEAT_EVERY_US 60000000
 #define DELAY_MIN_MS 20
 #define DELAY_MAX_MS 5000
+#define LOOK_AGAIN_MS 30000 /* at what waits for a known time */
+#define HOURS_EVERY_US 5000000
 
 struct worker_pool {
     struct service *service;
@@ -32,6 +35,7 @@ struct worker_pool {
     int64_t released_at_us;
     int64_t counted_at_us;
     int64_t heartbeat_at_us;
+    int64_t hours_at_us;
     unsigned threads;
     pthread_t thread[32];
 };
@@ -49,28 +53,41 @@ static enum status claim_in(struct store_tx *tx, void *context, struct fault *fa
 
 struct postponement {
     const struct store_outbox_item *item;
-    const char *waits_for;
+    struct store_outbox_reason reason;
+    int64_t delay_ms;
 };
 
 static enum status postpone_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct postponement *postponement = context;
-    const struct store_outbox_item *item = postponement->item;
+    return store_outbox_postpone(tx, postponement->item, postponement->delay_ms, &postponement->reason, fault);
+}
+
+/* When its end is known, nobody need look before; but what was said may change, so not much later either. */
+static int64_t delay_of(const struct worker_pool *pool, const struct store_outbox_item *item, int64_t until_utc_us)
+{
     int64_t delay_ms = DELAY_MIN_MS << (item->attempts < 8 ? item->attempts : 8);
-    return store_outbox_postpone(tx, item, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS, postponement->waits_for,
-                                 fault);
+    int64_t left_ms = (until_utc_us - clock_utc_us(pool->service->clock)) / 1000;
+    if (until_utc_us == 0) {
+        return delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS;
+    }
+    left_ms = left_ms < DELAY_MIN_MS ? DELAY_MIN_MS : left_ms;
+    return left_ms < LOOK_AGAIN_MS ? left_ms : LOOK_AGAIN_MS;
 }
 
 /* A step that could not be done: log it, once for each reason, and make its item due again later. */
-static void put_off(struct worker_pool *pool, const struct store_outbox_item *item, const struct fault *why)
+static void put_off(struct worker_pool *pool, const struct store_outbox_item *item, int64_t until_utc_us,
+                    const struct fault *why)
 {
     char id[UUID_TEXT_SIZE];
-    struct postponement postponement = {.item = item, .waits_for = status_info(why->status)->code};
+    const char *code = status_info(why->status)->code;
+    struct postponement postponement = {
+        .item = item, .reason = {code, until_utc_us}, .delay_ms = delay_of(pool, item, until_utc_us)};
     uuid_format(id, &item->withdrawal);
-    bool said = strcmp(item->waits_for, postponement.waits_for) == 0;
+    bool said = strcmp(item->waits_for, code) == 0;
     enum log_level level = why->status == STATUS_NOT_READY || said ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
-    log_event(level, "step.postponed", "withdrawal", id, "step", item->kind, "code", postponement.waits_for, "where",
-              why->where, "detail", why->detail, NULL);
+    log_event(level, "step.postponed", "withdrawal", id, "step", item->kind, "code", code, "where", why->where,
+              "detail", why->detail, NULL);
     struct fault fault = {0};
     if (store_transact(pool->service->store, postpone_in, &postponement, &fault) != STATUS_OK) {
         log_fault("step.postpone", &fault); /* its lease will end, or another has it */
@@ -89,8 +106,9 @@ static bool work_once(struct worker_pool *pool)
     if (claim.count == 0) {
         return false;
     }
-    if (step_run(pool->service, &claim.item, &fault) != STATUS_OK) {
-        put_off(pool, &claim.item, &fault);
+    int64_t until_utc_us = 0;
+    if (step_run(pool->service, &claim.item, &until_utc_us, &fault) != STATUS_OK) {
+        put_off(pool, &claim.item, until_utc_us, &fault);
     }
     return true;
 }
@@ -148,6 +166,11 @@ static void keep_time(struct worker_pool *pool)
     fault_clear(&fault);
     if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {
         log_fault("expire", &fault);
+    }
+    fault_clear(&fault);
+    if (falls_due(pool, &pool->hours_at_us, HOURS_EVERY_US) &&
+        policy_follow_hours(pool->service, &fault) != STATUS_OK) {
+        log_fault("hours", &fault);
     }
     fault_clear(&fault);
     if (falls_due(pool, &pool->heartbeat_at_us, HEARTBEAT_EVERY_US) &&

@@ -31,6 +31,8 @@
     X(WITHDRAWAL_ANNOUNCED, "withdrawal.announced")                                                                    \
     /* A person spoke against it. */                                                                                   \
     X(WITHDRAWAL_VETO, "withdrawal.veto")                                                                              \
+    /* It was announced and waits; whoever is against it speaks now. */                                                \
+    X(WITHDRAWAL_WAITING, "withdrawal.waiting")                                                                        \
     X(WITHDRAWAL_SIGNED, "withdrawal.signed")                                                                          \
     X(WITHDRAWAL_SUBMITTED, "withdrawal.submitted")                                                                    \
     X(WITHDRAWAL_CONFIRMED, "withdrawal.confirmed")                                                                    \

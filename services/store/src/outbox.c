@@ -65,22 +65,39 @@ static const struct statement postpone = {
     "outbox_postpone",
     "UPDATE custody.outbox SET due_at = clock_timestamp() + $2::bigint * interval '1 millisecond',"
     " waits_since = CASE WHEN waits_for = $3::text THEN waits_since ELSE clock_timestamp() END, waits_for = $3::text,"
-    " claimed_by = NULL, claimed_since = NULL WHERE id = $1::bigint AND attempts = $4::bigint AND done_at IS NULL",
-    4,
+    " waits_until = $5::timestamptz, claimed_by = NULL, claimed_since = NULL"
+    " WHERE id = $1::bigint AND attempts = $4::bigint AND done_at IS NULL",
+    5,
 };
 
 static const struct column wait_columns[] = {
     COLUMN(struct store_outbox_wait, kind, "kind", COLUMN_TEXT),
     COLUMN(struct store_outbox_wait, waits_for, "waits_for", COLUMN_TEXT),
     COLUMN(struct store_outbox_wait, since_utc_us, "waits_since", COLUMN_TIME),
+    COLUMN_NULLABLE(struct store_outbox_wait, until_utc_us, "waits_until", COLUMN_TIME),
 };
 
 static const struct row_shape wait_shape = ROW_SHAPE(struct store_outbox_wait, wait_columns);
 
 static const struct statement wait_get = {
     "outbox_wait_get",
-    "SELECT kind, waits_for, waits_since FROM custody.outbox"
+    "SELECT kind, waits_for, waits_since, waits_until FROM custody.outbox"
     " WHERE withdrawal = $1::uuid AND done_at IS NULL AND waits_for IS NOT NULL ORDER BY id DESC LIMIT 1",
+    1,
+};
+
+static const struct column announced_columns[] = {
+    COLUMN(struct store_outbox_announced, withdrawal, "withdrawal", COLUMN_UUID),
+    COLUMN(struct store_outbox_announced, until_utc_us, "waits_until", COLUMN_TIME),
+};
+
+static const struct row_shape announced_shape = ROW_SHAPE(struct store_outbox_announced, announced_columns);
+
+static const struct statement announced_list = {
+    "outbox_announced_list",
+    "SELECT o.withdrawal, o.waits_until FROM custody.outbox AS o JOIN custody.withdrawal AS w ON w.id = o.withdrawal"
+    " WHERE o.kind = 'announce' AND o.done_at IS NULL AND o.waits_until IS NOT NULL AND w.state = 'approved'"
+    " ORDER BY o.waits_until, o.id LIMIT $1::bigint",
     1,
 };
 
@@ -132,13 +149,14 @@ enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fau
 }
 
 enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox_item *item, int64_t delay_ms,
-                                  const char *waits_for, struct fault *fault)
+                                  const struct store_outbox_reason *reason, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_int64(&p, item->id);
     parameter_int64(&p, delay_ms);
-    parameter_text(&p, waits_for);
+    parameter_text(&p, reason->waits_for);
     parameter_int64(&p, item->attempts);
+    parameter_time(&p, reason->until_utc_us);
     return tx_run_one(tx, &postpone, &p, STATUS_CONFLICT, fault);
 }
 
@@ -153,4 +171,23 @@ enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx
         *out = wait;
     }
     return status;
+}
+
+enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count, size_t capacity,
+                                        struct store_tx *tx, struct fault *fault)
+{
+    struct parameters p = {0};
+    struct row_array array = {0};
+    parameter_uint64(&p, capacity);
+    enum status status = tx_read_all(tx, &array, &announced_shape, &announced_list, &p, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    INVARIANT(array.count <= capacity);
+    if (array.count > 0) {
+        memcpy(out, array.rows, array.count * sizeof *out);
+    }
+    *out_count = array.count;
+    row_array_free(&array, &announced_shape);
+    return STATUS_OK;
 }

@@ -45,11 +45,12 @@ Test(outbox, work_is_claimed_by_one_worker_until_its_lease_ends)
     tx = books_begin(store);
     cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
     cr_expect_eq(count, 0);
-    cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, "token", NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, &(struct store_outbox_reason){"token", 0}, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, items + 1, &count, 3, 60000, NULL), STATUS_OK);
     cr_expect_eq(count, 1);
     cr_expect_eq(items[1].attempts, 2);
-    cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, "token", NULL), STATUS_CONFLICT, "claimed again meanwhile");
+    cr_expect_eq(store_outbox_postpone(tx, &items[0], -1, &(struct store_outbox_reason){"token", 0}, NULL),
+                 STATUS_CONFLICT, "claimed again meanwhile");
     cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_OK);
     cr_expect_eq(store_outbox_done(tx, items[0].id, NULL), STATUS_CONFLICT);
     books_commit(tx);
@@ -113,7 +114,8 @@ Test(outbox, a_claim_ends_with_the_connection_that_made_it)
     cr_expect_eq(claimed_here(&ours), 1);
     cr_expect_eq(ours.id, theirs.id);
     struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_postpone(tx, &theirs, -1, "token", NULL), STATUS_CONFLICT, "it is not theirs any more");
+    cr_expect_eq(store_outbox_postpone(tx, &theirs, -1, &(struct store_outbox_reason){"token", 0}, NULL),
+                 STATUS_CONFLICT, "it is not theirs any more");
     books_commit(tx);
     cr_expect_eq(released(), 0, "this is our own claim");
     store_close(elsewhere);
@@ -146,7 +148,7 @@ Test(outbox, what_is_done_or_put_off_is_nobodys_claim)
     struct store_outbox_item item;
     struct store *elsewhere = claim_elsewhere(&item);
     struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_postpone(tx, &item, 600000, "token", NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_postpone(tx, &item, 600000, &(struct store_outbox_reason){"token", 0}, NULL), STATUS_OK);
     books_commit(tx);
     store_close(elsewhere);
     cr_expect_eq(released(), 0);
@@ -178,14 +180,16 @@ Test(outbox, a_wait_has_a_reason_and_a_beginning)
     cr_assert_eq(store_outbox_claim(tx, &item, &count, 1, 60000, NULL), STATUS_OK);
     cr_expect_str_eq(item.waits_for, "");
     cr_expect_eq(store_outbox_wait_get(&first, tx, &row.id, NULL), STATUS_NOT_FOUND);
-    cr_assert_eq(store_outbox_postpone(tx, &item, -1, "key_inactive", NULL), STATUS_OK);
+    cr_assert_eq(store_outbox_postpone(tx, &item, -1, &(struct store_outbox_reason){"key_inactive", 0}, NULL),
+                 STATUS_OK);
     cr_assert_eq(store_outbox_wait_get(&first, tx, &row.id, NULL), STATUS_OK);
     cr_expect_str_eq(first.kind, "sign");
     cr_expect_str_eq(first.waits_for, "key_inactive");
-    cr_assert_eq(store_outbox_postpone(tx, &item, -1, "key_inactive", NULL), STATUS_OK);
+    cr_assert_eq(store_outbox_postpone(tx, &item, -1, &(struct store_outbox_reason){"key_inactive", 0}, NULL),
+                 STATUS_OK);
     cr_assert_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_OK);
     cr_expect_eq(later.since_utc_us, first.since_utc_us, "the same reason: the wait goes on");
-    cr_assert_eq(store_outbox_postpone(tx, &item, -1, "token", NULL), STATUS_OK);
+    cr_assert_eq(store_outbox_postpone(tx, &item, -1, &(struct store_outbox_reason){"token", 0}, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_wait_get(&later, tx, &row.id, NULL), STATUS_OK);
     cr_expect_str_eq(later.waits_for, "token");
     cr_expect_gt(later.since_utc_us, first.since_utc_us);
@@ -245,7 +249,8 @@ static void *labour(void *context)
         }
         cr_assert_eq(store_begin(&tx, me->instance, STORE_READ_WRITE, NULL), STATUS_OK);
         if (item.attempts == 1) {
-            cr_expect_eq(store_outbox_postpone(tx, &item, -1, "token", NULL), STATUS_OK);
+            cr_expect_eq(store_outbox_postpone(tx, &item, -1, &(struct store_outbox_reason){"token", 0}, NULL),
+                         STATUS_OK);
         } else {
             cr_expect_eq(store_outbox_done(tx, item.id, NULL), STATUS_OK);
             atomic_fetch_add(&floor->finished[job], 1);

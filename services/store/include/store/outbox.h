@@ -14,7 +14,10 @@
 #define STORE_OUTBOX_KIND_SIZE 16
 #define STORE_OUTBOX_CODE_SIZE 64 /* a status code */
 
-/* Kinds: "record" (wait for cover of the signing entry), "sign", "submit", "confirm", "end". One per withdrawal. */
+/*
+ * Kinds: "record" (the entry before the signature), "announce" (to the signer, where a delay must pass first), "sign",
+ * "submit", "confirm", "end". One of each per withdrawal.
+ */
 struct store_outbox_item {
     int64_t id;
     char kind[STORE_OUTBOX_KIND_SIZE];
@@ -29,6 +32,19 @@ struct store_outbox_wait {
     char kind[STORE_OUTBOX_KIND_SIZE];
     char waits_for[STORE_OUTBOX_CODE_SIZE];
     int64_t since_utc_us; /* for this reason, without another one in between */
+    int64_t until_utc_us; /* as far as it is known; 0: not */
+};
+
+/* A withdrawal that was announced and waits. */
+struct store_outbox_announced {
+    struct uuid withdrawal;
+    int64_t until_utc_us;
+};
+
+/* Why an item is put off. */
+struct store_outbox_reason {
+    const char *waits_for; /* a status code */
+    int64_t until_utc_us;  /* 0: not known */
 };
 
 /* Puts an item; STATUS_EXISTS when the withdrawal has one of this kind. */
@@ -57,7 +73,12 @@ MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct
  * STATUS_CONFLICT when it is done or was claimed again meanwhile.
  */
 MUST_CHECK enum status store_outbox_postpone(struct store_tx *tx, const struct store_outbox_item *item,
-                                             int64_t delay_ms, const char *waits_for, struct fault *fault);
+                                             int64_t delay_ms, const struct store_outbox_reason *reason,
+                                             struct fault *fault);
+
+/* The announced withdrawals that wait, the next one first, at most `capacity`. Out: *out_count of them. */
+MUST_CHECK enum status store_outbox_announced_list(struct store_outbox_announced *out, size_t *out_count,
+                                                   size_t capacity, struct store_tx *tx, struct fault *fault);
 
 /* What a withdrawal waits for; STATUS_NOT_FOUND when none of its items was postponed and is not done. */
 MUST_CHECK enum status store_outbox_wait_get(struct store_outbox_wait *out, struct store_tx *tx,

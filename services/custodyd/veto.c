@@ -1,0 +1,170 @@
+/*
+ * A veto of one person against a withdrawal. It stops something: the signer first, over the lane that is kept free for
+ * that, then the workflow and the trail. What the signer denied is denied whatever is written here.
+ */
+#include "base/log.h"
+#include "key_papers.h"
+#include "policy/command.h"
+#include "record.h"
+#include "withdrawals.h"
+
+struct vetoing {
+    struct service *service;
+    const struct http_request *request;
+    struct uuid id;
+    struct signed_document document;
+    struct command command;
+    struct name by; /* who signed it */
+    struct trail_ticket ticket;
+    json_t *view;
+};
+
+static enum status find_signer(struct name *out, const struct policy *policy, const struct signed_document *document,
+                               struct fault *fault)
+{
+    const struct person *person =
+        document->signature_count == 1 ? policy_find_key(NULL, policy, &document->signatures[0].key_id) : NULL;
+    if (person == NULL) {
+        return fault_set(fault, STATUS_SIGNATURE_INVALID, "signatures", "exactly one, of a person of the policy");
+    }
+    *out = person->id;
+    return STATUS_OK;
+}
+
+static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
+{
+    const struct policy *policy = service_policy(vetoing->service);
+    json_t *body = NULL;
+    enum status status = http_body_object(&body, vetoing->request, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(&vetoing->document, body, CANON_DOCUMENT_MAX, "", fault);
+        json_decref(body);
+    }
+    if (status == STATUS_OK) {
+        status =
+            command_verify(&vetoing->command, &vetoing->document, policy, clock_utc_us(vetoing->service->clock), fault);
+    }
+    if (status == STATUS_OK && vetoing->command.action != COMMAND_WITHDRAWAL_VETO) {
+        status = fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
+                           command_action_text(vetoing->command.action));
+    }
+    return status == STATUS_OK ? find_signer(&vetoing->by, policy, &vetoing->document, fault) : status;
+}
+
+static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct digest *command,
+                            struct fault *fault)
+{
+    struct audit_event event;
+    record_by_caller(&event, vetoing->service, vetoing->request, AUDIT_WITHDRAWAL_VETO, AUDIT_OUTCOME_OK);
+    record_about(&event, &vetoing->id);
+    enum status status = audit_event_ref_add(&event, "command", command, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(&event, "intent", &vetoing->command.subject, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(&event, "by", vetoing->by.text, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(&event, "reason", vetoing->command.reason.text, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&vetoing->ticket, vetoing->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* What was recorded already ends by the signer's refusal, as everything that it refuses. */
+static enum status end_denied(struct store_tx *tx, struct store_withdrawal *row, struct fault *fault)
+{
+    const struct store_withdrawal_change change = {.reason = status_info(STATUS_DENIED)->code};
+    if (!withdrawal_move_allowed(row->state, WITHDRAWAL_REJECTED)) {
+        return STATUS_OK;
+    }
+    enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
+    return status == STATUS_OK ? withdrawal_release(tx, &row->id, fault) : status;
+}
+
+static enum status veto_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct vetoing *vetoing = context;
+    struct store_withdrawal row = {0};
+    const struct key_paper paper = {WITHDRAWAL_VETO_KIND, &vetoing->document};
+    struct digest intent;
+    struct digest command;
+    json_decref(vetoing->view);
+    vetoing->view = NULL;
+    enum status status = store_withdrawal_get_locked(&row, tx, &vetoing->id, fault);
+    if (status == STATUS_OK) {
+        intent_digest(&intent, row.intent.data, row.intent.len);
+        status = digest_equal(&intent, &vetoing->command.subject)
+                     ? key_paper_keep(&command, tx, &intent, &paper, fault)
+                     : fault_set(fault, STATUS_MISMATCH, "subject", "is not the intent of this withdrawal");
+    }
+    if (status == STATUS_OK) {
+        status = end_denied(tx, &row, fault);
+    }
+    if (status == STATUS_OK) {
+        status = log_veto(vetoing, tx, &command, fault);
+    }
+    if (status == STATUS_OK) {
+        status = withdrawal_view(&vetoing->view, vetoing->service, tx, &row, fault);
+    }
+    store_withdrawal_wipe(&row);
+    return status;
+}
+
+enum status withdrawal_veto(struct service *service, const struct http_request *request, struct http_reply *reply,
+                            struct fault *fault)
+{
+    struct vetoing vetoing = {.service = service, .request = request};
+    struct wire_key_state_reply state = {0};
+    json_t *object = NULL;
+    enum status status = uuid_parse(&vetoing.id, request->parameters[0]) == STATUS_OK
+                             ? read_veto(&vetoing, fault)
+                             : fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+    if (status == STATUS_OK) {
+        status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &state, &vetoing.document,
+                                  service->options.signer_timeout_ms, fault);
+    }
+    if (status == STATUS_OK) {
+        status = store_transact(service->urgent_store, veto_in, &vetoing, fault);
+    }
+    if (status == STATUS_OK) {
+        object = json_pack("{s:s, s:O}", "state", state.state, "withdrawal", vetoing.view);
+        status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
+                                : record_receipt_if_any(service, &vetoing.ticket, object, fault);
+    }
+    if (status == STATUS_OK) {
+        status = http_reply_json(reply, 200, object, fault);
+    } else {
+        json_decref(object);
+    }
+    json_decref(vetoing.view);
+    signed_document_free(&vetoing.document);
+    return status;
+}
+
+enum status veto_view(json_t **out, const struct service *service, struct store_tx *tx, const struct digest *intent,
+                      struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct command command;
+    struct name by;
+    struct fault why = {0};
+    enum status status = key_paper_newest(&document, tx, WITHDRAWAL_VETO_KIND, intent, &why);
+    if (status == STATUS_OK) {
+        status = command_decode(&command, document.document.data, document.document.len, &why);
+    }
+    const struct policy *policy = status == STATUS_OK ? service_policy_named(service, &command.policy) : NULL;
+    if (policy != NULL) { /* as of when it was given */
+        status = command_verify(&command, &document, policy, command.issued_at, &why);
+    }
+    if (policy != NULL && status == STATUS_OK && digest_equal(&command.subject, intent) &&
+        find_signer(&by, policy, &document, NULL) == STATUS_OK) {
+        *out = json_pack("{s:s, s:s}", "by", by.text, "reason", command.reason.text);
+    }
+    signed_document_free(&document);
+    bool trouble = status == STATUS_NO_MEMORY || status == STATUS_UNAVAILABLE;
+    return trouble ? fault_set(fault, status, why.where, "%s", why.detail) : STATUS_OK;
+}

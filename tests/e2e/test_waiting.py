@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""Delays with a veto, limits over time and ordered steps, from the request to the ledger, on a running evaluation."""
+
+import json
+import unittest
+
+import strongroom
+from strongroom import canonical, digest, eventually, time_text
+
+DELAY_S = 8
+WINDOW_S = 60
+
+
+class Waiting(strongroom.Case):
+    """One version of the policy with a rule for each band of amounts."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        place = cls.place
+        row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
+        document = json.loads(row["policy"]["document"])
+        [rule] = document["rules"]
+        groups = document["groups"] + [{"id": "second-look", "members": ["approver-2", "approver-3"]},
+                                       {"id": "desk", "members": ["operator-1"]}]
+
+        def band(name, above, up_to, when=None, **demand):
+            return {**rule, "id": name, "when": {**rule["when"], "amount": {"above": str(above), "up_to": str(up_to)}, **(when or {})},
+                    "demand": {**rule["demand"], **demand}}
+
+        two = [{"group": "approvers", "m": 2}]
+        rules = [band("a-small", 0, 1000), band("b-delayed", 1000, 2000, delay_s=DELAY_S),
+                 band("c-limited", 2000, 3000, limits=[{"per": "wallet", "sum": "5000", "window_s": WINDOW_S}]),
+                 band("d-steps", 3000, 4000, steps=[[{"group": "approvers", "m": 1}], [{"group": "second-look", "m": 1}]]),
+                 band("e-signed", 4000, 5000, when={"requesters": ["desk"]}, steps=[two])]
+        text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(), "rules": rules,
+                          "groups": sorted(groups, key=lambda group: group["id"])})
+        cls.name = digest("policy", text)
+        reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
+        assert reply.status == 200, reply
+        eventually(lambda: [row for row in place.call("GET", "/v1/policies").json["policies"]
+                            if row["state"] == "in_force" and row["digest"] == cls.name], "the version is in force")
+
+    def announced(self, amount):
+        """A withdrawal that has all approvals and waits for its delay."""
+        row = self.place.proposed(amount)
+        self.place.approve(row)
+        return eventually(lambda: (lambda row: row if "sign_at" in row else None)(self.place.read(row["id"])), "it is announced")
+
+    def alarms(self, withdrawal):
+        return [alarm for alarm in self.place.call("GET", "/v1/alarms").json["alarms"]
+                if alarm["code"] == "withdrawal.waiting" and alarm["object_id"] == withdrawal["id"]]
+
+    def test_a_delay_passes_and_everybody_sees_it_coming(self):
+        row = self.announced(1500)
+        self.assertEqual((row["state"], row["waiting"]["step"], row["waiting"]["for"]), ("approved", "announce", "not_ready"))
+        self.assertGreater(row["sign_at"], row["requested_at"])
+        [alarm] = self.until(lambda: self.alarms(row), "the alarm")
+        self.assertEqual(alarm["facts"]["sign_at"][:19], row["sign_at"][:19])
+        end = self.place.wait(row["id"], "confirmed")
+        acts = [entry["act"] for entry in self.place.history(row["id"])]
+        self.assertEqual([act for act in acts if act != "withdrawal.waiting"],
+                         ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "announced", "signing", "signed",
+                                                          "submitted", "confirmed")])
+        self.assertIn("withdrawal.waiting", acts)
+        signed = next(entry for entry in self.place.history(row["id"]) if entry["act"] == "withdrawal.signed")
+        self.assertGreaterEqual(signed["ts"], row["sign_at"][:19])
+        self.until(lambda: not self.alarms(row), "the alarm is over")
+        self.assertEqual(end["state"], "confirmed")
+
+    def test_one_person_vetoes(self):
+        place = self.place
+        row = self.announced(1600)
+        files = ("--key", f"{place.dir}/people/approver-3.key", "--passphrase-file", f"{place.dir}/people/approver-3.passphrase")
+        told = place.custody("veto", row["id"], "--reason", "not-ours", *files, person="approver-3").stdout
+        self.assertIn("vetoed, the withdrawal is rejected", told)
+        row = place.read(row["id"])
+        self.assertEqual((row["state"], row["reason"], row["veto"]), ("rejected", "denied", {"by": "approver-3", "reason": "not-ours"}))
+        entry = self.until(lambda: [entry for entry in place.history(row["id"]) if entry["act"] == "withdrawal.veto"], "the entry")[0]
+        self.assertEqual(self.event(entry)["facts"], {"by": "approver-3", "reason": "not-ours"})
+        late = place.withdraw(10)
+        said = place.custody("veto", late["id"], "--reason", "too-late", *files, person="approver-3", check=False)
+        self.assertNotEqual(said.returncode, 0)
+        self.assertEqual(place.read(late["id"])["state"], "confirmed")
+
+    def test_a_full_limit_waits_until_it_is_free(self):
+        place = self.place
+        first = place.withdraw(2400)
+        second = place.proposed(2700)
+        place.approve(second)
+        row = eventually(lambda: (lambda row: row if "waiting" in row else None)(place.read(second["id"])), "it waits")
+        self.assertEqual((row["state"], row["waiting"]["for"]), ("approved", "limit_exceeded"))
+        self.assertGreater(row["waiting"]["until"], first["requested_at"])
+        third = place.withdraw(2500)  # what fits is not held up
+        self.assertEqual(third["state"], "confirmed")
+
+    def test_steps_are_taken_in_their_order(self):
+        place = self.place
+        row = place.proposed(3500)
+        place.approve(row, "approver-2", "approver-1")  # neither has seen the other
+        self.assertEqual(place.read(row["id"])["state"], "approving")
+        first = [json.loads(signed["document"]) for signed in place.read(row["id"])["approvals"]]
+        seen = sorted(digest("approval", signed["document"]) for signed in place.read(row["id"])["approvals"])
+        self.assertEqual(len(first), 2)
+        self.assertEqual(place.decide(row, "approver-3", document=place.approval(row, "approver-3", seen=seen)).status, 200)
+        self.assertEqual(place.wait(row["id"], "confirmed")["state"], "confirmed")
+
+    def test_a_rule_about_who_asks_needs_the_signature_of_the_requester(self):
+        place = self.place
+        row = place.proposed(4500)
+        place.approve(row)
+        self.assertEqual(place.read(row["id"])["state"], "approving")
+        tree = place.call("GET", f"/v1/withdrawals/{row['id']}/explanation").json
+        self.assertEqual((tree["decision"], tree["policy"]), ("waiting", self.name))
+        self.assertEqual(place.decide(row, "operator-1", "request").status, 200)
+        self.assertEqual(place.wait(row["id"], "confirmed")["state"], "confirmed")
+
+
+if __name__ == "__main__":
+    unittest.main()
