@@ -17,6 +17,7 @@ WEAKEST = {
     "exchange-screening": {"hot": ("rule", 3, 2, 0)},
     "family-office": {"household": ("rule", 3, 2, 0), "savings": ("policy", 3, 3, 604800)},
     "hot-wallet": {"hot": ("rule", 3, 2, 0)},
+    "ordered-steps": {"hot": ("policy", 3, 3, 86400)},
     "small-team": {"main": ("policy", 2, 2, 86400)},
     "treasury": {"treasury": ("rule", 3, 2, 0)},
     "two-sites": {"warm": ("rule", 3, 2, 0)},
@@ -109,7 +110,10 @@ class Analyse(Case):
         self.assertEqual(report["governance"]["vetoes"], 2)
         self.assertIn("governance", self.warned(report, "one_spare")[0]["cases"])
 
-    def test_at_the_best_hour(self):
+    def test_hours_and_requesters(self):
+        report = self.report("ordered-steps")
+        case = self.case(report, "transfer", "nights", "release")
+        self.assertEqual(case["people"], case["signing"])  # the requester must sign, so the service cannot make one up
         self.assertEqual(self.case(self.report("cold"), "transfer", "out")["people"], 4)
 
     def test_when_people_have_expired(self):
