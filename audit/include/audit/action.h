@@ -18,7 +18,7 @@
     X(LOGIN_DENY, "login.deny")                                                                                        \
     X(REQUEST_DENY, "request.deny")                                                                                    \
     X(WITHDRAWAL_REQUEST, "withdrawal.request")                                                                        \
-    /* The requester's signature on the intent of the request. */                                                     \
+    /* The requester's signature on the intent of the request. */                                                      \
     X(WITHDRAWAL_REQUEST_SIGN, "withdrawal.request_sign")                                                              \
     X(WITHDRAWAL_APPROVE, "withdrawal.approve")                                                                        \
     X(WITHDRAWAL_REJECT, "withdrawal.reject")                                                                          \
