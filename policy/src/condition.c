@@ -102,27 +102,27 @@ static enum answer judge_wallets(const struct when *when, const struct condition
     return yes_when(when->wallet_count == 0 || has_position(when->wallets, when->wallet_count, subject->wallet));
 }
 
-static enum answer (*const judges[CONDITION_COUNT])(const struct when *when,
-                                                    const struct condition_subject *subject) = {
-    [CONDITION_AMOUNT] = judge_amount,
-    [CONDITION_ASSETS] = judge_assets,
-    [CONDITION_DESTINATIONS] = judge_destinations,
-    [CONDITION_HOURS] = judge_hours,
-    [CONDITION_LEDGERS] = judge_ledgers,
-    [CONDITION_REQUESTERS] = judge_requesters,
-    [CONDITION_TIERS] = judge_tiers,
-    [CONDITION_TYPES] = judge_types,
-    [CONDITION_WALLETS] = judge_wallets,
-};
+static void note(struct evaluation_match *match, enum condition condition, enum answer answer)
+{
+    match->failed |= (unsigned)(answer == ANSWER_NO) << condition;
+    match->unknown |= (unsigned)(answer == ANSWER_UNKNOWN) << condition;
+}
 
+/* All of them, so that an explanation is whole. Called by name: each rule of a policy passes here in each evaluation.
+ */
 struct evaluation_match condition_judge(const struct rule *rule, const struct condition_subject *subject)
 {
     struct evaluation_match match = {0, 0};
-    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
-        enum answer answer = judges[i](&rule->when, subject);
-        match.failed |= (unsigned)(answer == ANSWER_NO) << i;
-        match.unknown |= (unsigned)(answer == ANSWER_UNKNOWN) << i;
-    }
+    const struct when *when = &rule->when;
+    note(&match, CONDITION_AMOUNT, judge_amount(when, subject));
+    note(&match, CONDITION_ASSETS, judge_assets(when, subject));
+    note(&match, CONDITION_DESTINATIONS, judge_destinations(when, subject));
+    note(&match, CONDITION_HOURS, judge_hours(when, subject));
+    note(&match, CONDITION_LEDGERS, judge_ledgers(when, subject));
+    note(&match, CONDITION_REQUESTERS, judge_requesters(when, subject));
+    note(&match, CONDITION_TIERS, judge_tiers(when, subject));
+    note(&match, CONDITION_TYPES, judge_types(when, subject));
+    note(&match, CONDITION_WALLETS, judge_wallets(when, subject));
     return match;
 }
 

@@ -243,12 +243,10 @@ static void evaluate_rule(struct evaluation_rule *out, struct evaluator *evaluat
     add_quorums(out, evaluator, rule);
 }
 
-/* Demands of a rule beside its quorums: max_amount, destination, return, and each condition that may be unknown. */
-enum { DEMANDS_BESIDE = 3 + CONDITION_COUNT };
-
-static size_t demands_at_most(const struct rule *rule)
+/* Beside its entries: max_amount, destination, return, and each condition that is unknown. */
+static size_t demands_at_most(const struct rule *rule, const struct evaluation_match *match)
 {
-    return rule->demand.entry_count + DEMANDS_BESIDE;
+    return rule->demand.entry_count + 3 + (size_t)__builtin_popcount(match->unknown);
 }
 
 static enum status make_room(struct evaluation *out, const struct policy *policy)
@@ -258,7 +256,7 @@ static enum status make_room(struct evaluation *out, const struct policy *policy
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (out->matches[i].failed == 0) {
             rules++;
-            demands += demands_at_most(&policy->rules[i]);
+            demands += demands_at_most(&policy->rules[i], &out->matches[i]);
         }
     }
     out->rules = calloc(rules == 0 ? 1 : rules, sizeof(*out->rules));
@@ -288,18 +286,20 @@ static enum status evaluate_rules(struct evaluator *evaluator)
 
 /* The decision */
 
-/* The first rule whose demand of this kind is not met; `rule_count` when there is none. */
-static size_t first_unmet(const struct evaluation *evaluation, const struct policy *policy, enum demand_kind kind)
+enum { DEMAND_KINDS = DEMAND_KNOWN + 1 };
+
+/* By kind of demand the first rule of which one is not met; `rule_count` when there is none. */
+static void find_unmet(size_t out[DEMAND_KINDS], const struct evaluation *evaluation, const struct policy *policy)
 {
-    for (size_t i = 0; i < evaluation->rule_count; i++) {
-        const struct evaluation_rule *rule = &evaluation->rules[i];
+    for (size_t i = 0; i < DEMAND_KINDS; i++) {
+        out[i] = policy->rule_count;
+    }
+    for (size_t i = evaluation->rule_count; i > 0; i--) {
+        const struct evaluation_rule *rule = &evaluation->rules[i - 1];
         for (size_t k = 0; k < rule->demand_count; k++) {
-            if (rule->demands[k].kind == kind && !rule->demands[k].met) {
-                return rule->rule;
-            }
+            out[rule->demands[k].kind] = rule->demands[k].met ? out[rule->demands[k].kind] : rule->rule;
         }
     }
-    return policy->rule_count;
 }
 
 /* The first rule with a condition that could not be evaluated. */
@@ -366,6 +366,8 @@ static void decide_on_rules(struct evaluation *out, const struct evaluator *eval
 {
     const struct policy *policy = evaluator->policy;
     const size_t none = policy->rule_count;
+    size_t unmet[DEMAND_KINDS];
+    find_unmet(unmet, out, policy);
     const bool allowed = first_allow(out, policy, 0) != none;
     const size_t at_other_hours = allowed ? none : first_allow(out, policy, 1U << CONDITION_HOURS);
     const size_t unsigned_requester = first_unknown(out, policy, CONDITION_REQUESTERS);
@@ -373,10 +375,8 @@ static void decide_on_rules(struct evaluation *out, const struct evaluator *eval
     const struct objection objections[] = {
         {first_deny(out, policy, false), DECISION_DENIED, STATUS_DENIED, "a deny rule matches"},
         {allowed || at_other_hours != none ? none : none + 1, DECISION_DENIED, STATUS_DENIED, "no allow rule matches"},
-        {first_unmet(out, policy, DEMAND_MAX_AMOUNT), DECISION_DENIED, STATUS_LIMIT_EXCEEDED,
-         "the amount exceeds the limit of a rule"},
-        {first_unmet(out, policy, DEMAND_DESTINATION), DECISION_DENIED, STATUS_DESTINATION_UNLISTED,
-         "the destination is not on the list"},
+        {unmet[DEMAND_MAX_AMOUNT], DECISION_DENIED, STATUS_LIMIT_EXCEEDED, "the amount exceeds the limit of a rule"},
+        {unmet[DEMAND_DESTINATION], DECISION_DENIED, STATUS_DESTINATION_UNLISTED, "the destination is not on the list"},
         {first_unknown(out, policy, CONDITION_DESTINATIONS), DECISION_DENIED, STATUS_DESTINATION_UNLISTED,
          "the group of the destination is not known"},
         {may_sign ? none : unsigned_requester, DECISION_DENIED, STATUS_DENIED,
@@ -386,10 +386,10 @@ static void decide_on_rules(struct evaluation *out, const struct evaluator *eval
         {first_deny(out, policy, true), DECISION_WAITING, STATUS_OUTSIDE_HOURS, "a deny rule matches at this hour"},
         {at_other_hours, DECISION_WAITING, STATUS_OUTSIDE_HOURS, "allow rules match at other hours only"},
         {unsigned_requester, DECISION_WAITING, STATUS_QUORUM_MISSING, "the signature of the requester is missing"},
-        {unsigned_requester != none ? none : first_unmet(out, policy, DEMAND_KNOWN), DECISION_DENIED, STATUS_DENIED,
+        {unsigned_requester != none ? none : unmet[DEMAND_KNOWN], DECISION_DENIED, STATUS_DENIED,
          "a condition of a rule could not be evaluated"},
-        {first_unmet(out, policy, DEMAND_QUORUM), DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
-        {first_unmet(out, policy, DEMAND_RETURN), DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
+        {unmet[DEMAND_QUORUM], DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
+        {unmet[DEMAND_RETURN], DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing"},
     };
     for (size_t i = 0; i < sizeof(objections) / sizeof(objections[0]); i++) {
         if (objections[i].rule != none) {

@@ -114,8 +114,8 @@ static void shift(struct search *search, size_t slot, size_t person)
     }
 }
 
-/* One more place of `slot`, without taking any from another; false when there is no way. */
-static bool fill_one(struct matching_slot *slots, size_t count, size_t slot, struct people_set *used)
+/* By moving others; false when there is no way. */
+static bool fill_by_moving(struct matching_slot *slots, size_t count, size_t slot, struct people_set *used)
 {
     struct search search = {.slots = slots, .count = count, .queued = 0};
     reach(&search, slot, slot);
@@ -130,6 +130,19 @@ static bool fill_one(struct matching_slot *slots, size_t count, size_t slot, str
         reach_further(&search, at);
     }
     return false;
+}
+
+/* One more place of `slot`, without taking any from another. Mostly somebody is free, and nothing has to be searched.
+ */
+static bool fill_one(struct matching_slot *slots, size_t count, size_t slot, struct people_set *used)
+{
+    size_t person = first_of(&slots[slot].may, used, false);
+    if (person == POLICY_PEOPLE_MAX) {
+        return count > 1 && fill_by_moving(slots, count, slot, used);
+    }
+    people_set_add(used, person);
+    people_set_add(&slots[slot].taken, person);
+    return true;
 }
 
 void matching_fill(struct matching_slot *slots, size_t count)

@@ -216,19 +216,9 @@ Test(condition, hours_do_not_hide_another_condition)
     expect(DECISION_DENIED, STATUS_DENIED, "daily (amount, hours)");
 }
 
-/* The decoder refuses it until the signer sees who asked: set here in memory. */
-static void ask_requesters(size_t rule, size_t *position)
-{
-    policy.rules[rule].when.requesters = malloc(sizeof(size_t));
-    policy.rules[rule].when.requesters[0] = *position;
-    policy.rules[rule].when.requester_count = 1;
-}
-
 Test(condition, who_asks_is_known_by_a_signature)
 {
-    size_t risk = 1;
-    given("rules[0].when.wallets", NULL);
-    ask_requesters(0, &risk); /* carol, dave */
+    given("rules[0].when.requesters", "[\"risk\"]"); /* carol, dave */
     expect(DECISION_WAITING, STATUS_QUORUM_MISSING, "the signature of the requester is missing: rule daily");
     request.requester_signed = true;
     expect_not_about("requesters");
@@ -240,9 +230,7 @@ Test(condition, who_asks_is_known_by_a_signature)
 
 Test(condition, a_deny_rule_about_who_asks_binds_until_that_is_known)
 {
-    size_t risk = 1;
-    given("rules[1].when", "{}");
-    ask_requesters(1, &risk);
+    given("rules[1].when", "{\"requesters\":[\"risk\"]}");
     expect(DECISION_WAITING, STATUS_QUORUM_MISSING, "the signature of the requester is missing: rule frozen");
     request.requester_signed = true;
     expect_allowed();

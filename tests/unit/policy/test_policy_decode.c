@@ -165,6 +165,30 @@ Test(policy_decode, rules_about_rules_broken_once)
     expect_refusals(decode, world.policy_json, rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+Test(policy_decode, a_rule_with_everything_in_memory)
+{
+    struct policy policy;
+    struct fault fault = {0};
+    json_edit(world.policy_json, "rules[0].demand",
+              "{\"delay_s\":60,\"limits\":[{\"count\":3,\"per\":\"asset\",\"window_s\":60},"
+              "{\"count\":9,\"per\":\"asset\",\"sum\":\"7\",\"window_s\":61},"
+              "{\"per\":\"wallet\",\"sum\":\"5\",\"window_s\":60}],\"max_amount\":\"1\","
+              "\"steps\":[[{\"group\":\"treasury\",\"m\":1}],[{\"group\":\"risk\",\"m\":1}]]}");
+    json_edit(world.policy_json, "rules[0].when.requesters", "[\"risk\",\"treasury\"]");
+    struct bytes bytes = json_bytes(world.policy_json);
+    cr_assert(policy_decode(&policy, bytes.data, bytes.len, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
+    const struct demand *demand = &policy.rules[0].demand;
+    cr_expect(demand->delay_s == 60 && demand->limit_count == 3 && demand->step_count == 2);
+    cr_expect(demand->limits[0].count == 3 && amount_is_zero(demand->limits[0].sum));
+    cr_expect(demand->limits[1].window_s == 61 && amount_compare(demand->limits[1].sum, amount_of("7")) == 0);
+    cr_expect(demand->limits[2].per == LIMIT_PER_WALLET && demand->limits[2].count == 0);
+    cr_expect(demand->entry_count == 2 && demand->entries[0].quorum.group == 2 && demand->entries[0].step == 0);
+    cr_expect(demand->entries[1].quorum.group == 1 && demand->entries[1].step == 1);
+    cr_expect(policy.rules[0].when.requester_count == 2 && policy.rules[0].when.requesters[1] == 2);
+    policy_free(&policy);
+    bytes_free(&bytes);
+}
+
 Test(policy_decode, rules_about_demands_broken_once)
 {
     static const struct refusal rows[] = {

@@ -368,6 +368,42 @@ Test(withdrawal, step_7_a_return_needs_one_more)
     expect_verdict(STATUS_OK, "");
 }
 
+/* Two steps: risk, then treasury. Bert of treasury counts when his approval names carol's, and only then. */
+Test(withdrawal, step_7_a_later_step_must_have_seen_the_one_before)
+{
+    struct approval after = world_approval(&world, "bert", BERT);
+    struct demand *demand = &world.policy.rules[0].demand;
+    demand->entries[1].step = 1;
+    demand->step_count = 2;
+    expect_verdict(STATUS_QUORUM_MISSING, "policy");
+    approval_digest(&after.seen[0], world.approvals[1].document.data, world.approvals[1].document.len);
+    after.seen_count = 1;
+    world_sign_approval(&world.approvals[0], &world, &after, BERT);
+    expect_verdict(STATUS_OK, "");
+    after.seen[0].bytes32[0] ^= 1;
+    world_sign_approval(&world.approvals[0], &world, &after, BERT);
+    expect_verdict(STATUS_QUORUM_MISSING, "policy");
+}
+
+/* Who asks is known by a signature: the same documents, with and without it. */
+Test(withdrawal, step_7_rules_about_who_asks_need_the_signature_of_the_requester)
+{
+    struct when *when = &world.policy.rules[0].when;
+    world.intent.requester = name_of("dave");
+    intent_changed(true);
+    when->requesters = calloc(1, sizeof(size_t));
+    when->requesters[0] = 1; /* risk: carol, dave */
+    when->requester_count = 1;
+    expect_verdict(STATUS_QUORUM_MISSING, "policy");
+    struct approval asked = world_approval(&world, "dave", DAVE);
+    asked.decision = APPROVAL_REQUEST;
+    world_sign_approval(&world.approvals[2], &world, &asked, DAVE);
+    world.approval_count = 3;
+    expect_verdict(STATUS_OK, "");
+    when->requesters[0] = 2; /* treasury */
+    expect_verdict(STATUS_DENIED, "policy");
+}
+
 /* Whoever strikes out that it is a return has another intent than the approvals name. */
 Test(withdrawal, step_7_a_return_stays_one)
 {
