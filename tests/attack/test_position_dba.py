@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""Position DBA: a superuser of PostgreSQL. What rows can forge of a withdrawal is in test_database.py, of the trail in test_trail.py.
+
+Here: what the service keeps in rows of what others decide: freezes, keys, versions of the policy, and the time of a withdrawal.
+"""
+
+import unittest
+
+from positions import Position, signing_entry, to_the_trail
+from strongroom import eventually, time_text
+
+
+class Dba(Position):
+    def to_be_signed(self, row, approvals):
+        """The row says that it is recorded; the entry that the signer asks for is announced."""
+        to_the_trail(self.place, signing_entry(self.place, row, approvals))
+        self.place.psql(f"""
+            UPDATE custody.withdrawal SET state = 'recorded', ver = ver + 1 WHERE id = '{row["id"]}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}';
+            INSERT INTO custody.outbox (kind, withdrawal) VALUES ('sign', '{row["id"]}');""")
+
+    def assertHeld(self, row):
+        """The step was tried, and waits for what the signer says; nothing is signed."""
+        wanted = {"step": "sign", "for": "key_inactive"}
+        eventually(lambda: wanted.items() <= self.place.read(row["id"]).get("waiting", {}).items(), "the withdrawal waits")
+        self.assertEqual(self.place.read(row["id"])["state"], "recorded")
+        self.assertEqual(self.signed_so_far(), self.signatures)
+
+    def test_to_unfreeze(self):
+        """Whatever rows say of a freeze, it is the signer's; the withdrawal waits, and a quorum thaws."""
+        place = self.place
+        row = place.proposed(71)
+        place.approve(row, "approver-1")
+        target = {"scope": "wallet", "subject": "hot", "role": "transfer"}
+        self.assertEqual(place.call("POST", "/v1/freezes", self.command("freeze", "operator-1", **target)).status, 200)
+        place.approve(row, "approver-2")
+        place.psql("UPDATE custody.mark SET value = 'thawed' WHERE subject LIKE 'freeze/%'; DELETE FROM custody.mark WHERE subject LIKE 'freeze%'")
+        stored = place.read(row["id"])["approvals"]
+        self.to_be_signed(row, [{name: approval[name] for name in ("document", "signatures")} for approval in stored])
+        self.assertHeld(row)
+        self.assertEqual(self.state_of()["freezes"][0]["state"], "frozen")
+        told = eventually(lambda: self.entries("freeze.state", otype="freeze", oid="wallet/hot"), "the trail says that it is frozen")
+        self.assertEqual(told[-1]["outcome"], "error")
+        number = str(self.state_of()["freezes"][0]["on"])
+        thaw = self.command("thaw", "admin-1", "admin-2", on=number, **target)
+        self.assertEqual(place.call("POST", "/v1/freezes", thaw).status, 200)
+        place.wait(row["id"], "confirmed")
+        self.paid = 71
+
+    def test_to_revive_what_is_over(self):
+        """The end of an intent moved in its row, or in its bytes: the one is not asked for, the other is another intent."""
+        place = self.place
+        row = place.proposed(72)
+        late, _ = self.rebuilt(row, requested_at=time_text(seconds=-60), expires_at=time_text(seconds=-1))
+        over = {**row, "intent": late}
+        good = self.approvals(over, signed_at=time_text(seconds=-30))
+        place.psql(f"UPDATE custody.withdrawal SET intent = convert_to($d${late}$d$, 'UTF8'), expires_at = now() + interval '1 day' "
+                   f"WHERE id = '{row['id']}'")
+        for person, signed in zip(("approver-1", "approver-2"), good):
+            reply = place.decide(row, person, document=signed)
+            self.assertDenied(reply, 403, reply.json["code"], "withdrawal.approve", person)
+            self.assertIn(reply.json["code"], ("expired", "mismatch"))
+        self.to_be_signed(over, good)
+        ended = place.wait(row["id"], "expired", "failed", "quarantined", "rejected")
+        self.assertIn(ended["reason"], ("expired", "mismatch", "quorum_missing"), ended)
+        self.assertEqual(self.signed_so_far(), self.signatures)
+
+    def test_to_wake_a_key(self):
+        """A suspended key is suspended in the guard; rows that say otherwise change what is shown for a moment, and nothing else."""
+        place = self.place
+        key = place.call("GET", "/v1/wallets/hot").json["key_id"]
+        row = place.proposed(73)
+        order = self.command("key.suspend", "operator-1", key=key, role="transfer")
+        self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands", order).status, 200)
+        place.approve(row)
+        place.psql(f"UPDATE custody.mark SET value = replace(value, 'suspended', 'active') WHERE subject LIKE '%{key}%'")
+        stored = place.read(row["id"])["approvals"]
+        self.to_be_signed(row, [{name: approval[name] for name in ("document", "signatures")} for approval in stored])
+        self.assertHeld(row)
+        box = {"from": "inactive", "signatures": "1000000", "until": time_text(seconds=86400)}
+        for action, fields in (("key.resume", {"from": "suspended"}), ("key.activate", box)):
+            order = self.command(action, "admin-1", "admin-2", key=key, role="transfer", on=place.on("transfer", key), **fields)
+            self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands", order).status, 200)
+        place.wait(row["id"], "confirmed")
+        self.paid = 73
+
+    def test_z_the_trail_says_so(self):
+        place = self.place
+        acts = {entry["act"] for entry in place.pages("/v1/audit/entries?order=oldest", "entries", "auditor-1")}
+        self.assertLessEqual({"freeze.command", "freeze.state", "key.command", "withdrawal.signing"}, acts)
+        self.assertStillWell()
+        self.paid = 100
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
