@@ -6,6 +6,7 @@ Each refusal is the signer's own, by code and place. What the service is made to
 """
 
 import base64
+import concurrent.futures
 import json
 import unittest
 
@@ -254,6 +255,96 @@ class Api(Position):
         self.assertRefused(self.ask("key.command", command=good), "replay")  # the same order once more, for the next freeze
         number = self.state_of()["freezes"][0]["on"]
         self.assertTrue(self.ask("key.command", command=self.command("thaw", "admin-1", "admin-3", **{**thaw, "on": str(number)}))["ok"])
+        self.cancel(row)
+
+    # To extend a limit, to skip a delay
+
+    def stricter(self, **demand):
+        """The rules of the policy with more demands, by honest administrators, in force."""
+        rules = self.policy_document()["rules"]
+        rules[0]["demand"].update(demand)
+        return self.adopt(rules=rules)
+
+    def test_x_more_than_a_rule_allows(self):
+        """With every approval that there is."""
+        place = self.place
+        row = place.proposed(100001)
+        self.refused(self.papers(row, self.approvals(row, "approver-1", "approver-2", "approver-3")), "limit_exceeded", "policy")
+        self.cancel(row)
+
+    def test_y_a_sum_over_time(self):
+        """He asks one by one, many times at once, under other names, and after another version: the signer adds up what it promised."""
+        place = self.place
+        self.stricter(limits=[{"per": "wallet", "sum": "1000", "window_s": 86400}])
+        first = place.proposed(1)
+        used = self.ask("transfer.usage", intent=first["intent"])["limits"][0]
+        self.cancel(first)
+        self.assertEqual((used["sum"], used["per"]), ("1000", "wallet"))
+        before = int(used["used_sum"])
+        rows = [place.proposed(400) for _ in range(6)]
+        asked = [self.papers(row, self.approvals(row)) for row in rows]
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            replies = list(pool.map(lambda papers: self.ask("transfer.sign", **papers), asked))
+        signed = [reply for reply in replies if reply["ok"]]
+        self.assertEqual(len(signed), (1000 - before) // 400, replies)
+        for reply in replies:
+            if not reply["ok"]:
+                self.assertRefused(reply, "limit_exceeded", "policy.hot-transfers.limits[0]")
+                self.assertEqual(reply["promised"], "never")
+        with self.subTest("by another requester, to another account"):
+            other = place.proposed(400, person="requester-2")
+            self.refused(self.papers(other, self.approvals(other)), "limit_exceeded", "policy.hot-transfers.limits[0]")
+            self.cancel(other, "requester-2")
+        with self.subTest("after a restart of the signer"):
+            place.kill("transfer")
+            place.start()
+            left = next(papers for papers, reply in zip(asked, replies) if not reply["ok"])
+            self.refused(left, "limit_exceeded", "policy.hot-transfers.limits[0]")
+        with self.subTest("after another version of the policy, which allows as much again"):
+            self.stricter(limits=[{"per": "wallet", "sum": "1001", "window_s": 86400}])
+            again = place.proposed(400)
+            self.refused(self.papers(again, self.approvals(again)), "limit_exceeded", "policy.hot-transfers.limits[0]")
+            self.cancel(again)
+        self.assertEqual(self.signed_so_far(), self.signatures + len(signed))
+        # What was promised is paid when the service hears of it, and nothing more.
+        for row, papers, reply in zip(rows, asked, replies):
+            if reply["ok"]:
+                for person, approval in zip(("approver-1", "approver-2"), papers["approvals"]):
+                    self.assertEqual(place.decide(row, person, document=approval).status, 200)
+                place.wait(row["id"], "confirmed")
+                self.paid += 400
+            else:
+                self.cancel(row)
+        self.stricter(limits=[{"count": 1000000, "per": "wallet", "window_s": 60}])
+
+    def test_yy_a_delay(self):
+        """Asked for at once, announced in another form, announced and asked for again and again: due is when the signer has run so long."""
+        place = self.place
+        self.stricter(delay_s=600)
+        row = place.proposed(51)
+        good = self.approvals(row)
+        self.refused(self.papers(row, good), "not_ready", "policy.delay")
+        event = {**signing_entry(place, row, good), "act": "withdrawal.announced"}
+        announced = self.papers(row, good, event=event)
+        self.assertRefused(self.ask("transfer.announce", **self.papers(row, good)), "mismatch", "leaf.act")
+        self.assertRefused(self.ask("transfer.announce", **{**announced, "approvals": good[:1]}), "quorum_missing", "policy")
+        first = self.ask("transfer.announce", **announced)
+        self.assertEqual((first["ok"], first["state"]), (True, "waiting"), first)
+        again = self.ask("transfer.announce", **announced)
+        self.assertEqual(again["state"], "waiting")
+        self.refused(self.papers(row, good), "not_ready", "policy.delay")
+        with self.subTest("a shorter delay under a newer version is none for what was asked for under the older"):
+            self.stricter(delay_s=1)
+            self.refused(self.papers(row, good), "not_ready", "policy.delay")
+        with self.subTest("a veto of one person is for ever"):
+            other = place.proposed(52)
+            theirs = self.approvals(other)
+            veto = self.command("withdrawal.veto", "approver-3", role="transfer", subject=digest("intent", other["intent"]))
+            self.assertTrue(self.ask("key.command", command=veto)["ok"])
+            event = {**signing_entry(place, other, theirs), "act": "withdrawal.announced"}
+            self.assertRefused(self.ask("transfer.announce", **self.papers(other, theirs, event=event)), "denied")
+            self.refused(self.papers(other, self.approvals(other, "approver-1", "approver-2", "approver-3")), "denied", None)
+            self.cancel(other)
         self.cancel(row)
 
     # The trail itself

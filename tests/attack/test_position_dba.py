@@ -21,7 +21,7 @@ class Dba(Position):
 
     def assertHeld(self, row):
         """The step was tried, and waits for what the signer says; nothing is signed."""
-        wanted = {"step": "sign", "for": "key_inactive"}
+        wanted = {"for": "key_inactive"}
         eventually(lambda: wanted.items() <= self.place.read(row["id"]).get("waiting", {}).items(), "the withdrawal waits")
         self.assertEqual(self.place.read(row["id"])["state"], "recorded")
         self.assertEqual(self.signed_so_far(), self.signatures)
