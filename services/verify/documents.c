@@ -302,8 +302,14 @@ enum status verify_transaction(struct bytes *out, const char *intent, const json
         return status;
     }
     const char *to = text_of(object, "destination");
-    json_t *transaction = json_pack("{s:s, s:[o,o], s:s}", "from", from, "legs", leg_of(object, from, "debit"),
-                                    leg_of(object, to == NULL ? "" : to, "credit"), "type", "transfer");
+    const char *type = text_of(object, "type");
+    if (json_object_get(object, "type") != NULL && !is_text(type, "issue")) {
+        json_decref(object);
+        return fault_set(fault, STATUS_INVALID, "type", "of the intent is none that there is");
+    }
+    json_t *transaction =
+        json_pack("{s:s, s:[o,o], s:s}", "from", from, "legs", leg_of(object, from, "debit"),
+                  leg_of(object, to == NULL ? "" : to, "credit"), "type", type == NULL ? "transfer" : type);
     for (size_t i = 0; i < COUNT(copied); i++) {
         (void)json_object_set(transaction, copied[i], json_object_get(object, copied[i]));
     }

@@ -14,10 +14,11 @@
 #include "documents.h"
 #include "event.h"
 #include "merkle.h"
+#include "policy_rules.h"
 #include "verify.h"
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
-#define APPROVALS_MAX 64
+#define APPROVALS_MAX RULES_VOTES_MAX
 #define POLICIES_MAX 64
 
 /* Everything that has been read and proven so far. */
@@ -32,15 +33,20 @@ struct proof {
     struct verify_intent intent;
     struct digest intent_digest;
     struct digest destination_digest;
+    struct name destination_group;
     const json_t *wallet; /* borrowed from the version proposed */
     struct key wallet_key;
     struct digest approval_digests[APPROVALS_MAX]; /* ascending */
     struct name approvers[APPROVALS_MAX];
+    json_t *papers[APPROVALS_MAX]; /* the approval documents; owned */
     size_t approval_count;
-    struct name counted[APPROVALS_MAX]; /* approvers who are in force, too, with the key that signed */
-    size_t counted_count;
+    struct rules_vote votes[APPROVALS_MAX]; /* of approvers who are in force, too, with the key that signed */
+    size_t vote_count;
+    bool requester_signed; /* with a key that is in force, too */
     uint64_t entry_count;
-    uint64_t last_index; /* of the entry before */
+    uint64_t last_index;      /* of the entry before */
+    int64_t announced_utc_us; /* INT64_MAX until the first entry withdrawal.announced */
+    struct digest announced;  /* the intent that it names */
     struct event signing;
     bool confirmed; /* the last entry said so */
     struct checkpoint checkpoint;
@@ -146,6 +152,9 @@ static bool check_intent(struct proof *proof)
         intent->policy_version != proof->proposed->version) {
         return fail(proof, "intent", "names another ledger or policy");
     }
+    if (intent->type[0] != '\0' && !digest_is_zero(&intent->returns)) {
+        return fail(proof, "intent", "issues and returns");
+    }
     if (!uuid_equal(&intent->withdrawal, &proof->bundle.withdrawal)) {
         return fail(proof, "intent", "is for another withdrawal than the bundle says");
     }
@@ -183,6 +192,7 @@ static bool check_destination(struct proof *proof)
         return fail_fault(proof, "destination", &fault);
     }
     document_digest(&proof->destination_digest, "destination", text.text);
+    proof->destination_group = destination.group;
     if (strcmp(destination.account, proof->intent.destination) != 0 ||
         !is_here(proof, &destination.chain, &destination.policy, &destination.environment)) {
         return fail(proof, "destination", "is for another account, ledger or policy");
@@ -210,12 +220,15 @@ static const char *approval_objection(const struct proof *proof, const struct ve
         !is_here(proof, &approval->chain, &approval->policy, &approval->environment)) {
         return "is for another intent, withdrawal, ledger or policy";
     }
-    bool request = strcmp(approval->decision, "request") == 0;
-    if (!request && strcmp(approval->decision, "approve") != 0) {
+    bool asks = strcmp(approval->decision, "request") == 0;
+    if (!asks && strcmp(approval->decision, "approve") != 0) {
         return "is not an approval";
     }
-    if (request != name_equal(&approval->approver, &proof->intent.requester)) {
-        return request ? "is a request by another than the requester" : "is by the requester";
+    if (name_equal(&approval->approver, &proof->intent.requester) != asks) {
+        return asks ? "is a request by another than the requester" : "is by the requester";
+    }
+    if (asks && (json_array_size(approval->seen) > 0 || !verify_policy_duty(proof->proposed, person, "requester"))) {
+        return "is a request of another form or by somebody who may not";
     }
     if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at ||
         !verify_policy_person(proof->proposed, person, approval->approver.text, proof->signing.ts)) {
@@ -225,13 +238,19 @@ static const char *approval_objection(const struct proof *proof, const struct ve
 }
 
 /* Who is not in force any more, or not with this key, does not count. */
-static void count_approver(struct proof *proof, const struct verify_approval *approval)
+static void count_approver(struct proof *proof, const struct verify_approval *approval, const struct digest *digest)
 {
     struct key key;
     int person = verify_policy_holder(&key, proof->in_force, &approval->key);
-    if (person >= 0 && verify_policy_person(proof->in_force, person, approval->approver.text, proof->signing.ts)) {
-        proof->counted[proof->counted_count++] = approval->approver;
+    if (person < 0 || !verify_policy_person(proof->in_force, person, approval->approver.text, proof->signing.ts)) {
+        return;
     }
+    if (strcmp(approval->decision, "request") == 0) {
+        proof->requester_signed = verify_policy_duty(proof->in_force, person, "requester");
+        return;
+    }
+    proof->votes[proof->vote_count++] =
+        (struct rules_vote){.person = approval->approver, .digest = *digest, .seen = approval->seen};
 }
 
 static bool check_approval(struct proof *proof, const json_t *object)
@@ -239,19 +258,22 @@ static bool check_approval(struct proof *proof, const json_t *object)
     struct signed_text text;
     struct verify_approval approval;
     struct fault fault = {0};
+    json_t **paper = &proof->papers[proof->approval_count];
+    struct digest *digest = &proof->approval_digests[proof->approval_count];
+    json_decref(*paper); /* of one before it that could not be read */
+    *paper = NULL;
     if (signed_text_read(&text, object, &fault) != STATUS_OK ||
-        document_read(&approval, DOCUMENT_APPROVAL, text.text, &fault) != STATUS_OK) {
+        canon_parse(paper, text.text, strlen(text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
+        document_decode(&approval, DOCUMENT_APPROVAL, *paper, &fault) != STATUS_OK) {
         return fail_fault(proof, "approvals", &fault);
     }
     const char *objection = approval_objection(proof, &approval, &text);
     if (objection != NULL) {
         report_tampered(&proof->report, "approval by %s: %s", approval.approver.text, objection);
     }
-    document_digest(&proof->approval_digests[proof->approval_count], "approval", text.text);
+    document_digest(digest, "approval", text.text);
+    count_approver(proof, &approval, digest);
     proof->approvers[proof->approval_count++] = approval.approver;
-    if (strcmp(approval.decision, "approve") == 0) {
-        count_approver(proof, &approval);
-    }
     return objection == NULL;
 }
 
@@ -282,103 +304,33 @@ static bool check_approvals(struct proof *proof)
     return good;
 }
 
-/* m of each group; how much one rule asks for in all, and how many of its groups have approved. */
-static bool quorum_met(const struct proof *proof, const struct verify_policy *policy, const json_t *quorum,
-                       json_int_t *out_sum, json_int_t *out_have)
-{
-    json_t *value = NULL;
-    size_t i = 0;
-    *out_sum = 0;
-    *out_have = 0;
-    json_array_foreach(quorum, i, value)
-    {
-        const char *group = text_of(value, "group");
-        json_int_t m = json_integer_value(json_object_get(value, "m"));
-        json_int_t have = 0;
-        for (size_t a = 0; group != NULL && a < proof->counted_count; a++) {
-            have += verify_policy_member(policy, group, proof->counted[a].text) ? 1 : 0;
-        }
-        if (m < 1 || have < m) {
-            return false;
-        }
-        *out_sum += m;
-        *out_have += have;
-    }
-    return *out_sum >= 2 && *out_sum <= (json_int_t)proof->counted_count;
-}
-
-/* Whether the object holds these members and no others. */
-static bool holds_just(const json_t *object, const char *first, const char *second)
-{
-    return json_object_size(object) == 2 && json_object_get(object, first) != NULL &&
-           json_object_get(object, second) != NULL;
-}
-
-/* Whether this program knows everything that a rule says. */
-static bool rule_known(const json_t *rule)
-{
-    const char *effect = text_of(rule, "effect");
-    const json_t *demand = json_object_get(rule, "demand");
-    const json_t *steps = json_object_get(demand, "steps");
-    if (!holds_just(json_object_get(rule, "when"), "assets", "wallets") || text_of(rule, "id") == NULL ||
-        effect == NULL) {
-        return false;
-    }
-    if (strcmp(effect, "deny") == 0) {
-        return json_object_size(rule) == 3;
-    }
-    return strcmp(effect, "allow") == 0 && json_object_size(rule) == 4 && holds_just(demand, "max_amount", "steps") &&
-           json_array_size(steps) == 1 && json_array_size(json_array_get(steps, 0)) > 0;
-}
-
-static bool rule_met(struct proof *proof, const struct verify_policy *policy, const json_t *rule, bool *out_allows)
-{
-    struct amount max;
-    json_int_t sum = 0;
-    json_int_t have = 0;
-    const json_t *demand = json_object_get(rule, "demand");
-    const char *max_text = text_of(demand, "max_amount");
-    if (demand == NULL) {
-        return fail(proof, "policy", "a deny rule matches");
-    }
-    if (max_text == NULL || amount_parse(&max, max_text) != STATUS_OK ||
-        amount_compare(proof->intent.amount, max) > 0) {
-        return fail(proof, "policy", "the amount is above the maximum of a rule");
-    }
-    if (!quorum_met(proof, policy, json_array_get(json_object_get(demand, "steps"), 0), &sum, &have)) {
-        return fail(proof, "policy", "the quorum of a rule is not met");
-    }
-    if (!digest_is_zero(&proof->intent.returns) && (have <= sum || (json_int_t)proof->counted_count <= sum)) {
-        return fail(proof, "policy", "a return needs one approver more than a rule asks for");
-    }
-    *out_allows = true;
-    return true;
-}
-
 static bool check_rules_of(struct proof *proof, const struct verify_policy *policy)
 {
-    char asset[65];
-    json_t *rule = NULL;
-    size_t i = 0;
-    bool allows = false;
-    digest_format(asset, &proof->intent.asset);
-    json_array_foreach(policy->rules, i, rule)
-    {
-        const json_t *when = json_object_get(rule, "when");
-        if (!rule_known(rule)) {
-            return fail(proof, "policy", "a rule says what this program does not know");
-        }
-        if (lists(json_object_get(when, "wallets"), proof->intent.wallet.text) &&
-            lists(json_object_get(when, "assets"), asset) && !rule_met(proof, policy, rule, &allows)) {
-            return false;
-        }
+    const struct rules_request request = {.intent = &proof->intent,
+                                          .group = proof->destination_group.text,
+                                          .requester_signed = proof->requester_signed,
+                                          .votes = proof->votes,
+                                          .vote_count = proof->vote_count,
+                                          .at_utc_us = proof->signing.ts,
+                                          .announced_utc_us = proof->announced_utc_us};
+    struct rules_finding finding;
+    const char *why = rules_judge(&finding, policy, &request);
+    if (why != NULL) {
+        report_tampered(&proof->report, "policy: version %lld%s%s: %s", (long long)policy->version,
+                        finding.rule[0] == '\0' ? "" : ", rule ", finding.rule, why);
+    } else if (finding.limits > 0) {
+        (void)printf("not looked at: limits of version %lld (%u): what was signed before, the signer alone counts\n",
+                     (long long)policy->version, finding.limits);
     }
-    return allows || fail(proof, "policy", "no rule allows it");
+    return why == NULL;
 }
 
 /* By the version under which it was proposed, and by the one in force. */
 static bool check_rules(struct proof *proof)
 {
+    if (proof->announced_utc_us != INT64_MAX && !digest_equal(&proof->announced, &proof->intent_digest)) {
+        return fail(proof, "entry withdrawal.announced", "names another intent");
+    }
     return check_rules_of(proof, proof->proposed) &&
            (proof->proposed == proof->in_force || check_rules_of(proof, proof->in_force));
 }
@@ -405,6 +357,21 @@ static bool check_signing_refs(struct proof *proof)
     return same || fail(proof, "entry withdrawal.signing", "names other documents than those of the bundle");
 }
 
+/* The signer counts a delay from the first one. */
+static bool note_announced(struct proof *proof, const struct event *event)
+{
+    struct digest intent;
+    const char *text = text_of(event->refs, "intent");
+    if (strcmp(event->outcome, "intent") != 0 || text == NULL || digest_parse(&intent, text) != STATUS_OK) {
+        return false;
+    }
+    if (proof->announced_utc_us == INT64_MAX) {
+        proof->announced_utc_us = event->ts;
+        proof->announced = intent;
+    }
+    return digest_equal(&proof->announced, &intent);
+}
+
 /* What the entry tells. The event of withdrawal.signing is kept. */
 static bool check_story(struct proof *proof, struct event *event, const char *where)
 {
@@ -417,6 +384,9 @@ static bool check_story(struct proof *proof, struct event *event, const char *wh
         return fail(proof, where, "withdrawal.request is the first, and only the first");
     }
     proof->confirmed = strcmp(event->act, "withdrawal.confirmed") == 0 && strcmp(event->outcome, "ok") == 0;
+    if (strcmp(event->act, "withdrawal.announced") == 0 && !note_announced(proof, event)) {
+        return fail(proof, where, "withdrawal.announced must name one intent, with outcome intent");
+    }
     if (strcmp(event->act, "withdrawal.signing") == 0) {
         if (proof->signing.document != NULL || strcmp(event->outcome, "intent") != 0) {
             return fail(proof, where, "there must be one withdrawal.signing, with outcome intent");
@@ -515,10 +485,13 @@ static void print_proven(const struct proof *proof)
     char amount[AMOUNT_TEXT_SIZE];
     uuid_format(id, &proof->bundle.withdrawal);
     amount_format(amount, proof->intent.amount);
-    (void)printf("proven: withdrawal %s, %s base units from wallet %s to %s, asked by %s, approved by", id, amount,
-                 proof->intent.wallet.text, proof->intent.destination, proof->intent.requester.text);
+    (void)printf("proven: withdrawal %s, %s base units %s wallet %s to %s, asked by %s, approved by", id, amount,
+                 proof->intent.type[0] == '\0' ? "from" : "issued by", proof->intent.wallet.text,
+                 proof->intent.destination, proof->intent.requester.text);
     for (size_t i = 0; i < proof->approval_count; i++) {
-        (void)printf(" %s", proof->approvers[i].text);
+        if (!name_equal(&proof->approvers[i], &proof->intent.requester)) {
+            (void)printf(" %s", proof->approvers[i].text);
+        }
     }
     (void)printf(", confirmed at height %llu, %llu entries under the checkpoint of size %llu\n",
                  (unsigned long long)proof->height, (unsigned long long)proof->entry_count,
@@ -548,6 +521,9 @@ static enum verdict judge(struct proof *proof, const struct bytes *text)
     bytes_free(&proof->bundle.checkpoint);
     bytes_free(&proof->bundle.genesis);
     bytes_free(&proof->bundle.intent);
+    for (size_t i = 0; i < APPROVALS_MAX; i++) {
+        json_decref(proof->papers[i]);
+    }
     for (size_t i = 0; i < proof->version_count; i++) {
         verify_policy_free(&proof->versions[i]);
     }
@@ -565,6 +541,7 @@ enum verdict verify_evidence(const struct trust *trust, const char *path)
         (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", path, fault.detail);
     } else {
         proof->trust = trust;
+        proof->announced_utc_us = INT64_MAX;
         verdict = judge(proof, &text);
     }
     bytes_free(&text);

@@ -30,13 +30,28 @@
     F(S, AMOUNT, amount) F(S, HASH, asset) F(S, HASH, chain) F(S, TEXT, destination) F(S, NAME, environment)           \
     F(S, TIME, expires_at) F(S, AMOUNT, fee_cap) F(S, COUNTER, lane) F(S, HASH, memo) F(S, HASH, policy)               \
     F(S, INTEGER, policy_version) F(S, TIME, requested_at) F(S, NAME, requester) O(S, HASH, returns)                   \
-    F(S, COUNTER, seq) F(S, HASH, transaction) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until) F(S, NAME, wallet)                    \
+    F(S, COUNTER, seq) F(S, HASH, transaction) O(S, TEXT, type) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until) F(S, NAME, wallet)                    \
     F(S, UUID, withdrawal)
 #define FORM_RECEIPT(F, O, B, S)                                                                                       \
     F(S, TEXT, code) F(S, COUNTER, height) F(S, INTEGER, index) F(S, HASH, transaction)
 #define FORM_POLICY(F, O, B, S)                                                                                        \
     F(S, HASH, chain) F(S, OBJECT, destinations) F(S, NAME, environment) F(S, OBJECT, governance) F(S, ARRAY, groups)  \
     F(S, TIME, issued_at) F(S, ARRAY, people) F(S, HASH, prev) F(S, ARRAY, rules) F(S, INTEGER, version) F(S, ARRAY, wallets)
+#define FORM_RULE(F, O, B, S)                                                                                          \
+    O(S, OBJECT, demand) F(S, TEXT, effect) F(S, NAME, id) F(S, OBJECT, when)
+#define FORM_WHEN(F, O, B, S)                                                                                          \
+    O(S, OBJECT, amount) O(S, ARRAY, assets) O(S, ARRAY, destinations) O(S, ARRAY, hours) O(S, ARRAY, ledgers)         \
+    O(S, ARRAY, requesters) O(S, ARRAY, tiers) O(S, ARRAY, types) O(S, ARRAY, wallets)
+#define FORM_BAND(F, O, B, S)                                                                                          \
+    O(S, AMOUNT, above) O(S, AMOUNT, up_to)
+#define FORM_HOURS(F, O, B, S)                                                                                         \
+    F(S, ARRAY, days) F(S, TEXT, from) F(S, TEXT, until)
+#define FORM_DEMAND(F, O, B, S)                                                                                        \
+    O(S, INTEGER, delay_s) O(S, ARRAY, limits) F(S, AMOUNT, max_amount) F(S, ARRAY, steps)
+#define FORM_LIMIT(F, O, B, S)                                                                                         \
+    O(S, INTEGER, count) F(S, TEXT, per) O(S, AMOUNT, sum) F(S, INTEGER, window_s)
+#define FORM_PLACES(F, O, B, S)                                                                                        \
+    F(S, NAME, group) F(S, INTEGER, m)
 #define FORM_SIGNATURE(F, O, B, S)                                                                                     \
     F(S, TEXT, alg) F(S, HASH, key) F(S, SIGNATURE, sig)
 #define FORM_KEY(F, O, B, S)                                                                                           \
@@ -98,6 +113,8 @@
 /* All of them, with the struct that each is read into. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
     X(ACTOR, verify_actor) X(APPROVAL, verify_approval) X(ATTESTATION, verify_attestation) X(BACKUP, verify_backup)    \
+    X(BAND, verify_band) X(DEMAND, verify_demand) X(HOURS, verify_hours) X(LIMIT, verify_limit) X(PLACES, verify_places) \
+    X(RULE, verify_rule) X(WHEN, verify_when)                                                                          \
     X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
     X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \

@@ -240,7 +240,7 @@ class World:
         sender = self.keys[wallet].address()
         leg = {"amount": intent["amount"], "asset": intent["asset"]}
         document = {name: intent[name] for name in ("chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until")}
-        return {**document, "from": sender, "type": "transfer", "legs": [
+        return {**document, "from": sender, "type": intent.get("type", "transfer"), "legs": [
             {**leg, "account": sender, "side": "debit"}, {**leg, "account": intent["destination"], "side": "credit"}]}
 
     def bundle(self, number=1, policies=None, proposed=-1, **edits):

@@ -1,0 +1,466 @@
+/*
+ * The rules: conditions, then what the matching ones demand.
+ *
+ * A condition holds, does not hold, or cannot be told; a rule matches unless one does not hold. People are put into the
+ * places of a rule by matching (matching.h): m places for each entry of each step, and one more for a return.
+ */
+#include "policy_rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "matching.h"
+
+#define STEPS_MAX 4
+#define ENTRIES_MAX 16
+#define HOURS_MAX 16
+#define DAY_US INT64_C(86400000000)
+#define SECOND_US INT64_C(1000000)
+
+/* A rule taken apart. What it holds is borrowed from the policy. */
+struct rule {
+    struct verify_rule row;
+    struct verify_when when;
+    struct verify_demand demand;
+    bool allows;
+};
+
+struct matter {
+    const struct verify_policy *policy;
+    const struct rules_request *request;
+    const json_t *wallet;
+    char asset[DIGEST_HEX_LEN + 1];
+    char chain[DIGEST_HEX_LEN + 1];
+};
+
+/* ---- What this program knows ---- */
+
+/* Absent, or one text at least and nothing else. */
+static bool texts_known(const json_t *array)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(array, i, value)
+    {
+        if (!json_is_string(value)) {
+            return false;
+        }
+    }
+    return array == NULL || json_array_size(array) > 0;
+}
+
+/* Absent, or of these words only. */
+static bool words_known(const json_t *array, const char *words)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(array, i, value)
+    {
+        char word[16] = "";
+        (void)snprintf(word, sizeof(word), " %s ", json_is_string(value) ? json_string_value(value) : "?");
+        if (strstr(words, word) == NULL) {
+            return false;
+        }
+    }
+    return texts_known(array);
+}
+
+/* "HH:MM", up to 24:00, in minutes; -1 when it is none. */
+static int minutes_of(const char *text)
+{
+    static const char form[] = "00:00";
+    for (size_t i = 0; i < sizeof(form); i++) {
+        if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i]) {
+            return -1;
+        }
+    }
+    int hour = 10 * (text[0] - '0') + text[1] - '0';
+    int minute = 10 * (text[3] - '0') + text[4] - '0';
+    return minute > 59 || 60 * hour + minute > 1440 ? -1 : 60 * hour + minute;
+}
+
+static bool hours_known(const json_t *array)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(array, i, value)
+    {
+        struct verify_hours hours = {0};
+        if (document_decode(&hours, DOCUMENT_HOURS, value, NULL) != STATUS_OK || minutes_of(hours.from) < 0 ||
+            minutes_of(hours.until) <= minutes_of(hours.from) ||
+            !words_known(hours.days, " fri mon sat sun thu tue wed ")) {
+            return false;
+        }
+    }
+    return array == NULL || (json_array_size(array) > 0 && json_array_size(array) <= HOURS_MAX);
+}
+
+static bool when_known(const struct verify_when *when)
+{
+    struct verify_band band = {0};
+    bool band_known = when->amount == NULL || (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) == STATUS_OK &&
+                                               json_object_size(when->amount) > 0 && when->assets != NULL);
+    return band_known && texts_known(when->assets) && texts_known(when->destinations) && hours_known(when->hours) &&
+           texts_known(when->ledgers) && texts_known(when->requesters) && words_known(when->tiers, " cold hot warm ") &&
+           words_known(when->types, " issue transfer ") && texts_known(when->wallets);
+}
+
+static bool steps_known(const json_t *steps)
+{
+    json_t *step = NULL;
+    json_t *entry = NULL;
+    size_t s = 0;
+    size_t e = 0;
+    size_t entries = 0;
+    json_array_foreach(steps, s, step)
+    {
+        json_array_foreach(step, e, entry)
+        {
+            struct verify_places places = {0};
+            if (document_decode(&places, DOCUMENT_PLACES, entry, NULL) != STATUS_OK || places.m < 1) {
+                return false;
+            }
+        }
+        if (json_array_size(step) == 0) {
+            return false;
+        }
+        entries += json_array_size(step);
+    }
+    return json_array_size(steps) > 0 && json_array_size(steps) <= STEPS_MAX && entries <= ENTRIES_MAX;
+}
+
+static bool limits_known(const json_t *limits)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(limits, i, value)
+    {
+        struct verify_limit limit = {0};
+        if (document_decode(&limit, DOCUMENT_LIMIT, value, NULL) != STATUS_OK) {
+            return false;
+        }
+    }
+    return limits == NULL || json_array_size(limits) > 0;
+}
+
+static bool demand_known(struct verify_demand *out, const struct verify_rule *row)
+{
+    return document_decode(out, DOCUMENT_DEMAND, row->demand, NULL) == STATUS_OK && steps_known(out->steps) &&
+           limits_known(out->limits) && (json_object_get(row->demand, "delay_s") == NULL || out->delay_s > 0);
+}
+
+/* False when the rule says anything that is not in docs/formats.md. */
+static bool rule_read(struct rule *out, const json_t *object)
+{
+    *out = (struct rule){0};
+    if (document_decode(&out->row, DOCUMENT_RULE, object, NULL) != STATUS_OK ||
+        document_decode(&out->when, DOCUMENT_WHEN, out->row.when, NULL) != STATUS_OK || !when_known(&out->when)) {
+        return false;
+    }
+    out->allows = strcmp(out->row.effect, "allow") == 0;
+    if (!out->allows) {
+        return strcmp(out->row.effect, "deny") == 0 && out->row.demand == NULL;
+    }
+    return out->when.assets != NULL && out->row.demand != NULL && demand_known(&out->demand, &out->row);
+}
+
+/* ---- Conditions ---- */
+
+/* In this order: the least of all conditions is the rule's. */
+enum holds { HOLDS_NOT, HOLDS_PERHAPS, HOLDS };
+
+static enum holds listed(const json_t *array, const char *text)
+{
+    return array == NULL || lists(array, text) ? HOLDS : HOLDS_NOT;
+}
+
+static enum holds amount_holds(const struct verify_when *when, const struct matter *it)
+{
+    struct verify_band band = {0};
+    struct amount amount = it->request->intent->amount;
+    if (when->amount == NULL) {
+        return HOLDS;
+    }
+    if (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) != STATUS_OK) {
+        return HOLDS_PERHAPS;
+    }
+    bool above = json_object_get(when->amount, "above") == NULL || amount_compare(amount, band.above) > 0;
+    bool up_to = json_object_get(when->amount, "up_to") == NULL || amount_compare(amount, band.up_to) <= 0;
+    return above && up_to ? HOLDS : HOLDS_NOT;
+}
+
+static enum holds destination_holds(const struct verify_when *when, const struct matter *it)
+{
+    if (when->destinations != NULL && it->request->group == NULL) {
+        return HOLDS_PERHAPS;
+    }
+    return listed(when->destinations, it->request->group);
+}
+
+/* 1970-01-01 was a Thursday. */
+static enum holds hours_hold(const struct verify_when *when, const struct matter *it)
+{
+    static const char *const days[] = {"thu", "fri", "sat", "sun", "mon", "tue", "wed"};
+    const char *day = days[it->request->at_utc_us / DAY_US % 7];
+    int minute = (int)(it->request->at_utc_us % DAY_US / (60 * SECOND_US));
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(when->hours, i, value)
+    {
+        if (lists(json_object_get(value, "days"), day) && minutes_of(text_of(value, "from")) <= minute &&
+            minute < minutes_of(text_of(value, "until"))) {
+            return HOLDS;
+        }
+    }
+    return when->hours == NULL ? HOLDS : HOLDS_NOT;
+}
+
+/* By the policy, whose signatures alone say who asks. */
+static bool requester_counts(const struct matter *it)
+{
+    const char *until = text_of(object_named(it->policy->people, it->request->intent->requester.text), "valid_until");
+    int64_t until_utc_us = 0;
+    return until != NULL && time_parse(&until_utc_us, until) == STATUS_OK && it->request->at_utc_us < until_utc_us;
+}
+
+static enum holds requester_holds(const struct verify_when *when, const struct matter *it)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    if (when->requesters == NULL) {
+        return HOLDS;
+    }
+    if (!it->request->requester_signed || !requester_counts(it)) {
+        return HOLDS_PERHAPS;
+    }
+    json_array_foreach(when->requesters, i, value)
+    {
+        if (verify_policy_member(it->policy, json_string_value(value), it->request->intent->requester.text)) {
+            return HOLDS;
+        }
+    }
+    return HOLDS_NOT;
+}
+
+static enum holds least(enum holds a, enum holds b)
+{
+    return a < b ? a : b;
+}
+
+static enum holds rule_holds(const struct rule *rule, const struct matter *it)
+{
+    const struct verify_when *when = &rule->when;
+    const char *type = it->request->intent->type;
+    bool issues = type[0] != '\0';
+    enum holds holds =
+        (when->types == NULL ? !issues : lists(when->types, issues ? type : "transfer")) ? HOLDS : HOLDS_NOT;
+    holds = least(holds, listed(when->assets, it->asset));
+    holds = least(holds, listed(when->ledgers, it->chain));
+    holds = least(holds, listed(when->tiers, text_of(it->wallet, "tier")));
+    holds = least(holds, listed(when->wallets, it->request->intent->wallet.text));
+    holds = least(holds, amount_holds(when, it));
+    holds = least(holds, destination_holds(when, it));
+    holds = least(holds, hours_hold(when, it));
+    return least(holds, requester_holds(when, it));
+}
+
+/* ---- Who fills which place ---- */
+
+struct place {
+    const char *group;
+    size_t step;
+};
+
+struct seats {
+    struct place places[MATCHING_PLACES_MAX];
+    size_t count;
+    size_t until_step[STEPS_MAX + 1]; /* how many places the first n steps have */
+    size_t steps;
+};
+
+/* False when there are more places than approvals can be. */
+static bool seats_of(struct seats *out, const json_t *steps)
+{
+    json_t *step = NULL;
+    json_t *entry = NULL;
+    size_t e = 0;
+    *out = (struct seats){0};
+    json_array_foreach(steps, out->steps, step)
+    {
+        json_array_foreach(step, e, entry)
+        {
+            json_int_t m = json_integer_value(json_object_get(entry, "m"));
+            if (m > (json_int_t)(MATCHING_PLACES_MAX - out->count)) {
+                return false;
+            }
+            for (json_int_t i = 0; i < m; i++) {
+                out->places[out->count++] = (struct place){.group = text_of(entry, "group"), .step = out->steps};
+            }
+        }
+        out->until_step[out->steps + 1] = out->count;
+    }
+    return true;
+}
+
+/* The places whose predecessors an approval has seen filled: those of the first `rank` + 1 steps. */
+struct ranks {
+    size_t rank[RULES_VOTES_MAX];
+};
+
+/* Whether the people of `seen` (NULL: all) fill the places of the first `steps` steps. */
+static bool filled(const struct matter *it, const struct seats *seats, const struct ranks *ranks, const json_t *seen,
+                   size_t steps)
+{
+    struct matching matching = {.places = seats->until_step[steps], .people = it->request->vote_count};
+    for (size_t v = 0; v < matching.people; v++) {
+        const struct rules_vote *vote = &it->request->votes[v];
+        char hex[DIGEST_HEX_LEN + 1];
+        digest_format(hex, &vote->digest);
+        for (size_t p = 0; p < matching.places && (seen == NULL || lists(seen, hex)); p++) {
+            matching.fits[p][v] = seats->places[p].step <= ranks->rank[v] &&
+                                  verify_policy_member(it->policy, seats->places[p].group, vote->person.text);
+        }
+    }
+    return matching_size(&matching) == matching.places;
+}
+
+/* From the bottom: an approval rises when what it has seen fills one step more, until none rises any more. */
+static void rank_all(struct ranks *out, const struct matter *it, const struct seats *seats)
+{
+    bool risen = true;
+    *out = (struct ranks){0};
+    while (risen) {
+        risen = false;
+        for (size_t v = 0; v < it->request->vote_count; v++) {
+            const json_t *seen = it->request->votes[v].seen;
+            if (seen != NULL && out->rank[v] + 1 < seats->steps && filled(it, seats, out, seen, out->rank[v] + 1)) {
+                out->rank[v]++;
+                risen = true;
+            }
+        }
+    }
+}
+
+/* Whether everybody together fills all places and one more, of anybody in a group of the rule. */
+static bool filled_with_one_more(const struct matter *it, const struct seats *seats, const struct ranks *ranks)
+{
+    struct matching matching = {.places = seats->count + 1, .people = it->request->vote_count};
+    if (matching.places > MATCHING_PLACES_MAX) {
+        return false;
+    }
+    for (size_t v = 0; v < matching.people; v++) {
+        for (size_t p = 0; p < seats->count; p++) {
+            bool member = verify_policy_member(it->policy, seats->places[p].group, it->request->votes[v].person.text);
+            matching.fits[p][v] = member && seats->places[p].step <= ranks->rank[v];
+            matching.fits[seats->count][v] = matching.fits[seats->count][v] || member;
+        }
+    }
+    return matching_size(&matching) == matching.places;
+}
+
+/* The floor that no policy may go below: however many programs vote, two places are left for humans. */
+static bool needs_two_humans(const struct matter *it, const struct seats *seats)
+{
+    struct matching matching = {.places = seats->count};
+    json_t *person = NULL;
+    size_t i = 0;
+    json_array_foreach(it->policy->people, i, person)
+    {
+        const char *id = text_of(person, "id");
+        if (id == NULL || matching.people == MATCHING_PEOPLE_MAX ||
+            !lists(json_object_get(person, "duties"), "automated")) {
+            continue;
+        }
+        for (size_t p = 0; p < seats->count; p++) {
+            matching.fits[p][matching.people] = verify_policy_member(it->policy, seats->places[p].group, id);
+        }
+        matching.people++;
+    }
+    return matching_size(&matching) + 2 <= seats->count;
+}
+
+static const char *steps_objection(const struct matter *it, const json_t *steps)
+{
+    struct seats seats;
+    struct ranks ranks;
+    if (!seats_of(&seats, steps)) {
+        return "the quorum of a rule is not met";
+    }
+    if (!needs_two_humans(it, &seats)) {
+        return "the quorum of a rule can be met without two humans";
+    }
+    rank_all(&ranks, it, &seats);
+    if (!filled(it, &seats, &ranks, NULL, seats.steps)) {
+        return "the quorum of a rule is not met";
+    }
+    if (!digest_is_zero(&it->request->intent->returns) && !filled_with_one_more(it, &seats, &ranks)) {
+        return "a return needs one approver more than a rule asks for";
+    }
+    return NULL;
+}
+
+/* ---- Judgement ---- */
+
+static bool was_delayed(const struct rules_request *request, int64_t delay_s)
+{
+    return delay_s == 0 || (request->announced_utc_us <= request->at_utc_us &&
+                            (request->at_utc_us - request->announced_utc_us) / SECOND_US >= delay_s);
+}
+
+static const char *rule_objection(const struct matter *it, const struct rule *rule)
+{
+    const char *why = NULL;
+    if (!rule->allows) {
+        return "a deny rule matches";
+    }
+    if (amount_compare(it->request->intent->amount, rule->demand.max_amount) > 0) {
+        return "the amount is above the maximum of a rule";
+    }
+    why = steps_objection(it, rule->demand.steps);
+    if (why == NULL && !was_delayed(it->request, rule->demand.delay_s)) {
+        why = "the trail does not show the delay that a rule demands, from withdrawal.announced on";
+    }
+    return why;
+}
+
+static const char *judge_rule(struct rules_finding *out, const struct matter *it, const struct rule *rule,
+                              bool *out_allows)
+{
+    enum holds holds = rule_holds(rule, it);
+    if (holds == HOLDS_NOT) {
+        return NULL;
+    }
+    *out_allows = true;
+    out->limits += (unsigned)json_array_size(rule->demand.limits);
+    out->delay_s = rule->demand.delay_s > out->delay_s ? rule->demand.delay_s : out->delay_s;
+    return holds == HOLDS_PERHAPS ? "a condition of a rule cannot be told" : rule_objection(it, rule);
+}
+
+const char *rules_judge(struct rules_finding *out, const struct verify_policy *policy,
+                        const struct rules_request *request)
+{
+    struct matter it = {
+        .policy = policy, .request = request, .wallet = object_named(policy->wallets, request->intent->wallet.text)};
+    json_t *value = NULL;
+    size_t i = 0;
+    bool allows = false;
+    *out = (struct rules_finding){0};
+    digest_format(it.asset, &request->intent->asset);
+    digest_format(it.chain, &request->intent->chain);
+    if (!lists(json_object_get(it.wallet, "assets"), it.asset)) {
+        return "the wallet does not hold this asset";
+    }
+    json_array_foreach(policy->rules, i, value)
+    {
+        struct rule rule;
+        const char *id = text_of(value, "id");
+        const char *why = rule_read(&rule, value) ? judge_rule(out, &it, &rule, &allows)
+                                                  : "a rule says what this program does not know";
+        if (why != NULL) {
+            (void)snprintf(out->rule, sizeof(out->rule), "%s", id == NULL ? "" : id);
+            return why;
+        }
+    }
+    return allows ? NULL : "no rule allows it";
+}
