@@ -9,7 +9,10 @@
 struct intent_wire {
     struct intent intent;
     char destination[ADDRESS_TEXT_SIZE];
+    char type[16]; /* empty for a transfer, which has no word, so that it has one form */
 };
+
+static const char issue_word[] = "issue";
 
 static const struct canon_field fields[] = {
     CANON_FIELD(struct intent, amount, CANON_AMOUNT),
@@ -28,6 +31,7 @@ static const struct canon_field fields[] = {
     CANON_FIELD_OPTIONAL(struct intent, returns, CANON_HASH),
     CANON_FIELD(struct intent, seq, CANON_COUNTER),
     CANON_FIELD(struct intent, transaction, CANON_HASH),
+    {"type", CANON_TEXT, true, offsetof(struct intent_wire, type), 16, 1, CANON_INTEGER_MAX},
     CANON_FIELD(struct intent, valid_from, CANON_COUNTER),
     CANON_FIELD(struct intent, valid_until, CANON_COUNTER),
     CANON_FIELD(struct intent, wallet, CANON_NAME),
@@ -53,6 +57,23 @@ static enum status check(const struct intent *intent, struct fault *fault)
     if (intent->valid_until < intent->valid_from) {
         return fault_set(fault, STATUS_INVALID, "valid_until", "not below valid_from");
     }
+    if (intent->type != TRANSACTION_TRANSFER && intent->type != TRANSACTION_ISSUE) {
+        return fault_set(fault, STATUS_INVALID, "type", "a transfer or an issue");
+    }
+    if (intent->type == TRANSACTION_ISSUE && !digest_is_zero(&intent->returns)) {
+        return fault_set(fault, STATUS_INVALID, "returns", "not of an issue: it sends nothing back");
+    }
+    return STATUS_OK;
+}
+
+enum status intent_type_read(enum transaction_type *out, const char *word, struct fault *fault)
+{
+    bool issues = strcmp(word, issue_word) == 0;
+    if (!issues && word[0] != '\0') {
+        return fault_set(fault, STATUS_INVALID, "type",
+                         "issue, or left out for a transfer: there are no other transactions");
+    }
+    *out = issues ? TRANSACTION_ISSUE : TRANSACTION_TRANSFER;
     return STATUS_OK;
 }
 
@@ -62,6 +83,9 @@ enum status intent_decode(struct intent *out, const void *document, size_t len, 
     enum status status = document_decode(&wire, &table, document, len, fault);
     if (status == STATUS_OK) {
         status = address_parse(&wire.intent.destination, wire.destination, "destination", fault);
+    }
+    if (status == STATUS_OK) {
+        status = intent_type_read(&wire.intent.type, wire.type, fault);
     }
     if (status == STATUS_OK) {
         status = check(&wire.intent, fault);
@@ -80,6 +104,7 @@ enum status intent_encode(struct bytes *out, const struct intent *intent, struct
     }
     struct intent_wire wire = {.intent = *intent};
     address_format(wire.destination, &intent->destination);
+    (void)snprintf(wire.type, sizeof(wire.type), "%s", intent->type == TRANSACTION_ISSUE ? issue_word : "");
     return canon_encode_bytes(out, &wire, table.fields, table.count, CANON_DOCUMENT_MAX, fault);
 }
 

@@ -423,33 +423,6 @@ static enum status decode_demand(struct demand *demand, const struct policy *pol
     return status;
 }
 
-/*
- * What the language has but nothing enforces yet. Each row is removed by who lands the enforcement of it; no policy
- * may say what does not hold.
- */
-
-static bool asks_types(const struct rule *rule)
-{
-    return rule->when.types != 1U << TRANSACTION_TRANSFER;
-}
-
-static const struct {
-    const char *field;
-    bool (*used)(const struct rule *rule);
-} not_in_force_yet[] = {
-    {"when.types", asks_types},
-};
-
-static enum status check_in_force(const struct rule *rule, const char *path, struct fault *fault)
-{
-    for (size_t i = 0; i < COUNT(not_in_force_yet); i++) {
-        if (not_in_force_yet[i].used(rule)) {
-            return policy_refuse(fault, path, not_in_force_yet[i].field, "not in force yet");
-        }
-    }
-    return STATUS_OK;
-}
-
 enum status policy_rule_decode(struct policy *policy, const json_t *object, const char *path, struct fault *fault)
 {
     const char *text = json_string_value(json_object_get(object, "effect"));
@@ -473,5 +446,5 @@ enum status policy_rule_decode(struct policy *policy, const json_t *object, cons
         document_place(place, path, "demand");
         status = decode_demand(&rule->demand, policy, wire.demand, place, fault);
     }
-    return status == STATUS_OK ? check_in_force(rule, path, fault) : status;
+    return status;
 }

@@ -241,7 +241,7 @@ enum status transaction_from_intent(struct transaction *out, const struct intent
 {
     const struct transaction transaction = {
         .chain = intent->chain,
-        .type = TRANSACTION_TRANSFER,
+        .type = intent->type,
         .from = *wallet,
         .lane = intent->lane,
         .seq = intent->seq,

@@ -107,6 +107,9 @@ static enum status check_sweep(const struct check *check, const struct withdrawa
     if (!digest_equal(&sweep.key, &key->document->key_id)) {
         return fault_set(fault, STATUS_MISMATCH, "sweep.key", "given for another key");
     }
+    if (intent->type != TRANSACTION_TRANSFER) {
+        return fault_set(fault, STATUS_DENIED, "intent.type", "a key that is out of service issues nothing");
+    }
     if (!digest_equal(&sweep.intent, &check->out->intent_digest)) {
         return fault_set(fault, STATUS_MISMATCH, "sweep.intent", "given for another intent");
     }
@@ -270,7 +273,7 @@ static enum status check_policy(struct check *check, struct fault *fault)
 {
     const struct intent *intent = &check->out->intent;
     const struct evaluation_request request = {
-        .type = TRANSACTION_TRANSFER,
+        .type = intent->type,
         .chain = &intent->chain,
         .wallet = &intent->wallet,
         .asset = &intent->asset,

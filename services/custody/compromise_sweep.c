@@ -133,6 +133,7 @@ static enum status make_intent(struct bytes *out, const struct sweeping *sweepin
                             .policy_version = policy->version,
                             .requested_at = now,
                             .requester = *sweeping->order->by,
+                            .type = TRANSACTION_TRANSFER,
                             .valid_from = sweeping->height + 1,
                             .valid_until = sweeping->height + SWEEP_WINDOW,
                             .wallet = sweeping->wallet->id};

@@ -59,6 +59,9 @@ static enum status check_against_trust(struct decoded *out, struct fault *fault)
 static enum status rebuild(struct decoded *out, struct fault *fault)
 {
     struct bytes document = {0};
+    if (out->intent.type == TRANSACTION_ISSUE && !account_id_equal(&out->asset->issuer, &out->wallet->account)) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "is not the issuer of the asset that it is to issue");
+    }
     enum status status = transaction_from_intent(&out->transaction, &out->intent, &out->wallet->account, fault);
     if (status == STATUS_OK) {
         status = transaction_encode(&document, &out->transaction, fault);
@@ -106,7 +109,10 @@ static void print_effect(const struct decoded *decoded)
     (void)answer_amount(text, &decoded->trust, &intent->asset, intent->fee_cap);
     (void)snprintf(line, sizeof(line), "%s: this ledger has no fees", text);
     print_row("fee at most", line);
-    (void)snprintf(line, sizeof(line), "one transfer: so much less in wallet %s, so much more at that address",
+    (void)snprintf(line, sizeof(line),
+                   intent->type == TRANSACTION_ISSUE
+                       ? "an ISSUE: MAKES that many new units of the asset, which wallet %s owes from then on"
+                       : "one transfer: so much less in wallet %s, so much more at that address",
                    intent->wallet.text);
     print_row("effect", line);
     if (!digest_is_zero(&intent->memo)) {

@@ -334,7 +334,10 @@ static enum status describe_intent(FILE *stream, const struct bytes *document, s
     describe_row(stream, "to", "%s", text);
     amount_format(text, intent.fee_cap);
     describe_row(stream, "fee at most", "%s base units", text);
-    describe_row(stream, "effect", "one transfer: so much less in the wallet, so much more at that address");
+    describe_row(stream, "effect", "%s",
+                 intent.type == TRANSACTION_ISSUE
+                     ? "an ISSUE: MAKES that many new units of the asset, which the wallet owes from then on"
+                     : "one transfer: so much less in the wallet, so much more at that address");
     describe_row(stream, "requester", "%s", intent.requester.text);
     if (!digest_is_zero(&intent.returns)) {
         describe_digest(stream, "returns", &intent.returns);

@@ -30,6 +30,8 @@ static const struct option_row rows[] = {
         "propose: transaction of the receipt in suspense that this sends back; one approver more than the rule asks "
         "for",
         returns),
+    ROW("type", OPTION_TEXT, "", 0, 0, "", "propose: issue, for new units of an asset out of the wallet that issues it",
+        type),
     ROW("idempotency-key", OPTION_TEXT, "", 0, 0, "", "propose: repeat an earlier request instead of making a new one",
         id),
     ROW("code", OPTION_TEXT, "", 0, 0, "", "approve, reject: the short code, instead of typing it", code),

@@ -21,6 +21,7 @@ struct custody_options {
     char amount[64];
     char to[TEXT_SIZE];
     char returns[TEXT_SIZE];
+    char type[TEXT_SIZE];
     bool sweep;
     char id[TEXT_SIZE];
     char code[16];

@@ -56,6 +56,7 @@ struct asked {
     struct digest asset;
     struct digest returns;   /* zero for none */
     struct keyfile *keyfile; /* of the requester, who signs; NULL for nobody */
+    enum transaction_type type;
 };
 
 /*
@@ -74,6 +75,7 @@ static enum status check_answer(const struct intent *intent, const struct custod
         {"amount", amount_compare(intent->amount, asked->amount) == 0},
         {"destination", account_id_equal(&intent->destination, &asked->to)},
         {"returns", digest_equal(&intent->returns, &asked->returns)},
+        {"type", intent->type == asked->type},
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (!fields[i].same) {
@@ -145,6 +147,7 @@ static enum status propose(const struct custody_options *options, struct decoded
                              options->amount, "destination", options->to);
     bool good = body != NULL && (options->returns[0] == '\0' ||
                                  json_object_set_new(body, "returns", json_string(options->returns)) == 0);
+    good = good && (options->type[0] == '\0' || json_object_set_new(body, "type", json_string(options->type)) == 0);
     good = good && (!options->sweep || json_object_set_new(body, "sweep", json_true()) == 0);
     enum status status = good ? make_key(key, fault) : fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "");
     if (status == STATUS_OK) {
@@ -178,6 +181,9 @@ static enum status read_request(struct asked *out, const struct custody_options 
     if (status == STATUS_OK) {
         out->asset = trust->asset_ids[asset];
         status = answer_amount_option(&out->amount, options, &trust->assets[asset], fault);
+    }
+    if (status == STATUS_OK) {
+        status = intent_type_read(&out->type, options->type, fault);
     }
     if (status == STATUS_OK && options->returns[0] != '\0') {
         status =

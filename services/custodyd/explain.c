@@ -49,6 +49,7 @@ struct question {
     struct amount amount;
     char destination[STORE_ADDRESS_SIZE];
     struct digest returns;
+    char type[16];
     struct service *service;
     const struct policy *policy;
     struct account_id account;
@@ -57,9 +58,12 @@ struct question {
 };
 
 static const struct canon_field question_fields[] = {
-    CANON_FIELD(struct question, wallet, CANON_NAME),           CANON_FIELD(struct question, asset, CANON_HASH),
-    CANON_FIELD(struct question, amount, CANON_AMOUNT),         CANON_FIELD(struct question, destination, CANON_TEXT),
+    CANON_FIELD(struct question, wallet, CANON_NAME),
+    CANON_FIELD(struct question, asset, CANON_HASH),
+    CANON_FIELD(struct question, amount, CANON_AMOUNT),
+    CANON_FIELD(struct question, destination, CANON_TEXT),
     CANON_FIELD_OPTIONAL(struct question, returns, CANON_HASH),
+    {"type", CANON_TEXT, true, offsetof(struct question, type), 16, 1, CANON_INTEGER_MAX},
 };
 
 static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -100,9 +104,13 @@ enum status policy_explain_request(struct service *service, const struct http_re
                                    struct http_reply *reply, struct fault *fault)
 {
     struct question question;
+    enum transaction_type type = TRANSACTION_TRANSFER;
     struct evaluation evaluation = {0};
     json_t *explanation = NULL;
     enum status status = read_question(&question, request, fault);
+    if (status == STATUS_OK) {
+        status = intent_type_read(&type, question.type, fault);
+    }
     question.service = service;
     question.policy = service_policy(service);
     if (status == STATUS_OK) {
@@ -112,7 +120,7 @@ enum status policy_explain_request(struct service *service, const struct http_re
         return status;
     }
     const struct evaluation_request asked = {
-        .type = TRANSACTION_TRANSFER,
+        .type = type,
         .chain = &question.policy->chain,
         .wallet = &question.wallet,
         .asset = &question.asset,

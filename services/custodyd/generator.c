@@ -4,8 +4,6 @@
  */
 #include "generator.h"
 
-#include "policy/transaction.h"
-
 static enum status fill_intent(struct intent *intent, struct service *service, const struct generator_order *order,
                                struct fault *fault)
 {
@@ -25,6 +23,7 @@ static enum status fill_intent(struct intent *intent, struct service *service, c
         .requester = row->requester,
         .returns = order->returns,
         .seq = row->seq,
+        .type = order->type,
         .valid_from = node.confirmed_height + 1,
         .valid_until = node.confirmed_height + (uint64_t)service->options.transaction_window,
         .wallet = row->wallet,

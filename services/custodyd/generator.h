@@ -4,6 +4,7 @@
 #ifndef STRONGROOM_CUSTODYD_GENERATOR_H
 #define STRONGROOM_CUSTODYD_GENERATOR_H
 
+#include "policy/transaction.h"
 #include "service.h"
 #include "store/withdrawal.h"
 
@@ -11,7 +12,8 @@ struct generator_order {
     const struct store_withdrawal *row;
     const struct policy *policy; /* under which it is proposed */
     const struct wallet *wallet; /* of that policy */
-    struct digest returns;       /* the transaction of the receipt that it sends back, zero for none */
+    enum transaction_type type;
+    struct digest returns; /* the transaction of the receipt that it sends back, zero for none */
 };
 
 /*

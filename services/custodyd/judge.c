@@ -121,7 +121,7 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         status = look_up_destination(&basis, service, tx, &intent.destination, fault);
     }
     const struct evaluation_request request = {
-        .type = TRANSACTION_TRANSFER,
+        .type = intent.type,
         .chain = &intent.chain,
         .wallet = &intent.wallet,
         .asset = &intent.asset,

@@ -172,17 +172,19 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
                : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
-/* An open one that was proposed under another version than the one in force is judged under both. */
+/* An issue says so. An open one that was proposed under another version than the one in force is judged under both. */
 static enum status put_change(json_t *view, const struct service *service, const struct store_withdrawal *row,
                               struct fault *fault)
 {
     struct intent intent;
-    bool changed = !withdrawal_state_is_end(row->state) &&
-                   intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
-                   !digest_equal(&intent.policy, &service_policy(service)->digest);
-    return !changed || json_object_set_new(view, "policy_changed", json_true()) == 0
-               ? STATUS_OK
-               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
+    if (intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK) {
+        return STATUS_OK;
+    }
+    bool changed =
+        !withdrawal_state_is_end(row->state) && !digest_equal(&intent.policy, &service_policy(service)->digest);
+    bool good = !changed || json_object_set_new(view, "policy_changed", json_true()) == 0;
+    good = good && (intent.type != TRANSACTION_ISSUE || json_object_set_new(view, "type", json_string("issue")) == 0);
+    return good ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
 /* Why it ended, and where the ledger has it. */

@@ -20,6 +20,7 @@ struct proposal {
     char destination[STORE_ADDRESS_SIZE];
     struct digest returns;
     bool sweep;
+    char type[16]; /* "issue", or empty for a transfer */
 };
 
 static const struct canon_field proposal_fields[] = {
@@ -29,6 +30,7 @@ static const struct canon_field proposal_fields[] = {
     CANON_FIELD(struct proposal, destination, CANON_TEXT),
     CANON_FIELD_OPTIONAL(struct proposal, returns, CANON_HASH),
     CANON_FIELD_OPTIONAL(struct proposal, sweep, CANON_BOOLEAN),
+    {"type", CANON_TEXT, true, offsetof(struct proposal, type), 16, 1, CANON_INTEGER_MAX},
 };
 
 #define PROPOSAL_FIELDS (sizeof(proposal_fields) / sizeof(proposal_fields[0]))
@@ -41,6 +43,7 @@ struct creation {
     const struct wallet *wallet; /* of that policy */
     struct digest returns;       /* the transaction of a receipt in suspense, zeros for none */
     bool sweep;                  /* of a key that is out of service */
+    enum transaction_type type;
     struct store_withdrawal row;
     struct trail_ticket ticket;
     bool existed;
@@ -57,9 +60,28 @@ static bool holds_asset(const struct wallet *wallet, const struct digest *asset)
     return false;
 }
 
+/* An issue makes more of an asset, so the wallet is the account that issues it. */
+static enum status check_issue(const struct service *service, const struct wallet *wallet,
+                               const struct proposal *proposal, struct fault *fault)
+{
+    const struct asset *asset = ledger_genesis_asset(ledger_node_genesis(service->node), &proposal->asset);
+    enum transaction_type type = TRANSACTION_TRANSFER;
+    enum status status = intent_type_read(&type, proposal->type, fault);
+    if (status != STATUS_OK || type == TRANSACTION_TRANSFER) {
+        return status;
+    }
+    if (!digest_is_zero(&proposal->returns) || proposal->sweep) {
+        return fault_set(fault, STATUS_INVALID, "type", "an issue sends nothing back and sweeps nothing");
+    }
+    if (asset == NULL || !account_id_equal(&asset->issuer, &wallet->account)) {
+        return fault_set(fault, STATUS_DENIED, "wallet", "is not the issuer of this asset");
+    }
+    return STATUS_OK;
+}
+
 /* The rules that need no database. Out: *out_wallet is borrowed from the policy. */
-static enum status check_proposal(const struct wallet **out_wallet, const struct policy *policy,
-                                  const struct proposal *proposal, struct fault *fault)
+static enum status check_proposal(const struct wallet **out_wallet, const struct service *service,
+                                  const struct policy *policy, const struct proposal *proposal, struct fault *fault)
 {
     struct account_id destination;
     enum status status = address_parse(&destination, proposal->destination, "destination", fault);
@@ -80,7 +102,7 @@ static enum status check_proposal(const struct wallet **out_wallet, const struct
         return fault_set(fault, STATUS_INVALID, "destination", "is the wallet itself");
     }
     *out_wallet = wallet;
-    return STATUS_OK;
+    return check_issue(service, wallet, proposal, fault);
 }
 
 static bool is_idempotency_key(const char *text)
@@ -116,7 +138,7 @@ static enum status add_delay(struct store_withdrawal *row, const struct creation
                              const struct proposal *proposal, struct fault *fault)
 {
     struct obligations obligations = {0};
-    const struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+    const struct evaluation_request request = {.type = creation->type,
                                                .chain = &creation->service->chain,
                                                .wallet = &proposal->wallet,
                                                .asset = &proposal->asset,
@@ -146,6 +168,7 @@ static enum status fill_row(struct creation *creation, const struct proposal *pr
     };
     creation->returns = proposal->returns;
     creation->sweep = proposal->sweep;
+    creation->type = proposal->type[0] == '\0' ? TRANSACTION_TRANSFER : TRANSACTION_ISSUE;
     row->expires_at_utc_us = row->requested_at_utc_us + service->options.withdrawal_ttl_s * 1000000;
     enum status status = add_delay(row, creation, proposal, fault);
     memcpy(row->destination, proposal->destination, sizeof(row->destination));
@@ -193,6 +216,7 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     struct service *service = creation->service;
     struct store_withdrawal *row = &creation->row;
     struct ledger_balance balance = {0};
+    bool issues = creation->type == TRANSACTION_ISSUE;
     enum status status = creation->sweep ? key_gate_check_sweep(service, creation->wallet, fault)
                                          : key_gate_check(service, creation->wallet, &row->asset, fault);
     if (status == STATUS_OK) {
@@ -201,11 +225,12 @@ static enum status reserve(struct creation *creation, struct store_tx *tx, struc
     if (status == STATUS_OK && balance.negative) {
         balance.amount = amount_from_u64(0); /* an issuance account holds nothing to pay out */
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !issues) {
         status = leave_suspense(&balance.amount, creation, tx, fault);
     }
     if (status == STATUS_OK) {
-        status = store_reservation_add(tx, row, balance.amount, fault);
+        status = issues ? store_reservation_add_issue(tx, row, fault)
+                        : store_reservation_add(tx, row, balance.amount, fault);
     }
     if (status == STATUS_OK) {
         status = store_lane_take(tx, row, (unsigned)service->options.lanes, fault);
@@ -219,8 +244,11 @@ static enum status place(struct creation *creation, struct store_tx *tx, struct 
     struct store_withdrawal *row = &creation->row;
     struct bytes intent = {0};
     struct bytes transaction = {0};
-    const struct generator_order order = {
-        .row = row, .policy = creation->policy, .wallet = creation->wallet, .returns = creation->returns};
+    const struct generator_order order = {.row = row,
+                                          .policy = creation->policy,
+                                          .wallet = creation->wallet,
+                                          .type = creation->type,
+                                          .returns = creation->returns};
     enum status status = generator_build(&intent, &transaction, creation->service, &order, fault);
     if (status != STATUS_OK) {
         return status;
@@ -251,7 +279,12 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
         status = audit_event_ref_add(&event, "returns", &creation->returns, fault);
     }
     const char *const facts[][2] = {
-        {"amount", amount}, {"asset", asset}, {"wallet", row->wallet.text}, {"destination", row->destination}};
+        {"amount", amount},
+        {"asset", asset},
+        {"wallet", row->wallet.text},
+        {"destination", row->destination},
+        {"type", creation->type == TRANSACTION_ISSUE ? "issue" : "transfer"},
+    };
     for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
         status = audit_event_fact_add(&event, facts[i][0], facts[i][1], fault);
     }
@@ -259,6 +292,21 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
         status = trail_enqueue(&creation->ticket, creation->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);
+    return status;
+}
+
+/* What no rule can allow is not even asked: issues have rules of their own, and those of transfers do not do. */
+static enum status check_class(struct creation *creation, struct store_tx *tx, struct fault *fault)
+{
+    struct withdrawal_judgement judgement = {0};
+    if (creation->type == TRANSACTION_TRANSFER) {
+        return STATUS_OK;
+    }
+    enum status status = withdrawal_judge(&judgement, creation->service, tx, &creation->row, NULL, fault);
+    if (status == STATUS_OK && judgement.decision == DECISION_DENIED) {
+        status = fault_set(fault, judgement.reason, "type", "no rule of the policy allows this issue");
+    }
+    json_decref(judgement.explanation);
     return status;
 }
 
@@ -279,6 +327,9 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
     }
     if (status == STATUS_OK) {
         status = place(creation, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_class(creation, tx, fault);
     }
     if (status == STATUS_OK) {
         status = log_request(creation, tx, fault);
@@ -320,7 +371,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status = check_proposal(&creation.wallet, creation.policy, &proposal, fault);
+        status = check_proposal(&creation.wallet, service, creation.policy, &proposal, fault);
     }
     if (status == STATUS_OK) {
         status = fill_row(&creation, &proposal, fault);

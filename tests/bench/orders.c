@@ -55,6 +55,7 @@ static void place(struct order *order, struct maker *maker, uint64_t lane, uint6
                                     .requested_at = world->now_utc_us - 1000000,
                                     .requester = name_of("rita"),
                                     .seq = seq,
+                                    .type = TRANSACTION_TRANSFER,
                                     .valid_from = 1,
                                     .valid_until = 100000,
                                     .wallet = name_of("hot-1")};

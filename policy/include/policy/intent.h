@@ -13,6 +13,12 @@
 #define INTENT_KIND "intent"
 #define SHORT_CODE_SIZE 10 /* "ABCD-EFGH" and a NUL */
 
+/* Of intents and transactions, and there are no others. Numbers may be stored; never renumber. */
+enum transaction_type {
+    TRANSACTION_TRANSFER = 1,
+    TRANSACTION_ISSUE = 2,
+};
+
 struct intent {
     struct amount amount; /* above zero */
     struct digest asset;
@@ -30,7 +36,8 @@ struct intent {
     struct digest returns; /* the transaction whose receipt it sends back; zero: it is no return */
     uint64_t seq;
     struct digest transaction; /* id of the unsigned transaction */
-    uint64_t valid_from;       /* block heights, inclusive, from <= until */
+    enum transaction_type type;
+    uint64_t valid_from; /* block heights, inclusive, from <= until */
     uint64_t valid_until;
     struct name wallet;
     struct uuid withdrawal;
@@ -44,6 +51,9 @@ MUST_CHECK enum status intent_decode(struct intent *out, const void *document, s
 
 /* The canonical bytes; refuses what intent_decode would refuse. Out: owned by the caller. */
 MUST_CHECK enum status intent_encode(struct bytes *out, const struct intent *intent, struct fault *fault);
+
+/* The type that a word of documents and requests stands for; empty for a transfer, which has none. STATUS_INVALID. */
+MUST_CHECK enum status intent_type_read(enum transaction_type *out, const char *word, struct fault *fault);
 
 /* The digest of the document bytes, which approvals name. */
 void intent_digest(struct digest *out, const void *document, size_t len);

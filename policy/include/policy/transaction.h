@@ -14,12 +14,6 @@
 #define TRANSACTION_LEGS_MIN 2
 #define TRANSACTION_LEGS_MAX 16
 
-/* Numbers may be stored; never renumber. */
-enum transaction_type {
-    TRANSACTION_TRANSFER = 1,
-    TRANSACTION_ISSUE = 2,
-};
-
 enum leg_side {
     LEG_DEBIT = 1,  /* lowers the account's balance */
     LEG_CREDIT = 2, /* raises it */
@@ -65,9 +59,9 @@ MUST_CHECK enum status transaction_encode(struct bytes *out, const struct transa
 void transaction_id(struct digest *out, const void *document, size_t len);
 
 /*
- * Rebuilds the transaction of an intent for the account of its wallet: a transfer with the legs [debit of the wallet,
- * credit of the destination]. `intent->transaction` is not read, so this also makes it. STATUS_INVALID when no valid
- * transaction can come of it (destination is the wallet itself, amount 0).
+ * Rebuilds the transaction of an intent for the account of its wallet: one of its type with the legs [debit of the
+ * wallet, credit of the destination]. `intent->transaction` is not read, so this also makes it. STATUS_INVALID when no
+ * valid transaction can come of it (destination is the wallet itself, amount 0).
  */
 MUST_CHECK enum status transaction_from_intent(struct transaction *out, const struct intent *intent,
                                                const struct account_id *wallet, struct fault *fault);

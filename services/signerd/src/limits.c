@@ -146,7 +146,7 @@ static enum status obligations_find(const struct signer *signer, struct obligati
         return fault_set(fault, STATUS_MISMATCH, "intent.policy", "not a policy that is or was in force");
     }
     const struct evaluation_request request = {.wallet = &intent->wallet,
-                                               .type = TRANSACTION_TRANSFER,
+                                               .type = intent->type,
                                                .chain = &intent->chain,
                                                .asset = &intent->asset,
                                                .amount = intent->amount,

@@ -91,8 +91,9 @@ static enum status reservation_lock(struct store_tx *tx, const struct store_with
     return tx_run(tx, NULL, &lock, &p, fault);
 }
 
-enum status store_reservation_add(struct store_tx *tx, const struct store_withdrawal *row, struct amount balance,
-                                  struct fault *fault)
+/* Out of a balance, NULL for none. */
+static enum status reservation_add(struct store_tx *tx, const struct store_withdrawal *row,
+                                   const struct amount *balance, struct fault *fault)
 {
     struct amount reserved = {0};
     enum status status = reservation_lock(tx, row, fault);
@@ -103,7 +104,8 @@ enum status store_reservation_add(struct store_tx *tx, const struct store_withdr
         return status;
     }
     struct amount total = {0};
-    if (amount_add(&total, reserved, row->amount) != STATUS_OK || amount_compare(total, balance) > 0) {
+    if (amount_add(&total, reserved, row->amount) != STATUS_OK ||
+        (balance != NULL && amount_compare(total, *balance) > 0)) {
         return fault_set(fault, STATUS_INSUFFICIENT_FUNDS, "amount", "the balance less what is reserved is too small");
     }
     struct parameters p = {0};
@@ -113,6 +115,17 @@ enum status store_reservation_add(struct store_tx *tx, const struct store_withdr
     parameter_amount(&p, row->amount);
     parameter_text(&p, row->account);
     return tx_run(tx, NULL, &insert, &p, fault);
+}
+
+enum status store_reservation_add(struct store_tx *tx, const struct store_withdrawal *row, struct amount balance,
+                                  struct fault *fault)
+{
+    return reservation_add(tx, row, &balance, fault);
+}
+
+enum status store_reservation_add_issue(struct store_tx *tx, const struct store_withdrawal *row, struct fault *fault)
+{
+    return reservation_add(tx, row, NULL, fault);
 }
 
 enum status store_reservation_drop(struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault)

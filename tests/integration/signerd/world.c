@@ -520,6 +520,7 @@ void order_init(struct order *order, struct world *world, uint64_t lane, uint64_
                                     .requested_at = world->now_utc_us - 1000000,
                                     .requester = name_of("rita"),
                                     .seq = seq,
+                                    .type = TRANSACTION_TRANSFER,
                                     .valid_from = 1,
                                     .valid_until = 100000,
                                     .wallet = name_of("hot-1")};

@@ -354,6 +354,7 @@ static struct intent first_intent(const struct world *world)
                             .requested_at = time_of(REQUESTED_AT),
                             .requester = name_of("rita"),
                             .seq = 7,
+                            .type = TRANSACTION_TRANSFER,
                             .valid_from = 1,
                             .valid_until = 1000,
                             .wallet = name_of("hot-1")};

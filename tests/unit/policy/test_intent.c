@@ -60,6 +60,49 @@ Test(intent, a_return_names_the_transaction_whose_receipt_it_sends_back)
     bytes_free(&document);
 }
 
+/* An intent of the worked example with another type. Out: owned. */
+static void issue_of(struct intent *out, struct bytes *out_document)
+{
+    cr_assert(intent_decode(out, valid_text, strlen(valid_text), NULL) == STATUS_OK);
+    cr_assert(out->type == TRANSACTION_TRANSFER);
+    out->type = TRANSACTION_ISSUE;
+    cr_assert(intent_encode(out_document, out, NULL) == STATUS_OK);
+}
+
+Test(intent, an_issue_says_so_and_a_transfer_says_nothing)
+{
+    struct intent intent;
+    struct bytes document = {0};
+    issue_of(&intent, &document);
+    cr_assert(strstr((const char *)document.data, "\",\"type\":\"issue\",\"valid_from\"") != NULL);
+    intent.type = 0;
+    cr_assert(intent_decode(&intent, document.data, document.len, NULL) == STATUS_OK);
+    cr_assert(intent.type == TRANSACTION_ISSUE);
+    intent.returns = digest_of(ASSET_A);
+    struct fault fault = {0};
+    struct bytes none = {0};
+    cr_assert(intent_encode(&none, &intent, &fault) == STATUS_INVALID);
+    cr_assert_str_eq(fault.where, "returns");
+    intent.type = 0;
+    cr_assert(intent_encode(&none, &intent, NULL) == STATUS_INVALID);
+    bytes_free(&document);
+}
+
+Test(intent, the_transaction_of_an_issue_is_an_issue)
+{
+    struct intent intent;
+    struct bytes document = {0};
+    struct account_id wallet;
+    struct transaction transaction;
+    issue_of(&intent, &document);
+    cr_assert(address_parse(&wallet, "sr1" ASSET_A "0276d79d", "wallet", NULL) == STATUS_OK);
+    cr_assert(transaction_from_intent(&transaction, &intent, &wallet, NULL) == STATUS_OK);
+    cr_assert(transaction.type == TRANSACTION_ISSUE && transaction.leg_count == 2);
+    cr_assert(account_id_equal(&transaction.from, &wallet) && transaction.legs[0].side == LEG_DEBIT);
+    cr_assert(digest_equal(&transaction.policy, &intent.policy));
+    bytes_free(&document);
+}
+
 Test(intent, its_transaction_is_the_one_of_the_worked_example)
 {
     struct intent intent;
@@ -104,6 +147,14 @@ Test(intent, every_rule_broken_once)
         {"returns", "\"yes\"", STATUS_INVALID, "returns", "hexadecimal"},
         {"seq", "\"-1\"", STATUS_INVALID, "seq", "decimal digits"},
         {"transaction", NULL, STATUS_MISSING_FIELD, "transaction", "required"},
+        {"type", "\"transfer\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"\"", STATUS_INVALID, "type", "a string of 1"},
+        {"type", "\"Issue\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"policy\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"validator_set\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"upgrade\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"forced_transfer\"", STATUS_INVALID, "type", "no other transactions"},
+        {"type", "\"issuer\"", STATUS_INVALID, "type", "no other transactions"},
         {"valid_from", "\"1001\"", STATUS_INVALID, "valid_until", "valid_from"},
         {"wallet", "\"hot_1\"", STATUS_INVALID, "wallet", "name"},
         {"withdrawal", "\"019c1a2b-3c4d-4e5f-8a6b-7c8d9e0f1a2b\"", STATUS_INVALID, "withdrawal", "UUIDv7"},

@@ -161,6 +161,10 @@ void store_withdrawal_list_free(struct store_withdrawal_list *list);
 MUST_CHECK enum status store_reservation_add(struct store_tx *tx, const struct store_withdrawal *row,
                                              struct amount balance, struct fault *fault);
 
+/* The same for an issue, which is paid out of nothing: bounded by what an amount can be. */
+MUST_CHECK enum status store_reservation_add_issue(struct store_tx *tx, const struct store_withdrawal *row,
+                                                   struct fault *fault);
+
 /*
  * Drops the reservation (rejected, expired, cancelled, failed), and a receipt that it was to return is in suspense
  * again; STATUS_NOT_FOUND when there is none.
