@@ -17,6 +17,7 @@ WEAKEST = {
     "exchange-screening": {"hot": ("rule", 3, 2, 0)},
     "family-office": {"household": ("rule", 3, 2, 0), "savings": ("policy", 3, 3, 604800)},
     "hot-wallet": {"hot": ("rule", 3, 2, 0)},
+    "issuer": {"issuance": ("policy", 3, 3, 172800), "treasury": ("rule", 3, 2, 0)},
     "ordered-steps": {"hot": ("policy", 3, 3, 86400)},
     "small-team": {"main": ("policy", 2, 2, 86400)},
     "treasury": {"treasury": ("rule", 3, 2, 0)},
