@@ -116,6 +116,9 @@ command_run command_reject;
 /* veto.c */
 command_run command_veto;
 
+/* replay.c */
+command_run command_policy_replay;
+
 /* export.c */
 command_run command_evidence;
 command_run command_audit_export;

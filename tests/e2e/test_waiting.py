@@ -36,6 +36,7 @@ class Waiting(strongroom.Case):
         text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(), "rules": rules,
                           "groups": sorted(groups, key=lambda group: group["id"])})
         cls.name = digest("policy", text)
+        cls.document = json.loads(text)
         reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
         assert reply.status == 200, reply
         eventually(lambda: [row for row in place.call("GET", "/v1/policies").json["policies"]
@@ -114,6 +115,40 @@ class Waiting(strongroom.Case):
         self.assertEqual((tree["decision"], tree["policy"]), ("waiting", self.name))
         self.assertEqual(place.decide(row, "operator-1", "request").status, 200)
         self.assertEqual(place.wait(row["id"], "confirmed")["state"], "confirmed")
+
+    def test_z_a_draft_is_replayed(self):
+        """What a draft would have said of what was really confirmed; nothing of it is handed in."""
+        place = self.place
+        start = time_text()
+        rows = {amount: place.withdraw(amount)["id"] for amount in (20, 500, 600, 900)}
+        small, *others = self.document["rules"]
+
+        def band(name, above, up_to, m, **demand):
+            return {**small, "id": name, "when": {**small["when"], "amount": {"above": str(above), "up_to": str(up_to)}},
+                    "demand": {**small["demand"], "steps": [[{"group": "approvers", "m": m}]], **demand}}
+
+        draft = {**self.document, "version": 3, "prev": self.name, "issued_at": time_text(),
+                 "governance": {**self.document["governance"], "m": 3},
+                 "rules": [band("a-three", 0, 100, 3),
+                           band("a-two", 100, 850, 2, limits=[{"count": 2, "per": "wallet", "window_s": 2678400}]), *others]}
+        path = place.dir / "draft.json"
+        path.write_text(canonical(draft))
+        before = place.call("GET", "/v1/policies").json
+        told = place.custody("policy", "replay", "--in", str(path), "--from", start, "--json")
+        answer = json.loads(told.stdout)
+        found = {row["id"]: (row["differences"], row["draft"]["decision"]) for row in answer["withdrawals"]}
+        self.assertEqual(found[rows[20]], (["more_people"], "waiting"))
+        self.assertNotIn(rows[500], found)
+        self.assertEqual(found[rows[600]], (["limited"], "allowed"))
+        self.assertEqual(next(row for row in answer["withdrawals"] if row["id"] == rows[600])["draft"]["limit"], "a-two.limits[0]")
+        self.assertEqual(found[rows[900]], (["refused"], "denied"))
+        self.assertEqual(answer["summary"]["unreadable"], 0)
+        self.assertEqual(answer["summary"]["replayed"], 4)
+        words = place.custody("policy", "replay", "--in", str(path), "--from", start).stdout
+        self.assertIn("1 would have had to wait for a limit", words)
+        none = place.custody("policy", "replay", "--in", str(path), "--from", time_text(seconds=3600)).stdout
+        self.assertIn("0 replayed, 0 differ", none)
+        self.assertEqual(place.call("GET", "/v1/policies").json, before)
 
 
 if __name__ == "__main__":

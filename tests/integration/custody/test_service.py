@@ -302,6 +302,23 @@ class Approve(Lying):
         self.assertEqual(json.loads(body["document"])["seen"],
                          sorted(world.digest("approval", one["document"]) for one in good))
 
+    def replay(self, *rows):
+        draft = json.loads(POLICY["document"])
+        self.write("draft.json", world.canonical({**draft, "version": 2, "prev": WORLD.trust["policy"], "issued_at": world.at(1)}))
+        self.service.routes["GET", "/v1/destinations"] = (200, {"destinations": []})
+        self.service.routes["GET", "/v1/withdrawals?state=confirmed"] = (200, {"withdrawals": list(rows)})
+        return json.loads(self.good("policy", "replay", "--in", str(self.path("draft.json")), "--json", *self.base))
+
+    def test_a_replay_believes_documents_alone(self):
+        """Intents and approvals that do not hold together are no history, whatever the service calls them."""
+        whole = {"id": ID, "intent": BUNDLE["intent"], "state": "confirmed",
+                 "approvals": [self.approval("approver-1"), self.approval("approver-2")]}
+        answer = self.replay(whole, {**whole, "intent": altered(amount="1")}, {**whole, "intent": altered(chain="0" * 64)}, {}, 7)
+        self.assertEqual((answer["summary"]["replayed"], answer["summary"]["unreadable"]), (1, 4))
+        self.assertEqual(answer["withdrawals"], [])
+        forged = {**whole, "approvals": [self.approval("approver-1"), self.approval("approver-3", signer="approver-1")]}
+        self.assertEqual(self.replay(forged)["summary"]["unreadable"], 1)
+
     def test_a_rejection(self):
         self.good(*self.approving(verb="reject"))
         [request] = self.service.sent("POST")
