@@ -258,6 +258,32 @@ Test(condition, more_approvals_than_can_be_judged_are_no_decision)
     cr_expect(policy_evaluate(&evaluation, &policy, &request, NULL) == STATUS_TOO_LARGE);
 }
 
+/*
+ * Risk, then treasury, then treasury again. Toby is the last and saw carol and bert; but bert had seen nothing, so what
+ * toby saw fills no second step, though bob's approval, which he did not see, would.
+ */
+Test(condition, what_was_seen_is_judged_alone_and_in_turn)
+{
+    struct digest seen_by_bob[1];
+    struct digest seen_by_toby[2];
+    struct evaluation_approval four[4] = {approvals[0], approvals[1]}; /* bert, carol */
+    seen_by_bob[0] = four[1].digest;
+    seen_by_toby[0] = four[0].digest;
+    seen_by_toby[1] = four[1].digest;
+    four[2] = (struct evaluation_approval){name_of("bob"), digest_of(CHAIN), seen_by_bob, 1};
+    four[3] = (struct evaluation_approval){name_of("toby"), digest_of(ZEROS), seen_by_toby, 2};
+    json_edit(world.policy_json, "governance.m", "3");
+    given("rules[0].demand.steps", "[[{\"group\":\"risk\",\"m\":1}],[{\"group\":\"treasury\",\"m\":1}],"
+                                   "[{\"group\":\"treasury\",\"m\":1}]]");
+    request.approvals = four;
+    request.approval_count = 4;
+    expect(DECISION_DENIED, STATUS_QUORUM_MISSING, "too few people remain who may approve: rule daily");
+    seen_by_toby[0] = four[2].digest;
+    expect_allowed();
+    request.approval_count = 3;
+    expect(DECISION_WAITING, STATUS_QUORUM_MISSING, "approvals are missing: rule daily");
+}
+
 static enum status decode(const void *document, size_t len, struct fault *fault)
 {
     struct policy decoded;
