@@ -126,6 +126,27 @@ struct evaluation_match condition_judge(const struct rule *rule, const struct co
     return match;
 }
 
+unsigned condition_given(const struct rule *rule)
+{
+    const struct when *when = &rule->when;
+    const bool given[CONDITION_COUNT] = {
+        [CONDITION_AMOUNT] = when->above_given || when->up_to_given,
+        [CONDITION_ASSETS] = when->asset_count > 0,
+        [CONDITION_DESTINATIONS] = when->destination_count > 0,
+        [CONDITION_HOURS] = when->hours_count > 0,
+        [CONDITION_LEDGERS] = when->ledger_count > 0,
+        [CONDITION_REQUESTERS] = when->requester_count > 0,
+        [CONDITION_TIERS] = when->tiers != 0,
+        [CONDITION_TYPES] = when->types != 1U << TRANSACTION_TRANSFER,
+        [CONDITION_WALLETS] = when->wallet_count > 0,
+    };
+    unsigned bits = 0;
+    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
+        bits |= (unsigned)given[i] << i;
+    }
+    return bits;
+}
+
 bool condition_person_counts(const struct person *person, const struct evaluation_request *request)
 {
     for (size_t i = 0; i < request->suspended_count; i++) {

@@ -27,6 +27,9 @@ struct condition_subject condition_subject_of(const struct policy *policy, const
 /* How each condition of the rule holds. It matches when none failed. */
 struct evaluation_match condition_judge(const struct rule *rule, const struct condition_subject *subject);
 
+/* The conditions that the rule has; bits as in struct evaluation_match. */
+unsigned condition_given(const struct rule *rule);
+
 /* Whether the person (not NULL) counts at the time of the request: valid and not suspended. */
 bool condition_person_counts(const struct person *person, const struct evaluation_request *request);
 

@@ -3,8 +3,8 @@
  */
 #include "policy/evaluate.h"
 
+#include "condition.h"
 #include "matching.h"
-#include "policy_internal.h"
 
 /* Words after words, cut where the room ends. */
 static void append(char out240[EVALUATION_TEXT_SIZE], const char *before, const char *text)
@@ -105,20 +105,6 @@ static json_t *explain_demand(const struct story *story, const struct rule *rule
     return NULL;
 }
 
-static json_t *explain_rule(const struct story *story, const struct evaluation_rule *matched)
-{
-    const struct rule *rule = &story->policy->rules[matched->rule];
-    json_t *demands = json_array();
-    for (size_t i = 0; i < matched->demand_count; i++) {
-        if (json_array_append_new(demands, explain_demand(story, rule, &matched->demands[i])) != 0) {
-            json_decref(demands);
-            return NULL;
-        }
-    }
-    return json_pack("{s:s,s:s,s:o}", "id", rule->id.text, "effect", policy_effect_text(rule->effect), "demands",
-                     demands);
-}
-
 static json_t *explain_conditions(unsigned failed)
 {
     json_t *words = json_array();
@@ -130,6 +116,48 @@ static json_t *explain_conditions(unsigned failed)
         }
     }
     return words;
+}
+
+static json_t *explain_demands(const struct story *story, const struct evaluation_rule *matched)
+{
+    json_t *demands = json_array();
+    for (size_t i = 0; i < matched->demand_count; i++) {
+        const struct rule *rule = &story->policy->rules[matched->rule];
+        if (json_array_append_new(demands, explain_demand(story, rule, &matched->demands[i])) != 0) {
+            json_decref(demands);
+            return NULL;
+        }
+    }
+    return demands;
+}
+
+static json_t *explain_limits(const struct demand *demand)
+{
+    json_t *limits = json_array();
+    for (size_t i = 0; i < demand->limit_count; i++) {
+        const struct limit *limit = &demand->limits[i];
+        char sum[AMOUNT_TEXT_SIZE];
+        amount_format(sum, limit->sum);
+        json_t *object = json_pack("{s:s,s:I,s:s*,s:o*}", "per", policy_limit_text(limit->per), "window_s",
+                                   (json_int_t)limit->window_s, "sum", amount_is_zero(limit->sum) ? NULL : sum, "count",
+                                   limit->count == 0 ? NULL : json_integer((json_int_t)limit->count));
+        if (json_array_append_new(limits, object) != 0) {
+            json_decref(limits);
+            return NULL;
+        }
+    }
+    return limits;
+}
+
+static json_t *explain_rule(const struct story *story, const struct evaluation_rule *matched)
+{
+    const struct rule *rule = &story->policy->rules[matched->rule];
+    const struct demand *demand = &rule->demand;
+    unsigned holds = condition_given(rule) & ~story->evaluation->matches[matched->rule].unknown;
+    return json_pack("{s:s,s:s,s:o,s:o,s:o*,s:o*}", "id", rule->id.text, "effect", policy_effect_text(rule->effect),
+                     "holds", explain_conditions(holds), "demands", explain_demands(story, matched), "limits",
+                     demand->limit_count == 0 ? NULL : explain_limits(demand), "delay_s",
+                     demand->delay_s == 0 ? NULL : json_integer((json_int_t)demand->delay_s));
 }
 
 /* The rules that do not match, and why. None was looked at when the wallet already kept the request out. */

@@ -260,6 +260,32 @@ static void print_demand(const struct explained *explained, const json_t *demand
     (void)printf("a demand that this program does not know: %s\n", kind);
 }
 
+/* What the rule asks over time, which the signer alone judges. */
+static void print_over_time(const struct explained *explained, const json_t *rule)
+{
+    char sum[ANSWER_AMOUNT_SIZE];
+    char per[SERVICE_TEXT_SIZE];
+    json_t *limit = NULL;
+    size_t i = 0;
+    if (json_object_get(rule, "delay_s") != NULL) {
+        (void)printf("  %-9s  signed %lld seconds after it was announced to the signer\n", "delay",
+                     integer_of(rule, "delay_s"));
+    }
+    json_array_foreach(json_object_get(rule, "limits"), i, limit)
+    {
+        (void)command_service_text(per, limit, "per");
+        if (json_object_get(limit, "count") != NULL) {
+            (void)printf("  %-9s  %lld per %s in any %lld seconds\n", "limit", integer_of(limit, "count"), per,
+                         integer_of(limit, "window_s"));
+        }
+        if (json_object_get(limit, "sum") != NULL) {
+            (void)printf("  %-9s  %s per %s in any %lld seconds\n", "limit",
+                         answer_amount_of(sum, explained->trust, limit, "sum", explained->asset), per,
+                         integer_of(limit, "window_s"));
+        }
+    }
+}
+
 static void print_rules(const struct explained *explained, const json_t *rules)
 {
     char id[SERVICE_TEXT_SIZE];
@@ -277,6 +303,7 @@ static void print_rules(const struct explained *explained, const json_t *rules)
         {
             print_demand(explained, demand);
         }
+        print_over_time(explained, rule);
     }
     if (json_array_size(rules) == 0) {
         (void)printf("no rule of the policy is about it\n");

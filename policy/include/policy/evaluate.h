@@ -172,7 +172,8 @@ void obligations_free(struct obligations *obligations);
 
 /*
  * The explanation as JSON for people and programs (not a signed document):
- * {"decision","reason","text","rule"?,"policy","version","rules":[{"effect","id","demands":[
+ * {"decision","reason","text","rule"?,"policy","version","rules":[{"effect","id","holds":[words of its conditions],
+ *  "delay_s"?,"limits"?:[{"count"?,"per","sum"?,"window_s"}],"demands":[
  *     {"kind":"max_amount","met","limit","amount"} | {"kind":"destination","met"} |
  *     {"kind":"quorum","met","step"?,"group","need","have","open","people":[{"id","standing"}]} |
  *     {"kind":"return","met","need","have","open"} | {"kind":"known","met","condition"}]}],

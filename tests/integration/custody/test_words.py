@@ -213,10 +213,14 @@ class Answers(Answering):
                   enumerate(("counted", "may_approve", "requester", "expired", "of-the-future"))]
         demands = [{"kind": "max_amount", "met": True, "limit": "100000", "amount": "2501"}, {"kind": "destination", "met": False},
                    {"kind": "quorum", "met": False, "group": "approvers", "need": 2, "have": 1, "open": 1, "people": people},
+                   {"kind": "quorum", "met": False, "step": 2, "group": "risk", "need": 1, "have": 0, "open": 2, "people": []},
+                   {"kind": "known", "met": False, "condition": "requesters"},
                    {"kind": "return", "met": False, "need": 3, "have": 1, "open": 1}, {"kind": "moon", "met": False}]
         return {"decision": "waiting", "reason": "quorum_missing", "text": "one more", "not_counted": [
             {"id": "p-9", "why": "in_no_group_of_a_matching_rule"}],
-                "rules": [{"id": "transfers", "effect": "allow", "demands": demands}, {"id": "never", "effect": "deny", "demands": []}],
+                "others": [{"id": "night", "effect": "allow", "conditions": ["hours", "moon", "wallets"]}],
+                "rules": [{"id": "transfers", "effect": "allow", "demands": demands, "delay_s": 60, "limits": [
+                    {"count": 3, "per": "wallet", "window_s": 3600}, {"sum": "2501", "per": "asset", "window_s": 60}]}, {"id": "never", "effect": "deny", "demands": []}],
                 **changes}
 
     def test_explain(self):
@@ -228,7 +232,10 @@ class Answers(Answering):
                       "NOT MET    the address is not on the allow-list", "NOT MET    group approvers: 1 of 2 have approved, 1 more may",
                       "p-0                  has approved", "p-1                  may approve", "p-2                  asked for it and never counts",
                       "p-3                  is valid no longer", "p-4                  of-the-future", "one approver more: 1 of 3",
-                      "does not know: moon", "rule never: denies it", "the approval of p-9 does not count"):
+                      "step 2, group risk: 0 of 1", "the condition requesters cannot be judged yet",
+                      "delay      signed 60 seconds after", "limit      3 per wallet in any 3600 seconds",
+                      "limit      25.01 DEMO (2501 base units) per asset in any 60 seconds",
+                      "rule night is not about it, for its hours wallets\n", "does not know: moon", "rule never: denies it", "the approval of p-9 does not count"):
             self.assertIn(words, told)
         self.answers(PATH + "/explanation", self.explanation(rules=[], not_counted=[], decision="denied"))
         self.assertIn("no rule of the policy", self.good("explain", ID, *self.base))

@@ -221,7 +221,8 @@ Test(evaluate, explains_what_is_open_and_who_may_approve)
         "{\"group\":\"treasury\",\"have\":1,\"kind\":\"quorum\",\"met\":true,\"need\":1,\"open\":2,\"people\":["
         "{\"id\":\"bert\",\"standing\":\"counted\"},{\"id\":\"bob\",\"standing\":\"may_approve\"},"
         "{\"id\":\"toby\",\"standing\":\"may_approve\"}]}],"
-        "\"effect\":\"allow\",\"id\":\"daily\"}],\"text\":\"approvals are missing\",\"version\":1}");
+        "\"effect\":\"allow\",\"holds\":[\"assets\",\"wallets\"],\"id\":\"daily\"}],\"text\":\"approvals are "
+        "missing\",\"version\":1}");
 }
 
 Test(evaluate, explains_a_denial)
@@ -256,4 +257,28 @@ Test(evaluate, an_expired_approver_is_explained)
     cr_expect_str_eq(json_string_value(json_object_get(left, "why")), "expired");
     evaluation_free(&evaluation);
     json_decref(explanation);
+}
+
+/* What a rule asks over time stands in its explanation; the signer judges it. */
+Test(evaluate, explains_limits_and_delays)
+{
+    static const struct question question = {
+        .wallet = "hot-1", .asset = ASSET_A, .amount = "1", .requester = "rita", .approvers = ""};
+    struct limit limits[] = {{LIMIT_PER_ASSET, 60, 3, {0}}, {LIMIT_PER_WALLET, 61, 0, amount_of("7")}};
+    struct evaluation evaluation;
+    struct demand *demand = &world.policy.rules[0].demand;
+    demand->delay_s = 5;
+    demand->limits = limits;
+    demand->limit_count = 2;
+    json_t *explanation = ask(&evaluation, &question);
+    json_t *rule = json_array_get(json_object_get(explanation, "rules"), 0);
+    cr_expect(json_integer_value(json_object_get(rule, "delay_s")) == 5);
+    struct bytes bytes = json_bytes(json_object_get(rule, "limits"));
+    cr_expect_str_eq((const char *)bytes.data, "[{\"count\":3,\"per\":\"asset\",\"window_s\":60},"
+                                               "{\"per\":\"wallet\",\"sum\":\"7\",\"window_s\":61}]");
+    bytes_free(&bytes);
+    evaluation_free(&evaluation);
+    json_decref(explanation);
+    demand->limits = NULL;
+    demand->limit_count = 0;
 }
