@@ -50,7 +50,8 @@ static const struct option_row rows[] = {
     ROW("backup", OPTION_PATH, "", 0, 0, "", "the signed backup document", backup),
     ROW("restore", OPTION_PATH, "", 0, 0, "", "the signed restore proof", restore),
     ROW("attestation", OPTION_PATH, "", 0, 0, "", "address verify: the attestation", attestation),
-    ROW("from", OPTION_TEXT, "", 0, 0, "", "key command: the state that the key is in; policy replay: not before", from),
+    ROW("from", OPTION_TEXT, "", 0, 0, "", "key command: the state that the key is in; policy replay: not before",
+        from),
     ROW("until", OPTION_TEXT, "", 0, 0, "",
         "key command: end of the box, 2026-01-02T03:04:05.000000Z; without it the longest that the key document "
         "allows; "

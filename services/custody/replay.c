@@ -312,7 +312,7 @@ static enum status judge(struct verdict *out, const struct replay *replay, size_
     struct name group;
     enum status status = gather_approvals(&approvals, past, policy, fault);
     bool listed = find_destination(&group, replay, past);
-    const struct evaluation_request request = {.type = TRANSACTION_TRANSFER,
+    const struct evaluation_request request = {.type = past->intent.type,
                                                .chain = &past->intent.chain,
                                                .wallet = &past->intent.wallet,
                                                .asset = &past->intent.asset,
