@@ -116,6 +116,66 @@ static void intent_not_canonical(struct order *order)
     order->document = longer;
 }
 
+static void an_issue_under_the_rules_of_transfers(struct order *order)
+{
+    order->intent.type = TRANSACTION_ISSUE;
+    order_rewrite(order, true);
+}
+
+static void a_transfer_whose_bytes_are_an_issue(struct order *order)
+{
+    struct intent issue = order->intent;
+    struct transaction transaction;
+    struct bytes document = {0};
+    issue.type = TRANSACTION_ISSUE;
+    MUST(transaction_from_intent(&transaction, &issue, &world.policy.wallets[0].account, NULL));
+    MUST(transaction_encode(&document, &transaction, NULL));
+    transaction_id(&order->intent.transaction, document.data, document.len);
+    bytes_free(&document);
+    order_rewrite(order, false);
+}
+
+/* The intent with one member more, whatever the encoder would say of it. */
+static void add_member(struct order *order, const char *name, const char *text)
+{
+    json_t *object = NULL;
+    MUST(canon_parse(&object, order->document.data, order->document.len, CANON_DOCUMENT_MAX, NULL));
+    cr_assert(json_object_set_new(object, name, json_string(text)) == 0);
+    bytes_free(&order->document);
+    MUST(canon_emit(&order->document, object, CANON_DOCUMENT_MAX, NULL));
+    json_decref(object);
+}
+
+static void a_change_of_policy_for_an_intent(struct order *order)
+{
+    add_member(order, "type", "policy");
+}
+
+static void a_validator_set_for_an_intent(struct order *order)
+{
+    add_member(order, "type", "validator_set");
+}
+
+static void an_upgrade_for_an_intent(struct order *order)
+{
+    add_member(order, "type", "upgrade");
+}
+
+static void a_forced_transfer_for_an_intent(struct order *order)
+{
+    add_member(order, "type", "forced_transfer");
+}
+
+static void a_change_of_issuer_for_an_intent(struct order *order)
+{
+    add_member(order, "type", "issuer");
+}
+
+static void a_field_that_there_is_not(struct order *order)
+{
+    add_member(order, "delegate_call", "1");
+}
+
 static void destination_of_another_account(struct order *order)
 {
     struct destination destination = order_destination(&world);
@@ -335,6 +395,14 @@ static const struct {
     BREAKAGE(expired_intent, STATUS_EXPIRED, "intent.expires_at"),
     BREAKAGE(other_transaction, STATUS_MISMATCH, "transaction"),
     BREAKAGE(altered_amount_without_rebuild, STATUS_MISMATCH, "transaction"),
+    BREAKAGE(an_issue_under_the_rules_of_transfers, STATUS_DENIED, "policy"),
+    BREAKAGE(a_transfer_whose_bytes_are_an_issue, STATUS_MISMATCH, "transaction"),
+    BREAKAGE(a_change_of_policy_for_an_intent, STATUS_INVALID, "intent.type"),
+    BREAKAGE(a_validator_set_for_an_intent, STATUS_INVALID, "intent.type"),
+    BREAKAGE(an_upgrade_for_an_intent, STATUS_INVALID, "intent.type"),
+    BREAKAGE(a_forced_transfer_for_an_intent, STATUS_INVALID, "intent.type"),
+    BREAKAGE(a_change_of_issuer_for_an_intent, STATUS_INVALID, "intent.type"),
+    BREAKAGE(a_field_that_there_is_not, STATUS_UNKNOWN_FIELD, "intent.delegate_call"),
     BREAKAGE(destination_of_another_account, STATUS_MISMATCH, "destination.account"),
     BREAKAGE(destination_expired, STATUS_EXPIRED, "destination"),
     BREAKAGE(destination_signed_by_a_stranger, STATUS_UNKNOWN_KEY, "destination"),
