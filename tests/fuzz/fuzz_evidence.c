@@ -12,10 +12,9 @@
 #include "verify.h"
 
 #define TRUST                                                                                                          \
-    "{\"chain\":\"77c03b6ada9b7fd7d5f9e5e69d8ec24cca4b7ba44c3fec362d3a0cc851172863\",\"log\":\"strongroom.example/"    \
-    "audit/"                                                                                                           \
-    "v1+b1c22d4b+AVmhFjkT6bYZaH2KMPStspOzuZLKw26/dtU7VznbzS8l\",\"policy\":"                                           \
-    "\"47bb1cbbfc9415dfa347c6760d211589ab5068e9c0b4cb648410e47478321c3c\"}"
+    "{\"chain\":\"982c21a7c2668661bd0e8705730dca91d3bd72ef3d84e27bd66dfae52b9e2018\","                                 \
+    "\"log\":\"strongroom.example/audit/v1+6f5e3865+AWFsuqZvHr/MvGFHNgXQ39MT/90gEF3GnhTloi8sR2Wv\","                   \
+    "\"policy\":\"bf1810e00d6ea12349b1040cc6b80c5201846a6646f38766af1deab2ab0e63f3\"}"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,7 +69,7 @@ static void check_documents(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const size_t lengths[] = {18976, 22495};
+    static const size_t lengths[] = {22319, 26466};
     char path[64];
     struct bytes text;
     if (trust.log.origin[0] == '\0') {
