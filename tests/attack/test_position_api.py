@@ -260,11 +260,8 @@ class Api(Position):
     # To extend a limit, to skip a delay
 
     def stricter(self, **demand):
-        """The rules of the policy with more demands, by honest administrators, in force."""
-        rules = self.policy_document()["rules"]
-        rules[0]["demand"].update(demand)
-        rules[0]["demand"] = {name: value for name, value in rules[0]["demand"].items() if value is not None}
-        return self.adopt(rules=rules)
+        """The rules of the policy with other demands, by honest administrators, in force."""
+        return self.adopt(rules=self.rules_with(demand=demand))
 
     def test_x_more_than_a_rule_allows(self):
         """With every approval that there is."""
@@ -348,6 +345,67 @@ class Api(Position):
             self.cancel(other)
         self.cancel(row)
         self.stricter(delay_s=None)
+
+    # To be two steps at once, to ask in somebody's name
+
+    def rules_with(self, **changes):
+        rules = self.policy_document()["rules"]
+        for part, fields in changes.items():
+            rules[0][part].update(fields)
+            rules[0][part] = {name: value for name, value in rules[0][part].items() if value is not None}
+        return rules
+
+    def test_yyy_one_step_after_the_other(self):
+        """Two approvals that know nothing of each other are one step, in whatever order and with whatever times they come."""
+        place = self.place
+        step = [{"group": "approvers", "m": 1}]
+        self.adopt(rules=self.rules_with(demand={"steps": [step, step]}))
+        row, other = place.proposed(53), place.proposed(53)
+        first = place.approval(row, "approver-1")
+        elsewhere = place.approval(other, "approver-1")
+        later = time_text(seconds=5)
+        for name, second in (("none", {}), ("a later time", {"signed_at": later}), ("nothing that is there", {"seen": ["0" * 64]}),
+                             ("one of another matter", {"seen": [digest("approval", elsewhere["document"])]})):
+            with self.subTest(name):
+                self.refused(self.papers(row, [first, place.approval(row, "approver-2", **second)]), "quorum_missing", "policy")
+        good = place.approval(row, "approver-2", seen=[digest("approval", first["document"])])
+        edited = {**good, "document": canonical({**json.loads(place.approval(row, "approver-2")["document"]),
+                                                 "seen": [digest("approval", first["document"])]})}
+        self.refused(self.papers(row, [first, edited]), "signature_invalid", "approvals[1].signatures[0]")
+        self.assertTrue(self.ask("transfer.sign", **self.papers(row, [first, good]))["ok"])
+        for person, approval in (("approver-1", first), ("approver-2", good)):
+            self.assertEqual(place.decide(row, person, document=approval).status, 200)
+        place.wait(row["id"], "confirmed")
+        self.paid = 53
+        self.cancel(other)
+        self.adopt(rules=self.rules_with(demand={"steps": [[{"group": "approvers", "m": 2}]]}))
+
+    def test_yyyy_who_asks(self):
+        """The service names who asked; a rule about who asks goes by that person's signature under the very intent."""
+        place = self.place
+        now = self.policy_document()
+        asking = {"id": "asking", "members": ["operator-1"]}
+        self.adopt(rules=self.rules_with(when={"requesters": ["asking"]}), groups=sorted([*now["groups"], asking], key=lambda row: row["id"]))
+        row, other = place.proposed(54), place.proposed(54)
+        theirs = place.proposed(54, person="requester-2")
+        good = self.approvals(row)
+        request = place.approval(row, "operator-1", "request")
+        others = [*self.approvals(theirs), place.approval(theirs, "requester-2", "request")]
+        self.refused(self.papers(theirs, others), "denied", "policy")
+        for name, signed, status, where in (
+                ("nobody's", [], "quorum_missing", "policy"),
+                ("of another intent", [place.approval(other, "operator-1", "request")], "mismatch", "approvals[2].intent"),
+                ("by somebody else", [place.approval(row, "operator-1", "request", signer="requester-2")], "unknown_key",
+                 "approvals[2].signatures[0]"),
+                ("somebody else's", [place.approval(row, "requester-2", "request")], "mismatch", "approvals[2].approver"),
+                ("his, as an approval", [place.approval(row, "operator-1")], "self_approval", "approvals[2].approver")):
+            with self.subTest(name):
+                self.refused(self.papers(row, [*good, *signed]), status, where)
+        self.refused(self.papers(row, [*good[:1], request]), "quorum_missing", "policy")  # it is no approval
+        self.cancel(row)
+        self.cancel(other)
+        self.cancel(theirs, "requester-2")
+        self.adopt(rules=self.rules_with(when={"requesters": None}))
 
     # The trail itself
 

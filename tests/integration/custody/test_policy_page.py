@@ -40,7 +40,10 @@ def whole(*parts):
     groups = merged(row for part in parts for row in part["groups"])
     key = {name: world.Key("ed25519") for name in [*[member for row in groups for member in row["members"]], "admin-4", "admin-5",
                                                    *[row["id"] for part in parts for row in part["wallets"]]]}
-    people = [world.person(name, ["approver"], key[name]) for name in sorted({m for row in groups for m in row["members"]})]
+    asking = {name for part in parts for rule in part["rules"] for name in rule["when"].get("requesters", [])}
+    asks = {member for row in groups if row["id"] in asking for member in row["members"]}
+    people = [world.person(name, ["approver", "requester"] if name in asks else ["approver"], key[name])
+              for name in sorted({m for row in groups for m in row["members"]})]
     people += [world.person(name, ["administrator"], key[name]) for name in ("admin-4", "admin-5")]
     administrators = {"id": "administrators", "members": sorted([*WORLD.ADMINS, "admin-4", "admin-5"])}
     wallets = [{**row, **key[row["id"]].object(), "assets": [WORLD.asset]} for row in merged(row for part in parts for row in part["wallets"])]
