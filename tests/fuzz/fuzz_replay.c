@@ -12,7 +12,7 @@
 #include "keys.h"
 
 #define PARTS 6
-#define WHOLE_LEN 17381
+#define WHOLE_LEN 17438
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
