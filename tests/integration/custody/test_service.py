@@ -179,6 +179,11 @@ class Show(Lying):
             "of another environment": ("policy", altered(environment="production")),
             "of a wallet that is not there": ("wallet", altered(wallet="cold")),
             "of an asset that is not there": ("asset", altered(asset="0" * 64)),
+            "an issue by who is not the issuer": ("wallet", world.canonical({**INTENT, "type": "issue", "transaction": world.digest(
+                "transaction", world.canonical({**WORLD.transaction_of(INTENT), "type": "issue"}))})),
+            "an issue of a transfer": ("", world.canonical({**INTENT, "type": "issue"})),
+            "a type that has no name": ("type", world.canonical({**INTENT, "type": "transfer"})),
+            "a type that nobody knows": ("type", world.canonical({**INTENT, "type": "upgrade"})),
             "a space": ("", BUNDLE["intent"].replace(":", ": ", 1)),
             "a newline": ("", BUNDLE["intent"] + "\n"),
             "a field more": ("note", world.canonical({**INTENT, "note": "x"})),
