@@ -5,6 +5,7 @@
 #include "decoded.h"
 
 #include "answer.h"
+#include "policy/evaluate.h"
 
 void decoded_wipe(struct decoded *decoded)
 {
@@ -56,13 +57,49 @@ static enum status check_against_trust(struct decoded *out, struct fault *fault)
     return status;
 }
 
+/* Whether any approvals at all could be enough under a version. */
+static enum status check_allowed(const struct decoded *decoded, const struct policy *policy, struct fault *fault)
+{
+    const struct intent *intent = &decoded->intent;
+    const struct evaluation_request request = {.type = intent->type,
+                                               .chain = &intent->chain,
+                                               .wallet = &intent->wallet,
+                                               .asset = &intent->asset,
+                                               .amount = intent->amount,
+                                               .destination_listed = true, /* or not: that is for the service to say */
+                                               .requester = &intent->requester,
+                                               .at_utc_us = clock_utc_us(clock_system())};
+    struct evaluation evaluation = {0};
+    enum status status = policy_evaluate(&evaluation, policy, &request, fault);
+    if (status == STATUS_OK && evaluation.reason == STATUS_DENIED) {
+        status = fault_set(fault, STATUS_DENIED, "type", "is issue, and no rule of policy version %lld allows this one",
+                           (long long)policy->version);
+    }
+    evaluation_free(&evaluation);
+    return status;
+}
+
+/* An issue is a class of its own: what the rules of transfers would let pass is not shown for approval. */
+static enum status check_issue(const struct decoded *out, struct fault *fault)
+{
+    if (out->intent.type != TRANSACTION_ISSUE) {
+        return STATUS_OK;
+    }
+    if (!account_id_equal(&out->asset->issuer, &out->wallet->account)) {
+        return fault_set(fault, STATUS_MISMATCH, "wallet", "is not the issuer of the asset that it is to issue");
+    }
+    enum status status = check_allowed(out, out->policy, fault);
+    return status == STATUS_OK ? check_allowed(out, out->trust.policy, fault) : status;
+}
+
 static enum status rebuild(struct decoded *out, struct fault *fault)
 {
     struct bytes document = {0};
-    if (out->intent.type == TRANSACTION_ISSUE && !account_id_equal(&out->asset->issuer, &out->wallet->account)) {
-        return fault_set(fault, STATUS_MISMATCH, "wallet", "is not the issuer of the asset that it is to issue");
+    enum status status = check_issue(out, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    enum status status = transaction_from_intent(&out->transaction, &out->intent, &out->wallet->account, fault);
+    status = transaction_from_intent(&out->transaction, &out->intent, &out->wallet->account, fault);
     if (status == STATUS_OK) {
         status = transaction_encode(&document, &out->transaction, fault);
     }

@@ -43,7 +43,28 @@ class Issues(strongroom.Case):
         self.assertProblem(self.ask(wallet="hot", asset=self.place.asset), 403, "denied", "wallet")
         self.assertProblem(self.ask(sweep=True), 400, "invalid", "type")
         self.assertProblem(self.ask(returns="0" * 63 + "1"), 400, "invalid", "type")
-        self.assertEqual(self.place.call("GET", "/v1/withdrawals").json["withdrawals"], [])
+        kept = self.place.call("GET", "/v1/withdrawals").json["withdrawals"]
+        self.assertEqual([row for row in kept if row["wallet"] == "mint"], [])
+
+    def test_1_the_tool_of_an_approver_shows_none_that_no_rule_allows(self):
+        """The service itself made it, whole and true, but for the rule."""
+        place = self.place
+        row = place.proposed(61)
+        place.psql("UPDATE custody.withdrawal SET intent = convert_to('"
+                   f"{self.issue_of(json.loads(row['intent']))}', 'UTF8') WHERE id = '{row['id']}'")
+        refused = place.custody("show", row["id"], person="approver-1", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("no rule of policy version 1 allows this one", refused.stderr)
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+
+    def issue_of(self, intent):
+        """The same as an issue of gold."""
+        leg = {"amount": intent["amount"], "asset": self.gold}
+        transaction = {name: intent[name] for name in ("chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until")}
+        transaction = {**transaction, "from": self.mint, "type": "issue", "legs": [
+            {**leg, "account": self.mint, "side": "debit"}, {**leg, "account": intent["destination"], "side": "credit"}]}
+        return canonical({**intent, "asset": self.gold, "transaction": digest("transaction", canonical(transaction)),
+                          "type": "issue", "wallet": "mint"})
 
     def adopt(self):
         """A version with a rule for issues: one approver more than for transfers, and a delay."""
