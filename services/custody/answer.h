@@ -37,6 +37,9 @@ void answer_withdrawal_done(const struct custody_options *options, const json_t 
  * `out`. */
 const char *answer_address_reason(char out[ANSWER_AMOUNT_SIZE], const json_t *object);
 
+/* What the policy says (policy_explain's JSON), for people: rule by rule, demand by demand, person by person. */
+void overview_explanation(const struct trust *trust, const char *asset, const json_t *explanation);
+
 /* GET of a path of the service. Out: one reference. */
 MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,
                                   struct fault *fault);

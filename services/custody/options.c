@@ -25,6 +25,8 @@ static const struct option_row rows[] = {
     ROW("amount", OPTION_TEXT, "", 0, 0, "", "propose, issue: amount in base units", amount),
     ROW("to", OPTION_TEXT, "", 0, 0, "", "propose, issue: address that receives; occasion: the receiver's X25519 key",
         to),
+    ROW("dry-run", OPTION_FLAG, "", 0, 0, "no", "propose: only ask what the policy would say; nothing is kept",
+        dry_run),
     ROW("sweep", OPTION_FLAG, "", 0, 0, "no", "propose: the key is out of service; the quorum orders key.sweep", sweep),
     ROW("returns", OPTION_TEXT, "", 0, 0, "",
         "propose: transaction of the receipt in suspense that this sends back; one approver more than the rule asks "

@@ -23,6 +23,7 @@ struct custody_options {
     char returns[TEXT_SIZE];
     char type[TEXT_SIZE];
     bool sweep;
+    bool dry_run;
     char id[TEXT_SIZE];
     char code[16];
     char in[TEXT_SIZE];

@@ -364,18 +364,27 @@ static void print_not_counted(const json_t *list)
     }
 }
 
-static void print_explanation(const struct trust *trust, const json_t *withdrawal, const json_t *explanation)
+void overview_explanation(const struct trust *trust, const char *asset, const json_t *explanation)
 {
     struct explained explained = {.trust = trust};
     char text[SERVICE_TEXT_SIZE];
     char decision[SERVICE_TEXT_SIZE];
-    (void)command_service_text(explained.asset, withdrawal, "asset");
-    answer_withdrawal(trust, withdrawal);
+    (void)snprintf(explained.asset, sizeof(explained.asset), "%s", asset);
+    (void)printf("by version     %lld of the policy, %s\n",
+                 (long long)json_integer_value(json_object_get(explanation, "version")),
+                 command_service_text(text, explanation, "policy"));
     (void)printf("decision       %s, %s\n", command_service_text(decision, explanation, "decision"),
                  command_service_text(text, explanation, "text"));
     print_rules(&explained, json_object_get(explanation, "rules"));
     print_others(json_object_get(explanation, "others"));
     print_not_counted(json_object_get(explanation, "not_counted"));
+}
+
+static void print_explanation(const struct trust *trust, const json_t *withdrawal, const json_t *explanation)
+{
+    char asset[SERVICE_TEXT_SIZE];
+    answer_withdrawal(trust, withdrawal);
+    overview_explanation(trust, command_service_text(asset, withdrawal, "asset"), explanation);
 }
 
 static enum status explain_to_people(const char *path, const json_t *explanation, const struct custody_options *options,

@@ -136,19 +136,52 @@ static enum status take_answer(json_t *answer, const struct custody_options *opt
     return status == STATUS_OK ? print_answer(answer, options, decoded, fault) : status;
 }
 
-static enum status propose(const struct custody_options *options, struct decoded *decoded, const struct asked *asked,
-                           struct fault *fault)
+/* What is asked for, as the service wants it. */
+static json_t *request_body(const struct custody_options *options, const struct asked *asked)
 {
     char asset_id[DIGEST_HEX_LEN + 1];
     digest_format(asset_id, &asked->asset);
-    char key[UUID_TEXT_SIZE];
-    json_t *answer = NULL;
     json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "wallet", options->wallet, "asset", asset_id, "amount",
                              options->amount, "destination", options->to);
     bool good = body != NULL && (options->returns[0] == '\0' ||
                                  json_object_set_new(body, "returns", json_string(options->returns)) == 0);
     good = good && (options->type[0] == '\0' || json_object_set_new(body, "type", json_string(options->type)) == 0);
-    good = good && (!options->sweep || json_object_set_new(body, "sweep", json_true()) == 0);
+    if (!good) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
+/* What the policy would say; nothing is kept of it. */
+static enum status dry_run(const struct custody_options *options, const struct trust *trust, const struct asked *asked,
+                           struct fault *fault)
+{
+    char asset[DIGEST_HEX_LEN + 1];
+    json_t *answer = NULL;
+    json_t *body = request_body(options, asked);
+    const struct client_call call = {.method = "POST", .path = "/v1/policy/explain", .body = body};
+    enum status status = body == NULL ? fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "")
+                                      : client_json(&answer, options, &call, fault);
+    digest_format(asset, &asked->asset);
+    if (status == STATUS_OK && options->json) {
+        status = answer_print_json(answer, JSON_INDENT(2), fault);
+    } else if (status == STATUS_OK) {
+        (void)printf("nothing is proposed; if it were, the service says:\n");
+        overview_explanation(trust, asset, answer);
+    }
+    json_decref(body);
+    json_decref(answer);
+    return status;
+}
+
+static enum status propose(const struct custody_options *options, struct decoded *decoded, const struct asked *asked,
+                           struct fault *fault)
+{
+    char key[UUID_TEXT_SIZE];
+    json_t *answer = NULL;
+    json_t *body = request_body(options, asked);
+    bool good = body != NULL && (!options->sweep || json_object_set_new(body, "sweep", json_true()) == 0);
     enum status status = good ? make_key(key, fault) : fault_set(fault, STATUS_NO_MEMORY, "body", "%s", "");
     if (status == STATUS_OK) {
         const char *bound = options->id[0] == '\0' ? key : options->id;
@@ -205,6 +238,11 @@ enum status command_propose(const struct command_input *input, struct fault *fau
     status = trust_open(&decoded.trust, input->options, fault);
     if (status == STATUS_OK) {
         status = read_request(&asked, input->options, &decoded.trust, fault);
+    }
+    if (status == STATUS_OK && input->options->dry_run) {
+        status = dry_run(input->options, &decoded.trust, &asked, fault);
+        decoded_wipe(&decoded);
+        return status;
     }
     if (status == STATUS_OK && input->options->key[0] != '\0') { /* before anything is reserved */
         status = command_open_key(&asked.keyfile, input->options, fault);

@@ -73,6 +73,7 @@ struct refusal {
     const struct http_request *request;
     enum audit_action action;
     enum status reason;
+    const json_t *explanation;
     struct trail_ticket ticket;
 };
 
@@ -89,15 +90,19 @@ static enum status refusal_in(struct store_tx *tx, void *context, struct fault *
     } else if (digest_parse(&key, refusal->request->parameters[0]) == STATUS_OK) {
         record_about_key(&event, &key); /* and with such a one, those of keys */
     }
-    enum status status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
+    enum status status = record_evaluation(&event, refusal->explanation, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
+    }
     audit_event_wipe(&event);
     return status;
 }
 
 enum status service_log_refusal(struct service *service, const struct http_request *request, enum audit_action action,
-                                enum status reason, struct fault *fault)
+                                enum status reason, const json_t *explanation, struct fault *fault)
 {
-    struct refusal refusal = {.service = service, .request = request, .action = action, .reason = reason};
+    struct refusal refusal = {
+        .service = service, .request = request, .action = action, .reason = reason, .explanation = explanation};
     struct trail_receipt receipt = {0};
     if (!refusals_tell(service->refusals, &request->caller.person, &request->caller.auth)) {
         return STATUS_OK;

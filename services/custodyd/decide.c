@@ -151,6 +151,9 @@ static enum status log_decision(struct deciding *deciding, struct store_tx *tx, 
         status = audit_event_ref_add(&event, "approval", &deciding->digest, fault);
     }
     if (status == STATUS_OK) {
+        status = record_evaluation(&event, deciding->explanation, fault);
+    }
+    if (status == STATUS_OK) {
         status = trail_enqueue(&deciding->ticket, deciding->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);

@@ -193,7 +193,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     (void)fault_set(&fault, status, "", "%s", ""); /* for a handler that set none */
     struct fault second = {0};
     if (belongs_in_trail(route, request, status) &&
-        service_log_refusal(service, request, route->action, fault.status, &second) != STATUS_OK) {
+        service_log_refusal(service, request, route->action, fault.status, reply->explanation, &second) != STATUS_OK) {
         fault = second;
     }
     problem_reply(reply, &fault, &request->correlation);

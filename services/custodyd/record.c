@@ -138,3 +138,78 @@ enum status record_receipt_again(struct service *service, const struct http_requ
     }
     return attach(reply_object, &proof, fault);
 }
+
+/* Evaluations. */
+
+#define RULES_TOLD 16
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+    return text == NULL ? "" : text;
+}
+
+/* Cut when it is too long: the whole tree is shown to who asks, this says what it came to. */
+static void put(char *out, size_t size, const char *sign, const char *text)
+{
+    size_t used = strlen(out);
+    (void)snprintf(out + used, size - used, "%s%s", sign, text);
+}
+
+static void tell_demand(char *out, size_t size, const char *sign, const json_t *demand)
+{
+    char numbers[48];
+    const char *group = text_of(demand, "group");
+    const json_t *need = json_object_get(demand, "need");
+    put(out, size, sign, group[0] == '\0' ? text_of(demand, "kind") : group);
+    if (need != NULL) {
+        (void)snprintf(numbers, sizeof(numbers), "%lld/%lld",
+                       (long long)json_integer_value(json_object_get(demand, "have")),
+                       (long long)json_integer_value(need));
+    } else {
+        (void)snprintf(numbers, sizeof(numbers), "%s", json_is_true(json_object_get(demand, "met")) ? "met" : "unmet");
+    }
+    put(out, size, "=", numbers);
+}
+
+static enum status tell_rule(struct audit_event *event, size_t index, const json_t *rule, struct fault *fault)
+{
+    char name[16];
+    char value[AUDIT_FACT_MAX] = "";
+    json_t *demand = NULL;
+    size_t i = 0;
+    (void)snprintf(name, sizeof(name), "rule_%zu", index + 1);
+    put(value, sizeof(value), "", text_of(rule, "id"));
+    put(value, sizeof(value), ":", text_of(rule, "effect"));
+    json_array_foreach(json_object_get(rule, "demands"), i, demand)
+    {
+        tell_demand(value, sizeof(value), i == 0 ? ":" : "+", demand);
+    }
+    return audit_event_fact_add(event, name, value, fault);
+}
+
+enum status record_evaluation(struct audit_event *event, const json_t *explanation, struct fault *fault)
+{
+    struct digest policy;
+    char version[24];
+    const json_t *rules = json_object_get(explanation, "rules");
+    if (explanation == NULL) {
+        return STATUS_OK;
+    }
+    (void)snprintf(version, sizeof(version), "%lld",
+                   (long long)json_integer_value(json_object_get(explanation, "version")));
+    enum status status = audit_event_fact_add(event, "decision", text_of(explanation, "decision"), fault);
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(event, "because", text_of(explanation, "reason"), fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(event, "version", version, fault);
+    }
+    if (status == STATUS_OK && digest_parse(&policy, text_of(explanation, "policy")) == STATUS_OK) {
+        status = audit_event_ref_add(event, "evaluated", &policy, fault);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < json_array_size(rules) && i < RULES_TOLD; i++) {
+        status = tell_rule(event, i, json_array_get(rules, i), fault);
+    }
+    return status;
+}

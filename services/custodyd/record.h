@@ -44,6 +44,13 @@ void record_about_freeze(struct audit_event *event, const char *scope, const cha
 void record_reason(struct audit_event *event, enum status reason);
 
 /*
+ * What the policy said (policy_explain's JSON; NULL: nothing is added): the facts `decision`, `because`, `version`, and
+ * `rule_1` ... of the rules that match, "ID:EFFECT:DEMAND=met+GROUP=HAVE/NEED+..."; the reference `evaluated` is the
+ * digest of the version. The statuses of audit_event_fact_add.
+ */
+MUST_CHECK enum status record_evaluation(struct audit_event *event, const json_t *explanation, struct fault *fault);
+
+/*
  * Waits until a signed checkpoint covers the entry and puts the proof into `reply_object` as "receipt".
  * STATUS_NOT_READY when that takes longer than the service allows.
  */

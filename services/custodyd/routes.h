@@ -20,12 +20,13 @@ MUST_CHECK enum status service_authenticate(struct service *service, struct http
 const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles);
 
 /*
- * Writes the refusal of an effect, for `reason`, to the trail and waits until it is covered. A failure to do so
- * replaces the refusal: no proof, no answer but 503. Beyond `refusals` of one person in a minute they are only counted
- * (refusals.h).
+ * Writes the refusal of an effect, for `reason`, with what the policy said of it (NULL: nothing), to the trail and
+ * waits until it is covered. A failure to do so replaces the refusal: no proof, no answer but 503. Beyond `refusals` of
+ * one person in a minute they are only counted (refusals.h).
  */
 MUST_CHECK enum status service_log_refusal(struct service *service, const struct http_request *request,
-                                           enum audit_action action, enum status reason, struct fault *fault);
+                                           enum audit_action action, enum status reason, const json_t *explanation,
+                                           struct fault *fault);
 
 /*
  * What was only counted comes into the trail as one entry for each person, when its minute is over or `all`; and how

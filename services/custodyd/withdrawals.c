@@ -262,6 +262,19 @@ static enum status place(struct creation *creation, struct store_tx *tx, struct 
     return status;
 }
 
+/* What the policy asks of it, before anybody has approved. */
+static enum status tell_evaluation(struct audit_event *event, struct creation *creation, struct store_tx *tx,
+                                   struct fault *fault)
+{
+    struct withdrawal_judgement judgement = {0};
+    enum status status = withdrawal_judge(&judgement, creation->service, tx, &creation->row, NULL, fault);
+    if (status == STATUS_OK) {
+        status = record_evaluation(event, judgement.explanation, fault);
+        json_decref(judgement.explanation);
+    }
+    return status;
+}
+
 static enum status log_request(struct creation *creation, struct store_tx *tx, struct fault *fault)
 {
     const struct store_withdrawal *row = &creation->row;
@@ -287,6 +300,9 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
     };
     for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
         status = audit_event_fact_add(&event, facts[i][0], facts[i][1], fault);
+    }
+    if (status == STATUS_OK) {
+        status = tell_evaluation(&event, creation, tx, fault);
     }
     if (status == STATUS_OK) {
         status = trail_enqueue(&creation->ticket, creation->service->trail, tx, &event, fault);

@@ -22,14 +22,15 @@ class Waiting(strongroom.Case):
         document = json.loads(row["policy"]["document"])
         [rule] = document["rules"]
         groups = document["groups"] + [{"id": "second-look", "members": ["approver-2", "approver-3"]},
-                                       {"id": "desk", "members": ["operator-1"]}]
+                                       {"id": "desk", "members": ["operator-1"]},
+                                       {"id": "juniors", "members": ["approver-1", "approver-2", "approver-3"]}]
 
         def band(name, above, up_to, when=None, **demand):
             return {**rule, "id": name, "when": {**rule["when"], "amount": {"above": str(above), "up_to": str(up_to)}, **(when or {})},
                     "demand": {**rule["demand"], **demand}}
 
         two = [{"group": "approvers", "m": 2}]
-        rules = [band("a-small", 0, 1000), band("b-delayed", 1000, 2000, delay_s=DELAY_S),
+        rules = [band("a-small", 0, 1000, steps=[[{"group": "juniors", "m": 2}]]), band("b-delayed", 1000, 2000, delay_s=DELAY_S),
                  band("c-limited", 2000, 3000, limits=[{"per": "wallet", "sum": "5000", "window_s": WINDOW_S}]),
                  band("d-steps", 3000, 4000, steps=[[{"group": "approvers", "m": 1}], [{"group": "second-look", "m": 1}]]),
                  band("e-signed", 4000, 5000, when={"requesters": ["desk"]}, steps=[two])]
@@ -115,6 +116,42 @@ class Waiting(strongroom.Case):
         self.assertEqual((tree["decision"], tree["policy"]), ("waiting", self.name))
         self.assertEqual(place.decide(row, "operator-1", "request").status, 200)
         self.assertEqual(place.wait(row["id"], "confirmed")["state"], "confirmed")
+
+    def test_every_entry_says_what_the_policy_said(self):
+        place = self.place
+        row = place.proposed(50)
+        self.assertEqual(place.decide(row, "approver-1").status, 200)
+        self.assertProblem(place.decide(row, "approver-4"), 403, "forbidden")  # in no group of the rule
+        self.assertEqual(place.decide(row, "approver-2").status, 200)
+        place.wait(row["id"], "confirmed")
+
+        def said(act, outcome):
+            return [self.event(entry) for entry in place.history(row["id"]) if (entry["act"], entry["outcome"]) == (act, outcome)]
+
+        [request] = said("withdrawal.request", "ok")
+        approved = said("withdrawal.approve", "ok")
+        [denied] = said("withdrawal.approve", "deny")
+        told = [(event["facts"]["decision"], event["facts"]["because"], event["facts"]["rule_1"]) for event in (request, *approved)]
+        rule = "a-small:allow:max_amount=met+destination=met+juniors="
+        self.assertEqual(told, [("waiting", "quorum_missing", rule + "0/2"), ("waiting", "quorum_missing", rule + "1/2"),
+                                ("allowed", "ok", rule + "2/2")])
+        self.assertEqual((denied["reason"], denied["facts"]["rule_1"]), ("forbidden", rule + "1/2"))
+        for event in (request, denied, *approved):
+            self.assertEqual((event["facts"]["version"], event["refs"]["evaluated"]), ("2", self.name))
+        self.assertProven("trail", place.export_trail())
+
+    def test_a_dry_run_keeps_nothing(self):
+        place = self.place
+        ask = ("propose", "--dry-run", "--wallet", "hot", "--asset", "DEMO", "--to", place.payee, "--amount")
+        before = place.value("SELECT count(*) FROM custody.withdrawal")
+        tree = json.loads(place.custody(*ask, "1500", "--json").stdout)
+        self.assertEqual((tree["decision"], tree["policy"], tree["rules"][0]["id"]), ("waiting", self.name, "b-delayed"))
+        words = place.custody(*ask, "1500").stdout
+        self.assertIn("nothing is proposed", words)
+        self.assertRegex(words, rf"by version +2 of the policy, {self.name}")
+        self.assertRegex(words, r"approver-1 +may approve")
+        self.assertRegex(place.custody(*ask, "9000").stdout, r"decision +denied, no allow rule matches")
+        self.assertEqual(place.value("SELECT count(*) FROM custody.withdrawal"), before)
 
     def test_z_a_draft_is_replayed(self):
         """What a draft would have said of what was really confirmed; nothing of it is handed in."""
