@@ -423,6 +423,18 @@ static enum status decode_demand(struct demand *demand, const struct policy *pol
     return status;
 }
 
+/* Who asks is what the service says, until a rule wants it signed. */
+static enum status check_limits(const struct rule *rule, const char *path, struct fault *fault)
+{
+    for (size_t i = 0; i < rule->demand.limit_count; i++) {
+        if (rule->demand.limits[i].per == LIMIT_PER_REQUESTER && rule->when.requester_count == 0) {
+            return policy_refuse(fault, path, "demand.limits",
+                                 "a limit per requester needs the condition requesters, which has them sign");
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status policy_rule_decode(struct policy *policy, const json_t *object, const char *path, struct fault *fault)
 {
     const char *text = json_string_value(json_object_get(object, "effect"));
@@ -446,5 +458,5 @@ enum status policy_rule_decode(struct policy *policy, const json_t *object, cons
         document_place(place, path, "demand");
         status = decode_demand(&rule->demand, policy, wire.demand, place, fault);
     }
-    return status;
+    return status == STATUS_OK ? check_limits(rule, path, fault) : status;
 }

@@ -146,24 +146,35 @@ static void print_value(const char *sign, const char *name, const json_t *value)
     free(text);
 }
 
-/* The members that differ, old and new. */
-static size_t diff_members(const char *title, const json_t *before, json_t *after)
+static void diff_member(const char *title, const char *name, const json_t *before, const json_t *after, size_t *count)
+{
+    if (before == after || (before != NULL && after != NULL && json_equal(before, after) == 1)) {
+        return;
+    }
+    if ((*count)++ == 0) {
+        (void)printf("~ %s\n", title);
+    }
+    if (before != NULL) {
+        print_value("-", name, before);
+    }
+    if (after != NULL) {
+        print_value("+", name, after);
+    }
+}
+
+/* The members that differ, old and new; also those that only one of the two has. */
+static size_t diff_members(const char *title, json_t *before, json_t *after)
 {
     size_t count = 0;
     for (void *at = json_object_iter(after); at != NULL; at = json_object_iter_next(after, at)) {
         const char *name = json_object_iter_key(at);
-        const json_t *value = json_object_iter_value(at);
-        const json_t *old = json_object_get(before, name);
-        if (json_equal(old, value) == 1) {
-            continue;
+        diff_member(title, name, json_object_get(before, name), json_object_iter_value(at), &count);
+    }
+    for (void *at = json_object_iter(before); at != NULL; at = json_object_iter_next(before, at)) {
+        const char *name = json_object_iter_key(at);
+        if (json_object_get(after, name) == NULL) {
+            diff_member(title, name, json_object_iter_value(at), NULL, &count);
         }
-        if (count++ == 0) {
-            (void)printf("~ %s\n", title);
-        }
-        if (old != NULL) {
-            print_value("-", name, old);
-        }
-        print_value("+", name, value);
     }
     return count;
 }

@@ -127,6 +127,9 @@ class Policies(strongroom.Case):
         said = place.custody("policy", "diff", "--in", str(draft)).stdout
         for line in ("version 2 against version 1, in force", "~ wallet hot", "+ wallet hot-old", "~ rule hot-transfers"):
             self.assertIn(line, said)
+        denied = place.dir / "policy-denied.json"  # what is gone is told as well
+        denied.write_text(json.dumps(self.next(wallets=rows, rules=[{"effect": "deny", "id": rule["id"], "when": rule["when"]}])[1]))
+        self.assertIn("    - demand ", place.custody("policy", "diff", "--in", str(denied)).stdout)
         self.assertIn("version 2 is in force at", place.custody("policy", "send", "--in", str(draft)).stdout)
         self.becomes(name, "in_force")
 

@@ -193,6 +193,8 @@ Test(policy_decode, rules_about_demands_broken_once)
 {
     static const struct refusal rows[] = {
         {"rules[0].demand.delay_s", "0", STATUS_INVALID, "rules[0].demand.delay_s", "integer"},
+        {"rules[0].demand.limits", "[{\"count\":1,\"per\":\"requester\",\"window_s\":60}]", STATUS_INVALID,
+         "rules[0].demand.limits", "needs the condition requesters"},
         {"rules[0].demand.delay_s", "2592001", STATUS_INVALID, "rules[0].demand.delay_s", "integer"},
         {"rules[0].demand.limits", "[]", STATUS_INVALID, "rules[0].demand.limits", "array"},
         {"rules[0].demand.limits", "[{\"per\":\"asset\",\"window_s\":60}]", STATUS_INVALID, "rules[0].demand.limits[0]",

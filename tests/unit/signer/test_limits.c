@@ -130,7 +130,7 @@ Test(limits, another_version_of_the_policy_resets_nothing)
 Test(counted, a_limit_counts_what_was_promised_before_it_came)
 {
     expect_signed("one");
-    world_demand = "{\"limits\":[{\"count\":1,\"per\":\"requester\",\"window_s\":3600}]}";
+    world_demand = "{\"limits\":[{\"count\":1,\"per\":\"destination\",\"window_s\":3600}]}";
     adopt_another_version();
     expect_full("the one before is within");
 }
