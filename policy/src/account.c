@@ -99,6 +99,28 @@ enum status address_parse(struct account_id *out, const char *text, const char *
     return STATUS_OK;
 }
 
+#define END_LEN ((ADDRESS_ENDS_SIZE - 1) / 2)
+
+void address_ends(char out9[ADDRESS_ENDS_SIZE], const struct account_id *account)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(text, account);
+    memcpy(out9, text + ADDRESS_PREFIX_LEN, END_LEN);
+    memcpy(out9 + END_LEN, text + ADDRESS_TEXT_SIZE - 1 - END_LEN, END_LEN + 1);
+}
+
+bool account_id_alike(const struct account_id *a, const struct account_id *b)
+{
+    char ends_a[ADDRESS_ENDS_SIZE];
+    char ends_b[ADDRESS_ENDS_SIZE];
+    if (account_id_equal(a, b) || memcmp(a->digest.bytes32, b->digest.bytes32, END_LEN / 2) != 0) {
+        return false;
+    }
+    address_ends(ends_a, a);
+    address_ends(ends_b, b);
+    return strcmp(ends_a, ends_b) == 0;
+}
+
 bool account_id_equal(const struct account_id *a, const struct account_id *b)
 {
     return digest_equal(&a->digest, &b->digest);

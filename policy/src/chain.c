@@ -62,14 +62,53 @@ enum status policy_chain_destination_verify(struct destination *out, const struc
         return fault_set(fault, STATUS_MISMATCH, "issued_at", "version %lld, which it names, was not in force then",
                          (long long)named->version);
     }
-    return destination_verify(out, document, named, at_utc_us, fault);
+    status = destination_read(&destination, document, named, at_utc_us, fault);
+    if (status == STATUS_OK) {
+        status = policy_verify_governance(named, document, DESTINATION_KIND, destination.issued_at, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = destination;
+    }
+    return status;
+}
+
+static bool has_group(const struct policy *policy, const struct name *group)
+{
+    for (size_t i = 0; i < policy->destination_group_count; i++) {
+        if (name_equal(&policy->destination_groups[i], group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status policy_chain_destination_admit(struct destination *out, const struct signed_document *document,
+                                           const struct policy_chain *chain, int64_t at_utc_us, struct fault *fault)
+{
+    struct destination destination;
+    const struct policy *in_force = policy_chain_in_force(chain);
+    enum status status = policy_chain_destination_verify(&destination, document, chain, at_utc_us, fault);
+    if (status == STATUS_OK && destination.issued_at - at_utc_us > POLICY_CHAIN_CLOCK_US) {
+        status = fault_set(fault, STATUS_NOT_READY, "issued_at", "more than 60 s ahead of the clock");
+    }
+    if (status == STATUS_OK && !has_group(in_force, &destination.group)) {
+        status = fault_set(fault, STATUS_DENIED, "group", "the policy in force has no group of destinations %s",
+                           destination.group.text);
+    }
+    if (status == STATUS_OK) {
+        status = policy_verify_governance(in_force, document, DESTINATION_KIND, at_utc_us, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = destination;
+    }
+    return status;
 }
 
 /* The version in force as the one that the order names, where it may name an older one. */
 static bool stops(const struct command *command)
 {
     return command->action == COMMAND_KEY_DEACTIVATE || command->action == COMMAND_KEY_SUSPEND ||
-           command->action == COMMAND_FREEZE;
+           command->action == COMMAND_FREEZE || command->action == COMMAND_DESTINATION_REVOKE;
 }
 
 enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,

@@ -31,6 +31,7 @@ static const struct word action_words[] = {
     {"thaw", COMMAND_THAW},
     {"policy.veto", COMMAND_POLICY_VETO},
     {"withdrawal.veto", COMMAND_WITHDRAWAL_VETO},
+    {"destination.revoke", COMMAND_DESTINATION_REVOKE},
     {NULL, 0},
 };
 static const struct word role_words[] = {
@@ -46,7 +47,8 @@ static const struct word role_words[] = {
 #define FREEZES (BIT(COMMAND_FREEZE) | THAW)
 #define VETO BIT(COMMAND_POLICY_VETO)
 #define DENY BIT(COMMAND_WITHDRAWAL_VETO)
-#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE) | VETO | DENY)
+#define REVOKE BIT(COMMAND_DESTINATION_REVOKE)
+#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE)
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
 #define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE)
@@ -64,7 +66,7 @@ static const struct command_field {
     {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
-    {ALL & ~FREEZES & ~VETO & ~DENY, CANON_FIELD(struct command, key, CANON_HASH)},
+    {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
     {KEYS_ON | THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
@@ -74,7 +76,7 @@ static const struct command_field {
     {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
-    {VETO | DENY, CANON_FIELD(struct command, subject, CANON_HASH)},
+    {VETO | DENY | REVOKE, CANON_FIELD(struct command, subject, CANON_HASH)},
     {ACTIVATE, CANON_FIELD(struct command, until, CANON_TIME)},
 };
 
@@ -140,6 +142,7 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_THAW:
     case COMMAND_POLICY_VETO:
     case COMMAND_WITHDRAWAL_VETO:
+    case COMMAND_DESTINATION_REVOKE:
         break;
     }
     return STATUS_INVALID;
@@ -214,7 +217,7 @@ static enum status check_order(const struct command *command, struct fault *faul
     if (command->action == COMMAND_KEY_ACTIVATE && command->until <= command->issued_at) {
         return fault_set(fault, STATUS_INVALID, "until", "after issued_at");
     }
-    if ((BIT(command->action) & (SWEEP | DENY)) != 0 && command->role != ROLE_TRANSFER) {
+    if ((BIT(command->action) & (SWEEP | DENY | REVOKE)) != 0 && command->role != ROLE_TRANSFER) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer");
     }
     if ((BIT(command->action) & FREEZES) != 0) {
@@ -227,7 +230,8 @@ static enum status check(const struct command *command, struct fault *fault)
 {
     if (command_action_text(command->action) == NULL) {
         return fault_set(fault, STATUS_INVALID, "action",
-                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto or key.* of the list");
+                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke or key.* of "
+                         "the list");
     }
     if (command->action != COMMAND_POLICY_VETO && signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
@@ -245,7 +249,8 @@ static enum status read_action(enum command_action *out, const json_t *object, s
     }
     if (command_action_parse(out, text) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "action",
-                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto or key.* of the list");
+                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke or key.* of "
+                         "the list");
     }
     return STATUS_OK;
 }

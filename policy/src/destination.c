@@ -69,14 +69,11 @@ static enum status check_policy(const struct destination *destination, const str
     if (!name_equal(&destination->environment, &policy->environment)) {
         return fault_set(fault, STATUS_MISMATCH, "environment", "not that of the policy");
     }
-    if (!digest_equal(&destination->policy, &policy->digest)) {
-        return fault_set(fault, STATUS_MISMATCH, "policy", "listed under another policy than the one in force");
-    }
     return STATUS_OK;
 }
 
-enum status destination_verify(struct destination *out, const struct signed_document *document,
-                               const struct policy *policy, int64_t at_utc_us, struct fault *fault)
+enum status destination_read(struct destination *out, const struct signed_document *document,
+                             const struct policy *policy, int64_t at_utc_us, struct fault *fault)
 {
     struct destination destination;
     enum status status = destination_decode(&destination, document->document.data, document->document.len, fault);
@@ -85,6 +82,20 @@ enum status destination_verify(struct destination *out, const struct signed_docu
     }
     if (status == STATUS_OK && at_utc_us >= destination.valid_until) {
         status = fault_set(fault, STATUS_EXPIRED, "valid_until", "the entry of the allow-list has expired");
+    }
+    if (status == STATUS_OK) {
+        *out = destination;
+    }
+    return status;
+}
+
+enum status destination_verify(struct destination *out, const struct signed_document *document,
+                               const struct policy *policy, int64_t at_utc_us, struct fault *fault)
+{
+    struct destination destination;
+    enum status status = destination_read(&destination, document, policy, at_utc_us, fault);
+    if (status == STATUS_OK && !digest_equal(&destination.policy, &policy->digest)) {
+        status = fault_set(fault, STATUS_MISMATCH, "policy", "listed under another policy than the one in force");
     }
     if (status == STATUS_OK) {
         status = policy_verify_governance(policy, document, DESTINATION_KIND, at_utc_us, fault);

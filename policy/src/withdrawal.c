@@ -206,7 +206,9 @@ static enum status check_destination(struct check *check, struct fault *fault)
     struct fault inner = {0};
     const struct withdrawal_context *context = check->context;
     enum status status =
-        context->chain == NULL
+        context->destinations_held
+            ? destination_read(&out->destination, document, context->policy, context->at_utc_us, &inner)
+        : context->chain == NULL
             ? destination_verify(&out->destination, document, context->policy, context->at_utc_us, &inner)
             : policy_chain_destination_verify(&out->destination, document, context->chain, context->at_utc_us, &inner);
     if (status != STATUS_OK) {

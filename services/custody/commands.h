@@ -29,6 +29,8 @@ command_run command_key_address;
 command_run command_sign;
 command_run command_digest;
 command_run command_destination_add;
+command_run command_destination_list;
+command_run command_destination_revoke;
 command_run command_show_document;
 
 /* key_command.c */

@@ -28,6 +28,7 @@ static const struct {
     {COMMAND_POLICY_VETO, ANY_ONE,
      "the version of the policy below takes one administrator more, or it is dropped when its time comes"},
     {COMMAND_WITHDRAWAL_VETO, ANY_ONE, "the withdrawal of the intent below is never signed, if it has not been yet"},
+    {COMMAND_DESTINATION_REVOKE, ANY_ONE, "nothing is signed by the entry of the allow-list below any more, for ever"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -98,6 +99,8 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
         describe_target(stream, &command);
     } else if (command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO) {
         describe_digest(stream, "against", &command.subject);
+    } else if (command.action == COMMAND_DESTINATION_REVOKE) {
+        describe_digest(stream, "entry", &command.subject);
     } else {
         describe_digest(stream, "key", &command.key);
     }

@@ -1,5 +1,5 @@
 /*
- * Commands about documents that people sign in ceremonies: sign, digest, hand in a destination.
+ * Commands about documents that people sign in ceremonies: sign, digest.
  *
  * What is signed is decoded and checked first, by kind; a document this program does not understand is not signed.
  */
@@ -165,29 +165,6 @@ enum status command_digest(const struct command_input *input, struct fault *faul
     json_decref(object);
     bytes_free(&text);
     command_name_file(fault, input->options->in);
-    return status;
-}
-
-enum status command_destination_add(const struct command_input *input, struct fault *fault)
-{
-    struct bytes text = {0};
-    json_t *object = NULL;
-    json_t *answer = NULL;
-    enum status status = command_read_file(&text, input->options->in, 2 * CANON_DOCUMENT_MAX, fault);
-    if (status == STATUS_OK) {
-        status = canon_parse_relaxed(&object, text.data, text.len, 2 * CANON_DOCUMENT_MAX, fault);
-    }
-    if (status == STATUS_OK) {
-        const struct client_call call = {.method = "POST", .path = "/v1/destinations", .body = object};
-        status = client_json(&answer, input->options, &call, fault);
-    }
-    if (status == STATUS_OK) {
-        char digest[SERVICE_TEXT_SIZE];
-        (void)printf("listed %s\n", command_service_text(digest, answer, "digest"));
-    }
-    json_decref(answer);
-    json_decref(object);
-    bytes_free(&text);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "describe.h"
 #include "freeze.h"
+#include "key_orders.h"
 #include "papers.h"
 #include "policy/attestation.h"
 #include "policy/backup.h"
@@ -36,8 +37,9 @@ static enum status post(const char *path, const json_t *body, const struct custo
     char state[SERVICE_TEXT_SIZE];
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK) {
-        (void)printf("handed in; the service says that the key is %s\n",
-                     command_service_text(state, json_object_get(answer, "key"), "state"));
+        const json_t *key = json_object_get(answer, "key");
+        (void)printf("handed in; the service says%s%s\n", key == NULL ? ": " : " that the key is ",
+                     command_service_text(state, key == NULL ? answer : key, "state"));
     }
     json_decref(answer);
     return status;
@@ -176,10 +178,34 @@ static enum status send_to_signer(const struct signed_document *document, const 
     if (status == STATUS_OK) {
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && command->action == COMMAND_DESTINATION_REVOKE) {
+        (void)printf("the signer says: %s\n", reply.state);
+    } else if (status == STATUS_OK) {
         print_state(&reply);
     }
     wire_pool_free(pool);
+    return status;
+}
+
+enum status key_order_send(const struct signed_document *document, const struct custody_options *options,
+                           struct fault *fault)
+{
+    struct command command = {0};
+    char path[KEY_PATH_SIZE];
+    enum status status = command_decode(&command, document->document.data, document->document.len, fault);
+    bool freezes = command.action == COMMAND_FREEZE || command.action == COMMAND_THAW;
+    if (status == STATUS_OK && freezes) {
+        status = freeze_send(document, options, fault);
+    } else if (status == STATUS_OK && options->socket[0] != '\0') {
+        status = send_to_signer(document, &command, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_POLICY_VETO) {
+        status = post_signed("/v1/policies/veto", document, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_DESTINATION_REVOKE) {
+        status = post_signed("/v1/destinations/revoke", document, options, fault);
+    } else if (status == STATUS_OK) {
+        key_path(path, &command.key, "/commands");
+        status = post_signed(path, document, options, fault);
+    }
     return status;
 }
 
@@ -187,22 +213,9 @@ enum status command_key_send(const struct command_input *input, struct fault *fa
 {
     const struct custody_options *options = input->options;
     struct signed_document document = {0};
-    struct command command = {0};
-    char path[KEY_PATH_SIZE];
     enum status status = command_read_signed(&document, options->command, CANON_DOCUMENT_MAX, "command", fault);
     if (status == STATUS_OK) {
-        status = command_decode(&command, document.document.data, document.document.len, fault);
-    }
-    bool freezes = command.action == COMMAND_FREEZE || command.action == COMMAND_THAW;
-    if (status == STATUS_OK && freezes) {
-        status = freeze_send(&document, options, fault);
-    } else if (status == STATUS_OK && options->socket[0] != '\0') {
-        status = send_to_signer(&document, &command, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_POLICY_VETO) {
-        status = post_signed("/v1/policies/veto", &document, options, fault);
-    } else if (status == STATUS_OK) {
-        key_path(path, &command.key, "/commands");
-        status = post_signed(path, &document, options, fault);
+        status = key_order_send(&document, options, fault);
     }
     signed_document_free(&document);
     return status;

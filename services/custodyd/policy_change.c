@@ -16,11 +16,17 @@
 #define PAGE 100
 #define VETOES_PAGE 64
 
+/* What has changed. */
+struct change {
+    bool hours;          /* nothing but the hour */
+    const char *revoked; /* what an address is listed by, perhaps; NULL: the policy, or the hour */
+};
+
 /* One withdrawal. */
 struct changing {
     struct service *service;
     struct uuid id;
-    bool hours; /* nothing but the hour has changed */
+    const struct change *change;
     bool ready; /* it has all approvals now */
 };
 
@@ -52,14 +58,14 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
     struct fault why = {0};
     enum status status = withdrawal_judge(&judgement, changing->service, tx, row, NULL, &why);
     json_decref(judgement.explanation);
-    if (!changing->hours &&
+    if (!changing->change->hours &&
         (status == STATUS_CONFLICT || status == STATUS_MISMATCH)) { /* another key; a wallet that is none any more */
         return end_denied(changing, tx, row, status, fault);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    if (judgement.decision == DECISION_DENIED && !changing->hours &&
+    if (judgement.decision == DECISION_DENIED && !changing->change->hours &&
         judgement.reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
         return end_denied(changing, tx, row, judgement.reason, fault);
     }
@@ -70,15 +76,45 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
     return STATUS_OK;
 }
 
+/* Whether it goes to that address, and no entry lists it. */
+static enum status goes_nowhere(bool *out, const struct changing *changing, struct store_tx *tx,
+                                const struct store_withdrawal *row, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct account_id account;
+    struct fault why = {0};
+    *out = false;
+    enum status status = address_parse(&account, row->destination, "destination", fault);
+    if (status != STATUS_OK || strcmp(row->destination, changing->change->revoked) != 0) {
+        return status;
+    }
+    status = destination_find(&document, tx, &account, &why);
+    signed_document_free(&document);
+    *out = status == STATUS_DESTINATION_UNLISTED;
+    return status == STATUS_OK || *out ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+static enum status judge_open(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
+                              struct fault *fault)
+{
+    bool over = false;
+    if (changing->change->revoked == NULL) {
+        return changing->change->hours || was_proposed_before(changing->service, row)
+                   ? judge_again(changing, tx, row, fault)
+                   : STATUS_OK;
+    }
+    enum status status = goes_nowhere(&over, changing, tx, row, fault);
+    return status == STATUS_OK && over ? end_denied(changing, tx, row, STATUS_DESTINATION_UNLISTED, fault) : status;
+}
+
 static enum status change_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct changing *changing = context;
     struct store_withdrawal row = {0};
     changing->ready = false;
     enum status status = store_withdrawal_get_locked(&row, tx, &changing->id, fault);
-    if (status == STATUS_OK && withdrawal_move_allowed(row.state, WITHDRAWAL_REJECTED) &&
-        (changing->hours || was_proposed_before(changing->service, &row))) {
-        status = judge_again(changing, tx, &row, fault);
+    if (status == STATUS_OK && withdrawal_move_allowed(row.state, WITHDRAWAL_REJECTED)) {
+        status = judge_open(changing, tx, &row, fault);
     }
     store_withdrawal_wipe(&row);
     return status;
@@ -96,12 +132,12 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     return store_withdrawal_list(&listing->list, tx, &listing->filter, fault);
 }
 
-static enum status change_page(struct service *service, const struct store_withdrawal_list *list, bool hours,
-                               struct fault *fault)
+static enum status change_page(struct service *service, const struct store_withdrawal_list *list,
+                               const struct change *change, struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        struct changing changing = {.service = service, .id = list->rows[i].id, .hours = hours};
+        struct changing changing = {.service = service, .id = list->rows[i].id, .change = change};
         status = store_transact(service->store, change_in, &changing, fault);
         if (status == STATUS_CONFLICT) { /* somebody moved it first */
             fault_clear(fault);
@@ -114,7 +150,8 @@ static enum status change_page(struct service *service, const struct store_withd
     return status;
 }
 
-static enum status change_state(struct service *service, enum withdrawal_state state, bool hours, struct fault *fault)
+static enum status change_state(struct service *service, enum withdrawal_state state, const struct change *change,
+                                struct fault *fault)
 {
     struct uuid before;
     struct listing listing = {.filter = {.state = &state, .limit = PAGE}};
@@ -126,24 +163,31 @@ static enum status change_state(struct service *service, enum withdrawal_state s
         if (status == STATUS_OK && got > 0) {
             before = listing.list.rows[got - 1].id;
             listing.filter.before = &before;
-            status = change_page(service, &listing.list, hours, fault);
+            status = change_page(service, &listing.list, change, fault);
         }
         store_withdrawal_list_free(&listing.list);
     }
     return status;
 }
 
-enum status policy_reevaluate(struct digest *inout_judged, struct service *service, struct fault *fault)
+static enum status change_open(struct service *service, const struct change *change, struct fault *fault)
 {
     static const enum withdrawal_state states[] = {WITHDRAWAL_RESERVED, WITHDRAWAL_APPROVING, WITHDRAWAL_APPROVED};
-    const struct digest in_force = service_policy(service)->digest;
     enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(states) / sizeof(states[0]); i++) {
+        status = change_state(service, states[i], change, fault);
+    }
+    return status;
+}
+
+enum status policy_reevaluate(struct digest *inout_judged, struct service *service, struct fault *fault)
+{
+    const struct digest in_force = service_policy(service)->digest;
     if (digest_equal(inout_judged, &in_force)) {
         return STATUS_OK;
     }
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(states) / sizeof(states[0]); i++) {
-        status = change_state(service, states[i], false, fault);
-    }
+    const struct change change = {.hours = false};
+    enum status status = change_open(service, &change, fault);
     if (status == STATUS_OK) {
         *inout_judged = in_force;
     }
@@ -155,10 +199,48 @@ enum status policy_follow_hours(struct service *service, struct fault *fault)
     const struct policy *policy = service_policy(service);
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (policy->rules[i].when.hours_count > 0) {
-            return change_state(service, WITHDRAWAL_APPROVING, true, fault);
+            const struct change change = {.hours = true};
+            return change_state(service, WITHDRAWAL_APPROVING, &change, fault);
         }
     }
     return STATUS_OK;
+}
+
+struct looking_up {
+    const struct digest *entry;
+    char address[ADDRESS_TEXT_SIZE]; /* "" when the entry is not known here */
+};
+
+static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct looking_up *looking_up = context;
+    struct store_document row = {0};
+    struct signed_document document = {0};
+    struct destination destination;
+    struct fault why = {0};
+    looking_up->address[0] = '\0';
+    enum status status = store_document_get_digest(&row, tx, DESTINATION_KIND, looking_up->entry, &why);
+    if (status == STATUS_OK) {
+        status = signed_document_parse(&document, row.bytes.data, row.bytes.len, DESTINATION_KIND, &why);
+    }
+    if (status == STATUS_OK) {
+        status = destination_decode(&destination, document.document.data, document.document.len, &why);
+    }
+    if (status == STATUS_OK) {
+        address_format(looking_up->address, &destination.account);
+    }
+    signed_document_free(&document);
+    store_document_wipe(&row);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault)
+{
+    struct looking_up looking_up = {.entry = entry};
+    enum status status = store_transact(service->store, look_up_in, &looking_up, fault);
+    const struct change change = {.revoked = looking_up.address};
+    return status == STATUS_OK && looking_up.address[0] != '\0' ? change_open(service, &change, fault) : status;
 }
 
 /* Vetoes. */

@@ -25,6 +25,12 @@ MUST_CHECK enum status policy_reevaluate(struct digest *inout_judged, struct ser
 MUST_CHECK enum status policy_follow_hours(struct service *service, struct fault *fault);
 
 /*
+ * Rejects every withdrawal to the address of an entry of the allow-list that was revoked, unless another entry lists
+ * it, that waits for approvals or was approved and not yet recorded. What was recorded is the signer's to refuse.
+ */
+MUST_CHECK enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault);
+
+/*
  * Hands the vetoes that the signer of role transfer has to another one that has fewer of them against the same version.
  * What cannot be handed over now is handed over at the next look.
  */

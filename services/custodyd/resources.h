@@ -49,6 +49,7 @@ http_handler policy_propose;
 http_handler policy_veto;
 http_handler destination_list;
 http_handler destination_add;
+http_handler destination_revoke;
 
 /* trail_resources.c */
 http_handler trail_entries;

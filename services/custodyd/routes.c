@@ -52,6 +52,7 @@ static const struct http_route routes[] = {
     {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},
     {"GET", "/v1/destinations", READ, AUDIT_ACTION_NONE, NO_QUERY, destination_list},
     {"POST", "/v1/destinations", ROLE_OPERATOR, AUDIT_DESTINATION_ADD, NO_QUERY, destination_add},
+    {"POST", "/v1/destinations/revoke", CARRY, AUDIT_DESTINATION_REVOKE, NO_QUERY, destination_revoke, .urgent = true},
     {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_ACTION_NONE,
      "actor act otype oid outcome from to order limit cursor", trail_entries},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},

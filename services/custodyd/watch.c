@@ -149,8 +149,8 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers, watch_policy,   watch_keys,       watch_freezes,     watch_compromise_drill,
-        look_at_media,   look_at_copies, look_at_suspense, look_at_announced, remember};
+        look_at_signers, watch_policy,   watch_destinations, watch_keys,        watch_freezes, watch_compromise_drill,
+        look_at_media,   look_at_copies, look_at_suspense,   look_at_announced, remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -297,6 +297,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     (void)pthread_mutex_init(&watch->mutex, NULL);
     watch->service = service;
     watch->told = json_object();
+    watch->destinations_lost = json_object();
     enum status status = key_spending_new(&watch->spending, service, fault);
     if (status == STATUS_OK) {
         pass(watch, true);
@@ -378,6 +379,7 @@ void watch_stop(struct watch *watch)
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);
+    json_decref(watch->destinations_lost);
     (void)pthread_cond_destroy(&watch->changed);
     (void)pthread_mutex_destroy(&watch->mutex);
     free(watch);

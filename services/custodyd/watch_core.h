@@ -31,9 +31,11 @@ struct watch {
     size_t key_count;
     json_t *told; /* subject -> [value, since when]: what is in the marks already */
     int64_t looked_at_us;
-    struct digest judged;     /* the version in force under which open withdrawals were judged last */
-    bool troubled;            /* the last pass could not do everything, and the log says so */
-    struct alarm_list seeing; /* in this look */
+    bool destinations_shown;   /* the signer that holds the allow-list was shown all of it since it was away last */
+    json_t *destinations_lost; /* digest -> code: what it refused */
+    struct digest judged;      /* the version in force under which open withdrawals were judged last */
+    bool troubled;             /* the last pass could not do everything, and the log says so */
+    struct alarm_list seeing;  /* in this look */
 
     pthread_t thread;
     bool running;
@@ -65,6 +67,12 @@ MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
 
 /* watch_policy.c: tells and follows what the signers say about versions of the policy, and carries versions to them. */
 MUST_CHECK enum status watch_policy(struct watch *watch, struct fault *fault);
+
+/*
+ * watch_destinations.c: shows the entries of the allow-list to the signer that holds it, when the service starts and
+ * when that signer was away: it may have another guard by now. What it refuses is an alarm.
+ */
+MUST_CHECK enum status watch_destinations(struct watch *watch, struct fault *fault);
 
 /* watch_keys.c: takes the keys from the board, renews their attestations, tells their states and the calendar. */
 MUST_CHECK enum status watch_keys(struct watch *watch, struct fault *fault);

@@ -3,6 +3,7 @@
  */
 #include "audit/event.h"
 #include "audit/leaf.h"
+#include "destinations.h"
 #include "policy/transaction.h"
 #include "store/document.h"
 #include "store/outbox.h"
@@ -26,6 +27,13 @@ enum status destination_find(struct signed_document *out, struct store_tx *tx, c
     if (status == STATUS_NOT_FOUND) {
         fault_clear(fault);
         return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "no entry of the allow-list");
+    }
+    struct destination_standing standing = {.word = DESTINATION_WAITING};
+    if (status == STATUS_OK) {
+        status = destination_standing_read(&standing, tx, &row.digest, fault);
+    }
+    if (status == STATUS_OK && standing.word == DESTINATION_REVOKED) {
+        status = fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "its entry was revoked");
     }
     if (status == STATUS_OK) {
         status = signed_document_parse(out, row.bytes.data, row.bytes.len, DESTINATION_KIND, fault);

@@ -6,6 +6,7 @@
 #include "withdrawals.h"
 
 #include "base/canon.h"
+#include "destinations.h"
 #include "generator.h"
 #include "key_gate.h"
 #include "policy/account.h"
@@ -326,6 +327,24 @@ static enum status check_class(struct creation *creation, struct store_tx *tx, s
     return status;
 }
 
+/* What is on the list was looked at when it came there. */
+static enum status check_alike(const struct creation *creation, struct store_tx *tx, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct account_id account;
+    struct fault why = {0};
+    enum status status = address_parse(&account, creation->row.destination, "destination", fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = destination_find(&document, tx, &account, &why);
+    signed_document_free(&document);
+    if (status != STATUS_DESTINATION_UNLISTED) {
+        return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    return destination_check_alike(creation->service, tx, &account, "destination", fault);
+}
+
 /* The transaction of a proposal. May run again after a serialization failure, so it starts from the row as filled. */
 static enum status create_in(struct store_tx *tx, void *context, struct fault *fault)
 {
@@ -337,6 +356,9 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
     if (creation->existed) {
         fault_clear(fault);
         return withdrawal_view(&creation->view, creation->service, tx, &creation->row, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_alike(creation, tx, fault);
     }
     if (status == STATUS_OK) {
         status = reserve(creation, tx, fault);

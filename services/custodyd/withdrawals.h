@@ -16,7 +16,8 @@
 /* The key under which the allow-list entry of an account is stored (kind "destination"). */
 void destination_store_key(struct name *out, const struct account_id *account);
 
-/* Reads the allow-list entry of an account; STATUS_DESTINATION_UNLISTED. Out: signed_document_free. */
+/* Reads the allow-list entry of an account; STATUS_DESTINATION_UNLISTED, also when it was revoked. Out:
+ * signed_document_free. */
 MUST_CHECK enum status destination_find(struct signed_document *out, struct store_tx *tx,
                                         const struct account_id *account, struct fault *fault);
 

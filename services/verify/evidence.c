@@ -200,7 +200,8 @@ static bool check_destination(struct proof *proof)
     if (proof->signing.ts >= destination.valid_until) {
         return fail(proof, "destination", "had expired when the signer was asked");
     }
-    return verify_policy_governed(find_version(proof, &destination.policy), &text, "destination", proof->signing.ts) ||
+    return verify_policy_governed(find_version(proof, &destination.policy), &text, "destination",
+                                  destination.issued_at) ||
            fail(proof, "destination", "is not signed by the governance quorum");
 }
 

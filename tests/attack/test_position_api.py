@@ -102,18 +102,20 @@ class Api(Position):
         row = self.redirected(place.proposed(43), self.mallory)
         good = self.approvals(row)
         cases = {
-            "nobody's": (self.listing(self.mallory, "mallory"), "unknown_key", "destination.signatures[0]"),
-            "one administrator's": (self.listing(self.mallory, "admin-1"), "quorum_missing", "destination.signatures"),
-            "approvers'": (self.listing(self.mallory, "approver-1", "approver-2"), "unknown_key", "destination.signatures[0]"),
-            "expired": (self.listing(self.mallory, "admin-1", "admin-2", issued_at=time_text(seconds=-20),
-                                     valid_until=time_text(seconds=-10)), "expired", "destination.valid_until"),
-            "of somebody else": (self.payment, "mismatch", "destination.account"),
+            "nobody's": (self.listing(self.mallory, "mallory"), "unknown_key", "document.signatures[0]"),
+            "one administrator's": (self.listing(self.mallory, "admin-1"), "quorum_missing", "document.signatures"),
+            "approvers'": (self.listing(self.mallory, "approver-1", "approver-2"), "unknown_key", "document.signatures[0]"),
             "edited": ({**self.payment, "document": self.listing(self.mallory)["document"]}, "signature_invalid",
-                       "destination.signatures[0]"),
+                       "document.signatures[0]"),
         }
         for name, (destination, status, where) in cases.items():
             with self.subTest(name):
-                self.refused(self.papers(row, good, destination), status, where)
+                self.assertRefused(self.ask("destination.adopt", document=destination), status, where)
+                self.refused(self.papers(row, good, destination), "destination_unlisted", "destination")
+        expired = self.listing(self.mallory, "admin-1", "admin-2", issued_at=time_text(seconds=-20), valid_until=time_text(seconds=-10))
+        self.assertRefused(self.ask("destination.adopt", document=expired), "expired", "document.valid_until")
+        self.refused(self.papers(row, good, expired), "expired", "destination.valid_until")
+        self.refused(self.papers(row, good, self.payment), "mismatch", "destination.account")
         self.cancel(row)
 
     def test_without_the_trail(self):

@@ -116,6 +116,12 @@ static uint64_t transfer_work(void *context, unsigned thread, int64_t until_us)
     const struct share *share = context;
     struct fault fault = {0};
     struct bench_lane *lane = &signing.lanes[share->lane + thread];
+    struct wire_destination_adopt_reply listed;
+    BENCH_NEED(share->count == 0 || lane->next < lane->length);
+    if (share->count > 0) {
+        BENCH_MUST(wire_destination_adopt(signing.pools[TRANSFER], &listed, &lane->orders[lane->next].destination,
+                                          PLACE_TIMEOUT_MS, &fault));
+    }
     for (uint64_t i = 0; i < share->count; i++) {
         BENCH_NEED(lane->next < lane->length);
         const struct wire_transfer_request request = order_request(&lane->orders[lane->next++]);

@@ -48,7 +48,11 @@
     X(POLICY_IN_FORCE, "policy.in_force")                                                                              \
     X(POLICY_DROPPED, "policy.dropped")                                                                                \
     X(POLICY_UNKNOWN, "policy.unknown")                                                                                \
+    /* An entry of the allow-list came, was taken off, and what the signer says of those that it was shown again. */   \
     X(DESTINATION_ADD, "destination.add")                                                                              \
+    X(DESTINATION_REVOKE, "destination.revoke")                                                                        \
+    X(DESTINATION_HELD, "destination.held")                                                                            \
+    X(DESTINATION_REFUSED, "destination.refused")                                                                      \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
     X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \
     X(LEDGER_BLOCK, "ledger.block")                                                                                    \

@@ -27,6 +27,17 @@ void address_format(char out76[ADDRESS_TEXT_SIZE], const struct account_id *acco
 /* Reads an address; STATUS_INVALID for the wrong shape or checksum. `where` names the field in the fault. */
 MUST_CHECK enum status address_parse(struct account_id *out, const char *text, const char *where, struct fault *fault);
 
+#define ADDRESS_ENDS_SIZE 9
+
+/*
+ * What people look at in an address: the first four characters after the prefix and the last four. Two accounts with
+ * the same ends look alike. Out: 8 characters and a NUL.
+ */
+void address_ends(char out9[ADDRESS_ENDS_SIZE], const struct account_id *account);
+
+/* Whether the two have the same ends and are not the same account. */
+bool account_id_alike(const struct account_id *a, const struct account_id *b);
+
 /* Equality. */
 bool account_id_equal(const struct account_id *a, const struct account_id *b);
 

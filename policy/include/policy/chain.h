@@ -40,13 +40,23 @@ const struct policy *policy_chain_at(const struct policy_chain *chain, int64_t a
 bool policy_chain_was_in_force(const struct policy_chain *chain, const struct digest *digest, int64_t at_utc_us);
 
 /*
- * destination_verify under the version that the destination names, which must be of the chain and have been in force at
- * the destination's issued_at (STATUS_MISMATCH, `policy` and `issued_at`). Its signers must be valid at `at_utc_us` by
- * that version. So an entry of the allow-list outlives a change of policy, as long as itself and its signers last.
+ * Whether an entry of the allow-list is one: of the version that it names, which must be of the chain and have been in
+ * force at its issued_at (STATUS_MISMATCH, `policy` and `issued_at`), signed by that version's governance quorum,
+ * people valid at issued_at, and not expired at `at_utc_us`. Whether it serves is for the signer that holds the list to
+ * say.
  */
 MUST_CHECK enum status policy_chain_destination_verify(struct destination *out, const struct signed_document *document,
                                                        const struct policy_chain *chain, int64_t at_utc_us,
                                                        struct fault *fault);
+
+/*
+ * Whether an entry may come onto the list now: it is one, its signatures are those of the governance quorum of the
+ * version in force, too, people valid at `at_utc_us`, its group is one of that version's (STATUS_DENIED, `group`), and
+ * it was not issued more than 60 s ahead (STATUS_NOT_READY). So a quorum that is none any more cannot date back.
+ */
+MUST_CHECK enum status policy_chain_destination_admit(struct destination *out, const struct signed_document *document,
+                                                      const struct policy_chain *chain, int64_t at_utc_us,
+                                                      struct fault *fault);
 
 /*
  * command_verify under the version in force. An order of one person that stops something (key.deactivate, key.suspend,

@@ -1,7 +1,7 @@
 /*
  * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key, freeze
- * an asset, a wallet or everything, or speak against a withdrawal or a version of the policy that waits. See
- * docs/formats.md.
+ * an asset, a wallet or everything, take an entry off the allow-list, or speak against a withdrawal or a version of the
+ * policy that waits. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
@@ -31,6 +31,7 @@ enum command_action {
     COMMAND_THAW = 12,
     COMMAND_POLICY_VETO = 13,
     COMMAND_WITHDRAWAL_VETO = 14,
+    COMMAND_DESTINATION_REVOKE = 15,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -45,7 +46,8 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at; /* microseconds UTC */
-    struct digest key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, vetoes */
+    struct digest
+        key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, revoke, vetoes */
     char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
     struct uuid nonce;
     struct digest policy;
@@ -61,9 +63,10 @@ struct command {
     int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
 
     struct freeze_target target; /* freeze, thaw */
-    struct digest subject;       /* policy.veto: the waiting version; withdrawal.veto: the intent */
-    uint64_t on;                 /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
-                                    the key's transitions so far; thaw: the number of the freeze, from 1 */
+    struct digest subject; /* policy.veto: the waiting version; withdrawal.veto: the intent; destination.revoke: the
+                              entry of the allow-list */
+    uint64_t on;           /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
+                              the key's transitions so far; thaw: the number of the freeze, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */
@@ -73,8 +76,8 @@ const char *command_action_text(enum command_action action);
 MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
 
 /*
- * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw and the vetoes, which
- * change no state of one.
+ * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke and
+ * the vetoes, which change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
@@ -93,7 +96,8 @@ MUST_CHECK enum status command_encode(struct bytes *out, const struct command *c
 /*
  * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), and it is
  * signed by whom the action asks for. Governance quorum, people valid at `at_utc_us` (policy_verify_governance);
- * key.deactivate, key.suspend, freeze and the vetoes: exactly one signature (STATUS_SIGNATURE_INVALID), by a person
+ * key.deactivate, key.suspend, freeze, destination.revoke and the vetoes: exactly one signature
+ * (STATUS_SIGNATURE_INVALID), by a person
  * (STATUS_UNKNOWN_KEY) with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at
  * `at_utc_us` (STATUS_EXPIRED). A command is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
  * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from`, target, `on` and

@@ -32,6 +32,13 @@ MUST_CHECK enum status destination_encode(struct bytes *out, const struct destin
 void destination_digest(struct digest *out, const void *document, size_t len);
 
 /*
+ * Decodes an entry and holds it against `policy`, whose chain and environment are its own (STATUS_MISMATCH), and the
+ * time (STATUS_EXPIRED). For who holds the list and has verified what is on it.
+ */
+MUST_CHECK enum status destination_read(struct destination *out, const struct signed_document *document,
+                                        const struct policy *policy, int64_t at_utc_us, struct fault *fault);
+
+/*
  * Decodes and verifies an entry: chain, environment and policy are those of `policy` (STATUS_MISMATCH), not expired at
  * `at_utc_us` (STATUS_EXPIRED), signed by the governance quorum, people valid at `at_utc_us`
  * (policy_verify_governance).

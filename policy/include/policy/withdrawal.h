@@ -38,7 +38,9 @@ struct withdrawal_context {
     const struct withdrawal_key *keys; /* of the signer's guard; a wallet with another key is refused */
     size_t key_count;
     bool keys_elsewhere; /* the caller has no guard and leaves the key to the signer (custodyd); `keys` is not read */
-    int64_t at_utc_us;   /* the clock */
+    bool destinations_held; /* the caller holds the allow-list and compares the entry with it: no signature is verified
+                             */
+    int64_t at_utc_us;      /* the clock */
     int64_t highest_utc_us; /* the highest time ever seen, 0 when none is remembered */
 };
 

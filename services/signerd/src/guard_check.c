@@ -41,6 +41,8 @@ struct walk {
     uint64_t history_us; /* of the promise walked last */
     uint64_t freezes;
     uint64_t policies; /* versions */
+    uint64_t destinations;
+    uint64_t revoked;
     bool state_seen;
     struct guard_state state;
     struct fault *fault;
@@ -250,6 +252,50 @@ static enum status check_point(struct walk *walk, const MDB_val *key, const uint
     return number_at(key, 1) < walk->keys ? STATUS_OK : corrupt(walk, "an r of no key");
 }
 
+/* The state comes before them. Found by its ends, or another one is, because it was revoked. */
+static enum status check_destination(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_destination entry;
+    struct account_id account;
+    struct guard_record ends;
+    struct guard_record revoked;
+    if (key->mv_size != 33 || guard_destination_decode(&entry, value, len) != STATUS_OK ||
+        entry.due_running_us > walk->state.cooled_us) {
+        return corrupt(walk, "the record of a destination is none");
+    }
+    walk->destinations++;
+    memcpy(account.digest.bytes32, (const uint8_t *)key->mv_data + 1, 32);
+    guard_record_ends(&ends, &account);
+    enum status status = lookup(walk, &ends);
+    if (status == STATUS_OK && memcmp(ends.value, account.digest.bytes32, 32) != 0) {
+        guard_record_digest(&revoked, 'o', &entry.digest);
+        status = lookup(walk, &revoked);
+    }
+    return status;
+}
+
+static enum status check_ends(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct account_id account;
+    struct guard_record entry;
+    struct guard_record ends;
+    if (key->mv_size != ADDRESS_ENDS_SIZE || len != 32) {
+        return corrupt(walk, "the ends of an address of impossible size");
+    }
+    memcpy(account.digest.bytes32, value, 32);
+    guard_record_ends(&ends, &account);
+    guard_record_digest(&entry, 't', &account.digest);
+    return memcmp(ends.key, key->mv_data, key->mv_size) == 0 ? lookup(walk, &entry)
+                                                             : corrupt(walk, "the ends of an address are another's");
+}
+
+static enum status check_revoked(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    walk->revoked++;
+    return key->mv_size == 33 && len == 8 ? STATUS_OK : corrupt(walk, "a revocation of impossible size");
+}
+
 static enum status check_lane(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     if (key->mv_size != 17 || len != 8) {
@@ -352,10 +398,11 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'a', check_announced},  {'v', check_denied},  {'b', check_backup},  {'c', check_checkpoint}, {'d', check_document},
-    {'f', check_freeze},     {'g', check_state},   {'h', check_history}, {'i', check_intent},     {'k', check_key},
-    {'l', check_lane},       {'n', check_nonce},   {'p', check_policy},  {'r', check_point},      {'s', check_sequence},
-    {'w', check_withdrawal}, {'x', check_dropped},
+    {'a', check_announced}, {'b', check_backup},     {'c', check_checkpoint}, {'d', check_document},
+    {'f', check_freeze},    {'g', check_state},      {'h', check_history},    {'i', check_intent},
+    {'k', check_key},       {'l', check_lane},       {'n', check_nonce},      {'o', check_revoked},
+    {'p', check_policy},    {'r', check_point},      {'s', check_sequence},   {'t', check_destination},
+    {'v', check_denied},    {'w', check_withdrawal}, {'x', check_dropped},    {'y', check_ends},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -387,6 +434,9 @@ static enum status check_sums(struct walk *walk)
     }
     if (walk->backups != walk->backups_named) {
         return corrupt(walk, "a backup of no key");
+    }
+    if (walk->destinations != walk->state.destinations || walk->revoked != walk->state.revoked) {
+        return corrupt(walk, "an entry of the allow-list or a revocation is missing");
     }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
     if (!whole || walk->withdrawals != walk->state.promises || walk->intents != walk->state.promises) {

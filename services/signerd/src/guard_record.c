@@ -11,6 +11,9 @@
  * - 'a' intent32 -> running8 delay8: an announcement that is not promised yet, both in microseconds
  * - 'v' intent32 -> command32: an intent that a person spoke against
  * - 'h' number8 -> running8 key8 uuid16 amount16 asset32 destination32 requester64 wallet64: the promises of late
+ * - 't' account32 -> digest32 group64 issued8 until8 serving8 due8: the entry of the allow-list for an account
+ * - 'y' ends8 -> account32: the account on the list with these ends
+ * - 'o' entry32 -> time8: entries that were revoked
  * - 'c' size8 -> root32: checkpoints seen
  * - 'n' uuid16 -> command32: commands carried out
  * - 'x' policy32 -> version8: versions of the policy that were dropped
@@ -40,7 +43,9 @@ struct kept_state {
 
 static const struct canon_field state_fields[] = {
     STATE_ROW(chain, CANON_HASH),
+    {"cooled", CANON_COUNTER, false, offsetof(struct guard_state, cooled_us), sizeof(uint64_t), 0, 0},
     STATE_ROW(denied, CANON_COUNTER),
+    STATE_ROW(destinations, CANON_COUNTER),
     {"due", CANON_COUNTER, false, offsetof(struct guard_state, due_us), sizeof(uint64_t), 0, 0},
     STATE_ROW(environment, CANON_NAME),
     STATE_ROW(forgotten, CANON_COUNTER),
@@ -61,6 +66,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(policy_version, CANON_INTEGER),
     STATE_ROW(promises, CANON_COUNTER),
     {"role", CANON_TEXT, false, offsetof(struct kept_state, role), sizeof(((struct kept_state *)0)->role), 1, 0},
+    STATE_ROW(revoked, CANON_COUNTER),
     STATE_ROW(root, CANON_HASH),
     {"running", CANON_COUNTER, false, offsetof(struct guard_state, running_us), sizeof(uint64_t), 0, 0},
     CANON_FIELD_OPTIONAL(struct guard_state, shares, CANON_HASH),
@@ -291,6 +297,15 @@ void guard_record_digest(struct guard_record *out, char letter, const struct dig
     record_start(out, letter);
     memcpy(out->key + out->key_len, digest->bytes32, sizeof(digest->bytes32));
     out->key_len += sizeof(digest->bytes32);
+}
+
+void guard_record_ends(struct guard_record *out, const struct account_id *account)
+{
+    char ends[ADDRESS_ENDS_SIZE];
+    record_start(out, 'y');
+    address_ends(ends, account);
+    memcpy(out->key + out->key_len, ends, ADDRESS_ENDS_SIZE - 1);
+    out->key_len += ADDRESS_ENDS_SIZE - 1;
 }
 
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key)

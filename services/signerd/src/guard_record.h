@@ -67,8 +67,17 @@ void guard_record_checkpoint(struct guard_record *out, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
-/* By a digest: 'x' a version of the policy that was dropped; an intent that was: 'a' announced, 'i' promised, 'v'
- * vetoed. */
+/* The value of the record of an entry of the allow-list and back. STATUS_CORRUPT. */
+void guard_destination_encode(struct guard_record *out, const struct guard_destination *destination);
+MUST_CHECK enum status guard_destination_decode(struct guard_destination *out, const void *value, size_t len);
+
+/* The account on the list with the ends of this one. */
+void guard_record_ends(struct guard_record *out, const struct account_id *account);
+
+/*
+ * By a digest: 'x' a version of the policy that was dropped; an intent that was: 'a' announced, 'i' promised, 'v'
+ * vetoed; 't' the entry of the allow-list of an account; 'o' an entry that was revoked.
+ */
 void guard_record_digest(struct guard_record *out, char letter, const struct digest *digest);
 
 /*

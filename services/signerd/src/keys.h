@@ -7,7 +7,7 @@
 #ifndef STRONGROOM_SIGNER_KEYS_H
 #define STRONGROOM_SIGNER_KEYS_H
 
-#include "policy/intent.h"
+#include "policy/withdrawal.h"
 #include "role.h"
 
 #define KEY_FOUNDING 0 /* its place in every guard */
@@ -133,6 +133,19 @@ MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct in
 
 /* What status tells of freezes. Returns how many. */
 size_t freeze_list(struct signer *signer, struct wire_freeze out[WIRE_FREEZES_MAX]);
+
+/* Carries out a verified command destination.revoke of this digest for a signer of role transfer. */
+MUST_CHECK enum status destination_revoke(struct signer *signer, struct wire_reply *reply,
+                                          const struct command *command, const struct digest *digest,
+                                          struct fault *fault);
+
+/*
+ * In a change: whether the entry with which the withdrawal was judged is the one held for its destination
+ * (STATUS_DESTINATION_UNLISTED, STATUS_MISMATCH), neither revoked (STATUS_DENIED) nor expired (STATUS_EXPIRED), and has
+ * cooled off (STATUS_NOT_READY); `where` is `destination`.
+ */
+MUST_CHECK enum status destination_check(struct guard_txn *txn, const struct signer *signer,
+                                         const struct withdrawal *withdrawal, int64_t at_utc_us, struct fault *fault);
 
 /* What the key is now, as key.admit and its kin answer. */
 void key_answer(struct wire_key_state_reply *out, const struct guard_key *key);

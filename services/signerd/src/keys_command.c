@@ -174,7 +174,8 @@ static bool order_stops(const struct signed_document *document)
     }
     return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
            command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE ||
-           command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO;
+           command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
+           command.action == COMMAND_DESTINATION_REVOKE;
 }
 
 /*
@@ -217,7 +218,7 @@ static enum status order_check(struct signer *signer, struct order *order, const
                          signer_role_text(order->command.role));
     }
     if (order->command.action == COMMAND_FREEZE || order->command.action == COMMAND_THAW ||
-        order->command.action == COMMAND_WITHDRAWAL_VETO) {
+        order->command.action == COMMAND_WITHDRAWAL_VETO || order->command.action == COMMAND_DESTINATION_REVOKE) {
         return STATUS_OK;
     }
     enum key_action action;
@@ -238,6 +239,9 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     }
     if (status == STATUS_OK && (order.command.action == COMMAND_FREEZE || order.command.action == COMMAND_THAW)) {
         return freeze_command(signer, reply, &order.command, &order.digest, fault);
+    }
+    if (status == STATUS_OK && order.command.action == COMMAND_DESTINATION_REVOKE) {
+        return destination_revoke(signer, reply, &order.command, &order.digest, fault);
     }
     if (status == STATUS_OK && order.command.action == COMMAND_POLICY_VETO) {
         const struct policy_veto_order veto = {&order.command, &order.digest,

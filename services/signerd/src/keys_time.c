@@ -95,7 +95,8 @@ enum status keys_running_keep(struct signer *signer, struct fault *fault)
     struct guard_state state;
     guard_read(signer->guard, &state);
     uint64_t running_us = keys_running(signer);
-    bool waits = atomic_load(&signer->versions.look_at_running_us) != UINT64_MAX || state.running_us < state.due_us;
+    bool waits = atomic_load(&signer->versions.look_at_running_us) != UINT64_MAX || state.running_us < state.due_us ||
+                 state.running_us < state.cooled_us;
     bool counts = waits || state.promises > state.forgotten;
     return state.halted || !counts || running_us < state.running_us + (waits ? RUNNING_WAIT_US : RUNNING_HISTORY_US)
                ? STATUS_OK

@@ -144,6 +144,15 @@ static enum status use_check(struct guard_txn *txn, enum seen *out, const struct
     return sequence == SEEN_SAME ? STATUS_OK : lane_check(txn, records, fault);
 }
 
+/* Nobody spoke against it, and its destination is on the list that is held. */
+static enum status first_allowed(struct guard_txn *txn, const struct promise *promise, struct fault *fault)
+{
+    const struct withdrawal *withdrawal = promise->withdrawal;
+    enum status status = veto_check(txn, &withdrawal->intent_digest, fault);
+    return status == STATUS_OK ? destination_check(txn, promise->signer, withdrawal, promise->at_utc_us, fault)
+                               : status;
+}
+
 /* What is judged of a first promise alone: whatever was promised once may be had again. */
 static enum status first_check(struct guard_txn *txn, const struct promise *promise, struct first *out,
                                struct fault *fault)
@@ -154,7 +163,7 @@ static enum status first_check(struct guard_txn *txn, const struct promise *prom
     }
     out->made = limits_promise(promise->signer, txn, &withdrawal->intent);
     out->made.key = promise->key;
-    enum status status = veto_check(txn, &withdrawal->intent_digest, fault);
+    enum status status = first_allowed(txn, promise, fault);
     status = status == STATUS_OK ? delay_check(promise->signer, txn, &out->delay, withdrawal, fault) : status;
     return status == STATUS_OK ? limits_check(promise->signer, txn, withdrawal, &out->made, fault) : status;
 }
@@ -260,7 +269,7 @@ static enum status announce_decide(struct guard_txn *txn, struct promise *promis
         *out = (struct delay){.noted = true};
         return status;
     }
-    status = veto_check(txn, &promise->withdrawal->intent_digest, fault);
+    status = first_allowed(txn, promise, fault);
     return status == STATUS_OK ? delay_read(promise->signer, txn, out, promise->withdrawal, fault) : status;
 }
 

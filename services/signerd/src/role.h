@@ -73,6 +73,7 @@ role_handler freeze_alarm;
 role_handler activation_open;
 role_handler activation_give;
 role_handler policy_adopt;
+role_handler destination_adopt;
 
 /* A verified command policy.veto of this digest, signed with this key. Borrowed. */
 struct policy_veto_order {

@@ -253,6 +253,7 @@ static const struct {
     {WIRE_OP_POLICY_ADOPT, EVERY_ROLE, SIGNER_PERMIT_KEYS, policy_adopt},
     {WIRE_OP_TRANSFER_ANNOUNCE, ROLE_TRANSFER, SIGNER_PERMIT_SIGN, transfer_announce},
     {WIRE_OP_TRANSFER_USAGE, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, transfer_usage},
+    {WIRE_OP_DESTINATION_ADOPT, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, destination_adopt},
 };
 
 static role_handler *handler_find(const struct signer *signer, const struct signer_session *session, enum wire_op op)

@@ -56,6 +56,7 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
         .key_count = keys_gather(signer, keys),
         .at_utc_us = moment->at_utc_us,
         .highest_utc_us = moment->highest_utc_us,
+        .destinations_held = true,
     };
     return policy_check_withdrawal(out, &documents, &context, fault);
 }

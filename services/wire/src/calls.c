@@ -192,3 +192,15 @@ enum status wire_policy_adopt(struct wire_pool *pool, struct wire_policy_adopt_r
     }
     return status;
 }
+
+enum status wire_destination_adopt(struct wire_pool *pool, struct wire_destination_adopt_reply *out,
+                                   const struct signed_document *document, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_DESTINATION_ADOPT, .destination_adopt = {.document = *document}};
+    struct wire_reply reply = {0};
+    enum status status = wire_call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.destination_adopt;
+    }
+    return status;
+}

@@ -226,6 +226,13 @@ static const struct canon_field policy_adopt_reply[] = {
     CANON_FIELD(struct form, policy_version, CANON_INTEGER),
 };
 
+static const struct canon_field destination_adopt_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    FORM_FIELD(in_force_at, "serving_at", CANON_TIME, sizeof(int64_t), 0),
+    CANON_FIELD_RANGE(struct form, state, CANON_TEXT, 1, 0),
+};
+
 static const struct canon_field refusal[] = {
     CANON_FIELD(struct form, id, CANON_INTEGER), /* 0 where the request's could not be read */
     FORM_OK,
@@ -298,6 +305,7 @@ static const struct form_table requests[] = {
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_request),
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(transfer_request),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_request),
+    [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(policy_adopt_request), /* the same members */
 };
 
 static const struct form_table replies[] = {
@@ -319,6 +327,7 @@ static const struct form_table replies[] = {
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_reply),
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(announce_reply),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_reply),
+    [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(destination_adopt_reply),
 };
 
 static const struct form_table statuses[] = {

@@ -314,6 +314,40 @@ static enum status adopt_reply_write(struct form *form, const struct wire_reply 
     return STATUS_OK;
 }
 
+/* destination.adopt */
+
+static enum status list_in_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    return signed_document_decode(&out->destination_adopt.document, form->document, CANON_DOCUMENT_MAX, "document",
+                                  fault);
+}
+
+static enum status list_in_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    return signed_document_encode(&form->document, &request->destination_adopt.document, fault);
+}
+
+static void list_in_request_free(struct wire_request *request)
+{
+    signed_document_free(&request->destination_adopt.document);
+}
+
+static enum status list_in_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->destination_adopt.serving_at = form->in_force_at;
+    form_text(out->destination_adopt.state, sizeof(out->destination_adopt.state), form->state);
+    return STATUS_OK;
+}
+
+static enum status list_in_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    (void)fault;
+    form->in_force_at = reply->destination_adopt.serving_at;
+    form_text(form->state, sizeof(form->state), reply->destination_adopt.state);
+    return STATUS_OK;
+}
+
 enum { FIRST = WIRE_OP_KEY_LIST };
 
 static const struct codec codecs[] = {
@@ -337,6 +371,8 @@ static const struct codec codecs[] = {
                                          give_reply_read, give_reply_write, NULL},
     [WIRE_OP_POLICY_ADOPT - FIRST] = {"policy.adopt", adopt_request_read, adopt_request_write, adopt_request_free,
                                       adopt_reply_read, adopt_reply_write, NULL},
+    [WIRE_OP_DESTINATION_ADOPT - FIRST] = {"destination.adopt", list_in_request_read, list_in_request_write,
+                                           list_in_request_free, list_in_reply_read, list_in_reply_write, NULL},
 };
 
 const struct codec *codec_key(enum wire_op op)

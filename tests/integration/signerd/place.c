@@ -393,3 +393,11 @@ struct wire_pool *place_pool(const struct place *place, size_t connections)
     MUST(wire_pool_new(&pool, &config, NULL));
     return pool;
 }
+
+enum status place_transfer_sign(struct wire_pool *pool, struct wire_transfer_reply *out,
+                                const struct wire_transfer_request *request)
+{
+    struct wire_destination_adopt_reply listed;
+    (void)!wire_destination_adopt(pool, &listed, &request->destination, PLACE_TIMEOUT_MS, NULL);
+    return wire_transfer_sign(pool, out, NULL, request, PLACE_TIMEOUT_MS, NULL);
+}

@@ -75,4 +75,8 @@ const char *place_log(struct place *place);
 /* A pool of connections to the signer. Aborts when it cannot be made. */
 struct wire_pool *place_pool(const struct place *place, size_t connections);
 
+/* Asks for a signature, after the entry of the allow-list was handed over: what is refused of it is refused then. */
+enum status place_transfer_sign(struct wire_pool *pool, struct wire_transfer_reply *out,
+                                const struct wire_transfer_request *request);
+
 #endif

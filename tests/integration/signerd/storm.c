@@ -33,7 +33,7 @@ static enum status sign(struct order *order)
 {
     struct wire_transfer_reply reply;
     const struct wire_transfer_request request = order_request(order);
-    enum status status = wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL);
+    enum status status = place_transfer_sign(pool, &reply, &request);
     if (status == STATUS_OK) {
         struct digest id;
         transaction_id(&id, reply.transaction.data, reply.transaction.len);

@@ -54,7 +54,7 @@ static enum status sign_transfer(struct digest *out, struct order *order)
 {
     struct wire_transfer_reply reply;
     const struct wire_transfer_request request = order_request(order);
-    enum status status = wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL);
+    enum status status = place_transfer_sign(pool, &reply, &request);
     if (status == STATUS_OK) {
         transaction_id(out, reply.transaction.data, reply.transaction.len);
         bytes_free(&reply.transaction);

@@ -139,7 +139,7 @@ Test(start, a_garbled_guard_is_refused)
         struct wire_transfer_reply reply;
         order_init(&order, &world, 1, i);
         const struct wire_transfer_request request = order_request(&order);
-        MUST(wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL));
+        MUST(place_transfer_sign(pool, &reply, &request));
         bytes_free(&reply.transaction);
         order_wipe(&order);
     }

@@ -192,15 +192,20 @@ static void destination_expired(struct order *order)
     order_prove_again(order, &world);
 }
 
+/* What does not come onto the list is none of it. */
 static void destination_signed_by_a_stranger(struct order *order)
 {
-    const struct destination destination = order_destination(&world);
+    struct destination destination = order_destination(&world);
+    destination.issued_at += 1000000;
     order_destination_sign(order, &world, &destination, STRANGER);
     order_prove_again(order, &world);
 }
 
 static void destination_signed_by_one(struct order *order)
 {
+    struct destination destination = order_destination(&world);
+    destination.issued_at += 1000000;
+    order_destination_sign(order, &world, &destination, ALAN);
     order->destination.signature_count = 1;
     order_prove_again(order, &world);
 }
@@ -405,8 +410,8 @@ static const struct {
     BREAKAGE(a_field_that_there_is_not, STATUS_UNKNOWN_FIELD, "intent.delegate_call"),
     BREAKAGE(destination_of_another_account, STATUS_MISMATCH, "destination.account"),
     BREAKAGE(destination_expired, STATUS_EXPIRED, "destination"),
-    BREAKAGE(destination_signed_by_a_stranger, STATUS_UNKNOWN_KEY, "destination"),
-    BREAKAGE(destination_signed_by_one, STATUS_QUORUM_MISSING, "destination"),
+    BREAKAGE(destination_signed_by_a_stranger, STATUS_MISMATCH, "destination"),
+    BREAKAGE(destination_signed_by_one, STATUS_MISMATCH, "destination"),
     BREAKAGE(bad_approval_signature, STATUS_SIGNATURE_INVALID, "approvals[1]"),
     BREAKAGE(approval_by_a_stranger, STATUS_UNKNOWN_KEY, "approvals[1]"),
     BREAKAGE(approval_with_the_key_of_another, STATUS_UNKNOWN_KEY, "approvals[1]"),

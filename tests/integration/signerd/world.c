@@ -163,6 +163,7 @@ void world_policy_advance(struct world *world, const struct signed_document *nex
     MUST(policy_open_next(&policy, next, &world->policy, NULL));
     policy_free(&world->policy);
     world->policy = policy;
+    world->since_utc_us = world->now_utc_us;
 }
 
 /* The world */
@@ -172,6 +173,7 @@ void world_init(struct world *world, enum signer_role role, const struct public_
     memset(world, 0, sizeof(*world));
     world->role = role;
     world->now_utc_us = now_utc_us;
+    world->since_utc_us = now_utc_us;
     for (int i = 0; i < WHO_COUNT; i++) {
         world->keys[i] = test_key_new(algorithms[i]);
     }
@@ -430,9 +432,9 @@ struct destination order_destination(const struct world *world)
                                 .group = name_of("clients"),
                                 .id = name_of("exchange-1"),
                                 /* A later version has not been in force for an hour. */
-                                .issued_at = world->now_utc_us - (world->policy.version == 1 ? WORLD_HOUR_US : 0),
+                                .issued_at = world->since_utc_us - (world->policy.version == 1 ? WORLD_HOUR_US : 0),
                                 .policy = world->policy.digest,
-                                .valid_until = world->now_utc_us + 100 * WORLD_HOUR_US};
+                                .valid_until = world->since_utc_us + 10000 * WORLD_HOUR_US};
 }
 
 void order_destination_sign(struct order *order, const struct world *world, const struct destination *destination,

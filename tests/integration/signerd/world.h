@@ -37,6 +37,7 @@ enum who { ADA, ALAN, BERT, BOB, CAROL, CATO, CLEO, OTTO, WANDA, STRANGER, LOG, 
 struct world {
     enum signer_role role;
     int64_t now_utc_us;
+    int64_t since_utc_us; /* of the policy: the entry of the allow-list is issued then, and stays the same */
     struct test_key *keys[WHO_COUNT];
     struct public_key signer_key; /* the wallet, the log or the validator, as the role is */
     struct public_key wallet_key; /* of the policy's wallet; a test may change it before world_policy_next */

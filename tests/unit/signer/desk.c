@@ -234,9 +234,24 @@ enum status desk_ask_as(struct wire_reply *out, struct wire_request *request, un
     return out->fault.status;
 }
 
+enum status desk_list(struct wire_destination_adopt_reply *out, const struct signed_document *document)
+{
+    struct wire_request request = {.op = WIRE_OP_DESTINATION_ADOPT, .destination_adopt = {.document = *document}};
+    struct wire_reply reply;
+    enum status status = desk_ask(&reply, &request);
+    if (status == STATUS_OK && out != NULL) {
+        *out = reply.destination_adopt;
+    }
+    wire_reply_free(&reply);
+    return status;
+}
+
 enum status desk_ask(struct wire_reply *out, struct wire_request *request)
 {
     bool goes_on = false;
+    if ((request->op == WIRE_OP_TRANSFER_SIGN || request->op == WIRE_OP_TRANSFER_ANNOUNCE) && !desk.lists_nothing) {
+        (void)desk_list(NULL, &request->transfer.destination); /* what is refused there is refused here, too */
+    }
     enum status status =
         desk_ask_as(out, request, SIGNER_PERMIT_STATUS | SIGNER_PERMIT_SIGN | SIGNER_PERMIT_KEYS, &goes_on);
     cr_assert(goes_on);

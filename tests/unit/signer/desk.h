@@ -36,6 +36,7 @@ struct desk {
     enum desk_token token;
     const struct test_key *keys[DESK_KEYS_MAX]; /* on the token; the first is the founding one */
     enum signer_key_origin origin;
+    bool lists_nothing; /* desk_ask does not hand over the entry of the allow-list before it asks for a transfer */
     const char *standby_serial; /* of a second token, where the keys were born; NULL for none */
     uint64_t losses;
     bool open; /* attended: the PIN was given */
@@ -63,6 +64,9 @@ enum status desk_restart(struct fault *fault);
 
 /* One request of a connection with every permission, or with `permit`. Out: free with wire_reply_free. */
 enum status desk_ask(struct wire_reply *out, struct wire_request *request);
+
+/* Hands over an entry of the allow-list; `out` may be NULL. */
+enum status desk_list(struct wire_destination_adopt_reply *out, const struct signed_document *document);
 enum status desk_ask_as(struct wire_reply *out, struct wire_request *request, unsigned permit, bool *out_goes_on);
 
 /* The same with an answer of status alone; `where` of the refusal is in desk_where. */

@@ -327,6 +327,7 @@ Test(limits, fifty_at_once_never_exceed_one)
     cr_assert(pthread_barrier_init(&together, NULL, THREADS) == 0);
     for (size_t i = 0; i < THREADS; i++) {
         desk_withdrawal(&orders[i], 10 + i, 0);
+        cr_assert(desk_list(NULL, &orders[i].destination) == STATUS_OK, "%s: %s", desk_where, desk_detail);
     }
     for (size_t i = 0; i < THREADS; i++) {
         cr_assert(pthread_create(&threads[i], NULL, ask, (void *)(uintptr_t)i) == 0);

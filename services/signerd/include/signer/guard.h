@@ -49,10 +49,23 @@ struct guard_state {
     struct digest header; /* validator: its digest, the chain for none */
     struct digest shares; /* attended: of the newest share set seen, zero for none */
     int64_t shares_version;
-    uint64_t promises;  /* transfer: transactions promised so far */
-    uint64_t forgotten; /* transfer: of them, the first so many are in the history no more */
-    uint64_t denied;    /* transfer: intents that a person spoke against */
-    uint64_t due_us;    /* transfer: running time at which the last withdrawal that was announced is due */
+    uint64_t promises;     /* transfer: transactions promised so far */
+    uint64_t forgotten;    /* transfer: of them, the first so many are in the history no more */
+    uint64_t denied;       /* transfer: intents that a person spoke against */
+    uint64_t due_us;       /* transfer: running time at which the last withdrawal that was announced is due */
+    uint64_t destinations; /* transfer: accounts of the allow-list */
+    uint64_t revoked;      /* transfer: entries that were revoked, also such as never came */
+    uint64_t cooled_us;    /* transfer: how long signers will have run when the last entry serves */
+};
+
+/* transfer: an entry of the allow-list as it is held, by its account. */
+struct guard_destination {
+    struct digest digest; /* of the document */
+    struct name group;
+    int64_t issued_at;
+    int64_t valid_until;
+    int64_t serving_at;      /* an estimate, as it came */
+    uint64_t due_running_us; /* how long signers will have run with this guard when it serves */
 };
 
 /* transfer: a transaction that was promised, as the history has it. */
@@ -257,6 +270,29 @@ MUST_CHECK enum status guard_txn_freeze_write(struct guard_txn *txn, const struc
 /* In a change: writes a version of the policy, over the one of the same number if there is one. STATUS_IO. */
 MUST_CHECK enum status guard_txn_policy_write(struct guard_txn *txn, const struct guard_policy *policy,
                                               struct fault *fault);
+
+/* In a change: the entry held for an account. STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_IO. */
+MUST_CHECK enum status guard_txn_destination_get(struct guard_txn *txn, struct guard_destination *out,
+                                                 const struct account_id *account, struct fault *fault);
+
+/*
+ * In a change: the account on the list that has the ends of this one (address_ends), itself included. Same errors.
+ * There is one at most: the one written last.
+ */
+MUST_CHECK enum status guard_txn_destination_alike(struct guard_txn *txn, struct account_id *out,
+                                                   const struct account_id *account, struct fault *fault);
+
+/* In a change: the entry of an account, instead of an older one if there is one. STATUS_IO. */
+MUST_CHECK enum status guard_txn_destination_write(struct guard_txn *txn, const struct account_id *account,
+                                                   const struct guard_destination *destination, struct fault *fault);
+
+/* In a change: whether the entry with this digest was revoked. STATUS_CORRUPT, STATUS_IO. */
+MUST_CHECK enum status guard_txn_revoked(struct guard_txn *txn, bool *out, const struct digest *destination,
+                                         struct fault *fault);
+
+/* In a change: revokes it for ever, whether it is held or not; it must not be yet. STATUS_IO. */
+MUST_CHECK enum status guard_txn_revoke(struct guard_txn *txn, const struct digest *destination, int64_t at_utc_us,
+                                        struct fault *fault);
 
 /* In a change: latches the halt, which stays whatever `apply` answers. Returns `status` with the fault set. */
 enum status guard_txn_halt(struct guard_txn *txn, enum status status, const char *where, const char *why,

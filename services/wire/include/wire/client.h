@@ -139,4 +139,13 @@ MUST_CHECK enum status wire_policy_adopt(struct wire_pool *pool, struct wire_pol
                                          const struct signed_document *document, int64_t timeout_ms,
                                          struct fault *fault);
 
+/*
+ * Hands over an entry of the allow-list. The same document again has the same answer, so it also tells how an entry
+ * stands. STATUS_DENIED for one that was revoked, STATUS_LOOK_ALIKE, STATUS_CONFLICT when a newer one of its account is
+ * held, STATUS_QUORUM_MISSING. `document` is borrowed.
+ */
+MUST_CHECK enum status wire_destination_adopt(struct wire_pool *pool, struct wire_destination_adopt_reply *out,
+                                              const struct signed_document *document, int64_t timeout_ms,
+                                              struct fault *fault);
+
 #endif

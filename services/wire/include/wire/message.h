@@ -60,6 +60,7 @@ enum wire_op {
     WIRE_OP_ACTIVATION_OPEN,
     WIRE_OP_ACTIVATION_GIVE,
     WIRE_OP_POLICY_ADOPT,
+    WIRE_OP_DESTINATION_ADOPT,
     WIRE_OP_TRANSFER_ANNOUNCE,
     WIRE_OP_TRANSFER_USAGE,
 };
@@ -313,6 +314,16 @@ struct wire_policy_adopt_reply {
     int64_t policy_version;
 };
 
+/* `destination.adopt`. */
+struct wire_destination_adopt_request {
+    struct signed_document document;
+};
+
+struct wire_destination_adopt_reply {
+    int64_t serving_at;         /* microseconds UTC; while it cools off: if nothing stops the signer */
+    char state[WIRE_WORD_SIZE]; /* cooling, serving or expired */
+};
+
 /* One request: the member of the union that belongs to `op` is set (none for status and activation.open). */
 struct wire_request {
     enum wire_op op;
@@ -331,6 +342,7 @@ struct wire_request {
         struct wire_activation_give_request activation_give;
         struct wire_policy_adopt_request policy_adopt;
         struct wire_usage_request usage;
+        struct wire_destination_adopt_request destination_adopt;
     };
 };
 
@@ -354,6 +366,7 @@ struct wire_reply {
         struct wire_policy_adopt_reply policy_adopt;
         struct wire_announce_reply announce;
         struct wire_usage_reply usage;
+        struct wire_destination_adopt_reply destination_adopt;
     };
 };
 

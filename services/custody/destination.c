@@ -1,0 +1,148 @@
+/*
+ * The allow-list: an entry handed in, the list shown, and one taken off it. Taking off is one person's: with --key the
+ * order is made, signed and handed in at once, because whoever sees a wrong address has no time for three commands.
+ */
+#include "policy/destination.h"
+#include "base/signed.h"
+#include "chain.h"
+#include "client.h"
+#include "commands.h"
+#include "describe.h"
+#include "key_orders.h"
+#include "policy/command.h"
+#include "signer_call.h"
+
+#define SECOND_US 1000000LL
+
+/* Onto it */
+
+static enum status add_at_signer(const struct signed_document *document, const struct custody_options *options,
+                                 struct fault *fault)
+{
+    struct wire_pool *pool = NULL;
+    struct wire_destination_adopt_reply reply;
+    char at[TIME_TEXT_SIZE];
+    enum status status = signer_call_open(&pool, options, ROLE_TRANSFER, fault);
+    if (status == STATUS_OK) {
+        status = wire_destination_adopt(pool, &reply, document, signer_call_timeout_ms(options), fault);
+    }
+    if (status == STATUS_OK) {
+        time_format(at, reply.serving_at);
+        (void)printf("the signer says: %s, serving at %s\n", reply.state, at);
+    }
+    wire_pool_free(pool);
+    return status;
+}
+
+static enum status add_at_service(const struct signed_document *document, const struct custody_options *options,
+                                  struct fault *fault)
+{
+    json_t *body = NULL;
+    json_t *answer = NULL;
+    char digest[SERVICE_TEXT_SIZE];
+    char state[SERVICE_TEXT_SIZE];
+    char at[SERVICE_TEXT_SIZE];
+    enum status status = signed_document_encode(&body, document, fault);
+    if (status == STATUS_OK) {
+        const struct client_call call = {.method = "POST", .path = "/v1/destinations", .body = body};
+        status = client_json(&answer, options, &call, fault);
+    }
+    if (status == STATUS_OK) {
+        (void)printf("listed %s; the service says: %s, serving at %s\n", command_service_text(digest, answer, "digest"),
+                     command_service_text(state, answer, "state"), command_service_text(at, answer, "serving_at"));
+    }
+    json_decref(body);
+    json_decref(answer);
+    return status;
+}
+
+enum status command_destination_add(const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct signed_document document = {0};
+    enum status status = command_read_signed(&document, options->in, CANON_DOCUMENT_MAX, "in", fault);
+    if (status == STATUS_OK) {
+        status = options->socket[0] == '\0' ? add_at_service(&document, options, fault)
+                                            : add_at_signer(&document, options, fault);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+/* The list */
+
+/* The document is read here; of the service is the state alone. */
+static void print_entry(const json_t *row)
+{
+    const char *document = json_string_value(json_object_get(row, "document"));
+    struct destination destination;
+    struct digest digest;
+    char hex[DIGEST_HEX_LEN + 1];
+    char address[ADDRESS_TEXT_SIZE];
+    char state[SERVICE_TEXT_SIZE];
+    char at[SERVICE_TEXT_SIZE];
+    if (document == NULL || destination_decode(&destination, document, strlen(document), NULL) != STATUS_OK) {
+        (void)printf("a row that is no entry of the allow-list\n");
+        return;
+    }
+    destination_digest(&digest, document, strlen(document));
+    digest_format(hex, &digest);
+    address_format(address, &destination.account);
+    (void)printf("%s %s\n", destination.id.text, address);
+    describe_row(stdout, "group", "%s", destination.group.text);
+    describe_row(stdout, "state", "%s", command_service_text(state, row, "state"));
+    if (json_object_get(row, "serving_at") != NULL) {
+        describe_row(stdout, "serving at", "%s", command_service_text(at, row, "serving_at"));
+    }
+    describe_time(stdout, "until", destination.valid_until);
+    describe_row(stdout, "digest", "%s", hex);
+}
+
+enum status command_destination_list(const struct command_input *input, struct fault *fault)
+{
+    return client_list(input->options, "/v1/destinations", "destinations", print_entry, fault);
+}
+
+/* Off it */
+
+static enum status make_order(struct signed_document *out, const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct chain chain = {0};
+    struct command command = {.action = COMMAND_DESTINATION_REVOKE, .role = ROLE_TRANSFER};
+    if (digest_parse(&command.subject, input->words[0]) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "DIGEST", "that of the entry (custody destination list)");
+    }
+    if (name_parse(&command.reason, options->reason) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "reason", "must be one word of [a-z0-9-]");
+    }
+    enum status status = chain_open(&chain, options, false, fault);
+    if (status == STATUS_OK) {
+        const struct policy *policy = chain_newest(&chain);
+        command.chain = policy->chain;
+        command.environment = policy->environment;
+        command.policy = policy->digest;
+        command.issued_at = clock_utc_us(clock_system());
+        command.expires_at = command.issued_at + options->expires_in_s * SECOND_US;
+        status = uuid_generate(&command.nonce, clock_system());
+    }
+    status = status == STATUS_OK ? command_encode(&out->document, &command, fault) : status;
+    status = status == STATUS_OK ? describe_command(stderr, &out->document, fault) : status;
+    chain_wipe(&chain);
+    return status;
+}
+
+enum status command_destination_revoke(const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct signed_document document = {0};
+    enum status status = make_order(&document, input, fault);
+    if (status == STATUS_OK && options->key[0] == '\0') {
+        status = command_write_document(&document.document, options, fault);
+    } else if (status == STATUS_OK) {
+        status = command_add_signature(&document, COMMAND_KIND, options, fault);
+        status = status == STATUS_OK ? key_order_send(&document, options, fault) : status;
+    }
+    signed_document_free(&document);
+    return status;
+}

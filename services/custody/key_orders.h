@@ -1,0 +1,14 @@
+/*
+ * Handing in a signed order of any action.
+ */
+#ifndef STRONGROOM_CUSTODY_KEY_ORDERS_H
+#define STRONGROOM_CUSTODY_KEY_ORDERS_H
+
+#include "base/signed.h"
+#include "options.h"
+
+/* To the signer at --socket, or to the service; prints what came of it. */
+MUST_CHECK enum status key_order_send(const struct signed_document *document, const struct custody_options *options,
+                                      struct fault *fault);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * The allow-list, shown again to the signer that holds it. A guard that was made anew holds none of it; an entry that
+ * is on its list already has the same answer as before. Nothing is decided here, and nothing is lost silently.
+ */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "destinations.h"
+#include "record.h"
+#include "store/document.h"
+#include "watch_core.h"
+
+#define SAME_US 60000000LL /* two estimates of one time */
+
+struct page {
+    struct store_document_list rows;
+    struct destination_standing standings[DESTINATIONS_PAGE];
+    struct name after;
+};
+
+static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct page *page = context;
+    store_document_list_free(&page->rows);
+    enum status status =
+        store_document_list(&page->rows, tx, DESTINATION_KIND, page->after.text, DESTINATIONS_PAGE, fault);
+    for (size_t i = 0; status == STATUS_OK && i < page->rows.count; i++) {
+        status = destination_standing_read(&page->standings[i], tx, &page->rows.rows[i].digest, fault);
+    }
+    return status;
+}
+
+static enum status tell(struct watch *watch, const struct digest *digest, const struct destination_standing *standing,
+                        enum status reason, struct fault *fault)
+{
+    char value[STORE_MARK_VALUE_SIZE];
+    struct news news = {.action = reason == STATUS_OK ? AUDIT_DESTINATION_HELD : AUDIT_DESTINATION_REFUSED,
+                        .object_type = RECORD_DESTINATION,
+                        .reason = reason,
+                        .value = value};
+    destination_mark_subject(news.subject, digest);
+    destination_mark_value(value, standing);
+    digest_format(news.object_id, digest);
+    news_ref(&news, "destination", digest);
+    if (reason == STATUS_OK) {
+        char at[TIME_TEXT_SIZE];
+        time_format(at, standing->serving_at_utc_us);
+        news_fact(&news, "serving_at", at);
+    }
+    return watch_tell(watch, &news, fault);
+}
+
+static bool same(const struct destination_standing *standing, int64_t serving_at_utc_us)
+{
+    int64_t apart = standing->serving_at_utc_us - serving_at_utc_us;
+    return standing->word == DESTINATION_HELD && apart < SAME_US && apart > -SAME_US;
+}
+
+static void lose(struct watch *watch, const struct digest *digest, enum status reason)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    if (reason == STATUS_OK) {
+        (void)json_object_del(watch->destinations_lost, hex);
+    } else {
+        (void)json_object_set_new(watch->destinations_lost, hex, json_string(status_info(reason)->code));
+    }
+}
+
+/* What may pass is asked again with the next look. */
+static bool passes(enum status status)
+{
+    return status_info(status)->retryable || status_info(status)->http >= 500;
+}
+
+static enum status show_one(struct watch *watch, const struct store_document *row,
+                            const struct destination_standing *standing, struct fault *fault)
+{
+    struct service *service = watch->service;
+    struct signed_document document = {0};
+    struct destination destination;
+    struct wire_destination_adopt_reply said;
+    struct fault why = {0};
+    enum status status = signed_document_parse(&document, row->bytes.data, row->bytes.len, DESTINATION_KIND, &why);
+    if (status == STATUS_OK) {
+        status = destination_decode(&destination, document.document.data, document.document.len, &why);
+    }
+    if (status == STATUS_OK &&
+        (standing->word == DESTINATION_REVOKED || clock_utc_us(service->clock) >= destination.valid_until)) {
+        signed_document_free(&document);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &document,
+                                        service->options.signer_timeout_ms, &why);
+    }
+    signed_document_free(&document);
+    if (status != STATUS_OK && passes(status)) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    lose(watch, &row->digest, status);
+    if (status != STATUS_OK) {
+        log_fault("destination.refused", &why);
+        const struct destination_standing refused = {.word = DESTINATION_REFUSED};
+        return tell(watch, &row->digest, &refused, status, fault);
+    }
+    const struct destination_standing held = {.word = DESTINATION_HELD, .serving_at_utc_us = said.serving_at};
+    return same(standing, said.serving_at) ? STATUS_OK : tell(watch, &row->digest, &held, STATUS_OK, fault);
+}
+
+static enum status show_all(struct watch *watch, struct page *page, struct fault *fault)
+{
+    size_t got = DESTINATIONS_PAGE;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && got == DESTINATIONS_PAGE) {
+        status = store_transact(watch->service->store, page_in, page, fault);
+        got = page->rows.count;
+        for (size_t i = 0; status == STATUS_OK && i < got; i++) {
+            page->after = page->rows.rows[i].id;
+            status = show_one(watch, &page->rows.rows[i], &page->standings[i], fault);
+        }
+    }
+    store_document_list_free(&page->rows);
+    return status;
+}
+
+/* An alarm lasts as long as it is told with each look. */
+static enum status tell_lost(struct watch *watch, struct fault *fault)
+{
+    const char *hex = NULL;
+    json_t *code = NULL;
+    enum status status = STATUS_OK;
+    json_object_foreach(watch->destinations_lost, hex, code)
+    {
+        const struct destination_standing refused = {.word = DESTINATION_REFUSED};
+        struct digest digest;
+        if (status == STATUS_OK && digest_parse(&digest, hex) == STATUS_OK) {
+            status = tell(watch, &digest, &refused, status_from_code(json_string_value(code)), fault);
+        }
+    }
+    return status;
+}
+
+enum status watch_destinations(struct watch *watch, struct fault *fault)
+{
+    struct key_board_signer signer;
+    struct fault why = {0};
+    key_board_signer(&signer, watch->service->board, WIRE_ROLE_TRANSFER);
+    watch->destinations_shown = watch->destinations_shown && signer.status == STATUS_OK;
+    if (signer.status == STATUS_OK && !watch->destinations_shown) {
+        struct page *page = calloc(1, sizeof(*page));
+        if (page == NULL) {
+            return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
+        }
+        enum status status = show_all(watch, page, &why);
+        free(page);
+        watch->destinations_shown = status == STATUS_OK;
+        if (status != STATUS_OK) {
+            log_fault("destination.shown", &why); /* the next look goes on */
+        }
+    }
+    return tell_lost(watch, fault);
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""
+The allow-list, from people's hands to the signer that holds it: what it refuses, what takes an entry off, and that an
+address which looks like another is blocked wherever it is shown (C-49).
+"""
+import hashlib
+import json
+import unittest
+
+import strongroom
+from strongroom import canonical, digest, eventually, time_text
+
+
+def address_of(account):
+    return f"sr1{account}{hashlib.sha256(f'strongroom/address/v1{chr(10)}{account}'.encode()).hexdigest()[:8]}"
+
+
+def alike(address):
+    """Another address with the same first four and last four characters."""
+    return next(other for other in (address_of(address[3:7] + f"{number:060x}") for number in range(1 << 24))
+                if other[-4:] == address[-4:])
+
+
+class Destinations(strongroom.Case):
+    def document(self, name, address, **changes):
+        return canonical({
+            "account": address, "chain": self.place.chain, "environment": "demo", "group": "clients", "id": name,
+            "issued_at": time_text(), "policy": self.place.call("GET", "/v1/policy").json["digest"],
+            "valid_until": time_text(seconds=86400), **changes})
+
+    def add(self, document):
+        return self.place.call("POST", "/v1/destinations", self.place.signed("destination", document, "admin-1", "admin-3"))
+
+    def state(self, address):
+        rows = self.place.call("GET", "/v1/destinations").json["destinations"]
+        return next((row["state"] for row in rows if json.loads(row["document"])["account"] == address), None)
+
+    def told(self, act, **wanted):
+        return eventually(lambda: [entry for entry in self.entries(act) if wanted.items() <= self.event(entry).items()], f"{act} in the trail")
+
+    def revoke(self, entry):
+        people = self.place.dir / "people"
+        return self.place.custody("destination", "revoke", entry, "--reason", "false-address", "--policy",
+                                  str(self.place.dir / "ceremony/policy.json"), "--key", str(people / "operator-1.key"),
+                                  "--passphrase-file", str(people / "operator-1.passphrase")).stdout
+
+    def test_1_comes_onto_the_list_and_serves(self):
+        place = self.place
+        address = address_of("ab" * 32)
+        row = place.proposed(11, destination=address)
+        added = self.add(self.document("client-1", address))
+        self.assertEqual((added.status, added.json["state"]), (201, "serving"), added)
+        self.assertEqual(self.state(address), "serving")
+        self.told("destination.add", outcome="ok", oid=added.json["digest"])
+        place.approve(row, "approver-1", "approver-2")
+        place.wait(row["id"], "confirmed")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.assertProblem(self.add(self.document("client-3", address_of("ef" * 32), group="elsewhere")), 403, "denied", "group")
+
+    def test_2_a_look_alike_is_blocked(self):
+        """Of an entry of the list and of a wallet: neither is it listed, nor does anybody propose to send there."""
+        for address in (self.place.payee, self.place.hot):
+            false = alike(address)
+            with self.subTest(address):
+                added = self.add(self.document("payee-1", false))
+                self.assertProblem(added, 409, "look_alike", "account")
+                self.assertIn(address, added.json["detail"])
+                self.assertProblem(self.place.propose(5, destination=false), 409, "look_alike", "destination")
+                self.assertIsNone(self.state(false))
+        self.told("destination.add", outcome="deny", reason="look_alike")
+
+    def dust(self):
+        """A stranger who pays a little into the wallet: the address."""
+        place = self.place
+        place.stranger("mallory")
+        mallory = place.person("mallory")
+        key = {"alg": mallory["alg"], "key": mallory["key"]}
+        address = address_of(digest("account", canonical(key)))
+        people = place.dir / "people"
+        place.custody("issue", "--key", str(people / "issuer-1.key"), "--passphrase-file", str(people / "issuer-1.passphrase"),
+                      "--asset", "DEMO", "--amount", "10", "--to", address)
+        document = canonical({
+            "chain": place.chain, "from": address, "lane": "0", "memo": "0" * 64, "policy": "0" * 64, "seq": "0",
+            "type": "transfer", "valid_from": "1", "valid_until": "1000000",
+            "legs": [{"account": address, "amount": "1", "asset": place.asset, "side": "debit"},
+                     {"account": place.hot, "amount": "1", "asset": place.asset, "side": "credit"}]})
+        paid = place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": place.signed("transaction", document, "mallory")})
+        self.assertIn(paid.status, (200, 201, 202), paid)
+        eventually(lambda: place.value(f"SELECT count(*) FROM custody.payer WHERE address = '{address}'") == "1", "the payment is seen")
+        return address
+
+    def test_3_what_looks_like_somebody_who_paid_in_is_blocked(self):
+        address = self.dust()
+        false = alike(address)
+        added = self.add(self.document("client-4", false))
+        self.assertProblem(added, 409, "look_alike", "account")
+        self.assertIn(address, added.json["detail"])
+        asked = self.place.propose(5, destination=false)
+        self.assertProblem(asked, 409, "look_alike", "destination")
+        self.assertIn("paid in", asked.json["detail"])
+        self.assertEqual(self.add(self.document("client-5", address)).status, 201, "the one who paid may be listed")
+
+    def test_4_one_person_takes_it_off(self):
+        place = self.place
+        address = address_of("cd" * 32)
+        document = self.document("client-2", address)
+        added = self.add(document)
+        self.assertEqual(added.status, 201, added)
+        row = place.proposed(12, destination=address)
+        place.approve(row, "approver-1")
+        self.assertIn("revoked", self.revoke(added.json["digest"]))
+        self.assertEqual(self.state(address), "revoked")
+        self.assertIn("revoked", place.custody("destination", "list").stdout)
+        self.assertEqual(place.wait(row["id"], "rejected")["reason"], "destination_unlisted")
+        self.told("destination.revoke", outcome="ok", oid=added.json["digest"])
+        self.assertProblem(self.add(document), 403, "denied")
+        self.assertEqual(self.add(self.document("client-2", address)).status, 201, "another document for the address")
+        self.assertEqual(self.state(address), "serving")
+
+    def test_5_a_signer_that_was_away_is_shown_the_list_again(self):
+        place = self.place
+        self.assertEqual(self.state(place.payee), "serving")
+        place.psql("DELETE FROM custody.mark WHERE subject LIKE 'destination/%'", check=False)
+        place.stop("custodyd")
+        place.start()
+        eventually(lambda: self.state(place.payee) == "serving", "the signer said again that it holds the entry")
+
+
+if __name__ == "__main__":
+    unittest.main()
