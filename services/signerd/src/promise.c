@@ -92,15 +92,17 @@ static enum status checkpoint_compare(struct guard_txn *txn, enum seen *out, con
  * The trail knows of promises that this guard never made: it is an older copy of the one that did. What it has
  * forgotten it would promise again.
  */
-static enum status rollback_check(struct guard_txn *txn, const struct promise *promise, struct fault *fault)
+static enum status rollback_check(const struct guard_txn *txn, const struct promise *promise, struct fault *fault)
 {
-    char why[128];
-    if (promise->told <= txn->state.promises) {
+    if (promise->told > txn->state.promises) {
+        atomic_store(&promise->signer->older, true);
+    }
+    if (!atomic_load(&promise->signer->older)) {
         return STATUS_OK;
     }
-    (void)snprintf(why, sizeof(why), "the trail knows of %llu promises, this guard of %llu: an older copy of it",
-                   (unsigned long long)promise->told, (unsigned long long)txn->state.promises);
-    return guard_txn_halt(txn, STATUS_ROLLBACK, "promises", why, fault);
+    return fault_set(fault, STATUS_ROLLBACK, "promises",
+                     "the trail knows of %llu promises, this guard of %llu: an older copy of it, which signs nothing",
+                     (unsigned long long)promise->told, (unsigned long long)txn->state.promises);
 }
 
 static enum status lane_check(struct guard_txn *txn, const struct promise_records *records, struct fault *fault)

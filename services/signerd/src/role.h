@@ -35,6 +35,7 @@ struct signer {
     int64_t started_monotonic_us;
     uint64_t started_running_us; /* of the guard, then */
     atomic_bool clock_logged;
+    atomic_bool older; /* transfer: the trail knew of more promises than the guard; until the next start */
 };
 
 /* Answers a request: fills the member of `reply` that belongs to the operation. */

@@ -208,6 +208,8 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     unsigned able = tokens_answer(signer, answer);
     if (state.halted) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "halted, %s", state.halted_by);
+    } else if (atomic_load(&signer->older)) {
+        (void)snprintf(answer->reason, sizeof(answer->reason), "the trail knows of more promises than the guard");
     } else if (able == 0) {
         (void)snprintf(answer->reason, sizeof(answer->reason), "no token can sign");
     } else if (keys_time(signer, &now, &clock) != STATUS_OK) {

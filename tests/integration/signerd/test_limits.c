@@ -185,7 +185,7 @@ Test(limits, an_older_copy_of_the_guard_signs_nothing)
     cr_expect_str_eq(fault.where, "promises");
     cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
     cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
-    cr_expect(sign(&orders[0], &fault) == STATUS_HALTED, "%s", fault.detail);
+    cr_expect(sign(&orders[0], &fault) == STATUS_ROLLBACK, "%s", fault.detail);
     order_wipe(&orders[0]);
     bytes_free(&copy);
 }
