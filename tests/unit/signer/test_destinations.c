@@ -304,3 +304,44 @@ Test(destinations, cooling_off_counts_while_the_signer_runs)
     expect(list(&moved), STATUS_OK, "", "newer, while the older one still cools off");
     cr_expect(told.serving_at == desk.now_utc_us + 100 * SECOND, "counts from its own arrival");
 }
+
+/* A list that lost a part is no list: an entry, the ends by which it is found, or what was revoked. */
+
+static enum status lose(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    return guard_txn_remove(txn, context, fault);
+}
+
+static void expect_loss_found(char letter, const void *name, size_t len)
+{
+    struct guard_record record = {.key = {(uint8_t)letter}, .key_len = 1 + len};
+    struct fault fault = {0};
+    memcpy(record.key + 1, name, len);
+    MUST(guard_commit(desk.guard, lose, &record, NULL));
+    cr_expect(desk_restart(&fault) == STATUS_CORRUPT, "%c: %s", letter, fault.detail);
+    cr_expect(strstr(fault.detail, "missing") != NULL, "%s", fault.detail);
+}
+
+Test(destinations, a_lost_entry_is_found)
+{
+    const struct destination one = entry();
+    expect(list(&one), STATUS_OK, "", "listed");
+    expect_loss_found('t', one.account.digest.bytes32, 32);
+}
+
+Test(destinations, lost_ends_are_found)
+{
+    char ends[ADDRESS_ENDS_SIZE];
+    const struct destination one = entry();
+    expect(list(&one), STATUS_OK, "", "listed");
+    address_ends(ends, &one.account);
+    expect_loss_found('y', ends, ADDRESS_ENDS_SIZE - 1);
+}
+
+Test(destinations, a_lost_revocation_is_found)
+{
+    const struct destination one = entry();
+    const struct digest digest = digest_of(&one);
+    expect(take_off(&digest, OTTO), STATUS_OK, "", "revoked");
+    expect_loss_found('o', digest.bytes32, 32);
+}
