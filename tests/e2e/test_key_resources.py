@@ -257,8 +257,8 @@ class Keys(strongroom.Case):
         self.assertEqual(place.call("POST", f"/v1/withdrawals/{given_up['id']}/cancel").status, 200)
         self.assertEqual(self.suspense(), "77")
         said = place.custody("propose", "--wallet", "hot", "--asset", "DEMO", "--amount", "77", "--to", issuer,
-                             "--returns", receipt["transaction"]).stdout
-        returning = place.read(said.split()[0])
+                             "--returns", receipt["transaction"], "--json").stdout
+        returning = place.read(json.loads(said)["withdrawal"]["id"])
         self.assertEqual(self.suspense(), "0")
         self.until(lambda: self.receipt_alarms() == [], "the alarm is over when it is being returned")
         place.approve(returning, "approver-1")
