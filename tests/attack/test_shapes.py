@@ -96,9 +96,12 @@ class Shapes(Position):
         self.assertIn(place.payee, shown.stdout)
         self.assertIn(row["short_code"], shown.stdout)
         second = place.approval(row, "approver-2")
-        listed = self.listing(self.mallory, "admin-1")
-        with self.subTest("the signer, with what the first one approved"):
-            self.assertRefused(self.ask("transfer.sign", **self.papers(theft, [first, second], listed)), "quorum_missing", "destination.signatures")
+        self.listed()
+        with self.subTest("the signer, with an entry that it does not hold"):
+            other = self.listing(self.mallory, "admin-1", id="another")
+            reply = self.ask("transfer.sign", **self.papers(theft, self.approvals(theft), other))
+            self.assertRefused(reply, reply["status"])
+            self.assertTrue(reply["where"].startswith("destination"), reply)
         with self.subTest("even were the destination listed"):
             listed = self.listed()
             self.assertRefused(self.ask("transfer.sign", **self.papers(theft, [first, second], listed)), "mismatch", "approvals[1].intent")
