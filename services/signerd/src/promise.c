@@ -1,6 +1,6 @@
 /*
  * The promise of role transfer: what the guard must say before a withdrawal is signed, and what it remembers of it, in
- * one change (steps 9 and 10 of docs/signer-protocol.md).
+ * one change (steps 9 to 11 of docs/signer-protocol.md).
  *
  * Changes are made one after the other, so what is judged here is judged with everything that was promised before,
  * whoever asks at the same time.

@@ -3,7 +3,7 @@
  * signed as anything else before.
  *
  * Steps 1 to 7 of docs/signer-protocol.md are the policy room's (what the documents say); here are step 8 (the trail)
- * and the signature. What is remembered between them (steps 9 and 10) is in promise.c.
+ * and the signature. What is remembered between them (steps 9 to 11) is in promise.c.
  */
 #include "audit/event.h"
 #include "audit/proof.h"
