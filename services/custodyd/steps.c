@@ -1,11 +1,12 @@
 /*
  * The steps of a withdrawal after its approval.
  *
- *   record   approved -> recorded    writes the entry `withdrawal.signing`; or, where a delay must pass first, the
- * entry `withdrawal.announced`, and leaves the rest to announce approved -> recorded    once a checkpoint covers that
- * entry: tells the signer, waits until it is due sign     recorded -> signed      once a checkpoint covers that entry;
- * the signer judges submit   signed -> submitted     the same bytes as often as needed, never rebuilt confirm submitted
- * -> confirmed  when the block has its certificate
+ * - record, approved -> recorded: writes the entry `withdrawal.signing`; or, where a delay must pass first, the entry
+ *   `withdrawal.announced`, and leaves the rest to announce
+ * - announce, approved -> recorded: once a checkpoint covers that entry; tells the signer, waits until it is due
+ * - sign, recorded -> signed: once a checkpoint covers the entry `withdrawal.signing`; the signer judges
+ * - submit, signed -> submitted: the same bytes as often as needed, never rebuilt
+ * - confirm, submitted -> confirmed: when the block has its certificate
  *
  * Each step does its outside work first, then one transaction moves the row by compare-and-set, writes the entry,
  * finishes the item and puts the next one. A step that finds the row moved on already just finishes its item. A refusal
