@@ -21,8 +21,9 @@ import unittest
 import strongroom
 
 HELD = ("ledger.", "sequencer.", "withdrawal-")  # crash points of custodyd; those of signerd begin with "signer."
-# An order about a key or a version of the policy is no part of a withdrawal: tests/integration/signerd/test_crash.c
-ELSEWHERE = ("announce.", "order.", "policy.")
+# An order about a key, a version of the policy or an entry of the allow-list is no part of a withdrawal:
+# tests/integration/signerd/test_crash.c and, of custodyd, test_destinations.py
+ELSEWHERE = ("announce.", "destination-", "destination.", "order.", "policy.")
 STORY = ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed")]
 
 

@@ -4,6 +4,7 @@ The allow-list, from people's hands to the signer that holds it: what it refuses
 address which looks like another is blocked wherever it is shown (C-49).
 """
 import hashlib
+import http.client
 import json
 import unittest
 
@@ -124,6 +125,22 @@ class Destinations(strongroom.Case):
         place.stop("custodyd")
         place.start()
         eventually(lambda: self.state(place.payee) == "serving", "the signer said again that it holds the entry")
+
+    def test_6_killed_before_the_service_has_written_it(self):
+        """The signer holds the entry and the service does not know of it: handed in again it has the same answer."""
+        place = self.place
+        address = address_of("ba" * 32)
+        document = self.document("client-6", address)
+        place.kill("custodyd")
+        place.start(STRONGROOM_CRASHPOINT="destination-handed:1")
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            self.add(document)
+        eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+        place.start()
+        self.assertIsNone(self.state(address))
+        added = self.add(document)
+        self.assertEqual((added.status, added.json["state"]), (201, "serving"), added)
+        self.assertEqual(self.state(address), "serving")
 
 
 if __name__ == "__main__":

@@ -163,6 +163,43 @@ Test(crash, an_announcement_waits_from_when_it_was_remembered)
     finish();
 }
 
+static enum status list(const struct order *order)
+{
+    struct wire_destination_adopt_reply reply;
+    return wire_destination_adopt(pool, &reply, &order->destination, PLACE_TIMEOUT_MS, NULL);
+}
+
+/* Without handing over the entry of the allow-list before. */
+static enum status sign_to_what_is_held(struct order *order)
+{
+    struct wire_transfer_reply reply;
+    const struct wire_transfer_request request = order_request(order);
+    enum status status = wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, NULL);
+    if (status == STATUS_OK) {
+        bytes_free(&reply.transaction);
+    }
+    return status;
+}
+
+/* Between the arrival of an entry and the reply: it is held, or it is not on the list. */
+Test(crash, an_entry_is_held_once_it_is_on_the_disk)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct order order;
+    order_init(&order, &world, 1, 0);
+    cr_assert(place_start(&place, NULL, "destination.checked:1"), "%s", place.log);
+    cr_expect(end(list(&order)));
+    cr_assert(place_start(&place, NULL, "destination.remembered:1"), "%s", place.log);
+    cr_expect(sign_to_what_is_held(&order) == STATUS_DESTINATION_UNLISTED);
+    cr_expect(end(list(&order)));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect(sign_to_what_is_held(&order) == STATUS_OK);
+    MUST(list(&order));
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    order_wipe(&order);
+    finish();
+}
+
 static enum status adopt(struct wire_policy_adopt_reply *out, const struct signed_document *policy)
 {
     return wire_policy_adopt(pool, out, policy, PLACE_TIMEOUT_MS, NULL);
