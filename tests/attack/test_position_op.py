@@ -101,7 +101,7 @@ class Op(Position):
                 ("one approver is enough", ("admin-1", "admin-2", "admin-3"), {"rules": self.demanding(m=1)}, "invalid")):
             with self.subTest(name):
                 reply = place.call("POST", "/v1/policies", self.next_policy(*signers, **changes)[1])
-                self.assertDenied(reply, reply.status if code == "invalid" else 403, code, "policy.proposed", "operator-1")
+                self.assertDenied(reply, 400 if code == "invalid" else 403, code, "policy.proposed", "operator-1")
         self.assertEqual(self.versions("waiting"), [])
 
     # To unfreeze, to wake a key

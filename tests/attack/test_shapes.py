@@ -78,7 +78,7 @@ class Shapes(Position):
                 reply = self.ask("transfer.sign", **papers)
                 if more:
                     field = next(iter(more))
-                    self.assertRefused(reply, "unknown_field" if field == "operation" else reply["status"], f"intent.{field}")
+                    self.assertRefused(reply, "unknown_field" if field == "operation" else "invalid", f"intent.{field}")
                 else:
                     self.assertRefused(reply, "mismatch", "transaction")
         self.take_back(row)

@@ -121,8 +121,9 @@ class Destinations(strongroom.Case):
     def test_5_a_signer_that_was_away_is_shown_the_list_again(self):
         place = self.place
         self.assertEqual(self.state(place.payee), "serving")
-        place.psql("DELETE FROM custody.mark WHERE subject LIKE 'destination/%'", check=False)
         place.stop("custodyd")
+        place.psql("DELETE FROM custody.mark WHERE subject LIKE 'destination/%'")
+        self.assertEqual(place.value("SELECT count(*) FROM custody.mark WHERE subject LIKE 'destination/%'"), "0")
         place.start()
         eventually(lambda: self.state(place.payee) == "serving", "the signer said again that it holds the entry")
 
