@@ -87,6 +87,10 @@ class Issues(strongroom.Case):
         place = self.place
         self.adopt()
         payee = place.person("payee-1")["address"]
+        asked = place.custody("propose", "--dry-run", "--type", "issue", "--wallet", "mint", "--asset", "GOLD", "--amount", "500", "--to", payee,
+                              "--json")
+        tree = json.loads(asked.stdout)
+        self.assertEqual((tree["decision"], [rule["id"] for rule in tree["rules"]]), ("waiting", ["issues"]))
         reply = self.ask()
         self.assertEqual(reply.status, 201, reply)
         row = reply.json["withdrawal"]
