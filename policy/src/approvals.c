@@ -25,14 +25,15 @@ static enum status add(struct policy_approvals *approvals, const struct approval
 enum status policy_approvals_add(struct policy_approvals *approvals, const struct policy *in_force,
                                  const struct approval *approval, const struct digest *digest)
 {
-    if (!policy_approval_counts(in_force, approval)) {
+    const struct person *person = policy_find_person(in_force, &approval->approver);
+    if (person == NULL || !policy_approval_counts(in_force, approval)) {
         return STATUS_OK;
     }
     switch (approval->decision) {
     case APPROVAL_APPROVE:
         return add(approvals, approval, digest);
     case APPROVAL_REQUEST:
-        approvals->requester_signed = true;
+        approvals->requester_signed = (person->duties & DUTY_REQUESTER) != 0; /* in the version in force, too */
         return STATUS_OK;
     case APPROVAL_REJECT:
         break;

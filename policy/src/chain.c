@@ -108,7 +108,8 @@ enum status policy_chain_destination_admit(struct destination *out, const struct
 static bool stops(const struct command *command)
 {
     return command->action == COMMAND_KEY_DEACTIVATE || command->action == COMMAND_KEY_SUSPEND ||
-           command->action == COMMAND_FREEZE || command->action == COMMAND_DESTINATION_REVOKE;
+           command->action == COMMAND_FREEZE || command->action == COMMAND_DESTINATION_REVOKE ||
+           command->action == COMMAND_WITHDRAWAL_VETO;
 }
 
 enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,

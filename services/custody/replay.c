@@ -31,6 +31,7 @@ struct replay {
     json_t *destinations; /* signed documents, as shown */
     struct past *past;    /* oldest first; owned */
     size_t count;
+    size_t seen;       /* whatever the service named, so that it cannot go on for ever */
     size_t unreadable; /* confirmed, says the service, but its documents do not show it */
     int64_t from_utc_us;
     int64_t until_utc_us;
@@ -123,6 +124,9 @@ static int64_t last_signature(const struct past *past)
 static enum status add_past(struct replay *replay, const json_t *row, struct fault *fault)
 {
     const char *text = json_string_value(json_object_get(row, "intent"));
+    if (replay->seen++ == REPLAY_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "withdrawals", "the service names more than %d", REPLAY_MAX);
+    }
     struct past past = {.digest = {{0}}};
     if (text == NULL || intent_decode(&past.intent, text, strlen(text), NULL) != STATUS_OK) {
         replay->unreadable++;
@@ -140,9 +144,8 @@ static enum status add_past(struct replay *replay, const json_t *row, struct fau
         return STATUS_OK;
     }
     struct past *more = realloc(replay->past, (replay->count + 1) * sizeof(*more));
-    if (more == NULL || replay->count == REPLAY_MAX) {
-        replay->past = more == NULL ? replay->past : more;
-        return fault_set(fault, STATUS_TOO_LARGE, "withdrawals", "too many: narrow it with --from and --until");
+    if (more == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "withdrawals", "%s", "");
     }
     replay->past = more;
     (void)json_incref(past.approvals);

@@ -143,6 +143,11 @@ static enum status change_page(struct service *service, const struct store_withd
             fault_clear(fault);
             status = STATUS_OK;
         }
+        if (status != STATUS_OK && !status_info(status)->retryable && status_info(status)->http < 500) {
+            log_fault("policy.follow", fault); /* one row that cannot be judged does not keep the others waiting */
+            fault_clear(fault);
+            status = STATUS_OK;
+        }
         if (changing.ready) {
             workers_wake(service->workers);
         }

@@ -16,6 +16,7 @@ struct vetoing {
     struct command command;
     struct name by; /* who signed it */
     struct trail_ticket ticket;
+    enum status fits; /* whether it is about this withdrawal, as far as that could be looked up */
     json_t *view;
 };
 
@@ -33,7 +34,9 @@ static enum status find_signer(struct name *out, const struct policy *policy, co
 
 static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
 {
-    const struct policy *policy = service_policy(vetoing->service);
+    const struct service *service = vetoing->service;
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
     json_t *body = NULL;
     enum status status = http_body_object(&body, vetoing->request, fault);
     if (status == STATUS_OK) {
@@ -41,14 +44,18 @@ static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
         json_decref(body);
     }
     if (status == STATUS_OK) {
-        status =
-            command_verify(&vetoing->command, &vetoing->document, policy, clock_utc_us(vetoing->service->clock), fault);
+        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
     }
+    if (status == STATUS_OK) {
+        status = policy_chain_command_verify(&vetoing->command, &vetoing->document, &chain,
+                                             clock_utc_us(service->clock), fault);
+    }
+    free(versions);
     if (status == STATUS_OK && vetoing->command.action != COMMAND_WITHDRAWAL_VETO) {
         status = fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                            command_action_text(vetoing->command.action));
     }
-    return status == STATUS_OK ? find_signer(&vetoing->by, policy, &vetoing->document, fault) : status;
+    return status == STATUS_OK ? find_signer(&vetoing->by, service_policy(service), &vetoing->document, fault) : status;
 }
 
 static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct digest *command,
@@ -85,21 +92,27 @@ static enum status end_denied(struct store_tx *tx, struct store_withdrawal *row,
     return status == STATUS_OK ? withdrawal_release(tx, &row->id, fault) : status;
 }
 
+static enum status is_subject(const struct vetoing *vetoing, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct digest intent;
+    intent_digest(&intent, row->intent.data, row->intent.len);
+    return digest_equal(&intent, &vetoing->command.subject)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_MISMATCH, "subject", "is not the intent of this withdrawal");
+}
+
 static enum status veto_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct vetoing *vetoing = context;
     struct store_withdrawal row = {0};
     const struct key_paper paper = {WITHDRAWAL_VETO_KIND, &vetoing->document};
-    struct digest intent;
     struct digest command;
     json_decref(vetoing->view);
     vetoing->view = NULL;
     enum status status = store_withdrawal_get_locked(&row, tx, &vetoing->id, fault);
+    status = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
     if (status == STATUS_OK) {
-        intent_digest(&intent, row.intent.data, row.intent.len);
-        status = digest_equal(&intent, &vetoing->command.subject)
-                     ? key_paper_keep(&command, tx, &intent, &paper, fault)
-                     : fault_set(fault, STATUS_MISMATCH, "subject", "is not the intent of this withdrawal");
+        status = key_paper_keep(&command, tx, &vetoing->command.subject, &paper, fault);
     }
     if (status == STATUS_OK) {
         status = end_denied(tx, &row, fault);
@@ -114,6 +127,27 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
+static enum status fits_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct vetoing *vetoing = context;
+    struct store_withdrawal row = {0};
+    enum status status = store_withdrawal_get(&row, tx, &vetoing->id, fault);
+    vetoing->fits = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
+    store_withdrawal_wipe(&row);
+    return vetoing->fits;
+}
+
+/* A veto of another withdrawal would take effect there and be kept nowhere. Without the database it is not known, and
+ * stopping does not wait for it. */
+static enum status check_fits(struct vetoing *vetoing, struct fault *fault)
+{
+    struct fault inner = {0};
+    enum status status = store_transact(vetoing->service->urgent_store, fits_in, vetoing, &inner);
+    return status != STATUS_OK && status == vetoing->fits && status_info(status)->http < 500
+               ? fault_set(fault, status, inner.where, "%s", inner.detail)
+               : STATUS_OK;
+}
+
 enum status withdrawal_veto(struct service *service, const struct http_request *request, struct http_reply *reply,
                             struct fault *fault)
 {
@@ -123,6 +157,7 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
     enum status status = uuid_parse(&vetoing.id, request->parameters[0]) == STATUS_OK
                              ? read_veto(&vetoing, fault)
                              : fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
+    status = status == STATUS_OK ? check_fits(&vetoing, fault) : status;
     if (status == STATUS_OK) {
         status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &state, &vetoing.document,
                                   service->options.signer_timeout_ms, fault);

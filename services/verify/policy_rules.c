@@ -59,7 +59,7 @@ static bool words_known(const json_t *array, const char *words)
     {
         char word[16] = "";
         (void)snprintf(word, sizeof(word), " %s ", json_is_string(value) ? json_string_value(value) : "?");
-        if (strstr(words, word) == NULL) {
+        if (strstr(words, word) == NULL || strchr(word + 1, ' ') != word + strlen(word) - 1) {
             return false;
         }
     }
@@ -103,7 +103,8 @@ static bool when_known(const struct verify_when *when)
                                                json_object_size(when->amount) > 0 && when->assets != NULL);
     return band_known && texts_known(when->assets) && texts_known(when->destinations) && hours_known(when->hours) &&
            texts_known(when->ledgers) && texts_known(when->requesters) && words_known(when->tiers, " cold hot warm ") &&
-           words_known(when->types, " issue transfer ") && texts_known(when->wallets);
+           words_known(when->types, " issue transfer ") && json_array_size(when->types) < 2 &&
+           texts_known(when->wallets);
 }
 
 static bool steps_known(const json_t *steps)
@@ -217,9 +218,9 @@ static enum holds hours_hold(const struct verify_when *when, const struct matter
 }
 
 /* By the policy, whose signatures alone say who asks. */
-static bool requester_counts(const struct matter *it)
+static bool person_counts(const struct matter *it, const char *name)
 {
-    const char *until = text_of(object_named(it->policy->people, it->request->intent->requester.text), "valid_until");
+    const char *until = text_of(object_named(it->policy->people, name), "valid_until");
     int64_t until_utc_us = 0;
     return until != NULL && time_parse(&until_utc_us, until) == STATUS_OK && it->request->at_utc_us < until_utc_us;
 }
@@ -231,7 +232,7 @@ static enum holds requester_holds(const struct verify_when *when, const struct m
     if (when->requesters == NULL) {
         return HOLDS;
     }
-    if (!it->request->requester_signed || !requester_counts(it)) {
+    if (!it->request->requester_signed || !person_counts(it, it->request->intent->requester.text)) {
         return HOLDS_PERHAPS;
     }
     json_array_foreach(when->requesters, i, value)
@@ -317,7 +318,8 @@ static bool filled(const struct matter *it, const struct seats *seats, const str
         const struct rules_vote *vote = &it->request->votes[v];
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &vote->digest);
-        for (size_t p = 0; p < matching.places && (seen == NULL || lists(seen, hex)); p++) {
+        bool counts = person_counts(it, vote->person.text);
+        for (size_t p = 0; counts && p < matching.places && (seen == NULL || lists(seen, hex)); p++) {
             matching.fits[p][v] = seats->places[p].step <= ranks->rank[v] &&
                                   verify_policy_member(it->policy, seats->places[p].group, vote->person.text);
         }
@@ -351,7 +353,8 @@ static bool filled_with_one_more(const struct matter *it, const struct seats *se
     }
     for (size_t v = 0; v < matching.people; v++) {
         for (size_t p = 0; p < seats->count; p++) {
-            bool member = verify_policy_member(it->policy, seats->places[p].group, it->request->votes[v].person.text);
+            const char *person = it->request->votes[v].person.text;
+            bool member = person_counts(it, person) && verify_policy_member(it->policy, seats->places[p].group, person);
             matching.fits[p][v] = member && seats->places[p].step <= ranks->rank[v];
             matching.fits[seats->count][v] = matching.fits[seats->count][v] || member;
         }

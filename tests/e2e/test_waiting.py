@@ -70,6 +70,22 @@ class Waiting(strongroom.Case):
         self.until(lambda: not self.alarms(row), "the alarm is over")
         self.assertProven("evidence", self.place.export_evidence(end["id"]))
 
+    def test_a_veto_is_handed_in_at_its_own_withdrawal(self):
+        """It would take effect where nobody looks, and be kept nowhere."""
+        place = self.place
+        row = self.announced(1700)
+        other = place.withdraw(20)
+        order = {"action": "withdrawal.veto", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+                 "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "not-ours",
+                 "role": "transfer", "subject": digest("intent", place.read(row["id"])["intent"])}  # of the version before
+        body = place.signed("command", canonical(order), "approver-3")
+        self.assertProblem(place.call("POST", f"/v1/withdrawals/{other['id']}/veto", body), 403, "mismatch")
+        self.assertProblem(place.call("POST", f"/v1/withdrawals/{strongroom.uuid7()}/veto", body), 404, "not_found")
+        self.assertEqual(place.read(row["id"])["state"], "approved")
+        reply = place.call("POST", f"/v1/withdrawals/{row['id']}/veto", body)
+        self.assertEqual(reply.status, 200, reply)
+        self.assertEqual(reply.json["withdrawal"]["state"], "rejected")
+
     def test_one_person_vetoes(self):
         place = self.place
         row = self.announced(1600)

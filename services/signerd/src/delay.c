@@ -65,6 +65,7 @@ enum status delay_note(const struct signer *signer, struct guard_txn *txn, struc
     }
     keys_running_raise(signer, txn);
     delay->due_us = txn->state.running_us + asked_us;
+    delay->fresh = true;
     txn->state.due_us = later(txn->state.due_us, delay->due_us);
     guard_record_digest(&record, 'a', &withdrawal->intent_digest);
     guard_number_write(record.value, txn->state.running_us);

@@ -10,6 +10,7 @@
 /* An announcement as the guard has it; zero for none. */
 struct delay {
     bool noted;
+    bool fresh;      /* noted in this change */
     uint64_t due_us; /* running time; now when nothing has to be waited for */
 };
 

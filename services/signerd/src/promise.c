@@ -289,7 +289,7 @@ enum status announce_apply(struct guard_txn *txn, void *context, struct fault *f
     status = status == STATUS_OK ? checkpoint_compare(txn, &checkpoint, &records, fault) : status;
     status = status == STATUS_OK ? announce_decide(txn, promise, &delay, &records, fault) : status;
     status = status == STATUS_OK ? delay_note(promise->signer, txn, &delay, promise->withdrawal, fault) : status;
-    if (status == STATUS_OK && checkpoint == SEEN_NEVER) {
+    if (status == STATUS_OK && checkpoint == SEEN_NEVER && delay.fresh) { /* what changes nothing leaves nothing */
         status = guard_txn_put(txn, &records.checkpoint, fault);
     }
     if (status == STATUS_OK) {

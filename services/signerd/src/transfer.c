@@ -130,7 +130,8 @@ static enum status documents_check(struct promise *promise, struct withdrawal *o
     promise->version = promise->chain.count;
     const struct moment now = {promise->at_utc_us, state.highest_utc_us, &promise->chain};
     enum status status = documents_check_at(promise->signer, out, request, &now, &why);
-    bool passed = status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING;
+    bool passed = status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING || status == STATUS_OUTSIDE_HOURS ||
+                  status == STATUS_DENIED; /* of who asked, when they do not count any more */
     if (status != STATUS_OK && (passed || promise->version > 1)) {
         struct fault unread = {0};
         enum status recalled = recall_promise(&recall, promise->signer, &request->intent, &unread);

@@ -482,7 +482,7 @@ class Chains(Case):
                 self.assertEqual(self.judge(bundle, trust).returncode, 0 if proven else 1)
 
     def test_people_who_had_expired_when_the_signer_was_asked(self):
-        for name, word in (("approver-1", "had expired"), ("admin-1", "governance quorum")):
+        for name, word in (("approver-1", "people who approved"), ("admin-1", "governance quorum")):
             for until, proven in ((SIGNING, False), (at(25, 1), True)):
                 document = copy.deepcopy(WORLD.first)
                 next(row for row in document["people"] if row["id"] == name)["valid_until"] = until
