@@ -481,9 +481,10 @@ class Chains(Case):
             with self.subTest(until):
                 self.assertEqual(self.judge(bundle, trust).returncode, 0 if proven else 1)
 
-    def test_people_who_had_expired_when_the_signer_was_asked(self):
-        for name, word in (("approver-1", "people who approved"), ("admin-1", "governance quorum")):
-            for until, proven in ((SIGNING, False), (at(25, 1), True)):
+    def test_people_who_had_expired(self):
+        """An approver when the signer was asked, who signs an entry of the allow-list when it was made."""
+        for name, word, moment in (("approver-1", "quorum of a rule is not met", 25), ("admin-1", "governance quorum", 5)):
+            for until, proven in ((at(moment), False), (at(moment, 1), True)):
                 document = copy.deepcopy(WORLD.first)
                 next(row for row in document["people"] if row["id"] == name)["valid_until"] = until
                 trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
