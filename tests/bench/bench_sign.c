@@ -20,9 +20,11 @@
 #include "tree.h"
 
 #define CONNECTIONS 8
-/* What a rule of a busy hot wallet asks: every kind of limit, none of which is reached. */
-#define LIMIT(per) "{\"count\":1000000,\"per\":\"" per "\",\"sum\":\"1000000000000\",\"window_s\":86400}"
-#define DEMAND "{\"limits\":[" LIMIT("asset") "," LIMIT("destination") "," LIMIT("requester") "," LIMIT("wallet") "]}"
+/* What a rule of a busy hot wallet asks, none of which is reached. */
+#define LIMIT(per, window) "{\"count\":1000000,\"per\":\"" per "\",\"sum\":\"1000000000000\",\"window_s\":" window "}"
+#define DEMAND                                                                                                         \
+    "{\"limits\":[" LIMIT("asset", "86400") "," LIMIT("destination", "86400") "," LIMIT("wallet", "3600") "," LIMIT(   \
+        "wallet", "86400") "]}"
 #define LANES 11         /* 1 + 2 + 8: each number of clients has lanes of its own */
 #define BATCH_ENTRIES 16 /* entries that a checkpoint adds */
 
