@@ -79,6 +79,20 @@ static void describe_order(FILE *stream, const struct command *command)
     describe_time(stream, "good until", command->expires_at);
 }
 
+/* What it is about. */
+static void describe_object(FILE *stream, const struct command *command)
+{
+    if (command->action == COMMAND_FREEZE || command->action == COMMAND_THAW) {
+        describe_target(stream, command);
+    } else if (command->action == COMMAND_POLICY_VETO || command->action == COMMAND_WITHDRAWAL_VETO) {
+        describe_digest(stream, "against", &command->subject);
+    } else if (command->action == COMMAND_DESTINATION_REVOKE) {
+        describe_digest(stream, "entry", &command->subject);
+    } else {
+        describe_digest(stream, "key", &command->key);
+    }
+}
+
 enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault)
 {
     struct command command;
@@ -95,15 +109,7 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     }
     (void)fprintf(stream, "command %s\n", command_action_text(command.action));
     describe_row(stream, "effect", "%s", actions[row].effect);
-    if (command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
-        describe_target(stream, &command);
-    } else if (command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO) {
-        describe_digest(stream, "against", &command.subject);
-    } else if (command.action == COMMAND_DESTINATION_REVOKE) {
-        describe_digest(stream, "entry", &command.subject);
-    } else {
-        describe_digest(stream, "key", &command.key);
-    }
+    describe_object(stream, &command);
     const char *role = command.action == COMMAND_POLICY_VETO ? NULL : signer_role_text(command.role);
     describe_row(stream, "signer", "%s%s", role == NULL ? "every one" : "role ", role == NULL ? "" : role);
     if (command.action == COMMAND_GUARD_INITIALISE) {
