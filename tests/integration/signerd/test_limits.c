@@ -41,10 +41,18 @@ static void finish(void)
 
 TestSuite(limits, .init = start, .fini = finish);
 
+/* What the service does before it asks; again it changes nothing. A signer that is killed at it is asked next. */
+static void list(const struct wire_transfer_request *request)
+{
+    struct wire_destination_adopt_reply listed;
+    (void)!wire_destination_adopt(pool, &listed, &request->destination, PLACE_TIMEOUT_MS, NULL);
+}
+
 static enum status sign(struct order *order, struct fault *fault)
 {
     struct wire_transfer_reply reply;
     const struct wire_transfer_request request = order_request(order);
+    list(&request);
     *fault = (struct fault){0};
     enum status status = wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, fault);
     if (status == STATUS_OK) {
@@ -60,6 +68,7 @@ static void *ask(void *argument)
     struct wire_transfer_reply reply;
     const size_t self = (size_t)(uintptr_t)argument;
     const struct wire_transfer_request request = order_request(&orders[self]);
+    list(&request);
     (void)pthread_barrier_wait(&together);
     answers[self] = wire_transfer_sign(pool, &reply, NULL, &request, PLACE_TIMEOUT_MS, &fault);
     if (answers[self] == STATUS_OK) {
