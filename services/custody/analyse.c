@@ -3,6 +3,7 @@
  * is signed. Nothing is worked out here.
  */
 #include "policy/analyse.h"
+#include "answer.h"
 #include "chain.h"
 #include "commands.h"
 #include "describe.h"
@@ -289,8 +290,8 @@ enum status command_policy_analyse(const struct command_input *input, struct fau
         status = analyse(&report, &policy, at, fault);
     }
     if (report != NULL && input->options->json) {
-        (void)json_dumpf(report, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        (void)fputc('\n', stdout);
+        enum status printed = answer_print_json(report, JSON_COMPACT, fault);
+        status = status == STATUS_OK ? printed : status;
     } else if (report != NULL) {
         (void)printf("policy version %lld of %s\n", (long long)policy.version, policy.environment.text);
         print_report(stdout, report);

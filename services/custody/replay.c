@@ -401,14 +401,31 @@ static json_t *verdict_json(const struct verdict *verdict)
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:I}", "decision", decision_text(verdict->decision), "reason",
                   status_info(verdict->reason)->code, "text", verdict->text, "delay_s", (json_int_t)verdict->delay_s);
-    if (verdict->full != NULL) {
-        const struct obligation *full = verdict->full;
-        (void)json_object_set_new(object, "limit",
-                                  json_sprintf("%s.limits[%zu]", full->policy->rules[full->rule].id.text, full->index));
+    const struct obligation *full = verdict->full;
+    if (full == NULL) {
+        return object;
+    }
+    json_t *limit = json_sprintf("%s.limits[%zu]", full->policy->rules[full->rule].id.text, full->index);
+    if (json_object_set_new(object, "limit", limit) != 0) {
+        json_decref(object);
+        return NULL;
     }
     return object;
 }
 
+static json_t *words_json(unsigned set)
+{
+    json_t *names = json_array();
+    for (unsigned i = 0; i < DIFFERENCES; i++) {
+        if ((set & 1U << i) != 0 && json_array_append_new(names, json_string(words[i][0])) != 0) {
+            json_decref(names);
+            return NULL;
+        }
+    }
+    return names;
+}
+
+/* NULL without memory: json_pack refuses a part that is NULL. */
 static json_t *difference_json(const struct past *past, const struct verdict *then, const struct verdict *now,
                                unsigned set)
 {
@@ -416,19 +433,13 @@ static json_t *difference_json(const struct past *past, const struct verdict *th
     char at[TIME_TEXT_SIZE];
     char amount[AMOUNT_TEXT_SIZE];
     char asset[DIGEST_HEX_LEN + 1];
-    json_t *names = json_array();
     uuid_format(id, &past->intent.withdrawal);
     time_format(at, past->at_utc_us);
     amount_format(amount, past->intent.amount);
     digest_format(asset, &past->intent.asset);
-    for (unsigned i = 0; i < DIFFERENCES; i++) {
-        if ((set & 1U << i) != 0) {
-            (void)json_array_append_new(names, json_string(words[i][0]));
-        }
-    }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", id, "at", at, "wallet", past->intent.wallet.text,
-                     "asset", asset, "amount", amount, "differences", names, "then", verdict_json(then), "draft",
-                     verdict_json(now));
+                     "asset", asset, "amount", amount, "differences", words_json(set), "then", verdict_json(then),
+                     "draft", verdict_json(now));
 }
 
 static enum status replay_one(json_t *rows, size_t totals[DIFFERENCES], const struct replay *replay, size_t index,
@@ -494,16 +505,24 @@ static void print_rows(const struct replay *replay, const json_t *rows)
     }
 }
 
-static enum status tell(const struct replay *replay, json_t *rows, const size_t totals[DIFFERENCES],
-                        const struct custody_options *options, struct fault *fault)
+static json_t *summary_json(const struct replay *replay, const size_t totals[DIFFERENCES])
 {
     json_t *summary =
         json_pack("{s:I, s:I}", "replayed", (json_int_t)replay->count, "unreadable", (json_int_t)replay->unreadable);
     for (size_t i = 0; i < DIFFERENCES; i++) {
-        (void)json_object_set_new(summary, words[i][0], json_integer((json_int_t)totals[i]));
+        if (json_object_set_new(summary, words[i][0], json_integer((json_int_t)totals[i])) != 0) {
+            json_decref(summary);
+            return NULL;
+        }
     }
+    return summary;
+}
+
+static enum status tell(const struct replay *replay, json_t *rows, const size_t totals[DIFFERENCES],
+                        const struct custody_options *options, struct fault *fault)
+{
     if (options->json) {
-        json_t *all = json_pack("{s:o, s:O}", "summary", summary, "withdrawals", rows);
+        json_t *all = json_pack("{s:o, s:O}", "summary", summary_json(replay, totals), "withdrawals", rows);
         enum status status = all == NULL ? fault_set(fault, STATUS_NO_MEMORY, "replay", "%s", "")
                                          : answer_print_json(all, JSON_INDENT(2), fault);
         json_decref(all);
@@ -521,7 +540,6 @@ static enum status tell(const struct replay *replay, json_t *rows, const size_t 
                      "%zu more that the service calls confirmed are not shown by their documents: NOT replayed",
                      replay->unreadable);
     }
-    json_decref(summary);
     return STATUS_OK;
 }
 

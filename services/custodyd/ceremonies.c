@@ -19,13 +19,8 @@ struct entering {
 
 static enum status read_refusal(struct entering *entering, struct fault *fault)
 {
-    json_t *body = NULL;
     struct signed_document document = {0};
-    enum status status = http_body_object(&body, entering->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
+    enum status status = http_body_signed(&document, entering->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
         status = ceremony_refusal_verify(&entering->refusal, &document, service_policy(entering->service), fault);
     }

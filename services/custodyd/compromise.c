@@ -20,15 +20,10 @@ struct reporting {
 
 static enum status read_report(struct reporting *reporting, struct fault *fault)
 {
-    json_t *body = NULL;
     struct signed_document document = {0};
     int64_t now = clock_utc_us(reporting->service->clock);
     const struct compromise *report = &reporting->report;
-    enum status status = http_body_object(&body, reporting->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
+    enum status status = http_body_signed(&document, reporting->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
         status = compromise_verify(&reporting->report, &document, service_policy(reporting->service), fault);
     }

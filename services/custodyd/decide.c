@@ -66,13 +66,7 @@ static enum status parse_id(struct uuid *out, const struct http_request *request
 
 static enum status read_document(struct deciding *deciding, struct fault *fault)
 {
-    json_t *body = NULL;
-    enum status status = http_body_object(&body, deciding->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&deciding->document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
-    return status;
+    return http_body_signed(&deciding->document, deciding->request, CANON_DOCUMENT_MAX, fault);
 }
 
 /* Verifies the handed-in decision against the stored intent and its caller. */

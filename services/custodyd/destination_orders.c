@@ -39,13 +39,7 @@ static void handing_wipe(struct handing *handing)
 
 static enum status read_body(struct handing *handing, struct fault *fault)
 {
-    json_t *body = NULL;
-    enum status status = http_body_object(&body, handing->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&handing->document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
-    return status;
+    return http_body_signed(&handing->document, handing->request, CANON_DOCUMENT_MAX, fault);
 }
 
 /* The trail, and what is kept beside it. */

@@ -208,6 +208,18 @@ enum status http_body_object(json_t **out, const struct http_request *request, s
     return canon_parse_relaxed(out, request->body, request->body_len, HTTP_POLICY_MAX, fault);
 }
 
+enum status http_body_signed(struct signed_document *out, const struct http_request *request, size_t max,
+                             struct fault *fault)
+{
+    json_t *body = NULL;
+    enum status status = http_body_object(&body, request, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_decode(out, body, max, "", fault);
+        json_decref(body);
+    }
+    return status;
+}
+
 enum status http_reply_json(struct http_reply *reply, int status, json_t *value, struct fault *fault)
 {
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);

@@ -28,12 +28,7 @@ struct freezing {
 static enum status read_order(struct freezing *order, struct fault *fault)
 {
     const struct service *service = order->service;
-    json_t *body = NULL;
-    enum status status = http_body_object(&body, order->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&order->document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
+    enum status status = http_body_signed(&order->document, order->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
         status = command_verify(&order->command, &order->document, service_policy(service),
                                 clock_utc_us(service->clock), fault);

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/id.h"
+#include "base/signed.h"
 #include "base/status.h"
 
 #define HTTP_BODY_MAX 65536
@@ -112,6 +113,13 @@ void http_each_query(const struct http_request *request,
  * with the rule when it is none. Out: one reference.
  */
 MUST_CHECK enum status http_body_object(json_t **out, const struct http_request *request, struct fault *fault);
+
+/*
+ * The same for a signed document of at most `max` bytes, whose shape is read and nothing verified. Out: free with
+ * signed_document_free.
+ */
+MUST_CHECK enum status http_body_signed(struct signed_document *out, const struct http_request *request, size_t max,
+                                        struct fault *fault);
 
 /* Makes `value` (one reference, transferred in every case) the body of the reply. */
 MUST_CHECK enum status http_reply_json(struct http_reply *reply, int status, json_t *value, struct fault *fault);

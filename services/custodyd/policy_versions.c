@@ -237,13 +237,7 @@ static enum status announce(struct handing *handing, struct fault *fault)
 
 static enum status read_body(struct handing *handing, size_t max, struct fault *fault)
 {
-    json_t *body = NULL;
-    enum status status = http_body_object(&body, handing->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&handing->document, body, max, "", fault);
-        json_decref(body);
-    }
-    return status;
+    return http_body_signed(&handing->document, handing->request, max, fault);
 }
 
 static enum status answer(struct handing *handing, struct http_reply *reply, json_t *object, struct fault *fault)

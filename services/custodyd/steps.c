@@ -180,16 +180,20 @@ static enum status promises_in(struct store_tx *tx, void *context, struct fault 
     return store_withdrawal_promises(context, tx, fault);
 }
 
-/* Writes the entry `withdrawal.signing`, with the promises that the signer was seen to have made. */
-static enum status record_entry(struct step *step, const struct withdrawal *withdrawal, struct fault *fault)
+/* An entry that the signer will ask for, with the promises that it was seen to have made. Out: in every case. */
+static enum status entry_fill(struct audit_event *out, const struct step *step, enum audit_action action,
+                              const struct withdrawal *withdrawal, struct fault *fault)
 {
     uint64_t promises = 0;
-    struct audit_event event;
-    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_SIGNING, AUDIT_OUTCOME_INTENT);
+    record_by_service(out, step->service, &step->row.id, action, AUDIT_OUTCOME_INTENT);
     enum status status = store_transact(step->service->store, promises_in, &promises, fault);
-    status = status == STATUS_OK
-                 ? policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_SIGNING, withdrawal, promises, fault)
-                 : status;
+    return status == STATUS_OK ? policy_signing_entry_fill(out, action, withdrawal, promises, fault) : status;
+}
+
+static enum status record_entry(struct step *step, const struct withdrawal *withdrawal, struct fault *fault)
+{
+    struct audit_event event;
+    enum status status = entry_fill(&event, step, AUDIT_WITHDRAWAL_SIGNING, withdrawal, fault);
     if (status == STATUS_OK) {
         step->event = &event;
         status = move(step, WITHDRAWAL_RECORDED, AUDIT_WITHDRAWAL_SIGNING, "sign", fault);
@@ -224,13 +228,8 @@ static enum status announce_in(struct store_tx *tx, void *context, struct fault 
 
 static enum status announce_entry(struct step *step, const struct withdrawal *withdrawal, struct fault *fault)
 {
-    uint64_t promises = 0;
     struct audit_event event;
-    record_by_service(&event, step->service, &step->row.id, AUDIT_WITHDRAWAL_ANNOUNCED, AUDIT_OUTCOME_INTENT);
-    enum status status = store_transact(step->service->store, promises_in, &promises, fault);
-    status = status == STATUS_OK
-                 ? policy_signing_entry_fill(&event, AUDIT_WITHDRAWAL_ANNOUNCED, withdrawal, promises, fault)
-                 : status;
+    enum status status = entry_fill(&event, step, AUDIT_WITHDRAWAL_ANNOUNCED, withdrawal, fault);
     if (status == STATUS_OK) {
         step->event = &event;
         status = store_transact(step->service->store, announce_in, step, fault);

@@ -37,12 +37,7 @@ static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
     const struct service *service = vetoing->service;
     struct policy_chain_version *versions = NULL;
     struct policy_chain chain;
-    json_t *body = NULL;
-    enum status status = http_body_object(&body, vetoing->request, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_decode(&vetoing->document, body, CANON_DOCUMENT_MAX, "", fault);
-        json_decref(body);
-    }
+    enum status status = http_body_signed(&vetoing->document, vetoing->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
         status = policies_chain(&versions, &chain, service->policies, NULL, fault);
     }

@@ -56,15 +56,18 @@ static bool same(const struct destination_standing *standing, int64_t serving_at
     return standing->word == DESTINATION_HELD && apart < SAME_US && apart > -SAME_US;
 }
 
-static void lose(struct watch *watch, const struct digest *digest, enum status reason)
+static enum status lose(struct watch *watch, const struct digest *digest, enum status reason, struct fault *fault)
 {
     char hex[DIGEST_HEX_LEN + 1];
     digest_format(hex, digest);
     if (reason == STATUS_OK) {
-        (void)json_object_del(watch->destinations_lost, hex);
-    } else {
-        (void)json_object_set_new(watch->destinations_lost, hex, json_string(status_info(reason)->code));
+        (void)json_object_del(watch->destinations_lost, hex); /* one that was not there is fine */
+        return STATUS_OK;
     }
+    json_t *code = json_string(status_info(reason)->code);
+    return json_object_set_new(watch->destinations_lost, hex, code) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
 }
 
 /* What may pass is asked again with the next look. */
@@ -98,7 +101,10 @@ static enum status show_one(struct watch *watch, const struct store_document *ro
     if (status != STATUS_OK && passes(status)) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    lose(watch, &row->digest, status);
+    enum status noted = lose(watch, &row->digest, status, fault);
+    if (noted != STATUS_OK) {
+        return noted;
+    }
     if (status != STATUS_OK) {
         log_fault("destination.refused", &why);
         const struct destination_standing refused = {.word = DESTINATION_REFUSED};

@@ -138,11 +138,7 @@ static enum status veto_late(struct guard_txn *txn, const struct digest *intent,
 static enum status veto_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct veto *veto = context;
-    bool used = false;
-    enum status status = nonce_check(txn, &used, &veto->command->nonce, veto->digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, &veto->command->nonce, veto->digest, fault);
     status = status == STATUS_OK ? veto_late(txn, &veto->command->subject, fault) : status;
     status = status == STATUS_OK ? veto_new(txn, veto, fault) : status;
     veto->denied = txn->state.denied;

@@ -217,12 +217,8 @@ static enum status revoke_apply(struct guard_txn *txn, void *context, struct fau
 {
     struct revocation *revocation = context;
     const struct command *command = revocation->command;
-    bool used = false;
     bool revoked = false;
-    enum status status = nonce_check(txn, &used, &command->nonce, revocation->digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, &command->nonce, revocation->digest, fault);
     if (status == STATUS_OK) {
         status = guard_txn_revoked(txn, &revoked, &command->subject, fault);
     }

@@ -94,11 +94,7 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
 {
     struct freeze_order *order = context;
     const struct command *command = order->command;
-    bool used = false;
-    enum status status = nonce_check(txn, &used, &command->nonce, order->digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, &command->nonce, order->digest, fault);
     if (status == STATUS_OK) {
         status = command->action == COMMAND_FREEZE ? freeze_apply(txn, &order->stop, fault)
                                                    : thaw_apply(txn, &order->stop, command->on, fault);

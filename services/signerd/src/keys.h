@@ -113,6 +113,10 @@ void keys_lack_tell(struct signer *signer, struct wire_token *tokens, size_t tok
 MUST_CHECK enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce,
                                    const struct digest *command, struct fault *fault);
 
+/* In a change: STATUS_REPLAY when the nonce served before, for this command or another. */
+MUST_CHECK enum status nonce_unused(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
+                                    struct fault *fault);
+
 /* In a change: the nonce has served. */
 MUST_CHECK enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
                                    struct fault *fault);

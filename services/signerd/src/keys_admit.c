@@ -244,11 +244,7 @@ static enum status admit_apply(struct guard_txn *txn, void *context, struct faul
 {
     struct admission *admission = context;
     const struct uuid *nonce = &admission->command.nonce;
-    bool used = false;
-    enum status status = nonce_check(txn, &used, nonce, &admission->command_digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, nonce, &admission->command_digest, fault);
     if (status != STATUS_OK) {
         return status;
     }

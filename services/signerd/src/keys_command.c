@@ -25,6 +25,15 @@ enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid
     return status;
 }
 
+enum status nonce_unused(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
+                         struct fault *fault)
+{
+    bool used = false;
+    enum status status = nonce_check(txn, &used, nonce, command, fault);
+    return status == STATUS_OK && used ? fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already")
+                                       : status;
+}
+
 enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
                         struct fault *fault)
 {
@@ -108,12 +117,8 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
 {
     struct order *order = context;
     const struct command *command = &order->command;
-    bool used = false;
     size_t index = 0;
-    enum status status = nonce_check(txn, &used, &command->nonce, &order->digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, &command->nonce, &order->digest, fault);
     if (status != STATUS_OK) {
         return status;
     }

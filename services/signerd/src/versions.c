@@ -262,11 +262,7 @@ static enum status drop_apply(struct guard_txn *txn, void *context, struct fault
 static enum status veto_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     const struct change *change = context;
-    bool used = false;
-    enum status status = nonce_check(txn, &used, &change->veto->nonce, &change->digest, fault);
-    if (status == STATUS_OK && used) {
-        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
+    enum status status = nonce_unused(txn, &change->veto->nonce, &change->digest, fault);
     if (status != STATUS_OK) {
         return status;
     }
