@@ -98,11 +98,12 @@ static json_t *wallet_json(const struct world *world)
 }
 
 const char *world_demand;
+const char *world_when;
 
-static void demand_add(json_t *rule)
+static void rule_add(json_t *rule, const char *member, const char *text)
 {
-    json_t *more = world_demand == NULL ? json_object() : json_loads(world_demand, 0, NULL);
-    INVARIANT(json_object_update(json_object_get(rule, "demand"), more) == 0);
+    json_t *more = text == NULL ? json_object() : json_loads(text, 0, NULL);
+    INVARIANT(json_object_update(json_object_get(rule, member), more) == 0);
     json_decref(more);
 }
 
@@ -126,7 +127,8 @@ static json_t *policy_json(const struct world *world, int version, const char *p
     json_t *rule = json_pack("{s:{s:s,s:[[{s:s,s:i}]]},s:s,s:s,s:{s:[s],s:[s]}}", "demand", "max_amount", max_amount,
                              "steps", "group", "officers", "m", 2, "effect", "allow", "id", "daily", "when", "assets",
                              asset, "wallets", "hot-1");
-    demand_add(rule);
+    rule_add(rule, "demand", world_demand);
+    rule_add(rule, "when", world_when);
     json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i},s:{s:i,s:[s]}}", "chain",
                                chain, "environment", "test", "version", version, "prev", prev, "issued_at",
                                time_text(world->now_utc_us - WORLD_HOUR_US + version), "people", people, "groups",

@@ -70,6 +70,9 @@ struct order {
 /* What the rule of the policy demands beyond people and max_amount, a JSON object; NULL: nothing. Before world_init. */
 extern const char *world_demand;
 
+/* On what further conditions, likewise. */
+extern const char *world_when;
+
 /* A world for a signer of this role with this key, whose documents are made at `now_utc_us`. */
 void world_init(struct world *world, enum signer_role role, const struct public_key *signer_key, int64_t now_utc_us);
 void world_wipe(struct world *world);

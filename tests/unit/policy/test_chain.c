@@ -163,6 +163,37 @@ Test(chain, a_wallet_with_another_key_now_is_another_wallet)
     expect_withdrawal(STATUS_CONFLICT, "wallet");
 }
 
+/* Who asked under a version that let them, and may not ask under the one in force, is nobody who is known to ask. */
+Test(chain, who_lost_the_duty_does_not_ask)
+{
+    world.intent.requester = name_of("dave");
+    world_intent_changed(&world, true);
+    world_approve(&world.approvals[0], &world, "bert", BERT);
+    world_approve(&world.approvals[1], &world, "carol", CAROL);
+    struct approval asked = world_approval(&world, "dave", DAVE);
+    asked.decision = APPROVAL_REQUEST;
+    world_sign_approval(&world.approvals[2], &world, &asked, DAVE);
+    world.approval_count = 3;
+    json_edit(world.policy_json, "rules[0].when.requesters", "[\"risk\"]");
+    json_t *before = json_deep_copy(world.policy_json);
+    follow(world.now - MINUTE_US);
+    expect_withdrawal(STATUS_OK, "");
+    policy_free(&second);
+    json_decref(world.policy_json);
+    world.policy_json = before;
+    json_t *people = json_object_get(world.policy_json, "people");
+    json_t *person = NULL;
+    size_t i = 0;
+    json_array_foreach(people, i, person)
+    {
+        if (strcmp(json_string_value(json_object_get(person, "id")), "dave") == 0) {
+            json_object_set_new(person, "duties", json_pack("[s]", "approver"));
+        }
+    }
+    follow(world.now - MINUTE_US);
+    expect_withdrawal(STATUS_QUORUM_MISSING, "policy");
+}
+
 Test(chain, without_the_chain_an_older_version_is_none)
 {
     struct withdrawal withdrawal = {0};

@@ -3,6 +3,7 @@
  * signers ran; and never after one person spoke against it.
  */
 #include <criterion/criterion.h>
+#include <lmdb.h>
 
 #include "desk.h"
 
@@ -226,6 +227,42 @@ Test(delay, a_later_version_does_not_shorten_the_wait)
     expect_not_yet("it was announced under one that asks for ten minutes");
     desk.now_utc_us += DELAY_US;
     expect_signature(STATUS_OK, "", "they have passed");
+    order_wipe(&order);
+}
+
+static size_t records(void)
+{
+    MDB_env *env = NULL;
+    MDB_stat stat;
+    desk_stop();
+    cr_assert(mdb_env_create(&env) == 0 && mdb_env_open(env, desk.guard_path, MDB_RDONLY | MDB_NOLOCK, 0600) == 0);
+    cr_assert(mdb_env_stat(env, &stat) == 0);
+    mdb_env_close(env);
+    MUST(desk_restart(NULL));
+    return stat.ms_entries;
+}
+
+/* Each comes with a checkpoint of its own, and whoever writes the trail can make them without end. */
+Test(delay, an_announcement_that_changes_nothing_leaves_nothing)
+{
+    desk_withdrawal(&order, 1, 0);
+    expect_waiting(DELAY_US);
+    size_t before = records();
+    for (int i = 0; i < 3; i++) {
+        expect_waiting(DELAY_US);
+    }
+    cr_expect(records() == before, "%zu records, %zu before", records(), before);
+    order_wipe(&order);
+}
+
+/* A veto that was signed before another version took force, and held back until then. */
+Test(delay, a_veto_may_name_the_version_before)
+{
+    desk_withdrawal(&order, 1, 0);
+    expect_waiting(DELAY_US);
+    const struct digest named = order.digest;
+    change_delay(TEN_MINUTES);
+    cr_expect(veto_of(&named, BOB) == STATUS_OK, "%s: %s", desk_where, desk_detail);
     order_wipe(&order);
 }
 

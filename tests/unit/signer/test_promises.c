@@ -5,7 +5,16 @@
 
 #include "desk.h"
 
+/* The desk opens on a Friday at 03:04:05. */
+static void start_within_hours(void)
+{
+    world_when = "{\"hours\":[{\"days\":[\"fri\"],\"from\":\"03:00\",\"until\":\"03:30\"}]}";
+    desk_start_active();
+    world_when = NULL;
+}
+
 TestSuite(promises, .init = desk_start_active, .fini = desk_finish);
+TestSuite(hours, .init = start_within_hours, .fini = desk_finish);
 
 static void expect(enum status status, enum status expected, const char *what)
 {
@@ -199,4 +208,30 @@ Test(promises, a_veto_that_nobody_counted_is_found)
     struct guard_record veto = {.key = {'v'}, .key_len = 33, .value_len = 32};
     MUST(guard_commit(desk.guard, add, &veto, NULL));
     expect_found("a veto");
+}
+
+static enum status ask(struct order *order)
+{
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(order)};
+    enum status status = desk_ask(&reply, &request);
+    wire_reply_free(&reply);
+    return status;
+}
+
+/* What may have been signed is had again after the hours, or nobody could fill its sequence. */
+Test(hours, a_promise_is_had_again_when_they_are_over)
+{
+    struct order promised;
+    struct order other;
+    order_init(&promised, &desk.world, 1, 0);
+    order_init(&other, &desk.world, 2, 0);
+    desk.token = TOKEN_GONE;
+    expect(ask(&promised), STATUS_TOKEN, "promised, and not signed");
+    desk.token = TOKEN_WORKS;
+    desk.now_utc_us += WORLD_HOUR_US / 2;
+    expect(ask(&other), STATUS_OUTSIDE_HOURS, "what was not promised waits");
+    expect(ask(&promised), STATUS_OK, "what was is signed");
+    order_wipe(&promised);
+    order_wipe(&other);
 }
