@@ -49,7 +49,7 @@ enum status withdrawal_approved(struct service *service, struct store_tx *tx, st
 {
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVED, NULL, fault);
     if (status == STATUS_OK) {
-        status = store_outbox_put(tx, "record", &row->id, fault);
+        status = store_outbox_put(tx, "record", &row->id, 0, fault);
     }
     if (status == STATUS_OK) {
         status = workers_log(service, tx, &row->id, AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, fault);

@@ -9,6 +9,7 @@
 #include "policy/withdrawal.h"
 #include "service.h"
 #include "step_papers.h"
+#include "store/outbox.h"
 #include "store/trail_read.h"
 
 /* True for faults that another try may mend; everything else is a verdict. */
@@ -24,13 +25,14 @@ bool step_is_unsigned(enum wire_promised promised);
 bool step_is_verdict(enum status refusal, enum wire_promised promised);
 
 /*
- * The newest entry of this action of a withdrawal, as it stands in the trail. STATUS_NOT_READY when there is none. Out:
- * store_leaf_wipe.
+ * The entry of this action that the item was put with, as it stands in the trail: no other one, which anybody may have
+ * put there who can write to the database. (The newest, where migration 15 found an item without an entry.)
+ * STATUS_NOT_READY while it is not there. Out: store_leaf_wipe.
  */
-MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
+MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
                                  enum audit_action action, struct fault *fault);
 
-/* The same for `withdrawal.signing`. */
+/* The newest `withdrawal.signing` of a withdrawal. STATUS_NOT_READY when there is none. Out: store_leaf_wipe. */
 MUST_CHECK enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
                                          struct fault *fault);
 

@@ -88,7 +88,8 @@ static enum status move_in(struct store_tx *tx, void *context, struct fault *fau
         status = log_step(step, tx, fault);
     }
     if (status == STATUS_OK && step->next != NULL) {
-        status = store_outbox_put(tx, step->next, &row.id, fault);
+        status =
+            store_outbox_put(tx, step->next, &row.id, step->event == NULL ? 0 : step->event->object_ordinal, fault);
     }
     if (status == STATUS_OK) {
         status = store_outbox_done(tx, step->item->id, fault);
@@ -217,7 +218,7 @@ static enum status announce_in(struct store_tx *tx, void *context, struct fault 
         status = trail_enqueue(&ticket, step->service->trail, tx, step->event, fault);
     }
     if (status == STATUS_OK) {
-        status = store_outbox_put(tx, "announce", &step->row.id, fault);
+        status = store_outbox_put(tx, "announce", &step->row.id, step->event->object_ordinal, fault);
     }
     if (status == STATUS_OK) {
         status = store_outbox_done(tx, step->item->id, fault);
@@ -290,7 +291,7 @@ static enum status step_announce(struct step *step, struct fault *fault)
     struct store_leaf leaf = {0};
     struct wire_announce_reply reply = {0};
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
-    enum status status = step_leaf(&leaf, step->service, &step->row.id, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
+    enum status status = step_leaf(&leaf, step->service, step->item, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
     if (status == STATUS_OK) {
         status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
     }
@@ -354,7 +355,7 @@ static enum status meet_sleeping_key(struct step *step, enum wire_promised promi
  */
 static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
 {
-    enum status status = step_signing_leaf(signing, step->service, &step->row.id, fault);
+    enum status status = step_leaf(signing, step->service, step->item, AUDIT_WITHDRAWAL_SIGNING, fault);
     if (status != STATUS_OK) {
         return status;
     }

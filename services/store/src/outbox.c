@@ -13,6 +13,7 @@ static const struct column columns[] = {
     COLUMN(struct store_outbox_item, id, "id", COLUMN_INT64),
     COLUMN(struct store_outbox_item, kind, "kind", COLUMN_TEXT),
     COLUMN(struct store_outbox_item, withdrawal, "withdrawal", COLUMN_UUID),
+    COLUMN_NULLABLE(struct store_outbox_item, entry, "entry", COLUMN_UINT64),
     COLUMN(struct store_outbox_item, attempts, "attempts", COLUMN_INT64),
     COLUMN(struct store_outbox_item, created_at_utc_us, "created_at", COLUMN_TIME),
     COLUMN(struct store_outbox_item, waits_for, "waits_for", COLUMN_TEXT),
@@ -22,8 +23,8 @@ static const struct row_shape shape = ROW_SHAPE(struct store_outbox_item, column
 
 static const struct statement put = {
     "outbox_put",
-    "INSERT INTO custody.outbox (kind, withdrawal) VALUES ($1::text, $2::uuid)",
-    2,
+    "INSERT INTO custody.outbox (kind, withdrawal, entry) VALUES ($1::text, $2::uuid, nullif($3::bigint, 0))",
+    3,
 };
 
 static const struct statement claim = {
@@ -34,8 +35,8 @@ static const struct statement claim = {
     " due_at = clock_timestamp() + $2::bigint * interval '1 millisecond', claimed_by = pg_backend_pid(),"
     " claimed_since = (SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid()))"
     " FROM due WHERE o.id = due.id"
-    " RETURNING o.id, o.kind, o.withdrawal, o.attempts, o.created_at, coalesce(o.waits_for, '') AS waits_for)"
-    " SELECT id, kind, withdrawal, attempts, created_at, waits_for FROM claimed ORDER BY id",
+    " RETURNING o.id, o.kind, o.withdrawal, o.entry, o.attempts, o.created_at, coalesce(o.waits_for, '') AS waits_for)"
+    " SELECT id, kind, withdrawal, entry, attempts, created_at, waits_for FROM claimed ORDER BY id",
     2,
 };
 
@@ -101,11 +102,13 @@ static const struct statement announced_list = {
     1,
 };
 
-enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal, struct fault *fault)
+enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal, uint64_t entry,
+                             struct fault *fault)
 {
     struct parameters p = {0};
     parameter_text(&p, kind);
     parameter_uuid(&p, withdrawal);
+    parameter_uint64(&p, entry);
     return tx_run(tx, NULL, &put, &p, fault);
 }
 

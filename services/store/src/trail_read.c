@@ -33,18 +33,19 @@ const struct row_shape leaf_row_shape = ROW_SHAPE(struct store_leaf, columns);
     " AND ($3::text IS NULL OR otype = $3::text) AND ($4::text IS NULL OR oid = $4::text)"                             \
     " AND ($5::text IS NULL OR outcome = $5::text) AND ($6::uuid IS NULL OR corr = $6::uuid)"                          \
     " AND ($7::timestamptz IS NULL OR ts >= $7::timestamptz) AND ($8::timestamptz IS NULL OR ts < $8::timestamptz)"    \
-    " AND seq >= $9::bigint AND ($10::bigint = 0 OR seq < $10::bigint)"
+    " AND seq >= $9::bigint AND ($10::bigint = 0 OR seq < $10::bigint)"                                                \
+    " AND ($11::bigint = 0 OR ord = $11::bigint)"
 
 static const struct statement list_forward = {
     "leaf_list",
-    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq LIMIT $11::bigint",
-    11,
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq LIMIT $12::bigint",
+    12,
 };
 
 static const struct statement list_backward = {
     "leaf_list_newest",
-    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq DESC LIMIT $11::bigint",
-    11,
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq DESC LIMIT $12::bigint",
+    12,
 };
 
 static const struct statement by_seq = {
@@ -120,6 +121,7 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
     parameter_time(&p, filter->to_utc_us);
     parameter_uint64(&p, from);
     parameter_uint64(&p, to);
+    parameter_uint64(&p, filter->ord);
     parameter_uint64(&p, filter->limit);
     struct row_array array = {0};
     status = tx_read_all(tx, &array, &leaf_row_shape, filter->newest_first ? &list_backward : &list_forward, &p, fault);

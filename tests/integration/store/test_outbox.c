@@ -32,7 +32,7 @@ Test(outbox, work_is_claimed_by_one_worker_until_its_lease_ends)
     size_t count = 0;
     books_insert(store, &row);
     struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, 7, NULL), STATUS_OK);
     books_commit(tx);
     struct store_tx *one = books_begin(store);
     struct store_tx *two = books_begin(store);
@@ -69,7 +69,7 @@ static void work_for(struct store_withdrawal *row)
 {
     books_insert(store, row);
     struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_put(tx, "sign", &row->id, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_put(tx, "sign", &row->id, 7, NULL), STATUS_OK);
     books_commit(tx);
 }
 
@@ -84,6 +84,7 @@ static struct store *claim_elsewhere(struct store_outbox_item *out)
     cr_assert_eq(store_begin(&tx, elsewhere, STORE_READ_WRITE, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, out, &count, 1, 600000, NULL), STATUS_OK);
     cr_assert_eq(count, 1);
+    cr_expect_eq(out->entry, 7);
     books_commit(tx);
     return elsewhere;
 }
@@ -176,7 +177,7 @@ Test(outbox, a_wait_has_a_reason_and_a_beginning)
     size_t count = 0;
     books_insert(store, &row);
     struct store_tx *tx = books_begin(store);
-    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, NULL), STATUS_OK);
+    cr_expect_eq(store_outbox_put(tx, "sign", &row.id, 7, NULL), STATUS_OK);
     cr_assert_eq(store_outbox_claim(tx, &item, &count, 1, 60000, NULL), STATUS_OK);
     cr_expect_str_eq(item.waits_for, "");
     cr_expect_eq(store_outbox_wait_get(&first, tx, &row.id, NULL), STATUS_NOT_FOUND);

@@ -22,6 +22,7 @@ struct store_outbox_item {
     int64_t id;
     char kind[STORE_OUTBOX_KIND_SIZE];
     struct uuid withdrawal;
+    uint64_t entry;   /* ordinal of the entry that the signer is to be shown, 0 for none */
     int64_t attempts; /* which claim of it this is, from 1 */
     int64_t created_at_utc_us;
     char waits_for[STORE_OUTBOX_CODE_SIZE]; /* why it was postponed last, "" when it was not */
@@ -47,9 +48,10 @@ struct store_outbox_reason {
     int64_t until_utc_us;  /* 0: not known */
 };
 
-/* Puts an item; STATUS_EXISTS when the withdrawal has one of this kind. */
+/* Puts an item with the ordinal of its entry (0: it needs none); STATUS_EXISTS when the withdrawal has one of this
+ * kind. */
 MUST_CHECK enum status store_outbox_put(struct store_tx *tx, const char *kind, const struct uuid *withdrawal,
-                                        struct fault *fault);
+                                        uint64_t entry, struct fault *fault);
 
 /*
  * Claims up to `capacity` due items for `lease_ms`, oldest first, skipping those another worker is claiming. An item

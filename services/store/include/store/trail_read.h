@@ -43,6 +43,7 @@ struct store_leaf_filter {
     const char *act;
     const char *otype; /* with oid */
     const char *oid;
+    uint64_t ord; /* of the object's entries, 0: any */
     const char *outcome;
     const struct uuid *corr;
     int64_t from_utc_us; /* inclusive */
