@@ -109,7 +109,7 @@ static bool stops(const struct command *command)
 {
     return command->action == COMMAND_KEY_DEACTIVATE || command->action == COMMAND_KEY_SUSPEND ||
            command->action == COMMAND_FREEZE || command->action == COMMAND_DESTINATION_REVOKE ||
-           command->action == COMMAND_WITHDRAWAL_VETO;
+           command->action == COMMAND_WITHDRAWAL_VETO || command->action == COMMAND_PERSON_SUSPEND;
 }
 
 enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,

@@ -32,6 +32,8 @@ static const struct word action_words[] = {
     {"policy.veto", COMMAND_POLICY_VETO},
     {"withdrawal.veto", COMMAND_WITHDRAWAL_VETO},
     {"destination.revoke", COMMAND_DESTINATION_REVOKE},
+    {"person.suspend", COMMAND_PERSON_SUSPEND},
+    {"person.resume", COMMAND_PERSON_RESUME},
     {NULL, 0},
 };
 static const struct word role_words[] = {
@@ -48,10 +50,15 @@ static const struct word role_words[] = {
 #define VETO BIT(COMMAND_POLICY_VETO)
 #define DENY BIT(COMMAND_WITHDRAWAL_VETO)
 #define REVOKE BIT(COMMAND_DESTINATION_REVOKE)
-#define BY_ONE (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE)
+#define SUSPEND BIT(COMMAND_PERSON_SUSPEND)
+#define RESUME BIT(COMMAND_PERSON_RESUME)
+#define PEOPLE (SUSPEND | RESUME)
+#define EVERY_ROLE (VETO | PEOPLE)
+#define STOPS_KEY (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND))
+#define BY_ONE (STOPS_KEY | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE | SUSPEND)
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
-#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE)
+#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE)
 #define KEYS_ON (KEYS_FROM & ~ADMIT & ~SWEEP)
 
 static const struct command_field {
@@ -66,13 +73,14 @@ static const struct command_field {
     {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
-    {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE, CANON_FIELD(struct command, key, CANON_HASH)},
+    {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE & ~PEOPLE, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
-    {KEYS_ON | THAW, CANON_FIELD(struct command, on, CANON_COUNTER)},
+    {KEYS_ON | THAW | RESUME, CANON_FIELD(struct command, on, CANON_COUNTER)},
+    {PEOPLE, CANON_FIELD(struct command, person, CANON_NAME)},
     {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
     {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
-    {ALL & ~VETO, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
+    {ALL & ~EVERY_ROLE, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
     {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
@@ -143,6 +151,8 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_POLICY_VETO:
     case COMMAND_WITHDRAWAL_VETO:
     case COMMAND_DESTINATION_REVOKE:
+    case COMMAND_PERSON_SUSPEND:
+    case COMMAND_PERSON_RESUME:
         break;
     }
     return STATUS_INVALID;
@@ -220,6 +230,9 @@ static enum status check_order(const struct command *command, struct fault *faul
     if ((BIT(command->action) & (SWEEP | DENY | REVOKE)) != 0 && command->role != ROLE_TRANSFER) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer");
     }
+    if (command->action == COMMAND_PERSON_RESUME && command->on == 0) {
+        return fault_set(fault, STATUS_INVALID, "on", "the number of the suspension, from 1");
+    }
     if ((BIT(command->action) & FREEZES) != 0) {
         return check_freeze(command, fault);
     }
@@ -229,11 +242,12 @@ static enum status check_order(const struct command *command, struct fault *faul
 static enum status check(const struct command *command, struct fault *fault)
 {
     if (command_action_text(command->action) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "action",
-                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke or key.* of "
-                         "the list");
+        return fault_set(
+            fault, STATUS_INVALID, "action",
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.* or "
+            "key.* of the list");
     }
-    if (command->action != COMMAND_POLICY_VETO && signer_role_text(command->role) == NULL) {
+    if ((BIT(command->action) & EVERY_ROLE) == 0 && signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
     }
     return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault) : check_order(command, fault);
@@ -248,9 +262,10 @@ static enum status read_action(enum command_action *out, const json_t *object, s
         return STATUS_OK;
     }
     if (command_action_parse(out, text) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "action",
-                         "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke or key.* of "
-                         "the list");
+        return fault_set(
+            fault, STATUS_INVALID, "action",
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.* or "
+            "key.* of the list");
     }
     return STATUS_OK;
 }

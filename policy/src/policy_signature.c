@@ -83,6 +83,34 @@ enum status policy_verify_governance(const struct policy *policy, const struct s
     return status;
 }
 
+static bool named(const struct name *names, size_t count, const struct name *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (name_equal(&names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned policy_governance_without(const struct policy *policy, const struct signed_document *document,
+                                   int64_t at_utc_us, const struct name *without, size_t count)
+{
+    const struct group *group = &policy->groups[policy->governance.group];
+    bool counts[POLICY_PEOPLE_MAX] = {false};
+    unsigned have = 0;
+    for (size_t i = 0; i < document->signature_count; i++) {
+        const struct person *person = policy_find_key(NULL, policy, &document->signatures[i].key_id);
+        if (person != NULL && policy_person_valid(person, at_utc_us) && !named(without, count, &person->id)) {
+            counts[policy_person_index(policy, person)] = true;
+        }
+    }
+    for (size_t i = 0; i < group->member_count; i++) {
+        have += counts[group->members[i]];
+    }
+    return have;
+}
+
 enum status policy_open_first(struct policy *out, const struct signed_document *document, struct fault *fault)
 {
     struct policy policy;

@@ -101,6 +101,10 @@ static enum status check_sweep(const struct check *check, const struct withdrawa
     if (status != STATUS_OK) {
         return document_fault(fault, "sweep", status, &inner);
     }
+    if (policy_governance_without(context->policy, check->documents->sweep, context->at_utc_us, context->suspended,
+                                  context->suspended_count) < context->policy->governance.m) {
+        return fault_set(fault, STATUS_QUORUM_MISSING, "sweep.signatures", "not enough who are not suspended");
+    }
     if (sweep.action != COMMAND_KEY_SWEEP || sweep.role != ROLE_TRANSFER) {
         return fault_set(fault, STATUS_MISMATCH, "sweep.action", "key.sweep for the role transfer");
     }
@@ -287,6 +291,8 @@ static enum status check_policy(struct check *check, struct fault *fault)
         .requester_signed = check->approvals.requester_signed,
         .approvals = check->approvals.rows,
         .approval_count = check->approvals.count,
+        .suspended = check->context->suspended,
+        .suspended_count = check->context->suspended_count,
         .at_utc_us = check->context->at_utc_us,
     };
     struct evaluation evaluation;

@@ -29,6 +29,8 @@ static const struct {
      "the version of the policy below takes one administrator more, or it is dropped when its time comes"},
     {COMMAND_WITHDRAWAL_VETO, ANY_ONE, "the withdrawal of the intent below is never signed, if it has not been yet"},
     {COMMAND_DESTINATION_REVOKE, ANY_ONE, "nothing is signed by the entry of the allow-list below any more, for ever"},
+    {COMMAND_PERSON_SUSPEND, ANY_ONE, "nothing that the person below signed or signs lets anything pass any more"},
+    {COMMAND_PERSON_RESUME, QUORUM, "what the person below signs counts again"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -56,13 +58,22 @@ static void describe_target(FILE *stream, const struct command *command)
     }
 }
 
+static void describe_person(FILE *stream, const struct command *command)
+{
+    describe_row(stream, "person", "%s", command->person.text);
+    if (command->action == COMMAND_PERSON_RESUME) {
+        describe_row(stream, "only if", "it is suspension %llu of this person, or one before",
+                     (unsigned long long)command->on);
+    }
+}
+
 /* What a key action has beyond the fields of all. */
 static void describe_order(FILE *stream, const struct command *command)
 {
     if (command->from != 0) {
         describe_row(stream, "only if", "the key is %s", key_state_text(command->from));
     }
-    if (command->on != 0) { /* another history of the key, another order */
+    if (command->on != 0 && command->action != COMMAND_PERSON_RESUME) { /* another history of the key, another order */
         describe_row(stream, command->from == 0 ? "only if" : "",
                      "its state has changed %llu times (on, in custody key list)", (unsigned long long)command->on);
     }
@@ -88,6 +99,8 @@ static void describe_object(FILE *stream, const struct command *command)
         describe_digest(stream, "against", &command->subject);
     } else if (command->action == COMMAND_DESTINATION_REVOKE) {
         describe_digest(stream, "entry", &command->subject);
+    } else if (command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME) {
+        describe_person(stream, command);
     } else {
         describe_digest(stream, "key", &command->key);
     }
@@ -110,7 +123,7 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     (void)fprintf(stream, "command %s\n", command_action_text(command.action));
     describe_row(stream, "effect", "%s", actions[row].effect);
     describe_object(stream, &command);
-    const char *role = command.action == COMMAND_POLICY_VETO ? NULL : signer_role_text(command.role);
+    const char *role = command.role == 0 ? NULL : signer_role_text(command.role);
     describe_row(stream, "signer", "%s%s", role == NULL ? "every one" : "role ", role == NULL ? "" : role);
     if (command.action == COMMAND_GUARD_INITIALISE) {
         describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);

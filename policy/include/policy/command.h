@@ -1,7 +1,7 @@
 /*
  * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key, freeze
- * an asset, a wallet or everything, take an entry off the allow-list, or speak against a withdrawal or a version of the
- * policy that waits. See docs/formats.md.
+ * an asset, a wallet or everything, take an entry off the allow-list, suspend a person, or speak against a withdrawal
+ * or a version of the policy that waits. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
@@ -32,6 +32,8 @@ enum command_action {
     COMMAND_POLICY_VETO = 13,
     COMMAND_WITHDRAWAL_VETO = 14,
     COMMAND_DESTINATION_REVOKE = 15,
+    COMMAND_PERSON_SUSPEND = 16,
+    COMMAND_PERSON_RESUME = 17,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -46,12 +48,12 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at; /* microseconds UTC */
-    struct digest
-        key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, revoke, vetoes */
+    struct digest key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, revoke,
+                          vetoes, person.* */
     char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
     struct uuid nonce;
     struct digest policy;
-    enum signer_role role; /* not of policy.veto, which is for every role */
+    enum signer_role role; /* not of policy.veto and person.*, which are for every role */
 
     /* Of the other actions; what an action does not have is zero and not looked at. */
     struct digest document; /* admit: digest of the key document */
@@ -63,10 +65,12 @@ struct command {
     int64_t until;          /* activate: the box, microseconds UTC, exclusive; after issued_at */
 
     struct freeze_target target; /* freeze, thaw */
+    struct name person;          /* person.*: who no longer counts, or counts again */
     struct digest subject; /* policy.veto: the waiting version; withdrawal.veto: the intent; destination.revoke: the
                               entry of the allow-list */
     uint64_t on;           /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
-                              the key's transitions so far; thaw: the number of the freeze, from 1 */
+                              the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
+                              person's suspension, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */
@@ -76,8 +80,8 @@ const char *command_action_text(enum command_action action);
 MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
 
 /*
- * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke and
- * the vetoes, which change no state of one.
+ * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke,
+ * person.* and the vetoes, which change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
@@ -96,7 +100,7 @@ MUST_CHECK enum status command_encode(struct bytes *out, const struct command *c
 /*
  * Decodes and verifies a command: chain, environment and policy are those of `policy` (STATUS_MISMATCH), and it is
  * signed by whom the action asks for. Governance quorum, people valid at `at_utc_us` (policy_verify_governance);
- * key.deactivate, key.suspend, freeze, destination.revoke and the vetoes: exactly one signature
+ * key.deactivate, key.suspend, freeze, destination.revoke, person.suspend and the vetoes: exactly one signature
  * (STATUS_SIGNATURE_INVALID), by a person
  * (STATUS_UNKNOWN_KEY) with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at
  * `at_utc_us` (STATUS_EXPIRED). A command is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s

@@ -244,6 +244,13 @@ MUST_CHECK enum status policy_count_governance(const struct policy *policy, unsi
                                                const struct signed_document *document, const char *kind,
                                                int64_t at_utc_us, struct fault *fault);
 
+/*
+ * How many distinct members of the governance group, valid at `at_utc_us`, signed a document and are none of `without`
+ * (`count` names). No signature is verified: this comes after policy_verify_governance or policy_count_governance.
+ */
+unsigned policy_governance_without(const struct policy *policy, const struct signed_document *document,
+                                   int64_t at_utc_us, const struct name *without, size_t count);
+
 /* Look-ups; NULL when there is none. Borrowed, valid as long as `policy`. */
 const struct person *policy_find_person(const struct policy *policy, const struct name *id);
 const struct wallet *policy_find_wallet(const struct policy *policy, const struct name *id);

@@ -40,6 +40,8 @@ struct withdrawal_context {
     bool keys_elsewhere; /* the caller has no guard and leaves the key to the signer (custodyd); `keys` is not read */
     bool destinations_held; /* the caller holds the allow-list and compares the entry with it: no signature is verified
                              */
+    const struct name *suspended; /* people who do not count now; borrowed */
+    size_t suspended_count;
     int64_t at_utc_us;      /* the clock */
     int64_t highest_utc_us; /* the highest time ever seen, 0 when none is remembered */
 };

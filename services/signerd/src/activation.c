@@ -3,6 +3,7 @@
  */
 #include "base/digest.h"
 #include "keys.h"
+#include "people.h"
 #include "policy/occasion.h"
 #include "signer/policies.h"
 
@@ -165,6 +166,7 @@ static enum status occasion_take(struct signer *signer, struct occasion *out, co
     const struct occasion_receiver receiver = {OCCASION_ACTIVATE, &signer->identity.key, &signer->share_set_digest, "",
                                                &to};
     status = occasion_verify(out, paper, versions_in_force(signer), now, &inner);
+    status = status == STATUS_OK ? people_check_none(signer, paper, &inner) : status;
     if (status == STATUS_OK) {
         status = occasion_check_receiver(out, &receiver, &inner);
     }
@@ -192,7 +194,8 @@ static enum status gift_take(struct signer *signer, struct signer_activation *ou
                                          .at_utc_us = now};
     struct gift gift = {0};
     struct fault inner = {0};
-    status = gift_verify(&gift, &given->gift, &context, &inner);
+    status = people_check_none(signer, &given->gift, &inner);
+    status = status == STATUS_OK ? gift_verify(&gift, &given->gift, &context, &inner) : status;
     if (status != STATUS_OK) {
         return role_part_fault(fault, "gift", status, &inner);
     }

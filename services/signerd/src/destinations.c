@@ -8,6 +8,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "keys.h"
+#include "people.h"
 
 #define SECOND_US 1000000
 
@@ -164,6 +165,8 @@ static enum status adopt_new(struct adoption *adoption, const struct signed_docu
     struct fault inner = {0};
     enum status status =
         policy_chain_destination_admit(&adoption->destination, document, &chain, adoption->at_utc_us, &inner);
+    status =
+        status == STATUS_OK ? people_check_quorum(adoption->signer, document, adoption->at_utc_us, &inner) : status;
     if (status != STATUS_OK) {
         return role_part_fault(fault, "document", status, &inner);
     }

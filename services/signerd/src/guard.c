@@ -273,6 +273,8 @@ static void batch_init(struct guard_batch *batch, struct guard *guard)
     batch->change_count = 0;
     batch->freeze_count = guard->freeze_count;
     batch->freeze_change_count = 0;
+    batch->person_count = guard->person_count;
+    batch->person_change_count = 0;
     batch->promised = 0;
     batch->forgotten = 0;
 }

@@ -4,9 +4,9 @@
  * LMDB believes what its pages say, so a garbled page may make it read anywhere. The walk therefore takes place in a
  * child process: if that crashes, the guard is corrupt and the signer is still there to say so. Beyond the checksum of
  * each record, the records must agree: keys are counted without a gap and the first is the founding one, a key that was
- * admitted has its papers (the document it names, and the backup that this names), freezes and versions of the policy
- * are counted without a gap, the first version and the one in force are those of the state, the sequences of a lane are
- * exactly 0 to next-1, each has its withdrawal, there is no withdrawal without its sequence, there are as many
+ * admitted has its papers (the document it names, and the backup that this names), freezes, people and versions of the
+ * policy are counted without a gap, the first version and the one in force are those of the state, the sequences of a
+ * lane are exactly 0 to next-1, each has its withdrawal, there is no withdrawal without its sequence, there are as many
  * withdrawals and intents as promises, and the history has those that it has not forgotten, in the order of their
  * times. So a record that was lost is found too.
  */
@@ -40,6 +40,7 @@ struct walk {
     uint64_t history;
     uint64_t history_us; /* of the promise walked last */
     uint64_t freezes;
+    uint64_t people;
     uint64_t policies; /* versions */
     uint64_t destinations;
     uint64_t revoked;
@@ -202,6 +203,17 @@ static enum status check_freeze(struct walk *walk, const MDB_val *key, const uin
     }
     walk->freezes++;
     return guard_freeze_decode(&freeze, value, len, walk->fault);
+}
+
+/* Likewise. */
+static enum status check_person(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_person person;
+    if (key->mv_size != 9 || number_at(key, 1) != walk->people || walk->people == GUARD_PEOPLE_MAX) {
+        return corrupt(walk, "a person is missing");
+    }
+    walk->people++;
+    return guard_person_decode(&person, value, len, walk->fault);
 }
 
 /* In the order of their numbers. The state comes before them. One may wait. */
@@ -398,11 +410,12 @@ static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'a', check_announced}, {'b', check_backup},     {'c', check_checkpoint}, {'d', check_document},
-    {'f', check_freeze},    {'g', check_state},      {'h', check_history},    {'i', check_intent},
-    {'k', check_key},       {'l', check_lane},       {'n', check_nonce},      {'o', check_revoked},
-    {'p', check_policy},    {'r', check_point},      {'s', check_sequence},   {'t', check_destination},
-    {'v', check_denied},    {'w', check_withdrawal}, {'x', check_dropped},    {'y', check_ends},
+    {'a', check_announced}, {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document},
+    {'f', check_freeze},    {'g', check_state},  {'h', check_history},    {'i', check_intent},
+    {'k', check_key},       {'l', check_lane},   {'n', check_nonce},      {'o', check_revoked},
+    {'p', check_policy},    {'r', check_point},  {'s', check_sequence},   {'t', check_destination},
+    {'u', check_person},    {'v', check_denied}, {'w', check_withdrawal}, {'x', check_dropped},
+    {'y', check_ends},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -442,8 +455,8 @@ static enum status check_sums(struct walk *walk)
     if (!whole || walk->withdrawals != walk->state.promises || walk->intents != walk->state.promises) {
         return corrupt(walk, "a sequence, a withdrawal or an intent is missing");
     }
-    if (walk->denied != walk->state.denied) {
-        return corrupt(walk, "a veto is missing");
+    if (walk->denied != walk->state.denied || walk->people != walk->state.people) {
+        return corrupt(walk, "a veto or a person is missing");
     }
     return walk->state.forgotten + walk->history == walk->state.promises
                ? STATUS_OK

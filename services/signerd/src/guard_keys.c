@@ -141,6 +141,7 @@ enum status guard_keys_load(struct guard *guard, struct fault *fault)
         guard->key_count += status == STATUS_OK && there;
     }
     status = status == STATUS_OK ? guard_freezes_load(guard, txn, fault) : status;
+    status = status == STATUS_OK ? guard_people_load(guard, txn, fault) : status;
     mdb_txn_abort(txn);
     if (status == STATUS_OK && guard->key_count == 0) {
         status = fault_set(fault, STATUS_CORRUPT, "guard", "it has no key");
@@ -296,6 +297,7 @@ void guard_keys_adopt(struct guard *guard, struct guard_batch *batch)
     }
     guard->key_count = batch->key_count;
     guard_freezes_adopt(guard, batch);
+    guard_people_adopt(guard, batch);
 }
 
 static void papers_free(struct guard_papers *papers)

@@ -28,6 +28,8 @@ struct guard {
     struct guard_papers papers[GUARD_KEYS_MAX]; /* written once each */
     size_t freeze_count;
     struct guard_freeze freezes[GUARD_FREEZES_MAX];
+    size_t person_count;
+    struct guard_person people[GUARD_PEOPLE_MAX];
     struct history *history; /* the leader's, with what its batch adds */
 };
 
@@ -52,6 +54,12 @@ struct freeze_change {
     struct guard_freeze freeze;
 };
 
+/* A person as a batch leaves them. */
+struct person_change {
+    size_t index;
+    struct guard_person person;
+};
+
 struct guard_batch {
     struct guard *guard;
     MDB_txn *txn;
@@ -65,6 +73,9 @@ struct guard_batch {
     size_t freeze_count;
     size_t freeze_change_count;
     struct freeze_change freeze_changes[BATCH_MAX];
+    size_t person_count;
+    size_t person_change_count;
+    struct person_change person_changes[BATCH_MAX];
     size_t promised;  /* added to the guard's history already; taken back when the batch fails */
     size_t forgotten; /* forgotten there when it does not */
 };
@@ -95,6 +106,10 @@ MUST_CHECK enum status guard_freezes_load(struct guard *guard, MDB_txn *txn, str
 
 /* Makes what the batch wrote of freezes the guard's, with the mutex; part of guard_keys_adopt. */
 void guard_freezes_adopt(struct guard *guard, const struct guard_batch *batch);
+
+/* The same of people who are suspended. */
+MUST_CHECK enum status guard_people_load(struct guard *guard, MDB_txn *txn, struct fault *fault);
+void guard_people_adopt(struct guard *guard, const struct guard_batch *batch);
 
 /* Reads the history from the environment. STATUS_CORRUPT, STATUS_NO_MEMORY, STATUS_IO. */
 MUST_CHECK enum status guard_history_load(struct guard *guard, struct fault *fault);

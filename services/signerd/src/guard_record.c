@@ -1,9 +1,9 @@
 /*
  * The bytes of the guard.
  *
- * The state 'g', the keys 'k', the freezes 'f' and the versions of the policy 'p' are canonical documents, so that an
- * operator can read them with mdb_dump; the papers of keys are signed documents as they came ('d' key8 the key
- * document, 'b' key8 the backup). The other records are short and of fixed form:
+ * The state 'g', the keys 'k', the freezes 'f', the people who are suspended 'u' and the versions of the policy 'p' are
+ * canonical documents, so that an operator can read them with mdb_dump; the papers of keys are signed documents as they
+ * came ('d' key8 the key document, 'b' key8 the backup). The other records are short and of fixed form:
  * - 'l' key8 lane8 -> next8: the next sequence of a lane
  * - 's' key8 lane8 seq8 -> transaction32 uuid16: what a sequence was used for
  * - 'w' uuid16 -> key8 lane8 seq8 transaction32 time8 version8: what was promised for a withdrawal
@@ -60,6 +60,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(key, CANON_HASH),
     STATE_TEXT(log),
     STATE_ROW(note, CANON_HASH),
+    STATE_ROW(people, CANON_COUNTER),
     CANON_FIELD_OPTIONAL(struct guard_state, place, CANON_HASH),
     STATE_ROW(policy, CANON_HASH),
     STATE_ROW(policy_first, CANON_HASH),
@@ -72,6 +73,7 @@ static const struct canon_field state_fields[] = {
     CANON_FIELD_OPTIONAL(struct guard_state, shares, CANON_HASH),
     CANON_FIELD_OPTIONAL(struct guard_state, shares_version, CANON_INTEGER),
     STATE_ROW(size, CANON_COUNTER),
+    STATE_ROW(suspensions, CANON_COUNTER),
     STATE_ROW(validators, CANON_HASH),
 };
 _Static_assert(offsetof(struct kept_state, state) == 0, "rows of the state serve for what is kept");

@@ -59,6 +59,10 @@ MUST_CHECK enum status guard_promise_decode(struct guard_promise *out, const voi
 MUST_CHECK enum status guard_freeze_decode(struct guard_freeze *out, const void *value, size_t len,
                                            struct fault *fault);
 
+/* The record of a person who is suspended or was, read. */
+MUST_CHECK enum status guard_person_decode(struct guard_person *out, const void *value, size_t len,
+                                           struct fault *fault);
+
 /* Further records, see guard_check.c for what must hold between them. `key` is the place of a key in the guard. */
 void guard_record_lane(struct guard_record *out, uint64_t key, uint64_t lane);
 void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane, uint64_t seq);
@@ -82,7 +86,8 @@ void guard_record_digest(struct guard_record *out, char letter, const struct dig
 
 /*
  * 'p' the version of the policy with this number; 'k' the key itself, 'd' its key document, 'b' its backup document;
- * 'f' the freeze at this place: values longer than a guard_record holds; 'h' the promise with this number.
+ * 'f' the freeze and 'u' the person at this place: values longer than a guard_record holds; 'h' the promise with this
+ * number.
  */
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
 

@@ -6,6 +6,7 @@
  */
 #include "guard_record.h"
 #include "keys.h"
+#include "people.h"
 #include "policy/ceremony.h"
 
 #define PROOF_AGE_MAX_US (24LL * 3600 * 1000000)
@@ -38,6 +39,7 @@ static enum status check_command(struct admission *admission, struct fault *faul
     struct fault inner = {0};
     enum status status =
         command_verify(&admission->command, paper, versions_in_force(signer), admission->at_utc_us, &inner);
+    status = status == STATUS_OK ? people_check_quorum(admission->signer, paper, admission->at_utc_us, &inner) : status;
     if (status != STATUS_OK) {
         return role_part_fault(fault, "command", status, &inner);
     }

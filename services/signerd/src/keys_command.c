@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "guard_record.h"
 #include "keys.h"
+#include "people.h"
 
 enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce, const struct digest *command,
                         struct fault *fault)
@@ -180,7 +181,7 @@ static bool order_stops(const struct signed_document *document)
     return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
            command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE ||
            command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
-           command.action == COMMAND_DESTINATION_REVOKE;
+           command.action == COMMAND_DESTINATION_REVOKE || command.action == COMMAND_PERSON_SUSPEND;
 }
 
 /*
@@ -206,16 +207,28 @@ static enum status order_verify(struct signer *signer, struct order *order, cons
     return policy_chain_command_verify(&order->command, document, &chain, order->at_utc_us, fault);
 }
 
+/* A quorum is one without those who are suspended, but for a resumption. What one person may stop they may too. */
+static enum status order_check_people(struct signer *signer, const struct order *order,
+                                      const struct signed_document *document, struct fault *fault)
+{
+    bool quorum = !order->stops || order->command.action == COMMAND_KEY_COMPROMISE;
+    return quorum && order->command.action != COMMAND_PERSON_RESUME
+               ? people_check_quorum(signer, document, order->at_utc_us, fault)
+               : STATUS_OK;
+}
+
 static enum status order_check(struct signer *signer, struct order *order, const struct signed_document *document,
                                struct fault *fault)
 {
     struct fault inner = {0};
     enum status status = order_verify(signer, order, document, &inner);
+    status = status == STATUS_OK ? order_check_people(signer, order, document, &inner) : status;
     if (status != STATUS_OK) {
         return role_part_fault(fault, "command", status, &inner);
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
-    if (order->command.action == COMMAND_POLICY_VETO) {
+    if (order->command.action == COMMAND_POLICY_VETO || order->command.action == COMMAND_PERSON_SUSPEND ||
+        order->command.action == COMMAND_PERSON_RESUME) {
         return STATUS_OK;
     }
     if (order->command.role != signer->role) {
@@ -247,6 +260,11 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     }
     if (status == STATUS_OK && order.command.action == COMMAND_DESTINATION_REVOKE) {
         return destination_revoke(signer, reply, &order.command, &order.digest, fault);
+    }
+    if (status == STATUS_OK &&
+        (order.command.action == COMMAND_PERSON_SUSPEND || order.command.action == COMMAND_PERSON_RESUME)) {
+        return person_command(signer, reply, &order.command, &order.digest,
+                              &request->key_order.order.signatures[0].key_id, fault);
     }
     if (status == STATUS_OK && order.command.action == COMMAND_POLICY_VETO) {
         const struct policy_veto_order veto = {&order.command, &order.digest,

@@ -150,6 +150,9 @@ static enum status use_check(struct guard_txn *txn, enum seen *out, const struct
 static enum status first_allowed(struct guard_txn *txn, const struct promise *promise, struct fault *fault)
 {
     const struct withdrawal *withdrawal = promise->withdrawal;
+    if (txn->state.suspensions != promise->suspensions) {
+        return fault_set(fault, STATUS_BUSY, "policy", "somebody was suspended or resumed meanwhile: ask again");
+    }
     enum status status = veto_check(txn, &withdrawal->intent_digest, fault);
     return status == STATUS_OK ? destination_check(txn, promise->signer, withdrawal, promise->at_utc_us, fault)
                                : status;

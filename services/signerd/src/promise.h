@@ -19,6 +19,7 @@ struct promise {
     int64_t at_utc_us;
     struct policy_chain chain; /* of the withdrawal, which borrows it */
     size_t version;            /* of the policy in force under which it was judged */
+    uint64_t suspensions;      /* changes of who is suspended, as it was judged */
     uint64_t told;             /* promises that the entry of the trail knows of */
     uint64_t promises;         /* out: of the guard, with this one */
     uint64_t due_us;           /* out of an announcement: running time from which it may be signed */

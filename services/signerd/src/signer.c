@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "keys.h"
+#include "people.h"
 
 /* Making */
 
@@ -223,6 +224,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     answer->height = state.height;
     answer->header = state.height == 0 ? (struct digest){{0}} : state.header;
     versions_tell(signer, answer);
+    answer->suspended_count = people_list(signer, answer->suspended);
     answer->freeze_count = freeze_list(signer, answer->freezes);
     return STATUS_OK;
 }

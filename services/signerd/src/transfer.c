@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "guard_record.h"
 #include "keys.h"
+#include "people.h"
 #include "policy/signing_entry.h"
 #include "promise.h"
 
@@ -34,6 +35,7 @@ struct moment {
     int64_t at_utc_us;
     int64_t highest_utc_us;           /* the time the clock must not stand behind */
     const struct policy_chain *chain; /* the last is in force; lives as long as the withdrawal */
+    const struct people *people;      /* who does not count then */
 };
 
 static enum status documents_check_at(const struct signer *signer, struct withdrawal *out,
@@ -54,6 +56,8 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
         .chain = moment->chain,
         .keys = keys,
         .key_count = keys_gather(signer, keys),
+        .suspended = moment->people->names,
+        .suspended_count = moment->people->count,
         .at_utc_us = moment->at_utc_us,
         .highest_utc_us = moment->highest_utc_us,
         .destinations_held = true,
@@ -125,10 +129,13 @@ static enum status documents_check(struct promise *promise, struct withdrawal *o
     struct guard_state state;
     struct recall recall;
     struct fault why = {0};
+    struct people people;
+    people_read(&people, promise->signer);
+    promise->suspensions = people.changes;
     guard_read(promise->signer->guard, &state);
     promise->chain = versions_chain(promise->signer);
     promise->version = promise->chain.count;
-    const struct moment now = {promise->at_utc_us, state.highest_utc_us, &promise->chain};
+    const struct moment now = {promise->at_utc_us, state.highest_utc_us, &promise->chain, &people};
     enum status status = documents_check_at(promise->signer, out, request, &now, &why);
     bool passed = status == STATUS_EXPIRED || status == STATUS_QUORUM_MISSING || status == STATUS_OUTSIDE_HOURS ||
                   status == STATUS_DENIED; /* of who asked, when they do not count any more */
@@ -139,7 +146,8 @@ static enum status documents_check(struct promise *promise, struct withdrawal *o
             return fault_set(fault, recalled, unread.where, "%s", unread.detail);
         }
         if (recall.promised && (passed || recall.version < promise->version)) {
-            const struct moment then = {recall.at_utc_us, 0, &promise->chain};
+            const struct people none = {.count = 0}; /* who was suspended since had a say then */
+            const struct moment then = {recall.at_utc_us, 0, &promise->chain, &none};
             fault_clear(&why);
             promise->version = recall.version;
             promise->chain.count = recall.version;

@@ -243,6 +243,8 @@ static const struct canon_field refusal[] = {
     {"promised", CANON_TEXT, true, offsetof(struct form, promised), WIRE_WORD_SIZE, 1, 0},
 };
 
+#define FORM_SUSPENDED CANON_FIELD_RANGE(struct form, suspended, CANON_ARRAY, 0, WIRE_SUSPENDED_MAX)
+
 static const struct canon_field status_transfer[] = {
     FORM_ID,
     FORM_OK,
@@ -251,6 +253,7 @@ static const struct canon_field status_transfer[] = {
     FORM_ROLE,
     FORM_TOKENS,
     CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
+    FORM_SUSPENDED,
     FORM_POLICY,
     CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
@@ -263,6 +266,7 @@ static const struct canon_field status_audit[] = {
     FORM_REASON,
     FORM_ROLE,
     FORM_TOKENS,
+    FORM_SUSPENDED,
     FORM_POLICY,
     CANON_FIELD(struct form, root, CANON_HASH),
     CANON_FIELD(struct form, size, CANON_COUNTER),
@@ -275,6 +279,7 @@ static const struct canon_field status_validator[] = {
     FORM_REASON,
     FORM_ROLE,
     FORM_TOKENS,
+    FORM_SUSPENDED,
     FORM_POLICY,
     FORM_FIELD(header_digest, "header", CANON_HASH, sizeof(struct digest), 0),
     CANON_FIELD(struct form, height, CANON_COUNTER),
@@ -369,7 +374,7 @@ void form_json_free(struct form *form)
     json_t **const owned[] = {
         &form->approvals, &form->destination, &form->proof_list, &form->signature, &form->tokens,      &form->sweep,
         &form->keys,      &form->backup,      &form->command,    &form->document,  &form->attestation, &form->restore,
-        &form->gift,      &form->freezes,     &form->occasion,   &form->next,      &form->limits,
+        &form->gift,      &form->freezes,     &form->occasion,   &form->next,      &form->limits,      &form->suspended,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -65,6 +65,7 @@ struct form {
     char scope[WIRE_WORD_SIZE];
     char subject[WIRE_TEXT_SIZE];
     json_t *freezes;
+    json_t *suspended;
     json_t *gift;
     json_t *occasion;
     struct bytes to;

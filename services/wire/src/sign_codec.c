@@ -123,6 +123,35 @@ static enum status freezes_write(struct form *form, const struct wire_status_rep
     return form_rows_write(&form->freezes, rows, answer->freeze_count, sizeof(rows[0]), table, fault);
 }
 
+static const struct canon_field suspended_fields[] = {
+    CANON_FIELD(struct wire_suspended, on, CANON_COUNTER),
+    CANON_FIELD(struct wire_suspended, person, CANON_NAME),
+};
+
+static enum status suspended_read(struct wire_status_reply *out, const struct form *form, struct fault *fault)
+{
+    size_t count = json_array_size(form->suspended);
+    INVARIANT(count <= WIRE_SUSPENDED_MAX); /* the table bounds it */
+    for (size_t i = 0; i < count; i++) {
+        enum status status =
+            canon_decode(&out->suspended[i], sizeof(out->suspended[i]), json_array_get(form->suspended, i),
+                         suspended_fields, FORM_COUNT(suspended_fields), "suspended", fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    out->suspended_count = count;
+    return STATUS_OK;
+}
+
+static enum status suspended_write(struct form *form, const struct wire_status_reply *answer, struct fault *fault)
+{
+    const struct form_table table = FORM_TABLE(suspended_fields);
+    INVARIANT(answer->suspended_count <= WIRE_SUSPENDED_MAX);
+    return form_rows_write(&form->suspended, answer->suspended, answer->suspended_count, sizeof(answer->suspended[0]),
+                           table, fault);
+}
+
 struct next_row {
     struct wire_policy_next next;
     char state[WIRE_WORD_SIZE];
@@ -205,6 +234,7 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
         }
     }
     enum status status = next_read(answer, form, fault);
+    status = status == STATUS_OK ? suspended_read(answer, form, fault) : status;
     return status == STATUS_OK ? freezes_read(answer, form, fault) : status;
 }
 
@@ -233,6 +263,7 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     if (status == STATUS_OK && answer->has_next) {
         status = next_write(form, answer, fault);
     }
+    status = status == STATUS_OK ? suspended_write(form, answer, fault) : status;
     return status == STATUS_OK && answer->role == WIRE_ROLE_TRANSFER ? freezes_write(form, answer, fault) : status;
 }
 

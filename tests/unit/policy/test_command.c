@@ -409,6 +409,37 @@ Test(command, one_person_freezes_and_the_quorum_thaws)
     cr_expect(verify_signed(&thaw, ADA, AMY) == STATUS_OK);
 }
 
+static struct command person_command(enum command_action action)
+{
+    struct command command = freeze_command(action == COMMAND_PERSON_SUSPEND ? COMMAND_FREEZE : COMMAND_THAW);
+    command.action = action;
+    command.role = (enum signer_role)0;
+    command.target = (struct freeze_target){.scope = (enum freeze_scope)0};
+    command.person = name_of("theo");
+    return command;
+}
+
+Test(command, a_person_is_suspended_by_one_and_resumed_by_the_quorum)
+{
+    static const struct refusal both[] = {
+        {"person", NULL, STATUS_MISSING_FIELD, "person", "required"},
+        {"person", "\"Theo X\"", STATUS_INVALID, "person", ""},
+        {"role", "\"transfer\"", STATUS_UNKNOWN_FIELD, "role", "no such field"},
+        {"reason", NULL, STATUS_MISSING_FIELD, "reason", "required"},
+    };
+    static const struct refusal resume[] = {{"on", NULL, STATUS_MISSING_FIELD, "on", "required"},
+                                            {"on", "\"0\"", STATUS_INVALID, "on", "from 1"}};
+    const struct command commands[] = {person_command(COMMAND_PERSON_SUSPEND), person_command(COMMAND_PERSON_RESUME)};
+    expect_freeze_rows(&commands[0], both, sizeof(both) / sizeof(both[0]));
+    expect_freeze_rows(&commands[1], both, sizeof(both) / sizeof(both[0]));
+    expect_freeze_rows(&commands[1], resume, 2);
+    cr_expect(verify_signed(&commands[0], TESS, WHO_COUNT) == STATUS_OK);
+    cr_expect(verify_signed(&commands[0], AUDREY, WHO_COUNT) == STATUS_FORBIDDEN);
+    cr_expect(verify_signed(&commands[0], ADA, AMY) == STATUS_SIGNATURE_INVALID);
+    cr_expect(verify_signed(&commands[1], ADA, WHO_COUNT) == STATUS_QUORUM_MISSING);
+    cr_expect(verify_signed(&commands[1], ADA, AMY) == STATUS_OK);
+}
+
 /* One person's word against a version that waits, for the signers of all roles at once. */
 Test(command, a_veto_is_of_one_person_and_for_every_role)
 {

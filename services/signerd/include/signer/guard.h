@@ -21,6 +21,7 @@
 #define GUARD_PLACE "guard.place"                      /* where of the fault of a guard that is elsewhere */
 #define GUARD_VETOES_MAX 64                            /* of one version of the policy */
 #define GUARD_FREEZES_MAX 64                           /* targets that are frozen or were, of one guard */
+#define GUARD_PEOPLE_MAX 512                           /* people who are suspended or were, of one guard */
 #define GUARD_HISTORY_US (31ULL * 24 * 3600 * 1000000) /* of running time: how long a promise is in the history */
 
 /* The one record of what the guard is and has seen, rewritten when it changes. The first part is fixed by the
@@ -56,6 +57,8 @@ struct guard_state {
     uint64_t destinations; /* transfer: accounts of the allow-list */
     uint64_t revoked;      /* transfer: entries that were revoked, also such as never came */
     uint64_t cooled_us;    /* transfer: how long signers will have run when the last entry serves */
+    uint64_t people;       /* who are suspended or were */
+    uint64_t suspensions;  /* changes of them so far */
 };
 
 /* transfer: an entry of the allow-list as it is held, by its account. */
@@ -103,6 +106,16 @@ struct guard_freeze {
     enum key_cause cause; /* of the last change: KEY_CAUSE_ALARM or KEY_CAUSE_COMMAND */
     struct name reason;
     uint64_t on; /* the number of the freeze, from 1; no two freezes of a guard have the same */
+    int64_t since_utc_us;
+};
+
+/* A person who is suspended, or was. */
+struct guard_person {
+    struct name person;
+    struct name by; /* who suspended the person last */
+    struct name reason;
+    bool suspended;
+    uint64_t on; /* the number of the suspension of this person, from 1 */
     int64_t since_utc_us;
 };
 
@@ -265,6 +278,22 @@ uint64_t guard_txn_freeze_last(const struct guard_txn *txn);
  * STATUS_TOO_LARGE when GUARD_FREEZES_MAX - 1 other targets are frozen; for everything there is always room. STATUS_IO.
  */
 MUST_CHECK enum status guard_txn_freeze_write(struct guard_txn *txn, const struct guard_freeze *freeze,
+                                              struct fault *fault);
+
+/*
+ * The people who are suspended now, into `out` unless it is NULL; returns how many. Out: *out_changes, unless NULL, is
+ * state.suspensions as of the same moment. Any thread.
+ */
+size_t guard_people(struct guard *guard, struct guard_person out[GUARD_PEOPLE_MAX], uint64_t *out_changes);
+
+/* In a change: the person of this name, suspended or not any more; false when there is none. */
+bool guard_txn_person_find(const struct guard_txn *txn, struct guard_person *out, const struct name *person);
+
+/*
+ * In a change: writes a person, over the record of the same name if there is one; at most one in each change.
+ * STATUS_TOO_LARGE when GUARD_PEOPLE_MAX others are suspended. STATUS_IO.
+ */
+MUST_CHECK enum status guard_txn_person_write(struct guard_txn *txn, const struct guard_person *person,
                                               struct fault *fault);
 
 /* In a change: writes a version of the policy, over the one of the same number if there is one. STATUS_IO. */

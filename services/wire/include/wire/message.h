@@ -32,8 +32,9 @@
 #define WIRE_TEXT_SIZE 65  /* label or serial of a token */
 #define WIRE_WORD_SIZE 24  /* a state or a cause */
 #define WIRE_FREEZES_MAX 64
-#define WIRE_USAGES_MAX 64 /* limits in one reply to transfer.usage */
-#define WIRE_VETOES_MAX 64 /* people who spoke against one version of the policy */
+#define WIRE_SUSPENDED_MAX 256 /* people of the policy in force who are suspended */
+#define WIRE_USAGES_MAX 64     /* limits in one reply to transfer.usage */
+#define WIRE_VETOES_MAX 64     /* people who spoke against one version of the policy */
 
 /* What a signer is for. Fixed when it starts. */
 enum wire_role {
@@ -103,6 +104,12 @@ struct wire_freeze {
     int64_t since; /* microseconds UTC */
 };
 
+/* A person of the policy in force who is suspended. */
+struct wire_suspended {
+    struct name person;
+    uint64_t on; /* the number of the suspension of this person */
+};
+
 /* The version of the policy that came last and is not in force: it waits, or was dropped. Times in microseconds UTC. */
 struct wire_policy_next {
     struct digest policy;
@@ -135,6 +142,8 @@ struct wire_status_reply {
     struct wire_token tokens[WIRE_TOKENS_MAX];
     size_t freeze_count; /* transfer */
     struct wire_freeze freezes[WIRE_FREEZES_MAX];
+    size_t suspended_count;
+    struct wire_suspended suspended[WIRE_SUSPENDED_MAX];
 };
 
 /* `transfer.sign`. Owned members are freed by wire_request_free; a client may also fill it with borrowed ones. */
@@ -282,7 +291,8 @@ struct wire_freeze_alarm_request {
 
 /*
  * The reply to key.admit, key.command, key.prove and key.alarm: what the key is now; to freeze.alarm and to key.command
- * with a command freeze or thaw: "frozen" or "thawed"; with a command policy.veto: "waiting", or "dropped".
+ * with a command freeze or thaw: "frozen" or "thawed"; person.suspend or person.resume: "suspended" or "resumed"; with
+ * a command policy.veto: "waiting", or "dropped".
  */
 struct wire_key_state_reply {
     char state[WIRE_WORD_SIZE];

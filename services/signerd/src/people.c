@@ -1,0 +1,182 @@
+/*
+ * Suspended people: the orders that suspend and resume, and where their signatures no longer count.
+ *
+ * Suspending needs one signature, so it must give nothing to whoever does it: a quorum that lacks the suspended is
+ * never smaller for it, what stops (a veto, a freeze, a revocation) is taken from a suspended person all the same, and
+ * people whom the quorum resumed are not suspended again by the one who had suspended them. Who is suspended suspends
+ * nobody else, and counts for a resumption alone: otherwise one person could lock all others out for good.
+ */
+#include "people.h"
+
+#include "base/crashpoint.h"
+#include "base/log.h"
+#include "keys.h"
+
+void people_read(struct people *out, const struct signer *signer)
+{
+    struct guard_person people[GUARD_PEOPLE_MAX];
+    out->count = guard_people(signer->guard, people, &out->changes);
+    for (size_t i = 0; i < out->count; i++) {
+        out->names[i] = people[i].person;
+    }
+}
+
+struct person_order {
+    const struct command *command;
+    const struct digest *digest;
+    struct name by; /* suspend: who signed */
+    int64_t at_utc_us;
+    bool changed;
+    struct guard_person after;
+};
+
+/* Not by who is suspended, and not again by who suspended a person whom the quorum resumed. */
+static enum status suspend_check(const struct guard_txn *txn, const struct person_order *order, bool resumed,
+                                 struct fault *fault)
+{
+    struct guard_person by;
+    const struct name *person = &order->command->person;
+    if (guard_txn_person_find(txn, &by, &order->by) && by.suspended) {
+        return fault_set(fault, STATUS_FORBIDDEN, "command.signatures", "%s is suspended", order->by.text);
+    }
+    bool again = resumed && name_equal(&order->after.by, &order->by) && !name_equal(&order->by, person);
+    return again ? fault_set(fault, STATUS_FORBIDDEN, "command.person",
+                             "the quorum has resumed %s after %s: somebody else may suspend now", person->text,
+                             order->by.text)
+                 : STATUS_OK;
+}
+
+/* Who is suspended stays as they are: the number is the one that a resumption names. Stopping moves no time. */
+static enum status suspend_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
+{
+    const struct command *command = order->command;
+    struct guard_person *after = &order->after;
+    bool known = guard_txn_person_find(txn, after, &command->person);
+    enum status status = suspend_check(txn, order, known && !after->suspended, fault);
+    if (status != STATUS_OK || (known && after->suspended)) {
+        return status;
+    }
+    *after = (struct guard_person){.person = command->person,
+                                   .by = order->by,
+                                   .reason = command->reason,
+                                   .suspended = true,
+                                   .on = known ? after->on + 1 : 1,
+                                   .since_utc_us = order->at_utc_us};
+    order->changed = true;
+    return guard_txn_person_write(txn, after, fault);
+}
+
+/*
+ * The quorum saw the number of one signer; another one that missed a suspension has a smaller one, which is over too. A
+ * later suspension is not.
+ */
+static enum status resume_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
+{
+    const struct command *command = order->command;
+    struct guard_person *after = &order->after;
+    if (!guard_txn_person_find(txn, after, &command->person) || !after->suspended) {
+        return fault_set(fault, STATUS_CONFLICT, "command.on", "%s is not suspended", command->person.text);
+    }
+    if (after->on > command->on) {
+        return fault_set(fault, STATUS_CONFLICT, "command.on", "given for suspension %llu, but this is suspension %llu",
+                         (unsigned long long)command->on, (unsigned long long)after->on);
+    }
+    after->on = command->on;
+    after->suspended = false;
+    after->reason = command->reason;
+    after->since_utc_us = order->at_utc_us;
+    order->changed = true;
+    keys_time_raise(txn, order->at_utc_us);
+    return guard_txn_person_write(txn, after, fault);
+}
+
+static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct person_order *order = context;
+    const struct command *command = order->command;
+    bool used = false;
+    order->changed = false;
+    enum status status = nonce_check(txn, &used, &command->nonce, order->digest, fault);
+    if (status == STATUS_OK &&
+        used) { /* carried again, since another signer did not have it: nothing comes of it here */
+        return guard_txn_person_find(txn, &order->after, &command->person)
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
+    }
+    if (status == STATUS_OK) {
+        status = command->action == COMMAND_PERSON_SUSPEND ? suspend_apply(txn, order, fault)
+                                                           : resume_apply(txn, order, fault);
+    }
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->digest, fault) : status;
+}
+
+enum status person_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
+                           const struct digest *digest, const struct digest *key_id, struct fault *fault)
+{
+    const struct policy *policy = versions_in_force(signer);
+    const struct person *by = policy_find_key(NULL, policy, key_id);
+    if (by == NULL || policy_find_person(policy, &command->person) == NULL) {
+        return fault_set(fault, STATUS_NOT_FOUND, "command.person", "the policy has no such person");
+    }
+    struct person_order order = {.command = command, .digest = digest, .by = by->id, .at_utc_us = keys_now(signer)};
+    CRASHPOINT("order.checked");
+    enum status status = guard_commit(signer->guard, order_apply, &order, fault);
+    CRASHPOINT("order.remembered");
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const char *word = order.after.suspended ? "suspended" : "resumed";
+    if (order.changed) {
+        log_event(LOG_LEVEL_WARNING, order.after.suspended ? "person.suspended" : "person.resumed", "person",
+                  command->person.text, "by", by->id.text, "reason", command->reason.text, NULL);
+    }
+    reply->key_state.on = order.after.on;
+    (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "%s", word);
+    return STATUS_OK;
+}
+
+/* Where they do not count */
+
+enum status people_check_quorum(const struct signer *signer, const struct signed_document *document, int64_t at_utc_us,
+                                struct fault *fault)
+{
+    struct people people;
+    const struct policy *policy = versions_in_force(signer);
+    people_read(&people, signer);
+    unsigned have = policy_governance_without(policy, document, at_utc_us, people.names, people.count);
+    return people.count == 0 || have >= policy->governance.m
+               ? STATUS_OK
+               : fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people who are not suspended", have,
+                           policy->governance.m);
+}
+
+enum status people_check_none(const struct signer *signer, const struct signed_document *document, struct fault *fault)
+{
+    struct people people;
+    const struct policy *policy = versions_in_force(signer);
+    people_read(&people, signer);
+    for (size_t i = 0; i < document->signature_count; i++) {
+        const struct person *person = policy_find_key(NULL, policy, &document->signatures[i].key_id);
+        for (size_t k = 0; person != NULL && k < people.count; k++) {
+            if (name_equal(&person->id, &people.names[k])) {
+                return fault_set(fault, STATUS_FORBIDDEN, "signatures", "%s is suspended", person->id.text);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+size_t people_list(const struct signer *signer, struct wire_suspended out[WIRE_SUSPENDED_MAX])
+{
+    struct guard_person people[GUARD_PEOPLE_MAX];
+    const struct policy *policy = versions_in_force(signer);
+    size_t there = guard_people(signer->guard, people, NULL);
+    size_t count = 0;
+    _Static_assert(POLICY_PEOPLE_MAX <= WIRE_SUSPENDED_MAX, "status tells all of them");
+    for (size_t i = 0; i < there; i++) {
+        if (policy_find_person(policy, &people[i].person) != NULL) {
+            out[count++] = (struct wire_suspended){.person = people[i].person, .on = people[i].on};
+        }
+    }
+    return count;
+}
