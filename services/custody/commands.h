@@ -31,6 +31,9 @@ command_run command_digest;
 command_run command_destination_add;
 command_run command_destination_list;
 command_run command_destination_revoke;
+command_run command_person_list;
+command_run command_person_suspend;
+command_run command_person_resume;
 command_run command_show_document;
 
 /* key_command.c */

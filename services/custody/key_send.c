@@ -169,7 +169,7 @@ static enum status send_to_signer(const struct signed_document *document, const 
     struct wire_key_state_reply reply;
     enum signer_role role = command->role;
     enum status status = STATUS_OK;
-    if (command->action == COMMAND_POLICY_VETO) { /* it is for every signer, and names none */
+    if (role == 0) { /* it is for every signer, and names none */
         status = signer_call_role(&role, options, fault);
     }
     if (status == STATUS_OK) {
@@ -178,7 +178,8 @@ static enum status send_to_signer(const struct signed_document *document, const 
     if (status == STATUS_OK) {
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
-    if (status == STATUS_OK && command->action == COMMAND_DESTINATION_REVOKE) {
+    bool person = command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME;
+    if (status == STATUS_OK && (person || command->action == COMMAND_DESTINATION_REVOKE)) {
         (void)printf("the signer says: %s\n", reply.state);
     } else if (status == STATUS_OK) {
         print_state(&reply);
@@ -202,6 +203,10 @@ enum status key_order_send(const struct signed_document *document, const struct 
         status = post_signed("/v1/policies/veto", document, options, fault);
     } else if (status == STATUS_OK && command.action == COMMAND_DESTINATION_REVOKE) {
         status = post_signed("/v1/destinations/revoke", document, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_PERSON_SUSPEND) {
+        status = post_signed("/v1/people/suspend", document, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_PERSON_RESUME) {
+        status = post_signed("/v1/people/resume", document, options, fault);
     } else if (status == STATUS_OK) {
         key_path(path, &command.key, "/commands");
         status = post_signed(path, document, options, fault);

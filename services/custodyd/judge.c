@@ -2,6 +2,7 @@
  * What the policy says of a stored withdrawal with the documents that it has. It decides nothing for the signer, which
  * sees the same documents and judges again.
  */
+#include "key_board.h"
 #include "policy/approvals.h"
 #include "policy/withdrawal.h"
 #include "withdrawals.h"
@@ -97,12 +98,25 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
     return STATUS_OK;
 }
 
+/* What is over is told as it was judged. */
+static size_t suspended_now(struct name out[WIRE_SUSPENDED_MAX], const struct service *service,
+                            enum withdrawal_state state)
+{
+    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
+    size_t count = withdrawal_state_is_end(state) ? 0 : key_board_suspended(rows, service->board);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = rows[i].person;
+    }
+    return count;
+}
+
 enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
                              const struct store_withdrawal *row, const struct name *person, struct fault *fault)
 {
     struct intent intent;
     struct digest digest;
     struct basis basis = {.in_force = service_policy(service)};
+    struct name suspended[WIRE_SUSPENDED_MAX];
     intent_digest(&digest, row->intent.data, row->intent.len);
     enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
     if (status != STATUS_OK) {
@@ -133,6 +147,8 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         .requester_signed = basis.approvals.requester_signed,
         .approvals = basis.approvals.rows,
         .approval_count = basis.approvals.count,
+        .suspended = suspended,
+        .suspended_count = suspended_now(suspended, service, row->state),
         .at_utc_us = context.at_utc_us,
     };
     if (status == STATUS_OK) {

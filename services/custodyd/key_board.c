@@ -14,6 +14,8 @@ struct role_keys {
     size_t count;
     size_t freeze_count;
     struct wire_freeze freezes[WIRE_FREEZES_MAX];
+    size_t suspended_count;
+    struct wire_suspended suspended[WIRE_SUSPENDED_MAX];
 };
 
 /* Looks at a signer are numbered, one runs at a time: an older answer never replaces a newer one. */
@@ -122,6 +124,8 @@ static enum status ask(struct role_keys *keys, struct wire_pool *pool, enum wire
                                              .next = state.next};
     keys->freeze_count = state.freeze_count;
     memcpy(keys->freezes, state.freezes, sizeof(keys->freezes));
+    keys->suspended_count = state.suspended_count;
+    memcpy(keys->suspended, state.suspended, sizeof(keys->suspended));
     status = ask_keys(keys, pool, role, timeout_ms, fault);
     signer->heard = status == STATUS_OK;
     return status;
@@ -234,6 +238,16 @@ size_t key_board_freezes(struct wire_freeze out[WIRE_FREEZES_MAX], struct key_bo
     (void)pthread_mutex_lock(&board->mutex);
     size_t count = keys->freeze_count;
     memcpy(out, keys->freezes, count * sizeof(*out));
+    (void)pthread_mutex_unlock(&board->mutex);
+    return count;
+}
+
+size_t key_board_suspended(struct wire_suspended out[WIRE_SUSPENDED_MAX], struct key_board *board)
+{
+    const struct role_keys *keys = &board->roles[WIRE_ROLE_TRANSFER];
+    (void)pthread_mutex_lock(&board->mutex);
+    size_t count = keys->suspended_count;
+    memcpy(out, keys->suspended, count * sizeof(*out));
     (void)pthread_mutex_unlock(&board->mutex);
     return count;
 }

@@ -335,7 +335,8 @@ static enum status read_command(struct order *order, struct fault *fault)
     if (command.action == COMMAND_GUARD_INITIALISE || command.action == COMMAND_KEY_ADMIT ||
         command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
         command.action == COMMAND_DESTINATION_REVOKE || command.action == COMMAND_FREEZE ||
-        command.action == COMMAND_THAW) {
+        command.action == COMMAND_THAW || command.action == COMMAND_PERSON_SUSPEND ||
+        command.action == COMMAND_PERSON_RESUME) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
     }

@@ -74,6 +74,39 @@ class Dev(Position):
         thaw = self.command("thaw", "admin-1", "admin-2", on=number, **target)
         self.assertEqual(place.call("POST", "/v1/freezes", thaw).status, 200)
 
+    def suspended(self):
+        return {row["person"]: row["number"] for row in self.place.call("GET", "/v1/people/suspended").json["suspended"]}
+
+    def test_4a_the_device_is_suspended_at_once(self):
+        """No version of the policy is waited for: what the thief approved is void, he gives nothing back to himself, and stops nobody else."""
+        place = self.place
+        row = place.proposed(24)
+        place.approve(row, THIEF)
+        stopped = place.call("POST", "/v1/people/suspend", self.command("person.suspend", "operator-1", person=THIEF))
+        self.assertEqual(stopped.status, 200, stopped)
+        self.assertEqual(set(stopped.json["signers"].values()), {"ok"}, "every signer has it")
+        self.assertEqual(self.suspended(), {THIEF: 1})
+        place.approve(row, "approver-2")
+        self.assertEqual(place.read(row["id"])["state"], "approving", "the recount fails: one of two is void")
+        with Signer(place, "transfer") as signer:
+            papers = [place.approval(row, THIEF), place.approval(row, "approver-2")]
+            self.assertRefused(signer.ask("transfer.sign", **self.papers(row, papers)), "quorum_missing", "policy")
+        other = place.proposed(23)
+        self.assertEqual(place.decide(other, THIEF).status, 403, "a later approval")
+        resume = {"person": THIEF, "on": "1"}
+        reply = place.call("POST", "/v1/people/resume", self.command("person.resume", THIEF, **resume), THIEF)
+        self.assertDenied(reply, 403, "unknown_key", "person.resume", THIEF)
+        reply = place.call("POST", "/v1/people/suspend", self.command("person.suspend", THIEF, person="approver-2"), THIEF)
+        self.assertEqual((reply.status, reply.json["code"]), (403, "forbidden"), reply)
+        self.assertEqual(self.suspended(), {THIEF: 1})
+        back = place.call("POST", "/v1/people/resume", self.command("person.resume", "admin-1", "admin-2", **resume))
+        self.assertEqual((back.status, back.json["state"]), (200, "resumed"), back)
+        self.assertEqual(self.suspended(), {})
+        place.approve(other, THIEF, "approver-2")
+        place.wait(other["id"], "confirmed")
+        self.paid = 23
+        self.cancel(row)
+
     # To revive an approval
 
     def test_5_the_key_is_taken_out(self):

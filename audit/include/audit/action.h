@@ -53,6 +53,9 @@
     X(DESTINATION_REVOKE, "destination.revoke")                                                                        \
     X(DESTINATION_HELD, "destination.held")                                                                            \
     X(DESTINATION_REFUSED, "destination.refused")                                                                      \
+    /* A person's word was taken away, and given back. */                                                              \
+    X(PERSON_SUSPEND, "person.suspend")                                                                                \
+    X(PERSON_RESUME, "person.resume")                                                                                  \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
     X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \
     X(LEDGER_BLOCK, "ledger.block")                                                                                    \

@@ -1,0 +1,233 @@
+/*
+ * Suspended people at the REST interface: what the signer said last, and orders on their way to all signers. The
+ * signers judge and keep them. A suspension goes to the signers first and to the trail right after, because stopping
+ * waits for nothing; a resumption is in the trail, under a checkpoint, before a signer hears of it.
+ */
+#include "base/log.h"
+#include "key_board.h"
+#include "key_papers.h"
+#include "policies.h"
+#include "policy/chain.h"
+#include "policy/command.h"
+#include "record.h"
+#include "resources.h"
+#include "watch.h"
+
+#define LOOK_TIMEOUT_MS 1000
+
+static const char *const role_names[] = {
+    [WIRE_ROLE_TRANSFER] = "transfer", [WIRE_ROLE_AUDIT] = "audit", [WIRE_ROLE_VALIDATOR] = "validator"};
+
+/* An order on its way. */
+struct handing {
+    struct service *service;
+    const struct http_request *request;
+    enum command_action wanted;
+    struct signed_document document;
+    struct command command;
+    enum audit_outcome outcome; /* of the entry to be written */
+    enum status reason;
+    struct wire_key_state_reply state; /* what the signer of role transfer said */
+    enum status said[3];               /* by enum wire_role */
+    struct trail_ticket ticket;
+};
+
+static enum status read_order(struct handing *order, struct fault *fault)
+{
+    const struct service *service = order->service;
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
+    enum status status = http_body_signed(&order->document, order->request, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+    }
+    if (status == STATUS_OK) {
+        status =
+            policy_chain_command_verify(&order->command, &order->document, &chain, clock_utc_us(service->clock), fault);
+        free(versions);
+    }
+    if (status == STATUS_OK && order->command.action != order->wanted) {
+        return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
+                         command_action_text(order->command.action));
+    }
+    return status;
+}
+
+/* The trail. */
+
+static enum status fill_event(struct audit_event *event, const struct handing *order, struct store_tx *tx,
+                              struct fault *fault)
+{
+    const struct key_paper paper = {KEY_PAPER_COMMAND, &order->document};
+    struct digest kept_under;
+    struct digest digest;
+    (void)snprintf(event->object_type, sizeof(event->object_type), "%s", RECORD_PERSON);
+    (void)snprintf(event->object_id, sizeof(event->object_id), "%s", order->command.person.text);
+    digest_sha256(&kept_under, event->object_id, strlen(event->object_id));
+    enum status status = key_paper_keep(&digest, tx, &kept_under, &paper, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
+    }
+    for (size_t role = 0; status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && role < 3; role++) {
+        status = audit_event_fact_add(event, role_names[role], status_info(order->said[role])->code, fault);
+    }
+    if (order->reason != STATUS_OK) {
+        record_reason(event, order->reason);
+    }
+    return status;
+}
+
+static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct handing *order = context;
+    struct audit_event event;
+    bool suspends = order->wanted == COMMAND_PERSON_SUSPEND;
+    record_by_caller(&event, order->service, order->request, suspends ? AUDIT_PERSON_SUSPEND : AUDIT_PERSON_RESUME,
+                     order->outcome);
+    enum status status = fill_event(&event, order, tx, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&order->ticket, order->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+static enum status record(struct handing *order, enum audit_outcome outcome, enum status reason, struct fault *fault)
+{
+    order->outcome = outcome;
+    order->reason = reason;
+    return store_transact(order->service->urgent_store, record_in, order, fault);
+}
+
+/* The intent, covered, before anything happens. */
+static enum status announce(struct handing *order, struct fault *fault)
+{
+    struct trail_receipt receipt = {0};
+    enum status status = record(order, AUDIT_OUTCOME_INTENT, STATUS_OK, fault);
+    if (status == STATUS_OK) {
+        status = trail_wait(&receipt, order->service->trail, &order->ticket, order->service->options.trail_timeout_ms,
+                            fault);
+        bytes_free(&receipt.proof);
+    }
+    return status;
+}
+
+/* To the signer of role transfer, which decides what comes of it, and then to the others: what one of them did not take
+ * is told, and the same order may be handed in again. */
+static enum status forward(struct handing *order, struct fault *fault)
+{
+    struct service *service = order->service;
+    struct fault unseen = {0};
+    int64_t timeout_ms = service->options.signer_timeout_ms;
+    enum status status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &order->state, &order->document,
+                                          timeout_ms, fault);
+    order->said[WIRE_ROLE_TRANSFER] = status;
+    for (size_t role = 0; role < 3; role++) {
+        struct wire_key_state_reply state;
+        if (role != WIRE_ROLE_TRANSFER) {
+            order->said[role] =
+                wire_key_command(service->urgent_signers[role], &state, &order->document, timeout_ms, NULL);
+        }
+    }
+    (void)!key_board_look(service->board, service->urgent_signers[WIRE_ROLE_TRANSFER], WIRE_ROLE_TRANSFER,
+                          LOOK_TIMEOUT_MS, &unseen);
+    watch_wake(service->watch);
+    return status;
+}
+
+/* It has happened, and the caller must know. */
+static enum status suspend(struct handing *order, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = forward(order, fault);
+    if (status == STATUS_OK && record(order, AUDIT_OUTCOME_OK, STATUS_OK, &why) != STATUS_OK) {
+        log_fault("person.suspend", &why);
+        order->ticket = (struct trail_ticket){0};
+    }
+    return status;
+}
+
+static enum status resume(struct handing *order, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = announce(order, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = forward(order, fault);
+    if (status == STATUS_OK) {
+        return record(order, AUDIT_OUTCOME_OK, STATUS_OK, fault);
+    }
+    if (record(order, AUDIT_OUTCOME_ERROR, status, &why) != STATUS_OK) {
+        log_fault("person.resume", &why);
+    }
+    return status;
+}
+
+static enum status answer(struct handing *order, struct http_reply *reply, struct fault *fault)
+{
+    json_t *signers = json_object();
+    json_t *object = json_pack("{s:s, s:s, s:I, s:o}", "person", order->command.person.text, "state",
+                               order->state.state, "number", (json_int_t)order->state.on, "signers", signers);
+    enum status status = object == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    for (size_t role = 0; status == STATUS_OK && role < 3; role++) {
+        const char *code = status_info(order->said[role])->code;
+        status = json_object_set_new(signers, role_names[role], json_string(code)) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
+    }
+    if (status == STATUS_OK && order->ticket.number != 0) {
+        status = order->wanted == COMMAND_PERSON_SUSPEND
+                     ? record_receipt_if_any(order->service, &order->ticket, object, fault)
+                     : record_receipt(order->service, &order->ticket, object, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return fault_set(fault, status, "reply", "%s", "");
+    }
+    return http_reply_json(reply, 200, object, fault);
+}
+
+static enum status person_order(struct handing *order, struct http_reply *reply, struct fault *fault)
+{
+    enum status status = read_order(order, fault);
+    if (status == STATUS_OK) {
+        status = order->wanted == COMMAND_PERSON_SUSPEND ? suspend(order, fault) : resume(order, fault);
+    }
+    if (status == STATUS_OK) {
+        status = answer(order, reply, fault);
+    }
+    signed_document_free(&order->document);
+    return status;
+}
+
+enum status person_suspend(struct service *service, const struct http_request *request, struct http_reply *reply,
+                           struct fault *fault)
+{
+    struct handing order = {.service = service, .request = request, .wanted = COMMAND_PERSON_SUSPEND};
+    return person_order(&order, reply, fault);
+}
+
+enum status person_resume(struct service *service, const struct http_request *request, struct http_reply *reply,
+                          struct fault *fault)
+{
+    struct handing order = {.service = service, .request = request, .wanted = COMMAND_PERSON_RESUME};
+    return person_order(&order, reply, fault);
+}
+
+/* Showing. */
+
+enum status person_suspended_list(struct service *service, const struct http_request *request, struct http_reply *reply,
+                                  struct fault *fault)
+{
+    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
+    size_t count = key_board_suspended(rows, service->board);
+    json_t *people = json_array();
+    (void)request;
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = json_pack("{s:s, s:I}", "person", rows[i].person.text, "number", (json_int_t)rows[i].on);
+        if (json_array_append_new(people, row) != 0) {
+            json_decref(people);
+            return fault_set(fault, STATUS_NO_MEMORY, "suspended", "%s", "");
+        }
+    }
+    return http_reply_json(reply, 200, json_pack("{s:o}", "suspended", people), fault);
+}
