@@ -44,15 +44,35 @@ enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struc
     return status;
 }
 
-enum status withdrawal_approved(struct service *service, struct store_tx *tx, struct store_withdrawal *row,
-                                struct fault *fault)
+enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct uuid *id,
+                                   const struct withdrawal_verdict *verdict, struct fault *fault)
 {
+    struct audit_event event;
+    struct trail_ticket ticket;
+    bool bad = verdict->reason != STATUS_OK;
+    record_by_service(&event, service, id, verdict->action, bad ? AUDIT_OUTCOME_ERROR : AUDIT_OUTCOME_OK);
+    record_about(&event, id);
+    if (bad) {
+        record_reason(&event, verdict->reason);
+    }
+    enum status status = record_evaluation(&event, verdict->explanation, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+enum status withdrawal_approved(struct service *service, struct store_tx *tx, struct store_withdrawal *row,
+                                const json_t *explanation, struct fault *fault)
+{
+    const struct withdrawal_verdict verdict = {AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, explanation};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_APPROVED, NULL, fault);
     if (status == STATUS_OK) {
         status = store_outbox_put(tx, "record", &row->id, 0, fault);
     }
     if (status == STATUS_OK) {
-        status = workers_log(service, tx, &row->id, AUDIT_WITHDRAWAL_APPROVED, STATUS_OK, fault);
+        status = withdrawal_log_verdict(service, tx, &row->id, &verdict, fault);
     }
     return status;
 }
@@ -188,7 +208,7 @@ static enum status advance(struct deciding *deciding, struct store_tx *tx, struc
     if (status != STATUS_OK || !deciding->ready) {
         return status;
     }
-    return withdrawal_approved(deciding->service, tx, row, fault);
+    return withdrawal_approved(deciding->service, tx, row, deciding->explanation, fault);
 }
 
 static enum status begin_decision(struct deciding *deciding, struct store_tx *tx, enum approval_decision wanted,
@@ -323,6 +343,9 @@ static enum status decide(struct service *service, const struct http_request *re
     }
     if (status == STATUS_OK) {
         status = reply_decision(&deciding, reply, fault);
+    }
+    if (status != STATUS_OK) {
+        withdrawal_explain_refusal(&deciding.explanation, service, &deciding.id, status);
     }
     json_decref(reply->explanation);
     reply->explanation = deciding.explanation; /* transferred; shown when this failed */

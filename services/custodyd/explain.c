@@ -28,6 +28,21 @@ static enum status explain_in(struct store_tx *tx, void *context, struct fault *
     return status;
 }
 
+void withdrawal_explain_refusal(json_t **inout, struct service *service, const struct uuid *id, enum status refusal)
+{
+    struct explaining explaining = {.service = service, .id = *id};
+    struct fault why = {0};
+    int http = status_info(refusal)->http;
+    if (*inout != NULL || (http != 403 && http != 409)) {
+        return;
+    }
+    if (store_transact(service->store, explain_in, &explaining, &why) != STATUS_OK) {
+        json_decref(explaining.out); /* it is refused without */
+        return;
+    }
+    *inout = explaining.out; /* transferred */
+}
+
 enum status withdrawal_explain(struct service *service, const struct http_request *request, struct http_reply *reply,
                                struct fault *fault)
 {

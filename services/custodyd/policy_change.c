@@ -31,15 +31,16 @@ struct changing {
 };
 
 static enum status end_denied(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
-                              enum status reason, struct fault *fault)
+                              enum status reason, const json_t *explanation, struct fault *fault)
 {
     const struct store_withdrawal_change change = {.reason = status_info(reason)->code};
+    const struct withdrawal_verdict verdict = {AUDIT_WITHDRAWAL_REJECT, reason, explanation};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
     if (status == STATUS_OK) {
         status = withdrawal_release(tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
-        status = workers_log(changing->service, tx, &row->id, AUDIT_WITHDRAWAL_REJECT, reason, fault);
+        status = withdrawal_log_verdict(changing->service, tx, &row->id, &verdict, fault);
     }
     return status;
 }
@@ -51,29 +52,37 @@ static bool was_proposed_before(const struct service *service, const struct stor
            !digest_equal(&intent.policy, &service_policy(service)->digest);
 }
 
+/* What the policy says of it now is what becomes of it; after a change of the hour alone nothing ends. */
+static enum status follow_judgement(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
+                                    const struct withdrawal_judgement *judgement, struct fault *fault)
+{
+    if (judgement->decision == DECISION_DENIED && !changing->change->hours &&
+        judgement->reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
+        return end_denied(changing, tx, row, judgement->reason, judgement->explanation, fault);
+    }
+    if (judgement->decision == DECISION_ALLOWED && row->state == WITHDRAWAL_APPROVING) {
+        changing->ready = true;
+        return withdrawal_approved(changing->service, tx, row, judgement->explanation, fault);
+    }
+    return STATUS_OK;
+}
+
 static enum status judge_again(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
                                struct fault *fault)
 {
     struct withdrawal_judgement judgement = {0};
     struct fault why = {0};
     enum status status = withdrawal_judge(&judgement, changing->service, tx, row, NULL, &why);
-    json_decref(judgement.explanation);
     if (!changing->change->hours &&
         (status == STATUS_CONFLICT || status == STATUS_MISMATCH)) { /* another key; a wallet that is none any more */
-        return end_denied(changing, tx, row, status, fault);
+        return end_denied(changing, tx, row, status, NULL, fault);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    if (judgement.decision == DECISION_DENIED && !changing->change->hours &&
-        judgement.reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
-        return end_denied(changing, tx, row, judgement.reason, fault);
-    }
-    if (judgement.decision == DECISION_ALLOWED && row->state == WITHDRAWAL_APPROVING) {
-        changing->ready = true;
-        return withdrawal_approved(changing->service, tx, row, fault);
-    }
-    return STATUS_OK;
+    status = follow_judgement(changing, tx, row, &judgement, fault);
+    json_decref(judgement.explanation);
+    return status;
 }
 
 /* Whether it goes to that address, and no entry lists it. */
@@ -104,7 +113,8 @@ static enum status judge_open(struct changing *changing, struct store_tx *tx, st
                    : STATUS_OK;
     }
     enum status status = goes_nowhere(&over, changing, tx, row, fault);
-    return status == STATUS_OK && over ? end_denied(changing, tx, row, STATUS_DESTINATION_UNLISTED, fault) : status;
+    return status == STATUS_OK && over ? end_denied(changing, tx, row, STATUS_DESTINATION_UNLISTED, NULL, fault)
+                                       : status;
 }
 
 static enum status change_in(struct store_tx *tx, void *context, struct fault *fault)

@@ -49,6 +49,7 @@ struct creation {
     struct trail_ticket ticket;
     bool existed;
     json_t *view;
+    json_t *explanation; /* of the policy that denied it; NULL otherwise */
 };
 
 static bool holds_asset(const struct wallet *wallet, const struct digest *asset)
@@ -322,6 +323,8 @@ static enum status check_class(struct creation *creation, struct store_tx *tx, s
     enum status status = withdrawal_judge(&judgement, creation->service, tx, &creation->row, NULL, fault);
     if (status == STATUS_OK && judgement.decision == DECISION_DENIED) {
         status = fault_set(fault, judgement.reason, "type", "no rule of the policy allows this issue");
+        json_decref(creation->explanation);
+        creation->explanation = json_incref(judgement.explanation);
     }
     json_decref(judgement.explanation);
     return status;
@@ -424,6 +427,8 @@ enum status withdrawal_create(struct service *service, const struct http_request
     if (status == STATUS_OK) {
         status = reply_created(&creation, reply, fault);
     }
+    json_decref(reply->explanation);
+    reply->explanation = creation.explanation; /* transferred; shown when this failed */
     json_decref(creation.view);
     store_withdrawal_wipe(&creation.row);
     return status;

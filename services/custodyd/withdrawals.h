@@ -63,15 +63,36 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
                                         struct fault *fault);
 
 /*
+ * What the policy says of a withdrawal about which a decision was refused with this status, for the problem document
+ * and the entry of the refusal. *inout stays as it is when it is there already, when the refusal is not about what
+ * stands (neither 403 nor 409), and when it cannot be judged. Out: one reference.
+ */
+void withdrawal_explain_refusal(json_t **inout, struct service *service, const struct uuid *id, enum status refusal);
+
+/*
  * Verifies an entry of the allow-list at this moment, under the version that it names (STATUS_MISMATCH when that is not
  * known); otherwise as destination_verify.
  */
 MUST_CHECK enum status destination_judge(struct destination *out, const struct signed_document *document,
                                          const struct service *service, struct fault *fault);
 
-/* Moves a withdrawal on that has all approvals: to approved, and to the workers. */
+/*
+ * Moves a withdrawal on that has all approvals: to approved, and to the workers. The entry says what the policy said
+ * (`explanation`, as record_evaluation).
+ */
 MUST_CHECK enum status withdrawal_approved(struct service *service, struct store_tx *tx, struct store_withdrawal *row,
-                                           struct fault *fault);
+                                           const json_t *explanation, struct fault *fault);
+
+/* An end or a move that the service itself decided by the policy. Borrowed. */
+struct withdrawal_verdict {
+    enum audit_action action;
+    enum status reason;        /* STATUS_OK: outcome ok; another: outcome error with that reason */
+    const json_t *explanation; /* as record_evaluation */
+};
+
+/* Enqueues the entry of a verdict, without waiting for it; as workers_log. */
+MUST_CHECK enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct uuid *id,
+                                              const struct withdrawal_verdict *verdict, struct fault *fault);
 
 /* Sets free what an ended withdrawal holds: its reservation and its lane, whose sequence was not spent. */
 MUST_CHECK enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault);

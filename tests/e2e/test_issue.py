@@ -36,7 +36,14 @@ class Issues(strongroom.Case):
         return self.place.propose(500, **{"wallet": "mint", "asset": self.gold, "type": "issue", **changes})
 
     def test_1_rules_for_transfers_do_not_do(self):
-        self.assertProblem(self.ask(), 403, "denied", "type")
+        refused = self.ask()
+        self.assertProblem(refused, 403, "denied", "type")
+        tree = refused.json["explanation"]
+        self.assertEqual((tree["decision"], tree["version"], tree["policy"]), ("denied", 1, self.place.policy_digest))
+        self.assertIn("no allow rule matches", tree["text"])
+        entry = self.place.call("GET", "/v1/audit/entries?act=withdrawal.request&outcome=deny&limit=1", person="auditor-1").json["entries"][0]
+        told = self.event(entry)
+        self.assertEqual((told["facts"]["decision"], told["facts"]["version"], told["refs"]["evaluated"]), ("denied", "1", tree["policy"]))
         for word in OTHERS:
             with self.subTest(word):
                 self.assertProblem(self.ask(type=word), 400, "invalid", "type")

@@ -158,6 +158,25 @@ class Waiting(strongroom.Case):
             self.assertEqual((event["facts"]["version"], event["refs"]["evaluated"]), ("2", self.name))
         self.assertProven("trail", place.export_trail())
 
+    def test_every_refusal_of_a_decision_says_under_which_version(self):
+        """Whatever it is refused for: what the policy says of the withdrawal goes along, into the answer and into the trail."""
+        place = self.place
+        row = place.proposed(51)
+        place.approve(row, "approver-1")
+        second = place.approval(row, "approver-1")
+        for refused, code in ((place.decide(row, "operator-1", "request", document=place.approval(row, "operator-1")), 403),
+                              (place.decide(row, "approver-1", document=second), 409),
+                              (place.decide(row, "approver-2", document=place.approval(row, "approver-2", signer="approver-3")), 403)):
+            self.assertEqual(refused.status, code, refused)
+            tree = refused.json["explanation"]
+            self.assertEqual((tree["decision"], tree["version"], tree["policy"]), ("waiting", 2, self.name), refused)
+        place.approve(row, "approver-2")
+        denied = [self.event(entry) for entry in place.history(row["id"]) if entry["outcome"] == "deny"]
+        self.assertEqual([event["facts"]["version"] for event in denied], 3 * ["2"])
+        self.assertEqual({event["refs"]["evaluated"] for event in denied}, {self.name})
+        [approved] = [self.event(entry) for entry in place.history(row["id"]) if entry["act"] == "withdrawal.approved"]
+        self.assertEqual((approved["facts"]["decision"], approved["facts"]["version"]), ("allowed", "2"))
+
     def test_a_dry_run_keeps_nothing(self):
         place = self.place
         ask = ("propose", "--dry-run", "--wallet", "hot", "--asset", "DEMO", "--to", place.payee, "--amount")
