@@ -118,6 +118,9 @@ command_run command_show;
 command_run command_approve;
 command_run command_reject;
 
+/* screen.c */
+command_run command_screen;
+
 /* veto.c */
 command_run command_veto;
 

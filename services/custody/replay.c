@@ -9,7 +9,6 @@
 #include "commands.h"
 #include "describe.h"
 #include "policy/approvals.h"
-#include "policy/destination.h"
 #include "policy/transaction.h"
 #include "trust.h"
 
@@ -211,27 +210,6 @@ static enum status gather(struct replay *replay, const struct custody_options *o
 
 /* Judging. */
 
-/* The group of the destination by the list of today, as far as it verifies; false when it is not known any more. */
-static bool find_destination(struct name *out_group, const struct replay *replay, const struct past *past)
-{
-    bool found = false;
-    for (size_t i = 0; !found && i < json_array_size(replay->destinations); i++) {
-        struct signed_document document = {0};
-        struct destination destination;
-        const json_t *object = json_array_get(replay->destinations, i);
-        if (signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "", NULL) == STATUS_OK &&
-            destination_decode(&destination, document.document.data, document.document.len, NULL) == STATUS_OK &&
-            account_id_equal(&destination.account, &past->intent.destination)) {
-            const struct policy *named = chain_find(&replay->trust.policies, &destination.policy);
-            found = named != NULL &&
-                    destination_verify(&destination, &document, named, destination.issued_at, NULL) == STATUS_OK;
-            *out_group = destination.group;
-        }
-        signed_document_free(&document);
-    }
-    return found;
-}
-
 static bool allowed_without(const struct policy *policy, struct evaluation_request request, size_t left_out)
 {
     struct evaluation_approval rest[EVALUATION_APPROVALS_MAX];
@@ -314,7 +292,7 @@ static enum status judge(struct verdict *out, const struct replay *replay, size_
     struct policy_approvals approvals = {.count = 0};
     struct name group;
     enum status status = gather_approvals(&approvals, past, policy, fault);
-    bool listed = find_destination(&group, replay, past);
+    bool listed = trust_destination_group(&group, &replay->trust, replay->destinations, &past->intent.destination);
     const struct evaluation_request request = {.type = past->intent.type,
                                                .chain = &past->intent.chain,
                                                .wallet = &past->intent.wallet,

@@ -77,6 +77,16 @@ const struct command_row command_rows[] = {
      "sign a rejection and hand it in",
      SERVICE TRUST KEY "code",
      "custody reject ID --key approver-1.key --token-file approver-1.token"},
+    {{"screen", NULL},
+     command_screen,
+     0,
+     0,
+     "--command PROGRAM --key FILE --passphrase-file FILE [--every S] [--timeout S]",
+     "have a program decide as an approver (duty automated): it reads the decoded intent as JSON, prints approve or "
+     "reject and exits with 0; anything else is no vote; no short code, a program has no screen",
+     SERVICE TRUST KEY "command every",
+     "custody screen --command /etc/strongroom/screen-address --key screener-1.key --passphrase-file "
+     "screener-1.passphrase --token-file screener-1.token --every 10"},
     {{"veto", NULL},
      command_veto,
      1,

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "commands.h"
+#include "policy/destination.h"
 
 static const struct canon_field trust_fields[] = {
     CANON_FIELD(struct trust_file, chain, CANON_HASH),
@@ -189,4 +190,27 @@ enum status trust_asset(size_t *out, const struct trust *trust, const char *text
     }
     *out = found;
     return STATUS_OK;
+}
+
+bool trust_destination_group(struct name *out, const struct trust *trust, const json_t *destinations,
+                             const struct account_id *account)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < json_array_size(destinations); i++) {
+        struct signed_document document = {0};
+        struct destination destination;
+        const json_t *object = json_array_get(destinations, i);
+        if (signed_document_decode(&document, object, CANON_DOCUMENT_MAX, "", NULL) == STATUS_OK &&
+            destination_decode(&destination, document.document.data, document.document.len, NULL) == STATUS_OK &&
+            account_id_equal(&destination.account, account)) {
+            const struct policy *named = chain_find(&trust->policies, &destination.policy);
+            found = named != NULL &&
+                    destination_verify(&destination, &document, named, destination.issued_at, NULL) == STATUS_OK;
+        }
+        if (found) {
+            *out = destination.group;
+        }
+        signed_document_free(&document);
+    }
+    return found;
 }

@@ -6,6 +6,8 @@
 #ifndef STRONGROOM_CUSTODY_TRUST_H
 #define STRONGROOM_CUSTODY_TRUST_H
 
+#include <jansson.h>
+
 #include "base/clock.h"
 #include "chain.h"
 #include "options.h"
@@ -48,6 +50,13 @@ MUST_CHECK enum status trust_open(struct trust *out, const struct custody_option
 
 /* Frees what it owns. */
 void trust_wipe(struct trust *trust);
+
+/*
+ * Finds the group of an account in the allow-list (`destinations` of GET /v1/destinations), by an entry that its
+ * governance quorum signed. False, and nothing written, when there is none that verifies.
+ */
+bool trust_destination_group(struct name *out, const struct trust *trust, const json_t *destinations,
+                             const struct account_id *account);
 
 /* Finds an asset by code or id; STATUS_INVALID when there is none or the code is that of two. Out: position. */
 MUST_CHECK enum status trust_asset(size_t *out, const struct trust *trust, const char *text, struct fault *fault);

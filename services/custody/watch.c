@@ -16,6 +16,7 @@
 #define NEW "new"
 #define UNANSWERED "unanswered"
 #define STANDS_STILL "stands_still"
+#define EVERY_S 10             /* without --every */
 #define CALLS_AT_ONCE 16       /* entries about which people are called before the service is looked at again */
 #define PROGRAM_OBJECT_SIZE 24 /* any size_t in decimal */
 
@@ -371,7 +372,8 @@ static void round_of(struct watching *watching)
 /* Answers false when the program is to end. */
 static bool pause_until_next(const struct watching *watching)
 {
-    const struct timespec pause = {.tv_sec = watching->more ? 0 : (time_t)watching->options->every_s};
+    int64_t every_s = watching->options->every_s == 0 ? EVERY_S : watching->options->every_s;
+    const struct timespec pause = {.tv_sec = watching->more ? 0 : (time_t)every_s};
     sigset_t ends;
     end_signals(&ends);
     return sigtimedwait(&ends, NULL, &pause) < 0;

@@ -74,7 +74,7 @@ static char **environment_for_calls(void)
 /* A file without a name that holds the document, at its beginning; -1. */
 static int open_document(const struct bytes *document)
 {
-    int fd = memfd_create("alarm", MFD_CLOEXEC);
+    int fd = memfd_create("document", MFD_CLOEXEC);
     if (fd >= 0 &&
         (write(fd, document->data, document->len) != (ssize_t)document->len || lseek(fd, 0, SEEK_SET) != 0)) {
         (void)close(fd);
@@ -83,7 +83,7 @@ static int open_document(const struct bytes *document)
     return fd;
 }
 
-static int spawn(pid_t *out, const char *program, int document_fd)
+static int spawn(pid_t *out, const char *program, int document_fd, int output_fd)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -95,7 +95,7 @@ static int spawn(pid_t *out, const char *program, int document_fd)
     (void)sigfillset(&all);
     (void)posix_spawn_file_actions_init(&files);
     (void)posix_spawn_file_actions_adddup2(&files, document_fd, STDIN_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&files, output_fd, STDOUT_FILENO);
     (void)posix_spawnattr_init(&attributes);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
@@ -107,15 +107,47 @@ static int spawn(pid_t *out, const char *program, int document_fd)
     return error;
 }
 
+/*
+ * Nobody reads the pipe before the program ends: it holds more than an answer, and what prints without end waits there
+ * for its time to be over.
+ */
+static int start(struct watch_call *call, int document_fd)
+{
+    int ends[2] = {-1, STDERR_FILENO};
+    if (call->asked && pipe2(ends, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    int error = spawn(&call->pid, call->program, document_fd, ends[1]);
+    if (call->asked) {
+        (void)close(ends[1]);
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        call->answer_fd = ends[0];
+    }
+    return error;
+}
+
+static void close_all(struct watch_call *call)
+{
+    if (call->pid_fd >= 0) {
+        (void)close(call->pid_fd);
+    }
+    if (call->answer_fd >= 0) {
+        (void)close(call->answer_fd);
+    }
+    call->pid_fd = -1;
+    call->answer_fd = -1;
+}
+
 static void begin(struct watch_call *call, const struct bytes *document)
 {
     int fd = open_document(document);
-    int error = fd < 0 ? errno : spawn(&call->pid, call->program, fd);
+    int error = fd < 0 ? errno : start(call, fd);
     if (fd >= 0) {
         (void)close(fd);
     }
     call->pid_fd = error == 0 ? pidfd_open(call->pid, 0) : -1;
     if (error != 0) {
+        close_all(call);
         call->pid = 0;
         (void)snprintf(call->why, sizeof(call->why), "could not start: %s", strerror(error));
     }
@@ -125,8 +157,18 @@ void watch_call_begin(struct watch_call *calls, size_t count, const struct bytes
 {
     INVARIANT(count <= OPTION_LIST_MAX);
     for (size_t i = 0; i < count; i++) {
-        calls[i] = (struct watch_call){.program = calls[i].program};
+        calls[i] = (struct watch_call){.program = calls[i].program, .asked = calls[i].asked, .answer_fd = -1};
         begin(&calls[i], document);
+    }
+}
+
+/* What it printed, as a text; nothing when that is more than a text holds or no text. */
+static void take_answer(struct watch_call *call)
+{
+    char printed[WATCH_CALL_ANSWER_SIZE];
+    ssize_t len = call->done ? read(call->answer_fd, printed, sizeof(printed)) : -1;
+    if (len > 0 && (size_t)len < sizeof(printed) && memchr(printed, '\0', (size_t)len) == NULL) {
+        memcpy(call->answer, printed, (size_t)len);
     }
 }
 
@@ -135,14 +177,14 @@ static void end(struct watch_call *call, bool in_time)
     int state = 0;
     if (!in_time) {
         (void)kill(-call->pid, SIGKILL);
+        (void)kill(call->pid, SIGKILL); /* also when it has left its process group */
     }
     while (waitpid(call->pid, &state, 0) < 0 && errno == EINTR) {
     }
-    if (call->pid_fd >= 0) {
-        (void)close(call->pid_fd);
-    }
     call->pid = 0;
     call->done = in_time && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+    take_answer(call);
+    close_all(call);
     if (!in_time) {
         (void)snprintf(call->why, sizeof(call->why), "took too long and was killed");
     } else if (WIFSIGNALED(state)) {

@@ -1,5 +1,6 @@
 /*
- * Running the programs that call people: a document on their standard input, no shell, no arguments, a time limit.
+ * Running the programs that call people, and the one that screens: a document on their standard input, no shell, no
+ * arguments, a time limit. What they print is for a log, but for the short answer of one that is asked for it.
  */
 #ifndef STRONGROOM_CUSTODY_WATCH_CALL_H
 #define STRONGROOM_CUSTODY_WATCH_CALL_H
@@ -9,13 +10,18 @@
 #include "base/bytes.h"
 #include "options.h"
 
+#define WATCH_CALL_ANSWER_SIZE 64
+
 struct watch_call {
     const char *program; /* borrowed */
+    bool asked;          /* what it prints is its answer, and does not go to standard error */
     pid_t pid;           /* while it runs, 0 otherwise */
     int pid_fd;
-    bool ended;   /* and was answered by watch_call_next */
-    bool done;    /* it ended with 0 in time */
-    char why[64]; /* otherwise: what became of it */
+    int answer_fd;
+    bool ended;                          /* and was answered by watch_call_next */
+    bool done;                           /* it ended with 0 in time */
+    char answer[WATCH_CALL_ANSWER_SIZE]; /* of one that was asked and is done: all that it printed, "" if too much */
+    char why[64];                        /* what became of it, when it is not done */
 };
 
 /*
@@ -25,8 +31,8 @@ struct watch_call {
 MUST_CHECK enum status watch_call_check(const struct option_list *programs, struct fault *fault);
 
 /*
- * Starts the programs, each with the document as standard input, standard output on standard error, our environment
- * without STRONGROOM_*.
+ * Starts the programs, in process groups of their own, each with the document as standard input, standard output on
+ * standard error unless it is asked, our environment without STRONGROOM_*. Of each only `program` and `asked` are read.
  */
 void watch_call_begin(struct watch_call *calls, size_t count, const struct bytes *document);
 

@@ -17,7 +17,7 @@ static const struct {
 } role_names[] = {
     {"requester", ROLE_REQUESTER, DUTY_REQUESTER}, {"approver", ROLE_APPROVER, DUTY_APPROVER},
     {"auditor", ROLE_AUDITOR, DUTY_AUDITOR},       {"operator", ROLE_OPERATOR, DUTY_OPERATOR},
-    {"custodian", ROLE_CUSTODIAN, DUTY_CUSTODIAN},
+    {"custodian", ROLE_CUSTODIAN, DUTY_CUSTODIAN}, {"automated", ROLE_AUTOMATED, DUTY_AUTOMATED},
 };
 
 struct finding {

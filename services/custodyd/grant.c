@@ -21,7 +21,7 @@ struct grant {
 
 static enum status parse_roles(char out[STORE_ROLES_SIZE], const char *text, struct fault *fault)
 {
-    static const char *const known[] = {"requester", "approver", "auditor", "operator", "custodian"};
+    static const char *const known[] = {"requester", "approver", "auditor", "operator", "custodian", "automated"};
     size_t used = 0;
     for (const char *at = text; *at != '\0';) {
         size_t len = strcspn(at, ",");
@@ -31,7 +31,7 @@ static enum status parse_roles(char out[STORE_ROLES_SIZE], const char *text, str
         }
         if (!found || used + len + 2 > STORE_ROLES_SIZE) {
             return fault_set(fault, STATUS_INVALID, "roles",
-                             "must be of requester, approver, auditor, operator, custodian");
+                             "must be of requester, approver, auditor, operator, custodian, automated");
         }
         memcpy(out + used, at, len);
         used += len;

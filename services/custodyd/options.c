@@ -69,7 +69,7 @@ static const struct option_row rows[] = {
     ROW("urgent-port-file", OPTION_PATH, "", 0, 0, "", "likewise that of urgent-listen", urgent_port_file),
     ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is", person),
     ROW("roles", OPTION_TEXT, "", 0, 0, "",
-        "token: requester, approver, auditor, operator, custodian; separated by commas", roles),
+        "token: requester, approver, auditor, operator, custodian, automated; separated by commas", roles),
     ROW("days", OPTION_INTEGER, "d", 1, 3650, "365", "token: valid so long", days),
     ROW("verbose", OPTION_FLAG, "", 0, 0, "no", "log details too", verbose),
 };

@@ -7,7 +7,8 @@
 #include "withdrawals.h"
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
-#define READ ROLE_ANY
+#define READ (ROLE_ANY | ROLE_AUTOMATED)
+#define DECIDE (ROLE_APPROVER | ROLE_AUTOMATED)
 #define CARRY ROLE_ANY  /* what is carried bears the signatures of those who may */
 #define SECOND ROLE_ANY /* the entry names who may */
 #define NO_QUERY ""
@@ -18,8 +19,8 @@ static const struct http_route routes[] = {
     {"GET", "/v1/withdrawals", READ, AUDIT_ACTION_NONE, "state wallet limit cursor", withdrawal_list},
     {"GET", "/v1/withdrawals/{}", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_read},
     {"POST", "/v1/withdrawals/{}/request", ROLE_REQUESTER, AUDIT_WITHDRAWAL_REQUEST_SIGN, NO_QUERY, withdrawal_request},
-    {"POST", "/v1/withdrawals/{}/approve", ROLE_APPROVER, AUDIT_WITHDRAWAL_APPROVE, NO_QUERY, withdrawal_approve},
-    {"POST", "/v1/withdrawals/{}/reject", ROLE_APPROVER, AUDIT_WITHDRAWAL_REJECT, NO_QUERY, withdrawal_reject},
+    {"POST", "/v1/withdrawals/{}/approve", DECIDE, AUDIT_WITHDRAWAL_APPROVE, NO_QUERY, withdrawal_approve},
+    {"POST", "/v1/withdrawals/{}/reject", DECIDE, AUDIT_WITHDRAWAL_REJECT, NO_QUERY, withdrawal_reject},
     {"POST", "/v1/withdrawals/{}/cancel", ROLE_REQUESTER, AUDIT_WITHDRAWAL_CANCEL, NO_QUERY, withdrawal_cancel},
     {"POST", "/v1/withdrawals/{}/veto", CARRY, AUDIT_WITHDRAWAL_VETO, NO_QUERY, withdrawal_veto, .urgent = true},
     {"GET", "/v1/withdrawals/{}/explanation", READ, AUDIT_ACTION_NONE, NO_QUERY, withdrawal_explain},
