@@ -37,6 +37,7 @@ struct evaluator {
     struct condition_subject subject;
     struct people_set counted;
     struct people_set open;
+    unsigned open_members[POLICY_GROUPS_MAX];                  /* how many of `open` are in each group */
     struct approval_place approvals[EVALUATION_APPROVALS_MAX]; /* in the order of the request; of those who count */
     uint64_t counting;                                         /* which of them are used */
     bool seen_read;
@@ -77,6 +78,10 @@ static void place_people(struct evaluator *evaluator)
         }
     }
     evaluator->open = people_set_without(&evaluator->open, &evaluator->counted);
+    for (size_t i = 0; i < policy->group_count; i++) {
+        const struct people_set open = people_set_and(&policy->groups[i].set, &evaluator->open);
+        evaluator->open_members[i] = (unsigned)people_set_count(&open);
+    }
 }
 
 /* Steps. Only rules with several ask who saw what, so it is read when the first of them comes. */
@@ -186,47 +191,69 @@ static struct evaluation_demand *add_demand(struct evaluation_rule *rule, enum d
     return demand;
 }
 
+/*
+ * Whether those who may still approve could fill what is open. When every group alone has as many of them as there are
+ * places, none of its places can be left over, whoever stands in the others.
+ */
+static bool reachable(const struct evaluator *evaluator, const struct rule *rule, const struct people_set *steps,
+                      unsigned places)
+{
+    struct matching_slot slots[MATCHING_SLOTS_MAX];
+    bool enough = rule->demand.entry_count > 0;
+    for (size_t i = 0; i < rule->demand.entry_count && enough; i++) {
+        enough = evaluator->open_members[rule->demand.entries[i].quorum.group] >= places;
+    }
+    if (enough) {
+        return true;
+    }
+    size_t count = fill_rule(slots, evaluator, rule, steps, &evaluator->open);
+    return matching_full(slots, count);
+}
+
+/* The people of all groups of the rule who may still approve. */
+static unsigned open_of(const struct evaluator *evaluator, const struct rule *rule)
+{
+    struct people_set all = {{0}};
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        all = people_set_or(&all, &evaluator->policy->groups[rule->demand.entries[i].quorum.group].set);
+    }
+    all = people_set_and(&all, &evaluator->open);
+    return (unsigned)people_set_count(&all);
+}
+
 static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator, const struct rule *rule)
 {
     static const struct people_set nobody = {{0}};
     struct people_set steps[POLICY_STEPS_MAX];
     struct matching_slot slots[MATCHING_SLOTS_MAX];
-    struct people_set all = {{0}};
     unsigned need = 0;
     unsigned have = 0;
     place_steps(steps, evaluator, rule);
     size_t count = fill_rule(slots, evaluator, rule, steps, &nobody);
+    for (size_t i = 0; i < count; i++) {
+        need += slots[i].need;
+        have += slots[i].filled;
+    }
     for (size_t i = 0; i < rule->demand.entry_count; i++) {
-        const struct people_set *group = &evaluator->policy->groups[rule->demand.entries[i].quorum.group].set;
-        const struct people_set open = people_set_and(group, &evaluator->open);
         struct evaluation_demand *demand = add_demand(out, DEMAND_QUORUM, slots[i].filled == slots[i].need);
         demand->entry = i;
         demand->need = slots[i].need;
         demand->have = slots[i].filled;
-        demand->open = (unsigned)people_set_count(&open);
-        all = people_set_or(&all, &open);
-        need += demand->need;
-        have += demand->have;
+        demand->open = evaluator->open_members[rule->demand.entries[i].quorum.group];
     }
     if (evaluator->request->returns) {
-        struct evaluation_demand *demand = add_demand(out, DEMAND_RETURN, matching_full(slots, count));
-        demand->need = need + POLICY_RETURN_MORE;
-        demand->have = have + slots[count - 1].filled;
-        demand->open = (unsigned)people_set_count(&all);
+        struct evaluation_demand *demand = add_demand(out, DEMAND_RETURN, have == need);
+        demand->need = need;
+        demand->have = have;
+        demand->open = open_of(evaluator, rule);
     }
-    out->reachable = matching_full(slots, count);
-    if (!out->reachable) {
-        count = fill_rule(slots, evaluator, rule, steps, &evaluator->open);
-        out->reachable = matching_full(slots, count);
-    }
+    out->reachable = have == need || reachable(evaluator, rule, steps, need);
 }
 
 static void add_unknown(struct evaluation_rule *out, unsigned unknown)
 {
-    for (unsigned i = 0; i < CONDITION_COUNT; i++) {
-        if ((unknown & 1U << i) != 0) {
-            add_demand(out, DEMAND_KNOWN, false)->condition = (enum condition)i;
-        }
+    for (; unknown != 0; unknown &= unknown - 1) {
+        add_demand(out, DEMAND_KNOWN, false)->condition = (enum condition)__builtin_ctz(unknown);
     }
 }
 
@@ -297,7 +324,9 @@ static void find_unmet(size_t out[DEMAND_KINDS], const struct evaluation *evalua
     for (size_t i = evaluation->rule_count; i > 0; i--) {
         const struct evaluation_rule *rule = &evaluation->rules[i - 1];
         for (size_t k = 0; k < rule->demand_count; k++) {
-            out[rule->demands[k].kind] = rule->demands[k].met ? out[rule->demands[k].kind] : rule->rule;
+            if (!rule->demands[k].met) {
+                out[rule->demands[k].kind] = rule->rule;
+            }
         }
     }
 }

@@ -4,63 +4,10 @@
  */
 #include "matching.h"
 
-#define WORDS (sizeof(((struct people_set *)0)->words) / sizeof(uint64_t))
-
-void people_set_add(struct people_set *set, size_t person)
-{
-    set->words[person / 64] |= UINT64_C(1) << (person % 64);
-}
-
-static void people_set_remove(struct people_set *set, size_t person)
-{
-    set->words[person / 64] &= ~(UINT64_C(1) << (person % 64));
-}
-
-bool people_set_has(const struct people_set *set, size_t person)
-{
-    return (set->words[person / 64] >> (person % 64) & 1) != 0;
-}
-
-size_t people_set_count(const struct people_set *set)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < WORDS; i++) {
-        count += (size_t)__builtin_popcountll(set->words[i]);
-    }
-    return count;
-}
-
-struct people_set people_set_and(const struct people_set *a, const struct people_set *b)
-{
-    struct people_set both;
-    for (size_t i = 0; i < WORDS; i++) {
-        both.words[i] = a->words[i] & b->words[i];
-    }
-    return both;
-}
-
-struct people_set people_set_or(const struct people_set *a, const struct people_set *b)
-{
-    struct people_set either;
-    for (size_t i = 0; i < WORDS; i++) {
-        either.words[i] = a->words[i] | b->words[i];
-    }
-    return either;
-}
-
-struct people_set people_set_without(const struct people_set *a, const struct people_set *b)
-{
-    struct people_set rest;
-    for (size_t i = 0; i < WORDS; i++) {
-        rest.words[i] = a->words[i] & ~b->words[i];
-    }
-    return rest;
-}
-
 /* The first person who is in `a` and, as `in` says, in or not in `b`; POLICY_PEOPLE_MAX when there is none. */
 static size_t first_of(const struct people_set *a, const struct people_set *b, bool in)
 {
-    for (size_t i = 0; i < WORDS; i++) {
+    for (size_t i = 0; i < PEOPLE_SET_WORDS; i++) {
         uint64_t word = a->words[i] & (in ? b->words[i] : ~b->words[i]);
         if (word != 0) {
             return i * 64 + (size_t)__builtin_ctzll(word);
@@ -69,19 +16,19 @@ static size_t first_of(const struct people_set *a, const struct people_set *b, b
     return POLICY_PEOPLE_MAX;
 }
 
-/* The search of one path: slots reached, and from which. */
+/* The search of one path: slots reached, and from which. Of the arrays nothing is read that was not written. */
 struct search {
     struct matching_slot *slots;
     size_t count;
-    size_t queue[MATCHING_SLOTS_MAX];
     size_t queued;
+    unsigned reached; /* bits */
+    size_t queue[MATCHING_SLOTS_MAX];
     size_t from[MATCHING_SLOTS_MAX];
-    bool reached[MATCHING_SLOTS_MAX];
 };
 
 static void reach(struct search *search, size_t slot, size_t from)
 {
-    search->reached[slot] = true;
+    search->reached |= 1U << slot;
     search->from[slot] = from;
     search->queue[search->queued++] = slot;
 }
@@ -90,7 +37,7 @@ static void reach(struct search *search, size_t slot, size_t from)
 static void reach_further(struct search *search, size_t slot)
 {
     for (size_t i = 0; i < search->count; i++) {
-        if (!search->reached[i] &&
+        if ((search->reached & 1U << i) == 0 &&
             first_of(&search->slots[i].taken, &search->slots[slot].may, true) != POLICY_PEOPLE_MAX) {
             reach(search, i, slot);
         }
@@ -117,7 +64,11 @@ static void shift(struct search *search, size_t slot, size_t person)
 /* By moving others; false when there is no way. */
 static bool fill_by_moving(struct matching_slot *slots, size_t count, size_t slot, struct people_set *used)
 {
-    struct search search = {.slots = slots, .count = count, .queued = 0};
+    struct search search;
+    search.slots = slots;
+    search.count = count;
+    search.queued = 0;
+    search.reached = 0;
     reach(&search, slot, slot);
     for (size_t i = 0; i < search.queued; i++) {
         size_t at = search.queue[i];
@@ -132,17 +83,18 @@ static bool fill_by_moving(struct matching_slot *slots, size_t count, size_t slo
     return false;
 }
 
-/* One more place of `slot`, without taking any from another. Mostly somebody is free, and nothing has to be searched.
- */
-static bool fill_one(struct matching_slot *slots, size_t count, size_t slot, struct people_set *used)
+/* Whoever is free takes the places of `slot`, the first ones first. Mostly that is enough, and nothing is searched. */
+static void fill_by_free(struct matching_slot *slot, struct people_set *used)
 {
-    size_t person = first_of(&slots[slot].may, used, false);
-    if (person == POLICY_PEOPLE_MAX) {
-        return count > 1 && fill_by_moving(slots, count, slot, used);
+    for (size_t i = 0; i < PEOPLE_SET_WORDS; i++) {
+        uint64_t rest = slot->may.words[i] & ~used->words[i];
+        uint64_t left = rest;
+        for (; left != 0 && slot->filled < slot->need; left &= left - 1) {
+            slot->filled++;
+        }
+        slot->taken.words[i] = rest & ~left;
+        used->words[i] |= rest & ~left;
     }
-    people_set_add(used, person);
-    people_set_add(&slots[slot].taken, person);
-    return true;
 }
 
 void matching_fill(struct matching_slot *slots, size_t count)
@@ -154,7 +106,8 @@ void matching_fill(struct matching_slot *slots, size_t count)
         slots[i].taken = (struct people_set){{0}};
     }
     for (size_t i = 0; i < count; i++) {
-        while (slots[i].filled < slots[i].need && fill_one(slots, count, i, &used)) {
+        fill_by_free(&slots[i], &used);
+        while (slots[i].filled < slots[i].need && i > 0 && fill_by_moving(slots, count, i, &used)) {
             slots[i].filled++;
         }
     }
