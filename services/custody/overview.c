@@ -260,6 +260,31 @@ static void print_demand(const struct explained *explained, const json_t *demand
     (void)printf("a demand that this program does not know: %s\n", kind);
 }
 
+/* What the signer has counted of a limit; only a dry run has it. */
+static void print_usage(const struct explained *explained, const json_t *limit)
+{
+    char sum[ANSWER_AMOUNT_SIZE];
+    char text[SERVICE_TEXT_SIZE];
+    const json_t *used = json_object_get(limit, "used");
+    const json_t *left = json_object_get(limit, "left");
+    if (used == NULL) {
+        return;
+    }
+    (void)printf("  %-9s  used %lld times, %s", "", integer_of(used, "count"),
+                 answer_amount_of(sum, explained->trust, used, "sum", explained->asset));
+    if (json_object_get(left, "count") != NULL) {
+        (void)printf("; %lld times left", integer_of(left, "count"));
+    }
+    if (json_object_get(left, "sum") != NULL) {
+        (void)printf("; %s left", answer_amount_of(sum, explained->trust, left, "sum", explained->asset));
+    }
+    (void)printf("; this one fits %s", command_service_text(text, limit, "fits"));
+    if (json_object_get(limit, "fits_at") != NULL) {
+        (void)printf(", from %s", command_service_text(text, limit, "fits_at"));
+    }
+    (void)printf("\n");
+}
+
 /* What the rule asks over time, which the signer alone judges. */
 static void print_over_time(const struct explained *explained, const json_t *rule)
 {
@@ -283,6 +308,7 @@ static void print_over_time(const struct explained *explained, const json_t *rul
                          answer_amount_of(sum, explained->trust, limit, "sum", explained->asset), per,
                          integer_of(limit, "window_s"));
         }
+        print_usage(explained, limit);
     }
 }
 
@@ -376,6 +402,10 @@ void overview_explanation(const struct trust *trust, const char *asset, const js
     (void)printf("decision       %s, %s\n", command_service_text(decision, explanation, "decision"),
                  command_service_text(text, explanation, "text"));
     print_rules(&explained, json_object_get(explanation, "rules"));
+    if (json_object_get(explanation, "usage_unknown") != NULL) {
+        (void)printf("how much of the limits is used could not be asked: %s\n",
+                     command_service_text(text, explanation, "usage_unknown"));
+    }
     print_others(json_object_get(explanation, "others"));
     print_not_counted(json_object_get(explanation, "not_counted"));
 }

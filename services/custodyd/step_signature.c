@@ -7,6 +7,7 @@
 #include "audit/event.h"
 #include "base/canon.h"
 #include "record.h"
+#include "usage.h"
 #include "withdrawals.h"
 
 bool step_may_pass(enum status status)
@@ -132,37 +133,11 @@ enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_p
     return status;
 }
 
-/* What the signer said of a limit of the obligations; NULL when it said nothing: it goes by other versions. */
-static const struct wire_usage *find_usage(const struct wire_usage_reply *said, const struct obligation *obligation)
-{
-    for (size_t i = 0; i < said->count; i++) {
-        const struct wire_usage *usage = &said->limits[i];
-        if (usage->policy_version == obligation->policy->version &&
-            name_equal(&usage->rule, &obligation->policy->rules[obligation->rule].id) &&
-            usage->index == (int64_t)obligation->index) {
-            return usage;
-        }
-    }
-    return NULL;
-}
-
-static bool has_room(const struct wire_usage *usage, struct amount amount)
-{
-    struct amount sum;
-    bool few = usage->count == 0 || usage->used_count < usage->count;
-    bool little = amount_is_zero(usage->sum) ||
-                  (amount_add(&sum, usage->used_sum, amount) == STATUS_OK && amount_compare(sum, usage->sum) <= 0);
-    return few && little;
-}
-
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,
                         const struct bytes *intent, struct fault *fault)
 {
     const struct obligations *obligations = &withdrawal->obligations;
     struct wire_usage_reply said = {0};
-    bool full = false;
-    bool never = false;
-    int64_t until = 0;
     if (obligations->limit_count == 0) {
         return STATUS_OK;
     }
@@ -172,23 +147,8 @@ enum status step_limits(int64_t *out_until_utc_us, struct service *service, cons
         fault_clear(fault);
         return STATUS_OK;
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < obligations->limit_count; i++) {
-        const struct wire_usage *usage = find_usage(&said, &obligations->limits[i]);
-        if (usage != NULL && !has_room(usage, withdrawal->intent.amount)) {
-            full = true;
-            never = never || usage->free_at == 0;
-            until = usage->free_at > until ? usage->free_at : until;
-        }
-    }
-    if (!full) {
-        return STATUS_OK;
-    }
-    *out_until_utc_us = never ? 0 : until;
-    return fault_set(fault, STATUS_LIMIT_EXCEEDED, "policy.limits", "a limit of the policy has no room for it%s",
-                     never ? ", nor ever will" : " yet");
+    return status == STATUS_OK ? usage_judge(out_until_utc_us, &said, obligations, withdrawal->intent.amount, fault)
+                               : status;
 }
 
 /* The row keeps the signature as the canonical {"alg","key","sig"}. */

@@ -33,7 +33,8 @@ class Waiting(strongroom.Case):
         rules = [band("a-small", 0, 1000, steps=[[{"group": "juniors", "m": 2}]]), band("b-delayed", 1000, 2000, delay_s=DELAY_S),
                  band("c-limited", 2000, 3000, limits=[{"per": "wallet", "sum": "5000", "window_s": WINDOW_S}]),
                  band("d-steps", 3000, 4000, steps=[[{"group": "approvers", "m": 1}], [{"group": "second-look", "m": 1}]]),
-                 band("e-signed", 4000, 5000, when={"requesters": ["desk"]}, steps=[two])]
+                 band("e-signed", 4000, 5000, when={"requesters": ["desk"]}, steps=[two]),
+                 band("f-counted", 5000, 8000, limits=[{"count": 50, "per": "wallet", "sum": "12000", "window_s": 2678400}])]
         text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(), "rules": rules,
                           "groups": sorted(groups, key=lambda group: group["id"])})
         cls.name = digest("policy", text)
@@ -189,6 +190,35 @@ class Waiting(strongroom.Case):
         self.assertRegex(words, r"approver-1 +may approve")
         self.assertRegex(place.custody(*ask, "9000").stdout, r"decision +denied, no allow rule matches")
         self.assertEqual(place.value("SELECT count(*) FROM custody.withdrawal"), before)
+
+    def test_a_dry_run_tells_how_much_of_a_limit_is_used(self):
+        """What the signer counted; the dry run itself is never counted."""
+        place = self.place
+        ask = ("propose", "--dry-run", "--wallet", "hot", "--asset", "DEMO", "--to", place.payee, "--amount")
+
+        def told(amount):
+            [rule] = json.loads(place.custody(*ask, str(amount), "--json").stdout)["rules"]
+            [limit] = rule["limits"]
+            return limit
+
+        count, total = (int(value) for _, value in sorted(told(5100)["used"].items()))  # by tests before this one
+        place.withdraw(5100)
+        left = 12000 - total - 5100
+        self.assertIn(left, range(5001, 8000))
+        for amount, fits in ((left, "now"), (left + 1, "later"), (left, "now")):
+            limit = told(amount)
+            self.assertEqual((limit["used"], limit["left"], limit["fits"]),
+                             ({"count": count + 1, "sum": str(total + 5100)}, {"count": 49 - count, "sum": str(left)}, fits))
+            self.assertEqual(limit.get("fits_at", "") > time_text(), fits == "later", limit)
+        words = place.custody(*ask, str(left + 1)).stdout
+        self.assertRegex(words, r"used \d+ times, .*; \d+ times left; .* left; this one fits later, from 20")
+        place.stop("transfer")
+        asked = place.call("POST", "/v1/policy/explain", place.proposal(5400)).json
+        self.assertEqual((asked["decision"], asked["usage_unknown"]), ("waiting", "unavailable"))
+        self.assertNotIn("used", asked["rules"][0]["limits"][0])
+        self.assertIn("could not be asked: unavailable", place.custody(*ask, "5400").stdout)
+        place.start()
+        self.assertProblem(place.call("POST", "/v1/policy/explain", place.proposal(0)), 400, "invalid", "amount")
 
     def test_z_a_draft_is_replayed(self):
         """What a draft would have said of what was really confirmed; nothing of it is handed in."""
