@@ -196,6 +196,18 @@ static enum status check_open(const struct deciding *deciding, struct fault *fau
     return STATUS_OK;
 }
 
+/* Taken in vain it would look like an approval. A rejection is no less one for the key that it came with. */
+static enum status check_counts(const struct deciding *deciding, struct fault *fault)
+{
+    const struct policy *in_force = service_policy(deciding->service);
+    if (deciding->approval.decision == APPROVAL_REJECT || policy_approval_counts(in_force, &deciding->approval)) {
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_UNKNOWN_KEY, "key",
+                     "it does not count: version %lld of the policy, which is in force, does not have the key",
+                     (long long)in_force->version);
+}
+
 /* Moves on to approving, and to approved when the policy is satisfied. */
 static enum status advance(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
@@ -228,6 +240,9 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
         return status;
     }
     status = check_open(deciding, fault);
+    if (status == STATUS_OK) {
+        status = check_counts(deciding, fault);
+    }
     if (status == STATUS_OK) {
         status = insert_decision(deciding, tx, fault);
     }

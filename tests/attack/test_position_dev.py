@@ -122,7 +122,12 @@ class Dev(Position):
         eventually(lambda: place.read(before["id"]).get("policy_changed"), "the withdrawal says that the policy changed")
         place.approve(before, "approver-2")
         self.assertEqual(place.read(before["id"])["state"], "approving")
-        place.approve(unanswered, THIEF, "approver-2")  # taken, since the older version has the key; it does not count
+        refused = place.decide(unanswered, THIEF)  # the older version has the key, and that is not enough
+        self.assertDenied(refused, 403, "unknown_key", "withdrawal.approve", THIEF)
+        self.assertIn("it does not count: version", refused.json["detail"])
+        self.assertEqual(refused.json["explanation"]["decision"], "waiting")
+        self.assertEqual(place.decide(before, THIEF, document=stolen).status, 200)  # the same again: what stands
+        place.approve(unanswered, "approver-2")
         self.assertEqual(place.read(unanswered["id"])["state"], "approving")
         with self.subTest("at the signer"), Signer(place, "transfer") as signer:
             reply = signer.ask("transfer.sign", **self.papers(before, [stolen, place.approval(before, "approver-2")]))
@@ -137,7 +142,8 @@ class Dev(Position):
         place.approve(before, "approver-3")
         place.wait(before["id"], "confirmed")
         self.paid = 25
-        self.cancel(unanswered)
+        self.assertEqual(place.decide(unanswered, THIEF, "reject").status, 200)  # who is no more than suspicious may say no
+        self.assertEqual(place.read(unanswered["id"])["state"], "rejected")
 
     def test_6_a_person_whose_time_is_over(self):
         """`valid_until` passes by itself: nothing has to run for it, and what was approved in time does not count afterwards."""
