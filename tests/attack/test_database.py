@@ -417,7 +417,7 @@ class Database(strongroom.Case):
         ended = reply.json["withdrawal"]
         self.assertEqual((ended["state"], reason or ended["reason"]), (state, ended["reason"]))
         self.assertProblem(self.settle(row), 409, "conflict", "state")
-        told = self.place.history(row["id"])[len(before):]
+        told = eventually(lambda: (lambda rows: rows if len(rows) > 2 else None)(self.place.history(row["id"])[len(before):]), "three entries")
         self.assertEqual([(entry["act"], entry["actor"]) for entry in told],
                          [("withdrawal.settle", "operator-1"), (f"withdrawal.{state}", "custodyd"), ("withdrawal.settle", "operator-1")])
         return ended

@@ -24,7 +24,7 @@ class Api(Position):
         reply = self.ask("transfer.sign", **papers)
         self.assertRefused(reply, status, where)
         self.assertNotIn("signature", reply)
-        self.assertEqual(reply.get("promised", "never"), "never")
+        self.assertEqual(reply["promised"], "never")
 
     # To obtain a signature
 

@@ -407,6 +407,13 @@ class Evaluation:
         """The entries of a withdrawal, oldest first."""
         return self.pages(f"/v1/audit/entries?otype=withdrawal&oid={withdrawal}&order=oldest", "entries", "auditor-1")
 
+    def history_to(self, withdrawal, act="withdrawal.confirmed"):
+        """Likewise, as soon as the act is among them: the trail is written a moment after the state."""
+        def look():
+            rows = self.history(withdrawal)
+            return rows if act in [row["act"] for row in rows] else None
+        return eventually(look, f"the trail of {withdrawal} has {act}")
+
     def balance(self, address):
         """What the ledger says: the posted balance of the asset."""
         rows = self.call("GET", f"/v1/ledger/accounts/{address}").json["balances"]

@@ -51,7 +51,7 @@ class Withdrawal(strongroom.Case):
         in_block = place.call("GET", f"/v1/ledger/transactions/{row['transaction_id']}").json
         self.assertEqual((in_block["status"], in_block["code"], in_block["height"]), ("confirmed", "ok", done["height"]))
 
-        history = place.history(row["id"])
+        history = place.history_to(row["id"])
         self.assertEqual([entry["act"] for entry in history],
                          ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed",
                                                           "submitted", "confirmed")])
@@ -176,7 +176,7 @@ class Withdrawal(strongroom.Case):
             self.assertEqual(place.wallet(), before)
             late = place.approval(row, "approver-1", signed_at=row["requested_at"])
             self.assertProblem(place.decide(row, "approver-1", document=late), 403, "expired", "expires_at")
-            self.assertEqual([entry["act"] for entry in place.history(row["id"])],
+            self.assertEqual([entry["act"] for entry in place.history_to(row["id"], "withdrawal.approve")],
                              ["withdrawal.request", "withdrawal.expire", "withdrawal.approve"])
         finally:
             place.stop("custodyd")
