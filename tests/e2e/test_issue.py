@@ -66,12 +66,14 @@ class Issues(strongroom.Case):
 
     def issue_of(self, intent):
         """The same as an issue of gold."""
+        return canonical({**intent, "asset": self.gold, "transaction": digest("transaction", canonical(self.transaction_of(intent))),
+                          "type": "issue", "wallet": "mint"})
+
+    def transaction_of(self, intent):
         leg = {"amount": intent["amount"], "asset": self.gold}
         transaction = {name: intent[name] for name in ("chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until")}
-        transaction = {**transaction, "from": self.mint, "type": "issue", "legs": [
+        return {**transaction, "from": self.mint, "type": "issue", "legs": [
             {**leg, "account": self.mint, "side": "debit"}, {**leg, "account": intent["destination"], "side": "credit"}]}
-        return canonical({**intent, "asset": self.gold, "transaction": digest("transaction", canonical(transaction)),
-                          "type": "issue", "wallet": "mint"})
 
     def adopt(self):
         """A version with a rule for issues: one approver more than for transfers, and a delay."""
@@ -102,8 +104,7 @@ class Issues(strongroom.Case):
         self.assertEqual(reply.status, 201, reply)
         row = reply.json["withdrawal"]
         self.assertEqual((row["type"], json.loads(row["intent"])["type"], json.loads(row["transaction"])["type"]), 3 * ("issue",))
-        told = place.custody("show", row["id"], person="approver-1").stdout
-        self.assertIn("an ISSUE: MAKES that many new units", told)
+        self.assertShown(row)
         self.assertEqual(place.approve(row)["state"], "approving")
         place.approve(row, "approver-3")
         place.wait(row["id"], "confirmed")
@@ -114,6 +115,28 @@ class Issues(strongroom.Case):
         self.assertIn("issued by wallet mint", said)
         transfer = place.propose(500, wallet="mint", asset=self.gold)
         self.assertEqual(transfer.json["code"], "insufficient_funds", transfer)
+
+    def assertShown(self, row):
+        """Every field of the intent, in words, by the tool of the approver; by the intent's bytes alone without a service."""
+        place, intent = self.place, json.loads(row["intent"])
+        rows = place.custody("show", row["id"], person="approver-1").stdout.splitlines()
+        self.assertEqual(rows[0], f"withdrawal {row['id']}")
+        self.assertEqual({line[2:14].strip(): line[15:] for line in rows[1:-1]}, {
+            "pays": "5 GOLD (500 base units)", "to": place.payee, "from": f"wallet mint, {self.mint}",
+            "fee at most": "0 GOLD (0 base units): this ledger has no fees",
+            "effect": "an ISSUE: MAKES that many new units of the asset, which wallet mint owes from then on",
+            "asked by": "operator-1", "expires": intent["expires_at"], "policy": f"version 2, {intent['policy']}",
+            "ledger": f"demo, {place.chain}",
+            "sequence": f"lane {intent['lane']}, seq {intent['seq']}, heights {intent['valid_from']} to {intent['valid_until']}",
+            "transaction": digest("transaction", canonical(self.transaction_of(intent))), "intent": digest("intent", row["intent"]),
+            "short code": row["short_code"], "requested": "not signed", "approved by": "nobody yet"})
+        self.assertEqual(rows[-1], "the service says that it is reserved")
+        path = place.dir / "issue.intent"
+        path.write_text(row["intent"])
+        alone = place.custody("show", "intent", "--in", str(path)).stdout
+        for word in ("mint", "500 base units", self.gold, place.payee, "an ISSUE: MAKES that many new units", intent["expires_at"],
+                     intent["policy"], intent["transaction"], row["short_code"]):
+            self.assertIn(word, alone)
 
     def test_3_a_transfer_that_says_issue_in_the_database(self):
         """The approver's own tool and the signer go by the intent; what the service keeps beside it changes nothing."""

@@ -11,7 +11,8 @@ from tool import Case, world
 
 PAGE = pathlib.Path(os.environ["STRONGROOM_SOURCE_DIR"]) / "docs/policy.md"
 WORLD = world.World()
-NAMES = ("Hot wallet", "Treasury", "Cold wallet", "Emergency")
+NAMES = ("Hot wallet", "Treasury", "Cold wallet", "Emergency", "Issue")
+MORE_ADMINS = ("admin-4", "admin-5", "admin-6")
 
 
 def examples():
@@ -38,20 +39,20 @@ def whole(*parts):
     """A policy of these examples: what they leave out is of the world's, keys are made."""
     policy = WORLD.policy_document()
     groups = merged(row for part in parts for row in part["groups"])
-    key = {name: world.Key("ed25519") for name in [*[member for row in groups for member in row["members"]], "admin-4", "admin-5",
+    key = {name: world.Key("ed25519") for name in [*[member for row in groups for member in row["members"]], *MORE_ADMINS,
                                                    *[row["id"] for part in parts for row in part["wallets"]]]}
     asking = {name for part in parts for rule in part["rules"] for name in rule["when"].get("requesters", [])}
     asks = {member for row in groups if row["id"] in asking for member in row["members"]}
     people = [world.person(name, ["approver", "requester"] if name in asks else ["approver"], key[name])
               for name in sorted({m for row in groups for m in row["members"]})]
-    people += [world.person(name, ["administrator"], key[name]) for name in ("admin-4", "admin-5")]
-    administrators = {"id": "administrators", "members": sorted([*WORLD.ADMINS, "admin-4", "admin-5"])}
+    people += [world.person(name, ["administrator"], key[name]) for name in MORE_ADMINS]
+    administrators = {"id": "administrators", "members": sorted([*WORLD.ADMINS, *MORE_ADMINS])}
     wallets = [{**row, **key[row["id"]].object(), "assets": [WORLD.asset]} for row in merged(row for part in parts for row in part["wallets"])]
     rules = json.loads(json.dumps(merged(row for part in parts for row in part["rules"])).replace('"DEMO"', f'"{WORLD.asset}"'))
     return {**policy, "people": sorted(policy["people"] + people, key=lambda row: row["id"]),
             "groups": sorted([administrators, *groups], key=lambda row: row["id"]), "wallets": wallets, "rules": rules,
             "destinations": {"cooling_s": 86400, "groups": sorted({name for part in parts for name in part["destinations"]})},
-            "governance": {"delay_s": 172800, "group": "administrators", "m": 4}}
+            "governance": {"delay_s": 172800, "group": "administrators", "m": 5}}
 
 
 class Page(Case):
@@ -75,6 +76,19 @@ class Page(Case):
         lines = self.shown(whole(*rows))
         self.assertEqual([line.split(":")[0] for line in lines if line.startswith("rule ")],
                          [f"rule {rule['id']}" for rule in merged(rule for row in rows for rule in row["rules"])])
+
+    def test_an_issue_takes_more_than_any_transfer(self):
+        """One person less, no time to object, or a rule for both: no policy, though each would do for transfers."""
+        parts = {name: example for name, (example, _) in examples().items()}
+        rule = parts["Issue"]["rules"][0]
+        fewer = [[{"group": "directors", "m": 2}, {"group": "treasury", "m": 2}]]
+        soon = {name: value for name, value in rule["demand"].items() if name != "delay_s"}
+        for change, where in (({"demand": {**rule["demand"], "steps": fewer}}, "steps"), ({"demand": soon}, "delay_s"),
+                              ({"when": {**rule["when"], "types": ["issue", "transfer"]}}, "types")):
+            with self.subTest(where):
+                broken = whole(*[part for name, part in parts.items() if name != "Issue"], {**parts["Issue"], "rules": [{**rule, **change}]})
+                told = self.refused(1, "show", "policy", "--in", self.write("policy", world.canonical(broken)))
+                self.assertIn(where, told)
 
     def test_the_tests_see_what_is_wrong(self):
         example, _ = examples()["Emergency"]
