@@ -18,6 +18,7 @@
 #define SHORT_MS 300
 #define LATE_HAVE 77 /* shares in an answer that belongs to an earlier question */
 #define WAITERS 6
+#define ENDS_MAX 64 /* threads that play processes, in one test */
 
 /* How a token's process answers the n-th request (from 1) of the scene; false: it ends. */
 typedef bool answer_fn(int fd, unsigned token, const void *message, size_t len, unsigned number);
@@ -37,6 +38,8 @@ static struct {
     pid_t processes[2];
     uint8_t late64[SIGNATURE_LEN];
     pthread_t client;
+    pthread_t ends[ENDS_MAX];
+    size_t end_count;
 } scene = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static struct token_set *set;
@@ -268,8 +271,10 @@ static int socket_make(unsigned token, void *(*run)(void *))
     struct end *end = malloc(sizeof(*end));
     cr_assert(end != NULL);
     *end = (struct end){.fd = pair[1], .token = token};
-    pthread_t thread;
-    cr_assert(pthread_create(&thread, NULL, run, end) == 0 && pthread_detach(thread) == 0);
+    lock();
+    cr_assert(scene.end_count < ENDS_MAX && pthread_create(&scene.ends[scene.end_count], NULL, run, end) == 0);
+    scene.end_count++;
+    unlock();
     return pair[0];
 }
 
@@ -355,6 +360,9 @@ static void finish(void)
 {
     token_set_free(set);
     set = NULL;
+    for (size_t i = 0; i < scene.end_count; i++) { /* what libcrypto keeps for a thread is freed when it ends */
+        cr_assert(pthread_join(scene.ends[i], NULL) == 0);
+    }
     if (scene.keys[1] != scene.keys[0]) {
         test_key_free(scene.keys[1]);
     }
