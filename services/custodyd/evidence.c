@@ -5,6 +5,7 @@
  */
 #include "audit/event.h"
 #include "base/canon.h"
+#include "policy/withdrawal.h"
 #include "record.h"
 #include "resources.h"
 #include "store/trail_read.h"
@@ -60,42 +61,90 @@ static enum status find_entries(struct gathering *gathering, struct fault *fault
     return status;
 }
 
-static enum status read_policy(struct digest *out, const struct store_leaf *signing, struct fault *fault)
+static bool names(const struct audit_event *event, const char *name, const struct digest *digest)
+{
+    struct digest named;
+    return audit_event_ref(&named, event, name) == STATUS_OK && digest_equal(&named, digest);
+}
+
+/* The approvals of the bundle, no more and no fewer. */
+static bool names_approvals(const struct audit_event *event, const json_t *approvals)
+{
+    struct digest named[WITHDRAWAL_APPROVALS_MAX];
+    size_t count = WITHDRAWAL_APPROVALS_MAX;
+    size_t found = 0;
+    size_t i = 0;
+    json_t *row = NULL;
+    if (audit_event_refs(named, &count, event, "approvals") != STATUS_OK || count != json_array_size(approvals)) {
+        return false;
+    }
+    json_array_foreach(approvals, i, row)
+    {
+        const char *text = json_string_value(json_object_get(row, "document"));
+        struct digest digest;
+        approval_digest(&digest, text, text == NULL ? 0 : strlen(text));
+        for (size_t k = 0; k < count; k++) {
+            found += digest_equal(&named[k], &digest) ? 1 : 0;
+        }
+    }
+    return found == count;
+}
+
+/* Whether it was made for this withdrawal as it is, and not by somebody who only writes to the database. */
+static bool fits(const struct gathering *gathering, const struct audit_event *event)
+{
+    const struct store_withdrawal *row = &gathering->row;
+    struct digest intent;
+    struct digest transaction;
+    intent_digest(&intent, row->intent.data, row->intent.len);
+    transaction_id(&transaction, row->transaction.data, row->transaction.len);
+    return event->action == AUDIT_WITHDRAWAL_SIGNING && event->outcome == AUDIT_OUTCOME_INTENT &&
+           names(event, INTENT_KIND, &intent) && names(event, TRANSACTION_KIND, &transaction) &&
+           names_approvals(event, json_object_get(gathering->view, "approvals")) &&
+           policies_find(gathering->service->policies, &event->policy) != NULL;
+}
+
+/* STATUS_NOT_READY when it is not the entry. */
+static enum status take_signing(struct gathering *gathering, struct store_tx *tx, const struct store_leaf *entry,
+                                struct fault *fault)
 {
     struct audit_leaf leaf;
     struct audit_event event = {0};
-    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
+    struct signed_document destination = {0};
+    enum status status = audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, fault);
     if (status == STATUS_OK) {
         status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
     }
+    if (status == STATUS_OK && !fits(gathering, &event)) {
+        status = STATUS_NOT_READY;
+    }
     if (status == STATUS_OK) {
-        *out = event.policy;
+        status = destination_find_recorded(&destination, tx, entry, fault);
     }
-    audit_event_wipe(&event);
-    return status;
-}
-
-static enum status destination_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct gathering *gathering = context;
-    const struct store_leaf_list *entries = &gathering->entries;
-    struct signed_document destination = {0};
-    size_t signing = 0;
-    while (signing < entries->count &&
-           strcmp(entries->rows[signing].act, audit_action_text(AUDIT_WITHDRAWAL_SIGNING)) != 0) {
-        signing++;
-    }
-    if (signing == entries->count) {
-        return fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not in the trail");
-    }
-    enum status status = destination_find_recorded(&destination, tx, &entries->rows[signing], fault);
     if (status == STATUS_OK) {
+        gathering->policy = event.policy;
         json_decref(gathering->destination);
         gathering->destination = NULL;
         status = signed_document_encode(&gathering->destination, &destination, fault);
     }
+    audit_event_wipe(&event);
     signed_document_free(&destination);
-    return status == STATUS_OK ? read_policy(&gathering->policy, &entries->rows[signing], fault) : status;
+    return status;
+}
+
+static enum status signing_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct gathering *gathering = context;
+    enum status status = STATUS_NOT_READY;
+    for (size_t i = 0; i < gathering->entries.count && status != STATUS_OK; i++) {
+        struct fault why = {0};
+        status = take_signing(gathering, tx, &gathering->entries.rows[i], &why);
+        if (status != STATUS_OK && status != STATUS_NOT_READY && status != STATUS_DESTINATION_UNLISTED) {
+            return fault_set(fault, status, why.where, "%s", why.detail);
+        }
+    }
+    return status == STATUS_OK ? status
+                               : fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not in the trail");
 }
 
 static enum status fetch_tile(void *context, struct digest hashes[AUDIT_TILE_WIDTH], const struct audit_tile *tile,
@@ -268,7 +317,7 @@ enum status evidence_read(struct service *service, const struct http_request *re
         status = find_entries(&gathering, fault);
     }
     if (status == STATUS_OK) {
-        status = store_transact(service->store, destination_in, &gathering, fault);
+        status = store_transact(service->store, signing_in, &gathering, fault);
     }
     if (status == STATUS_OK) {
         status = add_documents(&bundle, &gathering, fault);

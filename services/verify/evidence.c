@@ -12,9 +12,8 @@
 #include "base/file.h"
 #include "block.h"
 #include "documents.h"
-#include "event.h"
-#include "merkle.h"
 #include "policy_rules.h"
+#include "story.h"
 #include "verify.h"
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
@@ -32,37 +31,25 @@ struct proof {
     const struct verify_policy *in_force; /* the last one */
     struct verify_intent intent;
     struct digest intent_digest;
-    struct digest destination_digest;
     struct name destination_group;
     const json_t *wallet; /* borrowed from the version proposed */
     struct key wallet_key;
-    struct digest approval_digests[APPROVALS_MAX]; /* ascending */
-    struct name approvers[APPROVALS_MAX];
+    struct verify_approval approvals[APPROVALS_MAX];
     json_t *papers[APPROVALS_MAX]; /* the approval documents; owned */
     size_t approval_count;
+    int64_t destination_until;
     struct rules_vote votes[APPROVALS_MAX]; /* of approvers who are in force, too, with the key that signed */
     size_t vote_count;
     bool requester_signed; /* with a key that is in force, too */
-    uint64_t entry_count;
-    uint64_t last_index;      /* of the entry before */
-    int64_t announced_utc_us; /* INT64_MAX until the first entry withdrawal.announced */
-    struct digest announced;  /* the intent that it names */
-    struct event signing;
-    bool confirmed; /* the last entry said so */
-    struct checkpoint checkpoint;
+    json_t *refs;          /* what withdrawal.signing must name: the documents of the bundle; owned */
+    struct story story;
+    int64_t at_utc_us; /* the time of withdrawal.signing at which the documents are judged */
     uint64_t height;
 };
 
 static bool fail(struct proof *proof, const char *part, const char *what)
 {
     report_tampered(&proof->report, "%s: %s", part, what);
-    return false;
-}
-
-static bool fail_fault(struct proof *proof, const char *part, const struct fault *fault)
-{
-    report_tampered(&proof->report, "%s: %s%s%s", part, fault->where, fault->where[0] == '\0' ? "" : ": ",
-                    fault->detail[0] == '\0' ? status_info(fault->status)->text : fault->detail);
     return false;
 }
 
@@ -82,7 +69,6 @@ static bool read_policies(struct proof *proof, struct verify_policy *newest)
     return true;
 }
 
-/* The chain ends with the version that was in force when the signer was asked. */
 static bool check_policies(struct proof *proof)
 {
     struct verify_policy newest = {0};
@@ -95,9 +81,6 @@ static bool check_policies(struct proof *proof)
         return false;
     }
     proof->in_force = &proof->versions[proof->version_count - 1];
-    if (!digest_equal(&proof->signing.policy, &proof->in_force->digest)) {
-        return fail(proof, "policies", "do not end with the version that withdrawal.signing names");
-    }
     return digest_equal(&proof->in_force->chain, &proof->trust->chain) ||
            fail(proof, "policies", "are for another ledger");
 }
@@ -144,7 +127,7 @@ static bool check_intent(struct proof *proof)
     struct fault fault = {0};
     const char *text = (const char *)proof->bundle.intent.data;
     if (document_read(intent, DOCUMENT_INTENT, text, &fault) != STATUS_OK) {
-        return fail_fault(proof, "intent", &fault);
+        return report_fault(&proof->report, "intent", &fault);
     }
     document_digest(&proof->intent_digest, "intent", text);
     proof->proposed = find_version(proof, &intent->policy);
@@ -170,7 +153,7 @@ static bool check_transaction(struct proof *proof)
     struct digest id;
     if (signed_text_read(&text, proof->bundle.transaction, &fault) != STATUS_OK ||
         verify_transaction(&rebuilt, (const char *)proof->bundle.intent.data, proof->wallet, &fault) != STATUS_OK) {
-        return fail_fault(proof, "transaction", &fault);
+        return report_fault(&proof->report, "transaction", &fault);
     }
     bool same = strcmp(text.text, (const char *)rebuilt.data) == 0;
     bytes_free(&rebuilt);
@@ -189,16 +172,13 @@ static bool check_destination(struct proof *proof)
     struct signed_text text;
     if (signed_text_read(&text, proof->bundle.destination, &fault) != STATUS_OK ||
         document_read(&destination, DOCUMENT_DESTINATION, text.text, &fault) != STATUS_OK) {
-        return fail_fault(proof, "destination", &fault);
+        return report_fault(&proof->report, "destination", &fault);
     }
-    document_digest(&proof->destination_digest, "destination", text.text);
     proof->destination_group = destination.group;
+    proof->destination_until = destination.valid_until;
     if (strcmp(destination.account, proof->intent.destination) != 0 ||
         !is_here(proof, &destination.chain, &destination.policy, &destination.environment)) {
         return fail(proof, "destination", "is for another account, ledger or policy");
-    }
-    if (proof->signing.ts >= destination.valid_until) {
-        return fail(proof, "destination", "had expired when the signer was asked");
     }
     return verify_policy_governed(find_version(proof, &destination.policy), &text, "destination",
                                   destination.issued_at) ||
@@ -231,10 +211,7 @@ static const char *approval_objection(const struct proof *proof, const struct ve
     if (asks && (json_array_size(approval->seen) > 0 || !verify_policy_duty(proof->proposed, person, "requester"))) {
         return "is a request of another form or by somebody who may not";
     }
-    if (proof->signing.ts >= approval->expires_at || approval->expires_at > proof->intent.expires_at) {
-        return "had expired when the signer was asked";
-    }
-    return NULL;
+    return approval->expires_at > proof->intent.expires_at ? "expires after the intent" : NULL;
 }
 
 /* Who is not in force any more, or not with this key, does not count. Until when they count the rules look at. */
@@ -256,30 +233,25 @@ static void count_approver(struct proof *proof, const struct verify_approval *ap
 static bool check_approval(struct proof *proof, const json_t *object)
 {
     struct signed_text text;
-    struct verify_approval approval;
     struct fault fault = {0};
+    struct digest digest;
+    struct verify_approval *approval = &proof->approvals[proof->approval_count];
     json_t **paper = &proof->papers[proof->approval_count];
-    struct digest *digest = &proof->approval_digests[proof->approval_count];
     json_decref(*paper); /* of one before it that could not be read */
     *paper = NULL;
     if (signed_text_read(&text, object, &fault) != STATUS_OK ||
         canon_parse(paper, text.text, strlen(text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
-        document_decode(&approval, DOCUMENT_APPROVAL, *paper, &fault) != STATUS_OK) {
-        return fail_fault(proof, "approvals", &fault);
+        document_decode(approval, DOCUMENT_APPROVAL, *paper, &fault) != STATUS_OK) {
+        return report_fault(&proof->report, "approvals", &fault);
     }
-    const char *objection = approval_objection(proof, &approval, &text);
+    const char *objection = approval_objection(proof, approval, &text);
     if (objection != NULL) {
-        report_tampered(&proof->report, "approval by %s: %s", approval.approver.text, objection);
+        report_tampered(&proof->report, "approval by %s: %s", approval->approver.text, objection);
     }
-    document_digest(digest, "approval", text.text);
-    count_approver(proof, &approval, digest);
-    proof->approvers[proof->approval_count++] = approval.approver;
+    document_digest(&digest, "approval", text.text);
+    count_approver(proof, approval, &digest);
+    proof->approval_count++;
     return objection == NULL;
-}
-
-static int compare_digests(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(struct digest));
 }
 
 static bool check_approvals(struct proof *proof)
@@ -296,25 +268,64 @@ static bool check_approvals(struct proof *proof)
     }
     for (size_t a = 0; good && a < proof->approval_count; a++) {
         for (size_t b = a + 1; good && b < proof->approval_count; b++) {
-            good = !name_equal(&proof->approvers[a], &proof->approvers[b]) ||
+            good = !name_equal(&proof->approvals[a].approver, &proof->approvals[b].approver) ||
                    fail(proof, "approvals", "one person stands twice");
         }
     }
-    qsort(proof->approval_digests, proof->approval_count, sizeof(struct digest), compare_digests);
     return good;
 }
 
-static bool check_rules_of(struct proof *proof, const struct verify_policy *policy)
+static const char *judge_rules(struct rules_finding *out, const struct proof *proof, const struct verify_policy *policy,
+                               int64_t at_utc_us)
 {
     const struct rules_request request = {.intent = &proof->intent,
                                           .group = proof->destination_group.text,
                                           .requester_signed = proof->requester_signed,
                                           .votes = proof->votes,
                                           .vote_count = proof->vote_count,
-                                          .at_utc_us = proof->signing.ts,
-                                          .announced_utc_us = proof->announced_utc_us};
+                                          .at_utc_us = at_utc_us,
+                                          .announced_utc_us = proof->story.announced_utc_us};
+    return rules_judge(out, policy, &request);
+}
+
+/*
+ * The time at which everything is judged: the first entry at which the rules hold. Several entries may name the same
+ * documents; each would be evidence alone, so one more of them neither makes good evidence bad nor bad evidence good.
+ */
+static void choose_moment(struct proof *proof)
+{
     struct rules_finding finding;
-    const char *why = rules_judge(&finding, policy, &request);
+    size_t i = 0;
+    while (i < proof->story.signing_count &&
+           (judge_rules(&finding, proof, proof->proposed, proof->story.signings[i]) != NULL ||
+            judge_rules(&finding, proof, proof->in_force, proof->story.signings[i]) != NULL)) {
+        i++;
+    }
+    proof->at_utc_us = proof->story.signings[i < proof->story.signing_count ? i : 0];
+}
+
+/* Nothing had expired at that time. */
+static bool check_moment(struct proof *proof)
+{
+    bool good = true;
+    choose_moment(proof);
+    if (proof->at_utc_us >= proof->destination_until) {
+        good = fail(proof, "destination", "had expired when the signer was asked");
+    }
+    for (size_t i = 0; i < proof->approval_count; i++) {
+        if (proof->at_utc_us >= proof->approvals[i].expires_at) {
+            report_tampered(&proof->report, "approval by %s: had expired when the signer was asked",
+                            proof->approvals[i].approver.text);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static bool check_rules_of(struct proof *proof, const struct verify_policy *policy)
+{
+    struct rules_finding finding;
+    const char *why = judge_rules(&finding, proof, policy, proof->at_utc_us);
     if (why != NULL) {
         report_tampered(&proof->report, "policy: version %lld%s%s: %s", (long long)policy->version,
                         finding.rule[0] == '\0' ? "" : ", rule ", finding.rule, why);
@@ -328,131 +339,76 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
 /* By the version under which it was proposed, and by the one in force. */
 static bool check_rules(struct proof *proof)
 {
-    if (proof->announced_utc_us != INT64_MAX && !digest_equal(&proof->announced, &proof->intent_digest)) {
-        return fail(proof, "entry withdrawal.announced", "names another intent");
-    }
     return check_rules_of(proof, proof->proposed) &&
            (proof->proposed == proof->in_force || check_rules_of(proof, proof->in_force));
 }
 
-static json_t *hex_of(const struct digest *digest)
+static json_t *hex_of(const char *kind, const char *text)
 {
+    struct digest digest;
     char hex[DIGEST_HEX_LEN + 1];
-    digest_format(hex, digest);
+    document_digest(&digest, kind, text == NULL ? "" : text);
+    digest_format(hex, &digest);
     return json_string(hex);
 }
 
-/* The entry before the signature names exactly the documents of the bundle. */
-static bool check_signing_refs(struct proof *proof)
+static int compare_texts(const void *a, const void *b)
 {
-    json_t *approvals = json_array();
-    for (size_t i = 0; i < proof->approval_count; i++) {
-        (void)json_array_append_new(approvals, hex_of(&proof->approval_digests[i]));
-    }
-    json_t *expected = json_pack("{s:o, s:o, s:o, s:o, s:o}", "approvals", approvals, "destination",
-                                 hex_of(&proof->destination_digest), "intent", hex_of(&proof->intent_digest), "policy",
-                                 hex_of(&proof->proposed->digest), "transaction", hex_of(&proof->intent.transaction));
-    bool same = json_equal(expected, proof->signing.refs) == 1;
-    json_decref(expected);
-    return same || fail(proof, "entry withdrawal.signing", "names other documents than those of the bundle");
+    return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
 }
 
-/* The signer counts a delay from the first one. */
-static bool note_announced(struct proof *proof, const struct event *event)
+/* The approvals of the bundle, as an entry names them. */
+static json_t *name_approvals(const json_t *approvals)
 {
-    struct digest intent;
-    const char *text = text_of(event->refs, "intent");
-    if (strcmp(event->outcome, "intent") != 0 || text == NULL || digest_parse(&intent, text) != STATUS_OK) {
-        return false;
+    json_t *hex[APPROVALS_MAX];
+    size_t count = json_array_size(approvals) < APPROVALS_MAX ? json_array_size(approvals) : APPROVALS_MAX;
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        hex[i] = hex_of("approval", text_of(json_array_get(approvals, i), "document"));
     }
-    if (proof->announced_utc_us == INT64_MAX) {
-        proof->announced_utc_us = event->ts;
-        proof->announced = intent;
+    qsort(hex, count, sizeof(hex[0]), compare_texts);
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(array, hex[i]);
     }
-    return digest_equal(&proof->announced, &intent);
+    return array;
 }
 
-/* What the entry tells. The event of withdrawal.signing is kept. */
-static bool check_story(struct proof *proof, struct event *event, const char *where)
+/* What the entry before the signature must name, exactly: the documents as they stand in the bundle. */
+static bool name_documents(struct proof *proof)
 {
-    char id[UUID_TEXT_SIZE];
-    uuid_format(id, &proof->bundle.withdrawal);
-    if (strcmp(event->otype, "withdrawal") != 0 || strcmp(event->oid, id) != 0 || event->on != proof->entry_count) {
-        return fail(proof, where, "is not the next entry of this withdrawal");
+    const struct verify_bundle *bundle = &proof->bundle;
+    const char *intent = (const char *)bundle->intent.data;
+    struct verify_intent named;
+    struct fault fault = {0};
+    char policy[DIGEST_HEX_LEN + 1];
+    if (document_read(&named, DOCUMENT_INTENT, intent, &fault) != STATUS_OK) {
+        return report_fault(&proof->report, "intent", &fault);
     }
-    if ((event->on == 1) != (strcmp(event->act, "withdrawal.request") == 0)) {
-        return fail(proof, where, "withdrawal.request is the first, and only the first");
-    }
-    proof->confirmed = strcmp(event->act, "withdrawal.confirmed") == 0 && strcmp(event->outcome, "ok") == 0;
-    if (strcmp(event->act, "withdrawal.announced") == 0 && !note_announced(proof, event)) {
-        return fail(proof, where, "withdrawal.announced must name one intent, with outcome intent");
-    }
-    if (strcmp(event->act, "withdrawal.signing") == 0) {
-        if (proof->signing.document != NULL || strcmp(event->outcome, "intent") != 0) {
-            return fail(proof, where, "there must be one withdrawal.signing, with outcome intent");
-        }
-        proof->signing = *event;
-        *event = (struct event){0}; /* transferred */
-    }
+    digest_format(policy, &named.policy);
+    proof->refs =
+        json_pack("{s:o, s:o, s:o, s:s, s:o}", "approvals", name_approvals(bundle->approvals), "destination",
+                  hex_of("destination", text_of(bundle->destination, "document")), "intent", hex_of("intent", intent),
+                  "policy", policy, "transaction", hex_of("transaction", text_of(bundle->transaction, "document")));
     return true;
 }
 
-static bool check_leaf(struct proof *proof, const struct verify_entry *row, const char *where)
+/* Without it the rest is judged all the same, at the time of the first: so that the report names all that is wrong. */
+static bool check_signings(struct proof *proof)
 {
-    struct leaf leaf;
-    struct event event;
-    struct fault fault = {0};
-    const char *why = "";
-    if (!leaf_read(&leaf, proof->trust->log.origin, row->leaf.data, row->leaf.len, &why)) {
-        return fail(proof, where, why);
-    }
-    if (leaf.number != row->index || (proof->entry_count > 0 && row->index <= proof->last_index)) {
-        return fail(proof, where, "stands at another place");
-    }
-    if (!merkle_leads(&leaf.hash, row->index, proof->checkpoint.size, row->proof, &proof->checkpoint.root)) {
-        return fail(proof, where, "is not in the trail that the checkpoint signs");
-    }
-    if (event_read(&event, leaf.event, leaf.event_len, &fault) != STATUS_OK) {
-        return fail_fault(proof, where, &fault);
-    }
-    proof->entry_count++;
-    proof->last_index = row->index;
-    bool good = check_story(proof, &event, where);
-    event_free(&event);
-    return good;
+    return proof->story.asked_for ||
+           fail(proof, "entry withdrawal.signing", "names other documents than those of the bundle");
 }
 
-static bool check_entry(struct proof *proof, const json_t *object)
+/* The trail: what stands in it of this withdrawal, and when. */
+static bool check_story(struct proof *proof)
 {
-    struct verify_entry row;
-    struct fault fault = {0};
-    char where[64];
-    if (document_decode(&row, DOCUMENT_ENTRY, object, &fault) != STATUS_OK) {
-        return fail_fault(proof, "entries", &fault);
+    const struct story_claim claim = {
+        .trust = proof->trust, .bundle = &proof->bundle, .refs = proof->refs, .policy = &proof->in_force->digest};
+    if (!story_read(&proof->story, &proof->report, &claim)) {
+        return false;
     }
-    (void)snprintf(where, sizeof(where), "entry %llu", (unsigned long long)row.index);
-    bool good = check_leaf(proof, &row, where);
-    bytes_free(&row.leaf);
-    return good;
-}
-
-static bool check_entries(struct proof *proof)
-{
-    json_t *value = NULL;
-    size_t i = 0;
-    const char *why = "";
-    if (!checkpoint_read(&proof->checkpoint, &proof->trust->log, proof->bundle.checkpoint.data,
-                         proof->bundle.checkpoint.len, &why)) {
-        return fail(proof, "checkpoint", why);
-    }
-    json_array_foreach(proof->bundle.entries, i, value)
-    {
-        if (!check_entry(proof, value)) {
-            return false;
-        }
-    }
-    return (proof->signing.document != NULL && proof->confirmed) ||
-           fail(proof, "entries", "do not lead over withdrawal.signing to withdrawal.confirmed");
+    return proof->story.signing_count > 0 || !proof->story.asked_for ||
+           fail(proof, "policies", "do not end with the version that withdrawal.signing names");
 }
 
 static bool check_block(struct proof *proof)
@@ -467,16 +423,17 @@ static bool check_block(struct proof *proof)
            fail(proof, "block", why);
 }
 
-/* The trail comes first: the time of withdrawal.signing is the time at which documents had to be valid. */
+/* The trail comes before the documents: it says when they had to be valid. */
 static bool check_all(struct proof *proof)
 {
-    if (!check_entries(proof) || !check_policies(proof) || !check_intent(proof)) {
+    if (!check_policies(proof) || !name_documents(proof) || !check_story(proof) || !check_intent(proof)) {
         return false;
     }
     bool good = check_destination(proof);
     good = check_approvals(proof) && good;
     good = check_transaction(proof) && good;
-    return good && check_rules(proof) && check_signing_refs(proof) && check_block(proof);
+    good = good && check_moment(proof);
+    return good && check_rules(proof) && check_signings(proof) && check_block(proof);
 }
 
 static void print_proven(const struct proof *proof)
@@ -489,13 +446,13 @@ static void print_proven(const struct proof *proof)
                  proof->intent.type[0] == '\0' ? "from" : "issued by", proof->intent.wallet.text,
                  proof->intent.destination, proof->intent.requester.text);
     for (size_t i = 0; i < proof->approval_count; i++) {
-        if (!name_equal(&proof->approvers[i], &proof->intent.requester)) {
-            (void)printf(" %s", proof->approvers[i].text);
+        if (!name_equal(&proof->approvals[i].approver, &proof->intent.requester)) {
+            (void)printf(" %s", proof->approvals[i].approver.text);
         }
     }
     (void)printf(", confirmed at height %llu, %llu entries under the checkpoint of size %llu\n",
-                 (unsigned long long)proof->height, (unsigned long long)proof->entry_count,
-                 (unsigned long long)proof->checkpoint.size);
+                 (unsigned long long)proof->height, (unsigned long long)proof->story.entry_count,
+                 (unsigned long long)proof->story.checkpoint.size);
 }
 
 static enum verdict judge(struct proof *proof, const struct bytes *text)
@@ -506,7 +463,7 @@ static enum verdict judge(struct proof *proof, const struct bytes *text)
     size_t len = text->len - (text->len > 0 && text->data[text->len - 1] == '\n' ? 1 : 0);
     if (canon_parse(&object, text->data, len, BUNDLE_MAX, &fault) != STATUS_OK ||
         document_decode(&proof->bundle, DOCUMENT_BUNDLE, object, &fault) != STATUS_OK) {
-        (void)fail_fault(proof, "bundle", &fault);
+        (void)report_fault(&proof->report, "bundle", &fault);
     } else if (strcmp(proof->bundle.format, "strongroom-evidence/v1") != 0) {
         (void)fail(proof, "bundle", "is of a format that this program does not know");
     } else {
@@ -517,7 +474,7 @@ static enum verdict judge(struct proof *proof, const struct bytes *text)
     } else if (report_clean(&proof->report)) {
         report_incomplete(&proof->report, "could not be checked to the end");
     }
-    event_free(&proof->signing);
+    json_decref(proof->refs);
     bytes_free(&proof->bundle.checkpoint);
     bytes_free(&proof->bundle.genesis);
     bytes_free(&proof->bundle.intent);
@@ -541,7 +498,6 @@ enum verdict verify_evidence(const struct trust *trust, const char *path)
         (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", path, fault.detail);
     } else {
         proof->trust = trust;
-        proof->announced_utc_us = INT64_MAX;
         verdict = judge(proof, &text);
     }
     bytes_free(&text);

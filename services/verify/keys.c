@@ -23,13 +23,6 @@ bool claim_fail(struct claim *claim, const char *part, const char *what)
     return false;
 }
 
-static bool fail_fault(struct claim *claim, const char *part, const struct fault *fault)
-{
-    report_tampered(&claim->report, "%s: %s %s", part, fault->where,
-                    fault->detail[0] == '\0' ? status_info(fault->status)->text : fault->detail);
-    return false;
-}
-
 json_t *claim_json(struct claim *claim, const char *part, const char *path)
 {
     struct bytes text = {0};
@@ -38,7 +31,7 @@ json_t *claim_json(struct claim *claim, const char *part, const char *path)
     if (file_read_document(&text, path, SIGNED_FILE_MAX, part, &fault) != STATUS_OK) {
         report_incomplete(&claim->report, "%s: cannot read %s: %s", part, path, fault.detail);
     } else if (canon_parse(&json, text.data, text.len, SIGNED_FILE_MAX, &fault) != STATUS_OK) {
-        (void)fail_fault(claim, part, &fault);
+        (void)report_fault(&claim->report, part, &fault);
     }
     bytes_free(&text);
     return json;
@@ -89,7 +82,8 @@ static bool signed_json_read(struct claim *claim, struct signed_file *out, void 
     if (signed_text_read(&out->text, out->file, &fault) != STATUS_OK ||
         canon_parse(&out->document, out->text.text, strlen(out->text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
         document_decode(form, document, out->document, &fault) != STATUS_OK) {
-        return fail_fault(claim, kind, &fault);
+        (void)report_fault(&claim->report, kind, &fault);
+        return false;
     }
     document_digest(&out->digest, kind, out->text.text);
     return check_choices(claim, kind, out->document, document);

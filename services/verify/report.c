@@ -44,6 +44,13 @@ void report_incomplete(struct report *report, const char *format, ...)
     va_end(arguments);
 }
 
+bool report_fault(struct report *report, const char *part, const struct fault *fault)
+{
+    report_tampered(report, "%s: %s%s%s", part, fault->where, fault->where[0] == '\0' ? "" : ": ",
+                    fault->detail[0] == '\0' ? status_info(fault->status)->text : fault->detail);
+    return false;
+}
+
 bool report_clean(const struct report *report)
 {
     return report->tampered == 0 && report->incomplete == 0;

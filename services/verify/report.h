@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "base/status.h"
+
 #define FINDINGS_PRINTED 20
 
 enum verdict {
@@ -27,6 +29,9 @@ void report_checked(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* Prints a finding on standard output; the first FINDINGS_PRINTED of them. */
 void report_tampered(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void report_incomplete(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What could not be read of a part, as tampered. Answers false. */
+bool report_fault(struct report *report, const char *part, const struct fault *fault);
 
 /* True while nothing was found. */
 bool report_clean(const struct report *report);
