@@ -358,3 +358,18 @@ enum status policy_decode(struct policy *out, const void *document, size_t len, 
     json_decref(object);
     return status;
 }
+
+enum status policy_prev_decode(struct digest *out, const void *document, size_t len, struct fault *fault)
+{
+    json_t *object = NULL;
+    struct policy_wire wire;
+    enum status status = canon_parse(&object, document, len, CANON_POLICY_MAX, fault);
+    if (status == STATUS_OK) {
+        status = canon_decode(&wire, sizeof(wire), object, policy_fields, COUNT(policy_fields), "", fault);
+    }
+    if (status == STATUS_OK) {
+        *out = wire.policy.prev;
+    }
+    json_decref(object);
+    return status;
+}

@@ -245,24 +245,46 @@ static bool transfers(const struct rule *rule)
     return rule->when.types == 1U << TRANSACTION_TRANSFER;
 }
 
-/* What is not a transfer changes more than one balance, so it takes more people than any transfer, and time. */
-static enum status check_class(const struct policy *policy, const struct rule *rule, const char *path,
-                               struct fault *fault)
+/* The transfer rule that needs the most people, the first of those; *out_need is how many. NULL: there is none. */
+static const struct rule *greatest_transfer(const struct policy *policy, unsigned *out_need)
 {
-    int64_t least_s = policy_delay_least_s(&policy->environment) == 1 ? 1 : POLICY_CLASS_DELAY_MIN_S;
-    unsigned need = people_needed(policy, rule);
+    const struct rule *greatest = NULL;
+    *out_need = 0;
     for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct rule *other = &policy->rules[i];
-        if (other->effect == EFFECT_ALLOW && transfers(other) && need <= people_needed(policy, other)) {
-            return fault_set(fault, STATUS_INVALID, path,
-                             "rule %s asks for no more people than %s, which is for transfers", rule->id.text,
-                             other->id.text);
+        const struct rule *rule = &policy->rules[i];
+        unsigned need = rule->effect == EFFECT_ALLOW && transfers(rule) ? people_needed(policy, rule) : 0;
+        if (need > *out_need) {
+            greatest = rule;
+            *out_need = need;
         }
     }
-    return rule->demand.delay_s >= least_s
-               ? STATUS_OK
-               : fault_set(fault, STATUS_INVALID, path, "rule %s is not for transfers: delay_s at least %lld",
-                           rule->id.text, (long long)least_s);
+    return greatest;
+}
+
+/* What is not a transfer changes more than one balance, so it takes more people than any transfer, and time. */
+static enum status check_classes(const struct policy *policy, struct fault *fault)
+{
+    int64_t least_s = policy_delay_least_s(&policy->environment) == 1 ? 1 : POLICY_CLASS_DELAY_MIN_S;
+    unsigned most = 0;
+    const struct rule *greatest = greatest_transfer(policy, &most);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        char path[PLACE_SIZE];
+        const struct rule *rule = &policy->rules[i];
+        (void)snprintf(path, sizeof(path), "rules[%zu].demand.steps", i);
+        if (rule->effect != EFFECT_ALLOW || transfers(rule)) {
+            continue;
+        }
+        if (greatest != NULL && people_needed(policy, rule) <= most) {
+            return fault_set(fault, STATUS_INVALID, path,
+                             "rule %s asks for no more people than %s, which is for transfers", rule->id.text,
+                             greatest->id.text);
+        }
+        if (rule->demand.delay_s < least_s) {
+            return fault_set(fault, STATUS_INVALID, path, "rule %s is not for transfers: delay_s at least %lld",
+                             rule->id.text, (long long)least_s);
+        }
+    }
+    return STATUS_OK;
 }
 
 /* Governance and the allow-list */
@@ -330,9 +352,6 @@ enum status policy_check_floors(const struct policy *policy, struct fault *fault
         if (rule->effect == EFFECT_ALLOW) {
             status = check_rule(policy, rule, path, fault);
         }
-        if (rule->effect == EFFECT_ALLOW && status == STATUS_OK && !transfers(rule)) {
-            status = check_class(policy, rule, path, fault);
-        }
     }
-    return status;
+    return status == STATUS_OK ? check_classes(policy, fault) : status;
 }

@@ -71,16 +71,20 @@ enum status policy_count_governance(const struct policy *policy, unsigned *out, 
     return STATUS_OK;
 }
 
+static enum status check_quorum(const struct policy *policy, unsigned have, struct fault *fault)
+{
+    return have >= policy->governance.m
+               ? STATUS_OK
+               : fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people of group %s", have,
+                           policy->governance.m, policy->groups[policy->governance.group].id.text);
+}
+
 enum status policy_verify_governance(const struct policy *policy, const struct signed_document *document,
                                      const char *kind, int64_t at_utc_us, struct fault *fault)
 {
     unsigned have = 0;
     enum status status = policy_count_governance(policy, &have, document, kind, at_utc_us, fault);
-    if (status == STATUS_OK && have < policy->governance.m) {
-        status = fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people of group %s", have,
-                           policy->governance.m, policy->groups[policy->governance.group].id.text);
-    }
-    return status;
+    return status == STATUS_OK ? check_quorum(policy, have, fault) : status;
 }
 
 static bool named(const struct name *names, size_t count, const struct name *name)
@@ -152,17 +156,28 @@ static enum status check_succession(const struct policy *next, const struct poli
     return STATUS_OK;
 }
 
+/* All but who of them counted then, which only the document says. */
+static enum status check_signatures(const struct policy *prev, const struct signed_document *document,
+                                    struct fault *fault)
+{
+    return policy_verify_governance(prev, document, POLICY_KIND, INT64_MIN, fault);
+}
+
+/* Signatures before all else: nobody but those who govern makes us read a document and work out its floors. */
 enum status policy_open_next(struct policy *out, const struct signed_document *document, const struct policy *prev,
                              struct fault *fault)
 {
     struct policy policy;
-    enum status status = policy_decode(&policy, document->document.data, document->document.len, fault);
+    enum status status = check_signatures(prev, document, fault);
+    if (status == STATUS_OK) {
+        status = policy_decode(&policy, document->document.data, document->document.len, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     status = check_succession(&policy, prev, fault);
     if (status == STATUS_OK) {
-        status = policy_verify_governance(prev, document, POLICY_KIND, policy.issued_at, fault);
+        status = check_quorum(prev, policy_governance_without(prev, document, policy.issued_at, NULL, 0), fault);
     }
     if (status != STATUS_OK) {
         policy_free(&policy);

@@ -134,13 +134,12 @@ const struct policy_version *policies_find(const struct policies *policies, cons
 static enum status find_prev(const struct policy_version **out, const struct policies *policies,
                              const struct signed_document *document, struct fault *fault)
 {
-    struct policy decoded = {0};
-    enum status status = policy_decode(&decoded, document->document.data, document->document.len, fault);
+    struct digest prev;
+    enum status status = policy_prev_decode(&prev, document->document.data, document->document.len, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    *out = policies_find(policies, &decoded.prev);
-    policy_free(&decoded);
+    *out = policies_find(policies, &prev);
     return *out != NULL ? STATUS_OK
                         : fault_set(fault, STATUS_MISMATCH, "prev", "the version before it is not known here");
 }

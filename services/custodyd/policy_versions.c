@@ -275,17 +275,16 @@ static enum status adopt(struct handing *handing, struct http_reply *reply, stru
 static enum status successor_check(const struct handing *handing, const struct policies *policies, struct fault *fault)
 {
     struct digest digest;
-    struct policy decoded = {0};
+    struct digest prev;
     const struct bytes *document = &handing->document.document;
     digest_document(&digest, POLICY_KIND, document->data, document->len);
     if (!policies_complete(policies) || policies_find(policies, &digest) != NULL) {
         return STATUS_OK;
     }
-    enum status status = policy_decode(&decoded, document->data, document->len, fault);
-    if (status == STATUS_OK && !digest_equal(&decoded.prev, &policies_in_force(policies)->policy.digest)) {
+    enum status status = policy_prev_decode(&prev, document->data, document->len, fault);
+    if (status == STATUS_OK && !digest_equal(&prev, &policies_in_force(policies)->policy.digest)) {
         status = fault_set(fault, STATUS_MISMATCH, "prev", "it is not the version in force");
     }
-    policy_free(&decoded);
     return status;
 }
 

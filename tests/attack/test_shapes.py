@@ -166,7 +166,7 @@ class Shapes(Position):
                 self.assertRefused(reply, "mismatch", "intent.policy")
             with self.subTest("the raised policy itself"):
                 reply = self.ask("policy.adopt", document=json.loads(forged))
-                self.assertRefused(reply, "mismatch", "document.version")
+                self.assertRefused(reply, "signature_invalid", "document.signatures[0]")
             with self.subTest("what people are shown"):
                 shown = self.show(row).stdout
                 self.assertIn("9000 DEMO (900000 base units)", shown)

@@ -211,6 +211,12 @@ struct policy {
  */
 MUST_CHECK enum status policy_decode(struct policy *out, const void *document, size_t len, struct fault *fault);
 
+/*
+ * Of which version the document says that it is the successor, zeros for the first. Cheap, for those who look for that
+ * version to verify the signatures under it: no list is read and no floor worked out.
+ */
+MUST_CHECK enum status policy_prev_decode(struct digest *out, const void *document, size_t len, struct fault *fault);
+
 /* Frees and empties; an empty one is fine. */
 void policy_free(struct policy *policy);
 
@@ -222,8 +228,9 @@ MUST_CHECK enum status policy_open_first(struct policy *out, const struct signed
                                          struct fault *fault);
 
 /*
- * Decodes the successor of `prev` (same chain and environment, version + 1, its digest, issued later) and verifies the
- * governance quorum of `prev`. People must be valid at the successor's issued_at.
+ * Verifies the governance quorum of `prev`, then decodes its successor (same chain and environment, version + 1, its
+ * digest, issued later). Nothing of a document without those signatures is read. People must be valid at the
+ * successor's issued_at.
  */
 MUST_CHECK enum status policy_open_next(struct policy *out, const struct signed_document *document,
                                         const struct policy *prev, struct fault *fault);

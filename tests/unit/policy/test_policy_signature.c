@@ -112,6 +112,31 @@ Test(policy_signature, the_second_needs_the_quorum_of_the_first)
     cr_expect(open_next(with_bert, 2, NULL) == STATUS_UNKNOWN_KEY);
 }
 
+/* Floors take time, and whoever reaches a signer may hand in a version: it is not for them to have floors worked out.
+ */
+Test(policy_signature, nothing_is_read_before_the_quorum_signed)
+{
+    static const struct {
+        const char *path;
+        const char *text;
+        enum status status; /* of one that is signed */
+        const char *where;
+    } broken[] = {
+        {"governance.m", "1", STATUS_INVALID, "governance.m"}, /* below a floor */
+        {"delay_s", "7", STATUS_UNKNOWN_FIELD, "delay_s"},     /* no policy at all */
+    };
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct fault fault = {0};
+        make_second_version();
+        json_edit(world.policy_json, broken[i].path, broken[i].text);
+        cr_expect(open_next(everyone, 0, NULL) == STATUS_QUORUM_MISSING, "%s", broken[i].path);
+        cr_expect(open_next(everyone, 1, NULL) == STATUS_QUORUM_MISSING, "%s", broken[i].path);
+        cr_expect(open_next((const enum who[]){ADA, BERT}, 2, NULL) == STATUS_UNKNOWN_KEY, "%s", broken[i].path);
+        cr_expect(open_next(everyone, 2, &fault) == broken[i].status, "%s: %s", broken[i].path, fault.detail);
+        cr_expect_str_eq(fault.where, broken[i].where, "%s: %s", fault.where, fault.detail);
+    }
+}
+
 Test(policy_signature, the_new_governance_cannot_appoint_itself)
 {
     static const enum who usurpers[] = {BERT, BOB};
