@@ -6,8 +6,8 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "destinations.h"
+#include "orders.h"
 #include "policy/chain.h"
-#include "policy/command.h"
 #include "policy_change.h"
 #include "record.h"
 #include "resources.h"
@@ -225,18 +225,11 @@ enum status destination_add(struct service *service, const struct http_request *
 
 static enum status read_order(struct handing *handing, struct fault *fault)
 {
-    const struct service *service = handing->service;
-    struct policy_chain_version *versions = NULL;
-    struct policy_chain chain;
     struct command command;
     enum status status = read_body(handing, fault);
     if (status == STATUS_OK) {
-        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+        status = order_read(&command, handing->service, &handing->document, fault);
     }
-    if (status == STATUS_OK) {
-        status = policy_chain_command_verify(&command, &handing->document, &chain, clock_utc_us(service->clock), fault);
-    }
-    free(versions);
     if (status == STATUS_OK && command.action != COMMAND_DESTINATION_REVOKE) {
         status =
             fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here", command_action_text(command.action));

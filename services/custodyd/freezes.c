@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "key_board.h"
 #include "key_papers.h"
-#include "policy/command.h"
+#include "orders.h"
 #include "record.h"
 #include "resources.h"
 #include "watch.h"
@@ -30,8 +30,7 @@ static enum status read_order(struct freezing *order, struct fault *fault)
     const struct service *service = order->service;
     enum status status = http_body_signed(&order->document, order->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = command_verify(&order->command, &order->document, service_policy(service),
-                                clock_utc_us(service->clock), fault);
+        status = order_read(&order->command, service, &order->document, fault);
     }
     if (status == STATUS_OK && order->command.action != COMMAND_FREEZE && order->command.action != COMMAND_THAW) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",

@@ -10,6 +10,7 @@
 #include "key_attest.h"
 #include "key_board.h"
 #include "key_papers.h"
+#include "orders.h"
 #include "policy/backup.h"
 #include "policy/ceremony.h"
 #include "record.h"
@@ -319,12 +320,10 @@ static enum status forward_sweep(struct order *order, struct wire_key_state_repl
 
 static enum status read_command(struct order *order, struct fault *fault)
 {
-    const struct service *service = order->service;
     struct command command;
     enum status status = read_signed_body(&order->papers.command, order->request, fault);
     if (status == STATUS_OK) {
-        status = command_verify(&command, &order->papers.command, service_policy(service), clock_utc_us(service->clock),
-                                fault);
+        status = order_read(&command, order->service, &order->papers.command, fault);
     }
     if (status != STATUS_OK) {
         return status;
@@ -347,8 +346,7 @@ static enum status read_command(struct order *order, struct fault *fault)
     }
     order->role = wire_role_named(signer_role_text(command.role));
     order->word = command_action_text(command.action);
-    order->at_once = command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
-                     command.action == COMMAND_KEY_COMPROMISE;
+    order->at_once = order_stops(command.action);
     return command.action == COMMAND_KEY_DESTROY ? check_empty(order, fault) : STATUS_OK;
 }
 

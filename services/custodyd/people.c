@@ -6,9 +6,8 @@
 #include "base/log.h"
 #include "key_board.h"
 #include "key_papers.h"
+#include "orders.h"
 #include "policies.h"
-#include "policy/chain.h"
-#include "policy/command.h"
 #include "record.h"
 #include "resources.h"
 #include "watch.h"
@@ -34,17 +33,9 @@ struct handing {
 
 static enum status read_order(struct handing *order, struct fault *fault)
 {
-    const struct service *service = order->service;
-    struct policy_chain_version *versions = NULL;
-    struct policy_chain chain;
     enum status status = http_body_signed(&order->document, order->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
-    }
-    if (status == STATUS_OK) {
-        status =
-            policy_chain_command_verify(&order->command, &order->document, &chain, clock_utc_us(service->clock), fault);
-        free(versions);
+        status = order_read(&order->command, order->service, &order->document, fault);
     }
     if (status == STATUS_OK && order->command.action != order->wanted) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",

@@ -5,7 +5,7 @@
 #include "base/canon.h"
 #include "base/log.h"
 #include "key_board.h"
-#include "policy/command.h"
+#include "orders.h"
 #include "policy_change.h"
 #include "record.h"
 #include "resources.h"
@@ -312,12 +312,10 @@ enum status policy_propose(struct service *service, const struct http_request *r
 
 static enum status read_veto(struct handing *handing, struct fault *fault)
 {
-    struct service *service = handing->service;
     struct command command;
     enum status status = read_body(handing, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status =
-            command_verify(&command, &handing->document, service_policy(service), clock_utc_us(service->clock), fault);
+        status = order_read(&command, handing->service, &handing->document, fault);
     }
     if (status == STATUS_OK && command.action != COMMAND_POLICY_VETO) {
         status =

@@ -4,7 +4,7 @@
  */
 #include "base/log.h"
 #include "key_papers.h"
-#include "policy/command.h"
+#include "orders.h"
 #include "record.h"
 #include "withdrawals.h"
 
@@ -35,17 +35,10 @@ static enum status find_signer(struct name *out, const struct policy *policy, co
 static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
 {
     const struct service *service = vetoing->service;
-    struct policy_chain_version *versions = NULL;
-    struct policy_chain chain;
     enum status status = http_body_signed(&vetoing->document, vetoing->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+        status = order_read(&vetoing->command, service, &vetoing->document, fault);
     }
-    if (status == STATUS_OK) {
-        status = policy_chain_command_verify(&vetoing->command, &vetoing->document, &chain,
-                                             clock_utc_us(service->clock), fault);
-    }
-    free(versions);
     if (status == STATUS_OK && vetoing->command.action != COMMAND_WITHDRAWAL_VETO) {
         status = fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                            command_action_text(vetoing->command.action));

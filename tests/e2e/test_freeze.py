@@ -207,6 +207,31 @@ class Freezes(strongroom.Case):
         self.assertEqual(told[:2], [("ok", "operator-1"), ("ok", "auditor-1")])
         self.assertEqual(told[-2:], [("intent", "operator-1"), ("ok", "operator-1")])
 
+    def test_z_no_opinion_of_the_service_is_in_the_way(self):
+        """An order of one person that stops something is judged by its signer alone: neither the version of the policy that it names,
+        nor the clock of the service, nor what the service thinks of a signature keeps it away. The signer's refusal is the answer."""
+        place = self.place
+        gold = {"scope": "asset", "subject": self.gold}
+        row = place.call("GET", "/v1/policies").json["policies"][0]
+        document = canonical({**json.loads(row["policy"]["document"]), "version": 2, "prev": row["digest"], "issued_at": time_text()})
+        self.assertEqual(place.call("POST", "/v1/policies", place.signed("policy", document, "admin-1", "admin-2")).status, 200)
+        eventually(lambda: place.call("GET", "/v1/policy").json["digest"] == strongroom.digest("policy", document), "version 2 is in force")
+        older = place.call("POST", "/v1/freezes", self.command("freeze", ("operator-1",), **gold))  # names version 1
+        self.assertEqual((older.status, older.json["freeze"]["state"]), (200, "frozen"), older)
+        thaw = self.command("thaw", ("admin-1", "admin-2"), on=str(older.json["freeze"]["number"]), **gold)
+        self.assertProblem(place.call("POST", "/v1/freezes", thaw), 403, "mismatch", "policy")
+        path = f"/v1/keys/{self.ids['hot-2']}/commands"
+        suspended = place.call("POST", path, self.command("key.suspend", ("operator-1",), key=self.ids["hot-2"]))
+        self.assertEqual((suspended.status, suspended.json["key"]["state"]), (200, "suspended"), suspended)
+        self.later(2)  # the service alone: by its clock, every order of today is over
+        eventually(lambda: place.call_when(200, "GET", "/v1/policy"), "the service answers")
+        late = eventually(lambda: place.call_when(200, "POST", "/v1/freezes", self.command("freeze", ("operator-1",), scope="everything")),
+                          "everything is frozen")
+        self.assertEqual(late.json["freeze"]["state"], "frozen")
+        forged = self.command("freeze", ("auditor-1",), **gold)
+        self.assertProblem(place.call("POST", "/v1/freezes", forged), 403, "forbidden")
+        self.assertIn("forbidden", [self.event(row)["reason"] for row in self.entries("freeze.command") if row["outcome"] == "deny"])
+
 
 if __name__ == "__main__":
     unittest.main()

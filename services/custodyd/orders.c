@@ -1,0 +1,36 @@
+/*
+ * Orders as the service reads them. It must not be able to keep somebody from stopping something by being wrong about
+ * a clock, a version or a person.
+ */
+#include "orders.h"
+
+#include <stdlib.h>
+
+#include "policy/chain.h"
+
+bool order_stops(enum command_action action)
+{
+    return action == COMMAND_KEY_SUSPEND || action == COMMAND_KEY_DEACTIVATE || action == COMMAND_KEY_COMPROMISE ||
+           action == COMMAND_FREEZE || action == COMMAND_POLICY_VETO || action == COMMAND_WITHDRAWAL_VETO ||
+           action == COMMAND_DESTINATION_REVOKE || action == COMMAND_PERSON_SUSPEND;
+}
+
+enum status order_read(struct command *out, const struct service *service, const struct signed_document *document,
+                       struct fault *fault)
+{
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
+    struct command command;
+    enum status status = command_decode(&command, document->document.data, document->document.len, fault);
+    if (status == STATUS_OK && !order_stops(command.action)) {
+        status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+        if (status == STATUS_OK) {
+            status = policy_chain_command_verify(&command, document, &chain, clock_utc_us(service->clock), fault);
+        }
+        free(versions);
+    }
+    if (status == STATUS_OK) {
+        *out = command;
+    }
+    return status;
+}
