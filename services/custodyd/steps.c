@@ -1,8 +1,8 @@
 /*
  * The steps of a withdrawal after its approval.
  *
- * - record, approved -> recorded: writes the entry `withdrawal.signing`; or, where a delay must pass first, the entry
- *   `withdrawal.announced`, and leaves the rest to announce
+ * - record, approved -> recorded: once the destination serves; writes the entry `withdrawal.signing`; or, where a delay
+ *   must pass first, the entry `withdrawal.announced`, and leaves the rest to announce
  * - announce, approved -> recorded: once a checkpoint covers that entry; tells the signer, waits until it is due
  * - sign, recorded -> signed: once a checkpoint covers the entry `withdrawal.signing`; the signer judges
  * - submit, signed -> submitted: the same bytes as often as needed, never rebuilt
@@ -17,6 +17,7 @@
 
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "destinations.h"
 #include "key_gate.h"
 #include "policy/account.h"
 #include "policy/signing_entry.h"
@@ -176,6 +177,31 @@ static enum status wait_for_key(const struct step *step, const struct step_paper
                : fault_set(fault, STATUS_KEY_INACTIVE, "key", "%s", why.detail);
 }
 
+struct entry_look {
+    struct digest digest;
+    struct destination_standing standing;
+};
+
+static enum status entry_look_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct entry_look *look = context;
+    return destination_standing_read(&look->standing, tx, &look->digest, fault);
+}
+
+/* An entry of the allow-list that is still cooling off is waited for while the withdrawal can be cancelled. */
+static enum status wait_for_destination(struct step *step, const struct step_papers *papers, struct fault *fault)
+{
+    struct entry_look look;
+    destination_digest(&look.digest, papers->destination.document.data, papers->destination.document.len);
+    enum status status = store_transact(step->service->store, entry_look_in, &look, fault);
+    if (status != STATUS_OK || look.standing.word != DESTINATION_HELD ||
+        look.standing.serving_at_utc_us <= clock_utc_us(step->service->clock)) {
+        return status; /* whether it serves the signer knows */
+    }
+    step->until_utc_us = look.standing.serving_at_utc_us;
+    return fault_set(fault, STATUS_NOT_READY, "destination", "its entry of the allow-list does not serve yet");
+}
+
 static enum status promises_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     return store_withdrawal_promises(context, tx, fault);
@@ -261,6 +287,9 @@ static enum status record(struct step *step, bool announced, struct fault *fault
     enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
+    }
+    if (status == STATUS_OK) {
+        status = wait_for_destination(step, &papers, fault);
     }
     if (status == STATUS_OK) {
         status = check_papers(&withdrawal, &papers, fault);

@@ -3,6 +3,7 @@
 The allow-list, from people's hands to the signer that holds it: what it refuses, what takes an entry off, and that an
 address which looks like another is blocked wherever it is shown (C-49).
 """
+import datetime
 import hashlib
 import http.client
 import json
@@ -20,6 +21,9 @@ def alike(address):
     """Another address with the same first four and last four characters."""
     return next(other for other in (address_of(address[3:7] + f"{number:060x}") for number in range(1 << 24))
                 if other[-4:] == address[-4:])
+
+
+COOLING_S = 30
 
 
 class Destinations(strongroom.Case):
@@ -142,6 +146,63 @@ class Destinations(strongroom.Case):
         added = self.add(document)
         self.assertEqual((added.status, added.json["state"]), (201, "serving"), added)
         self.assertEqual(self.state(address), "serving")
+
+    def cool(self):
+        """A version under which what is new on the list waits."""
+        place = self.place
+        row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
+        now = json.loads(row["policy"]["document"])
+        text = canonical({**now, "version": now["version"] + 1, "prev": row["digest"], "issued_at": time_text(),
+                          "destinations": {**now["destinations"], "cooling_s": COOLING_S}})
+        reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
+        self.assertEqual(reply.status, 200, reply)
+        eventually(lambda: place.call("GET", "/v1/policy").json["digest"] == digest("policy", text), "the version is in force")
+
+    def test_7_what_is_new_cools_off_and_a_withdrawal_waits_for_it(self):
+        place = self.place
+        self.cool()
+        address = address_of("ca" * 32)
+        path = place.dir / "cool.json"
+        path.write_text(json.dumps(place.signed("destination", self.document("client-7", address), "admin-1", "admin-3")))
+        came = time_text()
+        said = place.custody("destination", "add", "--in", str(path)).stdout
+        self.assertIn("cooling", said)
+        listed = next(row for row in place.call("GET", "/v1/destinations").json["destinations"] if address in row["document"])
+        self.assertEqual(listed["state"], "cooling")
+        self.assertIn(listed["serving_at"], said)
+        self.assertGreaterEqual(listed["serving_at"], time_text(datetime.datetime.fromisoformat(came[:-1]), seconds=COOLING_S))
+        self.assertRegex(place.custody("destination", "list").stdout, rf"client-7 {address}\n +group +clients\n +state +cooling\n +serving at +{listed['serving_at']}")
+        row, given_up = place.proposed(13, destination=address), place.proposed(14, destination=address)
+        for each in (row, given_up):
+            place.approve(each)
+            waiting = eventually(lambda: place.read(each["id"]).get("waiting", {}).get("until") and place.read(each["id"]), "it waits")
+            self.assertEqual((waiting["state"], waiting["waiting"]["step"], waiting["waiting"]["for"], waiting["waiting"]["until"]),
+                             ("approved", "record", "not_ready", listed["serving_at"]))
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{given_up['id']}/cancel").status, 200)
+        old = place.withdraw(15)  # to an address that serves
+        self.assertEqual(old["destination"], place.payee)
+        place.wait(row["id"], "confirmed")
+        recorded = next(entry for entry in place.history_to(row["id"]) if entry["act"] == "withdrawal.signing")
+        self.assertGreaterEqual(recorded["ts"], listed["serving_at"][:19])
+        self.assertEqual(self.state(address), "serving")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+
+    def test_8_an_entry_that_only_the_database_has_is_refused_and_told(self):
+        """One administrator's entry, written where the service keeps those that a quorum signed."""
+        place = self.place
+        address = address_of("da" * 32)
+        document = self.document("client-8", address)
+        name = digest("destination", document)
+        row = canonical(place.signed("destination", document, "admin-1"))
+        place.stop("custodyd")
+        place.psql(f"INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('destination', '{address[3:66]}', "
+                   f"decode('{name}', 'hex'), convert_to($d${row}$d$, 'UTF8'))")
+        place.start()
+        [entry] = self.told("destination.refused", reason="quorum_missing")
+        self.assertEqual((entry["oid"], self.event(entry)["refs"]["destination"]), (name, name))
+        self.assertEqual(self.state(address), "refused")
+        alarm = self.until(lambda: [alarm for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["object_id"] == name], "the alarm")
+        self.assertEqual(alarm[0]["code"], "destination.refused")
 
 
 if __name__ == "__main__":
