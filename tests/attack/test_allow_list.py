@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+"""The allow-list, from the positions of who owns the service and of who owns the database.
+
+The list is the signer's: an address comes onto it by the governance quorum, waits, and looks like no other. Here somebody wants
+one of his own on it, wants it at once, or wants one back that a person took off. A version of the policy with a cooling-off that
+outlasts these tests is in force; the payee of the ceremony serves since before.
+"""
+
+import datetime
+import hashlib
+import json
+import unittest
+
+from positions import Position, Signer
+from strongroom import canonical, digest, eventually, time_text
+
+COOLING_S = 86400
+
+
+def alike(address):
+    """Another address with the same first four and last four characters."""
+    for number in range(1 << 24):
+        account = address[3:7] + f"{number:060x}"
+        other = f"sr1{account}{hashlib.sha256(f'strongroom/address/v1{chr(10)}{account}'.encode()).hexdigest()[:8]}"
+        if other[-4:] == address[-4:]:
+            return other
+    raise AssertionError("none")
+
+
+class AllowList(Position):
+    """In the order of their names: the second half is the database's."""
+
+    @classmethod
+    def equip(cls):
+        super().equip()
+        place = cls.place
+        case = cls("versions")
+        case.adopt(destinations={**case.policy_document()["destinations"], "cooling_s": COOLING_S})
+        cls.quorum = staticmethod(lambda account, **changes: case.listing(account, "admin-1", "admin-2", **{
+            "issued_at": time_text(), "policy": place.policy_digest, **changes}))
+        cls.account = cls.address("friend")
+
+    @classmethod
+    def address(cls, person):
+        cls.place.stranger(person)
+        key = cls.place.person(person)
+        return cls.place.custody("key", "address", f"{key['alg']}:{key['key']}").stdout.strip()
+
+    def ask(self, op, **fields):
+        with Signer(self.place, "transfer") as signer:
+            return signer.ask(op, **fields)
+
+    def post(self, signed, person="operator-1"):
+        return self.place.call("POST", "/v1/destinations", signed, person=person)
+
+    def revoke(self, signed):
+        name = digest("destination", signed["document"])
+        order = self.command("destination.revoke", "operator-1", role="transfer", subject=name)
+        reply = self.place.call("POST", "/v1/destinations/revoke", order)
+        self.assertEqual(reply.status, 200, reply)
+
+    def shown(self, account):
+        rows = self.place.call("GET", "/v1/destinations").json["destinations"]
+        return next((row for row in rows if json.loads(row["document"])["account"] == account), None)
+
+    def assertUnsigned(self, account, signed, status, where):
+        """Two approvers who were deceived, an entry of the trail that announces it: and no signature."""
+        row = self.redirected(self.place.proposed(81), account)
+        reply = self.ask("transfer.sign", **self.papers(row, self.approvals(row), signed))
+        self.assertRefused(reply, status, where)
+        self.assertEqual(reply["promised"], "never")
+        self.cancel(row)
+
+    def later(self, at, seconds):
+        return time_text(datetime.datetime.fromisoformat(at[:-1]), seconds=seconds)
+
+    # API: the service's socket, and its door
+
+    def test_1_an_entry_of_one_person(self):
+        """Nor of nobody, of approvers, or of a quorum for another address."""
+        cases = (("one", self.listing(self.mallory, "admin-1"), 403, "quorum_missing", "document.signatures"),
+                 ("nobody", self.listing(self.mallory), 403, "quorum_missing", "document.signatures"),
+                 ("approvers", self.listing(self.mallory, "approver-1", "approver-2"), 403, "unknown_key", "document.signatures[0]"),
+                 ("edited", {**self.payment, "document": self.listing(self.mallory)["document"]}, 403, "signature_invalid",
+                  "document.signatures[0]"))
+        for name, signed, http, status, where in cases:
+            with self.subTest(name):
+                self.assertRefused(self.ask("destination.adopt", document=signed), status, where)
+                self.assertDenied(self.post(signed), http, status, "destination.add", "operator-1")
+                self.assertUnsigned(self.mallory, signed, "destination_unlisted", "destination")
+        self.assertIsNone(self.shown(self.mallory))
+
+    def test_2_a_look_alike(self):
+        """By a quorum that was deceived, of what is listed and of a wallet."""
+        for address in (self.place.payee, self.place.hot):
+            with self.subTest(address):
+                signed = self.quorum(alike(address))
+                told = self.ask("destination.adopt", document=signed)
+                self.assertRefused(told, "look_alike", "destination.account")
+                self.assertIn(address, told["detail"])
+                denied = self.post(signed)
+                self.assertDenied(denied, 409, "look_alike", "destination.add", "operator-1")
+                self.assertIn(address, denied.json["detail"])
+                self.assertUnsigned(alike(address), signed, "destination_unlisted", "destination")
+                self.assertIsNone(self.shown(alike(address)))
+
+    def test_3_a_new_entry_at_once(self):
+        """Handed in again, again with another paper, after a start of the signer: it serves when the signer has counted."""
+        place = self.place
+        signed = self.quorum(self.account, id="friend")
+        added = self.post(signed)
+        self.assertEqual((added.status, added.json["state"]), (201, "cooling"), added)
+        due = added.json["serving_at"]
+        self.assertGreater(due, time_text(seconds=COOLING_S - 600))
+        self.assertUnsigned(self.account, signed, "not_ready", "destination")
+        first = next(row["digest"] for row in place.call("GET", "/v1/policies").json["policies"] if row["version"] == 1)
+        before = self.quorum(self.account, id="friend", policy=first, issued_at=time_text(seconds=1))  # a minute is allowed for
+        for name, again in (("the same", signed), ("a newer one", self.quorum(self.account, id="friend")),
+                            ("under the version before, which had no cooling-off", before)):
+            with self.subTest(name):
+                told = self.ask("destination.adopt", document=again)
+                self.assertEqual((told["ok"], told["state"]), (True, "cooling"), told)
+                self.assertGreater(told["serving_at"], self.later(due, -1))
+                self.assertUnsigned(self.account, again, "not_ready", "destination")
+        with self.subTest("an older one"):
+            self.assertRefused(self.ask("destination.adopt", document=signed), "conflict", "document.issued_at")
+            self.assertUnsigned(self.account, signed, "mismatch", "destination")
+        with self.subTest("after a start"):
+            place.stop("custodyd", "transfer")
+            place.start()
+            told = self.ask("destination.adopt", document=again)
+            self.assertEqual(told["state"], "cooling")
+            self.assertGreater(told["serving_at"], self.later(due, -1))
+            self.assertUnsigned(self.account, again, "not_ready", "destination")
+        type(self).entry = again
+        self.post(again)
+
+    def test_4_what_one_person_took_off(self):
+        signed = self.quorum(self.address("foe"), id="foe")
+        self.assertEqual(self.post(signed).status, 201)
+        self.revoke(signed)
+        self.assertRefused(self.ask("destination.adopt", document=signed), "denied")
+        self.assertDenied(self.post(signed), 403, "denied")
+        type(self).revoked = signed
+
+    # DBA: the rows of the service
+
+    def insert(self, signed, account):
+        """As the service keeps an entry that the signer took."""
+        name = digest("destination", signed["document"])
+        self.place.psql(f"""
+            INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('destination', '{account[3:66]}', '\\x{name}',
+                convert_to($d${canonical(signed)}$d$, 'UTF8'));
+            INSERT INTO custody.mark (subject, value) VALUES ('destination/{name}', 'held/{time_text(seconds=-60)}')""")
+        return name
+
+    def told(self, act, name):
+        return eventually(lambda: self.entries(act, otype="destination", oid=name), f"{act} in the trail")[-1]
+
+    def test_5_rows_of_an_entry(self):
+        """What one person signed, a look-alike that a quorum signed: rows say that they serve."""
+        place = self.place
+        false = alike(place.payee)
+        entries = (("one person's", self.mallory, self.listing(self.mallory, "admin-1", policy=place.policy_digest, issued_at=time_text()),
+                    "quorum_missing"), ("a look-alike", false, self.quorum(false, id="false"), "look_alike"))
+        place.stop("custodyd")
+        names = {name: self.insert(signed, account) for name, account, signed, _ in entries}
+        place.start()
+        for name, account, signed, reason in entries:
+            with self.subTest(name):
+                event = self.event(self.told("destination.refused", names[name]))
+                self.assertEqual((event["outcome"], event["reason"]), ("error", reason))
+                self.assertEqual(self.shown(account)["state"], "refused")
+                alarms = [alarm["code"] for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["object_id"] == names[name]]
+                self.assertEqual(alarms, ["destination.refused"])
+                self.assertUnsigned(account, signed, "destination_unlisted", "destination")
+
+    def test_6_the_time_of_an_entry(self):
+        """The row says that it serves since long: the signer does not sign, and with the next start the trail says from when."""
+        place = self.place
+        name = digest("destination", self.entry["document"])
+        before = len(self.entries("destination.held", otype="destination", oid=name))
+        place.psql(f"UPDATE custody.mark SET value = 'held/{time_text(seconds=-86400)}' WHERE subject = 'destination/{name}'")
+        self.assertEqual(self.shown(self.account)["state"], "serving")
+        row = place.proposed(83, destination=self.account)
+        place.approve(row)
+        wanted = {"step": "sign", "for": "not_ready"}
+        eventually(lambda: wanted.items() <= place.read(row["id"]).get("waiting", {}).items(), "the signer says that it is too early")
+        self.assertEqual(self.signed_so_far(), self.signatures)
+        place.stop("custodyd")
+        place.start()
+        told = eventually(lambda: self.entries("destination.held", otype="destination", oid=name)[before:], "the trail has the true time")[-1]
+        self.assertGreater(self.event(told)["facts"]["serving_at"], time_text(seconds=COOLING_S - 3600))
+        self.assertEqual(self.shown(self.account)["state"], "cooling")
+        self.revoke(self.entry)
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "destination_unlisted")  # what was recorded is held for people
+
+    def test_7_what_was_taken_off_by_rows(self):
+        """The mark says that it serves again: the signer remembers for ever."""
+        place = self.place
+        name = digest("destination", self.revoked["document"])
+        account = json.loads(self.revoked["document"])["account"]
+        place.stop("custodyd")
+        place.psql(f"UPDATE custody.mark SET value = 'held/{time_text(seconds=-60)}' WHERE subject = 'destination/{name}'")
+        place.start()
+        event = self.event(self.told("destination.refused", name))
+        self.assertEqual(event["reason"], "denied")
+        self.assertEqual(self.shown(account)["state"], "refused")
+        self.assertUnsigned(account, self.revoked, "denied", "destination")
+
+    def test_z_honest_work_goes_on(self):
+        self.assertStillWell()
+        self.paid = 100
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
