@@ -102,21 +102,21 @@ enum status delay_end(struct guard_txn *txn, const struct delay *delay, const st
 /* Speaking against one */
 
 struct veto {
-    const struct command *command;
-    const struct digest *digest;
+    const struct given_order *given;
+    struct signer *signer;
     uint64_t denied; /* out: intents so far */
 };
 
 static enum status veto_new(struct guard_txn *txn, struct veto *veto, struct fault *fault)
 {
     struct guard_record record;
-    guard_record_digest(&record, 'v', &veto->command->subject);
+    guard_record_digest(&record, 'v', &veto->given->command->subject);
     enum status status = guard_txn_get(txn, &record, fault);
     if (status != STATUS_NOT_FOUND) {
         return status; /* somebody else was first, and once is enough */
     }
-    memcpy(record.value, veto->digest->bytes32, sizeof(veto->digest->bytes32));
-    record.value_len = sizeof(veto->digest->bytes32);
+    memcpy(record.value, veto->given->digest->bytes32, sizeof(veto->given->digest->bytes32));
+    record.value_len = sizeof(veto->given->digest->bytes32);
     txn->state.denied++;
     return guard_txn_put(txn, &record, fault);
 }
@@ -138,17 +138,20 @@ static enum status veto_late(struct guard_txn *txn, const struct digest *intent,
 static enum status veto_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct veto *veto = context;
-    enum status status = nonce_unused(txn, &veto->command->nonce, veto->digest, fault);
-    status = status == STATUS_OK ? veto_late(txn, &veto->command->subject, fault) : status;
+    const struct command *command = veto->given->command;
+    enum status status = nonce_unused(txn, &command->nonce, veto->given->digest, fault);
+    status = status == STATUS_OK ? veto_late(txn, &command->subject, fault) : status;
+    status = status == STATUS_OK ? given_order_pay(veto->signer, veto->given, fault) : status;
     status = status == STATUS_OK ? veto_new(txn, veto, fault) : status;
     veto->denied = txn->state.denied;
-    return status == STATUS_OK ? nonce_write(txn, &veto->command->nonce, veto->digest, fault) : status;
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, veto->given->digest, fault) : status;
 }
 
-enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                            const struct digest *digest, struct fault *fault)
+enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                            struct fault *fault)
 {
-    struct veto veto = {.command = command, .digest = digest};
+    const struct command *command = given->command;
+    struct veto veto = {.given = given, .signer = signer};
     enum status status = guard_commit(signer->guard, veto_apply, &veto, fault);
     if (status == STATUS_OK) {
         char hex[DIGEST_HEX_LEN + 1];

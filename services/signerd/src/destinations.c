@@ -210,8 +210,8 @@ enum status destination_adopt(struct signer *signer, struct wire_reply *reply, c
 /* Revoking */
 
 struct revocation {
-    const struct command *command;
-    const struct digest *digest;
+    const struct given_order *given;
+    struct signer *signer;
     int64_t at_utc_us;
     uint64_t count;
 };
@@ -219,9 +219,10 @@ struct revocation {
 static enum status revoke_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct revocation *revocation = context;
-    const struct command *command = revocation->command;
+    const struct command *command = revocation->given->command;
     bool revoked = false;
-    enum status status = nonce_unused(txn, &command->nonce, revocation->digest, fault);
+    enum status status = nonce_unused(txn, &command->nonce, revocation->given->digest, fault);
+    status = status == STATUS_OK ? given_order_pay(revocation->signer, revocation->given, fault) : status;
     if (status == STATUS_OK) {
         status = guard_txn_revoked(txn, &revoked, &command->subject, fault);
     }
@@ -229,13 +230,14 @@ static enum status revoke_apply(struct guard_txn *txn, void *context, struct fau
         status = guard_txn_revoke(txn, &command->subject, revocation->at_utc_us, fault);
     }
     revocation->count = txn->state.revoked;
-    return status == STATUS_OK ? nonce_write(txn, &command->nonce, revocation->digest, fault) : status;
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, revocation->given->digest, fault) : status;
 }
 
-enum status destination_revoke(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                               const struct digest *digest, struct fault *fault)
+enum status destination_revoke(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                               struct fault *fault)
 {
-    struct revocation revocation = {.command = command, .digest = digest, .at_utc_us = keys_now(signer)};
+    const struct command *command = given->command;
+    struct revocation revocation = {.given = given, .signer = signer, .at_utc_us = keys_now(signer)};
     CRASHPOINT("order.checked");
     enum status status = guard_commit(signer->guard, revoke_apply, &revocation, fault);
     CRASHPOINT("order.remembered");

@@ -85,28 +85,32 @@ static void stop_finish(const struct stop *stop, struct wire_reply *reply)
 /* By order */
 
 struct freeze_order {
-    const struct command *command;
-    const struct digest *digest;
+    const struct given_order *given;
+    struct signer *signer;
     struct stop stop;
 };
 
 static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct freeze_order *order = context;
-    const struct command *command = order->command;
-    enum status status = nonce_unused(txn, &command->nonce, order->digest, fault);
+    const struct command *command = order->given->command;
+    enum status status = nonce_unused(txn, &command->nonce, order->given->digest, fault);
     if (status == STATUS_OK) {
         status = command->action == COMMAND_FREEZE ? freeze_apply(txn, &order->stop, fault)
                                                    : thaw_apply(txn, &order->stop, command->on, fault);
     }
-    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->digest, fault) : status;
+    if (status == STATUS_OK && !order->stop.changed) { /* it was frozen: nothing was written yet */
+        status = given_order_pay(order->signer, order->given, fault);
+    }
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->given->digest, fault) : status;
 }
 
-enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                           const struct digest *digest, struct fault *fault)
+enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                           struct fault *fault)
 {
-    struct freeze_order order = {.command = command,
-                                 .digest = digest,
+    const struct command *command = given->command;
+    struct freeze_order order = {.given = given,
+                                 .signer = signer,
                                  .stop = {.policy = versions_in_force(signer),
                                           .target = command->target,
                                           .cause = KEY_CAUSE_COMMAND,

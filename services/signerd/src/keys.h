@@ -121,16 +121,25 @@ MUST_CHECK enum status nonce_unused(struct guard_txn *txn, const struct uuid *no
 MUST_CHECK enum status nonce_write(struct guard_txn *txn, const struct uuid *nonce, const struct digest *command,
                                    struct fault *fault);
 
-/* Carries out a verified command freeze or thaw of this digest for a signer of role transfer. */
-MUST_CHECK enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                                      const struct digest *digest, struct fault *fault);
-
 /*
- * Carries out a verified command withdrawal.veto of this digest. STATUS_CONFLICT when the withdrawal was promised
- * already.
+ * A verified command, and who may have to pay for it (budget.h). Borrowed.
  */
-MUST_CHECK enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                                       const struct digest *digest, struct fault *fault);
+struct given_order {
+    const struct command *command;
+    const struct digest *digest;
+    const struct name *by; /* whose signature is the first one */
+};
+
+/* In a change that will write something: one person's order is paid for. STATUS_BUSY. */
+MUST_CHECK enum status given_order_pay(struct signer *signer, const struct given_order *given, struct fault *fault);
+
+/* Carries out freeze or thaw for a signer of role transfer. */
+MUST_CHECK enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                      struct fault *fault);
+
+/* Carries out withdrawal.veto. STATUS_CONFLICT when the withdrawal was promised already. */
+MUST_CHECK enum status withdrawal_veto(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                       struct fault *fault);
 
 /* In a change: STATUS_KEY_INACTIVE, naming the freeze, when asset, wallet or everything is frozen. */
 MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct intent *intent, struct fault *fault);
@@ -138,10 +147,9 @@ MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct in
 /* What status tells of freezes. Returns how many. */
 size_t freeze_list(struct signer *signer, struct wire_freeze out[WIRE_FREEZES_MAX]);
 
-/* Carries out a verified command destination.revoke of this digest for a signer of role transfer. */
+/* Carries out destination.revoke for a signer of role transfer. */
 MUST_CHECK enum status destination_revoke(struct signer *signer, struct wire_reply *reply,
-                                          const struct command *command, const struct digest *digest,
-                                          struct fault *fault);
+                                          const struct given_order *given, struct fault *fault);
 
 /*
  * In a change: whether the entry with which the withdrawal was judged is the one held for its destination

@@ -247,43 +247,68 @@ static enum status order_check(struct signer *signer, struct order *order, const
     return order_check_token(signer, &order->command, fault);
 }
 
+enum status given_order_pay(struct signer *signer, const struct given_order *given, struct fault *fault)
+{
+    return budget_pay(&signer->orders, given->by, clock_monotonic_us(signer->clock), fault);
+}
+
+static enum status key_order(struct wire_reply *reply, struct order *order, struct fault *fault)
+{
+    CRASHPOINT("order.checked");
+    enum status status = guard_commit(order->signer->guard, order_apply, order, fault);
+    CRASHPOINT("order.remembered");
+    if (status == STATUS_OK) {
+        key_log(&order->before, &order->after);
+        key_answer(&reply->key_state, &order->after);
+    }
+    return status;
+}
+
 enum status key_command(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                         struct fault *fault)
 {
+    const struct signed_document *document = &request->key_order.order;
     enum status status = keys_settle(signer, fault);
     struct order order = {.signer = signer};
     if (status == STATUS_OK) {
-        status = order_check(signer, &order, &request->key_order.order, fault);
+        status = order_check(signer, &order, document, fault);
     }
-    if (status == STATUS_OK && (order.command.action == COMMAND_FREEZE || order.command.action == COMMAND_THAW)) {
-        return freeze_command(signer, reply, &order.command, &order.digest, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_OK && order.command.action == COMMAND_DESTINATION_REVOKE) {
-        return destination_revoke(signer, reply, &order.command, &order.digest, fault);
+    const struct person *by = policy_find_key(NULL, versions_in_force(signer), &document->signatures[0].key_id);
+    if (by == NULL) {
+        return fault_set(fault, STATUS_BUSY, "command", "another version came into force meanwhile: ask again");
     }
-    if (status == STATUS_OK &&
-        (order.command.action == COMMAND_PERSON_SUSPEND || order.command.action == COMMAND_PERSON_RESUME)) {
-        return person_command(signer, reply, &order.command, &order.digest,
-                              &request->key_order.order.signatures[0].key_id, fault);
-    }
-    if (status == STATUS_OK && order.command.action == COMMAND_POLICY_VETO) {
-        const struct policy_veto_order veto = {&order.command, &order.digest,
-                                               &request->key_order.order.signatures[0].key_id, order.at_utc_us};
+    const struct given_order given = {&order.command, &order.digest, &by->id};
+    const struct policy_veto_order veto = {&order.command, &order.digest, &document->signatures[0].key_id,
+                                           order.at_utc_us};
+    switch (order.command.action) {
+    case COMMAND_FREEZE:
+    case COMMAND_THAW:
+        return freeze_command(signer, reply, &given, fault);
+    case COMMAND_DESTINATION_REVOKE:
+        return destination_revoke(signer, reply, &given, fault);
+    case COMMAND_PERSON_SUSPEND:
+    case COMMAND_PERSON_RESUME:
+        return person_command(signer, reply, &given, fault);
+    case COMMAND_POLICY_VETO:
         return policy_veto(signer, reply, &veto, fault);
+    case COMMAND_WITHDRAWAL_VETO:
+        return withdrawal_veto(signer, reply, &given, fault);
+    case COMMAND_GUARD_INITIALISE:
+    case COMMAND_KEY_ADMIT:
+    case COMMAND_KEY_ACTIVATE:
+    case COMMAND_KEY_DEACTIVATE:
+    case COMMAND_KEY_SUSPEND:
+    case COMMAND_KEY_RESUME:
+    case COMMAND_KEY_RETIRE:
+    case COMMAND_KEY_COMPROMISE:
+    case COMMAND_KEY_DESTROY:
+    case COMMAND_KEY_SWEEP:
+        break; /* about a key; order_check refused those that are no orders */
     }
-    if (status == STATUS_OK && order.command.action == COMMAND_WITHDRAWAL_VETO) {
-        return withdrawal_veto(signer, reply, &order.command, &order.digest, fault);
-    }
-    if (status == STATUS_OK) {
-        CRASHPOINT("order.checked");
-        status = guard_commit(signer->guard, order_apply, &order, fault);
-        CRASHPOINT("order.remembered");
-    }
-    if (status == STATUS_OK) {
-        key_log(&order.before, &order.after);
-        key_answer(&reply->key_state, &order.after);
-    }
-    return status;
+    return key_order(reply, &order, fault);
 }
 
 /* Alarm */

@@ -22,9 +22,8 @@ void people_read(struct people *out, const struct signer *signer)
 }
 
 struct person_order {
-    const struct command *command;
-    const struct digest *digest;
-    struct name by; /* suspend: who signed */
+    const struct given_order *given;
+    struct signer *signer;
     int64_t at_utc_us;
     bool changed;
     struct guard_person after;
@@ -35,29 +34,33 @@ static enum status suspend_check(const struct guard_txn *txn, const struct perso
                                  struct fault *fault)
 {
     struct guard_person by;
-    const struct name *person = &order->command->person;
-    if (guard_txn_person_find(txn, &by, &order->by) && by.suspended) {
-        return fault_set(fault, STATUS_FORBIDDEN, "command.signatures", "%s is suspended", order->by.text);
+    const struct name *who = order->given->by;
+    const struct name *person = &order->given->command->person;
+    if (guard_txn_person_find(txn, &by, who) && by.suspended) {
+        return fault_set(fault, STATUS_FORBIDDEN, "command.signatures", "%s is suspended", who->text);
     }
-    bool again = resumed && name_equal(&order->after.by, &order->by) && !name_equal(&order->by, person);
-    return again ? fault_set(fault, STATUS_FORBIDDEN, "command.person",
-                             "the quorum has resumed %s after %s: somebody else may suspend now", person->text,
-                             order->by.text)
-                 : STATUS_OK;
+    bool again = resumed && name_equal(&order->after.by, who) && !name_equal(who, person);
+    return again
+               ? fault_set(fault, STATUS_FORBIDDEN, "command.person",
+                           "the quorum has resumed %s after %s: somebody else may suspend now", person->text, who->text)
+               : STATUS_OK;
 }
 
 /* Who is suspended stays as they are: the number is the one that a resumption names. Stopping moves no time. */
 static enum status suspend_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
 {
-    const struct command *command = order->command;
+    const struct command *command = order->given->command;
     struct guard_person *after = &order->after;
     bool known = guard_txn_person_find(txn, after, &command->person);
     enum status status = suspend_check(txn, order, known && !after->suspended, fault);
-    if (status != STATUS_OK || (known && after->suspended)) {
+    if (status == STATUS_OK && known && after->suspended) {
+        return given_order_pay(order->signer, order->given, fault);
+    }
+    if (status != STATUS_OK) {
         return status;
     }
     *after = (struct guard_person){.person = command->person,
-                                   .by = order->by,
+                                   .by = *order->given->by,
                                    .reason = command->reason,
                                    .suspended = true,
                                    .on = known ? after->on + 1 : 1,
@@ -72,7 +75,7 @@ static enum status suspend_apply(struct guard_txn *txn, struct person_order *ord
  */
 static enum status resume_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
 {
-    const struct command *command = order->command;
+    const struct command *command = order->given->command;
     struct guard_person *after = &order->after;
     if (!guard_txn_person_find(txn, after, &command->person) || !after->suspended) {
         return fault_set(fault, STATUS_CONFLICT, "command.on", "%s is not suspended", command->person.text);
@@ -93,10 +96,10 @@ static enum status resume_apply(struct guard_txn *txn, struct person_order *orde
 static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct person_order *order = context;
-    const struct command *command = order->command;
+    const struct command *command = order->given->command;
     bool used = false;
     order->changed = false;
-    enum status status = nonce_check(txn, &used, &command->nonce, order->digest, fault);
+    enum status status = nonce_check(txn, &used, &command->nonce, order->given->digest, fault);
     if (status == STATUS_OK &&
         used) { /* carried again, since another signer did not have it: nothing comes of it here */
         return guard_txn_person_find(txn, &order->after, &command->person)
@@ -107,18 +110,17 @@ static enum status order_apply(struct guard_txn *txn, void *context, struct faul
         status = command->action == COMMAND_PERSON_SUSPEND ? suspend_apply(txn, order, fault)
                                                            : resume_apply(txn, order, fault);
     }
-    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->digest, fault) : status;
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->given->digest, fault) : status;
 }
 
-enum status person_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                           const struct digest *digest, const struct digest *key_id, struct fault *fault)
+enum status person_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                           struct fault *fault)
 {
-    const struct policy *policy = versions_in_force(signer);
-    const struct person *by = policy_find_key(NULL, policy, key_id);
-    if (by == NULL || policy_find_person(policy, &command->person) == NULL) {
+    const struct command *command = given->command;
+    if (policy_find_person(versions_in_force(signer), &command->person) == NULL) {
         return fault_set(fault, STATUS_NOT_FOUND, "command.person", "the policy has no such person");
     }
-    struct person_order order = {.command = command, .digest = digest, .by = by->id, .at_utc_us = keys_now(signer)};
+    struct person_order order = {.given = given, .signer = signer, .at_utc_us = keys_now(signer)};
     CRASHPOINT("order.checked");
     enum status status = guard_commit(signer->guard, order_apply, &order, fault);
     CRASHPOINT("order.remembered");
@@ -128,7 +130,7 @@ enum status person_command(struct signer *signer, struct wire_reply *reply, cons
     const char *word = order.after.suspended ? "suspended" : "resumed";
     if (order.changed) {
         log_event(LOG_LEVEL_WARNING, order.after.suspended ? "person.suspended" : "person.resumed", "person",
-                  command->person.text, "by", by->id.text, "reason", command->reason.text, NULL);
+                  command->person.text, "by", given->by->text, "reason", command->reason.text, NULL);
     }
     reply->key_state.on = order.after.on;
     (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "%s", word);

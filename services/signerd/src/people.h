@@ -4,8 +4,8 @@
 #ifndef STRONGROOM_SIGNER_PEOPLE_H
 #define STRONGROOM_SIGNER_PEOPLE_H
 
+#include "keys.h"
 #include "policy/withdrawal.h"
-#include "role.h"
 
 /* Who does not count now, and as of which change of the guard. */
 struct people {
@@ -18,13 +18,13 @@ struct people {
 void people_read(struct people *out, const struct signer *signer);
 
 /*
- * Carries out a verified command person.suspend or person.resume of this digest. `key_id`: the first signature's.
+ * Carries out person.suspend or person.resume.
  * STATUS_NOT_FOUND when the policy in force has no such person, STATUS_FORBIDDEN when who suspends may not,
  * STATUS_CONFLICT when a resumption is not of this suspension. The same order again changes nothing, and is answered
  * with what the person is now; so it may be carried to a signer that had it.
  */
-MUST_CHECK enum status person_command(struct signer *signer, struct wire_reply *reply, const struct command *command,
-                                      const struct digest *digest, const struct digest *key_id, struct fault *fault);
+MUST_CHECK enum status person_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                      struct fault *fault);
 
 /*
  * Whether a verified document of the governance quorum has it without those who are suspended too (`where` is

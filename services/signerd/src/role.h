@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "audit/checkpoint.h"
+#include "budget.h"
 #include "policy/backup.h"
 #include "policy/key.h"
 #include "signer/signer.h"
@@ -25,6 +26,7 @@ struct signer {
     struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
     atomic_uint lacks_told[GUARD_KEYS_MAX];                 /* by place: tokens that were said to lack the key */
     atomic_int_fast64_t attest_paid_us[GUARD_KEYS_MAX];     /* by place: its attestations are paid for until then */
+    struct budget orders;                                   /* in changes of the guard only */
     atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */
     bool attended;                                          /* there is a share set */
     struct share_set share_set;
