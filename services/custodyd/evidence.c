@@ -5,6 +5,8 @@
  */
 #include "audit/event.h"
 #include "base/canon.h"
+#include "key_papers.h"
+#include "policy/command.h"
 #include "policy/withdrawal.h"
 #include "record.h"
 #include "resources.h"
@@ -22,6 +24,7 @@ struct gathering {
     struct store_leaf_list entries;
     json_t *destination;  /* the one that was recorded before signing */
     struct digest policy; /* in force then */
+    json_t *sweep;        /* the order by which it was signed and the document of its key; NULL for none */
 };
 
 static enum status no_memory(struct fault *fault)
@@ -145,6 +148,62 @@ static enum status signing_in(struct store_tx *tx, void *context, struct fault *
     }
     return status == STATUS_OK ? status
                                : fault_set(fault, STATUS_NOT_READY, "trail", "the signing entry is not in the trail");
+}
+
+/* Anything may be kept there by whoever writes to the database; what the quorum signed for it in time is shown. */
+static bool is_sweep(const struct gathering *gathering, const struct command *command,
+                     const struct signed_document *order)
+{
+    const struct policy_version *version = policies_find(gathering->service->policies, &gathering->policy);
+    const struct store_leaf_list *entries = &gathering->entries;
+    bool in_time = entries->count > 0 && command->issued_at <= entries->rows[entries->count - 1].ts_utc_us;
+    return command->action == COMMAND_KEY_SWEEP && in_time && digest_equal(&command->policy, &gathering->policy) &&
+           policy_verify_governance(&version->policy, order, COMMAND_KIND, command->issued_at, NULL) == STATUS_OK;
+}
+
+static enum status sweep_json(struct gathering *gathering, const struct signed_document *order,
+                              const struct signed_document *key, struct fault *fault)
+{
+    json_t *order_json = NULL;
+    json_t *key_json = NULL;
+    enum status status = signed_document_encode(&order_json, order, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&key_json, key, fault);
+    }
+    if (status == STATUS_OK) {
+        json_decref(gathering->sweep);
+        gathering->sweep = json_pack("{s:O, s:O}", "key", key_json, "order", order_json);
+        status = gathering->sweep == NULL ? no_memory(fault) : STATUS_OK;
+    }
+    json_decref(order_json);
+    json_decref(key_json);
+    return status;
+}
+
+/* What was signed by a key that was in service has none. */
+static enum status sweep_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct gathering *gathering = context;
+    struct signed_document order = {0};
+    struct signed_document key = {0};
+    struct command command;
+    struct digest intent;
+    struct fault why = {0};
+    intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
+    enum status status = key_paper_newest(&order, tx, KEY_PAPER_COMMAND, &intent, &why);
+    if (status == STATUS_OK) {
+        status = command_decode(&command, order.document.data, order.document.len, &why);
+    }
+    if (status == STATUS_OK) {
+        status = is_sweep(gathering, &command, &order) ? key_paper_newest(&key, tx, KEY_PAPER_KEY, &command.key, &why)
+                                                       : STATUS_NOT_FOUND;
+    }
+    if (status == STATUS_OK) {
+        status = sweep_json(gathering, &order, &key, &why);
+    }
+    signed_document_free(&order);
+    signed_document_free(&key);
+    return status_info(status)->http < 500 ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status fetch_tile(void *context, struct digest hashes[AUDIT_TILE_WIDTH], const struct audit_tile *tile,
@@ -301,7 +360,10 @@ static enum status add_documents(json_t **out, struct gathering *gathering, stru
                      "genesis", (const char *)service->genesis.data, "policies", policies, "destination",
                      gathering->destination, "intent", (const char *)gathering->row.intent.data, "approvals",
                      json_object_get(gathering->view, "approvals"));
-    return *out == NULL ? no_memory(fault) : STATUS_OK;
+    if (*out == NULL || (gathering->sweep != NULL && json_object_set(*out, "sweep", gathering->sweep) != 0)) {
+        return no_memory(fault);
+    }
+    return STATUS_OK;
 }
 
 enum status evidence_read(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -320,6 +382,9 @@ enum status evidence_read(struct service *service, const struct http_request *re
         status = store_transact(service->store, signing_in, &gathering, fault);
     }
     if (status == STATUS_OK) {
+        status = store_transact(service->store, sweep_in, &gathering, fault);
+    }
+    if (status == STATUS_OK) {
         status = add_documents(&bundle, &gathering, fault);
     }
     if (status == STATUS_OK) {
@@ -330,6 +395,7 @@ enum status evidence_read(struct service *service, const struct http_request *re
     }
     json_decref(gathering.view);
     json_decref(gathering.destination);
+    json_decref(gathering.sweep);
     store_leaf_list_free(&gathering.entries);
     store_withdrawal_wipe(&gathering.row);
     if (status != STATUS_OK) {

@@ -133,6 +133,17 @@ void verify_policy_free(struct verify_policy *policy)
     *policy = (struct verify_policy){0};
 }
 
+const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
+                                               const struct digest *digest)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (digest_equal(&versions[i].digest, digest)) {
+            return &versions[i];
+        }
+    }
+    return NULL;
+}
+
 int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id)
 {
     json_t *person = NULL;

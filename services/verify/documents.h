@@ -67,6 +67,10 @@ const json_t *object_named(const json_t *array, const char *name);
 const char *verify_policy_follow(struct verify_policy *inout, const json_t *object, const struct digest *first);
 void verify_policy_free(struct verify_policy *policy);
 
+/* The one of `count` versions with a digest; NULL when none has. */
+const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
+                                               const struct digest *digest);
+
 /* The place of the person who holds a key among `people`, and the key; -1 when nobody does. */
 int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id);
 

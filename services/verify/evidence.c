@@ -14,6 +14,7 @@
 #include "documents.h"
 #include "policy_rules.h"
 #include "story.h"
+#include "sweep.h"
 #include "verify.h"
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
@@ -43,6 +44,7 @@ struct proof {
     bool requester_signed; /* with a key that is in force, too */
     json_t *refs;          /* what withdrawal.signing must name: the documents of the bundle; owned */
     struct story story;
+    bool compromised;  /* the quorum swept the key as one that others have */
     int64_t at_utc_us; /* the time of withdrawal.signing at which the documents are judged */
     uint64_t height;
 };
@@ -85,21 +87,11 @@ static bool check_policies(struct proof *proof)
            fail(proof, "policies", "are for another ledger");
 }
 
-static const struct verify_policy *find_version(const struct proof *proof, const struct digest *digest)
-{
-    for (size_t i = 0; i < proof->version_count; i++) {
-        if (digest_equal(&proof->versions[i].digest, digest)) {
-            return &proof->versions[i];
-        }
-    }
-    return NULL;
-}
-
 /* Whether a document names the ledger and one version of the policy. */
 static bool is_here(const struct proof *proof, const struct digest *chain, const struct digest *policy,
                     const struct name *environment)
 {
-    const struct verify_policy *version = find_version(proof, policy);
+    const struct verify_policy *version = verify_policy_find(proof->versions, proof->version_count, policy);
     return version != NULL && digest_equal(chain, &proof->trust->chain) &&
            name_equal(environment, &version->environment);
 }
@@ -130,7 +122,7 @@ static bool check_intent(struct proof *proof)
         return report_fault(&proof->report, "intent", &fault);
     }
     document_digest(&proof->intent_digest, "intent", text);
-    proof->proposed = find_version(proof, &intent->policy);
+    proof->proposed = verify_policy_find(proof->versions, proof->version_count, &intent->policy);
     if (!is_here(proof, &intent->chain, &intent->policy, &intent->environment) ||
         intent->policy_version != proof->proposed->version) {
         return fail(proof, "intent", "names another ledger or policy");
@@ -180,8 +172,8 @@ static bool check_destination(struct proof *proof)
         !is_here(proof, &destination.chain, &destination.policy, &destination.environment)) {
         return fail(proof, "destination", "is for another account, ledger or policy");
     }
-    return verify_policy_governed(find_version(proof, &destination.policy), &text, "destination",
-                                  destination.issued_at) ||
+    return verify_policy_governed(verify_policy_find(proof->versions, proof->version_count, &destination.policy), &text,
+                                  "destination", destination.issued_at) ||
            fail(proof, "destination", "is not signed by the governance quorum");
 }
 
@@ -284,8 +276,23 @@ static const char *judge_rules(struct rules_finding *out, const struct proof *pr
                                           .votes = proof->votes,
                                           .vote_count = proof->vote_count,
                                           .at_utc_us = at_utc_us,
-                                          .announced_utc_us = proof->story.announced_utc_us};
+                                          .announced_utc_us = proof->story.announced_utc_us,
+                                          .compromised = proof->compromised};
     return rules_judge(out, policy, &request);
+}
+
+static bool check_sweep(struct proof *proof)
+{
+    const struct sweep_claim claim = {.versions = proof->versions,
+                                      .version_count = proof->version_count,
+                                      .intent = &proof->intent,
+                                      .intent_digest = &proof->intent_digest,
+                                      .wallet_key = &proof->wallet_key,
+                                      .asked_utc_us = proof->story.signings[0],
+                                      .confirmed_utc_us = proof->story.confirmed_utc_us};
+    const char *why =
+        proof->bundle.sweep == NULL ? NULL : sweep_judge(&proof->compromised, proof->bundle.sweep, &claim);
+    return why == NULL || fail(proof, "sweep", why);
 }
 
 /*
@@ -332,6 +339,12 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
     } else if (finding.limits > 0) {
         (void)printf("not looked at: limits of version %lld (%u): what was signed before, the signer alone counts\n",
                      (long long)policy->version, finding.limits);
+    }
+    if (why == NULL && finding.delay_s > 0) {
+        (void)printf(
+            "not looked at: the clock of the delay of version %lld (%lld s): the trail shows it by that of the "
+            "service, the signer alone counts its own\n",
+            (long long)policy->version, (long long)finding.delay_s);
     }
     return why == NULL;
 }
@@ -432,6 +445,7 @@ static bool check_all(struct proof *proof)
     bool good = check_destination(proof);
     good = check_approvals(proof) && good;
     good = check_transaction(proof) && good;
+    good = check_sweep(proof) && good;
     good = good && check_moment(proof);
     return good && check_rules(proof) && check_signings(proof) && check_block(proof);
 }
@@ -449,6 +463,10 @@ static void print_proven(const struct proof *proof)
         if (!name_equal(&proof->approvals[i].approver, &proof->intent.requester)) {
             (void)printf(" %s", proof->approvals[i].approver.text);
         }
+    }
+    if (proof->bundle.sweep != NULL) {
+        (void)printf(", swept by order of the governance quorum from a key that is %s",
+                     proof->compromised ? "compromised: no delay and no limit was asked" : "retained");
     }
     (void)printf(", confirmed at height %llu, %llu entries under the checkpoint of size %llu\n",
                  (unsigned long long)proof->height, (unsigned long long)proof->story.entry_count,

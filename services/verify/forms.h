@@ -19,6 +19,10 @@
     F(S, NAME, approver) F(S, HASH, chain) F(S, TEXT, decision) F(S, NAME, environment) F(S, TIME, expires_at)         \
     F(S, HASH, intent) F(S, HASH, key) F(S, HASH, policy) F(S, ARRAY, seen) F(S, TIME, signed_at)                      \
     F(S, UUID, withdrawal)
+#define FORM_COMMAND(F, O, B, S)                                                                                       \
+    F(S, TEXT, action) F(S, HASH, chain) F(S, NAME, environment) F(S, TIME, expires_at) F(S, TEXT, from)               \
+    F(S, HASH, intent) F(S, TIME, issued_at) F(S, HASH, key) F(S, UUID, nonce) F(S, HASH, policy) F(S, NAME, reason)   \
+    F(S, TEXT, role)
 #define FORM_DESTINATION(F, O, B, S)                                                                                   \
     F(S, TEXT, account) F(S, HASH, chain) F(S, NAME, environment) F(S, NAME, group) F(S, NAME, id)                     \
     F(S, TIME, issued_at) F(S, HASH, policy) F(S, TIME, valid_until)
@@ -93,8 +97,10 @@
 
 #define FORM_BUNDLE(F, O, B, S)                                                                                        \
     F(S, ARRAY, approvals) F(S, OBJECT, block) B(S, BYTES, checkpoint) F(S, OBJECT, destination) F(S, ARRAY, entries)  \
-    F(S, TEXT, format) B(S, STRING, genesis) B(S, STRING, intent) F(S, ARRAY, policies) F(S, OBJECT, transaction)      \
-    F(S, UUID, withdrawal)
+    F(S, TEXT, format) B(S, STRING, genesis) B(S, STRING, intent) F(S, ARRAY, policies) O(S, OBJECT, sweep)            \
+    F(S, OBJECT, transaction) F(S, UUID, withdrawal)
+#define FORM_SWEEP(F, O, B, S)                                                                                         \
+    F(S, OBJECT, key) F(S, OBJECT, order)
 #define FORM_BLOCK(F, O, B, S)                                                                                         \
     F(S, ARRAY, certificate) B(S, STRING, header) F(S, INTEGER, index) B(S, STRING, receipt)                           \
     F(S, ARRAY, receipt_proof) F(S, ARRAY, tx_proof)
@@ -113,7 +119,7 @@
 /* All of them, with the struct that each is read into. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
     X(ACTOR, verify_actor) X(APPROVAL, verify_approval) X(ATTESTATION, verify_attestation) X(BACKUP, verify_backup)    \
-    X(BAND, verify_band) X(DEMAND, verify_demand) X(HOURS, verify_hours) X(LIMIT, verify_limit) X(PLACES, verify_places) \
+    X(BAND, verify_band) X(COMMAND, verify_command) X(SWEEP, verify_sweep) X(DEMAND, verify_demand) X(HOURS, verify_hours) X(LIMIT, verify_limit) X(PLACES, verify_places) \
     X(RULE, verify_rule) X(WHEN, verify_when)                                                                          \
     X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \

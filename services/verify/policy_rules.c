@@ -407,8 +407,9 @@ static const char *steps_objection(const struct matter *it, const json_t *steps)
 
 static bool was_delayed(const struct rules_request *request, int64_t delay_s)
 {
-    return delay_s == 0 || (request->announced_utc_us <= request->at_utc_us &&
-                            (request->at_utc_us - request->announced_utc_us) / SECOND_US >= delay_s);
+    return delay_s == 0 || request->compromised ||
+           (request->announced_utc_us <= request->at_utc_us &&
+            (request->at_utc_us - request->announced_utc_us) / SECOND_US >= delay_s);
 }
 
 static const char *rule_objection(const struct matter *it, const struct rule *rule)
@@ -435,8 +436,10 @@ static const char *judge_rule(struct rules_finding *out, const struct matter *it
         return NULL;
     }
     *out_allows = true;
-    out->limits += (unsigned)json_array_size(rule->demand.limits);
-    out->delay_s = rule->demand.delay_s > out->delay_s ? rule->demand.delay_s : out->delay_s;
+    if (!it->request->compromised) {
+        out->limits += (unsigned)json_array_size(rule->demand.limits);
+        out->delay_s = rule->demand.delay_s > out->delay_s ? rule->demand.delay_s : out->delay_s;
+    }
     return holds == HOLDS_PERHAPS ? "a condition of a rule cannot be told" : rule_objection(it, rule);
 }
 

@@ -26,6 +26,7 @@ struct rules_request {
     size_t vote_count;              /* at most RULES_VOTES_MAX */
     int64_t at_utc_us;              /* of judgement */
     int64_t announced_utc_us;       /* INT64_MAX when it was never announced */
+    bool compromised;               /* an emergency sweep: neither delays nor limits hold */
 };
 
 /* What else came out. */

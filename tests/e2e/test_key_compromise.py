@@ -20,6 +20,10 @@ class Compromise(strongroom.Case):
                    for role in ("transfer", "audit", "validator")}
         cls.refuge = json.loads((cls.place.dir / "people/refuge-1.json").read_text())["address"]
 
+        cls.versions = cls.place.dir / "versions"
+        cls.versions.mkdir()
+        (cls.versions / "1.json").write_bytes((cls.place.dir / "etc/policy.json").read_bytes())
+
     def states(self):
         rows = self.place.call("GET", "/v1/keys").json["keys"]
         return {row["role"]: row["state"] for row in rows if row.get("key_id") in self.ids.values()}
@@ -33,7 +37,7 @@ class Compromise(strongroom.Case):
     def told(self, what, lost, *options, out, person="operator-1", papers=None, check=True):
         place = self.place
         return place.custody("compromise", what, lost, "--papers", str(papers or place.dir / "ceremony"), "--policy",
-                             str(place.dir / "etc/policy.json"), "--reason", "a-test", "--key", f"{place.dir}/people/{person}.key",
+                             str(self.versions), "--reason", "a-test", "--key", f"{place.dir}/people/{person}.key",
                              "--passphrase-file", f"{place.dir}/people/{person}.passphrase", "--out", str(place.dir / out), *options,
                              check=check)
 
@@ -129,9 +133,26 @@ class Compromise(strongroom.Case):
         old = {**report, "started_at": strongroom.time_text(seconds=-3 * 24 * 3600)}
         self.assertProblem(place.call("POST", "/v1/compromises", place.signed("compromise", canonical(old), "operator-1")), 403, "expired")
 
-    def test_5_in_earnest(self):
-        """One person stops the key at once; orders and sweeps lie ready; the quorum signs the order."""
+    def delay_everything(self):
+        """A version of the policy whose rule makes every transfer wait for an hour."""
         place = self.place
+        row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
+        document = json.loads(row["policy"]["document"])
+        [rule] = document["rules"]
+        text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": strongroom.time_text(),
+                          "rules": [{**rule, "demand": {**rule["demand"], "delay_s": 3600}}]})
+        signed = place.signed("policy", text, "admin-1", "admin-2")
+        (self.versions / "2.json").write_text(json.dumps(signed))
+        reply = place.call("POST", "/v1/policies", signed)
+        self.assertEqual(reply.status, 200, reply)
+        self.until(lambda: {"in_force": digest("policy", text)}.items() <= {
+            row["state"]: row["digest"] for row in place.call("GET", "/v1/policies").json["policies"]}.items(), "it is in force")
+        place.policy_digest = digest("policy", text)
+
+    def test_5_in_earnest(self):
+        """One person stops the key at once; orders and sweeps lie ready; the quorum signs the order; no sweep waits for the rule."""
+        place = self.place
+        self.delay_everything()
         done = self.told("token", self.serial(), out="earnest")
         folder = place.dir / "earnest"
         self.assertIn("1 keys reached, 1 suspended, 0 failed", done.stdout)
@@ -183,11 +204,24 @@ class Compromise(strongroom.Case):
             self.assertEqual(self.send(order).status, 200)
         for id in others:
             place.wait(id, "confirmed")
-        refused = place.wait(elsewhere["id"], "failed")
+        refused = place.wait(elsewhere["id"], "rejected")
         self.assertEqual(refused["reason"], "denied")  # payee-1 is on the allow-list, and no emergency address
         left = int(rows[first]["amount"])
         self.assertEqual((int(place.balance(place.hot)), int(place.balance(self.refuge))), (left, held - left))
-        self.assertProven("evidence", place.export_evidence(others[0]))
+        for id in others:
+            self.assertEvidence(place.export_evidence(id), orders[id])
+
+    def assertEvidence(self, path, order):
+        """It holds the order of the quorum, which says why nothing was waited for, and is none without it."""
+        status, said = self.place.verify("evidence", path)
+        self.assertEqual(status, 0, said)
+        self.assertIn("from a key that is compromised", said)
+        bundle = json.loads(path.read_text())
+        self.assertEqual(bundle.pop("sweep")["order"], order)
+        path.write_text(canonical(bundle))
+        status, said = self.place.verify("evidence", path)
+        self.assertEqual(status, 1, said)
+        self.assertIn("does not show the delay", said)
 
     def test_6_papers_that_nobody_signed_are_not_believed(self):
         """Whoever edits the papers to hide a key from the loss of its token is found; the key of the service's paper is reached."""

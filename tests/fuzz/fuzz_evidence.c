@@ -40,10 +40,11 @@ static void begin(void)
 
 static void check_documents(const char *text)
 {
-    static const enum document flat[] = {DOCUMENT_APPROVAL, DOCUMENT_DESTINATION, DOCUMENT_HEADER, DOCUMENT_INTENT,
-                                         DOCUMENT_RECEIPT};
+    static const enum document flat[] = {DOCUMENT_APPROVAL, DOCUMENT_COMMAND, DOCUMENT_DESTINATION,
+                                         DOCUMENT_HEADER,   DOCUMENT_INTENT,  DOCUMENT_RECEIPT};
     union {
         struct verify_approval approval;
+        struct verify_command command;
         struct verify_destination destination;
         struct verify_header header;
         struct verify_intent intent;

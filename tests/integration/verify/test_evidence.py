@@ -614,5 +614,145 @@ class Chains(Case):
         self.assert_forged(WORLD.bundle(), "checkpoint: ", trust=trust)
 
 
+class Sweeps(Case):
+    """What a key out of service signed by order of the quorum, under a rule with a delay and a limit that it did not keep."""
+
+    def setUp(self):
+        super().setUp()
+        self.document = copy.deepcopy(WORLD.first)
+        self.document["rules"][0] = demanding(self.document["rules"][0], delay_s=3600,
+                                              limits=[{"count": 1, "per": "wallet", "window_s": 86400}])
+        self.own = [(self.document, WORLD.ADMINS)]
+        self.trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(self.document))}))
+
+    def here(self):
+        return {"chain": WORLD.chain, "environment": "test", "policy": digest("policy", canonical(self.document))}
+
+    def key(self, signers=("admin-1", "admin-2"), **changes):
+        document = {
+            **self.here(), **WORLD.keys["wallet"].object(), "activation": "unattended", "approved": False, "backup": "none",
+            "box_seconds": 3600, "box_signatures": "100", "ceremony": "1" * 64, "creator": "admin-1",
+            "custodians": ["custodian-1", "custodian-2"], "drill_days": 366, "emergency": [WORLD.keys["payee"].address()],
+            "idle_seconds": 0, "issued_at": at(3), "location": "site-1", "owner": "own", "purpose": "transfer", "retain_until": FAR,
+            "tier": "hot", "token": {"firmware": "1", "label": "t", "manufacturer": "m", "model": "m", "serial": "1"},
+            "valid_from": at(3), "valid_until": FAR, **changes}
+        return signed("key", canonical(document), *(WORLD.keys[name] for name in signers))
+
+    def order(self, of, signers=("admin-1", "admin-2"), **changes):
+        document = {**self.here(), "action": "key.sweep", "expires_at": at(600), "from": "compromised",
+                    "intent": digest("intent", of), "issued_at": at(15), "key": WORLD.keys["wallet"].id,
+                    "nonce": "01a1fbb6-8ab5-7912-829e-0000000000aa", "reason": "test", "role": "transfer", **changes}
+        return signed("command", canonical(document), *(WORLD.keys[name] for name in signers))
+
+    def swept(self, paper=None, edits=None, **changes):
+        bundle = WORLD.bundle(policies=self.own, **(edits or {}))
+        bundle["sweep"] = {"key": paper or self.key(), "order": self.order(bundle["intent"], **changes)}
+        return bundle
+
+    def test_an_emergency_sweep_waits_for_nothing(self):
+        told = self.assert_proven(self.swept())
+        self.assertIn("swept by order of the governance quorum from a key that is compromised", told)
+        self.assertNotIn("not looked at", told)
+
+    def test_without_its_order_it_is_no_evidence(self):
+        bundle = self.swept()
+        del bundle["sweep"]
+        self.assert_forged(bundle, "does not show the delay")
+
+    def test_a_retained_key_keeps_the_delay(self):
+        self.assert_forged(self.swept(**{"from": "retained"}), "does not show the delay")
+
+        def announced(events):
+            for on, row in enumerate(events, 1):
+                row["ts"] = at(20 + on) if on < 5 else at(4000 + on)
+            events.insert(4, {**events[4], "act": "withdrawal.announced", "ts": at(30)})
+            for on, row in enumerate(events, 1):
+                row["on"] = str(on)
+
+        late = {"events": announced, "intent": edit(expires_at=at(9000)),
+                "approvals": lambda rows: [row[0].update(expires_at=at(9000)) for row in rows] and None}
+        told = self.assert_proven(self.swept(edits=late, paper=self.key(emergency=[]), expires_at=at(9000), **{"from": "retained"}))
+        for words in ("from a key that is retained", "not looked at: the clock of the delay of version 1 (3600 s)",
+                      "not looked at: limits of version 1 (1)"):
+            self.assertIn(words, told)
+
+    def test_what_else_the_rules_say_holds(self):
+        self.assert_forged(self.swept(edits={"intent": edit(amount="100001")}), "above the maximum")
+        self.assert_forged(self.swept(edits={"approvals": lambda rows: rows[:1]}), "quorum")
+
+    def test_the_order(self):
+        """Whoever owns the service with log, wallet and validators, but not the quorum."""
+        stranger = signed("command", self.order("x")["document"], MALLORY)
+        cases = {
+            "one administrator": ("not signed by the governance", dict(signers=("admin-1",))),
+            "nobody": ("not signed by the governance", dict(signers=())),
+            "approvers": ("not signed by the governance", dict(signers=("approver-1", "approver-2"))),
+            "the quorum and a stranger": ("not signed by the governance", dict(signers=("admin-1", "admin-2", "mallory"))),
+            "the wallet": ("not signed by the governance", dict(signers=("wallet",))),
+            "another intent": ("for another intent", dict(intent="0" * 64)),
+            "another key": ("for another key", dict(key="0" * 64)),
+            "another action": ("another order", dict(action="key.resume")),
+            "another role": ("another order", dict(role="audit")),
+            "another policy": ("not under the version in force", dict(policy="0" * 64)),
+            "another ledger": ("another ledger", dict(chain="0" * 64)),
+            "another environment": ("another ledger", dict(environment="production")),
+            "a key that is active": ("a state that is not swept", {"from": "active"}),
+            "a key that is suspended": ("a state that is not swept", {"from": "suspended"}),
+            "expired before": ("not of the time", dict(expires_at=SIGNING)),
+            "given afterwards": ("not of the time", dict(issued_at=at(28 + 61))),
+            "for more than a day": ("not of the time", dict(expires_at=FAR)),
+            "a field more": ("not of the form", dict(note="x")),
+        }
+        for name, (words, changes) in cases.items():
+            with self.subTest(name):
+                self.assert_forged(self.swept(**changes), "sweep: ", words)
+        with self.subTest("of another document under the signatures"):
+            bundle = self.swept()
+            redo(bundle["sweep"]["order"], reason="other")
+            self.assert_forged(bundle, "not signed by the governance")
+        with self.subTest("of a stranger"):
+            bundle = self.swept()
+            bundle["sweep"]["order"] = {**bundle["sweep"]["order"], "signatures": stranger["signatures"]}
+            self.assert_forged(bundle, "not signed by the governance")
+        with self.subTest("the latest that serves"):
+            self.assert_proven(self.swept(issued_at=at(28 + 60)))
+
+    def test_the_key(self):
+        cases = {
+            "no emergency address": ("not to an emergency address", dict(emergency=[])),
+            "another one": ("not to an emergency address", dict(emergency=[MALLORY.address()])),
+            "of another key": ("document of another key", MALLORY.object()),
+            "not for transfers": ("document of another key", dict(purpose="audit")),
+            "signed by one": ("not signed by the governance", dict(signers=("admin-1",))),
+            "of another policy": ("not signed by the governance", dict(policy="0" * 64)),
+            "of another ledger": ("not signed by the governance", dict(chain="0" * 64)),
+            "of another environment": ("not signed by the governance", dict(environment="production")),
+            "of another form": ("not of the form", dict(note="x")),
+        }
+        for name, (words, changes) in cases.items():
+            with self.subTest(name):
+                self.assert_forged(self.swept(paper=self.key(**changes)), "sweep: ", words)
+        for change in (lambda sweep: sweep.pop("key"), lambda sweep: sweep.pop("order"), lambda sweep: sweep.update(note="x")):
+            bundle = self.swept()
+            change(bundle["sweep"])
+            self.assert_forged(bundle, "sweep: is not of the form")
+
+    def test_an_issue_is_no_sweep(self):
+        rule = {**self.document["rules"][0], "id": "x"}
+        self.document["rules"].append(matching(rule, types=["issue"]))
+        self.own = [(self.document, WORLD.ADMINS)]
+        self.trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(self.document))}))
+        self.assert_forged(self.swept(edits={"intent": edit(type="issue")}), "sweep: is for an issue")
+
+    def test_who_had_expired(self):
+        """The quorum is valid when the order is used: from the entry before the signature on."""
+        for until, proven in ((at(25), False), (at(25, 1), True)):
+            self.document["people"][0]["valid_until"] = until
+            self.own = [(self.document, WORLD.ADMINS)]
+            trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(self.document))}))
+            with self.subTest(until):
+                self.assertEqual(self.judge(self.swept(), trust).returncode, 0 if proven else 1)
+
+
 if __name__ == "__main__":
     unittest.main()
