@@ -103,14 +103,37 @@ static enum status goes_nowhere(bool *out, const struct changing *changing, stru
     return status == STATUS_OK || *out ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
+static bool has_hours(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].when.hours_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the hour can make a difference: in the version in force, or in the one under which it was proposed. One that
+ * cannot be read is left to the judgement, which says so. */
+static bool depends_on_hours(const struct service *service, const struct store_withdrawal *row)
+{
+    struct intent intent;
+    if (has_hours(service_policy(service)) ||
+        intent_decode(&intent, row->intent.data, row->intent.len, NULL) != STATUS_OK) {
+        return true;
+    }
+    const struct policy *proposed = service_policy_named(service, &intent.policy);
+    return proposed == NULL || has_hours(proposed);
+}
+
 static enum status judge_open(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
                               struct fault *fault)
 {
     bool over = false;
     if (changing->change->revoked == NULL) {
-        return changing->change->hours || was_proposed_before(changing->service, row)
-                   ? judge_again(changing, tx, row, fault)
-                   : STATUS_OK;
+        bool concerned = changing->change->hours ? depends_on_hours(changing->service, row)
+                                                 : was_proposed_before(changing->service, row);
+        return concerned ? judge_again(changing, tx, row, fault) : STATUS_OK;
     }
     enum status status = goes_nowhere(&over, changing, tx, row, fault);
     return status == STATUS_OK && over ? end_denied(changing, tx, row, STATUS_DESTINATION_UNLISTED, NULL, fault)
@@ -209,12 +232,12 @@ enum status policy_reevaluate(struct digest *inout_judged, struct service *servi
     return status;
 }
 
+/* Versions that were never in force are few, and looking in vain is all that they cost. */
 enum status policy_follow_hours(struct service *service, struct fault *fault)
 {
-    const struct policy *policy = service_policy(service);
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (policy->rules[i].when.hours_count > 0) {
-            const struct change change = {.hours = true};
+    const struct change change = {.hours = true};
+    for (const struct policy_version *at = policies_newest(service->policies); at != NULL; at = at->older) {
+        if (has_hours(&at->policy)) {
             return change_state(service, WITHDRAWAL_APPROVING, &change, fault);
         }
     }

@@ -527,11 +527,12 @@ class Case(unittest.TestCase):
     def event(self, entry):
         return json.loads(base64.b64decode(entry["raw"]).split(b"\n")[4])
 
-    def later(self, days):
-        """The service lives so many days later; everything else does not."""
+    def later(self, days, when=None):
+        """The service lives so many days later, from the moment on when the file `when` is there; everything else does not."""
         self.place.stop("custodyd")
         self.place.start(check=False, LD_PRELOAD=str(BUILD / "tests/e2e/clock_shift.so"),
-                         STRONGROOM_TEST_SHIFT_S=str(days * 24 * 3600),
+                         STRONGROOM_TEST_SHIFT_S=str(int(days * 24 * 3600)),
+                         **({} if when is None else {"STRONGROOM_TEST_SHIFT_FILE": str(when)}),
                          ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
 
     def assertProblem(self, reply, status, code, field=None):
