@@ -67,10 +67,12 @@ static enum status keep(struct handing *handing, struct store_tx *tx, struct fau
 {
     char subject[STORE_MARK_SUBJECT_SIZE];
     char value[STORE_MARK_VALUE_SIZE];
+    char revoked[STORE_MARK_VALUE_SIZE];
     struct store_mark mark;
     destination_mark_subject(subject, &handing->digest);
     destination_mark_value(value, &handing->standing);
-    enum status status = store_mark_set(&mark, tx, subject, value, fault);
+    destination_mark_lasting(revoked);
+    enum status status = store_mark_set_unless(&mark, tx, subject, value, revoked, fault);
     return status == STATUS_OK && handing->row.bytes.len > 0 ? store_document_keep(tx, &handing->row, fault) : status;
 }
 

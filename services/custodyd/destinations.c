@@ -32,6 +32,12 @@ void destination_mark_value(char out[STORE_MARK_VALUE_SIZE], const struct destin
     (void)snprintf(out, STORE_MARK_VALUE_SIZE, "%s/%s", words[standing->word], at);
 }
 
+void destination_mark_lasting(char out[STORE_MARK_VALUE_SIZE])
+{
+    const struct destination_standing revoked = {.word = DESTINATION_REVOKED};
+    destination_mark_value(out, &revoked);
+}
+
 /* A row that was edited says nothing: the signer is asked again. */
 static void standing_parse(struct destination_standing *out, const char *value)
 {

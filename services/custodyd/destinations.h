@@ -28,6 +28,9 @@ struct destination_standing {
 void destination_mark_subject(char out[STORE_MARK_SUBJECT_SIZE], const struct digest *digest);
 void destination_mark_value(char out[STORE_MARK_VALUE_SIZE], const struct destination_standing *standing);
 
+/* The value of one that was revoked, which is for ever: no older look takes it back. */
+void destination_mark_lasting(char out[STORE_MARK_VALUE_SIZE]);
+
 /* What stands in the mark of an entry. */
 MUST_CHECK enum status destination_standing_read(struct destination_standing *out, struct store_tx *tx,
                                                  const struct digest *digest, struct fault *fault);

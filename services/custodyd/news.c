@@ -60,9 +60,10 @@ static enum status set_mark(struct store_mark *out, struct store_tx *tx, const s
         }
     }
     const char *value = there[0] == '\0' ? news->value : there;
-    status = store_mark_set(out, tx, news->subject, value, fault);
+    const char *lasting = news->lasting == NULL ? "" : news->lasting;
+    status = store_mark_set_unless(out, tx, news->subject, value, lasting, fault);
     if (status == STATUS_OK && !out->changed && strcmp(out->previous, value) != 0) {
-        status = store_mark_set(out, tx, news->subject, value, fault);
+        status = store_mark_set_unless(out, tx, news->subject, value, lasting, fault);
     }
     return status;
 }

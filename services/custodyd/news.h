@@ -13,9 +13,10 @@
 /* Something watched, and what the trail is told when its value is a new one. */
 struct news {
     char subject[STORE_MARK_SUBJECT_SIZE];
-    const char *value; /* printable, without spaces; borrowed */
-    bool calm;         /* nothing to tell when it was never seen before */
-    bool once;         /* a mark that is there is told already, whatever its value */
+    const char *value;   /* printable, without spaces; borrowed */
+    bool calm;           /* nothing to tell when it was never seen before */
+    bool once;           /* a mark that is there is told already, whatever its value */
+    const char *lasting; /* a value that the mark keeps, once it has it; NULL: none; borrowed */
     enum audit_action action;
     enum status reason;      /* STATUS_OK: outcome ok; otherwise outcome error with this reason */
     const char *object_type; /* static */

@@ -31,11 +31,12 @@ struct watch {
     size_t key_count;
     json_t *told; /* subject -> [value, since when]: what is in the marks already */
     int64_t looked_at_us;
-    bool destinations_shown;   /* the signer that holds the allow-list was shown all of it since it was away last */
-    json_t *destinations_lost; /* digest -> code: what it refused */
-    struct digest judged;      /* the version in force under which open withdrawals were judged last */
-    bool troubled;             /* the last pass could not do everything, and the log says so */
-    struct alarm_list seeing;  /* in this look */
+    struct digest destinations_shown; /* to this instance of the signer that holds the allow-list; zeros: to none, or it
+                                         was away */
+    json_t *destinations_lost;        /* digest -> code: what it refused */
+    struct digest judged;             /* the version in force under which open withdrawals were judged last */
+    bool troubled;                    /* the last pass could not do everything, and the log says so */
+    struct alarm_list seeing;         /* in this look */
 
     pthread_t thread;
     bool running;

@@ -34,12 +34,15 @@ static enum status tell(struct watch *watch, const struct digest *digest, const 
                         enum status reason, struct fault *fault)
 {
     char value[STORE_MARK_VALUE_SIZE];
+    char revoked[STORE_MARK_VALUE_SIZE];
     struct news news = {.action = reason == STATUS_OK ? AUDIT_DESTINATION_HELD : AUDIT_DESTINATION_REFUSED,
                         .object_type = RECORD_DESTINATION,
                         .reason = reason,
-                        .value = value};
+                        .value = value,
+                        .lasting = revoked};
     destination_mark_subject(news.subject, digest);
     destination_mark_value(value, standing);
+    destination_mark_lasting(revoked);
     digest_format(news.object_id, digest);
     news_ref(&news, "destination", digest);
     if (reason == STATUS_OK) {
@@ -76,6 +79,32 @@ static bool passes(enum status status)
     return status_info(status)->retryable || status_info(status)->http >= 500;
 }
 
+struct rereading {
+    const struct digest *digest;
+    struct destination_standing standing;
+};
+
+static enum status reread_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct rereading *rereading = context;
+    return destination_standing_read(&rereading->standing, tx, rereading->digest, fault);
+}
+
+/* The signer refuses one that was revoked since the page was read; that is no loss. */
+static enum status drop_revoked(enum status *inout_refusal, struct watch *watch, const struct digest *digest,
+                                struct fault *fault)
+{
+    struct rereading rereading = {.digest = digest};
+    if (*inout_refusal == STATUS_OK) {
+        return STATUS_OK;
+    }
+    enum status status = store_transact(watch->service->store, reread_in, &rereading, fault);
+    if (status == STATUS_OK && rereading.standing.word == DESTINATION_REVOKED) {
+        *inout_refusal = STATUS_OK;
+    }
+    return status;
+}
+
 static enum status show_one(struct watch *watch, const struct store_document *row,
                             const struct destination_standing *standing, struct fault *fault)
 {
@@ -101,8 +130,10 @@ static enum status show_one(struct watch *watch, const struct store_document *ro
     if (status != STATUS_OK && passes(status)) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    enum status noted = lose(watch, &row->digest, status, fault);
-    if (noted != STATUS_OK) {
+    enum status loss = status;
+    enum status noted = drop_revoked(&loss, watch, &row->digest, fault);
+    noted = noted == STATUS_OK ? lose(watch, &row->digest, loss, fault) : noted;
+    if (noted != STATUS_OK || loss != status) {
         return noted;
     }
     if (status != STATUS_OK) { /* told with each look, this one too */
@@ -151,16 +182,19 @@ enum status watch_destinations(struct watch *watch, struct fault *fault)
     struct key_board_signer signer;
     struct fault why = {0};
     key_board_signer(&signer, watch->service->board, WIRE_ROLE_TRANSFER);
-    watch->destinations_shown = watch->destinations_shown && signer.status == STATUS_OK;
-    if (signer.status == STATUS_OK && !watch->destinations_shown) {
+    if (signer.status != STATUS_OK) {
+        watch->destinations_shown = (struct digest){{0}};
+    } else if (!digest_equal(&watch->destinations_shown,
+                             &signer.instance)) { /* it may have started between two looks */
         struct page *page = calloc(1, sizeof(*page));
         if (page == NULL) {
             return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
         }
         enum status status = show_all(watch, page, &why);
         free(page);
-        watch->destinations_shown = status == STATUS_OK;
-        if (status != STATUS_OK) {
+        if (status == STATUS_OK) {
+            watch->destinations_shown = signer.instance;
+        } else {
             log_fault("destination.shown", &why); /* the next look goes on */
         }
     }

@@ -18,6 +18,7 @@ struct signer {
     struct guard *guard;
     const struct signer_tokens *tokens;
     const struct clock *clock;
+    struct digest instance;      /* another one with each start */
     struct guard_state identity; /* as at start: only the part that never changes is read here */
     struct public_key founding;
     struct versions versions;                               /* of the policy */

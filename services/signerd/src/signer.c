@@ -96,9 +96,15 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
     signer->guard = config->guard;
     signer->tokens = config->tokens;
     signer->clock = config->clock;
-    enum status status = signature_memory_new(&signer->memory);
-    status = status == STATUS_OK ? signer_start(signer, config, fault)
-                                 : fault_set(fault, status, "signer", "a memory of signatures");
+    struct uuid fresh;
+    enum status status = uuid_generate(&fresh, signer->clock);
+    status = status == STATUS_OK ? signature_memory_new(&signer->memory) : status;
+    if (status == STATUS_OK) {
+        digest_sha256(&signer->instance, fresh.bytes16, sizeof(fresh.bytes16));
+        status = signer_start(signer, config, fault);
+    } else {
+        status = fault_set(fault, status, "signer", "a memory of signatures");
+    }
     if (status != STATUS_OK) {
         signer_free(signer);
         return status;
@@ -219,6 +225,7 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
         answer->ready = keys_ready(signer, able, answer->reason, sizeof(answer->reason));
     }
     answer->promises = state.promises;
+    answer->instance = signer->instance;
     answer->size = state.size;
     answer->root = state.root;
     answer->height = state.height;

@@ -18,10 +18,10 @@ static const struct statement set = {
     "WITH old AS (SELECT value, changed_at FROM custody.mark WHERE subject = $1::text),"
     " put AS (INSERT INTO custody.mark AS m (subject, value) VALUES ($1::text, $2::text)"
     " ON CONFLICT (subject) DO UPDATE SET value = excluded.value, changed_at = clock_timestamp()"
-    " WHERE m.value <> excluded.value RETURNING changed_at)"
+    " WHERE m.value <> excluded.value AND m.value <> $3::text RETURNING changed_at)"
     " SELECT coalesce((SELECT value FROM old), '') AS previous, EXISTS (SELECT FROM put) AS changed,"
     " coalesce((SELECT changed_at FROM put), (SELECT changed_at FROM old), clock_timestamp()) AS changed_at",
-    2,
+    3,
 };
 
 struct value {
@@ -37,10 +37,17 @@ static const struct statement get = {"mark_get", "SELECT value FROM custody.mark
 enum status store_mark_set(struct store_mark *out, struct store_tx *tx, const char *subject, const char *value,
                            struct fault *fault)
 {
+    return store_mark_set_unless(out, tx, subject, value, "", fault); /* no value is empty */
+}
+
+enum status store_mark_set_unless(struct store_mark *out, struct store_tx *tx, const char *subject, const char *value,
+                                  const char *lasting, struct fault *fault)
+{
     struct parameters p = {0};
     struct store_mark mark;
     parameter_text(&p, subject);
     parameter_text(&p, value);
+    parameter_text(&p, lasting);
     enum status status = tx_read_one(tx, &mark, &set_shape, &set, &p, fault);
     if (status == STATUS_OK) {
         *out = mark;

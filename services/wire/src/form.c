@@ -255,6 +255,7 @@ static const struct canon_field status_transfer[] = {
     CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
     FORM_SUSPENDED,
     FORM_POLICY,
+    CANON_FIELD(struct form, instance, CANON_HASH),
     CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };

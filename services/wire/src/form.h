@@ -40,6 +40,7 @@ struct form {
     struct digest root;
     uint64_t height;
     struct digest header_digest;
+    struct digest instance;
     struct digest policy;
     int64_t policy_version;
     int64_t in_force_at;

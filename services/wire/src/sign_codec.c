@@ -219,6 +219,7 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
     form_text(answer->reason, sizeof(answer->reason), form->reason);
     answer->size = form->size;
     answer->promises = form->promises;
+    answer->instance = form->instance;
     answer->root = form->root;
     answer->height = form->height;
     answer->header = form->header_digest;
@@ -246,6 +247,7 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     form_text(form->role, sizeof(form->role), wire_role_name(answer->role));
     form->size = answer->size;
     form->promises = answer->promises;
+    form->instance = answer->instance;
     form->root = answer->root;
     form->height = answer->height;
     form->header_digest = answer->header;

@@ -508,6 +508,32 @@ Test(workflow, a_change_is_seen_once)
     store_rollback(tx);
 }
 
+/* A look that began before the last word came, whichever transaction is the later one. */
+Test(workflow, what_lasts_is_not_taken_back)
+{
+    static const struct {
+        const char *value;
+        const char *kept;
+        bool changed;
+    } steps[] = {{"held/1", "held/1", true},   {"held/2", "held/2", true},    {"revoked", "revoked", true},
+                 {"held/2", "revoked", false}, {"revoked", "revoked", false}, {"refused", "revoked", false}};
+    char value[STORE_MARK_VALUE_SIZE];
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct store_mark mark = {0};
+        struct store_tx *tx = books_begin(store);
+        cr_assert_eq(store_mark_set_unless(&mark, tx, "destination/a", steps[i].value, "revoked", NULL), STATUS_OK);
+        cr_expect_eq(store_mark_get(value, tx, "destination/a", NULL), STATUS_OK);
+        books_commit(tx);
+        cr_expect_str_eq(value, steps[i].kept, "%zu", i);
+        cr_expect_eq(mark.changed, steps[i].changed, "%zu", i);
+    }
+    struct store_mark mark = {0};
+    struct store_tx *tx = books_begin(store);
+    cr_assert_eq(store_mark_set(&mark, tx, "destination/a", "held/1", NULL), STATUS_OK);
+    cr_expect(mark.changed, "others are set as they are said");
+    store_rollback(tx);
+}
+
 struct marker {
     pthread_t thread;
     struct store_mark mark;

@@ -65,6 +65,27 @@ static void guard_put_back(const struct bytes *copy)
     MUST(desk_restart(NULL));
 }
 
+static struct digest instance(void)
+{
+    bool goes_on = false;
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_STATUS};
+    cr_assert(desk_ask_as(&reply, &request, SIGNER_PERMIT_STATUS, &goes_on) == STATUS_OK);
+    return reply.status.instance;
+}
+
+/* Who was shown the allow-list and starts between two looks is seen to have started. */
+Test(promises, a_start_is_seen_in_the_status)
+{
+    const struct digest first = instance();
+    const struct digest again = instance();
+    desk_stop();
+    MUST(desk_restart(NULL));
+    const struct digest second = instance();
+    cr_expect(!digest_is_zero(&first) && digest_equal(&first, &again));
+    cr_expect(!digest_is_zero(&second) && !digest_equal(&first, &second));
+}
+
 Test(promises, each_is_counted_once)
 {
     cr_expect(told() == 0);

@@ -25,6 +25,13 @@ struct store_mark {
 MUST_CHECK enum status store_mark_set(struct store_mark *out, struct store_tx *tx, const char *subject,
                                       const char *value, struct fault *fault);
 
+/*
+ * The same, but a mark that has the value `lasting` keeps it: whoever saw something else saw it before. Then it is not
+ * changed.
+ */
+MUST_CHECK enum status store_mark_set_unless(struct store_mark *out, struct store_tx *tx, const char *subject,
+                                             const char *value, const char *lasting, struct fault *fault);
+
 /* A value that marks have, and how many of them. */
 struct store_mark_value {
     char value[STORE_MARK_VALUE_SIZE];
