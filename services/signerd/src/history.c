@@ -1,7 +1,7 @@
 /*
  * The windows over promises, see history.h.
  *
- * All promises stand in one queue in the order they were made, each with its four series; so the oldest of the queue is
+ * All promises stand in one queue in the order they were made, each with its five series; so the oldest of the queue is
  * the oldest in each of its series, and forgetting it costs nothing. A series is found by the digest of what it is of.
  */
 #include "history.h"
@@ -96,6 +96,7 @@ static enum status room_make(void **items, size_t size, size_t *start, size_t *e
 
 static void subject_digest(struct digest *out, enum history_per per, const struct guard_promise *promise)
 {
+    const uint64_t key = promise->key;
     const struct {
         const void *data;
         size_t len;
@@ -104,6 +105,7 @@ static void subject_digest(struct digest *out, enum history_per per, const struc
         [HISTORY_DESTINATION] = {promise->destination.digest.bytes32, sizeof(promise->destination.digest.bytes32)},
         [HISTORY_REQUESTER] = {promise->requester.text, strlen(promise->requester.text)},
         [HISTORY_WALLET] = {promise->wallet.text, strlen(promise->wallet.text)},
+        [HISTORY_KEY] = {&key, sizeof(key)},
     };
     uint8_t prefixed[1 + sizeof(promise->asset.bytes32)];
     prefixed[0] = (uint8_t)per;

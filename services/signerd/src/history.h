@@ -1,9 +1,9 @@
 /*
  * What was promised lately, in memory: how much and how often within a window that slides, exactly.
  *
- * Every promise stands in four series, those of its asset beneath the asset itself, the destination, the requester and
- * the wallet. A series keeps running sums, so a window is two searches, however long it is. Times are those of
- * keys_running and never go back. Not for several threads at once.
+ * Every promise stands in five series, those of its asset beneath the asset itself, the destination, the requester, the
+ * wallet by its name and the wallet by its key. A series keeps running sums, so a window is two searches, however long
+ * it is. Times are those of keys_running and never go back. Not for several threads at once.
  */
 #ifndef STRONGROOM_SIGNER_HISTORY_H
 #define STRONGROOM_SIGNER_HISTORY_H
@@ -15,7 +15,8 @@ enum history_per {
     HISTORY_ASSET,
     HISTORY_DESTINATION,
     HISTORY_REQUESTER,
-    HISTORY_WALLET,
+    HISTORY_WALLET, /* by name */
+    HISTORY_KEY,    /* by the place of its key in the guard */
     HISTORY_PER_COUNT,
 };
 

@@ -12,10 +12,11 @@
 #define SECOND_US 1000000ULL
 
 struct guard_promise limits_promise(const struct signer *signer, const struct guard_txn *txn,
-                                    const struct intent *intent)
+                                    const struct intent *intent, size_t key)
 {
     uint64_t running_us = keys_running(signer);
     return (struct guard_promise){.running_us = running_us > txn->state.running_us ? running_us : txn->state.running_us,
+                                  .key = key,
                                   .withdrawal = intent->withdrawal,
                                   .amount = intent->amount,
                                   .asset = intent->asset,
@@ -40,16 +41,34 @@ static enum history_per per_of(enum limit_per per)
     return HISTORY_ASSET;
 }
 
-static struct history_answer limit_ask(const struct guard_txn *txn, const struct limit *limit,
-                                       const struct guard_promise *made)
+static struct history_answer series_ask(const struct guard_txn *txn, const struct limit *limit,
+                                        const struct guard_promise *made, enum history_per per)
 {
-    const struct history_question question = {.per = per_of(limit->per),
+    const struct history_question question = {.per = per,
                                               .promise = made,
                                               .now_us = made->running_us,
                                               .window_us = (uint64_t)limit->window_s * SECOND_US,
                                               .max_sum = limit->sum,
                                               .max_count = (uint64_t)limit->count};
     return history_ask(guard_txn_history(txn), &question);
+}
+
+/*
+ * A limit per wallet holds for the name and for the key, each by itself: a later version of the policy that gives the
+ * wallet another name, or the name another key, resets nothing. Told is what keeps it waiting longer.
+ */
+static struct history_answer limit_ask(const struct guard_txn *txn, const struct limit *limit,
+                                       const struct guard_promise *made)
+{
+    struct history_answer answer = series_ask(txn, limit, made, per_of(limit->per));
+    if (limit->per == LIMIT_PER_WALLET) {
+        const struct history_answer key = series_ask(txn, limit, made, HISTORY_KEY);
+        bool later = key.fits_at_us > answer.fits_at_us;
+        bool more = key.fits_at_us == answer.fits_at_us &&
+                    (key.count > answer.count || amount_compare(key.sum, answer.sum) > 0);
+        answer = later || more ? key : answer;
+    }
+    return answer;
 }
 
 /* When a moment of running time comes, by the clock, if nothing stops the signer. */
@@ -111,11 +130,23 @@ struct usage {
     struct wire_usage_reply *out;
 };
 
+/* The place of the key that the wallet has now; one where no key is when it has none. */
+static size_t wallet_key(const struct usage *usage, struct guard_txn *txn)
+{
+    size_t index = GUARD_KEYS_MAX;
+    struct guard_key key;
+    const struct wallet *wallet = policy_find_wallet(versions_in_force(usage->signer), &usage->intent->wallet);
+    if (wallet != NULL && guard_txn_key_find(txn, &index, &key, &wallet->key_id) != STATUS_OK) {
+        index = GUARD_KEYS_MAX;
+    }
+    return index;
+}
+
 static enum status usage_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     (void)fault;
     const struct usage *usage = context;
-    const struct guard_promise made = limits_promise(usage->signer, txn, usage->intent);
+    const struct guard_promise made = limits_promise(usage->signer, txn, usage->intent, wallet_key(usage, txn));
     for (size_t i = 0; i < usage->obligations->limit_count; i++) {
         const struct obligation *obligation = &usage->obligations->limits[i];
         const struct limit *limit = obligation->limit;

@@ -16,8 +16,8 @@ MUST_CHECK enum status limits_check(const struct signer *signer, const struct gu
                                     const struct withdrawal *withdrawal, const struct guard_promise *made,
                                     struct fault *fault);
 
-/* What would be promised for an intent now; the key is left at 0. */
+/* What would be promised for an intent now with the key at this place. */
 struct guard_promise limits_promise(const struct signer *signer, const struct guard_txn *txn,
-                                    const struct intent *intent);
+                                    const struct intent *intent, size_t key);
 
 #endif

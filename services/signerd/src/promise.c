@@ -166,8 +166,7 @@ static enum status first_check(struct guard_txn *txn, const struct promise *prom
     if (txn->state.policy_version != (int64_t)promise->version) {
         return fault_set(fault, STATUS_BUSY, "policy", "another version came into force meanwhile: ask again");
     }
-    out->made = limits_promise(promise->signer, txn, &withdrawal->intent);
-    out->made.key = promise->key;
+    out->made = limits_promise(promise->signer, txn, &withdrawal->intent, promise->key);
     enum status status = first_allowed(txn, promise, fault);
     status = status == STATUS_OK ? delay_check(promise->signer, txn, &out->delay, withdrawal, fault) : status;
     return status == STATUS_OK ? limits_check(promise->signer, txn, withdrawal, &out->made, fault) : status;

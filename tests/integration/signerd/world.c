@@ -84,6 +84,8 @@ static json_t *person_json(const struct world *world, const char *id, const char
                      time_text(world->now_utc_us + 100000 * WORLD_HOUR_US));
 }
 
+const char *world_wallet = "hot-1";
+
 static json_t *wallet_json(const struct world *world)
 {
     const struct public_key *key = &world->wallet_key;
@@ -91,7 +93,7 @@ static json_t *wallet_json(const struct world *world)
     digest_text(asset, &world->asset);
     json_t *wallet = NULL;
     MUST(account_key_encode(&wallet, key, NULL));
-    json_t *rest = json_pack("{s:s,s:[s],s:s}", "id", "hot-1", "assets", asset, "tier", "hot");
+    json_t *rest = json_pack("{s:s,s:[s],s:s}", "id", world_wallet, "assets", asset, "tier", "hot");
     (void)json_object_update(wallet, rest);
     json_decref(rest);
     return wallet;
@@ -126,7 +128,7 @@ static json_t *policy_json(const struct world *world, int version, const char *p
                                 0, NULL);
     json_t *rule = json_pack("{s:{s:s,s:[[{s:s,s:i}]]},s:s,s:s,s:{s:[s],s:[s]}}", "demand", "max_amount", max_amount,
                              "steps", "group", "officers", "m", 2, "effect", "allow", "id", "daily", "when", "assets",
-                             asset, "wallets", "hot-1");
+                             asset, "wallets", world_wallet);
     rule_add(rule, "demand", world_demand);
     rule_add(rule, "when", world_when);
     json_t *policy = json_pack("{s:s,s:s,s:i,s:s,s:s,s:o,s:o,s:[o],s:[o],s:{s:i,s:s,s:i},s:{s:i,s:[s]}}", "chain",
@@ -527,7 +529,7 @@ void order_init(struct order *order, struct world *world, uint64_t lane, uint64_
                                     .type = TRANSACTION_TRANSFER,
                                     .valid_from = 1,
                                     .valid_until = 100000,
-                                    .wallet = name_of("hot-1")};
+                                    .wallet = name_of(world_wallet)};
     MUST(uuid_generate(&order->intent.withdrawal, clock_system()));
     order_intent_changed(order, world, true);
     const struct destination destination = order_destination(world);

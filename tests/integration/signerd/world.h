@@ -73,6 +73,9 @@ extern const char *world_demand;
 /* On what further conditions, likewise. */
 extern const char *world_when;
 
+/* What the wallet is called, in policies and withdrawals that are made from here on. */
+extern const char *world_wallet;
+
 /* A world for a signer of this role with this key, whose documents are made at `now_utc_us`. */
 void world_init(struct world *world, enum signer_role role, const struct public_key *signer_key, int64_t now_utc_us);
 void world_wipe(struct world *world);

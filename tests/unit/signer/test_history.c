@@ -42,6 +42,7 @@ static struct guard_promise promise_of(uint64_t running_us)
     out.destination.digest.bytes32[0] = (uint8_t)pick(3);
     (void)snprintf(out.requester.text, sizeof(out.requester.text), "%s", names[pick(3)]);
     (void)snprintf(out.wallet.text, sizeof(out.wallet.text), "%s", names[pick(2)]);
+    out.key = pick(3);
     return out;
 }
 
@@ -52,6 +53,7 @@ static bool same_subject(const struct guard_promise *a, const struct guard_promi
         [HISTORY_DESTINATION] = account_id_equal(&a->destination, &b->destination),
         [HISTORY_REQUESTER] = name_equal(&a->requester, &b->requester),
         [HISTORY_WALLET] = name_equal(&a->wallet, &b->wallet),
+        [HISTORY_KEY] = a->key == b->key,
     };
     return digest_equal(&a->asset, &b->asset) && same[per];
 }

@@ -117,11 +117,37 @@ static void adopt_another_version(void)
     signed_document_free(&next);
 }
 
+static struct wire_usage usage(void)
+{
+    struct order order;
+    struct wire_reply reply;
+    desk_withdrawal(&order, 1, next_seq);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_USAGE, .usage = {.intent = order.document}};
+    cr_assert(desk_ask(&reply, &request) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_assert(reply.usage.count == 1);
+    order_wipe(&order);
+    return reply.usage.limits[0];
+}
+
 Test(limits, another_version_of_the_policy_resets_nothing)
 {
     fill_up();
     adopt_another_version();
     expect_full("under the next version");
+    desk.now_utc_us += WINDOW_US;
+    expect_signed("when its time is over");
+}
+
+Test(limits, another_name_for_the_wallet_resets_nothing)
+{
+    fill_up();
+    world_wallet = "hot-2";
+    adopt_another_version();
+    struct wire_usage told = usage();
+    cr_expect(told.used_count == 3 && amount_compare(told.used_sum, amount_of("750")) == 0, "told for the key");
+    expect_full("by its key");
+    MUST(desk_restart(NULL));
+    expect_full("after a start");
     desk.now_utc_us += WINDOW_US;
     expect_signed("when its time is over");
 }
@@ -198,18 +224,6 @@ Test(counted, a_number_is_a_limit_too)
     expect_full("the longest window there is");
     desk_run_on(1);
     expect_signed("it is over");
-}
-
-static struct wire_usage usage(void)
-{
-    struct order order;
-    struct wire_reply reply;
-    desk_withdrawal(&order, 1, next_seq);
-    struct wire_request request = {.op = WIRE_OP_TRANSFER_USAGE, .usage = {.intent = order.document}};
-    cr_assert(desk_ask(&reply, &request) == STATUS_OK, "%s: %s", desk_where, desk_detail);
-    cr_assert(reply.usage.count == 1);
-    order_wipe(&order);
-    return reply.usage.limits[0];
 }
 
 Test(limits, what_is_used_is_told)
