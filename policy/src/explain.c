@@ -247,6 +247,19 @@ static json_t *explain_not_counted(const struct story *story)
     return list;
 }
 
+/* Out: false without memory. */
+static bool put_until(json_t *object, const struct story *story)
+{
+    int64_t until_utc_us = 0;
+    char text[TIME_TEXT_SIZE];
+    if (story->evaluation->reason != STATUS_OUTSIDE_HOURS ||
+        !policy_hours_until(&until_utc_us, story->policy, story->request)) {
+        return true;
+    }
+    time_format(text, until_utc_us);
+    return json_object_set_new(object, "until", json_string(text)) == 0;
+}
+
 enum status policy_explain(json_t **out, const struct policy *policy, const struct evaluation_request *request,
                            const struct evaluation *evaluation, struct fault *fault)
 {
@@ -258,7 +271,9 @@ enum status policy_explain(json_t **out, const struct policy *policy, const stru
                                digest, "version", (json_int_t)policy->version, "rules", explain_rules(&story), "others",
                                explain_others(&story), "not_counted", explain_not_counted(&story));
     bool decided = object != NULL && evaluation->decisive < policy->rule_count;
-    if (decided && json_object_set_new(object, "rule", json_string(policy->rules[evaluation->decisive].id.text)) != 0) {
+    if ((decided &&
+         json_object_set_new(object, "rule", json_string(policy->rules[evaluation->decisive].id.text)) != 0) ||
+        (object != NULL && !put_until(object, &story))) {
         json_decref(object);
         object = NULL;
     }

@@ -401,6 +401,9 @@ void overview_explanation(const struct trust *trust, const char *asset, const js
                  command_service_text(text, explanation, "policy"));
     (void)printf("decision       %s, %s\n", command_service_text(decision, explanation, "decision"),
                  command_service_text(text, explanation, "text"));
+    if (json_object_get(explanation, "until") != NULL) {
+        (void)printf("until          %s\n", command_service_text(text, explanation, "until"));
+    }
     print_rules(&explained, json_object_get(explanation, "rules"));
     if (json_object_get(explanation, "usage_unknown") != NULL) {
         (void)printf("how much of the limits is used could not be asked: %s\n",

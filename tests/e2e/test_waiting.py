@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""Delays with a veto, limits over time and ordered steps, from the request to the ledger, on a running evaluation."""
+"""Delays with a veto, limits over time, ordered steps and hours, from the request to the ledger, on a running evaluation."""
 
+import datetime
 import json
+import time
 import unittest
 
 import strongroom
@@ -266,6 +268,50 @@ class Waiting(strongroom.Case):
         none = place.custody("policy", "replay", "--in", str(path), "--from", time_text(seconds=3600)).stdout
         self.assertIn("0 replayed, 0 differ", none)
         self.assertEqual(place.call("GET", "/v1/policies").json, before)
+
+
+class Hours(strongroom.Case):
+    """A rule that holds from the minute after next: what is asked for and approved before waits, and then goes by itself."""
+
+    def hours(self):
+        """(hours of a rule, when they begin): two hours, across midnight, too."""
+        begin = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0) + datetime.timedelta(minutes=2)
+        minute = begin.hour * 60 + begin.minute
+        parts = [(minute, min(minute + 120, 1440)), (0, minute + 120 - 1440)]
+        days = ["fri", "mon", "sat", "sun", "thu", "tue", "wed"]
+        rows = [{"days": days, "from": f"{start // 60:02}:{start % 60:02}", "until": f"{end // 60:02}:{end % 60:02}"}
+                for start, end in sorted(parts) if start < end]
+        return rows, time_text(begin)
+
+    def adopt(self, rules):
+        place = self.place
+        row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
+        now = json.loads(row["policy"]["document"])
+        text = canonical({**now, "version": now["version"] + 1, "prev": row["digest"], "issued_at": time_text(), "rules": rules(now["rules"])})
+        reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
+        self.assertEqual(reply.status, 200, reply)
+        eventually(lambda: place.call("GET", "/v1/policy").json["digest"] == digest("policy", text), "the version is in force")
+
+    def test_it_waits_for_the_hour_says_until_when_and_goes_on(self):
+        place = self.place
+        hours, begin = self.hours()
+        self.adopt(lambda rules: [{**rule, "when": {**rule["when"], "hours": hours}} for rule in rules])
+        row = place.proposed(900)
+        place.approve(row)
+        self.assertLess(time_text(), begin, "this machine is too slow for this test")
+        tree = place.call("GET", f"/v1/withdrawals/{row['id']}/explanation").json
+        self.assertEqual((tree["decision"], tree["reason"], tree["until"]), ("waiting", "outside_hours", begin))
+        self.assertRegex(place.custody("explain", row["id"]).stdout, rf"until +{begin}\n")
+        self.assertEqual((place.read(row["id"])["state"], len(place.read(row["id"])["approvals"])), ("approving", 2))
+        self.assertNotIn("withdrawal.signing", [entry["act"] for entry in place.history(row["id"])])
+        while time_text() < begin:
+            time.sleep(0.5)
+        place.wait(row["id"], "confirmed")
+        entries = place.history_to(row["id"])
+        for act in ("withdrawal.approved", "withdrawal.signing", "withdrawal.signed"):
+            [entry] = [entry for entry in entries if entry["act"] == act]
+            self.assertGreaterEqual(entry["ts"], begin[:19], act)
+        self.assertProven("evidence", place.export_evidence(row["id"]))
 
 
 if __name__ == "__main__":

@@ -142,6 +142,13 @@ void evaluation_free(struct evaluation *evaluation);
  */
 bool evaluation_has_voice(const struct evaluation *evaluation, const struct policy *policy, const struct name *person);
 
+/*
+ * When a request that waits for the hour (STATUS_OUTSIDE_HOURS) no longer does: the first moment after `at_utc_us`, in
+ * about a week, at which the evaluation has another reason, with everything else as it is. False, and nothing written,
+ * when there is none, or hours begin and end too often to look. Pure.
+ */
+bool policy_hours_until(int64_t *out_utc_us, const struct policy *policy, const struct evaluation_request *request);
+
 /* One limit that applies to a request. */
 struct obligation {
     const struct policy *policy; /* whose rule it is; borrowed */
@@ -172,16 +179,16 @@ void obligations_free(struct obligations *obligations);
 
 /*
  * The explanation as JSON for people and programs (not a signed document):
- * {"decision","reason","text","rule"?,"policy","version","rules":[{"effect","id","holds":[words of its conditions],
- *  "delay_s"?,"limits"?:[{"count"?,"per","sum"?,"window_s"}],"demands":[
+ * {"decision","reason","text","rule"?,"until"?,"policy","version","rules":[{"effect","id","holds":[words of its
+ * conditions], "delay_s"?,"limits"?:[{"count"?,"per","sum"?,"window_s"}],"demands":[
  *     {"kind":"max_amount","met","limit","amount"} | {"kind":"destination","met"} |
  *     {"kind":"quorum","met","step"?,"group","need","have","open","people":[{"id","standing"}]} |
  *     {"kind":"return","met","need","have","open"} | {"kind":"known","met","condition"}]}],
  *  "others":[{"effect","id","conditions":[words of those that do not hold]}],
  *  "not_counted":[{"id","why"}]}
- * `rule` is the one that decides. `step` counts from 1 and stands where a rule has several. `policy` is the digest of
- * the version judged, `others` are the rules that do not match. `not_counted` are the approvers of the request who
- * count for no demand and why. Out: one reference.
+ * `rule` is the one that decides, `until` (a time) when it no longer waits for the hour. `step` counts from 1 and
+ * stands where a rule has several. `policy` is the digest of the version judged, `others` are the rules that do not
+ * match. `not_counted` are the approvers of the request who count for no demand and why. Out: one reference.
  */
 MUST_CHECK enum status policy_explain(json_t **out, const struct policy *policy,
                                       const struct evaluation_request *request, const struct evaluation *evaluation,

@@ -208,6 +208,32 @@ Test(condition, what_the_hour_alone_forbids_waits)
     expect(DECISION_DENIED, STATUS_DENIED, "a deny rule matches: rule frozen");
 }
 
+/* Out: minutes from NOW, a Monday, 04:00; -1 when it is not known. */
+static int64_t minutes_until(void)
+{
+    int64_t until_utc_us = 0;
+    return policy_hours_until(&until_utc_us, &policy, &request) ? (until_utc_us - world.now) / MINUTE_US : -1;
+}
+
+Test(condition, the_end_of_a_wait_for_the_hour)
+{
+    const int64_t day = 24 * 60;
+    given("rules[0].when.hours", "[{\"days\":[\"mon\"],\"from\":\"04:10\",\"until\":\"05:00\"}]");
+    cr_expect_eq(minutes_until(), 10);
+    request.at_utc_us += 10 * MINUTE_US - 1;
+    cr_expect_eq(minutes_until(), 10);
+    request.at_utc_us = world.now + 60 * MINUTE_US; /* it has just ended */
+    cr_expect_eq(minutes_until(), 7 * day + 10);
+    request.at_utc_us = world.now;
+    given("rules[0].when.hours", "[{\"days\":[\"sat\",\"wed\"],\"from\":\"00:00\",\"until\":\"00:01\"}]");
+    cr_expect_eq(minutes_until(), 2 * day - 240);
+    given("rules[1].when", "{\"hours\":[{\"days\":[\"mon\"],\"from\":\"00:00\",\"until\":\"24:00\"}]}");
+    cr_expect_eq(minutes_until(), day - 240, "what denies ends");
+    given("rules[1].when", "{\"hours\":[{\"days\":[\"fri\",\"mon\",\"sat\",\"sun\",\"thu\",\"tue\",\"wed\"],"
+                           "\"from\":\"00:00\",\"until\":\"24:00\"}]}");
+    cr_expect_eq(minutes_until(), -1, "what denies at all hours ends never");
+}
+
 /* At the wrong hour and of the wrong amount: no hour will help. */
 Test(condition, hours_do_not_hide_another_condition)
 {
