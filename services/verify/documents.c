@@ -264,8 +264,7 @@ const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *
     return key_read(out, text_of(wallet, "alg"), text_of(wallet, "key")) ? wallet : NULL;
 }
 
-/* Emits and releases what json_pack made. Out: owned. */
-static enum status emit(struct bytes *out, json_t *object, struct fault *fault)
+enum status document_emit(struct bytes *out, json_t *object, struct fault *fault)
 {
     enum status status = object == NULL ? fault_set(fault, STATUS_INVALID, "document", "lacks a field")
                                         : canon_emit(out, object, CANON_DOCUMENT_MAX, fault);
@@ -279,7 +278,7 @@ enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struc
     struct digest id;
     struct digest sum;
     char hex[DIGEST_HEX_LEN + 1];
-    enum status status = emit(
+    enum status status = document_emit(
         &account, json_pack("{s:O, s:O}", "alg", json_object_get(holder, "alg"), "key", json_object_get(holder, "key")),
         fault);
     if (status == STATUS_OK) {
@@ -291,39 +290,4 @@ enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struc
     }
     bytes_free(&account);
     return status;
-}
-
-/* A leg of the intent's amount. NULL when the intent lacks a field. */
-static json_t *leg_of(const json_t *intent, const char *account, const char *side)
-{
-    return json_pack("{s:s, s:O, s:O, s:s}", "account", account, "amount", json_object_get(intent, "amount"), "asset",
-                     json_object_get(intent, "asset"), "side", side);
-}
-
-enum status verify_transaction(struct bytes *out, const char *intent, const json_t *wallet, struct fault *fault)
-{
-    static const char *const copied[] = {"chain", "lane", "memo", "policy", "seq", "valid_from", "valid_until"};
-    char from[ADDRESS_SIZE];
-    json_t *object = NULL;
-    enum status status = document_address(from, wallet, fault);
-    if (status == STATUS_OK) {
-        status = canon_parse(&object, intent, strlen(intent), CANON_DOCUMENT_MAX, fault);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    const char *to = text_of(object, "destination");
-    const char *type = text_of(object, "type");
-    if (json_object_get(object, "type") != NULL && !is_text(type, "issue")) {
-        json_decref(object);
-        return fault_set(fault, STATUS_INVALID, "type", "of the intent is none that there is");
-    }
-    json_t *transaction =
-        json_pack("{s:s, s:[o,o], s:s}", "from", from, "legs", leg_of(object, from, "debit"),
-                  leg_of(object, to == NULL ? "" : to, "credit"), "type", type == NULL ? "transfer" : type);
-    for (size_t i = 0; i < COUNT(copied); i++) {
-        (void)json_object_set(transaction, copied[i], json_object_get(object, copied[i]));
-    }
-    json_decref(object);
-    return emit(out, transaction, fault);
 }

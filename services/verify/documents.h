@@ -96,11 +96,7 @@ const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *
 /* The address of the account of the key that the members `alg` and `key` of an object hold. */
 MUST_CHECK enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struct fault *fault);
 
-/*
- * The transaction that an intent document describes, paid from a wallet of the policy. Out: its bytes as text, owned
- * (bytes_free).
- */
-MUST_CHECK enum status verify_transaction(struct bytes *out, const char *intent, const json_t *wallet,
-                                          struct fault *fault);
+/* The canonical bytes of what json_pack made, which is released; NULL lacks a field. Out: bytes_free. */
+MUST_CHECK enum status document_emit(struct bytes *out, json_t *object, struct fault *fault);
 
 #endif

@@ -15,6 +15,7 @@
 #include "policy_rules.h"
 #include "story.h"
 #include "sweep.h"
+#include "transaction.h"
 #include "verify.h"
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
@@ -144,7 +145,7 @@ static bool check_transaction(struct proof *proof)
     struct fault fault = {0};
     struct digest id;
     if (signed_text_read(&text, proof->bundle.transaction, &fault) != STATUS_OK ||
-        verify_transaction(&rebuilt, (const char *)proof->bundle.intent.data, proof->wallet, &fault) != STATUS_OK) {
+        transaction_rebuild(&rebuilt, (const char *)proof->bundle.intent.data, proof->wallet, &fault) != STATUS_OK) {
         return report_fault(&proof->report, "transaction", &fault);
     }
     bool same = strcmp(text.text, (const char *)rebuilt.data) == 0;
