@@ -20,6 +20,7 @@
 struct change {
     bool hours;          /* nothing but the hour */
     const char *revoked; /* what an address is listed by, perhaps; NULL: the policy, or the hour */
+    struct store *store; /* through which it is followed */
 };
 
 /* One withdrawal. */
@@ -165,13 +166,22 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     return store_withdrawal_list(&listing->list, tx, &listing->filter, fault);
 }
 
+/* What goes elsewhere is not even locked: somebody may be holding it. */
+static bool is_elsewhere(const struct change *change, const struct store_withdrawal *row)
+{
+    return change->revoked != NULL && strcmp(row->destination, change->revoked) != 0;
+}
+
 static enum status change_page(struct service *service, const struct store_withdrawal_list *list,
                                const struct change *change, struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
         struct changing changing = {.service = service, .id = list->rows[i].id, .change = change};
-        status = store_transact(service->store, change_in, &changing, fault);
+        if (is_elsewhere(change, &list->rows[i])) {
+            continue;
+        }
+        status = store_transact(change->store, change_in, &changing, fault);
         if (status == STATUS_CONFLICT) { /* somebody moved it first */
             fault_clear(fault);
             status = STATUS_OK;
@@ -196,7 +206,7 @@ static enum status change_state(struct service *service, enum withdrawal_state s
     enum status status = STATUS_OK;
     size_t got = PAGE;
     while (status == STATUS_OK && got == PAGE) {
-        status = store_transact(service->store, list_in, &listing, fault);
+        status = store_transact(change->store, list_in, &listing, fault);
         got = listing.list.count;
         if (status == STATUS_OK && got > 0) {
             before = listing.list.rows[got - 1].id;
@@ -224,7 +234,7 @@ enum status policy_reevaluate(struct digest *inout_judged, struct service *servi
     if (digest_equal(inout_judged, &in_force)) {
         return STATUS_OK;
     }
-    const struct change change = {.hours = false};
+    const struct change change = {.store = service->store};
     enum status status = change_open(service, &change, fault);
     if (status == STATUS_OK) {
         *inout_judged = in_force;
@@ -235,7 +245,7 @@ enum status policy_reevaluate(struct digest *inout_judged, struct service *servi
 /* Versions that were never in force are few, and looking in vain is all that they cost. */
 enum status policy_follow_hours(struct service *service, struct fault *fault)
 {
-    const struct change change = {.hours = true};
+    const struct change change = {.hours = true, .store = service->store};
     for (const struct policy_version *at = policies_newest(service->policies); at != NULL; at = at->older) {
         if (has_hours(&at->policy)) {
             return change_state(service, WITHDRAWAL_APPROVING, &change, fault);
@@ -276,8 +286,8 @@ static enum status look_up_in(struct store_tx *tx, void *context, struct fault *
 enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault)
 {
     struct looking_up looking_up = {.entry = entry};
-    enum status status = store_transact(service->store, look_up_in, &looking_up, fault);
-    const struct change change = {.revoked = looking_up.address};
+    enum status status = store_transact(service->urgent_store, look_up_in, &looking_up, fault);
+    const struct change change = {.revoked = looking_up.address, .store = service->urgent_store};
     return status == STATUS_OK && looking_up.address[0] != '\0' ? change_open(service, &change, fault) : status;
 }
 

@@ -26,7 +26,8 @@ MUST_CHECK enum status policy_follow_hours(struct service *service, struct fault
 
 /*
  * Rejects every withdrawal to the address of an entry of the allow-list that was revoked, unless another entry lists
- * it, that waits for approvals or was approved and not yet recorded. What was recorded is the signer's to refuse.
+ * it, that waits for approvals or was approved and not yet recorded. What was recorded is the signer's to refuse. Goes
+ * through the sessions that are kept for what stops something.
  */
 MUST_CHECK enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A flood of the REST interface keeps nobody from stopping everything, and nobody else from working; nor does it fill the trail."""
 
+import hashlib
 import http.client
 import json
 import pathlib
@@ -14,7 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import flood  # noqa: E402
 import strongroom  # noqa: E402
-from strongroom import eventually  # noqa: E402
+from strongroom import canonical, eventually, time_text  # noqa: E402
 
 CONNECTIONS = 48
 TOKEN_RATE = 20
@@ -173,6 +174,61 @@ class Flooded(strongroom.Case):
                 for request in requests:
                     request.join()
         self.thaw()
+
+    def listed(self):
+        """An address of the allow-list that nothing else is about, and its entry."""
+        place, account = self.place, hashlib.sha256(strongroom.uuid7().encode()).hexdigest()
+        address = f"sr1{account}{hashlib.sha256(f'strongroom/address/v1{chr(10)}{account}'.encode()).hexdigest()[:8]}"
+        document = canonical({
+            "account": address, "chain": place.chain, "environment": "demo", "group": "clients", "id": "flooded", "issued_at": time_text(),
+            "policy": place.call("GET", "/v1/policy").json["digest"], "valid_until": time_text(seconds=86400)})
+        reply = place.call("POST", "/v1/destinations", place.signed("destination", document, "admin-1", "admin-3"))
+        self.assertEqual(reply.status, 201, reply)
+        return address, reply.json["digest"]
+
+    def test_every_session_is_held_while_an_entry_is_taken_off_the_list(self):
+        """Approvals that wait for one row; what goes to the address that is taken off ends all the same, before the answer."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", database_connections=2)
+        place.start()
+        self.addCleanup(lambda: place.configure("custodyd", database_connections=None))
+        address, entry = self.listed()
+        held, doomed = place.proposed(11), place.proposed(12, destination=address)
+        approval = place.approval(held, "approver-1")
+        over = threading.Event()
+
+        def approve():
+            while not over.is_set():
+                try:
+                    place.decide(held, "approver-1", document=approval)
+                except (OSError, http.client.HTTPException):
+                    pass
+
+        with subprocess.Popen(["psql", "-XAtq", "-d", place.environment["STRONGROOM_DB"], "-c",
+                               f"BEGIN; SELECT id FROM custody.withdrawal WHERE id = '{held['id']}' FOR UPDATE; SELECT pg_sleep(3601)"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=place.environment) as lock:
+            requests = [threading.Thread(target=approve) for _ in range(6)]
+            try:
+                for request in requests:
+                    request.start()
+                eventually(lambda: place.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                                               "AND usename = 'strongroom_app'") == "2", "both sessions wait")
+                people = place.dir / "people"
+                said = place.custody("destination", "revoke", entry, "--reason", "flood", "--policy", str(place.dir / "etc/policy.json"),
+                                     "--key", str(people / "operator-1.key"), "--passphrase-file",
+                                     str(people / "operator-1.passphrase")).stdout
+                self.assertIn("revoked", said)
+                rows = f"SELECT state FROM custody.withdrawal WHERE id = '{doomed['id']}'"
+                self.assertEqual(place.value(rows), "rejected")
+            finally:
+                over.set()
+                lock.kill()
+                place.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3601)%' "
+                           "AND pid <> pg_backend_pid()")
+                for request in requests:
+                    request.join()
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{held['id']}/cancel").status, 200)
 
     def test_slow_senders_are_ended_by_the_total_time(self):
         """With places for all there is no newcomer who needs theirs: time alone ends what sends a byte now and then."""
