@@ -136,19 +136,12 @@ enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_p
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,
                         const struct bytes *intent, struct fault *fault)
 {
-    const struct obligations *obligations = &withdrawal->obligations;
-    struct wire_usage_reply said = {0};
-    if (obligations->limit_count == 0) {
-        return STATUS_OK;
-    }
-    enum status status = wire_transfer_usage(service->signers[WIRE_ROLE_TRANSFER], &said, intent,
-                                             service->options.signer_timeout_ms, fault);
-    if (status == STATUS_TOO_LARGE) { /* more limits than an answer holds: the signer judges them when it is asked */
-        fault_clear(fault);
-        return STATUS_OK;
-    }
-    return status == STATUS_OK ? usage_judge(out_until_utc_us, &said, obligations, withdrawal->intent.amount, fault)
-                               : status;
+    const struct usage_question question = {.signer = service->signers[WIRE_ROLE_TRANSFER],
+                                            .timeout_ms = service->options.signer_timeout_ms,
+                                            .intent = intent,
+                                            .obligations = &withdrawal->obligations,
+                                            .amount = withdrawal->intent.amount};
+    return usage_check(out_until_utc_us, &question, fault);
 }
 
 /* The row keeps the signature as the canonical {"alg","key","sig"}. */

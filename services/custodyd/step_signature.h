@@ -59,7 +59,7 @@ MUST_CHECK enum status step_announce_to_signer(struct wire_announce_reply *out, 
 
 /*
  * Whether the limits that apply to a checked withdrawal have room for it, by what the signer has counted.
- * STATUS_LIMIT_EXCEEDED when not: *out_until_utc_us is when they will, 0 for never.
+ * STATUS_LIMIT_EXCEEDED when not: *out_until_utc_us is when they will, 0 for never. What it promised before has room.
  */
 MUST_CHECK enum status step_limits(int64_t *out_until_utc_us, struct service *service,
                                    const struct withdrawal *withdrawal, const struct bytes *intent,

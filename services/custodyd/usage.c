@@ -61,3 +61,18 @@ enum status usage_judge(int64_t *out_until_utc_us, const struct wire_usage_reply
     return fault_set(fault, STATUS_LIMIT_EXCEEDED, "policy.limits", "a limit of the policy has no room for it%s",
                      never ? ", nor ever will" : " yet");
 }
+
+enum status usage_check(int64_t *out_until_utc_us, const struct usage_question *question, struct fault *fault)
+{
+    struct wire_usage_reply said = {0};
+    struct fault why = {0};
+    if (question->obligations->limit_count == 0) {
+        return STATUS_OK;
+    }
+    enum status status = wire_transfer_usage(question->signer, &said, question->intent, question->timeout_ms, &why);
+    if (status == STATUS_TOO_LARGE) {
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? usage_judge(out_until_utc_us, &said, question->obligations, question->amount, fault)
+                               : fault_set(fault, status, why.where, "%s", why.detail);
+}

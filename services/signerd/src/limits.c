@@ -6,6 +6,7 @@
  */
 #include "limits.h"
 
+#include "guard_record.h"
 #include "history.h"
 #include "keys.h"
 
@@ -142,10 +143,27 @@ static size_t wallet_key(const struct usage *usage, struct guard_txn *txn)
     return index;
 }
 
+/* Whether this very transaction was promised: it meets no limit any more. */
+static enum status was_promised(bool *out, struct guard_txn *txn, const struct intent *intent, struct fault *fault)
+{
+    struct guard_record record = {0};
+    struct fault why = {0};
+    guard_record_withdrawal(&record, &intent->withdrawal);
+    enum status status = guard_txn_get(txn, &record, &why);
+    *out = status == STATUS_OK &&
+           memcmp(record.value + WITHDRAWAL_TRANSACTION, intent->transaction.bytes32, sizeof(struct digest)) == 0;
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 static enum status usage_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
-    (void)fault;
     const struct usage *usage = context;
+    bool promised = false;
+    enum status status = was_promised(&promised, txn, usage->intent, fault);
+    if (status != STATUS_OK || promised) {
+        return status;
+    }
     const struct guard_promise made = limits_promise(usage->signer, txn, usage->intent, wallet_key(usage, txn));
     for (size_t i = 0; i < usage->obligations->limit_count; i++) {
         const struct obligation *obligation = &usage->obligations->limits[i];

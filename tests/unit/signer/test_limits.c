@@ -98,6 +98,29 @@ Test(limits, the_same_again_counts_once)
     order_wipe(&order);
 }
 
+/* Who asks before asking for a signature must not wait for a limit that the signature itself has filled. */
+Test(limits, what_was_promised_is_told_no_limit)
+{
+    struct order order;
+    struct wire_reply reply;
+    expect_signed("one");
+    expect_signed("two");
+    desk_withdrawal(&order, 1, 2);
+    struct wire_request sign = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    struct wire_request ask = {.op = WIRE_OP_TRANSFER_USAGE, .usage = {.intent = order.document}};
+    cr_expect(desk_ask(&reply, &ask) == STATUS_OK && reply.usage.count == 1, "before it was promised");
+    cr_expect(desk_ask(&reply, &sign) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    wire_reply_free(&reply);
+    cr_expect(desk_ask(&reply, &ask) == STATUS_OK && reply.usage.count == 0, "%s: %s", desk_where, desk_detail);
+    order_wipe(&order);
+    next_seq = 3;
+    expect_full("another one");
+    desk_withdrawal(&order, 1, next_seq);
+    ask.usage.intent = order.document;
+    cr_expect(desk_ask(&reply, &ask) == STATUS_OK && reply.usage.count == 1, "another one meets them all");
+    order_wipe(&order);
+}
+
 /* What was refused for another reason has used nothing. */
 Test(limits, a_refusal_uses_nothing)
 {
