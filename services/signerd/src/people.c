@@ -29,13 +29,20 @@ struct person_order {
     struct guard_person after;
 };
 
-/* Not by who is suspended, and not again by who suspended a person whom the quorum resumed. */
+/*
+ * Not by who is suspended, not again by who suspended a person whom the quorum resumed, and not by an order from before
+ * that: a signer that was away gets them in any order, or from somebody who kept one.
+ */
 static enum status suspend_check(const struct guard_txn *txn, const struct person_order *order, bool resumed,
                                  struct fault *fault)
 {
     struct guard_person by;
     const struct name *who = order->given->by;
-    const struct name *person = &order->given->command->person;
+    const struct command *command = order->given->command;
+    const struct name *person = &command->person;
+    if (resumed && command->issued_at < order->after.since_utc_us) {
+        return fault_set(fault, STATUS_REPLAY, "command.issued_at", "the quorum has resumed %s since", person->text);
+    }
     if (guard_txn_person_find(txn, &by, who) && by.suspended) {
         return fault_set(fault, STATUS_FORBIDDEN, "command.signatures", "%s is suspended", who->text);
     }
@@ -70,14 +77,17 @@ static enum status suspend_apply(struct guard_txn *txn, struct person_order *ord
 }
 
 /*
- * The quorum saw the number of one signer; another one that missed a suspension has a smaller one, which is over too. A
- * later suspension is not.
+ * The quorum saw the number of one signer; another one that missed a suspension has a smaller one, which is over too,
+ * or none, and then it must not come afterwards. A later suspension is not over.
  */
 static enum status resume_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
 {
     const struct command *command = order->given->command;
     struct guard_person *after = &order->after;
-    if (!guard_txn_person_find(txn, after, &command->person) || !after->suspended) {
+    if (!guard_txn_person_find(txn, after, &command->person)) {
+        *after = (struct guard_person){.person = command->person, .by = command->person}; /* by nobody else */
+    }
+    if (!after->suspended && after->on >= command->on) {
         return fault_set(fault, STATUS_CONFLICT, "command.on", "%s is not suspended", command->person.text);
     }
     if (after->on > command->on) {
@@ -87,7 +97,7 @@ static enum status resume_apply(struct guard_txn *txn, struct person_order *orde
     after->on = command->on;
     after->suspended = false;
     after->reason = command->reason;
-    after->since_utc_us = order->at_utc_us;
+    after->since_utc_us = command->issued_at;
     order->changed = true;
     keys_time_raise(txn, order->at_utc_us);
     return guard_txn_person_write(txn, after, fault);

@@ -299,6 +299,70 @@ Test(crash, an_order_that_was_remembered_is_carried_out_and_used_up)
     order_crash("order.remembered:1", "suspended", STATUS_REPLAY);
 }
 
+static void expect_suspended(const char *person)
+{
+    struct wire_status_reply status = status_now();
+    cr_assert(status.suspended_count == (person == NULL ? 0 : 1), "%zu", status.suspended_count);
+    cr_expect(person == NULL || strcmp(status.suspended[0].person.text, person) == 0);
+    cr_expect(person == NULL || status.suspended[0].on == 1, "it is one suspension");
+}
+
+static enum status hand_in(const struct signed_document *order)
+{
+    struct wire_key_state_reply reply;
+    return wire_key_command(pool, &reply, order, PLACE_TIMEOUT_MS, NULL);
+}
+
+static void person_order(struct signed_document *out, enum command_action action, enum who first, enum who second)
+{
+    const struct digest none = {{0}};
+    struct command command = order_key(&world, action, &none, (enum key_state)0, 0);
+    MUST(name_parse(&command.person, "bob"));
+    command.on = action == COMMAND_PERSON_RESUME ? 1 : 0;
+    order_key_sign(out, &world, &command, first, second);
+}
+
+/* Between an order about a person and the reply: it holds, with its number, or it never came; the same order may come
+ * again in either case, and is one. */
+Test(crash, a_suspension_holds_once_it_is_on_the_disk)
+{
+    make(ROLE_TRANSFER, ALGORITHM_P256);
+    struct signed_document suspend;
+    struct signed_document resume;
+    struct order order;
+    struct digest id;
+    person_order(&suspend, COMMAND_PERSON_SUSPEND, ALAN, WHO_COUNT);
+    person_order(&resume, COMMAND_PERSON_RESUME, ADA, ALAN);
+    order_init(&order, &world, 1, 0);
+    cr_assert(place_start(&place, NULL, "order.checked:1"), "%s", place.log);
+    cr_expect(end(hand_in(&suspend)));
+    cr_assert(place_start(&place, NULL, "order.remembered:1"), "%s", place.log);
+    expect_suspended(NULL);
+    cr_expect(end(hand_in(&suspend)));
+
+    cr_assert(place_start(&place, NULL, "order.checked:2"), "%s", place.log);
+    expect_suspended("bob");
+    cr_expect(sign_transfer(&id, &order) == STATUS_QUORUM_MISSING);
+    MUST(hand_in(&suspend));
+    expect_suspended("bob");
+    cr_expect(end(hand_in(&resume)));
+    cr_assert(place_start(&place, NULL, "order.remembered:1"), "%s", place.log);
+    expect_suspended("bob");
+    cr_expect(end(hand_in(&resume)));
+
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    expect_suspended(NULL);
+    MUST(hand_in(&resume));
+    MUST(hand_in(&suspend)); /* of whoever kept it: it was used */
+    expect_suspended(NULL);
+    cr_expect(sign_transfer(&id, &order) == STATUS_OK);
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    signed_document_free(&suspend);
+    signed_document_free(&resume);
+    order_wipe(&order);
+    finish();
+}
+
 static enum status sign_checkpoint(uint64_t old, uint64_t size)
 {
     struct wire_checkpoint_request request;

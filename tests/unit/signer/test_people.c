@@ -144,7 +144,6 @@ Test(people, a_resumption_ends_the_suspension_that_its_signers_saw)
 {
     struct command kept_back = person_command(COMMAND_PERSON_RESUME, "bob");
     kept_back.on = 1;
-    expect(resume("bob", 1), STATUS_CONFLICT, "command.on", "not suspended");
     expect(suspend("bob", ALAN), STATUS_OK, "", "first");
     expect(suspend("bob", ADA), STATUS_OK, "", "suspended already: as it was");
     cr_expect_str_eq(told(), "bob 1;");
@@ -154,6 +153,24 @@ Test(people, a_resumption_ends_the_suspension_that_its_signers_saw)
     expect(hand_in(&kept_back, ADA, ALAN), STATUS_CONFLICT, "command.on", "given for the first");
     expect(resume("bob", 5), STATUS_OK, "", "of a signer that saw more of them");
     cr_expect_str_eq(told(), "");
+    expect(resume("bob", 5), STATUS_CONFLICT, "command.on", "not suspended");
+}
+
+/* It was away when the first two came. Whoever kept the first suspends nobody by it, and what comes later does. */
+Test(people, a_signer_that_was_away_takes_no_suspension_from_before_the_resumption)
+{
+    const struct command missed = person_command(COMMAND_PERSON_SUSPEND, "bob");
+    desk.now_utc_us += 60 * DESK_SECOND_US;
+    expect(resume("bob", 1), STATUS_OK, "", "of a suspension that it never had");
+    cr_expect_str_eq(told(), "");
+    expect(hand_in(&missed, ALAN, WHO_COUNT), STATUS_REPLAY, "command.issued_at", "from before");
+    desk_stop();
+    MUST(desk_restart(NULL));
+    expect(hand_in(&missed, ALAN, WHO_COUNT), STATUS_REPLAY, "command.issued_at", "also after a restart");
+    cr_expect_str_eq(told(), "");
+    desk.now_utc_us += 60 * DESK_SECOND_US;
+    expect(suspend("bob", ALAN), STATUS_OK, "", "a new one");
+    cr_expect_str_eq(told(), "bob 2;");
 }
 
 Test(people, an_order_serves_once_and_names_somebody)

@@ -400,6 +400,39 @@ Test(wire_message, the_freezes_come_through)
     }
 }
 
+/* Everybody of the policy, beside the longest list of freezes: the longest status of all. */
+Test(wire_message, the_suspended_come_through)
+{
+    static const enum wire_role roles[] = {WIRE_ROLE_TRANSFER, WIRE_ROLE_AUDIT, WIRE_ROLE_VALIDATOR};
+    static struct wire_reply reply;
+    static struct wire_reply read;
+    for (size_t role = 0; role < 3; role++) {
+        reply = (struct wire_reply){.op = WIRE_OP_STATUS, .id = 9};
+        reply.status = (struct wire_status_reply){.role = roles[role],
+                                                  .token_count = 1,
+                                                  .tokens = {{.label = "first", .serial = "1"}},
+                                                  .freeze_count = role == 0 ? WIRE_FREEZES_MAX : 0,
+                                                  .suspended_count = WIRE_SUSPENDED_MAX};
+        for (size_t i = 0; i < reply.status.freeze_count; i++) {
+            struct wire_freeze *freeze = &reply.status.freezes[i];
+            *freeze = (struct wire_freeze){.scope = "everything", .cause = "command", .on = INT64_MAX, .since = 1};
+            memset(freeze->subject, 'a', sizeof(freeze->subject) - 1);
+            memset(freeze->reason.text, 'r', sizeof(freeze->reason.text) - 1);
+        }
+        for (size_t i = 0; i < WIRE_SUSPENDED_MAX; i++) {
+            struct wire_suspended *row = &reply.status.suspended[i];
+            memset(row->person.text, 'p', sizeof(row->person.text) - 1);
+            row->on = INT64_MAX - i;
+        }
+        expect_reply_through(&reply, &read);
+        cr_expect(read.status.suspended_count == WIRE_SUSPENDED_MAX);
+        for (size_t i = 0; i < WIRE_SUSPENDED_MAX; i++) {
+            cr_expect(name_equal(&read.status.suspended[i].person, &reply.status.suspended[i].person));
+            cr_expect(read.status.suspended[i].on == INT64_MAX - i);
+        }
+    }
+}
+
 Test(wire_message, a_refusal_comes_through_whole)
 {
     struct wire_reply reply = {.op = WIRE_OP_TRANSFER_SIGN, .id = 5};

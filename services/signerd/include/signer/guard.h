@@ -112,11 +112,11 @@ struct guard_freeze {
 /* A person who is suspended, or was. */
 struct guard_person {
     struct name person;
-    struct name by; /* who suspended the person last */
+    struct name by; /* who suspended the person last; the person, when that was never here */
     struct name reason;
     bool suspended;
-    uint64_t on; /* the number of the suspension of this person, from 1 */
-    int64_t since_utc_us;
+    uint64_t on;          /* the number of the suspension of this person, from 1 */
+    int64_t since_utc_us; /* suspended: when it came; otherwise when the order that resumed was issued */
 };
 
 /* A version of the policy as it came: in force, before that one, or the one that waits or was dropped. */
