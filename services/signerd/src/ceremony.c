@@ -201,7 +201,7 @@ static enum status role_check(struct ceremony *ceremony, const struct options *o
 }
 
 /* The state of a signer that has signed nothing. */
-static void state_first(struct guard_state *out, const struct ceremony *ceremony)
+static void state_first(struct guard_state *out, const struct ceremony *ceremony, uint64_t before)
 {
     memset(out, 0, sizeof(*out));
     out->role = ceremony->role;
@@ -214,6 +214,9 @@ static void state_first(struct guard_state *out, const struct ceremony *ceremony
     out->policy = ceremony->policy.digest;
     out->policy_version = ceremony->policy.version;
     out->highest_utc_us = clock_utc_us(clock_system());
+    out->before = before;
+    out->promises = before;
+    out->forgotten = before;
     if (ceremony->role == ROLE_AUDIT) {
         audit_tree_root(&out->root, NULL, 0);
     }
@@ -229,6 +232,9 @@ static enum status initialise(struct ceremony *ceremony, const struct options *o
         return fault_set(fault, STATUS_EXISTS, "guard", "%s is there already", options->guard);
     }
     enum status status = options_role(&ceremony->role, options, fault);
+    if (status == STATUS_OK && ceremony->role != ROLE_TRANSFER && options->promises != 0) {
+        return fault_set(fault, STATUS_INVALID, "promises", "for role transfer only");
+    }
     status = status == STATUS_OK
                  ? signer_policies_walk(&ceremony->policy, options->policy, version_keep, ceremony, fault)
                  : status;
@@ -239,7 +245,7 @@ static enum status initialise(struct ceremony *ceremony, const struct options *o
         return status;
     }
     struct guard_state state;
-    state_first(&state, ceremony);
+    state_first(&state, ceremony, (uint64_t)options->promises);
     return guard_create(options->guard, &state, &ceremony->key, ceremony->versions, fault);
 }
 

@@ -383,7 +383,8 @@ static enum status check_denied(struct walk *walk, const MDB_val *key, const uin
 static enum status check_intent(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     walk->intents++;
-    bool good = key->mv_size == 33 && len == 8 && guard_number_read(value) <= walk->state.promises;
+    uint64_t number = len == 8 ? guard_number_read(value) : 0;
+    bool good = key->mv_size == 33 && number > walk->state.before && number <= walk->state.promises;
     return good ? STATUS_OK : corrupt(walk, "an intent of no promise");
 }
 
@@ -452,7 +453,8 @@ static enum status check_sums(struct walk *walk)
         return corrupt(walk, "an entry of the allow-list or a revocation is missing");
     }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
-    if (!whole || walk->withdrawals != walk->state.promises || walk->intents != walk->state.promises) {
+    const uint64_t own = walk->state.promises - walk->state.before;
+    if (!whole || walk->withdrawals != own || walk->intents != own || walk->state.forgotten < walk->state.before) {
         return corrupt(walk, "a sequence, a withdrawal or an intent is missing");
     }
     if (walk->denied != walk->state.denied || walk->people != walk->state.people) {

@@ -42,6 +42,7 @@ struct kept_state {
     }
 
 static const struct canon_field state_fields[] = {
+    STATE_ROW(before, CANON_COUNTER),
     STATE_ROW(chain, CANON_HASH),
     {"cooled", CANON_COUNTER, false, offsetof(struct guard_state, cooled_us), sizeof(uint64_t), 0, 0},
     STATE_ROW(denied, CANON_COUNTER),

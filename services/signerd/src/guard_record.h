@@ -11,7 +11,8 @@
 
 #define GUARD_STATE_KEY "g"
 #define GUARD_FORM                                                                                                     \
-    6 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies, 5 no history */
+    7 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies, 5 no history, 6 none   \
+         before it */
 #define WITHDRAWAL_RECORD_LEN                                                                                          \
     72                            /* key, lane, seq, transaction id, time of the promise in microseconds UTC, version  \
                                    */

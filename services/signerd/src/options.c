@@ -85,6 +85,9 @@ static const struct option_row initialise_rows[] = {
     PATH("policy", policy, NULL, "File of the first policy, or folder of its versions (*.json), the newest in force"),
     PATH("command", command, NULL, "File of the command guard.initialise, signed by the governance quorum"),
     PATH("genesis", genesis, "", "Role validator: file of the genesis document"),
+    NUMBER("promises", promises, 0, OPTION_PROMISES_MAX, "0", "",
+           "Role transfer, beside a trail that knows of another guard: how many promises it knows of, as the refusal "
+           "rollback says; the guard counts on from there"),
 };
 
 static const struct option_row generate_rows[] = {

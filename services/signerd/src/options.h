@@ -12,6 +12,7 @@
 #define OPTION_USERS_SIZE 1024
 #define OPTION_URI_SIZE 2048
 #define OPTION_CUSTODIANS_SIZE 16384
+#define OPTION_PROMISES_MAX 1000000000000
 
 struct options {
     char role[16];
@@ -43,6 +44,7 @@ struct options {
 
     char command[OPTION_PATH_SIZE]; /* initialise */
     char genesis[OPTION_PATH_SIZE];
+    int64_t promises; /* initialise */
 
     char algorithm[16]; /* generate */
     char profile[16];   /* generate: option backup */

@@ -100,9 +100,11 @@ static enum status rollback_check(const struct guard_txn *txn, const struct prom
     if (!atomic_load(&promise->signer->older)) {
         return STATUS_OK;
     }
-    return fault_set(fault, STATUS_ROLLBACK, "promises",
-                     "the trail knows of %llu promises, this guard of %llu: an older copy of it, which signs nothing",
-                     (unsigned long long)promise->told, (unsigned long long)txn->state.promises);
+    return fault_set(
+        fault, STATUS_ROLLBACK, "promises",
+        "the trail knows of %llu promises, this guard of %llu: an older copy, or made anew without them; it "
+        "signs nothing",
+        (unsigned long long)promise->told, (unsigned long long)txn->state.promises);
 }
 
 static enum status lane_check(struct guard_txn *txn, const struct promise_records *records, struct fault *fault)

@@ -207,6 +207,11 @@ int place_initialise_again(struct place *place)
     if (place->role == ROLE_VALIDATOR) {
         add(&arguments, "--genesis", place->genesis);
     }
+    char promises[24];
+    (void)snprintf(promises, sizeof(promises), "%llu", (unsigned long long)world_before);
+    if (world_before > 0) {
+        add(&arguments, "--promises", promises);
+    }
     return reap(place, launch(place, &arguments));
 }
 

@@ -197,14 +197,14 @@ Test(start, a_guard_of_another_role_or_key_is_refused)
 
 #define DAY_US (24LL * 3600 * 1000000)
 
-static int64_t highest_seen(void)
+static struct guard_state state_seen(void)
 {
     struct guard *guard = NULL;
     struct guard_state state;
     MUST(guard_open(&guard, place.guard, NULL));
     guard_read(guard, &state);
     guard_close(guard);
-    return state.highest_utc_us;
+    return state;
 }
 
 /* So that no clock, however far ahead, is the first to be believed. */
@@ -212,8 +212,25 @@ Test(start, initialise_is_a_time_that_was_seen)
 {
     int64_t before = clock_utc_us(clock_system());
     make_initialised();
-    int64_t seen = highest_seen();
+    int64_t seen = state_seen().highest_utc_us;
     cr_expect(seen >= before && seen <= clock_utc_us(clock_system()));
+    finish();
+}
+
+Test(start, a_guard_made_anew_counts_on)
+{
+    world_before = 37;
+    make_initialised();
+    cr_expect(state_seen().promises == 37);
+    expect_start();
+    finish();
+}
+
+Test(start, other_guards_make_no_promises)
+{
+    world_before = 37;
+    make(ROLE_AUDIT, ALGORITHM_ED25519);
+    cr_expect(place_initialise(&place, &world) == 78 && strstr(place.log, "where=promises") != NULL, "%s", place.log);
     finish();
 }
 
@@ -241,11 +258,11 @@ Test(start, after_a_long_stop_people_say_the_day)
     accept_option(wrong, now - 30 * DAY_US);
     cr_assert(!place_start(&place, (const char *const[]){wrong, NULL}, NULL));
     cr_expect(place.exit_status == 78 && strstr(place.log, "another day") != NULL, "%s", place.log);
-    cr_expect(highest_seen() == state.highest_utc_us);
+    cr_expect(state_seen().highest_utc_us == state.highest_utc_us);
     accept_option(right, now);
     cr_assert(place_start(&place, (const char *const[]){right, NULL}, NULL), "%s", place.log);
     cr_expect(place_stop(&place, SIGTERM) == 0 && strstr(place.log, "clock.accepted") != NULL, "%s", place.log);
-    cr_expect(highest_seen() >= now);
+    cr_expect(state_seen().highest_utc_us >= now);
     expect_start();
     finish();
 }

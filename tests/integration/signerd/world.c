@@ -238,6 +238,8 @@ void world_command_sign(struct signed_document *out, const struct command *comma
     test_key_sign_document(out, COMMAND_KIND, second);
 }
 
+uint64_t world_before;
+
 void world_guard_state(struct guard_state *out, const struct world *world)
 {
     const struct command command = world_command(world);
@@ -247,7 +249,10 @@ void world_guard_state(struct guard_state *out, const struct world *world)
                                 .environment = command.environment,
                                 .policy_first = world->policy.digest,
                                 .policy = world->policy.digest,
-                                .policy_version = 1};
+                                .policy_version = 1,
+                                .promises = world_before,
+                                .before = world_before,
+                                .forgotten = world_before};
     memcpy(out->log, command.log, sizeof(out->log));
     if (world->role == ROLE_VALIDATOR) {
         out->validators = world->validators;

@@ -94,6 +94,9 @@ struct command world_command(const struct world *world);
 void world_command_sign(struct signed_document *out, const struct command *command, const struct test_key *first,
                         const struct test_key *second);
 
+/* Promises of guards before the one that is made. */
+extern uint64_t world_before;
+
 /* The state that signerd initialise would write. */
 struct guard_state;
 void world_guard_state(struct guard_state *out, const struct world *world);

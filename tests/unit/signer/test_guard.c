@@ -446,12 +446,12 @@ Test(guard, an_older_form_is_named)
     static uint8_t data[1 << 20];
     size_t len = fread(data, 1, sizeof(data), file);
     static const char end[] = "}"; /* the state ends its value */
-    for (size_t i = 0; i + 8 < len; i++) {
+    for (size_t i = 0; i + 10 < len; i++) {
         uint8_t *state = data + i;
-        if (memcmp(state, "{\"chain\":", 9) != 0) {
+        if (memcmp(state, "{\"before\":", 10) != 0) {
             continue;
         }
-        uint8_t *form = memmem(state, 600, "\"form\":6", 8);
+        uint8_t *form = memmem(state, 600, "\"form\":7", 8);
         uint8_t *last = form == NULL ? NULL : memmem(form, 2000, "\"validators\":\"", 14);
         if (last == NULL) {
             continue;

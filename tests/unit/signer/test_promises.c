@@ -13,6 +13,15 @@ static void start_within_hours(void)
     world_when = NULL;
 }
 
+/* A guard made anew, beside a trail that knows of five promises of the one before. */
+static void start_anew(void)
+{
+    world_before = 5;
+    desk_start_active();
+    desk.world.promises = 5;
+}
+
+TestSuite(anew, .init = start_anew, .fini = desk_finish);
 TestSuite(promises, .init = desk_start_active, .fini = desk_finish);
 TestSuite(hours, .init = start_within_hours, .fini = desk_finish);
 
@@ -127,6 +136,37 @@ Test(promises, an_older_guard_signs_nothing)
     expect(desk_sign(1, 1), STATUS_ROLLBACK, "after a start");
     cr_expect(!seen().halted, "a number that somebody wrote must not cost the guard: one made anew has forgotten all");
     bytes_free(&copy);
+}
+
+Test(anew, it_counts_on_from_those_before_it)
+{
+    cr_expect(told() == 5);
+    expect(desk_sign(1, 0), STATUS_OK, "its first");
+    cr_expect(desk.world.promises == 6, "%llu", (unsigned long long)desk.world.promises);
+    MUST(desk_restart(NULL));
+    expect(desk_sign(1, 1), STATUS_OK, "it is whole");
+    desk_run_on(32 * DESK_DAY_US);
+    expect(desk_sign(1, 2), STATUS_OK, "a month later");
+    cr_expect(told() == 8 && seen().before == 5 && seen().forgotten == 7);
+    MUST(desk_restart(NULL));
+    expect(desk_sign(1, 3), STATUS_OK, "it is whole again");
+}
+
+Test(anew, an_older_copy_of_it_signs_nothing)
+{
+    struct bytes copy = {0};
+    guard_copy(&copy);
+    expect(desk_sign(1, 0), STATUS_OK, "after the copy");
+    guard_put_back(&copy);
+    expect(desk_sign(1, 0), STATUS_ROLLBACK, "the sequence that it forgot");
+    bytes_free(&copy);
+}
+
+Test(anew, of_more_than_it_was_told_it_is_too_old)
+{
+    desk.world.promises = 6;
+    expect(desk_sign(1, 0), STATUS_ROLLBACK, "there was one more");
+    cr_expect_str_eq(desk_where, "promises");
 }
 
 Test(promises, an_entry_that_knows_of_fewer_is_fine)

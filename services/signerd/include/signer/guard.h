@@ -51,6 +51,7 @@ struct guard_state {
     struct digest shares; /* attended: of the newest share set seen, zero for none */
     int64_t shares_version;
     uint64_t promises;     /* transfer: transactions promised so far */
+    uint64_t before;       /* transfer: of them, those of guards before this one, as people said when it was made */
     uint64_t forgotten;    /* transfer: of them, the first so many are in the history no more */
     uint64_t denied;       /* transfer: intents that a person spoke against */
     uint64_t due_us;       /* transfer: running time at which the last withdrawal that was announced is due */
