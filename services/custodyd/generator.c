@@ -4,6 +4,18 @@
  */
 #include "generator.h"
 
+/*
+ * The ledger counts in blocks and the withdrawal lives by the clock. The window of the options is for one that lives as
+ * long as the options say; a delay makes it live longer, and so its window, in proportion.
+ */
+static uint64_t window_of(const struct service *service, const struct store_withdrawal *row)
+{
+    uint64_t window = (uint64_t)service->options.transaction_window;
+    uint64_t usual_s = (uint64_t)service->options.withdrawal_ttl_s;
+    uint64_t life_s = (uint64_t)(row->expires_at_utc_us - row->requested_at_utc_us) / 1000000;
+    return life_s <= usual_s ? window : (window * life_s + usual_s - 1) / usual_s; /* below 10^9 * 10^7 */
+}
+
 static enum status fill_intent(struct intent *intent, struct service *service, const struct generator_order *order,
                                struct fault *fault)
 {
@@ -25,7 +37,7 @@ static enum status fill_intent(struct intent *intent, struct service *service, c
         .seq = row->seq,
         .type = order->type,
         .valid_from = node.confirmed_height + 1,
-        .valid_until = node.confirmed_height + (uint64_t)service->options.transaction_window,
+        .valid_until = node.confirmed_height + window_of(service, row),
         .wallet = row->wallet,
         .withdrawal = row->id,
     };

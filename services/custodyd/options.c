@@ -56,7 +56,9 @@ static const struct option_row rows[] = {
     ROW("withdrawal-ttl", OPTION_INTEGER, "s", 1, 2592000, "86400", "a withdrawal expires unless signed within",
         withdrawal_ttl_s),
     ROW("transaction-window", OPTION_INTEGER, "blocks", 1, 1000000000, "100000",
-        "a transaction is valid for so many blocks", transaction_window),
+        "a transaction is valid for so many blocks; where a delay makes a withdrawal live longer, for more in "
+        "proportion",
+        transaction_window),
     ROW("lanes", OPTION_INTEGER, "", 1, 65536, "1024", "most open withdrawals of one wallet", lanes),
     ROW("workers", OPTION_INTEGER, "", 1, 32, "4", "threads that carry withdrawals on", workers),
     ROW("watch", OPTION_INTEGER, "ms", 10, 600000, "2000", "look at signers, tokens, keys and blocks so often",

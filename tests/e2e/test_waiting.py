@@ -2,6 +2,7 @@
 """Delays with a veto, limits over time, ordered steps and hours, from the request to the ledger, on a running evaluation."""
 
 import datetime
+import datetime
 import json
 import time
 import unittest
@@ -112,6 +113,19 @@ class Waiting(strongroom.Case):
         document = canonical({**document, "account": address, "id": person, "issued_at": time_text(), "policy": self.name})
         self.assertEqual(place.call("POST", "/v1/destinations", place.signed("destination", document, "admin-1", "admin-2")).status, 201)
         return address
+
+    def test_a_delay_makes_the_window_on_the_ledger_longer(self):
+        """A transaction must not be dead on the ledger when its time comes: it is valid for blocks as its withdrawal lives in seconds."""
+        windows = []
+        for amount in (90, 1600):
+            row = self.place.proposed(amount)
+            intent = json.loads(row["intent"])
+            life = (datetime.datetime.fromisoformat(row["expires_at"]) - datetime.datetime.fromisoformat(row["requested_at"])).total_seconds()
+            windows.append((int(life), int(intent["valid_until"]) - int(intent["valid_from"]) + 1))
+            self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
+        usual, window = windows[0]
+        self.assertEqual(windows[1], (usual + DELAY_S, -(-window * (usual + DELAY_S) // usual)))
+        self.assertGreater(windows[1][1], window)
 
     def test_a_full_limit_waits_until_it_is_free(self):
         place = self.place
