@@ -3,6 +3,7 @@
  * what the signer has counted of the limits that it would meet; the signer alone judges them.
  */
 #include "base/canon.h"
+#include "key_board.h"
 #include "store/document.h"
 #include "usage.h"
 #include "withdrawals.h"
@@ -257,6 +258,7 @@ enum status policy_explain_request(struct service *service, const struct http_re
     if (status != STATUS_OK) {
         return status;
     }
+    struct name suspended[WIRE_SUSPENDED_MAX];
     const struct evaluation_request asked = {
         .type = type,
         .chain = &question.policy->chain,
@@ -267,6 +269,8 @@ enum status policy_explain_request(struct service *service, const struct http_re
         .destination_group = question.listed ? &question.group : NULL,
         .returns = !digest_is_zero(&question.returns),
         .requester = &request->caller.person,
+        .suspended = suspended,
+        .suspended_count = key_board_suspended_names(suspended, service->board),
         .at_utc_us = clock_utc_us(service->clock),
     };
     status = policy_evaluate(&evaluation, question.policy, &asked, fault);

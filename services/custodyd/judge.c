@@ -98,18 +98,6 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
     return STATUS_OK;
 }
 
-/* What is over is told as it was judged. */
-static size_t suspended_now(struct name out[WIRE_SUSPENDED_MAX], const struct service *service,
-                            enum withdrawal_state state)
-{
-    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
-    size_t count = withdrawal_state_is_end(state) ? 0 : key_board_suspended(rows, service->board);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = rows[i].person;
-    }
-    return count;
-}
-
 enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
                              const struct store_withdrawal *row, const struct name *person, struct fault *fault)
 {
@@ -148,7 +136,8 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         .approvals = basis.approvals.rows,
         .approval_count = basis.approvals.count,
         .suspended = suspended,
-        .suspended_count = suspended_now(suspended, service, row->state),
+        .suspended_count = /* what is over is told as it was judged */
+        withdrawal_state_is_end(row->state) ? 0 : key_board_suspended_names(suspended, service->board),
         .at_utc_us = context.at_utc_us,
     };
     if (status == STATUS_OK) {

@@ -243,13 +243,23 @@ size_t key_board_freezes(struct wire_freeze out[WIRE_FREEZES_MAX], struct key_bo
     return count;
 }
 
-size_t key_board_suspended(struct wire_suspended out[WIRE_SUSPENDED_MAX], struct key_board *board)
+size_t key_board_suspended(struct wire_suspended out[WIRE_SUSPENDED_MAX], struct key_board *board, enum wire_role role)
 {
-    const struct role_keys *keys = &board->roles[WIRE_ROLE_TRANSFER];
+    const struct role_keys *keys = &board->roles[role];
     (void)pthread_mutex_lock(&board->mutex);
     size_t count = keys->suspended_count;
     memcpy(out, keys->suspended, count * sizeof(*out));
     (void)pthread_mutex_unlock(&board->mutex);
+    return count;
+}
+
+size_t key_board_suspended_names(struct name out[WIRE_SUSPENDED_MAX], struct key_board *board)
+{
+    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
+    size_t count = key_board_suspended(rows, board, WIRE_ROLE_TRANSFER);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = rows[i].person;
+    }
     return count;
 }
 

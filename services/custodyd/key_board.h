@@ -71,8 +71,11 @@ MUST_CHECK enum status key_board_find(struct key_board_entry *out, struct key_bo
 /* What is frozen or was, as the signer of role transfer said last. Returns how many. */
 size_t key_board_freezes(struct wire_freeze out[WIRE_FREEZES_MAX], struct key_board *board);
 
-/* The people of the policy in force who are suspended, as the signer of role transfer said last. Returns how many. */
-size_t key_board_suspended(struct wire_suspended out[WIRE_SUSPENDED_MAX], struct key_board *board);
+/* The people of the policy in force who are suspended, as the signer of a role said last. Returns how many. */
+size_t key_board_suspended(struct wire_suspended out[WIRE_SUSPENDED_MAX], struct key_board *board, enum wire_role role);
+
+/* Who does not count in withdrawals: the same by name, for the role transfer. Returns how many. */
+size_t key_board_suspended_names(struct name out[WIRE_SUSPENDED_MAX], struct key_board *board);
 
 /* Whether everything, this wallet or this asset is frozen, and by what. */
 bool key_board_frozen(struct wire_freeze *out, struct key_board *board, const struct name *wallet,

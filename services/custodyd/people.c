@@ -1,8 +1,13 @@
 /*
- * Suspended people at the REST interface: what the signer said last, and orders on their way to all signers. The
- * signers judge and keep them. A suspension goes to the signers first and to the trail right after, because stopping
- * waits for nothing; a resumption is in the trail, under a checkpoint, before a signer hears of it.
+ * Suspended people at the REST interface: what the signers said last, and orders on their way to all of them. The
+ * signers judge and keep them; to one that did not take an order the watcher carries it. A suspension goes to the
+ * signers first and to the trail right after, because stopping waits for nothing; a resumption is in the trail, under a
+ * checkpoint, before a signer hears of it.
  */
+#include "people.h"
+
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "key_board.h"
 #include "key_papers.h"
@@ -10,6 +15,7 @@
 #include "policies.h"
 #include "record.h"
 #include "resources.h"
+#include "store/document.h"
 #include "watch.h"
 
 #define LOOK_TIMEOUT_MS 1000
@@ -26,7 +32,7 @@ struct handing {
     struct command command;
     enum audit_outcome outcome; /* of the entry to be written */
     enum status reason;
-    struct wire_key_state_reply state; /* what the signer of role transfer said */
+    struct wire_key_state_reply state; /* of the first signer that took it */
     enum status said[3];               /* by enum wire_role */
     struct trail_ticket ticket;
 };
@@ -41,6 +47,32 @@ static enum status read_order(struct handing *order, struct fault *fault)
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(order->command.action));
     }
+    return status;
+}
+
+/* Keeping. */
+
+void person_order_name(struct name *out, int64_t expires_at_utc_us, const struct digest *digest)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    *out = (struct name){{0}};
+    (void)snprintf(out->text, sizeof(out->text), "%016" PRIx64 "-%.40s", (uint64_t)expires_at_utc_us, hex);
+}
+
+enum status person_order_keep(struct store_tx *tx, const struct signed_document *document,
+                              const struct command *command, struct fault *fault)
+{
+    struct store_document row = {0};
+    json_t *object = NULL;
+    digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
+    person_order_name(&row.id, command->expires_at, &row.digest);
+    enum status status = name_parse(&row.kind, PERSON_ORDER_KIND);
+    status = status == STATUS_OK ? signed_document_encode(&object, document, fault) : status;
+    status = status == STATUS_OK ? canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault) : status;
+    status = status == STATUS_OK ? store_document_keep(tx, &row, fault) : status;
+    json_decref(object);
+    store_document_wipe(&row);
     return status;
 }
 
@@ -76,6 +108,7 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
     record_by_caller(&event, order->service, order->request, suspends ? AUDIT_PERSON_SUSPEND : AUDIT_PERSON_RESUME,
                      order->outcome);
     enum status status = fill_event(&event, order, tx, fault);
+    status = status == STATUS_OK ? person_order_keep(tx, &order->document, &order->command, fault) : status;
     if (status == STATUS_OK) {
         status = trail_enqueue(&order->ticket, order->service->trail, tx, &event, fault);
     }
@@ -103,27 +136,33 @@ static enum status announce(struct handing *order, struct fault *fault)
     return status;
 }
 
-/* To the signer of role transfer, which decides what comes of it, and then to the others: what one of them did not take
- * is told, and the same order may be handed in again. */
+/* To all signers. It has happened when one of them took it; what another one answered is told. */
 static enum status forward(struct handing *order, struct fault *fault)
 {
     struct service *service = order->service;
-    struct fault unseen = {0};
-    int64_t timeout_ms = service->options.signer_timeout_ms;
-    enum status status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &order->state, &order->document,
-                                          timeout_ms, fault);
-    order->said[WIRE_ROLE_TRANSFER] = status;
-    for (size_t role = 0; role < 3; role++) {
+    bool taken = false;
+    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
         struct wire_key_state_reply state;
-        if (role != WIRE_ROLE_TRANSFER) {
-            order->said[role] =
-                wire_key_command(service->urgent_signers[role], &state, &order->document, timeout_ms, NULL);
+        struct fault why = {0};
+        order->said[role] = wire_key_command(service->urgent_signers[role], &state, &order->document,
+                                             service->options.signer_timeout_ms, &why);
+        if (order->said[role] == STATUS_OK && !taken) {
+            order->state = state;
+            taken = true;
+        } else if (role == WIRE_ROLE_TRANSFER) {
+            *fault = why;
         }
     }
-    (void)!key_board_look(service->board, service->urgent_signers[WIRE_ROLE_TRANSFER], WIRE_ROLE_TRANSFER,
-                          LOOK_TIMEOUT_MS, &unseen);
+    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+        struct fault unseen = {0};
+        (void)!key_board_look(service->board, service->urgent_signers[role], (enum wire_role)role, LOOK_TIMEOUT_MS,
+                              &unseen);
+    }
     watch_wake(service->watch);
-    return status;
+    if (taken) {
+        fault_clear(fault);
+    }
+    return taken ? STATUS_OK : order->said[WIRE_ROLE_TRANSFER];
 }
 
 /* It has happened, and the caller must know. */
@@ -206,16 +245,46 @@ enum status person_resume(struct service *service, const struct http_request *re
 
 /* Showing. */
 
+static void at_signer(char out[24], struct service *service, enum wire_role role, const struct name *person,
+                      uint64_t *inout_number)
+{
+    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
+    struct key_board_signer signer;
+    key_board_signer(&signer, service->board, role);
+    size_t count = key_board_suspended(rows, service->board, role);
+    (void)snprintf(out, 24, "%s", signer.heard ? "counts" : "unknown");
+    for (size_t i = 0; i < count; i++) {
+        if (name_equal(&rows[i].person, person)) {
+            (void)snprintf(out, 24, "suspended");
+            *inout_number = rows[i].on > *inout_number ? rows[i].on : *inout_number;
+        }
+    }
+}
+
+/* Unless no signer has this person suspended. */
+static enum status show(json_t *people, struct service *service, const struct name *person)
+{
+    char at[KEY_BOARD_ROLES][24];
+    uint64_t number = 0;
+    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+        at_signer(at[role], service, (enum wire_role)role, person, &number);
+    }
+    if (number == 0) {
+        return STATUS_OK;
+    }
+    json_t *row = json_pack("{s:s, s:I, s:{s:s, s:s, s:s}}", "person", person->text, "number", (json_int_t)number,
+                            "signers", role_names[0], at[0], role_names[1], at[1], role_names[2], at[2]);
+    return json_array_append_new(people, row) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
 enum status person_suspended_list(struct service *service, const struct http_request *request, struct http_reply *reply,
                                   struct fault *fault)
 {
-    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
-    size_t count = key_board_suspended(rows, service->board);
+    const struct policy *policy = service_policy(service);
     json_t *people = json_array();
     (void)request;
-    for (size_t i = 0; i < count; i++) {
-        json_t *row = json_pack("{s:s, s:I}", "person", rows[i].person.text, "number", (json_int_t)rows[i].on);
-        if (json_array_append_new(people, row) != 0) {
+    for (size_t i = 0; i < policy->person_count; i++) {
+        if (show(people, service, &policy->people[i].id) != STATUS_OK) {
             json_decref(people);
             return fault_set(fault, STATUS_NO_MEMORY, "suspended", "%s", "");
         }

@@ -19,7 +19,8 @@
 /* What has changed. */
 struct change {
     bool hours;          /* nothing but the hour */
-    const char *revoked; /* what an address is listed by, perhaps; NULL: the policy, or the hour */
+    bool people;         /* nothing but who is suspended */
+    const char *revoked; /* what an address is listed by, perhaps; NULL: something else */
     struct store *store; /* through which it is followed */
 };
 
@@ -53,12 +54,21 @@ static bool was_proposed_before(const struct service *service, const struct stor
            !digest_equal(&intent.policy, &service_policy(service)->digest);
 }
 
-/* What the policy says of it now is what becomes of it; after a change of the hour alone nothing ends. */
+static bool may_end(const struct changing *changing)
+{
+    return !changing->change->hours && !changing->change->people;
+}
+
+/* What the policy says of it now is what becomes of it; after a change of the hour alone nothing ends, and when others
+ * are suspended what was approved without having its people now. */
 static enum status follow_judgement(struct changing *changing, struct store_tx *tx, struct store_withdrawal *row,
                                     const struct withdrawal_judgement *judgement, struct fault *fault)
 {
-    if (judgement->decision == DECISION_DENIED && !changing->change->hours &&
+    if (judgement->decision == DECISION_DENIED && may_end(changing) &&
         judgement->reason != STATUS_DESTINATION_UNLISTED) { /* that may come */
+        return end_denied(changing, tx, row, judgement->reason, judgement->explanation, fault);
+    }
+    if (judgement->reason == STATUS_QUORUM_MISSING && changing->change->people && row->state == WITHDRAWAL_APPROVED) {
         return end_denied(changing, tx, row, judgement->reason, judgement->explanation, fault);
     }
     if (judgement->decision == DECISION_ALLOWED && row->state == WITHDRAWAL_APPROVING) {
@@ -74,7 +84,7 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
     struct withdrawal_judgement judgement = {0};
     struct fault why = {0};
     enum status status = withdrawal_judge(&judgement, changing->service, tx, row, NULL, &why);
-    if (!changing->change->hours &&
+    if (may_end(changing) &&
         (status == STATUS_CONFLICT || status == STATUS_MISMATCH)) { /* another key; a wallet that is none any more */
         return end_denied(changing, tx, row, status, NULL, fault);
     }
@@ -132,8 +142,9 @@ static enum status judge_open(struct changing *changing, struct store_tx *tx, st
 {
     bool over = false;
     if (changing->change->revoked == NULL) {
-        bool concerned = changing->change->hours ? depends_on_hours(changing->service, row)
-                                                 : was_proposed_before(changing->service, row);
+        bool concerned =
+            changing->change->people || (changing->change->hours ? depends_on_hours(changing->service, row)
+                                                                 : was_proposed_before(changing->service, row));
         return concerned ? judge_again(changing, tx, row, fault) : STATUS_OK;
     }
     enum status status = goes_nowhere(&over, changing, tx, row, fault);
@@ -252,6 +263,12 @@ enum status policy_follow_hours(struct service *service, struct fault *fault)
         }
     }
     return STATUS_OK;
+}
+
+enum status policy_follow_people(struct service *service, struct fault *fault)
+{
+    const struct change change = {.people = true, .store = service->store};
+    return change_open(service, &change, fault);
 }
 
 struct looking_up {

@@ -25,6 +25,12 @@ MUST_CHECK enum status policy_reevaluate(struct digest *inout_judged, struct ser
 MUST_CHECK enum status policy_follow_hours(struct service *service, struct fault *fault);
 
 /*
+ * When other people are suspended than before: rejects what was approved and not yet recorded and has too few approvals
+ * now (`quorum_missing`), and approves what has all. What was recorded is the signer's to refuse.
+ */
+MUST_CHECK enum status policy_follow_people(struct service *service, struct fault *fault);
+
+/*
  * Rejects every withdrawal to the address of an entry of the allow-list that was revoked, unless another entry lists
  * it, that waits for approvals or was approved and not yet recorded. What was recorded is the signer's to refuse. Goes
  * through the sessions that are kept for what stops something.

@@ -35,8 +35,11 @@ struct watch {
                                          was away */
     json_t *destinations_lost;        /* digest -> code: what it refused */
     struct digest judged;             /* the version in force under which open withdrawals were judged last */
-    bool troubled;                    /* the last pass could not do everything, and the log says so */
-    struct alarm_list seeing;         /* in this look */
+    bool people_heard;                /* `people` is set */
+    struct digest people;             /* of who was suspended when open withdrawals were judged last */
+    struct digest uneven[KEY_BOARD_ROLES]; /* of how a signer's suspended people differed, zeros for not */
+    bool troubled;                         /* the last pass could not do everything, and the log says so */
+    struct alarm_list seeing;              /* in this look */
 
     pthread_t thread;
     bool running;
@@ -68,6 +71,12 @@ MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
 
 /* watch_policy.c: tells and follows what the signers say about versions of the policy, and carries versions to them. */
 MUST_CHECK enum status watch_policy(struct watch *watch, struct fault *fault);
+
+/*
+ * watch_people.c: carries orders about people to a signer that lacks what another one has, tells it while it lasts, and
+ * judges open withdrawals again when other people are suspended than before.
+ */
+MUST_CHECK enum status watch_people(struct watch *watch, struct fault *fault);
 
 /*
  * watch_destinations.c: shows the entries of the allow-list to the signer that holds it, when the service starts and

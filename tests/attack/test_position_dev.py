@@ -99,13 +99,14 @@ class Dev(Position):
         reply = place.call("POST", "/v1/people/suspend", self.command("person.suspend", THIEF, person="approver-2"), THIEF)
         self.assertEqual((reply.status, reply.json["code"]), (403, "forbidden"), reply)
         self.assertEqual(self.suspended(), {THIEF: 1})
+        self.cancel(row)  # before his approval counts again
         back = place.call("POST", "/v1/people/resume", self.command("person.resume", "admin-1", "admin-2", **resume))
         self.assertEqual((back.status, back.json["state"]), (200, "resumed"), back)
         self.assertEqual(self.suspended(), {})
         place.approve(other, THIEF, "approver-2")
         place.wait(other["id"], "confirmed")
         self.paid = 23
-        self.cancel(row)
+        self.assertEqual(place.read(row["id"])["state"], "cancelled")
 
     # To revive an approval
 

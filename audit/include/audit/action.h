@@ -56,6 +56,7 @@
     /* A person's word was taken away, and given back. */                                                              \
     X(PERSON_SUSPEND, "person.suspend")                                                                                \
     X(PERSON_RESUME, "person.resume")                                                                                  \
+    X(PERSON_DIFFERS, "person.differs")                                                                                \
     X(LEDGER_ISSUE, "ledger.issue")                                                                                    \
     X(LEDGER_SUBMIT, "ledger.submit")                                                                                  \
     X(LEDGER_BLOCK, "ledger.block")                                                                                    \

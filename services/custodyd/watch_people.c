@@ -1,0 +1,225 @@
+/*
+ * Who is suspended, as the signers say it: an order that one of them missed is carried to it, a difference that lasts
+ * is an alarm, and open withdrawals are judged again when others are suspended than before. Nothing is decided here:
+ * each order is signed, and a signer that had it changes nothing.
+ */
+#include "base/log.h"
+#include "people.h"
+#include "policy_change.h"
+#include "record.h"
+#include "store/document.h"
+#include "watch_core.h"
+
+#define ORDERS_MAX 256
+
+/* The people whom one signer has suspended. */
+struct suspended {
+    struct wire_suspended rows[WIRE_SUSPENDED_MAX];
+    size_t count;
+    bool heard;
+    bool there; /* it answered the last look */
+};
+
+struct people_look {
+    struct suspended signers[KEY_BOARD_ROLES];
+    struct store_document_list orders;
+    int64_t at_utc_us;
+};
+
+static void see(struct suspended *out, const struct watch *watch, enum wire_role role)
+{
+    struct key_board_signer signer;
+    key_board_signer(&signer, watch->service->board, role);
+    out->count = key_board_suspended(out->rows, watch->service->board, role);
+    out->heard = signer.heard;
+    out->there = signer.heard && signer.status == STATUS_OK;
+}
+
+static bool has(const struct suspended *signer, const struct name *person)
+{
+    for (size_t i = 0; i < signer->count; i++) {
+        if (name_equal(&signer->rows[i].person, person)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of one signer whom the other one does not have. */
+static void list_beyond(char out[AUDIT_FACT_MAX], const struct suspended *signer, const struct suspended *other)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < signer->count; i++) {
+        const char *person = signer->rows[i].person.text;
+        if (!has(other, &signer->rows[i].person) && at + strlen(person) + 2 < AUDIT_FACT_MAX) {
+            at += (size_t)snprintf(out + at, AUDIT_FACT_MAX - at, "%s%s", at == 0 ? "" : ",", person);
+        }
+    }
+}
+
+/* Telling. An order on its way is at one signer before the other, so what is seen once is no difference yet. */
+
+static enum status tell(struct watch *watch, const struct people_look *look, enum wire_role role, struct fault *fault)
+{
+    const struct suspended *transfer = &look->signers[WIRE_ROLE_TRANSFER];
+    const struct suspended *signer = &look->signers[role];
+    char lacks[AUDIT_FACT_MAX];
+    char more[AUDIT_FACT_MAX];
+    char both[2 * AUDIT_FACT_MAX];
+    char value[STORE_MARK_VALUE_SIZE];
+    char hex[DIGEST_HEX_LEN + 1];
+    struct digest digest = {{0}};
+    list_beyond(lacks, transfer, signer);
+    list_beyond(more, signer, transfer);
+    bool same = lacks[0] == '\0' && more[0] == '\0';
+    if (!same) {
+        (void)snprintf(both, sizeof(both), "%s/%s", lacks, more);
+        digest_sha256(&digest, both, strlen(both));
+    }
+    bool lasts = same || digest_equal(&digest, &watch->uneven[role]);
+    watch->uneven[role] = digest;
+    if (!lasts) {
+        return STATUS_OK;
+    }
+    digest_format(hex, &digest);
+    (void)snprintf(value, sizeof(value), "%s", same ? "same" : hex);
+    struct news news = {.action = AUDIT_PERSON_DIFFERS,
+                        .object_type = RECORD_SIGNER,
+                        .calm = same,
+                        .reason = same ? STATUS_OK : STATUS_NOT_READY,
+                        .value = value};
+    (void)snprintf(news.subject, sizeof(news.subject), "people/%s", wire_role_name(role));
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", wire_role_name(role));
+    if (lacks[0] != '\0') {
+        news_fact(&news, "lacks", lacks);
+    }
+    if (more[0] != '\0') {
+        news_fact(&news, "more", more);
+    }
+    return watch_tell(watch, &news, fault);
+}
+
+/* Carrying. */
+
+static enum status orders_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct people_look *look = context;
+    const struct digest none = {{0}};
+    struct name after;
+    store_document_list_free(&look->orders);
+    person_order_name(&after, look->at_utc_us, &none); /* what is over is refused anyway */
+    return store_document_list(&look->orders, tx, PERSON_ORDER_KIND, after.text, ORDERS_MAX, fault);
+}
+
+static void hand_over(struct service *service, enum wire_role role, const struct signed_document *order)
+{
+    struct wire_key_state_reply reply;
+    struct fault why = {0};
+    enum status status =
+        wire_key_command(service->signers[role], &reply, order, service->options.signer_timeout_ms, &why);
+    if (status != STATUS_OK && status != STATUS_REPLAY && status != STATUS_CONFLICT) {
+        log_fault("person.carry", &why);
+    }
+}
+
+/* A suspension to those who lack it, a resumption to those who have the person suspended. */
+static void carry_one(struct watch *watch, const struct people_look *look, const struct store_document *row,
+                      enum command_action action)
+{
+    struct signed_document order = {0};
+    struct command command;
+    struct fault why = {0};
+    enum status status = signed_document_parse(&order, row->bytes.data, row->bytes.len, "", &why);
+    if (status == STATUS_OK) {
+        status = command_decode(&command, order.document.data, order.document.len, &why);
+    }
+    bool some = false;
+    bool all = true;
+    for (int role = 0; status == STATUS_OK && role < KEY_BOARD_ROLES; role++) {
+        bool here = has(&look->signers[role], &command.person);
+        some = some || here;
+        all = all && (here || !look->signers[role].heard);
+    }
+    for (int role = 0; status == STATUS_OK && command.action == action && some && !all && role < KEY_BOARD_ROLES;
+         role++) {
+        bool here = has(&look->signers[role], &command.person);
+        if (look->signers[role].there && here == (action == COMMAND_PERSON_RESUME)) {
+            hand_over(watch->service, (enum wire_role)role, &order);
+        }
+    }
+    signed_document_free(&order);
+}
+
+static void carry(struct watch *watch, struct people_look *look)
+{
+    static const enum command_action actions[] = {COMMAND_PERSON_RESUME, COMMAND_PERSON_SUSPEND};
+    struct fault why = {0};
+    if (store_transact(watch->service->store, orders_in, look, &why) != STATUS_OK) {
+        log_fault("person.carry", &why); /* the next look tries again */
+    }
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < look->orders.count; i++) {
+            carry_one(watch, look, &look->orders.rows[i], actions[k]);
+        }
+    }
+    store_document_list_free(&look->orders);
+}
+
+static enum status compare(struct watch *watch, struct people_look *look, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    bool uneven = false;
+    for (int role = WIRE_ROLE_AUDIT; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
+        if (look->signers[role].heard) {
+            status = tell(watch, look, (enum wire_role)role, fault);
+            uneven = uneven || !digest_is_zero(&watch->uneven[role]);
+        }
+    }
+    if (status == STATUS_OK && uneven) {
+        carry(watch, look);
+    }
+    return status;
+}
+
+/* Judging. */
+
+static enum status judge(struct watch *watch, const struct suspended *transfer, struct fault *fault)
+{
+    struct digest now;
+    digest_sha256(&now, transfer->rows, 0);
+    for (size_t i = 0; i < transfer->count; i++) {
+        uint8_t joined[sizeof(now.bytes32) + NAME_SIZE];
+        memcpy(joined, now.bytes32, sizeof(now.bytes32));
+        memcpy(joined + sizeof(now.bytes32), transfer->rows[i].person.text, NAME_SIZE);
+        digest_sha256(&now, joined, sizeof(now.bytes32) + strlen(transfer->rows[i].person.text));
+    }
+    if (watch->people_heard && digest_equal(&watch->people, &now)) {
+        return STATUS_OK;
+    }
+    enum status status = policy_follow_people(watch->service, fault);
+    if (status == STATUS_OK) {
+        watch->people_heard = true;
+        watch->people = now;
+    }
+    return status;
+}
+
+enum status watch_people(struct watch *watch, struct fault *fault)
+{
+    struct people_look *look = calloc(1, sizeof(*look));
+    if (look == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "people", "%s", "");
+    }
+    look->at_utc_us = clock_utc_us(watch->service->clock);
+    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+        see(&look->signers[role], watch, (enum wire_role)role);
+    }
+    enum status status = STATUS_OK;
+    if (look->signers[WIRE_ROLE_TRANSFER].heard) {
+        status = judge(watch, &look->signers[WIRE_ROLE_TRANSFER], fault);
+        status = status == STATUS_OK ? compare(watch, look, fault) : status;
+    }
+    free(look);
+    return status;
+}
