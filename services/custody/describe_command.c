@@ -30,7 +30,8 @@ static const struct {
     {COMMAND_WITHDRAWAL_VETO, ANY_ONE, "the withdrawal of the intent below is never signed, if it has not been yet"},
     {COMMAND_DESTINATION_REVOKE, ANY_ONE, "nothing is signed by the entry of the allow-list below any more, for ever"},
     {COMMAND_PERSON_SUSPEND, ANY_ONE, "nothing that the person below signed or signs lets anything pass any more"},
-    {COMMAND_PERSON_RESUME, QUORUM, "what the person below signs counts again"},
+    {COMMAND_PERSON_RESUME, QUORUM,
+     "what the person below signed and signs counts again; what waits for no more than that goes on"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 

@@ -28,6 +28,20 @@ static void print_state(const struct wire_key_state_reply *reply)
     (void)printf("the key is %s, after %llu transitions\n", reply->state, (unsigned long long)reply->on);
 }
 
+/* What goes to every signer may have been missed by one. */
+static void print_missed(const json_t *answer)
+{
+    const char *role = NULL;
+    json_t *said = NULL;
+    json_object_foreach(json_object_get(answer, "signers"), role, said)
+    {
+        char code[SERVICE_TEXT_SIZE];
+        if (strcmp(command_service_text(code, json_object_get(answer, "signers"), role), "ok") != 0) {
+            (void)printf("the signer of role %s has not: %s\n", wire_role_name(wire_role_named(role)), code);
+        }
+    }
+}
+
 /* POST to the service. */
 static enum status post(const char *path, const json_t *body, const struct custody_options *options,
                         struct fault *fault)
@@ -40,6 +54,7 @@ static enum status post(const char *path, const json_t *body, const struct custo
         const json_t *key = json_object_get(answer, "key");
         (void)printf("handed in; the service says%s%s\n", key == NULL ? ": " : " that the key is ",
                      command_service_text(state, key == NULL ? answer : key, "state"));
+        print_missed(answer);
     }
     json_decref(answer);
     return status;

@@ -14,9 +14,18 @@
 
 static void print_person(const json_t *row)
 {
+    static const char *const roles[] = {"transfer", "audit", "validator"};
+    const json_t *signers = json_object_get(row, "signers");
     char person[SERVICE_TEXT_SIZE];
-    (void)printf("%s is suspended, %lld\n", command_service_text(person, row, "person"),
+    (void)printf("%s is suspended, %lld", command_service_text(person, row, "person"),
                  (long long)json_integer_value(json_object_get(row, "number")));
+    for (size_t i = 0; i < 3; i++) {
+        char said[SERVICE_TEXT_SIZE];
+        if (strcmp(command_service_text(said, signers, roles[i]), "suspended") != 0) {
+            (void)printf("; %s at the signer of role %s", said, roles[i]);
+        }
+    }
+    (void)printf("\n");
 }
 
 enum status command_person_list(const struct command_input *input, struct fault *fault)
