@@ -84,6 +84,24 @@ class Dba(Position):
         place.wait(row["id"], "confirmed")
         self.paid = 73
 
+    def test_to_spoil_evidence(self):
+        """Entries put into the trail for a withdrawal that waits for its second approval: its evidence is what it was."""
+        place = self.place
+        row = place.proposed(74)
+        place.approve(row, "approver-1")
+        [approval] = [{name: stored[name] for name in ("document", "signatures")} for stored in place.read(row["id"])["approvals"]]
+        to_the_trail(place, {**signing_entry(place, row, [approval]), "policy": "1" * 64})
+        for changes in ({}, {"transaction": "0" * 64}, {"policy": "0" * 64}):
+            to_the_trail(place, signing_entry(place, row, [approval], **changes))
+        event = signing_entry(place, row, [approval], intent="0" * 64)
+        to_the_trail(place, {**event, "act": "withdrawal.announced"})
+        place.approve(row, "approver-2")
+        place.wait(row["id"], "confirmed")
+        acts = [entry["act"] for entry in place.history_to(row["id"])]
+        self.assertEqual((acts.count("withdrawal.signing"), acts.count("withdrawal.announced")), (5, 1))
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.paid = 74
+
     def test_z_the_trail_says_so(self):
         place = self.place
         acts = {entry["act"] for entry in place.pages("/v1/audit/entries?order=oldest", "entries", "auditor-1")}
