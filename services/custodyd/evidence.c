@@ -97,14 +97,17 @@ static bool names_approvals(const struct audit_event *event, const json_t *appro
 static bool fits(const struct gathering *gathering, const struct audit_event *event)
 {
     const struct store_withdrawal *row = &gathering->row;
+    const struct policy_version *version = policies_find(gathering->service->policies, &event->policy);
+    struct intent asked;
     struct digest intent;
     struct digest transaction;
     intent_digest(&intent, row->intent.data, row->intent.len);
     transaction_id(&transaction, row->transaction.data, row->transaction.len);
     return event->action == AUDIT_WITHDRAWAL_SIGNING && event->outcome == AUDIT_OUTCOME_INTENT &&
            names(event, INTENT_KIND, &intent) && names(event, TRANSACTION_KIND, &transaction) &&
-           names_approvals(event, json_object_get(gathering->view, "approvals")) &&
-           policies_find(gathering->service->policies, &event->policy) != NULL;
+           names_approvals(event, json_object_get(gathering->view, "approvals")) && version != NULL &&
+           intent_decode(&asked, row->intent.data, row->intent.len, NULL) == STATUS_OK &&
+           version->policy.version >= asked.policy_version;
 }
 
 /* STATUS_NOT_READY when it is not the entry. */
@@ -157,7 +160,10 @@ static bool is_sweep(const struct gathering *gathering, const struct command *co
     const struct policy_version *version = policies_find(gathering->service->policies, &gathering->policy);
     const struct store_leaf_list *entries = &gathering->entries;
     bool in_time = entries->count > 0 && command->issued_at <= entries->rows[entries->count - 1].ts_utc_us;
-    return command->action == COMMAND_KEY_SWEEP && in_time && digest_equal(&command->policy, &gathering->policy) &&
+    struct digest intent;
+    intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
+    return command->action == COMMAND_KEY_SWEEP && digest_equal(&command->intent, &intent) && in_time &&
+           digest_equal(&command->policy, &gathering->policy) &&
            policy_verify_governance(&version->policy, order, COMMAND_KIND, command->issued_at, NULL) == STATUS_OK;
 }
 

@@ -101,6 +101,17 @@ class Dba(Position):
         self.assertEqual((acts.count("withdrawal.signing"), acts.count("withdrawal.announced")), (5, 1))
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.paid = 74
+        with self.subTest("under a version from before it was asked for"):
+            before = place.policy_digest
+            self.adopt()
+            row = place.proposed(75)
+            approvals = {person: place.approval(row, person) for person in ("approver-1", "approver-2")}
+            to_the_trail(place, {**signing_entry(place, row, list(approvals.values())), "policy": before})
+            for person, document in approvals.items():
+                self.assertEqual(place.decide(row, person, document=document).status, 200)
+            place.wait(row["id"], "confirmed")
+            self.assertProven("evidence", place.export_evidence(row["id"]))
+            self.paid += 75
 
     def test_z_the_trail_says_so(self):
         place = self.place
