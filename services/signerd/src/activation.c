@@ -194,9 +194,10 @@ static enum status gift_take(struct signer *signer, struct signer_activation *ou
                                          .at_utc_us = now};
     struct gift gift = {0};
     struct fault inner = {0};
-    status = people_check_none(signer, &given->gift, &inner);
-    status = status == STATUS_OK ? gift_verify(&gift, &given->gift, &context, &inner) : status;
+    status = gift_verify(&gift, &given->gift, &context, &inner);
+    status = status == STATUS_OK ? people_check_none(signer, &given->gift, &inner) : status;
     if (status != STATUS_OK) {
+        gift_free(&gift);
         return role_part_fault(fault, "gift", status, &inner);
     }
     const struct signer_pin_share share = {.custodian = gift.custodian,

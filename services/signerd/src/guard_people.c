@@ -53,16 +53,13 @@ enum status guard_people_load(struct guard *guard, MDB_txn *txn, struct fault *f
     return status;
 }
 
-size_t guard_people(struct guard *guard, struct guard_person out[GUARD_PEOPLE_MAX], uint64_t *out_changes)
+size_t guard_people(struct guard *guard, struct guard_suspended out[GUARD_PEOPLE_MAX], uint64_t *out_changes)
 {
     size_t count = 0;
     INVARIANT(pthread_mutex_lock(&guard->mutex) == 0);
     for (size_t i = 0; i < guard->person_count; i++) {
         if (guard->people[i].suspended) {
-            if (out != NULL) {
-                out[count] = guard->people[i];
-            }
-            count++;
+            out[count++] = (struct guard_suspended){.person = guard->people[i].person, .on = guard->people[i].on};
         }
     }
     if (out_changes != NULL) {

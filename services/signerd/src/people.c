@@ -14,7 +14,7 @@
 
 void people_read(struct people *out, const struct signer *signer)
 {
-    struct guard_person people[GUARD_PEOPLE_MAX];
+    struct guard_suspended people[GUARD_PEOPLE_MAX];
     out->count = guard_people(signer->guard, people, &out->changes);
     for (size_t i = 0; i < out->count; i++) {
         out->names[i] = people[i].person;
@@ -149,17 +149,26 @@ enum status person_command(struct signer *signer, struct wire_reply *reply, cons
 
 /* Where they do not count */
 
-enum status people_check_quorum(const struct signer *signer, const struct signed_document *document, int64_t at_utc_us,
-                                struct fault *fault)
+enum status people_count_quorum(const struct signer *signer, unsigned *out, const struct signed_document *document,
+                                int64_t at_utc_us, struct fault *fault)
 {
     struct people people;
     const struct policy *policy = versions_in_force(signer);
     people_read(&people, signer);
     unsigned have = policy_governance_without(policy, document, at_utc_us, people.names, people.count);
-    return people.count == 0 || have >= policy->governance.m
-               ? STATUS_OK
-               : fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people who are not suspended", have,
-                           policy->governance.m);
+    if (have < policy->governance.m) {
+        return fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people who are not suspended", have,
+                         policy->governance.m);
+    }
+    *out = have;
+    return STATUS_OK;
+}
+
+enum status people_check_quorum(const struct signer *signer, const struct signed_document *document, int64_t at_utc_us,
+                                struct fault *fault)
+{
+    unsigned have = 0;
+    return people_count_quorum(signer, &have, document, at_utc_us, fault);
 }
 
 enum status people_check_none(const struct signer *signer, const struct signed_document *document, struct fault *fault)
@@ -180,7 +189,7 @@ enum status people_check_none(const struct signer *signer, const struct signed_d
 
 size_t people_list(const struct signer *signer, struct wire_suspended out[WIRE_SUSPENDED_MAX])
 {
-    struct guard_person people[GUARD_PEOPLE_MAX];
+    struct guard_suspended people[GUARD_PEOPLE_MAX];
     const struct policy *policy = versions_in_force(signer);
     size_t there = guard_people(signer->guard, people, NULL);
     size_t count = 0;

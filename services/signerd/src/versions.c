@@ -359,15 +359,11 @@ static enum status version_count(const struct signer *signer, int64_t *out, cons
 {
     unsigned signers = 0;
     const struct policy *in_force = versions_in_force(signer);
-    struct people people;
-    people_read(&people, signer);
     enum status status = policy_count_governance(in_force, &signers, document, POLICY_KIND, at_utc_us, fault);
-    signers = policy_governance_without(in_force, document, at_utc_us, people.names, people.count);
-    if (status == STATUS_OK && signers < in_force->governance.m) {
-        return fault_set(fault, STATUS_QUORUM_MISSING, "signatures", "%u of %u people of group %s", signers,
-                         in_force->governance.m, in_force->groups[in_force->governance.group].id.text);
+    status = status == STATUS_OK ? people_count_quorum(signer, &signers, document, at_utc_us, fault) : status;
+    if (status == STATUS_OK) {
+        *out = signers;
     }
-    *out = signers;
     return status;
 }
 

@@ -213,6 +213,38 @@ Test(activation, needs_two_custodians)
     make_active();
 }
 
+static enum status suspend(const char *person, enum who by)
+{
+    const struct digest none = {{0}};
+    struct world now = desk.world;
+    struct signed_document order;
+    now.now_utc_us = desk.now_utc_us;
+    struct command command = order_key(&now, COMMAND_PERSON_SUSPEND, &none, (enum key_state)0, 0);
+    MUST(name_parse(&command.person, person));
+    order_key_sign(&order, &desk.world, &command, by, WHO_COUNT);
+    enum status status = desk_command(&order);
+    signed_document_free(&order);
+    return status;
+}
+
+Test(activation, who_is_suspended_gives_nothing)
+{
+    struct wire_activation_reply reply;
+    cr_assert(suspend("cleo", ADA) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(give(gift_of("cato", 1), CATO, &reply) == STATUS_OK, "the others do: %s: %s", desk_where, desk_detail);
+    cr_expect(give(gift_of("cleo", 2), CLEO, &reply) == STATUS_FORBIDDEN, "%s", desk_detail);
+    cr_expect_str_eq(desk_where, "gift.signatures");
+    cr_expect(give(gift_of("cato", 1), CLEO, &reply) == STATUS_UNKNOWN_KEY, "what does not verify says nothing more");
+}
+
+Test(activation, who_is_suspended_allows_nothing)
+{
+    struct wire_activation_reply reply;
+    cr_assert(suspend("ada", ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(give(gift_of("cato", 1), CATO, &reply) == STATUS_FORBIDDEN, "%s", desk_detail);
+    cr_expect_str_eq(desk_where, "occasion.signatures");
+}
+
 Test(activation, a_gift_is_of_its_custodian_for_this_key_and_occasion)
 {
     struct wire_activation_reply reply;

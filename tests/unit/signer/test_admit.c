@@ -113,6 +113,19 @@ Test(admit, is_ordered_by_the_quorum_for_this_key_and_document)
     expect(STATUS_EXPIRED, "command.expires_at", "a day too late");
 }
 
+Test(admit, who_is_suspended_orders_nothing)
+{
+    const struct digest none = {{0}};
+    struct signed_document order;
+    struct command suspend = order_key(&desk.world, COMMAND_PERSON_SUSPEND, &none, (enum key_state)0, 0);
+    MUST(name_parse(&suspend.person, "alan"));
+    order_key_sign(&order, &desk.world, &suspend, ADA, WHO_COUNT);
+    cr_assert(desk_command(&order) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    signed_document_free(&order);
+    make();
+    expect(STATUS_QUORUM_MISSING, "command.signatures", "one of two administrators is suspended");
+}
+
 Test(admit, happens_once)
 {
     make();

@@ -281,11 +281,17 @@ uint64_t guard_txn_freeze_last(const struct guard_txn *txn);
 MUST_CHECK enum status guard_txn_freeze_write(struct guard_txn *txn, const struct guard_freeze *freeze,
                                               struct fault *fault);
 
+/* Somebody who is suspended, by which number. */
+struct guard_suspended {
+    struct name person;
+    uint64_t on;
+};
+
 /*
- * The people who are suspended now, into `out` unless it is NULL; returns how many. Out: *out_changes, unless NULL, is
- * state.suspensions as of the same moment. Any thread.
+ * The people who are suspended now; returns how many. Out: *out_changes, unless NULL, is state.suspensions as of the
+ * same moment. Any thread.
  */
-size_t guard_people(struct guard *guard, struct guard_person out[GUARD_PEOPLE_MAX], uint64_t *out_changes);
+size_t guard_people(struct guard *guard, struct guard_suspended out[GUARD_PEOPLE_MAX], uint64_t *out_changes);
 
 /* In a change: the person of this name, suspended or not any more; false when there is none. */
 bool guard_txn_person_find(const struct guard_txn *txn, struct guard_person *out, const struct name *person);
