@@ -207,6 +207,29 @@ Test(withdrawal, step_2_a_sweep_needs_the_quorum)
     signed_document_free(&sweep);
 }
 
+Test(withdrawal, step_2_a_sweep_needs_a_quorum_of_people_who_are_not_suspended)
+{
+    const struct name suspended[] = {name_of("alan"), name_of("amy")};
+    struct signed_document sweep = {0};
+    struct withdrawal_documents documents = world_documents(&world);
+    struct withdrawal_context context = world_context(&world);
+    const struct command command = world_command(&world, COMMAND_KEY_SWEEP, HOT);
+    struct withdrawal withdrawal = {0};
+    struct fault fault = {0};
+    world.keys_held[0].state = KEY_STATE_RETAINED;
+    world_sign_command(&sweep, &world, &command, ADA, AMY);
+    documents.sweep = &sweep;
+    context.suspended = suspended;
+    context.suspended_count = 2;
+    cr_expect(policy_check_withdrawal(&withdrawal, &documents, &context, &fault) == STATUS_QUORUM_MISSING);
+    cr_expect_str_eq(fault.where, "sweep.signatures");
+    context.suspended_count = 1; /* alan alone, who did not sign it */
+    enum status status = policy_check_withdrawal(&withdrawal, &documents, &context, &fault);
+    cr_expect(status == STATUS_OK, "%s: %s: %s", status_info(status)->code, fault.where, fault.detail);
+    withdrawal_free(&withdrawal);
+    signed_document_free(&sweep);
+}
+
 Test(withdrawal, step_2_a_compromised_key_sends_to_an_emergency_address_only)
 {
     struct command command = world_command(&world, COMMAND_KEY_SWEEP, HOT);
