@@ -85,7 +85,7 @@ class Dev(Position):
         stopped = place.call("POST", "/v1/people/suspend", self.command("person.suspend", "operator-1", person=THIEF))
         self.assertEqual(stopped.status, 200, stopped)
         self.assertEqual(set(stopped.json["signers"].values()), {"ok"}, "every signer has it")
-        self.assertEqual(self.suspended(), {THIEF: 1})
+        eventually(lambda: self.suspended() == {THIEF: 1}, "it is told")
         place.approve(row, "approver-2")
         self.assertEqual(place.read(row["id"])["state"], "approving", "the recount fails: one of two is void")
         with Signer(place, "transfer") as signer:
@@ -102,7 +102,7 @@ class Dev(Position):
         self.cancel(row)  # before his approval counts again
         back = place.call("POST", "/v1/people/resume", self.command("person.resume", "admin-1", "admin-2", **resume))
         self.assertEqual((back.status, back.json["state"]), (200, "resumed"), back)
-        self.assertEqual(self.suspended(), {})
+        eventually(lambda: self.suspended() == {}, "it is told")
         place.approve(other, THIEF, "approver-2")
         place.wait(other["id"], "confirmed")
         self.paid = 23
