@@ -157,6 +157,9 @@ static enum status forward(struct handing *order, struct fault *fault)
         struct fault unseen = {0};
         (void)!key_board_look(service->board, service->urgent_signers[role], (enum wire_role)role, LOOK_TIMEOUT_MS,
                               &unseen);
+        if (order->wanted == COMMAND_PERSON_RESUME && order->said[role] != STATUS_OK) {
+            watch_missed(service->watch, (enum wire_role)role);
+        }
     }
     watch_wake(service->watch);
     if (taken) {

@@ -12,7 +12,10 @@
 /* The name under which an order that expires then is kept, and those that expire later come after it. */
 void person_order_name(struct name *out, int64_t expires_at_utc_us, const struct digest *digest);
 
-/* Keeps an order for the watcher, once. `document` is the one of `command`. */
+/*
+ * Keeps an order for the watcher, once. `document` is the one of `command`. It is read until it expires, and stays in
+ * the database for good: the service may add documents and delete none.
+ */
 MUST_CHECK enum status person_order_keep(struct store_tx *tx, const struct signed_document *document,
                                          const struct command *command, struct fault *fault);
 

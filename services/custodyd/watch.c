@@ -298,6 +298,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     watch->service = service;
     watch->told = json_object();
     watch->destinations_lost = json_object();
+    memset(watch->away, true, sizeof(watch->away));
     enum status status = key_spending_new(&watch->spending, service, fault);
     if (status == STATUS_OK) {
         pass(watch, true);
@@ -318,6 +319,15 @@ void watch_wake(struct watch *watch)
         (void)pthread_mutex_lock(&watch->mutex);
         watch->woken = true;
         (void)pthread_cond_broadcast(&watch->changed);
+        (void)pthread_mutex_unlock(&watch->mutex);
+    }
+}
+
+void watch_missed(struct watch *watch, enum wire_role role)
+{
+    if (watch != NULL) {
+        (void)pthread_mutex_lock(&watch->mutex);
+        watch->missed[role] = true;
         (void)pthread_mutex_unlock(&watch->mutex);
     }
 }

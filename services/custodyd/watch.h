@@ -16,6 +16,9 @@ MUST_CHECK enum status watch_start(struct watch **out, struct service *service, 
 /* Looks again now, without waiting for it. NULL is fine. */
 void watch_wake(struct watch *watch);
 
+/* Tells the watcher that the signer of a role missed a resumption: it is carried there. NULL is fine. */
+void watch_missed(struct watch *watch, enum wire_role role);
+
 /*
  * Tells the watcher of a transaction with a good signature of one of our keys that no withdrawal asked for; it deals
  * with it soon. STATUS_BUSY when too many wait: nothing was taken, and whoever brought it must come again.

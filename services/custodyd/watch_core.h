@@ -38,6 +38,8 @@ struct watch {
     bool people_heard;                /* `people` is set */
     struct digest people;             /* of who was suspended when open withdrawals were judged last */
     struct digest uneven[KEY_BOARD_ROLES]; /* of how a signer's suspended people differed, zeros for not */
+    bool away[KEY_BOARD_ROLES];            /* a signer may have missed what no other one says any more */
+    struct digest resumed_at;              /* the instance of role transfer that was shown resumptions */
     bool troubled;                         /* the last pass could not do everything, and the log says so */
     struct alarm_list seeing;              /* in this look */
 
@@ -47,7 +49,8 @@ struct watch {
     pthread_cond_t changed;
     bool stopping;
     bool woken;
-    struct alarm_list alarms; /* of the last look that saw everything */
+    bool missed[KEY_BOARD_ROLES]; /* a signer did not take a resumption */
+    struct alarm_list alarms;     /* of the last look that saw everything */
     int64_t alarms_at_utc_us;
     struct key_spending_use *reports; /* owned */
     size_t report_count;
@@ -73,8 +76,9 @@ MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
 MUST_CHECK enum status watch_policy(struct watch *watch, struct fault *fault);
 
 /*
- * watch_people.c: carries orders about people to a signer that lacks what another one has, tells it while it lasts, and
- * judges open withdrawals again when other people are suspended than before.
+ * watch_people.c: carries orders about people to a signer that lacks what another one has, tells it while it lasts,
+ * carries resumptions to a signer that comes back, and judges open withdrawals again when other people are suspended
+ * than before.
  */
 MUST_CHECK enum status watch_people(struct watch *watch, struct fault *fault);
 

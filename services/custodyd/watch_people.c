@@ -1,7 +1,8 @@
 /*
- * Who is suspended, as the signers say it: an order that one of them missed is carried to it, a difference that lasts
- * is an alarm, and open withdrawals are judged again when others are suspended than before. Nothing is decided here:
- * each order is signed, and a signer that had it changes nothing.
+ * Who is suspended, as the signers say it: an order that one of them missed is carried to it, a resumption to each one
+ * that comes back (who missed a suspension, too, looks like the others), a difference that lasts is an alarm, and open
+ * withdrawals are judged again when others are suspended than before. Nothing is decided here: each order is signed,
+ * and a signer that had it changes nothing.
  */
 #include "base/log.h"
 #include "people.h"
@@ -10,7 +11,7 @@
 #include "store/document.h"
 #include "watch_core.h"
 
-#define ORDERS_MAX 256
+#define ORDERS_PAGE 256
 
 /* The people whom one signer has suspended. */
 struct suspended {
@@ -22,7 +23,9 @@ struct suspended {
 
 struct people_look {
     struct suspended signers[KEY_BOARD_ROLES];
-    struct store_document_list orders;
+    bool back[KEY_BOARD_ROLES];        /* it is there, and may have missed what no other one says any more */
+    struct store_document_list orders; /* a page */
+    struct name after;                 /* the order where the page begins */
     int64_t at_utc_us;
 };
 
@@ -105,14 +108,12 @@ static enum status tell(struct watch *watch, const struct people_look *look, enu
 static enum status orders_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct people_look *look = context;
-    const struct digest none = {{0}};
-    struct name after;
     store_document_list_free(&look->orders);
-    person_order_name(&after, look->at_utc_us, &none); /* what is over is refused anyway */
-    return store_document_list(&look->orders, tx, PERSON_ORDER_KIND, after.text, ORDERS_MAX, fault);
+    return store_document_list(&look->orders, tx, PERSON_ORDER_KIND, look->after.text, ORDERS_PAGE, fault);
 }
 
-static void hand_over(struct service *service, enum wire_role role, const struct signed_document *order)
+/* Answers false when it is to be tried again. */
+static bool hand_over(struct service *service, enum wire_role role, const struct signed_document *order)
 {
     struct wire_key_state_reply reply;
     struct fault why = {0};
@@ -121,9 +122,20 @@ static void hand_over(struct service *service, enum wire_role role, const struct
     if (status != STATUS_OK && status != STATUS_REPLAY && status != STATUS_CONFLICT) {
         log_fault("person.carry", &why);
     }
+    return !status_info(status)->retryable;
 }
 
-/* A suspension to those who lack it, a resumption to those who have the person suspended. */
+/*
+ * A suspension to those who lack it, a resumption to those who have the person suspended. Whoever comes back and has
+ * not may have missed both, and is told so that the suspension, kept by somebody, does nothing there.
+ */
+static bool wants(const struct people_look *look, int role, const struct command *command, bool uneven)
+{
+    bool here = has(&look->signers[role], &command->person);
+    bool resumes = command->action == COMMAND_PERSON_RESUME;
+    return look->signers[role].there && ((uneven && here == resumes) || (look->back[role] && resumes && !here));
+}
+
 static void carry_one(struct watch *watch, const struct people_look *look, const struct store_document *row,
                       enum command_action action)
 {
@@ -141,29 +153,75 @@ static void carry_one(struct watch *watch, const struct people_look *look, const
         some = some || here;
         all = all && (here || !look->signers[role].heard);
     }
-    for (int role = 0; status == STATUS_OK && command.action == action && some && !all && role < KEY_BOARD_ROLES;
-         role++) {
-        bool here = has(&look->signers[role], &command.person);
-        if (look->signers[role].there && here == (action == COMMAND_PERSON_RESUME)) {
-            hand_over(watch->service, (enum wire_role)role, &order);
+    for (int role = 0; status == STATUS_OK && command.action == action && role < KEY_BOARD_ROLES; role++) {
+        if (wants(look, role, &command, some && !all) && !hand_over(watch->service, (enum wire_role)role, &order)) {
+            watch->away[role] = true;
         }
     }
     signed_document_free(&order);
 }
 
-static void carry(struct watch *watch, struct people_look *look)
+/* All of them: one person may hand in as many suspensions as a page holds, to hide what the quorum ordered. */
+static enum status carry(struct watch *watch, struct people_look *look, enum command_action action)
 {
-    static const enum command_action actions[] = {COMMAND_PERSON_RESUME, COMMAND_PERSON_SUSPEND};
+    const struct digest none = {{0}};
     struct fault why = {0};
-    if (store_transact(watch->service->store, orders_in, look, &why) != STATUS_OK) {
-        log_fault("person.carry", &why); /* the next look tries again */
-    }
-    for (size_t k = 0; k < 2; k++) {
-        for (size_t i = 0; i < look->orders.count; i++) {
-            carry_one(watch, look, &look->orders.rows[i], actions[k]);
+    size_t got = ORDERS_PAGE;
+    enum status status = STATUS_OK;
+    person_order_name(&look->after, look->at_utc_us, &none); /* what is over is refused anyway */
+    while (status == STATUS_OK && got == ORDERS_PAGE) {
+        status = store_transact(watch->service->store, orders_in, look, &why);
+        got = look->orders.count;
+        for (size_t i = 0; status == STATUS_OK && i < got; i++) {
+            look->after = look->orders.rows[i].id;
+            carry_one(watch, look, &look->orders.rows[i], action);
         }
     }
     store_document_list_free(&look->orders);
+    if (status != STATUS_OK) {
+        log_fault("person.carry", &why); /* the next look tries again */
+    }
+    return status;
+}
+
+/* Who comes back: it was away, it started again between two looks, or it did not take an order. */
+static void see_back(struct watch *watch, struct people_look *look)
+{
+    struct key_board_signer transfer;
+    key_board_signer(&transfer, watch->service->board, WIRE_ROLE_TRANSFER);
+    (void)pthread_mutex_lock(&watch->mutex);
+    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+        watch->away[role] = watch->away[role] || watch->missed[role] || !look->signers[role].there;
+        watch->missed[role] = false;
+    }
+    (void)pthread_mutex_unlock(&watch->mutex);
+    if (transfer.status == STATUS_OK && !digest_equal(&watch->resumed_at, &transfer.instance)) {
+        watch->resumed_at = transfer.instance;
+        watch->away[WIRE_ROLE_TRANSFER] = true;
+    }
+    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+        look->back[role] = watch->away[role] && look->signers[role].there;
+    }
+}
+
+/* Resumptions first: who has one takes no suspension from before it. */
+static void carry_all(struct watch *watch, struct people_look *look, bool uneven)
+{
+    bool back = false;
+    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+        back = back || look->back[role];
+        watch->away[role] = watch->away[role] && !look->back[role];
+    }
+    if (!uneven && !back) {
+        return;
+    }
+    enum status status = carry(watch, look, COMMAND_PERSON_RESUME);
+    for (int role = 0; status != STATUS_OK && role < KEY_BOARD_ROLES; role++) {
+        watch->away[role] = watch->away[role] || look->back[role];
+    }
+    if (status == STATUS_OK && uneven) {
+        (void)!carry(watch, look, COMMAND_PERSON_SUSPEND);
+    }
 }
 
 static enum status compare(struct watch *watch, struct people_look *look, struct fault *fault)
@@ -176,8 +234,8 @@ static enum status compare(struct watch *watch, struct people_look *look, struct
             uneven = uneven || !digest_is_zero(&watch->uneven[role]);
         }
     }
-    if (status == STATUS_OK && uneven) {
-        carry(watch, look);
+    if (status == STATUS_OK) {
+        carry_all(watch, look, uneven);
     }
     return status;
 }
@@ -215,6 +273,7 @@ enum status watch_people(struct watch *watch, struct fault *fault)
     for (int role = 0; role < KEY_BOARD_ROLES; role++) {
         see(&look->signers[role], watch, (enum wire_role)role);
     }
+    see_back(watch, look);
     enum status status = STATUS_OK;
     if (look->signers[WIRE_ROLE_TRANSFER].heard) {
         status = judge(watch, &look->signers[WIRE_ROLE_TRANSFER], fault);
