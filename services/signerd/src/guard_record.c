@@ -56,8 +56,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(header, CANON_HASH),
     STATE_ROW(height, CANON_COUNTER),
     {"highest", CANON_TIME, false, offsetof(struct guard_state, highest_utc_us), sizeof(int64_t), 0, 0},
-    /* Optional so that a guard of form 2 is told by its form. */
-    CANON_FIELD_OPTIONAL(struct guard_state, id, CANON_HASH),
+    STATE_ROW(id, CANON_HASH),
     STATE_ROW(key, CANON_HASH),
     STATE_TEXT(log),
     STATE_ROW(note, CANON_HASH),
@@ -88,22 +87,30 @@ enum status guard_state_encode(struct bytes *out, const struct guard_state *stat
     return canon_encode_bytes(out, &kept, state_fields, STATE_FIELDS, CANON_DOCUMENT_MAX, fault);
 }
 
+/* Before the other fields, because another form has others. */
+static enum status check_form(const json_t *object, struct fault *fault)
+{
+    const json_t *form = json_object_get(object, "form");
+    return !json_is_integer(form) || json_integer_value(form) == GUARD_FORM
+               ? STATUS_OK
+               : fault_set(fault, STATUS_VERSION, "guard", "it has form %lld, this program knows %d; make a new one",
+                           (long long)json_integer_value(form), GUARD_FORM);
+}
+
 enum status guard_state_decode(struct guard_state *out, const void *value, size_t len, struct fault *fault)
 {
     json_t *object = NULL;
-    enum status status = canon_parse(&object, value, len, CANON_DOCUMENT_MAX, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct kept_state kept;
-    status = canon_decode(&kept, sizeof(kept), object, state_fields, STATE_FIELDS, "guard", fault);
+    enum status status = canon_parse(&object, value, len, CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = check_form(object, fault);
+    }
+    if (status == STATUS_OK) {
+        status = canon_decode(&kept, sizeof(kept), object, state_fields, STATE_FIELDS, "guard", fault);
+    }
     json_decref(object);
     if (status != STATUS_OK) {
         return status;
-    }
-    if (kept.form != GUARD_FORM) {
-        return fault_set(fault, STATUS_VERSION, "guard", "it has form %lld, this program knows %d; make a new one",
-                         (long long)kept.form, GUARD_FORM);
     }
     status = signer_role_parse(&kept.state.role, kept.role);
     if (status != STATUS_OK) {

@@ -432,7 +432,10 @@ static enum status write_form_1(struct guard_txn *txn, void *context, struct fau
     return STATUS_OK;
 }
 
-/* A guard as the version before wrote it: the state says form 1. Its checksum is made anew. */
+/*
+ * A guard as a version before wrote it: the state says form 1, and has a member that form 7 does not know in the place
+ * of one that it asks for. Its checksum is made anew.
+ */
 Test(guard, an_older_form_is_named)
 {
     char mark[] = "MARK";
@@ -458,6 +461,7 @@ Test(guard, an_older_form_is_named)
         }
         size_t value_len = (size_t)(last - state) + 14 + 64 + 1 + sizeof(end) - 1;
         form[7] = '1';
+        memcpy(state, "{\"behind\":", 10);
         const uint8_t key[] = {1, 'g'};
         struct digest digest;
         digest_sha256_two(&digest, key, sizeof(key), state, value_len);
