@@ -270,15 +270,16 @@ static enum status check_classes(const struct policy *policy, struct fault *faul
     for (size_t i = 0; i < policy->rule_count; i++) {
         char path[PLACE_SIZE];
         const struct rule *rule = &policy->rules[i];
-        (void)snprintf(path, sizeof(path), "rules[%zu].demand.steps", i);
         if (rule->effect != EFFECT_ALLOW || transfers(rule)) {
             continue;
         }
+        (void)snprintf(path, sizeof(path), "rules[%zu].demand.steps", i);
         if (greatest != NULL && people_needed(policy, rule) <= most) {
             return fault_set(fault, STATUS_INVALID, path,
                              "rule %s asks for no more people than %s, which is for transfers", rule->id.text,
                              greatest->id.text);
         }
+        (void)snprintf(path, sizeof(path), "rules[%zu].demand.delay_s", i);
         if (rule->demand.delay_s < least_s) {
             return fault_set(fault, STATUS_INVALID, path, "rule %s is not for transfers: delay_s at least %lld",
                              rule->id.text, (long long)least_s);

@@ -83,8 +83,8 @@ class Page(Case):
         rule = parts["Issue"]["rules"][0]
         fewer = [[{"group": "directors", "m": 2}, {"group": "treasury", "m": 2}]]
         soon = {name: value for name, value in rule["demand"].items() if name != "delay_s"}
-        for change, where in (({"demand": {**rule["demand"], "steps": fewer}}, "steps"), ({"demand": soon}, "delay_s"),
-                              ({"when": {**rule["when"], "types": ["issue", "transfer"]}}, "types")):
+        for change, where in (({"demand": {**rule["demand"], "steps": fewer}}, "demand.steps"), ({"demand": soon}, "demand.delay_s"),
+                              ({"when": {**rule["when"], "types": ["issue", "transfer"]}}, "when.types")):
             with self.subTest(where):
                 broken = whole(*[part for name, part in parts.items() if name != "Issue"], {**parts["Issue"], "rules": [{**rule, **change}]})
                 told = self.refused(1, "show", "policy", "--in", self.write("policy", world.canonical(broken)))
