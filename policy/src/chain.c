@@ -104,12 +104,13 @@ enum status policy_chain_destination_admit(struct destination *out, const struct
     return status;
 }
 
-/* The version in force as the one that the order names, where it may name an older one. */
-static bool stops(const struct command *command)
+/*
+ * What stops something, but for two: a veto of a version is against what waits behind the version in force and means
+ * nothing behind another one, and a quorum has the time to sign a compromise under the version that gives it its power.
+ */
+static bool may_name_older(enum command_action action)
 {
-    return command->action == COMMAND_KEY_DEACTIVATE || command->action == COMMAND_KEY_SUSPEND ||
-           command->action == COMMAND_FREEZE || command->action == COMMAND_DESTINATION_REVOKE ||
-           command->action == COMMAND_WITHDRAWAL_VETO || command->action == COMMAND_PERSON_SUSPEND;
+    return command_stops(action) && action != COMMAND_POLICY_VETO && action != COMMAND_KEY_COMPROMISE;
 }
 
 enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,
@@ -118,7 +119,7 @@ enum status policy_chain_command_verify(struct command *out, const struct signed
     struct command command;
     struct policy in_force = *policy_chain_in_force(chain); /* its arrays stay the chain's */
     if (command_decode(&command, document->document.data, document->document.len, NULL) == STATUS_OK &&
-        stops(&command) && policy_chain_find(chain, &command.policy) != NULL) {
+        may_name_older(command.action) && policy_chain_find(chain, &command.policy) != NULL) {
         in_force.digest = command.policy;
     }
     return command_verify(out, document, &in_force, at_utc_us, fault);

@@ -54,8 +54,10 @@ static const struct word role_words[] = {
 #define RESUME BIT(COMMAND_PERSON_RESUME)
 #define PEOPLE (SUSPEND | RESUME)
 #define EVERY_ROLE (VETO | PEOPLE)
-#define STOPS_KEY (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND))
-#define BY_ONE (STOPS_KEY | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE | SUSPEND)
+#define COMPROMISE BIT(COMMAND_KEY_COMPROMISE)
+#define STOPS_KEY (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | COMPROMISE)
+#define STOPS (STOPS_KEY | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE | SUSPEND)
+#define BY_ONE (STOPS & ~COMPROMISE) /* from a compromise nothing leads back */
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
 #define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE)
@@ -115,6 +117,11 @@ enum status command_action_parse(enum command_action *out, const char *text)
     }
     *out = (enum command_action)action;
     return STATUS_OK;
+}
+
+bool command_stops(enum command_action action)
+{
+    return (BIT(action) & STOPS) != 0;
 }
 
 enum status command_key_action(enum key_action *out, enum command_action action)

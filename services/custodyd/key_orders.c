@@ -346,7 +346,7 @@ static enum status read_command(struct order *order, struct fault *fault)
     }
     order->role = wire_role_named(signer_role_text(command.role));
     order->word = command_action_text(command.action);
-    order->at_once = order_stops(command.action);
+    order->at_once = command_stops(command.action);
     return command.action == COMMAND_KEY_DESTROY ? check_empty(order, fault) : STATUS_OK;
 }
 

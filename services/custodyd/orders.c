@@ -8,13 +8,6 @@
 
 #include "policy/chain.h"
 
-bool order_stops(enum command_action action)
-{
-    return action == COMMAND_KEY_SUSPEND || action == COMMAND_KEY_DEACTIVATE || action == COMMAND_KEY_COMPROMISE ||
-           action == COMMAND_FREEZE || action == COMMAND_POLICY_VETO || action == COMMAND_WITHDRAWAL_VETO ||
-           action == COMMAND_DESTINATION_REVOKE || action == COMMAND_PERSON_SUSPEND;
-}
-
 enum status order_read(struct command *out, const struct service *service, const struct signed_document *document,
                        struct fault *fault)
 {
@@ -22,7 +15,7 @@ enum status order_read(struct command *out, const struct service *service, const
     struct policy_chain chain;
     struct command command;
     enum status status = command_decode(&command, document->document.data, document->document.len, fault);
-    if (status == STATUS_OK && !order_stops(command.action)) {
+    if (status == STATUS_OK && !command_stops(command.action)) {
         status = policies_chain(&versions, &chain, service->policies, NULL, fault);
         if (status == STATUS_OK) {
             status = policy_chain_command_verify(&command, document, &chain, clock_utc_us(service->clock), fault);

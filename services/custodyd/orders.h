@@ -7,14 +7,11 @@
 #include "policy/command.h"
 #include "service.h"
 
-/* Whether an order stops something: it goes to its signer first, whatever the service thinks of it. */
-bool order_stops(enum command_action action);
-
 /*
- * Reads an order that was handed in. One that stops something is decoded and nothing more: it may name an older
- * version, its time is judged by the signer's clock, and the version that its author is in may not be known here; so
- * the signer alone judges it, and what it refuses is refused. Every other order is verified at this moment under the
- * version in force, as the signer will. Statuses of command_decode and policy_chain_command_verify.
+ * Reads an order that was handed in. One that stops something (command_stops) is decoded and nothing more: it may name
+ * an older version, its time is judged by the signer's clock, and the version that its author is in may not be known
+ * here; so the signer alone judges it, and what it refuses is refused. Every other order is verified at this moment
+ * under the version in force, as the signer will. Statuses of command_decode and policy_chain_command_verify.
  */
 MUST_CHECK enum status order_read(struct command *out, const struct service *service,
                                   const struct signed_document *document, struct fault *fault);

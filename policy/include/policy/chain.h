@@ -60,8 +60,9 @@ MUST_CHECK enum status policy_chain_destination_admit(struct destination *out, c
 
 /*
  * command_verify under the version in force. An order of one person that stops something (key.deactivate, key.suspend,
- * freeze, destination.revoke, person.suspend) may name an older version of the chain, because who sees something wrong
- * must not have to fetch the newest version first; who may give it is for the version in force to say.
+ * freeze, destination.revoke, person.suspend, withdrawal.veto, but no policy.veto) may name an older version of the
+ * chain, because who sees something wrong must not have to fetch the newest version first; who may give it is for the
+ * version in force to say.
  */
 MUST_CHECK enum status policy_chain_command_verify(struct command *out, const struct signed_document *document,
                                                    const struct policy_chain *chain, int64_t at_utc_us,

@@ -80,6 +80,12 @@ const char *command_action_text(enum command_action action);
 MUST_CHECK enum status command_action_parse(enum command_action *out, const char *text);
 
 /*
+ * Whether the action stops something and starts nothing: key.deactivate, key.suspend, key.compromise, freeze,
+ * destination.revoke, person.suspend and the vetoes. All but key.compromise are one person's.
+ */
+bool command_stops(enum command_action action);
+
+/*
  * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke,
  * person.* and the vetoes, which change no state of one.
  */

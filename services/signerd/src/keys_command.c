@@ -175,13 +175,8 @@ static enum status order_check_token(struct signer *signer, const struct command
 static bool order_stops(const struct signed_document *document)
 {
     struct command command;
-    if (command_decode(&command, document->document.data, document->document.len, NULL) != STATUS_OK) {
-        return false;
-    }
-    return command.action == COMMAND_KEY_SUSPEND || command.action == COMMAND_KEY_DEACTIVATE ||
-           command.action == COMMAND_KEY_COMPROMISE || command.action == COMMAND_FREEZE ||
-           command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
-           command.action == COMMAND_DESTINATION_REVOKE || command.action == COMMAND_PERSON_SUSPEND;
+    return command_decode(&command, document->document.data, document->document.len, NULL) == STATUS_OK &&
+           command_stops(command.action);
 }
 
 /*

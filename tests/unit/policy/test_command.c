@@ -250,6 +250,43 @@ Test(command, what_an_action_does_to_a_key)
 }
 
 /* The answer to a command signed by one or, unless `second` is WHO_COUNT, two keys. */
+/* No default: who adds an action decides here too. */
+static bool stops(enum command_action action)
+{
+    switch (action) {
+    case COMMAND_KEY_DEACTIVATE:
+    case COMMAND_KEY_SUSPEND:
+    case COMMAND_KEY_COMPROMISE:
+    case COMMAND_FREEZE:
+    case COMMAND_POLICY_VETO:
+    case COMMAND_WITHDRAWAL_VETO:
+    case COMMAND_DESTINATION_REVOKE:
+    case COMMAND_PERSON_SUSPEND:
+        return true;
+    case COMMAND_GUARD_INITIALISE:
+    case COMMAND_KEY_ADMIT:
+    case COMMAND_KEY_ACTIVATE:
+    case COMMAND_KEY_RESUME:
+    case COMMAND_KEY_RETIRE:
+    case COMMAND_KEY_DESTROY:
+    case COMMAND_KEY_SWEEP:
+    case COMMAND_THAW:
+    case COMMAND_PERSON_RESUME:
+        break;
+    }
+    return false;
+}
+
+Test(command, what_stops_something)
+{
+    int action = 1;
+    for (; command_action_text((enum command_action)action) != NULL; action++) {
+        enum command_action one = (enum command_action)action;
+        cr_expect(command_stops(one) == stops(one), "%s", command_action_text(one));
+    }
+    cr_expect(action > COMMAND_PERSON_RESUME);
+}
+
 static enum status verify_signed(const struct command *command, enum who first, enum who second)
 {
     struct signed_document document = {0};
