@@ -9,20 +9,21 @@
 #include "describe.h"
 #include "key_orders.h"
 #include "policy/command.h"
+#include "wire/message.h"
 
 #define SECOND_US 1000000LL
 
 static void print_person(const json_t *row)
 {
-    static const char *const roles[] = {"transfer", "audit", "validator"};
     const json_t *signers = json_object_get(row, "signers");
     char person[SERVICE_TEXT_SIZE];
     (void)printf("%s is suspended, %lld", command_service_text(person, row, "person"),
                  (long long)json_integer_value(json_object_get(row, "number")));
-    for (size_t i = 0; i < 3; i++) {
+    for (int i = WIRE_ROLE_TRANSFER; i <= WIRE_ROLE_VALIDATOR; i++) {
+        const char *role = wire_role_name((enum wire_role)i);
         char said[SERVICE_TEXT_SIZE];
-        if (strcmp(command_service_text(said, signers, roles[i]), "suspended") != 0) {
-            (void)printf("; %s at the signer of role %s", said, roles[i]);
+        if (strcmp(command_service_text(said, signers, role), "suspended") != 0) {
+            (void)printf("; %s at the signer of role %s", said, role);
         }
     }
     (void)printf("\n");

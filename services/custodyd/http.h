@@ -35,7 +35,7 @@ enum role {
     ROLE_OPERATOR = 8,
     ROLE_CUSTODIAN = 16,
     ROLE_AUTOMATED = 32, /* a program: reads, approves and rejects; it speaks for nobody else */
-    ROLE_ANY = ROLE_REQUESTER | ROLE_APPROVER | ROLE_AUDITOR | ROLE_OPERATOR | ROLE_CUSTODIAN,
+    ROLE_PEOPLE = ROLE_REQUESTER | ROLE_APPROVER | ROLE_AUDITOR | ROLE_OPERATOR | ROLE_CUSTODIAN,
 };
 
 /* Who calls: resolved from the bearer token before the handler runs; all zeros on routes without roles. */

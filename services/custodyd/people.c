@@ -20,9 +20,6 @@
 
 #define LOOK_TIMEOUT_MS 1000
 
-static const char *const role_names[] = {
-    [WIRE_ROLE_TRANSFER] = "transfer", [WIRE_ROLE_AUDIT] = "audit", [WIRE_ROLE_VALIDATOR] = "validator"};
-
 /* An order on its way. */
 struct handing {
     struct service *service;
@@ -92,7 +89,8 @@ static enum status fill_event(struct audit_event *event, const struct handing *o
         status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
     }
     for (size_t role = 0; status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && role < 3; role++) {
-        status = audit_event_fact_add(event, role_names[role], status_info(order->said[role])->code, fault);
+        status = audit_event_fact_add(event, wire_role_name((enum wire_role)role), status_info(order->said[role])->code,
+                                      fault);
     }
     if (order->reason != STATUS_OK) {
         record_reason(event, order->reason);
@@ -205,7 +203,9 @@ static enum status answer(struct handing *order, struct http_reply *reply, struc
     enum status status = object == NULL ? STATUS_NO_MEMORY : STATUS_OK;
     for (size_t role = 0; status == STATUS_OK && role < 3; role++) {
         const char *code = status_info(order->said[role])->code;
-        status = json_object_set_new(signers, role_names[role], json_string(code)) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
+        status = json_object_set_new(signers, wire_role_name((enum wire_role)role), json_string(code)) == 0
+                     ? STATUS_OK
+                     : STATUS_NO_MEMORY;
     }
     if (status == STATUS_OK && order->ticket.number != 0) {
         status = order->wanted == COMMAND_PERSON_SUSPEND
@@ -267,16 +267,20 @@ static void at_signer(char out[24], struct service *service, enum wire_role role
 /* Unless no signer has this person suspended. */
 static enum status show(json_t *people, struct service *service, const struct name *person)
 {
-    char at[KEY_BOARD_ROLES][24];
+    json_t *signers = json_object();
+    bool all = true;
     uint64_t number = 0;
     for (int role = 0; role < KEY_BOARD_ROLES; role++) {
-        at_signer(at[role], service, (enum wire_role)role, person, &number);
+        char at[24];
+        at_signer(at, service, (enum wire_role)role, person, &number);
+        all = json_object_set_new(signers, wire_role_name((enum wire_role)role), json_string(at)) == 0 && all;
     }
-    if (number == 0) {
-        return STATUS_OK;
+    if (number == 0 || !all) {
+        json_decref(signers);
+        return all ? STATUS_OK : STATUS_NO_MEMORY;
     }
-    json_t *row = json_pack("{s:s, s:I, s:{s:s, s:s, s:s}}", "person", person->text, "number", (json_int_t)number,
-                            "signers", role_names[0], at[0], role_names[1], at[1], role_names[2], at[2]);
+    json_t *row =
+        json_pack("{s:s, s:I, s:o}", "person", person->text, "number", (json_int_t)number, "signers", signers);
     return json_array_append_new(people, row) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

@@ -7,10 +7,10 @@
 #include "withdrawals.h"
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
-#define READ (ROLE_ANY | ROLE_AUTOMATED)
+#define READ (ROLE_PEOPLE | ROLE_AUTOMATED)
 #define DECIDE (ROLE_APPROVER | ROLE_AUTOMATED)
-#define CARRY ROLE_ANY  /* what is carried bears the signatures of those who may */
-#define SECOND ROLE_ANY /* the entry names who may */
+#define CARRY ROLE_PEOPLE  /* what is carried bears the signatures of those who may */
+#define SECOND ROLE_PEOPLE /* the entry names who may */
 #define NO_QUERY ""
 
 static const struct http_route routes[] = {
