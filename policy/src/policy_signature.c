@@ -156,19 +156,15 @@ static enum status check_succession(const struct policy *next, const struct poli
     return STATUS_OK;
 }
 
-/* All but who of them counted then, which only the document says. */
-static enum status check_signatures(const struct policy *prev, const struct signed_document *document,
-                                    struct fault *fault)
-{
-    return policy_verify_governance(prev, document, POLICY_KIND, INT64_MIN, fault);
-}
-
-/* Signatures before all else: nobody but those who govern makes us read a document and work out its floors. */
+/*
+ * Signatures before all else: nobody but those who govern makes us read a document and work out its floors. The time of
+ * the signatures stands in the document, so at first nobody has expired; who counted then is looked at once it is read.
+ */
 enum status policy_open_next(struct policy *out, const struct signed_document *document, const struct policy *prev,
                              struct fault *fault)
 {
     struct policy policy;
-    enum status status = check_signatures(prev, document, fault);
+    enum status status = policy_verify_governance(prev, document, POLICY_KIND, INT64_MIN, fault);
     if (status == STATUS_OK) {
         status = policy_decode(&policy, document->document.data, document->document.len, fault);
     }

@@ -122,6 +122,9 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
     if (status == STATUS_OK) {
         status = look_up_destination(&basis, service, tx, &intent.destination, fault);
     }
+    /* What is over is told as it was judged. */
+    size_t suspended_count =
+        withdrawal_state_is_end(row->state) ? 0 : key_board_suspended_names(suspended, service->board);
     const struct evaluation_request request = {
         .type = intent.type,
         .chain = &intent.chain,
@@ -136,8 +139,7 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         .approvals = basis.approvals.rows,
         .approval_count = basis.approvals.count,
         .suspended = suspended,
-        .suspended_count = /* what is over is told as it was judged */
-        withdrawal_state_is_end(row->state) ? 0 : key_board_suspended_names(suspended, service->board),
+        .suspended_count = suspended_count,
         .at_utc_us = context.at_utc_us,
     };
     if (status == STATUS_OK) {

@@ -242,16 +242,20 @@ static enum status compare(struct watch *watch, struct people_look *look, struct
 
 /* Judging. */
 
+/* Who they are, in one digest: each name is hashed with the digest before it, which has a fixed length. */
+static struct digest suspended_digest(const struct suspended *signer)
+{
+    struct digest digest = {{0}}; /* of nobody */
+    for (size_t i = 0; i < signer->count; i++) {
+        const char *person = signer->rows[i].person.text;
+        digest_sha256_two(&digest, digest.bytes32, sizeof(digest.bytes32), person, strlen(person));
+    }
+    return digest;
+}
+
 static enum status judge(struct watch *watch, const struct suspended *transfer, struct fault *fault)
 {
-    struct digest now;
-    digest_sha256(&now, transfer->rows, 0);
-    for (size_t i = 0; i < transfer->count; i++) {
-        uint8_t joined[sizeof(now.bytes32) + NAME_SIZE];
-        memcpy(joined, now.bytes32, sizeof(now.bytes32));
-        memcpy(joined + sizeof(now.bytes32), transfer->rows[i].person.text, NAME_SIZE);
-        digest_sha256(&now, joined, sizeof(now.bytes32) + strlen(transfer->rows[i].person.text));
-    }
+    struct digest now = suspended_digest(transfer);
     if (watch->people_heard && digest_equal(&watch->people, &now)) {
         return STATUS_OK;
     }
