@@ -9,10 +9,8 @@
 #include "commands.h"
 #include "describe.h"
 #include "key_orders.h"
-#include "policy/command.h"
+#include "order_draft.h"
 #include "signer_call.h"
-
-#define SECOND_US 1000000LL
 
 /* Onto it */
 
@@ -113,21 +111,11 @@ static enum status make_order(struct signed_document *out, const struct command_
     if (digest_parse(&command.subject, input->words[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, "DIGEST", "that of the entry (custody destination list)");
     }
-    if (name_parse(&command.reason, options->reason) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "reason", "must be one word of [a-z0-9-]");
-    }
     enum status status = chain_open(&chain, options, false, fault);
     if (status == STATUS_OK) {
-        const struct policy *policy = chain_newest(&chain);
-        command.chain = policy->chain;
-        command.environment = policy->environment;
-        command.policy = policy->digest;
-        command.issued_at = clock_utc_us(clock_system());
-        command.expires_at = command.issued_at + options->expires_in_s * SECOND_US;
-        status = uuid_generate(&command.nonce, clock_system());
+        status = order_draft(&command, chain_newest(&chain), options, fault);
     }
-    status = status == STATUS_OK ? command_encode(&out->document, &command, fault) : status;
-    status = status == STATUS_OK ? describe_command(stderr, &out->document, fault) : status;
+    status = status == STATUS_OK ? order_draft_write(&out->document, &command, fault) : status;
     chain_wipe(&chain);
     return status;
 }

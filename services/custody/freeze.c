@@ -8,9 +8,9 @@
 #include "chain.h"
 #include "client.h"
 #include "describe.h"
+#include "order_draft.h"
 #include "signer_call.h"
 
-#define SECOND_US 1000000LL
 #define TRIES 20
 #define AGAIN_MS 50
 
@@ -18,25 +18,15 @@ static enum status make_command(struct command *out, const struct command_input 
                                 struct fault *fault)
 {
     const struct custody_options *options = input->options;
-    out->chain = policy->chain;
-    out->environment = policy->environment;
-    out->policy = policy->digest;
     out->role = ROLE_TRANSFER;
-    out->issued_at = clock_utc_us(clock_system());
-    out->expires_at = out->issued_at + options->expires_in_s * SECOND_US;
     out->on = (uint64_t)options->on;
-    if (name_parse(&out->reason, options->reason) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "reason", "must be one word of [a-z0-9-]");
-    }
-    enum status status =
-        freeze_target_parse(&out->target, input->words[0], input->count > 1 ? input->words[1] : "", fault);
+    enum status status = order_draft(out, policy, options, fault);
     if (status == STATUS_OK) {
-        status = freeze_target_check(&out->target, policy, fault);
+        status = freeze_target_parse(&out->target, input->words[0], input->count > 1 ? input->words[1] : "", fault);
     }
-    return status == STATUS_OK ? uuid_generate(&out->nonce, clock_system()) : status;
+    return status == STATUS_OK ? freeze_target_check(&out->target, policy, fault) : status;
 }
 
-/* The order's bytes, shown before anybody signs. */
 static enum status make(struct signed_document *out, struct command *command, const struct command_input *input,
                         struct fault *fault)
 {
@@ -46,10 +36,7 @@ static enum status make(struct signed_document *out, struct command *command, co
         status = make_command(command, input, chain_newest(&chain), fault);
     }
     if (status == STATUS_OK) {
-        status = command_encode(&out->document, command, fault);
-    }
-    if (status == STATUS_OK) {
-        status = describe_command(stderr, &out->document, fault);
+        status = order_draft_write(&out->document, command, fault);
     }
     chain_wipe(&chain);
     return status;

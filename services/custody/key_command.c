@@ -1,9 +1,8 @@
 /*
- * The command that makes an order about a key from options, so that nobody writes JSON: nonce, times, chain and policy
- * are filled in here. It signs nothing.
+ * The command that makes an order about a key from options, so that nobody writes JSON. It signs nothing.
  */
 #include "commands.h"
-#include "describe.h"
+#include "order_draft.h"
 #include "papers.h"
 
 #define SECOND_US 1000000LL
@@ -67,9 +66,6 @@ static enum status fill_box(struct command *command, const struct custody_option
 static enum status fill_particulars(struct command *command, const struct custody_options *options,
                                     const struct key_papers *papers, struct fault *fault)
 {
-    if (name_parse(&command->reason, options->reason) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "reason", "must be one word of [a-z0-9-]");
-    }
     if (command->action == COMMAND_KEY_ADMIT) {
         if (options->document[0] == '\0') {
             return fault_set(fault, STATUS_USAGE, "document", "name the key document that is admitted");
@@ -85,12 +81,7 @@ static enum status fill_particulars(struct command *command, const struct custod
 static enum status make_command(struct command *out, const struct custody_options *options, const struct policy *policy,
                                 const struct key_papers *papers, struct fault *fault)
 {
-    out->chain = policy->chain;
-    out->environment = policy->environment;
-    out->policy = policy->digest;
-    out->issued_at = clock_utc_us(clock_system());
-    out->expires_at = out->issued_at + options->expires_in_s * SECOND_US;
-    enum status status = uuid_generate(&out->nonce, clock_system());
+    enum status status = order_draft(out, policy, options, fault);
     if (status == STATUS_OK) {
         status = fill_key(out, options, papers, fault);
     }
@@ -128,10 +119,7 @@ enum status command_key_command(const struct command_input *input, struct fault 
         status = make_command(&command, options, chain_newest(&chain), &papers, fault);
     }
     if (status == STATUS_OK) {
-        status = command_encode(&document, &command, fault);
-    }
-    if (status == STATUS_OK) {
-        status = describe_command(stderr, &document, fault);
+        status = order_draft_write(&document, &command, fault);
     }
     if (status == STATUS_OK) {
         status = command_write_document(&document, options, fault);

@@ -7,11 +7,9 @@
 #include "client.h"
 #include "commands.h"
 #include "describe.h"
-#include "policy/command.h"
+#include "order_draft.h"
 #include "signer_call.h"
 #include "trust.h"
-
-#define SECOND_US 1000000LL
 
 /* Listing. */
 
@@ -360,24 +358,12 @@ enum status command_policy_send(const struct command_input *input, struct fault 
 static enum status make_veto(struct signed_document *out, const struct trust *trust,
                              const struct custody_options *options, struct fault *fault)
 {
-    struct command command = {.action = COMMAND_POLICY_VETO,
-                              .chain = trust->chain,
-                              .environment = trust->policy->environment,
-                              .policy = trust->policy->digest,
-                              .subject = trust->waiting.digest,
-                              .issued_at = clock_utc_us(clock_system())};
-    command.expires_at = command.issued_at + options->expires_in_s * SECOND_US;
+    struct command command = {.action = COMMAND_POLICY_VETO, .subject = trust->waiting.digest};
     if (!trust->waits) {
         return fault_set(fault, STATUS_CONFLICT, "policy", "no version waits");
     }
-    if (name_parse(&command.reason, options->reason) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "reason", "must be a word such as quorum-too-low");
-    }
-    enum status status = uuid_generate(&command.nonce, clock_system());
-    if (status == STATUS_OK) {
-        status = command_encode(&out->document, &command, fault);
-    }
-    return status == STATUS_OK ? describe_command(stderr, &out->document, fault) : status;
+    enum status status = order_draft(&command, trust->policy, options, fault);
+    return status == STATUS_OK ? order_draft_write(&out->document, &command, fault) : status;
 }
 
 static enum status hand_in_veto(const struct signed_document *document, const struct custody_options *options,

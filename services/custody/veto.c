@@ -6,10 +6,7 @@
 #include "client.h"
 #include "commands.h"
 #include "decoded.h"
-#include "describe.h"
-#include "policy/command.h"
-
-#define SECOND_US 1000000LL
+#include "order_draft.h"
 
 static enum status read_withdrawal(struct decoded *out, const struct command_input *input, const char *path,
                                    struct fault *fault)
@@ -33,23 +30,9 @@ static enum status read_withdrawal(struct decoded *out, const struct command_inp
 static enum status make_veto(struct signed_document *out, const struct decoded *decoded,
                              const struct custody_options *options, struct fault *fault)
 {
-    const struct trust *trust = &decoded->trust;
-    struct command command = {.action = COMMAND_WITHDRAWAL_VETO,
-                              .chain = trust->chain,
-                              .environment = trust->policy->environment,
-                              .policy = trust->policy->digest,
-                              .role = ROLE_TRANSFER,
-                              .subject = decoded->digest,
-                              .issued_at = clock_utc_us(clock_system())};
-    command.expires_at = command.issued_at + options->expires_in_s * SECOND_US;
-    if (name_parse(&command.reason, options->reason) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "reason", "must be a word such as not-ours");
-    }
-    enum status status = uuid_generate(&command.nonce, clock_system());
-    if (status == STATUS_OK) {
-        status = command_encode(&out->document, &command, fault);
-    }
-    return status == STATUS_OK ? describe_command(stderr, &out->document, fault) : status;
+    struct command command = {.action = COMMAND_WITHDRAWAL_VETO, .role = ROLE_TRANSFER, .subject = decoded->digest};
+    enum status status = order_draft(&command, decoded->trust.policy, options, fault);
+    return status == STATUS_OK ? order_draft_write(&out->document, &command, fault) : status;
 }
 
 static enum status hand_in(const struct signed_document *document, const char *path,
