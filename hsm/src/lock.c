@@ -119,7 +119,7 @@ static enum status folder_check(const char *folder, struct fault *fault)
 /* Who we are, for whom we keep out: the first two words of the command line, as "signerd backup". */
 static void words_read(char out[WORDS_SIZE])
 {
-    char line[WORDS_SIZE] = "";
+    char line[PATH_MAX + WORDS_SIZE] = ""; /* the first word is a path, however long */
     int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
     if (fd >= 0) {

@@ -19,6 +19,7 @@ import sealed  # noqa: E402
 import world  # noqa: E402
 
 SIGNERD = os.environ["SIGNERD"]
+LONG_NAME = f"/{'folder/' * 20}signerd"  # what it is called by; some are installed deep
 MAKE_TOKEN = os.path.join(os.environ["STRONGROOM_SOURCE_DIR"], "tests/support/softhsm_token")
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 CUSTODIANS = ("custodian-1", "custodian-2", "custodian-3")
@@ -110,8 +111,8 @@ class Offline(unittest.TestCase):
         """Starts a subcommand; `pins`: (option, file) read through a descriptor each."""
         files = [open(path, "rb") for _, path in pins]
         words = [f"--{option}={file.fileno()}" for (option, _), file in zip(pins, files)]
-        process = subprocess.Popen([SIGNERD, word, *options, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, env=self.environment,
+        process = subprocess.Popen([LONG_NAME, word, *options, *words], executable=SIGNERD, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
                                    pass_fds=[file.fileno() for file in files])
         for file in files:
             file.close()
