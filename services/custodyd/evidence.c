@@ -49,7 +49,26 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
-/* The entries of this withdrawal, oldest first. */
+static bool ends(const struct store_leaf *entry)
+{
+    return strcmp(entry->act, audit_action_text(AUDIT_WITHDRAWAL_CONFIRMED)) == 0 &&
+           strcmp(entry->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) == 0;
+}
+
+/* What came after `withdrawal.confirmed` is no part of the withdrawal. */
+static void end_entries(struct store_leaf_list *entries)
+{
+    size_t count = 0;
+    while (count < entries->count && !ends(&entries->rows[count])) {
+        count++;
+    }
+    for (size_t i = count + 1; i < entries->count; i++) {
+        bytes_free(&entries->rows[i].raw);
+    }
+    entries->count = count < entries->count ? count + 1 : count;
+}
+
+/* The entries of this withdrawal, oldest first, up to and including `withdrawal.confirmed`. */
 static enum status find_entries(struct gathering *gathering, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
@@ -61,6 +80,7 @@ static enum status find_entries(struct gathering *gathering, struct fault *fault
         status = store_leaf_list(&gathering->entries, tx, &filter, fault);
         store_rollback(tx);
     }
+    end_entries(&gathering->entries);
     return status;
 }
 
@@ -234,26 +254,24 @@ static enum status append_entry(json_t *entries, struct audit_tile_reader *tiles
     return json_array_append_new(entries, entry) == 0 ? STATUS_OK : no_memory(fault);
 }
 
-/* Proves entries up to and including `withdrawal.confirmed`; what came later is no part of the withdrawal. */
 static enum status prove_entries(json_t *entries, struct trail *trail, uint64_t size,
                                  const struct store_leaf_list *list, struct fault *fault)
 {
     const struct audit_tile_source source = {.fetch = fetch_tile, .context = trail};
+    const struct store_leaf *last = list->count == 0 ? NULL : &list->rows[list->count - 1];
+    if (last == NULL || !ends(last) || last->seq >= size) {
+        return fault_set(fault, STATUS_NOT_READY, "trail", "the last entry is not covered by a checkpoint yet");
+    }
     struct audit_tile_reader *tiles = malloc(sizeof(*tiles)); /* 64 KiB */
-    bool complete = false;
     if (tiles == NULL) {
         return no_memory(fault);
     }
     audit_tile_reader_init(tiles, &source, size);
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < list->count && list->rows[i].seq < size && !complete; i++) {
+    for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
         status = append_entry(entries, tiles, &list->rows[i], fault);
-        complete = strcmp(list->rows[i].act, audit_action_text(AUDIT_WITHDRAWAL_CONFIRMED)) == 0;
     }
     free(tiles);
-    if (status == STATUS_OK && !complete) {
-        status = fault_set(fault, STATUS_NOT_READY, "trail", "the last entry is not covered by a checkpoint yet");
-    }
     return status;
 }
 

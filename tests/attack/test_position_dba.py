@@ -95,10 +95,12 @@ class Dba(Position):
             to_the_trail(place, signing_entry(place, row, [approval], **changes))
         event = signing_entry(place, row, [approval], intent="0" * 64)
         to_the_trail(place, {**event, "act": "withdrawal.announced"})
+        to_the_trail(place, {**signing_entry(place, row, [approval]), "act": "withdrawal.confirmed", "outcome": "error"})
         place.approve(row, "approver-2")
         place.wait(row["id"], "confirmed")
-        acts = [entry["act"] for entry in place.history_to(row["id"])]
-        self.assertEqual((acts.count("withdrawal.signing"), acts.count("withdrawal.announced")), (5, 1))
+        to_the_trail(place, {**signing_entry(place, row, [approval]), "act": "withdrawal.failed", "outcome": "ok"})
+        acts = [entry["act"] for entry in place.history_to(row["id"], "withdrawal.failed")]
+        self.assertEqual([acts.count(f"withdrawal.{act}") for act in ("signing", "announced", "confirmed")], [5, 1, 2])
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.paid = 74
         with self.subTest("under a version from before it was asked for"):
