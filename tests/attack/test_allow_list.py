@@ -7,24 +7,13 @@ outlasts these tests is in force; the payee of the ceremony serves since before.
 """
 
 import datetime
-import hashlib
 import json
 import unittest
 
 from positions import Position, Signer
-from strongroom import canonical, digest, eventually, time_text
+from strongroom import alike, canonical, digest, eventually, time_text
 
 COOLING_S = 86400
-
-
-def alike(address):
-    """Another address with the same first four and last four characters."""
-    for number in range(1 << 24):
-        account = address[3:7] + f"{number:060x}"
-        other = f"sr1{account}{hashlib.sha256(f'strongroom/address/v1{chr(10)}{account}'.encode()).hexdigest()[:8]}"
-        if other[-4:] == address[-4:]:
-            return other
-    raise AssertionError("none")
 
 
 class AllowList(Position):

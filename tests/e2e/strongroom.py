@@ -48,6 +48,17 @@ def digest(kind, document):
     return hashlib.sha256(f"strongroom/{kind}/v1\n{document}".encode()).hexdigest()
 
 
+def address_of(account):
+    """The address of 64 hex digits."""
+    return f"sr1{account}{digest('address', account)[:8]}"
+
+
+def alike(address):
+    """Another address with the same first four and last four characters."""
+    return next(other for other in (address_of(address[3:7] + f"{number:060x}") for number in range(1 << 24))
+                if other[-4:] == address[-4:])
+
+
 def time_text(at=None, seconds=0):
     at = at or datetime.datetime.now(datetime.timezone.utc)
     return (at + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

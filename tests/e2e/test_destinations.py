@@ -4,24 +4,12 @@ The allow-list, from people's hands to the signer that holds it: what it refuses
 address which looks like another is blocked wherever it is shown (C-49).
 """
 import datetime
-import hashlib
 import http.client
 import json
 import unittest
 
 import strongroom
-from strongroom import canonical, digest, eventually, time_text
-
-
-def address_of(account):
-    return f"sr1{account}{hashlib.sha256(f'strongroom/address/v1{chr(10)}{account}'.encode()).hexdigest()[:8]}"
-
-
-def alike(address):
-    """Another address with the same first four and last four characters."""
-    return next(other for other in (address_of(address[3:7] + f"{number:060x}") for number in range(1 << 24))
-                if other[-4:] == address[-4:])
-
+from strongroom import address_of, alike, canonical, digest, eventually, time_text
 
 COOLING_S = 30
 
