@@ -51,7 +51,8 @@ struct order {
     struct command command;
     struct digest digest;
     int64_t at_utc_us;
-    bool stops; /* suspend, deactivate, compromise, freeze, an alarm */
+    int64_t verified_utc_us; /* the time at which its signatures counted: the same, but where the clock alone says it */
+    bool stops;              /* suspend, deactivate, compromise, freeze, an alarm */
     struct guard_key before;
     struct guard_key after;
 };
@@ -189,16 +190,18 @@ static enum status order_verify(struct signer *signer, struct order *order, cons
     const struct policy_chain chain = versions_chain(signer);
     if (!order_stops(document)) {
         enum status status = keys_time(signer, &order->at_utc_us, fault);
+        order->verified_utc_us = order->at_utc_us;
         return status == STATUS_OK
                    ? policy_chain_command_verify(&order->command, document, &chain, order->at_utc_us, fault)
                    : status;
     }
     order->stops = true;
     order->at_utc_us = keys_now(signer);
-    int64_t clock = clock_utc_us(signer->clock);
-    if (policy_chain_command_verify(&order->command, document, &chain, clock, NULL) == STATUS_OK) {
+    order->verified_utc_us = clock_utc_us(signer->clock);
+    if (policy_chain_command_verify(&order->command, document, &chain, order->verified_utc_us, NULL) == STATUS_OK) {
         return STATUS_OK;
     }
+    order->verified_utc_us = order->at_utc_us;
     return policy_chain_command_verify(&order->command, document, &chain, order->at_utc_us, fault);
 }
 
@@ -208,7 +211,7 @@ static enum status order_check_people(struct signer *signer, const struct order 
 {
     bool quorum = !order->stops || order->command.action == COMMAND_KEY_COMPROMISE;
     return quorum && order->command.action != COMMAND_PERSON_RESUME
-               ? people_check_quorum(signer, document, order->at_utc_us, fault)
+               ? people_check_quorum(signer, document, order->verified_utc_us, fault)
                : STATUS_OK;
 }
 

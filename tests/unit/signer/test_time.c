@@ -103,6 +103,21 @@ Test(clock, stopping_works_behind_the_highest_time)
     expect(desk_order(COMMAND_KEY_COMPROMISE, KEY_STATE_SUSPENDED), STATUS_OK, "compromise");
 }
 
+/* By the highest time nobody counts any more; who is suspended has nothing to do with it. */
+Test(clock, stopping_works_behind_the_highest_time_while_somebody_is_suspended)
+{
+    int64_t future = desk.now_utc_us + 100001 * WORLD_HOUR_US;
+    const struct digest none = {{0}};
+    struct command command = order_key(&desk.world, COMMAND_PERSON_SUSPEND, &none, (enum key_state)0, 0);
+    command.person = name_of("wanda");
+    struct signed_document order;
+    order_key_sign(&order, &desk.world, &command, ADA, WHO_COUNT);
+    expect(desk_command(&order), STATUS_OK, "suspend somebody");
+    signed_document_free(&order);
+    MUST(guard_commit(desk.guard, raise_apply, &future, NULL));
+    expect(desk_order(COMMAND_KEY_COMPROMISE, KEY_STATE_RETAINED), STATUS_OK, "compromise");
+}
+
 Test(clock, time_that_passed_is_no_jump)
 {
     desk.now_utc_us += 100 * DESK_DAY_US; /* nobody asked for anything */
