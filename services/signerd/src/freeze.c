@@ -25,6 +25,8 @@ static void freeze_answer(struct wire_key_state_reply *out, const struct guard_f
 
 /* A freeze or a thaw on its way into the guard. */
 struct stop {
+    struct signer *signer;
+    const struct given_order *given; /* NULL for an alarm */
     const struct policy *policy;
     struct freeze_target target;
     enum key_cause cause;
@@ -40,6 +42,7 @@ static enum status stop_write(struct guard_txn *txn, struct stop *stop, struct f
     struct guard_state *state = &txn->state;
     after->reason = stop->reason;
     after->cause = stop->cause;
+    after->by = stop->given == NULL ? (struct name){{0}} : *stop->given->by;
     after->since_utc_us = stop->at_utc_us;
     if (!after->frozen && stop->at_utc_us > state->highest_utc_us) { /* stopping moves no time */
         state->highest_utc_us = stop->at_utc_us;
@@ -48,21 +51,30 @@ static enum status stop_write(struct guard_txn *txn, struct stop *stop, struct f
     return guard_txn_freeze_write(txn, after, fault);
 }
 
-/* What is frozen stays as it is: its number is the one that a thaw names. */
+/*
+ * What is frozen stays as it is for an alarm, and for the one who froze it; another person's is a freeze of its own,
+ * which a thaw of the one before does not end. Both leave a record.
+ */
 static enum status freeze_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct stop *stop = context;
     enum status status = freeze_target_check(&stop->target, stop->policy, fault);
     stop->changed = false;
-    if (status != STATUS_OK || (guard_txn_freeze_find(txn, &stop->after, &stop->target) && stop->after.frozen)) {
+    bool already = guard_txn_freeze_find(txn, &stop->after, &stop->target) && stop->after.frozen;
+    if (status == STATUS_OK && already && stop->given != NULL) {
+        status = given_order_pay(stop->signer, stop->given, fault);
+    }
+    bool same = stop->given == NULL || name_equal(&stop->after.by, stop->given->by);
+    if (status != STATUS_OK || (already && same)) {
         return status;
     }
     stop->after = (struct guard_freeze){.target = stop->target, .frozen = true, .on = guard_txn_freeze_last(txn) + 1};
     return stop_write(txn, stop, fault);
 }
 
-static enum status thaw_apply(struct guard_txn *txn, struct stop *stop, uint64_t on, struct fault *fault)
+static enum status thaw_apply(struct guard_txn *txn, struct stop *stop, struct fault *fault)
 {
+    uint64_t on = stop->given->command->on;
     if (!guard_txn_freeze_find(txn, &stop->after, &stop->target) || !stop->after.frozen) {
         return fault_set(fault, STATUS_CONFLICT, "command.on", "it is not frozen");
     }
@@ -84,43 +96,33 @@ static void stop_finish(const struct stop *stop, struct wire_reply *reply)
 
 /* By order */
 
-struct freeze_order {
-    const struct given_order *given;
-    struct signer *signer;
-    struct stop stop;
-};
-
 static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
-    struct freeze_order *order = context;
-    const struct command *command = order->given->command;
-    enum status status = nonce_unused(txn, &command->nonce, order->given->digest, fault);
+    struct stop *stop = context;
+    const struct command *command = stop->given->command;
+    enum status status = nonce_unused(txn, &command->nonce, stop->given->digest, fault);
     if (status == STATUS_OK) {
-        status = command->action == COMMAND_FREEZE ? freeze_apply(txn, &order->stop, fault)
-                                                   : thaw_apply(txn, &order->stop, command->on, fault);
+        status = command->action == COMMAND_FREEZE ? freeze_apply(txn, stop, fault) : thaw_apply(txn, stop, fault);
     }
-    if (status == STATUS_OK && !order->stop.changed) { /* it was frozen: nothing was written yet */
-        status = given_order_pay(order->signer, order->given, fault);
-    }
-    return status == STATUS_OK ? nonce_write(txn, &command->nonce, order->given->digest, fault) : status;
+    return status == STATUS_OK ? nonce_write(txn, &command->nonce, stop->given->digest, fault) : status;
 }
 
 enum status freeze_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
                            struct fault *fault)
 {
     const struct command *command = given->command;
-    struct freeze_order order = {.given = given,
-                                 .signer = signer,
-                                 .stop = {.policy = versions_in_force(signer),
-                                          .target = command->target,
-                                          .cause = KEY_CAUSE_COMMAND,
-                                          .reason = command->reason,
-                                          .at_utc_us = keys_now(signer)}};
+    struct stop stop = {.signer = signer,
+                        .given = given,
+                        .policy = versions_in_force(signer),
+                        .target = command->target,
+                        .cause = KEY_CAUSE_COMMAND,
+                        .reason = command->reason,
+                        .at_utc_us = keys_now(signer)};
     CRASHPOINT("order.checked");
-    enum status status = guard_commit(signer->guard, order_apply, &order, fault);
+    enum status status = guard_commit(signer->guard, order_apply, &stop, fault);
     CRASHPOINT("order.remembered");
     if (status == STATUS_OK) {
-        stop_finish(&order.stop, reply);
+        stop_finish(&stop, reply);
     }
     return status;
 }

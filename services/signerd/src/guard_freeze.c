@@ -16,6 +16,7 @@ struct kept_freeze {
 };
 
 static const struct canon_field freeze_fields[] = {
+    CANON_FIELD_OPTIONAL(struct guard_freeze, by, CANON_NAME),
     CANON_FIELD_RANGE(struct kept_freeze, cause, CANON_TEXT, 1, 0),
     CANON_FIELD(struct guard_freeze, frozen, CANON_BOOLEAN),
     CANON_FIELD(struct guard_freeze, on, CANON_COUNTER),

@@ -5,6 +5,9 @@
  * never smaller for it, what stops (a veto, a freeze, a revocation) is taken from a suspended person all the same, and
  * people whom the quorum resumed are not suspended again by the one who had suspended them. Who is suspended suspends
  * nobody else, and counts for a resumption alone: otherwise one person could lock all others out for good.
+ *
+ * A resumption may be signed and kept back, so it ends what its signers could see: another person's suspension of
+ * somebody who is suspended has a number of its own.
  */
 #include "people.h"
 
@@ -21,10 +24,13 @@ void people_read(struct people *out, const struct signer *signer)
     }
 }
 
+#define AHEAD_MAX (UINT64_C(1) << 20) /* of suspensions that a signer missed, before it takes a resumption */
+
 struct person_order {
     const struct given_order *given;
     struct signer *signer;
     int64_t at_utc_us;
+    bool in_policy;
     bool changed;
     struct guard_person after;
 };
@@ -53,46 +59,71 @@ static enum status suspend_check(const struct guard_txn *txn, const struct perso
                : STATUS_OK;
 }
 
-/* Who is suspended stays as they are: the number is the one that a resumption names. Stopping moves no time. */
+/*
+ * By another person than before it is a suspension of its own, which a resumption of the one before does not end; by
+ * the same it stays as it is, so nobody alone runs ahead of the quorum. Both leave a record. Stopping moves no time.
+ */
 static enum status suspend_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
 {
     const struct command *command = order->given->command;
     struct guard_person *after = &order->after;
     bool known = guard_txn_person_find(txn, after, &command->person);
+    bool already = known && after->suspended;
     enum status status = suspend_check(txn, order, known && !after->suspended, fault);
-    if (status == STATUS_OK && known && after->suspended) {
-        return given_order_pay(order->signer, order->given, fault);
-    }
-    if (status != STATUS_OK) {
+    status = status == STATUS_OK && already ? given_order_pay(order->signer, order->given, fault) : status;
+    if (status != STATUS_OK || (already && name_equal(&after->by, order->given->by))) {
         return status;
     }
-    *after = (struct guard_person){.person = command->person,
-                                   .by = *order->given->by,
-                                   .reason = command->reason,
-                                   .suspended = true,
-                                   .on = known ? after->on + 1 : 1,
-                                   .since_utc_us = order->at_utc_us};
+    int64_t since_utc_us = already ? after->since_utc_us : command->issued_at;
+    *after =
+        (struct guard_person){.person = command->person,
+                              .by = *order->given->by,
+                              .reason = command->reason,
+                              .suspended = true,
+                              .on = known ? after->on + 1 : 1,
+                              .since_utc_us = command->issued_at > since_utc_us ? command->issued_at : since_utc_us};
     order->changed = true;
     return guard_txn_person_write(txn, after, fault);
 }
 
 /*
  * The quorum saw the number of one signer; another one that missed a suspension has a smaller one, which is over too,
- * or none, and then it must not come afterwards. A later suspension is not over.
+ * or none, and then it must not come afterwards. A later suspension is not over: by its number, and by the time of the
+ * orders when the number that the quorum was told was too large; unless that time has not come yet, because a clock was
+ * wrong when it was written. The numbers of a guard never run out.
  */
+static enum status resume_check(const struct person_order *order, bool known, struct fault *fault)
+{
+    const struct command *command = order->given->command;
+    const struct guard_person *before = &order->after;
+    if (!known && !order->in_policy) {
+        return fault_set(fault, STATUS_NOT_FOUND, "command.person", "neither the policy nor the guard has this person");
+    }
+    if (!before->suspended && before->on >= command->on) {
+        return fault_set(fault, STATUS_CONFLICT, "command.on", "%s is not suspended", command->person.text);
+    }
+    if (before->on > command->on || command->on - before->on > AHEAD_MAX) {
+        return fault_set(fault, STATUS_CONFLICT, "command.on", "given for suspension %llu, but this is suspension %llu",
+                         (unsigned long long)command->on, (unsigned long long)before->on);
+    }
+    if (before->suspended && command->issued_at < before->since_utc_us && before->since_utc_us <= order->at_utc_us) {
+        return fault_set(fault, STATUS_CONFLICT, "command.issued_at", "%s was suspended again since",
+                         command->person.text);
+    }
+    return STATUS_OK;
+}
+
 static enum status resume_apply(struct guard_txn *txn, struct person_order *order, struct fault *fault)
 {
     const struct command *command = order->given->command;
     struct guard_person *after = &order->after;
-    if (!guard_txn_person_find(txn, after, &command->person)) {
+    bool known = guard_txn_person_find(txn, after, &command->person);
+    if (!known) {
         *after = (struct guard_person){.person = command->person, .by = command->person}; /* by nobody else */
     }
-    if (!after->suspended && after->on >= command->on) {
-        return fault_set(fault, STATUS_CONFLICT, "command.on", "%s is not suspended", command->person.text);
-    }
-    if (after->on > command->on) {
-        return fault_set(fault, STATUS_CONFLICT, "command.on", "given for suspension %llu, but this is suspension %llu",
-                         (unsigned long long)command->on, (unsigned long long)after->on);
+    enum status status = resume_check(order, known, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
     after->on = command->on;
     after->suspended = false;
@@ -127,10 +158,13 @@ enum status person_command(struct signer *signer, struct wire_reply *reply, cons
                            struct fault *fault)
 {
     const struct command *command = given->command;
-    if (policy_find_person(versions_in_force(signer), &command->person) == NULL) {
+    struct person_order order = {.given = given,
+                                 .signer = signer,
+                                 .at_utc_us = keys_now(signer),
+                                 .in_policy = policy_find_person(versions_in_force(signer), &command->person) != NULL};
+    if (command->action == COMMAND_PERSON_SUSPEND && !order.in_policy) {
         return fault_set(fault, STATUS_NOT_FOUND, "command.person", "the policy has no such person");
     }
-    struct person_order order = {.given = given, .signer = signer, .at_utc_us = keys_now(signer)};
     CRASHPOINT("order.checked");
     enum status status = guard_commit(signer->guard, order_apply, &order, fault);
     CRASHPOINT("order.remembered");

@@ -171,6 +171,26 @@ Test(freeze, an_order_serves_once_and_a_thaw_for_one_freeze)
     expect(desk_sign(1, 0), STATUS_OK, "", "thawed");
 }
 
+/* Kept back until another person froze for another reason. */
+Test(freeze, a_thaw_ends_the_freeze_that_its_signers_saw)
+{
+    const struct freeze_target asset = target_of(FREEZE_ASSET);
+    const struct command kept_back = command_of(COMMAND_THAW, FREEZE_ASSET, 1);
+    expect(alarm_at("asset", asset.subject), STATUS_OK, "", "an alarm");
+    expect(freeze(FREEZE_ASSET, OTTO), STATUS_OK, "", "a person");
+    cr_expect(shown().on == 2 && strcmp(shown().cause, "command") == 0, "%llu", (unsigned long long)shown().on);
+    expect(send(&kept_back, ADA, ALAN), STATUS_CONFLICT, "command.on", "given for the alarm");
+    expect(freeze(FREEZE_ASSET, OTTO), STATUS_OK, "", "the same person");
+    expect(alarm_at("asset", asset.subject), STATUS_OK, "", "an alarm");
+    cr_expect(shown().on == 2, "neither runs ahead of the quorum: %llu", (unsigned long long)shown().on);
+    expect(freeze(FREEZE_ASSET, CAROL), STATUS_OK, "", "another person");
+    MUST(desk_restart(NULL));
+    expect(freeze(FREEZE_ASSET, CAROL), STATUS_OK, "", "the same, after a restart");
+    cr_expect(shown().on == 3, "%llu", (unsigned long long)shown().on);
+    expect(thaw(FREEZE_ASSET, 2), STATUS_CONFLICT, "command.on", "given for otto's");
+    expect(thaw(FREEZE_ASSET, 3), STATUS_OK, "", "thaw");
+}
+
 static enum status ask(struct order *order, const struct signed_document *sweep)
 {
     struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(order)};

@@ -145,15 +145,85 @@ Test(people, a_resumption_ends_the_suspension_that_its_signers_saw)
     struct command kept_back = person_command(COMMAND_PERSON_RESUME, "bob");
     kept_back.on = 1;
     expect(suspend("bob", ALAN), STATUS_OK, "", "first");
-    expect(suspend("bob", ADA), STATUS_OK, "", "suspended already: as it was");
+    expect(suspend("bob", ALAN), STATUS_OK, "", "by the same person: as it was");
     cr_expect_str_eq(told(), "bob 1;");
-    expect(resume("bob", 1), STATUS_OK, "", "resumed");
-    expect(suspend("bob", ADA), STATUS_OK, "", "second");
+    expect(suspend("bob", ADA), STATUS_OK, "", "by another one: second");
     cr_expect_str_eq(told(), "bob 2;");
     expect(hand_in(&kept_back, ADA, ALAN), STATUS_CONFLICT, "command.on", "given for the first");
+    expect(suspend("bob", ADA), STATUS_OK, "", "nobody alone runs ahead of the quorum");
+    expect(resume("bob", 2), STATUS_OK, "", "resumed");
+    expect(suspend("bob", ADA), STATUS_FORBIDDEN, "command.person", "it was this one's suspension that ended");
+    expect(suspend("bob", ALAN), STATUS_OK, "", "third");
+    cr_expect_str_eq(told(), "bob 3;");
     expect(resume("bob", 5), STATUS_OK, "", "of a signer that saw more of them");
     cr_expect_str_eq(told(), "");
     expect(resume("bob", 5), STATUS_CONFLICT, "command.on", "not suspended");
+}
+
+/* Whoever shows the quorum a number that is too large gets an order that ends no later suspension, nor the numbers. */
+Test(people, a_number_that_is_too_large_ends_nothing_later)
+{
+    struct command kept_back = person_command(COMMAND_PERSON_RESUME, "bob");
+    kept_back.on = 1000;
+    expect(suspend("bob", ADA), STATUS_OK, "", "what the quorum saw");
+    desk.now_utc_us += 60 * DESK_SECOND_US;
+    expect(suspend("bob", ALAN), STATUS_OK, "", "what came since");
+    expect(hand_in(&kept_back, ADA, ALAN), STATUS_CONFLICT, "command.issued_at", "a number that nobody had");
+    cr_expect_str_eq(told(), "bob 2;");
+    expect(resume("bob", INT64_MAX), STATUS_CONFLICT, "command.on", "so there would be no next one");
+    expect(resume("bob", 1000), STATUS_OK, "", "issued now");
+    expect(suspend("bob", ADA), STATUS_OK, "", "can be suspended as ever");
+    cr_expect_str_eq(told(), "bob 1001;");
+}
+
+/* An order that took its time to this signer, which the quorum knew from another one. */
+Test(people, a_suspension_that_comes_late_is_ended_by_what_was_issued_after_it)
+{
+    const struct command late = person_command(COMMAND_PERSON_SUSPEND, "bob");
+    desk.now_utc_us += 60 * DESK_SECOND_US;
+    struct command resumption = person_command(COMMAND_PERSON_RESUME, "bob");
+    resumption.on = 1;
+    desk.now_utc_us += 60 * DESK_SECOND_US;
+    expect(hand_in(&late, ALAN, WHO_COUNT), STATUS_OK, "", "carried to it");
+    expect(hand_in(&resumption, ADA, ALAN), STATUS_OK, "", "the same way");
+    cr_expect_str_eq(told(), "");
+}
+
+/* What a clock that was ahead for one order left behind keeps nobody suspended once it is right. */
+Test(people, a_suspension_from_a_time_to_come_is_ended)
+{
+    desk.jumped_us = 10 * DESK_DAY_US;
+    desk.now_utc_us += desk.jumped_us;
+    struct command ahead = person_command(COMMAND_PERSON_SUSPEND, "bob");
+    desk.now_utc_us -= desk.jumped_us;
+    expect(hand_in(&ahead, ALAN, WHO_COUNT), STATUS_OK, "", "ten days ahead");
+    desk.jumped_us = 0;
+    expect(resume("bob", 1), STATUS_OK, "", "today");
+    cr_expect_str_eq(told(), "");
+}
+
+static enum status write_gone(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    (void)context;
+    struct guard_person gone = {.person = name_of("gone"),
+                                .by = name_of("ada"),
+                                .reason = name_of("left"),
+                                .suspended = true,
+                                .on = 3,
+                                .since_utc_us = desk.now_utc_us};
+    return guard_txn_person_write(txn, &gone, fault);
+}
+
+/* Otherwise their place in the guard would be lost for good, and one day the last one. */
+Test(people, who_left_the_policy_can_be_resumed)
+{
+    struct guard_suspended there[GUARD_PEOPLE_MAX];
+    MUST(guard_commit(desk.guard, write_gone, NULL, NULL));
+    cr_assert(guard_people(desk.guard, there, NULL) == 1);
+    expect(suspend("gone", ALAN), STATUS_NOT_FOUND, "command.person", "is in no policy");
+    expect(resume("gone", 3), STATUS_OK, "", "but in the guard");
+    cr_expect(guard_people(desk.guard, there, NULL) == 0);
+    expect(resume("nobody", 1), STATUS_NOT_FOUND, "command.person", "in neither");
 }
 
 /* It was away when the first two came. Whoever kept the first suspends nobody by it, and what comes later does. */

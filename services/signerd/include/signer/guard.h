@@ -105,6 +105,7 @@ struct guard_freeze {
     struct freeze_target target;
     bool frozen;
     enum key_cause cause; /* of the last change: KEY_CAUSE_ALARM or KEY_CAUSE_COMMAND */
+    struct name by;       /* whose signature is the first one of the order; empty for an alarm */
     struct name reason;
     uint64_t on; /* the number of the freeze, from 1; no two freezes of a guard have the same */
     int64_t since_utc_us;
@@ -117,7 +118,7 @@ struct guard_person {
     struct name reason;
     bool suspended;
     uint64_t on;          /* the number of the suspension of this person, from 1 */
-    int64_t since_utc_us; /* suspended: when it came; otherwise when the order that resumed was issued */
+    int64_t since_utc_us; /* when the order that suspended or resumed was issued; of several that suspend, the latest */
 };
 
 /* A version of the policy as it came: in force, before that one, or the one that waits or was dropped. */
