@@ -92,6 +92,9 @@ static enum status fill_event(struct audit_event *event, const struct handing *o
         status = audit_event_fact_add(event, wire_role_name((enum wire_role)role), status_info(order->said[role])->code,
                                       fault);
     }
+    if (status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK) {
+        status = audit_event_fact_add(event, "state", order->state.state, fault);
+    }
     if (order->reason != STATUS_OK) {
         record_reason(event, order->reason);
     }
@@ -134,6 +137,17 @@ static enum status announce(struct handing *order, struct fault *fault)
     return status;
 }
 
+/* A signer answers an order that was used with what the person is now, which may be the opposite by then. */
+static enum status state_check(const struct handing *order, const struct wire_key_state_reply *state,
+                               struct fault *fault)
+{
+    const char *wanted = order->wanted == COMMAND_PERSON_SUSPEND ? "suspended" : "resumed";
+    return strcmp(state->state, wanted) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already, and %s is %s since",
+                           order->command.person.text, state->state);
+}
+
 /* To all signers. It has happened when one of them took it; what another one answered is told. */
 static enum status forward(struct handing *order, struct fault *fault)
 {
@@ -144,6 +158,9 @@ static enum status forward(struct handing *order, struct fault *fault)
         struct fault why = {0};
         order->said[role] = wire_key_command(service->urgent_signers[role], &state, &order->document,
                                              service->options.signer_timeout_ms, &why);
+        if (order->said[role] == STATUS_OK) {
+            order->said[role] = state_check(order, &state, &why);
+        }
         if (order->said[role] == STATUS_OK && !taken) {
             order->state = state;
             taken = true;

@@ -20,10 +20,10 @@ void people_read(struct people *out, const struct signer *signer);
 /*
  * Carries out person.suspend or person.resume.
  * STATUS_NOT_FOUND when the policy in force has no such person (a resumption: nor the guard), STATUS_FORBIDDEN when who
- * suspends may not, STATUS_CONFLICT when a resumption is not of this suspension, STATUS_REPLAY when a suspension is from
- * before the resumption, or when its nonce was of another order, STATUS_BUSY when this person has given too many orders
- * that need one signature, STATUS_TOO_LARGE when the guard holds no more people. The same order again changes nothing,
- * and is answered with what the person is now; so it may be carried to a signer that had it.
+ * suspends may not, STATUS_CONFLICT when a resumption is not of this suspension, STATUS_REPLAY when a suspension is
+ * from before the resumption, or when its nonce was of another order, STATUS_BUSY when this person has given too many
+ * orders that need one signature, STATUS_TOO_LARGE when the guard holds no more people. The same order again changes
+ * nothing, and is answered with what the person is now; so it may be carried to a signer that had it.
  */
 MUST_CHECK enum status person_command(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
                                       struct fault *fault);
