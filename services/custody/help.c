@@ -110,6 +110,14 @@ static const char *remedy_of(enum status status)
     return "";
 }
 
+void help_print_failure(const char *about, enum status status, struct fault *fault)
+{
+    (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */
+    (void)fprintf(stderr, "custody: %s%s%s%s%s%s\n", about, status_info(fault->status)->text,
+                  fault->where[0] == '\0' ? "" : ": ", fault->where, fault->detail[0] == '\0' ? "" : ": ",
+                  fault->detail);
+}
+
 int help_explain(const char *called, enum status status, struct fault *fault)
 {
     (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */
@@ -118,9 +126,7 @@ int help_explain(const char *called, enum status status, struct fault *fault)
         custody_options_print_usage(stderr, called, fault);
         return EXIT_USAGE;
     }
-    (void)fprintf(stderr, "custody: %s%s%s%s%s\n", status_info(fault->status)->text,
-                  fault->where[0] == '\0' ? "" : ": ", fault->where, fault->detail[0] == '\0' ? "" : ": ",
-                  fault->detail);
+    help_print_failure("", status, fault);
     const char *remedy = remedy_of(fault->status);
     if (remedy[0] != '\0') {
         (void)fprintf(stderr, "   to do: %s\n", remedy);

@@ -17,6 +17,10 @@ void help_print_commands(FILE *stream, const char *word);
 /* What a command does, its form, its options and an example. */
 void help_print_command(FILE *stream, const struct command_row *row);
 
+/* One line on standard error: what it is about ("", or words that end in ": "), the rule, the field or part, what was
+ * found. */
+void help_print_failure(const char *about, enum status status, struct fault *fault);
+
 /*
  * Tells a failure on standard error, after what was printed: the field or part, the rule, and what to do. Wrong
  * arguments are told in one line. Out: the exit status, 1 refused or failed, 2 wrong arguments.

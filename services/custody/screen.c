@@ -10,6 +10,7 @@
 #include "client.h"
 #include "commands.h"
 #include "decision.h"
+#include "help.h"
 #include "policy/evaluate.h"
 #include "watch_call.h"
 
@@ -136,7 +137,7 @@ static enum status ask(enum approval_decision *out, const struct screening *scre
 {
     struct watch_call call = {.program = screening->options->command, .asked = true};
     struct bytes question = {0};
-    int64_t until_us = clock_monotonic_us(clock_system()) + screening->options->timeout_s * 1000000;
+    int64_t until_us = clock_monotonic_us(clock_system()) + screening->options->call_timeout_s * 1000000;
     enum status status = write_question(&question, screening, fault);
     if (status != STATUS_OK) {
         return status;
@@ -256,6 +257,7 @@ static void screen_one(struct screening *screening, const struct uuid *id)
 {
     struct fault fault = {0};
     char text[UUID_TEXT_SIZE];
+    char about[UUID_TEXT_SIZE + 32];
     json_t *withdrawal = NULL;
     bool awaited = true; /* also one that cannot be read: nobody knows that it is not for us */
     enum status status = fetch(&withdrawal, screening, id, &fault);
@@ -273,8 +275,8 @@ static void screen_one(struct screening *screening, const struct uuid *id)
         return;
     }
     uuid_format(text, id);
-    (void)fprintf(stderr, "custody: withdrawal %s: no vote: %s%s%s%s%s\n", text, status_info(status)->text,
-                  fault.where[0] == '\0' ? "" : ": ", fault.where, fault.detail[0] == '\0' ? "" : ": ", fault.detail);
+    (void)snprintf(about, sizeof(about), "withdrawal %s: no vote: ", text);
+    help_print_failure(about, status, &fault);
 }
 
 /* Rounds. */
@@ -318,7 +320,7 @@ static enum status screen_page(char *next, size_t size, struct screening *screen
     return STATUS_OK;
 }
 
-/* Who holds the key, by the policy in force: a program, since nobody looks at what is signed here. */
+/* Who holds the key, by the policy in force: a program whose vote counts, since nobody looks at what is signed here. */
 static enum status check_person(const struct screening *screening, struct fault *fault)
 {
     struct digest key;
@@ -327,10 +329,13 @@ static enum status check_person(const struct screening *screening, struct fault 
     if (person == NULL) {
         return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy in force");
     }
-    return person->duties == DUTY_AUTOMATED
+    if (person->duties != DUTY_AUTOMATED) {
+        return fault_set(fault, STATUS_FORBIDDEN, "key", "is of %s, who has not the duty automated: decides by eye",
+                         person->id.text);
+    }
+    return policy_person_valid(person, clock_utc_us(clock_system()))
                ? STATUS_OK
-               : fault_set(fault, STATUS_FORBIDDEN, "key", "is of %s, who has not the duty automated: decides by eye",
-                           person->id.text);
+               : fault_set(fault, STATUS_EXPIRED, "key", "is of %s, whose time is over", person->id.text);
 }
 
 static enum status screen_all(struct screening *screening, struct fault *fault)
@@ -384,7 +389,7 @@ static enum status rounds(struct screening *screening)
         struct fault fault = {0};
         enum status status = round_of(screening, &fault);
         if (status != STATUS_OK) {
-            (void)fprintf(stderr, "custody: %s: %s: %s\n", status_info(status)->text, fault.where, fault.detail);
+            help_print_failure("", status, &fault);
         }
     } while (sigtimedwait(&ends, NULL, &pause) < 0);
     return STATUS_OK;

@@ -81,10 +81,10 @@ const struct command_row command_rows[] = {
      command_screen,
      0,
      0,
-     "--command PROGRAM --key FILE --passphrase-file FILE [--every S] [--timeout S]",
+     "--command PROGRAM --key FILE --passphrase-file FILE [--every S] [--call-timeout S]",
      "have a program decide as an approver (duty automated): it reads the decoded intent as JSON, prints approve or "
      "reject and exits with 0; anything else is no vote; no short code, a program has no screen",
-     SERVICE TRUST KEY "command every",
+     SERVICE TRUST KEY "command every call-timeout",
      "custody screen --command /etc/strongroom/screen-address --key screener-1.key --passphrase-file "
      "screener-1.passphrase --token-file screener-1.token --every 10"},
     {{"veto", NULL},

@@ -100,7 +100,11 @@ static int spawn(pid_t *out, const char *program, int document_fd, int output_fd
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    int error = environment == NULL ? ENOMEM : posix_spawn(out, program, &files, &attributes, arguments, environment);
+    /* The descriptors of ours are closed by exec; what this tool inherited itself is not. */
+    int error = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+    if (error == 0) {
+        error = environment == NULL ? ENOMEM : posix_spawn(out, program, &files, &attributes, arguments, environment);
+    }
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&files);
     free(environment);
@@ -166,7 +170,7 @@ void watch_call_begin(struct watch_call *calls, size_t count, const struct bytes
 static void take_answer(struct watch_call *call)
 {
     char printed[WATCH_CALL_ANSWER_SIZE];
-    ssize_t len = call->done ? read(call->answer_fd, printed, sizeof(printed)) : -1;
+    ssize_t len = call->done && call->asked ? read(call->answer_fd, printed, sizeof(printed)) : -1;
     if (len > 0 && (size_t)len < sizeof(printed) && memchr(printed, '\0', (size_t)len) == NULL) {
         memcpy(call->answer, printed, (size_t)len);
     }

@@ -269,11 +269,11 @@ class Evaluation:
 
     # Programs
 
-    def custody(self, *arguments, person="operator-1", check=True):
+    def custody(self, *arguments, person="operator-1", check=True, pass_fds=()):
         environment = {**self.environment, "PATH": f"{self.dir}/bin:{os.environ['PATH']}"}
         environment["STRONGROOM_TOKEN"] = self.token(person)
         done = subprocess.run([str(self.dir / "bin/custody"), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, env=environment, check=False)
+                              text=True, env=environment, check=False, pass_fds=pass_fds)
         if check and done.returncode != 0:
             raise AssertionError(f"custody {' '.join(arguments)}: {done.stderr}")
         return done

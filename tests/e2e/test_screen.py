@@ -3,6 +3,7 @@
 is no clear verdict is none, so that the place stays empty and nothing is signed."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -33,6 +34,7 @@ hang) echo approve; sleep 100000 & echo $! >"$0.left"; wait ;;
 esac
 """
 SCREENER = "screener-1"
+FORMER = "screener-2"  # whose time is over
 
 
 class Screen(strongroom.Case):
@@ -43,31 +45,39 @@ class Screen(strongroom.Case):
         super().setUpClass()
         place = cls.place
         people = place.dir / "people"
-        (people / f"{SCREENER}.passphrase").write_text("a passphrase of the screener")
-        (people / f"{SCREENER}.passphrase").chmod(0o600)
-        made = place.custody("key", "generate", "--out", f"{people}/{SCREENER}.key", "--passphrase-file", f"{people}/{SCREENER}.passphrase")
-        (people / f"{SCREENER}.json").write_text(made.stdout)
-        key = json.loads(made.stdout)
+        keys = {who: cls.key_of(who) for who in (SCREENER, FORMER)}
         row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
         document = json.loads(row["policy"]["document"])
         [rule] = document["rules"]
         steps = [[{"group": "screeners", "m": 1}], [{"group": "approvers", "m": 2}]]
-        screener = {"id": SCREENER, "duties": ["automated"], "keys": [{"alg": key["alg"], "key": key["key"]}],
-                    "valid_until": document["people"][0]["valid_until"]}
+        until = {SCREENER: document["people"][0]["valid_until"], FORMER: time_text(seconds=-60)}
+        screeners = [{"id": who, "duties": ["automated"], "keys": [key], "valid_until": until[who]} for who, key in keys.items()]
         small = {**rule, "id": "a-small", "when": {**rule["when"], "amount": {"up_to": "100"}}}
         large = {**rule, "id": "b-screened", "when": {**rule["when"], "amount": {"above": "100"}}, "demand": {**rule["demand"], "steps": steps}}
         text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(), "rules": [small, large],
-                          "people": sorted(document["people"] + [screener], key=lambda person: person["id"]),
-                          "groups": sorted(document["groups"] + [{"id": "screeners", "members": [SCREENER]}], key=lambda group: group["id"])})
+                          "people": sorted(document["people"] + screeners, key=lambda person: person["id"]),
+                          "groups": sorted(document["groups"] + [{"id": "screeners", "members": [SCREENER, FORMER]}], key=lambda group: group["id"])})
         reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
         assert reply.status == 200, reply
         eventually(lambda: [row for row in place.call("GET", "/v1/policies").json["policies"]
                             if row["state"] == "in_force" and row["digest"] == digest("policy", text)], "the version is in force")
-        (people / f"{SCREENER}.token").write_text(place.grant(SCREENER, "automated"))
-        (people / f"{SCREENER}.token").chmod(0o600)
+        token = place.grant(SCREENER, "automated")
+        for who in (SCREENER, FORMER):
+            (people / f"{who}.token").write_text(token)
+            (people / f"{who}.token").chmod(0o600)
         cls.program = place.dir / "screen-address"
         cls.program.write_text(PROGRAM)
         cls.program.chmod(0o755)
+
+    @classmethod
+    def key_of(cls, who):
+        people = cls.place.dir / "people"
+        (people / f"{who}.passphrase").write_text(f"a passphrase of {who}")
+        (people / f"{who}.passphrase").chmod(0o600)
+        made = cls.place.custody("key", "generate", "--out", f"{people}/{who}.key", "--passphrase-file", f"{people}/{who}.passphrase")
+        (people / f"{who}.json").write_text(made.stdout)
+        key = json.loads(made.stdout)
+        return {"alg": key["alg"], "key": key["key"]}
 
     def setUp(self):
         self.asked().unlink(missing_ok=True)
@@ -84,7 +94,9 @@ class Screen(strongroom.Case):
                 f"{people}/{who}.passphrase", "--token-file", f"{people}/{who}.token", *options]
 
     def screen(self, *options, **named):
-        return self.place.custody(*self.command(*options, **named), person=SCREENER, check=False)
+        """With a file of ours open, which is none of the program's business."""
+        with open(os.devnull, "rb") as ours:
+            return self.place.custody(*self.command(*options, **named), person=SCREENER, check=False, pass_fds=(ours.fileno(),))
 
     def is_gone(self, pid):
         try:
@@ -138,7 +150,7 @@ class Screen(strongroom.Case):
         for mode, options, why in (("silent", (), none), ("garbage", (), none), ("nul", (), none), ("half", (), none), ("both", (), none),
                                    ("more", (), none), ("large", (), none), ("failing", (), "exit status 1"),
                                    ("crash", (), "ended by signal 11"), ("killed", (), "ended by signal 9"),
-                                   ("endless", ("--timeout", "1"), late), ("hang", ("--timeout", "1"), late)):
+                                   ("endless", ("--call-timeout", "1"), late), ("hang", ("--call-timeout", "5"), late)):
             with self.subTest(mode):
                 self.mode(mode)
                 done = self.screen(*options)
@@ -203,6 +215,9 @@ class Screen(strongroom.Case):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has not the duty automated", done.stderr)
         self.assertEqual((place.read(row["id"])["approvals"], self.asked().exists()), ([], False))
+        former = self.screen(who=FORMER)
+        self.assertEqual((former.returncode, former.stdout, self.asked().exists()), (1, "", False))
+        self.assertIn(f"key: is of {FORMER}, whose time is over", former.stderr)
         self.assertIn("absolute path", self.screen(program="screen-address").stderr)
         self.assertProblem(place.propose(100, person=SCREENER), 403, "forbidden")
         self.assertProblem(place.call("POST", f"/v1/alarms/{'0' * 64}/acknowledge", person=SCREENER), 403, "forbidden")
