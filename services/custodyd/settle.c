@@ -302,12 +302,8 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     struct step_papers papers;
     struct wire_transfer_reply reply = {0};
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
-    enum status status =
-        step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = step_recorded_papers(&papers, &settling->recorded.leaf, fault);
+    enum status status = step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document,
+                                          &settling->recorded.leaf, fault);
     if (status == STATUS_OK) {
         status = step_ask_signer(&reply, &promised, &papers, &settling->recorded.leaf, fault);
     }

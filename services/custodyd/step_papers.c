@@ -121,6 +121,29 @@ enum status step_papers_check_columns(const struct store_withdrawal *row, const 
     return fault_set(fault, STATUS_MISMATCH, where, "the row does not say what the intent says");
 }
 
+/*
+ * The entry of the allow-list: the one that was recorded, whatever became of it since, or the one that is on the list.
+ * The row's own intent must pay to the account that was recorded.
+ */
+static enum status load_destination(struct step_papers *papers, struct store_tx *tx, const struct intent *intent,
+                                    struct fault *fault)
+{
+    struct destination destination;
+    if (papers->recorded == NULL) {
+        return destination_find(&papers->destination, tx, &intent->destination, fault);
+    }
+    enum status status = destination_find_recorded(&papers->destination, tx, papers->recorded, fault);
+    if (status == STATUS_OK) {
+        status = destination_decode(&destination, papers->destination.document.data, papers->destination.document.len,
+                                    fault);
+    }
+    if (status == STATUS_OK && papers->intent == NULL &&
+        !account_id_equal(&destination.account, &intent->destination)) {
+        status = fault_set(fault, STATUS_MISMATCH, "destination", "another account was recorded");
+    }
+    return status;
+}
+
 static enum status load_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct step_papers *papers = context;
@@ -138,7 +161,7 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
         status = step_papers_check_columns(&papers->row, &intent, fault);
     }
     if (status == STATUS_OK) {
-        status = destination_find(&papers->destination, tx, &intent.destination, fault);
+        status = load_destination(papers, tx, &intent, fault);
     }
     if (status == STATUS_OK) {
         status = load_approvals(papers, tx, fault);
@@ -147,9 +170,9 @@ static enum status load_in(struct store_tx *tx, void *context, struct fault *fau
 }
 
 enum status step_papers_load(struct step_papers *out, struct service *service, const struct uuid *id,
-                             const struct bytes *intent, struct fault *fault)
+                             const struct bytes *intent, const struct store_leaf *recorded, struct fault *fault)
 {
-    *out = (struct step_papers){.service = service, .id = id, .intent = intent};
+    *out = (struct step_papers){.service = service, .id = id, .intent = intent, .recorded = recorded};
     enum status status = store_transact(service->store, load_in, out, fault);
     if (status != STATUS_OK) {
         step_papers_wipe(out);

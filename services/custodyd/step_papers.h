@@ -6,6 +6,7 @@
 
 #include "policy/intent.h"
 #include "service.h"
+#include "store/trail_read.h"
 #include "store/withdrawal.h"
 
 #define STEP_COLUMNS 9
@@ -22,7 +23,8 @@ struct step_difference {
 struct step_papers {
     struct service *service;
     const struct uuid *id;
-    const struct bytes *intent; /* in place of the row's, or NULL */
+    const struct bytes *intent;        /* in place of the row's, or NULL */
+    const struct store_leaf *recorded; /* the entry that they were recorded in, or NULL */
     struct store_withdrawal row;
     struct signed_document destination;
     struct signed_document *approvals;
@@ -33,10 +35,14 @@ struct step_papers {
 /*
  * Loads them in one transaction. `intent`: NULL for the row's own, whose columns must say what it says
  * (STATUS_MISMATCH, naming one that was edited); otherwise the document that was recorded, whatever the row has become.
- * Out: step_papers_wipe; `id` and `intent` are borrowed.
+ * `recorded`: NULL for the entry that is on the allow-list (STATUS_DESTINATION_UNLISTED); otherwise the one that this
+ * entry of the trail names, for the list may have changed since, and whether it still serves the signer knows. It must
+ * be of the account that the row's own intent pays to (STATUS_MISMATCH). Out: step_papers_wipe; `id`, `intent` and
+ * `recorded` are borrowed.
  */
 MUST_CHECK enum status step_papers_load(struct step_papers *out, struct service *service, const struct uuid *id,
-                                        const struct bytes *intent, struct fault *fault);
+                                        const struct bytes *intent, const struct store_leaf *recorded,
+                                        struct fault *fault);
 
 /* The columns of the row that differ from the intent, in the order of the table. Answers how many. */
 size_t step_papers_compare(struct step_difference out[STEP_COLUMNS], const struct store_withdrawal *row,

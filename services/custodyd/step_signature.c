@@ -68,24 +68,6 @@ enum status step_signing_leaf(struct store_leaf *out, struct service *service, c
     return read_leaf(out, service, withdrawal, AUDIT_WITHDRAWAL_SIGNING, 0, fault);
 }
 
-struct recorded {
-    struct step_papers *papers;
-    const struct store_leaf *signing;
-};
-
-static enum status recorded_destination_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    const struct recorded *recorded = context;
-    signed_document_free(&recorded->papers->destination);
-    return destination_find_recorded(&recorded->papers->destination, tx, recorded->signing, fault);
-}
-
-enum status step_recorded_papers(struct step_papers *papers, const struct store_leaf *signing, struct fault *fault)
-{
-    struct recorded recorded = {.papers = papers, .signing = signing};
-    return store_transact(papers->service->store, recorded_destination_in, &recorded, fault);
-}
-
 static struct wire_transfer_request request_of(const struct step_papers *papers, const struct store_leaf *leaf,
                                                const struct bytes *proof)
 {

@@ -36,10 +36,6 @@ MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service
 MUST_CHECK enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
                                          struct fault *fault);
 
-/* The destination of the papers becomes the one that was recorded: the list may have changed since. */
-MUST_CHECK enum status step_recorded_papers(struct step_papers *papers, const struct store_leaf *signing,
-                                            struct fault *fault);
-
 /*
  * Asks the transfer signer with papers as they were recorded, once a checkpoint covers `signing`. Out: the reply; its
  * transaction is the caller's (bytes_free). The signer's refusal, with what it promised before (always written), or why

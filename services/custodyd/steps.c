@@ -284,7 +284,7 @@ static enum status record(struct step *step, bool announced, struct fault *fault
 {
     struct step_papers papers;
     struct withdrawal withdrawal = {0};
-    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
+    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, NULL, fault);
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
     }
@@ -322,10 +322,7 @@ static enum status step_announce(struct step *step, struct fault *fault)
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
     enum status status = step_leaf(&leaf, step->service, step->item, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
     if (status == STATUS_OK) {
-        status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, fault);
-    }
-    if (status == STATUS_OK) {
-        status = step_recorded_papers(&papers, &leaf, fault);
+        status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, &leaf, fault);
     }
     if (status == STATUS_OK) {
         status = step_announce_to_signer(&reply, &promised, &papers, &leaf, fault);
@@ -379,7 +376,7 @@ static enum status meet_sleeping_key(struct step *step, enum wire_promised promi
 }
 
 /*
- * The papers as they were recorded. When they cannot be put together any more (row or list were edited since), another
+ * The papers as they were recorded. When they cannot be put together any more (row or entry were edited since), another
  * try would not mend it, and whether the signer has promised it is not known: people must look.
  */
 static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
@@ -388,10 +385,7 @@ static enum status gather(struct step_papers *out, struct store_leaf *signing, s
     if (status != STATUS_OK) {
         return status;
     }
-    status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, fault);
-    if (status == STATUS_OK) {
-        status = step_recorded_papers(out, signing, fault);
-    }
+    status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, signing, fault);
     step->broken = status != STATUS_OK && !step_may_pass(status);
     return status;
 }
