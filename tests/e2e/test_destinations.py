@@ -11,7 +11,8 @@ import unittest
 import strongroom
 from strongroom import address_of, alike, canonical, digest, eventually, time_text
 
-COOLING_S = 30
+COOLING_S = 12  # of the entry that comes to serve
+LONG_S = 3600  # of the one that does not while these tests run
 
 
 class Destinations(strongroom.Case):
@@ -135,43 +136,55 @@ class Destinations(strongroom.Case):
         self.assertEqual((added.status, added.json["state"]), (201, "serving"), added)
         self.assertEqual(self.state(address), "serving")
 
-    def cool(self):
+    def cool(self, cooling_s):
         """A version under which what is new on the list waits."""
         place = self.place
         row = next(row for row in place.call("GET", "/v1/policies").json["policies"] if row["state"] == "in_force")
         now = json.loads(row["policy"]["document"])
         text = canonical({**now, "version": now["version"] + 1, "prev": row["digest"], "issued_at": time_text(),
-                          "destinations": {**now["destinations"], "cooling_s": COOLING_S}})
+                          "destinations": {**now["destinations"], "cooling_s": cooling_s}})
         reply = place.call("POST", "/v1/policies", place.signed("policy", text, "admin-1", "admin-2"))
         self.assertEqual(reply.status, 200, reply)
         eventually(lambda: place.call("GET", "/v1/policy").json["digest"] == digest("policy", text), "the version is in force")
 
+    def listed(self, address):
+        rows = self.place.call("GET", "/v1/destinations").json["destinations"]
+        return next(row for row in rows if json.loads(row["document"])["account"] == address)
+
     def test_7_what_is_new_cools_off_and_a_withdrawal_waits_for_it(self):
         place = self.place
-        self.cool()
+        self.cool(LONG_S)
         address = address_of("ca" * 32)
         path = place.dir / "cool.json"
         path.write_text(json.dumps(place.signed("destination", self.document("client-7", address), "admin-1", "admin-3")))
         came = time_text()
         said = place.custody("destination", "add", "--in", str(path)).stdout
         self.assertIn("cooling", said)
-        listed = next(row for row in place.call("GET", "/v1/destinations").json["destinations"] if address in row["document"])
+        listed = self.listed(address)
         self.assertEqual(listed["state"], "cooling")
         self.assertIn(listed["serving_at"], said)
-        self.assertGreaterEqual(listed["serving_at"], time_text(datetime.datetime.fromisoformat(came[:-1]), seconds=COOLING_S))
+        self.assertGreaterEqual(listed["serving_at"], time_text(datetime.datetime.fromisoformat(came[:-1]), seconds=LONG_S))
         self.assertRegex(place.custody("destination", "list").stdout, rf"client-7 {address}\n +group +clients\n +state +cooling\n +serving at +{listed['serving_at']}")
-        row, given_up = place.proposed(13, destination=address), place.proposed(14, destination=address)
-        for each in (row, given_up):
-            place.approve(each)
-            waiting = eventually(lambda: place.read(each["id"]).get("waiting", {}).get("until") and place.read(each["id"]), "it waits")
-            self.assertEqual((waiting["state"], waiting["waiting"]["step"], waiting["waiting"]["for"], waiting["waiting"]["until"]),
-                             ("approved", "record", "not_ready", listed["serving_at"]))
-        self.assertEqual(place.call("POST", f"/v1/withdrawals/{given_up['id']}/cancel").status, 200)
+        row = place.proposed(14, destination=address)
+        place.approve(row)
+        waiting = eventually(lambda: (lambda row: row if row.get("waiting", {}).get("until") else None)(place.read(row["id"])), "it waits")
+        self.assertEqual((waiting["state"], waiting["waiting"]["step"], waiting["waiting"]["for"], waiting["waiting"]["until"]),
+                         ("approved", "record", "not_ready", listed["serving_at"]))
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
         old = place.withdraw(15)  # to an address that serves
         self.assertEqual(old["destination"], place.payee)
+
+    def test_7_what_waited_goes_by_itself(self):
+        place = self.place
+        self.cool(COOLING_S)
+        address = address_of("cb" * 32)
+        added = self.add(self.document("client-9", address))
+        self.assertEqual((added.status, added.json["state"]), (201, "cooling"), added)
+        row = place.proposed(13, destination=address)
+        place.approve(row)
         place.wait(row["id"], "confirmed")
         recorded = next(entry for entry in place.history_to(row["id"]) if entry["act"] == "withdrawal.signing")
-        self.assertGreaterEqual(recorded["ts"], listed["serving_at"][:19])
+        self.assertGreaterEqual(recorded["ts"], added.json["serving_at"][:19])
         self.assertEqual(self.state(address), "serving")
         self.assertProven("evidence", place.export_evidence(row["id"]))
 
