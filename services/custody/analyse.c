@@ -7,6 +7,7 @@
 #include "chain.h"
 #include "commands.h"
 #include "describe.h"
+#include "policy_change.h"
 
 #define SETS_PRINTED 4
 #define NAMES_PRINTED 8
@@ -223,10 +224,17 @@ static void print_warning(FILE *stream, const json_t *report, const json_t *warn
     }
 }
 
+static void print_warnings(FILE *stream, const json_t *report)
+{
+    const json_t *warnings = json_object_get(report, "warnings");
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        print_warning(stream, report, json_array_get(warnings, i));
+    }
+}
+
 static void print_summary(FILE *stream, const json_t *report)
 {
     const json_t *wallets = json_object_get(report, "paths");
-    const json_t *warnings = json_object_get(report, "warnings");
     const json_t *verdict = json_object_get(report, "verdict");
     (void)fprintf(stream, "analysis at %s: %s %s\n", text_of(report, "at"), text_of(verdict, "verdict"),
                   text_of(verdict, "why"));
@@ -234,9 +242,7 @@ static void print_summary(FILE *stream, const json_t *report)
     for (size_t i = 0; i < json_array_size(wallets); i++) {
         print_paths(stream, json_array_get(wallets, i));
     }
-    for (size_t i = 0; i < json_array_size(warnings); i++) {
-        print_warning(stream, report, json_array_get(warnings, i));
-    }
+    print_warnings(stream, report);
 }
 
 static void print_report(FILE *stream, const json_t *report)
@@ -346,13 +352,33 @@ static void print_changes(FILE *stream, const json_t *before, const json_t *now)
     }
 }
 
-enum status command_analyse_change(FILE *stream, const struct policy *before, const struct policy *now,
+/* Nobody adopts it otherwise, so nobody should sign it. */
+static enum status check_successor(const struct policy *before, const struct policy *now, struct fault *fault)
+{
+    char at[TIME_TEXT_SIZE];
+    if (now->version != before->version + 1) {
+        return fault_set(fault, STATUS_MISMATCH, "version", "must be version %lld", (long long)before->version + 1);
+    }
+    if (now->issued_at <= before->issued_at) {
+        time_format(at, before->issued_at);
+        return fault_set(fault, STATUS_MISMATCH, "issued_at", "must be after %s, when version %lld was issued", at,
+                         (long long)before->version);
+    }
+    return STATUS_OK;
+}
+
+enum status command_analyse_change(FILE *stream, const struct policy_version *before, const struct policy_version *now,
                                    struct fault *fault)
 {
     json_t *reports[2] = {NULL, NULL};
     struct fault refused = {0}; /* that the version before is bad is no reason to keep it */
-    (void)analyse(&reports[0], before, before->issued_at, &refused);
-    enum status status = analyse(&reports[1], now, now->issued_at, fault);
+    enum status status = check_successor(before->policy, now->policy, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)analyse(&reports[0], before->policy, before->policy->issued_at, &refused);
+    status = analyse(&reports[1], now->policy, now->policy->issued_at, fault);
+    policy_change_print(stream, before->document, now->document);
     if (reports[0] != NULL && reports[1] != NULL) {
         print_changes(stream, reports[0], reports[1]);
     }
@@ -361,22 +387,37 @@ enum status command_analyse_change(FILE *stream, const struct policy *before, co
     return status;
 }
 
+void command_analyse_warnings(FILE *stream, const struct policy *policy)
+{
+    json_t *report = NULL;
+    struct fault refused = {0}; /* what refuses it is told by who refuses */
+    (void)analyse(&report, policy, policy->issued_at, &refused);
+    print_warnings(stream, report);
+    json_decref(report);
+}
+
 /* Against the version that it follows, when --policy has it. */
-static enum status compare_with_before(FILE *stream, const struct policy *policy, const struct custody_options *options,
-                                       struct fault *fault)
+static enum status compare_with_before(FILE *stream, const struct policy_version *now,
+                                       const struct custody_options *options, struct fault *fault)
 {
     struct chain chain = {0};
+    json_t *document = NULL;
     if (options->policy[0] == '\0') {
         return STATUS_OK;
     }
     enum status status = chain_open(&chain, options, false, fault);
-    const struct policy *before = status == STATUS_OK ? chain_find(&chain, &policy->prev) : NULL;
+    const struct policy *before = status == STATUS_OK ? chain_find(&chain, &now->policy->prev) : NULL;
     if (status == STATUS_OK && before == NULL) {
         status = fault_set(fault, STATUS_MISMATCH, "prev", "is no version of --policy");
     }
     if (status == STATUS_OK) {
-        status = command_analyse_change(stream, before, policy, fault);
+        status = chain_document(&chain, before, &document, fault);
     }
+    if (status == STATUS_OK) {
+        const struct policy_version earlier = {.policy = before, .document = document};
+        status = command_analyse_change(stream, &earlier, now, fault);
+    }
+    json_decref(document);
     chain_wipe(&chain);
     return status;
 }
@@ -386,7 +427,11 @@ enum status command_analyse_before_signing(FILE *stream, const struct bytes *doc
 {
     struct policy policy = {0};
     json_t *report = NULL;
+    json_t *parsed = NULL;
     enum status status = policy_decode(&policy, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        status = canon_parse(&parsed, document->data, document->len, CANON_POLICY_MAX, fault);
+    }
     if (status == STATUS_OK) {
         status = analyse(&report, &policy, policy.issued_at, fault);
     }
@@ -394,9 +439,11 @@ enum status command_analyse_before_signing(FILE *stream, const struct bytes *doc
         print_summary(stream, report);
     }
     if (status == STATUS_OK) {
-        status = compare_with_before(stream, &policy, options, fault);
+        const struct policy_version now = {.policy = &policy, .document = parsed};
+        status = compare_with_before(stream, &now, options, fault);
     }
     json_decref(report);
+    json_decref(parsed);
     policy_free(&policy);
     return status;
 }

@@ -33,8 +33,10 @@ void chain_wipe(struct chain *chain)
 {
     for (size_t i = 0; i < chain->count; i++) {
         policy_free(&chain->versions[i]);
+        bytes_free(&chain->documents[i]);
     }
     free(chain->versions);
+    free(chain->documents);
     *chain = (struct chain){0};
 }
 
@@ -46,14 +48,32 @@ enum status chain_add(struct chain *chain, const struct signed_document *documen
     if (chain->versions == NULL) {
         chain->versions = calloc(CHAIN_VERSIONS_MAX, sizeof(struct policy));
     }
-    if (chain->versions == NULL) {
+    if (chain->documents == NULL) {
+        chain->documents = calloc(CHAIN_VERSIONS_MAX, sizeof(struct bytes));
+    }
+    if (chain->versions == NULL || chain->documents == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "policy", "%s", "");
     }
     struct policy *slot = &chain->versions[chain->count];
+    struct bytes *bytes = &chain->documents[chain->count];
     enum status status = chain->count == 0 ? policy_open_first(slot, document, fault)
                                            : policy_open_next(slot, document, chain_newest(chain), fault);
-    chain->count += status == STATUS_OK ? 1 : 0;
+    if (status == STATUS_OK) {
+        status = bytes_copy(bytes, document->document.data, document->document.len);
+        if (status != STATUS_OK) {
+            policy_free(slot);
+            return fault_set(fault, status, "policy", "%s", "");
+        }
+        chain->count++;
+    }
     return status;
+}
+
+enum status chain_document(const struct chain *chain, const struct policy *version, json_t **out, struct fault *fault)
+{
+    INVARIANT(version >= chain->versions && version < chain->versions + chain->count);
+    const struct bytes *bytes = &chain->documents[version - chain->versions];
+    return canon_parse(out, bytes->data, bytes->len, CANON_POLICY_MAX, fault);
 }
 
 static enum status add_version(struct chain *chain, const char *path, struct fault *fault)

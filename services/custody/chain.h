@@ -5,6 +5,8 @@
 #ifndef STRONGROOM_CUSTODY_CHAIN_H
 #define STRONGROOM_CUSTODY_CHAIN_H
 
+#include <jansson.h>
+
 #include "options.h"
 #include "policy/policy.h"
 
@@ -12,6 +14,7 @@
 
 struct chain {
     struct policy *versions; /* first to newest; owned */
+    struct bytes *documents; /* of the versions; owned */
     size_t count;
 };
 
@@ -33,6 +36,13 @@ const struct policy *chain_newest(const struct chain *chain);
 
 /* The version with this digest, NULL when there is none. Borrowed. */
 const struct policy *chain_find(const struct chain *chain, const struct digest *digest);
+
+/*
+ * The document of a version that chain_find or chain_newest gave, as JSON: one reference for the caller.
+ * STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status chain_document(const struct chain *chain, const struct policy *version, json_t **out,
+                                      struct fault *fault);
 
 /* Frees what it owns and empties; an empty one is fine. */
 void chain_wipe(struct chain *chain);

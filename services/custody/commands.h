@@ -212,12 +212,22 @@ MUST_CHECK enum status command_read_draft(json_t **out, struct policy *decoded, 
 MUST_CHECK enum status command_analyse_before_signing(FILE *stream, const struct bytes *document,
                                                       const struct custody_options *options, struct fault *fault);
 
+/* A version of the policy. Borrowed. */
+struct policy_version {
+    const struct policy *policy;
+    const json_t *document; /* of the same */
+};
+
 /*
- * Prints what became of the paths of each wallet from one version to the next, each at its own issued_at. Refuses what
- * the analysis of the later one refuses, as above.
+ * Prints what became of the paths of each wallet from one version to the next, each at its own issued_at, and what
+ * differs, member by member (policy_change.h). STATUS_MISMATCH when `now` is not the number after `before`, or not
+ * issued later; refuses what the analysis of the later one refuses, as above.
  */
-MUST_CHECK enum status command_analyse_change(FILE *stream, const struct policy *before, const struct policy *now,
-                                              struct fault *fault);
+MUST_CHECK enum status command_analyse_change(FILE *stream, const struct policy_version *before,
+                                              const struct policy_version *now, struct fault *fault);
+
+/* Prints the warnings of the analysis of a policy at its issued_at; nothing when it has no report. */
+void command_analyse_warnings(FILE *stream, const struct policy *policy);
 
 /* Hands the signed document of --in in at a path of the service, and prints the digest that was entered. */
 MUST_CHECK enum status command_hand_in(const struct custody_options *options, const char *path, struct fault *fault);

@@ -242,20 +242,18 @@ enum status command_read_draft(json_t **out, struct policy *decoded, const struc
     return status;
 }
 
-static enum status diff_with(const struct digest *digest, const json_t *draft, const struct custody_options *options,
+static enum status diff_with(const struct trust *trust, const struct policy *before, const struct policy_version *draft,
                              struct fault *fault)
 {
-    struct signed_document document = {0};
-    json_t *before = NULL;
-    enum status status = fetch_version(&document, digest, options, fault);
+    json_t *document = NULL;
+    enum status status = chain_document(&trust->policies, before, &document, fault);
     if (status == STATUS_OK) {
-        status = canon_parse(&before, document.document.data, document.document.len, CANON_POLICY_MAX, fault);
+        const struct policy_version earlier = {.policy = before, .document = document};
+        diff_documents(document, draft->document);
+        status = command_analyse_change(stdout, &earlier, draft, fault);
+        command_analyse_warnings(stdout, draft->policy);
     }
-    if (status == STATUS_OK) {
-        diff_documents(before, draft);
-    }
-    json_decref(before);
-    signed_document_free(&document);
+    json_decref(document);
     return status;
 }
 
@@ -276,10 +274,8 @@ enum status command_policy_diff(const struct command_input *input, struct fault 
     if (status == STATUS_OK) {
         (void)printf("version %lld against version %lld%s\n", (long long)decoded.version, (long long)before->version,
                      before == trust.policy ? ", in force" : ", which is NOT in force any more");
-        status = diff_with(&before->digest, draft, input->options, fault);
-    }
-    if (status == STATUS_OK) {
-        status = command_analyse_change(stdout, before, &decoded, fault);
+        const struct policy_version now = {.policy = &decoded, .document = draft};
+        status = diff_with(&trust, before, &now, fault);
     }
     json_decref(draft);
     policy_free(&decoded);
