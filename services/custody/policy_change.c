@@ -61,6 +61,7 @@ static const struct known known[] = {
     {"destinations.groups", SHAPE_SET, ABSENT_IS_LEAST, MARK_WEAKER, MARK_CHANGED, false, false},
     {"governance.delay_s", SHAPE_ORDER, ABSENT_IS_LEAST, MARK_STRONGER, MARK_WEAKER, false, false},
     {"governance.m", SHAPE_ORDER, ABSENT_IS_LEAST, MARK_STRONGER, MARK_WEAKER, false, false},
+    {"rules.*", SHAPE_ROW, ABSENT_IS_LEAST, MARK_CHANGED, MARK_CHANGED, true, false},
     {"rules.*.effect", SHAPE_EFFECT, ABSENT_IS_LEAST, MARK_CHANGED, MARK_CHANGED, false, false},
     {"rules.*.demand.delay_s", SHAPE_ORDER, ABSENT_IS_LEAST, MARK_STRONGER, MARK_WEAKER, false, false},
     {"rules.*.demand.max_amount", SHAPE_ORDER, ABSENT_IS_MOST, MARK_WEAKER, MARK_STRONGER, false, false},
@@ -230,15 +231,19 @@ static bool steps_name(const json_t *steps, const char *group)
     return false;
 }
 
+static bool denies(const json_t *rule)
+{
+    const char *effect = json_string_value(json_object_get(rule, "effect"));
+    return effect != NULL && strcmp(effect, "deny") == 0;
+}
+
 static unsigned rule_use(const json_t *rule, const char *group)
 {
     const json_t *requesters = json_object_get(json_object_get(rule, "when"), "requesters");
-    const char *effect = json_string_value(json_object_get(rule, "effect"));
-    const bool denies = effect != NULL && strcmp(effect, "deny") == 0;
     unsigned use = steps_name(json_object_get(json_object_get(rule, "demand"), "steps"), group) ? USE_APPROVES : 0;
     for (size_t i = 0; i < json_array_size(requesters); i++) {
         if (strcmp(json_string_value(json_array_get(requesters, i)), group) == 0) {
-            use |= denies ? USE_ASKS_IN_VAIN : USE_ASKS;
+            use |= denies(rule) ? USE_ASKS_IN_VAIN : USE_ASKS;
         }
     }
     return use;
@@ -382,10 +387,8 @@ static void join(char out[PATH_SIZE], const char *path, const char *name)
 
 static void compare_row(struct walk *walk, const char *path, const json_t *before, const json_t *now)
 {
-    const json_t *effects[] = {json_object_get(before, "effect"), json_object_get(now, "effect")};
     const bool outside = walk->denies;
-    walk->denies = outside || (effects[0] != NULL && json_equal(effects[0], effects[1]) == 1 &&
-                               strcmp(json_string_value(effects[0]), "deny") == 0);
+    walk->denies = outside || ((before == NULL || denies(before)) && (now == NULL || denies(now)));
     compare(walk, path, before, now);
     walk->denies = outside;
 }
