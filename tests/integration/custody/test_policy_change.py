@@ -127,7 +127,8 @@ class Changes(Case):
         self.service = Service()
         self.addCleanup(self.service.end)
         self.service.routes = {("GET", "/v1/ledger/genesis"): (200, {"genesis": WORLD.genesis}), ("GET", "/v1/policies"): (200, {
-            "policies": [{"state": "past", "policy": versions[0]}, {"state": "in_force", "policy": versions[1]}]})}
+            "policies": [{"state": state, "policy": one, "digest": world.digest("policy", one["document"])}
+                         for state, one in zip(("past", "in_force"), versions)]})}
         self.base = ["--url", self.service.url, "--token-file", self.write("token", "a-bearer-token\n", 0o600),
                      "--trust", self.write("trust", world.canonical(WORLD.trust) + "\n")]
         os.mkdir(self.path("policies"))
