@@ -223,18 +223,19 @@ static void change_time(struct guard_txn *txn, const struct change *change)
     keys_running_raise(change->signer, txn);
 }
 
+/* STATUS_NOT_FOUND unless it was dropped. Nothing is written. */
+static enum status dropped_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct guard_record dropped;
+    guard_record_digest(&dropped, 'x', context);
+    enum status status = guard_txn_get(txn, &dropped, fault);
+    return status != STATUS_OK ? status
+                               : fault_set(fault, STATUS_DENIED, "", "it was dropped, and never comes into force");
+}
+
 static enum status adopt_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     const struct change *change = context;
-    struct guard_record dropped;
-    guard_record_digest(&dropped, 'x', &change->digest);
-    enum status status = guard_txn_get(txn, &dropped, fault);
-    if (status == STATUS_OK) {
-        return fault_set(fault, STATUS_DENIED, "", "this version was dropped, and never comes into force");
-    }
-    if (status != STATUS_NOT_FOUND) {
-        return status;
-    }
     change_time(txn, change);
     return guard_txn_policy_write(txn, change->record, fault);
 }
@@ -446,8 +447,14 @@ static enum status next_take(struct signer *signer, const struct signed_document
 {
     const struct versions *versions = &signer->versions;
     bool waits = versions->has_next && !versions->next.dropped;
-    if (!waits) {
-        return next_new(signer, document, now_utc_us, fault);
+    if (!waits) { /* what was dropped is not even opened: that takes long, and anybody may ask for it again and again */
+        struct digest asked = *digest;
+        enum status status = guard_commit(signer->guard, dropped_apply, &asked, fault);
+        if (status == STATUS_NOT_FOUND) {
+            fault_clear(fault);
+            status = next_new(signer, document, now_utc_us, fault);
+        }
+        return status;
     }
     if (!digest_equal(digest, &versions->next_policy->digest)) {
         return fault_set(fault, STATUS_CONFLICT, "version", "another version %lld waits",

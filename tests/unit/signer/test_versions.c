@@ -274,6 +274,10 @@ Test(versions, without_one_person_more_it_is_dropped_for_good)
     expect_in_force(1, "dropped");
     cr_expect(status_now().next.dropped);
     expect_adopted(&one, STATUS_DENIED, "document");
+    const size_t signatures = one.signature_count;
+    one.signature_count = 0;
+    expect_adopted(&one, STATUS_DENIED, "document"); /* before it is opened */
+    one.signature_count = signatures;
     test_key_sign_document(&second, POLICY_KIND, desk.world.keys[AMY]);
     expect_adopted(&second, STATUS_DENIED, "document");
     /* Another one of that number comes in its place. */
