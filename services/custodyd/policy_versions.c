@@ -242,8 +242,10 @@ static enum status read_body(struct handing *handing, size_t max, struct fault *
 
 static enum status answer(struct handing *handing, struct http_reply *reply, json_t *object, struct fault *fault)
 {
-    enum status status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
-                                        : record_receipt(handing->service, &handing->ticket, object, fault);
+    enum status status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "") : STATUS_OK;
+    if (status == STATUS_OK && handing->ticket.number != 0) {
+        status = record_receipt(handing->service, &handing->ticket, object, fault);
+    }
     if (status != STATUS_OK) {
         json_decref(object);
         return status;
@@ -288,6 +290,16 @@ static enum status successor_check(const struct handing *handing, const struct p
     return status;
 }
 
+/* Whether it was or is in force, or was dropped last: then nothing can come of it, and no entry announces that. The
+ * signer is asked all the same. */
+static bool is_over(const struct service *service, const struct policy_version *version)
+{
+    struct key_board_policy said;
+    key_board_policy(&said, service->board, WIRE_ROLE_TRANSFER);
+    return was_in_force(service, version) ||
+           (said.has_next && said.next.dropped && digest_equal(&said.next.policy, &version->policy.digest));
+}
+
 enum status policy_propose(struct service *service, const struct http_request *request, struct http_reply *reply,
                            struct fault *fault)
 {
@@ -301,7 +313,7 @@ enum status policy_propose(struct service *service, const struct http_request *r
     }
     if (status == STATUS_OK) {
         handing.subject = handing.version->policy.digest;
-        status = announce(&handing, fault);
+        status = is_over(service, handing.version) ? STATUS_OK : announce(&handing, fault);
     }
     if (status == STATUS_OK) {
         status = adopt(&handing, reply, fault);
@@ -337,11 +349,11 @@ enum status policy_veto(struct service *service, const struct http_request *requ
     json_t *object = NULL;
     enum status status = read_veto(&handing, fault);
     if (status == STATUS_OK) {
-        status = wire_key_command(service->signers[WIRE_ROLE_TRANSFER], &state, &handing.document,
+        status = wire_key_command(service->urgent_signers[WIRE_ROLE_TRANSFER], &state, &handing.document,
                                   service->options.signer_timeout_ms, fault);
     }
     if (status == STATUS_OK) {
-        enum status recorded = store_transact(service->store, record_in, &handing, &why);
+        enum status recorded = store_transact(service->urgent_store, record_in, &handing, &why);
         watch_wake(service->watch);
         object = json_pack("{s:s, s:I}", "state", state.state, "vetoes", (json_int_t)state.on);
         status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "") : STATUS_OK;

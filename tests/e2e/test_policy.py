@@ -86,6 +86,14 @@ class Policies(strongroom.Case):
         reply = self.place.call("POST", "/v1/destinations", self.place.signed("destination", document, "admin-1", "admin-3"))
         self.assertEqual(reply.status, 201, reply)
 
+    def assertAnnouncesNothing(self, signed, check):
+        """What is over may be handed in by anybody, and is not announced again."""
+        def announced():
+            return [entry for entry in self.entries("policy.proposed") if entry["outcome"] == "intent"]
+        before = announced()
+        check(self.place.call("POST", "/v1/policies", signed))
+        self.assertEqual(announced(), before)
+
     def assertEndsProven(self, withdrawal, versions):
         row = self.place.wait(withdrawal["id"], "confirmed")
         path = self.place.export_evidence(row["id"])
@@ -190,6 +198,7 @@ class Policies(strongroom.Case):
         early = place.proposed(61, wallet="hot-2")
         self.assertEqual(place.approve(early)["state"], "approving")
         self.becomes(name, "in_force")
+        self.assertAnnouncesNothing(signed, lambda reply: self.assertEqual((reply.status, reply.json["digest"]), (200, name), reply))
         # Proposed under the stricter version: both must allow it.
         self.assertEqual(place.read(withdrawal["id"])["state"], "approving")
         place.approve(withdrawal, "approver-3")
@@ -217,7 +226,7 @@ class Policies(strongroom.Case):
         row = eventually(lambda: next((row for row in self.versions("waiting") if row.get("vetoes")), None), "the veto is shown")
         self.assertEqual((row["vetoes"], row["need"], row["signers"]), (["approver-1"], 3, 2))
         self.becomes(name, "dropped")
-        self.assertProblem(place.call("POST", "/v1/policies", signed), 403, "denied")
+        self.assertAnnouncesNothing(signed, lambda reply: self.assertProblem(reply, 403, "denied"))
         eventually(lambda: [entry["oid"] for entry in self.entries("policy.dropped")] == [name], "the trail says so, once")
 
         # With one administrator more, the same person does not stop it.
