@@ -49,7 +49,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/policy", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_read},
     {"GET", "/v1/policies", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_list},
     {"POST", "/v1/policies", CARRY, AUDIT_POLICY_PROPOSED, NO_QUERY, policy_propose},
-    {"POST", "/v1/policies/veto", CARRY, AUDIT_POLICY_VETO, NO_QUERY, policy_veto},
+    {"POST", "/v1/policies/veto", CARRY, AUDIT_POLICY_VETO, NO_QUERY, policy_veto, .urgent = true},
     {"POST", "/v1/policy/explain", READ, AUDIT_ACTION_NONE, NO_QUERY, policy_explain_request},
     {"GET", "/v1/destinations", READ, AUDIT_ACTION_NONE, NO_QUERY, destination_list},
     {"POST", "/v1/destinations", ROLE_OPERATOR, AUDIT_DESTINATION_ADD, NO_QUERY, destination_add},

@@ -14,22 +14,21 @@ struct vetoing {
     struct uuid id;
     struct signed_document document;
     struct command command;
-    struct name by; /* who signed it */
+    struct name by; /* who signed it, "" for somebody whom only the signer knows */
     struct trail_ticket ticket;
     enum status fits; /* whether it is about this withdrawal, as far as that could be looked up */
     json_t *view;
 };
 
-static enum status find_signer(struct name *out, const struct policy *policy, const struct signed_document *document,
-                               struct fault *fault)
+/* Whether this version has the key of the only signature. */
+static bool find_signer(struct name *out, const struct policy *policy, const struct signed_document *document)
 {
     const struct person *person =
         document->signature_count == 1 ? policy_find_key(NULL, policy, &document->signatures[0].key_id) : NULL;
-    if (person == NULL) {
-        return fault_set(fault, STATUS_SIGNATURE_INVALID, "signatures", "exactly one, of a person of the policy");
+    if (person != NULL) {
+        *out = person->id;
     }
-    *out = person->id;
-    return STATUS_OK;
+    return person != NULL;
 }
 
 static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
@@ -43,7 +42,7 @@ static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
         status = fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                            command_action_text(vetoing->command.action));
     }
-    return status == STATUS_OK ? find_signer(&vetoing->by, service_policy(service), &vetoing->document, fault) : status;
+    return status;
 }
 
 static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct digest *command,
@@ -56,7 +55,7 @@ static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const 
     if (status == STATUS_OK) {
         status = audit_event_ref_add(&event, "intent", &vetoing->command.subject, fault);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && vetoing->by.text[0] != '\0') {
         status = audit_event_fact_add(&event, "by", vetoing->by.text, fault);
     }
     if (status == STATUS_OK) {
@@ -151,6 +150,7 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
                                   service->options.signer_timeout_ms, fault);
     }
     if (status == STATUS_OK) {
+        (void)find_signer(&vetoing.by, service_policy(service), &vetoing.document);
         status = store_transact(service->urgent_store, veto_in, &vetoing, fault);
     }
     if (status == STATUS_OK) {
@@ -184,7 +184,7 @@ enum status veto_view(json_t **out, const struct service *service, struct store_
         status = command_verify(&command, &document, policy, command.issued_at, &why);
     }
     if (policy != NULL && status == STATUS_OK && digest_equal(&command.subject, intent) &&
-        find_signer(&by, policy, &document, NULL) == STATUS_OK) {
+        find_signer(&by, policy, &document)) {
         *out = json_pack("{s:s, s:s}", "by", by.text, "reason", command.reason.text);
     }
     signed_document_free(&document);

@@ -73,15 +73,20 @@ class Waiting(strongroom.Case):
         self.until(lambda: not self.alarms(row), "the alarm is over")
         self.assertProven("evidence", self.place.export_evidence(end["id"]))
 
+    def veto_of(self, row, person):
+        """A signed command; it names the version of before."""
+        place = self.place
+        return place.signed("command", canonical({
+            "action": "withdrawal.veto", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
+            "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "not-ours",
+            "role": "transfer", "subject": digest("intent", place.read(row["id"])["intent"])}), person)
+
     def test_a_veto_is_handed_in_at_its_own_withdrawal(self):
         """It would take effect where nobody looks, and be kept nowhere."""
         place = self.place
         row = self.announced(1700)
         other = place.withdraw(20)
-        order = {"action": "withdrawal.veto", "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600),
-                 "issued_at": time_text(), "nonce": strongroom.uuid7(), "policy": place.policy_digest, "reason": "not-ours",
-                 "role": "transfer", "subject": digest("intent", place.read(row["id"])["intent"])}  # of the version before
-        body = place.signed("command", canonical(order), "approver-3")
+        body = self.veto_of(row, "approver-3")
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{other['id']}/veto", body), 403, "mismatch")
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{strongroom.uuid7()}/veto", body), 404, "not_found")
         self.assertEqual(place.read(row["id"])["state"], "approved")
@@ -92,12 +97,17 @@ class Waiting(strongroom.Case):
     def test_one_person_vetoes(self):
         place = self.place
         row = self.announced(1600)
+        place.stranger("nobody")
+        strange = self.veto_of(row, "nobody")  # whom the signer may know before the service does
+        self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/veto", strange), 403, "unknown_key")
+        self.assertEqual(place.read(row["id"])["state"], "approved")
         files = ("--key", f"{place.dir}/people/approver-3.key", "--passphrase-file", f"{place.dir}/people/approver-3.passphrase")
         told = place.custody("veto", row["id"], "--reason", "not-ours", *files, person="approver-3").stdout
         self.assertIn("vetoed, the withdrawal is rejected", told)
         row = place.read(row["id"])
         self.assertEqual((row["state"], row["reason"], row["veto"]), ("rejected", "denied", {"by": "approver-3", "reason": "not-ours"}))
-        entry = self.until(lambda: [entry for entry in place.history(row["id"]) if entry["act"] == "withdrawal.veto"], "the entry")[0]
+        entry = self.until(lambda: [entry for entry in place.history(row["id"])
+                                    if (entry["act"], entry["outcome"]) == ("withdrawal.veto", "ok")], "the entry")[0]
         self.assertEqual(self.event(entry)["facts"], {"by": "approver-3", "reason": "not-ours"})
         late = place.withdraw(10)
         said = place.custody("veto", late["id"], "--reason", "too-late", *files, person="approver-3", check=False)
