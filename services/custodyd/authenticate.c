@@ -8,7 +8,10 @@
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
+#include "store/pending.h"
 #include "store/token.h"
+
+#define REFUSALS_AMONG 64 /* entries of a withdrawal, of which a refusal is one more */
 
 static const struct {
     const char *name;
@@ -77,6 +80,22 @@ struct refusal {
     struct trail_ticket ticket;
 };
 
+/* Evidence tells all entries of a withdrawal, and holds so many and no more: what anybody can make more of takes few of
+ * those places, and then only names it. */
+static enum status refusal_of(struct audit_event *event, struct store_tx *tx, const struct uuid *withdrawal,
+                              struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uint64_t last = 0;
+    uuid_format(id, withdrawal);
+    enum status status = store_ordinal_last(tx, &last, RECORD_WITHDRAWAL, id, fault);
+    if (status == STATUS_OK && last >= REFUSALS_AMONG) {
+        return audit_event_fact_add(event, RECORD_WITHDRAWAL, id, fault);
+    }
+    record_about(event, withdrawal);
+    return status;
+}
+
 static enum status refusal_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct refusal *refusal = context;
@@ -85,12 +104,14 @@ static enum status refusal_in(struct store_tx *tx, void *context, struct fault *
     record_by_caller(&event, refusal->service, refusal->request, refusal->action, AUDIT_OUTCOME_DENY);
     record_reason(&event, refusal->reason);
     struct digest key;
+    enum status status = STATUS_OK;
     if (uuid_parse(&id, refusal->request->parameters[0]) == STATUS_OK) {
-        record_about(&event, &id); /* the only routes of effects with such an id are those of withdrawals */
+        status = refusal_of(&event, tx, &id,
+                            fault); /* the only routes of effects with such an id are those of withdrawals */
     } else if (digest_parse(&key, refusal->request->parameters[0]) == STATUS_OK) {
         record_about_key(&event, &key); /* and with such a one, those of keys */
     }
-    enum status status = record_evaluation(&event, refusal->explanation, fault);
+    status = status == STATUS_OK ? record_evaluation(&event, refusal->explanation, fault) : status;
     if (status == STATUS_OK) {
         status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
     }

@@ -300,6 +300,23 @@ class Withdrawal(strongroom.Case):
         few = json.loads(place.custody("ledger", "export", str(len(blocks))).stdout.splitlines()[1])
         self.assertEqual(few, blocks[-1])
 
+    def test_refusals_take_no_place_of_the_evidence(self):
+        """Anybody with a token can be refused as often as they like, and evidence holds so many entries of a withdrawal."""
+        place = self.place
+        row = place.proposed(12)
+        for person in ("approver-1", "approver-3"):
+            for _ in range(40):
+                self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/approve", {}, person), 400, "missing_field")
+        told = [self.event(entry) for entry in self.entries("withdrawal.approve", outcome="deny")]
+        singly = [event for event in told if event.get("oid") == row["id"]]
+        named = [event for event in told if event.get("facts", {}).get("withdrawal") == row["id"]]
+        self.assertEqual(len(singly) + len(named), 80, "each is told")
+        self.assertLessEqual(len(singly), 64)
+        place.approve(row)
+        place.wait(row["id"], "confirmed")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        self.assertProven("trail", place.export_trail())
+
     def test_evidence_before_the_end_is_refused(self):
         row = self.place.proposed(6)
         self.assertProblem(self.place.call("GET", f"/v1/withdrawals/{row['id']}/evidence"), 409, "conflict", "state")

@@ -15,24 +15,44 @@ static const struct statement ordinal = {
     2,
 };
 
+static const struct statement ordinal_last = {
+    "ordinal_last",
+    "SELECT coalesce(max(last), 0) AS last FROM custody.object_ordinal WHERE otype = $1::text AND oid = $2::text",
+    2,
+};
+
 static const struct statement put = {
     "pending_put",
     "INSERT INTO audit.pending (cls, evt) VALUES ($1::bigint::smallint, $2::bytea)",
     2,
 };
 
-enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
-                               struct fault *fault)
+static enum status ordinal_read(struct store_tx *tx, uint64_t *out, const struct statement *statement,
+                                const char *const object[2], struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_text(&p, otype);
-    parameter_text(&p, oid);
+    parameter_text(&p, object[0]);
+    parameter_text(&p, object[1]);
     uint64_t last = 0;
-    enum status status = tx_read_one(tx, &last, &shape, &ordinal, &p, fault);
+    enum status status = tx_read_one(tx, &last, &shape, statement, &p, fault);
     if (status == STATUS_OK) {
         *out = last;
     }
     return status;
+}
+
+enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
+                               struct fault *fault)
+{
+    const char *const object[2] = {otype, oid};
+    return ordinal_read(tx, out, &ordinal, object, fault);
+}
+
+enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
+                               struct fault *fault)
+{
+    const char *const object[2] = {otype, oid};
+    return ordinal_read(tx, out, &ordinal_last, object, fault);
 }
 
 enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, int cls, struct fault *fault)

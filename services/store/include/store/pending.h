@@ -16,6 +16,10 @@
 MUST_CHECK enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
                                           struct fault *fault);
 
+/* The ordinal that was taken last, 0 for none; others may have taken one that is not committed yet. */
+MUST_CHECK enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
+                                          struct fault *fault);
+
 /*
  * Puts an event (canonical bytes without ts and bt) into audit.pending. `cls` is 0 for a committed step, 1 for a denial
  * or error, 2 for a read.
