@@ -134,7 +134,8 @@ static enum status judge(struct deciding *deciding, struct store_tx *tx, struct 
     }
     deciding->explanation = judgement.explanation; /* transferred */
     deciding->ready = judgement.decision == DECISION_ALLOWED;
-    return judgement.voice || deciding->approval.decision == APPROVAL_REQUEST
+    bool stops = deciding->approval.decision == APPROVAL_REJECT && judgement.may_stop;
+    return judgement.voice || stops || deciding->approval.decision == APPROVAL_REQUEST
                ? STATUS_OK
                : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
 }

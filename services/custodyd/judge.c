@@ -70,6 +70,26 @@ static enum status ask_voice(bool *inout, const struct policy *policy, const str
     return status;
 }
 
+static enum status ask_voices(struct withdrawal_judgement *inout, const struct policy *proposed,
+                              const struct policy *in_force, const struct evaluation_request *request,
+                              const struct name *person, struct fault *fault)
+{
+    struct evaluation_request unsuspended = *request;
+    unsuspended.suspended_count = 0;
+    enum status status = ask_voice(&inout->voice, proposed, request, person, fault);
+    if (status == STATUS_OK) {
+        status = ask_voice(&inout->voice, in_force, request, person, fault);
+    }
+    inout->may_stop = inout->voice;
+    if (status == STATUS_OK && request->suspended_count > 0) {
+        status = ask_voice(&inout->may_stop, proposed, &unsuspended, person, fault);
+    }
+    if (status == STATUS_OK && request->suspended_count > 0) {
+        status = ask_voice(&inout->may_stop, in_force, &unsuspended, person, fault);
+    }
+    return status;
+}
+
 static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
                                     const struct policy *in_force, const struct evaluation_request *request,
                                     const struct name *person, struct fault *fault)
@@ -85,10 +105,7 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
         evaluation_free(&evaluation);
     }
     if (status == STATUS_OK) {
-        status = ask_voice(&judgement.voice, proposed, request, person, fault);
-    }
-    if (status == STATUS_OK) {
-        status = ask_voice(&judgement.voice, in_force, request, person, fault);
+        status = ask_voices(&judgement, proposed, in_force, request, person, fault);
     }
     if (status != STATUS_OK) {
         json_decref(judgement.explanation);

@@ -168,6 +168,9 @@ static enum status forward(struct handing *order, struct fault *fault)
             *fault = why;
         }
     }
+    if (!taken) { /* what changed nothing is looked at by nobody: anybody may hand that in */
+        return order->said[WIRE_ROLE_TRANSFER];
+    }
     for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
         struct fault unseen = {0};
         (void)!key_board_look(service->board, service->urgent_signers[role], (enum wire_role)role, LOOK_TIMEOUT_MS,
@@ -177,10 +180,8 @@ static enum status forward(struct handing *order, struct fault *fault)
         }
     }
     watch_wake(service->watch);
-    if (taken) {
-        fault_clear(fault);
-    }
-    return taken ? STATUS_OK : order->said[WIRE_ROLE_TRANSFER];
+    fault_clear(fault);
+    return STATUS_OK;
 }
 
 /* It has happened, and the caller must know. */

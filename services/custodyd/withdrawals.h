@@ -50,6 +50,7 @@ struct withdrawal_judgement {
     enum status reason;  /* why it is not allowed, STATUS_OK when it is */
     json_t *explanation; /* of the version that says less */
     bool voice;          /* the person asked about counts, or would, under one of the versions */
+    bool may_stop;       /* or would, if nobody were suspended */
 };
 
 /*

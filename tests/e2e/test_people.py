@@ -80,6 +80,8 @@ class People(strongroom.Case):
         place.approve(row, "approver-2")
         self.assertEqual(place.read(row["id"])["state"], "approving", "one approval of two is void")
         self.assertProblem(place.decide(other, "approver-1"), 403, "forbidden")
+        ended = place.decide(other, "approver-1", "reject")
+        self.assertEqual((ended.status, ended.json["withdrawal"]["state"]), (200, "rejected"), "stopping is no approval")
         question = {"wallet": "hot", "asset": place.asset, "amount": "31", "destination": place.payee}
         tree = place.call("POST", "/v1/policy/explain", question)
         self.assertEqual((tree.status, self.standing(tree.json, "approver-1")), (200, "suspended"), tree)
