@@ -59,11 +59,14 @@ enum status decision_read_seen(struct decision_seen *out, const struct decoded *
     for (size_t i = 0; i < json_array_size(rows); i++) {
         struct approval approval;
         struct digest digest;
-        if (!read_one(&approval, &digest, decoded, json_array_get(rows, i)) || approval.decision == APPROVAL_REJECT ||
-            is_there(&seen, &approval.approver)) {
+        if (!read_one(&approval, &digest, decoded, json_array_get(rows, i))) {
             seen.others++;
+        } else if (approval.decision == APPROVAL_REJECT) {
+            seen.rejecter = approval.approver;
         } else if (approval.decision == APPROVAL_REQUEST) {
             seen.requester = approval.approver;
+        } else if (is_there(&seen, &approval.approver)) {
+            seen.others++; /* the service keeps one of each person */
         } else {
             insert(&seen, &approval.approver, &digest);
         }
@@ -81,6 +84,9 @@ void decision_print_seen(const struct decision_seen *seen)
     }
     if (seen->count == 0) {
         (void)printf("  %-12s %s\n", "approved by", "nobody yet");
+    }
+    if (seen->rejecter.text[0] != '\0') {
+        (void)printf("  %-12s %s\n", "rejected by", seen->rejecter.text);
     }
     if (seen->others > 0) {
         (void)printf("  %-12s %zu more that the service shows do not verify, and count for nothing\n", "",

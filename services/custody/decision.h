@@ -14,7 +14,8 @@ struct decision_seen {
     struct digest digests[APPROVAL_SEEN_MAX]; /* of the same */
     size_t count;
     struct name requester; /* who signed the request; empty when nobody did */
-    size_t others;         /* that do not verify, or are no approvals; they count for nothing */
+    struct name rejecter;  /* who rejected it; empty when nobody did */
+    size_t others;         /* that do not verify, or are there twice; they count for nothing */
 };
 
 /*

@@ -74,7 +74,8 @@ static void describe_order(FILE *stream, const struct command *command)
     if (command->from != 0) {
         describe_row(stream, "only if", "the key is %s", key_state_text(command->from));
     }
-    if (command->on != 0 && command->action != COMMAND_PERSON_RESUME) { /* another history of the key, another order */
+    bool of_key = command->action != COMMAND_PERSON_RESUME && command->action != COMMAND_THAW;
+    if (command->on != 0 && of_key) { /* another history of the key, another order */
         describe_row(stream, command->from == 0 ? "only if" : "",
                      "its state has changed %llu times (on, in custody key list)", (unsigned long long)command->on);
     }

@@ -14,7 +14,7 @@ static void print_person(const json_t *row)
 {
     const json_t *signers = json_object_get(row, "signers");
     char person[SERVICE_TEXT_SIZE];
-    (void)printf("%s is suspended, %lld", command_service_text(person, row, "person"),
+    (void)printf("%s is suspended, number %lld (--on)", command_service_text(person, row, "person"),
                  (long long)json_integer_value(json_object_get(row, "number")));
     for (int i = WIRE_ROLE_TRANSFER; i <= WIRE_ROLE_VALIDATOR; i++) {
         const char *role = wire_role_name((enum wire_role)i);

@@ -74,7 +74,7 @@ class People(strongroom.Case):
         self.assertNotIn("has not", said)
         eventually(lambda: self.at_signers("approver-1") == SUSPENDED, "every signer says so")
         number = self.suspended()["approver-1"]["number"]
-        self.assertEqual(place.custody("person", "list").stdout.strip(), f"approver-1 is suspended, {number}")
+        self.assertEqual(place.custody("person", "list").stdout.strip(), f"approver-1 is suspended, number {number} (--on)")
 
         self.assertEqual(self.standing(self.explained(row), "approver-1"), "suspended")
         place.approve(row, "approver-2")

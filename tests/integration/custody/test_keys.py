@@ -473,6 +473,7 @@ class Freezes(Keys):
         self.good(*self.words("asset", self.asset, verb="thaw", more=("--on", "7", "--out", self.path("thaw"))))
         self.assertEqual(json.loads(self.read("thaw"))["on"], "7")
         told = self.good("show", "command", "--in", self.path("thaw"))
+        self.assertNotIn("its state has changed", told, "that is said of keys")
         for text in ("command thaw", self.asset, "it is freeze 7", "governance quorum"):
             self.assertIn(text, told)
         self.good(*self.signing("command", "admin-1", self.path("thaw"), "signed.json"))

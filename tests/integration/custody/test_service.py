@@ -302,10 +302,16 @@ class Approve(Lying):
                   self.approval("operator-1"), self.approval("approver-3", decision="reject"), {"document": "{}"}, 7]
         self.shows(BUNDLE["intent"], state="approving", approvals=[good[0], *forged, good[1], good[0]])
         told = self.good(*self.approving())
-        self.assertRegex(told, r"approved by +approver-\d\n +approver-\d\n +7 more that the service shows do not verify")
+        self.assertRegex(told, r"approved by +approver-\d\n +approver-\d\n +rejected by +approver-3\n +6 more that the service shows do not verify")
         body = json.loads(self.service.sent("POST")[0]["body"])
         self.assertEqual(json.loads(body["document"])["seen"],
                          sorted(world.digest("approval", one["document"]) for one in good))
+
+    def test_a_rejection_that_verifies_is_no_false_alarm(self):
+        self.shows(BUNDLE["intent"], state="rejected", approvals=[self.approval("approver-2", decision="reject")])
+        told = self.show()
+        self.assertRegex(told, r"rejected by +approver-2\n")
+        self.assertNotIn("do not verify", told)
 
     def replay(self, *rows):
         draft = json.loads(POLICY["document"])
