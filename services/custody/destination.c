@@ -103,15 +103,99 @@ enum status command_destination_list(const struct command_input *input, struct f
 
 /* Off it */
 
+/* The entry that a row has. False when it has none. */
+static bool read_row(struct destination *out, struct digest *out_digest, const json_t *row)
+{
+    const char *document = json_string_value(json_object_get(row, "document"));
+    if (document == NULL || destination_decode(out, document, strlen(document), NULL) != STATUS_OK) {
+        return false;
+    }
+    destination_digest(out_digest, document, strlen(document));
+    return true;
+}
+
+/* What is meant: an entry by its digest, or those of an address that are not revoked yet. */
+struct meant {
+    struct digest digest;
+    struct account_id account;
+    bool by_address;
+    size_t found;
+};
+
+static void find_meant(struct meant *meant, const json_t *rows)
+{
+    const json_t *row = NULL;
+    size_t i = 0;
+    json_array_foreach(rows, i, row)
+    {
+        struct destination destination;
+        struct digest digest;
+        char state[SERVICE_TEXT_SIZE];
+        if (!read_row(&destination, &digest, row)) {
+            continue;
+        }
+        bool revoked = strcmp(command_service_text(state, row, "state"), "revoked") == 0;
+        if (meant->by_address ? !revoked && account_id_equal(&destination.account, &meant->account)
+                              : digest_equal(&digest, &meant->digest)) {
+            char address[ADDRESS_TEXT_SIZE];
+            char hex[DIGEST_HEX_LEN + 1];
+            address_format(address, &destination.account);
+            digest_format(hex, &digest);
+            (void)fprintf(stderr, "on the list: %s, %s, group %s, %s, digest %s\n", destination.id.text, address,
+                          destination.group.text, state, hex);
+            meant->digest = digest;
+            meant->found++;
+        }
+    }
+}
+
+/*
+ * Says which entry is meant, before anybody signs. By a digest the order is made in any case: the entry may not have
+ * come yet, and whoever stops something does not wait for a service that does not answer.
+ */
+static enum status look_up(struct digest *out, const char *word, const struct custody_options *options,
+                           struct fault *fault)
+{
+    struct meant meant = {.by_address = strncmp(word, "sr1", 3) == 0};
+    const struct client_call call = {.method = "GET", .path = "/v1/destinations"};
+    json_t *answer = NULL;
+    enum status status = STATUS_OK;
+    if (meant.by_address) {
+        status = address_parse(&meant.account, word, "DIGEST", fault);
+    } else if (digest_parse(&meant.digest, word) != STATUS_OK) {
+        status =
+            fault_set(fault, STATUS_USAGE, "DIGEST", "that of the entry (custody destination list), or the address");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = client_json(&answer, options, &call, meant.by_address ? fault : NULL);
+    if (status != STATUS_OK && meant.by_address) {
+        return status;
+    }
+    find_meant(&meant, json_object_get(answer, "destinations"));
+    json_decref(answer);
+    if (meant.by_address && meant.found != 1) {
+        return fault_set(fault, STATUS_NOT_FOUND, "DIGEST", "%s",
+                         meant.found == 0 ? "no entry of the list has this address: nothing was signed"
+                                          : "several entries have this address: give the digest of one");
+    }
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "the list could not be asked: whether an entry has this digest is NOT KNOWN\n");
+    } else if (meant.found == 0) {
+        (void)fprintf(stderr, "no entry of the list has this digest: nothing that is listed stops\n");
+    }
+    *out = meant.digest;
+    return STATUS_OK;
+}
+
 static enum status make_order(struct signed_document *out, const struct command_input *input, struct fault *fault)
 {
     const struct custody_options *options = input->options;
     struct chain chain = {0};
     struct command command = {.action = COMMAND_DESTINATION_REVOKE, .role = ROLE_TRANSFER};
-    if (digest_parse(&command.subject, input->words[0]) != STATUS_OK) {
-        return fault_set(fault, STATUS_USAGE, "DIGEST", "that of the entry (custody destination list)");
-    }
-    enum status status = chain_open(&chain, options, false, fault);
+    enum status status = look_up(&command.subject, input->words[0], options, fault);
+    status = status == STATUS_OK ? chain_open(&chain, options, false, fault) : status;
     if (status == STATUS_OK) {
         status = order_draft(&command, chain_newest(&chain), options, fault);
     }

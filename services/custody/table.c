@@ -181,7 +181,7 @@ const struct command_row command_rows[] = {
      command_destination_revoke,
      1,
      0,
-     "DIGEST --policy P --reason WORD [--key FILE [--socket PATH]]",
+     "DIGEST|ADDRESS --policy P --reason WORD [--key FILE [--socket PATH]]",
      "take an entry off the allow-list at once and for ever; without --key the order is only written",
      SERVICE TRUST POLICY KEY "reason expires-in socket out",
      "custody destination revoke 5f3c9d...8a --reason false-address --policy policy.json --key operator-1.key"},
