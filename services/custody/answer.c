@@ -78,7 +78,7 @@ void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
     char text[SERVICE_TEXT_SIZE];
     char asset[SERVICE_TEXT_SIZE];
     char amount[ANSWER_AMOUNT_SIZE];
-    char waiting[SERVICE_WAITING_SIZE];
+    char waiting[ANSWER_STANDING_SIZE];
     (void)printf("%s", command_service_text(text, withdrawal, "id"));
     (void)printf("  %s", command_service_text(text, withdrawal, "state"));
     if (json_object_get(withdrawal, "amount") != NULL) {
@@ -90,8 +90,8 @@ void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
             (void)printf("%s%s", columns[i].before, text);
         }
     }
-    if (command_service_waiting(waiting, withdrawal)[0] != '\0') {
-        (void)printf("  waits, %s", waiting);
+    if (answer_waiting(waiting, withdrawal)[0] != '\0') {
+        (void)printf("  %s", waiting);
     }
     (void)printf("\n");
 }

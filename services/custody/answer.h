@@ -40,6 +40,22 @@ const char *answer_address_reason(char out[ANSWER_AMOUNT_SIZE], const json_t *ob
 /* What the policy says (policy_explain's JSON), for people: rule by rule, demand by demand, person by person. */
 void overview_explanation(const struct trust *trust, const char *asset, const json_t *explanation);
 
+/*
+ * What an open withdrawal waits for, as the service says, in words: "waits until TIME: a limit over time has no room
+ * for it yet (sign: limit_exceeded since TIME)"; "" when it does not wait. Out: `out`.
+ */
+#define ANSWER_STANDING_SIZE 2048
+const char *answer_waiting(char out[ANSWER_STANDING_SIZE], const json_t *withdrawal);
+
+/* How a withdrawal has ended and by whom, as the service says; "" of an open one. Out: `out`. */
+const char *answer_end_words(char out[ANSWER_STANDING_SIZE], const json_t *withdrawal);
+
+/*
+ * Of one that waits because its key does not sign: the freezes that stop it, one in a line, as far as the service can
+ * be asked.
+ */
+void answer_print_freezes(const struct custody_options *options, const json_t *withdrawal);
+
 /* GET of a path of the service. Out: one reference. */
 MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,
                                   struct fault *fault);

@@ -13,7 +13,8 @@
 /* What the service says beside the intent. */
 struct said {
     char state[SERVICE_TEXT_SIZE];
-    char waiting[SERVICE_WAITING_SIZE];
+    char waiting[ANSWER_STANDING_SIZE];
+    char end[ANSWER_STANDING_SIZE];
     struct decision_seen seen; /* of the approvals it shows, those that verify */
 };
 
@@ -34,7 +35,8 @@ static enum status fetch(struct decoded *out, struct said *out_said, const struc
     }
     const json_t *row = json_object_get(answer, "withdrawal");
     (void)command_service_text(out_said->state, row, "state");
-    (void)command_service_waiting(out_said->waiting, row);
+    (void)answer_waiting(out_said->waiting, row);
+    (void)answer_end_words(out_said->end, row);
     status = decoded_read(out, row, &uuid, fault);
     if (status == STATUS_OK) {
         status = decision_read_seen(&out_said->seen, out, row, fault);
@@ -59,8 +61,8 @@ static enum status show_withdrawal(const struct command_input *input, struct fau
     if (status == STATUS_OK) {
         decoded_print(&decoded);
         decision_print_seen(&said.seen);
-        (void)printf("the service says that it is %s%s%s\n", said.state, said.waiting[0] == '\0' ? "" : " and waits, ",
-                     said.waiting);
+        (void)printf("the service says that it is %s%s%s%s%s\n", said.state, said.waiting[0] == '\0' ? "" : " and ",
+                     said.waiting, said.end[0] == '\0' ? "" : "; it ended: ", said.end);
     }
     decoded_wipe(&decoded);
     return status;

@@ -153,13 +153,6 @@ MUST_CHECK enum status share_place_check(const struct share_document *share, con
 /* A key in words, as the service says; its algorithm is flagged as describe_algorithm does (key_list.c). */
 void key_list_describe(FILE *stream, const json_t *row);
 
-/*
- * What a withdrawal waits for, as the service says: "sign: key_inactive since TIME"; "" when it does not say. Out:
- * `out`.
- */
-#define SERVICE_WAITING_SIZE (4 * SERVICE_TEXT_SIZE)
-const char *command_service_waiting(char out[SERVICE_WAITING_SIZE], const json_t *withdrawal);
-
 /* Opens the key file of --key with the passphrase of --passphrase-file or the terminal. Out: keyfile_free. */
 MUST_CHECK enum status command_open_key(struct keyfile **out, const struct custody_options *options,
                                         struct fault *fault);

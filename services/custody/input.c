@@ -19,20 +19,6 @@ const char *command_service_text(char out[SERVICE_TEXT_SIZE], const json_t *obje
     return out;
 }
 
-const char *command_service_waiting(char out[SERVICE_WAITING_SIZE], const json_t *withdrawal)
-{
-    const json_t *waiting = json_object_get(withdrawal, "waiting");
-    char step[SERVICE_TEXT_SIZE];
-    char reason[SERVICE_TEXT_SIZE];
-    char since[SERVICE_TEXT_SIZE];
-    out[0] = '\0';
-    if (waiting != NULL) {
-        (void)snprintf(out, SERVICE_WAITING_SIZE, "%s: %s since %s", command_service_text(step, waiting, "step"),
-                       command_service_text(reason, waiting, "for"), command_service_text(since, waiting, "since"));
-    }
-    return out;
-}
-
 enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault)
 {
     return path[0] == '\0' ? fault_set(fault, STATUS_USAGE, "in", "name the file")

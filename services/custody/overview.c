@@ -413,10 +413,16 @@ void overview_explanation(const struct trust *trust, const char *asset, const js
     print_not_counted(json_object_get(explanation, "not_counted"));
 }
 
+/* What the policy would say now of one that has ended is not why it ended. */
 static void print_explanation(const struct trust *trust, const json_t *withdrawal, const json_t *explanation)
 {
     char asset[SERVICE_TEXT_SIZE];
+    char end[ANSWER_STANDING_SIZE];
     answer_withdrawal(trust, withdrawal);
+    if (answer_end_words(end, withdrawal)[0] != '\0') {
+        (void)printf("it has ended: %s\n", end);
+        return;
+    }
     overview_explanation(trust, command_service_text(asset, withdrawal, "asset"), explanation);
 }
 
@@ -431,6 +437,7 @@ static enum status explain_to_people(const char *path, const json_t *explanation
     }
     if (status == STATUS_OK) {
         print_explanation(&trust, json_object_get(answer, "withdrawal"), explanation);
+        answer_print_freezes(options, json_object_get(answer, "withdrawal"));
     }
     json_decref(answer);
     return answer_end(&trust, status);

@@ -376,14 +376,14 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
             return status;
         }
         char state[SERVICE_TEXT_SIZE];
-        char waiting[SERVICE_WAITING_SIZE];
+        char waiting[ANSWER_STANDING_SIZE];
         (void)command_service_text(state, withdrawal, "state");
-        (void)command_service_waiting(waiting, withdrawal);
+        (void)answer_waiting(waiting, withdrawal);
         json_decref(answer);
         if (status == STATUS_OK && clock_monotonic_us(clock_system()) > end) {
             return fault_set(fault, STATUS_TIMED_OUT, "wait",
                              "the withdrawal has not ended yet; it is %s%s%s (custody explain %s)", state,
-                             waiting[0] == '\0' ? "" : " and waits, ", waiting, input->words[0]);
+                             waiting[0] == '\0' ? "" : " and ", waiting, input->words[0]);
         }
         (void)nanosleep(&step, NULL);
     }

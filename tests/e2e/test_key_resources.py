@@ -168,8 +168,8 @@ class Keys(strongroom.Case):
             since = row["waiting"]["since"]
             self.assertLess(row["requested_at"], since)
             said = place.custody("list").stdout
-            self.assertIn(f"  waits, record: key_inactive since {since}\n", said)
-            self.assertIn("says that it is approved and waits, record: key_inactive since", place.custody("show", waiting["id"]).stdout)
+            self.assertIn(f"frozen (record: key_inactive since {since})\n", said)
+            self.assertIn("says that it is approved and waits: its key does not sign in its state, or wallet or asset is frozen (record: key_inactive since", place.custody("show", waiting["id"]).stdout)
             self.assertEqual(place.read(waiting["id"])["waiting"]["since"], since)
         finally:
             self.wake()
