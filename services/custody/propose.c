@@ -170,9 +170,48 @@ static enum status dry_run(const struct custody_options *options, const struct t
         (void)printf("nothing is proposed; if it were, the service says:\n");
         overview_explanation(trust, asset, answer);
     }
+    if (status == STATUS_OK && strcmp(text_of(answer, "decision"), "denied") == 0) {
+        char text[SERVICE_TEXT_SIZE];
+        status = fault_set(fault, STATUS_DENIED, "policy", "%s", command_service_text(text, answer, "text"));
+    }
     json_decref(body);
     json_decref(answer);
     return status;
+}
+
+/* Funds are reserved by now: whoever cannot go on must know of what. */
+static void tell_reserved(const json_t *answer, const char *bound)
+{
+    struct uuid uuid;
+    char id[SERVICE_TEXT_SIZE];
+    (void)command_service_text(id, json_object_get(answer, "withdrawal"), "id");
+    if (uuid_parse(&uuid, id) == STATUS_OK) {
+        (void)fprintf(stderr,
+                      "withdrawal %s is proposed but not signed: custody cancel %s (or repeat with --idempotency-key "
+                      "%s: another key proposes another one)\n",
+                      id, id, bound);
+    }
+}
+
+/* It stays proposed: what the policy denies today another version may allow. */
+static void tell_denial(const struct decoded *decoded, const struct custody_options *options)
+{
+    char id[UUID_TEXT_SIZE];
+    char path[128];
+    char text[SERVICE_TEXT_SIZE];
+    json_t *answer = NULL;
+    uuid_format(id, &decoded->intent.withdrawal);
+    (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s/explanation", id);
+    (void)fflush(stdout);
+    if (answer_get(&answer, options, path, NULL) != STATUS_OK) {
+        (void)fprintf(stderr, "what the policy says of it could not be asked: custody explain %s\n", id);
+        return;
+    }
+    if (strcmp(text_of(answer, "decision"), "denied") == 0) {
+        (void)fprintf(stderr, "the policy denies this: %s; custody cancel %s frees what is reserved\n",
+                      command_service_text(text, answer, "text"), id);
+    }
+    json_decref(answer);
 }
 
 static enum status propose(const struct custody_options *options, struct decoded *decoded, const struct asked *asked,
@@ -199,6 +238,11 @@ static enum status propose(const struct custody_options *options, struct decoded
     }
     if (status == STATUS_OK) {
         status = take_answer(answer, options, decoded, asked, fault);
+        if (status == STATUS_OK) {
+            tell_denial(decoded, options);
+        } else {
+            tell_reserved(answer, options->id[0] == '\0' ? key : options->id);
+        }
     }
     json_decref(body);
     json_decref(answer);
@@ -227,6 +271,26 @@ static enum status read_request(struct asked *out, const struct custody_options 
     return status == STATUS_OK ? address_parse(&out->to, options->to, "to", fault) : status;
 }
 
+/* Whose key it is; that this is who asks, the service's intent says. */
+static enum status open_requester_key(struct keyfile **out, const struct custody_options *options,
+                                      const struct policy *policy, struct fault *fault)
+{
+    struct digest key;
+    enum status status = command_open_key(out, options, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    public_key_id(&key, keyfile_public_key(*out));
+    const struct person *person = policy_find_key(NULL, policy, &key);
+    if (person == NULL) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "key", "belongs to nobody in the policy: nothing was proposed");
+    }
+    return (person->duties & DUTY_REQUESTER) != 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_FORBIDDEN, "key",
+                           "is of %s, who has not the duty requester: nothing was proposed", person->id.text);
+}
+
 enum status command_propose(const struct command_input *input, struct fault *fault)
 {
     struct decoded decoded = {0};
@@ -245,7 +309,7 @@ enum status command_propose(const struct command_input *input, struct fault *fau
         return status;
     }
     if (status == STATUS_OK && input->options->key[0] != '\0') { /* before anything is reserved */
-        status = command_open_key(&asked.keyfile, input->options, fault);
+        status = open_requester_key(&asked.keyfile, input->options, decoded.trust.policy, fault);
     }
     if (status == STATUS_OK) {
         status = propose(input->options, &decoded, &asked, fault);

@@ -226,7 +226,9 @@ class Waiting(strongroom.Case):
         self.assertIn("nothing is proposed", words)
         self.assertRegex(words, rf"by version +2 of the policy, {self.name}")
         self.assertRegex(words, r"approver-1 +may approve")
-        self.assertRegex(place.custody(*ask, "9000").stdout, r"decision +denied, no allow rule matches")
+        denied = place.custody(*ask, "9000", check=False)
+        self.assertRegex(denied.stdout, r"decision +denied, no allow rule matches")
+        self.assertEqual(denied.returncode, 1)
         self.assertEqual(place.value("SELECT count(*) FROM custody.withdrawal"), before)
 
     def test_a_dry_run_tells_how_much_of_a_limit_is_used(self):
