@@ -59,14 +59,13 @@ enum status decision_read_seen(struct decision_seen *out, const struct decoded *
     for (size_t i = 0; i < json_array_size(rows); i++) {
         struct approval approval;
         struct digest digest;
-        if (!read_one(&approval, &digest, decoded, json_array_get(rows, i))) {
-            seen.others++;
-        } else if (approval.decision == APPROVAL_REJECT) {
+        bool good = read_one(&approval, &digest, decoded, json_array_get(rows, i));
+        if (good && approval.decision == APPROVAL_REJECT) {
             seen.rejecter = approval.approver;
+        } else if (!good || is_there(&seen, &approval.approver)) {
+            seen.others++;
         } else if (approval.decision == APPROVAL_REQUEST) {
             seen.requester = approval.approver;
-        } else if (is_there(&seen, &approval.approver)) {
-            seen.others++; /* the service keeps one of each person */
         } else {
             insert(&seen, &approval.approver, &digest);
         }

@@ -466,6 +466,111 @@ class Others(Lying):
         self.assertNotIn("repeat with", self.refused(1, *words))
         self.refused(1, *("NONE" if word == "DEMO" else word for word in words))
 
+    def test_a_key_that_requests_nothing_reserves_nothing(self):
+        self.proposes()
+        for name, word in (("approver-1", "approver-1, who has not the duty requester"), ("mallory", "belongs to nobody")):
+            with self.subTest(name):
+                self.assertIn(word, self.refused(1, *self.propose("--key", self.keys[name], "--passphrase-file", self.passphrase)))
+        self.assertEqual(self.service.sent("POST"), [])
+
+    def test_a_proposal_that_could_not_be_signed_is_named(self):
+        self.keys["operator-1"] = self.key_file("operator-1", WORLD.keys["operator-1"])
+        signing = ("--key", self.keys["operator-1"], "--passphrase-file", self.passphrase, "--idempotency-key", "once")
+        named = f"withdrawal {ID} is proposed but not signed: custody cancel {ID}"
+        for changes in ({"requester": "approver-1"}, {}):  # of another person; and a service that does not take the signature
+            with self.subTest(changes):
+                self.proposes(**changes)
+                told = self.refused(1, *self.propose(*signing))
+                self.assertIn(named, told)
+                self.assertIn("--idempotency-key once", told)
+
+    def explained(self, decision, text):
+        tree = {"decision": decision, "text": text, "version": 1, "policy": INTENT["policy"], "rules": []}
+        self.service.routes["GET", SHOW[1] + "/explanation"] = (200, tree)
+        self.service.routes["POST", "/v1/policy/explain"] = (200, tree)
+
+    def test_what_the_policy_denies_is_said(self):
+        self.proposes()
+        self.explained("denied", "no allow rule matches")
+        done = self.custody(*self.propose())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"the policy denies this: no allow rule matches; custody cancel {ID}", done.stderr)
+        for more in ((), ("--json",)):
+            dry = self.custody(*self.propose("--dry-run", *more))
+            self.assertEqual(dry.returncode, 1, dry.stdout)
+            self.assertIn("no allow rule matches", dry.stderr)
+        self.explained("waiting", "approvals are missing")
+        self.assertNotIn("denies", self.custody(*self.propose()).stderr)
+        self.good(*self.propose("--dry-run"))
+
+    def standing(self, **row):
+        """What show, explain and list say of it."""
+        self.shows(BUNDLE["intent"], **row)
+        self.explained("waiting", "approvals are missing")
+        self.service.routes["GET", "/v1/withdrawals"] = (200, {"withdrawals": [{"id": ID, **row}], "next": ""})
+        return self.show(), self.good("explain", ID, *self.base), self.good("list", *self.base)
+
+    def test_an_end_is_told_and_not_judged_again(self):
+        rejection = {"document": world.canonical({"approver": "approver-3", "decision": "reject"}), "signatures": []}
+        for words, row in (("vetoed by approver-1, reason not-ours", {"state": "rejected", "reason": "denied", "veto": {
+                               "by": "approver-1", "reason": "not-ours"}}),
+                           ("rejected by approver-3", {"state": "rejected", "approvals": [rejection]}),
+                           ("rejected: destination_unlisted", {"state": "rejected", "reason": "destination_unlisted"}),
+                           (f"expired at {world.at(9)}", {"state": "expired", "expires_at": world.at(9)}),
+                           ("cancelled", {"state": "cancelled"}), ("confirmed at height 7", {"state": "confirmed", "height": 7}),
+                           ("in quarantine: ", {"state": "quarantined", "reason": ESCAPES})):
+            with self.subTest(words):
+                shown, explained, _ = self.standing(**row)
+                self.assertIn(f"; it ended: {words}", shown)
+                self.assertIn(f"it has ended: {words}", explained)
+                self.assertNotIn("approvals are missing", explained)
+                self.assertFalse(set(shown + explained) - set(map(chr, range(32, 127))) - {"\n"}, repr(shown))
+        shown, explained, _ = self.standing(state="approving")
+        self.assertNotIn("ended", shown + explained)
+        self.assertIn("approvals are missing", explained)
+
+    def test_what_it_waits_for_is_told_in_words_and_until_when(self):
+        until, since = world.at(9), world.at(8)
+        for step, code, words in (("sign", "limit_exceeded", "a limit over time"), ("announce", "not_ready", "the veto window"),
+                                  ("record", "not_ready", "the cooling-off"), ("record", "outside_hours", "the policy allows it at other hours"),
+                                  ("sign", "new", "the step is tried again")):
+            with self.subTest(step=step, code=code):
+                for told in self.standing(state="approved", waiting={"step": step, "for": code, "since": since, "until": until}):
+                    self.assertRegex(told, rf"waits until {until}: {words}.* \({step}: {code} since {since}\)")
+        waiting = {"step": "record", "for": "key_inactive", "since": since}
+        frozen = {"scope": "wallet", "subject": "hot", "state": "frozen", "cause": "command", "reason": "odd", "since": since, "number": 2}
+        for row, said in ((frozen, True), ({**frozen, "state": "thawed"}, False), ({**frozen, "subject": "cold"}, False),
+                          ({**frozen, "scope": "everything"}, True)):
+            self.service.routes["GET", "/v1/freezes"] = (200, {"freezes": [row]})
+            _, explained, _ = self.standing(state="approved", wallet="hot", waiting=waiting)
+            self.assertEqual("\nfrozen: " in explained, said, explained)
+
+    def revoking(self, word, *more):
+        chain = self.write("policy.json", json.dumps(POLICY))
+        return self.custody("destination", "revoke", word, *self.base, "--policy", chain, "--reason", "false-address", *more)
+
+    def test_who_revokes_an_entry_sees_which(self):
+        entry = BUNDLE["destination"]
+        name = world.digest("destination", entry["document"])
+        document = json.loads(entry["document"])
+        self.service.routes["GET", "/v1/destinations"] = (200, {"destinations": [{**entry, "state": "serving"}, {"document": "{}"}, 7]})
+        for word in (name, document["account"]):
+            done = self.revoking(word)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout)["subject"], name)
+            self.assertIn(f"on the list: {document['id']}, {document['account']}, group {document['group']}, serving", done.stderr)
+            self.assertNotIn("nothing that is listed stops", done.stderr)
+        mistyped = self.revoking("0" * 64)
+        self.assertEqual((mistyped.returncode, json.loads(mistyped.stdout)["subject"]), (0, "0" * 64))
+        self.assertIn("no entry of the list has this digest: nothing that is listed stops\n", mistyped.stderr)
+        other = self.revoking(WORLD.keys["mallory"].address())
+        self.assertEqual((other.returncode, other.stdout), (1, ""))
+        self.assertIn("no entry of the list has this address", other.stderr)
+        self.service.routes["GET", "/v1/destinations"] = (503, problem("unavailable"))
+        away = self.revoking(name)
+        self.assertEqual(away.returncode, 0, away.stderr)
+        self.assertIn("NOT KNOWN", away.stderr)
+
     def test_a_proposal_of_something_else(self):
         """Whoever carries the request writes another payment into it, and shows the requester the short code of that one."""
         for field, changes in (("destination", {"destination": WORLD.keys["mallory"].address()}), ("amount", {"amount": "9999"}),
