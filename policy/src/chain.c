@@ -174,3 +174,25 @@ enum status policy_evaluate_both(struct evaluation *out, const struct policy **o
     *out = now; /* transferred */
     return STATUS_OK;
 }
+
+enum status policy_approval_effect_both(enum approval_effect *out, struct approval_early *early,
+                                        const struct policy *const policies[2],
+                                        const struct evaluation_request *request, size_t index, struct fault *fault)
+{
+    enum approval_effect effects[2];
+    struct approval_early found[2];
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < 2; i++) {
+        status = policy_approval_effect(&effects[i], &found[i], policies[i], request, index, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out = effects[0] == APPROVAL_FILLS || effects[1] == APPROVAL_FILLS   ? APPROVAL_FILLS
+           : effects[0] == APPROVAL_EARLY || effects[1] == APPROVAL_EARLY ? APPROVAL_EARLY
+                                                                          : APPROVAL_NO_PLACE;
+    if (*out == APPROVAL_EARLY) {
+        *early = effects[0] == APPROVAL_EARLY ? found[0] : found[1];
+    }
+    return STATUS_OK;
+}

@@ -4,14 +4,17 @@
  */
 #include "policy/evaluate.h"
 
-#include "condition.h"
-#include "matching.h"
+#include "evaluator.h"
 
 static const struct word decision_words[] = {
     {"denied", DECISION_DENIED}, {"waiting", DECISION_WAITING}, {"allowed", DECISION_ALLOWED}, {NULL, 0}};
-static const struct word standing_words[] = {{"counted", STANDING_COUNTED},     {"may_approve", STANDING_MAY_APPROVE},
-                                             {"requester", STANDING_REQUESTER}, {"expired", STANDING_EXPIRED},
-                                             {"suspended", STANDING_SUSPENDED}, {NULL, 0}};
+static const struct word standing_words[] = {{"counted", STANDING_COUNTED},
+                                             {"may_approve", STANDING_MAY_APPROVE},
+                                             {"requester", STANDING_REQUESTER},
+                                             {"expired", STANDING_EXPIRED},
+                                             {"suspended", STANDING_SUSPENDED},
+                                             {"too_early", STANDING_TOO_EARLY},
+                                             {NULL, 0}};
 
 const char *decision_text(enum decision decision)
 {
@@ -22,26 +25,6 @@ const char *standing_text(enum standing standing)
 {
     return word_text(standing_words, (int)standing);
 }
-
-/* An approval by somebody who counts. */
-struct approval_place {
-    size_t person; /* position in policy.people */
-    uint64_t seen; /* those of the approvals (bits, as they are placed here) that it names */
-};
-
-/* One request under one policy, with every person's standing worked out once. */
-struct evaluator {
-    const struct policy *policy;
-    const struct evaluation_request *request;
-    struct evaluation *out;
-    struct condition_subject subject;
-    struct people_set counted;
-    struct people_set open;
-    unsigned open_members[POLICY_GROUPS_MAX];                  /* how many of `open` are in each group */
-    struct approval_place approvals[EVALUATION_APPROVALS_MAX]; /* in the order of the request; of those who count */
-    uint64_t counting;                                         /* which of them are used */
-    bool seen_read;
-};
 
 /* People */
 
@@ -56,7 +39,15 @@ static enum standing standing_of(const struct person *person, const struct evalu
     return condition_person_counts(person, request) ? STANDING_MAY_APPROVE : STANDING_SUSPENDED;
 }
 
-static void place_people(struct evaluator *evaluator)
+void evaluator_count_open(struct evaluator *evaluator)
+{
+    for (size_t i = 0; i < evaluator->policy->group_count; i++) {
+        const struct people_set open = people_set_and(&evaluator->policy->groups[i].set, &evaluator->open);
+        evaluator->open_members[i] = (unsigned)people_set_count(&open);
+    }
+}
+
+void evaluator_place_people(struct evaluator *evaluator)
 {
     const struct policy *policy = evaluator->policy;
     const struct evaluation_request *request = evaluator->request;
@@ -78,10 +69,7 @@ static void place_people(struct evaluator *evaluator)
         }
     }
     evaluator->open = people_set_without(&evaluator->open, &evaluator->counted);
-    for (size_t i = 0; i < policy->group_count; i++) {
-        const struct people_set open = people_set_and(&policy->groups[i].set, &evaluator->open);
-        evaluator->open_members[i] = (unsigned)people_set_count(&open);
-    }
+    evaluator_count_open(evaluator);
 }
 
 /* Steps. Only rules with several ask who saw what, so it is read when the first of them comes. */
@@ -106,7 +94,7 @@ static void read_seen(struct evaluator *evaluator)
     evaluator->seen_read = true;
 }
 
-static struct people_set people_of(const struct evaluator *evaluator, uint64_t approvals)
+struct people_set evaluator_people_of(const struct evaluator *evaluator, uint64_t approvals)
 {
     struct people_set people = {{0}};
     for (; approvals != 0; approvals &= approvals - 1) {
@@ -123,7 +111,7 @@ static bool fills(const struct evaluator *evaluator, const struct rule *rule, co
     struct people_set may[POLICY_STEPS_MAX];
     size_t count = 0;
     for (unsigned i = 0; i < step; i++) {
-        may[i] = people_of(evaluator, levels[i] & shown);
+        may[i] = evaluator_people_of(evaluator, levels[i] & shown);
     }
     for (; count < rule->demand.entry_count && rule->demand.entries[count].step < step; count++) {
         const struct step_entry *entry = &rule->demand.entries[count];
@@ -134,11 +122,10 @@ static bool fills(const struct evaluator *evaluator, const struct rule *rule, co
     return matching_full(slots, count);
 }
 
-/*
- * Who counts for which step. levels[k]: the approvals that saw all steps before k filled, each by approvals that count
- * for their own steps. What they name cannot name them, so going up step by step settles it.
+/* levels[k]: the approvals that saw all steps before k filled, each by approvals that count for their own steps. What
+ * they name cannot name them, so going up step by step settles it.
  */
-static void place_steps(struct people_set *out, struct evaluator *evaluator, const struct rule *rule)
+void evaluator_place_steps(struct people_set *out, struct evaluator *evaluator, const struct rule *rule)
 {
     uint64_t levels[POLICY_STEPS_MAX] = {evaluator->counting};
     out[0] = evaluator->counted;
@@ -151,18 +138,14 @@ static void place_steps(struct people_set *out, struct evaluator *evaluator, con
             bool after = fills(evaluator, rule, levels, evaluator->approvals[index].seen, step);
             levels[step] |= (uint64_t)after << index;
         }
-        out[step] = people_of(evaluator, levels[step]);
+        out[step] = evaluator_people_of(evaluator, levels[step]);
     }
 }
 
 /* Demands */
 
-/*
- * Puts people into the places of a rule: those of `steps` (by step) and of `more`, who may stand anywhere. Answers the
- * number of slots; the one of a return is the last.
- */
-static size_t fill_rule(struct matching_slot *slots, const struct evaluator *evaluator, const struct rule *rule,
-                        const struct people_set *steps, const struct people_set *more)
+size_t evaluator_fill_rule(struct matching_slot *slots, const struct evaluator *evaluator, const struct rule *rule,
+                           const struct people_set *steps, const struct people_set *more)
 {
     struct people_set all = {{0}};
     size_t count = rule->demand.entry_count;
@@ -191,12 +174,10 @@ static struct evaluation_demand *add_demand(struct evaluation_rule *rule, enum d
     return demand;
 }
 
-/*
- * Whether those who may still approve could fill what is open. When every group alone has as many of them as there are
- * places, none of its places can be left over, whoever stands in the others.
- */
-static bool reachable(const struct evaluator *evaluator, const struct rule *rule, const struct people_set *steps,
-                      unsigned places)
+/* When every group alone has as many of them as there are places, none of its places can be left over, whoever stands
+ * in the others. */
+bool evaluator_reachable(const struct evaluator *evaluator, const struct rule *rule, const struct people_set *steps,
+                         unsigned places)
 {
     struct matching_slot slots[MATCHING_SLOTS_MAX];
     bool enough = rule->demand.entry_count > 0;
@@ -206,7 +187,7 @@ static bool reachable(const struct evaluator *evaluator, const struct rule *rule
     if (enough) {
         return true;
     }
-    size_t count = fill_rule(slots, evaluator, rule, steps, &evaluator->open);
+    size_t count = evaluator_fill_rule(slots, evaluator, rule, steps, &evaluator->open);
     return matching_full(slots, count);
 }
 
@@ -221,6 +202,14 @@ static unsigned open_of(const struct evaluator *evaluator, const struct rule *ru
     return (unsigned)people_set_count(&all);
 }
 
+static struct people_set early_for(const struct evaluator *evaluator, const struct step_entry *entry,
+                                   const struct people_set *steps)
+{
+    const struct people_set approved =
+        people_set_and(&evaluator->policy->groups[entry->quorum.group].set, &evaluator->counted);
+    return people_set_without(&approved, &steps[entry->step]);
+}
+
 static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator, const struct rule *rule)
 {
     static const struct people_set nobody = {{0}};
@@ -228,8 +217,8 @@ static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator
     struct matching_slot slots[MATCHING_SLOTS_MAX];
     unsigned need = 0;
     unsigned have = 0;
-    place_steps(steps, evaluator, rule);
-    size_t count = fill_rule(slots, evaluator, rule, steps, &nobody);
+    evaluator_place_steps(steps, evaluator, rule);
+    size_t count = evaluator_fill_rule(slots, evaluator, rule, steps, &nobody);
     for (size_t i = 0; i < count; i++) {
         need += slots[i].need;
         have += slots[i].filled;
@@ -240,6 +229,7 @@ static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator
         demand->need = slots[i].need;
         demand->have = slots[i].filled;
         demand->open = evaluator->open_members[rule->demand.entries[i].quorum.group];
+        demand->early = early_for(evaluator, &rule->demand.entries[i], steps);
     }
     if (evaluator->request->returns) {
         struct evaluation_demand *demand = add_demand(out, DEMAND_RETURN, have == need);
@@ -247,7 +237,7 @@ static void add_quorums(struct evaluation_rule *out, struct evaluator *evaluator
         demand->have = have;
         demand->open = open_of(evaluator, rule);
     }
-    out->reachable = have == need || reachable(evaluator, rule, steps, need);
+    out->reachable = have == need || evaluator_reachable(evaluator, rule, steps, need);
 }
 
 static void add_unknown(struct evaluation_rule *out, unsigned unknown)
@@ -441,7 +431,7 @@ static enum status evaluate_wallet(struct evaluation *out, const struct wallet *
     if (out->matches == NULL || out->standings == NULL) {
         return STATUS_NO_MEMORY;
     }
-    place_people(&evaluator);
+    evaluator_place_people(&evaluator);
     enum status status = evaluate_rules(&evaluator);
     if (status == STATUS_OK) {
         decide_on_rules(out, &evaluator);
@@ -471,13 +461,17 @@ enum status policy_evaluate(struct evaluation *out, const struct policy *policy,
     return STATUS_OK;
 }
 
-/* A member of a group that a rule asks, one that matches or would at another hour. */
+bool evaluation_concerned(const struct evaluation *evaluation, size_t rule)
+{
+    return (evaluation->matches[rule].failed & ~(1U << CONDITION_HOURS)) == 0;
+}
+
+/* A member of a group that a rule asks. */
 static bool asked(const struct evaluation *evaluation, const struct policy *policy, size_t person)
 {
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct demand *demand = &policy->rules[i].demand;
-        bool concerned = (evaluation->matches[i].failed & ~(1U << CONDITION_HOURS)) == 0;
-        for (size_t k = 0; k < demand->entry_count && concerned; k++) {
+        for (size_t k = 0; k < demand->entry_count && evaluation_concerned(evaluation, i); k++) {
             if (people_set_has(&policy->groups[demand->entries[k].quorum.group].set, person)) {
                 return true;
             }

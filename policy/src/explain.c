@@ -43,6 +43,20 @@ void evaluation_describe(char out240[EVALUATION_TEXT_SIZE], const struct evaluat
     }
 }
 
+void approval_early_describe(char out240[EVALUATION_TEXT_SIZE], const struct approval_early *early)
+{
+    const struct rule *rule = &early->policy->rules[early->rule];
+    const char *before = " (";
+    (void)snprintf(out240, EVALUATION_TEXT_SIZE, "rule %s: step %u", rule->id.text, early->step + 1);
+    for (size_t i = 0; i < rule->demand.entry_count; i++) {
+        if (rule->demand.entries[i].step == early->step) {
+            append(out240, before, early->policy->groups[rule->demand.entries[i].quorum.group].id.text);
+            before = ", ";
+        }
+    }
+    append(out240, ")", " is not complete in what it names: this approval would not count; approve when it is");
+}
+
 /* What an explanation is made from. */
 struct story {
     const struct policy *policy;
@@ -50,12 +64,16 @@ struct story {
     const struct evaluation *evaluation;
 };
 
-static json_t *explain_members(const struct story *story, const struct group *group)
+static json_t *explain_members(const struct story *story, const struct group *group,
+                               const struct evaluation_demand *demand)
 {
     json_t *people = json_array();
     for (size_t i = 0; i < group->member_count; i++) {
-        json_t *person = json_pack("{s:s,s:s}", "id", story->policy->people[group->members[i]].id.text, "standing",
-                                   standing_text(story->evaluation->standings[group->members[i]]));
+        size_t at = group->members[i];
+        enum standing standing =
+            people_set_has(&demand->early, at) ? STANDING_TOO_EARLY : story->evaluation->standings[at];
+        json_t *person =
+            json_pack("{s:s,s:s}", "id", story->policy->people[at].id.text, "standing", standing_text(standing));
         if (json_array_append_new(people, person) != 0) {
             json_decref(people);
             return NULL;
@@ -71,7 +89,7 @@ static json_t *explain_quorum(const struct story *story, const struct rule *rule
     const struct group *group = &story->policy->groups[entry->quorum.group];
     json_t *object = json_pack("{s:s,s:b,s:s,s:i,s:i,s:i,s:o}", "kind", "quorum", "met", (int)demand->met, "group",
                                group->id.text, "need", (int)demand->need, "have", (int)demand->have, "open",
-                               (int)demand->open, "people", explain_members(story, group));
+                               (int)demand->open, "people", explain_members(story, group, demand));
     if (object != NULL && rule->demand.step_count > 1 &&
         json_object_set_new(object, "step", json_integer((json_int_t)entry->step + 1)) != 0) {
         json_decref(object);
@@ -189,17 +207,6 @@ static json_t *explain_rules(const struct story *story)
     return rules;
 }
 
-static bool counted_in(const struct story *story, const struct evaluation_rule *matched, size_t person)
-{
-    const struct demand *demand = &story->policy->rules[matched->rule].demand;
-    for (size_t i = 0; i < demand->entry_count; i++) {
-        if (people_set_has(&story->policy->groups[demand->entries[i].quorum.group].set, person)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Why the approval of `name` counts for nothing; NULL when it counts. */
 static const char *why_not_counted(const struct story *story, const struct name *name)
 {
@@ -212,12 +219,7 @@ static const char *why_not_counted(const struct story *story, const struct name 
     if (evaluation->standings != NULL && evaluation->standings[at] != STANDING_COUNTED) {
         return standing_text(evaluation->standings[at]);
     }
-    for (size_t i = 0; i < evaluation->rule_count; i++) {
-        if (counted_in(story, &evaluation->rules[i], at)) {
-            return NULL;
-        }
-    }
-    return "in_no_group_of_a_matching_rule";
+    return evaluation_has_voice(evaluation, story->policy, name) ? NULL : "in_no_group_of_a_matching_rule";
 }
 
 static bool named_before(const struct evaluation_request *request, size_t index)

@@ -56,7 +56,7 @@ static enum status decode(struct decoded *out, struct said *out_said, const stru
 static enum status show_withdrawal(const struct command_input *input, struct fault *fault)
 {
     struct decoded decoded;
-    struct said said;
+    struct said said = {0};
     enum status status = decode(&decoded, &said, input, fault);
     if (status == STATUS_OK) {
         decoded_print(&decoded);
@@ -64,6 +64,7 @@ static enum status show_withdrawal(const struct command_input *input, struct fau
         (void)printf("the service says that it is %s%s%s%s%s\n", said.state, said.waiting[0] == '\0' ? "" : " and ",
                      said.waiting, said.end[0] == '\0' ? "" : "; it ended: ", said.end);
     }
+    decision_seen_wipe(&said.seen);
     decoded_wipe(&decoded);
     return status;
 }
@@ -109,7 +110,7 @@ static void print_state(const json_t *withdrawal)
 static enum status decide(const struct command_input *input, enum approval_decision decision, struct fault *fault)
 {
     struct decoded decoded;
-    struct said said;
+    struct said said = {0};
     struct keyfile *keyfile = NULL;
     struct signed_document document = {0};
     json_t *withdrawal = NULL;
@@ -137,6 +138,7 @@ static enum status decide(const struct command_input *input, enum approval_decis
     json_decref(withdrawal);
     keyfile_free(keyfile);
     signed_document_free(&document);
+    decision_seen_wipe(&said.seen);
     decoded_wipe(&decoded);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "policy/chain.h"
+#include "policy/evaluate.h"
 
 static bool read_one(struct approval *out, struct digest *out_digest, const struct decoded *decoded,
                      const json_t *object)
@@ -56,7 +57,8 @@ enum status decision_read_seen(struct decision_seen *out, const struct decoded *
     if (json_array_size(rows) > APPROVAL_SEEN_MAX) {
         return fault_set(fault, STATUS_TOO_LARGE, "approvals", "at most %d", APPROVAL_SEEN_MAX);
     }
-    for (size_t i = 0; i < json_array_size(rows); i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < json_array_size(rows) && status == STATUS_OK; i++) {
         struct approval approval;
         struct digest digest;
         bool good = read_one(&approval, &digest, decoded, json_array_get(rows, i));
@@ -68,10 +70,21 @@ enum status decision_read_seen(struct decision_seen *out, const struct decoded *
             seen.requester = approval.approver;
         } else {
             insert(&seen, &approval.approver, &digest);
+            status = policy_approvals_add(&seen.counted, decoded->trust.policy, &approval, &digest);
         }
     }
-    *out = seen;
+    if (status != STATUS_OK) {
+        decision_seen_wipe(&seen);
+        return fault_set(fault, status, "approvals", "%s", "");
+    }
+    *out = seen; /* transferred */
     return STATUS_OK;
+}
+
+void decision_seen_wipe(struct decision_seen *seen)
+{
+    policy_approvals_wipe(&seen->counted);
+    *seen = (struct decision_seen){.count = 0};
 }
 
 void decision_print_seen(const struct decision_seen *seen)
@@ -110,6 +123,55 @@ enum status decision_person(const struct person **out, const struct decoded *dec
     return STATUS_OK;
 }
 
+enum status decision_read_early(char out240[EVALUATION_TEXT_SIZE], const struct decoded *decoded,
+                                const struct decision_seen *seen, const struct name *person, const struct name *group,
+                                struct fault *fault)
+{
+    const struct policy *const policies[2] = {decoded->trust.policy, decoded->policy};
+    const struct intent *intent = &decoded->intent;
+    const size_t count = seen->counted.count;
+    struct evaluation_approval rows[EVALUATION_APPROVALS_MAX];
+    enum approval_effect effect = APPROVAL_NO_PLACE;
+    struct approval_early early;
+    out240[0] = '\0';
+    if (count == EVALUATION_APPROVALS_MAX) {
+        return STATUS_OK; /* one more is too many anyway */
+    }
+    memcpy(rows, seen->counted.rows, count * sizeof(rows[0]));
+    rows[count] = (struct evaluation_approval){
+        .person = *person, .digest = decoded->digest, .seen = seen->digests, .seen_count = seen->count};
+    const struct evaluation_request request = {.type = intent->type,
+                                               .chain = &intent->chain,
+                                               .wallet = &intent->wallet,
+                                               .asset = &intent->asset,
+                                               .amount = intent->amount,
+                                               .destination_listed = true, /* or not: the signer knows */
+                                               .destination_group = group,
+                                               .returns = !digest_is_zero(&intent->returns),
+                                               .requester = &intent->requester,
+                                               .requester_signed = seen->requester.text[0] != '\0',
+                                               .approvals = rows,
+                                               .approval_count = count + 1,
+                                               .at_utc_us = clock_utc_us(clock_system())};
+    enum status status = policy_approval_effect_both(&effect, &early, policies, &request, count, fault);
+    if (status == STATUS_OK && effect == APPROVAL_EARLY) {
+        approval_early_describe(out240, &early);
+    }
+    return status;
+}
+
+/* What is signed too early would be refused, or never count. */
+static enum status check_step(const struct decoded *decoded, const struct decision_seen *seen,
+                              const struct person *person, struct fault *fault)
+{
+    char early[EVALUATION_TEXT_SIZE];
+    enum status status = decision_read_early(early, decoded, seen, &person->id, NULL, fault);
+    if (status != STATUS_OK || early[0] == '\0') {
+        return status;
+    }
+    return fault_set(fault, STATUS_CONFLICT, "seen", "nothing was signed: %s", early);
+}
+
 enum status decision_make(struct signed_document *out, const struct decoded *decoded, const struct decision_seen *seen,
                           const struct keyfile *keyfile, enum approval_decision decision, struct fault *fault)
 {
@@ -131,6 +193,10 @@ enum status decision_make(struct signed_document *out, const struct decoded *dec
     }
     if (approval.signed_at >= approval.expires_at) {
         return fault_set(fault, STATUS_EXPIRED, "intent", "has expired: nothing was signed");
+    }
+    status = decision == APPROVAL_APPROVE ? check_step(decoded, seen, person, fault) : STATUS_OK;
+    if (status != STATUS_OK) {
+        return status;
     }
     approval.approver = person->id;
     public_key_id(&approval.key, keyfile_public_key(keyfile));

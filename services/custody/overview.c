@@ -214,7 +214,8 @@ static void print_quorum(const struct explained *explained, const json_t *demand
                                                {"may_approve", "may approve"},
                                                {"requester", "asked for it and never counts"},
                                                {"expired", "is valid no longer and does not count"},
-                                               {"suspended", "is suspended and does not count"}};
+                                               {"suspended", "is suspended and does not count"},
+                                               {"too_early", "has approved too early: does not count for this step"}};
         (void)command_service_text(standing, person, "standing");
         const char *word = standing;
         for (size_t k = 0; k < sizeof(words) / sizeof(words[0]); k++) {

@@ -186,11 +186,23 @@ static enum status ask_voice(bool *inout, const struct screening *screening, con
     return status;
 }
 
-/* Whether a vote of this key is awaited: under either version, as the service asks, and not given yet. */
+static enum status read_early(char out240[EVALUATION_TEXT_SIZE], const struct screening *screening,
+                              const struct name *person, struct fault *fault)
+{
+    const struct decoded *decoded = &screening->decoded;
+    struct name group;
+    bool listed =
+        trust_destination_group(&group, &decoded->trust, screening->destinations, &decoded->intent.destination);
+    return decision_read_early(out240, decoded, &screening->seen, person, listed ? &group : NULL, fault);
+}
+
+/* Whether a vote of this key is awaited: under either version, as the service asks, not given yet, and its step come.
+ */
 static enum status is_awaited(bool *out, const struct screening *screening, struct fault *fault)
 {
     const struct decoded *decoded = &screening->decoded;
     const struct person *person = NULL;
+    char early[EVALUATION_TEXT_SIZE] = "";
     bool voice = false;
     if (decision_person(&person, decoded, screening->keyfile, NULL) != STATUS_OK) {
         *out = false; /* nobody yet in the version of that intent */
@@ -206,7 +218,10 @@ static enum status is_awaited(bool *out, const struct screening *screening, stru
     if (status == STATUS_OK) {
         status = ask_voice(&voice, screening, decoded->trust.policy, &person->id, fault);
     }
-    *out = status != STATUS_OK || voice;
+    if (status == STATUS_OK && voice) {
+        status = read_early(early, screening, &person->id, fault);
+    }
+    *out = status != STATUS_OK || (voice && early[0] == '\0');
     return status;
 }
 
@@ -226,6 +241,7 @@ static enum status fetch(json_t **out, struct screening *screening, const struct
     *out = json_incref(json_object_get(answer, "withdrawal"));
     json_decref(answer);
     bytes_free(&screening->decoded.document);
+    decision_seen_wipe(&screening->seen);
     status = decoded_read(&screening->decoded, *out, id, fault);
     return status == STATUS_OK ? decision_read_seen(&screening->seen, &screening->decoded, *out, fault) : status;
 }
@@ -372,6 +388,7 @@ static enum status round_of(struct screening *screening, struct fault *fault)
         status = screen_all(screening, fault);
     }
     json_decref(answer);
+    decision_seen_wipe(&screening->seen);
     decoded_wipe(&screening->decoded);
     screening->decoded = (struct decoded){0};
     return status;

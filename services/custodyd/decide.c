@@ -121,23 +121,27 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
     return STATUS_OK;
 }
 
-/* What the policy says with this decision counted: whether the person has a voice, and whether all is there. */
+/* What the policy says with this decision counted: whether it says anything, and whether all is there. An approval from
+ * before its step would be in the way of the same person's later one, so it is not kept. */
 static enum status judge(struct deciding *deciding, struct store_tx *tx, struct fault *fault)
 {
+    const struct approval *approval = &deciding->approval;
+    const struct withdrawal_word word = {&approval->approver,
+                                         approval->decision == APPROVAL_APPROVE ? &deciding->digest : NULL};
     struct withdrawal_judgement judgement = {0};
     json_decref(deciding->explanation);
     deciding->explanation = NULL;
-    enum status status =
-        withdrawal_judge(&judgement, deciding->service, tx, &deciding->row, &deciding->approval.approver, fault);
+    enum status status = withdrawal_judge(&judgement, deciding->service, tx, &deciding->row, &word, fault);
     if (status != STATUS_OK) {
         return status;
     }
     deciding->explanation = judgement.explanation; /* transferred */
     deciding->ready = judgement.decision == DECISION_ALLOWED;
     bool stops = deciding->approval.decision == APPROVAL_REJECT && judgement.may_stop;
-    return judgement.voice || stops || deciding->approval.decision == APPROVAL_REQUEST
-               ? STATUS_OK
-               : fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
+    if (!judgement.voice && !stops && approval->decision != APPROVAL_REQUEST) {
+        return fault_set(fault, STATUS_FORBIDDEN, "approver", "no rule that matches counts this person");
+    }
+    return judgement.early ? fault_set(fault, STATUS_CONFLICT, "seen", "%s", judgement.early_text) : STATUS_OK;
 }
 
 static enum status insert_decision(struct deciding *deciding, struct store_tx *tx, struct fault *fault)

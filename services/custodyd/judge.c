@@ -90,10 +90,35 @@ static enum status ask_voices(struct withdrawal_judgement *inout, const struct p
     return status;
 }
 
+/* Whether the approval asked about came before its step, under both versions. */
+static enum status ask_early(struct withdrawal_judgement *inout, const struct policy *const policies[2],
+                             const struct evaluation_request *request, const struct digest *approval,
+                             struct fault *fault)
+{
+    enum approval_effect effect = APPROVAL_NO_PLACE;
+    struct approval_early early;
+    size_t index = 0;
+    while (approval != NULL && index < request->approval_count &&
+           !digest_equal(&request->approvals[index].digest, approval)) {
+        index++;
+    }
+    if (approval == NULL || index == request->approval_count) {
+        return STATUS_OK;
+    }
+    enum status status = policy_approval_effect_both(&effect, &early, policies, request, index, fault);
+    if (status == STATUS_OK && effect == APPROVAL_EARLY) {
+        inout->early = true;
+        approval_early_describe(inout->early_text, &early);
+    }
+    return status;
+}
+
 static enum status judge_under_both(struct withdrawal_judgement *out, const struct policy *proposed,
                                     const struct policy *in_force, const struct evaluation_request *request,
-                                    const struct name *person, struct fault *fault)
+                                    const struct withdrawal_word *word, struct fault *fault)
 {
+    const struct policy *const policies[2] = {in_force, proposed};
+    const struct name *person = word == NULL ? NULL : word->person;
     struct withdrawal_judgement judgement = {0};
     struct evaluation evaluation = {0};
     const struct policy *deciding = NULL;
@@ -107,6 +132,9 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
     if (status == STATUS_OK) {
         status = ask_voices(&judgement, proposed, in_force, request, person, fault);
     }
+    if (status == STATUS_OK) {
+        status = ask_early(&judgement, policies, request, word == NULL ? NULL : word->approval, fault);
+    }
     if (status != STATUS_OK) {
         json_decref(judgement.explanation);
         return status;
@@ -116,7 +144,8 @@ static enum status judge_under_both(struct withdrawal_judgement *out, const stru
 }
 
 enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
-                             const struct store_withdrawal *row, const struct name *person, struct fault *fault)
+                             const struct store_withdrawal *row, const struct withdrawal_word *word,
+                             struct fault *fault)
 {
     struct intent intent;
     struct digest digest;
@@ -160,7 +189,7 @@ enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *s
         .at_utc_us = context.at_utc_us,
     };
     if (status == STATUS_OK) {
-        status = judge_under_both(out, context.policy, basis.in_force, &request, person, fault);
+        status = judge_under_both(out, context.policy, basis.in_force, &request, word, fault);
     }
     policy_approvals_wipe(&basis.approvals);
     return status;

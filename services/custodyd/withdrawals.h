@@ -47,20 +47,28 @@ MUST_CHECK enum status veto_view(json_t **out, const struct service *service, st
 /* What the policy says of a stored withdrawal with the approvals it has: free `explanation` with json_decref. */
 struct withdrawal_judgement {
     enum decision decision;
-    enum status reason;  /* why it is not allowed, STATUS_OK when it is */
-    json_t *explanation; /* of the version that says less */
-    bool voice;          /* the person asked about counts, or would, under one of the versions */
-    bool may_stop;       /* or would, if nobody were suspended */
+    enum status reason;                    /* why it is not allowed, STATUS_OK when it is */
+    json_t *explanation;                   /* of the version that says less */
+    bool voice;                            /* the person asked about counts, or would, under one of the versions */
+    bool may_stop;                         /* or would, if nobody were suspended */
+    bool early;                            /* the approval asked about fills no place, and would later */
+    char early_text[EVALUATION_TEXT_SIZE]; /* why, in words */
+};
+
+/* Who says something of a withdrawal, and by which approval (NULL: not by one). Borrowed. */
+struct withdrawal_word {
+    const struct name *person;
+    const struct digest *approval; /* is stored */
 };
 
 /*
  * Judges at this moment, as the signer will: the version that the intent names and the one in force must both allow it,
  * and only approvals of people and keys that count in the version in force do. STATUS_CONFLICT when the wallet has
- * another key by now; one that has ended is judged under the version of its intent alone. `person` is whose voice is
- * asked about, NULL for nobody's.
+ * another key by now; one that has ended is judged under the version of its intent alone. `word` is what is
+ * asked about, NULL for nothing.
  */
 MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct service *service, struct store_tx *tx,
-                                        const struct store_withdrawal *row, const struct name *person,
+                                        const struct store_withdrawal *row, const struct withdrawal_word *word,
                                         struct fault *fault);
 
 /*

@@ -166,11 +166,35 @@ class Screen(strongroom.Case):
             done = self.screen(program=place.dir / "nothing")
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertRegex(done.stderr, f"withdrawal {row['id']}: no vote: .*could not start")
-        place.approve(row)  # two people alone are not enough
-        self.assertEqual(place.read(row["id"])["state"], "approving")
         self.mode("approve")
         self.assertEqual(self.screen().returncode, 0)  # and it is asked again
         self.end(row)
+
+    def test_people_before_it_are_told_to_wait_and_can_approve_after_it(self):
+        place = self.place
+        row = place.proposed(550)
+        files = ("--key", f"{place.dir}/people/approver-1.key", "--passphrase-file", f"{place.dir}/people/approver-1.passphrase")
+        why = r"rule b-screened: step 1 \(screeners\) is not complete"
+        early = place.approval(row, "approver-1")
+        for _ in range(2):  # nothing of it is kept
+            refused = place.decide(row, "approver-1", document=early)
+            self.assertProblem(refused, 409, "conflict", "seen")
+            self.assertRegex(json.dumps(refused.json), why)
+        done = place.custody("approve", row["id"], "--code", row["short_code"], *files, person="approver-1", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, "nothing was signed: " + why)
+        self.assertEqual((place.read(row["id"])["state"], place.read(row["id"])["approvals"]), ("reserved", []))
+        self.mode("approve")
+        self.assertEqual(self.screen().returncode, 0)
+        self.assertProblem(place.decide(row, "approver-1", document=early), 409, "conflict", "seen")  # it did not see the vote
+        place.custody("approve", row["id"], "--code", row["short_code"], *files, person="approver-1")
+        given = {json.loads(signed["document"])["approver"]: signed for signed in place.read(row["id"])["approvals"]}
+        vote, approval = given[SCREENER], given["approver-1"]
+        again = place.decide(row, "approver-1", document=approval)
+        self.assertEqual(again.status, 200, again)  # the same document again, as ever
+        seen = [digest("approval", vote["document"])]
+        self.assertEqual(place.decide(row, "approver-2", document=place.approval(row, "approver-2", seen=seen)).status, 200)
+        place.wait(row["id"], "confirmed")
 
     def test_an_intent_that_is_not_what_it_says_is_never_shown_to_it(self):
         place = self.place

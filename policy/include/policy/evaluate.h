@@ -71,6 +71,8 @@ enum standing {
     STANDING_REQUESTER = 3, /* never counts */
     STANDING_EXPIRED = 4,   /* does not count any more */
     STANDING_SUSPENDED = 5, /* does not count until resumed */
+    STANDING_TOO_EARLY =
+        6, /* of a step, never of the whole: has approved, without having seen the steps before filled */
 };
 
 struct evaluation_demand {
@@ -81,6 +83,7 @@ struct evaluation_demand {
     unsigned need;            /* this and the next two: quorum and return */
     unsigned have;            /* places that those who approved fill, earlier entries first */
     unsigned open;            /* people who may still approve */
+    struct people_set early;  /* quorum only: members who approved, without having seen the steps before filled */
 };
 
 /* A matching rule. A deny rule has no demands but `known`. */
@@ -141,6 +144,40 @@ void evaluation_free(struct evaluation *evaluation);
  * would at another hour, neither the requester nor expired or suspended.
  */
 bool evaluation_has_voice(const struct evaluation *evaluation, const struct policy *policy, const struct name *person);
+
+/* What one approval of a request does for it. */
+enum approval_effect {
+    APPROVAL_FILLS = 1,    /* a place that is open without it, in a rule that matches or would at another hour */
+    APPROVAL_NO_PLACE = 2, /* none is open for that person, or too few people remain */
+    APPROVAL_EARLY = 3,    /* fills nothing, and would fill a place had the person waited for the steps before */
+};
+
+/* Of an approval that came too early. */
+struct approval_early {
+    const struct policy *policy; /* borrowed */
+    size_t rule;                 /* position in policy.rules, the first that would need it later */
+    unsigned step;               /* the first that it does not show filled, from 0 */
+};
+
+/*
+ * What the approval at position `index` of the request does, with the others as they are. *early is written only for
+ * APPROVAL_EARLY. As policy_evaluate.
+ */
+MUST_CHECK enum status policy_approval_effect(enum approval_effect *out, struct approval_early *early,
+                                              const struct policy *policy, const struct evaluation_request *request,
+                                              size_t index, struct fault *fault);
+
+/*
+ * The same under the version of the intent and the one in force: what fills a place in one of them is not early. One
+ * version twice is that version.
+ */
+MUST_CHECK enum status policy_approval_effect_both(enum approval_effect *out, struct approval_early *early,
+                                                   const struct policy *const policies[2],
+                                                   const struct evaluation_request *request, size_t index,
+                                                   struct fault *fault);
+
+/* "step 1 (screeners) of rule large is not complete by what it names as seen: it would not count; approve ..." */
+void approval_early_describe(char out240[EVALUATION_TEXT_SIZE], const struct approval_early *early);
 
 /*
  * When a request that waits for the hour (STATUS_OUTSIDE_HOURS) no longer does: the first moment after `at_utc_us`, in

@@ -210,7 +210,7 @@ class Answers(Answering):
 
     def explanation(self, **changes):
         people = [{"id": f"p-{n}", "standing": standing} for n, standing in
-                  enumerate(("counted", "may_approve", "requester", "expired", "of-the-future"))]
+                  enumerate(("counted", "may_approve", "requester", "expired", "of-the-future", "too_early"))]
         demands = [{"kind": "max_amount", "met": True, "limit": "100000", "amount": "2501"}, {"kind": "destination", "met": False},
                    {"kind": "quorum", "met": False, "group": "approvers", "need": 2, "have": 1, "open": 1, "people": people},
                    {"kind": "quorum", "met": False, "step": 2, "group": "risk", "need": 1, "have": 0, "open": 2, "people": []},
@@ -231,7 +231,7 @@ class Answers(Answering):
                       "met        25.01 DEMO (2501 base units), and the rule lets 1000 DEMO (100000 base units) through at most",
                       "NOT MET    the address is not on the allow-list", "NOT MET    group approvers: 1 of 2 have approved, 1 more may",
                       "p-0                  has approved", "p-1                  may approve", "p-2                  asked for it and never counts",
-                      "p-3                  is valid no longer", "p-4                  of-the-future", "one approver more: 1 of 3",
+                      "p-3                  is valid no longer", "p-4                  of-the-future", "p-5                  has approved too early: does not count for this step", "one approver more: 1 of 3",
                       "step 2, group risk: 0 of 1", "the condition requesters cannot be judged yet",
                       "delay      signed 60 seconds after", "limit      3 per wallet in any 3600 seconds",
                       "limit      25.01 DEMO (2501 base units) per asset in any 60 seconds",
