@@ -342,9 +342,14 @@ class Database(strongroom.Case):
                     place.psql("DELETE FROM custody.document WHERE kind = 'destination'")
                 self.replace_destination(stored, destination)
                 self.to_the_signer(row, good, destination)
-                self.refused_by_signer(row, *reasons)
+                if destination is payee:  # the entry of the trail pays to another account than the intent: nobody is asked
+                    self.ends(row, "quarantined", *reasons)
+                else:
+                    self.refused_by_signer(row, *reasons)
                 place.psql("DELETE FROM custody.document WHERE kind = 'destination'")
                 self.replace_destination(payee["document"], payee)
+                if destination is payee:
+                    self.assertSettled(row, "failed")
         row = place.proposed(62, destination=self.mallory)
         good = [place.approval(row, person) for person in ("approver-1", "approver-2")]
         for person, signed in zip(("approver-1", "approver-2"), good):
