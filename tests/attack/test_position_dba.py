@@ -7,7 +7,7 @@ Here: what the service keeps in rows of what others decide: freezes, keys, versi
 import unittest
 
 from positions import Position, signing_entry, to_the_trail
-from strongroom import eventually, time_text
+from strongroom import canonical, digest, eventually, time_text
 
 
 class Dba(Position):
@@ -114,6 +114,17 @@ class Dba(Position):
             place.wait(row["id"], "confirmed")
             self.assertProven("evidence", place.export_evidence(row["id"]))
             self.paid += 75
+        with self.subTest("the quorum's sweep of another payment, filed under this one"):
+            row = place.proposed(76)
+            key = place.call("GET", "/v1/wallets/hot").json["key_id"]
+            order = self.command("key.sweep", "admin-1", "admin-2", intent="1" * 64, key=key, role="transfer", **{"from": "compromised"})
+            place.approve(row)
+            place.wait(row["id"], "confirmed")
+            place.psql(f"""
+                INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('command', '{row["intent_digest"][:63]}',
+                '\\x{digest("command", order["document"])}', convert_to($d${canonical(order)}$d$, 'UTF8'))""")
+            self.assertProven("evidence", place.export_evidence(row["id"]))
+            self.paid += 76
 
     def test_z_the_trail_says_so(self):
         place = self.place
