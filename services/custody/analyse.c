@@ -379,7 +379,10 @@ enum status command_analyse_change(FILE *stream, const struct policy_version *be
     (void)analyse(&reports[0], before->policy, before->policy->issued_at, &refused);
     status = analyse(&reports[1], now->policy, now->policy->issued_at, fault);
     policy_change_print(stream, before->document, now->document);
-    if (reports[0] != NULL && reports[1] != NULL) {
+    if (reports[0] == NULL) {
+        (void)fprintf(stream, "CHANGED who could move funds: not compared, the one before has no analysis: %s\n",
+                      refused.detail);
+    } else if (reports[1] != NULL) {
         print_changes(stream, reports[0], reports[1]);
     }
     json_decref(reports[0]);
