@@ -143,7 +143,7 @@ const struct command_row command_rows[] = {
      "[HEIGHT] [--out FILE]",
      "fetch genesis and blocks of the ledger, from a height on",
      SERVICE "out",
-     "custody ledger export --out ledger.jsonl && custody-verify nonces ledger.jsonl policy.json issuer.json"},
+     "custody ledger export --out ledger.jsonl && custody-nonces ledger.jsonl policy.json issuer.json"},
     {{"sign", NULL},
      command_sign,
      1,

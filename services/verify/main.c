@@ -1,6 +1,6 @@
 /*
- * custody-verify: proves a trail, an evidence bundle, a ceremony or an address from files alone, and looks for bad
- * nonces. Exit 0 proven, 1 tampered, 2 incomplete or stale, 3 usage.
+ * custody-verify: proves a trail, an evidence bundle, a ceremony or an address from files alone. Exit 0 proven,
+ * 1 tampered, 2 incomplete or stale, 3 usage.
  */
 #include <stdio.h>
 #include <string.h>
@@ -58,8 +58,6 @@ static const struct command {
      verify_ceremony},
     {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 5, 5, 0, 64,
      verify_address},
-    {"nonces", "custody-verify nonces", "looks for ECDSA keys whose nonces are bad",
-     "FILE ... (ledger export, policies, evidence, any signed papers)", 1, 0, 1, 4096, verify_nonces},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -35,12 +35,6 @@ struct verify_request {
 enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request);
 
 /*
- * Every ECDSA signature in the files: an r that comes twice, and keys whose nonces give them away. Tampered: such a key
- * was found; proven means no more than that none was.
- */
-enum verdict verify_nonces(const struct trust *trust, const struct verify_request *request);
-
-/*
  * An address to pay to: derived from the key of a key document, attested by that key at most `max_age_days` ago as
  * active or inactive; the key is for transfers and a wallet of the last policy.
  */

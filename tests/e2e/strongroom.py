@@ -30,7 +30,7 @@ import openapi
 SOURCE = pathlib.Path(os.environ.get("STRONGROOM_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-gcc"))
 DEMO = SOURCE / "deploy/demo"
-PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify"}
+PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify", "custody-nonces": "nonces"}
 SIGNERS = ("audit", "validator", "transfer")
 DAEMONS = SIGNERS + ("custodyd",)
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}

@@ -292,7 +292,7 @@ class Withdrawal(strongroom.Case):
         blocks = [json.loads(line) for line in path.read_text().splitlines()][1:]
         self.assertEqual([block["height"] for block in blocks], list(range(1, last["height"] + 1)))
         self.assertIn(last["transaction_id"], [strongroom.digest("transaction", one["document"]) for one in blocks[-1]["transactions"]])
-        command = [str(place.dir / "bin/custody-verify"), "nonces", str(path), str(place.dir / "etc/policy.json"), str(place.dir / "people/issuer-1.json")]
+        command = [str(place.dir / "bin/custody-nonces"), str(path), str(place.dir / "etc/policy.json"), str(place.dir / "people/issuer-1.json")]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         wallet = place.call("GET", "/v1/wallets/hot").json["key_id"]

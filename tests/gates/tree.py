@@ -28,6 +28,7 @@ INCLUDE_LAW = {
     "services/ledgerd": {"base", "ledger", "wire"},
     "services/custody": {"base", "audit", "policy", "wire"},
     "services/verify": {"base", "audit"},
+    "services/nonces": {"base"},
 }
 
 # Where the public headers of a room lie.

@@ -2,8 +2,8 @@
  * Integers of 320 bits in two's complement: what a basis of 256-bit numbers needs while it is reduced. Constant time is
  * not wanted: whatever comes of it follows from what is public.
  */
-#ifndef STRONGROOM_VERIFY_WIDE_H
-#define STRONGROOM_VERIFY_WIDE_H
+#ifndef STRONGROOM_NONCES_WIDE_H
+#define STRONGROOM_NONCES_WIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * and Euchner, 1994), and what is left of a vector after the nearest planes (Babai, 1986). Rounding can make a basis
  * less reduced, never another lattice: the vectors themselves are exact.
  */
-#ifndef STRONGROOM_VERIFY_LATTICE_H
-#define STRONGROOM_VERIFY_LATTICE_H
+#ifndef STRONGROOM_NONCES_LATTICE_H
+#define STRONGROOM_NONCES_LATTICE_H
 
 #include "base/bytes.h"
 #include "wide.h"

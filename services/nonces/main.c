@@ -1,15 +1,16 @@
 /*
- * The scan for bad nonces: every ECDSA signature and every public key in the files that are given, whatever they are;
- * what each key's own signatures give away, and whether an r stands under two messages. It shows that a key is broken,
- * never that it is not.
+ * custody-nonces, the scan for bad nonces: every ECDSA signature and every public key in the files that are given,
+ * whatever they are; what each key's own signatures give away, and whether an r stands under two messages. It shows
+ * that a key is broken, never that it is not.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/option.h"
 #include "documents.h"
 #include "nonce_scan.h"
-#include "verify.h"
+#include "report.h"
 
 #define DEPTH_MAX 16
 #define KEYS_MAX 4096
@@ -311,17 +312,17 @@ static void conclude(struct harvest *harvest)
     }
 }
 
-enum verdict verify_nonces(const struct trust *trust, const struct verify_request *request)
+/* All keys first: a signature may stand before the key that made it. */
+static enum verdict scan(char *const *paths, int count)
 {
-    (void)trust;
     struct harvest *harvest = calloc(1, sizeof(*harvest));
     if (harvest == NULL) {
         return VERDICT_INCOMPLETE;
     }
     for (int reading = 0; reading < 2; reading++) {
         harvest->for_keys = reading == 0;
-        for (int i = 0; i < request->rest_count && report_clean(&harvest->report); i++) {
-            read_file(harvest, request->rest[i]);
+        for (int i = 0; i < count && report_clean(&harvest->report); i++) {
+            read_file(harvest, paths[i]);
         }
     }
     look(harvest);
@@ -330,4 +331,24 @@ enum verdict verify_nonces(const struct trust *trust, const struct verify_reques
     free(harvest->found);
     free(harvest);
     return verdict;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option_program program = {"custody-nonces", "looks for ECDSA keys whose nonces are bad",
+                                                  "FILE ... (ledger export, policies, evidence, any signed papers)"};
+    struct fault fault = {0};
+    char none = 0;
+    int rest = 0;
+    enum status status = option_load(&none, sizeof(none), &rest, &program, NULL, 0, argc, argv, &fault);
+    if (status == STATUS_OK && rest == argc) {
+        status = fault_set(&fault, STATUS_USAGE, "too few words", "there must be a FILE");
+    }
+    if (status != STATUS_OK) {
+        option_print_usage(stderr, program.name, NULL, 0, &fault);
+        return VERDICT_USAGE;
+    }
+    enum verdict verdict = scan(argv + rest, argc - rest);
+    bool told = fflush(stdout) == 0 && ferror(stdout) == 0;
+    return told || verdict != VERDICT_PROVEN ? (int)verdict : VERDICT_INCOMPLETE;
 }

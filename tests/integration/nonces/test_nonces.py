@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""custody-verify nonces: keys that sign with bad nonces are found in the papers they signed, whichever these are.
+"""custody-nonces: keys that sign with bad nonces are found in the papers they signed, whichever these are.
 
 The signatures are made here, by hand, because no program signs badly when asked to.
 """
@@ -13,15 +13,21 @@ import subprocess
 import tempfile
 import unittest
 
-from world import canonical, message
-
-PROGRAM = os.environ["CUSTODY_VERIFY"]
+PROGRAM = os.environ["CUSTODY_NONCES"]
 # P-256, FIPS 186-5: prime, a, order, generator; the DER of a key is this and the point.
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 G = (0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
      0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
 DER = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def message(kind, document):
+    return f"strongroom/{kind}/v1\n{document}".encode()
 
 
 def add(one, other):
@@ -86,7 +92,7 @@ class Nonces(unittest.TestCase):
             paths.append(os.path.join(self.place, f"{number}.jsonl"))
             with open(paths[-1], "w", encoding="utf-8") as file:
                 file.write(values if isinstance(values, str) else "".join(json.dumps(value) + "\n" for value in values))
-        done = subprocess.run([PROGRAM, "nonces", *paths], capture_output=True, text=True, check=False)
+        done = subprocess.run([PROGRAM, *paths], capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def expect(self, status, words, *files):

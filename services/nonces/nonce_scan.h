@@ -3,8 +3,8 @@
  * proven that the nonces were bad, and nothing else makes him succeed. Boneh and Venkatesan 1996 (the hidden number
  * problem); Howgrave-Graham and Smart 2001; Breitner and Heninger 2019.
  */
-#ifndef STRONGROOM_VERIFY_NONCE_SCAN_H
-#define STRONGROOM_VERIFY_NONCE_SCAN_H
+#ifndef STRONGROOM_NONCES_NONCE_SCAN_H
+#define STRONGROOM_NONCES_NONCE_SCAN_H
 
 #include "crypto.h"
 
