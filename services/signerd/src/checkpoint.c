@@ -1,8 +1,8 @@
 /*
- * Role audit: signs a checkpoint only if it extends the last one it signed (the rule of a C2SP witness, applied by the
- * log to itself).
+ * Role audit: signs a checkpoint only if it extends the last one it signed (the rule of a C2SP witness, audit/extend.h,
+ * applied by the log to itself).
  */
-#include "audit/proof.h"
+#include "audit/extend.h"
 #include "base/crashpoint.h"
 #include "keys.h"
 
@@ -13,22 +13,30 @@ struct extension {
     int64_t at_utc_us;
 };
 
-static enum status consistency_check(struct guard_txn *txn, const struct extension *extension, struct fault *fault)
+/* A contradiction between two signed states is latched; a request that does not fit is only refused. */
+static enum status extension_check(struct guard_txn *txn, const struct extension *extension, struct fault *fault)
 {
     const struct wire_checkpoint_request *request = extension->request;
-    if (request->old != txn->state.size) {
-        return fault_set(fault, STATUS_PROOF_INVALID, "old", "the size signed last is %llu",
-                         (unsigned long long)txn->state.size);
-    }
+    const struct audit_remembered last = {.size = txn->state.size, .root = txn->state.root};
     struct audit_proof proof = {.count = request->proof_count};
     memcpy(proof.hashes, request->proof, request->proof_count * sizeof(proof.hashes[0]));
-    const struct audit_checkpoint *next = &extension->checkpoint;
-    if (audit_consistency_verify(&proof, txn->state.size, &txn->state.root, next->size, &next->root, NULL) !=
-        STATUS_OK) {
+    switch (audit_extend(&last, request->old, &proof, &extension->checkpoint)) {
+    case AUDIT_EXTENSION_SAME:
+    case AUDIT_EXTENSION_PROVEN:
+        return STATUS_OK;
+    case AUDIT_EXTENSION_BEHIND:
+        return fault_set(fault, STATUS_ROLLBACK, "note.size", "the size signed last is %llu",
+                         (unsigned long long)last.size);
+    case AUDIT_EXTENSION_FORK:
+        return guard_txn_halt(txn, STATUS_FORK, "note.root", "another root was signed for this size", fault);
+    case AUDIT_EXTENSION_ELSEWHERE:
+        return fault_set(fault, STATUS_PROOF_INVALID, "old", "the size signed last is %llu",
+                         (unsigned long long)last.size);
+    case AUDIT_EXTENSION_UNPROVEN:
         return guard_txn_halt(txn, STATUS_PROOF_INVALID, "proof", "the checkpoint does not extend the one signed last",
                               fault);
     }
-    return STATUS_OK;
+    return fault_set(fault, STATUS_INTERNAL, "note", "%s", "");
 }
 _Static_assert(WIRE_PROOF_MAX <= AUDIT_PROOF_MAX, "a proof fits");
 
@@ -42,20 +50,9 @@ static enum status extension_apply(struct guard_txn *txn, void *context, struct 
     if (status != STATUS_OK) {
         return status;
     }
-    if (next->size < state->size) {
-        return fault_set(fault, STATUS_ROLLBACK, "note.size", "the size signed last is %llu",
-                         (unsigned long long)state->size);
-    }
-    if (next->size == state->size) {
-        bool same = digest_equal(&next->root, &state->root);
-        if (!same) {
-            return guard_txn_halt(txn, STATUS_FORK, "note.root", "another root was signed for this size", fault);
-        }
-    } else {
-        status = consistency_check(txn, extension, fault);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    status = extension_check(txn, extension, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
     state->size = next->size;
     state->root = next->root;
