@@ -18,7 +18,8 @@ static bool match(const char *pattern, const char *path, char parameters[][HTTP_
     size_t found = 0;
     while (*pattern != '\0') {
         if (pattern[0] == '{') {
-            size_t len = strcspn(path, "/");
+            bool rest = pattern[1] == '*';
+            size_t len = rest ? strlen(path) : strcspn(path, "/");
             if (len == 0 || len >= HTTP_PARAMETER_SIZE || found == HTTP_PARAMETERS_MAX) {
                 return false;
             }
@@ -26,7 +27,7 @@ static bool match(const char *pattern, const char *path, char parameters[][HTTP_
             parameters[found][len] = '\0';
             found++;
             path += len;
-            pattern += 2;
+            pattern += rest ? 3 : 2;
         } else if (*pattern++ != *path++) {
             return false;
         }

@@ -74,6 +74,7 @@ struct http_reply {
     struct bytes body;         /* owned */
     struct http_stream stream; /* used instead of `body` when `read` is set; owned */
     json_t *explanation;       /* owned; goes into the problem document when the handler fails */
+    const char *cache_control; /* static; "no-store" unless set */
     bool close;                /* the connection ends with this reply */
 };
 
@@ -86,7 +87,7 @@ typedef enum status http_handler(struct service *service, const struct http_requ
 
 struct http_route {
     const char *method;
-    const char *pattern;      /* segments; {} stands for one parameter */
+    const char *pattern;      /* segments; {} stands for one parameter, {*} at the end for all that follows */
     unsigned roles;           /* any of these bits; ROLE_NONE: open to everybody */
     enum audit_action action; /* of an effect: what its refusal is called in the trail; none for reads */
     const char *query;        /* names of the query parameters allowed, separated by spaces */

@@ -52,6 +52,7 @@ void problem_reply(struct http_reply *reply, const struct fault *fault, const st
     json_decref(problem);
     reply->status = info->http;
     reply->content_type = "application/problem+json";
+    reply->cache_control = NULL;
     const char *body = text == NULL ? out_of_memory : text;
     if (bytes_copy(&reply->body, body, strlen(body)) != STATUS_OK) {
         reply->body = (struct bytes){0}; /* the status line alone must do */

@@ -61,6 +61,10 @@ http_handler trail_inclusion;
 http_handler trail_consistency_read;
 http_handler trail_export;
 
+/* tile_resources.c */
+http_handler trail_tile_read;
+http_handler trail_entries_tile_read;
+
 /* ledger_resources.c */
 http_handler ledger_genesis_read;
 http_handler ledger_status_read;

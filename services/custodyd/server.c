@@ -137,7 +137,8 @@ static struct MHD_Response *response_of_body(struct http_reply *reply)
 static void add_headers(struct MHD_Response *response, const struct http_reply *reply)
 {
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                  reply->cache_control == NULL ? "no-store" : reply->cache_control);
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (reply->status == 401) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");

@@ -23,6 +23,7 @@ struct trail {
     struct audit_key key;
     struct uuid boot;
     struct trail_view *view;
+    struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */
     uint64_t first;
     int wake_fd;
 
@@ -68,6 +69,9 @@ static enum status trail_prepare(struct trail *trail, struct fault *fault)
     if (status == STATUS_OK) {
         status = trail_view_new(&trail->view, trail->reader, fault);
     }
+    if (status == STATUS_OK) {
+        status = trail_view_new(&trail->shown, trail->reader, fault);
+    }
     return status == STATUS_OK ? trail_read_size(trail, fault) : status;
 }
 
@@ -105,6 +109,7 @@ void trail_close(struct trail *trail)
         close(trail->wake_fd);
     }
     trail_view_free(trail->view);
+    trail_view_free(trail->shown);
     bytes_free(&trail->newest.note);
     pthread_cond_destroy(&trail->changed);
     pthread_mutex_destroy(&trail->mutex);
@@ -505,8 +510,8 @@ enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail
 enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *trail, const struct audit_tile *tile,
                        struct fault *fault)
 {
-    if (tile->width < 1 || tile->width > audit_tile_width(tile->level, tile->index, trail_size(trail))) {
-        return fault_set(fault, STATUS_NOT_FOUND, "tile", "the tree does not reach so far");
-    }
-    return trail_view_tile(hashes, trail->view, tile, fault);
+    pthread_mutex_lock(&trail->mutex);
+    const struct audit_checkpoint checkpoint = trail->newest.checkpoint; /* size 0 before the first */
+    pthread_mutex_unlock(&trail->mutex);
+    return trail_view_tile(hashes, trail->shown, tile, &checkpoint, fault);
 }

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "audit/proof.h"
 #include "store/trail_read.h"
 
 #define PYRAMIDS 64
@@ -50,13 +51,18 @@ void trail_view_free(struct trail_view *view)
     }
 }
 
-void trail_view_reset(struct trail_view *view)
+static void view_forget(struct trail_view *view)
 {
-    pthread_mutex_lock(&view->mutex);
     view->size = 0;
     for (size_t i = 0; i < PYRAMIDS; i++) {
         view->pyramids[i].width = 0;
     }
+}
+
+void trail_view_reset(struct trail_view *view)
+{
+    pthread_mutex_lock(&view->mutex);
+    view_forget(view);
     pthread_mutex_unlock(&view->mutex);
 }
 
@@ -257,15 +263,62 @@ enum status trail_view_root(struct digest *out, struct trail_view *view, uint64_
     return status;
 }
 
-enum status trail_view_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail_view *view,
-                            const struct audit_tile *tile, struct fault *fault)
+/*
+ * The proof of the tile's first entry uses every hash of the tile but the first, and its first steps make that one. So
+ * one proof shows them all.
+ */
+static enum status tile_check(struct trail_view *view, const struct audit_tile *tile, const struct digest *first_hash,
+                              const struct audit_checkpoint *checkpoint, struct fault *fault)
 {
-    pthread_mutex_lock(&view->mutex);
+    const struct audit_hash_reader reader = view_reader(view);
+    unsigned below = tile->level * AUDIT_TILE_HEIGHT;
+    uint64_t index = (tile->index * AUDIT_TILE_WIDTH) << below;
+    struct audit_proof proof;
+    struct digest hash;
+    enum status status = audit_inclusion_prove(&proof, &reader, index, checkpoint->size, fault);
+    if (status == STATUS_OK) {
+        status = view_read(view, &hash, 0, index, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_inclusion_verify(&proof, index, checkpoint->size, &hash, &checkpoint->root, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (unsigned i = 0; i < below; i++) {
+        audit_node_hash(&hash, &hash, &proof.hashes[i]);
+    }
+    return digest_equal(&hash, first_hash) ? STATUS_OK : STATUS_PROOF_INVALID;
+}
+
+static enum status tile_read(struct digest hashes[AUDIT_TILE_WIDTH], struct trail_view *view,
+                             const struct audit_tile *tile, const struct audit_checkpoint *checkpoint,
+                             struct fault *fault)
+{
     struct pyramid *pyramid = NULL;
     enum status status = view_pyramid(view, &pyramid, tile->level, tile->index, tile->width, fault);
-    if (status == STATUS_OK) {
-        memcpy(hashes, pyramid_row(pyramid, 0), tile->width * sizeof *hashes);
+    if (status != STATUS_OK) {
+        return status;
     }
+    memcpy(hashes, pyramid_row(pyramid, 0), tile->width * sizeof *hashes);
+    status = tile_check(view, tile, hashes, checkpoint, fault);
+    if (status == STATUS_PROOF_INVALID) {
+        view_forget(view);
+        status = fault_set(fault, STATUS_CORRUPT, "tile", "what is stored does not lead to the signed root");
+    }
+    return status;
+}
+
+enum status trail_view_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail_view *view,
+                            const struct audit_tile *tile, const struct audit_checkpoint *checkpoint,
+                            struct fault *fault)
+{
+    if (tile->width < 1 || tile->width > audit_tile_width(tile->level, tile->index, checkpoint->size)) {
+        return fault_set(fault, STATUS_NOT_FOUND, "tile", "the tree does not reach so far");
+    }
+    pthread_mutex_lock(&view->mutex);
+    view->size = checkpoint->size > view->size ? checkpoint->size : view->size;
+    enum status status = tile_read(hashes, view, tile, checkpoint, fault);
     pthread_mutex_unlock(&view->mutex);
     return status;
 }

@@ -5,6 +5,7 @@
 #ifndef STRONGROOM_CUSTODYD_TRAIL_VIEW_H
 #define STRONGROOM_CUSTODYD_TRAIL_VIEW_H
 
+#include "audit/checkpoint.h"
 #include "audit/tile.h"
 #include "store/store.h"
 
@@ -33,9 +34,14 @@ MUST_CHECK enum status trail_view_consistency(struct audit_proof *out, struct tr
                                               uint64_t to, struct fault *fault);
 MUST_CHECK enum status trail_view_root(struct digest *out, struct trail_view *view, uint64_t size, struct fault *fault);
 
-/* The first tile->width hashes of a tile. STATUS_NOT_FOUND when the tree does not reach so far. */
+/*
+ * The first tile->width hashes of a tile of the tree (checkpoint->size, checkpoint->root), each shown to lead to that
+ * root. STATUS_NOT_FOUND when the tree does not reach so far, STATUS_CORRUPT when they do not lead to it: then all that
+ * is remembered is forgotten.
+ */
 MUST_CHECK enum status trail_view_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail_view *view,
-                                       const struct audit_tile *tile, struct fault *fault);
+                                       const struct audit_tile *tile, const struct audit_checkpoint *checkpoint,
+                                       struct fault *fault);
 
 /* Reads a tile from the database in `context`, a struct store_tx * (audit/tile.h: audit_tile_source). */
 MUST_CHECK enum status trail_tile_fetch(void *context, struct digest hashes[AUDIT_TILE_WIDTH],

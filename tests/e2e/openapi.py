@@ -21,7 +21,7 @@ class Description:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
             self.tree = yaml.safe_load(file)
-        self.routes = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", route) + "$"), operations)
+        self.routes = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", route.replace("{path}", ".+")) + "$"), operations)
                        for route, operations in self.tree["paths"].items()]
 
     def resolve(self, schema):

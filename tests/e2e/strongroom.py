@@ -289,6 +289,18 @@ class Evaluation:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
         return done.returncode, done.stdout + done.stderr
 
+    def monitor(self, vkey, old):
+        """Go's packages follow the served log (monitor/main.go), from an old checkpoint on; no network but the service."""
+        work = BUILD / "tests/monitor"
+        work.mkdir(parents=True, exist_ok=True)
+        environment = {**self.environment, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(work / "cache"),
+                       "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOMAXPROCS": "2", "CGO_ENABLED": "0"}
+        subprocess.run(["go", "build", "-o", str(work / "monitor"), "."], cwd=SOURCE / "tests/e2e/monitor", env=environment, check=True)
+        port = (self.dir / "run/port").read_text().strip()
+        return subprocess.run([str(work / "monitor"), f"https://localhost:{port}", str(self.dir / "tls/cert.pem"),
+                               str(self.dir / "people/auditor-1.token"), vkey, str(old)], capture_output=True, text=True,
+                              env=environment, check=False)
+
     def export_trail(self):
         path = self.dir / "trail.jsonl"
         reply = self.call("GET", "/v1/audit/export", person="auditor-1")

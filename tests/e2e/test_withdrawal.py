@@ -378,6 +378,58 @@ class Withdrawal(strongroom.Case):
         consistency = place.call("GET", f"/v1/audit/proof/consistency?from={size}&to={later}").json
         tlog.check_consistency(size, root, later, later_root, [bytes.fromhex(hash_) for hash_ in consistency["proof"]])
 
+    def test_the_log_is_followed_with_tools_that_are_not_ours(self):
+        """Go's sumdb packages over the served tiles: checkpoint, hashes and entries lead to one root, which extends an older one."""
+        place = self.place
+        old = place.dir / "old-checkpoint"
+        old.write_bytes(place.call("GET", "/audit/checkpoint", headers={"Authorization": None}).bytes)
+        place.psql("INSERT INTO audit.pending (cls, evt) SELECT 0, '\\x7b7d' FROM generate_series(1, 300);")  # no events, so refusals
+        strongroom.eventually(lambda: place.value("SELECT count(*) FROM audit.pending") == "0", "all entries stand in the trail")
+        place.withdraw(3)
+        vkey = (place.dir / "ceremony/log-key").read_text().strip()
+        said = place.monitor(vkey, old)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        size = int(re.search(r"^followed (\d+) entries$", said.stdout, re.MULTILINE)[1])
+        full = size // 256
+        for path in ("tile/0/000", f"tile/0/{full:03}.p/{size % 256}", f"tile/1/000.p/{full}", "tile/entries/000"):
+            self.assertIn(path, said.stdout.splitlines())
+        self.assertIn("extends ", said.stdout)
+        other = (place.dir / "people/admin-1.json").read_bytes()
+        stranger = f"{vkey.split('+')[0]}+" + "+".join(tlog.verifier_key(vkey.split("+")[0], hashlib.sha256(other).digest()))
+        self.assertNotEqual(place.monitor(stranger, old).returncode, 0)
+
+    def test_tiles_as_the_log_grows(self):
+        place = self.place
+        vkey = (place.dir / "ceremony/log-key").read_text().strip()
+
+        def get(path, **headers):
+            return place.call("GET", "/audit/" + path, headers={"Authorization": None, **headers})
+
+        note = get("checkpoint")
+        _, size, _ = tlog.open_note(note.bytes.decode(), vkey)
+        last, rest = size // 256, size % 256
+        if rest == 0:
+            last, rest = last - 1, 255
+        widest = get(f"tile/0/{last:03}.p/{rest}")
+        self.assertEqual((widest.status, len(widest.bytes)), (200, 32 * rest))
+        self.assertEqual(widest.headers["Cache-Control"], "public, max-age=31536000, immutable")
+        self.assertEqual(get(f"tile/0/{last:03}.p/1").bytes, widest.bytes[:32])
+        bundle = place.call("GET", f"/audit/tile/entries/{last:03}.p/1", person="auditor-1")
+        length = int.from_bytes(bundle.bytes[:2], "big")
+        self.assertEqual((len(bundle.bytes), tlog.leaf_hash(bundle.bytes[2:])), (2 + length, widest.bytes[:32]))
+        self.assertEqual(bundle.headers["Cache-Control"], "private, max-age=31536000, immutable")
+        for path in (f"tile/0/{last + 9:03}", "tile/7/000.p/1", "tile/0/x999/x999/x999/x999/999"):
+            beyond = get(path)
+            self.assertProblem(beyond, 404, "not_found", "tile")
+            self.assertEqual(beyond.headers["Cache-Control"], "no-store")
+        for path in ("tile/0/0", "tile/0/0000", "tile/00/000", "tile/8/000", "tile/0/000.p/256", "tile/0/000.p/0", "tile/0/000.p/01",
+                     "tile/0/x000/000", "tile/-1/000", "tile/0/../0/000", "tile/entrie/000", "tile/0/000/"):
+            self.assertProblem(get(path), 400, "invalid", "tile")
+        self.assertProblem(get("tile/entries/000.p/1"), 401, "unauthenticated")
+        self.assertProblem(place.call("GET", "/audit/tile/entries/000.p/1"), 403, "forbidden")
+        self.assertProblem(get("tile/0/000.p/1?x=1"), 400, "unknown_field")
+        self.assertProblem(place.call("POST", "/audit/tile/0/000.p/1"), 400, "usage", "method")
+
     def test_no_secret_is_logged(self):
         place = self.place
         secrets = [path.read_text().strip() for path in (place.dir / "secrets").iterdir()]

@@ -71,6 +71,12 @@ def open_note(note, vkey):
     raise AssertionError("not signed by the log")
 
 
+def verifier_key(name, public):
+    """The hash and the key of the vkey of an Ed25519 key."""
+    typed = b"\1" + public
+    return hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4].hex(), base64.b64encode(typed).decode()
+
+
 def verify_ed25519(public, message, signature):
     with tempfile.TemporaryDirectory() as folder:
         for name, data in (("key", ED25519_SPKI + public), ("message", message), ("signature", signature)):

@@ -161,3 +161,56 @@ Test(tamper, the_signer_knows_another_history)
     keeper_write(&keeper, 7, &root);
     halts(NULL, STATUS_FORK, "the first 7 entries are not those that the signer has signed");
 }
+
+static enum status show(unsigned level, unsigned width)
+{
+    const struct audit_tile tile = {.level = level, .index = 0, .width = width};
+    struct digest hashes[AUDIT_TILE_WIDTH];
+    return trail_tile(hashes, stage.trail, &tile, NULL);
+}
+
+/* What is shown under the first sql: not the tile; and under the second again. */
+static void hides(unsigned level, unsigned width, const char *edit, const char *mend)
+{
+    books_sql(&books, edit);
+    cr_expect_eq(show(level, width), STATUS_CORRUPT, "tile/%u/000.p/%u after %s", level, width, edit);
+    books_sql(&books, mend);
+    cr_expect_eq(show(level, width), STATUS_OK, "tile/%u/000.p/%u after %s", level, width, mend);
+}
+
+#define FIRST_HASH AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256(lh) WHERE seq = 0"
+#define FIRST_HASH_BACK AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256('\\x00'::bytea || raw) WHERE seq = 0"
+
+/* A leader that keeps the hashes of its own entries goes on; whoever asks for tiles gets none that the root denies. */
+Test(tamper, a_tile_that_was_edited_is_not_shown)
+{
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_event(&stage, ""));
+    hides(0, 11, FIRST_HASH, FIRST_HASH_BACK);
+    struct trail_ticket ticket = {0};
+    for (int i = 11; i < 300; i++) {
+        ticket = stage_event(&stage, "");
+    }
+    stage_covered(&stage, ticket);
+    books_sql(&books, "CREATE TABLE public.tiles AS SELECT * FROM audit.tile");
+    const char *mend = AS_SUPERUSER "UPDATE audit.tile SET hashes = t.hashes FROM public.tiles t";
+    cr_expect_eq(show(0, 256), STATUS_OK);
+    for (int at = 0; at < 256 * 32; at += 32 * 85 + 1) { /* the first hash, the last, and some between */
+        char edit[160];
+        (void)snprintf(edit, sizeof edit,
+                       AS_SUPERUSER "UPDATE audit.tile SET hashes = set_byte(hashes, %d, get_byte(hashes, %d) # 1)", at,
+                       at);
+        stage_stop(&stage); /* what is remembered is right; a service that starts anew reads */
+        trail_close(stage.trail);
+        store_close(stage.reader);
+        store_close(stage.app);
+        stage_open(&stage, &books, &keeper);
+        stage_covered(&stage, stage_event(&stage, ""));
+        hides(0, 256, edit, mend);
+        books_sql(&books, edit);
+        cr_expect_eq(show(0, 3), STATUS_OK, "what was shown to be right is remembered");
+        cr_expect_eq(show(1, 1), STATUS_CORRUPT, "the tile above is made from what is stored");
+        books_sql(&books, mend);
+        cr_expect_eq(show(1, 1), STATUS_OK);
+    }
+}
