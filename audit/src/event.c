@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "base/canon.h"
+#include "base/clock.h"
 #include "event_rules.h"
 #include "lines.h"
 
@@ -168,6 +169,50 @@ enum status audit_event_encode(struct bytes *out, const struct audit_event *even
     return event_write(out, event, &stage_pending, fault);
 }
 
+/* Where `ts` goes: before `void`, whose list ends the document when there is one, else at its end. */
+static size_t ts_place(const uint8_t *pending, size_t len)
+{
+    size_t at = len - 1;
+    if (pending[at - 1] == ']') { /* refs, the other member that may be the last, is an object */
+        while (pending[at] != '[') {
+            at--;
+        }
+        at -= sizeof(",\"void\":") - 1;
+    }
+    return at;
+}
+
+enum status audit_event_splice(struct bytes *out, const void *pending, size_t len, const struct audit_stamp *stamp,
+                               struct fault *fault)
+{
+    static const char after_bt[] = ",\"corr\":";
+    struct wire wire = {.event = {.boot = stamp->boot, .epoch = stamp->epoch}};
+    enum status status = stamp_write(&wire, fault);
+    if (status == STATUS_OK && (stamp->at_utc_us < 0 || stamp->at_utc_us > TIME_MAX_UTC_US)) {
+        status = fault_set(fault, STATUS_INVALID, "ts", "a time from 1970 to 9999");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    char ts[TIME_TEXT_SIZE];
+    time_format(ts, stamp->at_utc_us);
+    const uint8_t *all = pending;
+    const uint8_t *bt = memmem(all, len, after_bt, sizeof(after_bt) - 1); /* the fields before it hold no such text */
+    INVARIANT(bt != NULL);
+    size_t head = (size_t)(bt - all);
+    size_t tail = ts_place(all, len);
+    struct buffer buffer;
+    buffer_init(&buffer);
+    buffer_append(&buffer, all, head);
+    buffer_append_format(&buffer, ",\"bt\":\"%s\"", wire.bt);
+    buffer_append(&buffer, bt, tail - head);
+    buffer_append_format(&buffer, ",\"ts\":\"%s\"", ts);
+    buffer_append(&buffer, all + tail, len - tail);
+    INVARIANT(buffer.content.len <= AUDIT_EVENT_MAX);
+    status = buffer_finish(out, &buffer);
+    return status == STATUS_OK ? status : fault_set(fault, status, "event", "stamping");
+}
+
 enum status audit_event_stamp(struct bytes *out, struct audit_event *out_event, const void *pending, size_t len,
                               const struct audit_stamp *stamp, struct fault *fault)
 {
@@ -179,7 +224,7 @@ enum status audit_event_stamp(struct bytes *out, struct audit_event *out_event, 
     event.at_utc_us = stamp->at_utc_us;
     event.boot = stamp->boot;
     event.epoch = stamp->epoch;
-    status = event_write(out, &event, &stage_stamped, fault);
+    status = audit_event_splice(out, pending, len, stamp, fault);
     if (status != STATUS_OK) {
         audit_event_wipe(&event);
         return status;

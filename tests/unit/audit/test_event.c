@@ -289,6 +289,43 @@ Test(event, a_forgotten_field_is_refused)
     cr_assert_eq(audit_event_encode(&text, &event, NULL), STATUS_INVALID);
 }
 
+/* Whatever is left out or hard to tell apart, the stamp stands in its place: the decoder takes nothing else. */
+Test(event, a_stamp_fits_into_every_shape)
+{
+    const struct audit_stamp at = stamp();
+    for (unsigned shape = 0; shape < 64; shape++) {
+        struct audit_event event = full_event();
+        cr_assert_eq(audit_event_fact_add(&event, "corr", ",\"corr\":", NULL), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "void", "],\"void\":[\"1\"]", NULL), STATUS_OK);
+        cr_assert_eq(audit_event_refs_add(&event, "void", &event.auth, 1, NULL), STATUS_OK);
+        json_t **const parts[] = {&event.facts, &event.refs, &event.voided, &event.pii};
+        for (unsigned i = 0; i < 4; i++) {
+            if (shape >> i & 1) {
+                json_decref(*parts[i]);
+                *parts[i] = NULL;
+            }
+        }
+        if (shape >> 4 & 1) {
+            event.auth = (struct digest){0};
+        }
+        if (shape >> 5 & 1) {
+            event.reason[0] = '\0';
+        }
+        struct bytes pending;
+        struct bytes text;
+        struct audit_event again;
+        cr_assert_eq(audit_event_encode(&pending, &event, NULL), STATUS_OK);
+        cr_assert_eq(audit_event_splice(&text, pending.data, pending.len, &at, NULL), STATUS_OK);
+        cr_expect_eq(audit_event_decode(&again, text.data, text.len, NULL), STATUS_OK, "%.*s", (int)text.len,
+                     (char *)text.data);
+        cr_expect_eq(again.at_utc_us, at.at_utc_us);
+        audit_event_wipe(&again);
+        audit_event_wipe(&event);
+        bytes_free(&text);
+        bytes_free(&pending);
+    }
+}
+
 /* The largest pending document still fits a leaf after stamping. */
 Test(event, limits)
 {
