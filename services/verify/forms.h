@@ -114,7 +114,9 @@
 #define FORM_EXPORT_TAIL(F, O, B, S)                                                                                   \
     B(S, BYTES, checkpoint)
 #define FORM_TRUST(F, O, B, S)                                                                                         \
-    F(S, HASH, chain) F(S, TEXT, log) F(S, HASH, policy)
+    F(S, HASH, chain) F(S, TEXT, log) F(S, HASH, policy) O(S, OBJECT, witnesses)
+#define FORM_WITNESSES(F, O, B, S)                                                                                     \
+    F(S, ARRAY, keys) F(S, INTEGER, quorum)
 
 /* All of them, with the struct that each is read into. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
@@ -125,7 +127,7 @@
     X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
     X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
     X(OCCASION, verify_occasion) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)  \
-    X(SEALING_KEY, verify_sealing_key) X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust)
+    X(SEALING_KEY, verify_sealing_key) X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust) X(WITNESSES, verify_witnesses)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;

@@ -3,12 +3,15 @@
  */
 #include "note.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "merkle.h"
 
 #define DASH "\xe2\x80\x94 " /* U+2014 and a space */
 #define LINES_MAX 64
+#define NOTE_MAX 262144
+#define NOTE_BODY_MAX 512
 
 bool decimal_read(uint64_t *out, const char *text, size_t len)
 {
@@ -49,31 +52,31 @@ static bool is_origin(const char *text, size_t len)
     return len >= 1 && len <= ORIGIN_MAX;
 }
 
-bool log_key_read(struct log_key *out, const char *vkey)
+bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type type)
 {
     const char *first = strchr(vkey, '+');
     const char *second = first == NULL ? NULL : strchr(first + 1, '+');
-    struct log_key log = {0};
+    struct note_key key = {.type = type};
     uint8_t typed[33];
     struct digest digest;
     if (second == NULL || second - first != 9 || !is_origin(vkey, (size_t)(first - vkey)) ||
-        base64_decode_exact(typed, sizeof(typed), second + 1) != STATUS_OK || typed[0] != 0x01) {
+        base64_decode_exact(typed, sizeof(typed), second + 1) != STATUS_OK || typed[0] != type) {
         return false;
     }
     char id_hex[9] = {0};
     memcpy(id_hex, first + 1, 8);
-    memcpy(log.origin, vkey, (size_t)(first - vkey));
+    memcpy(key.name, vkey, (size_t)(first - vkey));
     uint8_t named[ORIGIN_MAX + 1 + sizeof(typed)];
-    size_t origin_len = strlen(log.origin);
-    memcpy(named, log.origin, origin_len);
-    named[origin_len] = '\n';
-    memcpy(named + origin_len + 1, typed, sizeof(typed));
-    digest_sha256(&digest, named, origin_len + 1 + sizeof(typed));
-    if (hex_decode(log.id4, 4, id_hex) != STATUS_OK || memcmp(log.id4, digest.bytes32, 4) != 0 ||
-        !ed25519_key(&log.key, typed + 1)) {
+    size_t name_len = strlen(key.name);
+    memcpy(named, key.name, name_len);
+    named[name_len] = '\n';
+    memcpy(named + name_len + 1, typed, sizeof(typed));
+    digest_sha256(&digest, named, name_len + 1 + sizeof(typed));
+    if (hex_decode(key.id4, 4, id_hex) != STATUS_OK || memcmp(key.id4, digest.bytes32, 4) != 0 ||
+        !ed25519_key(&key.key, typed + 1)) {
         return false;
     }
-    *out = log;
+    *out = key;
     return true;
 }
 
@@ -95,13 +98,13 @@ static bool equals(const char *text, size_t len, const char *expected)
     return strlen(expected) == len && memcmp(text, expected, len) == 0;
 }
 
-static bool body_read(struct checkpoint *out, const struct log_key *log, const char *body, const char *end)
+static bool body_read(struct checkpoint *out, const struct note_key *log, const char *body, const char *end)
 {
     const char *at = body;
     const char *line = NULL;
     size_t len = 0;
     char root[45] = {0};
-    if (!next_line(&line, &len, &at, end) || !equals(line, len, log->origin) || !next_line(&line, &len, &at, end) ||
+    if (!next_line(&line, &len, &at, end) || !equals(line, len, log->name) || !next_line(&line, &len, &at, end) ||
         !decimal_read(&out->size, line, len) || !next_line(&line, &len, &at, end) || len != 44 || at != end) {
         return false;
     }
@@ -109,10 +112,26 @@ static bool body_read(struct checkpoint *out, const struct log_key *log, const c
     return base64_decode_exact(out->root.bytes32, 32, root) == STATUS_OK;
 }
 
-/* One signature line: 1 the log's and good, 0 somebody else's, -1 bad. */
-static int line_check(const struct log_key *log, const char *line, size_t len, const char *body, size_t body_len)
+/* Whether the bytes behind the key id are a signature over the body; a witness signs the time before it, too. */
+static bool is_signature(const struct note_key *key, const uint8_t *bytes, size_t len, const char *body,
+                         size_t body_len)
 {
-    size_t origin_len = strlen(log->origin);
+    char message[NOTE_BODY_MAX + 64];
+    if (key->type == NOTE_KEY_LOG) {
+        return len == 64 && key_verifies(&key->key, bytes, body, body_len);
+    }
+    uint64_t time_s = 0;
+    for (size_t i = 0; len == 72 && i < 8; i++) {
+        time_s = time_s << 8 | bytes[i];
+    }
+    int head = snprintf(message, 64, "cosignature/v1\ntime %llu\n", (unsigned long long)time_s);
+    memcpy(message + head, body, body_len);
+    return len == 72 && time_s <= INT64_MAX && key_verifies(&key->key, bytes + 8, message, (size_t)head + body_len);
+}
+
+/* One signature line: 1 the key's and good, 0 somebody else's, -1 bad. */
+static int line_check(const struct note_key *key, const char *line, size_t len, const char *body, size_t body_len)
+{
     struct bytes blob = {0};
     size_t dash = strlen(DASH);
     const char *space = len > dash ? memchr(line + dash, ' ', len - dash) : NULL;
@@ -121,44 +140,49 @@ static int line_check(const struct log_key *log, const char *line, size_t len, c
         return -1;
     }
     int result = blob.len >= 5 ? 0 : -1;
-    if ((size_t)(space - line - dash) == origin_len && memcmp(line + dash, log->origin, origin_len) == 0 &&
-        blob.len >= 4 && memcmp(blob.data, log->id4, 4) == 0) {
-        result = blob.len == 68 && key_verifies(&log->key, blob.data + 4, body, body_len) ? 1 : -1;
+    if (result == 0 && equals(line + dash, (size_t)(space - line) - dash, key->name) &&
+        memcmp(blob.data, key->id4, 4) == 0) {
+        result = is_signature(key, blob.data + 4, blob.len - 4, body, body_len) ? 1 : -1;
     }
     bytes_free(&blob);
     return result;
 }
 
-bool checkpoint_read(struct checkpoint *out, const struct log_key *log, const void *note, size_t len, const char **why)
+enum signed_by checkpoint_signed_by(const struct checkpoint *checkpoint, const struct note_key *key)
 {
-    const char *text = note;
-    const char *end = text + len;
-    struct checkpoint checkpoint = {0};
+    const char *line = NULL;
+    size_t len = 0;
     unsigned good = 0;
     unsigned lines = 0;
-    const char *blank = NULL;
-    bool control = false;
-    for (const char *at = text; at + 1 < end; at++) { /* the last blank line parts text and signatures */
-        blank = at[0] == '\n' && at[1] == '\n' ? at : blank;
-        control = control || ((uint8_t)*at < ' ' && *at != '\n') || *at == 0x7f;
-    }
-    if (len > 262144 || control || blank == NULL || !body_read(&checkpoint, log, text, blank + 1)) {
-        *why = "is not a checkpoint of this log";
-        return false;
-    }
-    const char *at = blank + 2;
-    const char *line = NULL;
-    size_t line_len = 0;
-    while (next_line(&line, &line_len, &at, end)) {
-        int result = line_check(log, line, line_len, text, (size_t)(blank + 1 - text));
+    const char *at = checkpoint->body + checkpoint->body_len + 1;
+    while (next_line(&line, &len, &at, checkpoint->end)) {
+        int result = line_check(key, line, len, checkpoint->body, checkpoint->body_len);
         if (result < 0 || ++lines > LINES_MAX) {
-            *why = "has a bad signature line";
-            return false;
+            return SIGNED_BADLY;
         }
         good += (unsigned)result;
     }
-    if (at != end || good == 0) {
-        *why = "is not signed by the log key";
+    return at == checkpoint->end && good > 0 ? SIGNED : SIGNED_NOT;
+}
+
+bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len, const char **why)
+{
+    struct checkpoint checkpoint = {.body = note, .end = (const char *)note + len};
+    bool control = false;
+    for (const char *at = note; at + 1 < checkpoint.end; at++) { /* the last blank line parts text and signatures */
+        if (at[0] == '\n' && at[1] == '\n') {
+            checkpoint.body_len = (size_t)(at + 1 - checkpoint.body);
+        }
+        control = control || ((uint8_t)*at < ' ' && *at != '\n') || *at == 0x7f;
+    }
+    if (len > NOTE_MAX || control || checkpoint.body_len == 0 || checkpoint.body_len > NOTE_BODY_MAX ||
+        !body_read(&checkpoint, log, checkpoint.body, checkpoint.body + checkpoint.body_len)) {
+        *why = "is not a checkpoint of this log";
+        return false;
+    }
+    enum signed_by by = checkpoint_signed_by(&checkpoint, log);
+    if (by != SIGNED) {
+        *why = by == SIGNED_BADLY ? "has a bad signature line" : "is not signed by the log key";
         return false;
     }
     *out = checkpoint;

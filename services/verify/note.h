@@ -9,26 +9,42 @@
 
 #define ORIGIN_MAX 255
 
-/* The log as the trust file names it. */
-struct log_key {
-    char origin[ORIGIN_MAX + 1];
+/* The type byte of a vkey. */
+enum note_key_type {
+    NOTE_KEY_LOG = 1,     /* Ed25519 over the body of the note */
+    NOTE_KEY_WITNESS = 4, /* Ed25519 over the time and the body (C2SP tlog-cosignature) */
+};
+
+/* The log or a witness, as the trust file names it. */
+struct note_key {
+    char name[ORIGIN_MAX + 1]; /* of a log: its origin */
+    enum note_key_type type;
     uint8_t id4[4];
     struct key key;
 };
 
+/* The texts are borrowed from the note that it was read from. */
 struct checkpoint {
     uint64_t size;
     struct digest root;
+    const char *body;
+    size_t body_len;
+    const char *end; /* of the note: signature lines stand from the blank line behind the body to here */
 };
 
-/* Reads a vkey; false when it is none or its key id is wrong. */
-bool log_key_read(struct log_key *out, const char *vkey);
+/* Reads a vkey; false when it is none of this type or its key id is wrong. */
+bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type type);
 
 /*
  * Reads a signed note and verifies the log's signature. `why` gets the reason when it answers false. Every line of the
  * log must verify; lines of others are not looked at beyond their form.
  */
-bool checkpoint_read(struct checkpoint *out, const struct log_key *log, const void *note, size_t len, const char **why);
+bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
+                     const char **why);
+
+/* Whether a line is a key's signature. Badly: one that names the key does not verify, or one has no form. */
+enum signed_by { SIGNED_NOT, SIGNED, SIGNED_BADLY };
+enum signed_by checkpoint_signed_by(const struct checkpoint *checkpoint, const struct note_key *key);
 
 /* A leaf of the trail taken apart. `event` is borrowed from the leaf bytes. */
 struct leaf {

@@ -43,7 +43,7 @@ static void check_event(const uint8_t *data, size_t size)
     }
 }
 
-static void check_note(const struct log_key *log, const struct audit_key *key, const uint8_t *data, size_t size)
+static void check_note(const struct note_key *log, const struct audit_key *key, const uint8_t *data, size_t size)
 {
     struct checkpoint checkpoint;
     struct audit_checkpoint theirs;
@@ -59,10 +59,10 @@ static void check_note(const struct log_key *log, const struct audit_key *key, c
 static void check_vkey(const uint8_t *data, size_t size)
 {
     struct bytes text;
-    struct log_key log;
+    struct note_key log;
     struct audit_key key;
     INVARIANT(bytes_copy(&text, data, size) == STATUS_OK);
-    bool ours = log_key_read(&log, (const char *)text.data);
+    bool ours = note_key_read(&log, (const char *)text.data, NOTE_KEY_LOG);
     bool theirs = audit_key_parse(&key, (const char *)text.data, NULL) == STATUS_OK && key.type == AUDIT_KEY_ED25519;
     INVARIANT(ours == theirs);
     bytes_free(&text);
@@ -73,8 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct trust trust;
     static struct audit_key key;
     char path[64];
-    if (trust.log.origin[0] == '\0') {
-        INVARIANT(log_key_read(&trust.log, SAMPLE_VKEY) && freopen("/dev/null", "w", stdout) != NULL);
+    if (trust.log.name[0] == '\0') {
+        INVARIANT(note_key_read(&trust.log, SAMPLE_VKEY, NOTE_KEY_LOG) && freopen("/dev/null", "w", stdout) != NULL);
         sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 0);
     }
     check_leaf(data, size);

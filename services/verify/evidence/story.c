@@ -81,7 +81,7 @@ static bool check_leaf(const struct reading *reading, const struct verify_entry 
     struct event event;
     struct fault fault = {0};
     const char *why = "";
-    if (!leaf_read(&leaf, reading->claim->trust->log.origin, row->leaf.data, row->leaf.len, &why)) {
+    if (!leaf_read(&leaf, reading->claim->trust->log.name, row->leaf.data, row->leaf.len, &why)) {
         return fail(reading, where, why);
     }
     if (leaf.number != row->index || (story->entry_count > 0 && row->index <= story->last_index)) {
@@ -125,6 +125,7 @@ bool story_read(struct story *out, struct report *report, const struct story_cla
     if (!checkpoint_read(&out->checkpoint, &claim->trust->log, note->data, note->len, &why)) {
         return fail(&reading, "checkpoint", why);
     }
+    (void)trust_witnessed(claim->trust, report, "checkpoint", &out->checkpoint);
     json_array_foreach(claim->bundle->entries, i, value)
     {
         if (!check_entry(&reading, value)) {

@@ -211,7 +211,7 @@ static void check_row(struct check *check, const struct export_row *row)
     bool due = row->seq == check->expected;
     report_missing(check, row->seq);
     check->expected = row->seq + 1;
-    if (!leaf_read(&leaf, check->trust->log.origin, row->raw.data, row->raw.len, &why)) {
+    if (!leaf_read(&leaf, check->trust->log.name, row->raw.data, row->raw.len, &why)) {
         tampered(check, row->seq, why);
         merkle_leaf(&leaf.hash, row->raw.data, row->raw.len);
     } else {
@@ -241,7 +241,7 @@ static void read_head(struct check *check, const json_t *object)
         report_tampered(&check->report, "line 1: is not the head of an export");
         return;
     }
-    if (strcmp(head.origin, check->trust->log.origin) != 0) {
+    if (strcmp(head.origin, check->trust->log.name) != 0) {
         report_tampered(&check->report, "line 1: the export is of the log %s", head.origin);
     }
     check->size = head.size;
@@ -258,7 +258,8 @@ static void read_tail(struct check *check, const json_t *object)
     }
     if (!checkpoint_read(&check->checkpoint, &check->trust->log, tail.checkpoint.data, tail.checkpoint.len, &why)) {
         report_tampered(&check->report, "the checkpoint: %s", why);
-    } else if (check->checkpoint.size != (uint64_t)check->size) {
+    } else if (trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint) &&
+               check->checkpoint.size != (uint64_t)check->size) {
         report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
                         (unsigned long long)check->checkpoint.size);
     }
@@ -392,8 +393,8 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
     if (good && verdict == VERDICT_PROVEN) {
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &check->checkpoint.root);
-        (void)printf("proven: %llu entries of %s, root %s", (unsigned long long)check->checkpoint.size,
-                     trust->log.origin, hex);
+        (void)printf("proven: %llu entries of %s, root %s", (unsigned long long)check->checkpoint.size, trust->log.name,
+                     hex);
         if (check->held_count > 0) { /* nobody who holds none asked */
             (void)printf(", %d held checkpoints extended", check->held_count);
         }

@@ -149,7 +149,7 @@ int main(int argc, char **argv)
     sample_random_start(&chance);
     test_folder_make(&folder);
     (void)snprintf(path, sizeof(path), "%s/trail", folder.path);
-    INVARIANT(log_key_read(&trust.log, SAMPLE_VKEY));
+    INVARIANT(note_key_read(&trust.log, SAMPLE_VKEY, NOTE_KEY_LOG));
     INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
     for (uint64_t i = 0; i < cases; i++) {
         struct made_trail trail;

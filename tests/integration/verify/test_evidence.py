@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from world import FAR, Log, World, at, canonical, demanding, digest, matching, person, signed
+from world import FAR, Log, Witness, World, at, canonical, demanding, digest, matching, person, signed
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
@@ -459,6 +459,78 @@ class Owned(Case):
             self.assert_forged(WORLD.bundle(checkpoint=lambda _: WORLD.log.note(3, b"\1" * 32)), "is not in the trail")
         with self.subTest("a stranger's line beside ours is not looked at"):
             self.assert_proven(WORLD.bundle(checkpoint=lambda _: (body + "\n" + line + ours).encode()))
+
+
+class Witnessed(Case):
+    """A trust file with witnesses: enough different ones of them must have cosigned."""
+
+    def setUp(self):
+        super().setUp()
+        self.witnesses = sorted((Witness(f"witness.example/{name}") for name in "abc"), key=lambda one: one.vkey)
+        self.trust = self.trusting(2)
+
+    def trusting(self, quorum, keys=None):
+        keys = [one.vkey for one in self.witnesses] if keys is None else keys
+        return self.write("w.json", canonical({**WORLD.trust, "witnesses": {"keys": keys, "quorum": quorum}}))
+
+    def judged(self, *lines):
+        """A bundle whose checkpoint has these lines more: bytes, or functions of the note."""
+        bundle = WORLD.bundle(checkpoint=lambda note: note + b"".join(line(note) for line in lines))
+        return self.judge(bundle)
+
+    def test_enough(self):
+        a, b, c = self.witnesses
+        for lines in ([a.line, b.line], [c.line, a.line], [a.line, b.line, c.line]):
+            done = self.judged(*lines)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn(f"checkpoint: cosigned by {len(lines)} of the 3 witnesses", done.stdout)
+
+    def test_too_few_is_no_proof(self):
+        a, b, _ = self.witnesses
+        stranger, of_the_name = Witness("witness.example/z"), Witness(b.name)
+
+        def as_log(note):
+            """The key of a witness signs as a log does: without a time."""
+            log = Log(b.name)
+            log.key, log.id4 = b.key, b.id4
+            return log.line(note[:note.rindex(b"\n\n") + 1])
+
+        for name, lines, found in (("none", [], 0), ("one", [a.line], 1), ("one twice", [a.line, a.line], 1),
+                                   ("one at two times", [a.line, lambda note: a.line(note, 1767322801)], 1),
+                                   ("a stranger", [a.line, stranger.line], 1),
+                                   ("another key of the name", [a.line, of_the_name.line], 1),
+                                   ("the log twice", [a.line, lambda note: note[note.rindex(b"\n\n") + 2:]], 1)):
+            with self.subTest(name):
+                done = self.judged(*lines)
+                self.assertEqual(done.returncode, 2, done.stdout)
+                self.assertIn(f"incomplete: checkpoint: is cosigned by {found} witnesses of the trust file, which asks for 2 of 3", done.stdout)
+                self.assertNotIn("proven", done.stdout)
+        for name, line in (("of another checkpoint", lambda _: b.line(WORLD.log.note(3, b"\1" * 32))),
+                           ("of another time", lambda note: b.line(note, named=1)),
+                           ("of a time beyond all", lambda note: b.line(note, 1 << 63)), ("as a log signs", as_log)):
+            with self.subTest(name):
+                done = self.judged(a.line, line)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn(f"tampered: checkpoint: has a bad cosignature of {b.name}", done.stdout)
+
+    def test_without_witnesses_nobody_asks(self):
+        self.trust = self.write("t.json", canonical(WORLD.trust))
+        self.assertEqual(self.judged().returncode, 0)
+        self.assertEqual(self.judged(self.witnesses[0].line).returncode, 0)
+
+    def test_trust_files(self):
+        keys = [one.vkey for one in self.witnesses]
+        same = Witness("witness.example/d", self.witnesses[0].key)
+        log = Witness("witness.example/d", WORLD.log.key)
+        for name, quorum, rows in (("a quorum of none", 0, keys), ("a quorum above all", 4, keys), ("no keys", 1, []),
+                                   ("unsorted", 2, keys[::-1]), ("one twice", 2, keys[:1] + keys), ("a log's vkey", 1, [WORLD.log.vkey]),
+                                   ("one key, two names", 2, keys + [same.vkey]), ("the log's key", 2, keys + [log.vkey]),
+                                   ("no vkey", 1, ["x"]), ("no text", 1, [1])):
+            with self.subTest(name):
+                self.trust = self.trusting(quorum, rows)
+                done = self.judged()
+                self.assertEqual(done.returncode, 3, done.stdout)
+                self.assertIn("witnesses", done.stderr)
 
 
 class Chains(Case):

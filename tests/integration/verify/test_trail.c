@@ -424,11 +424,11 @@ Test(trail, of_another_log)
     sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 9);
     char vkey[AUDIT_VKEY_SIZE];
     audit_key_format(vkey, &key);
-    cr_assert(log_key_read(&trust.log, vkey));
+    cr_assert(note_key_read(&trust.log, vkey, NOTE_KEY_LOG));
     expect(VERDICT_TAMPERED, "another key", "the checkpoint: is not signed by the log key");
     sample_key(&key, "other.example/audit/v1", AUDIT_KEY_ED25519, 0);
     audit_key_format(vkey, &key);
-    cr_assert(log_key_read(&trust.log, vkey));
+    cr_assert(note_key_read(&trust.log, vkey, NOTE_KEY_LOG));
     expect(VERDICT_TAMPERED, "another origin", "line 1: the export is of the log " SAMPLE_ORIGIN);
     trail_free(&trail);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """custody-verify trail as a program: every byte of a small export, and a long export in little memory."""
 
+import base64
 import json
 import os
 import resource
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+from world import Witness, canonical
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
@@ -35,6 +38,23 @@ class Trail(unittest.TestCase):
     def test_a_byte_changed_at_every_position(self):
         done = subprocess.run([EVERY_BYTE, "trail", self.trust, self.make(9, 11)], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_witnesses_of_the_trust_file(self):
+        witnesses = sorted((Witness("witness.example/a"), Witness("witness.example/b")), key=lambda one: one.vkey)
+        with open(self.trust, "w", encoding="utf-8") as file:
+            file.write(canonical({"chain": "0" * 64, "log": VKEY, "policy": "0" * 64,
+                                  "witnesses": {"keys": [one.vkey for one in witnesses], "quorum": 2}}))
+        export = self.make(9, 13)
+        with open(export, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        note = base64.b64decode(json.loads(lines[-1])["checkpoint"])
+        for count, status, words in ((2, 0, "cosigned by 2 of the 2"), (1, 2, "incomplete: the checkpoint: is cosigned by 1 witnesses"), (0, 2, "by 0 witnesses")):
+            cosigned = note + b"".join(one.line(note) for one in witnesses[:count])
+            with open(export, "w", encoding="utf-8") as file:
+                file.write("\n".join(lines[:-1] + [canonical({"checkpoint": base64.b64encode(cosigned).decode()})]) + "\n")
+            done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, export], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            self.assertIn(words, done.stdout)
 
     def test_a_long_trail_in_little_memory(self):
         export = self.make(ENTRIES, 12)

@@ -168,6 +168,24 @@ class Log:
         return body + b"\n" + self.line(body)
 
 
+class Witness:
+    """The key of a witness, and cosignatures under it (C2SP tlog-cosignature)."""
+
+    def __init__(self, name, key=None):
+        self.name = name
+        self.key = key or Key("ed25519")
+        typed = b"\4" + self.key.der[-32:]
+        self.id4 = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
+        self.vkey = f"{name}+{self.id4.hex()}+{base64.b64encode(typed).decode()}"
+
+    def line(self, note, time_s=1767322800, named=None):
+        """The line for a note; `named`: the time that it names."""
+        body = note[:note.rindex(b"\n\n") + 1]
+        made = self.key.sign(f"cosignature/v1\ntime {time_s}\n".encode() + body)
+        blob = self.id4 + (time_s if named is None else named).to_bytes(8, "big") + made
+        return f"\u2014 {self.name} {base64.b64encode(blob).decode()}\n".encode()
+
+
 class Trail:
     """Entries of a trail, each with the event it holds."""
 

@@ -8,17 +8,17 @@
 #include "samples.h"
 #include "test/test_key.h"
 
-static struct log_key sample_log(void)
+static struct note_key sample_log(void)
 {
-    struct log_key log;
-    cr_assert(log_key_read(&log, SAMPLE_VKEY));
-    cr_assert_str_eq(log.origin, SAMPLE_ORIGIN);
+    struct note_key log;
+    cr_assert(note_key_read(&log, SAMPLE_VKEY, NOTE_KEY_LOG));
+    cr_assert_str_eq(log.name, SAMPLE_ORIGIN);
     return log;
 }
 
 Test(verify_note, the_sample)
 {
-    struct log_key log = sample_log();
+    struct note_key log = sample_log();
     struct checkpoint checkpoint;
     struct bytes raw;
     struct leaf leaf;
@@ -40,7 +40,7 @@ Test(verify_note, the_sample)
 
 Test(verify_note, each_byte_of_the_sample_counts)
 {
-    struct log_key log = sample_log();
+    struct note_key log = sample_log();
     char note[] = SAMPLE_NOTE;
     for (size_t i = 0; i + 1 < sizeof(note); i++) {
         struct checkpoint checkpoint;
