@@ -143,7 +143,9 @@ static enum status session_on(struct sequencer *sequencer, struct fault *fault)
         }
         if (status == STATUS_OK) {
             sequencer_publish(sequencer, SEQUENCER_LEADING, NULL);
+            trail_posts_open(sequencer->config.trail, true);
             status = lead_on(sequencer, fault);
+            trail_posts_open(sequencer->config.trail, false);
         }
     }
     store_writer_close(sequencer->writer);

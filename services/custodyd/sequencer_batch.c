@@ -21,6 +21,7 @@ struct linked {
 struct batch {
     struct sequencer *sequencer;
     struct store_tx *tx;
+    struct post *posts; /* taken from the queue of this process; owned */
     size_t count;
     struct store_leaf leaves[STORE_BATCH_MAX];
     struct linked linked[STORE_BATCH_MAX];
@@ -33,6 +34,7 @@ static void batch_free(struct batch *batch)
         for (size_t i = 0; i < batch->count; i++) {
             bytes_free(&batch->leaves[i].raw);
         }
+        posts_free(batch->posts);
         free(batch);
     }
 }
@@ -44,30 +46,38 @@ static enum status batch_tile(void *context, const struct audit_tile *tile,
     return store_tile_put(batch->tx, tile->level, tile->index, hashes, fault);
 }
 
+/* What is linked: E, its columns, and whose event it is. */
+struct entry {
+    struct bytes document;
+    const struct store_leaf *columns;
+    struct linked linked;
+    int64_t at_utc_us;
+};
+
 /* Links E after the end of the trail as it stands in sequencer->next. */
-static enum status batch_link(struct batch *batch, const struct bytes *document, const struct audit_event *event,
-                              struct fault *fault)
+static enum status batch_link(struct batch *batch, const struct entry *entry, struct fault *fault)
 {
     struct trail_end *end = &batch->sequencer->next;
     const struct audit_key *key = trail_key(batch->sequencer->config.trail);
     const struct audit_tile_sink sink = {.full = batch_tile, .context = batch};
     struct audit_leaf leaf = {
-        .index = end->size, .previous = end->last_lh, .event = document->data, .event_len = document->len};
+        .index = end->size, .previous = end->last_lh, .event = entry->document.data, .event_len = entry->document.len};
     snprintf(leaf.origin, sizeof leaf.origin, "%s", key->name);
     struct store_leaf *row = &batch->leaves[batch->count];
-    *row = (struct store_leaf){.seq = end->size};
+    *row = *entry->columns;
+    row->seq = end->size;
+    row->ts_utc_us = entry->at_utc_us;
     enum status status = audit_leaf_build(&row->raw, &leaf, fault);
     if (status != STATUS_OK) {
         return status;
     }
     audit_leaf_hash(&row->lh, row->raw.data, row->raw.len);
-    trail_leaf_project(row, event);
-    batch->linked[batch->count] = (struct linked){event->producer, event->producer_counter};
+    batch->linked[batch->count] = entry->linked;
     batch->hashes[batch->count] = row->lh;
     batch->count++;
     end->size++;
     end->last_lh = row->lh;
-    end->last_utc_us = event->at_utc_us;
+    end->last_utc_us = entry->at_utc_us;
     status = audit_frontier_append(&end->frontier, &row->lh);
     return status == STATUS_OK ? audit_edge_append(&end->edge, &row->lh, &sink, fault) : status;
 }
@@ -85,27 +95,49 @@ static enum status producer_check(const struct sequencer *sequencer, const struc
     return STATUS_OK;
 }
 
+/* Time never goes back in the trail. */
+static struct audit_stamp batch_stamp(const struct sequencer *sequencer)
+{
+    int64_t now_us = clock_utc_us(sequencer->config.clock);
+    int64_t last_us = sequencer->next.last_utc_us;
+    return (struct audit_stamp){
+        .at_utc_us = now_us > last_us ? now_us : last_us, .boot = sequencer->boot, .epoch = sequencer->epoch};
+}
+
 /* `from_table`: the event lay in audit.pending. */
 static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, bool from_table,
                                   struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
-    int64_t now_us = clock_utc_us(sequencer->config.clock);
-    const struct audit_stamp stamp = {
-        .at_utc_us = now_us > sequencer->next.last_utc_us ? now_us : sequencer->next.last_utc_us,
-        .boot = sequencer->boot,
-        .epoch = sequencer->epoch,
-    };
-    struct bytes document = {0};
+    const struct audit_stamp stamp = batch_stamp(sequencer);
+    struct store_leaf columns = {0};
+    struct entry entry = {.columns = &columns, .at_utc_us = stamp.at_utc_us};
     struct audit_event event;
-    enum status status = audit_event_stamp(&document, &event, pending->data, pending->len, &stamp, fault);
+    enum status status = audit_event_stamp(&entry.document, &event, pending->data, pending->len, &stamp, fault);
     if (status == STATUS_OK) {
         status = from_table ? producer_check(sequencer, &event, pending, fault) : STATUS_OK;
         if (status == STATUS_OK) {
-            status = batch_link(batch, &document, &event, fault);
+            trail_leaf_project(&columns, &event);
+            entry.linked = (struct linked){event.producer, event.producer_counter};
+            status = batch_link(batch, &entry, fault);
         }
         audit_event_wipe(&event);
-        bytes_free(&document);
+        bytes_free(&entry.document);
+    }
+    return status;
+}
+
+/* An event that this process encoded and kept in its memory is not read again. */
+static enum status post_link(struct batch *batch, const struct post *post, struct fault *fault)
+{
+    const struct audit_stamp stamp = batch_stamp(batch->sequencer);
+    struct entry entry = {.columns = &post->leaf,
+                          .at_utc_us = stamp.at_utc_us,
+                          .linked = {trail_boot(batch->sequencer->config.trail), post->number}};
+    enum status status = audit_event_splice(&entry.document, post->document.data, post->document.len, &stamp, fault);
+    if (status == STATUS_OK) {
+        status = batch_link(batch, &entry, fault);
+        bytes_free(&entry.document);
     }
     return status;
 }
@@ -166,7 +198,25 @@ static enum status batch_fill(struct batch *batch, struct fault *fault)
         status = batch_entry(batch, &pending.rows[i], fault);
     }
     store_pending_batch_free(&pending);
+    if (status == STATUS_OK) {
+        (void)trail_posts_take(&batch->posts, batch->sequencer->config.trail, STORE_BATCH_MAX - batch->count);
+    }
+    for (const struct post *post = batch->posts; status == STATUS_OK && post != NULL; post = post->next) {
+        status = post_link(batch, post, fault);
+    }
     return status;
+}
+
+/* What becomes of the posts of a batch that is not known to have committed. */
+static void batch_posts_end(struct batch *batch, bool certain, int64_t backend)
+{
+    struct post *posts = batch->posts;
+    batch->posts = NULL;
+    if (certain) {
+        trail_posts_return(batch->sequencer->config.trail, posts);
+    } else {
+        trail_posts_unknown(batch->sequencer->config.trail, posts, backend);
+    }
 }
 
 static enum status batch_write(struct batch *batch, struct fault *fault)
@@ -219,14 +269,18 @@ static enum status batch_commit(struct batch *batch, struct fault *fault)
     enum status status = batch_write(batch, fault);
     if (status != STATUS_OK) {
         store_rollback(batch->tx);
+        batch_posts_end(batch, true, 0);
         return status;
     }
     CRASHPOINT("sequencer.written");
+    int64_t backend = store_tx_backend(batch->tx);
     status = store_commit(batch->tx, fault);
     batch->sequencer->intended = status == STATUS_OUTCOME_UNKNOWN;
     if (status == STATUS_OK) {
         CRASHPOINT("sequencer.committed");
         batch_adopt(batch);
+    } else {
+        batch_posts_end(batch, status != STATUS_OUTCOME_UNKNOWN, backend);
     }
     return status;
 }
@@ -260,6 +314,7 @@ enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, stru
     status = batch_fill(batch, fault);
     if (status != STATUS_OK || batch->count == 0) {
         store_rollback(batch->tx);
+        batch_posts_end(batch, true, 0);
     } else {
         status = batch_commit(batch, fault);
     }

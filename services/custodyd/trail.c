@@ -6,33 +6,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 
 #include "store/pending.h"
 #include "store/trail_read.h"
-#include "trail_core.h"
-#include "trail_number.h"
+#include "trail_state.h"
 
 #define TRAIL_ACTOR "custodyd"
-#define VOID_MAX 128
-
-struct trail {
-    const struct clock *clock;
-    struct store *reader;
-    struct audit_key key;
-    struct uuid boot;
-    struct trail_view *view;
-    struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */
-    uint64_t first;
-    int wake_fd;
-
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t changed;
-    struct trail_checkpoint newest; /* empty note: none yet */
-    bool halted;                    /* no checkpoint will come any more */
-    struct numbers numbers;
-};
 
 /* An event in an open transaction. */
 struct enqueued {
@@ -85,6 +65,7 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     trail->reader = config->reader;
     trail->key = *config->key;
     numbers_init(&trail->numbers);
+    trail->posts.last = &trail->posts.first;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -108,6 +89,7 @@ void trail_close(struct trail *trail)
     if (trail->wake_fd >= 0) {
         close(trail->wake_fd);
     }
+    posts_free(trail->posts.first);
     trail_view_free(trail->view);
     trail_view_free(trail->shown);
     bytes_free(&trail->newest.note);
@@ -380,6 +362,9 @@ static enum status wish_check(struct wish *wish, const struct trail *trail, stru
         const struct number *number = numbers_find(&trail->numbers, wish->ticket->number);
         if (number == NULL) {
             return fault_set(fault, STATUS_NOT_FOUND, "trail", "the event is not remembered");
+        }
+        if (number->posted && number_is_gone(number)) {
+            return fault_set(fault, STATUS_UNAVAILABLE, "trail", "the event was not written");
         }
         if (number->state == NUMBER_VOID) {
             return fault_set(fault, STATUS_CONFLICT, "trail", "the event's transaction did not commit");

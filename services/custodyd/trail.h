@@ -62,6 +62,15 @@ MUST_CHECK enum status trail_enqueue(struct trail_ticket *out, struct trail *tra
                                      struct audit_event *event, struct fault *fault);
 
 /*
+ * Puts an event that has no transaction of its own (a read, a refusal, a login). Where the sequencer of this process
+ * leads and the event has no object, it goes to it in memory, and many such events share one commit; otherwise `app`
+ * (role strongroom_app) makes a transaction for it. Fills what trail_enqueue fills. Nothing is certain before
+ * trail_wait has said so; it answers STATUS_UNAVAILABLE when the event was not written. STATUS_BUSY: too many wait.
+ */
+MUST_CHECK enum status trail_post(struct trail_ticket *out, struct trail *trail, struct store *app,
+                                  struct audit_event *event, struct fault *fault);
+
+/*
  * Puts an event by the service itself with the fact `settled`: every number below it is in the trail before this event
  * or declared void. For AUDIT_SERVICE_START, AUDIT_SERVICE_HEARTBEAT (each minute) and AUDIT_SERVICE_STOP.
  */

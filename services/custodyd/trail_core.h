@@ -4,6 +4,7 @@
 #ifndef STRONGROOM_CUSTODYD_TRAIL_CORE_H
 #define STRONGROOM_CUSTODYD_TRAIL_CORE_H
 
+#include "store/trail_read.h"
 #include "trail.h"
 #include "trail_view.h"
 
@@ -33,6 +34,32 @@ bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number
 
 /* Event `number` of producer `boot` became entry `seq`; those of other boots are ignored. */
 void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq);
+
+/* An event that goes to the sequencer of this process without lying in the database. */
+struct post {
+    struct post *next;
+    uint64_t number;
+    struct bytes document;  /* made by audit_event_encode */
+    struct store_leaf leaf; /* its columns, without place, hash, bytes and time */
+};
+
+/* Frees a list. */
+void posts_free(struct post *list);
+
+/* Whether posts are taken from now on. When not, those that wait are lost, and those who wait for them are told. */
+void trail_posts_open(struct trail *trail, bool taken);
+
+/* Takes up to `max` posts, the oldest first, as a list. Out: how many. */
+size_t trail_posts_take(struct post **out, struct trail *trail, size_t max);
+
+/* Puts a list back to where it was taken from: it is certain that its batch did not commit. */
+void trail_posts_return(struct trail *trail, struct post *list);
+
+/*
+ * Frees a list whose batch may have committed or not, on the server process `backend`: its events appear in the trail,
+ * or are declared void when it is certain that they do not. They are not linked again.
+ */
+void trail_posts_unknown(struct trail *trail, struct post *list, int64_t backend);
 
 /* A verified checkpoint: takes over `note`, releases the waiters it covers. Older than the known one: ignored. */
 void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note);

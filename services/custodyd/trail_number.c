@@ -82,6 +82,16 @@ size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, ui
     return count;
 }
 
+void numbers_post(struct numbers *numbers, uint64_t number)
+{
+    number_at(numbers, number)->posted = true;
+}
+
+bool number_is_gone(const struct number *number)
+{
+    return number->state == NUMBER_LOST || number->state == NUMBER_CARRIED || number->state == NUMBER_VOID;
+}
+
 void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest *event)
 {
     number_at(numbers, number)->event = *event;

@@ -25,6 +25,7 @@ struct number {
     uint64_t number;
     uint64_t seq;
     enum number_state state;
+    bool posted;      /* no transaction of its own: whoever waits for it is the first to learn that it is lost */
     bool carries;     /* its event has a void list */
     uint64_t carrier; /* NUMBER_CARRIED: whose */
     int64_t backend;  /* NUMBER_UNKNOWN: the server process that was committing it */
@@ -49,6 +50,9 @@ MUST_CHECK enum status numbers_take(uint64_t *out, struct numbers *numbers, stru
 /* Hands over up to `capacity` lost numbers, in ascending order, for the void list of `carrier`. */
 size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t carrier);
 
+/* Marks a number as posted. */
+void numbers_post(struct numbers *numbers, uint64_t number);
+
 /* Notes the document that goes to audit.pending under a number. */
 void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest *event);
 
@@ -66,6 +70,9 @@ void numbers_sequenced(struct numbers *numbers, uint64_t number, uint64_t seq);
 
 /* The row of a number, NULL when it was never taken or is forgotten. */
 const struct number *numbers_find(const struct numbers *numbers, uint64_t number);
+
+/* Whether it will never be an entry. */
+bool number_is_gone(const struct number *number);
 
 /* The first unknown number above `after`, 0 when there is none. */
 uint64_t numbers_unknown_after(const struct numbers *numbers, uint64_t after);

@@ -95,6 +95,18 @@ struct trail_ticket stage_event(struct stage *stage, const char *oid)
     return ticket;
 }
 
+struct trail_ticket stage_post(struct stage *stage)
+{
+    struct trail_ticket ticket = {0};
+    struct fault fault = {0};
+    struct audit_event event = {.action = AUDIT_REQUEST_DENY, .outcome = AUDIT_OUTCOME_DENY};
+    cr_assert_eq(name_parse(&event.actor, "rita"), STATUS_OK);
+    cr_assert_eq(trail_post(&ticket, stage->trail, stage->app, &event, &fault), STATUS_OK, "%s %s", fault.where,
+                 fault.detail);
+    audit_event_wipe(&event);
+    return ticket;
+}
+
 struct trail_ticket stage_heartbeat(struct stage *stage)
 {
     struct trail_ticket ticket = {0};

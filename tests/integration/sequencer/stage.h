@@ -38,6 +38,9 @@ void stage_await(struct stage *stage, enum sequencer_state state, struct fault *
 /* Commits one event about object `oid` ("" for none). */
 struct trail_ticket stage_event(struct stage *stage, const char *oid);
 
+/* Posts one event. */
+struct trail_ticket stage_post(struct stage *stage);
+
 /* Commits one event with the fact `settled`. */
 struct trail_ticket stage_heartbeat(struct stage *stage);
 

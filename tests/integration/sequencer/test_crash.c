@@ -34,6 +34,7 @@ static void serve(void)
     stage_open(&stage, &books, &keeper);
     for (int i = 0; i < EVENTS; i++) {
         stage_covered(&stage, stage_event(&stage, "object"));
+        stage_covered(&stage, stage_post(&stage));
     }
     stage_close(&stage);
     _exit(0);

@@ -1,0 +1,41 @@
+/*
+ * What a trail holds. Internal to the files of the trail.
+ */
+#ifndef STRONGROOM_CUSTODYD_TRAIL_STATE_H
+#define STRONGROOM_CUSTODYD_TRAIL_STATE_H
+
+#include <pthread.h>
+
+#include "trail_core.h"
+#include "trail_number.h"
+
+/* How many lost numbers one event declares void. */
+#define VOID_MAX 128
+
+/* Events on their way to the sequencer of this process, in order. */
+struct posts {
+    struct post *first;
+    struct post **last; /* where the next one is hung */
+    size_t count;
+    bool taken; /* the sequencer leads and takes them */
+};
+
+struct trail {
+    const struct clock *clock;
+    struct store *reader;
+    struct audit_key key;
+    struct uuid boot;
+    struct trail_view *view;
+    struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */
+    uint64_t first;
+    int wake_fd;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    struct trail_checkpoint newest; /* empty note: none yet */
+    bool halted;                    /* no checkpoint will come any more */
+    struct numbers numbers;
+    struct posts posts;
+};
+
+#endif
