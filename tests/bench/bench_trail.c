@@ -18,6 +18,7 @@
 #include "wire/client.h"
 
 #define PRODUCERS_MAX 32
+#define FLIGHT_MAX 256
 #define WAIT_MS 60000
 #define SIGNER_TIMEOUT_MS 5000
 #define STATEMENT_TIMEOUT_MS 10000
@@ -101,8 +102,8 @@ static void stage_open(const char *conninfo, const char *socket, const char *vke
     BENCH_MUST(sequencer_start(&stage.sequencer, &sequencer, &fault));
 }
 
-/* The event of a proposal, as custodyd makes it, about an object of its own. */
-static void event_fill(struct audit_event *event)
+/* The event of a proposal, as custodyd makes it; `about`: about an object of its own, which numbers it. */
+static void event_fill(struct audit_event *event, bool about)
 {
     struct fault fault = {0};
     struct uuid id;
@@ -115,8 +116,10 @@ static void event_fill(struct audit_event *event)
     *event = (struct audit_event){.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_OK};
     BENCH_MUST(name_parse(&event->actor, "bench"));
     BENCH_MUST(uuid_generate(&id, clock_system()));
-    (void)snprintf(event->object_type, sizeof(event->object_type), "withdrawal");
-    uuid_format(event->object_id, &id);
+    if (about) {
+        (void)snprintf(event->object_type, sizeof(event->object_type), "withdrawal");
+        uuid_format(event->object_id, &id);
+    }
     digest_sha256(&event->auth, &id, sizeof(id));
     digest_sha256(&event->policy, "bench", 5);
     digest_sha256(&digest, &id, sizeof(id));
@@ -141,12 +144,41 @@ static void produce_one(void)
     struct store_tx *tx = NULL;
     struct trail_ticket ticket;
     struct audit_event event;
-    event_fill(&event);
+    event_fill(&event, true);
     BENCH_MUST(store_begin(&tx, stage.app, STORE_READ_WRITE, &fault));
     BENCH_MUST(trail_enqueue(&ticket, stage.trail, tx, &event, &fault));
     BENCH_MUST(store_commit(tx, &fault));
     audit_event_wipe(&event);
     wait_covered(&ticket);
+}
+
+/* One event without a transaction of its own. */
+static void post_one(struct trail_ticket *ticket)
+{
+    struct fault fault = {0};
+    struct audit_event event;
+    event_fill(&event, false);
+    BENCH_MUST(trail_post(ticket, stage.trail, stage.app, &event, &fault));
+    audit_event_wipe(&event);
+}
+
+/* Keeps so many events in flight; each one's proof is checked and in hand before it counts. */
+static uint64_t post_work(void *context, unsigned thread, int64_t until_us)
+{
+    (void)thread;
+    struct trail_ticket flight[FLIGHT_MAX];
+    uint64_t window = *(const uint64_t *)context;
+    uint64_t posted = 0;
+    uint64_t done = 0;
+    for (bool more = true; more || done < posted;) {
+        if (more && posted - done < window) {
+            post_one(&flight[posted++ % window]);
+        } else {
+            wait_covered(&flight[done++ % window]);
+        }
+        more = more && bench_now_us() < until_us;
+    }
+    return done;
 }
 
 static uint64_t produce_work(void *context, unsigned thread, int64_t until_us)
@@ -172,6 +204,7 @@ static uint64_t offer_work(void *context, unsigned thread, int64_t until_us)
 {
     (void)context;
     (void)thread;
+    struct trail_ticket ticket;
     uint64_t done = 0;
     for (;;) {
         uint64_t turn = atomic_fetch_add(&stage.next, 1);
@@ -180,7 +213,8 @@ static uint64_t offer_work(void *context, unsigned thread, int64_t until_us)
             return done;
         }
         sleep_until(due_us);
-        produce_one();
+        post_one(&ticket);
+        wait_covered(&ticket);
         stage.latencies_us[turn] = (uint32_t)(bench_now_us() - due_us);
         done++;
     }
@@ -228,11 +262,10 @@ static void event_size_ready(void)
     struct audit_event event;
     struct bytes document = {0};
     char members[64];
-    event_fill(&event);
+    event_fill(&event, false);
     event.producer = trail_boot(stage.trail);
     event.producer_counter = 1000;
     event.correlation = event.producer;
-    event.object_ordinal = 1;
     BENCH_MUST(audit_event_encode(&document, &event, &fault));
     (void)snprintf(members, sizeof(members), ",\"event_bytes\":%zu", document.len);
     bytes_free(&document);
@@ -252,6 +285,12 @@ int main(int argc, char **argv)
     while (bench_read(&command)) {
         if (strcmp(command.word, "offer") == 0) {
             offer(&command);
+        } else if (strcmp(command.word, "post") == 0) {
+            struct bench_slice slice = {0};
+            uint64_t window = (uint64_t)command.numbers[2];
+            BENCH_NEED(command.numbers[0] <= PRODUCERS_MAX && window >= 1 && window <= FLIGHT_MAX);
+            bench_run(&slice, (unsigned)command.numbers[0], post_work, &window, command.numbers[1]);
+            bench_answer(&slice);
         } else {
             struct bench_slice slice = {0};
             BENCH_NEED(strcmp(command.word, "produce") == 0 && command.numbers[0] <= PRODUCERS_MAX);
