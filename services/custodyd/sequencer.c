@@ -64,15 +64,15 @@ static bool stopping(const struct sequencer *sequencer)
     return atomic_load(&sequencer->stopping);
 }
 
-/* Waits for the signer no longer than its pause, which grows: a signer that is away is not stormed. */
-static enum status sign_if_due(struct sequencer *sequencer, struct fault *fault)
+/* What the signer answered. One that is away is asked again after a pause that grows: it is not stormed. */
+static enum status signed_look(struct sequencer *sequencer, bool wait, struct fault *fault)
 {
-    int64_t now_us = clock_monotonic_us(sequencer->config.clock);
-    if (sequencer->covered >= sequencer->end.size || now_us < sequencer->sign_not_before) {
+    bool answered = false;
+    struct fault why = {0};
+    enum status status = sequencer_signed(&answered, sequencer, wait, &why);
+    if (!answered) {
         return STATUS_OK;
     }
-    struct fault why = {0};
-    enum status status = sequencer_sign(sequencer, &why);
     if (status == STATUS_OK) {
         sequencer->sign_pause_ms = 0;
         sequencer_publish(sequencer, SEQUENCER_LEADING, NULL);
@@ -83,29 +83,53 @@ static enum status sign_if_due(struct sequencer *sequencer, struct fault *fault)
     }
     int64_t pause_ms = sequencer->sign_pause_ms == 0 ? PAUSE_FIRST_MS : sequencer->sign_pause_ms * 2;
     sequencer->sign_pause_ms = pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms;
-    sequencer->sign_not_before = now_us + sequencer->sign_pause_ms * 1000;
+    sequencer->sign_not_before = clock_monotonic_us(sequencer->config.clock) + sequencer->sign_pause_ms * 1000;
     sequencer_publish(sequencer, SEQUENCER_CONNECTING, &why);
     return STATUS_OK;
+}
+
+static enum status sign_if_due(struct sequencer *sequencer, struct fault *fault)
+{
+    enum status status = signed_look(sequencer, false, fault);
+    bool due = clock_monotonic_us(sequencer->config.clock) >= sequencer->sign_not_before;
+    if (status == STATUS_OK && due && sequencer->covered < sequencer->end.size) {
+        sequencer_sign(sequencer);
+    }
+    return status;
 }
 
 /* Leads until something fails or the service stops. */
 static enum status lead_on(struct sequencer *sequencer, struct fault *fault)
 {
-    while (!stopping(sequencer)) {
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !stopping(sequencer)) {
         size_t count = 0;
         trail_calm(sequencer->config.trail);
-        enum status status = sequencer_batch(&count, sequencer, fault);
+        status = sequencer_batch(&count, sequencer, fault);
         if (status == STATUS_OK) {
             status = sign_if_due(sequencer, fault);
         }
         if (status == STATUS_OK && count == 0) {
             status = store_writer_sleep(sequencer->writer, trail_wake_fd(sequencer->config.trail), IDLE_MS, fault);
         }
-        if (status != STATUS_OK) {
-            return status;
-        }
     }
-    return STATUS_OK;
+    return status;
+}
+
+/* Nothing is being asked of the signer when this returns. Its refusal counts for more than a lost session. */
+static enum status lead_end(struct sequencer *sequencer, enum status status, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status last = signed_look(sequencer, true, &why);
+    if (status == STATUS_OK && last == STATUS_OK) {
+        last = sign_if_due(sequencer, &why); /* what the last batch brought */
+        last = last == STATUS_OK ? signed_look(sequencer, true, &why) : last;
+    }
+    if (last != STATUS_OK && !sequencer_must_halt(status)) {
+        fault_clear(fault);
+        return fault_set(fault, last, why.where, "%s", why.detail);
+    }
+    return status;
 }
 
 /* Another leads: its checkpoints release our waiters, and it is told when we have committed something. */
@@ -144,7 +168,7 @@ static enum status session_on(struct sequencer *sequencer, struct fault *fault)
         if (status == STATUS_OK) {
             sequencer_publish(sequencer, SEQUENCER_LEADING, NULL);
             trail_posts_open(sequencer->config.trail, true);
-            status = lead_on(sequencer, fault);
+            status = lead_end(sequencer, lead_on(sequencer, fault), fault);
             trail_posts_open(sequencer->config.trail, false);
         }
     }
@@ -190,6 +214,7 @@ static void *sequencer_run(void *context)
 
 static void sequencer_free(struct sequencer *sequencer)
 {
+    signing_stop(sequencer);
     pthread_mutex_destroy(&sequencer->mutex);
     free(sequencer->conninfo);
     free(sequencer);
@@ -208,6 +233,9 @@ enum status sequencer_start(struct sequencer **out, const struct sequencer_confi
     sequencer->state = SEQUENCER_CONNECTING;
     enum status status =
         sequencer->conninfo == NULL ? STATUS_NO_MEMORY : uuid_generate(&sequencer->boot, config->clock);
+    if (status == STATUS_OK) {
+        status = signing_start(sequencer, fault);
+    }
     if (status == STATUS_OK && pthread_create(&sequencer->thread, NULL, sequencer_run, sequencer) != 0) {
         status = STATUS_NO_MEMORY;
     }

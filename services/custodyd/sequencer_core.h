@@ -22,6 +22,28 @@ struct trail_end {
     struct audit_edge edge;
 };
 
+/*
+ * The thread that asks the signer, so that the next batch does not wait for it. It works on one request at a time;
+ * while it does, what stands below the mutex's members is its own, otherwise the sequencer's.
+ */
+struct signing {
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards busy, done and ending */
+    pthread_cond_t changed;
+    bool busy; /* a request is being worked on */
+    bool done; /* its outcome has not been looked at */
+    bool ending;
+    bool started;
+
+    struct audit_checkpoint asked; /* the size and root that are to be signed */
+    uint64_t guard_size;           /* what the signer remembers */
+    struct digest guard_root;
+    bool guard_known;
+    struct bytes note; /* signed and verified */
+    enum status status;
+    struct fault fault;
+};
+
 struct sequencer {
     struct sequencer_config config;
     char *conninfo;
@@ -43,9 +65,7 @@ struct sequencer {
     uint64_t next_number;   /* the same when `next` holds */
     uint64_t partition_end; /* entries below it have a partition */
 
-    uint64_t guard_size; /* what the signer remembers */
-    struct digest guard_root;
-    bool guard_known;
+    struct signing signing;
     uint64_t covered;        /* size of the newest signed checkpoint */
     int64_t sign_not_before; /* monotonic, microseconds */
     int64_t sign_pause_ms;
@@ -72,11 +92,21 @@ MUST_CHECK enum status sequencer_batch(size_t *out_count, struct sequencer *sequ
 /* Writes the first entry, log.genesis. */
 MUST_CHECK enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault);
 
-/* Asks the signer what it remembers and compares it with the trail. */
+/* Starts and ends the thread that asks the signer; the latter when no request is being worked on. */
+MUST_CHECK enum status signing_start(struct sequencer *sequencer, struct fault *fault);
+void signing_stop(struct sequencer *sequencer);
+
+/* Asks the signer what it remembers and compares it with the end of the trail. No request is being worked on. */
 MUST_CHECK enum status sequencer_guard(struct sequencer *sequencer, struct fault *fault);
 
-/* Has the end of the trail signed, keeps the checkpoint and releases the waiters. */
-MUST_CHECK enum status sequencer_sign(struct sequencer *sequencer, struct fault *fault);
+/* Has the end of the trail signed by the other thread, unless that is at work. It releases the waiters by itself. */
+void sequencer_sign(struct sequencer *sequencer);
+
+/*
+ * Looks at the outcome of a request (waits for it, when `wait`) and keeps the checkpoint. *out_signed: there was one to
+ * look at. The result is that of the request, or of the keeping.
+ */
+MUST_CHECK enum status sequencer_signed(bool *out_signed, struct sequencer *sequencer, bool wait, struct fault *fault);
 
 /* Tells the trail of this process which of its events stand in entries told .. the end of the table. */
 MUST_CHECK enum status sequencer_tell(struct sequencer *sequencer, struct fault *fault);

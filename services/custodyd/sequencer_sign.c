@@ -1,14 +1,17 @@
 /*
- * Having the end of the trail signed. The signer judges by its own memory; what it says is believed only when its
- * signature verifies with the log key.
+ * Having the end of the trail signed, by a thread of its own. The signer judges by its own memory; what it says is
+ * believed only when its signature verifies with the log key, and then whoever waits is released at once: the row of
+ * the checkpoint may be lost, the next leader has the same size signed again.
  */
 #include <inttypes.h>
 
 #include "base/crashpoint.h"
 #include "sequencer_core.h"
 
-enum status sequencer_guard(struct sequencer *sequencer, struct fault *fault)
+/* What the signer remembers must be a beginning of what was asked. */
+static enum status guard_read(struct sequencer *sequencer, struct fault *fault)
 {
+    struct signing *signing = &sequencer->signing;
     uint64_t size = 0;
     struct digest guard_root;
     struct digest root;
@@ -17,11 +20,11 @@ enum status sequencer_guard(struct sequencer *sequencer, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    if (size > sequencer->end.size) {
+    if (size > signing->asked.size) {
         return fault_set(fault, STATUS_ROLLBACK, "signer",
                          "the signer has signed %" PRIu64 " entries, the database has %" PRIu64
                          ": it was set back, or its end was cut off",
-                         size, sequencer->end.size);
+                         size, signing->asked.size);
     }
     status = trail_view_root(&root, trail_tree(sequencer->config.trail), size, fault);
     if (status != STATUS_OK) {
@@ -31,28 +34,29 @@ enum status sequencer_guard(struct sequencer *sequencer, struct fault *fault)
         return fault_set(fault, STATUS_FORK, "signer",
                          "the first %" PRIu64 " entries are not those that the signer has signed", size);
     }
-    sequencer->guard_size = size;
-    sequencer->guard_root = guard_root;
-    sequencer->guard_known = true;
+    signing->guard_size = size;
+    signing->guard_root = guard_root;
+    signing->guard_known = true;
     return STATUS_OK;
 }
 
-/* Asks for the signature over the note body of the end of the trail. */
+/* Asks for the signature over the note body of what is asked. */
 static enum status request_signature(struct sequencer *sequencer, uint8_t out64[SIGNATURE_LEN],
                                      const struct bytes *body, struct fault *fault)
 {
     const struct checkpoint_signer *signer = &sequencer->config.signer;
+    struct signing *signing = &sequencer->signing;
     struct audit_proof proof = {0};
     enum status status = STATUS_OK;
-    if (sequencer->guard_size > 0 && sequencer->guard_size < sequencer->end.size) {
-        status = trail_view_consistency(&proof, trail_tree(sequencer->config.trail), sequencer->guard_size,
-                                        sequencer->end.size, fault);
+    if (signing->guard_size > 0 && signing->guard_size < signing->asked.size) {
+        status = trail_view_consistency(&proof, trail_tree(sequencer->config.trail), signing->guard_size,
+                                        signing->asked.size, fault);
     }
     const struct checkpoint_request request = {
-        .old_size = sequencer->guard_size, .proof = &proof, .note = body->data, .note_len = body->len};
+        .old_size = signing->guard_size, .proof = &proof, .note = body->data, .note_len = body->len};
     if (status == STATUS_OK) {
         CRASHPOINT("sequencer.sign-asked");
-        sequencer->guard_known = false; /* whatever comes back, it may have signed */
+        signing->guard_known = false; /* whatever comes back, it may have signed */
         status = signer->sign(signer->context, out64, &request, fault);
     }
     if (status == STATUS_OK) {
@@ -62,33 +66,12 @@ static enum status request_signature(struct sequencer *sequencer, uint8_t out64[
     return status;
 }
 
-static enum status keep_checkpoint(struct sequencer *sequencer, const struct bytes *note, struct fault *fault)
-{
-    const struct store_checkpoint row = {
-        .size = sequencer->end.size, .note = *note, .signed_at_utc_us = clock_utc_us(sequencer->config.clock)};
-    struct store_tx *tx = NULL;
-    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_READ_WRITE, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = store_checkpoint_put(tx, &row, fault);
-    if (status != STATUS_OK) {
-        store_rollback(tx);
-        return status;
-    }
-    status = store_commit(tx, fault);
-    CRASHPOINT("sequencer.checkpoint-kept");
-    return status == STATUS_OK ? store_writer_notify_covered(sequencer->writer, fault) : status;
-}
-
 static enum status sign_note(struct sequencer *sequencer, struct bytes *out_note, struct fault *fault)
 {
     const struct audit_key *key = trail_key(sequencer->config.trail);
-    struct audit_checkpoint checkpoint = {.size = sequencer->end.size, .root = sequencer->end.root};
-    snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", key->name);
     uint8_t sig64[SIGNATURE_LEN];
     struct bytes body = {0};
-    enum status status = audit_checkpoint_build(&body, &checkpoint, fault);
+    enum status status = audit_checkpoint_build(&body, &sequencer->signing.asked, fault);
     if (status == STATUS_OK) {
         status = request_signature(sequencer, sig64, &body, fault);
     }
@@ -99,26 +82,136 @@ static enum status sign_note(struct sequencer *sequencer, struct bytes *out_note
     return status;
 }
 
-enum status sequencer_sign(struct sequencer *sequencer, struct fault *fault)
+/* The work of the thread on one request. */
+static enum status signing_work(struct sequencer *sequencer, struct fault *fault)
 {
-    struct bytes note = {0};
-    enum status status = sequencer->guard_known ? STATUS_OK : sequencer_guard(sequencer, fault);
+    struct signing *signing = &sequencer->signing;
+    struct bytes released = {0};
+    enum status status = signing->guard_known ? STATUS_OK : guard_read(sequencer, fault);
     if (status == STATUS_OK) {
-        status = sign_note(sequencer, &note, fault);
+        status = sign_note(sequencer, &signing->note, fault);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    sequencer->guard_size = sequencer->end.size;
-    sequencer->guard_root = sequencer->end.root;
-    sequencer->guard_known = true;
-    status = keep_checkpoint(sequencer, &note, fault);
     if (status == STATUS_OK) {
-        struct audit_checkpoint checkpoint = {.size = sequencer->end.size, .root = sequencer->end.root};
-        snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", trail_key(sequencer->config.trail)->name);
-        sequencer->covered = sequencer->end.size;
-        trail_covered(sequencer->config.trail, &checkpoint, &note);
+        signing->guard_size = signing->asked.size;
+        signing->guard_root = signing->asked.root;
+        signing->guard_known = true;
+        status = bytes_copy(&released, signing->note.data, signing->note.len);
     }
-    bytes_free(&note);
+    if (status == STATUS_OK) {
+        trail_covered(sequencer->config.trail, &signing->asked, &released);
+    }
+    return status;
+}
+
+static void *signing_run(void *context)
+{
+    struct sequencer *sequencer = context;
+    struct signing *signing = &sequencer->signing;
+    pthread_mutex_lock(&signing->mutex);
+    for (;;) {
+        while (!signing->ending && (!signing->busy || signing->done)) {
+            pthread_cond_wait(&signing->changed, &signing->mutex);
+        }
+        if (signing->ending) {
+            break;
+        }
+        pthread_mutex_unlock(&signing->mutex);
+        fault_clear(&signing->fault);
+        signing->status = signing_work(sequencer, &signing->fault);
+        pthread_mutex_lock(&signing->mutex);
+        signing->done = true;
+        pthread_cond_broadcast(&signing->changed);
+        trail_wake(sequencer->config.trail);
+    }
+    pthread_mutex_unlock(&signing->mutex);
+    return NULL;
+}
+
+enum status signing_start(struct sequencer *sequencer, struct fault *fault)
+{
+    struct signing *signing = &sequencer->signing;
+    const struct audit_key *key = trail_key(sequencer->config.trail);
+    snprintf(signing->asked.origin, sizeof signing->asked.origin, "%s", key->name);
+    pthread_mutex_init(&signing->mutex, NULL);
+    pthread_cond_init(&signing->changed, NULL);
+    if (pthread_create(&signing->thread, NULL, signing_run, sequencer) != 0) {
+        pthread_cond_destroy(&signing->changed);
+        pthread_mutex_destroy(&signing->mutex);
+        return fault_set(fault, STATUS_NO_MEMORY, "sequencer", "could not start the thread");
+    }
+    signing->started = true;
+    return STATUS_OK;
+}
+
+void signing_stop(struct sequencer *sequencer)
+{
+    struct signing *signing = &sequencer->signing;
+    if (!signing->started) {
+        return;
+    }
+    pthread_mutex_lock(&signing->mutex);
+    signing->ending = true;
+    pthread_cond_broadcast(&signing->changed);
+    pthread_mutex_unlock(&signing->mutex);
+    pthread_join(signing->thread, NULL);
+    pthread_cond_destroy(&signing->changed);
+    pthread_mutex_destroy(&signing->mutex);
+    bytes_free(&signing->note);
+}
+
+enum status sequencer_guard(struct sequencer *sequencer, struct fault *fault)
+{
+    sequencer->signing.asked.size = sequencer->end.size;
+    sequencer->signing.asked.root = sequencer->end.root;
+    return guard_read(sequencer, fault);
+}
+
+void sequencer_sign(struct sequencer *sequencer)
+{
+    struct signing *signing = &sequencer->signing;
+    pthread_mutex_lock(&signing->mutex);
+    if (!signing->busy) {
+        signing->asked.size = sequencer->end.size;
+        signing->asked.root = sequencer->end.root;
+        signing->busy = true;
+        pthread_cond_broadcast(&signing->changed);
+    }
+    pthread_mutex_unlock(&signing->mutex);
+}
+
+static enum status keep_checkpoint(struct sequencer *sequencer, struct fault *fault)
+{
+    struct signing *signing = &sequencer->signing;
+    const struct store_checkpoint row = {
+        .size = signing->asked.size, .note = signing->note, .signed_at_utc_us = clock_utc_us(sequencer->config.clock)};
+    sequencer->covered = signing->asked.size;
+    enum status status = store_writer_checkpoint(sequencer->writer, &row, fault);
+    CRASHPOINT("sequencer.checkpoint-kept");
+    return status;
+}
+
+enum status sequencer_signed(bool *out_signed, struct sequencer *sequencer, bool wait, struct fault *fault)
+{
+    struct signing *signing = &sequencer->signing;
+    pthread_mutex_lock(&signing->mutex);
+    while (wait && signing->busy && !signing->done) {
+        pthread_cond_wait(&signing->changed, &signing->mutex);
+    }
+    *out_signed = signing->done;
+    pthread_mutex_unlock(&signing->mutex);
+    if (!*out_signed) {
+        return STATUS_OK;
+    }
+    enum status status = signing->status;
+    if (status == STATUS_OK) {
+        status = keep_checkpoint(sequencer, fault);
+    } else {
+        (void)fault_set(fault, status, signing->fault.where, "%s", signing->fault.detail);
+    }
+    bytes_free(&signing->note);
+    pthread_mutex_lock(&signing->mutex);
+    signing->busy = false;
+    signing->done = false;
+    pthread_mutex_unlock(&signing->mutex);
     return status;
 }

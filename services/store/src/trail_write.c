@@ -68,13 +68,6 @@ static const struct statement tile_put = {
     3,
 };
 
-static const struct statement checkpoint_put = {
-    "checkpoint_put",
-    "INSERT INTO audit.checkpoint (size, note, signed_at) VALUES ($1::bigint, $2::bytea, $3::timestamptz)"
-    " ON CONFLICT (size) DO NOTHING",
-    3,
-};
-
 enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
                                struct fault *fault)
 {
@@ -247,17 +240,4 @@ enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
     parameter_uint64(&p, index);
     parameter_bytes(&p, hashes, STORE_TILE_WIDTH * sizeof *hashes);
     return tx_run(tx, NULL, &tile_put, &p, fault);
-}
-
-enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint, struct fault *fault)
-{
-    enum status status = session_run_text(tx->session, "SET LOCAL synchronous_commit = off", fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct parameters p = {0};
-    parameter_uint64(&p, checkpoint->size);
-    parameter_bytes(&p, checkpoint->note.data, checkpoint->note.len);
-    parameter_time(&p, checkpoint->signed_at_utc_us);
-    return tx_run(tx, NULL, &checkpoint_put, &p, fault);
 }

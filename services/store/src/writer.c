@@ -2,6 +2,7 @@
  * The sequencer's session. It is a store of one connection that is never made again: losing it means losing the lock.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 
 #include "base/clock.h"
@@ -102,9 +103,33 @@ enum status store_writer_notify_pending(struct store_writer *writer, struct faul
     return writer_text(writer, "NOTIFY strongroom_pending", fault);
 }
 
-enum status store_writer_notify_covered(struct store_writer *writer, struct fault *fault)
+/* One message to the server and back: three statements in one transaction. No value in it comes from outside. */
+enum status store_writer_checkpoint(struct store_writer *writer, const struct store_checkpoint *checkpoint,
+                                    struct fault *fault)
 {
-    return writer_text(writer, "NOTIFY strongroom_covered", fault);
+    char at[TIME_TEXT_SIZE];
+    char *note = malloc(checkpoint->note.len * 2 + 1);
+    if (note == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "checkpoint", "%s", "");
+    }
+    hex_encode(note, checkpoint->note.data, checkpoint->note.len);
+    time_format(at, checkpoint->signed_at_utc_us);
+    struct buffer buffer;
+    struct bytes sql = {0};
+    buffer_init(&buffer);
+    buffer_append_format(&buffer,
+                         "SET LOCAL synchronous_commit = off; INSERT INTO audit.checkpoint (size, note, signed_at)"
+                         " VALUES (%" PRIu64 ", '\\x",
+                         checkpoint->size);
+    buffer_append_text(&buffer, note);
+    buffer_append_format(&buffer, "'::bytea, '%s') ON CONFLICT (size) DO NOTHING; NOTIFY strongroom_covered", at);
+    enum status status = buffer_finish(&sql, &buffer);
+    free(note);
+    if (status == STATUS_OK) {
+        status = writer_text(writer, (const char *)sql.data, fault);
+        bytes_free(&sql);
+    }
+    return status;
 }
 
 /* Takes the notifications that have arrived; true when there was one. */

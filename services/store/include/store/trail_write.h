@@ -26,9 +26,8 @@ MUST_CHECK enum status store_writer_lock(bool *out_held, struct store_writer *wr
 MUST_CHECK enum status store_writer_begin(struct store_tx **out, struct store_writer *writer, enum store_access access,
                                           struct fault *fault);
 
-/* Tells the leader that events wait, or the followers that a checkpoint was signed. */
+/* Tells the leader that events wait. */
 MUST_CHECK enum status store_writer_notify_pending(struct store_writer *writer, struct fault *fault);
-MUST_CHECK enum status store_writer_notify_covered(struct store_writer *writer, struct fault *fault);
 
 /*
  * Sleeps until a notification arrives, `wake_fd` can be read, or `timeout_ms` is over. STATUS_UNAVAILABLE when the
@@ -76,10 +75,11 @@ MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint6
                                       const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault);
 
 /*
- * Inserts a signed checkpoint unless its size has one. Losing this row in a crash is harmless (the signer signs the
- * same size again), so the transaction's commit does not wait for the disk.
+ * Inserts a signed checkpoint unless its size has one, and tells the followers, in a transaction of its own. Losing this
+ * row in a crash is harmless (the signer signs the same size again), so its commit does not wait for the disk. Between
+ * transactions only.
  */
-MUST_CHECK enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint,
-                                            struct fault *fault);
+MUST_CHECK enum status store_writer_checkpoint(struct store_writer *writer, const struct store_checkpoint *checkpoint,
+                                               struct fault *fault);
 
 #endif
