@@ -25,6 +25,11 @@ command_run command_key_generate;
 command_run command_key_show;
 command_run command_key_address;
 
+/* witness_command.c */
+command_run command_witness_init;
+command_run command_witness_run;
+command_run command_witness_show;
+
 /* documents.c */
 command_run command_sign;
 command_run command_digest;

@@ -12,6 +12,8 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
+#include "audit/checkpoint.h"
+
 #define PASSPHRASE_MIN 8
 #define SCRYPT_N 16384 /* 16 MiB: the most that OpenSSL takes without being asked for more */
 #define SCRYPT_R 8
@@ -308,6 +310,29 @@ enum status keyfile_sign(struct signature *out, const struct keyfile *keyfile, c
     }
     public_key_id(&signature.key_id, &keyfile->public_key);
     *out = signature;
+    return STATUS_OK;
+}
+
+enum status keyfile_cosign(uint8_t out64[SIGNATURE_LEN], const struct keyfile *keyfile, uint64_t time_s,
+                           const void *body, size_t len, struct fault *fault)
+{
+    struct bytes message = {0};
+    uint8_t signature64[SIGNATURE_LEN];
+    if (keyfile->public_key.algorithm != ALGORITHM_ED25519) {
+        return fault_set(fault, STATUS_ALGORITHM_REFUSED, "key", "a witness has an ed25519 key");
+    }
+    enum status status = audit_cosignature_message(&message, time_s, body, len, fault);
+    if (status == STATUS_OK) {
+        status = sign_message(signature64, keyfile, &message, fault);
+    }
+    if (status == STATUS_OK) {
+        status = signature_verify(&keyfile->public_key, signature64, message.data, message.len, fault);
+    }
+    bytes_free(&message);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "key", "%s", "");
+    }
+    memcpy(out64, signature64, SIGNATURE_LEN);
     return STATUS_OK;
 }
 

@@ -32,6 +32,13 @@ const struct public_key *keyfile_public_key(const struct keyfile *keyfile);
 MUST_CHECK enum status keyfile_sign(struct signature *out, const struct keyfile *keyfile, const char *kind,
                                     const void *document, size_t len, struct fault *fault);
 
+/*
+ * Signs the cosignature of a witness of this time over the note body (audit/checkpoint.h); verified before it is
+ * answered. The key must be ed25519 (STATUS_ALGORITHM_REFUSED).
+ */
+MUST_CHECK enum status keyfile_cosign(uint8_t out64[SIGNATURE_LEN], const struct keyfile *keyfile, uint64_t time_s,
+                                      const void *body, size_t len, struct fault *fault);
+
 /* Wipes and frees. NULL is fine. */
 void keyfile_free(struct keyfile *keyfile);
 

@@ -87,6 +87,12 @@ struct custody_options {
     char due[48];
     char tool[64];
     char method[64];
+
+    /* of a witness */
+    struct option_list logs;
+    char name[TEXT_SIZE];
+    char listen[80];
+    char port_file[TEXT_SIZE];
 };
 
 /*

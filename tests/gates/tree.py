@@ -23,10 +23,11 @@ INCLUDE_LAW = {
     "hsm": {"base", "hsm"},
     "services/wire": {"base", "wire"},
     "services/store": {"base", "store"},
+    "services/witness": {"base", "audit", "witness"},
     "services/custodyd": {"base", "audit", "policy", "ledger", "wire", "store"},
     "services/signerd": {"base", "audit", "policy", "ledger", "hsm", "wire"},
     "services/ledgerd": {"base", "ledger", "wire"},
-    "services/custody": {"base", "audit", "policy", "wire"},
+    "services/custody": {"base", "audit", "policy", "wire", "witness"},
     "services/verify": {"base", "audit"},
     "services/nonces": {"base"},
 }
@@ -40,6 +41,7 @@ ROOM_HEADERS = {
     "hsm": "hsm/include/hsm",
     "wire": "services/wire/include/wire",
     "store": "services/store/include/store",
+    "witness": "services/witness/include/witness",
 }
 
 
