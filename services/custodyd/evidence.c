@@ -24,6 +24,7 @@ struct gathering {
     struct store_leaf_list entries;
     json_t *destination;  /* the one that was recorded before signing */
     struct digest policy; /* in force then */
+    struct digest swept;  /* the key that the order of a sweep names */
     json_t *sweep;        /* the order by which it was signed and the document of its key; NULL for none */
 };
 
@@ -55,17 +56,13 @@ static bool ends(const struct store_leaf *entry)
            strcmp(entry->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) == 0;
 }
 
-/* What came after `withdrawal.confirmed` is no part of the withdrawal. */
+/* What came after `withdrawal.confirmed` is no part of the withdrawal. The last one: whoever writes to the database has
+ * one put in before its time. */
 static void end_entries(struct store_leaf_list *entries)
 {
-    size_t count = 0;
-    while (count < entries->count && !ends(&entries->rows[count])) {
-        count++;
+    while (entries->count > 0 && !ends(&entries->rows[entries->count - 1])) {
+        bytes_free(&entries->rows[--entries->count].raw);
     }
-    for (size_t i = count + 1; i < entries->count; i++) {
-        bytes_free(&entries->rows[i].raw);
-    }
-    entries->count = count < entries->count ? count + 1 : count;
 }
 
 /* The entries of this withdrawal, oldest first, up to and including `withdrawal.confirmed`. */
@@ -174,17 +171,28 @@ static enum status signing_in(struct store_tx *tx, void *context, struct fault *
 }
 
 /* Anything may be kept there by whoever writes to the database; what the quorum signed for it in time is shown. */
-static bool is_sweep(const struct gathering *gathering, const struct command *command,
-                     const struct signed_document *order)
+static bool is_sweep(void *context, const struct signed_document *order)
 {
+    struct gathering *gathering = context;
     const struct policy_version *version = policies_find(gathering->service->policies, &gathering->policy);
     const struct store_leaf_list *entries = &gathering->entries;
-    bool in_time = entries->count > 0 && command->issued_at <= entries->rows[entries->count - 1].ts_utc_us;
+    struct command command;
     struct digest intent;
     intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
-    return command->action == COMMAND_KEY_SWEEP && digest_equal(&command->intent, &intent) && in_time &&
-           digest_equal(&command->policy, &gathering->policy) &&
-           policy_verify_governance(&version->policy, order, COMMAND_KIND, command->issued_at, NULL) == STATUS_OK;
+    if (command_decode(&command, order->document.data, order->document.len, NULL) != STATUS_OK) {
+        return false;
+    }
+    gathering->swept = command.key;
+    return command.action == COMMAND_KEY_SWEEP && digest_equal(&command.intent, &intent) && entries->count > 0 &&
+           command.issued_at <= entries->rows[entries->count - 1].ts_utc_us &&
+           digest_equal(&command.policy, &gathering->policy) &&
+           policy_verify_governance(&version->policy, order, COMMAND_KIND, command.issued_at, NULL) == STATUS_OK;
+}
+
+static bool is_swept(void *context, const struct signed_document *key)
+{
+    const struct gathering *gathering = context;
+    return key_paper_is_document(gathering->service, key, &gathering->swept);
 }
 
 static enum status sweep_json(struct gathering *gathering, const struct signed_document *order,
@@ -212,17 +220,14 @@ static enum status sweep_in(struct store_tx *tx, void *context, struct fault *fa
     struct gathering *gathering = context;
     struct signed_document order = {0};
     struct signed_document key = {0};
-    struct command command;
     struct digest intent;
     struct fault why = {0};
     intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
-    enum status status = key_paper_newest(&order, tx, KEY_PAPER_COMMAND, &intent, &why);
+    const struct key_paper_choice orders = {.fits = is_sweep, .context = gathering};
+    const struct key_paper_choice keys = {.fits = is_swept, .context = gathering};
+    enum status status = key_paper_find(&order, tx, KEY_PAPER_COMMAND, &intent, &orders, &why);
     if (status == STATUS_OK) {
-        status = command_decode(&command, order.document.data, order.document.len, &why);
-    }
-    if (status == STATUS_OK) {
-        status = is_sweep(gathering, &command, &order) ? key_paper_newest(&key, tx, KEY_PAPER_KEY, &command.key, &why)
-                                                       : STATUS_NOT_FOUND;
+        status = key_paper_find(&key, tx, KEY_PAPER_KEY, &gathering->swept, &keys, &why);
     }
     if (status == STATUS_OK) {
         status = sweep_json(gathering, &order, &key, &why);

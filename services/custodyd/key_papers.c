@@ -5,6 +5,8 @@
 
 #include "http.h"
 
+#define PAPERS_MAX 1000 /* of one key and kind that are looked at */
+
 /* The id of a row: 252 bits of the key id, because a name has 63 characters. */
 static void row_id(struct name *out, const struct digest *key)
 {
@@ -65,6 +67,29 @@ enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, c
     return status;
 }
 
+enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind, const struct digest *key,
+                           const struct key_paper_choice *choice, struct fault *fault)
+{
+    struct store_document_list list = {0};
+    struct name id;
+    row_id(&id, key);
+    enum status status = store_document_list_of(&list, tx, kind, id.text, PAPERS_MAX, fault);
+    bool found = false;
+    for (size_t i = 0; status == STATUS_OK && !found && i < list.count; i++) {
+        struct signed_document paper = {0};
+        found =
+            signed_document_parse(&paper, list.rows[i].bytes.data, list.rows[i].bytes.len, kind, NULL) == STATUS_OK &&
+            choice->fits(choice->context, &paper);
+        if (found) {
+            *out = paper;
+        } else {
+            signed_document_free(&paper);
+        }
+    }
+    store_document_list_free(&list);
+    return status != STATUS_OK || found ? status : fault_set(fault, STATUS_NOT_FOUND, kind, "%s", "");
+}
+
 /* What is stored does not verify: whatever the rule is that it breaks, somebody changed it. */
 static enum status corrupt(struct fault *fault, const char *what, const struct fault *why)
 {
@@ -79,6 +104,13 @@ static enum status verify_named(struct key_document *inout, const struct signed_
     const struct policy *policy = service_policy_named(service, &inout->policy);
     return policy == NULL ? fault_set(why, STATUS_MISMATCH, "policy", "%s", "")
                           : key_document_verify(inout, document, policy, inout->issued_at, why);
+}
+
+bool key_paper_is_document(const struct service *service, const struct signed_document *paper, const struct digest *key)
+{
+    struct key_document document;
+    return key_document_decode(&document, paper->document.data, paper->document.len, NULL) == STATUS_OK &&
+           digest_equal(&document.key_id, key) && verify_named(&document, paper, service, NULL) == STATUS_OK;
 }
 
 enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,

@@ -34,6 +34,21 @@ MUST_CHECK enum status key_paper_keep_ceremony(struct store_tx *tx, const struct
 MUST_CHECK enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, const char *kind,
                                         const struct digest *key, struct fault *fault);
 
+/* Which paper is wanted. */
+struct key_paper_choice {
+    bool (*fits)(void *context, const struct signed_document *paper);
+    void *context;
+};
+
+/* The newest paper of a kind that fits, however many others somebody has put there. As above. */
+MUST_CHECK enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind,
+                                      const struct digest *key, const struct key_paper_choice *choice,
+                                      struct fault *fault);
+
+/* Whether a paper is the document of this key, verified under the version that it names as of its issue. */
+bool key_paper_is_document(const struct service *service, const struct signed_document *paper,
+                           const struct digest *key);
+
 /*
  * The key document with the digest that the signer's guard names, verified under the version that it names as of its
  * issue. STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL)

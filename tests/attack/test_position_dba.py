@@ -96,11 +96,13 @@ class Dba(Position):
         event = signing_entry(place, row, [approval], intent="0" * 64)
         to_the_trail(place, {**event, "act": "withdrawal.announced"})
         to_the_trail(place, {**signing_entry(place, row, [approval]), "act": "withdrawal.confirmed", "outcome": "error"})
+        for act in ("request", "confirmed"):
+            to_the_trail(place, {**signing_entry(place, row, [approval]), "act": f"withdrawal.{act}", "outcome": "ok"})
         place.approve(row, "approver-2")
         place.wait(row["id"], "confirmed")
         to_the_trail(place, {**signing_entry(place, row, [approval]), "act": "withdrawal.failed", "outcome": "ok"})
         acts = [entry["act"] for entry in place.history_to(row["id"], "withdrawal.failed")]
-        self.assertEqual([acts.count(f"withdrawal.{act}") for act in ("signing", "announced", "confirmed")], [5, 1, 2])
+        self.assertEqual([acts.count(f"withdrawal.{act}") for act in ("signing", "announced", "confirmed", "request")], [5, 1, 3, 2])
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.paid = 74
         with self.subTest("under a version from before it was asked for"):

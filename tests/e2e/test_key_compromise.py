@@ -209,7 +209,18 @@ class Compromise(strongroom.Case):
         left = int(rows[first]["amount"])
         self.assertEqual((int(place.balance(place.hot)), int(place.balance(self.refuge))), (left, held - left))
         for id in others:
+            self.spoil(id, rows[id])
             self.assertEvidence(place.export_evidence(id), orders[id])
+
+    def spoil(self, id, row):
+        """Papers that come later for the same payment and the same key: a good order of the quorum, and what is none at all."""
+        late = self.ordered(row, nonce=strongroom.uuid7(), issued_at=strongroom.time_text(seconds=1))
+        key = {"document": canonical({"key": "none"}), "signatures": []}
+        for kind, subject, paper in (("command", row["intent_digest"], late), ("command", row["intent_digest"], key),
+                                     ("key", self.ids["transfer"], key)):
+            self.place.psql(f"""
+                INSERT INTO custody.document (kind, id, digest, bytes) VALUES ('{kind}', '{subject[:63]}',
+                '\\x{digest(kind, paper["document"] + id)}', convert_to($d${canonical(paper)}$d$, 'UTF8'))""")
 
     def assertEvidence(self, path, order):
         """It holds the order of the quorum, which says why nothing was waited for, and is none without it."""

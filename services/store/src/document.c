@@ -36,6 +36,13 @@ static const struct statement newest = {
     2,
 };
 
+static const struct statement list_of = {
+    "document_of",
+    "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND id = $2::text ORDER BY created_at DESC, digest"
+    " LIMIT $3::bigint",
+    3,
+};
+
 static const struct statement by_digest = {
     "document_digest",
     "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND digest = $2::bytea LIMIT 1",
@@ -100,6 +107,17 @@ enum status store_document_get_digest(struct store_document *out, struct store_t
     return document_read(out, tx, &by_digest, &p, fault);
 }
 
+static enum status document_read_all(struct store_document_list *out, struct store_tx *tx,
+                                     const struct statement *statement, const struct parameters *p, struct fault *fault)
+{
+    struct row_array array = {0};
+    enum status status = tx_read_all(tx, &array, &shape, statement, p, fault);
+    if (status == STATUS_OK) {
+        *out = (struct store_document_list){.rows = array.rows, .count = array.count};
+    }
+    return status;
+}
+
 enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
                                 const char *after, unsigned limit, struct fault *fault)
 {
@@ -107,12 +125,17 @@ enum status store_document_list(struct store_document_list *out, struct store_tx
     parameter_text(&p, kind);
     parameter_text(&p, after);
     parameter_uint64(&p, limit);
-    struct row_array array = {0};
-    enum status status = tx_read_all(tx, &array, &shape, &list_newest, &p, fault);
-    if (status == STATUS_OK) {
-        *out = (struct store_document_list){.rows = array.rows, .count = array.count};
-    }
-    return status;
+    return document_read_all(out, tx, &list_newest, &p, fault);
+}
+
+enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
+                                   const char *id, unsigned limit, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_text(&p, id);
+    parameter_uint64(&p, limit);
+    return document_read_all(out, tx, &list_of, &p, fault);
 }
 
 void store_document_wipe(struct store_document *row)

@@ -106,8 +106,8 @@ static const char *objection(const struct verify_block *block, const struct veri
     return NULL;
 }
 
-bool block_confirms(uint64_t *out_height, const json_t *block, const char *genesis, const struct block_claim *claim,
-                    const char **why)
+bool block_confirms(uint64_t *out_height, int64_t *out_utc_us, const json_t *block, const char *genesis,
+                    const struct block_claim *claim, const char **why)
 {
     struct verify_block row;
     struct validators validators;
@@ -126,6 +126,7 @@ bool block_confirms(uint64_t *out_height, const json_t *block, const char *genes
     bytes_free(&row.receipt);
     if (*why == NULL) {
         *out_height = header.height;
+        *out_utc_us = header.time;
     }
     return *why == NULL;
 }

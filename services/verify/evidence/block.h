@@ -17,8 +17,8 @@ struct block_claim {
     uint64_t valid_until;
 };
 
-/* True when the member `block` of a bundle proves the claim; else the reason in `why`. Out: the height. */
-bool block_confirms(uint64_t *out_height, const json_t *block, const char *genesis, const struct block_claim *claim,
-                    const char **why);
+/* True when the member `block` of a bundle proves the claim; else the reason in `why`. Out: the height and time. */
+bool block_confirms(uint64_t *out_height, int64_t *out_utc_us, const json_t *block, const char *genesis,
+                    const struct block_claim *claim, const char **why);
 
 #endif

@@ -48,6 +48,7 @@ struct proof {
     bool compromised;  /* the quorum swept the key as one that others have */
     int64_t at_utc_us; /* the time of withdrawal.signing at which the documents are judged */
     uint64_t height;
+    int64_t confirmed_utc_us; /* of the block */
 };
 
 static bool fail(struct proof *proof, const char *part, const char *what)
@@ -282,6 +283,18 @@ static const char *judge_rules(struct rules_finding *out, const struct proof *pr
     return rules_judge(out, policy, &request);
 }
 
+static bool check_block(struct proof *proof)
+{
+    const struct block_claim claim = {.chain = &proof->trust->chain,
+                                      .transaction = &proof->intent.transaction,
+                                      .valid_from = proof->intent.valid_from,
+                                      .valid_until = proof->intent.valid_until};
+    const char *why = "";
+    return block_confirms(&proof->height, &proof->confirmed_utc_us, proof->bundle.block,
+                          (const char *)proof->bundle.genesis.data, &claim, &why) ||
+           fail(proof, "block", why);
+}
+
 static bool check_sweep(struct proof *proof)
 {
     const struct sweep_claim claim = {.versions = proof->versions,
@@ -290,7 +303,7 @@ static bool check_sweep(struct proof *proof)
                                       .intent_digest = &proof->intent_digest,
                                       .wallet_key = &proof->wallet_key,
                                       .asked_utc_us = proof->story.signings[0],
-                                      .confirmed_utc_us = proof->story.confirmed_utc_us};
+                                      .confirmed_utc_us = proof->confirmed_utc_us};
     const char *why =
         proof->bundle.sweep == NULL ? NULL : sweep_judge(&proof->compromised, proof->bundle.sweep, &claim);
     return why == NULL || fail(proof, "sweep", why);
@@ -425,18 +438,6 @@ static bool check_story(struct proof *proof)
            fail(proof, "policies", "do not end with the version that withdrawal.signing names");
 }
 
-static bool check_block(struct proof *proof)
-{
-    const struct block_claim claim = {.chain = &proof->trust->chain,
-                                      .transaction = &proof->intent.transaction,
-                                      .valid_from = proof->intent.valid_from,
-                                      .valid_until = proof->intent.valid_until};
-    const char *why = "";
-    return block_confirms(&proof->height, proof->bundle.block, (const char *)proof->bundle.genesis.data, &claim,
-                          &why) ||
-           fail(proof, "block", why);
-}
-
 /* The trail comes before the documents: it says when they had to be valid. */
 static bool check_all(struct proof *proof)
 {
@@ -446,9 +447,9 @@ static bool check_all(struct proof *proof)
     bool good = check_destination(proof);
     good = check_approvals(proof) && good;
     good = check_transaction(proof) && good;
-    good = check_sweep(proof) && good;
+    good = check_block(proof) && check_sweep(proof) && good;
     good = good && check_moment(proof);
-    return good && check_rules(proof) && check_signings(proof) && check_block(proof);
+    return good && check_rules(proof) && check_signings(proof);
 }
 
 static void print_proven(const struct proof *proof)

@@ -2,8 +2,8 @@
  * The entries of a withdrawal, one after the other.
  *
  * Whoever can write to the database of the service can have entries put into the trail that the service never made. So
- * one of withdrawal.signing or withdrawal.announced that is not about the documents of the bundle is passed over: it
- * neither spoils evidence nor makes any.
+ * one of withdrawal.signing or withdrawal.announced that is not about the documents of the bundle is passed over, like
+ * one more of any other: it neither spoils evidence nor makes any.
  */
 #include "story.h"
 
@@ -56,7 +56,7 @@ static void note_event(struct story *story, const struct story_claim *claim, con
         story->is_signed = true;
         story->signing_count = story->noted; /* what comes later did not stand before the signature */
     }
-    story->confirmed_utc_us = is_act(event, "withdrawal.confirmed", "ok") ? event->ts : 0;
+    story->confirmed = is_act(event, "withdrawal.confirmed", "ok");
 }
 
 static bool check_event(const struct reading *reading, const struct event *event, const char *where)
@@ -67,8 +67,8 @@ static bool check_event(const struct reading *reading, const struct event *event
         event->on != reading->story->entry_count) {
         return fail(reading, where, "is not the next entry of this withdrawal");
     }
-    if ((event->on == 1) != (strcmp(event->act, "withdrawal.request") == 0)) {
-        return fail(reading, where, "withdrawal.request is the first, and only the first");
+    if (event->on == 1 && strcmp(event->act, "withdrawal.request") != 0) {
+        return fail(reading, where, "is the first, and not withdrawal.request");
     }
     note_event(reading->story, reading->claim, event);
     return true;
@@ -133,6 +133,6 @@ bool story_read(struct story *out, struct report *report, const struct story_cla
         }
     }
     out->signing_count = out->is_signed ? out->signing_count : out->noted;
-    return (out->asked && out->confirmed_utc_us != 0) ||
+    return (out->asked && out->confirmed) ||
            fail(&reading, "entries", "do not lead over withdrawal.signing to withdrawal.confirmed");
 }

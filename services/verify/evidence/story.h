@@ -31,11 +31,11 @@ struct story {
      */
     int64_t signings[STORY_SIGNINGS_MAX];
     size_t signing_count;
-    size_t noted;             /* those after the signature, too */
-    bool is_signed;           /* withdrawal.signed is there; it is not when people settled it */
-    bool asked;               /* an entry withdrawal.signing is there */
-    bool asked_for;           /* one names these documents, of whatever version */
-    int64_t confirmed_utc_us; /* of the last entry, which says so; 0 while none does */
+    size_t noted;   /* those after the signature, too */
+    bool is_signed; /* withdrawal.signed is there; it is not when people settled it */
+    bool asked;     /* an entry withdrawal.signing is there */
+    bool asked_for; /* one names these documents, of whatever version */
+    bool confirmed; /* the last entry says so */
 };
 
 /* True when the entries are whole and lead over withdrawal.signing to withdrawal.confirmed; otherwise a finding. */

@@ -37,7 +37,7 @@ static const char *judge_times(const struct verify_command *order, const struct 
 {
     bool whole = order->issued_at < order->expires_at && order->expires_at - order->issued_at <= DAY_US;
     bool then = claim->asked_utc_us < order->expires_at && order->issued_at <= claim->confirmed_utc_us + AHEAD_MAX_US;
-    return whole && then ? NULL : "is not of the time between withdrawal.signing and withdrawal.confirmed";
+    return whole && then ? NULL : "is not of the time between withdrawal.signing and the block";
 }
 
 static const char *judge_order(const struct verify_command *order, const struct signed_text *text,

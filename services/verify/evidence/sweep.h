@@ -15,7 +15,7 @@ struct sweep_claim {
     const struct digest *intent_digest;
     const struct key *wallet_key;
     int64_t asked_utc_us;     /* of the entry before the signature */
-    int64_t confirmed_utc_us; /* of the last entry */
+    int64_t confirmed_utc_us; /* by the block */
 };
 
 /*

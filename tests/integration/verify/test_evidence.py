@@ -329,8 +329,7 @@ class Owned(Case):
             return lambda rows: rows[4]["refs"].update({name: value})
 
         cases = {
-            "no request": ("withdrawal.request is the first", events(lambda rows: rows.pop(0))),
-            "two requests": ("withdrawal.request is the first", events(lambda rows: rows.insert(1, dict(rows[0])))),
+            "no request": ("is the first, and not withdrawal.request", events(lambda rows: rows.pop(0))),
             "no withdrawal.signing": ("do not lead", events(lambda rows: rows.pop(4))),
             "signing without intent": ("do not lead", events(lambda rows: rows[4].update(outcome="ok"))),
             "not confirmed": ("do not lead", events(lambda rows: rows.pop())),
@@ -383,6 +382,8 @@ class Owned(Case):
             "with another outcome": row(24, outcome="deny"),
             "that announces another intent": row(24, act="withdrawal.announced", refs={"intent": "0" * 64}),
             "that says it is signed": row(24, act="withdrawal.signed", outcome="ok"),
+            "that says it is confirmed": row(24, act="withdrawal.confirmed", outcome="ok"),
+            "that asks for it again": row(24, act="withdrawal.request", outcome="ok"),
             "just the same": row(24),
         }
         spoilt = {
@@ -771,7 +772,7 @@ class Sweeps(Case):
             "a key that is active": ("a state that is not swept", {"from": "active"}),
             "a key that is suspended": ("a state that is not swept", {"from": "suspended"}),
             "expired before": ("not of the time", dict(expires_at=SIGNING)),
-            "given afterwards": ("not of the time", dict(issued_at=at(28 + 61))),
+            "given afterwards": ("not of the time", dict(issued_at=at(30 + 61))),
             "for more than a day": ("not of the time", dict(expires_at=FAR)),
             "a field more": ("not of the form", dict(note="x")),
         }
@@ -787,7 +788,7 @@ class Sweeps(Case):
             bundle["sweep"]["order"] = {**bundle["sweep"]["order"], "signatures": stranger["signatures"]}
             self.assert_forged(bundle, "not signed by the governance")
         with self.subTest("the latest that serves"):
-            self.assert_proven(self.swept(issued_at=at(28 + 60)))
+            self.assert_proven(self.swept(issued_at=at(30 + 60)))
 
     def test_the_key(self):
         cases = {

@@ -40,6 +40,10 @@ MUST_CHECK enum status store_document_get_digest(struct store_document *out, str
 MUST_CHECK enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
                                            const char *after, unsigned limit, struct fault *fault);
 
+/* The documents of (kind, id), the newest first, at most `limit`. */
+MUST_CHECK enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
+                                              const char *id, unsigned limit, struct fault *fault);
+
 /* Free what a row or list owns and empty it. */
 void store_document_wipe(struct store_document *row);
 void store_document_list_free(struct store_document_list *list);
