@@ -80,6 +80,9 @@ enum status hsm_key_destroy(struct hsm_token *token, const struct hsm_key *key, 
     if (status == STATUS_OK) {
         status = object_destroy(token, session, taken->public_object, taken->label, fault);
     }
+    if (status == STATUS_OK && taken->has_vault) {
+        status = object_destroy(token, session, taken->vault, taken->label, fault);
+    }
     hsm_sessions_give(&token->sessions, session);
     if (status == STATUS_OK) {
         status = hsm_token_sync(token, fault);

@@ -8,6 +8,7 @@
 #include "object.h"
 
 #include "cryptoki.h"
+#include "hsm/vault.h"
 
 #define VALUE_MAX 512
 
@@ -31,6 +32,23 @@ static const struct flag_rule flag_rules[] = {
     {CKA_DERIVE, "CKA_DERIVE", false, false},
     {CKA_SIGN_RECOVER, "CKA_SIGN_RECOVER", false, false},
     {CKA_ALWAYS_AUTHENTICATE, "CKA_ALWAYS_AUTHENTICATE", false, true},
+};
+
+static const struct flag_rule vault_rules[] = {
+    {CKA_TOKEN, "CKA_TOKEN of its wrapping key", true, false},
+    {CKA_PRIVATE, "CKA_PRIVATE of its wrapping key", true, false},
+    {CKA_SENSITIVE, "CKA_SENSITIVE of its wrapping key", true, false},
+    {CKA_ENCRYPT, "CKA_ENCRYPT of its wrapping key", true, false},
+    {CKA_DECRYPT, "CKA_DECRYPT of its wrapping key", true, false},
+    {CKA_LOCAL, "CKA_LOCAL of its wrapping key", true, false},
+    {CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE of its wrapping key", true, false},
+    {CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE of its wrapping key", true, false},
+    {CKA_EXTRACTABLE, "CKA_EXTRACTABLE of its wrapping key", false, false},
+    {CKA_MODIFIABLE, "CKA_MODIFIABLE of its wrapping key", false, false},
+    {CKA_WRAP, "CKA_WRAP of its wrapping key", false, false},
+    {CKA_UNWRAP, "CKA_UNWRAP of its wrapping key", false, false},
+    {CKA_SIGN, "CKA_SIGN of its wrapping key", false, false},
+    {CKA_DERIVE, "CKA_DERIVE of its wrapping key", false, false},
 };
 
 static const uint8_t oid_p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
@@ -175,6 +193,39 @@ static enum status flags_check(const struct object *object, struct fault *fault)
         }
     }
     return STATUS_OK;
+}
+
+static enum status vault_kind_check(const struct object *object, struct fault *fault)
+{
+    struct value type;
+    struct value len;
+    CK_KEY_TYPE key_type = 0;
+    CK_ULONG bytes = 0;
+    enum status status = value_read(object, &type, CKA_KEY_TYPE, "CKA_KEY_TYPE", fault);
+    status = status == STATUS_OK ? value_read(object, &len, CKA_VALUE_LEN, "CKA_VALUE_LEN", fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (type.len == sizeof key_type && len.len == sizeof bytes) {
+        memcpy(&key_type, type.bytes, sizeof key_type);
+        memcpy(&bytes, len.bytes, sizeof bytes);
+    }
+    return key_type == CKK_AES && bytes == HSM_VAULT_KEY_LEN
+               ? STATUS_OK
+               : fault_set(fault, STATUS_KEY_UNFIT, object->name, "its wrapping key must be AES of %d bytes",
+                           HSM_VAULT_KEY_LEN);
+}
+
+enum status hsm_object_check_vault(struct hsm_token *token, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
+                                   const char *name, struct fault *fault)
+{
+    struct object object = {.token = token, .session = session, .handle = handle};
+    snprintf(object.name, sizeof object.name, "%s", name);
+    enum status status = vault_kind_check(&object, fault);
+    for (size_t i = 0; i < sizeof vault_rules / sizeof vault_rules[0] && status == STATUS_OK; i++) {
+        status = flag_check(&object, &vault_rules[i], fault);
+    }
+    return status;
 }
 
 static bool is_label(const struct value *value)

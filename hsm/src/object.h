@@ -62,6 +62,11 @@ MUST_CHECK enum status hsm_objects_audit(struct hsm_token *token, struct fault *
 MUST_CHECK enum status hsm_object_load(struct hsm_token *token, struct hsm_key **out, CK_SESSION_HANDLE session,
                                        const char *label, struct fault *fault);
 
+/* Judges a secret key object as a wrapping key (hsm/vault.h); `name` is what people call it. STATUS_KEY_UNFIT,
+ * STATUS_TOKEN. */
+MUST_CHECK enum status hsm_object_check_vault(struct hsm_token *token, CK_SESSION_HANDLE session,
+                                              CK_OBJECT_HANDLE handle, const char *name, struct fault *fault);
+
 /* Adds a key to the table, which takes it over. STATUS_KEY_UNFIT when it shares label, CKA_ID or public key. */
 MUST_CHECK enum status hsm_object_adopt(struct hsm_token *token, struct hsm_key *key, struct fault *fault);
 

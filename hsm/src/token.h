@@ -25,6 +25,8 @@ struct hsm_key {
     struct digest key_id;
     bool born;
     enum hsm_key_profile profile;
+    bool has_vault;
+    CK_OBJECT_HANDLE vault; /* its wrapping key */
 };
 
 struct hsm_token {

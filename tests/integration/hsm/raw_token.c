@@ -281,6 +281,35 @@ void raw_secret_generate(struct raw_token *raw, const char *label, const struct 
          CKR_OK);
 }
 
+void raw_wrapping_generate(struct raw_token *raw, const char *label, const char *owner, const struct raw_flag *flags,
+                           size_t count)
+{
+    static const struct raw_flag fit[] = {{CKA_SENSITIVE, true}, {CKA_EXTRACTABLE, false}, {CKA_ENCRYPT, true},
+                                          {CKA_DECRYPT, true},   {CKA_WRAP, false},        {CKA_UNWRAP, false},
+                                          {CKA_SIGN, false},     {CKA_DERIVE, false},      {CKA_MODIFIABLE, false}};
+    CK_ULONG len = 32;
+    uint8_t id[64];
+    CK_ATTRIBUTE owned = {CKA_ID, id, sizeof id};
+    CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};
+    CK_OBJECT_HANDLE handle;
+    struct template template = {0};
+    NEED(raw->functions->C_GetAttributeValue(raw->session, object_find(raw, CKO_PRIVATE_KEY, owner), &owned, 1) ==
+         CKR_OK);
+    add(&template, CKA_LABEL, label, strlen(label));
+    add(&template, CKA_ID, id, owned.ulValueLen);
+    add(&template, CKA_VALUE_LEN, &len, sizeof len);
+    add_flag(&template, CKA_TOKEN, true);
+    add_flag(&template, CKA_PRIVATE, true);
+    for (size_t i = 0; i < sizeof fit / sizeof fit[0]; i++) {
+        set_flag(&template, &fit[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        set_flag(&template, &flags[i]);
+    }
+    NEED(raw->functions->C_GenerateKey(raw->session, &mechanism, template.attributes, template.count, &handle) ==
+         CKR_OK);
+}
+
 CK_RV raw_key_wrap(struct raw_token *raw, const char *secret_label, const char *key_label)
 {
     uint8_t wrapped[512];
