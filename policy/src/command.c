@@ -4,10 +4,12 @@
 #include "policy/command.h"
 
 #include "document.h"
+#include "policy/subject.h"
 
 struct command_wire {
     struct command command;
     char action[32];
+    char fields[SUBJECT_FIELDS_SIZE];
     char from[16];
     char role[16];
     char scope[16];
@@ -34,10 +36,15 @@ static const struct word action_words[] = {
     {"destination.revoke", COMMAND_DESTINATION_REVOKE},
     {"person.suspend", COMMAND_PERSON_SUSPEND},
     {"person.resume", COMMAND_PERSON_RESUME},
+    {"pii.reveal", COMMAND_PII_REVEAL},
+    {"pii.erase", COMMAND_PII_ERASE},
     {NULL, 0},
 };
-static const struct word role_words[] = {
-    {"transfer", ROLE_TRANSFER}, {"audit", ROLE_AUDIT}, {"validator", ROLE_VALIDATOR}, {NULL, 0}};
+static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
+                                         {"audit", ROLE_AUDIT},
+                                         {"validator", ROLE_VALIDATOR},
+                                         {"privacy", ROLE_PRIVACY},
+                                         {NULL, 0}};
 
 /* Fields and the actions that have them, as bits. */
 #define BIT(action) (1U << (unsigned)(action))
@@ -54,13 +61,15 @@ static const struct word role_words[] = {
 #define RESUME BIT(COMMAND_PERSON_RESUME)
 #define PEOPLE (SUSPEND | RESUME)
 #define EVERY_ROLE (VETO | PEOPLE)
+#define REVEAL BIT(COMMAND_PII_REVEAL)
+#define PII (REVEAL | BIT(COMMAND_PII_ERASE))
 #define COMPROMISE BIT(COMMAND_KEY_COMPROMISE)
 #define STOPS_KEY (BIT(COMMAND_KEY_DEACTIVATE) | BIT(COMMAND_KEY_SUSPEND) | COMPROMISE)
 #define STOPS (STOPS_KEY | BIT(COMMAND_FREEZE) | VETO | DENY | REVOKE | SUSPEND)
 #define BY_ONE (STOPS & ~COMPROMISE) /* from a compromise nothing leads back */
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
-#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE)
+#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE & ~PII)
 #define KEYS_ON (KEYS_FROM & ~ADMIT & ~SWEEP)
 
 static const struct command_field {
@@ -68,14 +77,16 @@ static const struct command_field {
     struct canon_field field;
 } fields[] = {
     {ALL, CANON_FIELD(struct command_wire, action, CANON_TEXT)},
+    {REVEAL, {"case", CANON_NAME, false, offsetof(struct command, case_id), sizeof(struct name), 0, 0}},
     {ALL, CANON_FIELD(struct command, chain, CANON_HASH)},
     {ADMIT, CANON_FIELD(struct command, document, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, environment, CANON_NAME)},
     {ORDERS, CANON_FIELD(struct command, expires_at, CANON_TIME)},
+    {REVEAL, {"fields", CANON_TEXT, false, offsetof(struct command_wire, fields), SUBJECT_FIELDS_SIZE, 1, 0}},
     {KEYS_FROM, CANON_FIELD(struct command_wire, from, CANON_TEXT)},
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
-    {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE & ~PEOPLE, CANON_FIELD(struct command, key, CANON_HASH)},
+    {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE & ~PEOPLE & ~PII, CANON_FIELD(struct command, key, CANON_HASH)},
     {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
     {KEYS_ON | THAW | RESUME, CANON_FIELD(struct command, on, CANON_COUNTER)},
@@ -87,6 +98,8 @@ static const struct command_field {
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
     {VETO | DENY | REVOKE, CANON_FIELD(struct command, subject, CANON_HASH)},
+    {PII, {"subject", CANON_UUID, false, offsetof(struct command, data_subject), sizeof(struct uuid), 0, 0}},
+    {REVEAL, CANON_FIELD(struct command, to, CANON_HASH)},
     {ACTIVATE, CANON_FIELD(struct command, until, CANON_TIME)},
 };
 
@@ -160,6 +173,8 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_DESTINATION_REVOKE:
     case COMMAND_PERSON_SUSPEND:
     case COMMAND_PERSON_RESUME:
+    case COMMAND_PII_REVEAL:
+    case COMMAND_PII_ERASE:
         break;
     }
     return STATUS_INVALID;
@@ -182,11 +197,13 @@ enum status signer_role_parse(enum signer_role *out, const char *text)
 
 static enum status check_initialise(const struct command *command, struct fault *fault)
 {
-    if (command->role != ROLE_VALIDATOR && command->log[0] == '\0') {
+    bool wants_log = command->role == ROLE_TRANSFER || command->role == ROLE_AUDIT;
+    if (wants_log && command->log[0] == '\0') {
         return fault_set(fault, STATUS_MISSING_FIELD, "log", "required for this role");
     }
-    if (command->role == ROLE_VALIDATOR && command->log[0] != '\0') {
-        return fault_set(fault, STATUS_UNKNOWN_FIELD, "log", "a validator has no audit trail");
+    if (!wants_log && command->log[0] != '\0') {
+        return fault_set(fault, STATUS_UNKNOWN_FIELD, "log", "a %s has no audit trail",
+                         signer_role_text(command->role));
     }
     return STATUS_OK;
 }
@@ -240,6 +257,9 @@ static enum status check_order(const struct command *command, struct fault *faul
     if (command->action == COMMAND_PERSON_RESUME && command->on == 0) {
         return fault_set(fault, STATUS_INVALID, "on", "the number of the suspension, from 1");
     }
+    if ((BIT(command->action) & PII) != 0 && command->role != ROLE_PRIVACY) {
+        return fault_set(fault, STATUS_INVALID, "role", "privacy");
+    }
     if ((BIT(command->action) & FREEZES) != 0) {
         return check_freeze(command, fault);
     }
@@ -251,11 +271,11 @@ static enum status check(const struct command *command, struct fault *fault)
     if (command_action_text(command->action) == NULL) {
         return fault_set(
             fault, STATUS_INVALID, "action",
-            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.* or "
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.* or "
             "key.* of the list");
     }
     if ((BIT(command->action) & EVERY_ROLE) == 0 && signer_role_text(command->role) == NULL) {
-        return fault_set(fault, STATUS_INVALID, "role", "transfer, audit or validator");
+        return fault_set(fault, STATUS_INVALID, "role", "transfer, audit, validator or privacy");
     }
     return command->action == COMMAND_GUARD_INITIALISE ? check_initialise(command, fault) : check_order(command, fault);
 }
@@ -271,7 +291,7 @@ static enum status read_action(enum command_action *out, const json_t *object, s
     if (command_action_parse(out, text) != STATUS_OK) {
         return fault_set(
             fault, STATUS_INVALID, "action",
-            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.* or "
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.* or "
             "key.* of the list");
     }
     return STATUS_OK;
@@ -294,6 +314,9 @@ static enum status read_wire(struct command *out, const json_t *object, struct f
     wire.command.role = (enum signer_role)word_value(role_words, wire.role);
     if (wire.from[0] != '\0' && key_state_parse(&wire.command.from, wire.from) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "from", "the state of a key");
+    }
+    if ((BIT(action) & REVEAL) != 0 && subject_fields_parse(&wire.command.fields, wire.fields) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "fields", "fields by commas, each once, in the order of the alphabet");
     }
     if ((BIT(action) & FREEZES) != 0) {
         status = freeze_target_parse(&wire.command.target, wire.scope, wire.subject, fault);
@@ -329,6 +352,7 @@ enum status command_encode(struct bytes *out, const struct command *command, str
     word_write(wire.action, sizeof(wire.action), action_words, (int)command->action);
     word_write(wire.role, sizeof(wire.role), role_words, (int)command->role);
     const char *scope = freeze_scope_text(command->target.scope);
+    subject_fields_format(wire.fields, command->fields);
     (void)snprintf(wire.from, sizeof(wire.from), "%s", from == NULL ? "" : from);
     (void)snprintf(wire.scope, sizeof(wire.scope), "%s", scope == NULL ? "" : scope);
     (void)snprintf(wire.subject, sizeof(wire.subject), "%s", command->target.subject);
@@ -363,11 +387,14 @@ static enum status check_time(const struct command *command, int64_t at_utc_us, 
     return STATUS_OK;
 }
 
-/* Whoever sees something wrong may stop it: no quorum, one signature. */
-static enum status verify_one_person(const struct signed_document *document, const struct policy *policy,
-                                     int64_t at_utc_us, struct fault *fault)
+/*
+ * Whoever sees something wrong may stop it, and an auditor on a case may see personal data: no quorum, one signature.
+ */
+static enum status verify_one_person(const struct signed_document *document, enum command_action action,
+                                     const struct policy *policy, int64_t at_utc_us, struct fault *fault)
 {
-    static const unsigned duties = DUTY_ADMINISTRATOR | DUTY_APPROVER | DUTY_CUSTODIAN | DUTY_OPERATOR;
+    bool reveals = action == COMMAND_PII_REVEAL;
+    unsigned duties = reveals ? DUTY_AUDITOR : DUTY_ADMINISTRATOR | DUTY_APPROVER | DUTY_CUSTODIAN | DUTY_OPERATOR;
     if (document->signature_count != 1) {
         return fault_set(fault, STATUS_SIGNATURE_INVALID, "signatures", "exactly one signature");
     }
@@ -377,8 +404,8 @@ static enum status verify_one_person(const struct signed_document *document, con
         return fault_set(fault, STATUS_UNKNOWN_KEY, "signatures[0]", "the key belongs to nobody in the policy");
     }
     if ((person->duties & duties) == 0) {
-        return fault_set(fault, STATUS_FORBIDDEN, "signatures[0]", "%s has no duty that may stop anything",
-                         person->id.text);
+        return fault_set(fault, STATUS_FORBIDDEN, "signatures[0]", "%s has no duty that may %s", person->id.text,
+                         reveals ? "see personal data" : "stop anything");
     }
     if (!policy_person_valid(person, at_utc_us)) {
         return fault_set(fault, STATUS_EXPIRED, "signatures[0]", "%s does not count any more", person->id.text);
@@ -398,8 +425,8 @@ enum status command_verify(struct command *out, const struct signed_document *do
         status = check_time(&command, at_utc_us, fault);
     }
     if (status == STATUS_OK) {
-        status = (BIT(command.action) & BY_ONE) != 0
-                     ? verify_one_person(document, policy, at_utc_us, fault)
+        status = (BIT(command.action) & (BY_ONE | REVEAL)) != 0
+                     ? verify_one_person(document, command.action, policy, at_utc_us, fault)
                      : policy_verify_governance(policy, document, COMMAND_KIND, at_utc_us, fault);
     }
     if (status == STATUS_OK) {

@@ -1,7 +1,7 @@
 /*
  * Commands: orders of people to a signer. Most are signed by the governance quorum; one person may stop a key, freeze
  * an asset, a wallet or everything, take an entry off the allow-list, suspend a person, or speak against a withdrawal
- * or a version of the policy that waits. See docs/formats.md.
+ * or a version of the policy that waits; one auditor may have personal data revealed. See docs/formats.md.
  */
 #ifndef STRONGROOM_POLICY_COMMAND_H
 #define STRONGROOM_POLICY_COMMAND_H
@@ -34,6 +34,8 @@ enum command_action {
     COMMAND_DESTINATION_REVOKE = 15,
     COMMAND_PERSON_SUSPEND = 16,
     COMMAND_PERSON_RESUME = 17,
+    COMMAND_PII_REVEAL = 18,
+    COMMAND_PII_ERASE = 19,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -41,6 +43,7 @@ enum signer_role {
     ROLE_TRANSFER = 1,
     ROLE_AUDIT = 2,
     ROLE_VALIDATOR = 3,
+    ROLE_PRIVACY = 4,
 };
 
 struct command {
@@ -49,8 +52,8 @@ struct command {
     struct name environment;
     int64_t issued_at; /* microseconds UTC */
     struct digest key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, revoke,
-                          vetoes, person.* */
-    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for validator */
+                          vetoes, person.*, pii.* */
+    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for the others */
     struct uuid nonce;
     struct digest policy;
     enum signer_role role; /* not of policy.veto and person.*, which are for every role */
@@ -66,11 +69,15 @@ struct command {
 
     struct freeze_target target; /* freeze, thaw */
     struct name person;          /* person.*: who no longer counts, or counts again */
-    struct digest subject; /* policy.veto: the waiting version; withdrawal.veto: the intent; destination.revoke: the
-                              entry of the allow-list */
-    uint64_t on;           /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
-                              the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
-                              person's suspension, from 1 */
+    struct digest subject;    /* policy.veto: the waiting version; withdrawal.veto: the intent; destination.revoke: the
+                                 entry of the allow-list */
+    struct uuid data_subject; /* pii.*: whose personal data; `subject` in the document */
+    unsigned fields;          /* pii.reveal: which of it, bits of enum subject_field */
+    struct name case_id;      /* pii.reveal: on which case; `case` in the document */
+    struct digest to;         /* pii.reveal: X25519 public key that it is sealed for */
+    uint64_t on;              /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
+                                 the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
+                                 person's suspension, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */
@@ -87,7 +94,7 @@ bool command_stops(enum command_action action);
 
 /*
  * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke,
- * person.* and the vetoes, which change no state of one.
+ * person.*, pii.* and the vetoes, which change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 
@@ -109,9 +116,9 @@ MUST_CHECK enum status command_encode(struct bytes *out, const struct command *c
  * key.deactivate, key.suspend, freeze, destination.revoke, person.suspend and the vetoes: exactly one signature
  * (STATUS_SIGNATURE_INVALID), by a person
  * (STATUS_UNKNOWN_KEY) with the duty administrator, approver, custodian or operator (STATUS_FORBIDDEN), valid at
- * `at_utc_us` (STATUS_EXPIRED). A command is in its time: before expires_at (STATUS_EXPIRED), issued_at at most 60 s
- * ahead (STATUS_NOT_READY); the age of a guard.initialise is the caller's to judge. Role, key, `from`, target, `on` and
- * the nonce are the caller's to compare.
+ * `at_utc_us` (STATUS_EXPIRED); pii.reveal: likewise one, by a person with the duty auditor. A command is in its time:
+ * before expires_at (STATUS_EXPIRED), issued_at at most 60 s ahead (STATUS_NOT_READY); the age of a guard.initialise is
+ * the caller's to judge. Role, key, `from`, target, `on` and the nonce are the caller's to compare.
  */
 MUST_CHECK enum status command_verify(struct command *out, const struct signed_document *document,
                                       const struct policy *policy, int64_t at_utc_us, struct fault *fault);

@@ -272,6 +272,8 @@ static bool stops(enum command_action action)
     case COMMAND_KEY_SWEEP:
     case COMMAND_THAW:
     case COMMAND_PERSON_RESUME:
+    case COMMAND_PII_REVEAL:
+    case COMMAND_PII_ERASE:
         break;
     }
     return false;
