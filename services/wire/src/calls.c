@@ -204,3 +204,27 @@ enum status wire_destination_adopt(struct wire_pool *pool, struct wire_destinati
     }
     return status;
 }
+
+enum status wire_subject_seal(struct wire_pool *pool, struct wire_subject_seal_reply *out,
+                              const struct wire_subject_seal_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_SUBJECT_SEAL, .subject_seal = *request};
+    struct wire_reply reply = {0};
+    enum status status = wire_call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.subject_seal; /* transferred */
+    }
+    return status;
+}
+
+enum status wire_subject_open(struct wire_pool *pool, struct wire_subject_open_reply *out,
+                              const struct wire_subject_open_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_SUBJECT_OPEN, .subject_open = *request};
+    struct wire_reply reply = {0};
+    enum status status = wire_call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.subject_open; /* transferred */
+    }
+    return status;
+}

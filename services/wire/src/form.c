@@ -147,6 +147,22 @@ static const struct canon_field usage_request[] = {
     CANON_FIELD_SIZED(struct form, intent, CANON_STRING, CANON_DOCUMENT_MAX),
 };
 
+static const struct canon_field subject_seal_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, erase_after, CANON_TIME),
+    CANON_FIELD(struct form, event, CANON_UUID),
+    FORM_FIELD(subject_id, "subject", CANON_UUID, sizeof(struct uuid), 0),
+    CANON_FIELD_RANGE(struct form, values, CANON_ARRAY, 0, WIRE_SUBJECT_VALUES_MAX),
+};
+
+static const struct canon_field subject_open_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, command, CANON_OBJECT),
+    CANON_FIELD_RANGE(struct form, rows, CANON_ARRAY, 1, WIRE_SUBJECT_ROWS_MAX),
+};
+
 static const struct canon_field hello_reply[] = {
     FORM_ID,
     FORM_OK,
@@ -233,6 +249,21 @@ static const struct canon_field destination_adopt_reply[] = {
     CANON_FIELD_RANGE(struct form, state, CANON_TEXT, 1, 0),
 };
 
+static const struct canon_field subject_seal_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD(struct form, erase_after, CANON_TIME),
+    CANON_FIELD_RANGE(struct form, rows, CANON_ARRAY, 0, WIRE_SUBJECT_VALUES_MAX),
+};
+
+static const struct canon_field subject_open_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    CANON_FIELD_RANGE(struct form, boxes, CANON_ARRAY, 1, WIRE_SUBJECT_ROWS_MAX),
+    CANON_FIELD(struct form, left, CANON_COUNTER),
+    CANON_FIELD(struct form, on, CANON_COUNTER),
+};
+
 static const struct canon_field refusal[] = {
     CANON_FIELD(struct form, id, CANON_INTEGER), /* 0 where the request's could not be read */
     FORM_OK,
@@ -286,6 +317,20 @@ static const struct canon_field status_validator[] = {
     CANON_FIELD(struct form, height, CANON_COUNTER),
 };
 
+static const struct canon_field status_privacy[] = {
+    FORM_ID,
+    FORM_OK,
+    FORM_READY,
+    FORM_REASON,
+    FORM_ROLE,
+    FORM_TOKENS,
+    FORM_SUSPENDED,
+    FORM_POLICY,
+    CANON_FIELD(struct form, erased, CANON_COUNTER),
+    CANON_FIELD(struct form, reveals, CANON_COUNTER),
+    CANON_FIELD(struct form, subjects, CANON_COUNTER),
+};
+
 static const struct canon_field signature_fields[] = {
     {"alg", CANON_ALGORITHM, false, offsetof(struct signature, algorithm), sizeof(enum algorithm), 0, 0},
     {"key", CANON_HASH, false, offsetof(struct signature, key_id), sizeof(struct digest), 0, 0},
@@ -312,6 +357,8 @@ static const struct form_table requests[] = {
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(transfer_request),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_request),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(policy_adopt_request), /* the same members */
+    [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_request),
+    [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_request),
 };
 
 static const struct form_table replies[] = {
@@ -334,12 +381,15 @@ static const struct form_table replies[] = {
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(announce_reply),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_reply),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(destination_adopt_reply),
+    [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_reply),
+    [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_reply),
 };
 
 static const struct form_table statuses[] = {
     [WIRE_ROLE_TRANSFER] = FORM_TABLE(status_transfer),
     [WIRE_ROLE_AUDIT] = FORM_TABLE(status_audit),
     [WIRE_ROLE_VALIDATOR] = FORM_TABLE(status_validator),
+    [WIRE_ROLE_PRIVACY] = FORM_TABLE(status_privacy),
 };
 
 struct form_table form_request(enum wire_op op)
@@ -376,6 +426,7 @@ void form_json_free(struct form *form)
         &form->approvals, &form->destination, &form->proof_list, &form->signature, &form->tokens,      &form->sweep,
         &form->keys,      &form->backup,      &form->command,    &form->document,  &form->attestation, &form->restore,
         &form->gift,      &form->freezes,     &form->occasion,   &form->next,      &form->limits,      &form->suspended,
+        &form->values,    &form->rows,        &form->boxes,
     };
     for (size_t i = 0; i < FORM_COUNT(owned); i++) {
         json_decref(*owned[i]);

@@ -73,6 +73,16 @@ struct form {
     int64_t have;
     int64_t threshold;
     bool open;
+    struct uuid subject_id;
+    struct uuid event;
+    int64_t erase_after;
+    json_t *values;
+    json_t *rows;
+    json_t *boxes;
+    uint64_t left;
+    uint64_t subjects;
+    uint64_t erased;
+    uint64_t reveals;
 };
 
 struct form_table {
@@ -113,11 +123,12 @@ struct codec {
 
 /*
  * Checkpoints, headers and what comes first (sign_codec.c); withdrawals (transfer_codec.c); keys and activation
- * (key_codec.c). NULL for an operation of another.
+ * (key_codec.c); personal data (subject_codec.c). NULL for an operation of another.
  */
 const struct codec *codec_sign(enum wire_op op);
 const struct codec *codec_transfer(enum wire_op op);
 const struct codec *codec_key(enum wire_op op);
+const struct codec *codec_subject(enum wire_op op);
 
 /* Hands bytes over and leaves nothing behind. */
 struct bytes form_take(struct bytes *from);

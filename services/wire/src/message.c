@@ -10,6 +10,7 @@ static const char *const role_names[] = {
     [WIRE_ROLE_TRANSFER] = "transfer",
     [WIRE_ROLE_AUDIT] = "audit",
     [WIRE_ROLE_VALIDATOR] = "validator",
+    [WIRE_ROLE_PRIVACY] = "privacy",
 };
 
 const char *wire_role_name(enum wire_role role)
@@ -40,6 +41,7 @@ static const struct codec *codec_of(enum wire_op op)
 {
     const struct codec *codec = codec_sign(op);
     codec = codec != NULL ? codec : codec_transfer(op);
+    codec = codec != NULL ? codec : codec_subject(op);
     return codec != NULL ? codec : codec_key(op);
 }
 

@@ -223,6 +223,9 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
     answer->root = form->root;
     answer->height = form->height;
     answer->header = form->header_digest;
+    answer->subjects = form->subjects;
+    answer->erased = form->erased;
+    answer->reveals = form->reveals;
     answer->policy = form->policy;
     answer->policy_version = form->policy_version;
     answer->policy_in_force_at = form->in_force_at;
@@ -251,6 +254,9 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     form->root = answer->root;
     form->height = answer->height;
     form->header_digest = answer->header;
+    form->subjects = answer->subjects;
+    form->erased = answer->erased;
+    form->reveals = answer->reveals;
     form->policy = answer->policy;
     form->policy_version = answer->policy_version;
     form->in_force_at = answer->policy_in_force_at;

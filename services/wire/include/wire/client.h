@@ -148,4 +148,22 @@ MUST_CHECK enum status wire_destination_adopt(struct wire_pool *pool, struct wir
                                               const struct signed_document *document, int64_t timeout_ms,
                                               struct fault *fault);
 
+/*
+ * Has values of personal data sealed for a subject, whose key is made with the first ones. `request` is borrowed. Out:
+ * the sealed bytes of the rows are the caller's (bytes_free). STATUS_CONFLICT for a subject that was erased.
+ */
+MUST_CHECK enum status wire_subject_seal(struct wire_pool *pool, struct wire_subject_seal_reply *out,
+                                         const struct wire_subject_seal_request *request, int64_t timeout_ms,
+                                         struct fault *fault);
+
+/*
+ * Has rows of a subject opened by a command pii.reveal, for the key that it names. `request` is borrowed. Out: the
+ * boxes are the caller's (bytes_free). STATUS_LIMIT_EXCEEDED when this person had as many as an hour allows,
+ * STATUS_NOT_FOUND (no such subject, or erased), STATUS_MISMATCH (a row is not of this subject), and those of a
+ * command.
+ */
+MUST_CHECK enum status wire_subject_open(struct wire_pool *pool, struct wire_subject_open_reply *out,
+                                         const struct wire_subject_open_request *request, int64_t timeout_ms,
+                                         struct fault *fault);
+
 #endif

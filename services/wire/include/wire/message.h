@@ -32,15 +32,21 @@
 #define WIRE_TEXT_SIZE 65  /* label or serial of a token */
 #define WIRE_WORD_SIZE 24  /* a state or a cause */
 #define WIRE_FREEZES_MAX 64
-#define WIRE_SUSPENDED_MAX 256 /* people of the policy in force who are suspended */
-#define WIRE_USAGES_MAX 64     /* limits in one reply to transfer.usage */
-#define WIRE_VETOES_MAX 64     /* people who spoke against one version of the policy */
+#define WIRE_SUSPENDED_MAX 256    /* people of the policy in force who are suspended */
+#define WIRE_USAGES_MAX 64        /* limits in one reply to transfer.usage */
+#define WIRE_VETOES_MAX 64        /* people who spoke against one version of the policy */
+#define WIRE_SUBJECT_VALUES_MAX 8 /* values in one subject.seal */
+#define WIRE_SUBJECT_ROWS_MAX 24  /* rows in one subject.open */
+#define WIRE_SUBJECT_VALUE_MAX 960
+#define WIRE_SUBJECT_SEALED_MAX (WIRE_SUBJECT_VALUE_MAX + 60) /* nonce, salt and tag on top */
+#define WIRE_SUBJECT_BOX_MAX (WIRE_SUBJECT_VALUE_MAX + 80)    /* salt and what a sealed box adds on top */
 
 /* What a signer is for. Fixed when it starts. */
 enum wire_role {
     WIRE_ROLE_TRANSFER,
     WIRE_ROLE_AUDIT,
     WIRE_ROLE_VALIDATOR,
+    WIRE_ROLE_PRIVACY,
 };
 
 /* The operations. WIRE_OP_NONE stands for a request whose operation could not be read. */
@@ -64,6 +70,8 @@ enum wire_op {
     WIRE_OP_DESTINATION_ADOPT,
     WIRE_OP_TRANSFER_ANNOUNCE,
     WIRE_OP_TRANSFER_USAGE,
+    WIRE_OP_SUBJECT_SEAL,
+    WIRE_OP_SUBJECT_OPEN,
 };
 
 /* `hello`: first on every connection. */
@@ -134,6 +142,9 @@ struct wire_status_reply {
     struct digest root;     /* audit */
     uint64_t height;        /* validator: height signed last, 0 for none */
     struct digest header;   /* validator: digest signed last, zero for none */
+    uint64_t subjects;      /* privacy: whose personal data was ever sealed */
+    uint64_t erased;        /* privacy: of them, whose key is destroyed */
+    uint64_t reveals;       /* privacy: so far */
     struct digest policy;   /* in force */
     int64_t policy_version;
     int64_t policy_in_force_at; /* since when, microseconds UTC; 0 of the first */
@@ -292,8 +303,8 @@ struct wire_freeze_alarm_request {
 
 /*
  * The reply to key.admit, key.command, key.prove and key.alarm: what the key is now; to freeze.alarm and to key.command
- * with a command freeze or thaw: "frozen" or "thawed"; person.suspend or person.resume: "suspended" or "resumed"; with
- * a command policy.veto: "waiting", or "dropped".
+ * with a command freeze or thaw: "frozen" or "thawed"; person.suspend or person.resume: "suspended" or "resumed";
+ * pii.erase: "erased"; with a command policy.veto: "waiting", or "dropped".
  */
 struct wire_key_state_reply {
     char state[WIRE_WORD_SIZE];
@@ -335,6 +346,54 @@ struct wire_destination_adopt_reply {
     char state[WIRE_WORD_SIZE]; /* cooling, serving or expired */
 };
 
+/* A value of personal data, in clear: wiped by wire_request_free. */
+struct wire_subject_value {
+    char field[WIRE_WORD_SIZE]; /* policy/subject.h */
+    struct bytes value;
+};
+
+/* A value as it is kept: whose and which (with the subject of the request), and the bytes that only the signer opens.
+ */
+struct wire_subject_row {
+    struct digest commitment;
+    struct uuid event;
+    char field[WIRE_WORD_SIZE];
+    struct bytes sealed;
+};
+
+/* `subject.seal`. Owned members as in wire_transfer_request. */
+struct wire_subject_seal_request {
+    struct uuid subject;
+    struct uuid event;   /* of the trail's commitments */
+    int64_t erase_after; /* microseconds UTC; the signer keeps the latest one */
+    size_t count;        /* 0 only moves erase_after */
+    struct wire_subject_value values[WIRE_SUBJECT_VALUES_MAX];
+};
+
+struct wire_subject_seal_reply {
+    int64_t erase_after; /* as the guard has it now */
+    size_t count;        /* one for each value, in its order */
+    struct wire_subject_row rows[WIRE_SUBJECT_VALUES_MAX];
+};
+
+/* `subject.open`, by a command pii.reveal. Owned members as in wire_transfer_request. */
+struct wire_subject_open_request {
+    struct signed_document command;
+    size_t count;
+    struct wire_subject_row rows[WIRE_SUBJECT_ROWS_MAX];
+};
+
+struct wire_subject_box {
+    struct bytes box; /* sealed box for the key `to` of the command: salt of 32 bytes, value */
+};
+
+struct wire_subject_open_reply {
+    uint64_t on;   /* reveals of this guard so far, this one included */
+    uint64_t left; /* of this person in the hour */
+    size_t count;  /* one for each row, in its order */
+    struct wire_subject_box boxes[WIRE_SUBJECT_ROWS_MAX];
+};
+
 /* One request: the member of the union that belongs to `op` is set (none for status and activation.open). */
 struct wire_request {
     enum wire_op op;
@@ -354,6 +413,8 @@ struct wire_request {
         struct wire_policy_adopt_request policy_adopt;
         struct wire_usage_request usage;
         struct wire_destination_adopt_request destination_adopt;
+        struct wire_subject_seal_request subject_seal;
+        struct wire_subject_open_request subject_open;
     };
 };
 
@@ -378,6 +439,8 @@ struct wire_reply {
         struct wire_announce_reply announce;
         struct wire_usage_reply usage;
         struct wire_destination_adopt_reply destination_adopt;
+        struct wire_subject_seal_reply subject_seal;
+        struct wire_subject_open_reply subject_open;
     };
 };
 
