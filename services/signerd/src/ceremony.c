@@ -196,6 +196,8 @@ static enum status role_check(struct ceremony *ceremony, const struct options *o
         return log_check(ceremony, fault);
     case ROLE_VALIDATOR:
         return genesis_check(ceremony, options->genesis, fault);
+    case ROLE_PRIVACY:
+        return STATUS_OK;
     }
     return STATUS_INTERNAL;
 }

@@ -6,6 +6,7 @@
  */
 #include "base/file.h"
 #include "base/log.h"
+#include "hsm/vault.h"
 #include "papers.h"
 #include "policy/key.h"
 #include "token.h"
@@ -179,7 +180,8 @@ static enum status generate(const struct options *options, struct fault *fault)
     status =
         status == STATUS_OK ? hsm_key_generate(token, &key, info->algorithm, profile, options->key, fault) : status;
     if (status == STATUS_OK) {
-        status = facts_print(token, key, options, fault);
+        status = options->wrapping ? hsm_vault_generate(token, key, fault) : STATUS_OK;
+        status = status == STATUS_OK ? facts_print(token, key, options, fault) : status;
         key_keep_or_remove(token, key, status);
     }
     hsm_token_close(token);

@@ -84,7 +84,8 @@ static enum status state_load(struct guard *guard, struct fault *fault)
     }
     mdb_txn_abort(txn);
     status = status == STATUS_OK ? guard_keys_load(guard, fault) : status;
-    return status == STATUS_OK ? guard_history_load(guard, fault) : status;
+    status = status == STATUS_OK ? guard_history_load(guard, fault) : status;
+    return status == STATUS_OK ? guard_subjects_open(guard, fault) : status;
 }
 
 /* What it has of what it may have, the room on its disk included. Nothing is refused for it: a full disk refuses. */
@@ -120,6 +121,7 @@ enum status guard_open_moved(struct guard **out, const char *path, const char *a
         return fault_set(fault, STATUS_NO_MEMORY, "guard", "opening");
     }
     guard->folder_fd = -1;
+    guard->subjects_fd = -1;
     guard->last = &guard->first;
     INVARIANT(pthread_mutex_init(&guard->mutex, NULL) == 0);
     enum status status = folder_lock(&guard->folder_fd, path, fault);
@@ -151,6 +153,9 @@ void guard_close(struct guard *guard)
     }
     if (guard->env != NULL) {
         mdb_env_close(guard->env);
+    }
+    if (guard->subjects_fd >= 0) {
+        (void)close(guard->subjects_fd);
     }
     if (guard->folder_fd >= 0) {
         (void)close(guard->folder_fd);
@@ -551,12 +556,16 @@ enum status guard_create(const char *path, const struct guard_state *state, cons
     (void)snprintf(making, sizeof(making), "%s.making", path);
     char data_path[4096 + 16];
     guard_data_path(data_path, sizeof(data_path), making);
+    char subjects_path[4096 + 32];
+    (void)snprintf(subjects_path, sizeof(subjects_path), "%s/%s", making, GUARD_SUBJECTS_FILE);
+    (void)unlink(subjects_path);
     (void)unlink(data_path); /* what an interrupted initialisation left */
     (void)rmdir(making);
     if (mkdir(making, 0700) != 0) {
         return fault_set(fault, STATUS_IO, "guard", "could not make %s: errno %d", making, errno);
     }
     enum status status = folder_fill(making, &first, fault);
+    status = status == STATUS_OK ? guard_subjects_make(making, state, fault) : status;
     if (status == STATUS_OK) {
         status = folder_sync(making, fault);
     }

@@ -44,6 +44,9 @@ struct walk {
     uint64_t policies; /* versions */
     uint64_t destinations;
     uint64_t revoked;
+    uint64_t subjects;
+    uint64_t slots; /* their sum: with one slot for each, they are 0 to subjects - 1 */
+    uint64_t erased;
     bool state_seen;
     struct guard_state state;
     struct fault *fault;
@@ -407,16 +410,37 @@ static enum status check_checkpoint(struct walk *walk, const MDB_val *key, const
     return key->mv_size == 9 && len == 32 ? STATUS_OK : corrupt(walk, "a checkpoint of impossible size");
 }
 
+/* The state comes after them: the sums are looked at in the end. */
+static enum status check_subject(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    struct guard_subject subject;
+    if (key->mv_size != 17 || guard_subject_decode(&subject, value, len) != STATUS_OK) {
+        return corrupt(walk, "the record of a subject is none");
+    }
+    walk->subjects++;
+    walk->slots += subject.slot;
+    walk->erased += subject.erased_utc_us != 0;
+    return STATUS_OK;
+}
+
+static enum status check_meter(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    (void)value;
+    return key->mv_size == 33 && len % 8 == 0 && len <= GUARD_REVEALS_AN_HOUR * 8
+               ? STATUS_OK
+               : corrupt(walk, "the reveals of a person of impossible size");
+}
+
 static const struct {
     char letter;
     enum status (*check)(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len);
 } kinds[] = {
-    {'a', check_announced}, {'b', check_backup}, {'c', check_checkpoint}, {'d', check_document},
-    {'f', check_freeze},    {'g', check_state},  {'h', check_history},    {'i', check_intent},
-    {'k', check_key},       {'l', check_lane},   {'n', check_nonce},      {'o', check_revoked},
-    {'p', check_policy},    {'r', check_point},  {'s', check_sequence},   {'t', check_destination},
-    {'u', check_person},    {'v', check_denied}, {'w', check_withdrawal}, {'x', check_dropped},
-    {'y', check_ends},
+    {'a', check_announced},  {'b', check_backup},      {'c', check_checkpoint}, {'d', check_document},
+    {'e', check_subject},    {'m', check_meter},       {'f', check_freeze},     {'g', check_state},
+    {'h', check_history},    {'i', check_intent},      {'k', check_key},        {'l', check_lane},
+    {'n', check_nonce},      {'o', check_revoked},     {'p', check_policy},     {'r', check_point},
+    {'s', check_sequence},   {'t', check_destination}, {'u', check_person},     {'v', check_denied},
+    {'w', check_withdrawal}, {'x', check_dropped},     {'y', check_ends},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -451,6 +475,11 @@ static enum status check_sums(struct walk *walk)
     }
     if (walk->destinations != walk->state.destinations || walk->revoked != walk->state.revoked) {
         return corrupt(walk, "an entry of the allow-list or a revocation is missing");
+    }
+    const uint64_t subjects = walk->state.subjects;
+    if (walk->subjects != subjects || walk->erased != walk->state.erased ||
+        walk->slots != subjects * (subjects - (subjects > 0)) / 2) {
+        return corrupt(walk, "a subject is missing");
     }
     bool whole = walk->next_sum == walk->sequences && walk->sequences == walk->withdrawals;
     const uint64_t own = walk->state.promises - walk->state.before;

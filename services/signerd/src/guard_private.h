@@ -16,7 +16,8 @@ struct waiter;
 struct guard {
     MDB_env *env;
     MDB_dbi dbi;
-    int folder_fd; /* locked for the life of the guard */
+    int folder_fd;   /* locked for the life of the guard */
+    int subjects_fd; /* privacy: the wrapped keys of subjects; -1 for none */
     pthread_mutex_t mutex;
     bool leading;             /* with mutex: a thread is writing a batch */
     struct waiter *first;     /* with mutex */
@@ -110,6 +111,12 @@ void guard_freezes_adopt(struct guard *guard, const struct guard_batch *batch);
 /* The same of people who are suspended. */
 MUST_CHECK enum status guard_people_load(struct guard *guard, MDB_txn *txn, struct fault *fault);
 void guard_people_adopt(struct guard *guard, const struct guard_batch *batch);
+
+/* Opens the file of the wrapped keys and holds it against the records. Role privacy; for others nothing is done. */
+MUST_CHECK enum status guard_subjects_open(struct guard *guard, struct fault *fault);
+
+/* Makes the file in the folder of a new guard. Role privacy; for others nothing is done. */
+MUST_CHECK enum status guard_subjects_make(const char *folder, const struct guard_state *state, struct fault *fault);
 
 /* Reads the history from the environment. STATUS_CORRUPT, STATUS_NO_MEMORY, STATUS_IO. */
 MUST_CHECK enum status guard_history_load(struct guard *guard, struct fault *fault);

@@ -17,6 +17,8 @@
  * - 'c' size8 -> root32: checkpoints seen
  * - 'n' uuid16 -> command32: commands carried out
  * - 'x' policy32 -> version8: versions of the policy that were dropped
+ * - 'e' uuid16 -> slot8 after8 erased8 digest32: a subject, until when its data is kept, its wrapped key's digest
+ * - 'm' SHA-256(person)32 -> up to 20 times running8: the reveals of the hour
  * - 'r' key8 SHA-256(r)32 -> SHA-256(message)32: r of every ECDSA signature, and what it signed
  */
 #include "guard_record.h"
@@ -49,6 +51,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(destinations, CANON_COUNTER),
     {"due", CANON_COUNTER, false, offsetof(struct guard_state, due_us), sizeof(uint64_t), 0, 0},
     STATE_ROW(environment, CANON_NAME),
+    CANON_FIELD_OPTIONAL(struct guard_state, erased, CANON_COUNTER),
     STATE_ROW(forgotten, CANON_COUNTER),
     {"form", CANON_INTEGER, false, offsetof(struct kept_state, form), sizeof(int64_t), 1, CANON_INTEGER_MAX},
     STATE_ROW(halted, CANON_BOOLEAN),
@@ -67,12 +70,14 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(policy_version, CANON_INTEGER),
     STATE_ROW(promises, CANON_COUNTER),
     {"role", CANON_TEXT, false, offsetof(struct kept_state, role), sizeof(((struct kept_state *)0)->role), 1, 0},
+    CANON_FIELD_OPTIONAL(struct guard_state, reveals, CANON_COUNTER),
     STATE_ROW(revoked, CANON_COUNTER),
     STATE_ROW(root, CANON_HASH),
     {"running", CANON_COUNTER, false, offsetof(struct guard_state, running_us), sizeof(uint64_t), 0, 0},
     CANON_FIELD_OPTIONAL(struct guard_state, shares, CANON_HASH),
     CANON_FIELD_OPTIONAL(struct guard_state, shares_version, CANON_INTEGER),
     STATE_ROW(size, CANON_COUNTER),
+    CANON_FIELD_OPTIONAL(struct guard_state, subjects, CANON_COUNTER),
     STATE_ROW(suspensions, CANON_COUNTER),
     STATE_ROW(validators, CANON_HASH),
 };

@@ -7,9 +7,10 @@
 #include <lmdb.h>
 
 #include "base/bytes.h"
-#include "signer/guard.h"
+#include "signer/guard_subject.h"
 
 #define GUARD_STATE_KEY "g"
+#define GUARD_SUBJECTS_FILE "subjects" /* in the folder: slots of 64 bytes with the wrapped keys of subjects */
 #define GUARD_FORM                                                                                                     \
     7 /* 1 had one key and no states, 2 no place, 3 wrapped keys in its backups, 4 no policies, 5 no history, 6 none   \
          before it */
@@ -91,6 +92,10 @@ void guard_record_digest(struct guard_record *out, char letter, const struct dig
  * number.
  */
 void guard_record_paper(struct guard_record *out, char letter, uint64_t key);
+
+/* 'e' a subject, and what it says. STATUS_CORRUPT. */
+void guard_record_subject(struct guard_record *out, const struct uuid *id);
+MUST_CHECK enum status guard_subject_decode(struct guard_subject *out, const void *value, size_t len);
 
 /* Numbers in keys and values are big-endian, so that keys sort as numbers do. */
 void guard_number_write(uint8_t out8[8], uint64_t number);

@@ -147,6 +147,13 @@ MUST_CHECK enum status freeze_check(const struct guard_txn *txn, const struct in
 /* What status tells of freezes. Returns how many. */
 size_t freeze_list(struct signer *signer, struct wire_freeze out[WIRE_FREEZES_MAX]);
 
+/*
+ * Carries out pii.erase for a signer of role privacy. STATUS_DENIED before the subject may be erased, STATUS_CONFLICT
+ * when it was, STATUS_NOT_FOUND. The same order again is answered the same.
+ */
+MUST_CHECK enum status subject_erase(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                     struct fault *fault);
+
 /* Carries out destination.revoke for a signer of role transfer. */
 MUST_CHECK enum status destination_revoke(struct signer *signer, struct wire_reply *reply,
                                           const struct given_order *given, struct fault *fault);

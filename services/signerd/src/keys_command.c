@@ -234,7 +234,8 @@ static enum status order_check(struct signer *signer, struct order *order, const
                          signer_role_text(order->command.role));
     }
     if (order->command.action == COMMAND_FREEZE || order->command.action == COMMAND_THAW ||
-        order->command.action == COMMAND_WITHDRAWAL_VETO || order->command.action == COMMAND_DESTINATION_REVOKE) {
+        order->command.action == COMMAND_WITHDRAWAL_VETO || order->command.action == COMMAND_DESTINATION_REVOKE ||
+        order->command.action == COMMAND_PII_ERASE) {
         return STATUS_OK;
     }
     enum key_action action;
@@ -285,6 +286,8 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     case COMMAND_FREEZE:
     case COMMAND_THAW:
         return freeze_command(signer, reply, &given, fault);
+    case COMMAND_PII_ERASE:
+        return subject_erase(signer, reply, &given, fault);
     case COMMAND_DESTINATION_REVOKE:
         return destination_revoke(signer, reply, &given, fault);
     case COMMAND_PERSON_SUSPEND:
@@ -304,6 +307,7 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     case COMMAND_KEY_COMPROMISE:
     case COMMAND_KEY_DESTROY:
     case COMMAND_KEY_SWEEP:
+    case COMMAND_PII_REVEAL:
         break; /* about a key; order_check refused those that are no orders */
     }
     return key_order(reply, &order, fault);

@@ -36,7 +36,7 @@
 #define TOKEN_ROWS SELECT_ROWS, TEXT("key", key, NULL, "Label of the key pair on the token")
 
 #define GUARD_ROWS                                                                                                     \
-    TEXT("role", role, NULL, "transfer, audit or validator"), PATH("guard", guard, NULL, "Folder of the guard")
+    TEXT("role", role, NULL, "transfer, audit, validator or privacy"), PATH("guard", guard, NULL, "Folder of the guard")
 
 #define SERVICE_ROWS                                                                                                   \
     NUMBER("sessions", sessions, 1, HSM_SESSIONS_MAX - 1, "4", "",                                                     \
@@ -95,6 +95,8 @@ static const struct option_row generate_rows[] = {
     TEXT("algorithm", algorithm, "p256", "p256, ed25519 or secp256k1; role audit needs ed25519"),
     TEXT("backup", profile, "none",
          "How it will be backed up: wrapped (under a shared key-encryption key), clone (by the tokens) or none"),
+    {"wrapping", OPTION_FLAG, "", 0, 0, "no",
+     "Role privacy: make the AES-256 key, too, under which the token wraps the keys of subjects", MEMBER(wrapping)},
     {"approved", OPTION_FLAG, "", 0, 0, "no", "The mechanism is in the module's approved mode", MEMBER(approved)},
 };
 

@@ -49,6 +49,7 @@ struct options {
     char algorithm[16]; /* generate */
     char profile[16];   /* generate: option backup */
     bool approved;
+    bool wrapping;
 
     int64_t so_pin_fd;                       /* backup, restore */
     char custodians[OPTION_CUSTODIANS_SIZE]; /* backup, share-pin: name:site:file, by commas */

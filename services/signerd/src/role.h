@@ -78,6 +78,8 @@ role_handler activation_open;
 role_handler activation_give;
 role_handler policy_adopt;
 role_handler destination_adopt;
+role_handler subject_seal;
+role_handler subject_open;
 
 /* A verified command policy.veto of this digest, signed with this key. Borrowed. */
 struct policy_veto_order {

@@ -63,6 +63,7 @@ static enum status role_start(struct signer *signer, struct fault *fault)
         }
         return status;
     case ROLE_VALIDATOR:
+    case ROLE_PRIVACY:
         return STATUS_OK;
     }
     return STATUS_INTERNAL;
@@ -229,6 +230,9 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     answer->size = state.size;
     answer->root = state.root;
     answer->height = state.height;
+    answer->subjects = state.subjects;
+    answer->erased = state.erased;
+    answer->reveals = state.reveals;
     answer->header = state.height == 0 ? (struct digest){{0}} : state.header;
     versions_tell(signer, answer);
     answer->suspended_count = people_list(signer, answer->suspended);
@@ -265,6 +269,8 @@ static const struct {
     {WIRE_OP_TRANSFER_ANNOUNCE, ROLE_TRANSFER, SIGNER_PERMIT_SIGN, transfer_announce},
     {WIRE_OP_TRANSFER_USAGE, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, transfer_usage},
     {WIRE_OP_DESTINATION_ADOPT, ROLE_TRANSFER, SIGNER_PERMIT_KEYS, destination_adopt},
+    {WIRE_OP_SUBJECT_SEAL, ROLE_PRIVACY, SIGNER_PERMIT_SIGN, subject_seal},
+    {WIRE_OP_SUBJECT_OPEN, ROLE_PRIVACY, SIGNER_PERMIT_SIGN, subject_open},
 };
 
 static role_handler *handler_find(const struct signer *signer, const struct signer_session *session, enum wire_op op)

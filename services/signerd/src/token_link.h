@@ -4,14 +4,14 @@
  *
  *   keeper     orders to start and to collect the process of a token
  *   control    one per token's process: what it found, whether it still lives, shares of a PIN
- *   session    one per session of the token: a request to sign, its answer, one at a time
+ *   session    one per session of the token: a request to use a key, its answer, one at a time
  */
 #ifndef STRONGROOM_SIGNERD_TOKEN_LINK_H
 #define STRONGROOM_SIGNERD_TOKEN_LINK_H
 
 #include "base/algorithm.h"
 #include "base/id.h"
-#include "hsm/token.h"
+#include "hsm/vault.h"
 
 /* Descriptors of a token's process. */
 #define TOKEN_LINK_CONTROL_FD 3
@@ -23,15 +23,34 @@
 
 /* Sessions */
 
+enum token_use {
+    TOKEN_USE_SIGN = 1, /* a message of any length; answered with a signature */
+    TOKEN_USE_WRAP,     /* struct token_wrap; answered with 60 bytes, filled up with zeros */
+    TOKEN_USE_UNWRAP,   /* struct token_unwrap; answered with 32 bytes, filled up with zeros */
+};
+
 struct token_request {
+    uint32_t use;
     uint32_t key; /* number of the key in what the process told last */
     uint32_t len; /* of the message, which follows */
 };
 
-struct token_signature {
-    int32_t status; /* STATUS_OK */
-    uint8_t raw64[SIGNATURE_LEN];
+struct token_wrap {
+    uint8_t context16[HSM_VAULT_CONTEXT_LEN];
+    uint8_t plain32[HSM_VAULT_KEY_LEN];
 };
+
+struct token_unwrap {
+    uint8_t context16[HSM_VAULT_CONTEXT_LEN];
+    uint8_t wrapped60[HSM_VAULT_WRAPPED_LEN];
+};
+
+/* Of every use. */
+struct token_result {
+    int32_t status; /* STATUS_OK */
+    uint8_t bytes64[SIGNATURE_LEN];
+};
+_Static_assert(SIGNATURE_LEN >= HSM_VAULT_WRAPPED_LEN, "a result holds what was wrapped");
 
 struct token_refusal {
     int32_t status;
@@ -56,6 +75,7 @@ struct token_note_key {
     uint32_t number;
     uint32_t algorithm;
     uint32_t born;
+    uint32_t vault; /* it has a wrapping key */
     uint32_t spki_len;
     uint8_t spki[PUBLIC_KEY_MAX];
 };

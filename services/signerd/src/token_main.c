@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "hsm/key.h"
+#include "hsm/vault.h"
 #include "sandbox.h"
 #include "token.h"
 #include "token_link.h"
@@ -34,8 +34,32 @@ struct process {
 
 /* Sessions */
 
-static enum status request_sign(const struct process *process, uint8_t out64[SIGNATURE_LEN], const uint8_t *packet,
+static enum status message_wrap(const struct hsm_key *key, uint8_t out64[SIGNATURE_LEN], const uint8_t *message,
                                 size_t len, struct fault *fault)
+{
+    struct token_wrap wrap;
+    if (len != sizeof(wrap)) {
+        return fault_set(fault, STATUS_INVALID, "request", "it is of another form");
+    }
+    memcpy(&wrap, message, sizeof(wrap));
+    enum status status = hsm_vault_wrap(key, out64, wrap.plain32, wrap.context16, fault);
+    secret_wipe(&wrap, sizeof(wrap));
+    return status;
+}
+
+static enum status message_unwrap(const struct hsm_key *key, uint8_t out64[SIGNATURE_LEN], const uint8_t *message,
+                                  size_t len, struct fault *fault)
+{
+    struct token_unwrap unwrap;
+    if (len != sizeof(unwrap)) {
+        return fault_set(fault, STATUS_INVALID, "request", "it is of another form");
+    }
+    memcpy(&unwrap, message, sizeof(unwrap));
+    return hsm_vault_unwrap(key, out64, unwrap.wrapped60, unwrap.context16, fault);
+}
+
+static enum status request_answer(const struct process *process, uint8_t out64[SIGNATURE_LEN], const uint8_t *packet,
+                                  size_t len, struct fault *fault)
 {
     struct token_request request;
     if (len < sizeof(request)) {
@@ -45,16 +69,29 @@ static enum status request_sign(const struct process *process, uint8_t out64[SIG
     if (request.len != len - sizeof(request) || request.key >= process->key_count) {
         return fault_set(fault, STATUS_INVALID, "request", "it is of another form");
     }
-    return hsm_key_sign_raw(process->keys[request.key], out64, packet + sizeof(request), request.len, fault);
+    const struct hsm_key *key = process->keys[request.key];
+    const uint8_t *message = packet + sizeof(request);
+    switch ((enum token_use)request.use) {
+    case TOKEN_USE_SIGN:
+        return hsm_key_sign_raw(key, out64, message, request.len, fault);
+    case TOKEN_USE_WRAP:
+        return message_wrap(key, out64, message, request.len, fault);
+    case TOKEN_USE_UNWRAP:
+        return message_unwrap(key, out64, message, request.len, fault);
+    }
+    return fault_set(fault, STATUS_INVALID, "request", "there is no such use of a key");
 }
 
 static bool request_serve(struct session *session, size_t len)
 {
-    struct token_signature signature = {.status = STATUS_OK};
+    struct token_result result = {.status = STATUS_OK};
     struct fault fault = {0};
-    enum status status = request_sign(session->process, signature.raw64, session->packet, len, &fault);
+    enum status status = request_answer(session->process, result.bytes64, session->packet, len, &fault);
+    secret_wipe(session->packet, len);
     if (status == STATUS_OK) {
-        return send(session->fd, &signature, sizeof(signature), MSG_NOSIGNAL) == (ssize_t)sizeof(signature);
+        bool sent = send(session->fd, &result, sizeof(result), MSG_NOSIGNAL) == (ssize_t)sizeof(result);
+        secret_wipe(&result, sizeof(result));
+        return sent;
     }
     struct token_refusal refusal;
     token_refusal_fill(&refusal, status, &fault);
@@ -130,6 +167,7 @@ static void key_tell(const struct process *process, size_t number)
     note.key.number = (uint32_t)number;
     note.key.algorithm = (uint32_t)public_key->algorithm;
     note.key.born = hsm_key_is_born(process->keys[number]);
+    note.key.vault = hsm_vault_has(process->keys[number]);
     note.key.spki_len = (uint32_t)public_key->spki_len;
     memcpy(note.key.spki, public_key->spki, public_key->spki_len);
     (void)token_note_send(TOKEN_LINK_CONTROL_FD, &note); /* the master gone: the next receive says so */

@@ -132,6 +132,7 @@ static enum status key_take(struct token_key *out, const struct token_note_key *
     }
     public_key_id(&out->key_id, &out->public_key);
     out->born = told->born != 0;
+    out->vault = told->vault != 0;
     return STATUS_OK;
 }
 

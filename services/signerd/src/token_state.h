@@ -20,6 +20,7 @@ struct token_key {
     struct digest key_id;
     struct public_key public_key;
     bool born;
+    bool vault; /* it has a wrapping key */
 };
 
 struct token {

@@ -14,6 +14,7 @@
 /* A session lent. */
 struct loan {
     const struct digest *key_id;
+    enum token_use use;
     struct token *token;
     uint64_t opening;
     unsigned session;
@@ -38,13 +39,25 @@ static const struct token_key *key_find(const struct token *token, const struct 
     return NULL;
 }
 
-/* With the mutex: the serving token, else the other one; none of `tried`. */
-static struct token *token_choose(struct token_set *set, const struct digest *key_id, unsigned tried)
+/* What is asked of a key, and which tokens failed at it. */
+struct wish {
+    const struct digest *key_id;
+    enum token_use use;
+    unsigned tried;
+};
+
+static bool key_serves(const struct token_key *key, enum token_use use)
+{
+    return key != NULL && (use == TOKEN_USE_SIGN || key->vault);
+}
+
+/* With the mutex: the serving token, else the other one; none that was tried. */
+static struct token *token_choose(struct token_set *set, const struct wish *wish)
 {
     for (unsigned i = 0; i < set->config.count; i++) {
         struct token *token = &set->tokens[(set->serving + i) % set->config.count];
-        bool fit = token->condition == TOKEN_USABLE && (tried & (1U << token->index)) == 0;
-        if (fit && key_find(token, key_id) != NULL) {
+        bool fit = token->condition == TOKEN_USABLE && (wish->tried & (1U << token->index)) == 0;
+        if (fit && key_serves(key_find(token, wish->key_id), wish->use)) {
             return token;
         }
     }
@@ -52,36 +65,37 @@ static struct token *token_choose(struct token_set *set, const struct digest *ke
 }
 
 /* With the mutex: why there is none. */
-static void none_say(const struct token_set *set, const struct digest *key_id, struct fault *fault)
+static void none_say(const struct token_set *set, const struct wish *wish, struct fault *fault)
 {
     bool known = false;
     bool any_told = false;
     for (unsigned i = 0; i < set->config.count; i++) {
-        known = known || key_find(&set->tokens[i], key_id) != NULL;
+        known = known || key_serves(key_find(&set->tokens[i], wish->key_id), wish->use);
         any_told = any_told || set->tokens[i].key_count > 0;
     }
     const struct token *first = &set->tokens[set->serving];
     if (!known && any_told) {
-        (void)fault_set(fault, STATUS_NOT_FOUND, "key", "no token has it");
+        (void)fault_set(fault, STATUS_NOT_FOUND, "key", "%s",
+                        wish->use == TOKEN_USE_SIGN ? "no token has it" : "no token has a wrapping key of it");
     }
     (void)fault_set(fault, STATUS_TOKEN, "token", "none serves: %s",
                     first->condition == TOKEN_LOCKED ? "its PIN was not given yet" : first->reason.detail);
 }
 
 /* Waits while all sessions of the token are lent: each comes back within the timeout. False: the fault says why. */
-static bool session_lend(struct token_set *set, struct loan *out, const struct digest *key_id, unsigned tried,
-                         struct fault *fault)
+static bool session_lend(struct token_set *set, struct loan *out, const struct wish *wish, struct fault *fault)
 {
     token_set_lock(set);
-    struct token *token = token_choose(set, key_id, tried);
+    struct token *token = token_choose(set, wish);
     while (token != NULL && token->idle_count == 0) {
         INVARIANT(pthread_cond_wait(&token->returned, &set->mutex) == 0);
-        token = token_choose(set, key_id, tried);
+        token = token_choose(set, wish);
     }
     if (token != NULL) {
-        const struct token_key *key = key_find(token, key_id);
+        const struct token_key *key = key_find(token, wish->key_id);
         unsigned session = token->idle[--token->idle_count];
-        *out = (struct loan){.key_id = key_id,
+        *out = (struct loan){.key_id = wish->key_id,
+                             .use = wish->use,
                              .token = token,
                              .opening = token->opening,
                              .session = session,
@@ -89,7 +103,7 @@ static bool session_lend(struct token_set *set, struct loan *out, const struct d
                              .key = (uint32_t)(key - token->keys),
                              .public_key = key->public_key};
     } else {
-        none_say(set, key_id, fault);
+        none_say(set, wish, fault);
     }
     token_set_unlock(set);
     return token != NULL;
@@ -146,12 +160,12 @@ static ssize_t packet_receive(int fd, void *out, size_t size, int64_t until_us)
 static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len,
                             struct fault *fault)
 {
-    const struct token_request request = {.key = loan->key, .len = (uint32_t)len};
+    const struct token_request request = {.use = (uint32_t)loan->use, .key = loan->key, .len = (uint32_t)len};
     struct iovec parts[2] = {{.iov_base = (void *)(uintptr_t)&request, .iov_len = sizeof(request)},
                              {.iov_base = (void *)(uintptr_t)message, .iov_len = len}};
     const struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 2};
     union {
-        struct token_signature signature;
+        struct token_result result;
         struct token_refusal refusal;
     } answer;
     int64_t timeout_ms = loan->token->set->config.timeout_ms;
@@ -159,14 +173,15 @@ static enum status exchange(const struct loan *loan, uint8_t out64[SIGNATURE_LEN
     ssize_t got = packet_send(loan->fd, &packet, until_us);
     got = got < 0 ? got : packet_receive(loan->fd, &answer, sizeof(answer), until_us);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        return fault_set(fault, STATUS_TIMED_OUT, "token", "it did not sign within %lld ms", (long long)timeout_ms);
+        return fault_set(fault, STATUS_TIMED_OUT, "token", "it did not answer within %lld ms", (long long)timeout_ms);
     }
-    if (got == (ssize_t)sizeof(answer.signature) && answer.signature.status == STATUS_OK) {
-        memcpy(out64, answer.signature.raw64, SIGNATURE_LEN);
+    if (got == (ssize_t)sizeof(answer.result) && answer.result.status == STATUS_OK) {
+        memcpy(out64, answer.result.bytes64, SIGNATURE_LEN);
+        secret_wipe(&answer, sizeof(answer));
         return STATUS_OK;
     }
     if (got != (ssize_t)sizeof(answer.refusal)) {
-        return fault_set(fault, STATUS_TOKEN, "token", "its process ended while signing");
+        return fault_set(fault, STATUS_TOKEN, "token", "its process ended while it was asked");
     }
     answer.refusal.where[sizeof(answer.refusal.where) - 1] = '\0';
     answer.refusal.detail[sizeof(answer.refusal.detail) - 1] = '\0';
@@ -190,22 +205,38 @@ static enum status signature_take(struct signature *out, const struct loan *loan
     return STATUS_OK;
 }
 
+/* One exchange on a session that is lent, and comes back. */
+static enum status ask_with(const struct loan *loan, uint8_t out64[SIGNATURE_LEN], const void *message, size_t len,
+                            struct fault *fault)
+{
+    enum status status = exchange(loan, out64, message, len, fault);
+    if (status != STATUS_OK) { /* shut before anybody else has the session: the answer to this may still come */
+        token_fail(loan->token, loan->opening, fault);
+    }
+    session_return(loan, status == STATUS_OK);
+    return status;
+}
+
 static enum status sign_with(const struct loan *loan, struct signature *out, const void *message, size_t len,
                              struct fault *fault)
 {
     uint8_t raw64[SIGNATURE_LEN] = {0};
-    enum status status = exchange(loan, raw64, message, len, fault);
-    if (status != STATUS_OK) { /* shut before anybody else has the session: the answer to this may still come */
-        token_fail(loan->token, loan->opening, fault);
-        session_return(loan, false);
+    enum status status = ask_with(loan, raw64, message, len, fault);
+    if (status != STATUS_OK) {
         return status;
     }
-    session_return(loan, true);
     status = signature_take(out, loan, raw64, message, len, fault);
     if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
         token_fail(loan->token, loan->opening, fault);
     }
     return status;
+}
+
+static enum status none_fault(const struct fault *last, const struct fault *none, struct fault *fault)
+{
+    const struct fault *said = last->status == STATUS_OK ? none : last;
+    return fault_set(fault, said->status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_TOKEN, said->where, "%s",
+                     said->detail);
 }
 
 /* A wrong signature is not asked for again elsewhere: the key itself may be in somebody's hands. */
@@ -217,13 +248,11 @@ static enum status tokens_sign(const void *context, struct signature *out, const
         return fault_set(fault, STATUS_TOO_LARGE, "message", "more than a token's process takes");
     }
     struct fault last = {0};
-    for (unsigned tried = 0;;) {
+    for (struct wish wish = {key_id, TOKEN_USE_SIGN, 0};;) {
         struct loan loan = {.fd = -1};
         struct fault none = {0};
-        if (!session_lend(set, &loan, key_id, tried, &none)) {
-            const struct fault *said = last.status == STATUS_OK ? &none : &last;
-            return fault_set(fault, said->status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_TOKEN, said->where,
-                             "%s", said->detail);
+        if (!session_lend(set, &loan, &wish, &none)) {
+            return none_fault(&last, &none, fault);
         }
         last = (struct fault){0};
         enum status status = sign_with(&loan, out, message, len, &last);
@@ -233,9 +262,63 @@ static enum status tokens_sign(const void *context, struct signature *out, const
         if (status == STATUS_SIGNATURE_INVALID || status == STATUS_NO_MEMORY) {
             return fault_set(fault, status, last.where, "%s", last.detail);
         }
-        tried |= 1U << loan.token->index;
+        wish.tried |= 1U << loan.token->index;
     }
 }
+
+/* Nothing of the answer can be verified here: what was wrapped shows itself when it opens what it closed. */
+static enum status tokens_ask(const void *context, uint8_t out64[SIGNATURE_LEN], struct wish wish, const void *message,
+                              size_t len, struct fault *fault)
+{
+    struct fault last = {0};
+    for (;;) {
+        struct loan loan = {.fd = -1};
+        struct fault none = {0};
+        if (!session_lend(set_of(context), &loan, &wish, &none)) {
+            return none_fault(&last, &none, fault);
+        }
+        last = (struct fault){0};
+        if (ask_with(&loan, out64, message, len, &last) == STATUS_OK) {
+            return STATUS_OK;
+        }
+        wish.tried |= 1U << loan.token->index;
+    }
+}
+
+static enum status tokens_wrap(const void *context, uint8_t out60[SIGNER_WRAPPED_LEN], const struct digest *key_id,
+                               const uint8_t plain32[SIGNER_WRAPPING_LEN], const uint8_t context16[16],
+                               struct fault *fault)
+{
+    struct token_wrap message;
+    uint8_t result[SIGNATURE_LEN];
+    memcpy(message.context16, context16, sizeof(message.context16));
+    memcpy(message.plain32, plain32, sizeof(message.plain32));
+    const struct wish wish = {key_id, TOKEN_USE_WRAP, 0};
+    enum status status = tokens_ask(context, result, wish, &message, sizeof(message), fault);
+    secret_wipe(&message, sizeof(message));
+    if (status == STATUS_OK) {
+        memcpy(out60, result, SIGNER_WRAPPED_LEN);
+    }
+    return status;
+}
+
+static enum status tokens_unwrap(const void *context, uint8_t out32[SIGNER_WRAPPING_LEN], const struct digest *key_id,
+                                 const uint8_t wrapped60[SIGNER_WRAPPED_LEN], const uint8_t context16[16],
+                                 struct fault *fault)
+{
+    struct token_unwrap message;
+    uint8_t result[SIGNATURE_LEN];
+    memcpy(message.context16, context16, sizeof(message.context16));
+    memcpy(message.wrapped60, wrapped60, sizeof(message.wrapped60));
+    const struct wish wish = {key_id, TOKEN_USE_UNWRAP, 0};
+    enum status status = tokens_ask(context, result, wish, &message, sizeof(message), fault);
+    if (status == STATUS_OK) {
+        memcpy(out32, result, SIGNER_WRAPPING_LEN);
+    }
+    secret_wipe(result, sizeof(result));
+    return status;
+}
+_Static_assert(SIGNER_WRAPPED_LEN == HSM_VAULT_WRAPPED_LEN && SIGNER_WRAPPING_LEN == HSM_VAULT_KEY_LEN, "as the token");
 
 const char *token_label(const struct token *token)
 {
@@ -424,6 +507,8 @@ void token_use_calls(struct signer_tokens *out, struct token_set *set)
         .states = tokens_states,
         .lacks = tokens_lacks,
         .losses = tokens_losses,
+        .wrap = tokens_wrap,
+        .unwrap = tokens_unwrap,
         .activation_open = tokens_activation_open,
         .activation_give = tokens_activation_give,
         .context = set,

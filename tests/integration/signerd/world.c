@@ -221,7 +221,7 @@ struct command world_command(const struct world *world)
                               .role = world->role};
     public_key_id(&command.key, &world->signer_key);
     MUST(uuid_generate(&command.nonce, clock_system()));
-    if (world->role != ROLE_VALIDATOR) {
+    if (world->role == ROLE_TRANSFER || world->role == ROLE_AUDIT) {
         char vkey[AUDIT_VKEY_SIZE];
         audit_key_format(vkey, &world->log_key);
         memcpy(command.log, vkey, strlen(vkey) + 1);

@@ -137,12 +137,46 @@ static enum status token_activation_give(const void *context, struct signer_acti
     return STATUS_OK;
 }
 
+/* No cipher: what it wraps for a context it unwraps for no other. */
+static enum status token_wrap(const void *context, uint8_t out60[SIGNER_WRAPPED_LEN], const struct digest *key_id,
+                              const uint8_t plain32[SIGNER_WRAPPING_LEN], const uint8_t context16[16],
+                              struct fault *fault)
+{
+    (void)context;
+    if (desk.token == TOKEN_GONE || key_on_token(key_id) == NULL) {
+        return fault_set(fault, STATUS_TOKEN, "token", "gone");
+    }
+    memset(out60, 0x5a, SIGNER_WRAPPED_LEN);
+    memcpy(out60 + 44, context16, 16);
+    for (size_t i = 0; i < SIGNER_WRAPPING_LEN; i++) {
+        out60[12 + i] = plain32[i] ^ 0xa5;
+    }
+    desk.wraps++;
+    return STATUS_OK;
+}
+
+static enum status token_unwrap(const void *context, uint8_t out32[SIGNER_WRAPPING_LEN], const struct digest *key_id,
+                                const uint8_t wrapped60[SIGNER_WRAPPED_LEN], const uint8_t context16[16],
+                                struct fault *fault)
+{
+    (void)context;
+    if (desk.token == TOKEN_GONE || key_on_token(key_id) == NULL || memcmp(wrapped60 + 44, context16, 16) != 0) {
+        return fault_set(fault, STATUS_TOKEN, "token", "gone, or another context");
+    }
+    for (size_t i = 0; i < SIGNER_WRAPPING_LEN; i++) {
+        out32[i] = wrapped60[12 + i] ^ 0xa5;
+    }
+    return STATUS_OK;
+}
+
 static const struct signer_tokens desk_tokens = {
     .find = token_find,
     .sign = token_sign,
     .states = token_states,
     .lacks = token_lacks,
     .losses = token_losses,
+    .wrap = token_wrap,
+    .unwrap = token_unwrap,
     .activation_open = token_activation_open,
     .activation_give = token_activation_give,
 };
@@ -199,7 +233,12 @@ void desk_start_as(enum signer_role role)
 
 void desk_start_active(void)
 {
-    desk_start();
+    desk_start_active_as(ROLE_TRANSFER);
+}
+
+void desk_start_active_as(enum signer_role role)
+{
+    desk_start_as(role);
     const struct hand hand = hand_soft(desk.keys[0]);
     const struct key_document key = papers_key(&desk.world, &hand);
     struct papers papers;

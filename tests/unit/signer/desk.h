@@ -39,7 +39,8 @@ struct desk {
     bool lists_nothing; /* desk_ask does not hand over the entry of the allow-list before it asks for a transfer */
     const char *standby_serial; /* of a second token, where the keys were born; NULL for none */
     uint64_t losses;
-    bool open; /* attended: the PIN was given */
+    unsigned wraps; /* keys that the token wrapped */
+    bool open;      /* attended: the PIN was given */
     unsigned shares;
     struct seal_key to;
     struct signature last; /* released last by the token, for TOKEN_REPEATS */
@@ -56,6 +57,7 @@ void desk_start_as(enum signer_role role);
 void desk_start(void);
 /* One whose key is admitted and active. */
 void desk_start_active(void);
+void desk_start_active_as(enum signer_role role);
 void desk_finish(void);
 
 /* Closes guard and signer, or starts them again: STATUS_OK or what signer_new says. */

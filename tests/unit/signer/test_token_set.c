@@ -112,20 +112,20 @@ void __wrap_token_fail(struct token *token, uint64_t opening, const struct fault
 static bool right(int fd, unsigned token, const void *message, size_t len, unsigned number)
 {
     (void)number;
-    struct token_signature signature = {.status = STATUS_OK};
-    test_key_sign_message(signature.raw64, scene.keys[token], message, len);
+    struct token_result signature = {.status = STATUS_OK};
+    test_key_sign_message(signature.bytes64, scene.keys[token], message, len);
     return send(fd, &signature, sizeof(signature), MSG_NOSIGNAL) > 0;
 }
 
 /* The first answer comes when the second is asked for. */
 static bool late(int fd, unsigned token, const void *message, size_t len, unsigned number)
 {
-    struct token_signature signature = {.status = STATUS_OK};
+    struct token_result signature = {.status = STATUS_OK};
     if (number == 1) {
         test_key_sign_message(scene.late64, scene.keys[token], message, len);
         return true;
     }
-    memcpy(signature.raw64, scene.late64, SIGNATURE_LEN);
+    memcpy(signature.bytes64, scene.late64, SIGNATURE_LEN);
     return send(fd, &signature, sizeof(signature), MSG_NOSIGNAL) > 0;
 }
 

@@ -60,6 +60,9 @@ struct guard_state {
     uint64_t cooled_us;    /* transfer: how long signers will have run when the last entry serves */
     uint64_t people;       /* who are suspended or were */
     uint64_t suspensions;  /* changes of them so far */
+    uint64_t subjects;     /* privacy: whose personal data was ever sealed */
+    uint64_t erased;       /* privacy: of them, whose key was destroyed */
+    uint64_t reveals;      /* privacy: so far */
 };
 
 /* transfer: an entry of the allow-list as it is held, by its account. */

@@ -12,6 +12,8 @@
 #include "base/id.h"
 
 #define SIGNER_TOKENS_MAX 2
+#define SIGNER_WRAPPING_LEN 32    /* a key that is wrapped */
+#define SIGNER_WRAPPED_LEN 60     /* nonce, key, tag of AES-GCM */
 #define SIGNER_TOKEN_TEXT_SIZE 65 /* label or serial: at most 64 printable characters, and a NUL */
 
 /* Where a key came from, as far as the tokens tell. */
@@ -93,6 +95,17 @@ struct signer_tokens {
      * it has grown; with unattended tokens nobody reads it. Cheap: it is asked before each signature.
      */
     uint64_t (*losses)(const void *context);
+
+    /*
+     * Wraps 32 bytes under the wrapping key that belongs to the key of this id, for a context of 16 bytes; and back.
+     * STATUS_NOT_FOUND (no token has one), STATUS_TOKEN (none serves, or it refused what was altered). The caller wipes
+     * what is plain.
+     */
+    enum status (*wrap)(const void *context, uint8_t out60[SIGNER_WRAPPED_LEN], const struct digest *key_id,
+                        const uint8_t plain32[SIGNER_WRAPPING_LEN], const uint8_t context16[16], struct fault *fault);
+    enum status (*unwrap)(const void *context, uint8_t out32[SIGNER_WRAPPING_LEN], const struct digest *key_id,
+                          const uint8_t wrapped60[SIGNER_WRAPPED_LEN], const uint8_t context16[16],
+                          struct fault *fault);
 
     /*
      * Attended: the receiving key of the activation in progress, which is begun when there is none, and forgotten with
