@@ -1,8 +1,8 @@
 /*
  * Owned byte strings, the growing buffer, and the two text forms of bytes.
  *
- * Decoding is strict because two spellings of one value would give two digests of one fact. Base64 is left to OpenSSL,
- * whose decoder repairs some input; the comparison with the re-encoded text takes that back.
+ * Decoding is strict because two spellings of one value would give two digests of one fact. OpenSSL's base64 decoder
+ * repairs some input, so only encoding is left to it.
  */
 #include "base/bytes.h"
 
@@ -190,53 +190,85 @@ void buffer_append_base64(struct buffer *buffer, const uint8_t *data, size_t len
     }
 }
 
-static size_t base64_padding(const char *text, size_t text_len)
+/* One more than the value of a character, 0 for what is none. */
+static const uint8_t base64_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+static uint32_t base64_value(char c)
 {
-    if (text_len < 2 || text[text_len - 1] != '=') {
-        return 0;
-    }
-    return text[text_len - 2] == '=' ? 2 : 1;
+    return (uint32_t)base64_values[(uint8_t)c] - 1;
 }
 
-static enum status base64_check(const struct bytes *decoded, const char *text, size_t text_len)
+/* The 24 bits of four characters; what is no character sets those above. */
+static uint32_t base64_group(const char *text)
 {
-    struct buffer again;
-    buffer_init(&again);
-    buffer_append_base64(&again, decoded->data, decoded->len);
-    struct bytes form = {0};
-    enum status status = buffer_finish(&form, &again);
-    if (status == STATUS_OK && (form.len != text_len || memcmp(form.data, text, text_len) != 0)) {
-        status = STATUS_INVALID;
+    return base64_value(text[0]) << 18 | base64_value(text[1]) << 12 | base64_value(text[2]) << 6 |
+           base64_value(text[3]);
+}
+
+static void base64_put(uint8_t *out, size_t len, uint32_t bits)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(bits >> (16 - 8 * i));
     }
-    bytes_free(&form);
-    return status;
+}
+
+/* The last group, of one to three bytes: the bits behind them are zero, or the text had two spellings. */
+static uint32_t base64_last(uint8_t *out, size_t *out_len, const char *text4)
+{
+    size_t padding = text4[3] != '=' ? 0 : text4[2] != '=' ? 1 : 2;
+    char text[4];
+    memcpy(text, text4, 4);
+    memset(text + 4 - padding, 'A', padding);
+    uint32_t bits = base64_group(text);
+    *out_len = 3 - padding;
+    base64_put(out, *out_len, bits);
+    return bits >> 24 | (bits & ((1U << 8 * padding) - 1));
+}
+
+enum status base64_decode_into(uint8_t *out, size_t *out_len, const char *text, size_t text_len)
+{
+    size_t len = 0;
+    size_t last = 0;
+    uint32_t wrong = 0;
+    if (text_len % 4 != 0) {
+        return STATUS_INVALID;
+    }
+    for (size_t at = 0; at + 4 < text_len; at += 4, len += 3) {
+        uint32_t bits = base64_group(text + at);
+        wrong |= bits >> 24;
+        base64_put(out + len, 3, bits);
+    }
+    if (text_len > 0) {
+        wrong |= base64_last(out + len, &last, text + text_len - 4);
+    }
+    if (wrong != 0) {
+        return STATUS_INVALID;
+    }
+    *out_len = len + last;
+    return STATUS_OK;
 }
 
 enum status base64_decode(struct bytes *out, const char *text, size_t text_len)
 {
-    if (text_len % 4 != 0 || text_len > INT_MAX / 2) {
-        return STATUS_INVALID;
-    }
-    if (text_len == 0) {
-        return bytes_copy(out, NULL, 0);
-    }
     struct bytes decoded = {.data = malloc(text_len / 4 * 3 + 1)};
     if (decoded.data == NULL) {
         return STATUS_NO_MEMORY;
     }
-    int len = EVP_DecodeBlock(decoded.data, (const uint8_t *)text, (int)text_len);
-    size_t padding = base64_padding(text, text_len);
-    if (len < 0 || (size_t)len != text_len / 4 * 3) { /* OpenSSL drops blanks at the ends */
-        bytes_free(&decoded);
-        return STATUS_INVALID;
-    }
-    decoded.len = (size_t)len - padding;
-    decoded.data[decoded.len] = 0;
-    enum status status = base64_check(&decoded, text, text_len);
+    enum status status = base64_decode_into(decoded.data, &decoded.len, text, text_len);
     if (status != STATUS_OK) {
         bytes_free(&decoded);
         return status;
     }
+    decoded.data[decoded.len] = 0;
     *out = decoded; /* transferred */
     return STATUS_OK;
 }

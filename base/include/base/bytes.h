@@ -58,6 +58,10 @@ void buffer_append_base64(struct buffer *buffer, const uint8_t *data, size_t len
 /* Decodes base64 text of `text_len` characters that must re-encode to itself. Out: `out` owned by the caller. */
 MUST_CHECK enum status base64_decode(struct bytes *out, const char *text, size_t text_len);
 
+/* The same into memory of the caller, which has room for text_len / 4 * 3 bytes; some may be written on failure, too.
+ */
+MUST_CHECK enum status base64_decode_into(uint8_t *out, size_t *out_len, const char *text, size_t text_len);
+
 /* Decodes base64 text that must hold exactly `len` bytes. */
 MUST_CHECK enum status base64_decode_exact(uint8_t *out, size_t len, const char *text);
 

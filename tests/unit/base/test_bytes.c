@@ -150,6 +150,27 @@ Test(base64, other_spellings_are_refused)
     }
 }
 
+/* Whatever ends a text, it is taken exactly when it is what would be printed for what it says. */
+Test(base64, one_spelling_of_the_end)
+{
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 65536; i++) {
+        const char text[] = {'Z', 'm', '9', 'v', 'Z', 'm', (char)(i >> 8), (char)i};
+        struct bytes plain = {0};
+        if (base64_decode(&plain, text, sizeof(text)) == STATUS_OK) {
+            struct buffer again;
+            buffer_init(&again);
+            buffer_append_base64(&again, plain.data, plain.len);
+            cr_assert(again.content.len == sizeof(text) && memcmp(again.content.data, text, sizeof(text)) == 0);
+            buffer_free(&again);
+            taken++;
+        }
+        bytes_free(&plain);
+    }
+    /* three bytes, two (of which four bits stand in the last character), and one ("Zm" leaves bits: never) */
+    cr_assert_eq(taken, 64 * 64 + 16);
+}
+
 Test(base64, an_inner_nul_is_refused)
 {
     struct bytes out = {0};

@@ -1,0 +1,145 @@
+/*
+ * Exports of the trail. Lines stand in one buffer; only what is left of the last one is moved when more is read.
+ */
+#include "export.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROOM ((size_t)1048576)
+
+#define FIELD(S, member, kind, max) SCAN_FIELD(struct S, member, kind, max)
+#define FIELD_OPTIONAL(S, member, kind, max) SCAN_FIELD_OPTIONAL(struct S, member, kind, max)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct scan_field head_fields[] = {
+    FIELD(export_head, format, SCAN_TEXT, 64),
+    FIELD(export_head, origin, SCAN_TEXT, 255),
+    {"size", SCAN_INTEGER, false, 0, offsetof(struct export_head, size_text)},
+};
+
+static const struct scan_field row_fields[] = {
+    FIELD(export_row, act, SCAN_TEXT, 255),
+    FIELD(export_row, actor, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, corr, SCAN_TEXT, 255),
+    FIELD(export_row, lh, SCAN_TEXT, 64),
+    FIELD_OPTIONAL(export_row, oid, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, ord, SCAN_INTEGER, 0),
+    FIELD_OPTIONAL(export_row, otype, SCAN_TEXT, 255),
+    FIELD(export_row, outcome, SCAN_TEXT, 255),
+    FIELD(export_row, raw, SCAN_TEXT, EXPORT_LINE_MAX),
+    {"seq", SCAN_INTEGER, false, 0, offsetof(struct export_row, seq_text)},
+    FIELD(export_row, ts, SCAN_TEXT, 255),
+};
+
+bool export_open(struct export_file *out, const char *path)
+{
+    *out = (struct export_file){.fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
+                                .buffer = malloc(ROOM)};
+    return out->fd >= 0 && out->buffer != NULL;
+}
+
+void export_close(struct export_file *file)
+{
+    if (file->fd > STDIN_FILENO) {
+        (void)close(file->fd);
+    }
+    free(file->buffer);
+}
+
+/* Reads what there is behind the rest of a line. */
+static void fill(struct export_file *file)
+{
+    memmove(file->buffer, file->buffer + file->from, file->until - file->from);
+    file->until -= file->from;
+    file->from = 0;
+    ssize_t len = 0;
+    do {
+        len = read(file->fd, file->buffer + file->until, ROOM - file->until);
+    } while (len < 0 && errno == EINTR);
+    file->until += len > 0 ? (size_t)len : 0;
+    file->ended = len <= 0;
+    file->failed = len < 0;
+}
+
+bool export_line(struct span *out, struct export_file *file)
+{
+    size_t looked = 0; /* at so much of the line there is no newline */
+    const char *newline = NULL;
+    for (;;) {
+        const char *line = file->buffer + file->from;
+        size_t len = file->until - file->from;
+        newline = memchr(line + looked, '\n', len - looked);
+        looked = len;
+        if (newline != NULL || len > EXPORT_LINE_MAX || file->ended) {
+            *out = (struct span){line, newline == NULL ? len : (size_t)(newline - line)};
+            break;
+        }
+        fill(file);
+    }
+    if (out->len > EXPORT_LINE_MAX) {
+        out->len = EXPORT_LINE_MAX + 1;
+        file->from = file->until;
+        file->ended = true;
+    } else {
+        file->from += out->len + (newline == NULL ? 0 : 1);
+    }
+    bool some = out->len > 0 || newline != NULL;
+    file->lines += some ? 1 : 0;
+    return some;
+}
+
+enum status export_head_read(struct export_head *out, struct span line, struct fault *fault)
+{
+    enum status status = scan_object(out, head_fields, COUNT(head_fields), line, fault);
+    INVARIANT(status != STATUS_OK || decimal_read(&out->size, out->size_text.at, out->size_text.len));
+    return status;
+}
+
+enum status export_row_read(struct export_row *out, struct span line, struct fault *fault)
+{
+    enum status status = scan_object(out, row_fields, COUNT(row_fields), line, fault);
+    INVARIANT(status != STATUS_OK || decimal_read(&out->seq, out->seq_text.at, out->seq_text.len));
+    return status;
+}
+
+bool export_is_tail(struct span line)
+{
+    static const char start[] = "{\"checkpoint\":";
+    return line.len >= sizeof(start) - 1 && memcmp(line.at, start, sizeof(start) - 1) == 0;
+}
+
+enum status export_tail_read(struct bytes *out, struct span line, struct fault *fault)
+{
+    static const struct scan_field field = {"checkpoint", SCAN_TEXT, false, EXPORT_LINE_MAX, 0};
+    struct span note;
+    enum status status = scan_object(&note, &field, 1, line, fault);
+    return status == STATUS_OK ? base64_decode(out, note.at, note.len) : status;
+}
+
+void export_columns_check(struct report *report, const struct export_row *row, const struct event *event)
+{
+    const struct {
+        const char *name;
+        struct span column;
+        struct span signed_value;
+    } columns[] = {
+        {"act", row->act, event->act},
+        {"actor", row->actor, event->actor},
+        {"corr", row->corr, event->corr},
+        {"oid", row->oid, event->oid},
+        {"ord", row->ord, event->on},
+        {"otype", row->otype, event->otype},
+        {"outcome", row->outcome, event->outcome},
+        {"ts", row->ts, event->ts},
+    };
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        if (!span_equal(columns[i].column, columns[i].signed_value)) {
+            report_tampered(report, "entry %llu: the column %s was changed: it differs from the signed bytes",
+                            (unsigned long long)row->seq, columns[i].name);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/*
+ * Exports of the trail (docs/formats.md section 4), line by line from a file of any length or from standard input, and
+ * what the columns of a row say against what its bytes say.
+ */
+#ifndef STRONGROOM_VERIFY_EXPORT_H
+#define STRONGROOM_VERIFY_EXPORT_H
+
+#include "event.h"
+#include "report.h"
+
+#define EXPORT_LINE_MAX 262144
+
+struct export_file {
+    int fd;
+    char *buffer;
+    size_t from, until; /* what is read and not yet given out */
+    uint64_t lines;     /* given out */
+    bool ended;         /* nothing more can be read */
+    bool failed;        /* for another reason than the end */
+};
+
+/* Opens a file, "-" is standard input. False when it cannot. Close it in either case. */
+bool export_open(struct export_file *out, const char *path);
+void export_close(struct export_file *file);
+
+/*
+ * The next line without its newline, borrowed until the next call; false at the end. One that is longer than
+ * EXPORT_LINE_MAX is cut there, and is the last.
+ */
+bool export_line(struct span *out, struct export_file *file);
+
+/* The first line. */
+struct export_head {
+    struct span format;
+    struct span origin;
+    struct span size_text;
+    uint64_t size;
+};
+MUST_CHECK enum status export_head_read(struct export_head *out, struct span line, struct fault *fault);
+
+/* A row of the database. The columns are as they are spelt. */
+struct export_row {
+    struct span act;
+    struct span actor;
+    struct span corr;
+    struct span lh;
+    struct span oid;
+    struct span ord;
+    struct span otype;
+    struct span outcome;
+    struct span raw;
+    struct span seq_text;
+    struct span ts;
+    uint64_t seq;
+};
+MUST_CHECK enum status export_row_read(struct export_row *out, struct span line, struct fault *fault);
+
+/* True for the last line; its checkpoint. Out: bytes_free. */
+bool export_is_tail(struct span line);
+MUST_CHECK enum status export_tail_read(struct bytes *out, struct span line, struct fault *fault);
+
+/* Names every column that differs from the event. */
+void export_columns_check(struct report *report, const struct export_row *row, const struct event *event);
+
+#endif
