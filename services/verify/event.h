@@ -4,36 +4,35 @@
 #ifndef STRONGROOM_VERIFY_EVENT_H
 #define STRONGROOM_VERIFY_EVENT_H
 
-#include "base/canon.h"
-#include "base/digest.h"
-#include "base/id.h"
+#include "scan.h"
 
+/* The fields as they are spelt, borrowed from the bytes that were read. */
 struct event {
-    char act[64];
-    struct name actor;
-    struct digest auth;
-    char bt[96];
-    struct uuid corr;
-    json_t *facts; /* borrowed from `document` */
-    char oid[81];
-    uint64_t on; /* 0: no object */
-    char otype[33];
-    char outcome[16];
-    json_t *pii;
-    uint64_t pn;
-    struct uuid pr;
-    struct digest policy;
-    char reason[65];
-    json_t *refs;
-    int64_t ts;
-    json_t *voided;
-    json_t *document; /* owned */
+    struct span act;
+    struct span actor;
+    struct span auth;
+    struct span bt;
+    struct span corr;
+    struct span facts;
+    struct span oid;
+    struct span on;
+    struct span otype;
+    struct span outcome;
+    struct span pii;
+    struct span pn;
+    struct span policy;
+    struct span pr;
+    struct span reason;
+    struct span refs;
+    struct span ts;
+    struct span voided;
+    uint64_t ordinal; /* of `on`; 0: no object */
+    uint64_t number;  /* of `pn` */
+    struct uuid producer;
+    int64_t at_utc_us;
 };
 
-/* Reads E strictly. Out: event_free. */
-MUST_CHECK enum status event_read(struct event *out, const void *document, size_t len, struct fault *fault);
-
-/* Frees and empties. */
-void event_free(struct event *event);
+/* Reads E strictly. */
+MUST_CHECK enum status event_read(struct event *out, struct span document, struct fault *fault);
 
 #endif

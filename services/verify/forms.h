@@ -106,13 +106,6 @@
     F(S, ARRAY, receipt_proof) F(S, ARRAY, tx_proof)
 #define FORM_ENTRY(F, O, B, S)                                                                                         \
     F(S, COUNTER, index) B(S, BYTES, leaf) F(S, ARRAY, proof)
-#define FORM_EXPORT_HEAD(F, O, B, S)                                                                                   \
-    F(S, TEXT, format) F(S, TEXT, origin) F(S, INTEGER, size)
-#define FORM_EXPORT_ROW(F, O, B, S)                                                                                    \
-    F(S, TEXT, act) F(S, TEXT, actor) O(S, UUID, corr) F(S, HASH, lh) O(S, TEXT, oid) O(S, INTEGER, ord)               \
-    O(S, TEXT, otype) F(S, TEXT, outcome) B(S, BYTES, raw) F(S, INTEGER, seq) F(S, TIME, ts)
-#define FORM_EXPORT_TAIL(F, O, B, S)                                                                                   \
-    B(S, BYTES, checkpoint)
 #define FORM_TRUST(F, O, B, S)                                                                                         \
     F(S, HASH, chain) F(S, TEXT, log) F(S, HASH, policy) O(S, OBJECT, witnesses)
 #define FORM_WITNESSES(F, O, B, S)                                                                                     \
@@ -124,8 +117,7 @@
     X(BAND, verify_band) X(COMMAND, verify_command) X(SWEEP, verify_sweep) X(DEMAND, verify_demand) X(HOURS, verify_hours) X(LIMIT, verify_limit) X(PLACES, verify_places) \
     X(RULE, verify_rule) X(WHEN, verify_when)                                                                          \
     X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
-    X(DESTINATION, verify_destination) X(EXPORT_HEAD, export_head) X(EXPORT_ROW, export_row)                           \
-    X(EXPORT_TAIL, export_tail) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
+    X(DESTINATION, verify_destination) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
     X(OCCASION, verify_occasion) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)  \
     X(SEALING_KEY, verify_sealing_key) X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust) X(WITNESSES, verify_witnesses)
 /* clang-format on */

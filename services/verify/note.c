@@ -13,25 +13,6 @@
 #define NOTE_MAX 262144
 #define NOTE_BODY_MAX 512
 
-bool decimal_read(uint64_t *out, const char *text, size_t len)
-{
-    uint64_t value = 0;
-    if (len == 0 || len > 19 || (len > 1 && text[0] == '0')) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (value > INT64_MAX) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
 /* DER of an Ed25519 key before its 32 bytes (RFC 8410). */
 static bool ed25519_key(struct key *out, const uint8_t public32[32])
 {
@@ -207,8 +188,7 @@ bool leaf_read(struct leaf *out, const char *origin, const void *raw, size_t len
     if (digest_parse(&out->prev, prev) != STATUS_OK || !next_line(&line, &line_len, &at, end) || at != end) {
         return false;
     }
-    out->event = line;
-    out->event_len = line_len;
+    out->event = (struct span){line, line_len};
     merkle_leaf(&out->hash, raw, len);
     return true;
 }

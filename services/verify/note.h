@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "crypto.h"
+#include "scan.h"
 
 #define ORIGIN_MAX 255
 
@@ -51,14 +52,10 @@ struct leaf {
     uint64_t number;
     struct digest prev;
     struct digest hash; /* lh_n */
-    const char *event;
-    size_t event_len;
+    struct span event;
 };
 
 /* Reads L_n strictly; false with the reason in `why`. */
 bool leaf_read(struct leaf *out, const char *origin, const void *raw, size_t len, const char **why);
-
-/* Reads a decimal number without sign and leading zero, below 2^63, that ends at `end`. */
-bool decimal_read(uint64_t *out, const char *text, size_t len);
 
 #endif

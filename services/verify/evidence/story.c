@@ -8,7 +8,7 @@
 #include "story.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "event.h"
 #include "merkle.h"
@@ -27,27 +27,38 @@ static bool fail(const struct reading *reading, const char *part, const char *wh
 
 static bool is_act(const struct event *event, const char *act, const char *outcome)
 {
-    return strcmp(event->act, act) == 0 && strcmp(event->outcome, outcome) == 0;
+    return span_is(event->act, act) && span_is(event->outcome, outcome);
+}
+
+/* True when the entry names exactly these documents. */
+static bool names(const struct event *event, const json_t *refs)
+{
+    char *text = json_dumps(refs, JSON_COMPACT | JSON_SORT_KEYS);
+    bool same = text != NULL && span_is(event->refs, text);
+    free(text);
+    return same;
 }
 
 static void note_signing(struct story *story, const struct story_claim *claim, const struct event *event)
 {
-    bool documents = json_equal(claim->refs, event->refs) == 1;
+    char policy[DIGEST_HEX_LEN + 1];
+    bool documents = names(event, claim->refs);
+    digest_format(policy, claim->policy);
     if (!story->asked) {
-        story->signings[0] = event->ts;
+        story->signings[0] = event->at_utc_us;
     }
     story->asked = true;
     story->asked_for = story->asked_for || documents;
-    if (documents && digest_equal(&event->policy, claim->policy) && story->noted < STORY_SIGNINGS_MAX) {
-        story->signings[story->noted++] = event->ts;
+    if (documents && span_is(event->policy, policy) && story->noted < STORY_SIGNINGS_MAX) {
+        story->signings[story->noted++] = event->at_utc_us;
     }
 }
 
 static void note_event(struct story *story, const struct story_claim *claim, const struct event *event)
 {
     if (is_act(event, "withdrawal.announced", "intent") && story->announced_utc_us == INT64_MAX &&
-        json_equal(json_object_get(event->refs, "intent"), json_object_get(claim->refs, "intent")) == 1) {
-        story->announced_utc_us = event->ts;
+        span_is(scan_member(event->refs, "intent"), text_of(claim->refs, "intent"))) {
+        story->announced_utc_us = event->at_utc_us;
     }
     if (is_act(event, "withdrawal.signing", "intent")) {
         note_signing(story, claim, event);
@@ -63,11 +74,11 @@ static bool check_event(const struct reading *reading, const struct event *event
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(id, &reading->claim->bundle->withdrawal);
-    if (strcmp(event->otype, "withdrawal") != 0 || strcmp(event->oid, id) != 0 ||
-        event->on != reading->story->entry_count) {
+    if (!span_is(event->otype, "withdrawal") || !span_is(event->oid, id) ||
+        event->ordinal != reading->story->entry_count) {
         return fail(reading, where, "is not the next entry of this withdrawal");
     }
-    if (event->on == 1 && strcmp(event->act, "withdrawal.request") != 0) {
+    if (event->ordinal == 1 && !span_is(event->act, "withdrawal.request")) {
         return fail(reading, where, "is the first, and not withdrawal.request");
     }
     note_event(reading->story, reading->claim, event);
@@ -90,14 +101,12 @@ static bool check_leaf(const struct reading *reading, const struct verify_entry 
     if (!merkle_leads(&leaf.hash, row->index, story->checkpoint.size, row->proof, &story->checkpoint.root)) {
         return fail(reading, where, "is not in the trail that the checkpoint signs");
     }
-    if (event_read(&event, leaf.event, leaf.event_len, &fault) != STATUS_OK) {
+    if (event_read(&event, leaf.event, &fault) != STATUS_OK) {
         return report_fault(reading->report, where, &fault);
     }
     story->entry_count++;
     story->last_index = row->index;
-    bool good = check_event(reading, &event, where);
-    event_free(&event);
-    return good;
+    return check_event(reading, &event, where);
 }
 
 static bool check_entry(const struct reading *reading, const json_t *object)

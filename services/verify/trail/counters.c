@@ -1,21 +1,25 @@
 /*
- * Search trees of the C library, keyed by SHA-256 of (type, id) or of the producer's id.
+ * Objects stand in one flat table with open addressing, by half of the SHA-256 of (type, id): that two objects share
+ * those 128 bits is out of reach. Nothing is ever taken out of it.
  *
- * Of a producer, everything below `next` was seen; the few numbers above it that came early wait in a small sorted
- * array.
+ * Producers are few, and the last one to come is the one that is asked for. Of each, everything below `next` was seen;
+ * the few numbers above it that came early wait in a small sorted array.
  */
 #include "counters.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
-
 #define EARLY_MAX 65536
+#define FIRST_ROOM 1024 /* slots; a power of two */
 
 struct slot {
-    struct digest key;
+    uint64_t key[2];
+    uint64_t next; /* 0: free */
+};
+
+struct producer {
+    struct uuid id;
     uint64_t next;
     uint64_t *early;
     size_t early_count;
@@ -23,135 +27,174 @@ struct slot {
 };
 
 struct counters {
-    void *objects;
-    void *producers;
+    struct slot *slots;
+    size_t room;
+    size_t used;
+    struct producer *producers;
+    size_t producer_count;
 };
 
 enum status counters_new(struct counters **out)
 {
-    *out = calloc(1, sizeof(**out));
-    return *out == NULL ? STATUS_NO_MEMORY : STATUS_OK;
-}
-
-static void slot_free(void *at)
-{
-    struct slot *slot = at;
-    free(slot->early);
-    free(slot);
+    struct counters *counters = calloc(1, sizeof(*counters));
+    struct slot *slots = calloc(FIRST_ROOM, sizeof(*slots));
+    if (counters == NULL || slots == NULL) {
+        free(counters);
+        free(slots);
+        return STATUS_NO_MEMORY;
+    }
+    *counters = (struct counters){.slots = slots, .room = FIRST_ROOM};
+    *out = counters;
+    return STATUS_OK;
 }
 
 void counters_free(struct counters *counters)
 {
+    for (size_t i = 0; counters != NULL && i < counters->producer_count; i++) {
+        free(counters->producers[i].early);
+    }
     if (counters != NULL) {
-        tdestroy(counters->objects, slot_free);
-        tdestroy(counters->producers, slot_free);
+        free(counters->producers);
+        free(counters->slots);
         free(counters);
     }
 }
 
-static int compare(const void *a, const void *b)
+/* The slot of a key, or the free one where it belongs. */
+static struct slot *slot_of(struct slot *slots, size_t room, const uint64_t key[2])
 {
-    return memcmp(a, b, sizeof(struct digest)); /* a slot begins with its key */
+    size_t at = key[0] & (room - 1);
+    while (slots[at].next != 0 && (slots[at].key[0] != key[0] || slots[at].key[1] != key[1])) {
+        at = (at + 1) & (room - 1);
+    }
+    return &slots[at];
 }
 
-/* The slot of a key, made when it is not there; NULL without memory. */
-static struct slot *find(void **root, const struct digest *key)
+static enum status grow(struct counters *counters)
 {
-    struct slot *fresh = calloc(1, sizeof(*fresh));
-    if (fresh == NULL) {
-        return NULL;
+    size_t room = 2 * counters->room;
+    struct slot *slots = calloc(room, sizeof(*slots));
+    if (slots == NULL) {
+        return STATUS_NO_MEMORY;
     }
-    fresh->key = *key;
-    fresh->next = 1;
-    struct slot **node = tsearch(fresh, root, compare);
-    struct slot *found = node == NULL ? NULL : *node;
-    if (found != fresh) {
-        free(fresh);
+    for (size_t i = 0; i < counters->room; i++) {
+        if (counters->slots[i].next != 0) {
+            *slot_of(slots, room, counters->slots[i].key) = counters->slots[i];
+        }
     }
-    return found;
+    free(counters->slots);
+    counters->slots = slots;
+    counters->room = room;
+    return STATUS_OK;
 }
 
-enum status counters_object(struct counters *counters, uint64_t *out_expected, const char *otype, const char *oid,
+enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype, struct span oid,
                             uint64_t on)
 {
-    struct digest key;
-    digest_sha256_two(&key, otype, strlen(otype) + 1, oid, strlen(oid));
-    struct slot *slot = find(&counters->objects, &key);
-    if (slot == NULL) {
+    struct digest digest;
+    char name[256];
+    uint64_t key[2];
+    INVARIANT(otype.len + 1 + oid.len <= sizeof(name)); /* as the fields of an event allow */
+    memcpy(name, otype.at, otype.len);
+    name[otype.len] = '\0';
+    memcpy(name + otype.len + 1, oid.at, oid.len);
+    digest_sha256(&digest, name, otype.len + 1 + oid.len);
+    memcpy(key, digest.bytes32, sizeof(key));
+    if (counters->used >= counters->room / 4 * 3 && grow(counters) != STATUS_OK) {
         return STATUS_NO_MEMORY;
+    }
+    struct slot *slot = slot_of(counters->slots, counters->room, key);
+    if (slot->next == 0) {
+        *slot = (struct slot){{key[0], key[1]}, 1};
+        counters->used++;
     }
     *out_expected = slot->next;
     slot->next = on + 1;
     return STATUS_OK;
 }
 
-static void producer_key(struct digest *out, const struct uuid *producer)
+/* The last one first. NULL: there is no such producer. */
+static struct producer *producer_find(const struct counters *counters, const struct uuid *id)
 {
-    digest_sha256(out, producer->bytes16, sizeof(producer->bytes16));
+    size_t i = counters->producer_count;
+    while (i > 0 && !uuid_equal(&counters->producers[i - 1].id, id)) {
+        i--;
+    }
+    return i == 0 ? NULL : &counters->producers[i - 1];
+}
+
+static struct producer *producer_add(struct counters *counters, const struct uuid *id)
+{
+    size_t count = counters->producer_count + 1;
+    struct producer *larger = realloc(counters->producers, count * sizeof(*larger));
+    if (larger == NULL) {
+        return NULL;
+    }
+    larger[count - 1] = (struct producer){.id = *id, .next = 1};
+    counters->producers = larger;
+    counters->producer_count = count;
+    return &larger[count - 1];
 }
 
 /* Keeps the early numbers sorted. Out: false when the number is there already. */
-static enum status insert_early(struct slot *slot, bool *out_fresh, uint64_t number)
+static enum status insert_early(struct producer *producer, bool *out_fresh, uint64_t number)
 {
-    size_t at = slot->early_count;
-    while (at > 0 && slot->early[at - 1] >= number) {
+    size_t at = producer->early_count;
+    while (at > 0 && producer->early[at - 1] >= number) {
         at--;
     }
-    *out_fresh = at == slot->early_count || slot->early[at] != number;
+    *out_fresh = at == producer->early_count || producer->early[at] != number;
     if (!*out_fresh) {
         return STATUS_OK;
     }
-    if (slot->early_count == slot->early_room) {
-        size_t room = slot->early_room == 0 ? 16 : 2 * slot->early_room;
-        uint64_t *larger = room > EARLY_MAX ? NULL : realloc(slot->early, room * sizeof(*larger));
+    if (producer->early_count == producer->early_room) {
+        size_t room = producer->early_room == 0 ? 16 : 2 * producer->early_room;
+        uint64_t *larger = room > EARLY_MAX ? NULL : realloc(producer->early, room * sizeof(*larger));
         if (larger == NULL) {
             return STATUS_NO_MEMORY;
         }
-        slot->early = larger;
-        slot->early_room = room;
+        producer->early = larger;
+        producer->early_room = room;
     }
-    memmove(&slot->early[at + 1], &slot->early[at], (slot->early_count - at) * sizeof(*slot->early));
-    slot->early[at] = number;
-    slot->early_count++;
+    memmove(&producer->early[at + 1], &producer->early[at], (producer->early_count - at) * sizeof(*producer->early));
+    producer->early[at] = number;
+    producer->early_count++;
     return STATUS_OK;
 }
 
-static void absorb_early(struct slot *slot)
+static void absorb_early(struct producer *producer)
 {
     size_t taken = 0;
-    while (taken < slot->early_count && slot->early[taken] == slot->next) {
-        slot->next++;
+    while (taken < producer->early_count && producer->early[taken] == producer->next) {
+        producer->next++;
         taken++;
     }
     if (taken > 0) {
-        slot->early_count -= taken;
-        memmove(slot->early, slot->early + taken, slot->early_count * sizeof(*slot->early));
+        producer->early_count -= taken;
+        memmove(producer->early, producer->early + taken, producer->early_count * sizeof(*producer->early));
     }
 }
 
 enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
 {
-    struct digest key;
-    producer_key(&key, producer);
-    struct slot *slot = find(&counters->producers, &key);
-    if (slot == NULL) {
+    struct producer *known = producer_find(counters, producer);
+    known = known == NULL ? producer_add(counters, producer) : known;
+    if (known == NULL) {
         return STATUS_NO_MEMORY;
     }
-    if (number > slot->next) {
-        return insert_early(slot, out_fresh, number);
+    if (number > known->next) {
+        return insert_early(known, out_fresh, number);
     }
-    *out_fresh = number == slot->next;
+    *out_fresh = number == known->next;
     if (*out_fresh) {
-        slot->next++;
-        absorb_early(slot);
+        known->next++;
+        absorb_early(known);
     }
     return STATUS_OK;
 }
 
 uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer)
 {
-    struct digest key;
-    producer_key(&key, producer);
-    struct slot *const *node = tfind(&key, &counters->producers, compare);
-    return node == NULL ? 1 : (*node)->next;
+    const struct producer *known = producer_find(counters, producer);
+    return known == NULL ? 1 : known->next;
 }

@@ -7,12 +7,11 @@
 
 #include "base/file.h"
 #include "counters.h"
-#include "documents.h"
-#include "event.h"
+#include "export.h"
 #include "merkle.h"
 #include "verify.h"
 
-#define LINE_MAX_LEN 262144
+#define PROGRESS 1000000
 #define HELD_MAX 1024
 #define HELD_FILE_MAX 524288
 #define PROOF_HEADER "c2sp.org/tlog-proof@v1\n"
@@ -38,7 +37,7 @@ struct check {
     struct checkpoint checkpoint;
     struct held held[HELD_MAX];
     int held_count;
-    char line[LINE_MAX_LEN + 1];
+    uint8_t raw[EXPORT_LINE_MAX]; /* of the row at hand */
 };
 
 /* A finding about an entry. */
@@ -47,33 +46,10 @@ static void tampered(struct check *check, int64_t seq, const char *what)
     report_tampered(&check->report, "entry %lld: %s", (long long)seq, what);
 }
 
-static void check_columns(struct check *check, const struct export_row *row, const struct event *event)
-{
-    const struct {
-        const char *name;
-        bool same;
-    } columns[] = {
-        {"act", strcmp(row->act, event->act) == 0},
-        {"actor", strcmp(row->actor, event->actor.text) == 0},
-        {"corr", uuid_equal(&row->corr, &event->corr)},
-        {"oid", strcmp(row->oid, event->oid) == 0},
-        {"ord", (uint64_t)row->ord == event->on},
-        {"otype", strcmp(row->otype, event->otype) == 0},
-        {"outcome", strcmp(row->outcome, event->outcome) == 0},
-        {"ts", row->ts == event->ts},
-    };
-    for (size_t i = 0; i < COUNT(columns); i++) {
-        if (!columns[i].same) {
-            report_tampered(&check->report, "entry %lld: the column %s was changed: it differs from the signed bytes",
-                            (long long)row->seq, columns[i].name);
-        }
-    }
-}
-
 static void note_producer(struct check *check, const struct event *event, uint64_t number, int64_t seq)
 {
     bool fresh = false;
-    if (counters_producer(check->counters, &fresh, &event->pr, number) != STATUS_OK) {
+    if (counters_producer(check->counters, &fresh, &event->producer, number) != STATUS_OK) {
         report_incomplete(&check->report, "entry %lld: too many numbers of one producer are out of order",
                           (long long)seq);
     } else if (!fresh) {
@@ -86,48 +62,48 @@ static void note_producer(struct check *check, const struct event *event, uint64
 static void check_settled(struct check *check, const struct event *event, int64_t seq)
 {
     uint64_t settled = 0;
-    const json_t *fact = json_object_get(event->facts, "settled");
-    if (fact == NULL) {
+    struct span fact = scan_member(event->facts, "settled");
+    if (fact.at == NULL) {
         return;
     }
-    if (!decimal_read(&settled, json_string_value(fact), json_string_length(fact))) {
+    if (!decimal_read(&settled, fact.at, fact.len)) {
         tampered(check, seq, "settled is not a number");
         return;
     }
-    uint64_t next = counters_producer_next(check->counters, &event->pr);
+    uint64_t next = counters_producer_next(check->counters, &event->producer);
     while (next < settled && check->report.tampered < FINDINGS_PRINTED) {
         report_tampered(&check->report,
                         "entry %lld: its producer's number %llu is missing: an entry was deleted before it",
                         (long long)seq, (unsigned long long)next);
         note_producer(check, event, next, seq); /* told once */
-        next = counters_producer_next(check->counters, &event->pr);
+        next = counters_producer_next(check->counters, &event->producer);
     }
 }
 
 static void check_numbers(struct check *check, const struct event *event, int64_t seq)
 {
-    json_t *value = NULL;
-    size_t i = 0;
+    struct span rest = event->voided;
+    struct span value;
     uint64_t expected = 0;
-    note_producer(check, event, event->pn, seq);
-    json_array_foreach(event->voided, i, value)
-    {
+    note_producer(check, event, event->number, seq);
+    while (scan_step(NULL, &value, &rest)) {
         uint64_t number = 0;
-        if (decimal_read(&number, json_string_value(value), json_string_length(value))) {
+        if (decimal_read(&number, value.at, value.len)) {
             note_producer(check, event, number, seq);
         } else {
             tampered(check, seq, "void is not a list of numbers");
         }
     }
     check_settled(check, event, seq);
-    if (event->on == 0) {
+    if (event->ordinal == 0) {
         return;
     }
-    if (counters_object(check->counters, &expected, event->otype, event->oid, event->on) != STATUS_OK) {
+    if (counters_object(check->counters, &expected, event->otype, event->oid, event->ordinal) != STATUS_OK) {
         report_incomplete(&check->report, "entry %lld: no memory for its object", (long long)seq);
-    } else if (expected != event->on) {
-        report_tampered(&check->report, "entry %lld: ordinal %llu of %s %s, but %llu is due", (long long)seq,
-                        (unsigned long long)event->on, event->otype, event->oid, (unsigned long long)expected);
+    } else if (expected != event->ordinal) {
+        report_tampered(&check->report, "entry %lld: ordinal %llu of %.*s %.*s, but %llu is due", (long long)seq,
+                        (unsigned long long)event->ordinal, (int)event->otype.len, event->otype.at, (int)event->oid.len,
+                        event->oid.at, (unsigned long long)expected);
     }
 }
 
@@ -138,11 +114,11 @@ static void check_numbers(struct check *check, const struct event *event, int64_
 static void check_promises(struct check *check, const struct event *event, int64_t seq)
 {
     uint64_t promises = 0;
-    const json_t *fact = json_object_get(event->facts, "promises");
-    if (strcmp(event->act, "withdrawal.signing") != 0) {
+    if (!span_is(event->act, "withdrawal.signing")) {
         return;
     }
-    if (fact == NULL || !decimal_read(&promises, json_string_value(fact), json_string_length(fact))) {
+    struct span fact = scan_member(event->facts, "promises");
+    if (fact.at == NULL || !decimal_read(&promises, fact.at, fact.len)) {
         tampered(check, seq, "it does not say how many promises were seen");
     } else if (promises > check->signings) {
         report_tampered(&check->report,
@@ -156,19 +132,19 @@ static void check_event(struct check *check, const struct export_row *row, const
 {
     struct event event;
     struct fault fault = {0};
-    if (event_read(&event, leaf->event, leaf->event_len, &fault) != STATUS_OK) {
-        report_tampered(&check->report, "entry %lld: its event does not follow the form: %s %s", (long long)row->seq,
+    int64_t seq = (int64_t)row->seq;
+    if (event_read(&event, leaf->event, &fault) != STATUS_OK) {
+        report_tampered(&check->report, "entry %lld: its event does not follow the form: %s %s", (long long)seq,
                         fault.where, fault.detail);
         return;
     }
-    check_columns(check, row, &event);
-    check_numbers(check, &event, row->seq);
-    check_promises(check, &event, row->seq);
-    if (event.ts < check->last_ts) {
-        tampered(check, row->seq, "its time is before that of the entry before it");
+    export_columns_check(&check->report, row, &event);
+    check_numbers(check, &event, seq);
+    check_promises(check, &event, seq);
+    if (event.at_utc_us < check->last_ts) {
+        tampered(check, seq, "its time is before that of the entry before it");
     }
-    check->last_ts = event.ts;
-    event_free(&event);
+    check->last_ts = event.at_utc_us;
 }
 
 /* A held checkpoint of the size just reached must have the root of the tree as it is now. */
@@ -196,98 +172,108 @@ static void report_missing(struct check *check, int64_t end)
     }
 }
 
-static void check_row(struct check *check, const struct export_row *row)
+/* The bytes of a row, and what they say. Out: their hash. */
+static void check_bytes(struct check *check, struct digest *out_hash, const struct export_row *row, bool due)
 {
     struct leaf leaf;
+    size_t len = 0;
+    int64_t seq = (int64_t)row->seq;
     const char *why = "";
-    if (row->seq >= check->size) {
-        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)row->seq,
+    if (base64_decode_into(check->raw, &len, row->raw.at, row->raw.len) != STATUS_OK) {
+        len = 0;
+    }
+    if (!leaf_read(&leaf, check->trust->log.name, check->raw, len, &why)) {
+        tampered(check, seq, why);
+        merkle_leaf(out_hash, check->raw, len);
+        return;
+    }
+    *out_hash = leaf.hash;
+    if (leaf.number != row->seq) {
+        report_tampered(&check->report, "entry %lld: its bytes are those of entry %llu", (long long)seq,
+                        (unsigned long long)leaf.number);
+    } else if (due && !digest_equal(&leaf.prev, &check->last)) {
+        report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
+                        (long long)seq, (long long)seq - 1);
+    }
+    check_event(check, row, &leaf);
+}
+
+static void check_row(struct check *check, const struct export_row *row)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    struct digest hash;
+    int64_t seq = (int64_t)row->seq;
+    if (seq >= check->size) {
+        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)seq,
                         (long long)check->size - 1);
         return;
     }
-    if (row->seq < check->expected) {
-        tampered(check, row->seq, "stands twice or out of order");
+    if (seq < check->expected) {
+        tampered(check, seq, "stands twice or out of order");
     }
-    bool due = row->seq == check->expected;
-    report_missing(check, row->seq);
-    check->expected = row->seq + 1;
-    if (!leaf_read(&leaf, check->trust->log.name, row->raw.data, row->raw.len, &why)) {
-        tampered(check, row->seq, why);
-        merkle_leaf(&leaf.hash, row->raw.data, row->raw.len);
-    } else {
-        if (leaf.number != (uint64_t)row->seq) {
-            report_tampered(&check->report, "entry %lld: its bytes are those of entry %llu", (long long)row->seq,
-                            (unsigned long long)leaf.number);
-        } else if (due && !digest_equal(&leaf.prev, &check->last)) {
-            report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
-                            (long long)row->seq, (long long)row->seq - 1);
-        }
-        check_event(check, row, &leaf);
+    bool due = seq == check->expected;
+    report_missing(check, seq);
+    check->expected = seq + 1;
+    check_bytes(check, &hash, row, due);
+    digest_format(hex, &hash);
+    if (!span_is(row->lh, hex)) {
+        tampered(check, seq, "the column lh is not the hash of its bytes");
     }
-    if (!digest_equal(&leaf.hash, &row->lh)) {
-        tampered(check, row->seq, "the column lh is not the hash of its bytes");
-    }
-    check->last = leaf.hash;
-    merkle_append(&check->tree, &leaf.hash);
+    check->last = hash;
+    merkle_append(&check->tree, &hash);
     check_held(check);
 }
 
-static void read_head(struct check *check, const json_t *object)
+static void read_head(struct check *check, struct span line)
 {
     struct export_head head;
     check->headed = true;
-    if (document_decode(&head, DOCUMENT_EXPORT_HEAD, object, NULL) != STATUS_OK ||
-        strcmp(head.format, "strongroom-trail/v1") != 0) {
+    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, "strongroom-trail/v1")) {
         report_tampered(&check->report, "line 1: is not the head of an export");
         return;
     }
-    if (strcmp(head.origin, check->trust->log.name) != 0) {
-        report_tampered(&check->report, "line 1: the export is of the log %s", head.origin);
+    if (!span_is(head.origin, check->trust->log.name)) {
+        report_tampered(&check->report, "line 1: the export is of the log %.*s", (int)head.origin.len, head.origin.at);
     }
-    check->size = head.size;
+    check->size = (int64_t)head.size;
 }
 
-static void read_tail(struct check *check, const json_t *object)
+static void read_tail(struct check *check, struct span line)
 {
-    struct export_tail tail;
+    struct bytes note = {0};
     const char *why = "";
     check->ended = true;
-    if (document_decode(&tail, DOCUMENT_EXPORT_TAIL, object, NULL) != STATUS_OK) {
+    if (export_tail_read(&note, line, NULL) != STATUS_OK) {
         report_tampered(&check->report, "the last line: is not a checkpoint");
         return;
     }
-    if (!checkpoint_read(&check->checkpoint, &check->trust->log, tail.checkpoint.data, tail.checkpoint.len, &why)) {
+    if (!checkpoint_read(&check->checkpoint, &check->trust->log, note.data, note.len, &why)) {
         report_tampered(&check->report, "the checkpoint: %s", why);
-    } else if (trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint) &&
-               check->checkpoint.size != (uint64_t)check->size) {
+    } else if (check->checkpoint.size != (uint64_t)check->size) {
         report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
                         (unsigned long long)check->checkpoint.size);
+    } else {
+        (void)trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint);
     }
-    bytes_free(&tail.checkpoint);
+    bytes_free(&note);
 }
 
-static void read_line(struct check *check, const char *line, size_t len, uint64_t number)
+static void read_line(struct check *check, struct span line, uint64_t number)
 {
-    json_t *object = NULL;
     struct export_row row;
     struct fault fault = {0};
     if (check->ended) {
         report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
-    } else if (canon_parse(&object, line, len, LINE_MAX_LEN, &fault) != STATUS_OK) {
-        report_tampered(&check->report, "line %llu (entry %lld): is not a canonical document: %s",
-                        (unsigned long long)number, (long long)check->expected, fault.detail);
     } else if (!check->headed) {
-        read_head(check, object);
-    } else if (json_object_get(object, "checkpoint") != NULL) {
-        read_tail(check, object);
-    } else if (document_decode(&row, DOCUMENT_EXPORT_ROW, object, &fault) != STATUS_OK) {
-        report_tampered(&check->report, "line %llu (entry %lld): %s: %s", (unsigned long long)number,
-                        (long long)check->expected, fault.where, fault.detail);
+        read_head(check, line);
+    } else if (export_is_tail(line)) {
+        read_tail(check, line);
+    } else if (export_row_read(&row, line, &fault) != STATUS_OK) {
+        report_tampered(&check->report, "line %llu (entry %lld): %s%s%s", (unsigned long long)number,
+                        (long long)check->expected, fault.where, fault.where[0] == '\0' ? "" : ": ", fault.detail);
     } else {
         check_row(check, &row);
-        bytes_free(&row.raw);
     }
-    json_decref(object);
 }
 
 /* A checkpoint, or the receipt that holds one behind its blank line. */
@@ -343,32 +329,26 @@ static void conclude(struct check *check)
     }
 }
 
-/* Fills check->line up to a newline, which is not kept, or until it is full. Out: false at the end of the file. */
-static bool next_line(struct check *check, size_t *out_len, FILE *file)
+/* A line for who waits. */
+static void tell_progress(const struct check *check)
 {
-    size_t len = 0;
-    int byte = getc_unlocked(file);
-    bool some = byte != EOF;
-    while (byte != EOF && byte != '\n') {
-        check->line[len++] = (char)byte;
-        byte = len <= LINE_MAX_LEN ? getc_unlocked(file) : EOF;
+    if (check->tree.size % PROGRESS == 0 && check->tree.size > 0) {
+        (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
+                      (long long)check->size);
     }
-    *out_len = len;
-    return some;
 }
 
 static bool read_export(struct check *check, const char *path)
 {
-    size_t len = 0;
-    uint64_t number = 0;
-    FILE *file = fopen(path, "re");
-    while (file != NULL && len <= LINE_MAX_LEN && next_line(check, &len, file)) {
-        read_line(check, check->line, len, ++number); /* one that is too long is refused, and is the last */
+    struct export_file file;
+    struct span line;
+    bool good = export_open(&file, path);
+    while (good && export_line(&line, &file)) {
+        read_line(check, line, file.lines);
+        tell_progress(check);
     }
-    bool good = file != NULL && ferror(file) == 0;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
+    good = good && !file.failed;
+    export_close(&file);
     if (!good) {
         (void)fprintf(stderr, "custody-verify: could not read %s\n", path);
     }

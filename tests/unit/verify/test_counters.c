@@ -2,6 +2,8 @@
  * Numbers without gaps: ordinals of objects, numbers of producers in any order.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "counters.h"
 
@@ -22,7 +24,9 @@ TestSuite(verify_counters, .init = set_up, .fini = tear_down);
 static uint64_t object(const char *otype, const char *oid, uint64_t on)
 {
     uint64_t expected = 0;
-    cr_assert_eq(counters_object(counters, &expected, otype, oid, on), STATUS_OK);
+    const struct span type = {otype, strlen(otype)};
+    const struct span id = {oid, strlen(oid)};
+    cr_assert_eq(counters_object(counters, &expected, type, id, on), STATUS_OK);
     return expected;
 }
 
@@ -35,6 +39,30 @@ Test(verify_counters, objects)
     cr_assert_eq(object("withdrawal", "a", 4), 3, "a gap is told, and the count goes on from there");
     cr_assert_eq(object("withdrawal", "a", 5), 5);
     cr_assert_eq(object("withdrawala", "", 1), 1, "type and id do not run into one another");
+}
+
+/* The table grows many times; nothing gets lost in it, and nobody takes the place of another. */
+Test(verify_counters, many_objects)
+{
+    char oid[24];
+    for (uint64_t on = 1; on <= 3; on++) {
+        for (int i = 0; i < 100000; i++) {
+            (void)snprintf(oid, sizeof(oid), "w-%d", i);
+            cr_assert_eq(object("withdrawal", oid, on), on, "%s", oid);
+        }
+    }
+}
+
+Test(verify_counters, many_producers)
+{
+    for (unsigned round = 1; round <= 2; round++) {
+        for (unsigned i = 0; i < 500; i++) {
+            const struct uuid id = {{(uint8_t)(i >> 8), (uint8_t)i}};
+            bool fresh = false;
+            cr_assert_eq(counters_producer(counters, &fresh, &id, round), STATUS_OK);
+            cr_assert(fresh && counters_producer_next(counters, &id) == round + 1);
+        }
+    }
 }
 
 static const struct uuid first = {{1}};

@@ -33,7 +33,7 @@ Test(verify_note, the_sample)
     cr_assert_str_eq(hex, SAMPLE_LH1);
     digest_format(hex, &leaf.prev);
     cr_assert_str_eq(hex, SAMPLE_LH0);
-    cr_assert(leaf.event_len == strlen(SAMPLE_E1) && memcmp(leaf.event, SAMPLE_E1, leaf.event_len) == 0);
+    cr_assert(span_is(leaf.event, SAMPLE_E1));
     cr_assert_not(leaf_read(&leaf, "other.example", raw.data, raw.len, &why));
     bytes_free(&raw);
 }
