@@ -1,14 +1,19 @@
 /*
- * The texts of actions and outcomes, and back. The tables are in the header; here is only the search.
+ * What the list says of an action, and the texts of actions and outcomes and back. The tables are in the headers; here
+ * is only the search.
  */
 #include "audit/action.h"
 
 #include <stddef.h>
 
-static const char *const action_texts[] = {[AUDIT_ACTION_NONE] = NULL,
-#define ACTION_TEXT(name, text) [AUDIT_##name] = text,
-                                           AUDIT_ACTION_TABLE(ACTION_TEXT)
-#undef ACTION_TEXT
+#define CLASS_TEXT(name, text) static const char class_##name[] = text;
+AUDIT_LOG_CLASS_TABLE(CLASS_TEXT)
+#undef CLASS_TEXT
+
+static const struct audit_action_info actions[] = {[AUDIT_ACTION_NONE] = {0},
+#define ACTION_ROW(name, text, log_class, ...) [AUDIT_##name] = {text, class_##log_class, __VA_ARGS__},
+                                                   AUDIT_ACTION_TABLE(ACTION_ROW)
+#undef ACTION_ROW
 };
 
 static const char *const outcome_texts[] = {[AUDIT_OUTCOME_NONE] = NULL,
@@ -17,28 +22,44 @@ static const char *const outcome_texts[] = {[AUDIT_OUTCOME_NONE] = NULL,
 #undef OUTCOME_TEXT
 };
 
-#define ACTION_COUNT (sizeof(action_texts) / sizeof(action_texts[0]))
+#define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
 #define OUTCOME_COUNT (sizeof(outcome_texts) / sizeof(outcome_texts[0]))
 
-/* The index of a text, 0 when it is not there. Index 0 holds no text. */
-static unsigned text_find(const char *const *texts, size_t count, const char *text)
+const struct audit_action_info *audit_action_info(enum audit_action action)
 {
-    for (unsigned i = 1; i < count; i++) {
-        if (strcmp(texts[i], text) == 0) {
-            return i;
+    return action != AUDIT_ACTION_NONE && (unsigned)action < ACTION_COUNT ? &actions[action] : NULL;
+}
+
+bool audit_action_lists(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+    while (*words != '\0') {
+        size_t listed = strcspn(words, " ");
+        bool begins = words[listed - 1] == '*';
+        size_t compared = begins ? listed - 1 : listed;
+        if ((begins ? len >= compared : len == compared) && memcmp(words, word, compared) == 0) {
+            return true;
         }
+        words += listed;
+        words += *words == ' ' ? 1 : 0;
     }
-    return 0;
+    return false;
 }
 
 const char *audit_action_text(enum audit_action action)
 {
-    return (unsigned)action < ACTION_COUNT ? action_texts[action] : NULL;
+    const struct audit_action_info *info = audit_action_info(action);
+    return info == NULL ? NULL : info->text;
 }
 
 enum audit_action audit_action_find(const char *text)
 {
-    return (enum audit_action)text_find(action_texts, ACTION_COUNT, text);
+    for (unsigned i = 1; i < ACTION_COUNT; i++) {
+        if (strcmp(actions[i].text, text) == 0) {
+            return (enum audit_action)i;
+        }
+    }
+    return AUDIT_ACTION_NONE;
 }
 
 const char *audit_outcome_text(enum audit_outcome outcome)
@@ -48,5 +69,10 @@ const char *audit_outcome_text(enum audit_outcome outcome)
 
 enum audit_outcome audit_outcome_find(const char *text)
 {
-    return (enum audit_outcome)text_find(outcome_texts, OUTCOME_COUNT, text);
+    for (unsigned i = 1; i < OUTCOME_COUNT; i++) {
+        if (strcmp(outcome_texts[i], text) == 0) {
+            return (enum audit_outcome)i;
+        }
+    }
+    return AUDIT_OUTCOME_NONE;
 }

@@ -166,7 +166,17 @@ static enum status event_read(struct audit_event *out, const void *document, siz
 
 enum status audit_event_encode(struct bytes *out, const struct audit_event *event, struct fault *fault)
 {
-    return event_write(out, event, &stage_pending, fault);
+    struct bytes document = {0};
+    enum status status = event_write(&document, event, &stage_pending, fault);
+    if (status == STATUS_OK) {
+        status = event_check_declared(event, fault);
+    }
+    if (status != STATUS_OK) {
+        bytes_free(&document);
+        return status;
+    }
+    *out = document; /* transferred */
+    return STATUS_OK;
 }
 
 /* Where `ts` goes: before `void`, whose list ends the document when there is one, else at its end. */

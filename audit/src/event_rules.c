@@ -140,3 +140,31 @@ enum status event_check(const struct audit_event *event, struct fault *fault)
     }
     return check_object(event, fault);
 }
+
+static enum status check_names(const char *where, json_t *map, const char *declared, const char *action,
+                               struct fault *fault)
+{
+    for (void *row = json_object_iter(map); row != NULL; row = json_object_iter_next(map, row)) {
+        const char *name = json_object_iter_key(row);
+        if (!audit_action_lists(declared, name)) {
+            char named[64];
+            (void)snprintf(named, sizeof(named), "%s.%s", where, name);
+            return fault_set(fault, STATUS_INVALID, named, "is not declared for %s", action);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status event_check_declared(const struct audit_event *event, struct fault *fault)
+{
+    const struct audit_action_info *info = audit_action_info(event->action);
+    INVARIANT(info != NULL);
+    if (event->object_type[0] != '\0' && strcmp(event->object_type, info->object_type) != 0) {
+        return fault_set(fault, STATUS_INVALID, "otype", "is not declared for %s", info->text);
+    }
+    if (!audit_action_lists(info->outcomes, audit_outcome_text(event->outcome))) {
+        return fault_set(fault, STATUS_INVALID, "outcome", "is not declared for %s", info->text);
+    }
+    enum status status = check_names("refs", event->refs, info->refs, info->text, fault);
+    return status == STATUS_OK ? check_names("facts", event->facts, info->facts, info->text, fault) : status;
+}

@@ -13,4 +13,7 @@ bool event_value_fits(const char *value);
 /* Every rule that the field table does not express, but for the stamp. STATUS_INVALID, STATUS_MISSING_FIELD. */
 MUST_CHECK enum status event_check(const struct audit_event *event, struct fault *fault);
 
+/* Whether the list of actions declares what the event carries: object, outcome, references, facts. STATUS_INVALID. */
+MUST_CHECK enum status event_check_declared(const struct audit_event *event, struct fault *fault);
+
 #endif

@@ -96,21 +96,32 @@ static enum status refusal_of(struct audit_event *event, struct store_tx *tx, co
     return status;
 }
 
+/* What the address names, when that has the form of an id of what the action is about. */
+static enum status refusal_object(struct audit_event *event, struct store_tx *tx, const char *id, struct fault *fault)
+{
+    const char *type = audit_action_info(event->action)->object_type;
+    struct uuid uuid;
+    struct digest digest;
+    struct name name;
+    if (strcmp(type, RECORD_WITHDRAWAL) == 0) {
+        return uuid_parse(&uuid, id) == STATUS_OK ? refusal_of(event, tx, &uuid, fault) : STATUS_OK;
+    }
+    bool hashed = strcmp(type, RECORD_KEY) == 0 || strcmp(type, RECORD_ALARM) == 0;
+    bool named = strcmp(type, RECORD_MEDIUM) == 0;
+    if ((hashed && digest_parse(&digest, id) == STATUS_OK) || (named && name_parse(&name, id) == STATUS_OK)) {
+        (void)snprintf(event->object_type, sizeof(event->object_type), "%s", type);
+        (void)snprintf(event->object_id, sizeof(event->object_id), "%.*s", (int)sizeof(event->object_id) - 1, id);
+    }
+    return STATUS_OK;
+}
+
 static enum status refusal_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct refusal *refusal = context;
     struct audit_event event;
-    struct uuid id;
     record_by_caller(&event, refusal->service, refusal->request, refusal->action, AUDIT_OUTCOME_DENY);
     record_reason(&event, refusal->reason);
-    struct digest key;
-    enum status status = STATUS_OK;
-    if (uuid_parse(&id, refusal->request->parameters[0]) == STATUS_OK) {
-        status = refusal_of(&event, tx, &id,
-                            fault); /* the only routes of effects with such an id are those of withdrawals */
-    } else if (digest_parse(&key, refusal->request->parameters[0]) == STATUS_OK) {
-        record_about_key(&event, &key); /* and with such a one, those of keys */
-    }
+    enum status status = refusal_object(&event, tx, refusal->request->parameters[0], fault);
     status = status == STATUS_OK ? record_evaluation(&event, refusal->explanation, fault) : status;
     if (status == STATUS_OK) {
         status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);

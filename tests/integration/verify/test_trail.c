@@ -399,7 +399,7 @@ Test(trail, promises_that_nobody_recorded)
     trail_free(&trail);
     trail_make(&trail, 300, 8);
     size_t row = row_with(&trail, 100, "\"settled\":\"");
-    edit_raw(&trail, row, "withdrawal.approve", "withdrawal.signing", true);
+    edit_raw(&trail, row, "service.heartbeat", "withdrawal.signing", true);
     edit_raw(&trail, row, "\"settled\":\"", "\"promises\":\"", true);
     set_text(&trail, row, "act", "withdrawal.signing");
     signed_anew(&trail, row + 1, "too many", "promises, but 0 entries withdrawal.signing stand before it");

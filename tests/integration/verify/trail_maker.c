@@ -18,7 +18,7 @@ static const struct uuid producers[MAKER_PRODUCERS] = {
     {{0x01, 0x9b, 0x00, 0, 0, 1, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}},
 };
 
-/* The number of the next event; some numbers are void, some come one event late. */
+/* The number of the next event; some numbers are void, some come one event late. Some are heartbeats. */
 static void take_number(struct trail_source *source, size_t producer, struct audit_event *event)
 {
     uint64_t *next = &source->next_number[producer];
@@ -39,10 +39,11 @@ static void take_number(struct trail_source *source, size_t producer, struct aud
         char settled[24];
         (void)snprintf(settled, sizeof(settled), "%" PRIu64, *late > 0 ? *late : event->producer_counter);
         INVARIANT(audit_event_fact_add(event, "settled", settled, NULL) == STATUS_OK);
+        event->action = AUDIT_SERVICE_HEARTBEAT;
     }
 }
 
-/* Three of four events are about one of the objects that live at the time; an object has nine entries. */
+/* Three of four other events are about one of the objects that live at the time; an object has nine entries. */
 static void take_object(struct trail_source *source, struct audit_event *event)
 {
     size_t object = sample_random_below(&source->chance, MAKER_OBJECTS);
@@ -66,7 +67,9 @@ static void fill(struct trail_source *source, struct audit_event *event)
     event->correlation = producers[0];
     event->correlation.bytes16[15] = (uint8_t)sample_random_next(&source->chance);
     take_number(source, sample_random_below(&source->chance, MAKER_PRODUCERS), event);
-    take_object(source, event);
+    if (event->action != AUDIT_SERVICE_HEARTBEAT) {
+        take_object(source, event);
+    }
 }
 
 static json_t *text_base64(const void *data, size_t len)

@@ -98,6 +98,43 @@ Test(event, bytes_of_a_full_event)
     audit_event_wipe(&event);
 }
 
+static void expect_undeclared(const struct audit_event *event, const char *where)
+{
+    struct bytes text = {0};
+    struct fault fault = {0};
+    cr_assert_eq(audit_event_encode(&text, event, &fault), STATUS_INVALID, "%s was taken", where);
+    cr_assert_str_eq(fault.where, where);
+    cr_assert_null(text.data);
+}
+
+Test(event, what_the_action_does_not_declare_is_refused)
+{
+    const struct digest digest = sample_digest(HASH_A);
+    struct audit_event event = full_event();
+    event.outcome = AUDIT_OUTCOME_DENY;
+    expect_undeclared(&event, "outcome");
+    event.outcome = AUDIT_OUTCOME_INTENT;
+    (void)snprintf(event.object_type, sizeof(event.object_type), "key");
+    expect_undeclared(&event, "otype");
+    (void)snprintf(event.object_type, sizeof(event.object_type), "withdrawal");
+    cr_assert_eq(audit_event_fact_add(&event, "colour", "red", NULL), STATUS_OK);
+    expect_undeclared(&event, "facts.colour");
+    cr_assert_eq(json_object_del(event.facts, "colour"), 0);
+    cr_assert_eq(audit_event_ref_add(&event, "evaluated", &digest, NULL), STATUS_OK);
+    expect_undeclared(&event, "refs.evaluated");
+    cr_assert_eq(json_object_del(event.refs, "evaluated"), 0);
+    struct bytes text;
+    cr_assert_eq(audit_event_encode(&text, &event, NULL), STATUS_OK);
+    bytes_free(&text);
+    audit_event_wipe(&event);
+}
+
+Test(event, a_reader_takes_what_a_later_list_declares)
+{
+    char where[64];
+    cr_assert_eq(decode_pending(HEAD CORR ",\"facts\":{\"colour\":\"red\"}" TAIL "}", where), STATUS_OK);
+}
+
 Test(event, stamping_adds_time_and_boot)
 {
     const struct audit_stamp at = stamp();
@@ -333,16 +370,16 @@ Test(event, limits)
     struct audit_event stamped = {0};
     struct digest digests[AUDIT_LIST_MAX];
     memset(digests, 0xaa, sizeof(digests));
-    for (int i = 0; i < 3; i++) {
-        const char name[2] = {(char)('a' + i), '\0'};
-        cr_assert_eq(audit_event_refs_add(&event, name, digests, AUDIT_LIST_MAX, NULL), STATUS_OK);
+    static const char *const names[] = {"evaluated", "intent", "returns"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        cr_assert_eq(audit_event_refs_add(&event, names[i], digests, AUDIT_LIST_MAX, NULL), STATUS_OK);
     }
     struct bytes pending = {0};
     enum status status = STATUS_OK;
     for (int i = 0; status == STATUS_OK; i++) {
         char name[16];
         char value[AUDIT_FACT_MAX + 1];
-        (void)snprintf(name, sizeof(name), "f%d", i);
+        (void)snprintf(name, sizeof(name), "rule_%d", i);
         memset(value, 'v', AUDIT_FACT_MAX);
         value[AUDIT_FACT_MAX] = '\0';
         cr_assert_eq(audit_event_fact_add(&event, name, value, NULL), STATUS_OK);
