@@ -332,9 +332,9 @@ Test(event, a_stamp_fits_into_every_shape)
     const struct audit_stamp at = stamp();
     for (unsigned shape = 0; shape < 64; shape++) {
         struct audit_event event = full_event();
-        cr_assert_eq(audit_event_fact_add(&event, "corr", ",\"corr\":", NULL), STATUS_OK);
-        cr_assert_eq(audit_event_fact_add(&event, "void", "],\"void\":[\"1\"]", NULL), STATUS_OK);
-        cr_assert_eq(audit_event_refs_add(&event, "void", &event.auth, 1, NULL), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "asset", ",\"corr\":", NULL), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "version", "],\"void\":[\"1\"]", NULL), STATUS_OK);
+        cr_assert_eq(audit_event_refs_add(&event, "transaction", &event.auth, 1, NULL), STATUS_OK);
         json_t **const parts[] = {&event.facts, &event.refs, &event.voided, &event.pii};
         for (unsigned i = 0; i < 4; i++) {
             if (shape >> i & 1) {
