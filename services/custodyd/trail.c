@@ -66,12 +66,7 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     trail->key = *config->key;
     numbers_init(&trail->numbers);
     trail->posts.last = &trail->posts.first;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&trail->mutex, NULL);
-    pthread_cond_init(&trail->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
     enum status status = trail_prepare(trail, fault);
     if (status != STATUS_OK) {
         trail_close(trail);
@@ -93,7 +88,6 @@ void trail_close(struct trail *trail)
     trail_view_free(trail->view);
     trail_view_free(trail->shown);
     bytes_free(&trail->newest.note);
-    pthread_cond_destroy(&trail->changed);
     pthread_mutex_destroy(&trail->mutex);
     free(trail);
 }
@@ -147,7 +141,7 @@ static void enqueued_end(void *context, enum store_end end)
     pthread_mutex_lock(&trail->mutex);
     numbers_end(&trail->numbers, enqueued->number, state, enqueued->backend);
     if (enqueued->carried_count > 0) { /* nobody waits for a commit, but for being void or covered */
-        pthread_cond_broadcast(&trail->changed);
+        trail_release(trail);
     }
     pthread_mutex_unlock(&trail->mutex);
     if (end != STORE_ROLLED_BACK) {
@@ -335,7 +329,7 @@ void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoin
         bytes_free(&trail->newest.note);
         trail->newest = (struct trail_checkpoint){.checkpoint = *checkpoint, .note = *note};
         *note = (struct bytes){0}; /* transferred */
-        pthread_cond_broadcast(&trail->changed);
+        trail_release(trail);
     }
     pthread_mutex_unlock(&trail->mutex);
     bytes_free(note);
@@ -345,15 +339,9 @@ void trail_halted(struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     trail->halted = true;
-    pthread_cond_broadcast(&trail->changed);
+    trail_release(trail);
     pthread_mutex_unlock(&trail->mutex);
 }
-
-/* What a waiter waits for: an event of this boot, or an entry. */
-struct wish {
-    const struct trail_ticket *ticket; /* NULL: `seq` is known */
-    uint64_t seq;
-};
 
 /* Whether the wish can be met now, never will be, or must wait (STATUS_NOT_READY). The lock is held. */
 static enum status wish_check(struct wish *wish, const struct trail *trail, struct fault *fault)
@@ -395,15 +383,50 @@ static enum status checkpoint_copy(struct trail_checkpoint *out, const struct tr
     return bytes_copy(&out->note, trail->newest.note.data, trail->newest.note.len);
 }
 
+void trail_release(struct trail *trail)
+{
+    for (struct waiter *waiter = trail->waiters; waiter != NULL; waiter = waiter->next) {
+        if (trail->halted || wish_check(waiter->wish, trail, NULL) != STATUS_NOT_READY) {
+            pthread_cond_signal(&waiter->ready);
+        }
+    }
+}
+
+static void waiter_join(struct waiter *waiter, struct trail *trail)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&waiter->ready, &attributes);
+    pthread_condattr_destroy(&attributes);
+    waiter->next = trail->waiters;
+    waiter->at = &trail->waiters;
+    if (waiter->next != NULL) {
+        waiter->next->at = &waiter->next;
+    }
+    trail->waiters = waiter;
+}
+
+static void waiter_leave(struct waiter *waiter)
+{
+    *waiter->at = waiter->next;
+    if (waiter->next != NULL) {
+        waiter->next->at = waiter->at;
+    }
+    pthread_cond_destroy(&waiter->ready);
+}
+
 /* Waits for the wish; out: the checkpoint that covers it (bytes_free(&out->note)). */
 static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, struct trail *trail, int64_t timeout_ms,
                              struct fault *fault)
 {
     struct timespec until = deadline_after(timeout_ms);
+    struct waiter waiter = {.wish = wish};
     pthread_mutex_lock(&trail->mutex);
+    waiter_join(&waiter, trail);
     enum status status = wish_check(wish, trail, fault);
     while (status == STATUS_NOT_READY && !trail->halted &&
-           pthread_cond_timedwait(&trail->changed, &trail->mutex, &until) == 0) {
+           pthread_cond_timedwait(&waiter.ready, &trail->mutex, &until) == 0) {
         status = wish_check(wish, trail, fault);
     }
     if (status == STATUS_NOT_READY) {
@@ -414,6 +437,7 @@ static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, st
         status = checkpoint_copy(out, trail);
     }
     bool halted = trail->halted;
+    waiter_leave(&waiter);
     pthread_mutex_unlock(&trail->mutex);
     if (status == STATUS_NOT_READY) {
         return fault_set(fault, status, "trail", "%s",

@@ -29,7 +29,7 @@ static void posts_end(struct trail *trail, struct post *list, enum number_state 
     for (const struct post *post = list; post != NULL; post = post->next) {
         numbers_end(&trail->numbers, post->number, state, backend);
     }
-    pthread_cond_broadcast(&trail->changed);
+    trail_release(trail);
     pthread_mutex_unlock(&trail->mutex);
     posts_free(list);
 }

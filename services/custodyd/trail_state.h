@@ -12,6 +12,20 @@
 /* How many lost numbers one event declares void. */
 #define VOID_MAX 128
 
+/* What somebody waits for: an event of this boot, or an entry. */
+struct wish {
+    const struct trail_ticket *ticket; /* NULL: `seq` is known */
+    uint64_t seq;
+};
+
+/* Who waits, on his own stack. */
+struct waiter {
+    struct waiter *next;
+    struct waiter **at; /* what points to this one */
+    struct wish *wish;
+    pthread_cond_t ready;
+};
+
 /* Events on their way to the sequencer of this process, in order. */
 struct posts {
     struct post *first;
@@ -31,11 +45,14 @@ struct trail {
     int wake_fd;
 
     pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t changed;
+    struct waiter *waiters;
     struct trail_checkpoint newest; /* empty note: none yet */
     bool halted;                    /* no checkpoint will come any more */
     struct numbers numbers;
     struct posts posts;
 };
+
+/* Wakes those whose wish can be answered now. The lock is held. */
+void trail_release(struct trail *trail);
 
 #endif

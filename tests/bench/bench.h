@@ -17,7 +17,7 @@
 
 #include "base/status.h"
 
-#define BENCH_THREADS_MAX 64
+#define BENCH_THREADS_MAX 256
 
 /* Ends the program unless the call answers STATUS_OK. The caller has a `struct fault fault`. */
 #define BENCH_MUST(call)                                                                                               \

@@ -234,7 +234,7 @@ static void offer(const struct bench_command *command)
     stage.gap_us = 1000000 / command->numbers[0];
     stage.start_us = bench_now_us();
     atomic_store(&stage.next, 0);
-    bench_run(&slice, PRODUCERS_MAX, offer_work, NULL, command->numbers[1]);
+    bench_run(&slice, BENCH_THREADS_MAX, offer_work, NULL, command->numbers[1]);
     BENCH_NEED(slice.count > 0);
     qsort(stage.latencies_us, slice.count, sizeof(stage.latencies_us[0]), latency_order);
     (void)printf("{\"count\":%" PRIu64 ",\"wall_us\":%" PRId64 ",\"p50_us\":%" PRIu32 ",\"p99_us\":%" PRIu32
