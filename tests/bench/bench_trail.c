@@ -19,6 +19,7 @@
 
 #define PRODUCERS_MAX 32
 #define FLIGHT_MAX 256
+#define FILLERS 4
 #define WAIT_MS 60000
 #define SIGNER_TIMEOUT_MS 5000
 #define STATEMENT_TIMEOUT_MS 10000
@@ -181,6 +182,38 @@ static uint64_t post_work(void *context, unsigned thread, int64_t until_us)
     return done;
 }
 
+static void sleep_until(int64_t at_us)
+{
+    const struct timespec at = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0) {
+    }
+}
+
+/* As many as fit, looked at only when they are all in: how a trail becomes long. */
+static uint64_t fill_work(void *context, unsigned thread, int64_t until_us)
+{
+    (void)thread;
+    (void)until_us;
+    struct fault fault = {0};
+    struct trail_ticket ticket;
+    struct audit_event event;
+    uint64_t share = *(const uint64_t *)context;
+    event_fill(&event, false);
+    for (uint64_t done = 0; done < share;) {
+        enum status status = trail_post(&ticket, stage.trail, stage.app, &event, &fault);
+        if (status == STATUS_OK) {
+            event.correlation = (struct uuid){0};
+            done++;
+            continue;
+        }
+        BENCH_NEED(status == STATUS_BUSY);
+        sleep_until(bench_now_us() + 1000);
+    }
+    audit_event_wipe(&event);
+    wait_covered(&ticket);
+    return share;
+}
+
 static uint64_t produce_work(void *context, unsigned thread, int64_t until_us)
 {
     (void)context;
@@ -191,13 +224,6 @@ static uint64_t produce_work(void *context, unsigned thread, int64_t until_us)
         done++;
     } while (bench_now_us() < until_us);
     return done;
-}
-
-static void sleep_until(int64_t at_us)
-{
-    const struct timespec at = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0) {
-    }
 }
 
 static uint64_t offer_work(void *context, unsigned thread, int64_t until_us)
@@ -290,6 +316,11 @@ int main(int argc, char **argv)
             uint64_t window = (uint64_t)command.numbers[2];
             BENCH_NEED(command.numbers[0] <= PRODUCERS_MAX && window >= 1 && window <= FLIGHT_MAX);
             bench_run(&slice, (unsigned)command.numbers[0], post_work, &window, command.numbers[1]);
+            bench_answer(&slice);
+        } else if (strcmp(command.word, "fill") == 0) {
+            struct bench_slice slice = {0};
+            uint64_t share = (uint64_t)command.numbers[0] / FILLERS;
+            bench_run(&slice, FILLERS, fill_work, &share, 0);
             bench_answer(&slice);
         } else {
             struct bench_slice slice = {0};
