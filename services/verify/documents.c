@@ -114,6 +114,24 @@ bool lists(const json_t *array, const char *text)
     return false;
 }
 
+bool agree(const json_t *one, const json_t *other, const char *names)
+{
+    char name[64];
+    bool good = true;
+    for (int taken = 0; good && sscanf(names, "%63s%n", name, &taken) == 1; names += taken) {
+        const json_t *value = json_object_get(one, name);
+        good = value != NULL && json_equal(value, json_object_get(other, name)) == 1;
+    }
+    return good;
+}
+
+bool is_word(const char *text, const char *words)
+{
+    char word[64];
+    int len = snprintf(word, sizeof(word), " %s ", text);
+    return len < (int)sizeof(word) && strchr(text, ' ') == NULL && strstr(words, word) != NULL;
+}
+
 const json_t *object_named(const json_t *array, const char *name)
 {
     json_t *value = NULL;

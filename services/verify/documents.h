@@ -57,6 +57,12 @@ const char *text_of(const json_t *object, const char *member);
 /* True when `text` is one of an array of strings. */
 bool lists(const json_t *array, const char *text);
 
+/* True when both objects have each of the names, parted by blanks, with the same value. */
+bool agree(const json_t *one, const json_t *other, const char *names);
+
+/* True when `text` is one of the words, which have a blank before and behind each. */
+bool is_word(const char *text, const char *words);
+
 /* The object of an array whose `id` is the name; NULL when there is none. */
 const json_t *object_named(const json_t *array, const char *name);
 

@@ -21,6 +21,8 @@ struct options {
 
 /* Each command takes some neighbours of this table. */
 static const struct option_row rows[] = {
+    {"explain", OPTION_FLAG, "", 0, 0, "no", "Tells who approved it, under which rules, and when",
+     offsetof(struct options, request.explain), sizeof(((struct options *)0)->request.explain)},
     PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
     PATH("transcript", request.transcript, NULL, "Transcript of the ceremony"),
     PATH("backup", request.backup, "", "Backup document of the key"),
@@ -41,7 +43,7 @@ static enum verdict trail(const struct trust *trust, const struct verify_request
 
 static enum verdict evidence(const struct trust *trust, const struct verify_request *request)
 {
-    return verify_evidence(trust, request->rest[0]);
+    return verify_evidence(trust, request->rest[0], request->explain);
 }
 
 static const struct command {
@@ -51,12 +53,12 @@ static const struct command {
     enum verdict (*run)(const struct trust *trust, const struct verify_request *request);
 } commands[] = {
     {"trail", "custody-verify trail", "proves an export of the audit trail offline",
-     "EXPORT [CHECKPOINT OR RECEIPT ...]", 0, 1, 1, 4096, trail},
-    {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 0, 1, 1, 1,
+     "EXPORT [CHECKPOINT OR RECEIPT ...]", 1, 1, 1, 4096, trail},
+    {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 0, 2, 1, 1,
      evidence},
-    {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 1, 7, 0, 64,
+    {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 2, 7, 0, 64,
      verify_ceremony},
-    {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 5, 5, 0, 64,
+    {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 6, 5, 0, 64,
      verify_address},
 };
 
@@ -127,7 +129,7 @@ int main(int argc, char **argv)
                         "after the options comes %s", command->arguments);
         return refuse(command, &fault);
     }
-    if ((options.trust[0] != '\0' || command->first_row == 0) &&
+    if ((options.trust[0] != '\0' || command->first_row <= 1) &&
         trust_read(&trust, options.trust, &fault) != STATUS_OK) {
         return refuse(command, &fault);
     }

@@ -14,8 +14,11 @@
  */
 enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count);
 
-/* An evidence bundle: from the trust file to the block, with nothing believed in between. */
-enum verdict verify_evidence(const struct trust *trust, const char *path);
+/*
+ * An evidence bundle: from the trust file to the block, with nothing believed in between. `explain`: of what was
+ * proven, tells who approved what under which rule, and the entries.
+ */
+enum verdict verify_evidence(const struct trust *trust, const char *path, bool explain);
 
 /* What ceremony and address are asked: paths of files, "" for none. */
 struct verify_request {
@@ -23,6 +26,7 @@ struct verify_request {
     char key_document[512], policy[512];                             /* the first policy */
     char attestation[512];                                           /* address */
     int64_t max_age_days;                                            /* address: of the attestation */
+    bool explain;                                                    /* evidence */
     char *const *rest;                                               /* the policies after the first, in order */
     int rest_count;
 };

@@ -2,7 +2,7 @@
  * The rules: conditions, then what the matching ones demand.
  *
  * A condition holds, does not hold, or cannot be told; a rule matches unless one does not hold. People are put into the
- * places of a rule by matching (matching.h): m places for each entry of each step, and one more for a return.
+ * places of a rule by matching: m places for each entry of each step, and one more for a return.
  */
 #include "policy_rules.h"
 
@@ -10,13 +10,25 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "matching.h"
 
 #define STEPS_MAX 4
 #define ENTRIES_MAX 16
 #define HOURS_MAX 16
+#define PLACES_MAX 64
 #define DAY_US INT64_C(86400000000)
 #define SECOND_US INT64_C(1000000)
+
+/* Conditions that are a list of texts: its member, and the words that may stand in it (NULL: any). */
+enum { ASSETS, DESTINATIONS, LEDGERS, REQUESTERS, TIERS, TYPES, WALLETS, LISTS };
+static const struct {
+    const char *member, *words;
+} conditions[LISTS] = {[ASSETS] = {"assets", NULL},
+                       [DESTINATIONS] = {"destinations", NULL},
+                       [LEDGERS] = {"ledgers", NULL},
+                       [REQUESTERS] = {"requesters", NULL},
+                       [TIERS] = {"tiers", " cold hot warm "},
+                       [TYPES] = {"types", " issue transfer "},
+                       [WALLETS] = {"wallets", NULL}};
 
 /* A rule taken apart. What it holds is borrowed from the policy. */
 struct rule {
@@ -29,41 +41,25 @@ struct rule {
 struct matter {
     const struct verify_policy *policy;
     const struct rules_request *request;
-    const json_t *wallet;
+    const char *is[LISTS]; /* what the lists are asked for; NULL when it is not known */
     char asset[DIGEST_HEX_LEN + 1];
     char chain[DIGEST_HEX_LEN + 1];
 };
 
 /* ---- What this program knows ---- */
 
-/* Absent, or one text at least and nothing else. */
-static bool texts_known(const json_t *array)
+/* Absent, or one text at least and nothing else; with `words`, only these. */
+static bool texts_known(const json_t *array, const char *words)
 {
     json_t *value = NULL;
     size_t i = 0;
     json_array_foreach(array, i, value)
     {
-        if (!json_is_string(value)) {
+        if (!json_is_string(value) || (words != NULL && !is_word(json_string_value(value), words))) {
             return false;
         }
     }
     return array == NULL || json_array_size(array) > 0;
-}
-
-/* Absent, or of these words only. */
-static bool words_known(const json_t *array, const char *words)
-{
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(array, i, value)
-    {
-        char word[16] = "";
-        (void)snprintf(word, sizeof(word), " %s ", json_is_string(value) ? json_string_value(value) : "?");
-        if (strstr(words, word) == NULL || strchr(word + 1, ' ') != word + strlen(word) - 1) {
-            return false;
-        }
-    }
-    return texts_known(array);
 }
 
 /* "HH:MM", up to 24:00, in minutes; -1 when it is none. */
@@ -89,22 +85,24 @@ static bool hours_known(const json_t *array)
         struct verify_hours hours = {0};
         if (document_decode(&hours, DOCUMENT_HOURS, value, NULL) != STATUS_OK || minutes_of(hours.from) < 0 ||
             minutes_of(hours.until) <= minutes_of(hours.from) ||
-            !words_known(hours.days, " fri mon sat sun thu tue wed ")) {
+            !texts_known(hours.days, " fri mon sat sun thu tue wed ")) {
             return false;
         }
     }
     return array == NULL || (json_array_size(array) > 0 && json_array_size(array) <= HOURS_MAX);
 }
 
-static bool when_known(const struct verify_when *when)
+static bool when_known(const json_t *object, const struct verify_when *when)
 {
     struct verify_band band = {0};
+    for (size_t i = 0; i < LISTS; i++) {
+        if (!texts_known(json_object_get(object, conditions[i].member), conditions[i].words)) {
+            return false;
+        }
+    }
     bool band_known = when->amount == NULL || (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) == STATUS_OK &&
                                                json_object_size(when->amount) > 0 && when->assets != NULL);
-    return band_known && texts_known(when->assets) && texts_known(when->destinations) && hours_known(when->hours) &&
-           texts_known(when->ledgers) && texts_known(when->requesters) && words_known(when->tiers, " cold hot warm ") &&
-           words_known(when->types, " issue transfer ") && json_array_size(when->types) < 2 &&
-           texts_known(when->wallets);
+    return band_known && hours_known(when->hours) && json_array_size(when->types) < 2;
 }
 
 static bool steps_known(const json_t *steps)
@@ -156,7 +154,8 @@ static bool rule_read(struct rule *out, const json_t *object)
 {
     *out = (struct rule){0};
     if (document_decode(&out->row, DOCUMENT_RULE, object, NULL) != STATUS_OK ||
-        document_decode(&out->when, DOCUMENT_WHEN, out->row.when, NULL) != STATUS_OK || !when_known(&out->when)) {
+        document_decode(&out->when, DOCUMENT_WHEN, out->row.when, NULL) != STATUS_OK ||
+        !when_known(out->row.when, &out->when)) {
         return false;
     }
     out->allows = strcmp(out->row.effect, "allow") == 0;
@@ -171,9 +170,9 @@ static bool rule_read(struct rule *out, const json_t *object)
 /* In this order: the least of all conditions is the rule's. */
 enum holds { HOLDS_NOT, HOLDS_PERHAPS, HOLDS };
 
-static enum holds listed(const json_t *array, const char *text)
+static enum holds least(enum holds a, enum holds b)
 {
-    return array == NULL || lists(array, text) ? HOLDS : HOLDS_NOT;
+    return a < b ? a : b;
 }
 
 static enum holds amount_holds(const struct verify_when *when, const struct matter *it)
@@ -189,14 +188,6 @@ static enum holds amount_holds(const struct verify_when *when, const struct matt
     bool above = json_object_get(when->amount, "above") == NULL || amount_compare(amount, band.above) > 0;
     bool up_to = json_object_get(when->amount, "up_to") == NULL || amount_compare(amount, band.up_to) <= 0;
     return above && up_to ? HOLDS : HOLDS_NOT;
-}
-
-static enum holds destination_holds(const struct verify_when *when, const struct matter *it)
-{
-    if (when->destinations != NULL && it->request->group == NULL) {
-        return HOLDS_PERHAPS;
-    }
-    return listed(when->destinations, it->request->group);
 }
 
 /* 1970-01-01 was a Thursday. */
@@ -225,59 +216,91 @@ static bool person_counts(const struct matter *it, const char *name)
     return until != NULL && time_parse(&until_utc_us, until) == STATUS_OK && it->request->at_utc_us < until_utc_us;
 }
 
-static enum holds requester_holds(const struct verify_when *when, const struct matter *it)
+static enum holds requester_holds(const json_t *groups, const struct matter *it)
 {
     json_t *value = NULL;
     size_t i = 0;
-    if (when->requesters == NULL) {
-        return HOLDS;
-    }
-    if (!it->request->requester_signed || !person_counts(it, it->request->intent->requester.text)) {
+    if (!it->request->requester_signed || !person_counts(it, it->is[REQUESTERS])) {
         return HOLDS_PERHAPS;
     }
-    json_array_foreach(when->requesters, i, value)
+    json_array_foreach(groups, i, value)
     {
-        if (verify_policy_member(it->policy, json_string_value(value), it->request->intent->requester.text)) {
+        if (verify_policy_member(it->policy, json_string_value(value), it->is[REQUESTERS])) {
             return HOLDS;
         }
     }
     return HOLDS_NOT;
 }
 
-static enum holds least(enum holds a, enum holds b)
+/* A rule without types is about transfers. */
+static enum holds list_holds(const struct rule *rule, size_t list, const struct matter *it)
 {
-    return a < b ? a : b;
+    const json_t *array = json_object_get(rule->row.when, conditions[list].member);
+    if (array == NULL) {
+        return list == TYPES && it->request->intent->type[0] != '\0' ? HOLDS_NOT : HOLDS;
+    }
+    if (list == REQUESTERS) {
+        return requester_holds(array, it);
+    }
+    return it->is[list] == NULL ? HOLDS_PERHAPS : lists(array, it->is[list]) ? HOLDS : HOLDS_NOT;
 }
 
 static enum holds rule_holds(const struct rule *rule, const struct matter *it)
 {
-    const struct verify_when *when = &rule->when;
-    const char *type = it->request->intent->type;
-    bool issues = type[0] != '\0';
-    enum holds holds =
-        (when->types == NULL ? !issues : lists(when->types, issues ? type : "transfer")) ? HOLDS : HOLDS_NOT;
-    holds = least(holds, listed(when->assets, it->asset));
-    holds = least(holds, listed(when->ledgers, it->chain));
-    holds = least(holds, listed(when->tiers, text_of(it->wallet, "tier")));
-    holds = least(holds, listed(when->wallets, it->request->intent->wallet.text));
-    holds = least(holds, amount_holds(when, it));
-    holds = least(holds, destination_holds(when, it));
-    holds = least(holds, hours_hold(when, it));
-    return least(holds, requester_holds(when, it));
+    enum holds holds = least(amount_holds(&rule->when, it), hours_hold(&rule->when, it));
+    for (size_t i = 0; i < LISTS; i++) {
+        holds = least(holds, list_holds(rule, i, it));
+    }
+    return holds;
 }
 
 /* ---- Who fills which place ---- */
 
-struct place {
-    const char *group;
-    size_t step;
+/* The largest matching of places and people. `fits` and the counts are given. */
+struct matching {
+    bool fits[PLACES_MAX][PEOPLE_MAX];
+    size_t places;
+    size_t people;
+    bool asked[PEOPLE_MAX];  /* in this search */
+    size_t held[PEOPLE_MAX]; /* the place that a person fills, from 1 */
 };
 
+/* Whether a place can be filled, be it that others move on to another one. Each person is asked once, so the depth is
+ * bounded by their number. */
+static bool fill(struct matching *matching, size_t place) // NOLINT(misc-no-recursion)
+{
+    for (size_t p = 0; p < matching->people; p++) {
+        if (!matching->fits[place][p] || matching->asked[p]) {
+            continue;
+        }
+        matching->asked[p] = true;
+        if (matching->held[p] == 0 || fill(matching, matching->held[p] - 1)) {
+            matching->held[p] = place + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t matching_size(struct matching *matching)
+{
+    size_t filled = 0;
+    for (size_t i = 0; i < matching->places; i++) {
+        memset(matching->asked, 0, sizeof(matching->asked));
+        filled += fill(matching, i) ? 1 : 0;
+    }
+    return filled;
+}
+
 struct seats {
-    struct place places[MATCHING_PLACES_MAX];
+    struct {
+        const char *group;
+        size_t step;
+    } places[PLACES_MAX];
     size_t count;
     size_t until_step[STEPS_MAX + 1]; /* how many places the first n steps have */
     size_t steps;
+    size_t rank[RULES_VOTES_MAX]; /* a vote may fill the places of the first rank + 1 steps: the rest it has not seen */
 };
 
 /* False when there are more places than approvals can be. */
@@ -292,11 +315,12 @@ static bool seats_of(struct seats *out, const json_t *steps)
         json_array_foreach(step, e, entry)
         {
             json_int_t m = json_integer_value(json_object_get(entry, "m"));
-            if (m > (json_int_t)(MATCHING_PLACES_MAX - out->count)) {
+            if (m > (json_int_t)(PLACES_MAX - out->count)) {
                 return false;
             }
             for (json_int_t i = 0; i < m; i++) {
-                out->places[out->count++] = (struct place){.group = text_of(entry, "group"), .step = out->steps};
+                out->places[out->count].group = text_of(entry, "group");
+                out->places[out->count++].step = out->steps;
             }
         }
         out->until_step[out->steps + 1] = out->count;
@@ -304,62 +328,47 @@ static bool seats_of(struct seats *out, const json_t *steps)
     return true;
 }
 
-/* The places whose predecessors an approval has seen filled: those of the first `rank` + 1 steps. */
-struct ranks {
-    size_t rank[RULES_VOTES_MAX];
-};
-
-/* Whether the people of `seen` (NULL: all) fill the places of the first `steps` steps. */
-static bool filled(const struct matter *it, const struct seats *seats, const struct ranks *ranks, const json_t *seen,
-                   size_t steps)
+/*
+ * Whether the people of `seen` (NULL: all) fill the places of the first `steps` steps; with `one_more`, also a place
+ * for anybody in a group of the rule.
+ */
+static bool filled(struct matching *out, const struct matter *it, const struct seats *seats, const json_t *seen,
+                   size_t steps, bool one_more)
 {
-    struct matching matching = {.places = seats->until_step[steps], .people = it->request->vote_count};
-    for (size_t v = 0; v < matching.people; v++) {
+    size_t own = seats->until_step[steps];
+    *out = (struct matching){.places = own + (one_more ? 1 : 0), .people = it->request->vote_count};
+    for (size_t v = 0; v < out->people && out->places <= PLACES_MAX; v++) {
         const struct rules_vote *vote = &it->request->votes[v];
         char hex[DIGEST_HEX_LEN + 1];
         digest_format(hex, &vote->digest);
-        bool counts = person_counts(it, vote->person.text);
-        for (size_t p = 0; counts && p < matching.places && (seen == NULL || lists(seen, hex)); p++) {
-            matching.fits[p][v] = seats->places[p].step <= ranks->rank[v] &&
-                                  verify_policy_member(it->policy, seats->places[p].group, vote->person.text);
+        bool counts = person_counts(it, vote->person.text) && (seen == NULL || lists(seen, hex));
+        for (size_t p = 0; counts && p < own; p++) {
+            bool member = verify_policy_member(it->policy, seats->places[p].group, vote->person.text);
+            out->fits[p][v] = member && seats->places[p].step <= seats->rank[v];
+            if (one_more) {
+                out->fits[own][v] = out->fits[own][v] || member;
+            }
         }
     }
-    return matching_size(&matching) == matching.places;
+    return out->places <= PLACES_MAX && matching_size(out) == out->places;
 }
 
 /* From the bottom: an approval rises when what it has seen fills one step more, until none rises any more. */
-static void rank_all(struct ranks *out, const struct matter *it, const struct seats *seats)
+static void rank_all(const struct matter *it, struct seats *seats)
 {
+    struct matching matching;
     bool risen = true;
-    *out = (struct ranks){0};
     while (risen) {
         risen = false;
         for (size_t v = 0; v < it->request->vote_count; v++) {
             const json_t *seen = it->request->votes[v].seen;
-            if (seen != NULL && out->rank[v] + 1 < seats->steps && filled(it, seats, out, seen, out->rank[v] + 1)) {
-                out->rank[v]++;
+            if (seen != NULL && seats->rank[v] + 1 < seats->steps &&
+                filled(&matching, it, seats, seen, seats->rank[v] + 1, false)) {
+                seats->rank[v]++;
                 risen = true;
             }
         }
     }
-}
-
-/* Whether everybody together fills all places and one more, of anybody in a group of the rule. */
-static bool filled_with_one_more(const struct matter *it, const struct seats *seats, const struct ranks *ranks)
-{
-    struct matching matching = {.places = seats->count + 1, .people = it->request->vote_count};
-    if (matching.places > MATCHING_PLACES_MAX) {
-        return false;
-    }
-    for (size_t v = 0; v < matching.people; v++) {
-        for (size_t p = 0; p < seats->count; p++) {
-            const char *person = it->request->votes[v].person.text;
-            bool member = person_counts(it, person) && verify_policy_member(it->policy, seats->places[p].group, person);
-            matching.fits[p][v] = member && seats->places[p].step <= ranks->rank[v];
-            matching.fits[seats->count][v] = matching.fits[seats->count][v] || member;
-        }
-    }
-    return matching_size(&matching) == matching.places;
 }
 
 /* The floor that no policy may go below: however many programs vote, two places are left for humans. */
@@ -371,8 +380,7 @@ static bool needs_two_humans(const struct matter *it, const struct seats *seats)
     json_array_foreach(it->policy->people, i, person)
     {
         const char *id = text_of(person, "id");
-        if (id == NULL || matching.people == MATCHING_PEOPLE_MAX ||
-            !lists(json_object_get(person, "duties"), "automated")) {
+        if (id == NULL || matching.people == PEOPLE_MAX || !lists(json_object_get(person, "duties"), "automated")) {
             continue;
         }
         for (size_t p = 0; p < seats->count; p++) {
@@ -383,22 +391,46 @@ static bool needs_two_humans(const struct matter *it, const struct seats *seats)
     return matching_size(&matching) + 2 <= seats->count;
 }
 
-static const char *steps_objection(const struct matter *it, const json_t *steps)
+/* Who fills which place. */
+static void explain(const struct matter *it, const struct rule *rule, const struct seats *seats,
+                    const struct matching *matching)
+{
+    json_t *lines = it->request->lines;
+    (void)json_array_append_new(lines,
+                                json_sprintf("rule %s of version %lld: %zu places, in %zu steps", rule->row.id.text,
+                                             (long long)it->policy->version, seats->count, seats->steps));
+    for (size_t v = 0; v < matching->people; v++) {
+        const char *person = it->request->votes[v].person.text;
+        size_t place = matching->held[v];
+        if (place > seats->count) {
+            (void)json_array_append_new(lines, json_sprintf("  %s is the one more that a return needs", person));
+        } else if (place > 0) {
+            (void)json_array_append_new(lines, json_sprintf("  %s for the group %s in step %zu", person,
+                                                            seats->places[place - 1].group,
+                                                            seats->places[place - 1].step + 1));
+        }
+    }
+}
+
+static const char *steps_objection(const struct matter *it, const struct rule *rule)
 {
     struct seats seats;
-    struct ranks ranks;
-    if (!seats_of(&seats, steps)) {
+    struct matching matching;
+    if (!seats_of(&seats, rule->demand.steps)) {
         return "the quorum of a rule is not met";
     }
     if (!needs_two_humans(it, &seats)) {
         return "the quorum of a rule can be met without two humans";
     }
-    rank_all(&ranks, it, &seats);
-    if (!filled(it, &seats, &ranks, NULL, seats.steps)) {
+    rank_all(it, &seats);
+    if (!filled(&matching, it, &seats, NULL, seats.steps, false)) {
         return "the quorum of a rule is not met";
     }
-    if (!digest_is_zero(&it->request->intent->returns) && !filled_with_one_more(it, &seats, &ranks)) {
+    if (!digest_is_zero(&it->request->intent->returns) && !filled(&matching, it, &seats, NULL, seats.steps, true)) {
         return "a return needs one approver more than a rule asks for";
+    }
+    if (it->request->lines != NULL) {
+        explain(it, rule, &seats, &matching);
     }
     return NULL;
 }
@@ -421,7 +453,7 @@ static const char *rule_objection(const struct matter *it, const struct rule *ru
     if (amount_compare(it->request->intent->amount, rule->demand.max_amount) > 0) {
         return "the amount is above the maximum of a rule";
     }
-    why = steps_objection(it, rule->demand.steps);
+    why = steps_objection(it, rule);
     if (why == NULL && !was_delayed(it->request, rule->demand.delay_s)) {
         why = "the trail does not show the delay that a rule demands, from withdrawal.announced on";
     }
@@ -446,15 +478,24 @@ static const char *judge_rule(struct rules_finding *out, const struct matter *it
 const char *rules_judge(struct rules_finding *out, const struct verify_policy *policy,
                         const struct rules_request *request)
 {
-    struct matter it = {
-        .policy = policy, .request = request, .wallet = object_named(policy->wallets, request->intent->wallet.text)};
+    const struct verify_intent *intent = request->intent;
+    const json_t *wallet = object_named(policy->wallets, intent->wallet.text);
+    struct matter it = {.policy = policy,
+                        .request = request,
+                        .is = {[DESTINATIONS] = request->group,
+                               [REQUESTERS] = intent->requester.text,
+                               [TIERS] = text_of(wallet, "tier"),
+                               [TYPES] = intent->type[0] == '\0' ? "transfer" : intent->type,
+                               [WALLETS] = intent->wallet.text}};
     json_t *value = NULL;
     size_t i = 0;
     bool allows = false;
     *out = (struct rules_finding){0};
-    digest_format(it.asset, &request->intent->asset);
-    digest_format(it.chain, &request->intent->chain);
-    if (!lists(json_object_get(it.wallet, "assets"), it.asset)) {
+    digest_format(it.asset, &intent->asset);
+    digest_format(it.chain, &intent->chain);
+    it.is[ASSETS] = it.asset;
+    it.is[LEDGERS] = it.chain;
+    if (!lists(json_object_get(wallet, "assets"), it.asset)) {
         return "the wallet does not hold this asset";
     }
     json_array_foreach(policy->rules, i, value)

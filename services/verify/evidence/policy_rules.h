@@ -27,6 +27,7 @@ struct rules_request {
     int64_t at_utc_us;              /* of judgement */
     int64_t announced_utc_us;       /* INT64_MAX when it was never announced */
     bool compromised;               /* an emergency sweep: neither delays nor limits hold */
+    json_t *lines;                  /* NULL, or gets a text for each rule that matches and each place of it */
 };
 
 /* What else came out. */
@@ -38,7 +39,7 @@ struct rules_finding {
 
 /*
  * Answers NULL when a rule allows the request, none denies it and all that the matching ones demand is met; otherwise
- * what is wrong. A policy of which a rule says what is not known here allows nothing. Pure.
+ * what is wrong. A policy of which a rule says what is not known here allows nothing.
  */
 const char *rules_judge(struct rules_finding *out, const struct verify_policy *policy,
                         const struct rules_request *request);

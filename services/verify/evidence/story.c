@@ -5,24 +5,44 @@
  * one of withdrawal.signing or withdrawal.announced that is not about the documents of the bundle is passed over, like
  * one more of any other: it neither spoils evidence nor makes any.
  */
-#include "story.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "event.h"
+#include "evidence.h"
 #include "merkle.h"
 
-struct reading {
-    struct story *story;
-    struct report *report;
-    const struct story_claim *claim;
-};
-
-static bool fail(const struct reading *reading, const char *part, const char *what)
+static json_t *hex_of(const char *kind, const char *text)
 {
-    report_tampered(reading->report, "%s: %s", part, what);
-    return false;
+    struct digest digest;
+    char hex[DIGEST_HEX_LEN + 1];
+    document_digest(&digest, kind, text == NULL ? "" : text);
+    digest_format(hex, &digest);
+    return json_string(hex);
+}
+
+/* What an entry must name, exactly: the documents as they stand in the bundle, of the approvals in ascending order. */
+static void name_documents(struct proof *proof)
+{
+    const struct verify_bundle *bundle = &proof->bundle;
+    json_t *approvals = json_array();
+    json_t *value = NULL;
+    size_t i = 0;
+    json_array_foreach(bundle->approvals, i, value)
+    {
+        json_t *hex = hex_of("approval", text_of(value, "document"));
+        size_t at = 0;
+        while (at < i && strcmp(json_string_value(json_array_get(approvals, at)), json_string_value(hex)) < 0) {
+            at++;
+        }
+        (void)json_array_insert_new(approvals, at, hex);
+    }
+    proof->refs = json_pack("{s:o, s:o, s:o, s:O, s:o}", "approvals", approvals, "destination",
+                            hex_of("destination", text_of(bundle->destination, "document")), "intent",
+                            hex_of("intent", (const char *)bundle->intent.data), "policy",
+                            json_object_get(proof->intent_object, "policy"), "transaction",
+                            hex_of("transaction", text_of(bundle->transaction, "document")));
 }
 
 static bool is_act(const struct event *event, const char *act, const char *outcome)
@@ -30,118 +50,123 @@ static bool is_act(const struct event *event, const char *act, const char *outco
     return span_is(event->act, act) && span_is(event->outcome, outcome);
 }
 
-/* True when the entry names exactly these documents. */
-static bool names(const struct event *event, const json_t *refs)
+/* Whether the entry names exactly the documents of the bundle. */
+static bool names_all(const struct proof *proof, const struct event *event)
 {
-    char *text = json_dumps(refs, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(proof->refs, JSON_COMPACT | JSON_SORT_KEYS);
     bool same = text != NULL && span_is(event->refs, text);
     free(text);
     return same;
 }
 
-static void note_signing(struct story *story, const struct story_claim *claim, const struct event *event)
+static void note_signing(struct proof *proof, const struct event *event)
 {
-    char policy[DIGEST_HEX_LEN + 1];
-    bool documents = names(event, claim->refs);
-    digest_format(policy, claim->policy);
-    if (!story->asked) {
-        story->signings[0] = event->at_utc_us;
+    bool documents = names_all(proof, event);
+    char in_force[DIGEST_HEX_LEN + 1];
+    digest_format(in_force, &proof->in_force->digest);
+    if (!proof->asked) {
+        proof->signings[0] = event->at_utc_us;
     }
-    story->asked = true;
-    story->asked_for = story->asked_for || documents;
-    if (documents && span_is(event->policy, policy) && story->noted < STORY_SIGNINGS_MAX) {
-        story->signings[story->noted++] = event->at_utc_us;
+    proof->asked = true;
+    proof->asked_for = proof->asked_for || documents;
+    if (documents && span_is(event->policy, in_force) && proof->noted < SIGNINGS_MAX) {
+        proof->signings[proof->noted++] = event->at_utc_us;
     }
 }
 
-static void note_event(struct story *story, const struct story_claim *claim, const struct event *event)
+static void note_event(struct proof *proof, const struct event *event)
 {
-    if (is_act(event, "withdrawal.announced", "intent") && story->announced_utc_us == INT64_MAX &&
-        span_is(scan_member(event->refs, "intent"), text_of(claim->refs, "intent"))) {
-        story->announced_utc_us = event->at_utc_us;
+    if (is_act(event, "withdrawal.announced", "intent") && proof->announced_utc_us == INT64_MAX &&
+        span_is(scan_member(event->refs, "intent"), text_of(proof->refs, "intent"))) {
+        proof->announced_utc_us = event->at_utc_us;
     }
     if (is_act(event, "withdrawal.signing", "intent")) {
-        note_signing(story, claim, event);
+        note_signing(proof, event);
     }
     if (is_act(event, "withdrawal.signed", "ok")) {
-        story->is_signed = true;
-        story->signing_count = story->noted; /* what comes later did not stand before the signature */
+        proof->is_signed = true;
+        proof->signing_count = proof->noted; /* what comes later did not stand before the signature */
     }
-    story->confirmed = is_act(event, "withdrawal.confirmed", "ok");
+    proof->ends = is_act(event, "withdrawal.confirmed", "ok");
 }
 
-static bool check_event(const struct reading *reading, const struct event *event, const char *where)
+static bool check_event(struct proof *proof, const struct event *event, const char *where)
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(id, &reading->claim->bundle->withdrawal);
-    if (!span_is(event->otype, "withdrawal") || !span_is(event->oid, id) ||
-        event->ordinal != reading->story->entry_count) {
-        return fail(reading, where, "is not the next entry of this withdrawal");
+    uuid_format(id, &proof->bundle.withdrawal);
+    if (!span_is(event->otype, "withdrawal") || !span_is(event->oid, id) || event->ordinal != proof->entry_count) {
+        return proof_fail(proof, where, "is not the next entry of this withdrawal");
     }
     if (event->ordinal == 1 && !span_is(event->act, "withdrawal.request")) {
-        return fail(reading, where, "is the first, and not withdrawal.request");
+        return proof_fail(proof, where, "is the first, and not withdrawal.request");
     }
-    note_event(reading->story, reading->claim, event);
+    note_event(proof, event);
+    (void)json_array_append_new(proof->lines,
+                                json_sprintf("%s: %.*s (%.*s) by %.*s at %.*s", where, (int)event->act.len,
+                                             event->act.at, (int)event->outcome.len, event->outcome.at,
+                                             (int)event->actor.len, event->actor.at, (int)event->ts.len, event->ts.at));
     return true;
 }
 
-static bool check_leaf(const struct reading *reading, const struct verify_entry *row, const char *where)
+static bool check_leaf(struct proof *proof, const struct verify_entry *row, const char *where)
 {
-    struct story *story = reading->story;
     struct leaf leaf;
     struct event event;
     struct fault fault = {0};
     const char *why = "";
-    if (!leaf_read(&leaf, reading->claim->trust->log.name, row->leaf.data, row->leaf.len, &why)) {
-        return fail(reading, where, why);
+    if (!leaf_read(&leaf, proof->trust->log.name, row->leaf.data, row->leaf.len, &why)) {
+        return proof_fail(proof, where, why);
     }
-    if (leaf.number != row->index || (story->entry_count > 0 && row->index <= story->last_index)) {
-        return fail(reading, where, "stands at another place");
+    if (leaf.number != row->index || (proof->entry_count > 0 && row->index <= proof->last_index)) {
+        return proof_fail(proof, where, "stands at another place");
     }
-    if (!merkle_leads(&leaf.hash, row->index, story->checkpoint.size, row->proof, &story->checkpoint.root)) {
-        return fail(reading, where, "is not in the trail that the checkpoint signs");
+    if (!merkle_leads(&leaf.hash, row->index, proof->checkpoint.size, row->proof, &proof->checkpoint.root)) {
+        return proof_fail(proof, where, "is not in the trail that the checkpoint signs");
     }
     if (event_read(&event, leaf.event, &fault) != STATUS_OK) {
-        return report_fault(reading->report, where, &fault);
+        return report_fault(&proof->report, where, &fault);
     }
-    story->entry_count++;
-    story->last_index = row->index;
-    return check_event(reading, &event, where);
+    proof->entry_count++;
+    proof->last_index = row->index;
+    return check_event(proof, &event, where);
 }
 
-static bool check_entry(const struct reading *reading, const json_t *object)
+static bool check_entry(struct proof *proof, const json_t *object)
 {
     struct verify_entry row;
     struct fault fault = {0};
     char where[64];
     if (document_decode(&row, DOCUMENT_ENTRY, object, &fault) != STATUS_OK) {
-        return report_fault(reading->report, "entries", &fault);
+        return report_fault(&proof->report, "entries", &fault);
     }
     (void)snprintf(where, sizeof(where), "entry %llu", (unsigned long long)row.index);
-    bool good = check_leaf(reading, &row, where);
+    bool good = check_leaf(proof, &row, where);
     bytes_free(&row.leaf);
     return good;
 }
 
-bool story_read(struct story *out, struct report *report, const struct story_claim *claim)
+bool check_story(struct proof *proof)
 {
-    const struct reading reading = {out, report, claim};
-    const struct bytes *note = &claim->bundle->checkpoint;
+    const struct bytes *note = &proof->bundle.checkpoint;
     json_t *value = NULL;
     size_t i = 0;
     const char *why = "";
-    *out = (struct story){.announced_utc_us = INT64_MAX};
-    if (!checkpoint_read(&out->checkpoint, &claim->trust->log, note->data, note->len, &why)) {
-        return fail(&reading, "checkpoint", why);
+    if (!checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why)) {
+        return proof_fail(proof, "checkpoint", why);
     }
-    (void)trust_witnessed(claim->trust, report, "checkpoint", &out->checkpoint);
-    json_array_foreach(claim->bundle->entries, i, value)
+    (void)trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
+    name_documents(proof);
+    proof->announced_utc_us = INT64_MAX;
+    json_array_foreach(proof->bundle.entries, i, value)
     {
-        if (!check_entry(&reading, value)) {
+        if (!check_entry(proof, value)) {
             return false;
         }
     }
-    out->signing_count = out->is_signed ? out->signing_count : out->noted;
-    return (out->asked && out->confirmed) ||
-           fail(&reading, "entries", "do not lead over withdrawal.signing to withdrawal.confirmed");
+    proof->signing_count = proof->is_signed ? proof->signing_count : proof->noted;
+    if (!proof->asked || !proof->ends) {
+        return proof_fail(proof, "entries", "do not lead over withdrawal.signing to withdrawal.confirmed");
+    }
+    return proof->signing_count > 0 || !proof->asked_for ||
+           proof_fail(proof, "policies", "do not end with the version that withdrawal.signing names");
 }

@@ -102,7 +102,7 @@ static enum verdict judge(void)
     struct verify_request request = {0};
     if (folder == NULL) {
         return strcmp(kind, "trail") == 0 ? verify_trail(&trust, target_path, NULL, 0)
-                                          : verify_evidence(&trust, target_path);
+                                          : verify_evidence(&trust, target_path, false);
     }
     part(request.transcript, "transcript");
     part(request.key_document, "key");
