@@ -152,6 +152,15 @@ static int approver_in(struct key *out_key, const struct verify_policy *version,
     return person >= 0 && verify_policy_person(version, person, approval->approver.text, INT64_MIN) ? person : -1;
 }
 
+static bool stood_before(const struct proof *proof, const struct name *approver)
+{
+    size_t i = 0;
+    while (i < proof->approval_count && !name_equal(approver, &proof->approvals[i].approver)) {
+        i++;
+    }
+    return i < proof->approval_count;
+}
+
 /* What speaks against an approval, NULL when nothing does. */
 static const char *approval_objection(const struct proof *proof, const struct verify_approval *approval,
                                       const struct signed_text *text)
@@ -176,10 +185,8 @@ static const char *approval_objection(const struct proof *proof, const struct ve
     if (asks && (json_array_size(approval->seen) > 0 || !verify_policy_duty(proof->proposed, person, "requester"))) {
         return "is a request of another form or by somebody who may not";
     }
-    for (size_t i = 0; i < proof->approval_count; i++) {
-        if (name_equal(&approval->approver, &proof->approvals[i].approver)) {
-            return "one person stands twice";
-        }
+    if (stood_before(proof, &approval->approver)) {
+        return "one person stands twice";
     }
     return approval->expires_at > proof->intent.expires_at ? "expires after the intent" : NULL;
 }

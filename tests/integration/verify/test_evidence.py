@@ -53,9 +53,9 @@ class Case(unittest.TestCase):
             file.write(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def judge(self, bundle, trust=None):
+    def judge(self, bundle, trust=None, options=()):
         text = bundle if isinstance(bundle, (bytes, str)) else canonical(bundle) + "\n"
-        return subprocess.run([PROGRAM, "evidence", "--trust", trust or self.trust, self.write("bundle.json", text)],
+        return subprocess.run([PROGRAM, "evidence", "--trust", trust or self.trust, *options, self.write("bundle.json", text)],
                               capture_output=True, text=True, check=False)
 
     def assert_proven(self, bundle):
@@ -78,6 +78,27 @@ class Genuine(Case):
         for word in ("2501 base units", "wallet hot", WORLD.keys["payee"].address(), "asked by operator-1",
                      "approved by approver-1 approver-2", "height 7", "8 entries", "size 17"):
             self.assertIn(word, told)
+
+    def test_explained(self):
+        """Who approved, when, under which rule and in which place; which entries; only of what is proven."""
+        done = self.judge(WORLD.bundle(approvals=self.third, intent=edit(returns="1" * 64)), options=["--explain"])
+        self.assertEqual(done.returncode, 0, done.stdout)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[1], "  entry 1: withdrawal.request (ok) by custodyd at 2026-01-02T03:00:21.000000Z")
+        self.assertEqual(lines[5], "  entry 9: withdrawal.signing (intent) by custodyd at 2026-01-02T03:00:25.000000Z")
+        self.assertEqual(lines[9:13], [
+            *(f"  approved by approver-{number}, signed at 2026-01-02T03:00:20.000000Z" for number in (1, 2, 3)),
+            "  rule transfers of version 1: 2 places, in 1 steps"])
+        self.assertEqual({line.split()[0] for line in lines[13:16]}, {"approver-1", "approver-2", "approver-3"})
+        self.assertEqual(sorted(line.split(" ", 5)[5] for line in lines[13:16]),
+                         2 * ["for the group approvers in step 1"] + ["is the one more that a return needs"])
+        self.assertEqual(lines[16:], [
+            "  all of it judged at 2026-01-02T03:00:25.000000Z, when the signer was asked",
+            "  executed in block 7 at 2026-01-02T03:00:30.000000Z"])
+        done = self.judge(WORLD.bundle(approvals=lambda rows: rows[:1]), options=["--explain"])
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("approved by", done.stdout)
+        self.assertNotIn("entry 1:", done.stdout)
 
     def test_without_final_newline(self):
         self.assert_proven(canonical(WORLD.bundle()))
