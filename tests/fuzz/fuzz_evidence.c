@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const size_t lengths[] = {22319, 26466};
     char path[64];
     struct bytes text;
-    if (trust.log.origin[0] == '\0') {
+    if (trust.log.name[0] == '\0') {
         begin();
     }
     INVARIANT(bytes_copy(&text, data, size) == STATUS_OK);
