@@ -25,22 +25,57 @@ static const struct digest *reference(const struct withdrawal *withdrawal, size_
     return (const void *)((const uint8_t *)withdrawal + references[index].offset);
 }
 
-/* The only fact of the entry. */
-static const struct canon_field fact_fields[] = {
-    {"promises", CANON_COUNTER, false, 0, sizeof(uint64_t), 0, 0},
+/* The facts of the entry. */
+struct facts {
+    struct amount amount;
+    struct digest asset;
+    char destination[ADDRESS_TEXT_SIZE];
+    uint64_t promises;
+    struct name wallet;
 };
+
+static const struct canon_field fact_fields[] = {
+    CANON_FIELD(struct facts, amount, CANON_AMOUNT),    CANON_FIELD(struct facts, asset, CANON_HASH),
+    CANON_FIELD(struct facts, destination, CANON_TEXT), CANON_FIELD(struct facts, promises, CANON_COUNTER),
+    CANON_FIELD(struct facts, wallet, CANON_NAME),
+};
+
+#define FACT_COUNT (sizeof(fact_fields) / sizeof(fact_fields[0]))
+
+static struct facts facts_of(const struct withdrawal *withdrawal, uint64_t promises)
+{
+    const struct intent *intent = &withdrawal->intent;
+    struct facts facts = {
+        .amount = intent->amount, .asset = intent->asset, .promises = promises, .wallet = intent->wallet};
+    address_format(facts.destination, &intent->destination);
+    return facts;
+}
+
+static enum status facts_fill(struct audit_event *event, const struct withdrawal *withdrawal, uint64_t promises,
+                              struct fault *fault)
+{
+    const struct facts facts = facts_of(withdrawal, promises);
+    json_t *object = NULL;
+    json_t *value = NULL;
+    const char *name = NULL;
+    enum status status = canon_encode(&object, &facts, fact_fields, FACT_COUNT, fault);
+    json_object_foreach(object, name, value)
+    {
+        status = status == STATUS_OK ? audit_event_fact_add(event, name, json_string_value(value), fault) : status;
+    }
+    json_decref(object);
+    return status;
+}
 
 enum status policy_signing_entry_fill(struct audit_event *event, enum audit_action action,
                                       const struct withdrawal *withdrawal, uint64_t promises, struct fault *fault)
 {
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)promises);
     event->action = action;
     event->outcome = AUDIT_OUTCOME_INTENT;
     event->policy = withdrawal->in_force;
     (void)snprintf(event->object_type, sizeof(event->object_type), "%s", OBJECT_TYPE);
     uuid_format(event->object_id, &withdrawal->intent.withdrawal);
-    enum status status = audit_event_fact_add(event, fact_fields[0].name, text, fault);
+    enum status status = facts_fill(event, withdrawal, promises, fault);
     for (size_t i = 0; i < REFERENCE_COUNT - 1 && status == STATUS_OK; i++) {
         status = audit_event_ref_add(event, references[i].name, reference(withdrawal, i), fault);
     }
@@ -104,14 +139,31 @@ static enum status check_references(const struct withdrawal *withdrawal, const s
     return check_approvals(withdrawal, event, fault);
 }
 
-static enum status facts_read(uint64_t *out_promises, const struct audit_event *event, struct fault *fault)
+static enum status check_facts(uint64_t *out_promises, const struct withdrawal *withdrawal,
+                               const struct audit_event *event, struct fault *fault)
 {
-    uint64_t promises = 0;
+    struct facts said;
+    const struct facts facts = facts_of(withdrawal, 0);
     if (event->facts == NULL ||
-        canon_decode(&promises, sizeof(promises), event->facts, fact_fields, 1, "", NULL) != STATUS_OK) {
-        return fault_set(fault, STATUS_MISMATCH, "leaf.facts", "not the number of promises that were seen, alone");
+        canon_decode(&said, sizeof(said), event->facts, fact_fields, FACT_COUNT, "", NULL) != STATUS_OK) {
+        return fault_set(fault, STATUS_MISMATCH, "leaf.facts",
+                         "not amount, asset, destination, promises and wallet, each once, and no others");
     }
-    *out_promises = promises;
+    const struct {
+        const char *where;
+        bool same;
+    } terms[] = {
+        {"leaf.facts.amount", amount_compare(said.amount, facts.amount) == 0},
+        {"leaf.facts.asset", digest_equal(&said.asset, &facts.asset)},
+        {"leaf.facts.destination", strcmp(said.destination, facts.destination) == 0},
+        {"leaf.facts.wallet", name_equal(&said.wallet, &facts.wallet)},
+    };
+    for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++) {
+        if (!terms[i].same) {
+            return fault_set(fault, STATUS_MISMATCH, terms[i].where, "not that of the intent");
+        }
+    }
+    *out_promises = said.promises;
     return STATUS_OK;
 }
 
@@ -132,5 +184,5 @@ enum status policy_check_signing_entry(uint64_t *out_promises, enum audit_action
     }
     enum status status = check_policy(withdrawal, event, fault);
     status = status == STATUS_OK ? check_references(withdrawal, event, fault) : status;
-    return status == STATUS_OK ? facts_read(out_promises, event, fault) : status;
+    return status == STATUS_OK ? check_facts(out_promises, withdrawal, event, fault) : status;
 }

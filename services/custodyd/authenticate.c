@@ -115,6 +115,30 @@ static enum status refusal_object(struct audit_event *event, struct store_tx *tx
     return STATUS_OK;
 }
 
+/* What a refused step of a withdrawal was about, as far as it is known. */
+static enum status refusal_terms(struct audit_event *event, const struct refusal *refusal, struct store_tx *tx,
+                                 struct fault *fault)
+{
+    struct uuid id;
+    struct store_withdrawal row = {0};
+    struct fault why = {0};
+    if (strcmp(audit_action_info(refusal->action)->object_type, RECORD_WITHDRAWAL) != 0) {
+        return STATUS_OK;
+    }
+    if (uuid_parse(&id, refusal->request->parameters[0]) != STATUS_OK) {
+        return refusal->action == AUDIT_WITHDRAWAL_REQUEST
+                   ? record_terms_asked(event, refusal->service, refusal->request, fault)
+                   : STATUS_OK;
+    }
+    enum status status = store_withdrawal_get(&row, tx, &id, &why);
+    if (status == STATUS_OK) {
+        status = record_terms(event, refusal->service, &row, fault);
+        store_withdrawal_wipe(&row);
+        return status;
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 static enum status refusal_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct refusal *refusal = context;
@@ -123,6 +147,7 @@ static enum status refusal_in(struct store_tx *tx, void *context, struct fault *
     record_reason(&event, refusal->reason);
     enum status status = refusal_object(&event, tx, refusal->request->parameters[0], fault);
     status = status == STATUS_OK ? record_evaluation(&event, refusal->explanation, fault) : status;
+    status = status == STATUS_OK ? refusal_terms(&event, refusal, tx, fault) : status;
     if (status == STATUS_OK) {
         status = trail_enqueue(&refusal->ticket, refusal->service->trail, tx, &event, fault);
     }

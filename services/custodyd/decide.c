@@ -44,18 +44,21 @@ enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struc
     return status;
 }
 
-enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct uuid *id,
+enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
                                    const struct withdrawal_verdict *verdict, struct fault *fault)
 {
     struct audit_event event;
     struct trail_ticket ticket;
     bool bad = verdict->reason != STATUS_OK;
-    record_by_service(&event, service, id, verdict->action, bad ? AUDIT_OUTCOME_ERROR : AUDIT_OUTCOME_OK);
-    record_about(&event, id);
+    record_by_service(&event, service, &row->id, verdict->action, bad ? AUDIT_OUTCOME_ERROR : AUDIT_OUTCOME_OK);
+    record_about(&event, &row->id);
     if (bad) {
         record_reason(&event, verdict->reason);
     }
     enum status status = record_evaluation(&event, verdict->explanation, fault);
+    if (status == STATUS_OK) {
+        status = record_terms(&event, service, row, fault);
+    }
     if (status == STATUS_OK) {
         status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
     }
@@ -72,7 +75,7 @@ enum status withdrawal_approved(struct service *service, struct store_tx *tx, st
         status = store_outbox_put(tx, "record", &row->id, 0, fault);
     }
     if (status == STATUS_OK) {
-        status = withdrawal_log_verdict(service, tx, &row->id, &verdict, fault);
+        status = withdrawal_log_verdict(service, tx, row, &verdict, fault);
     }
     return status;
 }
@@ -171,6 +174,9 @@ static enum status log_decision(struct deciding *deciding, struct store_tx *tx, 
     }
     if (status == STATUS_OK) {
         status = record_evaluation(&event, deciding->explanation, fault);
+    }
+    if (status == STATUS_OK) {
+        status = record_terms(&event, deciding->service, &deciding->row, fault);
     }
     if (status == STATUS_OK) {
         status = trail_enqueue(&deciding->ticket, deciding->service->trail, tx, &event, fault);

@@ -35,7 +35,7 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
         status = withdrawal_release(tx, &row.id, fault);
     }
     if (status == STATUS_OK) {
-        status = workers_log(ending->service, tx, &row.id, AUDIT_WITHDRAWAL_EXPIRE, STATUS_OK, fault);
+        status = workers_log(ending->service, tx, &row, AUDIT_WITHDRAWAL_EXPIRE, STATUS_OK, fault);
     }
     return status;
 }

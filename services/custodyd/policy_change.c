@@ -42,7 +42,7 @@ static enum status end_denied(struct changing *changing, struct store_tx *tx, st
         status = withdrawal_release(tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
-        status = withdrawal_log_verdict(changing->service, tx, &row->id, &verdict, fault);
+        status = withdrawal_log_verdict(changing->service, tx, row, &verdict, fault);
     }
     return status;
 }

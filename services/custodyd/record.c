@@ -3,6 +3,7 @@
  */
 #include "record.h"
 
+#include "policy/account.h"
 #include "store/trail_read.h"
 #include "values.h"
 
@@ -137,6 +138,80 @@ enum status record_receipt_again(struct service *service, const struct http_requ
         return fault_set(fault, status, "trail", "no entry of the first request is under a checkpoint yet");
     }
     return attach(reply_object, &proof, fault);
+}
+
+/* Terms. */
+
+static enum status tell_version(struct audit_event *event, const struct service *service, struct fault *fault)
+{
+    char version[24];
+    if (audit_event_fact(event, "version") != NULL) {
+        return STATUS_OK;
+    }
+    (void)snprintf(version, sizeof(version), "%lld", (long long)service_policy(service)->version);
+    return audit_event_fact_add(event, "version", version, fault);
+}
+
+enum status record_terms(struct audit_event *event, const struct service *service, const struct store_withdrawal *row,
+                         struct fault *fault)
+{
+    char amount[AMOUNT_TEXT_SIZE];
+    char asset[DIGEST_HEX_LEN + 1];
+    amount_format(amount, row->amount);
+    digest_format(asset, &row->asset);
+    const char *const facts[][2] = {
+        {"amount", amount}, {"asset", asset}, {"destination", row->destination}, {"wallet", row->wallet.text}};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        status = audit_event_fact_add(event, facts[i][0], facts[i][1], fault);
+    }
+    return status == STATUS_OK ? tell_version(event, service, fault) : status;
+}
+
+static bool is_amount(const char *text)
+{
+    struct amount amount;
+    return amount_parse(&amount, text) == STATUS_OK;
+}
+
+static bool is_asset(const char *text)
+{
+    struct digest digest;
+    return digest_parse(&digest, text) == STATUS_OK;
+}
+
+static bool is_address(const char *text)
+{
+    struct account_id account;
+    return address_parse(&account, text, "", NULL) == STATUS_OK;
+}
+
+static bool is_name(const char *text)
+{
+    struct name name;
+    return name_parse(&name, text) == STATUS_OK;
+}
+
+enum status record_terms_asked(struct audit_event *event, const struct service *service,
+                               const struct http_request *request, struct fault *fault)
+{
+    static const struct {
+        const char *name;
+        bool (*fits)(const char *text);
+    } terms[] = {{"amount", is_amount}, {"asset", is_asset}, {"destination", is_address}, {"wallet", is_name}};
+    json_t *body = NULL;
+    enum status status = STATUS_OK;
+    if (http_body_object(&body, request, NULL) != STATUS_OK) {
+        return tell_version(event, service, fault); /* that it is no proposal is what it was refused for */
+    }
+    for (size_t i = 0; status == STATUS_OK && i < sizeof(terms) / sizeof(terms[0]); i++) {
+        const char *text = json_string_value(json_object_get(body, terms[i].name));
+        if (text != NULL && terms[i].fits(text)) {
+            status = audit_event_fact_add(event, terms[i].name, text, fault);
+        }
+    }
+    json_decref(body);
+    return status == STATUS_OK ? tell_version(event, service, fault) : status;
 }
 
 /* Evaluations. */

@@ -7,6 +7,7 @@
 #include "audit/event.h"
 #include "http.h"
 #include "service.h"
+#include "store/withdrawal.h"
 
 #define RECORD_WITHDRAWAL "withdrawal"
 #define RECORD_KEY "key"
@@ -51,6 +52,20 @@ void record_reason(struct audit_event *event, enum status reason);
  * digest of the version. The statuses of audit_event_fact_add.
  */
 MUST_CHECK enum status record_evaluation(struct audit_event *event, const json_t *explanation, struct fault *fault);
+
+/*
+ * What a withdrawal is about: the facts `amount`, `asset`, `destination`, `wallet`, and `version` (of the policy in
+ * force) unless the entry has one already, so record_evaluation comes first. The statuses of audit_event_fact_add.
+ */
+MUST_CHECK enum status record_terms(struct audit_event *event, const struct service *service,
+                                    const struct store_withdrawal *row, struct fault *fault);
+
+/*
+ * The same of a proposal that was refused, from the body of its request: those that are there and well-formed. Nothing
+ * else of what somebody sent stands in the trail.
+ */
+MUST_CHECK enum status record_terms_asked(struct audit_event *event, const struct service *service,
+                                          const struct http_request *request, struct fault *fault);
 
 /*
  * Waits until a signed checkpoint covers the entry and puts the proof into `reply_object` as "receipt".

@@ -418,9 +418,12 @@ static enum status log_settled(struct settling *settling, struct store_tx *tx, s
     bool confirmed = settling->to == WITHDRAWAL_CONFIRMED;
     record_by_caller(&event, settling->service, settling->request, AUDIT_WITHDRAWAL_SETTLE, AUDIT_OUTCOME_OK);
     record_about(&event, &settling->recorded.id);
-    enum status status = trail_enqueue(&settling->ticket, settling->service->trail, tx, &event, fault);
+    enum status status = record_terms(&event, settling->service, &settling->recorded.row, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&settling->ticket, settling->service->trail, tx, &event, fault);
+    }
     audit_event_wipe(&event);
-    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.id,
+    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.row,
                                              confirmed ? AUDIT_WITHDRAWAL_CONFIRMED : AUDIT_WITHDRAWAL_FAILED,
                                              confirmed ? STATUS_OK : settling->reason, fault)
                                : status;

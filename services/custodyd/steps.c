@@ -70,7 +70,7 @@ static enum status settle(struct step *step, struct store_tx *tx, struct fault *
 static enum status log_step(struct step *step, struct store_tx *tx, struct fault *fault)
 {
     if (step->event == NULL) {
-        return workers_log(step->service, tx, &step->row.id, step->action, step->reason, fault);
+        return workers_log(step->service, tx, &step->row, step->action, step->reason, fault);
     }
     struct trail_ticket ticket;
     return trail_enqueue(&ticket, step->service->trail, tx, step->event, fault);

@@ -36,6 +36,24 @@ static bool set(json_t *object, const char *key, json_t *value)
     return json_object_set_new(object, key, value) == 0;
 }
 
+/* The columns of facts. */
+static bool set_facts(json_t *view, const struct store_leaf *leaf)
+{
+    const struct {
+        const char *name;
+        const char *text;
+    } facts[] = {{"amount", leaf->amount},
+                 {"asset", leaf->asset},
+                 {"destination", leaf->destination},
+                 {"key", leaf->key},
+                 {"wallet", leaf->wallet}};
+    bool good = leaf->version == 0 || set(view, "version", json_integer((json_int_t)leaf->version));
+    for (size_t i = 0; good && i < sizeof(facts) / sizeof(facts[0]); i++) {
+        good = facts[i].text[0] == '\0' || set(view, facts[i].name, json_string(facts[i].text));
+    }
+    return good;
+}
+
 json_t *value_leaf(const struct store_leaf *leaf)
 {
     char ts[TIME_TEXT_SIZE];
@@ -58,7 +76,7 @@ json_t *value_leaf(const struct store_leaf *leaf)
         uuid_format(corr, &leaf->corr);
         good = set(view, "corr", json_string(corr));
     }
-    if (!good) {
+    if (!good || !set_facts(view, leaf)) {
         json_decref(view);
         return NULL;
     }

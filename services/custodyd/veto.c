@@ -45,8 +45,8 @@ static enum status read_veto(struct vetoing *vetoing, struct fault *fault)
     return status;
 }
 
-static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct digest *command,
-                            struct fault *fault)
+static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const struct store_withdrawal *row,
+                            const struct digest *command, struct fault *fault)
 {
     struct audit_event event;
     record_by_caller(&event, vetoing->service, vetoing->request, AUDIT_WITHDRAWAL_VETO, AUDIT_OUTCOME_OK);
@@ -60,6 +60,9 @@ static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const 
     }
     if (status == STATUS_OK) {
         status = audit_event_fact_add(&event, "reason", vetoing->command.reason.text, fault);
+    }
+    if (status == STATUS_OK) {
+        status = record_terms(&event, vetoing->service, row, fault);
     }
     if (status == STATUS_OK) {
         status = trail_enqueue(&vetoing->ticket, vetoing->service->trail, tx, &event, fault);
@@ -105,7 +108,7 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
         status = end_denied(tx, &row, fault);
     }
     if (status == STATUS_OK) {
-        status = log_veto(vetoing, tx, &command, fault);
+        status = log_veto(vetoing, tx, &row, &command, fault);
     }
     if (status == STATUS_OK) {
         status = withdrawal_view(&vetoing->view, vetoing->service, tx, &row, fault);

@@ -108,6 +108,21 @@ static enum status look_at_suspense(struct watch *watch, struct fault *fault)
     return suspense_alarms(&watch->seeing, watch->service, fault);
 }
 
+static void tell_terms(struct news *news, const struct service *service, const struct store_outbox_announced *row)
+{
+    char amount[AMOUNT_TEXT_SIZE];
+    char asset[DIGEST_HEX_LEN + 1];
+    char version[24];
+    amount_format(amount, row->amount);
+    digest_format(asset, &row->asset);
+    (void)snprintf(version, sizeof(version), "%lld", (long long)service_policy(service)->version);
+    news_fact(news, "amount", amount);
+    news_fact(news, "asset", asset);
+    news_fact(news, "destination", row->destination);
+    news_fact(news, "version", version);
+    news_fact(news, "wallet", row->wallet.text);
+}
+
 /* An alarm of everybody until it is over, so that nobody can say that they did not see it coming. */
 static enum status look_at_announced(struct watch *watch, struct fault *fault)
 {
@@ -125,6 +140,7 @@ static enum status look_at_announced(struct watch *watch, struct fault *fault)
         (void)snprintf(value, sizeof(value), "waiting");
         time_format(at, announced.rows[i].until_utc_us);
         news_fact(&news, "sign_at", at);
+        tell_terms(&news, watch->service, &announced.rows[i]);
         status = watch_tell(watch, &news, fault);
     }
     return status;

@@ -282,10 +282,6 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
     const struct store_withdrawal *row = &creation->row;
     struct audit_event event;
     struct digest digest;
-    char amount[AMOUNT_TEXT_SIZE];
-    char asset[DIGEST_HEX_LEN + 1];
-    amount_format(amount, row->amount);
-    digest_format(asset, &row->asset);
     record_by_caller(&event, creation->service, creation->request, AUDIT_WITHDRAWAL_REQUEST, AUDIT_OUTCOME_OK);
     record_about(&event, &row->id);
     intent_digest(&digest, row->intent.data, row->intent.len);
@@ -293,18 +289,15 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
     if (status == STATUS_OK && !digest_is_zero(&creation->returns)) {
         status = audit_event_ref_add(&event, "returns", &creation->returns, fault);
     }
-    const char *const facts[][2] = {
-        {"amount", amount},
-        {"asset", asset},
-        {"wallet", row->wallet.text},
-        {"destination", row->destination},
-        {"type", creation->type == TRANSACTION_ISSUE ? "issue" : "transfer"},
-    };
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
-        status = audit_event_fact_add(&event, facts[i][0], facts[i][1], fault);
+    if (status == STATUS_OK) {
+        status =
+            audit_event_fact_add(&event, "type", creation->type == TRANSACTION_ISSUE ? "issue" : "transfer", fault);
     }
     if (status == STATUS_OK) {
         status = tell_evaluation(&event, creation, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = record_terms(&event, creation->service, row, fault);
     }
     if (status == STATUS_OK) {
         status = trail_enqueue(&creation->ticket, creation->service->trail, tx, &event, fault);

@@ -100,7 +100,8 @@ struct withdrawal_verdict {
 };
 
 /* Enqueues the entry of a verdict, without waiting for it; as workers_log. */
-MUST_CHECK enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct uuid *id,
+MUST_CHECK enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx,
+                                              const struct store_withdrawal *row,
                                               const struct withdrawal_verdict *verdict, struct fault *fault);
 
 /* Sets free what an ended withdrawal holds: its reservation and its lane, whose sequence was not spent. */

@@ -264,18 +264,20 @@ void workers_stop(struct worker_pool *pool)
     free(pool);
 }
 
-enum status workers_log(struct service *service, struct store_tx *tx, const struct uuid *withdrawal,
+enum status workers_log(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
                         enum audit_action action, enum status reason, struct fault *fault)
 {
     struct audit_event event;
     struct trail_ticket ticket;
-    record_by_service(&event, service, withdrawal, action,
-                      reason == STATUS_OK ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
-    record_about(&event, withdrawal);
+    record_by_service(&event, service, &row->id, action, reason == STATUS_OK ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
+    record_about(&event, &row->id);
     if (reason != STATUS_OK) {
         record_reason(&event, reason);
     }
-    enum status status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
+    enum status status = record_terms(&event, service, row, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
+    }
     audit_event_wipe(&event);
     return status;
 }

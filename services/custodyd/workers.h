@@ -8,6 +8,7 @@
 
 #include "audit/event.h"
 #include "service.h"
+#include "store/withdrawal.h"
 
 struct worker_pool;
 
@@ -25,7 +26,7 @@ void workers_stop(struct worker_pool *pool);
  * Enqueues an entry of the service itself about a withdrawal, without waiting for it; `reason` STATUS_OK means outcome
  * ok, another status outcome error with that reason.
  */
-MUST_CHECK enum status workers_log(struct service *service, struct store_tx *tx, const struct uuid *withdrawal,
+MUST_CHECK enum status workers_log(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
                                    enum audit_action action, enum status reason, struct fault *fault);
 
 #endif

@@ -53,8 +53,8 @@ def signing_entry(place, row, approvals, destination=None, promises=0, **refs):
     destination = destination or json.loads((place.dir / "ceremony/destination.json").read_text())
     intent = json.loads(row["intent"])
     event = {
-        "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "facts": {"promises": str(promises)}, "oid": row["id"],
-        "otype": "withdrawal",
+        "act": "withdrawal.signing", "actor": "custodyd", "corr": row["id"], "oid": row["id"], "otype": "withdrawal",
+        "facts": {"promises": str(promises), **{name: intent[name] for name in ("amount", "asset", "destination", "wallet")}},
         "on": place.value(f"""UPDATE custody.object_ordinal SET last = last + 1 WHERE oid = '{row["id"]}' RETURNING last"""),
         "outcome": "intent", "pn": "1", "pr": strongroom.uuid7(), "policy": place.policy_digest,
         "refs": {"destination": digest("destination", destination["document"]), "intent": digest("intent", row["intent"]),

@@ -139,9 +139,13 @@ class Api(Position):
                  "signature_invalid", "signature")):
             with self.subTest(name):
                 self.refused({**papers, **changes}, status, where)
+        told = signing_entry(place, row, good)["facts"]
+        untrue = {"amount": "1", "asset": "0" * 64, "destination": self.mallory, "wallet": "treasury"}
         for where, changes, refs in (("leaf.act", {"act": "withdrawal.approve"}, {}), ("leaf.outcome", {"outcome": "deny"}, {}),
                                      ("leaf.policy", {"policy": "1" * 64}, {}), ("leaf.refs.transaction", {}, {"transaction": "0" * 64}),
-                                     ("leaf.refs.intent", {}, {"intent": "0" * 64})):
+                                     ("leaf.refs.intent", {}, {"intent": "0" * 64}),
+                                     ("leaf.facts", {"facts": {"promises": "0"}}, {}),
+                                     *((f"leaf.facts.{name}", {"facts": {**told, name: value}}, {}) for name, value in untrue.items())):
             with self.subTest(where):
                 event = {**signing_entry(place, row, good, **refs), **changes}
                 self.refused(self.papers(row, good, event=event), "mismatch", where)

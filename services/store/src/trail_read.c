@@ -24,6 +24,12 @@ static const struct column columns[] = {
     COLUMN(struct store_leaf, outcome, "outcome", COLUMN_TEXT),
     COLUMN(struct store_leaf, has_corr, "has_corr", COLUMN_BOOL),
     COLUMN_NULLABLE(struct store_leaf, corr, "corr", COLUMN_UUID),
+    COLUMN_NULLABLE(struct store_leaf, amount, "amount", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, asset, "asset", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, destination, "destination", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, key, "key", COLUMN_TEXT),
+    COLUMN_NULLABLE(struct store_leaf, version, "version", COLUMN_UINT64),
+    COLUMN_NULLABLE(struct store_leaf, wallet, "wallet", COLUMN_TEXT),
 };
 
 const struct row_shape leaf_row_shape = ROW_SHAPE(struct store_leaf, columns);

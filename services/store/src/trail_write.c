@@ -56,10 +56,16 @@ static const struct statement partitions = {
 
 static const struct statement append = {
     "leaf_append",
-    "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr)"
-    " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[],"
-    " $7::text[], $8::text[], $9::bigint[], $10::text[], $11::uuid[])",
-    11,
+    "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset, destination,"
+    " key, version, wallet)"
+    " SELECT n.seq, n.lh, n.raw, n.ts, n.actor, n.act, n.otype, n.oid, n.ord, n.outcome, n.corr, n.amount::numeric,"
+    " n.asset, n.destination, n.key, n.version, n.wallet"
+    " FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],"
+    " $8::text[], $9::bigint[], $10::text[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[],"
+    " $16::bigint[], $17::text[])"
+    " AS n(seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset, destination, key, version,"
+    " wallet)",
+    17,
 };
 
 static const struct statement tile_put = {
@@ -176,13 +182,18 @@ static void add_oid(struct buffer *array, const struct store_leaf *leaf)
     add_optional_text(array, leaf->oid);
 }
 
-static void add_ord(struct buffer *array, const struct store_leaf *leaf)
+static void add_optional_counter(struct buffer *array, uint64_t number)
 {
-    if (leaf->ord == 0) {
+    if (number == 0) {
         array_element_bytes(array, NULL, 0);
         return;
     }
-    array_element_int64(array, (int64_t)leaf->ord);
+    array_element_int64(array, (int64_t)number);
+}
+
+static void add_ord(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_counter(array, leaf->ord);
 }
 
 static void add_outcome(struct buffer *array, const struct store_leaf *leaf)
@@ -195,10 +206,42 @@ static void add_corr(struct buffer *array, const struct store_leaf *leaf)
     array_element_bytes(array, leaf->has_corr ? leaf->corr.bytes16 : NULL, sizeof leaf->corr.bytes16);
 }
 
+static void add_amount(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_text(array, leaf->amount);
+}
+
+static void add_asset(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_text(array, leaf->asset);
+}
+
+static void add_destination(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_text(array, leaf->destination);
+}
+
+static void add_key(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_text(array, leaf->key);
+}
+
+static void add_version(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_counter(array, leaf->version);
+}
+
+static void add_wallet(struct buffer *array, const struct store_leaf *leaf)
+{
+    add_optional_text(array, leaf->wallet);
+}
+
 static const struct array_column array_columns[] = {
-    {ARRAY_INT8, add_seq},   {ARRAY_BYTEA, add_lh},     {ARRAY_BYTEA, add_raw},  {ARRAY_TIMESTAMPTZ, add_ts},
-    {ARRAY_TEXT, add_actor}, {ARRAY_TEXT, add_act},     {ARRAY_TEXT, add_otype}, {ARRAY_TEXT, add_oid},
-    {ARRAY_INT8, add_ord},   {ARRAY_TEXT, add_outcome}, {ARRAY_UUID, add_corr},
+    {ARRAY_INT8, add_seq},    {ARRAY_BYTEA, add_lh},         {ARRAY_BYTEA, add_raw},  {ARRAY_TIMESTAMPTZ, add_ts},
+    {ARRAY_TEXT, add_actor},  {ARRAY_TEXT, add_act},         {ARRAY_TEXT, add_otype}, {ARRAY_TEXT, add_oid},
+    {ARRAY_INT8, add_ord},    {ARRAY_TEXT, add_outcome},     {ARRAY_UUID, add_corr},  {ARRAY_TEXT, add_amount},
+    {ARRAY_TEXT, add_asset},  {ARRAY_TEXT, add_destination}, {ARRAY_TEXT, add_key},   {ARRAY_INT8, add_version},
+    {ARRAY_TEXT, add_wallet},
 };
 
 static enum status array_build(struct bytes *out, const struct array_column *column, const struct store_leaf *leaves,

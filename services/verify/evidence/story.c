@@ -59,9 +59,28 @@ static bool names_all(const struct proof *proof, const struct event *event)
     return same;
 }
 
+/* Whether it tells the terms of the intent and the promises, and nothing else. */
+static bool tells_terms(const struct proof *proof, const struct event *event)
+{
+    static const char *const terms[] = {"amount", "asset", "destination", "wallet"};
+    struct span rest = event->facts;
+    struct span name;
+    struct span value;
+    size_t more = 0;
+    bool good = scan_member(event->facts, "promises").at != NULL;
+    while (scan_step(&name, &value, &rest)) {
+        more++;
+    }
+    for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++, more--) {
+        const char *term = text_of(proof->intent_object, terms[i]);
+        good = good && term != NULL && span_is(scan_member(event->facts, terms[i]), term);
+    }
+    return good && more == 1;
+}
+
 static void note_signing(struct proof *proof, const struct event *event)
 {
-    bool documents = names_all(proof, event);
+    bool documents = names_all(proof, event) && tells_terms(proof, event);
     char in_force[DIGEST_HEX_LEN + 1];
     digest_format(in_force, &proof->in_force->digest);
     if (!proof->asked) {
@@ -77,7 +96,7 @@ static void note_signing(struct proof *proof, const struct event *event)
 static void note_event(struct proof *proof, const struct event *event)
 {
     if (is_act(event, "withdrawal.announced", "intent") && proof->announced_utc_us == INT64_MAX &&
-        span_is(scan_member(event->refs, "intent"), text_of(proof->refs, "intent"))) {
+        span_is(scan_member(event->refs, "intent"), text_of(proof->refs, "intent")) && tells_terms(proof, event)) {
         proof->announced_utc_us = event->at_utc_us;
     }
     if (is_act(event, "withdrawal.signing", "intent")) {

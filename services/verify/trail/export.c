@@ -24,7 +24,11 @@ static const struct scan_field head_fields[] = {
 static const struct scan_field row_fields[] = {
     FIELD(export_row, act, SCAN_TEXT, 255),
     FIELD(export_row, actor, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, amount, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, asset, SCAN_TEXT, 255),
     FIELD_OPTIONAL(export_row, corr, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, destination, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, key, SCAN_TEXT, 255),
     FIELD(export_row, lh, SCAN_TEXT, 64),
     FIELD_OPTIONAL(export_row, oid, SCAN_TEXT, 255),
     FIELD_OPTIONAL(export_row, ord, SCAN_INTEGER, 0),
@@ -33,6 +37,8 @@ static const struct scan_field row_fields[] = {
     FIELD(export_row, raw, SCAN_TEXT, EXPORT_LINE_MAX),
     {"seq", SCAN_INTEGER, false, 0, offsetof(struct export_row, seq_text)},
     FIELD(export_row, ts, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, version, SCAN_INTEGER, 0),
+    FIELD_OPTIONAL(export_row, wallet, SCAN_TEXT, 255),
 };
 
 bool export_open(struct export_file *out, const char *path)
@@ -120,8 +126,52 @@ enum status export_tail_read(struct bytes *out, struct span line, struct fault *
     return status == STATUS_OK ? base64_decode(out, note.at, note.len) : status;
 }
 
+/* Facts with a column, and of which characters they are; one of another form has none. */
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+
+enum { FACT_AMOUNT, FACT_ASSET, FACT_DESTINATION, FACT_KEY, FACT_VERSION, FACT_WALLET, FACTS };
+
+static const struct {
+    const char *name;
+    const char *characters;
+    size_t min, max;
+} facts[FACTS] = {
+    {"amount", DIGITS, 1, 39},        {"asset", DIGITS "abcdef", 64, 64}, {"destination", DIGITS LETTERS, 1, 127},
+    {"key", DIGITS "abcdef", 64, 64}, {"version", DIGITS, 1, 15},         {"wallet", DIGITS LETTERS "-", 1, 63}};
+
+static bool fits(size_t fact, struct span text)
+{
+    bool good = text.len >= facts[fact].min && text.len <= facts[fact].max;
+    for (size_t i = 0; good && i < text.len; i++) {
+        good = strchr(facts[fact].characters, text.at[i]) != NULL;
+    }
+    return good && (facts[fact].characters[10] != '\0' || text.at[0] != '0'); /* numbers begin with another digit */
+}
+
+/* Out: those that have a column, the others absent. The key that an entry is about is its object. */
+static void find_facts(struct span out[FACTS], const struct event *event)
+{
+    struct span rest = event->facts;
+    struct span name;
+    struct span value;
+    memset(out, 0, FACTS * sizeof(*out));
+    while (scan_step(&name, &value, &rest)) {
+        for (size_t i = 0; i < FACTS; i++) {
+            if (span_is(name, facts[i].name) && fits(i, value)) {
+                out[i] = value;
+            }
+        }
+    }
+    if (span_is(event->otype, "key")) {
+        out[FACT_KEY] = event->oid;
+    }
+}
+
 void export_columns_check(struct report *report, const struct export_row *row, const struct event *event)
 {
+    struct span told[FACTS];
+    find_facts(told, event);
     const struct {
         const char *name;
         struct span column;
@@ -129,12 +179,18 @@ void export_columns_check(struct report *report, const struct export_row *row, c
     } columns[] = {
         {"act", row->act, event->act},
         {"actor", row->actor, event->actor},
+        {"amount", row->amount, told[FACT_AMOUNT]},
+        {"asset", row->asset, told[FACT_ASSET]},
         {"corr", row->corr, event->corr},
+        {"destination", row->destination, told[FACT_DESTINATION]},
+        {"key", row->key, told[FACT_KEY]},
         {"oid", row->oid, event->oid},
         {"ord", row->ord, event->on},
         {"otype", row->otype, event->otype},
         {"outcome", row->outcome, event->outcome},
         {"ts", row->ts, event->ts},
+        {"version", row->version, told[FACT_VERSION]},
+        {"wallet", row->wallet, told[FACT_WALLET]},
     };
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (!span_equal(columns[i].column, columns[i].signed_value)) {

@@ -42,7 +42,11 @@ MUST_CHECK enum status export_head_read(struct export_head *out, struct span lin
 struct export_row {
     struct span act;
     struct span actor;
+    struct span amount;
+    struct span asset;
     struct span corr;
+    struct span destination;
+    struct span key;
     struct span lh;
     struct span oid;
     struct span ord;
@@ -51,6 +55,8 @@ struct export_row {
     struct span raw;
     struct span seq_text;
     struct span ts;
+    struct span version;
+    struct span wallet;
     uint64_t seq;
 };
 MUST_CHECK enum status export_row_read(struct export_row *out, struct span line, struct fault *fault);

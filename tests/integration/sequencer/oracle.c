@@ -104,6 +104,13 @@ static void read_projection(const struct store_leaf *row, const struct audit_eve
     cr_assert_eq(row->ord, event->object_ordinal);
     cr_assert_str_eq(row->outcome, audit_outcome_text(event->outcome));
     cr_assert(uuid_equal(&row->corr, &event->correlation));
+    const char *amount = audit_event_fact(event, "amount");
+    const char *version = audit_event_fact(event, "version");
+    const char *wallet = audit_event_fact(event, "wallet");
+    cr_assert_str_eq(row->amount, amount == NULL ? "" : amount);
+    cr_assert_eq(row->version, version == NULL ? 0 : strtoull(version, NULL, 10));
+    cr_assert_str_eq(row->wallet, wallet == NULL ? "" : wallet);
+    cr_assert_str_eq(row->key, strcmp(event->object_type, "key") == 0 ? event->object_id : "");
 }
 
 static enum status read_row(void *context, const struct store_leaf *row, struct fault *fault)

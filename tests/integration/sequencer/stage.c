@@ -79,6 +79,10 @@ static struct trail_ticket stage_put(struct stage *stage, struct store_tx *tx, c
     if (oid[0] != 0) {
         snprintf(event.object_type, sizeof event.object_type, "withdrawal");
         snprintf(event.object_id, sizeof event.object_id, "%s", oid);
+        cr_assert_eq(audit_event_fact_add(&event, "amount", "340282366920938463463374607431768211455", &fault),
+                     STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "version", "7", &fault), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "wallet", "hot", &fault), STATUS_OK);
     }
     cr_assert_eq(trail_enqueue(&ticket, stage->trail, tx, &event, &fault), STATUS_OK, "%s %s", fault.where,
                  fault.detail);

@@ -52,6 +52,9 @@ static bool row_holds(const json_t *row, uint64_t index, struct digest *inout_la
         INVARIANT(json_object_set_new(expected, "otype", json_string(event.object_type)) == 0);
         INVARIANT(json_object_set_new(expected, "ord", json_integer((json_int_t)event.object_ordinal)) == 0);
     }
+    if (good) {
+        trail_row_facts(expected, &event);
+    }
     good = good && json_equal(expected, row) == 1 && audit_frontier_append(frontier, &hash) == STATUS_OK;
     *inout_last = hash;
     json_decref(expected);

@@ -379,8 +379,8 @@ class Owned(Case):
         """Whoever writes to the database has entries put into the trail: none spoils good evidence, none mends bad."""
         def row(second, **changes):
             def made(rows):
-                refs = {**rows[-4]["refs"], **changes.get("refs", {})}
-                return {**rows[-4], "ts": at(second), **changes, "refs": refs}
+                named = {part: {**rows[-4][part], **changes.get(part, {})} for part in ("facts", "refs")}
+                return {**rows[-4], "ts": at(second), **changes, **named}
             return made
 
         def with_rows(place, *more, edits=None):
@@ -400,6 +400,9 @@ class Owned(Case):
             "of another destination": row(24, refs={"destination": "0" * 64}),
             "under another version": row(24, policy="0" * 64),
             "with more": row(24, refs={"more": "0" * 64}),
+            "of another amount": row(24, facts={"amount": "1"}),
+            "of another wallet": row(24, facts={"wallet": "treasury"}),
+            "with more facts": row(24, facts={"more": "1"}),
             "with another outcome": row(24, outcome="deny"),
             "that announces another intent": row(24, act="withdrawal.announced", refs={"intent": "0" * 64}),
             "that says it is signed": row(24, act="withdrawal.signed", outcome="ok"),
@@ -409,6 +412,8 @@ class Owned(Case):
         }
         spoilt = {
             "another transaction was named": lambda event: event["refs"].update(transaction="0" * 64),
+            "another destination was told": lambda event: event["facts"].update(destination=MALLORY.address()),
+            "nothing was told": lambda event: event.update(facts={"promises": "0"}),
             "another version was named": lambda event: event.update(policy="0" * 64),
         }
         for name, more in others.items():

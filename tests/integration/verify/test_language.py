@@ -185,10 +185,11 @@ class Language(unittest.TestCase):
 
     # Delays and limits
 
-    def announced(self, second, act="withdrawal.announced", **refs):
+    def announced(self, second, act="withdrawal.announced", told=None, **refs):
         """The entry before withdrawal.signing, which is at second 25."""
         def stage(events):
-            events.insert(4, {**events[4], "act": act, "ts": at(second), "refs": {**events[4]["refs"], **refs}})
+            events.insert(4, {**events[4], "act": act, "ts": at(second), "refs": {**events[4]["refs"], **refs},
+                              "facts": {**events[4]["facts"], **(told or {})}})
             for row in events[:4]:
                 row["ts"] = at(min(second, 24))
             for on, row in enumerate(events, 1):
@@ -204,6 +205,7 @@ class Language(unittest.TestCase):
         for intent in ("0" * 64, "x", 7):
             self.refused("does not show the delay", rule, events=self.announced(22, intent=intent))
             self.proven(RULE, events=self.announced(22, intent=intent))
+        self.refused("does not show the delay", rule, events=self.announced(22, told={"amount": "1"}))
 
     def test_limits_are_said_to_be_not_looked_at(self):
         said = self.proven(demanding(RULE, limits=[{"per": "wallet", "sum": "1", "window_s": 60}]))

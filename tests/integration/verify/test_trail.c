@@ -176,6 +176,51 @@ static void column_ts(struct made_trail *t)
     set_text(t, 700, "ts", "2026-01-02T03:04:05.000000Z");
 }
 
+static void column_amount(struct made_trail *t)
+{
+    set_text(t, 704, "amount", "1");
+}
+
+static void column_asset(struct made_trail *t)
+{
+    set_text(t, 704, "asset", "0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+static void column_destination(struct made_trail *t)
+{
+    set_text(t, 704, "destination", "sr1mallory");
+}
+
+static void column_key(struct made_trail *t)
+{
+    set_text(t, 704, "key", "0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+static void column_wallet(struct made_trail *t)
+{
+    set_text(t, 704, "wallet", "cold");
+}
+
+static void column_amount_told(struct made_trail *t)
+{
+    set_text(t, 701, "amount", "1");
+}
+
+static void column_destination_absent(struct made_trail *t)
+{
+    cr_assert_eq(json_object_del(row_at(t, 704), "destination"), 0);
+}
+
+static void column_version(struct made_trail *t)
+{
+    cr_assert_eq(json_object_set_new(row_at(t, 704), "version", json_integer(8)), 0);
+}
+
+static void column_version_absent(struct made_trail *t)
+{
+    cr_assert_eq(json_object_del(row_at(t, 704), "version"), 0);
+}
+
 static void column_unknown(struct made_trail *t)
 {
     set_text(t, 700, "note", "x");
@@ -294,6 +339,15 @@ static const struct {
     {"ord", column_ord, "entry 700: the column ord was changed"},
     {"outcome", column_outcome, "entry 700: the column outcome was changed"},
     {"ts", column_ts, "entry 700: the column ts was changed"},
+    {"amount", column_amount, "entry 704: the column amount was changed"},
+    {"an amount that nobody told", column_amount_told, "entry 701: the column amount was changed"},
+    {"asset", column_asset, "entry 704: the column asset was changed"},
+    {"destination", column_destination, "entry 704: the column destination was changed"},
+    {"no destination", column_destination_absent, "entry 704: the column destination was changed"},
+    {"key", column_key, "entry 704: the column key was changed"},
+    {"version", column_version, "entry 704: the column version was changed"},
+    {"no version", column_version_absent, "entry 704: the column version was changed"},
+    {"wallet", column_wallet, "entry 704: the column wallet was changed"},
     {"a column more", column_unknown, "(entry 700): note"},
     {"first deleted", first_deleted, "entry 0: is missing"},
     {"middle deleted", middle_deleted, "entry 700: is missing"},

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "audit/event.h"
 #include "samples.h"
 
 #define MAKER_PRODUCERS 2
@@ -28,6 +29,9 @@ struct trail_source {
     uint64_t ordinals[MAKER_OBJECTS];      /* the last one */
     uint64_t generations[MAKER_OBJECTS];   /* objects that ended before, in the same place */
 };
+
+/* Gives a row the columns of the facts that its event tells. */
+void trail_row_facts(json_t *row, const struct audit_event *event);
 
 /* Makes the next entry. Out: a row of an export, one reference. */
 json_t *trail_source_next(struct trail_source *source);

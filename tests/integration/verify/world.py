@@ -27,6 +27,7 @@ ORIGIN = "strongroom.example/audit/v1"
 ENVIRONMENT = "test"
 FAR = "2030-01-01T00:00:00.000000Z"
 ASSET = {"code": "DEMO", "decimals": 2}
+TERMS = ("amount", "asset", "destination", "wallet")  # of an intent, which the entry before a signature tells
 
 
 def canonical(value):
@@ -306,7 +307,8 @@ class World:
         refs = {"approvals": sorted(digest("approval", row["document"]) for row in approvals),
                 "destination": digest("destination", destination), "intent": digest("intent", canonical(intent)),
                 "policy": here["policy"], "transaction": transaction}
-        trail, entries = self.trail(withdrawal, force, refs, stage)
+        facts = {name: intent[name] for name in TERMS if name in intent}
+        trail, entries = self.trail(withdrawal, force, {"facts": {**facts, "promises": "0"}, "refs": refs}, stage)
         note = stage("checkpoint", self.log.note(len(trail.hashes), root(trail.hashes)))
         return {
             "format": "strongroom-evidence/v1", "withdrawal": withdrawal, "genesis": self.genesis,
@@ -315,11 +317,11 @@ class World:
             "transaction": signed("transaction", document, sender), "block": self.block(transaction, stage),
             "checkpoint": base64.b64encode(note).decode(), "entries": [trail.entry(index) for index in entries]}
 
-    def trail(self, withdrawal, force, refs, stage):
+    def trail(self, withdrawal, force, named, stage):
         acts = ["request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed"]
         events = [{"act": f"withdrawal.{act}", "oid": withdrawal, "on": str(on), "otype": "withdrawal", "ts": at(20 + on)}
                   for on, act in enumerate(acts, 1)]
-        events[4].update(outcome="intent", policy=force, refs=refs)
+        events[4].update(outcome="intent", policy=force, **named)
         trail = Trail()
         entries = []
         trail.append({"act": "log.genesis", "ts": at(2)})

@@ -68,16 +68,38 @@ Test(signing_entry, of_another_act_or_outcome_is_refused)
     expect_verdict(STATUS_MISMATCH, "leaf.outcome");
 }
 
-Test(signing_entry, without_the_number_of_promises_alone_is_refused)
+Test(signing_entry, with_other_facts_is_refused)
 {
     cr_assert(audit_event_fact_add(&event, "other", "1", NULL) == STATUS_OK);
     expect_verdict(STATUS_MISMATCH, "leaf.facts");
-    json_decref(event.facts);
-    event.facts = json_pack("{s:s}", "promises", "07");
+    json_object_del(event.facts, "other");
+    expect_verdict(STATUS_OK, "");
+    json_object_set_new(event.facts, "promises", json_string("07"));
     expect_verdict(STATUS_MISMATCH, "leaf.facts");
     json_decref(event.facts);
     event.facts = NULL;
     expect_verdict(STATUS_MISMATCH, "leaf.facts");
+}
+
+/* An officer finds the entry by what it says, so it says what is signed. */
+Test(signing_entry, every_fact_must_be_that_of_the_intent)
+{
+    static const struct {
+        const char *name;
+        const char *other;
+    } facts[] = {{"amount", "1"}, {"asset", ZEROS}, {"destination", "sr1"}, {"wallet", "other"}};
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        char where[64];
+        (void)snprintf(where, sizeof(where), "leaf.facts.%s", facts[i].name);
+        json_t *right = json_incref(json_object_get(event.facts, facts[i].name));
+        cr_assert_not_null(right);
+        json_object_set_new(event.facts, facts[i].name, json_string(facts[i].other));
+        expect_verdict(STATUS_MISMATCH, where);
+        json_object_del(event.facts, facts[i].name);
+        expect_verdict(STATUS_MISMATCH, "leaf.facts");
+        json_object_set_new(event.facts, facts[i].name, right);
+    }
+    expect_verdict(STATUS_OK, "");
 }
 
 Test(signing_entry, of_another_withdrawal_is_refused)

@@ -10,6 +10,7 @@
 
 #include "base/id.h"
 #include "store/store.h"
+#include "store/withdrawal.h"
 
 #define STORE_OUTBOX_KIND_SIZE 16
 #define STORE_OUTBOX_CODE_SIZE 64 /* a status code */
@@ -39,6 +40,10 @@ struct store_outbox_wait {
 /* A withdrawal that was announced and waits. */
 struct store_outbox_announced {
     struct uuid withdrawal;
+    struct digest asset;
+    struct amount amount;
+    char destination[STORE_ADDRESS_SIZE];
+    struct name wallet;
     int64_t until_utc_us;
 };
 

@@ -5,6 +5,7 @@
 #ifndef STRONGROOM_STORE_TRAIL_READ_H
 #define STRONGROOM_STORE_TRAIL_READ_H
 
+#include "base/amount.h"
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/id.h"
@@ -29,6 +30,12 @@ struct store_leaf {
     char outcome[STORE_TEXT_SIZE];
     bool has_corr;
     struct uuid corr;
+    char amount[AMOUNT_TEXT_SIZE];     /* base units, decimal; "": absent, as for those below */
+    char asset[STORE_TEXT_SIZE];       /* id, hexadecimal */
+    char destination[STORE_TEXT_SIZE]; /* address */
+    char key[STORE_TEXT_SIZE];         /* id, hexadecimal */
+    uint64_t version;                  /* of the policy; 0: absent */
+    char wallet[STORE_TEXT_SIZE];
 };
 
 struct store_leaf_list {
