@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md and docs/policy.md, in order, into one bash, against a running evaluation.
+"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md and docs/policy.md, in order, into one bash, against a running evaluation; and
+docs/verify-by-hand.md in a folder with nothing but an evidence bundle and a trust file.
 
 Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
 test, by the line of the page; what must have come of it all is asked from the service and the signer, not from the page.
@@ -10,27 +11,8 @@ import re
 import subprocess
 import unittest
 
+import by_hand
 import strongroom
-
-FENCE = "```"
-
-
-def script(page):
-    """The page as a shell script with the same line numbers, and how many blocks it has."""
-    lines = ["set -eEuo pipefail; trap 'echo \"line $LINENO: status $?: $BASH_COMMAND\" >&2' ERR"]
-    inside = False
-    blocks = 0
-    for line in page.read_text(encoding="utf-8").splitlines()[1:]:
-        if line.startswith(FENCE):
-            if inside:
-                lines.append(f"echo 'block {blocks} done'")
-            else:
-                lines.append("")
-            inside = line == f"{FENCE}bash"
-            blocks += inside
-        else:
-            lines.append(line if inside else "")
-    return "\n".join(lines) + "\n", blocks
 
 
 class Pasting(unittest.TestCase):
@@ -49,7 +31,7 @@ class Pasting(unittest.TestCase):
 
     def paste(self, page):
         """What bash said."""
-        text, blocks = script(strongroom.SOURCE / page)
+        text, blocks = by_hand.script(strongroom.SOURCE / page)
         environment = {name: value for name, value in self.place.environment.items()
                        if not name.startswith("STRONGROOM_") and name != "SOFTHSM2_CONF"}
         done = subprocess.run(["bash"], input=text, cwd=self.tree, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -78,7 +60,8 @@ class Rotation(Pasting):
         self.assertEqual((self.row("transfer")["state"], self.row("hot-2027")["state"]), ("retained", "active"))
         self.assertEqual(self.place.balance(self.place.hot), 0)
         self.assertEqual(self.place.balance(self.row("hot-2027")["address"]), before)
-        self.place.withdraw()
+        row = self.place.withdraw()
+        by_hand.check(self, self.place.export_evidence(row["id"]), self.place.environment["STRONGROOM_TRUST"])
 
 
 class ByHand(Pasting):
