@@ -60,15 +60,26 @@ class Forger:
         self.public = subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"], capture_output=True,
                                      check=True).stdout[-32:]
 
-    def note(self, origin, size, root):
-        text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+    def sign(self, text):
         with tempfile.NamedTemporaryFile() as message:
             message.write(text.encode())
             message.flush()
-            sig = subprocess.run(["openssl", "pkeyutl", "-sign", "-inkey", self.key, "-rawin", "-in", message.name], capture_output=True,
-                                 check=True).stdout
+            return subprocess.run(["openssl", "pkeyutl", "-sign", "-inkey", self.key, "-rawin", "-in", message.name], capture_output=True,
+                                  check=True).stdout
+
+    def note(self, origin, size, root):
+        text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
         short, _ = tlog.verifier_key(origin, self.public)
-        return f"{text}\n\u2014 {origin} {base64.b64encode(bytes.fromhex(short) + sig).decode()}\n"
+        return f"{text}\n\u2014 {origin} {base64.b64encode(bytes.fromhex(short) + self.sign(text)).decode()}\n"
+
+    def witness(self, bundle, trust, name="witness.example/w1", time=1700000000, lie=0):
+        """Trusts a witness with the same key, who signs the checkpoint; `lie`: another time than it says."""
+        note = base64.b64decode(bundle["checkpoint"]).decode()
+        sig = self.sign(f"cosignature/v1\ntime {time + lie}\n" + note[:note.index("\n\n") + 1])
+        short, key = tlog.verifier_key(name, self.public, b"\4")
+        line = base64.b64encode(bytes.fromhex(short) + time.to_bytes(8, "big") + sig).decode()
+        bundle["checkpoint"] = base64.b64encode(f"{note}\u2014 {name} {line}\n".encode()).decode()
+        trust["witnesses"] = {"keys": [f"{name}+{short}+{key}"], "quorum": 1}
 
     def __call__(self, bundle, trust, edit=lambda events: events, unlink=None):
         """`edit` gets the events and answers those to be logged; `unlink`: the number of an entry that names another one before it."""
@@ -161,6 +172,9 @@ def alterations(forge):
     def receipt(bundle, _):
         bundle["block"]["receipt"] = bundle["block"]["receipt"].replace('"code":"ok"', '"code":"expired"')
 
+    def unwitnessed(bundle, trust):
+        forge.witness(copy.deepcopy(bundle), trust)
+
     signature = lambda *path_: set_path(*path_, value=flip)
     numbered = lambda events: [{**event, "on": "1"} for event in events]
     return [
@@ -170,6 +184,8 @@ def alterations(forge):
         (1, "a line end in a document", inner("intent", wallet="hot\n")),
         (2, "another size", set_path("checkpoint", value=lambda text: base64.b64encode(re.sub(rb"\n(\d+)\n", rb"\n1\1\n", base64.b64decode(text), count=1)).decode())),
         (2, "another log", lambda bundle, trust: forge(copy.deepcopy(bundle), trust)),
+        (2, "a checkpoint that the witness did not sign", unwitnessed),
+        (2, "a witness who signed something else", lambda bundle, trust: forge.witness(bundle, trust, lie=1)),
         (3, "an entry edited", set_path("entries", 0, "leaf", value=lambda text: base64.b64encode(base64.b64decode(text).replace(b'"ok"', b'"no"')).decode())),
         (3, "a proof of another entry", lambda bundle, _: bundle["entries"][0].update(proof=bundle["entries"][1]["proof"])),
         (3, "a number changed", set_path("entries", 1, "index", value=lambda text: str(int(text) + 1))),
@@ -201,17 +217,22 @@ def alterations(forge):
     ]
 
 
-def proves(case, evidence, trust_file):
-    """The page proves the bundle, byte for byte as it was exported; what it said."""
-    code, steps, said = run(*(pathlib.Path(file).read_text() for file in (evidence, trust_file)))
+def proves(case, bundle, trust):
+    """The page proves the bundle, given as bytes."""
+    code, steps, said = run(bundle, trust)
     case.assertEqual((code, steps), (0, list(range(1, STEPS + 1))), said)
-    return said
+
+
+def proves_file(case, evidence):
+    """The page proves the bundle as it was exported from an evaluation."""
+    proves(case, pathlib.Path(evidence).read_text(), pathlib.Path(case.place.environment["STRONGROOM_TRUST"]).read_text())
 
 
 def check(case, evidence, trust_file):
     """The page proves the bundle, and refuses every alteration of it where it should."""
-    proves(case, evidence, trust_file)
-    bundle, trust = (json.loads(pathlib.Path(file).read_text()) for file in (evidence, trust_file))
+    texts = [pathlib.Path(file).read_text() for file in (evidence, trust_file)]
+    proves(case, *texts)
+    bundle, trust = map(json.loads, texts)
 
     def attempt(alteration):
         _, _, change = alteration
@@ -223,7 +244,8 @@ def check(case, evidence, trust_file):
         forge = Forger(folder)
         own, own_trust = copy.deepcopy(bundle), copy.deepcopy(trust)
         forge(own, own_trust)  # is proven when nothing is altered: so it is the alteration that is refused
-        case.assertEqual(run(own, own_trust)[0], 0)
+        forge.witness(own, own_trust)
+        proves(case, strongroom.canonical(own), strongroom.canonical(own_trust))
         tried = alterations(forge)
         case.assertEqual({step for step, _, _ in tried}, set(range(1, STEPS + 1)))
         for (step, what, _), (code, steps, said) in zip(tried, pool.map(attempt, tried)):

@@ -73,7 +73,7 @@ class Waiting(strongroom.Case):
         self.assertGreaterEqual(signed["ts"], row["sign_at"][:19])
         self.until(lambda: not self.alarms(row), "the alarm is over")
         self.assertProven("evidence", self.place.export_evidence(end["id"]))
-        by_hand.proves(self, self.place.export_evidence(end["id"]), self.place.environment["STRONGROOM_TRUST"])
+        by_hand.proves_file(self, self.place.export_evidence(end["id"]))
 
     def veto_of(self, row, person):
         """A signed command; it names the version of before."""
@@ -173,7 +173,7 @@ class Waiting(strongroom.Case):
         self.assertEqual(place.decide(row, "operator-1", "request").status, 200)
         place.wait(row["id"], "confirmed")
         self.assertProven("evidence", place.export_evidence(row["id"]))
-        by_hand.proves(self, place.export_evidence(row["id"]), place.environment["STRONGROOM_TRUST"])
+        by_hand.proves_file(self, place.export_evidence(row["id"]))
 
     def test_every_entry_says_what_the_policy_said(self):
         place = self.place

@@ -71,9 +71,9 @@ def open_note(note, vkey):
     raise AssertionError("not signed by the log")
 
 
-def verifier_key(name, public):
-    """The hash and the key of the vkey of an Ed25519 key."""
-    typed = b"\1" + public
+def verifier_key(name, public, kind=b"\1"):
+    """The hash and the key of the vkey of an Ed25519 key: of a log, or with another kind of a witness."""
+    typed = kind + public
     return hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4].hex(), base64.b64encode(typed).decode()
 
 
