@@ -1,15 +1,18 @@
 /*
- * custody-verify: proves a trail, an evidence bundle, a ceremony or an address from files alone. Exit 0 proven,
- * 1 tampered, 2 incomplete or stale, 3 usage.
+ * custody-verify: proves a trail or a part of it, an evidence bundle, a ceremony or an address from files alone. Exit 0
+ * proven, 1 tampered, 2 incomplete or stale, 3 usage.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/option.h"
 #include "verify.h"
 
 struct options {
     char trust[512];
+    int64_t max_age_s;
+    char now[64];
     struct verify_request request;
 };
 
@@ -19,8 +22,18 @@ struct options {
             sizeof(((struct options *)0)->member)                                                                      \
     }
 
+#define TRUST_ROWS 6 /* with the first, the rows of commands that cannot do without a trust file */
+
 /* Each command takes some neighbours of this table. */
 static const struct option_row rows[] = {
+    PATH("entry", request.entry, "", "The bytes of the entry that the receipt is to be for"),
+    PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
+    {"max-age", OPTION_INTEGER, "seconds", 0, 3153600000, "0",
+     "How old the last entry and the cosignatures that count may be; 0: of any age",
+     offsetof(struct options, max_age_s), sizeof(((struct options *)0)->max_age_s)},
+    {"now", OPTION_TEXT, "", 0, 0, "",
+     "The time from which --max-age counts (RFC 3339, six decimals); default: the clock", offsetof(struct options, now),
+     sizeof(((struct options *)0)->now)},
     {"explain", OPTION_FLAG, "", 0, 0, "no", "Tells who approved it, under which rules, and when",
      offsetof(struct options, request.explain), sizeof(((struct options *)0)->request.explain)},
     PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
@@ -53,12 +66,18 @@ static const struct command {
     enum verdict (*run)(const struct trust *trust, const struct verify_request *request);
 } commands[] = {
     {"trail", "custody-verify trail", "proves an export of the audit trail offline",
-     "EXPORT [CHECKPOINT OR RECEIPT ...]", 1, 1, 1, 4096, trail},
-    {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 0, 2, 1, 1,
+     "EXPORT [CHECKPOINT OR RECEIPT ...]", 1, 3, 1, 4096, trail},
+    {"extract", "custody-verify extract", "proves a filtered export of the audit trail offline", "EXTRACT", 1, 3, 1, 1,
+     verify_extract},
+    {"receipt", "custody-verify receipt", "proves the receipt of an entry offline", "RECEIPT [EXPORT]", 0, 4, 1, 2,
+     verify_receipt},
+    {"consistency", "custody-verify consistency", "proves offline that one checkpoint extends another",
+     "OLD NEW PROOF|EXPORT", 1, 3, 3, 3, verify_consistency},
+    {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 4, 2, 1, 1,
      evidence},
-    {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 2, 7, 0, 64,
+    {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 6, 7, 0, 64,
      verify_ceremony},
-    {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 6, 5, 0, 64,
+    {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 10, 5, 0, 64,
      verify_address},
 };
 
@@ -102,6 +121,18 @@ static int prove(const struct command *command, const struct trust *trust, const
     return (int)verdict;
 }
 
+/* What is older than --max-age proves nothing. */
+static enum status freshen(struct trust *trust, const struct options *options, struct fault *fault)
+{
+    int64_t now_utc_us = clock_utc_us(clock_system());
+    if (options->now[0] != '\0' && time_parse(&now_utc_us, options->now) != STATUS_OK) {
+        return fault_set(fault, STATUS_USAGE, "now", "must be a time like 2026-01-31T23:59:59.000000Z");
+    }
+    int64_t since = now_utc_us - options->max_age_s * 1000000;
+    trust->fresh_since_utc_us = options->max_age_s == 0 ? 0 : since > 1 ? since : 1;
+    return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -129,8 +160,8 @@ int main(int argc, char **argv)
                         "after the options comes %s", command->arguments);
         return refuse(command, &fault);
     }
-    if ((options.trust[0] != '\0' || command->first_row <= 1) &&
-        trust_read(&trust, options.trust, &fault) != STATUS_OK) {
+    if ((options.trust[0] != '\0' || command->first_row < TRUST_ROWS) &&
+        (trust_read(&trust, options.trust, &fault) != STATUS_OK || freshen(&trust, &options, &fault) != STATUS_OK)) {
         return refuse(command, &fault);
     }
     return prove(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);

@@ -48,36 +48,104 @@ void merkle_root(struct digest *out, const struct merkle *merkle)
     }
 }
 
-/* RFC 9162 section 2.1.3.2, with fn = index and sn = size - 1. */
-bool merkle_leads(const struct digest *leaf, uint64_t index, uint64_t size, const json_t *path,
-                  const struct digest *root)
+bool merkle_climb(struct digest *out_root, const struct digest *leaf, uint64_t index, uint64_t size,
+                  const struct merkle_proof *proof)
 {
     struct digest r = *leaf;
-    json_t *value = NULL;
-    size_t i = 0;
     uint64_t fn = index;
     uint64_t sn = size - 1;
-    if (index >= size || !json_is_array(path)) {
+    if (index >= size) {
         return false;
     }
-    json_array_foreach(path, i, value)
-    {
-        struct digest p;
-        const char *text = json_string_value(value);
-        if (sn == 0 || text == NULL || digest_parse(&p, text) != STATUS_OK) {
+    for (size_t i = 0; i < proof->count; i++) {
+        const struct digest *p = &proof->hashes[i];
+        if (sn == 0) {
             return false;
         }
         if ((fn & 1) == 1 || fn == sn) {
-            join(&r, &p, &r);
+            join(&r, p, &r);
             while ((fn & 1) == 0 && fn != 0) {
                 fn >>= 1;
                 sn >>= 1;
             }
         } else {
-            join(&r, &r, &p);
+            join(&r, &r, p);
         }
         fn >>= 1;
         sn >>= 1;
     }
-    return sn == 0 && digest_equal(&r, root);
+    *out_root = r;
+    return sn == 0;
+}
+
+/* The steps of the RFC behind the first hash of the proof; the roots of both trees as they lead to them. */
+static bool climb_both(struct digest *fr, struct digest *sr, uint64_t fn, uint64_t sn, const struct merkle_proof *proof,
+                       size_t from)
+{
+    for (size_t i = from; i < proof->count; i++) {
+        const struct digest *c = &proof->hashes[i];
+        if (sn == 0) {
+            return false;
+        }
+        if ((fn & 1) == 1 || fn == sn) {
+            join(fr, c, fr);
+            join(sr, c, sr);
+            while ((fn & 1) == 0 && fn != 0) {
+                fn >>= 1;
+                sn >>= 1;
+            }
+        } else {
+            join(sr, sr, c);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0;
+}
+
+bool merkle_extends(const struct merkle_head *old, const struct merkle_head *new, const struct merkle_proof *proof)
+{
+    if (old->size == new->size) {
+        return proof->count == 0 && digest_equal(&old->root, &new->root);
+    }
+    if (old->size == 0 || old->size > new->size || proof->count == 0) {
+        return false;
+    }
+    uint64_t fn = old->size - 1;
+    uint64_t sn = new->size - 1;
+    for (; (fn & 1) == 1; fn >>= 1) {
+        sn >>= 1;
+    }
+    bool whole = fn == 0; /* the old tree is full: its root goes without saying */
+    struct digest fr = whole ? old->root : proof->hashes[0];
+    struct digest sr = fr;
+    return climb_both(&fr, &sr, fn, sn, proof, whole ? 0 : 1) && digest_equal(&fr, &old->root) &&
+           digest_equal(&sr, &new->root);
+}
+
+bool merkle_proof_read(struct merkle_proof *out, const json_t *array)
+{
+    json_t *value = NULL;
+    size_t i = 0;
+    if (!json_is_array(array) || json_array_size(array) > MERKLE_HEIGHT) {
+        return false;
+    }
+    out->count = json_array_size(array);
+    json_array_foreach(array, i, value)
+    {
+        const char *text = json_string_value(value);
+        if (text == NULL || digest_parse(&out->hashes[i], text) != STATUS_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool merkle_leads(const struct digest *leaf, uint64_t index, uint64_t size, const json_t *path,
+                  const struct digest *root)
+{
+    struct merkle_proof proof = {.count = 0};
+    struct digest found;
+    return merkle_proof_read(&proof, path) && merkle_climb(&found, leaf, index, size, &proof) &&
+           digest_equal(&found, root);
 }

@@ -61,8 +61,7 @@ bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type ty
     return true;
 }
 
-/* The next line of text, without its newline; false at the end or when the last line has no newline. */
-static bool next_line(const char **line, size_t *line_len, const char **at, const char *end)
+bool note_line(const char **line, size_t *line_len, const char **at, const char *end)
 {
     const char *newline = *at < end ? memchr(*at, '\n', (size_t)(end - *at)) : NULL;
     if (newline == NULL) {
@@ -85,8 +84,8 @@ static bool body_read(struct checkpoint *out, const struct note_key *log, const 
     const char *line = NULL;
     size_t len = 0;
     char root[45] = {0};
-    if (!next_line(&line, &len, &at, end) || !equals(line, len, log->name) || !next_line(&line, &len, &at, end) ||
-        !decimal_read(&out->size, line, len) || !next_line(&line, &len, &at, end) || len != 44 || at != end) {
+    if (!note_line(&line, &len, &at, end) || !equals(line, len, log->name) || !note_line(&line, &len, &at, end) ||
+        !decimal_read(&out->size, line, len) || !note_line(&line, &len, &at, end) || len != 44 || at != end) {
         return false;
     }
     memcpy(root, line, 44);
@@ -94,8 +93,8 @@ static bool body_read(struct checkpoint *out, const struct note_key *log, const 
 }
 
 /* Whether the bytes behind the key id are a signature over the body; a witness signs the time before it, too. */
-static bool is_signature(const struct note_key *key, const uint8_t *bytes, size_t len, const char *body,
-                         size_t body_len)
+static bool is_signature(uint64_t *out_time_s, const struct note_key *key, const uint8_t *bytes, size_t len,
+                         const char *body, size_t body_len)
 {
     char message[NOTE_BODY_MAX + 64];
     if (key->type == NOTE_KEY_LOG) {
@@ -107,11 +106,13 @@ static bool is_signature(const struct note_key *key, const uint8_t *bytes, size_
     }
     int head = snprintf(message, 64, "cosignature/v1\ntime %llu\n", (unsigned long long)time_s);
     memcpy(message + head, body, body_len);
+    *out_time_s = time_s;
     return len == 72 && time_s <= INT64_MAX && key_verifies(&key->key, bytes + 8, message, (size_t)head + body_len);
 }
 
 /* One signature line: 1 the key's and good, 0 somebody else's, -1 bad. */
-static int line_check(const struct note_key *key, const char *line, size_t len, const char *body, size_t body_len)
+static int line_check(uint64_t *out_time_s, const struct note_key *key, const char *line, size_t len, const char *body,
+                      size_t body_len)
 {
     struct bytes blob = {0};
     size_t dash = strlen(DASH);
@@ -123,25 +124,29 @@ static int line_check(const struct note_key *key, const char *line, size_t len, 
     int result = blob.len >= 5 ? 0 : -1;
     if (result == 0 && equals(line + dash, (size_t)(space - line) - dash, key->name) &&
         memcmp(blob.data, key->id4, 4) == 0) {
-        result = is_signature(key, blob.data + 4, blob.len - 4, body, body_len) ? 1 : -1;
+        result = is_signature(out_time_s, key, blob.data + 4, blob.len - 4, body, body_len) ? 1 : -1;
     }
     bytes_free(&blob);
     return result;
 }
 
-enum signed_by checkpoint_signed_by(const struct checkpoint *checkpoint, const struct note_key *key)
+enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoint *checkpoint,
+                                    const struct note_key *key)
 {
+    uint64_t time_s = 0;
     const char *line = NULL;
     size_t len = 0;
     unsigned good = 0;
     unsigned lines = 0;
     const char *at = checkpoint->body + checkpoint->body_len + 1;
-    while (next_line(&line, &len, &at, checkpoint->end)) {
-        int result = line_check(key, line, len, checkpoint->body, checkpoint->body_len);
+    *out_time_s = 0;
+    while (note_line(&line, &len, &at, checkpoint->end)) {
+        int result = line_check(&time_s, key, line, len, checkpoint->body, checkpoint->body_len);
         if (result < 0 || ++lines > LINES_MAX) {
             return SIGNED_BADLY;
         }
         good += (unsigned)result;
+        *out_time_s = result > 0 && time_s > *out_time_s ? time_s : *out_time_s;
     }
     return at == checkpoint->end && good > 0 ? SIGNED : SIGNED_NOT;
 }
@@ -161,7 +166,8 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
         *why = "is not a checkpoint of this log";
         return false;
     }
-    enum signed_by by = checkpoint_signed_by(&checkpoint, log);
+    uint64_t time_s = 0;
+    enum signed_by by = checkpoint_signed_by(&time_s, &checkpoint, log);
     if (by != SIGNED) {
         *why = by == SIGNED_BADLY ? "has a bad signature line" : "is not signed by the log key";
         return false;
@@ -178,14 +184,14 @@ bool leaf_read(struct leaf *out, const char *origin, const void *raw, size_t len
     size_t line_len = 0;
     char prev[65] = {0};
     *why = "is not of the form of an entry";
-    if (len > 65535 || !next_line(&line, &line_len, &at, end) || !equals(line, line_len, "custody-audit/v1") ||
-        !next_line(&line, &line_len, &at, end) || !equals(line, line_len, origin) ||
-        !next_line(&line, &line_len, &at, end) || !decimal_read(&out->number, line, line_len) ||
-        !next_line(&line, &line_len, &at, end) || line_len != 64) {
+    if (len > 65535 || !note_line(&line, &line_len, &at, end) || !equals(line, line_len, "custody-audit/v1") ||
+        !note_line(&line, &line_len, &at, end) || !equals(line, line_len, origin) ||
+        !note_line(&line, &line_len, &at, end) || !decimal_read(&out->number, line, line_len) ||
+        !note_line(&line, &line_len, &at, end) || line_len != 64) {
         return false;
     }
     memcpy(prev, line, 64);
-    if (digest_parse(&out->prev, prev) != STATUS_OK || !next_line(&line, &line_len, &at, end) || at != end) {
+    if (digest_parse(&out->prev, prev) != STATUS_OK || !note_line(&line, &line_len, &at, end) || at != end) {
         return false;
     }
     out->event = (struct span){line, line_len};

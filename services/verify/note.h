@@ -43,9 +43,16 @@ bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type ty
 bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
                      const char **why);
 
-/* Whether a line is a key's signature. Badly: one that names the key does not verify, or one has no form. */
+/*
+ * Whether a line is a key's signature. Badly: one that names the key does not verify, or one has no form. Of a witness
+ * also the newest time that it signed, in seconds since 1970; otherwise 0.
+ */
 enum signed_by { SIGNED_NOT, SIGNED, SIGNED_BADLY };
-enum signed_by checkpoint_signed_by(const struct checkpoint *checkpoint, const struct note_key *key);
+enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoint *checkpoint,
+                                    const struct note_key *key);
+
+/* The next line of text, without its newline; false at the end or when the last line has no newline. */
+bool note_line(const char **line, size_t *line_len, const char **at, const char *end);
 
 /* A leaf of the trail taken apart. `event` is borrowed from the leaf bytes. */
 struct leaf {

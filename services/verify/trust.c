@@ -77,16 +77,18 @@ bool trust_witnessed(const struct trust *trust, struct report *report, const cha
 {
     size_t found = 0;
     for (size_t i = 0; i < trust->witness_count; i++) {
-        enum signed_by by = checkpoint_signed_by(checkpoint, &trust->witnesses[i]);
+        uint64_t time_s = 0;
+        enum signed_by by = checkpoint_signed_by(&time_s, checkpoint, &trust->witnesses[i]);
         if (by == SIGNED_BADLY) {
             report_tampered(report, "%s: has a bad cosignature of %s", part, trust->witnesses[i].name);
             return false;
         }
-        found += by == SIGNED ? 1 : 0;
+        found += by == SIGNED && time_s >= (uint64_t)(trust->fresh_since_utc_us / 1000000) ? 1 : 0;
     }
     if (found < trust->quorum) {
-        report_incomplete(report, "%s: is cosigned by %zu witnesses of the trust file, which asks for %zu of %zu", part,
-                          found, trust->quorum, trust->witness_count);
+        report_incomplete(report, "%s: is cosigned by %zu witnesses of the trust file, which asks for %zu of %zu%s",
+                          part, found, trust->quorum, trust->witness_count,
+                          trust->fresh_since_utc_us > 0 ? ", not longer ago than --max-age" : "");
     } else if (trust->quorum > 0) {
         report_checked("%s: cosigned by %zu of the %zu witnesses of the trust file, which asks for %zu", part, found,
                        trust->witness_count, trust->quorum);

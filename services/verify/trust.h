@@ -15,7 +15,8 @@ struct trust {
     struct note_key log;
     struct note_key witnesses[WITNESSES_MAX]; /* of different names and keys */
     size_t witness_count;
-    size_t quorum; /* how many of them must have cosigned; 0 when the file names none */
+    size_t quorum;              /* how many of them must have cosigned; 0 when the file names none */
+    int64_t fresh_since_utc_us; /* not of the file: what is older proves nothing new. 0: it may be of any age */
 };
 
 /* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. */

@@ -20,16 +20,26 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
  */
 enum verdict verify_evidence(const struct trust *trust, const char *path, bool explain);
 
-/* What ceremony and address are asked: paths of files, "" for none. */
+/* What commands are asked: paths of files, "" for none. */
 struct verify_request {
+    char entry[512];                                                 /* receipt: the bytes of an entry */
     char transcript[512], backup[512], restore[512], share_set[512]; /* ceremony */
     char key_document[512], policy[512];                             /* the first policy */
     char attestation[512];                                           /* address */
     int64_t max_age_days;                                            /* address: of the attestation */
     bool explain;                                                    /* evidence */
-    char *const *rest;                                               /* the policies after the first, in order */
+    char *const *rest;                                               /* what stands behind the options, in order */
     int rest_count;
 };
+
+/* A receipt: that the log signed for its entry; which one that is, by its bytes or by an export (the second word). */
+enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request);
+
+/* Two checkpoints or receipts and a consistency proof, or an export: the first is the beginning of the second. */
+enum verdict verify_consistency(const struct trust *trust, const struct verify_request *request);
+
+/* A filtered export: each row is in the trail that the checkpoint at its end signs. */
+enum verdict verify_extract(const struct trust *trust, const struct verify_request *request);
 
 /*
  * A transcript of a ceremony, replayed: script, order, links, signatures and duties, facts, the proof of the new key,

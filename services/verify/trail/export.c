@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "merkle.h"
+
 #define ROOM ((size_t)1048576)
 
 #define FIELD(S, member, kind, max) SCAN_FIELD(struct S, member, kind, max)
@@ -18,6 +20,7 @@
 static const struct scan_field head_fields[] = {
     FIELD(export_head, format, SCAN_TEXT, 64),
     FIELD(export_head, origin, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_head, query, SCAN_OBJECT, 0),
     {"size", SCAN_INTEGER, false, 0, offsetof(struct export_head, size_text)},
 };
 
@@ -34,6 +37,7 @@ static const struct scan_field row_fields[] = {
     FIELD_OPTIONAL(export_row, ord, SCAN_INTEGER, 0),
     FIELD_OPTIONAL(export_row, otype, SCAN_TEXT, 255),
     FIELD(export_row, outcome, SCAN_TEXT, 255),
+    FIELD_OPTIONAL(export_row, proof, SCAN_STRINGS, 0),
     FIELD(export_row, raw, SCAN_TEXT, EXPORT_LINE_MAX),
     {"seq", SCAN_INTEGER, false, 0, offsetof(struct export_row, seq_text)},
     FIELD(export_row, ts, SCAN_TEXT, 255),
@@ -168,14 +172,15 @@ static void find_facts(struct span out[FACTS], const struct event *event)
     }
 }
 
-void export_columns_check(struct report *report, const struct export_row *row, const struct event *event)
+/* Names every column that differs from the event. Numbers are spelt alike there, but for the quotation marks. */
+static void check_columns(struct report *report, const struct export_row *row, const struct event *event)
 {
     struct span told[FACTS];
     find_facts(told, event);
     const struct {
         const char *name;
         struct span column;
-        struct span signed_value;
+        struct span value;
     } columns[] = {
         {"act", row->act, event->act},
         {"actor", row->actor, event->actor},
@@ -193,9 +198,46 @@ void export_columns_check(struct report *report, const struct export_row *row, c
         {"wallet", row->wallet, told[FACT_WALLET]},
     };
     for (size_t i = 0; i < COUNT(columns); i++) {
-        if (!span_equal(columns[i].column, columns[i].signed_value)) {
+        if (!span_equal(columns[i].column, columns[i].value)) {
             report_tampered(report, "entry %llu: the column %s was changed: it differs from the signed bytes",
                             (unsigned long long)row->seq, columns[i].name);
         }
+    }
+}
+
+static void check_event(struct export_entry *out, struct report *report, const struct export_row *row)
+{
+    struct fault fault = {0};
+    out->is_event = event_read(&out->event, out->leaf.event, &fault) == STATUS_OK;
+    if (out->is_event) {
+        check_columns(report, row, &out->event);
+    } else {
+        report_tampered(report, "entry %llu: its event does not follow the form: %s %s", (unsigned long long)row->seq,
+                        fault.where, fault.detail);
+    }
+}
+
+void export_entry_read(struct export_entry *out, struct report *report, const char *origin,
+                       const struct export_row *row)
+{
+    size_t len = 0;
+    const char *why = "is not of the form of an entry";
+    char hex[DIGEST_HEX_LEN + 1];
+    out->is_event = false;
+    out->is_leaf = base64_decode_into(out->raw, &len, row->raw.at, row->raw.len) == STATUS_OK &&
+                   leaf_read(&out->leaf, origin, out->raw, len, &why);
+    if (!out->is_leaf) {
+        report_tampered(report, "entry %llu: %s", (unsigned long long)row->seq, why);
+        merkle_leaf(&out->leaf.hash, out->raw, len);
+    } else if (out->leaf.number != row->seq) {
+        report_tampered(report, "entry %llu: its bytes are those of entry %llu", (unsigned long long)row->seq,
+                        (unsigned long long)out->leaf.number);
+    }
+    digest_format(hex, &out->leaf.hash);
+    if (!span_is(row->lh, hex)) {
+        report_tampered(report, "entry %llu: the column lh is not the hash of its bytes", (unsigned long long)row->seq);
+    }
+    if (out->is_leaf) {
+        check_event(out, report, row);
     }
 }

@@ -6,6 +6,7 @@
 #define STRONGROOM_VERIFY_EXPORT_H
 
 #include "event.h"
+#include "note.h"
 #include "report.h"
 
 #define EXPORT_LINE_MAX 262144
@@ -33,6 +34,7 @@ bool export_line(struct span *out, struct export_file *file);
 struct export_head {
     struct span format;
     struct span origin;
+    struct span query; /* of a filtered export: what was asked for */
     struct span size_text;
     uint64_t size;
 };
@@ -52,6 +54,7 @@ struct export_row {
     struct span ord;
     struct span otype;
     struct span outcome;
+    struct span proof; /* of a filtered export */
     struct span raw;
     struct span seq_text;
     struct span ts;
@@ -65,7 +68,20 @@ MUST_CHECK enum status export_row_read(struct export_row *out, struct span line,
 bool export_is_tail(struct span line);
 MUST_CHECK enum status export_tail_read(struct bytes *out, struct span line, struct fault *fault);
 
-/* Names every column that differs from the event. */
-void export_columns_check(struct report *report, const struct export_row *row, const struct event *event);
+/* What the bytes of a row say. */
+struct export_entry {
+    bool is_leaf; /* they have the form of an entry */
+    struct leaf leaf;
+    bool is_event; /* and the event has its form */
+    struct event event;
+    uint8_t raw[EXPORT_LINE_MAX];
+};
+
+/*
+ * Reads the bytes of a row and names everything in which they are out of form, or the row differs from them. Out: the
+ * hash of the leaf in any case.
+ */
+void export_entry_read(struct export_entry *out, struct report *report, const char *origin,
+                       const struct export_row *row);
 
 #endif

@@ -5,22 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "counters.h"
 #include "export.h"
 #include "merkle.h"
+#include "receipt.h"
 #include "verify.h"
 
 #define PROGRESS 1000000
-#define HELD_MAX 1024
-#define HELD_FILE_MAX 524288
-#define PROOF_HEADER "c2sp.org/tlog-proof@v1\n"
-
-/* A checkpoint that somebody kept. */
-struct held {
-    const char *path;
-    struct checkpoint checkpoint;
-};
 
 struct check {
     const struct trust *trust;
@@ -35,9 +27,11 @@ struct check {
     bool headed;
     bool ended; /* the checkpoint line was read */
     struct checkpoint checkpoint;
-    struct held held[HELD_MAX];
+    struct receipt *held; /* owned, what somebody kept */
     int held_count;
-    uint8_t raw[EXPORT_LINE_MAX]; /* of the row at hand */
+    uint64_t held_next;           /* at this size there is something to be said of one of them */
+    const struct receipt *parted; /* one that is no beginning of this trail */
+    struct export_entry entry;    /* the one at hand */
 };
 
 /* A finding about an entry. */
@@ -128,39 +122,50 @@ static void check_promises(struct check *check, const struct event *event, int64
     check->signings++;
 }
 
-static void check_event(struct check *check, const struct export_row *row, const struct leaf *leaf)
+static void check_event(struct check *check, const struct event *event, int64_t seq)
 {
-    struct event event;
-    struct fault fault = {0};
-    int64_t seq = (int64_t)row->seq;
-    if (event_read(&event, leaf->event, &fault) != STATUS_OK) {
-        report_tampered(&check->report, "entry %lld: its event does not follow the form: %s %s", (long long)seq,
-                        fault.where, fault.detail);
-        return;
-    }
-    export_columns_check(&check->report, row, &event);
-    check_numbers(check, &event, seq);
-    check_promises(check, &event, seq);
-    if (event.at_utc_us < check->last_ts) {
+    check_numbers(check, event, seq);
+    check_promises(check, event, seq);
+    if (event->at_utc_us < check->last_ts) {
         tampered(check, seq, "its time is before that of the entry before it");
     }
-    check->last_ts = event.at_utc_us;
+    check->last_ts = event->at_utc_us;
 }
 
-/* A held checkpoint of the size just reached must have the root of the tree as it is now. */
-static void check_held(struct check *check)
+/* Looks at what is held again when the trail is so long that there is something to be said of it. */
+static void await_held(struct check *check, const struct receipt *held)
 {
-    for (int i = 0; i < check->held_count; i++) {
-        struct digest root;
-        if (check->held[i].checkpoint.size != check->tree.size) {
-            continue;
+    const uint64_t sizes[] = {held->checkpoint.size, held->proves ? held->index + 1 : 0};
+    for (size_t i = 0; i < 2; i++) {
+        if (sizes[i] > check->tree.size && sizes[i] < check->held_next) {
+            check->held_next = sizes[i];
         }
+    }
+}
+
+/* What somebody kept of the entry just read, or of the trail up to it. */
+static void check_held(struct check *check, const struct digest *hash)
+{
+    uint64_t size = check->tree.size;
+    if (size != check->held_next) {
+        return;
+    }
+    check->held_next = UINT64_MAX;
+    for (int i = 0; i < check->held_count; i++) {
+        const struct receipt *held = &check->held[i];
+        struct digest root;
         merkle_root(&root, &check->tree);
-        if (!digest_equal(&root, &check->held[i].checkpoint.root)) {
+        if (held->proves && held->index + 1 == size && !receipt_shows(held, hash)) {
+            report_tampered(&check->report, "entry %llu: is not the one that %s was given for",
+                            (unsigned long long)held->index, held->path);
+        }
+        if (held->checkpoint.size == size && !digest_equal(&root, &held->checkpoint.root)) {
+            check->parted = held;
             report_tampered(&check->report,
                             "the first %llu entries are not those that the checkpoint %s was signed for",
-                            (unsigned long long)check->tree.size, check->held[i].path);
+                            (unsigned long long)size, held->path);
         }
+        await_held(check, held);
     }
 }
 
@@ -172,36 +177,9 @@ static void report_missing(struct check *check, int64_t end)
     }
 }
 
-/* The bytes of a row, and what they say. Out: their hash. */
-static void check_bytes(struct check *check, struct digest *out_hash, const struct export_row *row, bool due)
-{
-    struct leaf leaf;
-    size_t len = 0;
-    int64_t seq = (int64_t)row->seq;
-    const char *why = "";
-    if (base64_decode_into(check->raw, &len, row->raw.at, row->raw.len) != STATUS_OK) {
-        len = 0;
-    }
-    if (!leaf_read(&leaf, check->trust->log.name, check->raw, len, &why)) {
-        tampered(check, seq, why);
-        merkle_leaf(out_hash, check->raw, len);
-        return;
-    }
-    *out_hash = leaf.hash;
-    if (leaf.number != row->seq) {
-        report_tampered(&check->report, "entry %lld: its bytes are those of entry %llu", (long long)seq,
-                        (unsigned long long)leaf.number);
-    } else if (due && !digest_equal(&leaf.prev, &check->last)) {
-        report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
-                        (long long)seq, (long long)seq - 1);
-    }
-    check_event(check, row, &leaf);
-}
-
 static void check_row(struct check *check, const struct export_row *row)
 {
-    char hex[DIGEST_HEX_LEN + 1];
-    struct digest hash;
+    const struct leaf *leaf = &check->entry.leaf;
     int64_t seq = (int64_t)row->seq;
     if (seq >= check->size) {
         report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)seq,
@@ -214,21 +192,25 @@ static void check_row(struct check *check, const struct export_row *row)
     bool due = seq == check->expected;
     report_missing(check, seq);
     check->expected = seq + 1;
-    check_bytes(check, &hash, row, due);
-    digest_format(hex, &hash);
-    if (!span_is(row->lh, hex)) {
-        tampered(check, seq, "the column lh is not the hash of its bytes");
+    export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
+    if (due && check->entry.is_leaf && leaf->number == row->seq && !digest_equal(&leaf->prev, &check->last)) {
+        report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
+                        (long long)seq, (long long)seq - 1);
     }
-    check->last = hash;
-    merkle_append(&check->tree, &hash);
-    check_held(check);
+    if (check->entry.is_event) {
+        check_event(check, &check->entry.event, seq);
+    }
+    check->last = leaf->hash;
+    merkle_append(&check->tree, &leaf->hash);
+    check_held(check, &leaf->hash);
 }
 
 static void read_head(struct check *check, struct span line)
 {
     struct export_head head;
     check->headed = true;
-    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, "strongroom-trail/v1")) {
+    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, "strongroom-trail/v1") ||
+        head.query.at != NULL) {
         report_tampered(&check->report, "line 1: is not the head of an export");
         return;
     }
@@ -268,7 +250,9 @@ static void read_line(struct check *check, struct span line, uint64_t number)
         read_head(check, line);
     } else if (export_is_tail(line)) {
         read_tail(check, line);
-    } else if (export_row_read(&row, line, &fault) != STATUS_OK) {
+    } else if (export_row_read(&row, line, &fault) != STATUS_OK ||
+               (row.proof.at != NULL &&
+                fault_set(&fault, STATUS_UNKNOWN_FIELD, "proof", "stands in filtered exports") != STATUS_OK)) {
         report_tampered(&check->report, "line %llu (entry %lld): %s%s%s", (unsigned long long)number,
                         (long long)check->expected, fault.where, fault.where[0] == '\0' ? "" : ": ", fault.detail);
     } else {
@@ -276,33 +260,42 @@ static void read_line(struct check *check, struct span line, uint64_t number)
     }
 }
 
-/* A checkpoint, or the receipt that holds one behind its blank line. */
-static bool read_held(struct check *check, const char *path)
+/* What somebody kept: good ones agree with one another, whatever the export says. */
+static bool read_held(struct check *check, char *const *paths, int count)
 {
-    struct bytes text = {0};
-    struct fault fault = {0};
-    const char *why = "";
-    if (check->held_count == HELD_MAX || file_read(&text, path, HELD_FILE_MAX, "held", &fault) != STATUS_OK) {
-        (void)fprintf(stderr, "custody-verify: cannot read %s\n", path);
-        return false;
+    for (int i = 0; i < count; i++) {
+        struct receipt *held = &check->held[check->held_count++];
+        if (receipt_read(held, check->trust, paths[i]) != VERDICT_PROVEN) {
+            return false;
+        }
+        await_held(check, held);
+        for (int k = 0; k < i; k++) {
+            (void)receipt_forks(&check->report, &check->held[k], held);
+        }
     }
-    const char *note = (const char *)text.data;
-    size_t len = text.len;
-    if (len > strlen(PROOF_HEADER) && memcmp(note, PROOF_HEADER, strlen(PROOF_HEADER)) == 0) {
-        const char *blank = strstr(note, "\n\n");
-        note = blank == NULL ? note : blank + 2;
-        len -= (size_t)(note - (const char *)text.data);
+    return true;
+}
+
+/* Both the trail to its end and what is no beginning of it are signed. */
+static void check_histories(struct check *check)
+{
+    if (check->parted != NULL) {
+        report_tampered(&check->report,
+                        "two histories: the log key signed %llu entries that are all here, and %s, which is no "
+                        "beginning of them",
+                        (unsigned long long)check->checkpoint.size, check->parted->path);
     }
-    struct held *held = &check->held[check->held_count];
-    held->path = path;
-    bool good = checkpoint_read(&held->checkpoint, &check->trust->log, note, len, &why);
-    if (good) {
-        check->held_count++;
-    } else {
-        (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
+}
+
+/* Silence is no proof: there may be a newer trail that is not shown. */
+static void check_age(struct check *check)
+{
+    if (check->last_ts < check->trust->fresh_since_utc_us) {
+        char last[TIME_TEXT_SIZE];
+        time_format(last, check->last_ts);
+        report_incomplete(&check->report, "the last entry is of %s, longer ago than --max-age: there may be newer ones",
+                          last);
     }
-    bytes_free(&text);
-    return good;
 }
 
 static void conclude(struct check *check)
@@ -316,7 +309,10 @@ static void conclude(struct check *check)
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
         report_tampered(&check->report, "the entries do not have the root that the checkpoint signs");
+    } else {
+        check_histories(check);
     }
+    check_age(check);
     for (int i = 0; i < check->held_count; i++) {
         if (check->held[i].checkpoint.size > check->checkpoint.size) {
             report_tampered(&check->report, "the trail ends at %llu, but %s was signed for %llu: the tail was cut",
@@ -359,12 +355,13 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
 {
     struct check *check = calloc(1, sizeof(*check));
     enum verdict verdict = VERDICT_INCOMPLETE;
-    bool good = check != NULL && counters_new(&check->counters) == STATUS_OK;
+    struct receipt *kept = calloc((size_t)held_count + 1, sizeof(*kept));
+    bool good = check != NULL && kept != NULL && counters_new(&check->counters) == STATUS_OK;
     if (good) {
         check->trust = trust;
-    }
-    for (int i = 0; good && i < held_count; i++) {
-        good = read_held(check, held[i]);
+        check->held = kept;
+        check->held_next = UINT64_MAX;
+        good = read_held(check, held, held_count);
     }
     if (good && read_export(check, path)) {
         conclude(check);
@@ -380,9 +377,13 @@ enum verdict verify_trail(const struct trust *trust, const char *path, char *con
         }
         (void)printf("\n");
     }
+    for (int i = 0; check != NULL && i < check->held_count; i++) {
+        receipt_free(&kept[i]);
+    }
     if (check != NULL) {
         counters_free(check->counters);
     }
+    free(kept);
     free(check);
     return verdict;
 }

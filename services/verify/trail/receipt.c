@@ -1,0 +1,235 @@
+/*
+ * Receipts and kept checkpoints, and the commands that judge them.
+ */
+#include "receipt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/canon.h"
+#include "base/file.h"
+#include "export.h"
+#include "verify.h"
+
+#define PROOF_HEADER "c2sp.org/tlog-proof@v1"
+#define LEAF_FILE_MAX 65536
+
+static bool is_line(const char *line, size_t len, const char *start)
+{
+    return len >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
+}
+
+static bool hash_read(struct merkle_proof *proof, const char *line, size_t len)
+{
+    size_t hash_len = 0;
+    uint8_t bytes[33];
+    if (len != 44 || proof->count == MERKLE_HEIGHT || base64_decode_into(bytes, &hash_len, line, len) != STATUS_OK ||
+        hash_len != 32) {
+        return false;
+    }
+    memcpy(proof->hashes[proof->count++].bytes32, bytes, 32);
+    return true;
+}
+
+/* Between the header and the blank line: extra data, which says nothing here, the number of the entry, the hashes. */
+static bool proof_read(struct receipt *out, const char **at, const char *end)
+{
+    const char *line = NULL;
+    size_t len = 0;
+    bool some = note_line(&line, &len, at, end);
+    if (some && is_line(line, len, "extra ")) {
+        some = note_line(&line, &len, at, end);
+    }
+    if (!some || !is_line(line, len, "index ") || !decimal_read(&out->index, line + 6, len - 6)) {
+        return false;
+    }
+    while (note_line(&line, &len, at, end) && len > 0) {
+        if (!hash_read(&out->proof, line, len)) {
+            return false;
+        }
+    }
+    return len == 0;
+}
+
+static bool text_read(struct receipt *out, const struct trust *trust, const char **why)
+{
+    const char *at = (const char *)out->text.data;
+    const char *end = at + out->text.len;
+    const char *line = NULL;
+    size_t len = 0;
+    out->proves = note_line(&line, &len, &at, end) && len == strlen(PROOF_HEADER) && is_line(line, len, PROOF_HEADER);
+    if (!out->proves) {
+        at = (const char *)out->text.data;
+    } else if (!proof_read(out, &at, end)) {
+        *why = "is not of the form of a receipt";
+        return false;
+    }
+    if (!checkpoint_read(&out->checkpoint, &trust->log, at, (size_t)(end - at), why)) {
+        return false;
+    }
+    struct digest zero = {{0}};
+    *why = "has not the hashes that a receipt of its entry has";
+    return !out->proves || merkle_climb(&zero, &zero, out->index, out->checkpoint.size, &out->proof);
+}
+
+enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)
+{
+    const char *why = "could not be read";
+    enum verdict verdict = VERDICT_PROVEN;
+    *out = (struct receipt){.path = path};
+    if (file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) != STATUS_OK) {
+        verdict = VERDICT_INCOMPLETE;
+    } else if (!text_read(out, trust, &why)) {
+        verdict = VERDICT_TAMPERED;
+    }
+    if (verdict != VERDICT_PROVEN) {
+        (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
+    }
+    return verdict;
+}
+
+void receipt_free(struct receipt *receipt)
+{
+    bytes_free(&receipt->text);
+}
+
+bool receipt_shows(const struct receipt *receipt, const struct digest *leaf)
+{
+    struct digest root;
+    return merkle_climb(&root, leaf, receipt->index, receipt->checkpoint.size, &receipt->proof) &&
+           digest_equal(&root, &receipt->checkpoint.root);
+}
+
+bool receipt_forks(struct report *report, const struct receipt *one, const struct receipt *other)
+{
+    bool fork =
+        one->checkpoint.size == other->checkpoint.size && !digest_equal(&one->checkpoint.root, &other->checkpoint.root);
+    if (fork) {
+        report_tampered(report, "two histories: %s and %s are both signed for %llu entries, with different roots",
+                        one->path, other->path, (unsigned long long)one->checkpoint.size);
+    }
+    return fork;
+}
+
+/* The bytes of an entry, as /v1/audit shows them in `raw`. */
+static void check_entry(struct report *report, const struct receipt *receipt, const struct trust *trust,
+                        const char *path)
+{
+    struct bytes raw = {0};
+    struct leaf leaf;
+    const char *why = "";
+    if (file_read(&raw, path, LEAF_FILE_MAX, "entry", NULL) != STATUS_OK) {
+        report_incomplete(report, "%s: could not be read", path);
+    } else if (!leaf_read(&leaf, trust->log.name, raw.data, raw.len, &why)) {
+        report_tampered(report, "%s: %s", path, why);
+    } else if (leaf.number != receipt->index || !receipt_shows(receipt, &leaf.hash)) {
+        report_tampered(report, "entry %llu: is not the entry %llu that %s proves", (unsigned long long)leaf.number,
+                        (unsigned long long)receipt->index, receipt->path);
+    } else {
+        report_checked("%s: is entry %llu", path, (unsigned long long)leaf.number);
+    }
+    bytes_free(&raw);
+}
+
+enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request)
+{
+    struct report report = {0};
+    struct receipt receipt;
+    char *const path = request->rest[0];
+    enum verdict verdict = receipt_read(&receipt, trust, path);
+    if (verdict == VERDICT_PROVEN && !receipt.proves) {
+        (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", path);
+        verdict = VERDICT_INCOMPLETE;
+    } else if (verdict == VERDICT_PROVEN) {
+        (void)trust_witnessed(trust, &report, path, &receipt.checkpoint);
+        if (request->entry[0] != '\0') {
+            check_entry(&report, &receipt, trust, request->entry);
+        }
+        verdict = report_verdict(&report);
+    }
+    if (verdict == VERDICT_PROVEN) {
+        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", path, trust->log.name,
+                     (unsigned long long)receipt.index, (unsigned long long)receipt.checkpoint.size,
+                     request->entry[0] == '\0' ? "; which entry that is, --entry or an export shows" : "");
+    }
+    receipt_free(&receipt);
+    return verdict == VERDICT_PROVEN && request->rest_count > 1
+               ? verify_trail(trust, request->rest[1], request->rest, 1)
+               : verdict;
+}
+
+/* The answer of /v1/audit/proof/consistency. */
+static bool consistency_read(struct merkle_proof *out, uint64_t sizes[2], const char *path)
+{
+    struct bytes text = {0};
+    json_t *object = NULL;
+    bool good = file_read(&text, path, RECEIPT_FILE_MAX, "proof", NULL) == STATUS_OK &&
+                canon_parse_relaxed(&object, text.data, text.len, RECEIPT_FILE_MAX, NULL) == STATUS_OK &&
+                merkle_proof_read(out, json_object_get(object, "proof"));
+    sizes[0] = (uint64_t)json_integer_value(json_object_get(object, "from"));
+    sizes[1] = (uint64_t)json_integer_value(json_object_get(object, "to"));
+    json_decref(object);
+    bytes_free(&text);
+    return good;
+}
+
+static void check_consistency(struct report *report, const struct receipt *old, const struct receipt *new,
+                              const char *path)
+{
+    const struct merkle_head heads[2] = {{old->checkpoint.size, old->checkpoint.root},
+                                         {new->checkpoint.size, new->checkpoint.root}};
+    struct merkle_proof proof = {.count = 0};
+    uint64_t sizes[2] = {0};
+    if (receipt_forks(report, old, new)) {
+        return;
+    }
+    if (!consistency_read(&proof, sizes, path)) {
+        report_incomplete(report, "%s: is not a consistency proof", path);
+    } else if (sizes[0] != heads[0].size || sizes[1] != heads[1].size) {
+        report_incomplete(report, "%s: is from %llu to %llu entries, the checkpoints are of %llu and %llu", path,
+                          (unsigned long long)sizes[0], (unsigned long long)sizes[1], (unsigned long long)heads[0].size,
+                          (unsigned long long)heads[1].size);
+    } else if (!merkle_extends(&heads[0], &heads[1], &proof)) {
+        report_tampered(report, "%s: does not lead from %s to %s: it is false, or there are two histories", path,
+                        old->path, new->path);
+    }
+}
+
+/* An export of the trail begins with its head; a proof is one object. */
+static bool is_export(const char *path)
+{
+    struct export_file file;
+    struct export_head head;
+    struct span line;
+    bool is = export_open(&file, path) && export_line(&line, &file) && export_head_read(&head, line, NULL) == STATUS_OK;
+    export_close(&file);
+    return is;
+}
+
+enum verdict verify_consistency(const struct trust *trust, const struct verify_request *request)
+{
+    struct report report = {0};
+    struct receipt old;
+    struct receipt new = {0};
+    const char *path = request->rest[2];
+    if (is_export(path)) {
+        return verify_trail(trust, path, request->rest, 2);
+    }
+    enum verdict verdict = receipt_read(&old, trust, request->rest[0]);
+    if (verdict == VERDICT_PROVEN) {
+        verdict = receipt_read(&new, trust, request->rest[1]);
+    }
+    if (verdict == VERDICT_PROVEN) {
+        (void)trust_witnessed(trust, &report, new.path, &new.checkpoint);
+        check_consistency(&report, &old, &new, path);
+        verdict = report_verdict(&report);
+    }
+    if (verdict == VERDICT_PROVEN) {
+        (void)printf("proven: the first %llu entries of the %llu of %s are those of %s\n",
+                     (unsigned long long)old.checkpoint.size, (unsigned long long)new.checkpoint.size, new.path,
+                     old.path);
+    }
+    receipt_free(&old);
+    receipt_free(&new);
+    return verdict;
+}

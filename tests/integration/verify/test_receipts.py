@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""custody-verify receipt, consistency, extract, and trail against what was kept: the real program on trails made with the audit room.
+
+Proofs are made here, from the definitions of RFC 9162 section 2.1. Trails of one seed begin alike; those of another seed, signed by the same
+key, are what a clone of the log goes on with.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
+import tlog  # noqa: E402
+from world import Witness, canonical  # noqa: E402
+
+PROGRAM = os.environ["CUSTODY_VERIFY"]
+WRITE = os.environ["VERIFY_TRAIL_WRITE"]
+VKEY = "custody.example/audit/v1+86dba938+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+SIZES = (1, 2, 3, 7, 8, 13, 64)
+
+
+def root_of(hashes):
+    if len(hashes) == 1:
+        return hashes[0]
+    half = split(len(hashes))
+    return tlog.node_hash(root_of(hashes[:half]), root_of(hashes[half:]))
+
+
+def split(size):
+    """The largest power of two below."""
+    half = 1
+    while half * 2 < size:
+        half *= 2
+    return half
+
+
+def inclusion(index, hashes):
+    if len(hashes) == 1:
+        return []
+    half = split(len(hashes))
+    if index < half:
+        return inclusion(index, hashes[:half]) + [root_of(hashes[half:])]
+    return inclusion(index - half, hashes[half:]) + [root_of(hashes[:half])]
+
+
+def consistency(size, hashes, whole=True):
+    if size == len(hashes):
+        return [] if whole else [root_of(hashes)]
+    half = split(len(hashes))
+    if size <= half:
+        return consistency(size, hashes[:half], whole) + [root_of(hashes[half:])]
+    return consistency(size - half, hashes[half:], False) + [root_of(hashes[:half])]
+
+
+class Export:
+    """A trail as the service exports it."""
+
+    def __init__(self, count, seed=1):
+        self.text = subprocess.run([WRITE, str(count), str(seed)], stdout=subprocess.PIPE, check=True).stdout.decode()
+        lines = [json.loads(line) for line in self.text.splitlines()]
+        self.rows = lines[1:-1]
+        self.note = base64.b64decode(lines[-1]["checkpoint"])
+        self.raw = [base64.b64decode(row["raw"]) for row in self.rows]
+        self.hashes = [bytes.fromhex(row["lh"]) for row in self.rows]
+
+    def receipt(self, index, extra=""):
+        path = "".join(base64.b64encode(hash_).decode() + "\n" for hash_ in inclusion(index, self.hashes))
+        return f"c2sp.org/tlog-proof@v1\n{extra}index {index}\n{path}\n".encode() + self.note
+
+    def proof(self, size):
+        return {"from": size, "to": len(self.rows), "proof": [hash_.hex() for hash_ in consistency(size, self.hashes)]}
+
+    def extract(self, numbers, query=None):
+        rows = [{**self.rows[n], "proof": [hash_.hex() for hash_ in inclusion(n, self.hashes)]} for n in numbers]
+        head = {"format": "strongroom-trail-extract/v1", "origin": VKEY.split("+", maxsplit=1)[0], "query": query or {"actor": "approver-1"},
+                "size": len(self.rows)}
+        return [head, *rows, {"checkpoint": base64.b64encode(self.note).decode()}]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+        self.trust = self.write("trust", canonical({"chain": "0" * 64, "log": VKEY, "policy": "0" * 64}))
+
+    def write(self, name, content):
+        path = os.path.join(self.place, name)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def expect(self, status, words, command, *arguments):
+        done = subprocess.run([PROGRAM, command, "--trust", self.trust, *arguments], capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        self.assertEqual(done.returncode, status, said)
+        self.assertIn(words, said)
+
+
+class Receipts(Case):
+    def test_each_entry_of_small_trails(self):
+        for size in SIZES:
+            export = Export(size)
+            path = self.write("export", export.text)
+            for index in {0, size // 2, size - 1}:
+                with self.subTest(f"{index} of {size}"):
+                    receipt = self.write("receipt", export.receipt(index))
+                    entry = self.write("entry", export.raw[index])
+                    self.expect(0, f"for entry {index} of {size}", "receipt", receipt)
+                    self.expect(0, f"for entry {index} of {size}", "receipt", "--entry", entry, receipt, path)
+                    if size > 1:
+                        other = self.write("entry", export.raw[index - 1 if index else 1])
+                        self.expect(1, f"is not the entry {index} that", "receipt", "--entry", other, receipt)
+
+    def test_what_is_no_receipt(self):
+        export = Export(33)
+        good = export.receipt(20).decode()
+        lines = good.split("\n")
+        other = Export(33, seed=2)
+        entry = self.write("entry", export.raw[20])
+        cases = {
+            "a hash less": "\n".join(lines[:2] + lines[3:]), "a hash more": "\n".join(lines[:3] + lines[2:]),
+            "another number": good.replace("index 20", "index 32"), "beyond": good.replace("index 20", "index 33"),
+            "a zero": good.replace("index 20", "index 020"), "no number": good.replace("index 20\n", ""),
+            "a line too much": good.replace("index 20", "more\nindex 20"), "cut": "\n".join(lines[:4]),
+            "a hash cut": good.replace(lines[2], lines[2][:40]), "header": good.replace("@v1", "@v2"),
+            "note": good.replace("33\n", "34\n"),
+        }
+        for title, text in cases.items():
+            with self.subTest(title):
+                self.expect(1, "receipt", "receipt", self.write("receipt", text))
+        forged = self.write("receipt", good.replace(lines[2], base64.b64encode(bytes(32)).decode()))
+        self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, forged)
+        clone = self.write("receipt", other.receipt(20))
+        self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, clone)
+        self.expect(0, "proven", "receipt", "--entry", entry, self.write("receipt", export.receipt(20, "extra YQ==\n")))
+        self.expect(2, "is a checkpoint, not a receipt", "receipt", self.write("receipt", export.note))
+        self.expect(2, "could not be read", "receipt", "/nonexistent")
+        self.expect(1, "not of the form of an entry", "receipt", "--entry", self.write("entry", b"x"), self.write("receipt", good))
+
+    def test_against_the_trail(self):
+        """What a client kept finds the log out: rewritten, cut, two of them."""
+        export, older, clone = Export(64), Export(33), Export(64, seed=2)
+        trail = self.write("export", export.text)
+        kept = self.write("kept", export.receipt(20))
+        self.expect(0, "proven", "receipt", kept, trail)
+        self.expect(0, "1 held checkpoints extended", "trail", trail, self.write("old", older.receipt(20)))
+        self.expect(1, "kept was signed for 64: the tail was cut", "trail", self.write("backup", older.text), kept)
+        self.expect(1, "kept was signed for 64: the tail was cut", "receipt", kept, self.write("backup", older.text))
+        for what in (self.write("kept", clone.receipt(20)), self.write("kept", clone.note)):
+            self.expect(1, "the first 64 entries are not those that the checkpoint", "trail", trail, what)
+            self.expect(1, "two histories: the log key signed 64 entries that are all here, and", "trail", trail, what)
+        self.expect(1, "entry 20: is not the one that", "trail", trail, self.write("kept", clone.receipt(20)))
+        self.expect(1, "the first 33 entries are not those", "trail", trail, self.write("kept", Export(33, seed=2).note))
+        forged = export.receipt(20).decode().split("\n")
+        forged[2] = base64.b64encode(bytes(32)).decode()
+        self.expect(1, "entry 20: is not the one that", "trail", trail, self.write("kept", "\n".join(forged)))
+
+    def test_two_kept_checkpoints_of_one_size(self):
+        one, other = self.write("one", Export(33).note), self.write("other", Export(33, seed=2).note)
+        self.expect(1, "are both signed for 33 entries, with different roots", "trail", self.write("export", Export(64).text), one, other)
+        self.expect(1, "are both signed for 33 entries, with different roots", "consistency", one, other,
+                    self.write("proof", canonical({"from": 33, "proof": [], "to": 33})))
+
+
+class Consistency(Case):
+    def test_each_pair_of_sizes(self):
+        exports = [Export(size) for size in SIZES]
+        for new in exports:
+            later = self.write("new", new.note)
+            for old in exports:
+                if len(old.rows) > len(new.rows):
+                    continue
+                before, proof = self.write("old", old.note), new.proof(len(old.rows))
+                with self.subTest(f"{len(old.rows)} of {len(new.rows)}"):
+                    self.expect(0, "proven: the first", "consistency", before, later, self.write("proof", json.dumps(proof)))
+                    for i in range(len(proof["proof"])):
+                        bad = proof["proof"].copy()
+                        bad[i] = "00" * 32
+                        self.expect(1, "does not lead from", "consistency", before, later, self.write("proof", json.dumps({**proof, "proof": bad})))
+                    for bad in (proof["proof"][:-1], proof["proof"] + ["00" * 32]):
+                        if bad != proof["proof"]:
+                            self.expect(1, "does not lead", "consistency", before, later, self.write("proof", json.dumps({**proof, "proof": bad})))
+
+    def test_another_history(self):
+        old, new, clone = Export(33), Export(64), Export(33, seed=2)
+        later, proof = self.write("new", new.note), self.write("proof", json.dumps(new.proof(33)))
+        self.expect(0, "proven", "consistency", self.write("old", old.receipt(3)), self.write("newer", new.receipt(60)), proof)
+        self.expect(1, "two histories", "consistency", self.write("old", clone.note), later, proof)
+        self.expect(2, "is from 33 to 64", "consistency", self.write("old", Export(32).note), later, proof)
+        self.expect(2, "is not a consistency proof", "consistency", self.write("old", old.note), later, self.write("x", "{}"))
+        trail = self.write("export", new.text)
+        self.expect(0, "2 held checkpoints extended", "consistency", self.write("old", old.note), later, trail)
+        self.expect(1, "the first 33 entries are not those", "consistency", self.write("old", clone.note), later, trail)
+
+
+class Extracts(Case):
+    EXPORT = Export(65)
+
+    def extract(self, *numbers):
+        return self.EXPORT.extract(numbers)
+
+    def judge(self, status, words, lines):
+        self.expect(status, words, "extract", self.write("extract", "".join(canonical(line) + "\n" for line in lines)))
+
+    def test_good_ones(self):
+        self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, in answer to {"actor":"approver-1"}', self.extract(0, 7, 64))
+        self.judge(0, "proven: 3 entries", self.extract(64, 7, 0))
+        self.judge(0, "proven: 0 entries", self.extract())
+
+    def test_tampered_ones(self):
+        good = self.extract(3, 20, 40)
+        other = Export(65, seed=2).extract((20,))[1]
+
+        def changed(row, **columns):
+            return good[:row] + [{**good[row], **columns}] + good[row + 1:]
+
+        cases = {
+            "entry 20: the column actor was changed": changed(2, actor="approver-2"),
+            "entry 20: is not in the trail": changed(2, proof=good[1]["proof"]),
+            "entry 20: is not in the trail that": changed(2, proof=[]),
+            "entry 20: is not in": good[:2] + [other] + good[3:],
+            "entry 21: its bytes are those of entry 20": changed(2, seq=21),
+            "entry 20: the column lh is not the hash": changed(2, lh="0" * 64),
+            "entry 20: stands twice": good[:3] + good[2:],
+            "entry 3: stands twice or out of order": [good[0], good[2], good[3], good[1], good[4]],
+            "line 3: note": changed(2, note="x"),
+            "line 1: says 66 entries, the checkpoint 65": changed(0, size=66),
+            "line 1: is not the head of a filtered export": changed(0, format="strongroom-trail/v1"),
+            "line 1: the export is of the log other": changed(0, origin="other"),
+            "the checkpoint: is not signed by the log key":
+                good[:4] + [{"checkpoint": base64.b64encode(self.EXPORT.note.replace(b" custody", b" xustody")).decode()}],
+        }
+        for words, lines in cases.items():
+            with self.subTest(words):
+                self.judge(1, words, lines)
+        self.judge(2, "ends before its checkpoint", good[:4])
+        self.judge(2, "not one filtered export to its end", good + [good[1]])
+        self.expect(2, "could not be read", "extract", "/nonexistent")
+        self.expect(1, "is not the head of an export", "trail", self.write("extract", "".join(canonical(line) + "\n" for line in good)))
+
+
+class Age(Case):
+    """An old checkpoint, served again, is whole and signed: only its age tells."""
+
+    def test_of_the_last_entry(self):
+        export = Export(33)
+        trail, last = self.write("export", export.text), export.rows[-1]["ts"]
+        self.expect(0, "proven", "trail", trail)
+        self.expect(2, f"the last entry is of {last}, longer ago than --max-age", "trail", "--max-age", "60", trail)
+        self.expect(0, "proven", "trail", "--max-age", "60", "--now", last[:17] + "59.999999Z", trail)
+        self.expect(2, "longer ago", "trail", "--max-age", "60", "--now", last.replace(last[11:16], "03:07"), trail)
+        self.expect(3, "now", "trail", "--max-age", "60", "--now", "today", trail)
+
+    def test_of_cosignatures(self):
+        export, witness = Export(33), Witness("witness.example/a")
+        self.trust = self.write("trust", canonical({"chain": "0" * 64, "log": VKEY, "policy": "0" * 64,
+                                                    "witnesses": {"keys": [witness.vkey], "quorum": 1}}))
+        now = ["--max-age", "300", "--now", "2026-01-02T03:04:10.000000Z"]
+        seconds = 1767323050
+        for age, status in ((0, 0), (300, 0), (301, 2), (90000, 2)):
+            export.note = Export(33).note + witness.line(export.note, seconds - age)
+            lines = export.text.splitlines()
+            lines[-1] = canonical({"checkpoint": base64.b64encode(export.note).decode()})
+            trail = self.write("export", "\n".join(lines) + "\n")
+            words = "is cosigned by 0 witnesses" if status else "cosigned by 1 of the 1"
+            with self.subTest(age):
+                self.expect(status, words, "trail", *now, trail)
+                self.expect(status, words, "receipt", *now, self.write("receipt", export.receipt(20)))
+                self.expect(0, "cosigned by 1 of the 1", "trail", trail)
+
+
+if __name__ == "__main__":
+    unittest.main()
