@@ -33,7 +33,7 @@ static enum status rebuild(struct bytes *out, const struct proof *proof, struct 
     if (status != STATUS_OK) {
         return status;
     }
-    if (intent->type[0] != '\0' && strcmp(intent->type, "issue") != 0) {
+    if (json_object_get(object, "type") != NULL && strcmp(intent->type, "issue") != 0) {
         return fault_set(fault, STATUS_INVALID, "type", "of the intent is none that there is");
     }
     json_t *transaction = json_pack("{s:s, s:[o,o], s:s}", "from", from, "legs", leg_of(object, from, "debit"),

@@ -1,12 +1,14 @@
 /*
  * What is claimed of one key: its key document under a chain of policies, and the documents bound to it. Written from
- * docs/formats.md section 2 (key, attestation, backup, restore).
+ * docs/formats.md section 2 (key, ceremony).
  */
-#ifndef STRONGROOM_VERIFY_KEYS_H
-#define STRONGROOM_VERIFY_KEYS_H
+#ifndef STRONGROOM_VERIFY_CLAIM_H
+#define STRONGROOM_VERIFY_CLAIM_H
 
 #include "documents.h"
 #include "verify.h"
+
+#define AHEAD_MAX_US 60000000LL /* how far the clocks of two machines may be apart */
 
 /* A file of one signed document. Zero: none. */
 struct signed_file {
@@ -45,14 +47,27 @@ bool claim_fail(struct claim *claim, const char *part, const char *what);
 bool claim_agrees(struct claim *claim, const char *part, const json_t *object, const char *other,
                   const json_t *other_object, const char *names);
 
-/*
- * The backup is the key's and bound to it, and nobody has part in it and in the PIN; the restore proof shows that it
- * came back. An empty path is not looked at.
- */
-bool claim_backup(struct claim *claim, struct signed_file *out_backup, const struct verify_request *request);
-bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path);
+/* True when two values are the same, be one of them a text and the other a number or boolean of this text. */
+bool claim_same(const json_t *a, const json_t *b);
+
+/* True when each of the names, an array, has the duty in the version that the key document names. */
+bool claim_custodians(const struct claim *claim, const json_t *names);
+
+/* What the documents of a key are called, by enum document. */
+extern const char *const claim_kinds[];
+
+/* Reads the document of the signed one at `out->file`, or in a file, into `form`; no signature is looked at. */
+bool signed_json_read(struct claim *claim, struct signed_file *out, void *form, enum document document);
+bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
+                      const char *path);
 
 /* Frees and empties. */
 void signed_file_free(struct signed_file *file);
+
+/*
+ * Replays a transcript: script, order, links, signatures and duties, facts, the proof of the new key; and the key
+ * document, and the backup document unless it is NULL, say what it says. Out: the id of the ceremony.
+ */
+bool ceremony_replay(struct claim *claim, char out_id[UUID_TEXT_SIZE], const char *path, const json_t *backup);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "keys.h"
+#include "claim.h"
 
 #define ROLES 4
 #define SCRIPT_NAME "key"
@@ -33,9 +33,9 @@ static const struct script_row {
               {"close", "administrator", "key_id"}};
 
 struct replay {
-    struct claim claim;
-    struct signed_file backup;
-    json_t *transcript; /* owned */
+    struct claim *claim;
+    const json_t *backup; /* NULL: none */
+    json_t *transcript;   /* owned */
     struct verify_transcript head;
     json_t *facts; /* owned: of all steps so far, by name */
     struct {
@@ -50,7 +50,7 @@ struct replay {
 
 static bool fail(struct replay *replay, const char *part, const char *what)
 {
-    return claim_fail(&replay->claim, part, what);
+    return claim_fail(replay->claim, part, what);
 }
 
 /*
@@ -131,11 +131,11 @@ static const char *actor_objection(struct replay *replay, const struct verify_ac
     if (!key_read(&key, actor->alg, actor->key)) {
         return "key is none of its algorithm";
     }
-    int person = verify_policy_holder(&replay->actors[role].key, &replay->claim.policy, &key.id);
-    if (person < 0 || !verify_policy_person(&replay->claim.policy, person, actor->id.text, INT64_MIN)) {
+    int person = verify_policy_holder(&replay->actors[role].key, &replay->claim->policy, &key.id);
+    if (person < 0 || !verify_policy_person(&replay->claim->policy, person, actor->id.text, INT64_MIN)) {
         return "key is not one that the policy gives to this person";
     }
-    if (!verify_policy_duty(&replay->claim.policy, person, roles[role].duty)) {
+    if (!verify_policy_duty(&replay->claim->policy, person, roles[role].duty)) {
         return "role needs a duty that the policy does not give to this person";
     }
     replay->actors[role].id = actor->id;
@@ -162,7 +162,7 @@ static bool check_actors(struct replay *replay)
         }
         const char *why = actor_objection(replay, &actor);
         if (why != NULL) {
-            report_tampered(&replay->claim.report, "actor %s: %s", actor.id.text, why);
+            report_tampered(&replay->claim->report, "actor %s: %s", actor.id.text, why);
             return false;
         }
         last = actor.id;
@@ -212,7 +212,7 @@ static const char *step_objection(struct replay *replay, const struct script_row
         return "actor is not the person in the role of this step";
     }
     if (step.at < replay->last_at ||
-        !verify_policy_person(&replay->claim.policy, replay->actors[role].person, step.actor.text, step.at)) {
+        !verify_policy_person(&replay->claim->policy, replay->actors[role].person, step.actor.text, step.at)) {
         return "at is before the step before, or after the person's time in the policy";
     }
     if (!digest_equal(&step.prev, &replay->last)) {
@@ -243,7 +243,7 @@ static bool check_steps(struct replay *replay)
                                               : "is one too many";
         const char *step = i < COUNT(script) ? script[i].step : "";
         if (why != NULL) {
-            report_tampered(&replay->claim.report, "step %zu %s: %s", i + 1, step, why);
+            report_tampered(&replay->claim->report, "step %zu %s: %s", i + 1, step, why);
             return false;
         }
         report_checked("step %zu %s: done by %s at %s, linked and signed", i + 1, step, text_of(value, "actor"),
@@ -262,7 +262,7 @@ static bool check_birth(struct replay *replay)
     uint8_t signature64[64];
     struct digest digest;
     char id[DIGEST_HEX_LEN + 1];
-    const struct key *key = &replay->claim.key;
+    const struct key *key = &replay->claim->key;
     json_array_foreach(names, i, name)
     {
         const char *text = json_string_value(name);
@@ -285,7 +285,7 @@ static bool check_birth(struct replay *replay)
 /* The key document says of the key what the transcript says. */
 static bool check_agreement(struct replay *replay)
 {
-    struct claim *claim = &replay->claim;
+    struct claim *claim = replay->claim;
     struct digest digest;
     const json_t *key = claim->key_file.document;
     const char *backup = text_of(replay->facts, "backup");
@@ -311,45 +311,32 @@ static bool check_agreement(struct replay *replay)
            claim_agrees(claim, "key", key, "the transcript", replay->facts, "alg approved key") &&
            claim_agrees(claim, "key", claim->document.token, "the transcript", replay->facts,
                         "firmware label manufacturer model serial") &&
-           (!wrapped || replay->backup.document == NULL ||
-            claim_agrees(claim, "backup", replay->backup.document, "the transcript", replay->facts, "check threshold"));
+           (!wrapped || replay->backup == NULL ||
+            claim_agrees(claim, "backup", replay->backup, "the transcript", replay->facts, "check threshold"));
 }
 
-static bool replay_all(struct replay *replay, const struct trust *trust, const struct verify_request *request)
+static bool replay_all(struct replay *replay, const char *path)
 {
-    struct claim *claim = &replay->claim;
+    struct claim *claim = replay->claim;
     struct fault fault = {0};
-    char id[UUID_TEXT_SIZE];
     replay->facts = json_object();
-    if (!claim_read(claim, trust, request)) {
-        return false;
-    }
-    replay->transcript = claim_json(claim, "transcript", request->transcript);
+    replay->transcript = claim_json(claim, "transcript", path);
     if (replay->transcript == NULL) {
         return false;
     }
     if (document_decode(&replay->head, DOCUMENT_TRANSCRIPT, replay->transcript, &fault) != STATUS_OK) {
-        report_tampered(&claim->report, "transcript: %s: %s", fault.where, fault.detail);
-        return false;
+        return report_fault(&claim->report, "transcript", &fault);
     }
-    uuid_format(id, &replay->head.id);
-    bool good = check_script(replay) && check_actors(replay) && check_steps(replay) && check_birth(replay) &&
-                claim_backup(claim, &replay->backup, request) && check_agreement(replay) &&
-                claim_restore(claim, &replay->backup, request->restore);
-    if (good) {
-        (void)printf("proven: the %s key of the key document was made in ceremony %s%s%s\n", claim->document.purpose,
-                     id, request->backup[0] == '\0' ? "; no backup document was looked at" : ", with its backup",
-                     request->restore[0] == '\0' ? "; no restore proof was looked at" : ", and restored elsewhere");
-    }
-    return good;
+    return check_script(replay) && check_actors(replay) && check_steps(replay) && check_birth(replay) &&
+           check_agreement(replay);
 }
 
-enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request)
+bool ceremony_replay(struct claim *claim, char out_id[UUID_TEXT_SIZE], const char *path, const json_t *backup)
 {
-    struct replay replay = {0};
-    bool proven = replay_all(&replay, trust, request);
+    struct replay replay = {.claim = claim, .backup = backup};
+    bool good = replay_all(&replay, path);
+    uuid_format(out_id, &replay.head.id);
     json_decref(replay.transcript);
     json_decref(replay.facts);
-    signed_file_free(&replay.backup);
-    return claim_conclude(&replay.claim, proven);
+    return good;
 }

@@ -1,0 +1,16 @@
+/*
+ * What came of a key after its ceremony. Written from docs/formats.md section 2 (backup, restore, share_set, occasion).
+ */
+#ifndef STRONGROOM_VERIFY_PAPERS_H
+#define STRONGROOM_VERIFY_PAPERS_H
+
+#include "claim.h"
+
+/*
+ * The backup is the key's and bound to it, and nobody has part in it and in the PIN; the restore proof shows that it
+ * came back. An empty path is not looked at.
+ */
+bool claim_backup(struct claim *claim, struct signed_file *out_backup, const struct verify_request *request);
+bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path);
+
+#endif
