@@ -228,6 +228,8 @@ class Language(unittest.TestCase):
         for word in ("transfer", "policy", "validator_set", "upgrade", "forced_transfer", "issuer", ""):
             with self.subTest(word):
                 self.refused("of the intent is none that there is", RULE, intent=lambda value, word=word: value.update(type=word))
+        self.refused("of the intent is none that there is", RULE, intent=lambda value: value.update(type=""),
+                     transaction=lambda value: {**value, "type": "transfer"})
 
     def test_bytes_of_another_type_than_the_intent(self):
         def issue(value):
