@@ -214,6 +214,23 @@ enum status audit_note_verify(uint64_t *out_time_s, const struct audit_note *not
     return STATUS_OK;
 }
 
+enum status audit_note_lines(struct bytes *out, const struct audit_note *note, const struct audit_key *key)
+{
+    struct buffer buffer;
+    buffer_init(&buffer);
+    for (size_t i = 0; i < note->line_count; i++) {
+        const struct audit_note_line *line = &note->lines[i];
+        if (line_is_of(line, key)) {
+            buffer_append_text(&buffer, LINE_PREFIX);
+            buffer_append(&buffer, line->name, line->name_len);
+            buffer_append_text(&buffer, " ");
+            buffer_append(&buffer, line->base64, line->base64_len);
+            buffer_append_text(&buffer, "\n");
+        }
+    }
+    return buffer_finish(out, &buffer);
+}
+
 /* Appends one signature line: the name, the key id and `signature` after it. */
 static void append_line(struct buffer *buffer, const struct audit_key *key, const uint8_t *signature, size_t len)
 {

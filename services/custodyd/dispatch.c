@@ -8,6 +8,7 @@
 #include "problem.h"
 #include "routes.h"
 #include "service.h"
+#include "witnesses.h"
 
 #define TOKEN_PREFIX "Bearer sr_"
 #define TOKEN_LEN 43
@@ -163,6 +164,10 @@ static enum status run(struct service *service, struct http_request *request, co
     status = authenticate(service, request, route, fault);
     if (status == STATUS_OK) {
         status = check_form(request, route, fault);
+    }
+    bool waits = route->action != AUDIT_ACTION_NONE && !route->urgent && !route->without_them;
+    if (status == STATUS_OK && waits) {
+        status = witnesses_check(service, fault);
     }
     if (status == STATUS_OK) {
         status = route->handler(service, request, reply, fault);

@@ -13,6 +13,7 @@
 #include "store/trail_read.h"
 #include "values.h"
 #include "withdrawals.h"
+#include "witnesses.h"
 
 #define EVIDENCE_ENTRIES_MAX 500
 
@@ -285,7 +286,7 @@ static enum status add_entries(json_t *bundle, struct gathering *gathering, stru
     struct trail_checkpoint newest = {0};
     struct trail *trail = gathering->service->trail;
     json_t *entries = json_array();
-    enum status status = trail_checkpoint_newest(&newest, trail, fault);
+    enum status status = witnesses_newest(&newest, gathering->service, fault);
     if (status == STATUS_OK) {
         status = prove_entries(entries, trail, newest.checkpoint.size, &gathering->entries, fault);
     }

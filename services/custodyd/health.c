@@ -6,6 +6,7 @@
 #include "sequencer.h"
 #include "service.h"
 #include "watch.h"
+#include "witnesses.h"
 
 typedef enum status part_check(struct service *service, struct fault *fault);
 
@@ -22,6 +23,11 @@ static enum status check_trail(struct service *service, struct fault *fault)
         return STATUS_OK;
     }
     return fault_set(fault, state == SEQUENCER_HALTED ? STATUS_HALTED : STATUS_NOT_READY, "trail", "%s", "");
+}
+
+static enum status check_witnesses(struct service *service, struct fault *fault)
+{
+    return witnesses_check(service, fault);
 }
 
 static enum status check_ledger(struct service *service, struct fault *fault)
@@ -48,6 +54,7 @@ static const struct {
     {"database", check_database},
     {"trail", check_trail},
     {"ledger", check_ledger},
+    {"witnesses", check_witnesses},
 };
 
 static const struct {

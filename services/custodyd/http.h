@@ -92,7 +92,8 @@ struct http_route {
     enum audit_action action; /* of an effect: what its refusal is called in the trail; none for reads */
     const char *query;        /* names of the query parameters allowed, separated by spaces */
     http_handler *handler;
-    bool urgent; /* may stop something: has sessions and connections to the signers of its own */
+    bool urgent;       /* may stop something: has sessions and connections to the signers of its own */
+    bool without_them; /* an effect that moves nothing, and is taken while witnesses are gone; urgent ones always are */
 };
 
 /* The value of a header or query parameter, NULL when absent. Borrowed, valid during the handler. */

@@ -63,6 +63,15 @@ static const struct option_row rows[] = {
     ROW("workers", OPTION_INTEGER, "", 1, 32, "4", "threads that carry withdrawals on", workers),
     ROW("watch", OPTION_INTEGER, "ms", 10, 600000, "2000", "look at signers, tokens, keys and blocks so often",
         watch_ms),
+    ROW("witnesses", OPTION_PATH, "", 0, 0, "",
+        "the policy of witnesses, who cosign the trail; without it there are none", witnesses),
+    ROW("witness-max-age", OPTION_INTEGER, "ms", 100, 3600000, "60000",
+        "effects stop while the newest checkpoint that enough witnesses have cosigned is older", witness_max_age_ms),
+    ROW("witness-tier", OPTION_TEXT, "", 0, 0, "",
+        "hot, warm or cold: withdrawals of wallets of this tier and colder are signed under a cosigned checkpoint "
+        "only; "
+        "the transfer signer has the same option",
+        witness_tier),
     ROW("attestation-max-age", OPTION_INTEGER, "s", 1, 31536000, "604800",
         "a key that has not shown for so long that it is there has no address, at most the drill_days of its document; "
         "asked after a seventh of it. An attended key: its drill_days",

@@ -39,6 +39,9 @@ struct custodyd_options {
     int64_t lanes;
     int64_t workers;
     int64_t watch_ms;
+    char witnesses[OPTION_PATH_SIZE];
+    int64_t witness_max_age_ms;
+    char witness_tier[16];
     int64_t attestation_max_age_s;
     char port_file[OPTION_PATH_SIZE];
     char person[64];

@@ -22,6 +22,7 @@
 #define RECORD_POLICY "policy"
 #define RECORD_DESTINATION "destination"
 #define RECORD_PERSON "person"
+#define RECORD_WITNESS "witness"
 
 /* Starts an entry by a caller of the REST interface. Wipe the event with audit_event_wipe. */
 void record_by_caller(struct audit_event *event, const struct service *service, const struct http_request *request,

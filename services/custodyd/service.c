@@ -16,6 +16,7 @@
 #include "sequencer.h"
 #include "signers.h"
 #include "watch.h"
+#include "witnesses.h"
 #include "workers.h"
 
 #define FILE_MAX (2 * CANON_POLICY_MAX)
@@ -185,6 +186,29 @@ static enum status open_node(struct service *service, struct fault *fault)
     return signers_check_height(service, fault);
 }
 
+static enum status open_witnesses(struct service *service, struct fault *fault)
+{
+    const char *word = service->options.witness_tier;
+    for (enum wallet_tier tier = TIER_HOT; tier <= TIER_COLD; tier++) {
+        if (strcmp(word, policy_tier_text(tier)) == 0) {
+            service->witness_tier = tier;
+        }
+    }
+    if (word[0] != '\0' && service->witness_tier == 0) {
+        return fault_set(fault, STATUS_INVALID, "witness-tier", "must be hot, warm or cold");
+    }
+    if (service->options.witnesses[0] == '\0') {
+        return word[0] == '\0' ? STATUS_OK
+                               : fault_set(fault, STATUS_INVALID, "witness-tier", "there are no witnesses to wait for");
+    }
+    return witnesses_open(&service->witnesses, service, fault);
+}
+
+static enum status start_witnesses(struct service *service, struct fault *fault)
+{
+    return witnesses_start(service->witnesses, fault);
+}
+
 static enum status start_node(struct service *service, struct fault *fault)
 {
     return ledger_node_start(service->node, fault);
@@ -213,9 +237,9 @@ static enum status start_watch(struct service *service, struct fault *fault)
 typedef enum status make_part(struct service *service, struct fault *fault);
 
 /* What can be refused is refused while parts are opened; none of them writes into the database. */
-static make_part *const parts_to_open[] = {load_policy,  load_genesis, open_gate, open_stores,
-                                           open_signers, open_trail,   open_node};
-static make_part *const parts_to_start[] = {start_sequencer, start_node, start_workers, start_watch};
+static make_part *const parts_to_open[] = {load_policy,  load_genesis, open_gate,      open_stores,
+                                           open_signers, open_trail,   open_witnesses, open_node};
+static make_part *const parts_to_start[] = {start_sequencer, start_witnesses, start_node, start_workers, start_watch};
 
 static enum status make_parts(struct service *service, make_part *const *parts, size_t count, struct fault *fault)
 {
@@ -262,6 +286,7 @@ void service_close(struct service *service)
         log_fault("service.stop", &fault);
     }
     workers_stop(service->workers);
+    witnesses_stop(service->witnesses);
     ledger_node_close(service->node);
     ledger_ordering_close(&service->ordering);
     sequencer_stop(service->sequencer);

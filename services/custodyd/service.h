@@ -18,6 +18,7 @@ struct key_board;
 struct gate;
 struct refusals;
 struct watch;
+struct witnesses;
 
 #define SERVICE_TENANT "main"
 #define SERVICE_ACTOR "custodyd" /* who acts when no person does */
@@ -36,6 +37,8 @@ struct service {
     struct store *reader;       /* role strongroom_auditor */
     struct trail *trail;
     struct sequencer *sequencer;
+    struct witnesses *witnesses;         /* NULL: there are none */
+    enum wallet_tier witness_tier;       /* this and colder waits for them; 0: none does */
     struct wire_pool *signers[3];        /* by enum wire_role */
     struct wire_pool *urgent_signers[3]; /* likewise, for what stops something and nothing else */
     struct ledger_ordering ordering;

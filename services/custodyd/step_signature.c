@@ -9,6 +9,7 @@
 #include "record.h"
 #include "usage.h"
 #include "withdrawals.h"
+#include "witnesses.h"
 
 bool step_may_pass(enum status status)
 {
@@ -87,8 +88,10 @@ enum status step_ask_signer(struct wire_transfer_reply *out, enum wire_promised 
 {
     struct service *service = papers->service;
     struct bytes proof = {0};
+    const struct wallet *wallet = step_wallet(service, &papers->row);
+    enum wallet_tier tier = wallet == NULL ? TIER_COLD : wallet->tier;
     *out_promised = WIRE_PROMISED_UNKNOWN;
-    enum status status = trail_prove(&proof, service->trail, signing->seq, service->options.trail_timeout_ms, fault);
+    enum status status = witnesses_prove(&proof, service, signing->seq, tier, fault);
     if (status == STATUS_OK) {
         const struct wire_transfer_request request = request_of(papers, signing, &proof);
         status = wire_transfer_sign(service->signers[WIRE_ROLE_TRANSFER], out, out_promised, &request,

@@ -491,6 +491,14 @@ enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, in
     return status;
 }
 
+enum status trail_prove_under(struct bytes *out, struct trail *trail, uint64_t seq,
+                              const struct trail_checkpoint *checkpoint, struct fault *fault)
+{
+    return seq < checkpoint->checkpoint.size
+               ? prove(out, trail, seq, checkpoint, fault)
+               : fault_set(fault, STATUS_NOT_READY, "checkpoint", "it does not cover the entry");
+}
+
 enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault)
 {
     pthread_mutex_lock(&trail->mutex);

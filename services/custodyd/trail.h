@@ -92,6 +92,10 @@ MUST_CHECK enum status trail_wait(struct trail_receipt *out, struct trail *trail
 MUST_CHECK enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, int64_t timeout_ms,
                                    struct fault *fault);
 
+/* The same under this checkpoint of the trail, whose note may have further lines; nothing is waited for. */
+MUST_CHECK enum status trail_prove_under(struct bytes *out, struct trail *trail, uint64_t seq,
+                                         const struct trail_checkpoint *checkpoint, struct fault *fault);
+
 /* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
 MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
 

@@ -8,6 +8,7 @@
 #include "service.h"
 #include "store/trail_read.h"
 #include "values.h"
+#include "witnesses.h"
 
 struct query {
     struct store_leaf_filter filter;
@@ -108,7 +109,7 @@ enum status trail_checkpoint_read(struct service *service, const struct http_req
 {
     (void)request;
     struct trail_checkpoint newest = {0};
-    enum status status = trail_checkpoint_newest(&newest, service->trail, fault);
+    enum status status = witnesses_newest(&newest, service, fault);
     if (status == STATUS_OK) {
         status = http_reply_text(reply, "text/plain; charset=utf-8", newest.note.data, newest.note.len);
         bytes_free(&newest.note);
@@ -300,12 +301,9 @@ static enum status export_head(struct export *export, struct fault *fault)
 
 static enum status export_open(struct export *export, struct fault *fault)
 {
-    struct store_tx *tx = NULL;
-    enum status status = store_begin(&tx, export->service->reader, STORE_SNAPSHOT, fault);
-    if (status == STATUS_OK) {
-        status = store_checkpoint_newest(&export->checkpoint, tx, fault);
-        store_rollback(tx);
-    }
+    struct trail_checkpoint newest = {0};
+    enum status status = witnesses_newest(&newest, export->service, fault);
+    export->checkpoint = (struct store_checkpoint){.size = newest.checkpoint.size, .note = newest.note};
     return status == STATUS_OK ? export_head(export, fault) : status;
 }
 

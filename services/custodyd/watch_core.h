@@ -69,6 +69,9 @@ MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch 
 /* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */
 MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault);
 
+/* watch_witnesses.c: tells which witnesses cosign, and whether enough of them do. */
+MUST_CHECK enum status watch_witnesses(struct watch *watch, struct fault *fault);
+
 /* watch_signers.c: tells what is frozen, from the board. */
 MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
 

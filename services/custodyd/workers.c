@@ -12,6 +12,7 @@
 #include "routes.h"
 #include "steps.h"
 #include "store/outbox.h"
+#include "witnesses.h"
 
 /* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a worker hangs on waits so long. */
 #define LEASE_MS 20000
@@ -99,6 +100,9 @@ static bool work_once(struct worker_pool *pool)
 {
     struct claim claim = {0};
     struct fault fault = {0};
+    if (witnesses_check(pool->service, &fault) != STATUS_OK) {
+        return false; /* it stays until they are back */
+    }
     if (store_transact(pool->service->store, claim_in, &claim, &fault) != STATUS_OK) {
         log_fault("outbox.claim", &fault);
         return false;

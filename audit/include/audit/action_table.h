@@ -158,6 +158,11 @@
       "A PKCS #11 token works again.")                                                                                 \
     X(TOKEN_LOCKED, "token.locked", ENVIRONMENT, "token", "ok", "", "label role serial state",                         \
       "A PKCS #11 token waits for its custodians.")                                                                    \
+    X(WITNESS_DOWN, "witness.down", ENVIRONMENT, "witness", "error", "", "", "A witness does not cosign the trail.")   \
+    X(WITNESS_UP, "witness.up", ENVIRONMENT, "witness", "ok", "", "", "A witness cosigns the trail again.")            \
+    X(WITNESS_GONE, "witness.gone", ENVIRONMENT, "witness", "error", "", "",                                           \
+      "Not enough witnesses cosign the trail: effects have stopped.")                                                  \
+    X(WITNESS_BACK, "witness.back", ENVIRONMENT, "witness", "ok", "", "", "Enough of them do again: effects go on.")   \
     X(MEDIUM_ADD, "medium.add", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,                    \
       "A medium with a share or a backup came into the ledger of media.")                                              \
     X(MEDIUM_ACCESS, "medium.access", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,              \

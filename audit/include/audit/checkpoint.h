@@ -122,6 +122,12 @@ MUST_CHECK enum status audit_note_verify(uint64_t *out_time_s, const struct audi
                                          const struct audit_key *key, struct fault *fault);
 
 /*
+ * The lines of `key` as they stand in the note, each with its newline; empty when there is none. Nothing is verified.
+ * Out: owned by the caller.
+ */
+MUST_CHECK enum status audit_note_lines(struct bytes *out, const struct audit_note *note, const struct audit_key *key);
+
+/*
  * Everything at once for a checkpoint of the log whose key is `key`: grammar, signature, body, and origin == key name
  * (STATUS_MISMATCH). This is the call that makes a checkpoint trustworthy.
  */

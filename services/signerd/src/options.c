@@ -59,6 +59,11 @@ static const struct option_row run_rows[] = {
          "File of the signed share set: no PIN is read, people bring shares of it (attended)"),
     NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
            "How long a token may take to answer before it is down and killed; a start may take ten times as long"),
+    PATH("witnesses", witnesses, "",
+         "Role transfer: file of the policy of witnesses, whose cosignatures are asked for"),
+    TEXT("witness-tier", witness_tier, "",
+         "Role transfer: hot, warm or cold; for wallets of this tier and colder nothing is signed before enough "
+         "witnesses have cosigned the entry of the trail"),
     TEXT("accept-clock", accept_clock, "",
          "The day it is (2026-01-31), after more than 14 days in which the signer was off and its clock is not "
          "believed"),

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "hsm/uri.h"
 #include "notify.h"
@@ -21,6 +22,8 @@ struct run {
     struct hsm_token_selector named[SIGNER_TOKENS_MAX];
     struct token_set *tokens;
     struct guard *guard;
+    struct audit_witnesses witnesses;
+    enum wallet_tier witness_tier; /* 0: none */
     struct signer *signer;
     struct server *server;
 };
@@ -140,6 +143,29 @@ static enum status accepted_read(int64_t *out_utc_us, const char *day, struct fa
                : fault_set(fault, STATUS_USAGE, "accept-clock", "a day, as 2026-01-31");
 }
 
+/* Both options or none: a tier that waits for nobody would wait for ever, and witnesses without a tier for nothing. */
+static enum status witnesses_read(struct run *run, const struct options *options, enum signer_role role,
+                                  struct fault *fault)
+{
+    struct bytes text = {0};
+    struct fault inner = {0};
+    if (options->witnesses[0] == '\0' && options->witness_tier[0] == '\0') {
+        return STATUS_OK;
+    }
+    for (enum wallet_tier tier = TIER_HOT; tier <= TIER_COLD; tier++) {
+        run->witness_tier = strcmp(options->witness_tier, policy_tier_text(tier)) == 0 ? tier : run->witness_tier;
+    }
+    if (role != ROLE_TRANSFER || run->witness_tier == 0) {
+        return fault_set(fault, STATUS_USAGE, "witness-tier", "role transfer alone: hot, warm or cold, with witnesses");
+    }
+    enum status status = file_read_document(&text, options->witnesses, CANON_DOCUMENT_MAX, "witnesses", fault);
+    if (status == STATUS_OK) {
+        status = audit_witnesses_parse(&run->witnesses, text.data, text.len, &inner);
+        bytes_free(&text);
+    }
+    return status == STATUS_OK ? status : fault_set(fault, status, "witnesses", "%s: %s", inner.where, inner.detail);
+}
+
 static enum status signer_start(struct run *run, const struct options *options, enum signer_role role,
                                 struct fault *fault)
 {
@@ -155,6 +181,8 @@ static enum status signer_start(struct run *run, const struct options *options, 
         .clock = clock_system(),
         .policy_path = options->policy,
         .share_set_path = options->pin_shares[0] == '\0' ? NULL : options->pin_shares,
+        .witnesses = run->witness_tier == 0 ? NULL : &run->witnesses,
+        .witness_tier = run->witness_tier,
         .accept_utc_us = accepted,
     };
     return signer_new(&run->signer, &config, fault);
@@ -186,6 +214,7 @@ static enum status start(struct run *run, const struct options *options, struct 
 {
     enum signer_role role;
     enum status status = options_role(&role, options, fault);
+    status = status == STATUS_OK ? witnesses_read(run, options, role, fault) : status;
     status = status == STATUS_OK ? keeper_start(run, options, fault) : status;
     status = status == STATUS_OK ? guard_start(run, options, fault) : status;
     status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status; /* threads inherit what is left */

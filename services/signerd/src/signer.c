@@ -97,6 +97,8 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
     signer->guard = config->guard;
     signer->tokens = config->tokens;
     signer->clock = config->clock;
+    signer->witnesses = config->witnesses;
+    signer->witness_tier = config->witness_tier;
     struct uuid fresh;
     enum status status = uuid_generate(&fresh, signer->clock);
     status = status == STATUS_OK ? signature_memory_new(&signer->memory) : status;

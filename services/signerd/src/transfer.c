@@ -6,7 +6,7 @@
  * and the signature. What is remembered between them (steps 9 to 11) is in promise.c.
  */
 #include "audit/event.h"
-#include "audit/proof.h"
+#include "audit/witness.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "guard_record.h"
@@ -170,6 +170,24 @@ static enum status entry_check(struct promise *promise, const struct audit_leaf 
     return status;
 }
 
+/*
+ * Step 8a: a history of the trail that only we have seen is none. The tier is the one that the policy of this signer
+ * gives the wallet. Whatever is amiss with cosignatures, better ones may come: nothing is said of the withdrawal.
+ */
+static enum status witnesses_check(const struct promise *promise, const struct audit_tlog_proof *proof,
+                                   enum audit_action action, struct fault *fault)
+{
+    const struct signer *signer = promise->signer;
+    struct fault why = {0};
+    if (action != AUDIT_WITHDRAWAL_SIGNING || signer->witnesses == NULL ||
+        promise->withdrawal->wallet->tier < signer->witness_tier) {
+        return STATUS_OK;
+    }
+    return audit_witnesses_check(signer->witnesses, proof->note, proof->note_len, &why) == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NOT_READY, "witnesses", "%s", why.detail);
+}
+
 /* Out: the checkpoint that covers the entry, and the promises that the entry knows of. */
 static enum status trail_check(struct promise *out, const struct wire_transfer_request *request,
                                enum audit_action action, struct fault *fault)
@@ -182,6 +200,9 @@ static enum status trail_check(struct promise *out, const struct wire_transfer_r
     struct audit_proven proven;
     status =
         audit_tlog_proof_verify(&proven, &proof, &out->signer->log_key, request->leaf.data, request->leaf.len, fault);
+    if (status == STATUS_OK) {
+        status = witnesses_check(out, &proof, action, fault);
+    }
     audit_tlog_proof_wipe(&proof);
     if (status == STATUS_OK) {
         status = entry_check(out, &proven.leaf, action, fault);

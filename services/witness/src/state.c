@@ -18,7 +18,8 @@
 #define FORM 1
 #define FILE_NAME "state"
 #define PATH_SIZE 1024
-#define NOTE_MAX 4096
+#define NOTE_MAX AUDIT_ADD_CHECKPOINT_MAX
+#define STATE_MAX (WITNESS_LOGS_MAX * 2 * NOTE_MAX)
 #define MACHINE_ID_PATH "/etc/machine-id"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -164,7 +165,7 @@ static enum status read_document(struct witness_state *out, struct digest *out_p
 {
     json_t *object = NULL;
     struct document document = {0};
-    enum status status = canon_parse(&object, text->data, text->len, CANON_POLICY_MAX, fault);
+    enum status status = canon_parse(&object, text->data, text->len, STATE_MAX, fault);
     if (status == STATUS_OK) {
         status = canon_decode(&document, sizeof(document), object, document_fields, COUNT(document_fields), "", fault);
     }
@@ -205,7 +206,7 @@ static enum status read_file(struct bytes *out, const char *path, struct fault *
                                            "%s is not there; custody witness init makes a new witness", path)
                                : failed(fault, path, "look at");
     }
-    return file_read_document(out, path, CANON_POLICY_MAX + DIGEST_HEX_LEN + 1, "state", fault);
+    return file_read_document(out, path, STATE_MAX + DIGEST_HEX_LEN + 1, "state", fault);
 }
 
 enum status witness_state_read(struct witness_state *out, const char *folder, bool anywhere, struct fault *fault)
@@ -305,7 +306,7 @@ static enum status encode(struct bytes *out, const struct witness_state *state, 
         status = add_row(document.logs, &state->logs[i], fault);
     }
     if (status == STATUS_OK) {
-        status = canon_encode_bytes(out, &document, document_fields, COUNT(document_fields), CANON_POLICY_MAX, fault);
+        status = canon_encode_bytes(out, &document, document_fields, COUNT(document_fields), STATE_MAX, fault);
     }
     json_decref(document.logs);
     return status;

@@ -143,25 +143,20 @@ static enum status cosign(struct witness *witness, struct bytes *out_line, const
     return status;
 }
 
-/* The note with the first line of the log's key alone: what others have signed is not ours to keep. */
+/* The note with the lines of the log's key alone: what others have signed is not ours to keep. */
 static enum status note_of_log(struct bytes *out, const struct audit_note *note, const struct audit_key *key)
 {
     struct buffer buffer;
+    struct bytes lines = {0};
+    enum status status = audit_note_lines(&lines, note, key);
+    if (status != STATUS_OK) {
+        return status;
+    }
     buffer_init(&buffer);
     buffer_append(&buffer, note->body, note->body_len);
     buffer_append_text(&buffer, "\n");
-    for (size_t i = 0; i < note->line_count; i++) {
-        const struct audit_note_line *line = &note->lines[i];
-        if (line->name_len == strlen(key->name) && memcmp(line->name, key->name, line->name_len) == 0 &&
-            memcmp(line->id4, key->id4, sizeof(line->id4)) == 0) {
-            buffer_append_text(&buffer, "\xe2\x80\x94 ");
-            buffer_append(&buffer, line->name, line->name_len);
-            buffer_append_text(&buffer, " ");
-            buffer_append(&buffer, line->base64, line->base64_len);
-            buffer_append_text(&buffer, "\n");
-            break;
-        }
-    }
+    buffer_append(&buffer, lines.data, lines.len);
+    bytes_free(&lines);
     return buffer_finish(out, &buffer);
 }
 

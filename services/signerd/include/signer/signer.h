@@ -8,6 +8,7 @@
 #ifndef STRONGROOM_SIGNER_SIGNER_H
 #define STRONGROOM_SIGNER_SIGNER_H
 
+#include "audit/witness.h"
 #include "base/clock.h"
 #include "policy/policy.h"
 #include "signer/guard.h"
@@ -31,7 +32,11 @@ struct signer_config {
     const struct clock *clock;
     const char *policy_path;    /* file of the first version of the policy */
     const char *share_set_path; /* attended: the signed share set of the PIN; NULL for unattended */
-    int64_t accept_utc_us;      /* about the time it is, say people, for a clock far ahead of the guard; 0 for none */
+    /* Transfer: wallets of this tier and colder are signed for under a checkpoint that these have cosigned; NULL, and
+     * 0: none are. */
+    const struct audit_witnesses *witnesses;
+    enum wallet_tier witness_tier;
+    int64_t accept_utc_us; /* about the time it is, say people, for a clock far ahead of the guard; 0 for none */
 };
 
 /* One connection. `permit` is of enum signer_permit. */

@@ -1,0 +1,298 @@
+#!/usr/bin/python3
+"""Witnesses of the trail, as processes of their own: what outsiders get is cosigned, without them effects stop, wallets of a
+tier wait for them in the signer itself, and a service that was restored as a whole, signer and all, is found out by them."""
+
+import base64
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import unittest
+
+import strongroom
+import tlog
+from strongroom import canonical, eventually
+
+SOON_MS = 1000  # where a test waits for effects to stop; elsewhere nothing depends on how fast witnesses are
+
+
+class Witness:
+    """`custody witness run` under its own key, in its own folder."""
+
+    def __init__(self, place, name):
+        self.place = place
+        self.name = f"witness.example/{name}"
+        self.dir = place.dir / name
+        self.dir.mkdir()
+        self.process = None
+        self.port = 0
+        self.key = ["--key", str(self.dir / "key"), "--passphrase-file", str(self.dir / "passphrase")]
+        (self.dir / "passphrase").write_text("correct horse\n")
+        (self.dir / "passphrase").chmod(0o600)
+        self.run("key", "generate", "--out", str(self.dir / "key"), "--algorithm", "ed25519", *self.key[2:])
+        trust = json.loads((place.dir / "trust.json").read_text())
+        self.vkey = self.run("witness", "init", *self.key, "--name", self.name, "--log", trust["log"], "--state",
+                             str(self.dir / "state")).strip()
+
+    def run(self, *words):
+        return subprocess.run([str(self.place.dir / "bin/custody"), *words], capture_output=True, text=True, check=True,
+                              env=self.place.environment).stdout
+
+    def start(self):
+        """On the port of the last time."""
+        (self.dir / "port").unlink(missing_ok=True)
+        with open(self.dir / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.place.dir / "bin/custody"), "witness", "run", *self.key, "--state", str(self.dir / "state"), "--listen",
+                 f"127.0.0.1:{self.port}", "--port-file", str(self.dir / "port")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.place.environment)
+        eventually(lambda: self.process.poll() is not None or self.said_port(), "the witness listens")
+        self.port = self.said_port()
+
+    def said_port(self):
+        path = self.dir / "port"
+        return int(path.read_text()) if path.exists() and path.read_text().endswith("\n") else None
+
+    def end(self, how=signal.SIGKILL):
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait()
+            self.process = None
+
+    def log(self):
+        return (self.dir / "log").read_text()
+
+    def shown(self):
+        return json.loads(self.run("witness", "show", "--state", str(self.dir / "state")))
+
+
+class Stub(http.server.ThreadingHTTPServer):
+    """A witness that answers as a test wants: `answer` gets the body and returns (status, type, body), or waits for `gone`."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), StubHandler)
+        self.answer = lambda body: (500, "text/plain", b"no\n")
+        self.asked = 0
+        self.gone = threading.Event()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that waits no longer
+
+
+class StubHandler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked += 1
+        answer = self.server.answer(body)
+        if answer is None:
+            self.server.gone.wait()
+            return
+        status, kind, content = answer
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def lines_of(note):
+    """The names that have signed a note."""
+    return [line.split(" ")[1] for line in note.decode().rpartition("\n\n")[2].splitlines()]
+
+
+class Witnesses(strongroom.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.witnesses = [Witness(cls.place, name) for name in ("w1", "w2")]
+        for witness in cls.witnesses:
+            cls.addClassCleanup(witness.end)
+            witness.start()
+        cls.stub = Stub()
+        cls.addClassCleanup(cls.stub.gone.set)
+
+    def setUp(self):
+        for witness in self.witnesses:
+            if witness.process is None:
+                witness.start()
+
+    def use(self, quorum, rows, tier=None, signer_tier=None, max_age_ms=None):
+        """The service and the transfer signer start anew with these witnesses."""
+        document = canonical({"quorum": quorum, "witnesses": sorted(rows, key=lambda row: row["key"])})
+        (self.place.dir / "etc/witnesses.json").write_text(document + "\n")
+        path = str(self.place.dir / "etc/witnesses.json")
+        self.place.stop("custodyd", "transfer")
+        self.place.configure("custodyd", witnesses=path, witness_max_age=max_age_ms, witness_tier=tier, watch=50)
+        self.place.configure("transfer", witnesses=path if signer_tier else None, witness_tier=signer_tier)
+        self.place.start()
+
+    def real(self, *which):
+        return [{"key": one.vkey, "url": f"http://127.0.0.1:{one.port}"} for one in (which or self.witnesses)]
+
+    def health(self):
+        return self.place.call("GET", "/healthz").json["parts"]["witnesses"]
+
+    def trust_witnesses(self, quorum):
+        trust = json.loads((self.place.dir / "trust.json").read_text())
+        path = self.place.dir / "trust-witnesses.json"
+        path.write_text(canonical({**trust, "witnesses": {"keys": sorted(one.vkey for one in self.witnesses), "quorum": quorum}}) + "\n")
+        return path
+
+    def verify(self, what, trust, *files):
+        done = subprocess.run([str(self.place.dir / "bin/custody-verify"), what, "--trust", str(trust), *map(str, files)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_what_outsiders_get_is_cosigned(self):
+        self.use(2, self.real())
+        names = [one.name for one in self.witnesses]
+        note = self.place.call("GET", "/v1/audit/checkpoint").bytes
+        self.assertEqual(lines_of(note)[1:], names)
+        withdrawal = self.place.withdraw()
+        trust = self.trust_witnesses(2)
+        evidence = self.place.export_evidence(withdrawal["id"])
+        self.assertEqual(lines_of(base64.b64decode(json.loads(evidence.read_bytes())["checkpoint"]))[1:], names)
+        self.assertEqual(self.verify("evidence", trust, evidence)[0], 0)
+        trail = self.place.export_trail()
+        code, said = self.verify("trail", trust, trail)
+        self.assertEqual(code, 0, said)
+        rows = self.place.psql("SELECT DISTINCT witness FROM audit.cosignature ORDER BY witness")
+        self.assertEqual([row[0] for row in rows], names)
+        # Without the lines the same bytes do not meet that trust file.
+        bundle = json.loads(evidence.read_bytes())
+        text, _, signatures = base64.b64decode(bundle["checkpoint"]).decode().rpartition("\n\n")
+        bundle["checkpoint"] = base64.b64encode(f"{text}\n\n{signatures.splitlines(True)[0]}".encode()).decode()
+        bare = self.place.dir / "bare.json"
+        bare.write_text(canonical(bundle))
+        code, said = self.verify("evidence", self.place.dir / "trust.json", bare)
+        self.assertEqual(code, 0, said)
+        code, said = self.verify("evidence", trust, bare)
+        self.assertEqual(code, 2, said)
+
+    def test_without_them_effects_stop_and_come_back_by_themselves(self):
+        self.use(2, self.real(), max_age_ms=SOON_MS)
+        open_one = self.until(lambda: self.place.call_when(201, "POST", "/v1/withdrawals", self.place.proposal(), headers={
+            "Idempotency-Key": os.urandom(16).hex()}), "a proposal").json["withdrawal"]
+        self.witnesses[1].end()
+        self.until(lambda: not self.health()["ready"], "health says that effects have stopped")
+        self.assertEqual(self.health()["reason"], "not_ready")
+        reply = self.place.propose()
+        self.assertEqual((reply.status, reply.json["code"], reply.json["field"]), (503, "not_ready", "witnesses"))
+        self.assertEqual(self.place.decide(open_one, "approver-1").status, 503)
+        self.assertEqual(self.place.call("GET", f"/v1/withdrawals/{open_one['id']}").status, 200)
+        self.assertEqual(self.place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").status, 200)
+        codes = self.until(lambda: {"witness.gone", "witness.down"} <= set(self.place.call("GET", "/healthz").json["alarm_codes"]), "alarms")
+        self.assertTrue(codes)
+        alarms = {row["code"]: row for row in self.place.call("GET", "/v1/alarms").json["alarms"]}
+        self.assertEqual(alarms["witness.down"]["object_id"], self.witnesses[1].name)
+        reply = self.place.call("POST", f"/v1/alarms/{alarms['witness.gone']['id']}/acknowledge")
+        self.assertLess(reply.status, 300, reply)  # who has seen it may say so
+        self.witnesses[1].start()
+        for person in ("approver-1", "approver-2"):
+            self.until(lambda person=person: self.place.decide(open_one, person).status == 200, "effects are back")
+        self.place.wait(open_one["id"], "confirmed")
+        for act in ("witness.down", "witness.gone", "witness.back", "witness.up"):
+            self.until(lambda act=act: self.entries(act), f"the trail has {act}")
+
+    def test_a_witness_that_misbehaves_is_passed_over(self):
+        """One of two suffices; whatever the other says, it counts for nothing and holds up nothing."""
+        key = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-outform", "DER"], capture_output=True,
+                                        check=True).stdout
+        public = subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"], input=key, capture_output=True,
+                                check=True).stdout[-32:]
+        typed = b"\4" + public
+        id4 = hashlib.sha256(b"witness.example/stub\n" + typed).digest()[:4]
+        vkey = f"witness.example/stub+{id4.hex()}+{base64.b64encode(typed).decode()}"
+        bad = f"\u2014 witness.example/stub {base64.b64encode(id4 + (1 << 30).to_bytes(8, 'big') + bytes(64)).decode()}\n".encode()
+        self.use(1, self.real(self.witnesses[0]) + [{"key": vkey, "url": f"http://127.0.0.1:{self.stub.server_address[1]}"}])
+        for answer in ((500, "text/plain", b"no\n"), (200, "text/plain", bad), (200, "text/plain", b""), (200, "text/plain", b"x" * 100000),
+                       (409, "text/x.tlog.size", b"0\n"), (409, "text/x.tlog.size", b"999999999\n"), (409, "text/plain", b"what\n"),
+                       (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), None):
+            with self.subTest(answer=answer and (answer[0], answer[2][:20])):
+                asked = self.stub.asked
+                self.stub.answer = lambda body, answer=answer: answer
+                self.until(lambda asked=asked: self.stub.asked > asked, "it is asked again")
+                self.place.withdraw()
+                self.assertTrue(self.health()["ready"])
+        self.stub.gone.set()
+        self.assertEqual({row[0] for row in self.place.psql("SELECT DISTINCT witness FROM audit.cosignature")} & {"witness.example/stub"},
+                         set())
+        self.assertNotIn("witness.example/stub", lines_of(self.place.call("GET", "/v1/audit/checkpoint").bytes))
+        self.until(lambda: "witness.example/stub" in [row.get("oid") for row in self.entries("witness.down")], "it is told down")
+
+    def test_the_signer_waits_for_them_whatever_the_service_says(self):
+        """A service that shows the signer what nobody has cosigned gets nothing signed; with witnesses it goes on."""
+        self.use(2, self.real(), tier="hot", signer_tier="hot")
+        self.place.withdraw()
+        self.place.stop("custodyd")
+        self.place.configure("custodyd", witness_tier=None)  # it waits for nobody, and shows the log's own checkpoint
+        self.place.start()
+        withdrawal = self.place.proposed()
+        self.place.approve(withdrawal)
+        self.until(lambda: self.place.read(withdrawal["id"]).get("waiting", {}).get("step") == "sign", "it waits for its signature")
+        row = self.place.read(withdrawal["id"])
+        self.assertEqual((row["state"], row["waiting"]["for"]), ("recorded", "not_ready"))
+        self.assertNotIn(withdrawal["id"], self.place.log("transfer"))  # it names what it signs
+        self.place.stop("custodyd")
+        self.place.configure("custodyd", witness_tier="hot")
+        self.place.start()
+        self.place.wait(withdrawal["id"], "confirmed")
+        self.assertEqual(self.verify("evidence", self.trust_witnesses(2), self.place.export_evidence(withdrawal["id"]))[0], 0)
+
+    def test_z_a_service_restored_as_a_whole_is_found_out(self):
+        """Database, ledger and the audit signer's memory are put back: they agree with each other, and the witnesses do not."""
+        self.use(2, self.real(), tier=None, signer_tier=None)
+        self.place.stop()
+        self.place.postgres("stop", "-m", "fast")
+        database = (self.place.dir / "postgresql").resolve()
+        guard = self.place.dir / "guards/audit" if (self.place.dir / "guards/audit").exists() else None
+        guard = guard or next(path.parent for path in self.place.dir.rglob("data.mdb") if "audit" in str(path))
+        shutil.copytree(database / "data", database / "copy", symlinks=True)
+        shutil.copy2(guard / "data.mdb", self.place.dir / "guard.copy")
+        subprocess.run(["chown", "-R", "--reference", str(database / "data"), str(database / "copy")], check=True)
+        self.place.postgres_start()
+        self.place.start()
+        for _ in range(3):
+            self.place.proposed()
+        seen = tlog.open_note(self.place.call("GET", "/v1/audit/checkpoint").bytes.decode(), self.log_vkey())[1]
+        self.place.stop("custodyd", "audit")
+        self.place.postgres("stop", "-m", "fast")
+        shutil.rmtree(database / "data")
+        os.rename(database / "copy", database / "data")
+        with open(self.place.dir / "guard.copy", "rb") as source, open(guard / "data.mdb", "r+b") as target:
+            target.write(source.read())
+            target.truncate()
+        self.place.postgres_start()
+        self.place.start_unready()
+        self.until(lambda: not self.health()["ready"], "effects have stopped")
+        self.assertTrue(self.place.call("GET", "/healthz").json["parts"]["trail"]["ready"])  # it believes in itself
+        self.assertEqual(self.place.propose().status, 503)
+        # Reads and refusals grow the other history beyond what the witnesses have seen.
+        self.until(lambda: self.place.call("GET", "/v1/audit/proof/consistency?from=1&to=1", person="auditor-1").status and
+                   self.grow() > seen, "the other history is longer")
+        self.until(lambda: all("unproven" in [row["kind"] for row in one.shown()["contradictions"]] for one in self.witnesses),
+                   "both witnesses keep what contradicts")
+        self.assertFalse(self.health()["ready"])
+        for one in self.witnesses:
+            self.assertIn("event=log.contradiction", one.log())
+
+    def grow(self):
+        self.place.propose(person="approver-1")
+        return int(self.place.value("SELECT max(size) FROM audit.checkpoint"))
+
+    def log_vkey(self):
+        return json.loads((self.place.dir / "trust.json").read_text())["log"]
+
+
+if __name__ == "__main__":
+    unittest.main()
