@@ -31,6 +31,9 @@ static void name_documents(struct proof *proof)
     size_t i = 0;
     json_array_foreach(bundle->approvals, i, value)
     {
+        if (i == APPROVALS_MAX) {
+            break; /* more are refused */
+        }
         json_t *hex = hex_of("approval", text_of(value, "document"));
         size_t at = 0;
         while (at < i && strcmp(json_string_value(json_array_get(approvals, at)), json_string_value(hex)) < 0) {

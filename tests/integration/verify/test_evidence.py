@@ -150,6 +150,7 @@ EDITS = {
     "approvals are removed": ("names other documents|quorum", lambda b: b.update(approvals=[])),
     "one approval is removed": ("quorum", lambda b: b["approvals"].pop()),
     "an approval is doubled": ("one person stands twice", lambda b: b["approvals"].append(b["approvals"][0])),
+    "more approvals than there can be": ("approvals: are too many", lambda b: b.update(approvals=20000 * [{"document": "", "signatures": []}])),
     "an approval replaces another": ("one person stands twice", lambda b: b["approvals"].__setitem__(0, b["approvals"][1])),
     "approvals of another withdrawal": ("another intent, withdrawal", other("approvals")),
     "an approval made of a rejection": ("is not signed by", lambda b: redo(b["approvals"][0], decision="reject")),
