@@ -257,6 +257,17 @@ class Trail(strongroom.Case):
         self.write_head(self.leaves())
         self.assertHalted("the signer has signed")
         self.assertTampered(None, self.kept)
+        self.assertEqual(self.old_backup("--max-age", "60"), 2)  # who kept nothing sees its age
+
+    def old_backup(self, *options):
+        """Somebody is shown the trail as it is in the database, an hour after its last entry."""
+        export = self.place.export_trail()
+        last = json.loads(export.read_text().splitlines()[-2])["ts"]
+        hour = f"{int(last[11:13]) + 1:02}"
+        now = f"{last[:11]}{hour}{last[13:]}" if hour != "24" else f"{last[:4]}-12-31T23:59:59.999999Z"
+        status, said = self.place.verify("trail", *options, "--now", now, export)
+        self.assertIn(f"the last entry is of {last}", said)
+        return status
 
     def assertNotProven(self):
         status, said = self.place.verify("trail", self.place.export_trail())
@@ -315,6 +326,65 @@ class Backup(strongroom.Case):
         self.assertEqual(place.read(done["id"])["state"], "confirmed")
         self.assertHonestWorkGoesOn()
         self.assertProven("trail", place.export_trail())
+
+
+class Clones(strongroom.Case):
+    def test_two_live_clones(self):
+        """Database and guard of the log are put back together, and it lives on: one key, two histories. Nothing of the second one is
+        wrong in itself; whoever was given something of the first one has the proof."""
+        place = self.place
+        data = (place.dir / "postgresql").resolve() / "data"
+        guard = place.dir / "guards/audit/data.mdb"
+        old, new, memory = data.with_name("old"), data.with_name("new"), place.dir / "audit.mdb"
+        place.propose(1)
+        self.stop()
+        subprocess.run(["cp", "-a", data, old], check=True)
+        shutil.copyfile(guard, memory)
+        self.start()
+        receipt = place.dir / "kept.receipt"
+        receipt.write_bytes(base64.b64decode(place.propose(2).json["receipt"], validate=True))
+        kept = place.dir / "kept.checkpoint"
+        kept.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
+        first = place.export_trail().rename(place.dir / "first.jsonl")
+        size = self.size_of(kept)
+        self.stop()
+        data.rename(new)
+        old.rename(data)
+        with memory.open("rb") as source, guard.open("r+b") as target:  # the same file: the guard is where it was made
+            shutil.copyfileobj(source, target)
+        self.start()
+        later = place.dir / "later.checkpoint"
+        while not later.exists() or self.size_of(later) <= size:
+            place.propose(3)
+            later.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
+        clone = place.export_trail()
+        for export in (first, clone):
+            self.assertProven("trail", export)
+        for what in (kept, receipt):
+            status, said = place.verify("trail", clone, what)
+            self.assertEqual(status, 1, said)
+            self.assertRegex(said, "two histories: the log key signed [0-9]+ entries that are all here, and .*/" + what.name)
+        proof = place.dir / "proof.json"
+        proof.write_bytes(place.call("GET", f"/v1/audit/proof/consistency?from={size}&to={self.size_of(later)}").bytes)
+        status, said = place.verify("consistency", kept, later, proof)
+        self.assertEqual(status, 1, said)
+        self.assertIn("there are two histories", said)
+        index = int(receipt.read_text().split("\n")[1].removeprefix("index "))
+        status, said = place.verify("receipt", receipt, clone)
+        self.assertEqual(status, 1, said)
+        self.assertIn(f"entry {index}: is not the one that", said)
+
+    @staticmethod
+    def size_of(note):
+        return int(note.read_text().split("\n")[1])
+
+    def stop(self):
+        self.place.stop()
+        self.place.postgres("stop", "-m", "fast")
+
+    def start(self):
+        self.place.postgres_start()
+        self.place.start()
 
 
 class Pending(strongroom.Case):

@@ -326,9 +326,9 @@ static void conclude(struct check *check)
 }
 
 /* A line for who waits. */
-static void tell_progress(const struct check *check)
+static void tell_progress(const struct check *check, uint64_t lines)
 {
-    if (check->tree.size % PROGRESS == 0 && check->tree.size > 0) {
+    if (lines % PROGRESS == 0) {
         (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
                       (long long)check->size);
     }
@@ -341,7 +341,7 @@ static bool read_export(struct check *check, const char *path)
     bool good = export_open(&file, path);
     while (good && export_line(&line, &file)) {
         read_line(check, line, file.lines);
-        tell_progress(check);
+        tell_progress(check, file.lines);
     }
     good = good && !file.failed;
     export_close(&file);
