@@ -4,6 +4,7 @@
 #include "client.h"
 
 #include "answer.h"
+#include "receipts.h"
 
 #include <curl/curl.h>
 
@@ -169,6 +170,9 @@ static enum status request(struct sink *sink, const struct custody_options *opti
     struct secret token = {0};
     enum status status = check_url(options, fault);
     if (status == STATUS_OK) {
+        status = receipts_ready(options, fault);
+    }
+    if (status == STATUS_OK) {
         status = load_token(&token, options, fault);
     }
     if (status != STATUS_OK) {
@@ -209,7 +213,12 @@ enum status client_json(json_t **out, const struct custody_options *options, con
     if (status == STATUS_OK) {
         *out = json_loadb((const char *)answer.data, answer.len, JSON_REJECT_DUPLICATES, NULL);
         bytes_free(&answer);
-        status = *out == NULL ? fault_set(fault, STATUS_INVALID, "service", "did not answer JSON") : STATUS_OK;
+        status = *out == NULL ? fault_set(fault, STATUS_INVALID, "service", "did not answer JSON")
+                              : receipts_keep(options, *out, fault);
+    }
+    if (status != STATUS_OK) {
+        json_decref(*out);
+        *out = NULL;
     }
     return status;
 }

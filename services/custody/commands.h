@@ -134,6 +134,7 @@ command_run command_policy_replay;
 
 /* export.c */
 command_run command_evidence;
+command_run command_audit_checkpoint;
 command_run command_audit_export;
 command_run command_ledger_export;
 

@@ -63,6 +63,11 @@ enum status command_audit_export(const struct command_input *input, struct fault
     return fetch(input->options, "/v1/audit/export", fault);
 }
 
+enum status command_audit_checkpoint(const struct command_input *input, struct fault *fault)
+{
+    return fetch(input->options, "/v1/audit/checkpoint", fault);
+}
+
 /* One answer, one line. */
 static enum status copy_line(FILE *stream, json_t **out, const struct custody_options *options, const char *path,
                              struct fault *fault)

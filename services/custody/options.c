@@ -16,6 +16,8 @@ static const struct option_row rows[] = {
     ROW("token-file", OPTION_PATH, "", 0, 0, "", "file with the bearer token (or STRONGROOM_TOKEN holds it)", token),
     ROW("ca", OPTION_PATH, "", 0, 0, "", "PEM certificate that the service must show (or STRONGROOM_CA)", ca),
     ROW("trust", OPTION_PATH, "", 0, 0, "", "trust file: chain, log key, first policy (or STRONGROOM_TRUST)", trust),
+    ROW("receipts", OPTION_PATH, "", 0, 0, "",
+        "folder that keeps the receipt of whatever is done (or STRONGROOM_RECEIPTS)", receipts),
     ROW("key", OPTION_PATH, "", 0, 0, "", "encrypted key file of the person who signs", key),
     ROW("passphrase-file", OPTION_PATH, "", 0, 0, "",
         "file with the passphrase, mode 0600; without it the terminal asks", passphrase_file),
@@ -147,6 +149,7 @@ enum status custody_options_load(struct custody_options *out, int *out_rest, int
         from_environment(out->url, sizeof(out->url), "STRONGROOM_URL");
         from_environment(out->ca, sizeof(out->ca), "STRONGROOM_CA");
         from_environment(out->trust, sizeof(out->trust), "STRONGROOM_TRUST");
+        from_environment(out->receipts, sizeof(out->receipts), "STRONGROOM_RECEIPTS");
     }
     return status;
 }

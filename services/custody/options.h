@@ -13,6 +13,7 @@ struct custody_options {
     char token[TEXT_SIZE];
     char ca[TEXT_SIZE];
     char trust[TEXT_SIZE];
+    char receipts[TEXT_SIZE];
     char key[TEXT_SIZE];
     char passphrase_file[TEXT_SIZE];
     char algorithm[32];

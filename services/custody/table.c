@@ -5,7 +5,7 @@
 #include "table.h"
 
 /* Options that many commands take. */
-#define SERVICE "url token-file ca timeout "
+#define SERVICE "url token-file ca timeout receipts "
 #define TRUST "trust "
 #define POLICY "policy "
 #define KEY "key passphrase-file "
@@ -136,6 +136,15 @@ const struct command_row command_rows[] = {
      "fetch the whole audit trail",
      SERVICE "out",
      "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},
+    {{"audit", "checkpoint"},
+     command_audit_checkpoint,
+     0,
+     0,
+     "[--out FILE]",
+     "fetch the newest signed checkpoint, to keep",
+     SERVICE "out",
+     "custody audit checkpoint --out today.checkpoint # later: custody-verify trail --trust trust.json trail.jsonl "
+     "today.checkpoint"},
     {{"ledger", "export"},
      command_ledger_export,
      0,

@@ -134,6 +134,10 @@ def alterations(forge):
     def signing(events):
         return next(event for event in events if event["act"] == "withdrawal.signing")
 
+    def in_other_words(events):
+        signing(events)["facts"]["amount"] = "1"
+        return events
+
     def fewer_approvals(bundle, trust):
         gone = strongroom.digest("approval", bundle["approvals"].pop()["document"])
         forge(bundle, trust, lambda events: signing(events)["refs"]["approvals"].remove(gone) or events)
@@ -204,6 +208,7 @@ def alterations(forge):
         (9, "another payee", lambda bundle, _: document(bundle["destination"], id="other")),
         (9, "an approval left out", lambda bundle, _: bundle["approvals"].pop() and None),
         (9, "written down after the signature", lambda bundle, trust: forge(bundle, trust, late)),
+        (9, "written down in other words", lambda bundle, trust: forge(bundle, trust, in_other_words)),
         (10, "a signature on an approval", signature("approvals", 0, "signatures", 0, "sig")),
         (10, "an approval by the requester", by_requester),
         (11, "one approver alone", fewer_approvals),

@@ -61,14 +61,29 @@ class Withdrawal(strongroom.Case):
 
     def test_the_same_with_our_own_programs(self):
         place = self.place
-        proposed = place.custody("propose", "--wallet", "hot", "--asset", "DEMO", "--amount", "7", "--to", place.payee, "--json")
-        row = json.loads(proposed.stdout)["withdrawal"]
+        ask = ("propose", "--wallet", "hot", "--asset", "DEMO", "--amount", "7", "--to", place.payee, "--json", "--receipts")
+        kept = place.dir / "receipts"
+        before = place.value("SELECT count(*) FROM custody.withdrawal")
+        nowhere = place.custody(*ask, str(kept), check=False)
+        self.assertEqual(nowhere.returncode, 2, nowhere.stderr)
+        self.assertEqual(place.value("SELECT count(*) FROM custody.withdrawal"), before, "nothing was sent")
+        kept.mkdir()
+        row = json.loads(place.custody(*ask, str(kept)).stdout)["withdrawal"]
         for person in ("approver-2", "approver-3"):
             files = ("--key", f"{place.dir}/people/{person}.key", "--passphrase-file", f"{place.dir}/people/{person}.passphrase")
             wrong = place.custody("approve", row["id"], *files, "--code", "AAAA-AAAA", person=person, check=False)
             self.assertNotEqual(wrong.returncode, 0)
-            place.custody("approve", row["id"], *files, "--code", row["short_code"], person=person)
+            place.custody("approve", row["id"], *files, "--code", row["short_code"], "--receipts", str(kept), person=person)
         self.assertRegex(place.custody("wait", row["id"]).stdout, r"^confirmed at height \d+$")
+        checkpoint = place.dir / "kept.checkpoint"
+        place.custody("audit", "checkpoint", "--out", str(checkpoint))
+        receipts = sorted(kept.iterdir())
+        acts = {entry["seq"]: entry["act"] for entry in place.history(row["id"])}
+        self.assertEqual(sorted(acts[int(path.name.split("-")[0])] for path in receipts),
+                         ["withdrawal.approve", "withdrawal.approve", "withdrawal.request"])
+        trail = place.export_trail()
+        code, said = place.verify("trail", trail, *receipts, checkpoint)
+        self.assertEqual(code, 0, said)
 
     def test_the_requester_signs_and_approvers_say_whom_they_saw(self):
         place = self.place
