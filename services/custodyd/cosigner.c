@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #define PAUSE_MIN_US 100000
-#define PAUSE_MAX_US 5000000
+#define PAUSE_MAX_US 2000000
 #define CONFLICTS_MAX 3
 #define SKEW_S 120 /* between the clocks of witness and service */
 #define SIZE_DIGITS_MAX 19

@@ -142,6 +142,9 @@ class Witnesses(strongroom.Case):
     def health(self):
         return self.place.call("GET", "/healthz").json["parts"]["witnesses"]
 
+    def size_shown(self):
+        return int(self.place.call("GET", "/v1/audit/checkpoint").bytes.split(b"\n")[1])
+
     def trust_witnesses(self, quorum):
         trust = json.loads((self.place.dir / "trust.json").read_text())
         path = self.place.dir / "trust-witnesses.json"
@@ -222,7 +225,9 @@ class Witnesses(strongroom.Case):
                 asked = self.stub.asked
                 self.stub.answer = lambda body, answer=answer: answer
                 self.until(lambda asked=asked: self.stub.asked > asked, "it is asked again")
-                self.place.withdraw()
+                before = self.size_shown()
+                self.place.proposed()
+                self.until(lambda before=before: self.size_shown() > before, "the checkpoint that outsiders get goes on")
                 self.assertTrue(self.health()["ready"])
         self.stub.gone.set()
         self.assertEqual({row[0] for row in self.place.psql("SELECT DISTINCT witness FROM audit.cosignature")} & {"witness.example/stub"},
@@ -248,6 +253,31 @@ class Witnesses(strongroom.Case):
         self.place.start()
         self.place.wait(withdrawal["id"], "confirmed")
         self.assertEqual(self.verify("evidence", self.trust_witnesses(2), self.place.export_evidence(withdrawal["id"]))[0], 0)
+
+    def test_a_witness_that_was_set_back_is_shown_what_it_has_cosigned(self):
+        """Its state was put back in its place, so it cannot know; the service keeps its cosignatures and shows it the last."""
+        third = Witness(self.place, "w3")
+        self.addCleanup(third.end)
+        third.start()
+        self.use(1, self.real(self.witnesses[0], third))
+        self.until(lambda: third.shown()["logs"][0]["size"] > 0, "it has cosigned")
+        state = third.dir / "state/state"
+        before = state.read_bytes()
+        size = third.shown()["logs"][0]["size"]
+        self.place.proposed()
+        self.until(lambda: third.shown()["logs"][0]["size"] > size, "it has cosigned more")
+        self.until(lambda: int(self.place.value(f"SELECT max(size) FROM audit.cosignature WHERE witness = '{third.name}'")) > size,
+                   "that is kept")
+        self.place.stop("custodyd")
+        third.end()
+        with open(state, "r+b") as file:
+            file.write(before)
+            file.truncate()
+        third.start()
+        self.place.start()
+        self.until(lambda: "event=witness.rollback" in third.log(), "it finds out")
+        self.assertTrue(third.shown()["halted"])
+        self.assertTrue(self.health()["ready"])
 
     def test_z_a_service_restored_as_a_whole_is_found_out(self):
         """Database, ledger and the audit signer's memory are put back: they agree with each other, and the witnesses do not."""
