@@ -56,6 +56,7 @@ http_handler person_suspended_list;
 
 /* trail_resources.c */
 http_handler trail_entries;
+http_handler trail_count;
 http_handler trail_checkpoint_read;
 http_handler trail_inclusion;
 http_handler trail_consistency_read;

@@ -60,7 +60,13 @@ static const struct http_route routes[] = {
     {"POST", "/v1/people/suspend", CARRY, AUDIT_PERSON_SUSPEND, NO_QUERY, person_suspend, .urgent = true},
     {"POST", "/v1/people/resume", CARRY, AUDIT_PERSON_RESUME, NO_QUERY, person_resume, .urgent = true},
     {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_ACTION_NONE,
-     "actor act otype oid outcome from to order limit cursor", trail_entries},
+     "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order limit "
+     "cursor",
+     trail_entries},
+    {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_ACTION_NONE,
+     "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order limit "
+     "cursor",
+     trail_count},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/v1/audit/proof/inclusion", READ, AUDIT_ACTION_NONE, "seq", trail_inclusion},
     {"GET", "/v1/audit/proof/consistency", READ, AUDIT_ACTION_NONE, "from to", trail_consistency_read},

@@ -6,13 +6,15 @@
 #include "record.h"
 #include "resources.h"
 #include "service.h"
-#include "store/trail_read.h"
+#include "store/trail_query.h"
 #include "values.h"
 #include "witnesses.h"
 
-struct query {
-    struct store_leaf_filter filter;
-    json_t *out;
+struct question {
+    struct store_trail_query query;
+    struct uuid corr;
+    struct amount amount_min;
+    struct amount amount_max;
 };
 
 static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
@@ -24,84 +26,150 @@ static enum status query_time(int64_t *out, const struct http_request *request, 
     return fault_set(fault, STATUS_INVALID, name, "must be a time like 2026-01-02T03:04:05.000000Z");
 }
 
-static enum status fill_filter(struct store_leaf_filter *filter, const struct http_request *request,
-                               struct fault *fault)
+static enum status query_amount(struct amount *out, const struct amount **out_given, const struct http_request *request,
+                                const char *name, struct fault *fault)
 {
+    const char *text = http_query(request, name);
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (amount_parse(out, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, name, "must be a decimal number of base units below 2^128");
+    }
+    if (http_query(request, "asset") == NULL) {
+        return fault_set(fault, STATUS_MISSING_FIELD, "asset", "an amount is one of an asset");
+    }
+    *out_given = out;
+    return STATUS_OK;
+}
+
+static enum status read_words(struct question *out, const struct http_request *request, struct fault *fault)
+{
+    struct store_trail_query *query = &out->query;
     const char *order = http_query(request, "order");
-    int64_t limit = 100;
-    *filter = (struct store_leaf_filter){
+    const char *corr = http_query(request, "corr");
+    *query = (struct store_trail_query){
         .actor = http_query(request, "actor"),
         .act = http_query(request, "act"),
         .otype = http_query(request, "otype"),
         .oid = http_query(request, "oid"),
         .outcome = http_query(request, "outcome"),
+        .key = http_query(request, "key"),
+        .wallet = http_query(request, "wallet"),
+        .asset = http_query(request, "asset"),
+        .destination = http_query(request, "destination"),
         .cursor = http_query(request, "cursor"),
         .newest_first = order == NULL || strcmp(order, "newest") == 0,
     };
-    if (order != NULL && !filter->newest_first && strcmp(order, "oldest") != 0) {
+    if (order != NULL && !query->newest_first && strcmp(order, "oldest") != 0) {
         return fault_set(fault, STATUS_INVALID, "order", "must be newest or oldest");
     }
-    if (filter->act != NULL && audit_action_find(filter->act) == AUDIT_ACTION_NONE) {
+    if (query->act != NULL && audit_action_find(query->act) == AUDIT_ACTION_NONE) {
         return fault_set(fault, STATUS_INVALID, "act", "not an action of the trail");
     }
-    if (filter->outcome != NULL && audit_outcome_find(filter->outcome) == AUDIT_OUTCOME_NONE) {
+    if (query->outcome != NULL && audit_outcome_find(query->outcome) == AUDIT_OUTCOME_NONE) {
         return fault_set(fault, STATUS_INVALID, "outcome", "must be ok, deny, error or intent");
     }
-    enum status status = query_time(&filter->from_utc_us, request, "from", fault);
+    if (corr != NULL && uuid_parse(&out->corr, corr) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "corr", "must be a UUIDv7");
+    }
+    query->corr = corr == NULL ? NULL : &out->corr;
+    return STATUS_OK;
+}
+
+/* The values are those of columns; nothing of them becomes SQL. */
+static enum status read_question(struct question *out, const struct http_request *request, struct fault *fault)
+{
+    struct store_trail_query *query = &out->query;
+    int64_t limit = 100;
+    int64_t version = 0;
+    enum status status = read_words(out, request, fault);
     if (status == STATUS_OK) {
-        status = query_time(&filter->to_utc_us, request, "to", fault);
+        status = query_time(&query->from_utc_us, request, "from", fault);
+    }
+    if (status == STATUS_OK) {
+        status = query_time(&query->to_utc_us, request, "to", fault);
+    }
+    if (status == STATUS_OK) {
+        status = query_amount(&out->amount_min, &query->amount_min, request, "amount_min", fault);
+    }
+    if (status == STATUS_OK) {
+        status = query_amount(&out->amount_max, &query->amount_max, request, "amount_max", fault);
+    }
+    if (status == STATUS_OK) {
+        status = http_query_integer(&version, request, "version", 1, INT64_MAX, fault);
     }
     if (status == STATUS_OK) {
         status = http_query_integer(&limit, request, "limit", 1, 500, fault);
     }
-    filter->limit = (unsigned)limit;
+    query->version = (uint64_t)version;
+    query->limit = (unsigned)limit;
     return status;
 }
 
-static enum status append_leaves(json_t *array, const struct store_leaf_list *list, struct fault *fault)
+static enum status entries_view(json_t **out, const struct store_trail_page *page, struct fault *fault)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (json_array_append_new(array, value_leaf(&list->rows[i])) != 0) {
-            return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
-        }
+    json_t *array = json_array();
+    json_t *view = json_pack("{s:o}", "entries", array);
+    bool good = view != NULL;
+    for (size_t i = 0; good && i < page->count; i++) {
+        good = json_array_append_new(array, value_leaf(&page->rows[i])) == 0;
     }
+    if (good && page->next[0] != '\0') {
+        good = json_object_set_new(view, "next", json_string(page->next)) == 0;
+    }
+    if (!good) {
+        json_decref(view);
+        return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
+    }
+    *out = view;
     return STATUS_OK;
 }
 
-static enum status query_in(struct store_tx *tx, void *context, struct fault *fault)
+typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
+                           struct fault *fault);
+
+static enum status ask(struct store_trail_page *out, struct service *service, const struct http_request *request,
+                       ask_fn *question_fn, struct fault *fault)
 {
-    struct query *query = context;
-    struct store_leaf_list list = {0};
-    json_t *array = json_array();
-    json_decref(query->out);
-    query->out = json_pack("{s:o}", "entries", array);
-    if (query->out == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
-    }
-    enum status status = store_leaf_list(&list, tx, &query->filter, fault);
+    struct question question = {.query = {.limit = 0}};
+    struct store_tx *tx = NULL;
+    enum status status = read_question(&question, request, fault);
     if (status == STATUS_OK) {
-        status = append_leaves(array, &list, fault);
+        status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
     }
-    if (status == STATUS_OK && list.next[0] != '\0') {
-        (void)json_object_set_new(query->out, "next", json_string(list.next));
+    if (status == STATUS_OK) {
+        status = question_fn(out, tx, &question.query, fault);
+        store_rollback(tx);
     }
-    store_leaf_list_free(&list);
     return status;
 }
 
 enum status trail_entries(struct service *service, const struct http_request *request, struct http_reply *reply,
                           struct fault *fault)
 {
-    struct query query = {0};
-    enum status status = fill_filter(&query.filter, request, fault);
+    struct store_trail_page page = {0};
+    json_t *view = NULL;
+    enum status status = ask(&page, service, request, store_trail_page, fault);
     if (status == STATUS_OK) {
-        status = store_transact(service->reader, query_in, &query, fault);
+        status = entries_view(&view, &page, fault);
+        store_trail_page_free(&page);
     }
+    return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;
+}
+
+enum status trail_count(struct service *service, const struct http_request *request, struct http_reply *reply,
+                        struct fault *fault)
+{
+    struct store_trail_page page = {0};
+    enum status status = ask(&page, service, request, store_trail_count, fault);
     if (status != STATUS_OK) {
-        json_decref(query.out);
         return status;
     }
-    return http_reply_json(reply, 200, query.out, fault);
+    json_t *view =
+        json_pack("{s:I, s:s*}", "count", (json_int_t)page.count, "next", page.next[0] == '\0' ? NULL : page.next);
+    return view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
+                        : http_reply_json(reply, 200, view, fault);
 }
 
 enum status trail_checkpoint_read(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -245,7 +313,7 @@ static enum status export_page(struct export *export, struct buffer *buffer, str
         }
         export->next_seq = leaf->seq + 1;
     }
-    export->finished = status == STATUS_OK && list.next[0] == '\0';
+    export->finished = status == STATUS_OK && list.count < STORE_LEAVES_MAX;
     store_leaf_list_free(&list);
     return status;
 }

@@ -220,6 +220,11 @@ enum status session_run(struct session *session, PGresult **out, const struct st
     if (session->broken) {
         return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the connection was lost");
     }
+    if (statement->once) {
+        int asked = PQsendQueryParams(session->connection, statement->sql, p->count, NULL, p->values, p->lengths,
+                                      p->formats, 1);
+        return session_finish(session, out, asked, statement->name, fault);
+    }
     enum status status = session_prepare(session, statement, fault);
     if (status != STATUS_OK) {
         return status;

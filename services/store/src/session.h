@@ -16,6 +16,7 @@ struct statement {
     const char *name;
     const char *sql;
     int parameters;
+    bool once; /* made for this run, and planned for its values */
 };
 
 struct session {

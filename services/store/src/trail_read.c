@@ -4,9 +4,6 @@
  */
 #include "store/trail_read.h"
 
-#include <errno.h>
-#include <inttypes.h>
-
 #include "leaf_row.h"
 
 #define EXPORT_ROWS 256
@@ -60,42 +57,6 @@ static const struct statement by_seq = {
     1,
 };
 
-/* A cursor is the last seq shown and the direction: "f12" or "b12". */
-static enum status cursor_parse(uint64_t *out_seq, const char *cursor, bool newest_first, struct fault *fault)
-{
-    char *end = NULL;
-    errno = 0;
-    if (cursor[0] == (newest_first ? 'b' : 'f') && cursor[1] >= '0' && cursor[1] <= '9') {
-        unsigned long long seq = strtoull(cursor + 1, &end, 10);
-        if (*end == 0 && errno == 0 && seq < INT64_MAX) {
-            *out_seq = seq;
-            return STATUS_OK;
-        }
-    }
-    return fault_set(fault, STATUS_INVALID, "cursor", "the cursor is not one of this list");
-}
-
-static enum status filter_range(uint64_t *out_from, uint64_t *out_to, const struct store_leaf_filter *filter,
-                                struct fault *fault)
-{
-    *out_from = filter->from_seq;
-    *out_to = filter->to_seq;
-    if (filter->cursor == NULL || filter->cursor[0] == 0) {
-        return STATUS_OK;
-    }
-    uint64_t seq = 0;
-    enum status status = cursor_parse(&seq, filter->cursor, filter->newest_first, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (filter->newest_first) {
-        *out_to = *out_to == 0 || seq < *out_to ? seq : *out_to;
-    } else {
-        *out_from = seq + 1 > *out_from ? seq + 1 : *out_from;
-    }
-    return STATUS_OK;
-}
-
 static const char *condition(const char *text)
 {
     return text == NULL || text[0] == 0 ? NULL : text;
@@ -105,17 +66,7 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
                             struct fault *fault)
 {
     INVARIANT(filter->limit >= 1 && filter->limit <= STORE_LEAVES_MAX);
-    uint64_t from = 0;
-    uint64_t to = 0;
-    enum status status = filter_range(&from, &to, filter, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct store_leaf_list list = {0};
-    if (filter->newest_first && to == 0 && condition(filter->cursor) != NULL) {
-        *out = list; /* the page before ended at entry 0 */
-        return STATUS_OK;
-    }
     struct parameters p = {0};
     parameter_text(&p, condition(filter->actor));
     parameter_text(&p, condition(filter->act));
@@ -125,21 +76,18 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
     parameter_uuid(&p, filter->corr);
     parameter_time(&p, filter->from_utc_us);
     parameter_time(&p, filter->to_utc_us);
-    parameter_uint64(&p, from);
-    parameter_uint64(&p, to);
+    parameter_uint64(&p, filter->from_seq);
+    parameter_uint64(&p, filter->to_seq);
     parameter_uint64(&p, filter->ord);
     parameter_uint64(&p, filter->limit);
     struct row_array array = {0};
-    status = tx_read_all(tx, &array, &leaf_row_shape, filter->newest_first ? &list_backward : &list_forward, &p, fault);
+    enum status status =
+        tx_read_all(tx, &array, &leaf_row_shape, filter->newest_first ? &list_backward : &list_forward, &p, fault);
     if (status != STATUS_OK) {
         return status;
     }
     list.rows = array.rows;
     list.count = array.count;
-    if (list.count == filter->limit) {
-        snprintf(list.next, sizeof list.next, "%c%" PRIu64, filter->newest_first ? 'b' : 'f',
-                 list.rows[list.count - 1].seq);
-    }
     *out = list;
     return STATUS_OK;
 }

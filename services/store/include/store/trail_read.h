@@ -12,7 +12,6 @@
 #include "store/store.h"
 
 #define STORE_TEXT_SIZE 128
-#define STORE_CURSOR_SIZE 24
 #define STORE_LEAVES_MAX 1000
 #define STORE_TILE_WIDTH 256
 
@@ -41,7 +40,6 @@ struct store_leaf {
 struct store_leaf_list {
     struct store_leaf *rows;
     size_t count;
-    char next[STORE_CURSOR_SIZE]; /* cursor of the next page, "" at the end */
 };
 
 /* All members are optional: NULL or zero means no condition. */
@@ -58,13 +56,12 @@ struct store_leaf_filter {
     uint64_t from_seq;   /* inclusive */
     uint64_t to_seq;     /* exclusive, 0: open */
     bool newest_first;
-    const char *cursor; /* `next` of the page before, NULL or "" for the first */
-    unsigned limit;     /* 1..STORE_LEAVES_MAX */
+    unsigned limit; /* 1..STORE_LEAVES_MAX */
 };
 
 /*
- * Rows that meet the filter in order of seq. A filtered query proves that what it shows is in the trail, not that it
- * shows all. STATUS_INVALID for a cursor that we did not make. Out: freed with store_leaf_list_free.
+ * Rows that meet the filter in order of seq, for what the service itself looks up. A filtered query proves that what it
+ * shows is in the trail, not that it shows all. Out: freed with store_leaf_list_free.
  */
 MUST_CHECK enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx,
                                        const struct store_leaf_filter *filter, struct fault *fault);

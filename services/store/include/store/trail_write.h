@@ -75,9 +75,9 @@ MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint6
                                       const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault);
 
 /*
- * Inserts a signed checkpoint unless its size has one, and tells the followers, in a transaction of its own. Losing this
- * row in a crash is harmless (the signer signs the same size again), so its commit does not wait for the disk. Between
- * transactions only.
+ * Inserts a signed checkpoint unless its size has one, and tells the followers, in a transaction of its own. Losing
+ * this row in a crash is harmless (the signer signs the same size again), so its commit does not wait for the disk.
+ * Between transactions only.
  */
 MUST_CHECK enum status store_writer_checkpoint(struct store_writer *writer, const struct store_checkpoint *checkpoint,
                                                struct fault *fault);
