@@ -328,7 +328,7 @@ static void conclude(struct check *check)
 /* A line for who waits. */
 static void tell_progress(const struct check *check, uint64_t lines)
 {
-    if (lines % PROGRESS == 0) {
+    if (lines > 1 && (lines - 1) % PROGRESS == 0) { /* the first is the head */
         (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
                       (long long)check->size);
     }
