@@ -104,9 +104,9 @@
     X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination", "destination",        \
       "The signer was shown an entry again, and refuses it.")                                                          \
     X(PERSON_SUSPEND, "person.suspend", POLICY, "person", "ok deny error", "command",                                  \
-      "audit by reason state transfer validator", "A person's word was taken away.")                                   \
+      "audit by privacy reason state transfer validator", "A person's word was taken away.")                           \
     X(PERSON_RESUME, "person.resume", POLICY, "person", "intent ok deny error", "command",                             \
-      "audit by reason state transfer validator", "A person's word was given back.")                                   \
+      "audit by privacy reason state transfer validator", "A person's word was given back.")                           \
     X(PERSON_DIFFERS, "person.differs", POLICY, "signer", "ok error", "", "lacks more",                                \
       "A signer has others suspended than the signer of role transfer.")                                               \
     X(LEDGER_ISSUE, "ledger.issue", OUTFLOW, "", "intent ok error", "transaction", "",                                 \
@@ -191,7 +191,15 @@
     X(COMPROMISE_DRILL_OVERDUE, "compromise.drill_overdue", KEYS, "compromise", "ok error", "", "due",                 \
       "That drill was not done in time; ok: it was since.")                                                            \
     X(COMPROMISE_REPORT, "compromise.report", KEYS, "compromise", "ok deny error", "plan report",                      \
-      AUDIT_FACTS_COMPROMISE, "What was done about a compromised key.")
+      AUDIT_FACTS_COMPROMISE, "What was done about a compromised key.")                                                \
+    X(PII_RECORD, "pii.record", ACCESS, "subject", "ok deny error", "", "erase_after event fields",                    \
+      "Personal data was sealed; pii has its commitments.")                                                            \
+    X(PII_REVEAL, "pii.reveal", ACCESS, "subject", "ok deny error", "command", "case fields reveal signed_by",         \
+      "Personal data was shown to an auditor on a case.")                                                              \
+    X(PII_ERASE, "pii.erase", ACCESS, "subject", "ok deny error", "command", "signed_by",                              \
+      "A subject was forgotten: its key is destroyed.")                                                                \
+    X(PII_LIMIT, "pii.limit", ACCESS, "person", "error", "", "case",                                                   \
+      "A person wanted to see more personal data than an hour allows.")
 
 /*
  * X(name, meaning): every reference and fact of the list above. The first ones mean the same wherever they stand and
@@ -203,6 +211,13 @@
     X("destination", "fact: address that is paid; reference: digest of the entry of the allow-list")                   \
     X("key", "key id; in key.admit, key.command and key.restore: digest of the key document")                          \
     X("version", "version of the policy that the entry is judged under or is about")                                   \
+    X("case", "the case on which it was seen")                                                                         \
+    X("erase_after", "not to be erased before")                                                                        \
+    X("event", "event id of the commitments")                                                                          \
+    X("fields", "which fields of personal data")                                                                       \
+    X("privacy", "what the signer of role privacy answered, a status code")                                            \
+    X("reveal", "the number that the signer counts it by")                                                             \
+    X("signed_by", "who signed the order, by commas")                                                                  \
     X("wallet", "name of the wallet of the policy")                                                                    \
     X("act", "what was done with the medium: add, access, move, inspect, destroy")                                     \
     X("address", "address of the key")                                                                                 \
