@@ -10,6 +10,7 @@
 #include "routes.h"
 #include "store/pending.h"
 #include "store/token.h"
+#include "subjects.h"
 
 #define REFUSALS_AMONG 64 /* entries of a withdrawal, of which a refusal is one more */
 
@@ -105,6 +106,10 @@ static enum status refusal_object(struct audit_event *event, struct store_tx *tx
     struct name name;
     if (strcmp(type, RECORD_WITHDRAWAL) == 0) {
         return uuid_parse(&uuid, id) == STATUS_OK ? refusal_of(event, tx, &uuid, fault) : STATUS_OK;
+    }
+    if (strcmp(type, RECORD_SUBJECT) == 0 && uuid_parse(&uuid, id) == STATUS_OK) {
+        subject_record_about(event, &uuid);
+        return STATUS_OK;
     }
     bool hashed = strcmp(type, RECORD_KEY) == 0 || strcmp(type, RECORD_ALARM) == 0;
     bool named = strcmp(type, RECORD_MEDIUM) == 0;

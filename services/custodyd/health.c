@@ -135,6 +135,14 @@ enum status health_read(struct service *service, const struct http_request *requ
         (void)json_object_set_new(view, "tokens", tokens_view(&state));
         (void)json_object_set_new(views, signers[i].name, view);
     }
+    if (service->role_count > WIRE_ROLE_PRIVACY) { /* nothing else waits for it */
+        struct fault why = {0};
+        struct wire_status_reply state = {0};
+        bool unused = false;
+        json_t *view = part_view(check_signer(service, WIRE_ROLE_PRIVACY, &state, &why), &unused);
+        (void)json_object_set_new(view, "tokens", tokens_view(&state));
+        (void)json_object_set_new(views, "signer_privacy", view);
+    }
     json_t *body = json_pack("{s:s, s:o}", "status", ready ? "ready" : "reads_only", "parts", views);
     enum status status = body == NULL ? STATUS_NO_MEMORY : add_alarms(body, service, fault);
     if (status != STATUS_OK) {

@@ -9,7 +9,7 @@
 #include "policy/key_state.h"
 #include "wire/client.h"
 
-#define KEY_BOARD_ROLES 3
+#define KEY_BOARD_ROLES 4
 
 /* A key, and whose it is. */
 struct key_board_entry {

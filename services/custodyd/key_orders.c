@@ -318,6 +318,14 @@ static enum status forward_sweep(struct order *order, struct wire_key_state_repl
     return STATUS_OK;
 }
 
+static enum status role_check(const struct order *order, struct fault *fault)
+{
+    return (int)order->role < order->service->role_count
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NOT_FOUND, "role", "this service has no signer of role %s",
+                           wire_role_name(order->role));
+}
+
 static enum status read_command(struct order *order, struct fault *fault)
 {
     struct command command;
@@ -335,7 +343,8 @@ static enum status read_command(struct order *order, struct fault *fault)
         command.action == COMMAND_POLICY_VETO || command.action == COMMAND_WITHDRAWAL_VETO ||
         command.action == COMMAND_DESTINATION_REVOKE || command.action == COMMAND_FREEZE ||
         command.action == COMMAND_THAW || command.action == COMMAND_PERSON_SUSPEND ||
-        command.action == COMMAND_PERSON_RESUME) {
+        command.action == COMMAND_PERSON_RESUME || command.action == COMMAND_PII_REVEAL ||
+        command.action == COMMAND_PII_ERASE) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
     }
@@ -347,7 +356,8 @@ static enum status read_command(struct order *order, struct fault *fault)
     order->role = wire_role_named(signer_role_text(command.role));
     order->word = command_action_text(command.action);
     order->at_once = command_stops(command.action);
-    return command.action == COMMAND_KEY_DESTROY ? check_empty(order, fault) : STATUS_OK;
+    enum status there = role_check(order, fault);
+    return there == STATUS_OK && command.action == COMMAND_KEY_DESTROY ? check_empty(order, fault) : there;
 }
 
 enum status key_command(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -536,10 +546,13 @@ enum status key_admit(struct service *service, const struct http_request *reques
             key_document_decode(&key, order.papers.document.document.data, order.papers.document.document.len, fault);
     }
     if (status == STATUS_OK) {
-        struct digest digest;
-        key_document_digest(&digest, order.papers.document.document.data, order.papers.document.document.len);
         order.key = key.key_id;
         order.role = wire_role_named(signer_role_text(key.purpose));
+        status = role_check(&order, fault);
+    }
+    if (status == STATUS_OK) {
+        struct digest digest;
+        key_document_digest(&digest, order.papers.document.document.data, order.papers.document.document.len);
         bool admitted = is_admitted(&order, &digest);
         order.forward = admitted ? forward_nothing : forward_admit;
         order.word = admitted ? "register" : order.word;

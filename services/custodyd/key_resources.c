@@ -180,7 +180,7 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     enum status status = STATUS_OK;
     json_decref(listing->out);
     listing->out = json_array();
-    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role < listing->service->role_count; role++) {
         struct key_board_signer signer;
         key_board_signer(&signer, listing->service->board, (enum wire_role)role);
         if (!signer.heard) {

@@ -49,6 +49,8 @@ static const struct option_row rows[] = {
     ROW("transfer-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role transfer", transfer_socket),
     ROW("audit-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role audit", audit_socket),
     ROW("validator-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role validator", validator_socket),
+    ROW("privacy-socket", OPTION_PATH, "", 0, 0, "",
+        "socket of signerd, role privacy; without it no personal data is taken or shown", privacy_socket),
     ROW("signer-timeout", OPTION_INTEGER, "ms", 10, 600000, "5000", "wait so long for a signer's reply",
         signer_timeout_ms),
     ROW("trail-timeout", OPTION_INTEGER, "ms", 10, 600000, "10000",

@@ -32,6 +32,7 @@ struct custodyd_options {
     char transfer_socket[OPTION_PATH_SIZE];
     char audit_socket[OPTION_PATH_SIZE];
     char validator_socket[OPTION_PATH_SIZE];
+    char privacy_socket[OPTION_PATH_SIZE];
     int64_t signer_timeout_ms;
     int64_t trail_timeout_ms;
     int64_t withdrawal_ttl_s;

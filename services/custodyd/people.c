@@ -30,7 +30,7 @@ struct handing {
     enum audit_outcome outcome; /* of the entry to be written */
     enum status reason;
     struct wire_key_state_reply state; /* of the first signer that took it */
-    enum status said[3];               /* by enum wire_role */
+    enum status said[4];               /* by enum wire_role */
     struct trail_ticket ticket;
 };
 
@@ -88,7 +88,8 @@ static enum status fill_event(struct audit_event *event, const struct handing *o
     if (status == STATUS_OK) {
         status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
     }
-    for (size_t role = 0; status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && role < 3; role++) {
+    for (int role = 0; status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && role < order->service->role_count;
+         role++) {
         status = audit_event_fact_add(event, wire_role_name((enum wire_role)role), status_info(order->said[role])->code,
                                       fault);
     }
@@ -153,7 +154,7 @@ static enum status forward(struct handing *order, struct fault *fault)
 {
     struct service *service = order->service;
     bool taken = false;
-    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_TRANSFER; role < service->role_count; role++) {
         struct wire_key_state_reply state;
         struct fault why = {0};
         order->said[role] = wire_key_command(service->urgent_signers[role], &state, &order->document,
@@ -171,7 +172,7 @@ static enum status forward(struct handing *order, struct fault *fault)
     if (!taken) { /* what changed nothing is looked at by nobody: anybody may hand that in */
         return order->said[WIRE_ROLE_TRANSFER];
     }
-    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_TRANSFER; role < service->role_count; role++) {
         struct fault unseen = {0};
         (void)!key_board_look(service->board, service->urgent_signers[role], (enum wire_role)role, LOOK_TIMEOUT_MS,
                               &unseen);
@@ -219,7 +220,7 @@ static enum status answer(struct handing *order, struct http_reply *reply, struc
     json_t *object = json_pack("{s:s, s:s, s:I, s:o}", "person", order->command.person.text, "state",
                                order->state.state, "number", (json_int_t)order->state.on, "signers", signers);
     enum status status = object == NULL ? STATUS_NO_MEMORY : STATUS_OK;
-    for (size_t role = 0; status == STATUS_OK && role < 3; role++) {
+    for (int role = 0; status == STATUS_OK && role < order->service->role_count; role++) {
         const char *code = status_info(order->said[role])->code;
         status = json_object_set_new(signers, wire_role_name((enum wire_role)role), json_string(code)) == 0
                      ? STATUS_OK
@@ -288,7 +289,7 @@ static enum status show(json_t *people, struct service *service, const struct na
     json_t *signers = json_object();
     bool all = true;
     uint64_t number = 0;
-    for (int role = 0; role < KEY_BOARD_ROLES; role++) {
+    for (int role = 0; role < service->role_count; role++) {
         char at[24];
         at_signer(at, service, (enum wire_role)role, person, &number);
         all = json_object_set_new(signers, wire_role_name((enum wire_role)role), json_string(at)) == 0 && all;

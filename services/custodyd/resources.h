@@ -54,6 +54,12 @@ http_handler person_suspend;
 http_handler person_resume;
 http_handler person_suspended_list;
 
+/* subjects.c, subject_orders.c */
+http_handler subject_record;
+http_handler subject_read;
+http_handler subject_reveal;
+http_handler subject_erase;
+
 /* trail_resources.c */
 http_handler trail_entries;
 http_handler trail_count;

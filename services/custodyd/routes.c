@@ -11,6 +11,7 @@
 #define DECIDE (ROLE_APPROVER | ROLE_AUTOMATED)
 #define CARRY ROLE_PEOPLE  /* what is carried bears the signatures of those who may */
 #define SECOND ROLE_PEOPLE /* the entry names who may */
+#define SUBJECTS (ROLE_OPERATOR | ROLE_CUSTODIAN)
 #define NO_QUERY ""
 
 static const struct http_route routes[] = {
@@ -59,6 +60,10 @@ static const struct http_route routes[] = {
     {"GET", "/v1/people/suspended", READ, AUDIT_ACTION_NONE, NO_QUERY, person_suspended_list},
     {"POST", "/v1/people/suspend", CARRY, AUDIT_PERSON_SUSPEND, NO_QUERY, person_suspend, .urgent = true},
     {"POST", "/v1/people/resume", CARRY, AUDIT_PERSON_RESUME, NO_QUERY, person_resume, .urgent = true},
+    {"POST", "/v1/subjects", SUBJECTS, AUDIT_PII_RECORD, NO_QUERY, subject_record},
+    {"GET", "/v1/subjects/{}", SUBJECTS | ROLE_AUDITOR, AUDIT_ACTION_NONE, NO_QUERY, subject_read},
+    {"POST", "/v1/subjects/{}/reveal", ROLE_AUDITOR, AUDIT_PII_REVEAL, NO_QUERY, subject_reveal},
+    {"POST", "/v1/subjects/{}/erase", CARRY, AUDIT_PII_ERASE, NO_QUERY, subject_erase},
     {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_ACTION_NONE,
      "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order limit "
      "cursor",

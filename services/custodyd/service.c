@@ -102,9 +102,11 @@ static enum status open_signers(struct service *service, struct fault *fault)
         [WIRE_ROLE_TRANSFER] = service->options.transfer_socket,
         [WIRE_ROLE_AUDIT] = service->options.audit_socket,
         [WIRE_ROLE_VALIDATOR] = service->options.validator_socket,
+        [WIRE_ROLE_PRIVACY] = service->options.privacy_socket,
     };
     enum status status = key_board_new(&service->board, fault);
-    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
+    service->role_count = service->options.privacy_socket[0] == '\0' ? WIRE_ROLE_PRIVACY : WIRE_ROLE_PRIVACY + 1;
+    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role < service->role_count; role++) {
         struct wire_pool_config config = {
             .path = paths[role], .role = (enum wire_role)role, .connections = SIGNER_CONNECTIONS};
         status = wire_pool_new(&service->signers[role], &config, fault);
@@ -291,7 +293,7 @@ void service_close(struct service *service)
     ledger_ordering_close(&service->ordering);
     sequencer_stop(service->sequencer);
     trail_close(service->trail);
-    for (int role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_TRANSFER; role < service->role_count; role++) {
         wire_pool_free(service->signers[role]);
         wire_pool_free(service->urgent_signers[role]);
     }

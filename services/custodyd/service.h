@@ -39,8 +39,9 @@ struct service {
     struct sequencer *sequencer;
     struct witnesses *witnesses;         /* NULL: there are none */
     enum wallet_tier witness_tier;       /* this and colder waits for them; 0: none does */
-    struct wire_pool *signers[3];        /* by enum wire_role */
-    struct wire_pool *urgent_signers[3]; /* likewise, for what stops something and nothing else */
+    int role_count;                      /* how many of the following there are: 4 with role privacy, else 3 */
+    struct wire_pool *signers[4];        /* by enum wire_role */
+    struct wire_pool *urgent_signers[4]; /* likewise, for what stops something and nothing else */
     struct ledger_ordering ordering;
     struct ledger_node_host node_host;
     struct ledger_node *node;

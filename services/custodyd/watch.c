@@ -8,6 +8,7 @@
 #include "media.h"
 #include "record.h"
 #include "store/outbox.h"
+#include "subjects.h"
 #include "suspense.h"
 
 #define FOLLOW_EVERY_MS 200
@@ -87,7 +88,7 @@ static enum status announced_in(struct store_tx *tx, void *context, struct fault
 static enum status look_at_signers(struct watch *watch, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role < watch->service->role_count; role++) {
         status = watch_signer(watch, (enum wire_role)role, fault);
     }
     return status;
@@ -101,6 +102,11 @@ static enum status look_at_media(struct watch *watch, struct fault *fault)
 static enum status look_at_copies(struct watch *watch, struct fault *fault)
 {
     return key_copied_alarms(&watch->seeing, watch->service, fault);
+}
+
+static enum status look_at_reveals(struct watch *watch, struct fault *fault)
+{
+    return subject_limit_alarms(&watch->seeing, watch->service, fault);
 }
 
 static enum status look_at_suspense(struct watch *watch, struct fault *fault)
@@ -165,9 +171,9 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers, watch_witnesses,        watch_policy,  watch_people,   watch_destinations, watch_keys,
-        watch_freezes,   watch_compromise_drill, look_at_media, look_at_copies, look_at_suspense,   look_at_announced,
-        remember};
+        look_at_signers, watch_witnesses,  watch_policy,           watch_people,  watch_destinations,
+        watch_keys,      watch_freezes,    watch_compromise_drill, look_at_media, look_at_copies,
+        look_at_reveals, look_at_suspense, look_at_announced,      remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -105,7 +105,7 @@ static void carry(struct watch *watch, const struct key_board_policy *transfer)
 {
     struct service *service = watch->service;
     const struct policy_version *held = held_by_transfer(service, transfer);
-    for (int role = WIRE_ROLE_AUDIT; role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (int role = WIRE_ROLE_AUDIT; role < watch->service->role_count; role++) {
         struct key_board_policy said;
         struct wire_policy_adopt_reply reply;
         struct fault why = {0};

@@ -1,0 +1,265 @@
+/*
+ * Orders about personal data: an auditor's to see, a quorum's to forget. The signer of role privacy judges both; what
+ * it opens is sealed for the key that the order names, and cannot be read here.
+ */
+#include "base/log.h"
+#include "news.h"
+#include "policies.h"
+#include "policy/command.h"
+#include "policy/subject.h"
+#include "record.h"
+#include "resources.h"
+#include "store/mark.h"
+#include "subjects.h"
+#include "values.h"
+#include "watch.h"
+
+#define DAY_US (24LL * 3600 * 1000000)
+#define HOUR_US (3600LL * 1000000)
+#define LIMIT_MARKS "pii.limit/"
+
+/* An order on its way. */
+struct handing {
+    struct service *service;
+    const struct http_request *request;
+    enum audit_action action;
+    struct wire_pool *signer; /* borrowed */
+    struct uuid subject;
+    struct wire_subject_open_request open; /* its command, in every case; rows borrow from `rows` */
+    struct command command;
+    struct digest digest;
+    struct store_subject_rows rows;
+    size_t places[WIRE_SUBJECT_ROWS_MAX]; /* of the rows that were asked for */
+    struct wire_subject_open_reply opened;
+    struct trail_ticket ticket;
+};
+
+static void handing_wipe(struct handing *order)
+{
+    signed_document_free(&order->open.command);
+    store_subject_rows_free(&order->rows);
+    for (size_t i = 0; i < order->opened.count; i++) {
+        bytes_free(&order->opened.boxes[i].box);
+    }
+}
+
+/* Decoded alone: whether it stands is the signer's to say. */
+static enum status read_order(struct handing *order, enum command_action wanted, struct fault *fault)
+{
+    enum status status = subject_signer(&order->signer, order->service, fault);
+    status = status == STATUS_OK ? subject_of_path(&order->subject, order->request, fault) : status;
+    if (status == STATUS_OK) {
+        status = http_body_signed(&order->open.command, order->request, CANON_DOCUMENT_MAX, fault);
+    }
+    const struct bytes *document = &order->open.command.document;
+    status = status == STATUS_OK ? command_decode(&order->command, document->data, document->len, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (order->command.action != wanted) {
+        return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
+                         command_action_text(order->command.action));
+    }
+    if (!uuid_equal(&order->command.data_subject, &order->subject)) {
+        return fault_set(fault, STATUS_MISMATCH, "subject", "the order is about another subject than the path names");
+    }
+    digest_document(&order->digest, COMMAND_KIND, document->data, document->len);
+    return STATUS_OK;
+}
+
+/* Who signed, by their names; the signer has verified it. */
+static enum status signers_add(struct audit_event *event, const struct handing *order, struct fault *fault)
+{
+    char names[AUDIT_FACT_MAX] = "";
+    size_t used = 0;
+    const struct policy *policy = service_policy(order->service);
+    for (size_t i = 0; i < order->open.command.signature_count; i++) {
+        const struct person *person = policy_find_key(NULL, policy, &order->open.command.signatures[i].key_id);
+        const char *name = person == NULL ? "unknown" : person->id.text;
+        if (used + strlen(name) + 1 < sizeof(names)) {
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used == 0 ? "" : ",", name);
+        }
+    }
+    return audit_event_fact_add(event, "signed_by", used == 0 ? "none" : names, fault);
+}
+
+static enum status fill(struct audit_event *event, const struct handing *order, struct fault *fault)
+{
+    char text[SUBJECT_FIELDS_SIZE];
+    char on[24];
+    subject_record_about(event, &order->subject);
+    enum status status = audit_event_ref_add(event, "command", &order->digest, fault);
+    status = status == STATUS_OK ? signers_add(event, order, fault) : status;
+    if (status != STATUS_OK || order->action == AUDIT_PII_ERASE) {
+        return status;
+    }
+    subject_fields_format(text, order->command.fields);
+    (void)snprintf(on, sizeof(on), "%llu", (unsigned long long)order->opened.on);
+    status = audit_event_fact_add(event, "case", order->command.case_id.text, fault);
+    status = status == STATUS_OK ? audit_event_fact_add(event, "fields", text, fault) : status;
+    return status == STATUS_OK ? audit_event_fact_add(event, "reveal", on, fault) : status;
+}
+
+static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct handing *order = context;
+    struct audit_event event;
+    record_by_caller(&event, order->service, order->request, order->action, AUDIT_OUTCOME_OK);
+    enum status status = fill(&event, order, fault);
+    if (status == STATUS_OK && order->action == AUDIT_PII_ERASE) {
+        status = store_subject_delete(tx, &order->subject, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&order->ticket, order->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+static enum status answer(struct handing *order, json_t *object, struct http_reply *reply, struct fault *fault)
+{
+    enum status status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
+                                        : record_receipt(order->service, &order->ticket, object, fault);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    return http_reply_json(reply, 200, object, fault);
+}
+
+/* Revealing */
+
+static enum status choose_rows(struct handing *order, struct fault *fault)
+{
+    struct wire_subject_open_request *open = &order->open;
+    for (size_t i = 0; i < order->rows.count; i++) {
+        const struct store_subject_row *row = &order->rows.rows[i];
+        enum subject_field field;
+        if (subject_field_parse(&field, row->field) != STATUS_OK || ((unsigned)field & order->command.fields) == 0) {
+            continue;
+        }
+        if (open->count == WIRE_SUBJECT_ROWS_MAX) {
+            return fault_set(fault, STATUS_TOO_LARGE, "fields", "more than %d values: name fewer fields",
+                             WIRE_SUBJECT_ROWS_MAX);
+        }
+        struct wire_subject_row *asked = &open->rows[open->count];
+        *asked = (struct wire_subject_row){
+            .commitment = row->commitment, .event = row->event, .sealed = row->sealed}; /* borrowed */
+        memcpy(asked->field, row->field, sizeof(row->field));
+        order->places[open->count++] = i;
+    }
+    return open->count > 0 ? STATUS_OK : fault_set(fault, STATUS_NOT_FOUND, "fields", "nothing of this is kept");
+}
+
+/* Once for each person and hour. The refusal itself is in the trail as such. */
+static void limit_tell(const struct handing *order)
+{
+    struct fault why = {0};
+    char value[STORE_MARK_VALUE_SIZE];
+    const struct signed_document *command = &order->open.command;
+    const struct person *person = command->signature_count == 0 ? NULL
+                                                                : policy_find_key(NULL, service_policy(order->service),
+                                                                                  &command->signatures[0].key_id);
+    if (person == NULL) {
+        return;
+    }
+    struct news news = {
+        .action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED, .value = value};
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", person->id.text);
+    (void)snprintf(news.subject, sizeof(news.subject), LIMIT_MARKS "%s", person->id.text);
+    (void)snprintf(value, sizeof(value), "%s/%lld", person->id.text,
+                   (long long)(clock_utc_us(order->service->clock) / HOUR_US));
+    news_fact(&news, "case", order->command.case_id.text);
+    if (news_tell(NULL, order->service, &news, &why) != STATUS_OK) {
+        log_fault("pii.limit", &why);
+    }
+    watch_wake(order->service->watch);
+}
+
+struct limit_listing {
+    struct alarm_list *list;
+    int64_t since_utc_us;
+};
+
+static enum status limits_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct limit_listing *listing = context;
+    struct store_mark_values values = {0};
+    enum status status = store_mark_values(&values, tx, LIMIT_MARKS, fault);
+    for (size_t i = 0; status == STATUS_OK && i < values.count; i++) {
+        const char *slash = strchr(values.rows[i].value, '/');
+        struct news news = {.action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED};
+        if (slash == NULL || values.rows[i].first_at_utc_us < listing->since_utc_us) {
+            continue;
+        }
+        (void)snprintf(news.object_id, sizeof(news.object_id), "%.*s", (int)(slash - values.rows[i].value),
+                       values.rows[i].value);
+        status = alarm_list_add(listing->list, &news, values.rows[i].first_at_utc_us, fault);
+    }
+    free(values.rows);
+    return status;
+}
+
+enum status subject_limit_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
+{
+    struct limit_listing listing = {.list = list, .since_utc_us = clock_utc_us(service->clock) - DAY_US};
+    return store_transact(service->store, limits_in, &listing, fault);
+}
+
+static json_t *revealed_view(const struct handing *order)
+{
+    json_t *values = json_array();
+    for (size_t i = 0; i < order->opened.count; i++) {
+        json_t *row = subject_row_view(&order->rows.rows[order->places[i]]);
+        (void)json_object_set_new(row, "box", value_base64(&order->opened.boxes[i].box));
+        (void)json_array_append_new(values, row);
+    }
+    return json_pack("{s:s, s:s, s:I, s:I, s:o}", "subject", order->request->parameters[0], "case",
+                     order->command.case_id.text, "number", (json_int_t)order->opened.on, "left",
+                     (json_int_t)order->opened.left, "values", values);
+}
+
+static enum status reveal(struct handing *order, struct http_reply *reply, struct fault *fault)
+{
+    struct service *service = order->service;
+    enum status status = subject_rows(&order->rows, service, &order->subject, fault);
+    status = status == STATUS_OK ? choose_rows(order, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = wire_subject_open(order->signer, &order->opened, &order->open, service->options.signer_timeout_ms, fault);
+    if (status == STATUS_LIMIT_EXCEEDED) {
+        limit_tell(order);
+    }
+    status = status == STATUS_OK ? store_transact(service->store, record_in, order, fault) : status;
+    return status == STATUS_OK ? answer(order, revealed_view(order), reply, fault) : status;
+}
+
+enum status subject_reveal(struct service *service, const struct http_request *request, struct http_reply *reply,
+                           struct fault *fault)
+{
+    struct handing order = {.service = service, .request = request, .action = AUDIT_PII_REVEAL};
+    enum status status = read_order(&order, COMMAND_PII_REVEAL, fault);
+    status = status == STATUS_OK ? reveal(&order, reply, fault) : status;
+    handing_wipe(&order);
+    return status;
+}
+
+/* Erasing. The same order again is answered by the signer, so what a crash left undone here is done then. */
+enum status subject_erase(struct service *service, const struct http_request *request, struct http_reply *reply,
+                          struct fault *fault)
+{
+    struct handing order = {.service = service, .request = request, .action = AUDIT_PII_ERASE};
+    struct wire_key_state_reply state = {.on = 0};
+    enum status status = read_order(&order, COMMAND_PII_ERASE, fault);
+    status = status == STATUS_OK ? wire_key_command(order.signer, &state, &order.open.command,
+                                                    service->options.signer_timeout_ms, fault)
+                                 : status;
+    status = status == STATUS_OK ? store_transact(service->store, record_in, &order, fault) : status;
+    if (status == STATUS_OK) {
+        status = answer(&order, json_pack("{s:s, s:s}", "subject", request->parameters[0], "state", state.state), reply,
+                        fault);
+    }
+    handing_wipe(&order);
+    return status;
+}
