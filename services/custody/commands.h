@@ -39,6 +39,12 @@ command_run command_destination_revoke;
 command_run command_person_list;
 command_run command_person_suspend;
 command_run command_person_resume;
+command_run command_subject_record;
+command_run command_subject_show;
+command_run command_subject_reveal;
+command_run command_subject_export;
+command_run command_subject_erase;
+command_run command_subject_check;
 command_run command_show_document;
 
 /* key_command.c */

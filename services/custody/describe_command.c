@@ -4,6 +4,8 @@
  */
 #include "describe.h"
 
+#include "policy/subject.h"
+
 #define QUORUM "the governance quorum of the policy"
 #define ANY_ONE "one person: administrator, approver, custodian or operator"
 
@@ -32,6 +34,10 @@ static const struct {
     {COMMAND_PERSON_SUSPEND, ANY_ONE, "nothing that the person below signed or signs lets anything pass any more"},
     {COMMAND_PERSON_RESUME, QUORUM,
      "what the person below signed and signs counts again; what waits for no more than that goes on"},
+    {COMMAND_PII_REVEAL, "one auditor",
+     "you are shown personal data of the subject below, on this case; it is counted and told to the trail"},
+    {COMMAND_PII_ERASE, QUORUM,
+     "personal data of the subject below is forgotten FOR EVER: its key is destroyed, in every copy of the database"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -65,6 +71,20 @@ static void describe_person(FILE *stream, const struct command *command)
     if (command->action == COMMAND_PERSON_RESUME) {
         describe_row(stream, "only if", "it is suspension %llu of this person, or one before",
                      (unsigned long long)command->on);
+    }
+}
+
+static void describe_subject(FILE *stream, const struct command *command)
+{
+    char text[SUBJECT_FIELDS_SIZE];
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &command->data_subject);
+    describe_row(stream, "subject", "%s", id);
+    if (command->action == COMMAND_PII_REVEAL) {
+        subject_fields_format(text, command->fields);
+        describe_row(stream, "fields", "%s", text);
+        describe_row(stream, "case", "%s", command->case_id.text);
+        describe_digest(stream, "sealed for", &command->to);
     }
 }
 
@@ -103,6 +123,8 @@ static void describe_object(FILE *stream, const struct command *command)
         describe_digest(stream, "entry", &command->subject);
     } else if (command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME) {
         describe_person(stream, command);
+    } else if (command->action == COMMAND_PII_REVEAL || command->action == COMMAND_PII_ERASE) {
+        describe_subject(stream, command);
     } else {
         describe_digest(stream, "key", &command->key);
     }

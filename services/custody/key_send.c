@@ -194,7 +194,8 @@ static enum status send_to_signer(const struct signed_document *document, const 
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
     bool person = command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME;
-    if (status == STATUS_OK && (person || command->action == COMMAND_DESTINATION_REVOKE)) {
+    if (status == STATUS_OK &&
+        (person || command->action == COMMAND_DESTINATION_REVOKE || command->action == COMMAND_PII_ERASE)) {
         (void)printf("the signer says: %s\n", reply.state);
     } else if (status == STATUS_OK) {
         print_state(&reply);
@@ -222,6 +223,11 @@ enum status key_order_send(const struct signed_document *document, const struct 
         status = post_signed("/v1/people/suspend", document, options, fault);
     } else if (status == STATUS_OK && command.action == COMMAND_PERSON_RESUME) {
         status = post_signed("/v1/people/resume", document, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_PII_ERASE) {
+        char id[UUID_TEXT_SIZE];
+        uuid_format(id, &command.data_subject);
+        (void)snprintf(path, sizeof(path), "/v1/subjects/%s/erase", id);
+        status = post_signed(path, document, options, fault);
     } else if (status == STATUS_OK) {
         key_path(path, &command.key, "/commands");
         status = post_signed(path, document, options, fault);

@@ -53,6 +53,8 @@ struct custody_options {
     int64_t max_age_days;
     char purpose[32];
     char environment[64];
+    char case_id[64];
+    char fields[96];
     char facts[TEXT_SIZE];
     char pins[TEXT_SIZE];
     char module[TEXT_SIZE];

@@ -16,10 +16,11 @@ static void print_person(const json_t *row)
     char person[SERVICE_TEXT_SIZE];
     (void)printf("%s is suspended, number %lld (--on)", command_service_text(person, row, "person"),
                  (long long)json_integer_value(json_object_get(row, "number")));
-    for (int i = WIRE_ROLE_TRANSFER; i <= WIRE_ROLE_VALIDATOR; i++) {
+    for (int i = WIRE_ROLE_TRANSFER; i <= WIRE_ROLE_PRIVACY; i++) {
         const char *role = wire_role_name((enum wire_role)i);
         char said[SERVICE_TEXT_SIZE];
-        if (strcmp(command_service_text(said, signers, role), "suspended") != 0) {
+        if (json_object_get(signers, role) != NULL &&
+            strcmp(command_service_text(said, signers, role), "suspended") != 0) {
             (void)printf("; %s at the signer of role %s", said, role);
         }
     }

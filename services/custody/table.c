@@ -4,6 +4,8 @@
  */
 #include "table.h"
 
+#include "table_subject.h"
+
 /* Options that many commands take. */
 #define SERVICE "url token-file ca timeout receipts "
 #define TRUST "trust "
@@ -244,6 +246,7 @@ const struct command_row command_rows[] = {
      "write the order, for the quorum, that lets it count again (custody key send)",
      SERVICE TRUST POLICY "on reason expires-in out",
      "custody person resume bob --on 1 --reason new-device --policy policy.json --out resume.json"},
+    SUBJECT_ROWS,
     {{"issue", NULL},
      command_issue,
      0,
