@@ -32,7 +32,7 @@ BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-
 DEMO = SOURCE / "deploy/demo"
 PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify", "custody-nonces": "nonces"}
 SIGNERS = ("audit", "validator", "transfer")
-DAEMONS = SIGNERS + ("custodyd",)
+DAEMONS = SIGNERS + ("privacy", "custodyd")  # privacy: where a test asks for it
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
 DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "90"))  # decides nothing but when a test that hangs is called failed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -106,12 +106,14 @@ class Evaluation:
 
     # Life and death
 
-    def provision(self, wallets=(), assets=()):
-        """`wallets` and `assets`: more than the wallet hot and the asset DEMO."""
+    def provision(self, wallets=(), assets=(), privacy=False):
+        """`wallets` and `assets`: more than the wallet hot and the asset DEMO; `privacy`: with the fourth role."""
         for folder in ("bin", "etc", "log", "run", "keys"):
             (self.dir / folder).mkdir()
         for name, folder in PROGRAMS.items():
             (self.dir / "bin" / name).symlink_to((BUILD / "services" / folder / name).resolve(strict=True))
+        if privacy:
+            (self.dir / "etc/privacy").touch()
         (self.dir / "etc/more-people").write_text("approver-4 approver requester\nrequester-2 requester\n")
         for name, lines in (("more-wallets", wallets), ("more-assets", assets)):
             if lines:
@@ -531,12 +533,13 @@ class Case(unittest.TestCase):
     """Test cases that share one evaluation, provisioned once. Each makes withdrawals of its own."""
 
     maxDiff = None
+    PROVISION = {}  # arguments of Evaluation.provision
 
     @classmethod
     def setUpClass(cls):
         cls.place = Evaluation()
         cls.addClassCleanup(cls.place.remove)
-        cls.place.provision()
+        cls.place.provision(**cls.PROVISION)
         cls.place.start()
         cls.place.enrol()
 

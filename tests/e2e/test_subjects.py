@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""Personal data: seeded names come in, are seen by one auditor on a case and by nobody else, and are forgotten by a quorum; no copy
+of the database, its log or its backups has one of them at any time, and none can be opened when the key is gone."""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+import strongroom
+from strongroom import eventually
+
+BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+ALICE = {"name": "Alicia Zürnstein-Quoll", "email": "alicia.quoll@seeded.example", "address": "Seedgasse 41, 8004 Zürich",
+         "note": "seeded-note-77341"}
+BORIS = {"name": "Boris Vexelmann-Tarn", "phone": "+41 79 555 41 41"}
+SEEDS = [text.encode() for text in (*ALICE.values(), *BORIS.values())]
+PAST = "2026-01-01T00:00:00.000000Z"
+
+
+class Subjects(strongroom.Case):
+    PROVISION = {"privacy": True}
+
+    # What people do
+
+    def files(self, person):
+        people = self.place.dir / "people"
+        return ("--key", str(people / f"{person}.key"), "--passphrase-file", str(people / f"{person}.passphrase"),
+                "--policy", str(self.place.dir / "etc/policy.json"))
+
+    def record(self, values, subject="new", until=PAST, check=True):
+        path = self.place.dir / f"values-{strongroom.uuid7()}.json"
+        path.write_text(json.dumps(values, ensure_ascii=False))
+        done = self.place.custody("subject", "record", subject, "--in", str(path), "--until", until, check=check)
+        path.unlink()
+        return done.stdout.splitlines()[0] if check else done
+
+    def reveal(self, subject, fields="name", case="case-7", by="auditor-1", token_of=None, check=True):
+        done = self.place.custody("subject", "reveal", subject, "--case", case, "--fields", fields, "--reason", "request", "--json",
+                                  *self.files(by), person=token_of or by, check=check)
+        return {row["field"]: row["value"] for row in json.loads(done.stdout)["values"]} if check else done
+
+    def order(self, subject, *signers):
+        name = f"{self.place.dir}/erase-{strongroom.uuid7()}"
+        self.place.custody("subject", "erase", subject, "--policy", str(self.place.dir / "etc/policy.json"), "--reason", "request",
+                           "--out", name)
+        for signer in signers:
+            self.place.custody("sign", "command", "--in", name, "--out", f"{name}.{signer}", *self.files(signer)[:4])
+            name = f"{name}.{signer}"
+        return name
+
+    def erase(self, subject, *signers, check=True):
+        return self.place.custody("key", "send", "--command", self.order(subject, *signers), check=check)
+
+    # What lies around
+
+    def home(self):
+        return (self.place.dir / "postgresql").resolve()
+
+    def copies(self):
+        """A dump, the write-ahead log, a base backup, the whole data folder and every log: name -> bytes."""
+        hba = self.home() / "data/pg_hba.conf"
+        if "replication" not in hba.read_text():
+            with open(hba, "a", encoding="utf-8") as file:
+                file.write("local replication all peer map=strongroom\n")
+        self.place.psql("SELECT pg_reload_conf(); CHECKPOINT; SELECT pg_switch_wal();")
+        backup = self.place.dir / f"backup-{strongroom.uuid7()}"
+        command = [str(BIN / "pg_basebackup"), "-h", str(self.home() / "socket"), "-U", "postgres", "-D", str(backup), "-X", "stream",
+                   "-c", "fast"]
+        eventually(lambda: subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0,
+                   "a base backup")
+        found = {"dump": subprocess.run([str(BIN / "pg_dump"), "-d", self.place.environment["STRONGROOM_DB"]], capture_output=True,
+                                        check=True).stdout}
+        folders = [self.home() / "data", backup, self.place.dir / "log", self.place.dir / "guards", self.place.dir / "data",
+                   self.place.dir / "run"]
+        for folder in folders:
+            for path in folder.rglob("*"):
+                if path.is_file() and not path.is_socket():
+                    found[str(path)] = path.read_bytes()
+        shutil.rmtree(backup)
+        return found
+
+    def assertNowhere(self, needles):
+        for name, content in self.copies().items():
+            for needle in needles:
+                self.assertNotIn(needle, content, name)
+
+    def slots(self):
+        return (self.place.dir / "guards/privacy/subjects").read_bytes()
+
+    # Tests
+
+    def test_1_an_auditor_sees_on_a_case_what_nobody_else_can_find(self):
+        place = self.place
+        alice = self.record(ALICE)
+        shown = place.call("GET", f"/v1/subjects/{alice}").json
+        self.assertEqual({row["field"] for row in shown["values"]}, set(ALICE))
+        self.assertNotIn("box", shown["values"][0])
+        self.assertEqual(self.reveal(alice, "address,email,name,note"), ALICE)
+        [entry] = [self.event(row) for row in self.entries("pii.record", oid=alice)]
+        self.assertEqual(sorted(entry["pii"]), sorted(row["commitment"] for row in shown["values"]))
+        [entry] = [self.event(row) for row in self.entries("pii.reveal", oid=alice)]
+        facts = entry["facts"]
+        self.assertEqual((facts["case"], facts["fields"], facts["signed_by"], entry["actor"]),
+                         ("case-7", "address,email,name,note", "auditor-1", "auditor-1"))
+        self.assertNowhere(SEEDS)
+
+    def test_2_only_an_auditor_and_only_by_a_signed_order(self):
+        alice = self.record({"name": ALICE["name"]})
+        other = self.record(BORIS)
+        for by in ("admin-1", "operator-1", "approver-1"):
+            done = self.reveal(alice, by=by, token_of="auditor-1", check=False)
+            self.assertIn("no duty that may see personal data", done.stderr, by)
+        self.assertIn("a token with the role auditor", self.reveal(alice, token_of="operator-1", check=False).stderr)
+        denied = [row for row in self.entries("pii.reveal", oid=alice) if row["outcome"] == "deny"]
+        self.assertEqual(len(denied), 4, denied)
+        self.assertEqual(self.reveal(alice), {"name": ALICE["name"]})
+        # A row that a superuser moved to another subject, or whose bytes were exchanged, does not open.
+        self.place.psql(f"UPDATE audit.pii SET subject = '{alice}' WHERE subject = '{other}' AND field = 'phone'")
+        self.assertIn("belongs to another row", self.reveal(alice, "phone", check=False).stderr)
+        self.place.psql(f"UPDATE audit.pii SET subject = '{other}' WHERE subject = '{alice}' AND field = 'phone'")
+        self.assertEqual(self.reveal(other, "name,phone"), BORIS)
+
+    def test_3_an_export_is_complete_and_shows_what_was_recorded(self):
+        subject = self.record({"name": "Seed Before"})
+        self.record({"name": "Seed After", "memo": "ü"}, subject)
+        path = self.place.dir / "export.json"
+        self.place.custody("subject", "export", subject, "--case", "access-1", "--reason", "request", "--out", str(path),
+                           *self.files("auditor-1"), person="auditor-1")
+        rows = json.loads(path.read_text())["values"]
+        self.assertEqual([(row["field"], row["value"]) for row in rows], [("memo", "ü"), ("name", "Seed Before"), ("name", "Seed After")])
+        recorded = {value for entry in self.entries("pii.record", oid=subject) for value in self.event(entry)["pii"]}
+        for row in rows:
+            message = f"custody-pii/v1\n{row['field']}\n{row['event']}\n{row['value']}".encode()
+            self.assertEqual(hmac.new(bytes.fromhex(row["salt"]), message, hashlib.sha256).hexdigest(), row["commitment"])
+        self.assertEqual(recorded, {row["commitment"] for row in rows})
+        self.assertIn("3 values are those", self.place.custody("subject", "check", "--in", str(path)).stdout)
+        rows[0]["value"] = "u"
+        path.write_text(json.dumps({"values": rows}))
+        self.assertIn("not the one", self.place.custody("subject", "check", "--in", str(path), check=False).stderr)
+        path.unlink()
+
+    def test_4_a_quorum_forgets_and_no_copy_from_before_can_be_opened(self):
+        place = self.place
+        alice = self.record(ALICE)
+        boris = self.record(BORIS, until=strongroom.time_text(seconds=3600))
+        slots = self.slots()
+        number = int(place.value(f"SELECT count(*) FROM audit.pii WHERE subject = '{alice}'"))
+        self.assertEqual(number, len(ALICE))
+        dump = subprocess.run([str(BIN / "pg_dump"), "-d", place.environment["STRONGROOM_DB"], "--data-only", "-t", "audit.pii"],
+                              capture_output=True, check=True).stdout
+        self.assertIn("the quorum is not reached", self.erase(alice, "admin-1", check=False).stderr)
+        self.assertIn("must be kept until", self.erase(boris, "admin-1", "admin-2", check=False).stderr)
+        order = self.order(alice, "admin-1", "admin-3")
+        self.assertIn("erased", place.custody("key", "send", "--command", order).stdout)
+        self.assertIn("erased", place.custody("key", "send", "--command", order).stdout, "the same order again")
+        [entry, _] = [self.event(row) for row in self.entries("pii.erase", oid=alice) if row["outcome"] == "ok"]
+        self.assertEqual(entry["facts"]["signed_by"], "admin-1,admin-3")
+        self.assertEqual(place.call("GET", f"/v1/subjects/{alice}").status, 404)
+
+        # The rows as a backup has them are put back: with the database as it was and everything else, the key is gone.
+        self.assertNotIn(alice.encode(), subprocess.run([str(BIN / "pg_dump"), "-d", place.environment["STRONGROOM_DB"], "-t",
+                                                         "audit.pii"], capture_output=True, check=True).stdout)
+        rows = [line for line in dump.decode().splitlines() if alice in line]
+        self.assertEqual(len(rows), len(ALICE))
+        columns = dump.decode().split("COPY audit.pii (")[1].split(")")[0]
+        place.psql(f"COPY audit.pii ({columns}) FROM STDIN;\n" + "\n".join(rows) + "\n\\.\n")
+        self.assertIn("erased", self.reveal(alice, check=False).stderr)
+        self.assertIn("erased", self.record({"name": "x"}, alice, check=False).stderr)
+
+        # Neither the guard nor any other file on this machine has the wrapped key any more, but the other subject's.
+        gone = [slots[at + 12:at + 44] for at in range(0, len(slots), 64) if slots[at:at + 64] != self.slots()[at:at + 64]]
+        self.assertEqual(len(gone), 1)
+        self.assertNowhere(gone + SEEDS)
+        self.assertEqual(self.reveal(boris, "name,phone"), BORIS)
+
+        # The signer starts again, and the trail verifies as before.
+        place.kill("privacy")
+        place.start()
+        self.assertIn("erased", self.reveal(alice, check=False).stderr)
+        eventually(lambda: self.reveal(boris, check=False).returncode == 0, "the signer is back")
+        self.assertProven("trail", place.export_trail())
+
+    def test_5_the_twenty_first_reveal_of_an_hour_is_refused_and_alarmed(self):
+        place = self.place
+        subject = self.record({"name": "Seed Twenty"})
+        answers = [self.reveal(subject, check=False) for _ in range(21)]
+        refused = [done for done in answers if done.returncode != 0]
+        self.assertTrue(refused)
+        self.assertIn("20 reveals in an hour", refused[-1].stderr)
+        revealed = [row for row in self.entries("pii.reveal") if row["outcome"] == "ok"]
+        numbers = {int(self.event(row)["facts"]["reveal"]) for row in revealed}
+        self.assertEqual((max(numbers), len(numbers)), (20, 19), "all tests together; the one of the moved row counted, and failed")
+        alarm = eventually(lambda: [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "pii.limit"],
+                           "an alarm")[0]
+        self.assertEqual(alarm["object_id"], "auditor-1")
+        self.assertTrue([row for row in self.entries("pii.reveal") if row["outcome"] == "deny"])
+        place.kill("privacy")
+        place.start()
+        self.assertIn("20 reveals in an hour", self.reveal(subject, check=False).stderr, "a restart gives none back")
+
+    def test_6_the_service_without_the_role_says_so_and_works(self):
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", privacy_socket=None)
+        place.start()
+        reply = place.call("POST", "/v1/subjects", {"subject": strongroom.uuid7(), "erase_after": PAST, "values": [
+            {"field": "name", "value": base64.b64encode(b"Seed").decode()}]})
+        self.assertProblem(reply, 503, "not_ready")
+        self.assertEqual(place.call("GET", "/healthz").status, 200)
+        place.withdraw(11)
+
+
+if __name__ == "__main__":
+    unittest.main()
