@@ -18,7 +18,7 @@ static enum status check_database(struct service *service, struct fault *fault)
 static enum status check_trail(struct service *service, struct fault *fault)
 {
     enum sequencer_state state = sequencer_state(service->sequencer, fault);
-    if (state == SEQUENCER_LEADING || state == SEQUENCER_FOLLOWING) {
+    if ((state == SEQUENCER_LEADING || state == SEQUENCER_FOLLOWING) && !trail_is_late(service->trail)) {
         fault_clear(fault);
         return STATUS_OK;
     }

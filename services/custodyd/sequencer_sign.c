@@ -82,6 +82,22 @@ static enum status sign_note(struct sequencer *sequencer, struct bytes *out_note
     return status;
 }
 
+/*
+ * A signer that hung may carry out a request that was given up long ago after it has said what it remembers, and then
+ * refuse the next one, which builds on what it said. That is no contradiction when it now remembers a longer beginning
+ * of this trail.
+ */
+static enum status refusal_judge(struct sequencer *sequencer, enum status refusal, struct fault *fault)
+{
+    struct signing *signing = &sequencer->signing;
+    uint64_t before = signing->guard_size;
+    if (refusal != STATUS_PROOF_INVALID || guard_read(sequencer, NULL) != STATUS_OK || signing->guard_size == before) {
+        return refusal;
+    }
+    fault_clear(fault);
+    return fault_set(fault, STATUS_BUSY, "signer", "it was still at work on an earlier request");
+}
+
 /* The work of the thread on one request. */
 static enum status signing_work(struct sequencer *sequencer, struct fault *fault)
 {
@@ -90,6 +106,7 @@ static enum status signing_work(struct sequencer *sequencer, struct fault *fault
     enum status status = signing->guard_known ? STATUS_OK : guard_read(sequencer, fault);
     if (status == STATUS_OK) {
         status = sign_note(sequencer, &signing->note, fault);
+        status = status == STATUS_OK ? status : refusal_judge(sequencer, status, fault);
     }
     if (status == STATUS_OK) {
         signing->guard_size = signing->asked.size;

@@ -329,6 +329,7 @@ void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoin
         bytes_free(&trail->newest.note);
         trail->newest = (struct trail_checkpoint){.checkpoint = *checkpoint, .note = *note};
         *note = (struct bytes){0}; /* transferred */
+        trail->late = false;
         trail_release(trail);
     }
     pthread_mutex_unlock(&trail->mutex);
@@ -364,6 +365,22 @@ static enum status wish_check(struct wish *wish, const struct trail *trail, stru
     }
     bool covered = trail->newest.note.data != NULL && wish->seq < trail->newest.checkpoint.size;
     return covered ? STATUS_OK : STATUS_NOT_READY;
+}
+
+/* Whether the event should have become an entry: it is certain to be on its way. The lock is held. */
+static bool wish_is_due(const struct wish *wish, const struct trail *trail)
+{
+    const struct number *number = wish->ticket == NULL ? NULL : numbers_find(&trail->numbers, wish->ticket->number);
+    return number != NULL && (number->state == NUMBER_COMMITTED || number->state == NUMBER_SEQUENCED ||
+                              (number->state == NUMBER_OPEN && number->posted));
+}
+
+bool trail_is_late(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool late = trail->late;
+    pthread_mutex_unlock(&trail->mutex);
+    return late;
 }
 
 static struct timespec deadline_after(int64_t timeout_ms)
@@ -437,6 +454,7 @@ static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, st
         status = checkpoint_copy(out, trail);
     }
     bool halted = trail->halted;
+    trail->late = trail->late || (status == STATUS_NOT_READY && timeout_ms > 0 && wish_is_due(wish, trail));
     waiter_leave(&waiter);
     pthread_mutex_unlock(&trail->mutex);
     if (status == STATUS_NOT_READY) {

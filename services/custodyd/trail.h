@@ -96,6 +96,12 @@ MUST_CHECK enum status trail_prove(struct bytes *out, struct trail *trail, uint6
 MUST_CHECK enum status trail_prove_under(struct bytes *out, struct trail *trail, uint64_t seq,
                                          const struct trail_checkpoint *checkpoint, struct fault *fault);
 
+/*
+ * Whether somebody has waited in vain for an event that is on its way, and no checkpoint has come since: whoever
+ * sequences and signs does not, although nobody says so.
+ */
+bool trail_is_late(struct trail *trail);
+
 /* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
 MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
 

@@ -48,6 +48,7 @@ struct trail {
     struct waiter *waiters;
     struct trail_checkpoint newest; /* empty note: none yet */
     bool halted;                    /* no checkpoint will come any more */
+    bool late;                      /* somebody waited in vain, and no checkpoint has come since */
     struct numbers numbers;
     struct posts posts;
 };

@@ -89,12 +89,21 @@ static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], cons
     if (atomic_load(&keeper->away)) {
         return fault_set(fault, STATUS_UNAVAILABLE, "signer", "away");
     }
+    if (keeper->late.size > 0) {
+        keeper_write(keeper, keeper->late.size, &keeper->late.root);
+        keeper->late.size = 0;
+    }
     enum status status = audit_checkpoint_parse(&wanted, request->note, request->note_len, fault);
     if (status == STATUS_OK) {
         status = keeper_check(keeper, &wanted, request, fault);
     }
     if (status != STATUS_OK) {
         return status;
+    }
+    if (atomic_exchange(&keeper->hangs, false)) {
+        keeper->late = wanted;
+        atomic_store(&keeper->away, true);
+        return fault_set(fault, STATUS_TIMED_OUT, "signer", "hung");
     }
     keeper_write(keeper, wanted.size, &wanted.root);
     if (atomic_exchange(&keeper->lose_reply, false)) {

@@ -16,8 +16,10 @@ struct checkpoint_keeper {
     struct test_folder folder;
     char guard[TEST_PATH_SIZE * 2];
     struct audit_key log_key;
-    atomic_bool away;       /* cannot be reached */
-    atomic_bool lose_reply; /* signs, but the answer does not arrive, and is away afterwards */
+    atomic_bool away;             /* cannot be reached */
+    atomic_bool lose_reply;       /* signs, but the answer does not arrive, and is away afterwards */
+    atomic_bool hangs;            /* is away, and carries out the given up request when the one after it comes */
+    struct audit_checkpoint late; /* that request */
     atomic_int signatures;
 };
 

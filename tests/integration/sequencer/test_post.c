@@ -180,7 +180,10 @@ Test(post, nobody_is_released_without_a_signature)
     struct trail_receipt receipt;
     atomic_store(&keeper.away, true);
     struct trail_ticket ticket = stage_post(&stage);
+    cr_expect(!trail_is_late(stage.trail));
     cr_expect_eq(trail_wait(&receipt, stage.trail, &ticket, 300, NULL), STATUS_NOT_READY);
+    cr_expect(trail_is_late(stage.trail));
     atomic_store(&keeper.away, false);
     cr_expect_eq(stage_covered(&stage, ticket), 2);
+    cr_expect(!trail_is_late(stage.trail));
 }

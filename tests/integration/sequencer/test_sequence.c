@@ -168,6 +168,21 @@ Test(sequence, a_lost_signature_does_not_spoil_the_next_proof)
     cr_expect_eq(stage_read(&books, &keeper.log_key).covered, 4);
 }
 
+/* It says what it remembers, carries out the request that was given up, and refuses the next one. */
+Test(sequence, a_signer_that_hung_and_went_on_halts_nothing)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    atomic_store(&keeper.hangs, true);
+    stage_event(&stage, "");
+    stage_await(&stage, SEQUENCER_CONNECTING, NULL);
+    struct trail_ticket ticket = stage_event(&stage, "");
+    await_size(4);
+    atomic_store(&keeper.away, false);
+    cr_expect_eq(stage_covered(&stage, ticket), 3);
+    stage_await(&stage, SEQUENCER_LEADING, NULL);
+    cr_expect_eq(stage_read(&books, &keeper.log_key).covered, 4);
+}
+
 Test(sequence, what_is_no_event_is_named_and_stops_nothing)
 {
     char sqlstate[6];
