@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,7 +30,8 @@ struct store {
     struct store_config config;
     char *conninfo;
     char *role;
-    bool once; /* a lost session is not made again */
+    bool once;        /* a lost session is not made again */
+    atomic_bool full; /* the server had no room, and nothing that counts was committed since */
     struct slot slots[STORE_CONNECTIONS_MAX];
 };
 
@@ -216,6 +218,9 @@ enum status store_check(struct store *store, struct fault *fault)
     }
     status = session_check(slot->session, store->config.role, fault);
     slot_give(store, slot);
+    if (status == STATUS_OK && atomic_load(&store->full)) {
+        status = fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the server's disk is full");
+    }
     return status;
 }
 
@@ -273,6 +278,9 @@ static void tx_end(struct store_tx *tx, enum store_end end)
 enum status store_commit(struct store_tx *tx, struct fault *fault)
 {
     enum status status = session_commit(tx->session, fault);
+    if (status == STATUS_OK && tx->call_count > 0) { /* with an event in it, so it has written something */
+        atomic_store(&tx->store->full, false);
+    }
     tx_end(tx, status == STATUS_OK                ? STORE_COMMITTED
                : status == STATUS_OUTCOME_UNKNOWN ? STORE_UNKNOWN
                                                   : STORE_ROLLED_BACK);
@@ -388,6 +396,9 @@ enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *
     enum status status = session_run(tx->session, out, statement, parameters, fault);
     if (status != STATUS_OK) {
         tx->retry = tx->retry || sqlstate_retryable(tx->session->sqlstate);
+        if (strcmp(tx->session->sqlstate, "53100") == 0) {
+            atomic_store(&tx->store->full, true);
+        }
     }
     return status;
 }

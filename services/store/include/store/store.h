@@ -57,7 +57,8 @@ MUST_CHECK enum status store_open(struct store **out, const struct store_config 
 void store_close(struct store *store);
 
 /*
- * Checks one session as at its start (settings and schema version). For health: STATUS_OK or why effects must stop.
+ * Checks one session as at its start (settings and schema version). For health: STATUS_OK or why effects must stop:
+ * STATUS_UNAVAILABLE also when the server's disk was full and no event was committed since.
  */
 MUST_CHECK enum status store_check(struct store *store, struct fault *fault);
 
