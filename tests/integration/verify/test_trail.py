@@ -56,6 +56,18 @@ class Trail(unittest.TestCase):
             self.assertEqual(done.returncode, status, done.stdout + done.stderr)
             self.assertIn(words, done.stdout)
 
+    @unittest.skipIf(SANITIZED, "needs the address space for itself")
+    def test_through_a_pipe_in_bounded_memory(self):
+        """However long the trail, the program may not have more than this."""
+        def bound():
+            resource.setrlimit(resource.RLIMIT_AS, (48 << 20, 48 << 20))
+
+        with subprocess.Popen([WRITE, "60000", "14"], stdout=subprocess.PIPE) as writer:
+            done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, "-"], stdin=writer.stdout, capture_output=True, text=True,
+                                  check=False, preexec_fn=bound)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("proven: 60000 entries", done.stdout)
+
     def test_a_long_trail_in_little_memory(self):
         export = self.make(ENTRIES, 12)
         done = subprocess.run([PROGRAM, "trail", "--trust", self.trust, export], capture_output=True, text=True, check=False)
