@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #ifndef STRONGROOM_VERSION
 #define STRONGROOM_VERSION "unknown"
 #endif
@@ -381,4 +383,54 @@ void option_print_usage(FILE *stream, const char *program, const struct option_r
         row_find(&load, fault->where, strlen(fault->where)) < count || strcmp(fault->detail, UNKNOWN_OPTION) == 0;
     (void)fprintf(stream, "%s: %s%s%s%s; %s --help\n", program, option ? "--" : "", fault->where,
                   fault->where[0] == '\0' || fault->detail[0] == '\0' ? "" : ": ", fault->detail, program);
+}
+
+static void line_append(struct buffer *buffer, const struct option_row *row, const char *value)
+{
+    buffer_append_text(buffer, row->name);
+    buffer_append_text(buffer, "=");
+    buffer_append_text(buffer, value);
+    buffer_append_text(buffer, "\n");
+}
+
+static void row_append(struct buffer *buffer, const struct option_row *row, const uint8_t *member)
+{
+    char number[24];
+    const struct option_list *list = (const void *)member;
+    switch (row->type) {
+    case OPTION_TEXT:
+    case OPTION_PATH:
+        line_append(buffer, row, (const char *)member);
+        return;
+    case OPTION_INTEGER:
+        (void)snprintf(number, sizeof(number), "%" PRId64, *(const int64_t *)(const void *)member);
+        line_append(buffer, row, number);
+        return;
+    case OPTION_FLAG:
+        line_append(buffer, row, *(const bool *)member ? "yes" : "no");
+        return;
+    case OPTION_LIST:
+        for (size_t i = 0; i < list->count; i++) {
+            line_append(buffer, row, list->texts[i]);
+        }
+        return;
+    }
+}
+
+enum status option_digest(struct digest *out, const void *options, const struct option_row *rows, size_t count,
+                          struct fault *fault)
+{
+    struct buffer buffer;
+    struct bytes lines = {0};
+    buffer_init(&buffer);
+    for (size_t i = 0; i < count; i++) {
+        row_append(&buffer, &rows[i], (const uint8_t *)options + rows[i].offset);
+    }
+    enum status status = buffer_finish(&lines, &buffer);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "options", "%s", "");
+    }
+    digest_sha256(out, lines.data, lines.len);
+    bytes_free(&lines);
+    return STATUS_OK;
 }

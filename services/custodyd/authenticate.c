@@ -59,14 +59,14 @@ enum status service_authenticate(struct service *service, struct http_request *r
     return STATUS_OK;
 }
 
-const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles)
+const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles, const char *between)
 {
     size_t len = 0;
     out[0] = '\0';
     for (size_t i = 0; i < sizeof(role_names) / sizeof(role_names[0]); i++) {
         if ((roles & (unsigned)role_names[i].role) != 0 && len < ROLE_NAMES_SIZE) {
             len +=
-                (size_t)snprintf(out + len, ROLE_NAMES_SIZE - len, "%s%s", len == 0 ? "" : " or ", role_names[i].name);
+                (size_t)snprintf(out + len, ROLE_NAMES_SIZE - len, "%s%s", len == 0 ? "" : between, role_names[i].name);
         }
     }
     return out;
@@ -113,7 +113,9 @@ static enum status refusal_object(struct audit_event *event, struct store_tx *tx
     }
     bool hashed = strcmp(type, RECORD_KEY) == 0 || strcmp(type, RECORD_ALARM) == 0;
     bool named = strcmp(type, RECORD_MEDIUM) == 0;
-    if ((hashed && digest_parse(&digest, id) == STATUS_OK) || (named && name_parse(&name, id) == STATUS_OK)) {
+    bool numbered = strcmp(type, RECORD_EVIDENCE) == 0;
+    if ((numbered && uuid_parse(&uuid, id) == STATUS_OK) || (hashed && digest_parse(&digest, id) == STATUS_OK) ||
+        (named && name_parse(&name, id) == STATUS_OK)) {
         (void)snprintf(event->object_type, sizeof(event->object_type), "%s", type);
         (void)snprintf(event->object_id, sizeof(event->object_id), "%.*s", (int)sizeof(event->object_id) - 1, id);
     }
@@ -197,9 +199,11 @@ static enum status refusals_in(struct store_tx *tx, void *context, struct fault 
     if (status != STATUS_OK) {
         return fault_set(fault, status, "refusals", "%s", "");
     }
-    record_by_service(&event, counting->service, &correlation, AUDIT_REQUEST_DENY, AUDIT_OUTCOME_DENY);
+    bool nobody = strcmp(count->person.text, SERVICE_ACTOR) == 0; /* tokens that were none */
+    record_by_service(&event, counting->service, &correlation, nobody ? AUDIT_LOGIN_DENY : AUDIT_REQUEST_DENY,
+                      AUDIT_OUTCOME_DENY);
     event.actor = count->person;
-    event.auth = count->auth;
+    event.auth = nobody ? (struct digest){{0}} : count->auth;
     status = audit_event_fact_add(&event, "count", number, fault);
     if (status == STATUS_OK) {
         status = audit_event_fact_add(&event, "since", since, fault);

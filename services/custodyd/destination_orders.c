@@ -51,6 +51,7 @@ static enum status fill_event(struct audit_event *event, const struct handing *h
     enum status status = audit_event_ref_add(event, "destination", &handing->digest, fault);
     if (status == STATUS_OK && !digest_is_zero(&handing->command)) {
         status = audit_event_ref_add(event, "command", &handing->command, fault);
+        status = status == STATUS_OK ? order_facts_add(event, handing->service, &handing->document, fault) : status;
     }
     if (status == STATUS_OK && handing->outcome == AUDIT_OUTCOME_OK && handing->standing.serving_at_utc_us != 0) {
         char at[TIME_TEXT_SIZE];

@@ -77,15 +77,19 @@ static enum status authenticate(struct service *service, struct http_request *re
         return fault_set(fault, STATUS_UNAUTHENTICATED, "authorization", "must be a bearer token of this service");
     }
     enum status status = service_authenticate(service, request, fault);
+    if (status == STATUS_UNAUTHENTICATED) {
+        service_log_login_refusal(service, request, status);
+    }
     if (status != STATUS_OK) {
         return status;
     }
+    service_log_login(service, request);
     gate_know(service->gate, &request->caller.auth);
     place_known(request->place, &request->caller.auth);
     if ((request->caller.roles & route->roles) == 0) {
         char names[ROLE_NAMES_SIZE];
         return fault_set(fault, STATUS_FORBIDDEN, "authorization", "it takes a token with the role %s",
-                         service_role_names(names, route->roles));
+                         service_role_names(names, route->roles, " or "));
     }
     return STATUS_OK;
 }
@@ -172,14 +176,28 @@ static enum status run(struct service *service, struct http_request *request, co
     if (status == STATUS_OK) {
         status = route->handler(service, request, reply, fault);
     }
+    if (status == STATUS_OK && route->told) {
+        status = service_log_read(service, request, route->action, reply->results, fault);
+    }
     return status;
 }
 
-/* Refusals of effects by known callers belong in the trail; a fault of our own is no refusal, a sleeping key is. */
-static bool belongs_in_trail(const struct http_route *route, const struct http_request *request, enum status status)
+/* What was not done for a known caller belongs in the trail: a refusal, for which the caller waits, or, of an effect, a
+ * fault of our own. That a key sleeps is a refusal. */
+static enum status tell_failure(struct service *service, const struct http_request *request,
+                                const struct http_route *route, enum status why, const json_t *explanation,
+                                struct fault *fault)
 {
-    return route != NULL && route->action != AUDIT_ACTION_NONE && request->caller.roles != 0 &&
-           (status_info(status)->http < 500 || status == STATUS_KEY_INACTIVE);
+    if (route == NULL || route->action == AUDIT_ACTION_NONE || request->caller.roles == 0) {
+        return STATUS_OK;
+    }
+    if (status_info(why)->http < 500 || why == STATUS_KEY_INACTIVE) {
+        return service_log_refusal(service, request, route->action, why, explanation, fault);
+    }
+    if (!route->told) {
+        service_log_error(service, request, route->action, why);
+    }
+    return STATUS_OK;
 }
 
 void http_dispatch(struct service *service, struct http_request *request, struct http_reply *reply)
@@ -198,8 +216,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     bool close = reply->close;
     (void)fault_set(&fault, status, "", "%s", ""); /* for a handler that set none */
     struct fault second = {0};
-    if (belongs_in_trail(route, request, status) &&
-        service_log_refusal(service, request, route->action, fault.status, reply->explanation, &second) != STATUS_OK) {
+    if (tell_failure(service, request, route, fault.status, reply->explanation, &second) != STATUS_OK) {
         fault = second;
     }
     problem_reply(reply, &fault, &request->correlation);

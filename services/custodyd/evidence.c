@@ -432,5 +432,6 @@ enum status evidence_read(struct service *service, const struct http_request *re
         json_decref(bundle);
         return status;
     }
+    reply->results = json_array_size(json_object_get(bundle, "entries"));
     return http_reply_json(reply, 200, bundle, fault);
 }

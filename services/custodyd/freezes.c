@@ -56,6 +56,7 @@ static enum status fill_event(struct audit_event *event, const struct freezing *
     if (status == STATUS_OK) {
         status = audit_event_fact_add(event, "order", command_action_text(order->command.action), fault);
     }
+    status = status == STATUS_OK ? order_facts_add(event, order->service, &order->document, fault) : status;
     if (status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK) {
         status = audit_event_fact_add(event, "state", order->state.state, fault);
     }

@@ -76,6 +76,7 @@ struct http_reply {
     json_t *explanation;       /* owned; goes into the problem document when the handler fails */
     const char *cache_control; /* static; "no-store" unless set */
     bool close;                /* the connection ends with this reply */
+    uint64_t results;          /* of a read that is told: how many entries it gives */
 };
 
 /*
@@ -89,11 +90,12 @@ struct http_route {
     const char *method;
     const char *pattern;      /* segments; {} stands for one parameter, {*} at the end for all that follows */
     unsigned roles;           /* any of these bits; ROLE_NONE: open to everybody */
-    enum audit_action action; /* of an effect: what its refusal is called in the trail; none for reads */
+    enum audit_action action; /* of an effect, or of a read that is told: what it is called in the trail; else none */
     const char *query;        /* names of the query parameters allowed, separated by spaces */
     http_handler *handler;
     bool urgent;       /* may stop something: has sessions and connections to the signers of its own */
     bool without_them; /* an effect that moves nothing, and is taken while witnesses are gone; urgent ones always are */
+    bool told;         /* a read that is an entry of the trail, under a checkpoint, before it is answered */
 };
 
 /* The value of a header or query parameter, NULL when absent. Borrowed, valid during the handler. */

@@ -98,6 +98,7 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
     if (status == STATUS_OK) {
         status = audit_event_fact_add(&event, "order", order->word, fault);
     }
+    status = status == STATUS_OK ? order_facts_add(&event, order->service, &order->papers.command, fault) : status;
     if (status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK) {
         status = audit_event_fact_add(&event, "state", order->state.state, fault);
     }

@@ -260,6 +260,7 @@ static enum status tell_copied(struct service *service, const struct copied *cop
                                struct fault *fault)
 {
     char text[24];
+    char key[DIGEST_HEX_LEN + 1];
     char value[STORE_MARK_VALUE_SIZE];
     struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .once = true, .value = value};
     digest_format(value, &copied->use.key);
@@ -271,6 +272,8 @@ static enum status tell_copied(struct service *service, const struct copied *cop
     news_ref(&news, "transaction", &copied->use.transaction);
     news_ref(&news, "key", &copied->use.key);
     news_fact(&news, "height", text);
+    digest_format(key, &copied->use.key);
+    news_fact(&news, "key", key);
     return news_tell(NULL, service, &news, fault);
 }
 

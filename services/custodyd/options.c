@@ -107,3 +107,8 @@ void custodyd_options_print_usage(FILE *stream, const char *called, const struct
 {
     option_print_usage(stream, called, rows, sizeof(rows) / sizeof(rows[0]), fault);
 }
+
+enum status custodyd_options_digest(struct digest *out, const struct custodyd_options *options, struct fault *fault)
+{
+    return option_digest(out, options, rows, sizeof(rows) / sizeof(rows[0]), fault);
+}

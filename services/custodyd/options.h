@@ -54,6 +54,10 @@ struct custodyd_options {
 /* Reads the command line after the subcommand. */
 MUST_CHECK enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault);
 
+/* SHA-256 of the options in effect (base/option.h). STATUS_NO_MEMORY. */
+MUST_CHECK enum status custodyd_options_digest(struct digest *out, const struct custodyd_options *options,
+                                               struct fault *fault);
+
 /* Prints one line about wrong arguments of `called`, "custodyd run" (base/option.h). */
 void custodyd_options_print_usage(FILE *stream, const char *called, const struct fault *fault);
 

@@ -4,6 +4,7 @@
 #ifndef STRONGROOM_CUSTODYD_ORDERS_H
 #define STRONGROOM_CUSTODYD_ORDERS_H
 
+#include "audit/event.h"
 #include "policy/command.h"
 #include "service.h"
 
@@ -15,5 +16,12 @@
  */
 MUST_CHECK enum status order_read(struct command *out, const struct service *service,
                                   const struct signed_document *document, struct fault *fault);
+
+/*
+ * Adds to the entry of an order the fact `reason` that it gives, and, once a signer has taken it (outcome ok), `by`:
+ * the people whom the version in force knows by the keys that signed it, as many as fit. Nothing without an order.
+ */
+MUST_CHECK enum status order_facts_add(struct audit_event *event, const struct service *service,
+                                       const struct signed_document *document, struct fault *fault);
 
 #endif

@@ -88,6 +88,7 @@ static enum status fill_event(struct audit_event *event, const struct handing *o
     if (status == STATUS_OK) {
         status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
     }
+    status = status == STATUS_OK ? order_facts_add(event, order->service, &order->document, fault) : status;
     for (int role = 0; status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && role < order->service->role_count;
          role++) {
         status = audit_event_fact_add(event, wire_role_name((enum wire_role)role), status_info(order->said[role])->code,

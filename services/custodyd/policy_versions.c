@@ -214,6 +214,7 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
     if (status == STATUS_OK && !proposal) {
         digest_document(&command, COMMAND_KIND, handing->document.document.data, handing->document.document.len);
         status = audit_event_ref_add(&event, "command", &command, fault);
+        status = status == STATUS_OK ? order_facts_add(&event, handing->service, &handing->document, fault) : status;
     }
     if (status == STATUS_OK) {
         status = trail_enqueue(&handing->ticket, handing->service->trail, tx, &event, fault);

@@ -24,6 +24,7 @@
 #define RECORD_PERSON "person"
 #define RECORD_WITNESS "witness"
 #define RECORD_SUBJECT "subject"
+#define RECORD_EVIDENCE "evidence" /* of a withdrawal, whose id it has */
 
 /* Starts an entry by a caller of the REST interface. Wipe the event with audit_event_wipe. */
 void record_by_caller(struct audit_event *event, const struct service *service, const struct http_request *request,

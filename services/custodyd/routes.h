@@ -15,9 +15,29 @@ const struct http_route *routes_all(size_t *out_count);
  */
 MUST_CHECK enum status service_authenticate(struct service *service, struct http_request *request, struct fault *fault);
 
-/* The names of these bits of enum role: "operator or custodian". Out: `out`. */
+/* The names of these bits of enum role: "operator or custodian" with " or " between them. Out: `out`. */
 #define ROLE_NAMES_SIZE 80
-const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles);
+const char *service_role_names(char out[ROLE_NAMES_SIZE], unsigned roles, const char *between);
+
+/* A valid token is used: when that is a login (logins.h), an entry says so. Nobody waits for it. */
+void service_log_login(struct service *service, const struct http_request *request);
+
+/*
+ * What looks like a token and is none (any more) was presented. Beyond `refusals` in a minute, of everybody together,
+ * they are only counted.
+ */
+void service_log_login_refusal(struct service *service, const struct http_request *request, enum status reason);
+
+/* An effect failed in the service, for `reason`. Told as refusals are; nobody waits for it. */
+void service_log_error(struct service *service, const struct http_request *request, enum audit_action action,
+                       enum status reason);
+
+/*
+ * Tells that the request read so many entries, and waits until that is covered: what is not told is not answered.
+ * STATUS_NOT_READY, STATUS_UNAVAILABLE.
+ */
+MUST_CHECK enum status service_log_read(struct service *service, const struct http_request *request,
+                                        enum audit_action action, uint64_t results, struct fault *fault);
 
 /*
  * Writes the refusal of an effect, for `reason`, with what the policy said of it (NULL: nothing), to the trail and

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "gate.h"
 #include "key_board.h"
+#include "logins.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
@@ -20,6 +21,7 @@
 #include "workers.h"
 
 #define FILE_MAX (2 * CANON_POLICY_MAX)
+#define PROGRAM_MAX (64 * 1024 * 1024)
 #define STATEMENT_TIMEOUT_MS 10000
 #define ACQUIRE_TIMEOUT_MS 5000
 #define SIGNER_CONNECTIONS 4
@@ -129,8 +131,10 @@ static enum status open_gate(struct service *service, struct fault *fault)
         .tokens = TOKENS_REMEMBERED,
     };
     enum status status = gate_new(&service->gate, &config, fault);
-    return status == STATUS_OK ? refusals_new(&service->refusals, service->clock, (uint64_t)options->refusals, fault)
-                               : status;
+    if (status == STATUS_OK) {
+        status = refusals_new(&service->refusals, service->clock, (uint64_t)options->refusals, fault);
+    }
+    return status == STATUS_OK ? logins_new(&service->logins, service->clock, fault) : status;
 }
 
 static enum status open_trail(struct service *service, struct fault *fault)
@@ -216,17 +220,41 @@ static enum status start_node(struct service *service, struct fault *fault)
     return ledger_node_start(service->node, fault);
 }
 
-static enum status log_state_in(struct store_tx *tx, void *context, struct fault *fault)
+struct starting {
+    const struct service *service;
+    struct trail_start start;
+};
+
+static enum status log_start_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct trail_ticket ticket;
+    const struct starting *starting = context;
+    return trail_enqueue_state(&ticket, starting->service->trail, tx, AUDIT_SERVICE_START, &starting->start, fault);
+}
+
+static enum status log_start(struct service *service, struct fault *fault)
+{
+    struct starting starting = {.service = service, .start = {.schema = STORE_SCHEMA_VERSION}};
+    struct bytes program = {0};
+    enum status status = file_read(&program, "/proc/self/exe", PROGRAM_MAX, "program", fault);
+    if (status == STATUS_OK) {
+        digest_sha256(&starting.start.program, program.data, program.len);
+        bytes_free(&program);
+        status = custodyd_options_digest(&starting.start.configuration, &service->options, fault);
+    }
+    return status == STATUS_OK ? store_transact(service->store, log_start_in, &starting, fault) : status;
+}
+
+static enum status log_stop_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct trail_ticket ticket;
     const struct service *service = context;
-    return trail_enqueue_state(&ticket, service->trail, tx,
-                               service->workers == NULL ? AUDIT_SERVICE_START : AUDIT_SERVICE_STOP, fault);
+    return trail_enqueue_state(&ticket, service->trail, tx, AUDIT_SERVICE_STOP, NULL, fault);
 }
 
 static enum status start_workers(struct service *service, struct fault *fault)
 {
-    enum status status = store_transact(service->store, log_state_in, service, fault);
+    enum status status = log_start(service, fault);
     return status == STATUS_OK ? workers_start(&service->workers, service, (unsigned)service->options.workers, fault)
                                : status;
 }
@@ -284,7 +312,7 @@ void service_close(struct service *service)
     if (service->workers != NULL) {
         service_tell_refusals(service, true);
     }
-    if (service->workers != NULL && store_transact(service->store, log_state_in, service, &fault) != STATUS_OK) {
+    if (service->workers != NULL && store_transact(service->store, log_stop_in, service, &fault) != STATUS_OK) {
         log_fault("service.stop", &fault);
     }
     workers_stop(service->workers);
@@ -303,6 +331,7 @@ void service_close(struct service *service)
     store_close(service->urgent_store);
     gate_free(service->gate);
     refusals_free(service->refusals);
+    logins_free(service->logins);
     policies_free(service->policies);
     bytes_free(&service->genesis);
     free(service);

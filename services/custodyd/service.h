@@ -17,6 +17,7 @@ struct worker_pool;
 struct key_board;
 struct gate;
 struct refusals;
+struct logins;
 struct watch;
 struct witnesses;
 
@@ -50,6 +51,7 @@ struct service {
     struct watch *watch;
     struct gate *gate;
     struct refusals *refusals;
+    struct logins *logins;
 };
 
 /*

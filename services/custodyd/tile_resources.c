@@ -117,5 +117,6 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
     reply->cache_control = FOREVER_FOR_ONE;
     reply->content_type = BINARY;
     reply->body = bundle.out; /* transferred */
+    reply->results = bundle.tile.width;
     return STATUS_OK;
 }

@@ -271,8 +271,19 @@ static enum status probe_unknown(struct trail *trail, struct store_tx *tx, uint6
     }
 }
 
+static enum status start_facts_add(struct audit_event *event, const struct trail_start *start, struct fault *fault)
+{
+    char schema[24];
+    snprintf(schema, sizeof schema, "%d", start->schema);
+    enum status status = audit_event_ref_add(event, "program", &start->program, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(event, "configuration", &start->configuration, fault);
+    }
+    return status == STATUS_OK ? audit_event_fact_add(event, "schema", schema, fault) : status;
+}
+
 enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
-                                enum audit_action action, struct fault *fault)
+                                enum audit_action action, const struct trail_start *start, struct fault *fault)
 {
     struct enqueued *enqueued = NULL;
     enum status status = enqueued_new(&enqueued, trail, tx, fault);
@@ -291,6 +302,7 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
     struct audit_event event = {.action = action, .outcome = AUDIT_OUTCOME_OK};
     INVARIANT(name_parse(&event.actor, TRAIL_ACTOR) == STATUS_OK);
     status = audit_event_fact_add(&event, "settled", text, fault);
+    status = status == STATUS_OK && start != NULL ? start_facts_add(&event, start, fault) : status;
     if (status == STATUS_OK) {
         status = enqueued_put(enqueued, tx, &event, fault);
     }

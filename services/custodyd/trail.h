@@ -26,6 +26,13 @@ struct trail_config {
     const struct audit_key *key; /* the log key; its name is the origin; copied */
 };
 
+/* With what a service started. */
+struct trail_start {
+    struct digest program;       /* SHA-256 of its file */
+    struct digest configuration; /* of the options in effect */
+    int schema;                  /* version of the schema that the database has */
+};
+
 /* An event that was put into a transaction. Plain data; valid as long as the trail is open. */
 struct trail_ticket {
     uint64_t number; /* pn */
@@ -72,10 +79,12 @@ MUST_CHECK enum status trail_post(struct trail_ticket *out, struct trail *trail,
 
 /*
  * Puts an event by the service itself with the fact `settled`: every number below it is in the trail before this event
- * or declared void. For AUDIT_SERVICE_START, AUDIT_SERVICE_HEARTBEAT (each minute) and AUDIT_SERVICE_STOP.
+ * or declared void. For AUDIT_SERVICE_START (with `start`), and, with NULL, AUDIT_SERVICE_HEARTBEAT (each minute) and
+ * AUDIT_SERVICE_STOP.
  */
 MUST_CHECK enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, struct store_tx *tx,
-                                           enum audit_action action, struct fault *fault);
+                                           enum audit_action action, const struct trail_start *start,
+                                           struct fault *fault);
 
 /*
  * Waits at most `timeout_ms` until a signed checkpoint covers the event, and proves it. STATUS_NOT_READY when the time

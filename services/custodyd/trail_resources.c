@@ -155,6 +155,7 @@ enum status trail_entries(struct service *service, const struct http_request *re
         status = entries_view(&view, &page, fault);
         store_trail_page_free(&page);
     }
+    reply->results = json_array_size(json_object_get(view, "entries"));
     return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;
 }
 
@@ -166,6 +167,7 @@ enum status trail_count(struct service *service, const struct http_request *requ
     if (status != STATUS_OK) {
         return status;
     }
+    reply->results = page.count;
     json_t *view =
         json_pack("{s:I, s:s*}", "count", (json_int_t)page.count, "next", page.next[0] == '\0' ? NULL : page.next);
     return view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
@@ -389,6 +391,7 @@ enum status trail_export(struct service *service, const struct http_request *req
         export_free(export);
         return status;
     }
+    reply->results = export->checkpoint.size;
     reply->content_type = "application/jsonl";
     reply->stream = (struct http_stream){.read = export_read, .free = export_free, .context = export};
     return STATUS_OK;

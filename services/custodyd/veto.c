@@ -14,7 +14,6 @@ struct vetoing {
     struct uuid id;
     struct signed_document document;
     struct command command;
-    struct name by; /* who signed it, "" for somebody whom only the signer knows */
     struct trail_ticket ticket;
     enum status fits; /* whether it is about this withdrawal, as far as that could be looked up */
     json_t *view;
@@ -55,12 +54,7 @@ static enum status log_veto(struct vetoing *vetoing, struct store_tx *tx, const 
     if (status == STATUS_OK) {
         status = audit_event_ref_add(&event, "intent", &vetoing->command.subject, fault);
     }
-    if (status == STATUS_OK && vetoing->by.text[0] != '\0') {
-        status = audit_event_fact_add(&event, "by", vetoing->by.text, fault);
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_fact_add(&event, "reason", vetoing->command.reason.text, fault);
-    }
+    status = status == STATUS_OK ? order_facts_add(&event, vetoing->service, &vetoing->document, fault) : status;
     if (status == STATUS_OK) {
         status = record_terms(&event, vetoing->service, row, fault);
     }
@@ -153,7 +147,6 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
                                   service->options.signer_timeout_ms, fault);
     }
     if (status == STATUS_OK) {
-        (void)find_signer(&vetoing.by, service_policy(service), &vetoing.document);
         status = store_transact(service->urgent_store, veto_in, &vetoing, fault);
     }
     if (status == STATUS_OK) {

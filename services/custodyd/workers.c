@@ -121,7 +121,7 @@ static enum status heartbeat_in(struct store_tx *tx, void *context, struct fault
 {
     struct trail_ticket ticket;
     const struct service *service = context;
-    return trail_enqueue_state(&ticket, service->trail, tx, AUDIT_SERVICE_HEARTBEAT, fault);
+    return trail_enqueue_state(&ticket, service->trail, tx, AUDIT_SERVICE_HEARTBEAT, NULL, fault);
 }
 
 /* True for one thread each time that `period_us` has passed. */

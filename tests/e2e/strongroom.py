@@ -69,6 +69,16 @@ def uuid7():
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def declared_entries():
+    """What docs/audit-events.md says of each entry: lists of words."""
+    rows = {}
+    for line in (SOURCE / "docs/audit-events.md").read_text().split("## References")[0].splitlines():
+        cells = [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:6]]
+        if len(cells) == 5 and len(cells[0]) == 1:
+            rows[cells[0][0]] = dict(zip(("object", "outcomes", "refs", "facts"), cells[1:]))
+    return rows
+
+
 def eventually(question, what):
     """Asks again and again until the answer is truthy, and returns it."""
     end = time.monotonic() + DEADLINE_S

@@ -208,6 +208,8 @@ class Freezes(strongroom.Case):
         told = [(row["outcome"], row["actor"]) for row in self.entries("freeze.command", otype="freeze", oid=f"asset/{self.gold}")]
         self.assertEqual(told[:2], [("ok", "operator-1"), ("ok", "auditor-1")])
         self.assertEqual(told[-2:], [("intent", "operator-1"), ("ok", "operator-1")])
+        thawed = self.event(self.entries("freeze.command", otype="freeze", oid=f"asset/{self.gold}")[-1])["facts"]
+        self.assertEqual(thawed, {"by": "admin-1,admin-2", "order": "thaw", "reason": "test", "state": "thawed"})
 
     def test_z_no_opinion_of_the_service_is_in_the_way(self):
         """An order of one person that stops something is judged by its signer alone: neither the version of the policy that it names,

@@ -101,10 +101,12 @@ class People(strongroom.Case):
         self.assertIn("the quorum has resumed approver-1 after operator-1", again.stderr)
         self.assertEqual(self.suspended(), {})
         [entry] = eventually(lambda: self.told("person.suspend", "ok", "approver-1"), "the suspension is told")
-        self.assertEqual(entry["facts"], {"transfer": "ok", "audit": "ok", "validator": "ok", "state": "suspended"})
+        self.assertEqual(entry["facts"], {"transfer": "ok", "audit": "ok", "validator": "ok", "state": "suspended",
+                                          "by": "operator-1", "reason": "stolen-device"})
         [resumed] = eventually(lambda: self.told("person.resume", "ok", "approver-1"), "the resumption is told")
-        self.assertEqual(resumed["facts"]["state"], "resumed")
-        self.assertTrue(self.told("person.resume", "intent", "approver-1"))
+        self.assertEqual([resumed["facts"][name] for name in ("state", "by", "reason")], ["resumed", "admin-1,admin-3", "new-device"])
+        [intent] = self.told("person.resume", "intent", "approver-1")
+        self.assertEqual(intent["facts"], {"reason": "new-device"}, "who signed it is told when a signer has taken it")
         self.assertProven("trail", place.export_trail())
 
     def test_2_what_was_approved_and_waits_ends(self):

@@ -241,6 +241,8 @@ class Policies(strongroom.Case):
         again = place.custody("key", "send", "--command", str(paper), "--socket", f"{place.dir}/run/transfer.sock", "--role",
                               "transfer", check=False)
         self.assertIn("approver-1 has spoken against it", again.stderr)
+        [told] = eventually(lambda: [self.event(entry) for entry in self.entries("policy.veto", oid=name)], "the veto is told")
+        self.assertEqual(told["facts"], {"by": "approver-1", "reason": "test"})
         self.becomes(name, "in_force")
 
     def test_4_what_is_written_into_the_table_changes_nothing(self):

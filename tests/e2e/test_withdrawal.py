@@ -2,6 +2,7 @@
 """The withdrawal as people live through it: to its end, to its other ends, and what can be read on the way."""
 
 import base64
+import fnmatch
 import hashlib
 import json
 import pathlib
@@ -559,6 +560,82 @@ class Withdrawal(strongroom.Case):
         logs = "".join(place.log(name) for name in strongroom.DAEMONS)
         self.assertEqual([secret for secret in secrets if secret in logs], [])
         self.assertEqual(re.findall(r"level=(?:critical|fatal).*", logs), [])
+
+    def test_y_who_comes_in_and_who_does_not(self):
+        place = self.place
+        stranger = "sr_" + "x" * 43
+        self.assertProblem(place.call("GET", "/v1/wallets", token=stranger), 401, "unauthenticated", "token")
+        hashed = hashlib.sha256(stranger.encode()).hexdigest()
+        denied = strongroom.eventually(lambda: [event for event in map(self.event, self.entries("login.deny"))
+                                                if event.get("refs") == {"token": hashed}], "the stranger stands in the trail")
+        self.assertEqual([(event["actor"], event["outcome"], event["reason"]) for event in denied], [("custodyd", "deny", "unauthenticated")])
+        token = hashlib.sha256(place.token("auditor-1").encode()).hexdigest()
+        logins = [event for event in map(self.event, self.entries("login.ok", actor="auditor-1")) if event["auth"] == token]
+        self.assertEqual([event["facts"] for event in logins], [{"roles": "auditor"}], "once, however often it is used")
+
+    def test_y_reading_the_trail_is_in_the_trail(self):
+        place = self.place
+        row = place.withdraw(2)
+        before = len(self.entries("trail.read", actor="auditor-1"))
+        read = place.call("GET", "/v1/audit/entries?otype=withdrawal&limit=7&act=withdrawal.approve", person="auditor-1").json["entries"]
+        told = self.event(self.entries("trail.read", actor="auditor-1")[before + 1])  # the first one was asking for `before`
+        query = "/v1/audit/entries\nact=withdrawal.approve\nlimit=7\notype=withdrawal\n"
+        self.assertEqual((told["refs"], told["facts"]), ({"query": hashlib.sha256(query.encode()).hexdigest()}, {"results": str(len(read))}))
+        place.export_trail()
+        exported = self.event(self.entries("trail.export")[-1])
+        self.assertGreater(int(exported["facts"]["results"]), 10)
+        place.call("GET", f"/v1/withdrawals/{row['id']}/evidence", person="auditor-1")
+        evidence = self.event(self.entries("evidence.export", otype="evidence", oid=row["id"])[-1])
+        self.assertEqual((evidence["actor"], evidence["outcome"]), ("auditor-1", "ok"))
+        refused = place.call("GET", "/v1/audit/export", person="approver-1")
+        self.assertProblem(refused, 403, "forbidden", "authorization")
+        self.assertEqual(self.event(self.entries("trail.export", outcome="deny")[-1])["corr"], refused.json["correlation"])
+
+    def test_z_each_effect_that_is_refused_leaves_an_entry(self):
+        """Every route that changes something, as docs/openapi.yaml lists them, asked for something that it must refuse."""
+        place = self.place
+        asked = {}
+        for route, operations in strongroom.API.tree["paths"].items():
+            if "post" in operations and route != "/v1/policy/explain":
+                path = re.sub(r"\{[^}]+\}", lambda found: strongroom.uuid7() if "withdrawals" in route else "0" * 64, route)
+                reply = place.call("POST", path, {"colour": "red"}, headers={"Idempotency-Key": "k" * 16})
+                self.assertGreaterEqual(reply.status, 400, route)
+                asked[reply.json["correlation"]] = (route, reply)
+        told = {self.event(entry)["corr"]: entry for entry in place.pages("/v1/audit/entries?actor=operator-1&order=oldest&limit=500",
+                                                                          "entries", "auditor-1")}
+        for correlation, (route, reply) in asked.items():
+            self.assertIn(correlation, told, f"{route} leaves no entry: {reply}")
+            self.assertIn(told[correlation]["outcome"], ("deny", "error"))
+        self.assertGreater(len({told[correlation]["act"] for correlation in asked}), 20)
+
+    def test_zz_every_entry_of_this_run_is_as_declared(self):
+        """What docs/audit-events.md says, and nothing beyond; the entries of each object count from 1 without a gap."""
+        place = self.place
+        declared = strongroom.declared_entries()
+        ordinals, acts = {}, set()
+        for entry in place.pages("/v1/audit/entries?order=oldest&limit=500", "entries", "auditor-1"):
+            event = self.event(entry)
+            row = declared[event["act"]]
+            acts.add(event["act"])
+            self.assertIn(event["outcome"], row["outcomes"], event)
+            self.assertIn(event.get("otype"), [None, *row["object"]], event)
+            for part in ("refs", "facts"):
+                for name in event.get(part, {}):
+                    self.assertTrue(any(fnmatch.fnmatchcase(name, word) for word in row[part]), f"{part}.{name} of {event}")
+            for name in ("actor", "corr", "outcome", "pn", "pr", "ts"):
+                self.assertTrue(event[name], event)
+            self.assertTrue(event.get("reason") or event["outcome"] in ("ok", "intent") or "count" in event.get("facts", {}), event)
+            if "on" in event:
+                ordinals.setdefault((event["otype"], event["oid"]), []).append(int(event["on"]))
+        for subject, seen in ordinals.items():
+            self.assertEqual(seen, list(range(1, len(seen) + 1)), subject)
+        self.assertGreater(len(ordinals), 10)
+        self.assertLessEqual({"service.start", "service.heartbeat", "log.genesis", "token.grant", "login.ok", "trail.read"}, acts)
+        start = self.event(self.entries("service.start")[-1])
+        program = hashlib.sha256((strongroom.BUILD / "services/custodyd/custodyd").read_bytes()).hexdigest()
+        self.assertEqual(start["refs"]["program"], program)
+        self.assertRegex(start["refs"]["configuration"], "[0-9a-f]{64}")
+        self.assertEqual(start["facts"]["schema"], place.value("SELECT max(version) FROM strongroom.migration"))
 
 
 if __name__ == "__main__":

@@ -113,20 +113,21 @@
       "An issue of an asset, signed elsewhere, was handed in for the ledger.")                                         \
     X(LEDGER_SUBMIT, "ledger.submit", BOUNDARY, "", "intent ok deny error", "transaction", "",                         \
       "A transaction, signed elsewhere, was handed in for the ledger.")                                                \
-    X(EVIDENCE_EXPORT, "evidence.export", ADMIN, "evidence", "ok deny error", "query", "results",                      \
+    X(EVIDENCE_EXPORT, "evidence.export", ADMIN, "evidence", "ok deny", "query", "results",                            \
       "Somebody read the evidence of a withdrawal, which is the object's id.")                                         \
-    X(TRAIL_READ, "trail.read", ADMIN, "", "ok deny error", "query", "results", "Somebody read entries of the trail.") \
-    X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny error", "query", "results", "Somebody exported the trail.")    \
+    X(TRAIL_READ, "trail.read", ADMIN, "", "ok deny", "query", "results", "Somebody read entries of the trail.")       \
+    X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny", "query", "results", "Somebody exported the trail.")          \
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event.")                                                               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
     X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",              \
-      "by order reason state", "A key was admitted by its papers.")                                                    \
+      "by key order reason state", "A key was admitted by its papers.")                                                \
     X(KEY_COMMAND, "key.command", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",          \
-      "by order reason state", "An order about a key: activate, suspend, resume, retain, sweep, destroy and others.")  \
+      "by key order reason state",                                                                                     \
+      "An order about a key: activate, suspend, resume, retain, sweep, destroy and others.")                           \
     X(KEY_RESTORE, "key.restore", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",          \
-      "by order reason state", "A restore of a key was handed in.")                                                    \
-    X(KEY_ATTEST, "key.attest", KEYS, "key", "ok deny error", "attestation document", "address state",                 \
+      "by key order reason state", "A restore of a key was handed in.")                                                \
+    X(KEY_ATTEST, "key.attest", KEYS, "key", "ok deny error", "attestation document", "address key state",             \
       "A key has shown that it is there.")                                                                             \
     X(KEY_STATE, "key.state", KEYS, "key", "ok error", "document", "cause role state transitions",                     \
       "The signer says that a key has another state; error: it is one that somebody must look at.")                    \
@@ -148,8 +149,6 @@
       "An order to freeze or thaw an asset, a wallet or everything.")                                                  \
     X(FREEZE_STATE, "freeze.state", KEYS, "freeze", "ok error", "", "cause number reason state",                       \
       "The signer says that something is frozen (error) or thawed (ok).")                                              \
-    X(SIGNER_START, "signer.start", ENVIRONMENT, "signer", "ok", "configuration program", "",                          \
-      "A signer started, as this program with these options.")                                                         \
     X(SIGNER_DOWN, "signer.down", ENVIRONMENT, "signer", "error", "", "", "A signer does not answer.")                 \
     X(SIGNER_UP, "signer.up", ENVIRONMENT, "signer", "ok", "", "", "A signer answers again.")                          \
     X(TOKEN_DOWN, "token.down", ENVIRONMENT, "token", "error", "", "label role serial state",                          \
@@ -209,7 +208,7 @@
     X("amount", "base units, a decimal string")                                                                        \
     X("asset", "asset id (as a reference: the same)")                                                                  \
     X("destination", "fact: address that is paid; reference: digest of the entry of the allow-list")                   \
-    X("key", "key id; in key.admit, key.command and key.restore: digest of the key document")                          \
+    X("key", "key id; as a reference in key.admit, key.command and key.restore: digest of the key document")           \
     X("version", "version of the policy that the entry is judged under or is about")                                   \
     X("case", "the case on which it was seen")                                                                         \
     X("erase_after", "not to be erased before")                                                                        \

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 
 enum option_type {
@@ -57,6 +58,13 @@ struct option_program {
 MUST_CHECK enum status option_load(void *out, size_t out_size, int *out_rest, const struct option_program *program,
                                    const struct option_row *rows, size_t count, int argc, char **argv,
                                    struct fault *fault);
+
+/*
+ * SHA-256 of the options in effect: of each row in its order a line "name=value", of a list one for each element. For
+ * the trail, which tells with what a program runs. STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status option_digest(struct digest *out, const void *options, const struct option_row *rows,
+                                     size_t count, struct fault *fault);
 
 /* Prints what the manual says of one option. */
 void option_print_row(FILE *stream, const struct option_row *row);

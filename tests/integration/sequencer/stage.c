@@ -116,7 +116,7 @@ struct trail_ticket stage_heartbeat(struct stage *stage)
     struct trail_ticket ticket = {0};
     struct fault fault = {0};
     struct store_tx *tx = stage_begin(stage);
-    cr_assert_eq(trail_enqueue_state(&ticket, stage->trail, tx, AUDIT_SERVICE_HEARTBEAT, &fault), STATUS_OK, "%s",
+    cr_assert_eq(trail_enqueue_state(&ticket, stage->trail, tx, AUDIT_SERVICE_HEARTBEAT, NULL, &fault), STATUS_OK, "%s",
                  fault.detail);
     cr_assert_eq(store_commit(tx, &fault), STATUS_OK, "%s", fault.detail);
     return ticket;

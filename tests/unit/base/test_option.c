@@ -222,3 +222,21 @@ Test(option, the_manual_holds_every_row)
     }
     free(text);
 }
+
+/* The bytes are fixed, so that somebody else can say what a program runs with. */
+Test(option, the_digest_is_of_a_line_for_each_option)
+{
+    static const char lines[] = "listen=any\ndir=/srv\ntimeout-ms=500\ntls=yes\ncall=a\ncall=b\n";
+    struct settings settings = {.listen = "any", .dir = "/srv", .timeout_ms = 500, .tls = true};
+    struct digest expected;
+    struct digest digest;
+    settings.calls.count = 2;
+    settings.calls.texts[0][0] = 'a';
+    settings.calls.texts[1][0] = 'b';
+    digest_sha256(&expected, lines, strlen(lines));
+    cr_assert_eq(option_digest(&digest, &settings, rows, ROW_COUNT, NULL), STATUS_OK);
+    cr_assert(digest_equal(&digest, &expected));
+    settings.tls = false;
+    cr_assert_eq(option_digest(&digest, &settings, rows, ROW_COUNT, NULL), STATUS_OK);
+    cr_assert_not(digest_equal(&digest, &expected));
+}
