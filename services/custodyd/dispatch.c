@@ -169,7 +169,7 @@ static enum status run(struct service *service, struct http_request *request, co
     if (status == STATUS_OK) {
         status = check_form(request, route, fault);
     }
-    bool waits = route->action != AUDIT_ACTION_NONE && !route->urgent && !route->without_them;
+    bool waits = route->action != AUDIT_ACTION_NONE && !route->told && !route->urgent && !route->without_them;
     if (status == STATUS_OK && waits) {
         status = witnesses_check(service, fault);
     }

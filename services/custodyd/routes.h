@@ -34,7 +34,7 @@ void service_log_error(struct service *service, const struct http_request *reque
 
 /*
  * Tells that the request read so many entries, and waits until that is covered: what is not told is not answered.
- * STATUS_NOT_READY, STATUS_UNAVAILABLE.
+ * Of a trail that has halted only the log tells it. STATUS_NOT_READY, STATUS_UNAVAILABLE.
  */
 MUST_CHECK enum status service_log_read(struct service *service, const struct http_request *request,
                                         enum audit_action action, uint64_t results, struct fault *fault);

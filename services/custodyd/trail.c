@@ -509,6 +509,24 @@ enum status trail_wait(struct trail_receipt *out, struct trail *trail, const str
     return status;
 }
 
+enum status trail_wait_covered(struct trail *trail, const struct trail_ticket *ticket, int64_t timeout_ms,
+                               struct fault *fault)
+{
+    struct wish wish = {.ticket = ticket};
+    struct trail_checkpoint newest = {0};
+    enum status status = wish_wait(&newest, &wish, trail, timeout_ms, fault);
+    bytes_free(&newest.note);
+    return status;
+}
+
+bool trail_is_halted(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool halted = trail->halted;
+    pthread_mutex_unlock(&trail->mutex);
+    return halted;
+}
+
 enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, int64_t timeout_ms, struct fault *fault)
 {
     struct wish wish = {.seq = seq};

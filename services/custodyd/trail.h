@@ -94,6 +94,13 @@ MUST_CHECK enum status trail_enqueue_state(struct trail_ticket *out, struct trai
 MUST_CHECK enum status trail_wait(struct trail_receipt *out, struct trail *trail, const struct trail_ticket *ticket,
                                   int64_t timeout_ms, struct fault *fault);
 
+/* The same without the proof, for what is told and gives no receipt. */
+MUST_CHECK enum status trail_wait_covered(struct trail *trail, const struct trail_ticket *ticket, int64_t timeout_ms,
+                                          struct fault *fault);
+
+/* True when the trail has halted: people must decide, and there are no entries until then. */
+bool trail_is_halted(struct trail *trail);
+
 /*
  * Waits at most `timeout_ms` until a signed checkpoint covers entry `seq`, and proves it. Out: the text of a
  * tlog-proof, owned. STATUS_NOT_READY.

@@ -633,8 +633,8 @@ class Withdrawal(strongroom.Case):
                 ordinals.setdefault((event["otype"], event["oid"]), []).append(int(event["on"]))
         for subject, seen in ordinals.items():
             self.assertEqual(seen, list(range(1, len(seen) + 1)), subject)
-        self.assertGreater(len(ordinals), 10)
-        self.assertLessEqual({"service.start", "service.heartbeat", "log.genesis", "token.grant", "login.ok", "trail.read"}, acts)
+        self.assertGreater(len(ordinals), 3)
+        self.assertLessEqual({"service.start", "log.genesis", "token.grant", "login.ok", "trail.read"}, acts)
         start = self.event(self.entries("service.start")[-1])
         program = hashlib.sha256((strongroom.BUILD / "services/custodyd/custodyd").read_bytes()).hexdigest()
         self.assertEqual(start["refs"]["program"], program)

@@ -43,7 +43,7 @@ int main(void)
         "the\n"
         "encoder refuses an object, outcome, reference or fact that is not declared for the action.\n\n"
         "Every entry has besides an actor, a correlation id, the producer and its number, the policy in force, what\n"
-        "authenticated the caller (SHA-256 of the bearer token), and a reason when its outcome is `deny` or `error`\n"
+        "authenticated the caller (SHA-256 of the bearer token), and a reason when a request was refused or failed\n"
         "(docs/formats.md section 3). An object, a reference or a fact may be missing where there is none to tell: a\n"
         "request that was refused is about nothing yet. References are digests, or lists of digests; facts are "
         "machine\n"
