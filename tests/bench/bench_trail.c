@@ -277,7 +277,7 @@ static void settle(void)
     struct store_tx *tx = NULL;
     struct trail_ticket ticket;
     BENCH_MUST(store_begin(&tx, stage.app, STORE_READ_WRITE, &fault));
-    BENCH_MUST(trail_enqueue_state(&ticket, stage.trail, tx, AUDIT_SERVICE_STOP, &fault));
+    BENCH_MUST(trail_enqueue_state(&ticket, stage.trail, tx, AUDIT_SERVICE_STOP, NULL, &fault));
     BENCH_MUST(store_commit(tx, &fault));
     wait_covered(&ticket);
 }
