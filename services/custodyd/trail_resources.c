@@ -369,11 +369,27 @@ static enum status export_head(struct export *export, struct fault *fault)
     return buffer_finish(&export->lines, &buffer);
 }
 
+/* The newest one of the database: all there is when the trail has halted before it signed anything. */
+static enum status checkpoint_stored(struct export *export, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, export->service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_checkpoint_newest(&export->checkpoint, tx, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
 static enum status export_open(struct export *export, struct fault *fault)
 {
     struct trail_checkpoint newest = {0};
     enum status status = witnesses_newest(&newest, export->service, fault);
     export->checkpoint = (struct store_checkpoint){.size = newest.checkpoint.size, .note = newest.note};
+    if (status == STATUS_NOT_READY && trail_is_halted(export->service->trail)) {
+        fault_clear(fault);
+        status = checkpoint_stored(export, fault);
+    }
     return status == STATUS_OK ? export_head(export, fault) : status;
 }
 
