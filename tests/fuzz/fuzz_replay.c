@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "keys.h"
+#include "verify.h"
 
 #define PARTS 6
 #define WHOLE_LEN 17438
