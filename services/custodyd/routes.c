@@ -4,6 +4,7 @@
 #include "routes.h"
 
 #include "resources.h"
+#include "trail_question.h"
 #include "withdrawals.h"
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
@@ -64,18 +65,13 @@ static const struct http_route routes[] = {
     {"GET", "/v1/subjects/{}", SUBJECTS | ROLE_AUDITOR, AUDIT_ACTION_NONE, NO_QUERY, subject_read},
     {"POST", "/v1/subjects/{}/reveal", ROLE_AUDITOR, AUDIT_PII_REVEAL, NO_QUERY, subject_reveal},
     {"POST", "/v1/subjects/{}/erase", CARRY, AUDIT_PII_ERASE, NO_QUERY, subject_erase},
-    {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_TRAIL_READ,
-     "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order limit "
-     "cursor",
-     trail_entries, .told = true},
-    {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ,
-     "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order limit "
-     "cursor",
-     trail_count, .told = true},
+    {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_entries,
+     .told = true},
+    {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_count, .told = true},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/v1/audit/proof/inclusion", READ, AUDIT_ACTION_NONE, "seq", trail_inclusion},
     {"GET", "/v1/audit/proof/consistency", READ, AUDIT_ACTION_NONE, "from to", trail_consistency_read},
-    {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_TRAIL_EXPORT, NO_QUERY, trail_export, .told = true},
+    {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_TRAIL_EXPORT, TRAIL_FILTERS, trail_export, .told = true},
     {"GET", "/audit/checkpoint", ROLE_NONE, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/audit/tile/entries/{*}", ROLE_AUDITOR, AUDIT_TRAIL_READ, NO_QUERY, trail_entries_tile_read, .told = true},
     {"GET", "/audit/tile/{*}", ROLE_NONE, AUDIT_ACTION_NONE, NO_QUERY, trail_tile_read},

@@ -563,6 +563,13 @@ static uint64_t trail_size(struct trail *trail)
     return size;
 }
 
+enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq, uint64_t size,
+                                  struct fault *fault)
+{
+    struct digest leaf;
+    return trail_view_inclusion(out, &leaf, trail->view, seq, size, fault);
+}
+
 enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
                                     struct fault *fault)
 {

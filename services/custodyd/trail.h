@@ -121,6 +121,11 @@ bool trail_is_late(struct trail *trail);
 /* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
 MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
 
+/* The hashes of the inclusion proof of entry `seq` in the first `size` entries, seq < size; the leaf's sibling first.
+ */
+MUST_CHECK enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq, uint64_t size,
+                                             struct fault *fault);
+
 /*
  * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise).
  */

@@ -7,15 +7,9 @@
 #include "resources.h"
 #include "service.h"
 #include "store/trail_query.h"
+#include "trail_question.h"
 #include "values.h"
 #include "witnesses.h"
-
-struct question {
-    struct store_trail_query query;
-    struct uuid corr;
-    struct amount amount_min;
-    struct amount amount_max;
-};
 
 static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
 {
@@ -43,24 +37,53 @@ static enum status query_amount(struct amount *out, const struct amount **out_gi
     return STATUS_OK;
 }
 
-static enum status read_words(struct question *out, const struct http_request *request, struct fault *fault)
+static enum status read_text(const char **out, char room[STORE_TEXT_SIZE], const struct http_request *request,
+                             const char *name, struct fault *fault)
+{
+    const char *text = http_query(request, name);
+    size_t len = text == NULL ? 0 : strlen(text);
+    for (size_t i = 0; i < len; i++) {
+        len = text[i] >= ' ' && text[i] <= '~' ? len : STORE_TEXT_SIZE;
+    }
+    if (text != NULL && (len == 0 || len >= STORE_TEXT_SIZE)) {
+        return fault_set(fault, STATUS_INVALID, name, "must be 1 to %d printable ASCII characters",
+                         STORE_TEXT_SIZE - 1);
+    }
+    if (text != NULL) {
+        memcpy(room, text, len + 1);
+        *out = room;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_texts(struct trail_question *out, const struct http_request *request, struct fault *fault)
+{
+    struct store_trail_query *query = &out->query;
+    const struct {
+        const char *name;
+        const char **value;
+    } texts[TRAIL_TEXTS] = {
+        {"actor", &query->actor},   {"act", &query->act},         {"otype", &query->otype},
+        {"oid", &query->oid},       {"outcome", &query->outcome}, {"key", &query->key},
+        {"wallet", &query->wallet}, {"asset", &query->asset},     {"destination", &query->destination}};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < TRAIL_TEXTS; i++) {
+        status = read_text(texts[i].value, out->texts[i], request, texts[i].name, fault);
+    }
+    return status;
+}
+
+static enum status read_words(struct trail_question *out, const struct http_request *request, struct fault *fault)
 {
     struct store_trail_query *query = &out->query;
     const char *order = http_query(request, "order");
     const char *corr = http_query(request, "corr");
-    *query = (struct store_trail_query){
-        .actor = http_query(request, "actor"),
-        .act = http_query(request, "act"),
-        .otype = http_query(request, "otype"),
-        .oid = http_query(request, "oid"),
-        .outcome = http_query(request, "outcome"),
-        .key = http_query(request, "key"),
-        .wallet = http_query(request, "wallet"),
-        .asset = http_query(request, "asset"),
-        .destination = http_query(request, "destination"),
-        .cursor = http_query(request, "cursor"),
-        .newest_first = order == NULL || strcmp(order, "newest") == 0,
-    };
+    const char *cursor = http_query(request, "cursor");
+    enum status status = read_texts(out, request, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    query->newest_first = order == NULL || strcmp(order, "newest") == 0;
     if (order != NULL && !query->newest_first && strcmp(order, "oldest") != 0) {
         return fault_set(fault, STATUS_INVALID, "order", "must be newest or oldest");
     }
@@ -74,12 +97,17 @@ static enum status read_words(struct question *out, const struct http_request *r
         return fault_set(fault, STATUS_INVALID, "corr", "must be a UUIDv7");
     }
     query->corr = corr == NULL ? NULL : &out->corr;
+    if (cursor != NULL) {
+        (void)snprintf(out->cursor, sizeof(out->cursor), "%s", cursor);
+        query->cursor = out->cursor;
+    }
     return STATUS_OK;
 }
 
 /* The values are those of columns; nothing of them becomes SQL. */
-static enum status read_question(struct question *out, const struct http_request *request, struct fault *fault)
+enum status trail_question_read(struct trail_question *out, const struct http_request *request, struct fault *fault)
 {
+    *out = (struct trail_question){.query = {.limit = 0}};
     struct store_trail_query *query = &out->query;
     int64_t limit = 100;
     int64_t version = 0;
@@ -132,9 +160,9 @@ typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, co
 static enum status ask(struct store_trail_page *out, struct service *service, const struct http_request *request,
                        ask_fn *question_fn, struct fault *fault)
 {
-    struct question question = {.query = {.limit = 0}};
+    struct trail_question question;
     struct store_tx *tx = NULL;
-    enum status status = read_question(&question, request, fault);
+    enum status status = trail_question_read(&question, request, fault);
     if (status == STATUS_OK) {
         status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
     }
@@ -393,10 +421,23 @@ static enum status export_open(struct export *export, struct fault *fault)
     return status == STATUS_OK ? export_head(export, fault) : status;
 }
 
+static bool no_filter(void *context, const char *key, const char *value)
+{
+    bool *all = context;
+    (void)key;
+    (void)value;
+    *all = false;
+    return false;
+}
+
 enum status trail_export(struct service *service, const struct http_request *request, struct http_reply *reply,
                          struct fault *fault)
 {
-    (void)request;
+    bool all = true;
+    http_each_query(request, no_filter, &all);
+    if (!all) {
+        return trail_extract_open(service, request, reply, fault);
+    }
     struct export *export = calloc(1, sizeof(*export));
     if (export == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");

@@ -405,6 +405,26 @@ class Withdrawal(strongroom.Case):
                     self.assertEqual([entry["seq"] for entry in self.found(limit=3, **filters)], expected[::-1])
                     self.assertEqual(self.counted(**filters), len(expected))
 
+    def test_what_was_found_is_exported_with_proofs(self):
+        place = self.place
+        row = place.withdraw(17)
+        for filters, words in (({"otype": "withdrawal", "oid": row["id"], "order": "oldest"}, [e["seq"] for e in place.history(row["id"])]),
+                               ({"wallet": "nobody"}, [])):
+            reply = place.call("GET", "/v1/audit/export?" + urllib.parse.urlencode(filters), person="auditor-1")
+            self.assertEqual(reply.status, 200)
+            head, *rows, tail = [json.loads(line) for line in reply.bytes.decode().splitlines()]
+            self.assertEqual((head["format"], head["query"]), ("strongroom-trail-extract/v1", filters))
+            self.assertEqual([entry["seq"] for entry in rows], words)
+            self.assertEqual(list(tail), ["checkpoint"])
+            path = place.dir / "found.jsonl"
+            path.write_bytes(reply.bytes)
+            status, told = place.verify("extract", path)
+            self.assertEqual(status, 0 if words else status, told)
+            if words:
+                path.write_bytes(reply.bytes.replace(b'"outcome":"ok"', b'"outcome":"deny"', 1))
+                self.assertEqual(place.verify("extract", path)[0], 1)
+        self.assertProblem(place.call("GET", "/v1/audit/export?act=nothing", person="auditor-1"), 400, "invalid", "act")
+
     def test_a_cursor_belongs_to_its_question_and_to_its_place(self):
         place = self.place
         place.withdraw(3)

@@ -13,7 +13,7 @@
 
 #include "leaf_row.h"
 
-#define LOOK 4096   /* rows held against conditions for one answer */
+#define LOOK 1024   /* rows held against conditions for one answer */
 #define COUNT 65536 /* rows counted for one answer by an index alone */
 #define CONDITIONS_MAX 16
 #define SQL_SIZE 4096
@@ -153,9 +153,10 @@ static bool has_others(const struct plan *plan)
 static void say_met(struct text *text, const struct plan *plan, const char *what)
 {
     const char *word = " WHERE ";
-    say(text, "SELECT %s FROM (SELECT *", what);
+    /* by an index alone, or the rows would be walked in order where many are thought to meet the condition */
+    say(text, "SELECT %s FROM (SELECT seq AS at", what);
     say_followed(text, plan, plan->followed);
-    say(text, " LIMIT $%d::bigint) AS looked", text->parameters.count + 1);
+    say(text, " LIMIT $%d::bigint) AS looked JOIN audit.leaf ON seq = at", text->parameters.count + 1);
     parameter_uint64(&text->parameters, plan->look);
     for (size_t i = 0; i < plan->count; i++) {
         if (i != plan->followed) {
@@ -316,6 +317,9 @@ static enum status plan_make(struct plan *out, struct store_tx *tx, const struct
     }
     if (status == STATUS_OK && query->to_utc_us != 0) {
         status = seq_at(&out->to, tx, query->to_utc_us, fault);
+    }
+    if (query->before_seq != 0 && query->before_seq < out->to) {
+        out->to = query->before_seq;
     }
     if (status == STATUS_OK) {
         status = cursor_read(out, fault);

@@ -1,0 +1,170 @@
+/*
+ * The export of the entries that meet a question: each with the proof that it is under one checkpoint (docs/formats.md
+ * section 4). It is sent as it is read, a page at a time, and has no end but that of what was found. That nothing was
+ * left out it does not prove: for that there is the whole export.
+ */
+#include "record.h"
+#include "resources.h"
+#include "service.h"
+#include "trail_question.h"
+#include "values.h"
+
+#define PAGE 500
+
+struct extract {
+    struct service *service;
+    struct trail_question question;
+    struct trail_checkpoint checkpoint;
+    bool finished;
+    struct bytes lines; /* made and not yet sent */
+    size_t sent;
+};
+
+static void extract_free(void *context)
+{
+    struct extract *extract = context;
+    bytes_free(&extract->checkpoint.note);
+    bytes_free(&extract->lines);
+    free(extract);
+}
+
+/* Takes the value over; NULL: memory ran out. */
+static enum status append_line(struct buffer *buffer, json_t *value, struct fault *fault)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(value);
+    if (text == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    buffer_append_text(buffer, text);
+    buffer_append_text(buffer, "\n");
+    free(text);
+    return STATUS_OK;
+}
+
+static enum status append_row(struct buffer *buffer, struct extract *extract, const struct store_leaf *leaf,
+                              struct fault *fault)
+{
+    char lh[DIGEST_HEX_LEN + 1];
+    struct audit_proof proof;
+    enum status status =
+        trail_prove_inclusion(&proof, extract->service->trail, leaf->seq, extract->checkpoint.checkpoint.size, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    json_t *view = value_leaf(leaf);
+    digest_format(lh, &leaf->lh);
+    if (view != NULL && (json_object_set_new(view, "lh", json_string(lh)) != 0 ||
+                         json_object_set_new(view, "proof", value_hashes(&proof)) != 0)) {
+        json_decref(view);
+        view = NULL;
+    }
+    return append_line(buffer, view, fault);
+}
+
+/* Each page has a snapshot of its own: what is under the checkpoint does not change. */
+static enum status read_page(struct store_trail_page *out, struct extract *extract, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, extract->service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_trail_page(out, tx, &extract->question.query, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
+static enum status append_page(struct buffer *buffer, struct extract *extract, struct fault *fault)
+{
+    struct store_trail_page page = {0};
+    struct trail_question *question = &extract->question;
+    enum status status = read_page(&page, extract, fault);
+    for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
+        status = append_row(buffer, extract, &page.rows[i], fault);
+    }
+    extract->finished = page.next[0] == '\0';
+    (void)snprintf(question->cursor, sizeof(question->cursor), "%s", page.next);
+    question->query.cursor = question->cursor;
+    store_trail_page_free(&page);
+    if (status == STATUS_OK && extract->finished) {
+        status = append_line(buffer, json_pack("{s:o}", "checkpoint", value_base64(&extract->checkpoint.note)), fault);
+    }
+    return status;
+}
+
+static enum status extract_read(void *context, char *out, size_t max, size_t *out_len, struct fault *fault)
+{
+    struct extract *extract = context;
+    while (extract->sent == extract->lines.len && !extract->finished) {
+        struct buffer buffer;
+        buffer_init(&buffer);
+        enum status status = append_page(&buffer, extract, fault);
+        if (status != STATUS_OK) {
+            buffer_free(&buffer);
+            return status;
+        }
+        bytes_free(&extract->lines);
+        extract->sent = 0;
+        status = buffer_finish(&extract->lines, &buffer);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    size_t left = extract->lines.len - extract->sent;
+    *out_len = left < max ? left : max;
+    if (*out_len > 0) {
+        memcpy(out, extract->lines.data + extract->sent, *out_len);
+        extract->sent += *out_len;
+    }
+    return STATUS_OK;
+}
+
+static bool note_filter(void *context, const char *key, const char *value)
+{
+    json_t *query = context;
+    return json_object_set_new(query, key, json_string(value == NULL ? "" : value)) == 0;
+}
+
+static enum status extract_head(struct extract *extract, const struct http_request *request, struct fault *fault)
+{
+    struct buffer buffer;
+    json_t *query = json_object();
+    buffer_init(&buffer);
+    http_each_query(request, note_filter, query);
+    enum status status = append_line(&buffer,
+                                     json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1",
+                                               "origin", extract->service->options.origin, "query", query, "size",
+                                               (json_int_t)extract->checkpoint.checkpoint.size),
+                                     fault);
+    if (status != STATUS_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    return buffer_finish(&extract->lines, &buffer);
+}
+
+enum status trail_extract_open(struct service *service, const struct http_request *request, struct http_reply *reply,
+                               struct fault *fault)
+{
+    struct extract *extract = calloc(1, sizeof(*extract));
+    if (extract == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    extract->service = service;
+    enum status status = trail_question_read(&extract->question, request, fault);
+    if (status == STATUS_OK) {
+        status = trail_checkpoint_newest(&extract->checkpoint, service->trail, fault);
+    }
+    if (status == STATUS_OK) {
+        extract->question.query.limit = PAGE;
+        extract->question.query.before_seq = extract->checkpoint.checkpoint.size;
+        status = extract_head(extract, request, fault);
+    }
+    if (status != STATUS_OK) {
+        extract_free(extract);
+        return status;
+    }
+    reply->content_type = "application/jsonl";
+    reply->stream = (struct http_stream){.read = extract_read, .free = extract_free, .context = extract};
+    return STATUS_OK;
+}

@@ -1,0 +1,32 @@
+/*
+ * Questions to the trail as they stand in a query string, for answers and for exports.
+ */
+#ifndef STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
+#define STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
+
+#include "http.h"
+#include "store/trail_query.h"
+
+#define TRAIL_FILTERS                                                                                                  \
+    "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order"
+#define TRAIL_TEXTS 9
+
+/* A question. `query` points into the others, so it is not copied. */
+struct trail_question {
+    struct store_trail_query query;
+    char texts[TRAIL_TEXTS][STORE_TEXT_SIZE];
+    struct uuid corr;
+    struct amount amount_min;
+    struct amount amount_max;
+    char cursor[STORE_CURSOR_SIZE + 1]; /* one that is too long stays so */
+};
+
+/* Reads the filters, cursor and limit of a request. STATUS_INVALID or STATUS_MISSING_FIELD names the parameter. */
+MUST_CHECK enum status trail_question_read(struct trail_question *out, const struct http_request *request,
+                                           struct fault *fault);
+
+/* The export of the rows that meet a question, each with its proof; the reply is a stream. */
+MUST_CHECK enum status trail_extract_open(struct service *service, const struct http_request *request,
+                                          struct http_reply *reply, struct fault *fault);
+
+#endif
