@@ -11,6 +11,7 @@ static const struct canon_field trust_fields[] = {
     CANON_FIELD(struct trust_file, chain, CANON_HASH),
     CANON_FIELD(struct trust_file, log, CANON_TEXT),
     CANON_FIELD(struct trust_file, policy, CANON_HASH),
+    CANON_FIELD_OPTIONAL(struct trust_file, witnesses, CANON_OBJECT),
 };
 
 enum status trust_file_read(struct trust_file *out, const struct custody_options *options, struct fault *fault)
@@ -27,6 +28,7 @@ enum status trust_file_read(struct trust_file *out, const struct custody_options
     if (status == STATUS_OK) {
         status = canon_decode(out, sizeof(*out), object, trust_fields, sizeof(trust_fields) / sizeof(trust_fields[0]),
                               "", fault);
+        out->witnesses = NULL;
     }
     json_decref(object);
     bytes_free(&text);

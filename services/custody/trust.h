@@ -23,6 +23,7 @@ struct trust_file {
     struct digest chain;
     char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
     struct digest policy;     /* of the first version */
+    json_t *witnesses;        /* by whom custody-verify judges checkpoints; nothing here does: NULL after reading */
 };
 
 /* Reads the trust file of --trust; STATUS_USAGE when none is named. */

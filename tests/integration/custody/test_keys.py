@@ -306,6 +306,10 @@ class Addresses(Keys):
     def test_trust(self):
         words = self.verifying()
         self.refused(2, *(word for word in words if word not in ("--trust", self.trust)))
+        self.file("trust.json", {**WORLD.trust, "witnesses": {"keys": ["w"], "quorum": 1}})  # for custody-verify
+        self.good(*words)
+        self.file("trust.json", {**WORLD.trust, "witnesses": []})
+        self.assertIn("witnesses", self.refused(1, *words))
         self.file("trust.json", {**WORLD.trust, "policy": "0" * 64})
         self.assertIn("trust file", self.refused(1, *words))
 
