@@ -169,35 +169,29 @@ static enum status read_fill(struct audit_event *event, const struct http_reques
     return status == STATUS_OK ? audit_event_fact_add(event, "results", number, fault) : status;
 }
 
-/* Who must find out why the trail has halted reads it; nothing happens any more that could be told in it. */
-static bool is_told_no_more(const struct service *service, const struct http_request *request)
-{
-    bool halted = trail_is_halted(service->trail);
-    if (halted) {
-        log_event(LOG_LEVEL_WARNING, "trail.read_while_halted", "person", request->caller.person.text, "path",
-                  request->path, NULL);
-    }
-    return halted;
-}
+/* Reads go on when the trail does not: then the log tells it. */
+#define READ_GRACE_MS 1000
 
-enum status service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
-                             uint64_t results, struct fault *fault)
+void service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
+                      uint64_t results)
 {
     struct audit_event event;
     struct trail_ticket ticket;
-    if (is_told_no_more(service, request)) {
-        return STATUS_OK;
-    }
+    struct fault fault = {0};
+    int64_t patience_ms = service->options.trail_timeout_ms;
+    enum status status = trail_is_halted(service->trail) ? STATUS_HALTED : STATUS_OK;
     record_by_caller(&event, service, request, action, AUDIT_OUTCOME_OK);
-    enum status status = read_fill(&event, request, results, fault);
-    status = status == STATUS_OK ? post(&ticket, service, request, &event, fault) : status;
+    if (status == STATUS_OK) {
+        status = read_fill(&event, request, results, &fault);
+    }
+    status = status == STATUS_OK ? post(&ticket, service, request, &event, &fault) : status;
     audit_event_wipe(&event);
     if (status == STATUS_OK) {
-        status = trail_wait_covered(service->trail, &ticket, service->options.trail_timeout_ms, fault);
+        patience_ms = patience_ms < READ_GRACE_MS ? patience_ms : READ_GRACE_MS;
+        status = trail_wait_covered(service->trail, &ticket, patience_ms, &fault);
     }
-    if (status != STATUS_OK && is_told_no_more(service, request)) {
-        fault_clear(fault);
-        return STATUS_OK;
+    if (status != STATUS_OK) {
+        log_event(LOG_LEVEL_WARNING, "trail.read_uncovered", "person", request->caller.person.text, "path",
+                  request->path, "status", status_info(status)->code, NULL);
     }
-    return status;
 }

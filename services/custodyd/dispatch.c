@@ -177,7 +177,7 @@ static enum status run(struct service *service, struct http_request *request, co
         status = route->handler(service, request, reply, fault);
     }
     if (status == STATUS_OK && route->told) {
-        status = service_log_read(service, request, route->action, reply->results, fault);
+        service_log_read(service, request, route->action, reply->results);
     }
     return status;
 }

@@ -33,11 +33,11 @@ void service_log_error(struct service *service, const struct http_request *reque
                        enum status reason);
 
 /*
- * Tells that the request read so many entries, and waits until that is covered: what is not told is not answered.
- * Of a trail that has halted only the log tells it. STATUS_NOT_READY, STATUS_UNAVAILABLE.
+ * Tells that the request read so many entries, and waits a moment until that is covered. Reads go on when the trail
+ * does not: what is not covered by then follows when it can, and the log tells it.
  */
-MUST_CHECK enum status service_log_read(struct service *service, const struct http_request *request,
-                                        enum audit_action action, uint64_t results, struct fault *fault);
+void service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
+                      uint64_t results);
 
 /*
  * Writes the refusal of an effect, for `reason`, with what the policy said of it (NULL: nothing), to the trail and

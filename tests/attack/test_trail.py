@@ -395,7 +395,11 @@ class Pending(strongroom.Case):
         self.assertProven("trail", place.export_trail())
         place.kill("custodyd")
         place.configure("custodyd", trail_timeout=1000)  # who waits in vain for a proof shall learn it soon
-        place.start(STRONGROOM_CRASHPOINT="sequencer.taken:2")  # the first is the start of the service
+        place.start(STRONGROOM_CRASHPOINT="sequencer.taken:3")  # the first is the start of the service, the second the login
+        logins = "SELECT count(*) FROM audit.leaf WHERE act = 'login.ok'"
+        before = place.psql(logins)
+        self.assertEqual(place.call("GET", "/v1/wallets").status, 200)
+        strongroom.eventually(lambda: place.psql(logins) != before, "the login is told")
         with self.assertRaises((OSError, http.client.HTTPException)):
             place.propose(5, key="lost")
         strongroom.eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")

@@ -184,6 +184,7 @@ class FailClosed(strongroom.Case):
         self.assertEqual(reply.status, 200 if reads else 503, reply)
         if reads:
             self.assertNotIn(reply.json["withdrawal"]["state"], ("signed", "submitted", "confirmed"))
+            self.assertEqual(self.place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").status, 200)
 
     def assertHeals(self):
         """By itself: the same process, the same document, and the trail proves it all."""
