@@ -139,7 +139,8 @@ class Api(Position):
                  "signature_invalid", "signature")):
             with self.subTest(name):
                 self.refused({**papers, **changes}, status, where)
-        told = signing_entry(place, row, good)["facts"]
+        intent = json.loads(row["intent"])
+        told = {"promises": "0", **{name: intent[name] for name in ("amount", "asset", "destination", "wallet")}}
         untrue = {"amount": "1", "asset": "0" * 64, "destination": self.mallory, "wallet": "treasury"}
         for where, changes, refs in (("leaf.act", {"act": "withdrawal.approve"}, {}), ("leaf.outcome", {"outcome": "deny"}, {}),
                                      ("leaf.policy", {"policy": "1" * 64}, {}), ("leaf.refs.transaction", {}, {"transaction": "0" * 64}),
