@@ -136,29 +136,65 @@ static enum status refuse(struct cosigner *cosigner, enum status status, const c
     return status;
 }
 
-/* Of the note and what came back; only the lines of its own key are kept. */
-static enum status check_lines(struct bytes *out_line, struct cosigner *cosigner, struct fault *fault)
+/* One line is what a cosignature takes: more of them would crowd those of others out of the note. */
+static enum status take_line(struct bytes *out, const struct audit_note *note, const struct audit_key *key,
+                             struct fault *fault)
 {
-    struct audit_note note;
-    struct bytes joined = {0};
-    const struct bytes lines = {.data = (uint8_t *)cosigner->reply, .len = cosigner->reply_len};
-    uint64_t time_s = 0;
-    int64_t now_s = clock_utc_us(cosigner->clock) / 1000000;
-    enum status status = cosigner_join(&joined, &cosigner->asked.note, &lines);
+    struct bytes lines = {0};
+    enum status status = audit_note_lines(&lines, note, key);
     if (status != STATUS_OK) {
         return fault_set(fault, status, "witness", "%s", "");
     }
-    status = audit_note_parse(&note, joined.data, joined.len, fault);
-    if (status == STATUS_OK) {
-        status = audit_note_verify(&time_s, &note, &cosigner->witness->key, fault);
+    if (memchr(lines.data, '\n', lines.len) != lines.data + lines.len - 1) {
+        bytes_free(&lines);
+        return fault_set(fault, STATUS_INVALID, "witness", "it has more than one cosignature of its own");
     }
-    if (status == STATUS_OK && ((int64_t)time_s < now_s - SKEW_S || (int64_t)time_s > now_s + SKEW_S)) {
-        status =
-            fault_set(fault, STATUS_EXPIRED, "witness", "its time is %" PRId64 " s from ours", (int64_t)time_s - now_s);
+    *out = lines; /* transferred */
+    return STATUS_OK;
+}
+
+static enum status check_time(const struct cosigner *cosigner, uint64_t time_s, struct fault *fault)
+{
+    int64_t now_s = clock_utc_us(cosigner->clock) / 1000000;
+    int64_t off_s = (int64_t)time_s - now_s;
+    return off_s >= -SKEW_S && off_s <= SKEW_S
+               ? STATUS_OK
+               : fault_set(fault, STATUS_EXPIRED, "witness", "its time is %" PRId64 " s from ours", off_s);
+}
+
+/* What came back, as signatures of the body that was asked about; the last blank line must be the one behind it. */
+static enum status check_note(struct bytes *out_line, const struct cosigner *cosigner, const struct bytes *joined,
+                              size_t body_len, struct fault *fault)
+{
+    struct audit_note note;
+    uint64_t time_s = 0;
+    const struct audit_key *key = &cosigner->witness->key;
+    enum status status = audit_note_parse(&note, joined->data, joined->len, fault);
+    if (status == STATUS_OK && note.body_len != body_len) {
+        status = fault_set(fault, STATUS_INVALID, "witness", "a blank line stands among its signatures");
     }
-    if (status == STATUS_OK) {
-        status = audit_note_lines(out_line, &note, &cosigner->witness->key);
+    status = status == STATUS_OK ? audit_note_verify(&time_s, &note, key, fault) : status;
+    status = status == STATUS_OK ? check_time(cosigner, time_s, fault) : status;
+    return status == STATUS_OK ? take_line(out_line, &note, key, fault) : status;
+}
+
+/* Only the line of its own key is kept. */
+static enum status check_lines(struct bytes *out_line, struct cosigner *cosigner, struct fault *fault)
+{
+    struct audit_note asked;
+    struct bytes joined = {0};
+    const struct bytes *note = &cosigner->asked.note;
+    const struct bytes lines = {.data = (uint8_t *)cosigner->reply, .len = cosigner->reply_len};
+    enum status status = audit_note_parse(&asked, note->data, note->len, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
+    const struct bytes body = {.data = note->data, .len = asked.body_len + 1}; /* with the blank line */
+    status = cosigner_join(&joined, &body, &lines);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "witness", "%s", "");
+    }
+    status = check_note(out_line, cosigner, &joined, asked.body_len, fault);
     bytes_free(&joined);
     return status;
 }

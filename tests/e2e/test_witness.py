@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 import strongroom
@@ -217,13 +218,31 @@ class Witnesses(strongroom.Case):
         id4 = hashlib.sha256(b"witness.example/stub\n" + typed).digest()[:4]
         vkey = f"witness.example/stub+{id4.hex()}+{base64.b64encode(typed).decode()}"
         bad = f"\u2014 witness.example/stub {base64.b64encode(id4 + (1 << 30).to_bytes(8, 'big') + bytes(64)).decode()}\n".encode()
+        (self.place.dir / "stub.der").write_bytes(key)
+
+        def cosign(text, at):
+            (self.place.dir / "stub.message").write_bytes(f"cosignature/v1\ntime {at}\n".encode() + text)
+            signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-keyform", "DER", "-inkey", str(self.place.dir / "stub.der"), "-rawin",
+                                        "-in", str(self.place.dir / "stub.message")], capture_output=True, check=True).stdout
+            return f"\u2014 witness.example/stub {base64.b64encode(id4 + at.to_bytes(8, 'big') + signature).decode()}\n".encode()
+
+        def of_another_body(body):
+            """A blank line makes the log's signature part of what is signed: a good signature, of no checkpoint."""
+            note = body.split(b"\n\n", 1)[1]
+            return 200, "text/plain", b"\n" + cosign(note, int(time.time()))
+
+        def crowd(body):
+            """Good ones, so many that no line of another witness fits into the note."""
+            text = body.split(b"\n\n")[1] + b"\n"
+            return 200, "text/plain", cosign(text, int(time.time())) * 63
+
         self.use(1, self.real(self.witnesses[0]) + [{"key": vkey, "url": f"http://127.0.0.1:{self.stub.server_address[1]}"}])
         for answer in ((500, "text/plain", b"no\n"), (200, "text/plain", bad), (200, "text/plain", b""), (200, "text/plain", b"x" * 100000),
                        (409, "text/x.tlog.size", b"0\n"), (409, "text/x.tlog.size", b"999999999\n"), (409, "text/plain", b"what\n"),
-                       (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), None):
-            with self.subTest(answer=answer and (answer[0], answer[2][:20])):
+                       (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), of_another_body, crowd, None):
+            with self.subTest(answer=answer.__name__ if callable(answer) else answer and (answer[0], answer[2][:20])):
                 asked = self.stub.asked
-                self.stub.answer = lambda body, answer=answer: answer
+                self.stub.answer = answer if callable(answer) else lambda body, answer=answer: answer
                 self.until(lambda asked=asked: self.stub.asked > asked, "it is asked again")
                 before = self.size_shown()
                 self.place.proposed()
