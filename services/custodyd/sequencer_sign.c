@@ -40,6 +40,28 @@ static enum status guard_read(struct sequencer *sequencer, struct fault *fault)
     return STATUS_OK;
 }
 
+/*
+ * What leads from what was signed last to what is asked. Hashes that were pushed out of memory come from the database
+ * again: a signer that is shown a false proof halts for good, so one that was made from an edited row never leaves.
+ */
+static enum status make_proof(struct audit_proof *out, const struct sequencer *sequencer, struct fault *fault)
+{
+    const struct signing *signing = &sequencer->signing;
+    const struct audit_checkpoint *asked = &signing->asked;
+    if (signing->guard_size == 0 || signing->guard_size >= asked->size) {
+        return STATUS_OK;
+    }
+    enum status status =
+        trail_view_consistency(out, trail_tree(sequencer->config.trail), signing->guard_size, asked->size, fault);
+    if (status == STATUS_OK && audit_consistency_verify(out, signing->guard_size, &signing->guard_root, asked->size,
+                                                        &asked->root, NULL) != STATUS_OK) {
+        status = fault_set(fault, STATUS_CORRUPT, "audit.tile",
+                           "what is stored does not lead from the %" PRIu64 " entries that are signed to %" PRIu64,
+                           signing->guard_size, asked->size);
+    }
+    return status;
+}
+
 /* Asks for the signature over the note body of what is asked. */
 static enum status request_signature(struct sequencer *sequencer, uint8_t out64[SIGNATURE_LEN],
                                      const struct bytes *body, struct fault *fault)
@@ -47,11 +69,7 @@ static enum status request_signature(struct sequencer *sequencer, uint8_t out64[
     const struct checkpoint_signer *signer = &sequencer->config.signer;
     struct signing *signing = &sequencer->signing;
     struct audit_proof proof = {0};
-    enum status status = STATUS_OK;
-    if (signing->guard_size > 0 && signing->guard_size < signing->asked.size) {
-        status = trail_view_consistency(&proof, trail_tree(sequencer->config.trail), signing->guard_size,
-                                        signing->asked.size, fault);
-    }
+    enum status status = make_proof(&proof, sequencer, fault);
     const struct checkpoint_request request = {
         .old_size = signing->guard_size, .proof = &proof, .note = body->data, .note_len = body->len};
     if (status == STATUS_OK) {

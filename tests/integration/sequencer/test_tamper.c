@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "stage.h"
+#include "trail_core.h"
 
 static struct books books;
 static struct checkpoint_keeper keeper;
@@ -213,4 +214,18 @@ Test(tamper, a_tile_that_was_edited_is_not_shown)
         books_sql(&books, mend);
         cr_expect_eq(show(1, 1), STATUS_OK);
     }
+}
+
+/* Hashes that were forgotten since are read again: a false proof would halt the signer for ever. */
+Test(tamper, a_hash_that_was_edited_is_not_made_into_a_proof_for_the_signer)
+{
+    struct fault why = {0};
+    stage_open(&stage, &books, &keeper);
+    uint64_t seq = stage_covered(&stage, stage_event(&stage, ""));
+    trail_view_reset(trail_tree(stage.trail));
+    trail_view_grow(trail_tree(stage.trail), seq + 1);
+    books_sql(&books, FIRST_HASH);
+    stage_event(&stage, "");
+    stage_await(&stage, SEQUENCER_HALTED, &why);
+    cr_expect_eq(why.status, STATUS_CORRUPT, "the signer was shown it: %s: %s", why.where, why.detail);
 }
