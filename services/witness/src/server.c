@@ -12,14 +12,24 @@
 
 #define CONNECTIONS_MAX 64
 #define CONNECTIONS_OF_ONE 16 /* address */
+#define LEAVING_MAX 16        /* that are cut and not closed yet */
 #define IDLE_S 10
 #define MEMORY_OF_ONE 16384 /* for the headers of a connection */
 #define ADD_PATH "/add-checkpoint"
 #define CHECKPOINT_PATH "/checkpoint"
 
+/* A connection, and when it came or was last answered, among the others. */
+struct place {
+    const struct MHD_Connection *connection; /* NULL: free */
+    int fd;
+    uint64_t since;
+};
+
 struct witness_server {
     struct MHD_Daemon *daemon;
     struct witness *witness;
+    struct place places[CONNECTIONS_MAX]; /* of the thread of the daemon */
+    uint64_t ticks;
 };
 
 /* One request on its way in. */
@@ -119,12 +129,55 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return serve(context, connection, exchange, method, url);
 }
 
+static struct place *place_of(struct witness_server *server, const struct MHD_Connection *connection)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        if (server->places[i].connection == connection) {
+            return &server->places[i];
+        }
+    }
+    return NULL;
+}
+
+/* Cuts whoever has gone without a whole request for longest: who sends a byte at a time keeps nobody out. */
+static struct place *place_make(struct witness_server *server)
+{
+    struct place *oldest = &server->places[0];
+    for (size_t i = 1; i < CONNECTIONS_MAX; i++) {
+        oldest = server->places[i].since < oldest->since ? &server->places[i] : oldest;
+    }
+    (void)shutdown(oldest->fd, SHUT_RDWR);
+    return oldest;
+}
+
+/* The signature is libmicrohttpd's. It closes the descriptor afterwards. */
+static void on_connection(void *context, struct MHD_Connection *connection, void **unused,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct witness_server *server = context;
+    struct place *place = place_of(server, code == MHD_CONNECTION_NOTIFY_CLOSED ? connection : NULL);
+    (void)unused;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (place != NULL) { /* it was not cut */
+            place->connection = NULL;
+        }
+        return;
+    }
+    place = place == NULL ? place_make(server) : place;
+    *place = (struct place){.connection = connection,
+                            .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                            .since = ++server->ticks};
+}
+
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
-    (void)context;
-    (void)connection;
+    struct witness_server *server = context;
+    struct place *place = place_of(server, connection);
     (void)code;
+    if (place != NULL) {
+        place->since = ++server->ticks;
+    }
     struct exchange *exchange = *state;
     if (exchange != NULL) {
         buffer_free(&exchange->body);
@@ -174,12 +227,12 @@ enum status witness_server_start(struct witness_server **out, struct witness *wi
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
     flags |= address.ss_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0U;
     server->witness = witness;
-    server->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
-                         (const struct sockaddr *)(const void *)&address, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_OF_ONE,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)MEMORY_OF_ONE, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)(const void *)&address,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS_MAX + LEAVING_MAX), MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_OF_ONE, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_ONE,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
     if (server->daemon == NULL) {
         free(server);
         return fault_set(fault, STATUS_UNAVAILABLE, "listen", "could not listen on %s", listen);

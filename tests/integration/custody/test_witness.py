@@ -2,6 +2,7 @@
 """custody witness as a process: over HTTP, killed between remembering and signing, and with requests that are none."""
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -10,6 +11,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import unittest
 
 from tool import PROGRAM, Case, world
@@ -137,6 +139,30 @@ class Witness(Case):
         self.assertEqual(note.count(b"\xe2\x80\x94"), 2)
         self.assertIn(b"\n12\n", note)
         self.stop(signal.SIGTERM)
+
+    def test_who_fills_all_places_and_sends_a_byte_at_a_time_keeps_nobody_out(self):
+        self.initialise()
+        self.start()
+        slow = []
+        stopping = threading.Event()
+
+        def drip():
+            while not stopping.wait(1):
+                for one in slow:
+                    with contextlib.suppress(OSError):
+                        one.send(b"a")
+
+        for number in range(64):
+            one = socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(f"127.0.1.{1 + number // 16}", 0))
+            self.addCleanup(one.close)
+            one.sendall(b"POST /add-checkpoint HTTP/1.1\r\nX: ")
+            slow.append(one)
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        self.addCleanup(dripping.join)
+        self.addCleanup(stopping.set)
+        self.cosigns(0, 5)
+        self.cosigns(5, 9)
 
     def test_killed_between_remembering_and_signing_it_has_remembered(self):
         self.initialise()
