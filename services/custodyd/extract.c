@@ -8,6 +8,7 @@
 #include "service.h"
 #include "trail_question.h"
 #include "values.h"
+#include "witnesses.h"
 
 #define PAGE 500
 
@@ -153,7 +154,7 @@ enum status trail_extract_open(struct service *service, const struct http_reques
     extract->service = service;
     enum status status = trail_question_read(&extract->question, request, fault);
     if (status == STATUS_OK) {
-        status = trail_checkpoint_newest(&extract->checkpoint, service->trail, fault);
+        status = witnesses_newest(&extract->checkpoint, service, fault);
     }
     if (status == STATUS_OK) {
         extract->question.query.limit = PAGE;

@@ -170,6 +170,10 @@ class Witnesses(strongroom.Case):
         trail = self.place.export_trail()
         code, said = self.verify("trail", trust, trail)
         self.assertEqual(code, 0, said)
+        found = self.place.dir / "found.jsonl"
+        found.write_bytes(self.place.call("GET", "/v1/audit/export?act=withdrawal.request", person="auditor-1").bytes)
+        code, said = self.verify("extract", trust, found)
+        self.assertEqual(code, 0, said)
         rows = self.place.psql("SELECT DISTINCT witness FROM audit.cosignature ORDER BY witness")
         self.assertEqual([row[0] for row in rows], names)
         # Without the lines the same bytes do not meet that trust file.
