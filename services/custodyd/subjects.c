@@ -152,25 +152,46 @@ static enum status record_fill(struct audit_event *event, const struct recording
     return status == STATUS_OK && fields != 0 ? audit_event_fact_add(event, "fields", text, fault) : status;
 }
 
+/* So many of each field as one order can show: whoever may record could fill one otherwise until nobody can see it. */
+static enum status check_field(const struct store_subject_rows *rows, const char *field, struct fault *fault)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        count += strcmp(rows->rows[i].field, field) == 0;
+    }
+    return count <= WIRE_SUBJECT_ROWS_MAX ? STATUS_OK
+                                          : fault_set(fault, STATUS_LIMIT_EXCEEDED, "values",
+                                                      "a subject has at most %d of a field", WIRE_SUBJECT_ROWS_MAX);
+}
+
+/* With the new ones, and behind whoever was faster: the entry has taken its number of this subject. */
+static enum status check_room(const struct recording *recording, struct store_tx *tx, struct fault *fault)
+{
+    struct store_subject_rows rows = {0};
+    enum status status = store_subject_list(&rows, tx, &recording->seal.subject, SUBJECT_ROWS_MAX + 1, fault);
+    if (status == STATUS_OK && rows.count > SUBJECT_ROWS_MAX) {
+        status = fault_set(fault, STATUS_LIMIT_EXCEEDED, "values", "a subject has at most %d", SUBJECT_ROWS_MAX);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < recording->sealed.count; i++) {
+        status = check_field(&rows, recording->sealed.rows[i].field, fault);
+    }
+    store_subject_rows_free(&rows);
+    return status;
+}
+
 static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct recording *recording = context;
     struct audit_event event;
-    struct store_subject_rows before = {0};
     record_by_caller(&event, recording->service, recording->request, AUDIT_PII_RECORD, AUDIT_OUTCOME_OK);
     subject_record_about(&event, &recording->seal.subject);
-    enum status status = store_subject_list(&before, tx, &recording->seal.subject, SUBJECT_ROWS_MAX, fault);
-    if (status == STATUS_OK && before.count + recording->sealed.count > SUBJECT_ROWS_MAX) {
-        status = fault_set(fault, STATUS_LIMIT_EXCEEDED, "values", "a subject has at most %d", SUBJECT_ROWS_MAX);
-    }
-    store_subject_rows_free(&before);
-    status = status == STATUS_OK ? add_rows(tx, recording, &event, fault) : status;
+    enum status status = add_rows(tx, recording, &event, fault);
     status = status == STATUS_OK ? record_fill(&event, recording, fault) : status;
     if (status == STATUS_OK) {
         status = trail_enqueue(&recording->ticket, recording->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);
-    return status;
+    return status == STATUS_OK ? check_room(recording, tx, fault) : status;
 }
 
 static json_t *recorded_view(const struct recording *recording)

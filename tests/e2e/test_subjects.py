@@ -144,6 +144,16 @@ class Subjects(strongroom.Case):
         self.assertIn("not the one", self.place.custody("subject", "check", "--in", str(path), check=False).stderr)
         path.unlink()
 
+    def test_3_no_field_is_filled_until_nobody_can_see_it(self):
+        subject = self.record({"name": "Seed First"})
+        values = base64.b64encode(b"Seed Junk").decode()
+        body = {"subject": subject, "erase_after": PAST, "values": [{"field": "name", "value": values}]}
+        for _ in range(23):
+            self.assertEqual(self.place.call("POST", "/v1/subjects", body, "operator-1").status, 201)
+        self.assertProblem(self.place.call("POST", "/v1/subjects", body, "operator-1"), 403, "limit_exceeded", "values")
+        self.assertEqual(set(self.reveal(subject)), {"name"})
+        self.record({"email": "first@seeded.example"}, subject)
+
     def test_4_a_quorum_forgets_and_no_copy_from_before_can_be_opened(self):
         place = self.place
         alice = self.record(ALICE)
