@@ -32,7 +32,8 @@ BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-
 DEMO = SOURCE / "deploy/demo"
 PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify", "custody-nonces": "nonces"}
 SIGNERS = ("audit", "validator", "transfer")
-DAEMONS = SIGNERS + ("privacy", "custodyd")  # privacy: where a test asks for it
+DAEMONS = SIGNERS + ("custodyd",)
+EVERY_DAEMON = ("witness",) + SIGNERS + ("privacy", "custodyd")  # witness, privacy: where a test asks for it
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
 DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "90"))  # decides nothing but when a test that hangs is called failed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -116,14 +117,17 @@ class Evaluation:
 
     # Life and death
 
-    def provision(self, wallets=(), assets=(), privacy=False):
-        """`wallets` and `assets`: more than the wallet hot and the asset DEMO; `privacy`: with the fourth role."""
+    def provision(self, wallets=(), assets=(), privacy=False, witness=False):
+        """`wallets` and `assets`: more than the wallet hot and the asset DEMO; `privacy`: with the fourth role; `witness`: as the
+        quickstart makes it, with a witness of the trail."""
         for folder in ("bin", "etc", "log", "run", "keys"):
             (self.dir / folder).mkdir()
         for name, folder in PROGRAMS.items():
             (self.dir / "bin" / name).symlink_to((BUILD / "services" / folder / name).resolve(strict=True))
         if privacy:
             (self.dir / "etc/privacy").touch()
+        if witness:
+            (self.dir / "etc/witness").touch()
         (self.dir / "etc/more-people").write_text("approver-4 approver requester\nrequester-2 requester\n")
         for name, lines in (("more-wallets", wallets), ("more-assets", assets)):
             if lines:
@@ -158,7 +162,7 @@ class Evaluation:
 
     def start(self, check=True, **environment):
         """Starts every daemon that does not run, with these environment variables, and waits until effects are possible."""
-        for name in DAEMONS:
+        for name in EVERY_DAEMON:
             self.ended(name)
         return self.script("services", "start", check=check, **environment)
 
@@ -189,7 +193,7 @@ class Evaluation:
 
     def start_unready(self):
         """Starts what does not run, and does not wait until effects are possible, which they will not be."""
-        for name in DAEMONS:
+        for name in EVERY_DAEMON:
             self.ended(name)
         with subprocess.Popen([str(DEMO / "services"), "start", str(self.dir)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env=self.environment) as starting:
@@ -228,14 +232,14 @@ class Evaluation:
 
     def stop(self, *names):
         """Stops daemons in order; each must leave with exit status 0."""
-        for name in names or reversed(DAEMONS):
+        for name in names or reversed(EVERY_DAEMON):
             if self.pid(name) is not None and self.end(name, signal.SIGTERM) != 0:
                 raise AssertionError(f"{name} stopped with {self.endings[name]}:\n{self.log(name)[-2000:]}")
 
     def remove(self):
         self.watcher.terminate()
         self.watcher.wait()
-        for name in DAEMONS:
+        for name in EVERY_DAEMON:
             self.kill(name)
         remove(self.dir)
 

@@ -18,11 +18,13 @@ import strongroom
 class Pasting(unittest.TestCase):
     """An evaluation of its own."""
 
+    WITNESS = True  # as the quickstart makes it
+
     @classmethod
     def setUpClass(cls):
         cls.place = strongroom.Evaluation()
         cls.addClassCleanup(cls.place.remove)
-        cls.place.provision()
+        cls.place.provision(witness=cls.WITNESS)
         cls.place.enrol()
         cls.tree = cls.place.dir / "tree"  # as a reader has it: the source with .strongroom in it
         cls.tree.mkdir()
@@ -51,6 +53,8 @@ class Pasting(unittest.TestCase):
 
 
 class Rotation(Pasting):
+    WITNESS = False  # by_hand brings witnesses of its own
+
     def test_policy(self):
         """A wallet gets another key by a version of the policy, and its holdings."""
         before = self.place.balance(self.place.hot)
@@ -105,6 +109,8 @@ class ByHand(Pasting):
         before = len(self.place.ledger_transactions())
         said = self.paste("README.md")
         self.assertIn("proven: withdrawal ", said)
+        self.assertEqual(len(re.findall("^checked: (?:the )?checkpoint: cosigned by 1 of the 1 witnesses of the trust file", said,
+                                        re.MULTILINE)), 2)
         self.assertIn(" entries of strongroom.demo/audit/v1", said)
         self.assertEqual(len(self.place.ledger_transactions()), before + 1)
 

@@ -1,14 +1,19 @@
 #!/usr/bin/python3
-"""What the README shows of keys, each one command against a running evaluation: a ceremony and a token that hangs.
+"""What the README shows of keys, each one command against an evaluation as the quickstart makes it: a ceremony and a token that
+hangs. And the witness that the quickstart adds: evidence bears its signature, on another port and after a move, too.
 
 The drill is in test_key_resources.py."""
 
 import json
 import re
+import shutil
+import socket
 import subprocess
 import unittest
 
 import strongroom
+
+COSIGNED = r"checked: (the )?checkpoint: cosigned by 1 of the {} witnesses of the trust file, which asks for 1"
 
 
 class KeyDemos(unittest.TestCase):
@@ -16,7 +21,7 @@ class KeyDemos(unittest.TestCase):
     def setUpClass(cls):
         cls.place = strongroom.Evaluation()
         cls.addClassCleanup(cls.place.remove)
-        cls.place.provision()
+        cls.place.provision(witness=True)
         cls.place.enrol()
 
     def demo(self, name, *words):
@@ -51,11 +56,53 @@ class KeyDemos(unittest.TestCase):
         said = self.demo("failover")
         self.assertTrue(any(line.startswith("withdrawal ") and " confirmed at height " in line for line in said))
         self.assertTrue(any(line.startswith("failover passed") for line in said))
+        self.assertCosigned(said, 1)
         tokens = {row["state"]: row["label"] for row in place.call("GET", "/healthz").json["parts"]["signer_transfer"]["tokens"]}
         self.assertEqual(tokens["standby"], serving[0])
         self.assertNotEqual(tokens["serving"], serving[0])
         self.assertEqual(len(re.findall(r"event=token\.down ", place.log("transfer"))), 1)
         self.assertEqual(len(place.ledger_transactions()), before + 1)
+
+    def assertCosigned(self, said, witnesses):
+        """The evidence and the trail, each checked offline: the trust file names so many witnesses, and one has cosigned."""
+        self.assertEqual(len([line for line in said if re.fullmatch(COSIGNED.format(witnesses), line)]), 2, said)
+
+    def services(self, *words):
+        done = subprocess.run([str(strongroom.DEMO / "services"), "start", str(self.place.dir), *words], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.place.environment, check=False)
+        return done.returncode, done.stderr
+
+    def test_a_witness_whose_port_is_taken(self):
+        """It takes another one, and the service asks it there."""
+        place = self.place
+        port = place.dir / "etc/witness-port"
+        place.stop("witness")
+        before = int(port.read_text())
+        with socket.create_server(("127.0.0.1", before)):
+            place.start()
+        self.assertNotEqual(int(port.read_text()), before)
+        self.assertCosigned(self.demo("withdraw"), 1)
+
+    def test_b_an_evaluation_that_was_moved(self):
+        """Neither the signers nor the witness believe what they remember there, until somebody says that the other one is gone."""
+        place = self.place
+        evidence = place.export_evidence(place.withdraw()["id"])
+        place.stop()
+        place.postgres("stop", "-m", "fast")
+        old = place.dir.with_name(place.dir.name + ".old")
+        place.dir.rename(old)
+        self.addCleanup(shutil.rmtree, old)
+        subprocess.run(["cp", "-a", old, place.dir], check=True)
+        place.postgres_start()
+        code, said = self.services()
+        self.assertEqual(code, 1)
+        self.assertIn("witness did not start", said)
+        self.assertIn("start it with --accept-guards", said)
+        self.assertEqual(self.services("--accept-guards"), (0, ""))
+        self.assertCosigned(self.demo("withdraw"), 2)
+        code, said = place.verify("evidence", evidence)  # what the witness before has cosigned still counts
+        self.assertEqual(code, 0, said)
+        self.assertRegex(said, COSIGNED.format(2))
 
 
 if __name__ == "__main__":
