@@ -22,8 +22,8 @@ import strongroom
 
 HELD = ("ledger.", "sequencer.", "withdrawal-")  # crash points of custodyd; those of signerd begin with "signer."
 # An order about a key, a version of the policy or an entry of the allow-list is no part of a withdrawal:
-# tests/integration/signerd/test_crash.c and, of custodyd, test_destinations.py
-ELSEWHERE = ("announce.", "destination-", "destination.", "order.", "policy.")
+# tests/integration/signerd/test_crash.c and, of custodyd, test_destinations.py. Of a witness: tests/integration/custody/test_witness.py
+ELSEWHERE = ("announce.", "destination-", "destination.", "order.", "policy.", "witness.")
 STORY = ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed")]
 
 
@@ -150,6 +150,9 @@ class Crash(strongroom.Case):
         client.wait(row, "confirmed")
         evidence = client.evidence(row)
         revive()
+        if not crashed:  # whoever looks into the trail now leaves entries, too
+            place.kill(victim)
+            place.start()
         self.assertProven("evidence", evidence)
         self.assertEqual(place.balance(place.payee), paid + 70)
         self.assertOneTransfer(row, 70)

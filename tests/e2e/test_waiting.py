@@ -110,7 +110,8 @@ class Waiting(strongroom.Case):
         self.assertEqual((row["state"], row["reason"], row["veto"]), ("rejected", "denied", {"by": "approver-3", "reason": "not-ours"}))
         entry = self.until(lambda: [entry for entry in place.history(row["id"])
                                     if (entry["act"], entry["outcome"]) == ("withdrawal.veto", "ok")], "the entry")[0]
-        self.assertEqual(self.event(entry)["facts"], {"by": "approver-3", "reason": "not-ours"})
+        facts = self.event(entry)["facts"]
+        self.assertEqual((facts["by"], facts["reason"], facts["amount"]), ("approver-3", "not-ours", "1600"))
         late = place.withdraw(10)
         said = place.custody("veto", late["id"], "--reason", "too-late", *files, person="approver-3", check=False)
         self.assertNotEqual(said.returncode, 0)

@@ -138,7 +138,6 @@ static enum status subject_make(struct signer *signer, struct sealing *sealing, 
     }
     secret_free(&key);
     if (status == STATUS_OK) {
-        CRASHPOINT("subject.wrapped");
         sealing->wrapped = wrapped;
         status = guard_commit(signer->guard, sealing_apply, sealing, fault);
         sealing->wrapped = NULL;

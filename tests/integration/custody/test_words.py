@@ -40,7 +40,7 @@ class Help(Case):
                 self.assertLessEqual(set(OPTION.findall(form)), options, "the form has an option that it does not take")
                 example = told.partition("\nEXAMPLE\n  ")[2]
                 self.assertTrue(example.startswith(f"custody {name}"), example)
-                first = re.split(r"&&|;|\$\(", example)[0]
+                first = re.split(r"&&|;|\$\(| # ", example)[0]
                 self.assertLessEqual(set(OPTION.findall(first)), options, "the example has an option that it does not take")
                 self.assertEqual(self.good(*name.split(), "words", "--json", "--help"), told)
 

@@ -56,13 +56,21 @@ def search(pieces, secrets):
 
 
 def words_of(pid, name):
-    with open(f"/proc/{pid}/{name}", "rb") as file:
-        return file.read()
+    """Of a process that has ended meanwhile: nothing."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        direct = [int(text) for text in file.read().split()]
+    """Of a process that has ended meanwhile: none."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            direct = [int(text) for text in file.read().split()]
+    except FileNotFoundError:
+        return []
     return direct + [below for child in direct for below in children(child)]
 
 
