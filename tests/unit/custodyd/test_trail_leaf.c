@@ -46,6 +46,7 @@ static struct store_leaf row_make(void)
     audit_leaf_hash(&row.lh, row.raw.data, row.raw.len);
     trail_leaf_project(&row, &stamped);
     audit_event_wipe(&stamped);
+    audit_event_wipe(&event);
     bytes_free(&document);
     bytes_free(&pending);
     return row;
