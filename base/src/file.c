@@ -1,10 +1,12 @@
 /*
- * Reading a whole small file. Nothing of its content is judged here.
+ * Reading and replacing a whole small file. Nothing of its content is judged here.
  */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,5 +51,61 @@ enum status file_read_document(struct bytes *out, const char *path, size_t max, 
     if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
         out->data[--out->len] = '\0';
     }
+    return status;
+}
+
+static bool write_all(int fd, const struct bytes *content)
+{
+    size_t done = 0;
+    while (done < content->len) {
+        ssize_t got = write(fd, content->data + done, content->len - done);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+static bool write_synced(const char *path, const struct bytes *content)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    bool good = write_all(fd, content) && fsync(fd) == 0;
+    return close(fd) == 0 && good;
+}
+
+/* Scratch: a copy of the path, spoiled. */
+static bool sync_folder(char *scratch)
+{
+    int fd = open(dirname(scratch), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return good;
+}
+
+enum status file_replace(const char *path, const struct bytes *content, const char *where, struct fault *fault)
+{
+    struct buffer name;
+    struct bytes fresh = {0};
+    enum status status = STATUS_OK;
+    buffer_init(&name);
+    buffer_append_text(&name, path);
+    buffer_append_text(&name, ".new");
+    if (buffer_finish(&fresh, &name) != STATUS_OK) {
+        return fault_set(fault, STATUS_NO_MEMORY, where, "%s", "");
+    }
+    char *text = (char *)fresh.data;
+    if (!write_synced(text, content) || rename(text, path) != 0) {
+        status = fault_set(fault, STATUS_IO, where, "could not write %s: %s", text, strerror(errno));
+        (void)unlink(text);
+    } else if (!sync_folder(text)) {
+        status = fault_set(fault, STATUS_IO, where, "could not sync the folder of %s: %s", path, strerror(errno));
+    }
+    bytes_free(&fresh);
     return status;
 }

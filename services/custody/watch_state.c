@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -154,47 +153,6 @@ static enum status add_row(json_t *rows, const struct watch_entry *entry, struct
     return status;
 }
 
-static bool write_all(int fd, const struct bytes *bytes)
-{
-    size_t done = 0;
-    while (done < bytes->len) {
-        ssize_t got = write(fd, bytes->data + done, bytes->len - done);
-        if (got < 0 && errno != EINTR) {
-            return false;
-        }
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return true;
-}
-
-static bool sync_folder(const char *path)
-{
-    char copy[sizeof(((struct watch_state *)0)->path)];
-    (void)snprintf(copy, sizeof(copy), "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return good;
-}
-
-static enum status replace(const char *path, const struct bytes *bytes, struct fault *fault)
-{
-    char fresh[sizeof(((struct watch_state *)0)->path) + 8];
-    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return failed(fault, fresh, "could not open");
-    }
-    bool good = write_all(fd, bytes) && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    if (!good || rename(fresh, path) != 0 || !sync_folder(path)) {
-        return failed(fault, fresh, "could not write");
-    }
-    return STATUS_OK;
-}
-
 enum status watch_state_save(struct watch_state *state, struct fault *fault)
 {
     struct document document = {.entries = json_array()};
@@ -212,7 +170,7 @@ enum status watch_state_save(struct watch_state *state, struct fault *fault)
     }
     json_decref(document.entries);
     if (status == STATUS_OK) {
-        status = replace(state->path, &bytes, fault);
+        status = file_replace(state->path, &bytes, "state", fault);
         bytes_free(&bytes);
     }
     state->changed = status != STATUS_OK;

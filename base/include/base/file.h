@@ -1,5 +1,6 @@
 /*
- * Reading a whole small file: documents, certificates, exports that fit into memory. Secrets have secret_read_file.
+ * Whole small files, read and replaced: documents, certificates, exports that fit into memory. Secrets have
+ * secret_read_file.
  */
 #ifndef STRONGROOM_BASE_FILE_H
 #define STRONGROOM_BASE_FILE_H
@@ -17,5 +18,15 @@ MUST_CHECK enum status file_read(struct bytes *out, const char *path, size_t max
 /* The same for a file of one document: one final newline is dropped. */
 MUST_CHECK enum status file_read_document(struct bytes *out, const char *path, size_t max, const char *where,
                                           struct fault *fault);
+
+/*
+ * Makes the file at `path` hold exactly `content`, readable by its owner alone: written beside it as `path`.new,
+ * synced, renamed over it, the folder synced. Whoever reads `path`, after a crash at any instant too, finds the whole
+ * old file or the whole new one. One writer at a time: the caller holds a lock. `where` as above. STATUS_IO: on a fault
+ * before the renaming the old file stands; when only the folder could not be synced, either one may stand after a
+ * crash. STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status file_replace(const char *path, const struct bytes *content, const char *where,
+                                    struct fault *fault);
 
 #endif

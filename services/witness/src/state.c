@@ -242,48 +242,6 @@ enum status witness_state_read(struct witness_state *out, const char *folder, bo
 
 /* Writing. */
 
-static bool write_all(int fd, const struct bytes *bytes)
-{
-    size_t done = 0;
-    while (done < bytes->len) {
-        ssize_t got = write(fd, bytes->data + done, bytes->len - done);
-        if (got < 0 && errno != EINTR) {
-            return false;
-        }
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return true;
-}
-
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return good;
-}
-
-/* The whole file, or the one that was there. */
-static enum status file_replace(const char *folder, const char *name, const struct bytes *bytes, struct fault *fault)
-{
-    char path[PATH_SIZE];
-    char fresh[PATH_SIZE + 8];
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    (void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return failed(fault, fresh, "open");
-    }
-    bool good = write_all(fd, bytes) && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    if (!good || rename(fresh, path) != 0 || !sync_folder(folder)) {
-        return failed(fault, path, "write");
-    }
-    return STATUS_OK;
-}
-
 static enum status add_row(json_t *rows, const struct witness_log *log, struct fault *fault)
 {
     struct row row = {.note = log->note, .root = log->last.root, .size = log->last.size};
@@ -315,6 +273,7 @@ static enum status encode(struct bytes *out, const struct witness_state *state, 
 enum status witness_state_write(const char *folder, const struct witness_state *state, struct fault *fault)
 {
     char machine[64];
+    char path[PATH_SIZE];
     char hex[DIGEST_HEX_LEN + 1];
     struct digest place;
     struct digest sum;
@@ -341,7 +300,8 @@ enum status witness_state_write(const char *folder, const struct witness_state *
     if (status != STATUS_OK) {
         return fault_set(fault, status, "state", "%s", "");
     }
-    status = file_replace(folder, FILE_NAME, &file, fault);
+    (void)snprintf(path, sizeof(path), "%s/" FILE_NAME, folder);
+    status = file_replace(path, &file, "state", fault);
     bytes_free(&file);
     return status;
 }
