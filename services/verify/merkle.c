@@ -48,39 +48,12 @@ void merkle_root(struct digest *out, const struct merkle *merkle)
     }
 }
 
-bool merkle_climb(struct digest *out_root, const struct digest *leaf, uint64_t index, uint64_t size,
-                  const struct merkle_proof *proof)
-{
-    struct digest r = *leaf;
-    uint64_t fn = index;
-    uint64_t sn = size - 1;
-    if (index >= size) {
-        return false;
-    }
-    for (size_t i = 0; i < proof->count; i++) {
-        const struct digest *p = &proof->hashes[i];
-        if (sn == 0) {
-            return false;
-        }
-        if ((fn & 1) == 1 || fn == sn) {
-            join(&r, p, &r);
-            while ((fn & 1) == 0 && fn != 0) {
-                fn >>= 1;
-                sn >>= 1;
-            }
-        } else {
-            join(&r, &r, p);
-        }
-        fn >>= 1;
-        sn >>= 1;
-    }
-    *out_root = r;
-    return sn == 0;
-}
-
-/* The steps of the RFC behind the first hash of the proof; the roots of both trees as they lead to them. */
-static bool climb_both(struct digest *fr, struct digest *sr, uint64_t fn, uint64_t sn, const struct merkle_proof *proof,
-                       size_t from)
+/*
+ * The steps that 2.1.3.2 and 2.1.4.2 share. Of a proof from its hash `from` on, `sr` becomes the root that it leads to,
+ * `fr` that of the leaves up to number `fn` alone. False when the proof is not of the length that such a tree has.
+ */
+static bool climb(struct digest *fr, struct digest *sr, uint64_t fn, uint64_t sn, const struct merkle_proof *proof,
+                  size_t from)
 {
     for (size_t i = from; i < proof->count; i++) {
         const struct digest *c = &proof->hashes[i];
@@ -103,6 +76,16 @@ static bool climb_both(struct digest *fr, struct digest *sr, uint64_t fn, uint64
     return sn == 0;
 }
 
+bool merkle_climb(struct digest *out_root, const struct digest *leaf, uint64_t index, uint64_t size,
+                  const struct merkle_proof *proof)
+{
+    struct digest before = *leaf;
+    struct digest root = *leaf;
+    bool good = index < size && climb(&before, &root, index, size - 1, proof, 0);
+    *out_root = root;
+    return good;
+}
+
 bool merkle_extends(const struct merkle_head *old, const struct merkle_head *new, const struct merkle_proof *proof)
 {
     if (old->size == new->size) {
@@ -119,7 +102,7 @@ bool merkle_extends(const struct merkle_head *old, const struct merkle_head *new
     bool whole = fn == 0; /* the old tree is full: its root goes without saying */
     struct digest fr = whole ? old->root : proof->hashes[0];
     struct digest sr = fr;
-    return climb_both(&fr, &sr, fn, sn, proof, whole ? 0 : 1) && digest_equal(&fr, &old->root) &&
+    return climb(&fr, &sr, fn, sn, proof, whole ? 0 : 1) && digest_equal(&fr, &old->root) &&
            digest_equal(&sr, &new->root);
 }
 
