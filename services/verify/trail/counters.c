@@ -3,7 +3,7 @@
  * those 128 bits is out of reach. Nothing is ever taken out of it.
  *
  * Producers are few, and the last one to come is the one that is asked for. Of each, everything below `next` was seen;
- * the few numbers above it that came early wait in a small sorted array.
+ * the few numbers above it that came early are marked in a ring.
  */
 #include "counters.h"
 
@@ -21,9 +21,7 @@ struct slot {
 struct producer {
     struct uuid id;
     uint64_t next;
-    uint64_t *early;
-    size_t early_count;
-    size_t early_room;
+    uint8_t *early; /* a ring of EARLY_MAX bits from `next` on; NULL: none ever came early */
 };
 
 struct counters {
@@ -136,43 +134,14 @@ static struct producer *producer_add(struct counters *counters, const struct uui
     return &larger[count - 1];
 }
 
-/* Keeps the early numbers sorted. Out: false when the number is there already. */
-static enum status insert_early(struct producer *producer, bool *out_fresh, uint64_t number)
+/* Whether the place of a number in the ring is marked; marks it so. */
+static bool mark(struct producer *producer, uint64_t number, bool there)
 {
-    size_t at = producer->early_count;
-    while (at > 0 && producer->early[at - 1] >= number) {
-        at--;
-    }
-    *out_fresh = at == producer->early_count || producer->early[at] != number;
-    if (!*out_fresh) {
-        return STATUS_OK;
-    }
-    if (producer->early_count == producer->early_room) {
-        size_t room = producer->early_room == 0 ? 16 : 2 * producer->early_room;
-        uint64_t *larger = room > EARLY_MAX ? NULL : realloc(producer->early, room * sizeof(*larger));
-        if (larger == NULL) {
-            return STATUS_NO_MEMORY;
-        }
-        producer->early = larger;
-        producer->early_room = room;
-    }
-    memmove(&producer->early[at + 1], &producer->early[at], (producer->early_count - at) * sizeof(*producer->early));
-    producer->early[at] = number;
-    producer->early_count++;
-    return STATUS_OK;
-}
-
-static void absorb_early(struct producer *producer)
-{
-    size_t taken = 0;
-    while (taken < producer->early_count && producer->early[taken] == producer->next) {
-        producer->next++;
-        taken++;
-    }
-    if (taken > 0) {
-        producer->early_count -= taken;
-        memmove(producer->early, producer->early + taken, producer->early_count * sizeof(*producer->early));
-    }
+    uint8_t *byte = &producer->early[number % EARLY_MAX / 8];
+    uint8_t bit = (uint8_t)(1U << number % 8);
+    bool was = (*byte & bit) != 0;
+    *byte = there ? *byte | bit : *byte & (uint8_t)~bit;
+    return was;
 }
 
 enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
@@ -182,14 +151,21 @@ enum status counters_producer(struct counters *counters, bool *out_fresh, const 
     if (known == NULL) {
         return STATUS_NO_MEMORY;
     }
-    if (number > known->next) {
-        return insert_early(known, out_fresh, number);
+    if (number <= known->next) {
+        *out_fresh = number == known->next;
+        known->next += *out_fresh ? 1 : 0;
+        while (*out_fresh && known->early != NULL && mark(known, known->next, false)) {
+            known->next++;
+        }
+        return STATUS_OK;
     }
-    *out_fresh = number == known->next;
-    if (*out_fresh) {
-        known->next++;
-        absorb_early(known);
+    if (known->early == NULL) {
+        known->early = calloc(EARLY_MAX / 8, 1);
     }
+    if (known->early == NULL || number - known->next >= EARLY_MAX) {
+        return STATUS_NO_MEMORY;
+    }
+    *out_fresh = !mark(known, number, true);
     return STATUS_OK;
 }
 
