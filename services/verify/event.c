@@ -5,28 +5,8 @@
 
 #define EVENT_MAX 57344
 
-#define FIELD(member, kind, max) SCAN_FIELD(struct event, member, kind, max)
-#define FIELD_OPTIONAL(member, kind, max) SCAN_FIELD_OPTIONAL(struct event, member, kind, max)
-
 static const struct scan_field fields[] = {
-    FIELD(act, SCAN_TEXT, 63),
-    FIELD(actor, SCAN_NAME, 0),
-    FIELD_OPTIONAL(auth, SCAN_HASH, 0),
-    FIELD(bt, SCAN_TEXT, 95),
-    FIELD(corr, SCAN_UUID, 0),
-    FIELD_OPTIONAL(facts, SCAN_FACTS, 0),
-    FIELD_OPTIONAL(oid, SCAN_TEXT, 80),
-    FIELD_OPTIONAL(on, SCAN_COUNTER, 0),
-    FIELD_OPTIONAL(otype, SCAN_TEXT, 32),
-    FIELD(outcome, SCAN_TEXT, 15),
-    FIELD_OPTIONAL(pii, SCAN_STRINGS, 0),
-    FIELD(pn, SCAN_COUNTER, 0),
-    FIELD_OPTIONAL(policy, SCAN_HASH, 0),
-    FIELD(pr, SCAN_UUID, 0),
-    FIELD_OPTIONAL(reason, SCAN_TEXT, 64),
-    FIELD_OPTIONAL(refs, SCAN_OBJECT, 0),
-    FIELD(ts, SCAN_TIME, 0),
-    {"void", SCAN_STRINGS, true, 0, offsetof(struct event, voided)},
+    EVENT(SCAN_FIELD, SCAN_FIELD_OPTIONAL, event){"void", SCAN_STRINGS, true, 0, offsetof(struct event, voided)},
 };
 
 enum status event_read(struct event *out, struct span document, struct fault *fault)

@@ -6,28 +6,20 @@
 
 #include "scan.h"
 
+/* clang-format off */
+#define EVENT(F, O, S)                                                                                                 \
+    F(S, act, TEXT, 63) F(S, actor, NAME, 0) O(S, auth, HASH, 0) F(S, bt, TEXT, 95) F(S, corr, UUID, 0)                \
+    O(S, facts, FACTS, 0) O(S, oid, TEXT, 80) O(S, on, COUNTER, 0) O(S, otype, TEXT, 32) F(S, outcome, TEXT, 15)       \
+    O(S, pii, STRINGS, 0) F(S, pn, COUNTER, 0) O(S, policy, HASH, 0) F(S, pr, UUID, 0) O(S, reason, TEXT, 64)          \
+    O(S, refs, OBJECT, 0) F(S, ts, TIME, 0)
+/* clang-format on */
+
 /* The fields as they are spelt, borrowed from the bytes that were read. */
 struct event {
-    struct span act;
-    struct span actor;
-    struct span auth;
-    struct span bt;
-    struct span corr;
-    struct span facts;
-    struct span oid;
-    struct span on;
-    struct span otype;
-    struct span outcome;
-    struct span pii;
-    struct span pn;
-    struct span policy;
-    struct span pr;
-    struct span reason;
-    struct span refs;
-    struct span ts;
-    struct span voided;
-    uint64_t ordinal; /* of `on`; 0: no object */
-    uint64_t number;  /* of `pn` */
+    EVENT(SCAN_MEMBER, SCAN_MEMBER, )
+    struct span voided; /* of `void` */
+    uint64_t ordinal;   /* of `on`; 0: no object */
+    uint64_t number;    /* of `pn` */
     struct uuid producer;
     int64_t at_utc_us;
 };

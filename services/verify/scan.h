@@ -38,14 +38,13 @@ struct scan_field {
     size_t offset; /* of a struct span */
 };
 
-#define SCAN_FIELD(type, member, kind, max)                                                                            \
-    {                                                                                                                  \
-#member, kind, false, max, offsetof(type, member)                                                              \
-    }
-#define SCAN_FIELD_OPTIONAL(type, member, kind, max)                                                                   \
-    {                                                                                                                  \
-#member, kind, true, max, offsetof(type, member)                                                               \
-    }
+/*
+ * A struct of spans and the table that it is read by come from one list of its members, in ascending order: F(S,
+ * member, kind, max) of the struct S, O one that may be absent.
+ */
+#define SCAN_MEMBER(S, member, kind, max) struct span member;
+#define SCAN_FIELD(S, member, kind, max) {#member, SCAN_##kind, false, max, offsetof(struct S, member)},
+#define SCAN_FIELD_OPTIONAL(S, member, kind, max) {#member, SCAN_##kind, true, max, offsetof(struct S, member)},
 
 /*
  * Takes one object apart: the spans in the struct at `out` get the values of `fields`, which are in ascending order of

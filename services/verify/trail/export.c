@@ -13,37 +13,10 @@
 
 #define ROOM ((size_t)1048576)
 
-#define FIELD(S, member, kind, max) SCAN_FIELD(struct S, member, kind, max)
-#define FIELD_OPTIONAL(S, member, kind, max) SCAN_FIELD_OPTIONAL(struct S, member, kind, max)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct scan_field head_fields[] = {
-    FIELD(export_head, format, SCAN_TEXT, 64),
-    FIELD(export_head, origin, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_head, query, SCAN_OBJECT, 0),
-    {"size", SCAN_INTEGER, false, 0, offsetof(struct export_head, size_text)},
-};
-
-static const struct scan_field row_fields[] = {
-    FIELD(export_row, act, SCAN_TEXT, 255),
-    FIELD(export_row, actor, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, amount, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, asset, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, corr, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, destination, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, key, SCAN_TEXT, 255),
-    FIELD(export_row, lh, SCAN_TEXT, 64),
-    FIELD_OPTIONAL(export_row, oid, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, ord, SCAN_INTEGER, 0),
-    FIELD_OPTIONAL(export_row, otype, SCAN_TEXT, 255),
-    FIELD(export_row, outcome, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, proof, SCAN_STRINGS, 0),
-    FIELD(export_row, raw, SCAN_TEXT, EXPORT_LINE_MAX),
-    {"seq", SCAN_INTEGER, false, 0, offsetof(struct export_row, seq_text)},
-    FIELD(export_row, ts, SCAN_TEXT, 255),
-    FIELD_OPTIONAL(export_row, version, SCAN_INTEGER, 0),
-    FIELD_OPTIONAL(export_row, wallet, SCAN_TEXT, 255),
-};
+static const struct scan_field head_fields[] = {EXPORT_HEAD(SCAN_FIELD, SCAN_FIELD_OPTIONAL, export_head)};
+static const struct scan_field row_fields[] = {EXPORT_ROW(SCAN_FIELD, SCAN_FIELD_OPTIONAL, export_row)};
 
 bool export_open(struct export_file *out, const char *path)
 {
@@ -105,14 +78,14 @@ bool export_line(struct span *out, struct export_file *file)
 enum status export_head_read(struct export_head *out, struct span line, struct fault *fault)
 {
     enum status status = scan_object(out, head_fields, COUNT(head_fields), line, fault);
-    INVARIANT(status != STATUS_OK || decimal_read(&out->size, out->size_text.at, out->size_text.len));
+    INVARIANT(status != STATUS_OK || decimal_read(&out->entries, out->size.at, out->size.len));
     return status;
 }
 
 enum status export_row_read(struct export_row *out, struct span line, struct fault *fault)
 {
     enum status status = scan_object(out, row_fields, COUNT(row_fields), line, fault);
-    INVARIANT(status != STATUS_OK || decimal_read(&out->seq, out->seq_text.at, out->seq_text.len));
+    INVARIANT(status != STATUS_OK || decimal_read(&out->number, out->seq.at, out->seq.len));
     return status;
 }
 
@@ -200,7 +173,7 @@ static void check_columns(struct report *report, const struct export_row *row, c
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (!span_equal(columns[i].column, columns[i].value)) {
             report_tampered(report, "entry %llu: the column %s was changed: it differs from the signed bytes",
-                            (unsigned long long)row->seq, columns[i].name);
+                            (unsigned long long)row->number, columns[i].name);
         }
     }
 }
@@ -212,8 +185,8 @@ static void check_event(struct export_entry *out, struct report *report, const s
     if (out->is_event) {
         check_columns(report, row, &out->event);
     } else {
-        report_tampered(report, "entry %llu: its event does not follow the form: %s %s", (unsigned long long)row->seq,
-                        fault.where, fault.detail);
+        report_tampered(report, "entry %llu: its event does not follow the form: %s %s",
+                        (unsigned long long)row->number, fault.where, fault.detail);
     }
 }
 
@@ -227,15 +200,16 @@ void export_entry_read(struct export_entry *out, struct report *report, const ch
     out->is_leaf = base64_decode_into(out->raw, &len, row->raw.at, row->raw.len) == STATUS_OK &&
                    leaf_read(&out->leaf, origin, out->raw, len, &why);
     if (!out->is_leaf) {
-        report_tampered(report, "entry %llu: %s", (unsigned long long)row->seq, why);
+        report_tampered(report, "entry %llu: %s", (unsigned long long)row->number, why);
         merkle_leaf(&out->leaf.hash, out->raw, len);
-    } else if (out->leaf.number != row->seq) {
-        report_tampered(report, "entry %llu: its bytes are those of entry %llu", (unsigned long long)row->seq,
+    } else if (out->leaf.number != row->number) {
+        report_tampered(report, "entry %llu: its bytes are those of entry %llu", (unsigned long long)row->number,
                         (unsigned long long)out->leaf.number);
     }
     digest_format(hex, &out->leaf.hash);
     if (!span_is(row->lh, hex)) {
-        report_tampered(report, "entry %llu: the column lh is not the hash of its bytes", (unsigned long long)row->seq);
+        report_tampered(report, "entry %llu: the column lh is not the hash of its bytes",
+                        (unsigned long long)row->number);
     }
     if (out->is_leaf) {
         check_event(out, report, row);

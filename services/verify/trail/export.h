@@ -30,37 +30,27 @@ void export_close(struct export_file *file);
  */
 bool export_line(struct span *out, struct export_file *file);
 
-/* The first line. */
+/* clang-format off */
+#define EXPORT_HEAD(F, O, S)                                                                                           \
+    F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, OBJECT, 0) F(S, size, INTEGER, 0)
+#define EXPORT_ROW(F, O, S)                                                                                            \
+    F(S, act, TEXT, 255) F(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
+    O(S, destination, TEXT, 255) O(S, key, TEXT, 255) F(S, lh, TEXT, 64) O(S, oid, TEXT, 255) O(S, ord, INTEGER, 0)    \
+    O(S, otype, TEXT, 255) F(S, outcome, TEXT, 255) O(S, proof, STRINGS, 0) F(S, raw, TEXT, EXPORT_LINE_MAX)           \
+    F(S, seq, INTEGER, 0) F(S, ts, TEXT, 255) O(S, version, INTEGER, 0) O(S, wallet, TEXT, 255)
+/* clang-format on */
+
+/* The first line; `query` is of a filtered export: what was asked for. */
 struct export_head {
-    struct span format;
-    struct span origin;
-    struct span query; /* of a filtered export: what was asked for */
-    struct span size_text;
-    uint64_t size;
+    EXPORT_HEAD(SCAN_MEMBER, SCAN_MEMBER, )
+    uint64_t entries; /* of `size` */
 };
 MUST_CHECK enum status export_head_read(struct export_head *out, struct span line, struct fault *fault);
 
-/* A row of the database. The columns are as they are spelt. */
+/* A row of the database. The columns are as they are spelt; `proof` is of a filtered export. */
 struct export_row {
-    struct span act;
-    struct span actor;
-    struct span amount;
-    struct span asset;
-    struct span corr;
-    struct span destination;
-    struct span key;
-    struct span lh;
-    struct span oid;
-    struct span ord;
-    struct span otype;
-    struct span outcome;
-    struct span proof; /* of a filtered export */
-    struct span raw;
-    struct span seq_text;
-    struct span ts;
-    struct span version;
-    struct span wallet;
-    uint64_t seq;
+    EXPORT_ROW(SCAN_MEMBER, SCAN_MEMBER, )
+    uint64_t number; /* of `seq` */
 };
 MUST_CHECK enum status export_row_read(struct export_row *out, struct span line, struct fault *fault);
 

@@ -1,5 +1,7 @@
 /*
- * Checking an export of the trail, line by line in bounded memory.
+ * Checking an export, line by line in bounded memory: of the whole trail, or a filtered one, whose rows each bring the
+ * proof that they stand under the checkpoint of the last line. That none was left out it cannot prove. The checkpoint
+ * stands last, so a filtered export is read twice.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #define PROGRESS 1000000
 
 struct check {
+    const char *path;
     const struct trust *trust;
     struct report report;
     struct merkle tree;
@@ -27,6 +30,14 @@ struct check {
     bool headed;
     bool ended; /* the checkpoint line was read */
     struct checkpoint checkpoint;
+    struct bytes note; /* owned; `checkpoint` points into it */
+    struct {
+        struct bytes query; /* owned: what was asked for */
+        uint64_t rows;
+        uint64_t last; /* number of the row before */
+        int direction; /* of the numbers, 0 until two rows were read */
+    } extract;         /* of a filtered export */
+    bool filtered;
     struct receipt *held; /* owned, what somebody kept */
     int held_count;
     uint64_t held_next;           /* at this size there is something to be said of one of them */
@@ -180,7 +191,7 @@ static void report_missing(struct check *check, int64_t end)
 static void check_row(struct check *check, const struct export_row *row)
 {
     const struct leaf *leaf = &check->entry.leaf;
-    int64_t seq = (int64_t)row->seq;
+    int64_t seq = (int64_t)row->number;
     if (seq >= check->size) {
         report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)seq,
                         (long long)check->size - 1);
@@ -193,7 +204,7 @@ static void check_row(struct check *check, const struct export_row *row)
     report_missing(check, seq);
     check->expected = seq + 1;
     export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
-    if (due && check->entry.is_leaf && leaf->number == row->seq && !digest_equal(&leaf->prev, &check->last)) {
+    if (due && check->entry.is_leaf && leaf->number == row->number && !digest_equal(&leaf->prev, &check->last)) {
         report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
                         (long long)seq, (long long)seq - 1);
     }
@@ -205,31 +216,72 @@ static void check_row(struct check *check, const struct export_row *row)
     check_held(check, &leaf->hash);
 }
 
+/* Rows of a filtered export go up or down, and none comes twice. */
+static void check_order(struct check *check, uint64_t seq)
+{
+    if (check->extract.rows++ > 0) {
+        int direction = (seq > check->extract.last) - (seq < check->extract.last);
+        if (direction == 0 || direction == -check->extract.direction) {
+            tampered(check, (int64_t)seq, "stands twice or out of order");
+        }
+        check->extract.direction = check->extract.direction == 0 ? direction : check->extract.direction;
+    }
+    check->extract.last = seq;
+}
+
+static bool proof_read(struct merkle_proof *out, struct span list)
+{
+    struct span value;
+    char hex[DIGEST_HEX_LEN + 1];
+    out->count = 0;
+    while (scan_step(NULL, &value, &list)) {
+        if (out->count == MERKLE_HEIGHT || !span_copy(hex, sizeof(hex), value) ||
+            digest_parse(&out->hashes[out->count++], hex) != STATUS_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_extracted(struct check *check, const struct export_row *row)
+{
+    struct merkle_proof proof;
+    struct digest root;
+    check_order(check, row->number);
+    export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
+    if (!proof_read(&proof, row->proof) ||
+        !merkle_climb(&root, &check->entry.leaf.hash, row->number, check->checkpoint.size, &proof) ||
+        !digest_equal(&root, &check->checkpoint.root)) {
+        tampered(check, (int64_t)row->number, "is not in the trail that the checkpoint signs");
+    }
+}
+
 static void read_head(struct check *check, struct span line)
 {
     struct export_head head;
+    const char *format = check->filtered ? "strongroom-trail-extract/v1" : "strongroom-trail/v1";
     check->headed = true;
-    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, "strongroom-trail/v1") ||
-        head.query.at != NULL) {
-        report_tampered(&check->report, "line 1: is not the head of an export");
+    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, format) ||
+        (head.query.at != NULL) != check->filtered) {
+        report_tampered(&check->report, "line 1: is not the head of a%s export", check->filtered ? " filtered" : "n");
         return;
     }
     if (!span_is(head.origin, check->trust->log.name)) {
         report_tampered(&check->report, "line 1: the export is of the log %.*s", (int)head.origin.len, head.origin.at);
     }
-    check->size = (int64_t)head.size;
+    check->size = (int64_t)head.entries;
+    if (check->filtered && bytes_copy(&check->extract.query, head.query.at, head.query.len) != STATUS_OK) {
+        report_incomplete(&check->report, "line 1: no memory for its query");
+    }
 }
 
 static void read_tail(struct check *check, struct span line)
 {
-    struct bytes note = {0};
     const char *why = "";
     check->ended = true;
-    if (export_tail_read(&note, line, NULL) != STATUS_OK) {
+    if (export_tail_read(&check->note, line, NULL) != STATUS_OK) {
         report_tampered(&check->report, "the last line: is not a checkpoint");
-        return;
-    }
-    if (!checkpoint_read(&check->checkpoint, &check->trust->log, note.data, note.len, &why)) {
+    } else if (!checkpoint_read(&check->checkpoint, &check->trust->log, check->note.data, check->note.len, &why)) {
         report_tampered(&check->report, "the checkpoint: %s", why);
     } else if (check->checkpoint.size != (uint64_t)check->size) {
         report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
@@ -237,26 +289,42 @@ static void read_tail(struct check *check, struct span line)
     } else {
         (void)trust_witnessed(check->trust, &check->report, "the checkpoint", &check->checkpoint);
     }
-    bytes_free(&note);
+}
+
+static void read_row(struct check *check, struct span line, uint64_t number)
+{
+    struct export_row row;
+    struct fault fault = {0};
+    enum status status = export_row_read(&row, line, &fault);
+    if (status == STATUS_OK && row.proof.at != NULL && !check->filtered) {
+        status = fault_set(&fault, STATUS_UNKNOWN_FIELD, "proof", "stands in filtered exports");
+    }
+    if (status != STATUS_OK) {
+        char where[64];
+        int len = snprintf(where, sizeof(where), "line %llu", (unsigned long long)number);
+        if (!check->filtered) {
+            (void)snprintf(where + len, sizeof(where) - (size_t)len, " (entry %lld)", (long long)check->expected);
+        }
+        (void)report_fault(&check->report, where, &fault);
+    } else if (check->filtered) {
+        check_extracted(check, &row);
+    } else {
+        check_row(check, &row);
+    }
 }
 
 static void read_line(struct check *check, struct span line, uint64_t number)
 {
-    struct export_row row;
-    struct fault fault = {0};
-    if (check->ended) {
+    if (check->ended && check->filtered) {
+        report_incomplete(&check->report, "%s: is not one filtered export to its end", check->path);
+    } else if (check->ended) {
         report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
     } else if (!check->headed) {
         read_head(check, line);
     } else if (export_is_tail(line)) {
         read_tail(check, line);
-    } else if (export_row_read(&row, line, &fault) != STATUS_OK ||
-               (row.proof.at != NULL &&
-                fault_set(&fault, STATUS_UNKNOWN_FIELD, "proof", "stands in filtered exports") != STATUS_OK)) {
-        report_tampered(&check->report, "line %llu (entry %lld): %s%s%s", (unsigned long long)number,
-                        (long long)check->expected, fault.where, fault.where[0] == '\0' ? "" : ": ", fault.detail);
-    } else {
-        check_row(check, &row);
+    } else if (!check->filtered) {
+        read_row(check, line, number);
     }
 }
 
@@ -301,10 +369,6 @@ static void check_age(struct check *check)
 static void conclude(struct check *check)
 {
     struct digest root;
-    if (!check->headed || !check->ended) {
-        report_incomplete(&check->report, "the export ends before its checkpoint");
-        return;
-    }
     report_missing(check, check->size);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
@@ -334,56 +398,100 @@ static void tell_progress(const struct check *check, uint64_t lines)
     }
 }
 
-static bool read_export(struct check *check, const char *path)
+/* The first time all lines but the rows of a filtered export, the second time those. */
+static void read_export(struct check *check)
 {
     struct export_file file;
     struct span line;
-    bool good = export_open(&file, path);
+    bool again = check->filtered && check->ended;
+    bool good = export_open(&file, check->path);
     while (good && export_line(&line, &file)) {
-        read_line(check, line, file.lines);
+        if (!again) {
+            read_line(check, line, file.lines);
+        } else if (export_is_tail(line)) {
+            break;
+        } else if (file.lines > 1) {
+            read_row(check, line, file.lines);
+        }
         tell_progress(check, file.lines);
     }
-    good = good && !file.failed;
-    export_close(&file);
-    if (!good) {
-        (void)fprintf(stderr, "custody-verify: could not read %s\n", path);
+    if (!good || file.failed) {
+        report_incomplete(&check->report, "%s: could not be read", check->path);
+    } else if (!check->headed || !check->ended) {
+        report_incomplete(&check->report, "the export ends before its checkpoint");
     }
-    return good;
+    export_close(&file);
+}
+
+static void print_proven(const struct check *check)
+{
+    unsigned long long size = check->checkpoint.size;
+    const char *origin = check->trust->log.name;
+    char hex[DIGEST_HEX_LEN + 1];
+    if (check->filtered) {
+        (void)printf("proven: %llu entries are among the %llu of %s, said to answer %.*s; not that none is left out\n",
+                     (unsigned long long)check->extract.rows, size, origin, (int)check->extract.query.len,
+                     (const char *)check->extract.query.data);
+        return;
+    }
+    digest_format(hex, &check->checkpoint.root);
+    (void)printf("proven: %llu entries of %s, root %s", size, origin, hex);
+    if (check->held_count > 0) { /* nobody who holds none asked */
+        (void)printf(", %d held checkpoints extended", check->held_count);
+    }
+    (void)printf("\n");
+}
+
+static void check_free(struct check *check)
+{
+    for (int i = 0; i < check->held_count; i++) {
+        receipt_free(&check->held[i]);
+    }
+    free(check->held);
+    counters_free(check->counters);
+    bytes_free(&check->note);
+    bytes_free(&check->extract.query);
+    free(check);
+}
+
+static enum verdict judge(const struct trust *trust, const char *path, bool filtered, char *const *held, int held_count)
+{
+    struct check *check = calloc(1, sizeof(*check));
+    enum verdict verdict = VERDICT_INCOMPLETE;
+    if (check == NULL) {
+        return verdict;
+    }
+    check->trust = trust;
+    check->path = path;
+    check->filtered = filtered;
+    check->held_next = UINT64_MAX;
+    check->held = calloc((size_t)held_count + 1, sizeof(*check->held));
+    if (check->held != NULL && counters_new(&check->counters) == STATUS_OK && read_held(check, held, held_count)) {
+        read_export(check);
+        if (!filtered && check->ended) {
+            conclude(check);
+        } else if (check->ended && check->report.tampered == 0) {
+            read_export(check);
+        }
+        verdict = report_verdict(&check->report);
+    }
+    if (verdict == VERDICT_PROVEN) {
+        print_proven(check);
+    }
+    check_free(check);
+    return verdict;
 }
 
 enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count)
 {
-    struct check *check = calloc(1, sizeof(*check));
-    enum verdict verdict = VERDICT_INCOMPLETE;
-    struct receipt *kept = calloc((size_t)held_count + 1, sizeof(*kept));
-    bool good = check != NULL && kept != NULL && counters_new(&check->counters) == STATUS_OK;
-    if (good) {
-        check->trust = trust;
-        check->held = kept;
-        check->held_next = UINT64_MAX;
-        good = read_held(check, held, held_count);
+    return judge(trust, path, false, held, held_count);
+}
+
+enum verdict verify_extract(const struct trust *trust, const struct verify_request *request)
+{
+    if (strcmp(request->rest[0], "-") == 0) {
+        (void)fprintf(stderr, "custody-verify: an extract is read twice, from a file\n");
+        return VERDICT_INCOMPLETE;
     }
-    if (good && read_export(check, path)) {
-        conclude(check);
-        verdict = report_verdict(&check->report);
-    }
-    if (good && verdict == VERDICT_PROVEN) {
-        char hex[DIGEST_HEX_LEN + 1];
-        digest_format(hex, &check->checkpoint.root);
-        (void)printf("proven: %llu entries of %s, root %s", (unsigned long long)check->checkpoint.size, trust->log.name,
-                     hex);
-        if (check->held_count > 0) { /* nobody who holds none asked */
-            (void)printf(", %d held checkpoints extended", check->held_count);
-        }
-        (void)printf("\n");
-    }
-    for (int i = 0; check != NULL && i < check->held_count; i++) {
-        receipt_free(&kept[i]);
-    }
-    if (check != NULL) {
-        counters_free(check->counters);
-    }
-    free(kept);
-    free(check);
-    return verdict;
+    return judge(trust, request->rest[0], true, NULL, 0);
 }

@@ -209,7 +209,7 @@ class Extracts(Case):
         self.expect(status, words, "extract", self.write("extract", "".join(canonical(line) + "\n" for line in lines)))
 
     def test_good_ones(self):
-        self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, in answer to {"actor":"approver-1"}', self.extract(0, 7, 64))
+        self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, said to answer {"actor":"approver-1"}', self.extract(0, 7, 64))
         self.judge(0, "proven: 3 entries", self.extract(64, 7, 0))
         self.judge(0, "proven: 0 entries", self.extract())
 

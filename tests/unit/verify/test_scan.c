@@ -16,7 +16,7 @@ struct one {
     struct span x;
 };
 
-static const struct scan_field any_object[] = {SCAN_FIELD(struct one, x, SCAN_OBJECT, 0)};
+static const struct scan_field any_object[] = {SCAN_FIELD(one, x, OBJECT, 0)};
 
 /* Both readers on {"x":<text>}. Out: whether they take it. */
 static bool both(const char *text, size_t len)
@@ -155,15 +155,10 @@ struct fields {
 };
 
 static const struct scan_field all_kinds[] = {
-    SCAN_FIELD_OPTIONAL(struct fields, counter, SCAN_COUNTER, 0),
-    SCAN_FIELD_OPTIONAL(struct fields, hash, SCAN_HASH, 0),
-    SCAN_FIELD_OPTIONAL(struct fields, integer, SCAN_INTEGER, 0),
-    SCAN_FIELD_OPTIONAL(struct fields, list, SCAN_STRINGS, 0),
-    SCAN_FIELD_OPTIONAL(struct fields, name, SCAN_NAME, 0),
-    SCAN_FIELD(struct fields, text, SCAN_TEXT, 3),
-    SCAN_FIELD_OPTIONAL(struct fields, time, SCAN_TIME, 0),
-    SCAN_FIELD_OPTIONAL(struct fields, uuid, SCAN_UUID, 0),
-};
+    SCAN_FIELD_OPTIONAL(fields, counter, COUNTER, 0) SCAN_FIELD_OPTIONAL(fields, hash, HASH, 0)
+        SCAN_FIELD_OPTIONAL(fields, integer, INTEGER, 0) SCAN_FIELD_OPTIONAL(fields, list, STRINGS, 0)
+            SCAN_FIELD_OPTIONAL(fields, name, NAME, 0) SCAN_FIELD(fields, text, TEXT, 3)
+                SCAN_FIELD_OPTIONAL(fields, time, TIME, 0) SCAN_FIELD_OPTIONAL(fields, uuid, UUID, 0)};
 
 static const struct {
     const char *document;
