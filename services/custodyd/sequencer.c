@@ -78,6 +78,10 @@ static enum status signed_look(struct sequencer *sequencer, bool wait, struct fa
         sequencer_publish(sequencer, SEQUENCER_LEADING, NULL);
         return STATUS_OK;
     }
+    if (status == STATUS_ROLLBACK) {
+        /* Perhaps another leads meanwhile and had more signed: whoever leads next compares the signer with the head. */
+        return fault_set(fault, STATUS_CONFLICT, why.where, "%s", why.detail);
+    }
     if (sequencer_must_halt(status)) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
@@ -142,7 +146,6 @@ static enum status follow_on(struct sequencer *sequencer, struct fault *fault)
     }
     if (status == STATUS_OK) {
         status = sequencer_follow(sequencer, fault);
-        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
     if (status == STATUS_OK && !stopping(sequencer)) {
         status = store_writer_sleep(sequencer->writer, trail_wake_fd(sequencer->config.trail), FOLLOW_MS, fault);

@@ -111,7 +111,10 @@ MUST_CHECK enum status sequencer_signed(bool *out_signed, struct sequencer *sequ
 /* Tells the trail of this process which of its events stand in entries told .. the end of the table. */
 MUST_CHECK enum status sequencer_tell(struct sequencer *sequencer, struct fault *fault);
 
-/* Reads the newest checkpoint and releases the waiters it covers. STATUS_NOT_FOUND before the first. */
+/*
+ * Reads the newest checkpoint and releases the waiters it covers; the row of one that is known already may be lost.
+ * STATUS_ROLLBACK: the head row is behind it.
+ */
 MUST_CHECK enum status sequencer_follow(struct sequencer *sequencer, struct fault *fault);
 
 #endif

@@ -320,22 +320,39 @@ enum status sequencer_tell(struct sequencer *sequencer, struct fault *fault)
     return status;
 }
 
+/* The row of a checkpoint may be lost, entries may not: only a head behind the checkpoint was set back. */
+static enum status head_check(struct sequencer *sequencer, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_head head = {0};
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_head_get(&head, tx, fault);
+    store_rollback(tx);
+    bytes_free(&head.frontier);
+    if (status == STATUS_OK && head.size < sequencer->covered) {
+        return fault_set(fault, STATUS_ROLLBACK, "audit.head",
+                         "a checkpoint of %" PRIu64 " entries is signed, the head row says %" PRIu64,
+                         sequencer->covered, head.size);
+    }
+    return status;
+}
+
 enum status sequencer_follow(struct sequencer *sequencer, struct fault *fault)
 {
     struct audit_checkpoint checkpoint;
     struct bytes note = {0};
     enum status status = read_checkpoint(sequencer, &checkpoint, &note, fault);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && checkpoint.size <= sequencer->covered)) {
+        bytes_free(&note);
+        return head_check(sequencer, fault);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    if (checkpoint.size < sequencer->covered) {
-        status = fault_set(fault, STATUS_ROLLBACK, "audit.checkpoint", "the newest checkpoint is older than before");
-    } else if (checkpoint.size > sequencer->covered) {
-        status = sequencer_tell(sequencer, fault);
-    } else {
-        bytes_free(&note);
-        return STATUS_OK;
-    }
+    status = sequencer_tell(sequencer, fault);
     if (status == STATUS_OK) {
         sequencer->covered = checkpoint.size;
         trail_covered(sequencer->config.trail, &checkpoint, &note);

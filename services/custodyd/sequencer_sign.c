@@ -102,18 +102,24 @@ static enum status sign_note(struct sequencer *sequencer, struct bytes *out_note
 
 /*
  * A signer that hung may carry out a request that was given up long ago after it has said what it remembers, and then
- * refuse the next one, which builds on what it said. That is no contradiction when it now remembers a longer beginning
- * of this trail.
+ * refuse the next one, which builds on what it said; so it does when another leader has asked it meanwhile. Neither is
+ * a contradiction: what it remembers now decides.
  */
 static enum status refusal_judge(struct sequencer *sequencer, enum status refusal, struct fault *fault)
 {
     struct signing *signing = &sequencer->signing;
+    struct fault why = {0};
     uint64_t before = signing->guard_size;
-    if (refusal != STATUS_PROOF_INVALID || guard_read(sequencer, NULL) != STATUS_OK || signing->guard_size == before) {
+    if (refusal != STATUS_PROOF_INVALID) {
+        return refusal;
+    }
+    enum status now = guard_read(sequencer, &why);
+    if (now == STATUS_OK && signing->guard_size == before) {
         return refusal;
     }
     fault_clear(fault);
-    return fault_set(fault, STATUS_BUSY, "signer", "it was still at work on an earlier request");
+    return now == STATUS_OK ? fault_set(fault, STATUS_BUSY, "signer", "it was still at work on an earlier request")
+                            : fault_set(fault, now, why.where, "%s", why.detail);
 }
 
 /* The work of the thread on one request. */

@@ -35,6 +35,7 @@ void keeper_open(struct checkpoint_keeper *keeper, const char *origin)
     struct digest empty;
     size_t len = 0;
     memset(keeper, 0, sizeof *keeper);
+    pthread_mutex_init(&keeper->one, NULL);
     keeper->key = test_key_new(ALGORITHM_ED25519);
     const uint8_t *point = public_key_point(test_key_public(keeper->key), &len);
     cr_assert_eq(audit_key_make(&keeper->log_key, origin, AUDIT_KEY_ED25519, point, NULL), STATUS_OK);
@@ -48,6 +49,7 @@ void keeper_close(struct checkpoint_keeper *keeper)
 {
     test_key_free(keeper->key);
     test_folder_remove(&keeper->folder);
+    pthread_mutex_destroy(&keeper->one);
 }
 
 static enum status keeper_status(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault)
@@ -81,10 +83,9 @@ static enum status keeper_check(const struct checkpoint_keeper *keeper, const st
     return audit_consistency_verify(request->proof, size, &root, wanted->size, &wanted->root, fault);
 }
 
-static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], const struct checkpoint_request *request,
-                               struct fault *fault)
+static enum status keeper_answer(struct checkpoint_keeper *keeper, uint8_t out64[SIGNATURE_LEN],
+                                 const struct checkpoint_request *request, struct fault *fault)
 {
-    struct checkpoint_keeper *keeper = context;
     struct audit_checkpoint wanted;
     if (atomic_load(&keeper->away)) {
         return fault_set(fault, STATUS_UNAVAILABLE, "signer", "away");
@@ -113,6 +114,28 @@ static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], cons
     test_key_sign_message(out64, keeper->key, request->note, request->note_len);
     atomic_fetch_add(&keeper->signatures, 1);
     return STATUS_OK;
+}
+
+void keeper_await(const struct checkpoint_keeper *keeper, int hold)
+{
+    while (atomic_load(&keeper->hold) != hold) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], const struct checkpoint_request *request,
+                               struct fault *fault)
+{
+    struct checkpoint_keeper *keeper = context;
+    int next = KEEPER_NEXT;
+    if (atomic_compare_exchange_strong(&keeper->hold, &next, KEEPER_HELD)) {
+        keeper_await(keeper, 0);
+    }
+    pthread_mutex_lock(&keeper->one);
+    enum status status = keeper_answer(keeper, out64, request, fault);
+    pthread_mutex_unlock(&keeper->one);
+    return status;
 }
 
 struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper)

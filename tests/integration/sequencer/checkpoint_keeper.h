@@ -5,11 +5,14 @@
 #ifndef STRONGROOM_TEST_CHECKPOINT_KEEPER_H
 #define STRONGROOM_TEST_CHECKPOINT_KEEPER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "sequencer.h"
 #include "test/test_key.h"
 #include "test/test_place.h"
+
+enum { KEEPER_NEXT = 1, KEEPER_HELD = 2 };
 
 struct checkpoint_keeper {
     struct test_key *key;
@@ -20,6 +23,8 @@ struct checkpoint_keeper {
     atomic_bool lose_reply;       /* signs, but the answer does not arrive, and is away afterwards */
     atomic_bool hangs;            /* is away, and carries out the given up request when the one after it comes */
     struct audit_checkpoint late; /* that request */
+    atomic_int hold;              /* KEEPER_NEXT: the next request waits; it is KEEPER_HELD until this is 0 again */
+    pthread_mutex_t one;          /* a signer judges one request at a time */
     atomic_int signatures;
 };
 
@@ -31,6 +36,9 @@ void keeper_close(struct checkpoint_keeper *keeper);
 
 /* The functions for the sequencer. */
 struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper);
+
+/* Waits until `hold` has this value. */
+void keeper_await(const struct checkpoint_keeper *keeper, int hold);
 
 /* What the guard remembers; overwriting it is the attacker's part. */
 void keeper_read(const struct checkpoint_keeper *keeper, uint64_t *out_size, struct digest *out_root);

@@ -53,6 +53,7 @@ Test(takeover, the_follower_serves_its_own_waiters_and_takes_over)
     check_story(6);
 }
 
+#define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
 #define CUT_SEQUENCER                                                                                                  \
     "SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted"          \
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -70,6 +71,55 @@ Test(takeover, a_leader_that_was_cut_off_does_not_write_beside_the_new_one)
     }
     stage_close(&second);
     check_story(1 + 12);
+}
+
+/* Its request reaches the signer when another has led and had more signed: it was late, nothing was set back. */
+Test(takeover, a_leader_that_was_cut_off_while_the_signer_was_slow_does_not_halt)
+{
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    atomic_store(&keeper.hold, KEEPER_NEXT);
+    struct trail_ticket one = stage_event(&first, "");
+    keeper_await(&keeper, KEEPER_HELD);
+    books_sql(&books, CUT_SEQUENCER);
+    stage_await(&second, SEQUENCER_LEADING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    atomic_store(&keeper.hold, 0);
+    stage_covered(&first, one);
+    stage_await(&first, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&first, stage_event(&first, ""));
+    stage_close(&second);
+    check_story(4);
+}
+
+/* The row of a checkpoint may be lost: the entries are there, and a follower goes on. */
+Test(takeover, a_checkpoint_row_that_was_lost_does_not_halt_a_follower)
+{
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    atomic_store(&keeper.away, true);
+    books_sql(&books, AS_SUPERUSER "DELETE FROM audit.checkpoint WHERE size > 1");
+    struct trail_ticket one = stage_event(&second, "");
+    stage_await(&first, SEQUENCER_CONNECTING, NULL);
+    atomic_store(&keeper.away, false);
+    stage_covered(&second, one);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_close(&second);
+    check_story(3);
+}
+
+Test(takeover, a_head_row_that_was_set_back_halts_a_follower)
+{
+    struct fault why = {0};
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    books_sql(&books, "UPDATE audit.head SET size = 1");
+    stage_await(&second, SEQUENCER_HALTED, &why);
+    cr_expect_eq(why.status, STATUS_ROLLBACK, "%s", why.detail);
+    cr_expect_not_null(strstr(why.detail, "is signed, the head row says 1"), "%s", why.detail);
+    stage_close(&second);
 }
 
 Test(takeover, an_epoch_raised_by_another_fences_the_leader)
