@@ -29,20 +29,6 @@ static void extract_free(void *context)
     free(extract);
 }
 
-/* Takes the value over; NULL: memory ran out. */
-static enum status append_line(struct buffer *buffer, json_t *value, struct fault *fault)
-{
-    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(value);
-    if (text == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
-    }
-    buffer_append_text(buffer, text);
-    buffer_append_text(buffer, "\n");
-    free(text);
-    return STATUS_OK;
-}
-
 static enum status append_row(struct buffer *buffer, struct extract *extract, const struct store_leaf *leaf,
                               struct fault *fault)
 {
@@ -60,7 +46,7 @@ static enum status append_row(struct buffer *buffer, struct extract *extract, co
         json_decref(view);
         view = NULL;
     }
-    return append_line(buffer, view, fault);
+    return value_append_line(buffer, view, fault);
 }
 
 /* Each page has a snapshot of its own: what is under the checkpoint does not change. */
@@ -88,7 +74,8 @@ static enum status append_page(struct buffer *buffer, struct extract *extract, s
     question->query.cursor = question->cursor;
     store_trail_page_free(&page);
     if (status == STATUS_OK && extract->finished) {
-        status = append_line(buffer, json_pack("{s:o}", "checkpoint", value_base64(&extract->checkpoint.note)), fault);
+        status =
+            value_append_line(buffer, json_pack("{s:o}", "checkpoint", value_base64(&extract->checkpoint.note)), fault);
     }
     return status;
 }
@@ -132,11 +119,11 @@ static enum status extract_head(struct extract *extract, const struct http_reque
     json_t *query = json_object();
     buffer_init(&buffer);
     http_each_query(request, note_filter, query);
-    enum status status = append_line(&buffer,
-                                     json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1",
-                                               "origin", extract->service->options.origin, "query", query, "size",
-                                               (json_int_t)extract->checkpoint.checkpoint.size),
-                                     fault);
+    enum status status = value_append_line(&buffer,
+                                           json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1",
+                                                     "origin", extract->service->options.origin, "query", query, "size",
+                                                     (json_int_t)extract->checkpoint.checkpoint.size),
+                                           fault);
     if (status != STATUS_OK) {
         buffer_free(&buffer);
         return status;

@@ -282,19 +282,6 @@ static void export_free(void *context)
     free(export);
 }
 
-static enum status append_line(struct buffer *buffer, json_t *value, struct fault *fault)
-{
-    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(value);
-    if (text == NULL) {
-        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
-    }
-    buffer_append_text(buffer, text);
-    buffer_append_text(buffer, "\n");
-    free(text);
-    return STATUS_OK;
-}
-
 static enum status export_row(struct buffer *buffer, const struct store_leaf *leaf, struct fault *fault)
 {
     char lh[DIGEST_HEX_LEN + 1];
@@ -304,7 +291,7 @@ static enum status export_row(struct buffer *buffer, const struct store_leaf *le
         json_decref(view);
         view = NULL;
     }
-    return append_line(buffer, view, fault);
+    return value_append_line(buffer, view, fault);
 }
 
 /* Out: the rows of the next page and the size that the head row has in their snapshot. */
@@ -354,7 +341,8 @@ static enum status export_more(struct export *export, struct fault *fault)
     buffer_init(&buffer);
     enum status status = export_page(export, &buffer, fault);
     if (status == STATUS_OK && export->finished) {
-        status = append_line(&buffer, json_pack("{s:o}", "checkpoint", value_base64(&export->checkpoint.note)), fault);
+        status =
+            value_append_line(&buffer, json_pack("{s:o}", "checkpoint", value_base64(&export->checkpoint.note)), fault);
     }
     if (status != STATUS_OK) {
         buffer_free(&buffer);
@@ -389,7 +377,7 @@ static enum status export_head(struct export *export, struct fault *fault)
     buffer_init(&buffer);
     json_t *head = json_pack("{s:s, s:s, s:I}", "format", "strongroom-trail/v1", "origin",
                              export->service->options.origin, "size", (json_int_t) export->checkpoint.size);
-    enum status status = append_line(&buffer, head, fault);
+    enum status status = value_append_line(&buffer, head, fault);
     if (status != STATUS_OK) {
         buffer_free(&buffer);
         return status;

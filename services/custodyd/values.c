@@ -82,3 +82,16 @@ json_t *value_leaf(const struct store_leaf *leaf)
     }
     return view;
 }
+
+enum status value_append_line(struct buffer *buffer, json_t *value, struct fault *fault)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(value);
+    if (text == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    buffer_append_text(buffer, text);
+    buffer_append_text(buffer, "\n");
+    free(text);
+    return STATUS_OK;
+}

@@ -19,4 +19,7 @@ json_t *value_hashes(const struct audit_proof *proof);
 /* A row of the trail as it stands in the database, absent columns left out. */
 json_t *value_leaf(const struct store_leaf *leaf);
 
+/* Appends the canonical line of a value, which is taken over (NULL: memory ran out). STATUS_NO_MEMORY. */
+MUST_CHECK enum status value_append_line(struct buffer *buffer, json_t *value, struct fault *fault);
+
 #endif
