@@ -190,16 +190,23 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
     return own_link(batch, AUDIT_TRAIL_REFUSE, &digest, fault);
 }
 
+/* Half of a batch is the posts' when they are so many: a flood of rows does not keep them waiting, nor they rows. */
 static enum status batch_fill(struct batch *batch, struct fault *fault)
 {
+    struct trail *trail = batch->sequencer->config.trail;
     struct store_pending_batch pending = {0};
-    enum status status = store_pending_take(&pending, batch->tx, STORE_BATCH_MAX, fault);
+    size_t posts = trail_posts_take(&batch->posts, trail, STORE_BATCH_MAX / 2);
+    enum status status = store_pending_take(&pending, batch->tx, (unsigned)(STORE_BATCH_MAX - posts), fault);
     for (size_t i = 0; status == STATUS_OK && i < pending.count; i++) {
         status = batch_entry(batch, &pending.rows[i], fault);
     }
     store_pending_batch_free(&pending);
+    struct post **end = &batch->posts;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
     if (status == STATUS_OK) {
-        (void)trail_posts_take(&batch->posts, batch->sequencer->config.trail, STORE_BATCH_MAX - batch->count);
+        (void)trail_posts_take(end, trail, STORE_BATCH_MAX - posts - batch->count);
     }
     for (const struct post *post = batch->posts; status == STATUS_OK && post != NULL; post = post->next) {
         status = post_link(batch, post, fault);

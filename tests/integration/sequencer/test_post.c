@@ -131,6 +131,41 @@ Test(post, what_was_not_written_is_told_at_once_and_declared_void)
                  1);
 }
 
+#define HOLD_BATCHES                                                                                                   \
+    "DO $$ BEGIN LOCK TABLE audit.leaf IN SHARE MODE;"                                                                 \
+    " WHILE NOT EXISTS (SELECT FROM public.go) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$"
+#define BATCH_WAITS                                                                                                    \
+    "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'strongroom_sequencer'"                \
+    " AND wait_event_type = 'Lock') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$"
+
+static void *hold_batches(void *context)
+{
+    struct books copy = *(const struct books *)context;
+    books_sql(&copy, HOLD_BATCHES);
+    return NULL;
+}
+
+/*
+ * Rows for many batches lie in pending, which anybody with the application's role can bring about; the first batch is
+ * made. A post that comes then is in the next one, not behind them all.
+ */
+Test(post, a_flood_of_rows_does_not_keep_a_post_waiting)
+{
+    pthread_t holder;
+    books_sql(&books, "CREATE TABLE public.go (x int)");
+    cr_assert_eq(pthread_create(&holder, NULL, hold_batches, &books), 0);
+    books_sql(&books, "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'audit.leaf'::regclass"
+                      " AND mode = 'ShareLock' AND granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$");
+    books_sql(&books, "INSERT INTO audit.pending (cls, evt) SELECT 1, convert_to('junk ' || n, 'UTF8')"
+                      " FROM generate_series(1, 8 * 1024) AS n");
+    books_sql(&books, BATCH_WAITS);
+    struct trail_ticket ticket = stage_post(&stage);
+    books_sql(&books, "INSERT INTO public.go VALUES (1)");
+    uint64_t seq = stage_covered(&stage, ticket);
+    cr_expect_lt(seq, 2 + 3 * 1024, "%llu", (unsigned long long)seq);
+    cr_assert_eq(pthread_join(holder, NULL), 0);
+}
+
 /* The server has committed, but its reply never comes: the entry is there once, and its receipt too. */
 Test(post, a_commit_whose_reply_is_lost_is_not_done_again)
 {
