@@ -1,6 +1,8 @@
 /*
- * One row for each person who was refused; there are no more people than the policy has. A period begins with a
- * refusal, and is over when its time has passed.
+ * One row for each person who was refused in the period at hand. A period begins with a refusal, and is over when its
+ * time has passed; then its row, unless it has a number that nobody took, is anybody's. So there are as many places as
+ * people in a policy, however many people come and go; when they are all taken, whoever else is refused is told one by
+ * one.
  */
 #include "refusals.h"
 
@@ -45,7 +47,23 @@ void refusals_free(struct refusals *refusals)
     }
 }
 
-/* With the mutex: the row of a person, NULL when there are more people than a policy has. */
+static bool is_over(const struct refusals *refusals, const struct row *row)
+{
+    return clock_monotonic_us(refusals->clock) - row->since_us >= REFUSALS_PERIOD_US;
+}
+
+/* With the mutex: a row for another person; NULL when none is free. */
+static struct row *take_place(struct refusals *refusals)
+{
+    for (size_t i = 0; i < refusals->count; i++) {
+        if (refusals->rows[i].counted.count == 0 && is_over(refusals, &refusals->rows[i])) {
+            return &refusals->rows[i];
+        }
+    }
+    return refusals->count == POLICY_PEOPLE_MAX ? NULL : &refusals->rows[refusals->count++];
+}
+
+/* With the mutex: the row of a person; NULL when there is no place. */
 static struct row *find(struct refusals *refusals, const struct name *person)
 {
     for (size_t i = 0; i < refusals->count; i++) {
@@ -53,17 +71,11 @@ static struct row *find(struct refusals *refusals, const struct name *person)
             return &refusals->rows[i];
         }
     }
-    if (refusals->count == POLICY_PEOPLE_MAX) {
-        return NULL;
+    struct row *row = take_place(refusals);
+    if (row != NULL) {
+        *row = (struct row){.counted.person = *person};
     }
-    struct row *row = &refusals->rows[refusals->count++];
-    *row = (struct row){.counted.person = *person};
     return row;
-}
-
-static bool is_over(const struct refusals *refusals, const struct row *row)
-{
-    return clock_monotonic_us(refusals->clock) - row->since_us >= REFUSALS_PERIOD_US;
 }
 
 /* With the mutex. What was counted and not taken yet goes on being counted. */
@@ -119,6 +131,8 @@ void refusals_give_back(struct refusals *refusals, const struct refusals_count *
         row->counted.count += count->count;
         row->counted.auth = count->auth;
         row->counted.since_utc_us = count->since_utc_us;
+    } else {
+        log_event(LOG_LEVEL_ERROR, "refusals.lost", "person", count->person.text, NULL);
     }
     (void)pthread_mutex_unlock(&refusals->mutex);
 }

@@ -71,6 +71,25 @@ Test(refusals, what_nobody_took_goes_on_being_counted)
     refusals_free(refusals);
 }
 
+/* A service that runs for years sees more people than a policy has at any time. */
+Test(refusals, people_who_came_later_are_counted_as_those_before_them)
+{
+    struct refusals *refusals = made();
+    struct refusals_count counted;
+    (void)told(refusals, &eve, 10);
+    for (int i = 0; i < 1000; i++) {
+        struct name person = {{0}};
+        (void)snprintf(person.text, sizeof(person.text), "person-%d", i);
+        now_us += REFUSALS_PERIOD_US / 100;
+        cr_assert(told(refusals, &person, 1) == 1);
+    }
+    cr_expect(told(refusals, &bob, 10) == SINGLY);
+    cr_assert(refusals_take(refusals, &counted, true) && refusals_take(refusals, &counted, true));
+    cr_expect(counted.count == 10 - SINGLY, "of eve nothing was lost, nor of bob");
+    cr_expect(!refusals_take(refusals, &counted, true));
+    refusals_free(refusals);
+}
+
 Test(refusals, all_are_taken_at_the_end)
 {
     struct refusals *refusals = made();
