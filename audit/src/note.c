@@ -214,21 +214,44 @@ enum status audit_note_verify(uint64_t *out_time_s, const struct audit_note *not
     return STATUS_OK;
 }
 
+static void append_as_it_stands(struct buffer *buffer, const struct audit_note_line *line)
+{
+    buffer_append_text(buffer, LINE_PREFIX);
+    buffer_append(buffer, line->name, line->name_len);
+    buffer_append_text(buffer, " ");
+    buffer_append(buffer, line->base64, line->base64_len);
+    buffer_append_text(buffer, "\n");
+}
+
 enum status audit_note_lines(struct bytes *out, const struct audit_note *note, const struct audit_key *key)
 {
     struct buffer buffer;
     buffer_init(&buffer);
     for (size_t i = 0; i < note->line_count; i++) {
-        const struct audit_note_line *line = &note->lines[i];
-        if (line_is_of(line, key)) {
-            buffer_append_text(&buffer, LINE_PREFIX);
-            buffer_append(&buffer, line->name, line->name_len);
-            buffer_append_text(&buffer, " ");
-            buffer_append(&buffer, line->base64, line->base64_len);
-            buffer_append_text(&buffer, "\n");
+        if (line_is_of(&note->lines[i], key)) {
+            append_as_it_stands(&buffer, &note->lines[i]);
         }
     }
     return buffer_finish(out, &buffer);
+}
+
+enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *key,
+                             struct fault *fault)
+{
+    struct buffer buffer;
+    size_t at = 0;
+    while (at < note->line_count && !line_is_of(&note->lines[at], key)) {
+        at++;
+    }
+    if (at == note->line_count) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "note", "no signature by %s", key->name);
+    }
+    buffer_init(&buffer);
+    buffer_append(&buffer, note->body, note->body_len);
+    buffer_append_text(&buffer, "\n");
+    append_as_it_stands(&buffer, &note->lines[at]);
+    enum status status = buffer_finish(out, &buffer);
+    return status == STATUS_OK ? status : fault_set(fault, status, "note", "%s", "");
 }
 
 /* Appends one signature line: the name, the key id and `signature` after it. */

@@ -128,6 +128,14 @@ MUST_CHECK enum status audit_note_verify(uint64_t *out_time_s, const struct audi
 MUST_CHECK enum status audit_note_lines(struct bytes *out, const struct audit_note *note, const struct audit_key *key);
 
 /*
+ * The note with the first line of `key` and no other: whoever kept or carried a note may have added lines, and one bad
+ * line of a known key makes the whole note worthless. Nothing is verified. Out: owned by the caller.
+ * STATUS_UNKNOWN_KEY.
+ */
+MUST_CHECK enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *key,
+                                        struct fault *fault);
+
+/*
  * Everything at once for a checkpoint of the log whose key is `key`: grammar, signature, body, and origin == key name
  * (STATUS_MISMATCH). This is the call that makes a checkpoint trustworthy.
  */

@@ -63,7 +63,7 @@ static enum status encode(struct bytes *out, const struct witness_contradiction 
     struct document document = {.at = contradiction->at_utc_us, .remembered = contradiction->log->note};
     enum status status = audit_proof_encode(&proof, &contradiction->offered->proof);
     if (status == STATUS_OK) {
-        status = bytes_copy(&offered, contradiction->offered->note, contradiction->offered->note_len);
+        status = audit_note_strip(&offered, contradiction->note, &contradiction->log->key, fault);
     }
     if (status == STATUS_OK) {
         (void)snprintf(document.kind, sizeof(document.kind), "%s", contradiction->kind);
@@ -102,7 +102,7 @@ enum status witness_contradiction_keep(bool *out_new, const char *folder,
     struct bytes text = {0};
     size_t count = 0;
     *out_new = false;
-    digest_sha256(&digest, contradiction->offered->note, contradiction->offered->note_len);
+    digest_sha256(&digest, contradiction->note->body, contradiction->note->body_len);
     digest_format(hex, &digest);
     (void)snprintf(path, sizeof(path), "%s/%s-%.16s" SUFFIX, folder, contradiction->kind, hex);
     enum status status = count_kind(&count, folder, contradiction->kind, fault);

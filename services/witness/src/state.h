@@ -25,6 +25,7 @@ struct witness_contradiction {
     int64_t at_utc_us;
     const struct witness_log *log;
     const struct audit_add_checkpoint *offered;
+    const struct audit_note *note; /* of what was offered */
 };
 
 /* Makes the folder and its first file. */
@@ -42,7 +43,11 @@ MUST_CHECK enum status witness_state_write(const char *folder, const struct witn
 
 void witness_state_wipe(struct witness_state *state);
 
-/* Keeps it, synced, unless it is kept or there are WITNESS_CONTRADICTIONS_MAX of its kind. *out_new: it was not. */
+/*
+ * Keeps it, synced, with nothing but what the log signed, under the digest of the body: one that comes again with other
+ * lines or another proof is the same. Unless there are WITNESS_CONTRADICTIONS_MAX of its kind. *out_new: it was not
+ * kept.
+ */
 MUST_CHECK enum status witness_contradiction_keep(bool *out_new, const char *folder,
                                                   const struct witness_contradiction *contradiction,
                                                   struct fault *fault);

@@ -143,31 +143,15 @@ static enum status cosign(struct witness *witness, struct bytes *out_line, const
     return status;
 }
 
-/* The note with the lines of the log's key alone: what others have signed is not ours to keep. */
-static enum status note_of_log(struct bytes *out, const struct audit_note *note, const struct audit_key *key)
-{
-    struct buffer buffer;
-    struct bytes lines = {0};
-    enum status status = audit_note_lines(&lines, note, key);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    buffer_init(&buffer);
-    buffer_append(&buffer, note->body, note->body_len);
-    buffer_append_text(&buffer, "\n");
-    buffer_append(&buffer, lines.data, lines.len);
-    bytes_free(&lines);
-    return buffer_finish(out, &buffer);
-}
-
 /* On disk before anybody hears of it. When it cannot be written, what is in memory stays as it was. */
 static enum status remember(struct witness *witness, const struct offer *offer, struct fault *fault)
 {
     struct witness_log before = *offer->log;
     struct bytes note = {0};
-    enum status status = note_of_log(&note, &offer->note, &offer->log->key);
+    enum status status =
+        audit_note_strip(&note, &offer->note, &offer->log->key, fault); /* others' are not ours to keep */
     if (status != STATUS_OK) {
-        return fault_set(fault, status, "note", "%s", "");
+        return status;
     }
     offer->log->last = (struct audit_remembered){.size = offer->checkpoint.size, .root = offer->checkpoint.root};
     offer->log->note = note;
@@ -189,11 +173,17 @@ static void contradict(struct witness *witness, const struct offer *offer, const
 {
     bool fresh = false;
     char size[24];
+    char root[DIGEST_HEX_LEN + 1];
     struct fault fault = {0};
-    const struct witness_contradiction contradiction = {
-        .kind = kind, .at_utc_us = clock_utc_us(witness->config.clock), .log = offer->log, .offered = &offer->request};
+    const struct witness_contradiction contradiction = {.kind = kind,
+                                                        .at_utc_us = clock_utc_us(witness->config.clock),
+                                                        .log = offer->log,
+                                                        .offered = &offer->request,
+                                                        .note = &offer->note};
     (void)snprintf(size, sizeof(size), "%" PRIu64, offer->checkpoint.size);
-    log_event(LOG_LEVEL_ERROR, "log.contradiction", "kind", kind, "log", offer->log->key.name, "size", size, NULL);
+    digest_format(root, &offer->checkpoint.root);
+    log_event(LOG_LEVEL_ERROR, "log.contradiction", "kind", kind, "log", offer->log->key.name, "size", size, "root",
+              root, NULL);
     if (witness_contradiction_keep(&fresh, witness->config.state, &contradiction, &fault) != STATUS_OK) {
         log_fault("log.contradiction", &fault);
     } else if (fresh) {

@@ -257,6 +257,38 @@ Test(protocol, another_history_that_is_longer_is_refused)
     witness_close(witness);
 }
 
+/* The same fork again, with a line more each time. */
+static struct witness_reply offer_decorated(struct witness *witness, unsigned number)
+{
+    struct bytes body = request_of(20, 20, 1, LOG_NUMBER);
+    struct buffer buffer;
+    struct bytes longer = {0};
+    uint8_t value[4 + 64] = {(uint8_t)number};
+    buffer_init(&buffer);
+    buffer_append(&buffer, body.data, body.len);
+    buffer_append_text(&buffer, "\xe2\x80\x94 somebody.example/x ");
+    buffer_append_base64(&buffer, value, sizeof(value));
+    buffer_append_text(&buffer, "\n");
+    cr_assert_eq(buffer_finish(&longer, &buffer), STATUS_OK);
+    struct witness_reply reply = send_bytes(witness, longer.data, longer.len);
+    bytes_free(&body);
+    bytes_free(&longer);
+    return reply;
+}
+
+Test(protocol, lines_of_strangers_under_one_fork_do_not_hide_the_next)
+{
+    struct witness *witness = opened();
+    assert_cosigned(witness, 0, 20);
+    for (unsigned i = 0; i < 2 * WITNESS_CONTRADICTIONS_MAX; i++) {
+        assert_size(offer_decorated(witness, i), 20);
+    }
+    cr_assert_eq(kept("fork"), 1);
+    assert_size(offer(witness, 20, 20, 2), 20);
+    cr_assert_eq(kept("fork"), 2);
+    witness_close(witness);
+}
+
 Test(protocol, strangers_cannot_fill_the_disk)
 {
     struct witness *witness = opened();
