@@ -35,7 +35,7 @@ static enum status append_row(struct buffer *buffer, struct extract *extract, co
     char lh[DIGEST_HEX_LEN + 1];
     struct audit_proof proof;
     enum status status =
-        trail_prove_inclusion(&proof, extract->service->trail, leaf->seq, extract->checkpoint.checkpoint.size, fault);
+        trail_prove_inclusion(&proof, extract->service->trail, leaf->seq, &extract->checkpoint.checkpoint, fault);
     if (status != STATUS_OK) {
         return status;
     }

@@ -171,6 +171,21 @@ static enum status take_epoch(struct sequencer *sequencer, struct store_head *ou
     return STATUS_OK;
 }
 
+/* Of what stands in the row nothing goes on but what the log key signed: a superuser may have added lines. */
+static enum status open_row(struct audit_checkpoint *out, struct bytes *out_note, const struct store_checkpoint *row,
+                            const struct audit_key *key, struct fault *fault)
+{
+    struct audit_note note;
+    enum status status = audit_checkpoint_open(out, row->note.data, row->note.len, key, fault);
+    if (status == STATUS_OK && out->size != row->size) {
+        status = fault_set(fault, STATUS_MISMATCH, "size", "its row is of another size");
+    }
+    if (status == STATUS_OK) {
+        status = audit_note_parse(&note, row->note.data, row->note.len, fault);
+    }
+    return status == STATUS_OK ? audit_note_strip(out_note, &note, key, fault) : status;
+}
+
 /* The newest checkpoint row, opened with the log key. STATUS_NOT_FOUND before the first. */
 static enum status read_checkpoint(struct sequencer *sequencer, struct audit_checkpoint *out, struct bytes *out_note,
                                    struct fault *fault)
@@ -190,15 +205,16 @@ static enum status read_checkpoint(struct sequencer *sequencer, struct audit_che
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    status = audit_checkpoint_open(out, row.note.data, row.note.len, trail_key(sequencer->config.trail), &why);
-    if (status != STATUS_OK || out->size != row.size) {
-        bytes_free(&row.note);
-        return fault_set(fault, STATUS_CORRUPT, "audit.checkpoint",
-                         "the newest checkpoint, of size %" PRIu64 ", is not what the log key signed: %s", row.size,
-                         why.detail);
+    status = open_row(out, out_note, &row, trail_key(sequencer->config.trail), &why);
+    bytes_free(&row.note);
+    if (status == STATUS_NO_MEMORY) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    *out_note = row.note;
-    return STATUS_OK;
+    return status == STATUS_OK
+               ? status
+               : fault_set(fault, STATUS_CORRUPT, "audit.checkpoint",
+                           "the newest checkpoint, of size %" PRIu64 ", is not what the log key signed: %s", row.size,
+                           why.detail);
 }
 
 /* The newest checkpoint must be one of this trail. */

@@ -563,11 +563,19 @@ static uint64_t trail_size(struct trail *trail)
     return size;
 }
 
-enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq, uint64_t size,
-                                  struct fault *fault)
+/* What is remembered of the shown tree may be of rows that were edited, and are mended since: it is forgotten then. */
+enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq,
+                                  const struct audit_checkpoint *checkpoint, struct fault *fault)
 {
     struct digest leaf;
-    return trail_view_inclusion(out, &leaf, trail->view, seq, size, fault);
+    trail_view_grow(trail->shown, checkpoint->size);
+    enum status status = trail_view_inclusion(out, &leaf, trail->shown, seq, checkpoint->size, fault);
+    if (status == STATUS_OK &&
+        audit_inclusion_verify(out, seq, checkpoint->size, &leaf, &checkpoint->root, NULL) != STATUS_OK) {
+        trail_view_reset(trail->shown);
+        status = fault_set(fault, STATUS_CORRUPT, "trail", "what is stored does not lead to the signed root");
+    }
+    return status;
 }
 
 enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,

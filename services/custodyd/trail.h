@@ -57,6 +57,9 @@ MUST_CHECK enum status trail_open(struct trail **out, const struct trail_config 
 /* Closes; the sequencer is stopped and no transaction with events is open. NULL is fine. */
 void trail_close(struct trail *trail);
 
+/* The log key, whose name is the origin. */
+const struct audit_key *trail_key(const struct trail *trail);
+
 /* The boot id of this producer (`pr`). */
 struct uuid trail_boot(const struct trail *trail);
 
@@ -121,10 +124,13 @@ bool trail_is_late(struct trail *trail);
 /* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
 MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
 
-/* The hashes of the inclusion proof of entry `seq` in the first `size` entries, seq < size; the leaf's sibling first.
+/*
+ * The hashes of the inclusion proof of entry `seq` under this checkpoint of the trail, seq < its size; the leaf's
+ * sibling first. Made from what outsiders are shown, not from what receipts are made of, and shown to lead to the
+ * signed root; STATUS_CORRUPT when it does not.
  */
-MUST_CHECK enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq, uint64_t size,
-                                             struct fault *fault);
+MUST_CHECK enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq,
+                                             const struct audit_checkpoint *checkpoint, struct fault *fault);
 
 /*
  * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise).

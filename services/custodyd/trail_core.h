@@ -8,9 +8,6 @@
 #include "trail.h"
 #include "trail_view.h"
 
-/* The log key, whose name is the origin. */
-const struct audit_key *trail_key(const struct trail *trail);
-
 /* The tree for proofs. */
 struct trail_view *trail_tree(struct trail *trail);
 

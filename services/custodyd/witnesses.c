@@ -92,6 +92,29 @@ enum status witnesses_open(struct witnesses **out, struct service *service, stru
     return STATUS_OK;
 }
 
+/* The checkpoint of the row as the log and this witness signed it, without what others may have added to it. */
+static enum status open_cosigned(struct trail_checkpoint *out, const struct store_cosignature *row,
+                                 const struct audit_key *log, const struct audit_key *witness)
+{
+    struct audit_note parsed;
+    struct audit_checkpoint checkpoint;
+    struct bytes own = {0};
+    struct bytes note = {0};
+    enum status status = audit_note_parse(&parsed, row->note.data, row->note.len, NULL);
+    status = status == STATUS_OK ? audit_note_strip(&own, &parsed, log, NULL) : status;
+    status = status == STATUS_OK ? cosigner_join(&note, &own, &row->line) : status;
+    status = status == STATUS_OK ? audit_checkpoint_open(&checkpoint, note.data, note.len, log, NULL) : status;
+    status = status == STATUS_OK ? audit_note_parse(&parsed, note.data, note.len, NULL) : status;
+    status = status == STATUS_OK ? audit_note_verify(NULL, &parsed, witness, NULL) : status;
+    bytes_free(&own);
+    if (status != STATUS_OK) {
+        bytes_free(&note);
+        return status;
+    }
+    *out = (struct trail_checkpoint){.checkpoint = checkpoint, .note = note}; /* transferred */
+    return STATUS_OK;
+}
+
 /* What it cosigned before this process began, so that one that was set back is found. */
 static enum status recollect(struct cosigner *cosigner, struct service *service, struct fault *fault)
 {
@@ -107,21 +130,13 @@ static enum status recollect(struct cosigner *cosigner, struct service *service,
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
     }
-    struct bytes note = {0};
-    struct audit_note parsed;
-    struct audit_checkpoint checkpoint;
-    status = cosigner_join(&note, &row.note, &row.line);
-    bool good = status == STATUS_OK && audit_note_parse(&parsed, note.data, note.len, NULL) == STATUS_OK &&
-                audit_note_verify(NULL, &parsed, &cosigner->witness->key, NULL) == STATUS_OK &&
-                audit_checkpoint_parse(&checkpoint, parsed.body, parsed.body_len, NULL) == STATUS_OK;
+    status = open_cosigned(&cosigner->largest, &row, trail_key(service->trail), &cosigner->witness->key);
     bytes_free(&row.note);
     bytes_free(&row.line);
-    if (!good) { /* an edited row says nothing */
-        bytes_free(&note);
-        return status;
+    if (status == STATUS_NO_MEMORY) {
+        return fault_set(fault, status, "witnesses", "%s", "");
     }
-    cosigner->size = checkpoint.size;
-    cosigner->largest = (struct trail_checkpoint){.checkpoint = checkpoint, .note = note};
+    cosigner->size = cosigner->largest.checkpoint.size; /* an edited row says nothing: 0 */
     return STATUS_OK;
 }
 

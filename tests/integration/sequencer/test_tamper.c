@@ -216,6 +216,57 @@ Test(tamper, a_tile_that_was_edited_is_not_shown)
     }
 }
 
+/* The rows of an extract are proven from what is shown: what is stored and false gives no proof, and spoils no receipt.
+ */
+Test(tamper, an_edited_hash_gives_an_extract_no_proof_and_receipts_go_on)
+{
+    struct trail_checkpoint newest = {0};
+    struct audit_proof proof;
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, NULL), STATUS_OK);
+    books_sql(&books, FIRST_HASH);
+    trail_view_reset(trail_tree(stage.trail)); /* nothing is left in memory but what is read from now on */
+    trail_view_grow(trail_tree(stage.trail), 11);
+    cr_expect_eq(trail_prove_inclusion(&proof, stage.trail, 3, &newest.checkpoint, NULL), STATUS_CORRUPT);
+    books_sql(&books, FIRST_HASH_BACK);
+    cr_expect_eq(trail_prove_inclusion(&proof, stage.trail, 3, &newest.checkpoint, NULL), STATUS_OK, "read again");
+    stage_covered(&stage, stage_event(&stage, ""));
+    bytes_free(&newest.note);
+}
+
+/* A line of a witness that does not verify would make every receipt worthless, though the log and the quorum signed. */
+Test(tamper, a_line_that_was_added_to_the_newest_checkpoint_goes_no_further)
+{
+    static const uint8_t no_signature[SIGNATURE_LEN];
+    struct trail_checkpoint newest = {0};
+    struct audit_note note;
+    struct audit_key witness;
+    struct bytes line = {0};
+    char sql[1024];
+    char hex[512];
+    size_t len = 0;
+    const uint8_t *point = public_key_point(&keeper.log_key.public_key, &len);
+    cr_assert_eq(audit_key_make(&witness, "witness.example/w1", AUDIT_KEY_COSIGNATURE, point, NULL), STATUS_OK);
+    cr_assert_eq(audit_cosignature_line(&line, &witness, 1, no_signature, NULL), STATUS_OK);
+    hex_encode(hex, line.data, line.len);
+    (void)snprintf(sql, sizeof sql,
+                   AS_SUPERUSER "UPDATE audit.checkpoint SET note = note || decode('%s', 'hex')"
+                                " WHERE size = (SELECT max(size) FROM audit.checkpoint)",
+                   hex);
+    bytes_free(&line);
+    books_sql(&books, sql);
+    stage_open(&stage, &books, &keeper);
+    stage_await(&stage, SEQUENCER_LEADING, NULL);
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, NULL), STATUS_OK);
+    cr_expect_eq(newest.checkpoint.size, 10);
+    cr_assert_eq(audit_note_parse(&note, newest.note.data, newest.note.len, NULL), STATUS_OK);
+    cr_expect_eq(note.line_count, 1);
+    cr_expect_eq(audit_note_verify(NULL, &note, &keeper.log_key, NULL), STATUS_OK);
+    cr_expect_eq(audit_note_verify(NULL, &note, &witness, NULL), STATUS_UNKNOWN_KEY);
+    bytes_free(&newest.note);
+}
+
 /* Hashes that were forgotten since are read again: a false proof would halt the signer for ever. */
 Test(tamper, a_hash_that_was_edited_is_not_made_into_a_proof_for_the_signer)
 {
