@@ -255,7 +255,7 @@ static enum status check_dropped(struct walk *walk, const MDB_val *key, const ui
 static enum status check_nonce(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
-    return key->mv_size == 17 && len == 32 ? STATUS_OK : corrupt(walk, "a nonce of impossible size");
+    return key->mv_size == 17 && (len == 32 || len == 40) ? STATUS_OK : corrupt(walk, "a nonce of impossible size");
 }
 
 static enum status check_point(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)

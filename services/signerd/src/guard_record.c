@@ -15,7 +15,7 @@
  * - 'y' ends8 -> account32: the account on the list with these ends
  * - 'o' entry32 -> time8: entries that were revoked
  * - 'c' size8 -> root32: checkpoints seen
- * - 'n' uuid16 -> command32: commands carried out
+ * - 'n' uuid16 -> command32: commands carried out; of a reveal command32 number8, by which it was counted
  * - 'x' policy32 -> version8: versions of the policy that were dropped
  * - 'e' uuid16 -> slot8 after8 erased8 digest32: a subject, until when its data is kept, its wrapped key's digest
  * - 'm' SHA-256(person)32 -> up to 20 times running8: the reveals of the hour

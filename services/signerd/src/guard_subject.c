@@ -251,6 +251,17 @@ static size_t meter_keep(struct guard_record *record, uint64_t running_us)
     return kept;
 }
 
+enum status guard_txn_reveals_left(struct guard_txn *txn, uint64_t *out_left, const struct name *person,
+                                   uint64_t running_us, struct fault *fault)
+{
+    struct guard_record record;
+    enum status status = meter_read(txn, &record, person, fault);
+    if (status == STATUS_OK) {
+        *out_left = GUARD_REVEALS_AN_HOUR - meter_keep(&record, running_us);
+    }
+    return status;
+}
+
 enum status guard_txn_reveal_count(struct guard_txn *txn, uint64_t *out_left, const struct name *person,
                                    uint64_t running_us, struct fault *fault)
 {

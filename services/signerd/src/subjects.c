@@ -10,13 +10,16 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "base/seal.h"
+#include "guard_record.h"
 #include "keys.h"
 #include "people.h"
 #include "policy/subject.h"
 #include "signer/guard_subject.h"
 #include "subject_box.h"
 
-#define CENTURY_US (100LL * 366 * 24 * 3600 * 1000000)
+/* The ten years of the longest law, and one to do it in: nobody who records alone puts an erasure off further. */
+#define KEPT_YEARS_MAX 11
+#define KEPT_MAX_US (KEPT_YEARS_MAX * 366LL * 24 * 3600 * 1000000)
 
 _Static_assert(WIRE_SUBJECT_BOX_MAX == WIRE_SUBJECT_VALUE_MAX + AUDIT_PII_SALT_LEN + SEAL_OVERHEAD, "the longest box");
 
@@ -71,9 +74,9 @@ static enum status values_check(const struct wire_subject_seal_request *request,
             return fault_set(fault, STATUS_INVALID, "values.value", "1..%d bytes", WIRE_SUBJECT_VALUE_MAX);
         }
     }
-    return request->erase_after <= at_utc_us + CENTURY_US
+    return request->erase_after <= at_utc_us + KEPT_MAX_US
                ? STATUS_OK
-               : fault_set(fault, STATUS_INVALID, "erase_after", "at most a hundred years ahead");
+               : fault_set(fault, STATUS_INVALID, "erase_after", "at most %d years ahead", KEPT_YEARS_MAX);
 }
 
 /* A date only moves on: what the law keeps today is not given free by a later request. */
@@ -237,18 +240,47 @@ static enum status opening_check(struct opening *opening, const struct wire_subj
     return rows_check(request, &opening->command, fault);
 }
 
+/* Behind the digest of the command stands the number by which it was counted. */
+enum { NUMBER_AT = 32, REVEALED_LEN = 40 };
+
+static enum status opening_recall(struct guard_txn *txn, struct opening *opening, struct fault *fault)
+{
+    struct guard_record record;
+    guard_record_nonce(&record, &opening->command.nonce);
+    enum status status = guard_txn_get(txn, &record, fault);
+    if (status == STATUS_OK && record.value_len != REVEALED_LEN) {
+        status = fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used, and its number is not known");
+    }
+    if (status == STATUS_OK) {
+        opening->on = guard_number_read(record.value + NUMBER_AT);
+        status = guard_txn_reveals_left(txn, &opening->left, &opening->by, keys_running(opening->signer), fault);
+    }
+    return status;
+}
+
+static enum status opening_remember(struct guard_txn *txn, struct opening *opening, struct fault *fault)
+{
+    struct guard_record record;
+    opening->on = txn->state.reveals;
+    guard_record_nonce(&record, &opening->command.nonce);
+    memcpy(record.value, opening->digest.bytes32, sizeof(opening->digest.bytes32));
+    guard_number_write(record.value + NUMBER_AT, opening->on);
+    record.value_len = REVEALED_LEN;
+    return guard_txn_put(txn, &record, fault);
+}
+
 /* The same order again opens the same for the same key: it is counted once, so a lost reply can be had again. */
 static enum status opening_count(struct guard_txn *txn, struct opening *opening, struct fault *fault)
 {
     bool used = false;
     enum status status = nonce_check(txn, &used, &opening->command.nonce, &opening->digest, fault);
     if (status != STATUS_OK || used) {
-        return status;
+        return status == STATUS_OK ? opening_recall(txn, opening, fault) : status;
     }
     status = guard_txn_reveal_count(txn, &opening->left, &opening->by, keys_running(opening->signer), fault);
     if (status == STATUS_OK) {
         keys_running_raise(opening->signer, txn);
-        status = nonce_write(txn, &opening->command.nonce, &opening->digest, fault);
+        status = opening_remember(txn, opening, fault);
     }
     return status;
 }
@@ -267,7 +299,6 @@ static enum status opening_apply(struct guard_txn *txn, void *context, struct fa
         return erased_fault(fault);
     }
     status = status == STATUS_OK ? opening_count(txn, opening, fault) : status;
-    opening->on = txn->state.reveals;
     return status == STATUS_OK ? key_use_write(txn, KEY_FOUNDING, &key, opening->at_utc_us, fault) : status;
 }
 

@@ -17,6 +17,10 @@ static struct secret officer_private;
 static struct uuid subject;
 static struct uuid event;
 
+/* Of the last reveal. */
+static uint64_t number;
+static uint64_t left;
+
 static void start(void)
 {
     MUST(secret_heap_open(NULL));
@@ -95,6 +99,8 @@ static enum status reveal_with(char out[256], const struct command *command, enu
         (void)snprintf(out, 256, "%.*s", (int)(plain.len - AUDIT_PII_SALT_LEN),
                        (const char *)plain.data + AUDIT_PII_SALT_LEN);
         secret_free(&plain);
+        number = reply.subject_open.on;
+        left = reply.subject_open.left;
     }
     wire_reply_free(&reply);
     signed_document_free(&request.subject_open.command);
@@ -260,6 +266,29 @@ Test(subjects, the_twenty_first_reveal_of_an_hour_is_refused_after_a_restart_too
     bytes_free(&row.sealed);
 }
 
+/* Whoever lost the reply gets it again as it was: an entry of the trail names the number, and a gap is a reveal held
+ * back. */
+Test(subjects, the_same_order_again_has_its_first_number_after_a_restart_too)
+{
+    char text[256];
+    struct wire_subject_row row;
+    expect(seal(&row, "name", "Alice", 0), STATUS_OK, "", "sealed");
+    const struct command first = pii_command(COMMAND_PII_REVEAL);
+    expect(reveal_with(text, &first, WANDA, WHO_COUNT, &row), STATUS_OK, "", "the first");
+    cr_expect(number == 1 && left == 19);
+    expect(reveal(text, &row), STATUS_OK, "", "the second");
+    expect(reveal(text, &row), STATUS_OK, "", "the third");
+    cr_expect(number == 3 && left == 17);
+    expect(reveal_with(text, &first, WANDA, WHO_COUNT, &row), STATUS_OK, "", "the first again");
+    cr_expect(number == 1 && left == 17, "%llu, %llu left", (unsigned long long)number, (unsigned long long)left);
+    MUST(desk_restart(NULL));
+    expect(reveal_with(text, &first, WANDA, WHO_COUNT, &row), STATUS_OK, "", "and again");
+    cr_expect(number == 1 && left == 17);
+    expect(reveal(text, &row), STATUS_OK, "", "the next");
+    cr_expect(number == 4 && left == 16);
+    bytes_free(&row.sealed);
+}
+
 Test(subjects, one_person_erases_nothing_and_a_quorum_does)
 {
     char text[256];
@@ -366,8 +395,11 @@ Test(subjects, values_obey_their_rules)
     long_text[sizeof(long_text) - 1] = '\0';
     expect(seal(NULL, "surname", "Alice", 0), STATUS_INVALID, "values.field", "no field of the list");
     expect(seal(NULL, "name", "", 0), STATUS_INVALID, "values.value", "an empty value");
-    expect(seal(NULL, "name", "Alice", DESK_START_UTC_US + 101 * 366 * DESK_DAY_US), STATUS_INVALID, "erase_after",
-           "for ever");
+    expect(seal(NULL, "name", "Alice", DESK_START_UTC_US + 12 * 365 * DESK_DAY_US), STATUS_INVALID, "erase_after",
+           "twelve years");
+    expect(seal(NULL, "name", "Alice", DESK_START_UTC_US + 11 * 365 * DESK_DAY_US), STATUS_OK, "", "eleven years");
+    expect(seal(NULL, "name", "Alice", DESK_START_UTC_US + 12 * 365 * DESK_DAY_US), STATUS_INVALID, "erase_after",
+           "and one more, of a subject that is known");
     expect(seal(&row, "name", long_text, 0), STATUS_OK, "", "the longest value");
     cr_expect_eq(row.sealed.len, WIRE_SUBJECT_SEALED_MAX);
     bytes_free(&row.sealed);

@@ -47,6 +47,10 @@ MUST_CHECK enum status guard_txn_subject_write(struct guard_txn *txn, const stru
 MUST_CHECK enum status guard_txn_reveal_count(struct guard_txn *txn, uint64_t *out_left, const struct name *person,
                                               uint64_t running_us, struct fault *fault);
 
+/* In a change: how many are left to this person now; nothing is counted. STATUS_IO. */
+MUST_CHECK enum status guard_txn_reveals_left(struct guard_txn *txn, uint64_t *out_left, const struct name *person,
+                                              uint64_t running_us, struct fault *fault);
+
 /* The wrapped key of a subject that is not erased. STATUS_CORRUPT when it is not the one remembered. Any thread. */
 MUST_CHECK enum status guard_subject_key(struct guard *guard, uint8_t out60[SIGNER_WRAPPED_LEN],
                                          const struct guard_subject *subject, struct fault *fault);
