@@ -24,10 +24,11 @@ INCLUDE_LAW = {
     "services/wire": {"base", "wire"},
     "services/store": {"base", "store"},
     "services/witness": {"base", "audit", "witness"},
-    "services/custodyd": {"base", "audit", "policy", "ledger", "wire", "store"},
+    "services/mirror": {"base", "audit", "mirror"},
+    "services/custodyd": {"base", "audit", "policy", "ledger", "wire", "store", "mirror"},
     "services/signerd": {"base", "audit", "policy", "ledger", "hsm", "wire"},
     "services/ledgerd": {"base", "ledger", "wire"},
-    "services/custody": {"base", "audit", "policy", "wire", "witness"},
+    "services/custody": {"base", "audit", "policy", "wire", "witness", "mirror"},
     "services/verify": {"base", "audit"},
     "services/nonces": {"base"},
 }
@@ -42,6 +43,7 @@ ROOM_HEADERS = {
     "wire": "services/wire/include/wire",
     "store": "services/store/include/store",
     "witness": "services/witness/include/witness",
+    "mirror": "services/mirror/include/mirror",
 }
 
 

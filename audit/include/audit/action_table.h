@@ -117,6 +117,8 @@
       "Somebody read the evidence of a withdrawal, which is the object's id.")                                         \
     X(TRAIL_READ, "trail.read", ADMIN, "", "ok deny", "query", "results", "Somebody read entries of the trail.")       \
     X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny", "query", "results", "Somebody exported the trail.")          \
+    X(TRAIL_COPIED, "trail.copied", ADMIN, "", "ok deny error", "root", "size",                                        \
+      "Somebody has copied the trail to another host, and holds so many entries with this root there.")                \
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event.")                                                               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
@@ -162,6 +164,8 @@
     X(WITNESS_GONE, "witness.gone", ENVIRONMENT, "witness", "error", "", "",                                           \
       "Not enough witnesses cosign the trail: effects have stopped.")                                                  \
     X(WITNESS_BACK, "witness.back", ENVIRONMENT, "witness", "ok", "", "", "Enough of them do again: effects go on.")   \
+    X(COPY_LAG, "copy.lag", ENVIRONMENT, "trail", "ok error", "", "size",                                              \
+      "An entry waits too long for a copy of the trail on another host (error), or no more (ok).")                     \
     X(MEDIUM_ADD, "medium.add", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,                    \
       "A medium with a share or a backup came into the ledger of media.")                                              \
     X(MEDIUM_ACCESS, "medium.access", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,              \
@@ -281,6 +285,7 @@
     X("returns", "transaction that is paid back")                                                                      \
     X("role", "role of the signer")                                                                                    \
     X("roles", "roles of the token, separated by commas")                                                              \
+    X("root", "root of the tree of so many entries")                                                                   \
     X("rule_*", "a rule of the policy that matches: ID:EFFECT:GROUP=HAVE/NEED+DEMAND=met")                             \
     X("schema", "version of the database's schema")                                                                    \
     X("second", "the person who is to confirm")                                                                        \
@@ -290,6 +295,7 @@
     X("sign_at", "time before which the signer does not sign")                                                         \
     X("signers", "signatures that it has")                                                                             \
     X("since", "time of the first one that is counted")                                                                \
+    X("size", "number of entries, from the first one of the trail")                                                    \
     X("standing", "fresh, due or overdue")                                                                             \
     X("state", "state that the order led to, or that the signer told")                                                 \
     X("suspended", "keys that were suspended")                                                                         \
