@@ -198,6 +198,20 @@ static enum status request(struct sink *sink, const struct custody_options *opti
     return status;
 }
 
+enum status client_bytes(struct bytes *out, const struct custody_options *options, const char *path,
+                         struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = path};
+    struct sink sink = {0};
+    buffer_init(&sink.buffer);
+    enum status status = request(&sink, options, &call, fault);
+    if (status != STATUS_OK) {
+        buffer_free(&sink.buffer);
+        return status;
+    }
+    return buffer_finish(out, &sink.buffer);
+}
+
 enum status client_json(json_t **out, const struct custody_options *options, const struct client_call *call,
                         struct fault *fault)
 {

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/bytes.h"
 #include "options.h"
 
 struct client_call {
@@ -26,6 +27,10 @@ MUST_CHECK enum status client_json(json_t **out, const struct custody_options *o
 /* GET of a list: prints each row of `member`, or the whole answer as JSON with --json. */
 MUST_CHECK enum status client_list(const struct custody_options *options, const char *path, const char *member,
                                    void (*print)(const json_t *row), struct fault *fault);
+
+/* GET of a body of any kind, at most 64 MiB, with nothing said of it but its bytes. Out: owned by the caller. */
+MUST_CHECK enum status client_bytes(struct bytes *out, const struct custody_options *options, const char *path,
+                                    struct fault *fault);
 
 /* GET of a body that is written to `stream` as it arrives. */
 MUST_CHECK enum status client_stream(FILE *stream, const struct custody_options *options, const char *path,

@@ -144,6 +144,9 @@ command_run command_audit_checkpoint;
 command_run command_audit_export;
 command_run command_ledger_export;
 
+/* audit_copy.c */
+command_run command_audit_copy;
+
 /* issue.c */
 command_run command_issue;
 

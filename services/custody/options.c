@@ -109,10 +109,13 @@ static const struct option_row rows[] = {
     ROW("drill", OPTION_FLAG, "", 0, 0, "no", "compromise: stop nothing, do everything else", drill),
     ROW("call", OPTION_LIST, "", 0, 0, "",
         "watch: program that calls somebody, given once for each; at least two different ones", calls),
+    ROW("dir", OPTION_PATH, "", 0, 0, "", "audit copy: folder of the copy, made if it is not there", dir),
     ROW("state", OPTION_PATH, "", 0, 0, "",
         "watch: file that remembers who was told what; witness: folder that remembers what was cosigned", state),
     ROW("every", OPTION_INTEGER, "s", 0, 3600, "0",
-        "watch: pause between two looks, 10 s when it is 0; screen: pause between two rounds, and 0 for one round",
+        "watch: pause between two looks, 10 s when it is 0; screen, audit copy: pause between two rounds, and 0 for "
+        "one "
+        "round",
         every_s),
     ROW("silence", OPTION_INTEGER, "s", 1, 86400, "60", "watch: so long the service may be unreachable or stand still",
         silence_s),

@@ -147,6 +147,16 @@ const struct command_row command_rows[] = {
      SERVICE "out",
      "custody audit checkpoint --out today.checkpoint # later: custody-verify trail --trust trust.json trail.jsonl "
      "today.checkpoint"},
+    {{"audit", "copy"},
+     command_audit_copy,
+     0,
+     0,
+     "--dir DIR [--every S]",
+     "copy the trail into a folder, as the tiles of C2SP tlog-tiles, and tell the service that it is there; with "
+     "--every "
+     "again and again, until the log contradicts the copy",
+     SERVICE TRUST "dir every",
+     "custody audit copy --dir /srv/trail-copy --every 60 --trust trust.json --token-file auditor-1.token"},
     {{"ledger", "export"},
      command_ledger_export,
      0,

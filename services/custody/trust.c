@@ -14,7 +14,9 @@ static const struct canon_field trust_fields[] = {
     CANON_FIELD_OPTIONAL(struct trust_file, witnesses, CANON_OBJECT),
 };
 
-enum status trust_file_read(struct trust_file *out, const struct custody_options *options, struct fault *fault)
+/* `witnesses` is borrowed from *out_object, one reference. */
+static enum status read_file(struct trust_file *out, json_t **out_object, const struct custody_options *options,
+                             struct fault *fault)
 {
     struct bytes text = {0};
     json_t *object = NULL;
@@ -28,10 +30,61 @@ enum status trust_file_read(struct trust_file *out, const struct custody_options
     if (status == STATUS_OK) {
         status = canon_decode(out, sizeof(*out), object, trust_fields, sizeof(trust_fields) / sizeof(trust_fields[0]),
                               "", fault);
+    }
+    bytes_free(&text);
+    if (status != STATUS_OK) {
+        json_decref(object);
+        return status;
+    }
+    *out_object = object;
+    return STATUS_OK;
+}
+
+enum status trust_file_read(struct trust_file *out, const struct custody_options *options, struct fault *fault)
+{
+    json_t *object = NULL;
+    enum status status = read_file(out, &object, options, fault);
+    if (status == STATUS_OK) {
         out->witnesses = NULL;
+        json_decref(object);
+    }
+    return status;
+}
+
+/* By the rules of a policy of witnesses, which names for each one where it is asked as well; nobody is asked here. */
+static enum status read_witnesses(struct audit_witnesses *out, const json_t *witnesses, struct fault *fault)
+{
+    json_t *rows = json_array();
+    size_t i = 0;
+    json_t *key = NULL;
+    json_array_foreach(json_object_get(witnesses, "keys"), i, key)
+    {
+        (void)json_array_append_new(rows, json_pack("{s:O, s:s}", "key", key, "url", "http://nobody"));
+    }
+    json_t *policy = json_pack("{s:O?, s:o}", "quorum", json_object_get(witnesses, "quorum"), "witnesses", rows);
+    char *text = policy == NULL ? NULL : json_dumps(policy, JSON_COMPACT | JSON_SORT_KEYS);
+    struct fault why = {0};
+    enum status status = text == NULL ? STATUS_INVALID : audit_witnesses_parse(out, text, strlen(text), &why);
+    json_decref(policy);
+    free(text);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "trust.witnesses", "%s", why.detail);
+}
+
+enum status trust_log_read(struct audit_key *out, struct audit_witnesses *out_witnesses,
+                           const struct custody_options *options, struct fault *fault)
+{
+    struct trust_file file = {0};
+    json_t *object = NULL;
+    enum status status = read_file(&file, &object, options, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *out_witnesses = (struct audit_witnesses){0};
+    status = audit_key_parse(out, file.log, fault);
+    if (status == STATUS_OK && file.witnesses != NULL) {
+        status = read_witnesses(out_witnesses, file.witnesses, fault);
     }
     json_decref(object);
-    bytes_free(&text);
     return status;
 }
 

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "audit/witness.h"
 #include "base/clock.h"
 #include "chain.h"
 #include "options.h"
@@ -23,12 +24,19 @@ struct trust_file {
     struct digest chain;
     char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
     struct digest policy;     /* of the first version */
-    json_t *witnesses;        /* by whom custody-verify judges checkpoints; nothing here does: NULL after reading */
+    json_t *witnesses;        /* by whom checkpoints are judged (trust_log_read): NULL after reading */
 };
 
 /* Reads the trust file of --trust; STATUS_USAGE when none is named. */
 MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct custody_options *options,
                                        struct fault *fault);
+
+/*
+ * The log key of the trust file, and the witnesses by whom its checkpoints are judged (quorum 0: by nobody).
+ * STATUS_USAGE when no file is named; STATUS_INVALID.
+ */
+MUST_CHECK enum status trust_log_read(struct audit_key *out, struct audit_witnesses *out_witnesses,
+                                      const struct custody_options *options, struct fault *fault);
 
 struct trust {
     struct digest chain;

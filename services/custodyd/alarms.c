@@ -97,6 +97,7 @@ json_t *alarm_concerns(enum audit_action code)
         const char *duties[2];
     } rows[] = {
         {AUDIT_COMPROMISE_DRILL_OVERDUE, {"administrator", "operator"}},
+        {AUDIT_COPY_LAG, {"auditor", "operator"}},
         {AUDIT_DESTINATION_REFUSED, {"administrator", "operator"}},
         {AUDIT_FREEZE_STATE, {"administrator", "operator"}},
         {AUDIT_KEY_ATTESTATION_ALARM, {"auditor", "operator"}},

@@ -74,6 +74,8 @@ static const struct option_row rows[] = {
         "only; "
         "the transfer signer has the same option",
         witness_tier),
+    ROW("copy-max-age", OPTION_INTEGER, "s", 0, 31536000, "0",
+        "an entry of the trail that no copy on another host has for so long is an alarm; 0: none is", copy_max_age_s),
     ROW("attestation-max-age", OPTION_INTEGER, "s", 1, 31536000, "604800",
         "a key that has not shown for so long that it is there has no address, at most the drill_days of its document; "
         "asked after a seventh of it. An attended key: its drill_days",

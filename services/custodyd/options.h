@@ -42,6 +42,7 @@ struct custodyd_options {
     int64_t watch_ms;
     char witnesses[OPTION_PATH_SIZE];
     int64_t witness_max_age_ms;
+    int64_t copy_max_age_s; /* 0: no limit */
     char witness_tier[16];
     int64_t attestation_max_age_s;
     char port_file[OPTION_PATH_SIZE];

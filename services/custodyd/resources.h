@@ -68,6 +68,9 @@ http_handler trail_inclusion;
 http_handler trail_consistency_read;
 http_handler trail_export;
 
+/* copies.c */
+http_handler trail_copy_tell;
+
 /* tile_resources.c */
 http_handler trail_tile_read;
 http_handler trail_entries_tile_read;

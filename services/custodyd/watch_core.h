@@ -72,6 +72,9 @@ MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, st
 /* watch_witnesses.c: tells which witnesses cosign, and whether enough of them do. */
 MUST_CHECK enum status watch_witnesses(struct watch *watch, struct fault *fault);
 
+/* copies.c: tells whether an entry waits too long for a copy on another host. */
+MUST_CHECK enum status watch_trail_copies(struct watch *watch, struct fault *fault);
+
 /* watch_signers.c: tells what is frozen, from the board. */
 MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);
 

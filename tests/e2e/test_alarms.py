@@ -8,6 +8,7 @@ import unittest
 
 import outside
 import strongroom
+import tlog
 from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
@@ -66,6 +67,59 @@ class Alarms(strongroom.Case):
         eventually(lambda: alarm["id"] not in [row["id"] for row in self.alarms()], "the alarm is over when its cause is")
         self.assertProblem(self.acknowledge(alarm, "approver-2"), 404, "not_found", "id")
         self.assertProven("trail", place.export_trail())
+
+    def test_what_no_copy_has_is_an_alarm(self):
+        place = self.place
+        place.configure("custodyd", copy_max_age=5, watch=100)
+        place.kill("custodyd")
+        place.start_unready()
+        alarm = eventually(lambda: self.alarms("copy.lag"), "there is no copy")[0]
+        self.assertEqual((alarm["object_type"], alarm["concerns"], alarm["facts"]), ("trail", ["auditor", "operator"], {"size": "0"}))
+
+        def copy():
+            place.custody("audit", "copy", "--dir", str(place.dir / "copy"), person="auditor-1")
+
+        copy()
+        size, root = self.copied_to(place.dir / "copy")
+        told = self.entries("trail.copied")[-1]
+        self.assertEqual((told["actor"], told["outcome"]), ("auditor-1", "ok"))
+        self.assertEqual((self.event(told)["facts"], self.event(told)["refs"]), ({"size": str(size)}, {"root": root}))
+        eventually(lambda: [row["outcome"] for row in self.entries("copy.lag")][:2] == ["error", "ok"], "a copy ends it")
+        eventually(lambda: len(self.entries("copy.lag")) > 2, "and it comes again without a later copy")
+        copy()
+        later, _ = self.copied_to(place.dir / "copy")
+        self.assertGreater(later, size)
+        code, said = place.verify("trail", place.export_trail(), place.dir / "copy/checkpoint")
+        self.assertEqual(code, 0, said)
+
+        def tell(person="auditor-1", **body):
+            return place.call("POST", "/v1/audit/copies", body, person=person)
+
+        self.assertProblem(tell(size=size, root="0" * 64), 403, "mismatch", "root")
+        self.assertProblem(tell(size=10**9, root=root), 403, "mismatch", "size")
+        self.assertProblem(tell(size=size - 1, root=root), 403, "mismatch", "root")
+        self.assertProblem(tell(size=0, root=root), 400, "invalid", "size")
+        self.assertProblem(tell(size=size), 400, "missing_field", "root")
+        self.assertProblem(tell(size=size, root=root, more=1), 400, "unknown_field", "more")
+        self.assertProblem(tell(person="operator-1", size=size, root=root), 403, "forbidden")
+        self.assertEqual(tell(size=size, root=root).status, 201)
+
+    def copied_to(self, folder):
+        """Size and root of the checkpoint, to which the entries that stand in the folder lead."""
+        _, size, root = tlog.open_note((folder / "checkpoint").read_text(), json.loads((self.place.dir / "trust.json").read_text())["log"])
+        leaves = []
+        while len(leaves) < size:
+            number, width = len(leaves) // 256, min(256, size - len(leaves))
+            path = folder / "tile/entries" / (f"{number:03}" if width == 256 else f"{number:03}.p/{width}")
+            bundle, at, first = path.read_bytes(), 0, len(leaves)
+            while at < len(bundle):
+                end = at + 2 + int.from_bytes(bundle[at:at + 2], "big")
+                leaves.append(tlog.leaf_hash(bundle[at + 2:end]))
+                at = end
+            tile = folder / "tile/0" / path.relative_to(folder / "tile/entries")
+            self.assertEqual(tile.read_bytes(), b"".join(leaves[first:]))
+        self.assertEqual((len(leaves), tlog.tree_root(leaves)), (size, root))
+        return size, root.hex()
 
     def test_who_may(self):
         place = self.place

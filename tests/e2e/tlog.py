@@ -16,6 +16,14 @@ def node_hash(left, right):
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
+def tree_root(leaves):
+    """The root over these leaf hashes (RFC 9162 section 2.1.1)."""
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return node_hash(tree_root(leaves[:half]), tree_root(leaves[half:]))
+
+
 def root_of(leaf, index, size, path):
     """The root that an RFC 9162 inclusion proof leads to (section 2.1.3.2)."""
     assert index < size, "index beyond the checkpoint"
