@@ -5,6 +5,11 @@
  * those looked at. Of several conditions the one whose next LOOK rows reach farthest is followed, and the others are
  * held against these rows alone. Where nothing is followed, the rows themselves are, in order. A statement is put
  * together from fixed pieces; every value is a parameter.
+ *
+ * The planner is left no choice, since it knows how common a value is and not where in the trail it stands: it would
+ * walk all rows for one at the other end. A value that is followed is asked for as an element of an array and the rows
+ * in order of (column, seq), which only the index over these has; OFFSET 0 keeps what is held against a row from
+ * finding rows.
  */
 #include "store/trail_query.h"
 
@@ -14,19 +19,21 @@
 #include "leaf_row.h"
 
 #define LOOK 1024   /* rows held against conditions for one answer */
-#define COUNT 65536 /* rows counted for one answer by an index alone */
+#define COUNT 32768 /* rows counted for one answer by an index alone */
 #define CONDITIONS_MAX 16
 #define SQL_SIZE 4096
-#define SEQ_DIGITS 16
 
-/* A condition of a question: SQL with %d where the number of its parameter stands. */
+/* A condition of a question. */
 struct condition {
-    const char *sql;
+    const char *column;
+    const char *compare;
+    const char *type; /* of the parameter */
     const char *text; /* the value, NULL for one of another type */
     const struct uuid *uuid;
     const struct amount *amount;
     uint64_t number;
-    bool follows; /* an index gives its rows in order of seq */
+    const char *index; /* which rows the index over (column, seq) has; NULL: it is not followed */
+    const char *otype; /* of an object: stands before the column in its index; else NULL */
 };
 
 struct plan {
@@ -50,20 +57,28 @@ static void add(struct plan *plan, const struct condition *condition)
     plan->conditions[plan->count++] = *condition;
 }
 
-static void add_text(struct plan *plan, const char *sql, const char *text, bool follows)
+static void add_text(struct plan *plan, const char *column, const char *text, const char *index)
 {
     if (text != NULL) {
-        add(plan, &(struct condition){.sql = sql, .text = text, .follows = follows});
+        add(plan, &(struct condition){.column = column, .compare = "=", .type = "text", .text = text, .index = index});
     }
 }
 
-static void add_amounts(struct plan *plan)
+static void add_amount(struct plan *plan, const char *compare, const struct amount *amount)
 {
-    if (plan->query->amount_min != NULL) {
-        add(plan, &(struct condition){.sql = "amount >= $%d::text::numeric", .amount = plan->query->amount_min});
+    if (amount != NULL) {
+        add(plan,
+            &(struct condition){.column = "amount", .compare = compare, .type = "text::numeric", .amount = amount});
     }
-    if (plan->query->amount_max != NULL) {
-        add(plan, &(struct condition){.sql = "amount <= $%d::text::numeric", .amount = plan->query->amount_max});
+}
+
+/* The type alone tells little; beside an id it belongs to what is followed, and is held against the rows of others. */
+static void add_object(struct plan *plan)
+{
+    const struct store_trail_query *query = plan->query;
+    add_text(plan, "oid", query->oid, query->otype == NULL ? NULL : "oid IS NOT NULL");
+    if (query->oid != NULL) {
+        plan->conditions[plan->count - 1].otype = query->otype;
     }
 }
 
@@ -71,25 +86,31 @@ static void add_amounts(struct plan *plan)
 static void list_conditions(struct plan *plan)
 {
     const struct store_trail_query *query = plan->query;
-    bool object = query->oid != NULL && query->otype != NULL;
     if (query->corr != NULL) {
-        add(plan, &(struct condition){.sql = "corr = $%d::uuid", .uuid = query->corr, .follows = true});
+        add(plan,
+            &(struct condition){
+                .column = "corr", .compare = "=", .type = "uuid", .uuid = query->corr, .index = "corr IS NOT NULL"});
     }
-    /* both or none stand in the index; the type of an object that is followed is held against its rows */
-    add_text(plan, "oid = $%d::text", query->oid, object);
-    add_text(plan, "key = $%d::text", query->key, true);
-    add_text(plan, "destination = $%d::text", query->destination, true);
-    add_text(plan, "wallet = $%d::text", query->wallet, true);
-    add_text(plan, "asset = $%d::text", query->asset, true);
-    add_text(plan, "actor = $%d::text", query->actor, true);
-    add_text(plan, "act = $%d::text", query->act, true);
+    add_object(plan);
+    add_text(plan, "key", query->key, "key IS NOT NULL");
+    add_text(plan, "destination", query->destination, "destination IS NOT NULL");
+    add_text(plan, "wallet", query->wallet, "wallet IS NOT NULL");
+    add_text(plan, "asset", query->asset, "asset IS NOT NULL");
+    add_text(plan, "actor", query->actor, "true");
+    add_text(plan, "act", query->act, "true");
     if (query->version != 0) {
-        add(plan, &(struct condition){.sql = "version = $%d::bigint", .number = query->version, .follows = true});
+        add(plan, &(struct condition){.column = "version",
+                                      .compare = "=",
+                                      .type = "bigint",
+                                      .number = query->version,
+                                      .index = "version IS NOT NULL"});
     }
     /* nearly all entries are ok, and the index has the others */
-    add_text(plan, "outcome = $%d::text", query->outcome, query->outcome != NULL && strcmp(query->outcome, "ok") != 0);
-    add_text(plan, "otype = $%d::text", query->otype, false);
-    add_amounts(plan);
+    bool ok = query->outcome != NULL && strcmp(query->outcome, "ok") == 0;
+    add_text(plan, "outcome", query->outcome, ok ? NULL : "outcome <> 'ok'");
+    add_text(plan, "otype", query->otype, NULL);
+    add_amount(plan, ">=", query->amount_min);
+    add_amount(plan, "<=", query->amount_max);
 }
 
 /* Statements */
@@ -110,11 +131,14 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *text, const c
     text->len += (size_t)len;
 }
 
-static void say_condition(struct text *text, const struct condition *condition)
+static void say_number(struct text *text, uint64_t number)
 {
-    const char *number = strstr(condition->sql, "%d");
-    struct parameters *p = &text->parameters;
-    say(text, "%.*s%d%s", (int)(number - condition->sql), condition->sql, p->count + 1, number + 2);
+    say(text, "$%d::bigint", text->parameters.count + 1);
+    parameter_uint64(&text->parameters, number);
+}
+
+static void parameter_value(struct parameters *p, const struct condition *condition)
+{
     if (condition->text != NULL) {
         parameter_text(p, condition->text);
     } else if (condition->uuid != NULL) {
@@ -126,42 +150,55 @@ static void say_condition(struct text *text, const struct condition *condition)
     }
 }
 
-/* The rows that are followed, from where the plan begins. */
+/* The rows that are followed, from where the plan begins, as `at` in the order of (`lead`, `at`). */
 static void say_followed(struct text *text, const struct plan *plan, size_t followed)
 {
-    say(text, " FROM audit.leaf WHERE seq >= $%d::bigint AND seq < $%d::bigint", text->parameters.count + 1,
-        text->parameters.count + 2);
-    parameter_uint64(&text->parameters, plan->from);
-    parameter_uint64(&text->parameters, plan->to);
-    if (followed < plan->count) {
-        say(text, " AND ");
-        say_condition(text, &plan->conditions[followed]);
-        if (strncmp(plan->conditions[followed].sql, "oid", 3) == 0) {
-            say(text, " AND otype = $%d::text", text->parameters.count + 1);
-            parameter_text(&text->parameters, plan->query->otype);
-        }
+    const char *turn = plan->query->newest_first ? " DESC" : "";
+    const struct condition *condition = followed < plan->count ? &plan->conditions[followed] : NULL;
+    struct parameters *p = &text->parameters;
+    const char *lead = condition == NULL ? "0" : condition->otype != NULL ? "otype" : condition->column;
+    say(text, "SELECT %s AS lead, seq AS at FROM audit.leaf WHERE seq >= $%d::bigint AND seq < $%d::bigint", lead,
+        p->count + 1, p->count + 2);
+    parameter_uint64(p, plan->from);
+    parameter_uint64(p, plan->to);
+    if (condition == NULL) {
+        say(text, " ORDER BY seq%s", turn);
+        return;
     }
-    say(text, " ORDER BY seq%s", plan->query->newest_first ? " DESC" : "");
+    say(text, " AND %s", condition->index);
+    if (condition->otype != NULL) {
+        say(text, " AND oid = $%d::text", p->count + 1);
+        parameter_text(p, condition->text);
+        say(text, " AND otype = ANY (ARRAY[$%d::text])", p->count + 1);
+        parameter_text(p, condition->otype);
+    } else {
+        say(text, " AND %s = ANY (ARRAY[$%d::%s])", lead, p->count + 1, condition->type);
+        parameter_value(p, condition);
+    }
+    say(text, " ORDER BY %s%s, seq%s", lead, turn, turn);
 }
 
+/* Whether rows must be held against conditions, or the index that is followed tells all. */
 static bool has_others(const struct plan *plan)
 {
-    return plan->count > (plan->followed < plan->count ? 1U : 0U);
+    return plan->count > 1 || (plan->count == 1 && plan->conditions[0].index == NULL);
 }
 
 /* `what` of the rows that are looked at and meet every condition. */
 static void say_met(struct text *text, const struct plan *plan, const char *what)
 {
     const char *word = " WHERE ";
-    /* by an index alone, or the rows would be walked in order where many are thought to meet the condition */
-    say(text, "SELECT %s FROM (SELECT seq AS at", what);
+    say(text, "SELECT %s FROM (", what);
     say_followed(text, plan, plan->followed);
-    say(text, " LIMIT $%d::bigint) AS looked JOIN audit.leaf ON seq = at", text->parameters.count + 1);
-    parameter_uint64(&text->parameters, plan->look);
+    say(text, " LIMIT ");
+    say_number(text, plan->look);
+    say(text, ") AS looked CROSS JOIN LATERAL (SELECT * FROM audit.leaf WHERE seq = at OFFSET 0) AS leaf");
     for (size_t i = 0; i < plan->count; i++) {
         if (i != plan->followed) {
-            say(text, "%s", word);
-            say_condition(text, &plan->conditions[i]);
+            const struct condition *condition = &plan->conditions[i];
+            say(text, "%s%s %s $%d::%s", word, condition->column, condition->compare, text->parameters.count + 1,
+                condition->type);
+            parameter_value(&text->parameters, condition);
             word = " AND ";
         }
     }
@@ -224,7 +261,7 @@ static enum status digest_query(struct plan *plan, struct fault *fault)
         } else if (condition->amount != NULL) {
             amount_format(value, *condition->amount);
         }
-        buffer_append_format(&buffer, "%s %s%s%" PRIu64 "\n", condition->sql,
+        buffer_append_format(&buffer, "%s %s %s%s%" PRIu64 "\n", condition->column, condition->compare,
                              condition->text == NULL ? "" : condition->text, value, condition->number);
     }
     buffer_append_format(&buffer, "%" PRId64 " %" PRId64 " %d\n", query->from_utc_us, query->to_utc_us,
@@ -278,10 +315,11 @@ static enum status find_edge(struct plan *inout_plan, struct store_tx *tx, size_
     struct plan *plan = inout_plan;
     struct text text = {.len = 0};
     int64_t seq = -1;
-    say(&text, "SELECT coalesce((SELECT seq");
+    say(&text, "SELECT coalesce((SELECT at FROM (");
     say_followed(&text, plan, followed);
-    say(&text, " OFFSET $%d::bigint LIMIT 1), -1) AS value", text.parameters.count + 1);
-    parameter_uint64(&text.parameters, plan->look - 1);
+    say(&text, " OFFSET ");
+    say_number(&text, plan->look - 1);
+    say(&text, " LIMIT 1) AS looked), -1) AS value");
     enum status status = ask_number(&seq, tx, &text, fault);
     if (status != STATUS_OK) {
         return status;
@@ -300,7 +338,7 @@ static enum status choose(struct plan *plan, struct store_tx *tx, struct fault *
     enum status status = STATUS_OK;
     plan->followed = SIZE_MAX;
     for (size_t i = 0; status == STATUS_OK && i < plan->count; i++) {
-        status = plan->conditions[i].follows ? find_edge(plan, tx, i, fault) : STATUS_OK;
+        status = plan->conditions[i].index != NULL ? find_edge(plan, tx, i, fault) : STATUS_OK;
     }
     return status == STATUS_OK && plan->followed == SIZE_MAX ? find_edge(plan, tx, plan->count, fault) : status;
 }
@@ -310,7 +348,7 @@ static enum status plan_make(struct plan *out, struct store_tx *tx, const struct
 {
     *out = (struct plan){.query = query, .to = INT64_MAX};
     list_conditions(out);
-    out->look = out->count <= 1 ? look_alone : LOOK;
+    out->look = has_others(out) ? LOOK : look_alone;
     enum status status = digest_query(out, fault);
     if (status == STATUS_OK && query->from_utc_us != 0) {
         status = seq_at(&out->from, tx, query->from_utc_us, fault);
@@ -334,13 +372,17 @@ enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx, 
     struct plan plan;
     struct text text = {.len = 0};
     struct row_array array = {0};
-    enum status status = plan_make(&plan, tx, query, LOOK, fault);
+    enum status status = plan_make(&plan, tx, query, query->limit, fault);
     if (status != STATUS_OK) {
         return status;
     }
     say_met(&text, &plan, LEAF_COLUMNS);
-    say(&text, " ORDER BY seq%s LIMIT $%d::bigint", query->newest_first ? " DESC" : "", text.parameters.count + 1);
-    parameter_uint64(&text.parameters, query->limit);
+    say(&text, " ORDER BY %sat%s LIMIT ",
+        plan.followed == plan.count ? ""
+        : query->newest_first       ? "lead DESC, "
+                                    : "lead, ",
+        query->newest_first ? " DESC" : "");
+    say_number(&text, query->limit);
     const struct statement statement = {"trail_page", text.sql, text.parameters.count, .once = true};
     status = tx_read_all(tx, &array, &leaf_row_shape, &statement, &text.parameters, fault);
     if (status != STATUS_OK) {
@@ -368,13 +410,15 @@ enum status store_trail_count(struct store_trail_page *out, struct store_tx *tx,
     }
     if (has_others(&plan)) {
         say_met(&text, &plan, "count(*) AS value");
+        status = ask_number(&count, tx, &text, fault);
+    } else if (plan.cut) {
+        count = (int64_t)plan.look;
     } else {
-        say(&text, "SELECT count(*) AS value FROM (SELECT seq");
+        say(&text, "SELECT count(*) AS value FROM (");
         say_followed(&text, &plan, plan.followed);
-        say(&text, " LIMIT $%d::bigint) AS looked", text.parameters.count + 1);
-        parameter_uint64(&text.parameters, plan.look);
+        say(&text, ") AS looked");
+        status = ask_number(&count, tx, &text, fault);
     }
-    status = ask_number(&count, tx, &text, fault);
     if (status != STATUS_OK) {
         return status;
     }
