@@ -271,6 +271,7 @@ static const struct statement check_settings = {
     " current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'"
     " AND current_setting('data_sync_retry') = 'off'"
     " AND current_setting('synchronous_commit') = 'remote_apply' AS durable,"
+    " current_user <> 'strongroom_auditor' OR current_setting('default_transaction_read_only') = 'on' AS reads,"
     " to_regclass('strongroom.migration') IS NOT NULL AS migrated,"
     " coalesce((SELECT min(expected) FROM unnest(ARRAY['audit.anchor', 'audit.checkpoint', 'audit.cosignature', "
     "'audit.head', 'audit.leaf',"
@@ -288,6 +289,7 @@ struct settings {
     bool standby;
     int64_t server;
     bool durable;
+    bool reads;
     bool migrated;
     char missing[64];
 };
@@ -297,6 +299,7 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, standby, "standby", COLUMN_BOOL),
     COLUMN(struct settings, server, "server", COLUMN_INT64),
     COLUMN(struct settings, durable, "durable", COLUMN_BOOL),
+    COLUMN(struct settings, reads, "reads", COLUMN_BOOL),
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
     COLUMN(struct settings, missing, "missing", COLUMN_TEXT),
 };
@@ -366,6 +369,9 @@ enum status session_check(struct session *session, const char *role, struct faul
     }
     if (status == STATUS_OK) {
         status = session_check_version(session, fault);
+    }
+    if (status == STATUS_OK && !settings.reads) {
+        status = fault_set(fault, STATUS_NOT_READY, "role", "%s must have default_transaction_read_only", settings.who);
     }
     if (status == STATUS_OK && settings.missing[0] != 0) {
         status = fault_set(fault, STATUS_CORRUPT, "schema", "the table %s is missing: restore the database from backup",

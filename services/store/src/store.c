@@ -240,7 +240,7 @@ static enum status slot_begin(struct store *store, struct slot *slot, const char
 enum status store_begin(struct store_tx **out, struct store *store, enum store_access access, struct fault *fault)
 {
     static const char *const begins[] = {
-        [STORE_READ_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        [STORE_READ_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED",
         [STORE_SNAPSHOT] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     };
     struct store_tx *tx = calloc(1, sizeof *tx);

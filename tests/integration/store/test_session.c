@@ -77,6 +77,34 @@ Test(session, fsync_off_is_refused)
     cr_expect_eq(status, STATUS_NOT_READY);
 }
 
+/* A grant too many and a question that could write: the session of the reader does not. */
+Test(session, the_role_that_answers_questions_begins_read_only)
+{
+    struct fault fault = {0};
+    struct store *store = books_store(&books, "strongroom_auditor", 1);
+    struct store_tx *tx = NULL;
+    books_sql(&books, "GRANT INSERT, SELECT ON audit.pending TO strongroom_auditor");
+    for (int access = STORE_READ_WRITE; access <= STORE_SNAPSHOT; access++) {
+        cr_assert_eq(store_begin(&tx, store, (enum store_access)access, &fault), STATUS_OK);
+        cr_expect_neq(store_pending_put(tx, "{}", 2, 0, &fault), STATUS_OK);
+        cr_expect(strstr(fault.detail, "read-only") != NULL, "%s", fault.detail);
+        store_rollback(tx);
+        fault_clear(&fault);
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.pending"), 0);
+    store_close(store);
+}
+
+Test(session, a_reader_that_may_begin_to_write_is_refused)
+{
+    struct fault fault = {0};
+    books_sql(&books, "DO $$ BEGIN EXECUTE format('ALTER ROLE strongroom_auditor IN DATABASE %I SET "
+                      "default_transaction_read_only = off', current_database()); END $$");
+    cr_expect_eq(try_open("strongroom_auditor", "strongroom_auditor", &fault), STATUS_NOT_READY);
+    cr_expect_str_eq(fault.where, "role");
+    cr_expect_eq(try_open("strongroom_app", "strongroom_app", &fault), STATUS_OK);
+}
+
 static void note_end(void *context, enum store_end end)
 {
     *(enum store_end *)context = end;
@@ -227,6 +255,7 @@ struct attempt {
 
 #define DENIED "42501"
 #define FROZEN "23001"
+#define READS_ONLY "25006"
 
 static const struct attempt attempts[] = {
     {"strongroom_app", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", ""},
@@ -273,12 +302,15 @@ static const struct attempt attempts[] = {
     {"strongroom_sequencer", "CREATE TABLE audit.x (a int)", DENIED},
     {"strongroom_auditor", "SELECT count(*) FROM audit.leaf", ""},
     {"strongroom_auditor", "SELECT count(*) FROM custody.withdrawal", ""},
-    {"strongroom_auditor", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", DENIED},
+    {"strongroom_auditor", "INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", READS_ONLY},
+    {"strongroom_auditor", "SET TRANSACTION READ WRITE; INSERT INTO audit.pending (cls, evt) VALUES (0, '{}')", DENIED},
     {"strongroom_auditor", "SELECT count(*) FROM audit.pending", DENIED},
     {"strongroom_auditor", "SELECT count(*) FROM audit.pii", DENIED},
     {"strongroom_auditor", "SELECT count(*) FROM custody.token", DENIED},
-    {"strongroom_auditor", "UPDATE audit.head SET size = 0", DENIED},
-    {"strongroom_auditor", "UPDATE custody.withdrawal SET state = 'approved'", DENIED},
+    {"strongroom_auditor", "UPDATE audit.head SET size = 0", READS_ONLY},
+    {"strongroom_auditor", "SET TRANSACTION READ WRITE; UPDATE audit.head SET size = 0", DENIED},
+    {"strongroom_auditor", "UPDATE custody.withdrawal SET state = 'approved'", READS_ONLY},
+    {"strongroom_auditor", "SET TRANSACTION READ WRITE; UPDATE custody.withdrawal SET state = 'approved'", DENIED},
     {"strongroom_auditor", "SELECT count(*) FROM audit.leaf FOR UPDATE", "0A000"},
     {"postgres", "TRUNCATE audit.leaf_00000000", FROZEN},
     {"postgres", "TRUNCATE audit.leaf", FROZEN},

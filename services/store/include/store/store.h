@@ -2,8 +2,9 @@
  * The connections to PostgreSQL and the transactions on them.
  *
  * A store is a fixed number of sessions of one database role. Every session is checked when it is made: the role, the
- * schema version, a primary server, and durable commits (fsync, full_page_writes, synchronous_commit=remote_apply,
- * which is a local flush where no synchronous standby is named). A lost session is made again, with growing pauses.
+ * schema version, a primary server, durable commits (fsync, full_page_writes, synchronous_commit=remote_apply, which is
+ * a local flush where no synchronous standby is named), and that the role that reads the trail begins read-only. A lost
+ * session is made again, with growing pauses.
  *
  * Thread-safe; a transaction belongs to one thread. No statement is retried behind the caller's back except by
  * store_transact. Sources: audit-format 1.5 and 2.4, PostgreSQL 15 documentation, libpq.
@@ -16,7 +17,7 @@
 #include "base/status.h"
 
 /* The number of the newest migration that this program knows; a database of another one is refused. */
-#define STORE_SCHEMA_VERSION 19
+#define STORE_SCHEMA_VERSION 20
 
 #define STORE_CONNECTIONS_MAX 64
 
@@ -32,7 +33,7 @@ struct store_config {
 };
 
 enum store_access {
-    STORE_READ_WRITE, /* READ COMMITTED */
+    STORE_READ_WRITE, /* READ COMMITTED; read-only where the role is */
     STORE_SNAPSHOT,   /* REPEATABLE READ, READ ONLY */
 };
 
