@@ -101,22 +101,20 @@ void service_log_error(struct service *service, const struct http_request *reque
 
 /* Reads of the trail. */
 
-#define QUERY_MAX 32
-
 struct parameter {
     const char *name;
     const char *value;
 };
 
 struct query {
-    struct parameter parameters[QUERY_MAX];
+    struct parameter parameters[HTTP_QUERY_MAX];
     size_t count;
 };
 
 static bool add_parameter(void *context, const char *name, const char *value)
 {
     struct query *query = context;
-    INVARIANT(query->count < QUERY_MAX); /* each known name once (dispatch) */
+    INVARIANT(query->count < HTTP_QUERY_MAX); /* each known name once (dispatch) */
     query->parameters[query->count++] = (struct parameter){name, value == NULL ? "" : value};
     return true;
 }

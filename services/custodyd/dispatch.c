@@ -109,7 +109,7 @@ static bool listed(const char *list, const char *word)
 
 struct query_check {
     const char *allowed;
-    char seen[8][32];
+    char seen[HTTP_QUERY_MAX][32];
     size_t count;
     struct fault *fault;
     enum status status;
@@ -128,7 +128,7 @@ static bool query_seen(const struct query_check *check, const char *key)
 static bool check_query(void *context, const char *key, const char *value)
 {
     struct query_check *check = context;
-    if (!listed(check->allowed, key) || value == NULL || check->count == 8 || strlen(key) >= 32) {
+    if (!listed(check->allowed, key) || value == NULL || check->count == HTTP_QUERY_MAX || strlen(key) >= 32) {
         check->status = fault_set(check->fault, STATUS_UNKNOWN_FIELD, key, "not a query parameter of this operation");
         return false;
     }
@@ -147,6 +147,14 @@ static enum status check_form(const struct http_request *request, const struct h
     return check.status;
 }
 
+static enum gate_kind kind_of(const struct http_route *route)
+{
+    if (route == NULL) {
+        return GATE_ORDINARY;
+    }
+    return route->urgent ? GATE_URGENT : route->told ? GATE_TOLD : GATE_ORDINARY;
+}
+
 static enum status run(struct service *service, struct http_request *request, const struct http_route **out_route,
                        struct http_reply *reply, struct fault *fault)
 {
@@ -155,7 +163,7 @@ static enum status run(struct service *service, struct http_request *request, co
     *out_route = route;
     request->urgent = route != NULL && route->urgent;
     enum status status = gate_enter(service->gate, &request->guest, read_token(request) ? &request->caller.auth : NULL,
-                                    place_address(request->place), request->urgent, fault);
+                                    place_address(request->place), kind_of(route), fault);
     if (status != STATUS_OK) {
         reply->close = true;
         return status;

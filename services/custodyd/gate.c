@@ -12,6 +12,7 @@
 #define UNIT 1000000 /* of a bucket's level: a request a second fills one in a microsecond */
 #define URGENT_RATE 4
 #define URGENT_BURST 32
+#define TOLD_BURST_S 60
 #define PROBES 32
 
 struct bucket {
@@ -24,6 +25,7 @@ struct gate_guest {
     bool used;
     int64_t seen_us;
     struct bucket ordinary;
+    struct bucket told;
     struct bucket urgent;
     unsigned served;
     unsigned inside;
@@ -162,6 +164,13 @@ static void wait_a_while(struct gate *gate)
     (void)pthread_cond_timedwait(&gate->worked, &gate->mutex, &until);
 }
 
+/* With the mutex. Nobody waits for it: a wait would be as long as the whole answer takes. */
+static bool may_be_told(struct gate *gate, struct gate_guest *row)
+{
+    int64_t rate = gate->config.told_rate;
+    return bucket_take(&row->told, clock_monotonic_us(gate->config.clock), rate, TOLD_BURST_S * rate);
+}
+
 /* With the mutex, which is released while waiting; the row stays its own as long as somebody is inside. */
 static bool token_enter(struct gate *gate, struct gate_guest *row)
 {
@@ -181,7 +190,7 @@ static bool token_enter(struct gate *gate, struct gate_guest *row)
 }
 
 enum status gate_enter(struct gate *gate, struct gate_guest **out, const struct digest *token,
-                       const struct digest *address, bool urgent, struct fault *fault)
+                       const struct digest *address, enum gate_kind kind, struct fault *fault)
 {
     struct gate_guest *vacant = NULL;
     bool let_in = false;
@@ -189,12 +198,13 @@ enum status gate_enter(struct gate *gate, struct gate_guest **out, const struct 
     (void)pthread_mutex_lock(&gate->mutex);
     struct gate_guest *row = token == NULL ? NULL : table_find(&gate->tokens, &vacant, token);
     if (row == NULL) {
-        let_in = address_enter(gate, address, urgent);
+        let_in = address_enter(gate, address, kind == GATE_URGENT);
     } else {
         int64_t now_us = clock_monotonic_us(gate->config.clock);
         row->seen_us = now_us;
-        let_in = urgent ? bucket_take(&row->urgent, now_us, URGENT_RATE, URGENT_BURST) : token_enter(gate, row);
-        *out = let_in && !urgent ? row : NULL;
+        let_in = kind == GATE_URGENT ? bucket_take(&row->urgent, now_us, URGENT_RATE, URGENT_BURST)
+                                     : (kind != GATE_TOLD || may_be_told(gate, row)) && token_enter(gate, row);
+        *out = let_in && kind != GATE_URGENT ? row : NULL;
     }
     gate->refused += !let_in;
     (void)pthread_mutex_unlock(&gate->mutex);

@@ -20,6 +20,7 @@
 #define HTTP_POLICY_PATH "/v1/policies"
 #define HTTP_POLICY_MAX 524288 /* of a body to HTTP_POLICY_PATH alone: a policy is the largest document there is */
 #define HTTP_PARAMETERS_MAX 2
+#define HTTP_QUERY_MAX 32 /* parameters after the path */
 #define HTTP_PARAMETER_SIZE 128
 
 struct service;

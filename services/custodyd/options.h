@@ -18,6 +18,7 @@ struct custodyd_options {
     int64_t idle_s;
     int64_t request_s;
     int64_t token_rate;
+    int64_t read_rate;
     int64_t token_served;
     int64_t token_requests;
     int64_t address_rate;

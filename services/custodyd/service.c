@@ -124,6 +124,7 @@ static enum status open_gate(struct service *service, struct fault *fault)
     const struct gate_config config = {
         .clock = service->clock,
         .token_rate = options->token_rate,
+        .told_rate = options->read_rate,
         .address_rate = options->address_rate,
         .served = (unsigned)options->token_served,
         .inside = (unsigned)options->token_requests,

@@ -22,6 +22,7 @@ TOKEN_RATE = 20
 SERVED = 2
 INSIDE = 16
 SINGLY = 10
+READ_RATE = 1
 FLOODER = "requester-2"
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 
@@ -32,7 +33,7 @@ class Flooded(strongroom.Case):
         super().setUpClass()
         cls.place.stop("custodyd")
         cls.place.configure("custodyd", connections=CONNECTIONS, token_rate=TOKEN_RATE, token_served=SERVED, token_requests=INSIDE,
-                            refusals=SINGLY, urgent_listen="127.0.0.1:0", urgent_port_file=cls.place.dir / "run/urgent-port")
+                            read_rate=READ_RATE, refusals=SINGLY, urgent_listen="127.0.0.1:0", urgent_port_file=cls.place.dir / "run/urgent-port")
         cls.place.start()
 
     def flood(self, source, **kinds):
@@ -120,6 +121,26 @@ class Flooded(strongroom.Case):
         # Answers that nobody was there to read any more are in the trail and not in what the flood has seen.
         self.assertGreaterEqual(len(singly) + sum(int(event["facts"]["count"]) for event in counted), refused)
         self.assertProven("trail", place.export_trail())
+
+    def test_a_reader_does_not_fill_the_trail_by_reading(self):
+        """Each read is an entry; so they are rationed by themselves, and what is beyond the ration is none."""
+        place, began = self.place, time.monotonic()
+        token = place.grant("auditor-1", "auditor")
+        paths = ("/v1/audit/entries?limit=1", "/v1/audit/count?act=log.genesis", "/v1/audit/export?act=log.genesis",
+                 "/audit/tile/entries/000.p/1", f"/v1/withdrawals/{strongroom.uuid7()}/evidence")
+        given = 0
+        for turn in range(1000):
+            reply = place.call("GET", paths[turn % len(paths)], token=token)
+            given += reply.status == 200
+            if reply.status == 429:
+                break
+        self.assertEqual((reply.status, reply.json["code"], reply.headers["Retry-After"]), (429, "busy", "1"))
+        self.assertEqual(place.call("GET", "/v1/wallets", token=token).status, 200, "what is no entry goes on")
+        self.assertEqual(place.call("GET", paths[0], person="auditor-1").status, 200, "as does who reads with another token")
+        self.assertLessEqual(given, READ_RATE * (60 + time.monotonic() - began) + 1)
+        auth = hashlib.sha256(token.encode()).hexdigest()
+        rows = [self.event(row) for row in place.pages("/v1/audit/entries?actor=auditor-1&limit=500", "entries", "auditor-1")]
+        self.assertEqual(sum(row.get("auth") == auth and row["act"] in ("trail.read", "trail.export") for row in rows), given)
 
     def test_the_flood_comes_from_where_honest_people_are(self):
         """Nothing tells one connection from another before it has asked; so there is a door that the flood does not come to."""

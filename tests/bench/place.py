@@ -11,7 +11,7 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TICK = os.sysconf("SC_CLK_TCK")
-UNLIMITED = {"token-rate": 1000000, "token-served": 64, "token-requests": 128, "address-rate": 1000000}
+UNLIMITED = {"token-rate": 1000000, "read-rate": 1000000, "token-served": 64, "token-requests": 128, "address-rate": 1000000}
 PROGRAMS = {"custodyd": "custodyd", "signerd": "signerd", "custody": "custody", "custody-verify": "verify"}
 
 
