@@ -12,6 +12,8 @@
 #include "mirror/copy.h"
 #include "trust.h"
 
+#define RATE_TRIES 10
+
 struct copying {
     const struct custody_options *options;
     struct mirror *mirror;
@@ -23,7 +25,14 @@ static enum status fetch(void *context, struct bytes *out, const char *name, str
     const struct copying *copying = context;
     char path[AUDIT_TILE_PATH_SIZE + 16];
     (void)snprintf(path, sizeof(path), "/audit/%s", name);
-    return client_bytes(out, copying->options, path, fault);
+    enum status status = client_bytes(out, copying->options, path, fault);
+    for (int tries = 0; status == STATUS_BUSY && tries < RATE_TRIES; tries++) { /* each read is an entry, so rationed */
+        const struct timespec second = {.tv_sec = 1};
+        (void)nanosleep(&second, NULL);
+        fault_clear(fault);
+        status = client_bytes(out, copying->options, path, fault);
+    }
+    return status;
 }
 
 /* So that the service can raise an alarm when there is no copy of what is in the trail. */

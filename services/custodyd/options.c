@@ -26,7 +26,7 @@ static const struct option_row rows[] = {
     ROW("token-rate", OPTION_INTEGER, "/s", 1, 1000000, "200",
         "requests of one token in a second, twice as many in a burst; beyond, they wait a second and are 429",
         token_rate),
-    ROW("read-rate", OPTION_INTEGER, "/s", 1, 1000000, "2",
+    ROW("read-rate", OPTION_INTEGER, "/s", 1, 1000000, "20",
         "reads of the trail and of evidence by one token in a second, each of which is an entry; at once what a minute "
         "brings; beyond, 429",
         read_rate),
