@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PART_LEN 16384
+#define PROGRAM_MAX (256UL * 1024 * 1024)
 
 /* Answers STATUS_TOO_LARGE as soon as more than `max` bytes have come. */
 static enum status read_all(struct bytes *out, int fd, size_t max)
@@ -50,6 +51,17 @@ enum status file_read_document(struct bytes *out, const char *path, size_t max, 
     enum status status = file_read(out, path, max + 1, where, fault);
     if (status == STATUS_OK && out->len > 0 && out->data[out->len - 1] == '\n') {
         out->data[--out->len] = '\0';
+    }
+    return status;
+}
+
+enum status file_program_digest(struct digest *out, struct fault *fault)
+{
+    struct bytes program = {0};
+    enum status status = file_read(&program, "/proc/self/exe", PROGRAM_MAX, "program", fault);
+    if (status == STATUS_OK) {
+        digest_sha256(out, program.data, program.len);
+        bytes_free(&program);
     }
     return status;
 }

@@ -113,8 +113,12 @@ static enum status ask(struct role_keys *keys, struct wire_pool *pool, enum wire
     if (status != STATUS_OK) {
         return status;
     }
-    *signer = (struct key_board_signer){
-        .founded = true, .founding = hello.key, .ready = state.ready, .instance = state.instance};
+    *signer = (struct key_board_signer){.founded = true,
+                                        .founding = hello.key,
+                                        .ready = state.ready,
+                                        .instance = state.instance,
+                                        .program = state.program,
+                                        .configuration = state.configuration};
     memcpy(signer->reason, state.reason, sizeof(signer->reason));
     signer->token_count = state.token_count;
     memcpy(signer->tokens, state.tokens, sizeof(signer->tokens));

@@ -25,8 +25,10 @@ struct key_board_signer {
     bool founded;               /* `founding` is set */
     struct public_key founding; /* what it says at hello */
     bool ready;                 /* at the last look */
-    struct digest instance;     /* role transfer: another one with each start; zero unless `status` is STATUS_OK */
-    char reason[128];           /* why not ready, "" otherwise */
+    struct digest instance;     /* another one with each start; zero unless `status` is STATUS_OK */
+    struct digest program;      /* with what it runs, as it says itself */
+    struct digest configuration;
+    char reason[128]; /* why not ready, "" otherwise */
     size_t token_count;
     struct wire_token tokens[WIRE_TOKENS_MAX];
 };

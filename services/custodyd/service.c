@@ -21,7 +21,6 @@
 #include "workers.h"
 
 #define FILE_MAX (2 * CANON_POLICY_MAX)
-#define PROGRAM_MAX (64 * 1024 * 1024)
 #define STATEMENT_TIMEOUT_MS 10000
 #define ACQUIRE_TIMEOUT_MS 5000
 #define SIGNER_CONNECTIONS 4
@@ -236,11 +235,8 @@ static enum status log_start_in(struct store_tx *tx, void *context, struct fault
 static enum status log_start(struct service *service, struct fault *fault)
 {
     struct starting starting = {.service = service, .start = {.schema = STORE_SCHEMA_VERSION}};
-    struct bytes program = {0};
-    enum status status = file_read(&program, "/proc/self/exe", PROGRAM_MAX, "program", fault);
+    enum status status = file_program_digest(&starting.start.program, fault);
     if (status == STATUS_OK) {
-        digest_sha256(&starting.start.program, program.data, program.len);
-        bytes_free(&program);
         status = custodyd_options_digest(&starting.start.configuration, &service->options, fault);
     }
     return status == STATUS_OK ? store_transact(service->store, log_start_in, &starting, fault) : status;

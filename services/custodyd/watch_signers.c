@@ -32,6 +32,20 @@ static enum status tell_signer(struct watch *watch, enum wire_role role, const s
     return watch_tell(watch, &news, fault);
 }
 
+/* Each of its starts once. What it runs as it says itself: a change that nobody ordered shows. */
+static enum status tell_start(struct watch *watch, enum wire_role role, const struct key_board_signer *signer,
+                              struct fault *fault)
+{
+    char instance[DIGEST_HEX_LEN + 1];
+    struct news news = {.action = AUDIT_SIGNER_START, .object_type = RECORD_SIGNER, .value = instance};
+    digest_format(instance, &signer->instance);
+    (void)snprintf(news.subject, sizeof(news.subject), "start/%s", wire_role_name(role));
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", wire_role_name(role));
+    news_ref(&news, "program", &signer->program);
+    news_ref(&news, "configuration", &signer->configuration);
+    return watch_tell(watch, &news, fault);
+}
+
 struct token_form {
     const char *word;
     enum audit_action action;
@@ -125,6 +139,7 @@ enum status watch_signer(struct watch *watch, enum wire_role role, struct fault 
     bool here = key_board_look(service->board, service->signers[role], role, timeout_ms, &why) == STATUS_OK;
     key_board_signer(&signer, service->board, role);
     enum status status = tell_signer(watch, role, &signer, fault);
+    status = here && status == STATUS_OK ? tell_start(watch, role, &signer, fault) : status;
     for (size_t i = 0; here && status == STATUS_OK && i < signer.token_count; i++) {
         status = tell_token(watch, role, &signer.tokens[i], fault);
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -379,6 +380,9 @@ class Keys(strongroom.Case):
 
     # Watching
 
+    def starts(self):
+        return {role: len(self.entries("signer.start", oid=role)) for role in ("audit", "transfer", "validator")}
+
     def test_a_signer_that_is_gone(self):
         place = self.place
         place.stop("custodyd")
@@ -386,6 +390,8 @@ class Keys(strongroom.Case):
         place.start()
         try:
             known = {act: len(self.entries(act)) for act in ("signer.down", "signer.up", "key.attestation_overdue")}
+            self.until(lambda: all(self.starts().values()), "each signer has said with what it runs")
+            starts = self.starts()
             place.stop("transfer")
             self.until(lambda: self.entries("signer.down")[known["signer.down"]:], "it is told that the signer is gone")
             self.until(lambda: self.wallet().get("address_reason") == "proof_overdue", "the address is withdrawn")
@@ -398,6 +404,12 @@ class Keys(strongroom.Case):
             self.until(lambda: "address" in self.wallet(), "the address is back")
             self.until(lambda: self.entries("signer.up")[known["signer.up"]:], "and that is told")
             self.assertEqual(len(self.entries("signer.down")), known["signer.down"] + 1)
+            self.until(lambda: self.starts() != starts, "the start is told")
+            self.assertEqual(self.starts(), {**starts, "transfer": starts["transfer"] + 1}, "and no other, though the service started, too")
+            told = [self.event(self.entries("signer.start", oid=role)[-1])["refs"] for role in starts]
+            program = hashlib.sha256((strongroom.BUILD / "services/signerd/signerd").read_bytes()).hexdigest()
+            self.assertEqual({refs["program"] for refs in told}, {program})
+            self.assertEqual(len({refs["configuration"] for refs in told}), len(told), "each has options of its own")
         finally:
             place.stop("custodyd")
             place.configure("custodyd", attestation_max_age=None)

@@ -152,6 +152,8 @@
     X(FREEZE_STATE, "freeze.state", KEYS, "freeze", "ok error", "", "cause number reason state",                       \
       "The signer says that something is frozen (error) or thawed (ok).")                                              \
     X(SIGNER_DOWN, "signer.down", ENVIRONMENT, "signer", "error", "", "", "A signer does not answer.")                 \
+    X(SIGNER_START, "signer.start", ENVIRONMENT, "signer", "ok", "configuration program", "",                          \
+      "A signer was started; it says that it is this program with these options.")                                     \
     X(SIGNER_UP, "signer.up", ENVIRONMENT, "signer", "ok", "", "", "A signer answers again.")                          \
     X(TOKEN_DOWN, "token.down", ENVIRONMENT, "token", "error", "", "label role serial state",                          \
       "A PKCS #11 token does not work, or lacks a key.")                                                               \

@@ -6,6 +6,7 @@
 #define STRONGROOM_BASE_FILE_H
 
 #include "base/bytes.h"
+#include "base/digest.h"
 
 /*
  * Reads the file at `path`, at most `max` bytes. `where` names the option or part in the fault. Out: owned by the
@@ -18,6 +19,12 @@ MUST_CHECK enum status file_read(struct bytes *out, const char *path, size_t max
 /* The same for a file of one document: one final newline is dropped. */
 MUST_CHECK enum status file_read_document(struct bytes *out, const char *path, size_t max, const char *where,
                                           struct fault *fault);
+
+/*
+ * SHA-256 of this program's own file, as it runs: what an audit is told of it. STATUS_INVALID, STATUS_TOO_LARGE (256
+ * MiB), STATUS_IO, STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status file_program_digest(struct digest *out, struct fault *fault);
 
 /*
  * Makes the file at `path` hold exactly `content`, readable by its owner alone: written beside it as `path`.new,

@@ -14,7 +14,6 @@
 #define FACT_SIZE 129
 #define KEY_TEXT_SIZE 161 /* base64 of the longest DER key */
 #define GENERATED_KIND "generated"
-#define PROGRAM_MAX (256UL * 1024 * 1024)
 
 /* Facts are strings, all of them: so a transcript has them. */
 struct generated {
@@ -78,16 +77,12 @@ static const char *mechanism_text(enum algorithm algorithm)
     return "";
 }
 
-/* This program's own file, as it runs. */
 static enum status program_hash(char out65[DIGEST_HEX_LEN + 1], struct fault *fault)
 {
-    struct bytes file = {0};
-    enum status status = file_read(&file, "/proc/self/exe", PROGRAM_MAX, "program", fault);
+    struct digest digest;
+    enum status status = file_program_digest(&digest, fault);
     if (status == STATUS_OK) {
-        struct digest digest;
-        digest_sha256(&digest, file.data, file.len);
         digest_format(out65, &digest);
-        bytes_free(&file);
     }
     return status;
 }

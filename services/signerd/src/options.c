@@ -246,6 +246,11 @@ enum status options_role(enum signer_role *out, const struct options *options, s
     return status == STATUS_OK ? status : fault_set(fault, STATUS_USAGE, "role", "transfer, audit or validator");
 }
 
+enum status options_digest(struct digest *out, const struct options *options, struct fault *fault)
+{
+    return option_digest(out, options, run_rows, COUNT(run_rows), fault);
+}
+
 enum status options_profile(enum hsm_key_profile *out, const struct options *options, struct fault *fault)
 {
     static const struct {

@@ -95,6 +95,9 @@ MUST_CHECK enum status options_load(struct options *out, subcommand **out_main, 
 /* The role that the option names. STATUS_USAGE. */
 MUST_CHECK enum status options_role(enum signer_role *out, const struct options *options, struct fault *fault);
 
+/* SHA-256 of the options of `signerd run` in effect (base/option.h: option_digest). STATUS_NO_MEMORY. */
+MUST_CHECK enum status options_digest(struct digest *out, const struct options *options, struct fault *fault);
+
 /* What may be done with the private value of a key to be made, by the option backup. STATUS_USAGE. */
 MUST_CHECK enum status options_profile(enum hsm_key_profile *out, const struct options *options, struct fault *fault);
 

@@ -18,7 +18,9 @@ struct signer {
     struct guard *guard;
     const struct signer_tokens *tokens;
     const struct clock *clock;
-    struct digest instance;      /* another one with each start */
+    struct digest instance; /* another one with each start */
+    struct digest program;  /* with what it runs */
+    struct digest configuration;
     struct guard_state identity; /* as at start: only the part that never changes is read here */
     struct public_key founding;
     struct versions versions;                               /* of the policy */

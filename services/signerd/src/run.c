@@ -170,12 +170,18 @@ static enum status signer_start(struct run *run, const struct options *options, 
                                 struct fault *fault)
 {
     int64_t accepted = 0;
+    struct digest program = {{0}};
+    struct digest configuration = {{0}};
     enum status status = accepted_read(&accepted, options->accept_clock, fault);
+    status = status == STATUS_OK ? file_program_digest(&program, fault) : status;
+    status = status == STATUS_OK ? options_digest(&configuration, options, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
     const struct signer_config config = {
         .role = role,
+        .program = program,
+        .configuration = configuration,
         .guard = run->guard,
         .tokens = token_set_calls(run->tokens),
         .clock = clock_system(),

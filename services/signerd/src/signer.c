@@ -97,6 +97,8 @@ enum status signer_new(struct signer **out, const struct signer_config *config, 
     signer->guard = config->guard;
     signer->tokens = config->tokens;
     signer->clock = config->clock;
+    signer->program = config->program;
+    signer->configuration = config->configuration;
     signer->witnesses = config->witnesses;
     signer->witness_tier = config->witness_tier;
     struct uuid fresh;
@@ -229,6 +231,8 @@ static enum status status_answer(struct signer *signer, struct wire_reply *reply
     }
     answer->promises = state.promises;
     answer->instance = signer->instance;
+    answer->program = signer->program;
+    answer->configuration = signer->configuration;
     answer->size = state.size;
     answer->root = state.root;
     answer->height = state.height;

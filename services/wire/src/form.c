@@ -27,6 +27,9 @@
     CANON_FIELD_OPTIONAL(struct form, next, CANON_OBJECT), CANON_FIELD(struct form, policy, CANON_HASH),               \
         FORM_FIELD(in_force_at, "policy_in_force_at", CANON_TIME, sizeof(int64_t), 0),                                 \
         CANON_FIELD(struct form, policy_version, CANON_INTEGER)
+#define FORM_STARTED                                                                                                   \
+    CANON_FIELD(struct form, configuration, CANON_HASH), CANON_FIELD(struct form, instance, CANON_HASH),               \
+        CANON_FIELD(struct form, program, CANON_HASH)
 #define FORM_KEY_ID FORM_FIELD(key_id, "key", CANON_HASH, sizeof(struct digest), 0)
 #define FORM_HAVE CANON_FIELD_RANGE(struct form, have, CANON_INTEGER, 0, 255)
 #define FORM_THRESHOLD CANON_FIELD_RANGE(struct form, threshold, CANON_INTEGER, 1, 255)
@@ -286,7 +289,7 @@ static const struct canon_field status_transfer[] = {
     CANON_FIELD_RANGE(struct form, freezes, CANON_ARRAY, 0, WIRE_FREEZES_MAX),
     FORM_SUSPENDED,
     FORM_POLICY,
-    CANON_FIELD(struct form, instance, CANON_HASH),
+    FORM_STARTED,
     CANON_FIELD(struct form, promises, CANON_COUNTER),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
@@ -300,6 +303,7 @@ static const struct canon_field status_audit[] = {
     FORM_TOKENS,
     FORM_SUSPENDED,
     FORM_POLICY,
+    FORM_STARTED,
     CANON_FIELD(struct form, root, CANON_HASH),
     CANON_FIELD(struct form, size, CANON_COUNTER),
 };
@@ -313,6 +317,7 @@ static const struct canon_field status_validator[] = {
     FORM_TOKENS,
     FORM_SUSPENDED,
     FORM_POLICY,
+    FORM_STARTED,
     FORM_FIELD(header_digest, "header", CANON_HASH, sizeof(struct digest), 0),
     CANON_FIELD(struct form, height, CANON_COUNTER),
 };
@@ -326,6 +331,7 @@ static const struct canon_field status_privacy[] = {
     FORM_TOKENS,
     FORM_SUSPENDED,
     FORM_POLICY,
+    FORM_STARTED,
     CANON_FIELD(struct form, erased, CANON_COUNTER),
     CANON_FIELD(struct form, reveals, CANON_COUNTER),
     CANON_FIELD(struct form, subjects, CANON_COUNTER),

@@ -41,6 +41,8 @@ struct form {
     uint64_t height;
     struct digest header_digest;
     struct digest instance;
+    struct digest program;
+    struct digest configuration;
     struct digest policy;
     int64_t policy_version;
     int64_t in_force_at;

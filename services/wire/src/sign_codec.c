@@ -220,6 +220,8 @@ static enum status status_reply_read(struct wire_reply *out, struct form *form, 
     answer->size = form->size;
     answer->promises = form->promises;
     answer->instance = form->instance;
+    answer->program = form->program;
+    answer->configuration = form->configuration;
     answer->root = form->root;
     answer->height = form->height;
     answer->header = form->header_digest;
@@ -251,6 +253,8 @@ static enum status status_reply_write(struct form *form, const struct wire_reply
     form->size = answer->size;
     form->promises = answer->promises;
     form->instance = answer->instance;
+    form->program = answer->program;
+    form->configuration = answer->configuration;
     form->root = answer->root;
     form->height = answer->height;
     form->header_digest = answer->header;

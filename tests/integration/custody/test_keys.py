@@ -500,7 +500,7 @@ class Freezes(Keys):
         other = {**row, "cause": "command", "on": "2", "scope": "everything", "state": "thawed"}
         del other["subject"]
         self.signer.answers["status"] = lambda _: {
-            "freezes": [row, other], "instance": "1" * 64, "policy": "0" * 64, "policy_in_force_at": "1970-01-01T00:00:00.000000Z", "policy_version": 1,
+            "configuration": "2" * 64, "freezes": [row, other], "instance": "1" * 64, "policy": "0" * 64, "program": "3" * 64, "policy_in_force_at": "1970-01-01T00:00:00.000000Z", "policy_version": 1,
             "promises": "0", "ready": True, "role": "transfer", "size": "1", "suspended": [],
             "tokens": [{"down_at": "1970-01-01T00:00:00.000000Z", "label": "a", "reason": "", "serial": "1", "state": "serving"}]}
         told = self.good("freeze", "list", "--socket", self.socket)

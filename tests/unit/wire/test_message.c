@@ -349,19 +349,22 @@ Test(wire_message, what_is_said_about_a_withdrawal_comes_through)
 
 Test(wire_message, the_status_of_every_role_comes_through)
 {
-    for (enum wire_role role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_VALIDATOR; role++) {
+    for (enum wire_role role = WIRE_ROLE_TRANSFER; role <= WIRE_ROLE_PRIVACY; role++) {
         struct wire_reply reply = {.op = WIRE_OP_STATUS, .id = 9};
         struct wire_reply read;
         reply.status = (struct wire_status_reply){
             .role = role,
             .instance = {{7}},
+            .program = {{8}},
+            .configuration = {{9}},
             .ready = true,
             .token_count = 2,
             .tokens = {{.label = "first", .serial = "1", .state = WIRE_TOKEN_DOWN, .reason = "no answer in 1000 ms"},
                        {.label = "second", .serial = "2", .state = WIRE_TOKEN_SERVING}}};
         expect_reply_through(&reply, &read);
         cr_expect(read.status.token_count == 2);
-        cr_expect((read.status.instance.bytes32[0] == 7) == (role == WIRE_ROLE_TRANSFER));
+        cr_expect(read.status.instance.bytes32[0] == 7 && read.status.program.bytes32[0] == 8 &&
+                  read.status.configuration.bytes32[0] == 9);
         cr_expect(read.status.tokens[0].state == WIRE_TOKEN_DOWN && read.status.tokens[1].state == WIRE_TOKEN_SERVING);
         cr_expect(read.status.role == role && read.status.ready && read.status.reason[0] == '\0');
         reply.status.ready = false;

@@ -30,8 +30,10 @@ struct signer_config {
     struct guard *guard;
     const struct signer_tokens *tokens;
     const struct clock *clock;
-    const char *policy_path;    /* file of the first version of the policy */
-    const char *share_set_path; /* attended: the signed share set of the PIN; NULL for unattended */
+    struct digest program;       /* SHA-256 of its file and of its options, for whoever asks for the status */
+    struct digest configuration; /* (base/option.h: option_digest) */
+    const char *policy_path;     /* file of the first version of the policy */
+    const char *share_set_path;  /* attended: the signed share set of the PIN; NULL for unattended */
     /* Transfer: wallets of this tier and colder are signed for under a checkpoint that these have cosigned; NULL, and
      * 0: none are. */
     const struct audit_witnesses *witnesses;

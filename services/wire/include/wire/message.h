@@ -136,16 +136,18 @@ struct wire_status_reply {
     bool ready;
     char reason[128]; /* why not ready, "" otherwise */
     enum wire_role role;
-    uint64_t size;          /* audit: size signed last; transfer: largest checkpoint seen */
-    uint64_t promises;      /* transfer: that the guard has made */
-    struct digest instance; /* transfer: another one with each start */
-    struct digest root;     /* audit */
-    uint64_t height;        /* validator: height signed last, 0 for none */
-    struct digest header;   /* validator: digest signed last, zero for none */
-    uint64_t subjects;      /* privacy: whose personal data was ever sealed */
-    uint64_t erased;        /* privacy: of them, whose key is destroyed */
-    uint64_t reveals;       /* privacy: so far */
-    struct digest policy;   /* in force */
+    struct digest instance;      /* another one with each start */
+    struct digest program;       /* SHA-256 of its file */
+    struct digest configuration; /* of its options in effect (base/option.h: option_digest) */
+    uint64_t size;               /* audit: size signed last; transfer: largest checkpoint seen */
+    uint64_t promises;           /* transfer: that the guard has made */
+    struct digest root;          /* audit */
+    uint64_t height;             /* validator: height signed last, 0 for none */
+    struct digest header;        /* validator: digest signed last, zero for none */
+    uint64_t subjects;           /* privacy: whose personal data was ever sealed */
+    uint64_t erased;             /* privacy: of them, whose key is destroyed */
+    uint64_t reveals;            /* privacy: so far */
+    struct digest policy;        /* in force */
     int64_t policy_version;
     int64_t policy_in_force_at; /* since when, microseconds UTC; 0 of the first */
     bool has_next;
