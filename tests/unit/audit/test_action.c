@@ -24,6 +24,7 @@ Test(action, other_texts_find_none)
     cr_assert_eq(audit_action_find("withdrawal"), AUDIT_ACTION_NONE);
     cr_assert_eq(audit_action_find("Withdrawal.request"), AUDIT_ACTION_NONE);
     cr_assert_null(audit_action_text(AUDIT_ACTION_NONE));
+    cr_assert_null(audit_action_info(AUDIT_ACTION_NONE));
 }
 
 Test(action, outcomes)

@@ -114,6 +114,11 @@ static void edit_corr(struct store_leaf *row)
     row->has_corr = false;
 }
 
+static void edit_corr_value(struct store_leaf *row)
+{
+    row->corr.bytes16[15] ^= 1;
+}
+
 static void edit_amount(struct store_leaf *row)
 {
     (void)snprintf(row->amount, sizeof(row->amount), "1");
@@ -189,9 +194,9 @@ Test(trail_leaf, a_fact_of_another_form_has_no_column)
 Test(trail_leaf, a_row_with_one_edited_column_is_not)
 {
     static void (*const edits[])(struct store_leaf *) = {
-        edit_number, edit_hash,        edit_bytes, edit_time,    edit_actor, edit_act,
-        edit_otype,  edit_oid,         edit_ord,   edit_outcome, edit_corr,  edit_amount,
-        edit_asset,  edit_destination, edit_key,   edit_version, edit_wallet};
+        edit_number, edit_hash,  edit_bytes,       edit_time,    edit_actor,   edit_act,
+        edit_otype,  edit_oid,   edit_ord,         edit_outcome, edit_corr,    edit_corr_value,
+        edit_amount, edit_asset, edit_destination, edit_key,     edit_version, edit_wallet};
     for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
         struct store_leaf row = row_make();
         edits[i](&row);
