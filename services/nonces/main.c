@@ -102,7 +102,7 @@ static void take_signatures(struct harvest *harvest, const char *text, const jso
         return; /* not a list of signatures */
     }
     for (size_t i = 0; i < document.count; i++) {
-        const struct signature_row *row = &document.signatures[i];
+        const struct verify_signature *row = &document.signatures[i];
         struct found found = {.key = find_key(harvest, &row->key)};
         if (strcmp(row->alg, "ed25519") == 0) {
             continue;

@@ -11,33 +11,42 @@
 
 #include "base/clock.h"
 
-#define FIELDS(FORM, S)                                                                                                \
-    static const struct canon_field FORM[] = {FORM_##FORM(FORM_ROW, FORM_ROW_OPTIONAL, FORM_ROW_BYTES, S)};
-#define ENTRY(FORM, S) {FORM, COUNT(FORM), sizeof(struct S)},
+#define FIELDS(FORM, name)                                                                                             \
+    static const struct canon_field FORM[] = {FORM_##FORM(FORM_ROW, FORM_ROW_OPTIONAL, FORM_ROW_BYTES, verify_##name)};
+#define ENTRY(FORM, name) {FORM, COUNT(FORM), sizeof(struct verify_##name), #name},
 
 FORMS(FIELDS)
-FIELDS(POLICY, verify_policy)
+FIELDS(POLICY, policy)
 
 static const struct {
     const struct canon_field *fields;
-    size_t count;
-    size_t size;
-} forms[] = {FORMS(ENTRY) ENTRY(POLICY, verify_policy)};
+    size_t count, size;
+    const char *kind;
+} forms[] = {FORMS(ENTRY) ENTRY(POLICY, policy)};
 
-enum status document_decode(void *out, enum document document, const json_t *object, struct fault *fault)
+const char *document_kind(enum document document)
 {
-    return canon_decode(out, forms[document].size, object, forms[document].fields, forms[document].count, "", fault);
+    return forms[document].kind;
 }
 
-enum status document_read(void *out, enum document document, const char *text, struct fault *fault)
+enum status document_decode(void *form, enum document document, const json_t *object, struct fault *fault)
 {
+    return canon_decode(form, forms[document].size, object, forms[document].fields, forms[document].count, "", fault);
+}
+
+enum status document_read(struct signed_text *out, void *form, json_t *kept, enum document document, const char *text,
+                          struct fault *fault)
+{
+    size_t max = document == DOCUMENT_POLICY ? CANON_POLICY_MAX : CANON_DOCUMENT_MAX;
     json_t *object = NULL;
-    enum status status = canon_parse(&object, text, strlen(text), CANON_DOCUMENT_MAX, fault);
-    if (status == STATUS_OK) {
-        status = document_decode(out, document, object, fault);
+    out->text = text;
+    document_digest(&out->digest, forms[document].kind, text);
+    enum status status = canon_parse(&object, text, strlen(text), max, fault);
+    if (status != STATUS_OK || json_array_append_new(kept, object) != 0) {
+        return status == STATUS_OK ? STATUS_NO_MEMORY : status;
     }
-    json_decref(object);
-    return status;
+    out->object = object;
+    return document_decode(form, document, object, fault);
 }
 
 void document_digest(struct digest *out, const char *kind, const char *text)
@@ -69,18 +78,20 @@ enum status signatures_read(struct signed_text *out, const json_t *array, struct
     return STATUS_OK;
 }
 
-enum status signed_text_read(struct signed_text *out, const json_t *object, struct fault *fault)
+enum status signed_text_read(struct signed_text *out, void *form, json_t *kept, enum document document,
+                             const json_t *object, struct fault *fault)
 {
-    out->text = text_of(object, "document");
-    if (out->text == NULL || json_object_size(object) != 2) {
+    const char *text = text_of(object, "document");
+    if (text == NULL || json_object_size(object) != 2) {
         return fault_set(fault, STATUS_INVALID, "document", "must be a signed document");
     }
-    return signatures_read(out, json_object_get(object, "signatures"), fault);
+    enum status status = signatures_read(out, json_object_get(object, "signatures"), fault);
+    return status == STATUS_OK ? document_read(out, form, kept, document, text, fault) : status;
 }
 
 bool signed_text_by(const struct signed_text *signed_text, size_t index, const char *kind, const struct key *key)
 {
-    const struct signature_row *signature = &signed_text->signatures[index];
+    const struct verify_signature *signature = &signed_text->signatures[index];
     struct bytes message = {0};
     if (!digest_equal(&signature->key, &key->id) || strcmp(signature->alg, key->alg) != 0 ||
         document_message(&message, kind, signed_text->text, strlen(signed_text->text)) != STATUS_OK) {
@@ -143,12 +154,6 @@ const json_t *object_named(const json_t *array, const char *name)
         }
     }
     return NULL;
-}
-
-void verify_policy_free(struct verify_policy *policy)
-{
-    json_decref(policy->document);
-    *policy = (struct verify_policy){0};
 }
 
 const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
@@ -247,33 +252,25 @@ static bool is_founded(const struct verify_policy *policy, const struct signed_t
     return good && count >= 2;
 }
 
-const char *verify_policy_follow(struct verify_policy *inout, const json_t *object, const struct digest *first)
+const char *verify_policy_follow(struct verify_policy *out, const struct verify_policy *before, json_t *kept,
+                                 const json_t *object, const struct digest *first)
 {
     struct signed_text text;
-    struct verify_policy next = {0};
-    struct verify_policy before = *inout;
-    json_t *document = NULL;
-    const char *why = "is not a signed policy";
-    if (signed_text_read(&text, object, NULL) == STATUS_OK &&
-        canon_parse(&document, text.text, strlen(text.text), CANON_POLICY_MAX, NULL) == STATUS_OK &&
-        document_decode(&next, DOCUMENT_POLICY, document, NULL) == STATUS_OK &&
-        json_array_size(next.people) <= PEOPLE_MAX) {
-        document_digest(&next.digest, "policy", text.text);
-        if (before.document == NULL) {
-            bool good = (first == NULL || digest_equal(&next.digest, first)) && next.version == 1 &&
-                        digest_is_zero(&next.prev) && is_founded(&next, &text);
-            why = good ? NULL : "the first is not the one of the trust file, signed by all administrators";
-        } else {
-            bool good = digest_equal(&next.prev, &before.digest) && next.version == before.version + 1 &&
-                        next.issued_at > before.issued_at && digest_equal(&next.chain, &before.chain) &&
-                        verify_policy_governed(&before, &text, "policy", next.issued_at);
-            why = good ? NULL : "a later version is not signed by the quorum of the one before";
-        }
+    if (signed_text_read(&text, out, kept, DOCUMENT_POLICY, object, NULL) != STATUS_OK ||
+        json_array_size(out->people) > PEOPLE_MAX) {
+        return "is not a signed policy";
     }
-    next.document = document;
-    json_decref(before.document);
-    *inout = next;
-    return why;
+    out->digest = text.digest;
+    out->object = text.object;
+    if (before == NULL) {
+        bool good = (first == NULL || digest_equal(&out->digest, first)) && out->version == 1 &&
+                    digest_is_zero(&out->prev) && is_founded(out, &text);
+        return good ? NULL : "the first is not the one of the trust file, signed by all administrators";
+    }
+    bool good = digest_equal(&out->prev, &before->digest) && out->version == before->version + 1 &&
+                out->issued_at > before->issued_at && digest_equal(&out->chain, &before->chain) &&
+                verify_policy_governed(before, &text, "policy", out->issued_at);
+    return good ? NULL : "a later version is not signed by the quorum of the one before";
 }
 
 const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *policy, const char *name)

@@ -16,34 +16,41 @@
 
 FORMS(FORM_STRUCT)
 
-/* The policy as a verifier needs it. Zero: none yet. */
+/* The policy as a verifier needs it. */
 struct verify_policy {
     FORM_POLICY(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, )
     struct digest digest;
-    json_t *document; /* owned */
+    const json_t *object;
 };
 
-/* A signed document: exact bytes and signatures. `text` is borrowed from the JSON it was read from. */
+/* A document: its exact bytes, what they say, and the signatures under it. Borrowed from the JSON it was read from. */
 struct signed_text {
     const char *text;
-    struct signature_row signatures[SIGNED_MAX];
+    const json_t *object;
+    struct digest digest; /* of the text, as its kind */
+    struct verify_signature signatures[SIGNED_MAX];
     size_t count;
 };
 
-#define DOCUMENT_NAME(FORM, S) DOCUMENT_##FORM,
+#define DOCUMENT_NAME(FORM, name) DOCUMENT_##FORM,
 enum document { FORMS(DOCUMENT_NAME) DOCUMENT_POLICY };
 
-/* Reads a document of flat fields strictly into the struct at `out`. */
-MUST_CHECK enum status document_read(void *out, enum document document, const char *text, struct fault *fault);
+/* What a document is called where it is hashed and signed. */
+const char *document_kind(enum document document);
 
-/* The same from JSON, from which lists and objects are borrowed. */
-MUST_CHECK enum status document_decode(void *out, enum document document, const json_t *object, struct fault *fault);
+/* Reads an object strictly into its struct at `form`, which borrows lists and objects from it. */
+MUST_CHECK enum status document_decode(void *form, enum document document, const json_t *object, struct fault *fault);
+
+/* The same from the text of a document, without signatures. What is borrowed lives as long as the array `kept`. */
+MUST_CHECK enum status document_read(struct signed_text *out, void *form, json_t *kept, enum document document,
+                                     const char *text, struct fault *fault);
+
+/* The same from {"document","signatures"}; no signature is looked at. */
+MUST_CHECK enum status signed_text_read(struct signed_text *out, void *form, json_t *kept, enum document document,
+                                        const json_t *object, struct fault *fault);
 
 /* The digest of a document of a kind. */
 void document_digest(struct digest *out, const char *kind, const char *text);
-
-/* Reads {"document","signatures"}; no signature is looked at. */
-MUST_CHECK enum status signed_text_read(struct signed_text *out, const json_t *object, struct fault *fault);
 
 /* Reads an array [{"alg","key","sig"}] into `out`. */
 MUST_CHECK enum status signatures_read(struct signed_text *out, const json_t *array, struct fault *fault);
@@ -67,11 +74,11 @@ bool is_word(const char *text, const char *words);
 const json_t *object_named(const json_t *array, const char *name);
 
 /*
- * Goes on from a policy to the next version, `object`, or begins with the first one, whose digest is `first` unless
- * that is NULL. Answers NULL, or what is wrong. `inout` is replaced in either case (verify_policy_free).
+ * Reads the version that follows `before`, or the first one, whose digest is `first` unless that is NULL. Answers NULL,
+ * or what is wrong. What `out` borrows lives as long as `kept`.
  */
-const char *verify_policy_follow(struct verify_policy *inout, const json_t *object, const struct digest *first);
-void verify_policy_free(struct verify_policy *policy);
+const char *verify_policy_follow(struct verify_policy *out, const struct verify_policy *before, json_t *kept,
+                                 const json_t *object, const struct digest *first);
 
 /* The one of `count` versions with a digest; NULL when none has. */
 const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,

@@ -87,6 +87,9 @@
 #define FORM_SHARE_SET(F, O, B, S)                                                                                     \
     F(S, HASH, key) F(S, TIME, made_at) F(S, TEXT, of) F(S, HASH, prev) F(S, ARRAY, shares) F(S, INTEGER, threshold)   \
     F(S, INTEGER, version)
+#define FORM_TRANSACTION(F, O, B, S)                                                                                   \
+    F(S, HASH, chain) F(S, TEXT, from) F(S, COUNTER, lane) F(S, ARRAY, legs) F(S, HASH, memo) F(S, HASH, policy)       \
+    F(S, COUNTER, seq) F(S, TEXT, type) F(S, COUNTER, valid_from) F(S, COUNTER, valid_until)
 #define FORM_TRANSCRIPT(F, O, B, S)                                                                                    \
     F(S, ARRAY, actors) F(S, NAME, environment) F(S, UUID, id) F(S, TEXT, purpose) F(S, OBJECT, script)                \
     F(S, ARRAY, steps)
@@ -111,15 +114,14 @@
 #define FORM_WITNESSES(F, O, B, S)                                                                                     \
     F(S, ARRAY, keys) F(S, INTEGER, quorum)
 
-/* All of them, with the struct that each is read into. A policy's has more members, see documents.h. */
+/* All of them: each is read into a struct verify_NAME. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
-    X(ACTOR, verify_actor) X(APPROVAL, verify_approval) X(ATTESTATION, verify_attestation) X(BACKUP, verify_backup)    \
-    X(BAND, verify_band) X(COMMAND, verify_command) X(SWEEP, verify_sweep) X(DEMAND, verify_demand) X(HOURS, verify_hours) X(LIMIT, verify_limit) X(PLACES, verify_places) \
-    X(RULE, verify_rule) X(WHEN, verify_when)                                                                          \
-    X(BACKUP_SHARE, verify_backup_share) X(BLOCK, verify_block) X(BUNDLE, verify_bundle) X(ENTRY, verify_entry)        \
-    X(DESTINATION, verify_destination) X(HEADER, verify_header) X(INTENT, verify_intent) X(KEY, verify_key)                   \
-    X(OCCASION, verify_occasion) X(RECEIPT, verify_receipt) X(RESTORE, verify_restore) X(SHARE_SET, verify_share_set)  \
-    X(SEALING_KEY, verify_sealing_key) X(SIGNATURE, signature_row) X(STEP, verify_step) X(TRANSCRIPT, verify_transcript) X(TRUST, verify_trust) X(WITNESSES, verify_witnesses)
+    X(ACTOR, actor) X(APPROVAL, approval) X(ATTESTATION, attestation) X(BACKUP, backup) X(BACKUP_SHARE, backup_share)  \
+    X(BAND, band) X(BLOCK, block) X(BUNDLE, bundle) X(COMMAND, command) X(DEMAND, demand) X(DESTINATION, destination)  \
+    X(ENTRY, entry) X(HEADER, header) X(HOURS, hours) X(INTENT, intent) X(KEY, key) X(LIMIT, limit)                    \
+    X(OCCASION, occasion) X(PLACES, places) X(RECEIPT, receipt) X(RESTORE, restore) X(RULE, rule)                      \
+    X(SEALING_KEY, sealing_key) X(SHARE_SET, share_set) X(SIGNATURE, signature) X(STEP, step) X(SWEEP, sweep)          \
+    X(TRANSACTION, transaction) X(TRANSCRIPT, transcript) X(TRUST, trust) X(WHEN, when) X(WITNESSES, witnesses)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;
@@ -137,9 +139,9 @@
 #define FORM_MEMBER_TIME(member) int64_t member;
 #define FORM_MEMBER_UUID(member) struct uuid member;
 #define FORM_MEMBER(S, kind, member) FORM_MEMBER_##kind(member)
-#define FORM_STRUCT(FORM, S)                                                                                           \
-    struct S {                                                                                                         \
-        FORM_##FORM(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, S)                                                          \
+#define FORM_STRUCT(FORM, name)                                                                                        \
+    struct verify_##name {                                                                                             \
+        FORM_##FORM(FORM_MEMBER, FORM_MEMBER, FORM_MEMBER, name)                                                       \
     };
 
 #define FORM_ROW(S, kind, member) CANON_FIELD(struct S, member, CANON_##kind),

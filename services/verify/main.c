@@ -112,7 +112,7 @@ static int refuse(const struct command *command, const struct fault *fault)
     return VERDICT_USAGE;
 }
 
-static int prove(const struct command *command, const struct trust *trust, const struct verify_request *request)
+static int run(const struct command *command, const struct trust *trust, const struct verify_request *request)
 {
     enum verdict verdict = command->run(trust, request);
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
@@ -164,5 +164,5 @@ int main(int argc, char **argv)
         (trust_read(&trust, options.trust, &fault) != STATUS_OK || freshen(&trust, &options, &fault) != STATUS_OK)) {
         return refuse(command, &fault);
     }
-    return prove(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);
+    return run(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);
 }

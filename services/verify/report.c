@@ -51,6 +51,14 @@ bool report_fault(struct report *report, const char *part, const struct fault *f
     return false;
 }
 
+bool prove(struct report *report, bool good, const char *part, const char *what)
+{
+    if (!good) {
+        report_tampered(report, "%s: %s", part, what);
+    }
+    return good;
+}
+
 bool report_clean(const struct report *report)
 {
     return report->tampered == 0 && report->incomplete == 0;

@@ -33,6 +33,9 @@ void report_incomplete(struct report *report, const char *format, ...) __attribu
 /* What could not be read of a part, as tampered. Answers false. */
 bool report_fault(struct report *report, const char *part, const struct fault *fault);
 
+/* Answers `good`; when it is not, `what` is wrong with a part: it is tampered. */
+bool prove(struct report *report, bool good, const char *part, const char *what);
+
 /* True while nothing was found. */
 bool report_clean(const struct report *report);
 

@@ -50,22 +50,22 @@ static void check_documents(const char *text)
         struct verify_intent intent;
         struct verify_receipt receipt;
     } out;
-    struct verify_policy policy = {0};
+    struct verify_policy policy;
+    struct signed_text signed_text;
+    json_t *kept = json_array();
     json_t *object = NULL;
-    for (size_t i = 0; i < COUNT(flat); i++) {
-        if (document_read(&out, flat[i], text, NULL) == STATUS_OK) {
-            return;
-        }
+    size_t i = 0;
+    while (i < COUNT(flat) && document_read(&signed_text, &out, kept, flat[i], text, NULL) != STATUS_OK) {
+        i++;
     }
-    if (canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK) {
-        struct signed_text signed_text;
-        if (signed_text_read(&signed_text, object, NULL) == STATUS_OK) {
+    if (i == COUNT(flat) && canon_parse(&object, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK) {
+        if (signed_text_read(&signed_text, &policy, kept, DOCUMENT_POLICY, object, NULL) == STATUS_OK) {
             INVARIANT(signed_text.count <= SIGNED_MAX);
         }
-        INVARIANT(verify_policy_follow(&policy, object, &trust.first_policy) != NULL);
-        verify_policy_free(&policy);
+        INVARIANT(verify_policy_follow(&policy, NULL, kept, object, &trust.first_policy) != NULL);
         json_decref(object);
     }
+    json_decref(kept);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -35,7 +35,7 @@ static const struct script_row {
 struct replay {
     struct claim *claim;
     const json_t *backup; /* NULL: none */
-    json_t *transcript;   /* owned */
+    json_t *transcript;
     struct verify_transcript head;
     json_t *facts; /* owned: of all steps so far, by name */
     struct {
@@ -48,9 +48,9 @@ struct replay {
     int64_t last_at;
 };
 
-static bool fail(struct replay *replay, const char *part, const char *what)
+static bool shown(struct replay *replay, bool good, const char *part, const char *what)
 {
-    return claim_fail(replay->claim, part, what);
+    return prove(&replay->claim->report, good, part, what);
 }
 
 /*
@@ -99,11 +99,10 @@ static bool check_script(struct replay *replay)
     json_t *expected = json_pack("{s:s, s:s, s:i}", "digest", hex, "name", SCRIPT_NAME, "version", SCRIPT_VERSION);
     good = good && json_equal(expected, replay->head.script) == 1;
     json_decref(expected);
-    if (!good) {
-        return fail(replay, "transcript", "script is not the one that this program knows: key, version 1");
+    if (good) {
+        report_checked("script %s version %d, digest %s", SCRIPT_NAME, SCRIPT_VERSION, hex);
     }
-    report_checked("script %s version %d, digest %s", SCRIPT_NAME, SCRIPT_VERSION, hex);
-    return true;
+    return shown(replay, good, "transcript", "script is not the one that this program knows: key, version 1");
 }
 
 /* What speaks against an actor, or NULL. Fills the place of the role. */
@@ -149,16 +148,12 @@ static bool check_actors(struct replay *replay)
 {
     struct verify_actor actor;
     struct name last = {{0}};
-    json_t *value = NULL;
-    size_t i = 0;
-    if (json_array_size(replay->head.actors) != ROLES) {
-        return fail(replay, "transcript", "actors are not four");
-    }
-    json_array_foreach(replay->head.actors, i, value)
-    {
-        if (document_decode(&actor, DOCUMENT_ACTOR, value, NULL) != STATUS_OK ||
-            strcmp(last.text, actor.id.text) >= 0) {
-            return fail(replay, "transcript", "actors are not four different people in order");
+    bool good = shown(replay, json_array_size(replay->head.actors) == ROLES, "transcript", "actors are not four");
+    for (size_t i = 0; good && i < ROLES; i++) {
+        good = document_decode(&actor, DOCUMENT_ACTOR, json_array_get(replay->head.actors, i), NULL) == STATUS_OK &&
+               strcmp(last.text, actor.id.text) < 0;
+        if (!shown(replay, good, "transcript", "actors are not four different people in order")) {
+            return false;
         }
         const char *why = actor_objection(replay, &actor);
         if (why != NULL) {
@@ -168,7 +163,7 @@ static bool check_actors(struct replay *replay)
         last = actor.id;
         report_checked("actor %s is %s, as the policy allows", actor.id.text, actor.role);
     }
-    return true;
+    return good;
 }
 
 /* Exactly the facts of the script; one that was stated before has the same value. What speaks against them, or NULL. */
@@ -249,7 +244,7 @@ static bool check_steps(struct replay *replay)
         report_checked("step %zu %s: done by %s at %s, linked and signed", i + 1, step, text_of(value, "actor"),
                        text_of(value, "at"));
     }
-    return i == COUNT(script) || fail(replay, "transcript", "steps are missing: the ceremony was not finished");
+    return shown(replay, i == COUNT(script), "transcript", "steps are missing: the ceremony was not finished");
 }
 
 /* The new key signed what was said of it. */
@@ -275,41 +270,39 @@ static bool check_birth(struct replay *replay)
     json_decref(generated);
     json_decref(names);
     digest_format(id, &key->id);
-    if (!good || strcmp(text_of(replay->facts, "key_id"), id) != 0) {
-        return fail(replay, "step 3 generate", "proof or key_id is not of the key of the key document");
+    good = shown(replay, good && strcmp(text_of(replay->facts, "key_id"), id) == 0, "step 3 generate",
+                 "proof or key_id is not of the key of the key document");
+    if (good) {
+        report_checked("the new key %s signed what was said at its generation", id);
     }
-    report_checked("the new key %s signed what was said at its generation", id);
-    return true;
+    return good;
 }
 
 /* The key document says of the key what the transcript says. */
 static bool check_agreement(struct replay *replay)
 {
     struct claim *claim = replay->claim;
+    const struct verify_key *document = &claim->document;
     struct digest digest;
-    const json_t *key = claim->key_file.document;
-    const char *backup = text_of(replay->facts, "backup");
+    const json_t *key = claim->key_text.object;
     char named[DIGEST_HEX_LEN + 1];
-    bool wrapped = strcmp(claim->document.backup, "wrapped") == 0;
-    digest_format(named, &claim->document.backup_document);
-    if (!digest_json(&digest, "ceremony", replay->transcript, NULL, NULL) ||
-        !digest_equal(&digest, &claim->document.ceremony)) {
-        return fail(replay, "key", "ceremony is not the digest of this transcript");
-    }
-    if (strcmp(backup, wrapped ? named : claim->document.backup) != 0 ||
-        (!wrapped && (text_of(replay->facts, "check")[0] != '\0' || text_of(replay->facts, "threshold")[0] != '\0'))) {
-        return fail(replay, "key", "backup is not that of step 4 of the transcript");
-    }
-    if (object_named(replay->head.actors, claim->document.creator.text) == NULL) {
-        return fail(replay, "key", "creator had no part in the ceremony");
-    }
-    if (!lists(claim->document.custodians, replay->actors[1].id.text) ||
-        !lists(claim->document.custodians, replay->actors[2].id.text)) {
-        return fail(replay, "key", "custodians are not those of the ceremony");
-    }
-    return claim_agrees(claim, "key", key, "the transcript", replay->transcript, "environment purpose") &&
+    bool wrapped = strcmp(document->backup, "wrapped") == 0;
+    digest_format(named, &document->backup_document);
+    bool backed = strcmp(text_of(replay->facts, "backup"), wrapped ? named : document->backup) == 0;
+    bool shared = text_of(replay->facts, "check")[0] != '\0' || text_of(replay->facts, "threshold")[0] != '\0';
+    bool hashed = digest_json(&digest, "ceremony", replay->transcript, NULL, NULL);
+    return shown(replay, hashed && digest_equal(&digest, &document->ceremony), "key",
+                 "ceremony is not the digest of this transcript") &&
+           shown(replay, backed && (wrapped || !shared), "key", "backup is not that of step 4 of the transcript") &&
+           shown(replay, object_named(replay->head.actors, document->creator.text) != NULL, "key",
+                 "creator had no part in the ceremony") &&
+           shown(replay,
+                 lists(document->custodians, replay->actors[1].id.text) &&
+                     lists(document->custodians, replay->actors[2].id.text),
+                 "key", "custodians are not those of the ceremony") &&
+           claim_agrees(claim, "key", key, "the transcript", replay->transcript, "environment purpose") &&
            claim_agrees(claim, "key", key, "the transcript", replay->facts, "alg approved key") &&
-           claim_agrees(claim, "key", claim->document.token, "the transcript", replay->facts,
+           claim_agrees(claim, "key", document->token, "the transcript", replay->facts,
                         "firmware label manufacturer model serial") &&
            (!wrapped || replay->backup == NULL ||
             claim_agrees(claim, "backup", replay->backup, "the transcript", replay->facts, "check threshold"));
@@ -319,7 +312,6 @@ static bool replay_all(struct replay *replay, const char *path)
 {
     struct claim *claim = replay->claim;
     struct fault fault = {0};
-    replay->facts = json_object();
     replay->transcript = claim_json(claim, "transcript", path);
     if (replay->transcript == NULL) {
         return false;
@@ -333,10 +325,9 @@ static bool replay_all(struct replay *replay, const char *path)
 
 bool ceremony_replay(struct claim *claim, char out_id[UUID_TEXT_SIZE], const char *path, const json_t *backup)
 {
-    struct replay replay = {.claim = claim, .backup = backup};
+    struct replay replay = {.claim = claim, .backup = backup, .facts = json_object()};
     bool good = replay_all(&replay, path);
     uuid_format(out_id, &replay.head.id);
-    json_decref(replay.transcript);
     json_decref(replay.facts);
     return good;
 }

@@ -12,12 +12,6 @@
 
 #define SECONDS_MAX 34560000 /* of a box, and without use: 400 days */
 
-bool claim_fail(struct claim *claim, const char *part, const char *what)
-{
-    report_tampered(&claim->report, "%s: %s", part, what);
-    return false;
-}
-
 json_t *claim_json(struct claim *claim, const char *part, const char *path)
 {
     struct bytes text = {0};
@@ -29,7 +23,7 @@ json_t *claim_json(struct claim *claim, const char *part, const char *path)
         (void)report_fault(&claim->report, part, &fault);
     }
     bytes_free(&text);
-    return json;
+    return json_array_append_new(claim->kept, json) == 0 ? json : NULL;
 }
 
 /* The words that a member may be. */
@@ -47,10 +41,16 @@ static const struct {
                {DOCUMENT_SHARE_SET, "of", " pin "},
                {DOCUMENT_ATTESTATION, "state", " active inactive retained suspended "}};
 
-static bool check_choices(struct claim *claim, const char *kind, const json_t *document, enum document which)
+bool claim_read_signed(struct claim *claim, struct signed_text *out, void *form, enum document document,
+                       const json_t *object)
 {
+    const char *kind = document_kind(document);
+    struct fault fault = {0};
+    if (signed_text_read(out, form, claim->kept, document, object, &fault) != STATUS_OK) {
+        return report_fault(&claim->report, kind, &fault);
+    }
     for (size_t i = 0; i < COUNT(choices); i++) {
-        const char *text = choices[i].document == which ? text_of(document, choices[i].member) : NULL;
+        const char *text = choices[i].document == document ? text_of(out->object, choices[i].member) : NULL;
         if (text != NULL && !is_word(text, choices[i].words)) {
             report_tampered(&claim->report, "%s: %s is none of%s", kind, choices[i].member, choices[i].words);
             return false;
@@ -59,40 +59,10 @@ static bool check_choices(struct claim *claim, const char *kind, const json_t *d
     return true;
 }
 
-const char *const claim_kinds[] = {[DOCUMENT_KEY] = "key",
-                                   [DOCUMENT_BACKUP] = "backup",
-                                   [DOCUMENT_RESTORE] = "restore",
-                                   [DOCUMENT_OCCASION] = "occasion",
-                                   [DOCUMENT_SEALING_KEY] = "sealing_key",
-                                   [DOCUMENT_SHARE_SET] = "share_set",
-                                   [DOCUMENT_ATTESTATION] = "attestation"};
-
-bool signed_json_read(struct claim *claim, struct signed_file *out, void *form, enum document document)
+bool claim_read_file(struct claim *claim, struct signed_text *out, void *form, enum document document, const char *path)
 {
-    const char *kind = claim_kinds[document];
-    struct fault fault = {0};
-    if (signed_text_read(&out->text, out->file, &fault) != STATUS_OK ||
-        canon_parse(&out->document, out->text.text, strlen(out->text.text), CANON_DOCUMENT_MAX, &fault) != STATUS_OK ||
-        document_decode(form, document, out->document, &fault) != STATUS_OK) {
-        (void)report_fault(&claim->report, kind, &fault);
-        return false;
-    }
-    document_digest(&out->digest, kind, out->text.text);
-    return check_choices(claim, kind, out->document, document);
-}
-
-bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
-                      const char *path)
-{
-    out->file = claim_json(claim, claim_kinds[document], path);
-    return out->file != NULL && signed_json_read(claim, out, form, document);
-}
-
-void signed_file_free(struct signed_file *file)
-{
-    json_decref(file->file);
-    json_decref(file->document);
-    *file = (struct signed_file){0};
+    const json_t *object = claim_json(claim, document_kind(document), path);
+    return object != NULL && claim_read_signed(claim, out, form, document, object);
 }
 
 /* Texts as they are, numbers in decimal, booleans as words; other values have no text. */
@@ -132,26 +102,26 @@ static bool read_policies(struct claim *claim, const struct trust *trust, const 
 {
     char hex[DIGEST_HEX_LEN + 1];
     for (int i = -1; i < request->rest_count; i++) {
-        json_t *file = claim_json(claim, "policy", i < 0 ? request->policy : request->rest[i]);
+        const struct verify_policy before = claim->newest;
+        const json_t *file = claim_json(claim, "policy", i < 0 ? request->policy : request->rest[i]);
         if (file == NULL) {
             return false;
         }
-        const char *why = verify_policy_follow(&claim->newest, file, trust == NULL ? NULL : &trust->first_policy);
-        json_decref(file);
-        if (why != NULL) {
-            return claim_fail(claim, "policy", why);
+        const char *why = verify_policy_follow(&claim->newest, i < 0 ? NULL : &before, claim->kept, file,
+                                               trust == NULL ? NULL : &trust->first_policy);
+        if (!prove(&claim->report, why == NULL, "policy", why)) {
+            return false;
         }
         if (digest_equal(&claim->newest.digest, &claim->document.policy)) {
             claim->policy = claim->newest;
-            (void)json_incref(claim->policy.document);
         }
         digest_format(hex, &claim->newest.digest);
         report_checked("policy version %lld, digest %s%s", (long long)claim->newest.version, hex,
                        i < 0 && trust == NULL ? ": compare it with the one you were given, there is no trust file"
                                               : "");
     }
-    return trust == NULL || digest_equal(&claim->newest.chain, &trust->chain) ||
-           claim_fail(claim, "policy", "is for another ledger than the trust file");
+    return prove(&claim->report, trust == NULL || digest_equal(&claim->newest.chain, &trust->chain), "policy",
+                 "is for another ledger than the trust file");
 }
 
 bool claim_custodians(const struct claim *claim, const json_t *names)
@@ -168,46 +138,37 @@ bool claim_custodians(const struct claim *claim, const json_t *names)
 }
 
 /* What the document may not say whoever signed it. */
-static bool check_bounds(struct claim *claim, const struct verify_key *document)
+static bool check_bounds(struct report *report, const struct verify_key *document)
 {
     static const char softhsm[] = "SoftHSM";
     const char *manufacturer = text_of(document->token, "manufacturer");
-    if (document->box_seconds < 60 || document->box_seconds > SECONDS_MAX) {
-        return claim_fail(claim, "key", "box_seconds is not 60 to 34560000");
-    }
-    if (document->idle_seconds < 0 || document->idle_seconds > SECONDS_MAX) {
-        return claim_fail(claim, "key", "idle_seconds is not 0 to 34560000");
-    }
     bool soft = manufacturer != NULL && strncmp(manufacturer, softhsm, sizeof(softhsm) - 1) == 0;
-    return !document->approved || !soft ||
-           claim_fail(claim, "key", "approved is said of SoftHSM, which has no such mode");
+    return prove(report, document->box_seconds >= 60 && document->box_seconds <= SECONDS_MAX, "key",
+                 "box_seconds is not 60 to 34560000") &&
+           prove(report, document->idle_seconds >= 0 && document->idle_seconds <= SECONDS_MAX, "key",
+                 "idle_seconds is not 0 to 34560000") &&
+           prove(report, !document->approved || !soft, "key", "approved is said of SoftHSM, which has no such mode");
 }
 
 bool claim_read(struct claim *out, const struct trust *trust, const struct verify_request *request)
 {
     struct verify_key *document = &out->document;
+    struct report *report = &out->report;
     char id[DIGEST_HEX_LEN + 1];
-    *out = (struct claim){0};
-    if (!signed_file_read(out, &out->key_file, document, DOCUMENT_KEY, request->key_document) ||
-        !read_policies(out, trust, request) || !check_bounds(out, document)) {
-        return false;
-    }
-    if (out->policy.document == NULL) {
-        return claim_fail(out, "key", "policy is none of those given");
-    }
-    if (!verify_policy_governed(&out->policy, &out->key_file.text, "key", document->issued_at)) {
-        return claim_fail(out, "key", "is not signed by the governance quorum");
-    }
-    if (!key_read(&out->key, document->alg, document->key)) {
-        return claim_fail(out, "key", "key is none of this algorithm");
-    }
-    digest_format(id, &out->key.id);
+    *out = (struct claim){.kept = json_array()};
     bool good =
-        claim_agrees(out, "key", out->key_file.document, "the policy", out->policy.document, "chain environment") &&
-        (claim_custodians(out, document->custodians) ||
-         claim_fail(out, "key", "a custodian has not this duty in the policy"));
+        claim_read_file(out, &out->key_text, document, DOCUMENT_KEY, request->key_document) &&
+        read_policies(out, trust, request) && check_bounds(report, document) &&
+        prove(report, out->policy.object != NULL, "key", "policy is none of those given") &&
+        prove(report, verify_policy_governed(&out->policy, &out->key_text, "key", document->issued_at), "key",
+              "is not signed by the governance quorum") &&
+        prove(report, key_read(&out->key, document->alg, document->key), "key", "key is none of this algorithm") &&
+        claim_agrees(out, "key", out->key_text.object, "the policy", out->policy.object, "chain environment") &&
+        prove(report, claim_custodians(out, document->custodians), "key",
+              "a custodian has not this duty in the policy");
     if (good) {
-        report_checked("key document of %s, signed by %zu of the governance group", id, out->key_file.text.count);
+        digest_format(id, &out->key.id);
+        report_checked("key document of %s, signed by %zu of the governance group", id, out->key_text.count);
     }
     return good;
 }
@@ -217,8 +178,6 @@ enum verdict claim_conclude(struct claim *claim, bool proven)
     if (!proven && report_clean(&claim->report)) {
         report_incomplete(&claim->report, "could not be checked to the end");
     }
-    verify_policy_free(&claim->policy);
-    verify_policy_free(&claim->newest);
-    signed_file_free(&claim->key_file);
+    json_decref(claim->kept);
     return report_verdict(&claim->report);
 }

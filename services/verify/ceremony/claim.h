@@ -10,19 +10,12 @@
 
 #define AHEAD_MAX_US 60000000LL /* how far the clocks of two machines may be apart */
 
-/* A file of one signed document. Zero: none. */
-struct signed_file {
-    json_t *file;     /* owned */
-    json_t *document; /* owned */
-    struct signed_text text;
-    struct digest digest;
-};
-
 struct claim {
     struct report report;
-    struct verify_policy policy; /* the version that the key document names */
+    json_t *kept;                /* owned: files and documents, from which all borrow */
+    struct verify_policy policy; /* the version that the key document names; its `object` is NULL until it was read */
     struct verify_policy newest; /* the last of the chain */
-    struct signed_file key_file;
+    struct signed_text key_text;
     struct verify_key document;
     struct key key;
 };
@@ -34,11 +27,8 @@ bool claim_read(struct claim *out, const struct trust *trust, const struct verif
 /* The verdict; frees what the claim owns. */
 enum verdict claim_conclude(struct claim *claim, bool proven);
 
-/* A file of canonical JSON. Out: owned; NULL with a finding. */
+/* A file of canonical JSON; NULL with a finding. */
 json_t *claim_json(struct claim *claim, const char *part, const char *path);
-
-/* Prints a finding and answers false. */
-bool claim_fail(struct claim *claim, const char *part, const char *what);
 
 /*
  * True when each of the names, parted by blanks, has one value in both objects, be it a text or a number; else a
@@ -53,16 +43,11 @@ bool claim_same(const json_t *a, const json_t *b);
 /* True when each of the names, an array, has the duty in the version that the key document names. */
 bool claim_custodians(const struct claim *claim, const json_t *names);
 
-/* What the documents of a key are called, by enum document. */
-extern const char *const claim_kinds[];
-
-/* Reads the document of the signed one at `out->file`, or in a file, into `form`; no signature is looked at. */
-bool signed_json_read(struct claim *claim, struct signed_file *out, void *form, enum document document);
-bool signed_file_read(struct claim *claim, struct signed_file *out, void *form, enum document document,
-                      const char *path);
-
-/* Frees and empties. */
-void signed_file_free(struct signed_file *file);
+/* Reads a signed document, or that in a file, into its struct at `form`; no signature is looked at. */
+bool claim_read_signed(struct claim *claim, struct signed_text *out, void *form, enum document document,
+                       const json_t *object);
+bool claim_read_file(struct claim *claim, struct signed_text *out, void *form, enum document document,
+                     const char *path);
 
 /*
  * Replays a transcript: script, order, links, signatures and duties, facts, the proof of the new key; and the key

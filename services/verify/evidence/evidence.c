@@ -17,34 +17,6 @@
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
 
-bool proof_fail(struct proof *proof, const char *part, const char *what)
-{
-    report_tampered(&proof->report, "%s: %s", part, what);
-    return false;
-}
-
-/* Out: borrowed from the proof. */
-static enum status read_document(struct proof *proof, const json_t **out_object, void *form, enum document document,
-                                 const char *text, struct fault *fault)
-{
-    json_t *object = NULL;
-    enum status status = canon_parse(&object, text, strlen(text), CANON_DOCUMENT_MAX, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    (void)json_array_append_new(proof->kept, object);
-    *out_object = object;
-    return document_decode(form, document, object, fault);
-}
-
-enum status proof_read_signed(struct proof *proof, struct signed_text *out, void *form, enum document document,
-                              const json_t *object, struct fault *fault)
-{
-    const json_t *parsed = NULL;
-    enum status status = signed_text_read(out, object, fault);
-    return status == STATUS_OK ? read_document(proof, &parsed, form, document, out->text, fault) : status;
-}
-
 const struct verify_policy *proof_version(const struct proof *proof, const struct digest *chain,
                                           const struct digest *policy, const struct name *environment)
 {
@@ -59,35 +31,24 @@ const struct verify_policy *proof_version(const struct proof *proof, const struc
 
 static bool check_policies(struct proof *proof)
 {
-    json_t *value = NULL;
-    size_t i = 0;
-    if (json_array_size(proof->bundle.policies) == 0 || json_array_size(proof->bundle.policies) > POLICIES_MAX) {
-        return proof_fail(proof, "policies", "there must be 1 to 64");
-    }
-    json_array_foreach(proof->bundle.policies, i, value)
-    {
-        struct verify_policy *version = &proof->versions[i];
-        if (i > 0) {
-            *version = proof->versions[i - 1];
-            (void)json_incref(version->document);
-        }
+    size_t count = json_array_size(proof->bundle.policies);
+    const char *why = count == 0 || count > POLICIES_MAX ? "there must be 1 to 64" : NULL;
+    for (size_t i = 0; why == NULL && i < count; i++) {
+        why = verify_policy_follow(&proof->versions[i], proof->in_force, proof->kept,
+                                   json_array_get(proof->bundle.policies, i), &proof->trust->first_policy);
+        proof->in_force = &proof->versions[i];
         proof->version_count = i + 1;
-        const char *why = verify_policy_follow(version, value, &proof->trust->first_policy);
-        if (why != NULL) {
-            return proof_fail(proof, "policies", why);
-        }
     }
-    proof->in_force = &proof->versions[i - 1];
-    return digest_equal(&proof->in_force->chain, &proof->trust->chain) ||
-           proof_fail(proof, "policies", "are for another ledger");
+    return prove(&proof->report, why == NULL, "policies", why) &&
+           prove(&proof->report, digest_equal(&proof->in_force->chain, &proof->trust->chain), "policies",
+                 "are for another ledger");
 }
 
 static bool read_intent(struct proof *proof)
 {
-    const char *text = (const char *)proof->bundle.intent.data;
     struct fault fault = {0};
-    document_digest(&proof->intent_digest, "intent", text);
-    return read_document(proof, &proof->intent_object, &proof->intent, DOCUMENT_INTENT, text, &fault) == STATUS_OK ||
+    return document_read(&proof->intent_text, &proof->intent, proof->kept, DOCUMENT_INTENT,
+                         (const char *)proof->bundle.intent.data, &fault) == STATUS_OK ||
            report_fault(&proof->report, "intent", &fault);
 }
 
@@ -95,52 +56,48 @@ static bool read_intent(struct proof *proof)
 static bool check_wallet(struct proof *proof)
 {
     const char *name = proof->intent.wallet.text;
+    const char *asset = text_of(proof->intent_text.object, "asset");
     struct key now;
-    char asset[DIGEST_HEX_LEN + 1];
-    digest_format(asset, &proof->intent.asset);
     proof->wallet = verify_policy_wallet(&proof->wallet_key, proof->proposed, name);
     const json_t *wallet = verify_policy_wallet(&now, proof->in_force, name);
-    if (!lists(json_object_get(proof->wallet, "assets"), asset) || !lists(json_object_get(wallet, "assets"), asset)) {
-        return proof_fail(proof, "intent", "names a wallet that the policy does not hold, or not for this asset");
-    }
-    return agree(wallet, proof->wallet, "alg key") ||
-           proof_fail(proof, "intent", "names a wallet that had another key by then");
+    return prove(&proof->report,
+                 lists(json_object_get(proof->wallet, "assets"), asset) &&
+                     lists(json_object_get(wallet, "assets"), asset),
+                 "intent", "names a wallet that the policy does not hold, or not for this asset") &&
+           prove(&proof->report, agree(wallet, proof->wallet, "alg key"), "intent",
+                 "names a wallet that had another key by then");
 }
 
 static bool check_intent(struct proof *proof)
 {
     const struct verify_intent *intent = &proof->intent;
+    struct report *report = &proof->report;
     proof->proposed = proof_version(proof, &intent->chain, &intent->policy, &intent->environment);
-    if (proof->proposed == NULL || intent->policy_version != proof->proposed->version) {
-        return proof_fail(proof, "intent", "names another ledger or policy");
-    }
-    if (intent->type[0] != '\0' && !digest_is_zero(&intent->returns)) {
-        return proof_fail(proof, "intent", "issues and returns");
-    }
-    if (!uuid_equal(&intent->withdrawal, &proof->bundle.withdrawal)) {
-        return proof_fail(proof, "intent", "is for another withdrawal than the bundle says");
-    }
-    return check_wallet(proof);
+    return prove(report, proof->proposed != NULL && intent->policy_version == proof->proposed->version, "intent",
+                 "names another ledger or policy") &&
+           prove(report, intent->type[0] == '\0' || digest_is_zero(&intent->returns), "intent", "issues and returns") &&
+           prove(report, uuid_equal(&intent->withdrawal, &proof->bundle.withdrawal), "intent",
+                 "is for another withdrawal than the bundle says") &&
+           check_wallet(proof);
 }
 
 static bool check_destination(struct proof *proof)
 {
-    struct verify_destination destination;
+    struct verify_destination entry;
     struct fault fault = {0};
     struct signed_text text;
-    if (proof_read_signed(proof, &text, &destination, DOCUMENT_DESTINATION, proof->bundle.destination, &fault) !=
+    struct report *report = &proof->report;
+    if (signed_text_read(&text, &entry, proof->kept, DOCUMENT_DESTINATION, proof->bundle.destination, &fault) !=
         STATUS_OK) {
-        return report_fault(&proof->report, "destination", &fault);
+        return report_fault(report, "destination", &fault);
     }
-    proof->destination_group = destination.group;
-    proof->destination_until = destination.valid_until;
-    const struct verify_policy *version =
-        proof_version(proof, &destination.chain, &destination.policy, &destination.environment);
-    if (strcmp(destination.account, proof->intent.destination) != 0 || version == NULL) {
-        return proof_fail(proof, "destination", "is for another account, ledger or policy");
-    }
-    return verify_policy_governed(version, &text, "destination", destination.issued_at) ||
-           proof_fail(proof, "destination", "is not signed by the governance quorum");
+    proof->destination_group = entry.group;
+    proof->destination_until = entry.valid_until;
+    const struct verify_policy *version = proof_version(proof, &entry.chain, &entry.policy, &entry.environment);
+    return prove(report, strcmp(entry.account, proof->intent.destination) == 0 && version != NULL, "destination",
+                 "is for another account, ledger or policy") &&
+           prove(report, verify_policy_governed(version, &text, "destination", entry.issued_at), "destination",
+                 "is not signed by the governance quorum");
 }
 
 /* ---- Approvals ---- */
@@ -161,38 +118,35 @@ static bool stood_before(const struct proof *proof, const struct name *approver)
     return i < proof->approval_count;
 }
 
-/* What speaks against an approval, NULL when nothing does. */
-static const char *approval_objection(const struct proof *proof, const struct verify_approval *approval,
-                                      const struct signed_text *text)
+/* `part` is what the approval is called. */
+static bool approval_stands(struct proof *proof, const struct verify_approval *approval, const struct signed_text *text,
+                            const char *part)
 {
     struct key key;
+    struct report *report = &proof->report;
     int person = approver_in(&key, proof->proposed, approval);
-    if (person < 0 || text->count != 1 || !signed_text_by(text, 0, "approval", &key)) {
-        return "is not signed by a key that the policy gives to the approver";
-    }
-    if (!digest_equal(&approval->intent, &proof->intent_digest) ||
-        !uuid_equal(&approval->withdrawal, &proof->intent.withdrawal) ||
-        proof_version(proof, &approval->chain, &approval->policy, &approval->environment) != proof->proposed) {
-        return "is for another intent, withdrawal, ledger or policy";
-    }
     bool asks = strcmp(approval->decision, "request") == 0;
-    if (!asks && strcmp(approval->decision, "approve") != 0) {
-        return "is not an approval";
-    }
-    if (name_equal(&approval->approver, &proof->intent.requester) != asks) {
-        return asks ? "is a request by another than the requester" : "is by the requester";
-    }
-    if (asks && (json_array_size(approval->seen) > 0 || !verify_policy_duty(proof->proposed, person, "requester"))) {
-        return "is a request of another form or by somebody who may not";
-    }
-    if (stood_before(proof, &approval->approver)) {
-        return "one person stands twice";
-    }
-    return approval->expires_at > proof->intent.expires_at ? "expires after the intent" : NULL;
+    return prove(report, person >= 0 && text->count == 1 && signed_text_by(text, 0, "approval", &key), part,
+                 "is not signed by a key that the policy gives to the approver") &&
+           prove(report,
+                 digest_equal(&approval->intent, &proof->intent_text.digest) &&
+                     uuid_equal(&approval->withdrawal, &proof->intent.withdrawal) &&
+                     proof_version(proof, &approval->chain, &approval->policy, &approval->environment) ==
+                         proof->proposed,
+                 part, "is for another intent, withdrawal, ledger or policy") &&
+           prove(report, asks || strcmp(approval->decision, "approve") == 0, part, "is not an approval") &&
+           prove(report, name_equal(&approval->approver, &proof->intent.requester) == asks, part,
+                 asks ? "is a request by another than the requester" : "is by the requester") &&
+           prove(report,
+                 !asks ||
+                     (json_array_size(approval->seen) == 0 && verify_policy_duty(proof->proposed, person, "requester")),
+                 part, "is a request of another form or by somebody who may not") &&
+           prove(report, !stood_before(proof, &approval->approver), part, "one person stands twice") &&
+           prove(report, approval->expires_at <= proof->intent.expires_at, part, "expires after the intent");
 }
 
 /* Who is not in force any more, or not with this key, does not count. Until when they count the rules look at. */
-static void count_approver(struct proof *proof, const struct verify_approval *approval, const char *text)
+static void count_approver(struct proof *proof, const struct verify_approval *approval, const struct digest *digest)
 {
     struct key key;
     char time[TIME_TEXT_SIZE];
@@ -205,9 +159,8 @@ static void count_approver(struct proof *proof, const struct verify_approval *ap
     if (person >= 0 && asks) {
         proof->requester_signed = verify_policy_duty(proof->in_force, person, "requester");
     } else if (person >= 0) {
-        struct rules_vote *vote = &proof->votes[proof->vote_count++];
-        *vote = (struct rules_vote){.person = approval->approver, .seen = approval->seen};
-        document_digest(&vote->digest, "approval", text);
+        proof->votes[proof->vote_count++] =
+            (struct rules_vote){.person = approval->approver, .digest = *digest, .seen = approval->seen};
     }
 }
 
@@ -216,29 +169,23 @@ static bool check_approval(struct proof *proof, const json_t *object)
     struct signed_text text;
     struct fault fault = {0};
     struct verify_approval *approval = &proof->approvals[proof->approval_count];
-    if (proof_read_signed(proof, &text, approval, DOCUMENT_APPROVAL, object, &fault) != STATUS_OK) {
+    char part[80];
+    if (signed_text_read(&text, approval, proof->kept, DOCUMENT_APPROVAL, object, &fault) != STATUS_OK) {
         return report_fault(&proof->report, "approvals", &fault);
     }
-    const char *objection = approval_objection(proof, approval, &text);
-    if (objection != NULL) {
-        report_tampered(&proof->report, "approval by %s: %s", approval->approver.text, objection);
-    }
-    count_approver(proof, approval, text.text);
+    (void)snprintf(part, sizeof(part), "approval by %s", approval->approver.text);
+    bool stands = approval_stands(proof, approval, &text, part);
+    count_approver(proof, approval, &text.digest);
     proof->approval_count++;
-    return objection == NULL;
+    return stands;
 }
 
 static bool check_approvals(struct proof *proof)
 {
-    json_t *value = NULL;
-    size_t i = 0;
-    bool good = true;
-    if (json_array_size(proof->bundle.approvals) > APPROVALS_MAX) {
-        return proof_fail(proof, "approvals", "are too many");
-    }
-    json_array_foreach(proof->bundle.approvals, i, value)
-    {
-        good = check_approval(proof, value) && good;
+    size_t count = json_array_size(proof->bundle.approvals);
+    bool good = prove(&proof->report, count <= APPROVALS_MAX, "approvals", "are too many");
+    for (size_t i = 0; i < count && count <= APPROVALS_MAX; i++) {
+        good = check_approval(proof, json_array_get(proof->bundle.approvals, i)) && good;
     }
     return good;
 }
@@ -280,17 +227,13 @@ static void choose_moment(struct proof *proof)
 /* Nothing had expired at that time. */
 static bool check_moment(struct proof *proof)
 {
-    bool good = true;
+    static const char expired[] = "had expired when the signer was asked";
     choose_moment(proof);
-    if (proof->at_utc_us >= proof->destination_until) {
-        good = proof_fail(proof, "destination", "had expired when the signer was asked");
-    }
+    bool good = prove(&proof->report, proof->at_utc_us < proof->destination_until, "destination", expired);
     for (size_t i = 0; i < proof->approval_count; i++) {
-        if (proof->at_utc_us >= proof->approvals[i].expires_at) {
-            report_tampered(&proof->report, "approval by %s: had expired when the signer was asked",
-                            proof->approvals[i].approver.text);
-            good = false;
-        }
+        char part[80];
+        (void)snprintf(part, sizeof(part), "approval by %s", proof->approvals[i].approver.text);
+        good = prove(&proof->report, proof->at_utc_us < proof->approvals[i].expires_at, part, expired) && good;
     }
     return good;
 }
@@ -324,13 +267,6 @@ static bool check_rules(struct proof *proof)
            (proof->proposed == proof->in_force || check_rules_of(proof, proof->in_force));
 }
 
-/* Without it the rest is judged all the same, at the time of the first: so that the report names all that is wrong. */
-static bool check_signings(struct proof *proof)
-{
-    return proof->asked_for ||
-           proof_fail(proof, "entry withdrawal.signing", "names other documents than those of the bundle");
-}
-
 /* The trail comes before the documents: it says when they had to be valid. */
 static bool check_all(struct proof *proof)
 {
@@ -342,7 +278,9 @@ static bool check_all(struct proof *proof)
     good = check_transaction(proof) && good;
     good = check_block(proof) && check_sweep(proof) && good;
     good = good && check_moment(proof);
-    return good && check_rules(proof) && check_signings(proof);
+    return good && check_rules(proof) && /* judged in any case, so that the report names all that is wrong */
+           prove(&proof->report, proof->asked_for, "entry withdrawal.signing",
+                 "names other documents than those of the bundle");
 }
 
 static void print_proven(const struct proof *proof)
@@ -393,10 +331,10 @@ static enum verdict judge(struct proof *proof, const struct bytes *text, bool ex
     if (canon_parse(&object, text->data, len, BUNDLE_MAX, &fault) != STATUS_OK ||
         document_decode(&proof->bundle, DOCUMENT_BUNDLE, object, &fault) != STATUS_OK) {
         (void)report_fault(&proof->report, "bundle", &fault);
-    } else if (strcmp(proof->bundle.format, "strongroom-evidence/v1") != 0) {
-        (void)proof_fail(proof, "bundle", "is of a format that this program does not know");
     } else {
-        proven = check_all(proof);
+        proven = prove(&proof->report, strcmp(proof->bundle.format, "strongroom-evidence/v1") == 0, "bundle",
+                       "is of a format that this program does not know") &&
+                 check_all(proof);
     }
     if (proven && report_clean(&proof->report)) {
         print_proven(proof);
@@ -415,12 +353,9 @@ static void proof_free(struct proof *proof)
     bytes_free(&proof->bundle.checkpoint);
     bytes_free(&proof->bundle.genesis);
     bytes_free(&proof->bundle.intent);
-    for (size_t i = 0; i < proof->version_count; i++) {
-        verify_policy_free(&proof->versions[i]);
-    }
     json_decref(proof->kept);
     json_decref(proof->lines);
-    json_decref(proof->refs);
+    free(proof->refs);
     free(proof);
 }
 

@@ -19,7 +19,7 @@ struct proof {
     const struct trust *trust;
     struct report report;
     struct verify_bundle bundle;
-    json_t *kept;  /* owned: the documents, from which the structs borrow */
+    json_t *kept;  /* owned: the documents, from which all borrow */
     json_t *lines; /* owned: what was seen, for people */
 
     struct verify_policy versions[POLICIES_MAX]; /* of the policy, first to in force at the signature */
@@ -28,8 +28,7 @@ struct proof {
     const struct verify_policy *in_force; /* the last one */
 
     struct verify_intent intent;
-    const json_t *intent_object;
-    struct digest intent_digest;
+    struct signed_text intent_text;
     const json_t *wallet; /* of the version proposed */
     struct key wallet_key;
     struct name destination_group;
@@ -42,7 +41,7 @@ struct proof {
     bool requester_signed; /* with a key that is in force, too */
 
     struct checkpoint checkpoint;
-    json_t *refs; /* owned: what an entry names that is about the documents of the bundle */
+    char *refs; /* owned: what an entry names that is about the documents of the bundle */
     uint64_t entry_count;
     uint64_t last_index;
     int64_t announced_utc_us; /* of the first withdrawal.announced for this intent; INT64_MAX for none */
@@ -63,16 +62,6 @@ struct proof {
     int64_t confirmed_utc_us; /* by the block */
     bool compromised;         /* the quorum swept the key as one that others have */
 };
-
-/* Prints a finding and answers false. */
-bool proof_fail(struct proof *proof, const char *part, const char *what);
-
-/*
- * Reads a signed document into the struct of its form. What that borrows lives as long as the proof. No signature is
- * looked at.
- */
-MUST_CHECK enum status proof_read_signed(struct proof *proof, struct signed_text *out, void *form,
-                                         enum document document, const json_t *object, struct fault *fault);
 
 /* The version that a document names, when it is for this ledger and the environment of that version; else NULL. */
 const struct verify_policy *proof_version(const struct proof *proof, const struct digest *chain,

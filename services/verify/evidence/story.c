@@ -13,13 +13,20 @@
 #include "evidence.h"
 #include "merkle.h"
 
-static json_t *hex_of(const char *kind, const char *text)
+static json_t *hex_of(const struct digest *digest)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, digest);
+    return json_string(hex);
+}
+
+/* Of the document of a signed one as it stands in the bundle. */
+static json_t *hex_of_signed(const char *kind, const json_t *object)
 {
     struct digest digest;
-    char hex[DIGEST_HEX_LEN + 1];
+    const char *text = text_of(object, "document");
     document_digest(&digest, kind, text == NULL ? "" : text);
-    digest_format(hex, &digest);
-    return json_string(hex);
+    return hex_of(&digest);
 }
 
 /* What an entry must name, exactly: the documents as they stand in the bundle, of the approvals in ascending order. */
@@ -27,39 +34,26 @@ static void name_documents(struct proof *proof)
 {
     const struct verify_bundle *bundle = &proof->bundle;
     json_t *approvals = json_array();
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(bundle->approvals, i, value)
-    {
-        if (i == APPROVALS_MAX) {
-            break; /* more are refused */
-        }
-        json_t *hex = hex_of("approval", text_of(value, "document"));
+    for (size_t i = 0; i < json_array_size(bundle->approvals) && i < APPROVALS_MAX; i++) { /* more are refused */
+        json_t *hex = hex_of_signed("approval", json_array_get(bundle->approvals, i));
         size_t at = 0;
         while (at < i && strcmp(json_string_value(json_array_get(approvals, at)), json_string_value(hex)) < 0) {
             at++;
         }
         (void)json_array_insert_new(approvals, at, hex);
     }
-    proof->refs = json_pack("{s:o, s:o, s:o, s:O, s:o}", "approvals", approvals, "destination",
-                            hex_of("destination", text_of(bundle->destination, "document")), "intent",
-                            hex_of("intent", (const char *)bundle->intent.data), "policy",
-                            json_object_get(proof->intent_object, "policy"), "transaction",
-                            hex_of("transaction", text_of(bundle->transaction, "document")));
+    json_t *refs =
+        json_pack("{s:o, s:o, s:o, s:O, s:o}", "approvals", approvals, "destination",
+                  hex_of_signed("destination", bundle->destination), "intent", hex_of(&proof->intent_text.digest),
+                  "policy", json_object_get(proof->intent_text.object, "policy"), "transaction",
+                  hex_of_signed("transaction", bundle->transaction));
+    proof->refs = json_dumps(refs, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(refs);
 }
 
 static bool is_act(const struct event *event, const char *act, const char *outcome)
 {
     return span_is(event->act, act) && span_is(event->outcome, outcome);
-}
-
-/* Whether the entry names exactly the documents of the bundle. */
-static bool names_all(const struct proof *proof, const struct event *event)
-{
-    char *text = json_dumps(proof->refs, JSON_COMPACT | JSON_SORT_KEYS);
-    bool same = text != NULL && span_is(event->refs, text);
-    free(text);
-    return same;
 }
 
 /* Whether it tells the terms of the intent and the promises, and nothing else. */
@@ -75,7 +69,7 @@ static bool tells_terms(const struct proof *proof, const struct event *event)
         more++;
     }
     for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++, more--) {
-        const char *term = text_of(proof->intent_object, terms[i]);
+        const char *term = text_of(proof->intent_text.object, terms[i]);
         good = good && term != NULL && span_is(scan_member(event->facts, terms[i]), term);
     }
     return good && more == 1;
@@ -83,7 +77,7 @@ static bool tells_terms(const struct proof *proof, const struct event *event)
 
 static void note_signing(struct proof *proof, const struct event *event)
 {
-    bool documents = names_all(proof, event) && tells_terms(proof, event);
+    bool documents = proof->refs != NULL && span_is(event->refs, proof->refs) && tells_terms(proof, event);
     char in_force[DIGEST_HEX_LEN + 1];
     digest_format(in_force, &proof->in_force->digest);
     if (!proof->asked) {
@@ -98,8 +92,10 @@ static void note_signing(struct proof *proof, const struct event *event)
 
 static void note_event(struct proof *proof, const struct event *event)
 {
+    char intent[DIGEST_HEX_LEN + 1];
+    digest_format(intent, &proof->intent_text.digest);
     if (is_act(event, "withdrawal.announced", "intent") && proof->announced_utc_us == INT64_MAX &&
-        span_is(scan_member(event->refs, "intent"), text_of(proof->refs, "intent")) && tells_terms(proof, event)) {
+        span_is(scan_member(event->refs, "intent"), intent) && tells_terms(proof, event)) {
         proof->announced_utc_us = event->at_utc_us;
     }
     if (is_act(event, "withdrawal.signing", "intent")) {
@@ -116,11 +112,12 @@ static bool check_event(struct proof *proof, const struct event *event, const ch
 {
     char id[UUID_TEXT_SIZE];
     uuid_format(id, &proof->bundle.withdrawal);
-    if (!span_is(event->otype, "withdrawal") || !span_is(event->oid, id) || event->ordinal != proof->entry_count) {
-        return proof_fail(proof, where, "is not the next entry of this withdrawal");
-    }
-    if (event->ordinal == 1 && !span_is(event->act, "withdrawal.request")) {
-        return proof_fail(proof, where, "is the first, and not withdrawal.request");
+    if (!prove(&proof->report,
+               span_is(event->otype, "withdrawal") && span_is(event->oid, id) && event->ordinal == proof->entry_count,
+               where, "is not the next entry of this withdrawal") ||
+        !prove(&proof->report, event->ordinal != 1 || span_is(event->act, "withdrawal.request"), where,
+               "is the first, and not withdrawal.request")) {
+        return false;
     }
     note_event(proof, event);
     (void)json_array_append_new(proof->lines,
@@ -136,17 +133,18 @@ static bool check_leaf(struct proof *proof, const struct verify_entry *row, cons
     struct event event;
     struct fault fault = {0};
     const char *why = "";
-    if (!leaf_read(&leaf, proof->trust->log.name, row->leaf.data, row->leaf.len, &why)) {
-        return proof_fail(proof, where, why);
-    }
-    if (leaf.number != row->index || (proof->entry_count > 0 && row->index <= proof->last_index)) {
-        return proof_fail(proof, where, "stands at another place");
-    }
-    if (!merkle_leads(&leaf.hash, row->index, proof->checkpoint.size, row->proof, &proof->checkpoint.root)) {
-        return proof_fail(proof, where, "is not in the trail that the checkpoint signs");
+    struct report *report = &proof->report;
+    bool good = leaf_read(&leaf, proof->trust->log.name, row->leaf.data, row->leaf.len, &why);
+    if (!prove(report, good, where, why) ||
+        !prove(report, leaf.number == row->index && (proof->entry_count == 0 || row->index > proof->last_index), where,
+               "stands at another place") ||
+        !prove(report,
+               merkle_leads(&leaf.hash, row->index, proof->checkpoint.size, row->proof, &proof->checkpoint.root), where,
+               "is not in the trail that the checkpoint signs")) {
+        return false;
     }
     if (event_read(&event, leaf.event, &fault) != STATUS_OK) {
-        return report_fault(&proof->report, where, &fault);
+        return report_fault(report, where, &fault);
     }
     proof->entry_count++;
     proof->last_index = row->index;
@@ -170,25 +168,21 @@ static bool check_entry(struct proof *proof, const json_t *object)
 bool check_story(struct proof *proof)
 {
     const struct bytes *note = &proof->bundle.checkpoint;
-    json_t *value = NULL;
-    size_t i = 0;
     const char *why = "";
-    if (!checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why)) {
-        return proof_fail(proof, "checkpoint", why);
+    bool good = checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why);
+    if (!prove(&proof->report, good, "checkpoint", why)) {
+        return false;
     }
     (void)trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);
     name_documents(proof);
     proof->announced_utc_us = INT64_MAX;
-    json_array_foreach(proof->bundle.entries, i, value)
-    {
-        if (!check_entry(proof, value)) {
-            return false;
-        }
+    for (size_t i = 0; good && i < json_array_size(proof->bundle.entries); i++) {
+        good = check_entry(proof, json_array_get(proof->bundle.entries, i));
     }
     proof->signing_count = proof->is_signed ? proof->signing_count : proof->noted;
-    if (!proof->asked || !proof->ends) {
-        return proof_fail(proof, "entries", "do not lead over withdrawal.signing to withdrawal.confirmed");
-    }
-    return proof->signing_count > 0 || !proof->asked_for ||
-           proof_fail(proof, "policies", "do not end with the version that withdrawal.signing names");
+    return good &&
+           prove(&proof->report, proof->asked && proof->ends, "entries",
+                 "do not lead over withdrawal.signing to withdrawal.confirmed") &&
+           prove(&proof->report, proof->signing_count > 0 || !proof->asked_for, "policies",
+                 "do not end with the version that withdrawal.signing names");
 }

@@ -12,7 +12,7 @@
 /* The wallet of the last policy that the key is; NULL: none. */
 static const json_t *wallet_of(const struct claim *claim)
 {
-    const json_t *key = claim->key_file.document;
+    const json_t *key = claim->key_text.object;
     json_t *row = NULL;
     size_t i = 0;
     json_array_foreach(claim->newest.wallets, i, row)
@@ -44,53 +44,49 @@ static bool is_fresh(struct claim *claim, const struct verify_attestation *attes
 static bool may_receive(struct claim *claim, const struct verify_attestation *attestation, int64_t max_age_days)
 {
     const json_t *wallet = wallet_of(claim);
-    if (strcmp(claim->document.purpose, "transfer") != 0) {
-        return claim_fail(claim, "key", "purpose is not transfer: such a key receives nothing");
-    }
-    if (wallet == NULL) {
-        return claim_fail(claim, "key", "key is no wallet of the policy given last");
-    }
-    if (strcmp(attestation->state, "active") != 0 && strcmp(attestation->state, "inactive") != 0) {
-        return claim_fail(claim, "attestation", "state is neither active nor inactive: nothing is sent to such a key");
-    }
-    return claim_agrees(claim, "key", claim->key_file.document, "the wallet", wallet, "tier") &&
+    struct report *report = &claim->report;
+    return prove(report, strcmp(claim->document.purpose, "transfer") == 0, "key",
+                 "purpose is not transfer: such a key receives nothing") &&
+           prove(report, wallet != NULL, "key", "key is no wallet of the policy given last") &&
+           prove(report, is_word(attestation->state, " active inactive "), "attestation",
+                 "state is neither active nor inactive: nothing is sent to such a key") &&
+           claim_agrees(claim, "key", claim->key_text.object, "the wallet", wallet, "tier") &&
            is_fresh(claim, attestation, max_age_days);
 }
 
 static bool check_attestation(struct claim *claim, const char *path, int64_t max_age_days)
 {
-    struct signed_file file = {0};
+    struct signed_text text;
     struct verify_attestation attestation;
+    struct report *report = &claim->report;
     char address[ADDRESS_SIZE];
     char time[TIME_TEXT_SIZE];
-    bool good = signed_file_read(claim, &file, &attestation, DOCUMENT_ATTESTATION, path);
-    if (good && !digest_equal(&attestation.document, &claim->key_file.digest)) {
-        good = claim_fail(claim, "attestation", "document is not the key document");
-    } else if (good && (file.text.count != 1 || !signed_text_by(&file.text, 0, "attestation", &claim->key))) {
-        good = claim_fail(claim, "attestation", "is not signed by the key alone");
-    } else if (good && (document_address(address, file.document, NULL) != STATUS_OK ||
-                        strcmp(address, attestation.address) != 0)) {
-        good = claim_fail(claim, "attestation", "address is not that of the key");
-    }
-    good = good &&
-           claim_agrees(claim, "attestation", file.document, "the key document", claim->key_file.document,
-                        "alg chain environment key") &&
-           may_receive(claim, &attestation, max_age_days);
+    bool good =
+        claim_read_file(claim, &text, &attestation, DOCUMENT_ATTESTATION, path) &&
+        prove(report, digest_equal(&attestation.document, &claim->key_text.digest), "attestation",
+              "document is not the key document") &&
+        prove(report, text.count == 1 && signed_text_by(&text, 0, "attestation", &claim->key), "attestation",
+              "is not signed by the key alone") &&
+        prove(report,
+              document_address(address, text.object, NULL) == STATUS_OK && strcmp(address, attestation.address) == 0,
+              "attestation", "address is not that of the key") &&
+        claim_agrees(claim, "attestation", text.object, "the key document", claim->key_text.object,
+                     "alg chain environment key") &&
+        may_receive(claim, &attestation, max_age_days);
     if (good) {
         time_format(time, attestation.issued_at);
         (void)printf("proven: address %s is of the wallet %s of the policy, as its token attested at %s (%s)\n",
                      address, text_of(wallet_of(claim), "id"), time, attestation.state);
     }
-    signed_file_free(&file);
     return good;
 }
 
-static bool check_ceremony(struct claim *claim, struct signed_file *backup, const struct trust *trust,
-                           const struct verify_request *request)
+static bool check_ceremony(struct claim *claim, const struct trust *trust, const struct verify_request *request)
 {
     char id[UUID_TEXT_SIZE];
-    bool good = claim_read(claim, trust, request) && claim_backup(claim, backup, request) &&
-                ceremony_replay(claim, id, request->transcript, backup->document) &&
+    const json_t *backup = NULL;
+    bool good = claim_read(claim, trust, request) && claim_backup(claim, &backup, request) &&
+                ceremony_replay(claim, id, request->transcript, backup) &&
                 claim_restore(claim, backup, request->restore);
     if (good) {
         (void)printf("proven: the %s key of the key document was made in ceremony %s%s%s\n", claim->document.purpose,
@@ -103,10 +99,7 @@ static bool check_ceremony(struct claim *claim, struct signed_file *backup, cons
 enum verdict verify_ceremony(const struct trust *trust, const struct verify_request *request)
 {
     struct claim claim;
-    struct signed_file backup = {0};
-    bool proven = check_ceremony(&claim, &backup, trust, request);
-    signed_file_free(&backup);
-    return claim_conclude(&claim, proven);
+    return claim_conclude(&claim, check_ceremony(&claim, trust, request));
 }
 
 enum verdict verify_address(const struct trust *trust, const struct verify_request *request)

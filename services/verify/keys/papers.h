@@ -8,9 +8,10 @@
 
 /*
  * The backup is the key's and bound to it, and nobody has part in it and in the PIN; the restore proof shows that it
- * came back. An empty path is not looked at.
+ * came back. An empty path is not looked at. Out: the backup document,
+ * NULL when there is none.
  */
-bool claim_backup(struct claim *claim, struct signed_file *out_backup, const struct verify_request *request);
-bool claim_restore(struct claim *claim, const struct signed_file *backup, const char *path);
+bool claim_backup(struct claim *claim, const json_t **out_backup, const struct verify_request *request);
+bool claim_restore(struct claim *claim, const json_t *backup, const char *path);
 
 #endif

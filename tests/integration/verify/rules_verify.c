@@ -63,12 +63,11 @@ static void judge(const struct verify_policy *policy, const json_t *object)
 
 static void answer(const json_t *object)
 {
-    struct verify_policy policy = {0};
+    struct verify_policy policy;
+    json_t *document = NULL;
     const char *text = case_text(object, "policy");
-    INVARIANT(canon_parse(&policy.document, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK);
-    json_t *document = policy.document;
+    INVARIANT(canon_parse(&document, text, strlen(text), CANON_POLICY_MAX, NULL) == STATUS_OK);
     if (document_decode(&policy, DOCUMENT_POLICY, document, NULL) == STATUS_OK) {
-        policy.document = document;
         judge(&policy, object);
     } else {
         (void)printf("unread\n");
