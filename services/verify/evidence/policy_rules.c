@@ -1,8 +1,9 @@
 /*
  * The rules: conditions, then what the matching ones demand.
  *
- * A condition holds, does not hold, or cannot be told; a rule matches unless one does not hold. People are put into the
- * places of a rule by matching: m places for each entry of each step, and one more for a return.
+ * A condition is not known here, does not hold, cannot be told, or holds; a rule matches unless one does not hold.
+ * People are put into the places of a rule by matching: m places for each entry of each step, and one more for a
+ * return.
  */
 #include "policy_rules.h"
 
@@ -30,11 +31,23 @@ static const struct {
                        [TYPES] = {"types", " issue transfer "},
                        [WALLETS] = {"wallets", NULL}};
 
+struct seats {
+    struct {
+        const char *group;
+        size_t step;
+    } places[PLACES_MAX];
+    size_t count;                     /* above PLACES_MAX when there are more places than approvals can be */
+    size_t until_step[STEPS_MAX + 1]; /* how many places the first n steps have */
+    size_t steps;
+    size_t rank[RULES_VOTES_MAX]; /* a vote may fill the places of the first rank + 1 steps: the rest it has not seen */
+};
+
 /* A rule taken apart. What it holds is borrowed from the policy. */
 struct rule {
     struct verify_rule row;
     struct verify_when when;
     struct verify_demand demand;
+    struct seats seats;
     bool allows;
 };
 
@@ -46,7 +59,15 @@ struct matter {
     char chain[DIGEST_HEX_LEN + 1];
 };
 
-/* ---- What this program knows ---- */
+/* ---- Conditions ---- */
+
+/* In this order: the least of all conditions is the rule's. */
+enum holds { UNKNOWN, HOLDS_NOT, HOLDS_PERHAPS, HOLDS };
+
+static enum holds least(enum holds a, enum holds b)
+{
+    return a < b ? a : b;
+}
 
 /* Absent, or one text at least and nothing else; with `words`, only these. */
 static bool texts_known(const json_t *array, const char *words)
@@ -76,114 +97,15 @@ static int minutes_of(const char *text)
     return minute > 59 || 60 * hour + minute > 1440 ? -1 : 60 * hour + minute;
 }
 
-static bool hours_known(const json_t *array)
+static enum holds amount_holds(const struct verify_when *when, struct amount amount)
 {
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(array, i, value)
-    {
-        struct verify_hours hours = {0};
-        if (document_decode(&hours, DOCUMENT_HOURS, value, NULL) != STATUS_OK || minutes_of(hours.from) < 0 ||
-            minutes_of(hours.until) <= minutes_of(hours.from) ||
-            !texts_known(hours.days, " fri mon sat sun thu tue wed ")) {
-            return false;
-        }
-    }
-    return array == NULL || (json_array_size(array) > 0 && json_array_size(array) <= HOURS_MAX);
-}
-
-static bool when_known(const json_t *object, const struct verify_when *when)
-{
-    struct verify_band band = {0};
-    for (size_t i = 0; i < LISTS; i++) {
-        if (!texts_known(json_object_get(object, conditions[i].member), conditions[i].words)) {
-            return false;
-        }
-    }
-    bool band_known = when->amount == NULL || (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) == STATUS_OK &&
-                                               json_object_size(when->amount) > 0 && when->assets != NULL);
-    return band_known && hours_known(when->hours) && json_array_size(when->types) < 2;
-}
-
-static bool steps_known(const json_t *steps)
-{
-    json_t *step = NULL;
-    json_t *entry = NULL;
-    size_t s = 0;
-    size_t e = 0;
-    size_t entries = 0;
-    json_array_foreach(steps, s, step)
-    {
-        json_array_foreach(step, e, entry)
-        {
-            struct verify_places places = {0};
-            if (document_decode(&places, DOCUMENT_PLACES, entry, NULL) != STATUS_OK || places.m < 1) {
-                return false;
-            }
-        }
-        if (json_array_size(step) == 0) {
-            return false;
-        }
-        entries += json_array_size(step);
-    }
-    return json_array_size(steps) > 0 && json_array_size(steps) <= STEPS_MAX && entries <= ENTRIES_MAX;
-}
-
-static bool limits_known(const json_t *limits)
-{
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(limits, i, value)
-    {
-        struct verify_limit limit = {0};
-        if (document_decode(&limit, DOCUMENT_LIMIT, value, NULL) != STATUS_OK) {
-            return false;
-        }
-    }
-    return limits == NULL || json_array_size(limits) > 0;
-}
-
-static bool demand_known(struct verify_demand *out, const struct verify_rule *row)
-{
-    return document_decode(out, DOCUMENT_DEMAND, row->demand, NULL) == STATUS_OK && steps_known(out->steps) &&
-           limits_known(out->limits) && (json_object_get(row->demand, "delay_s") == NULL || out->delay_s > 0);
-}
-
-/* False when the rule says anything that is not in docs/formats.md. */
-static bool rule_read(struct rule *out, const json_t *object)
-{
-    *out = (struct rule){0};
-    if (document_decode(&out->row, DOCUMENT_RULE, object, NULL) != STATUS_OK ||
-        document_decode(&out->when, DOCUMENT_WHEN, out->row.when, NULL) != STATUS_OK ||
-        !when_known(out->row.when, &out->when)) {
-        return false;
-    }
-    out->allows = strcmp(out->row.effect, "allow") == 0;
-    if (!out->allows) {
-        return strcmp(out->row.effect, "deny") == 0 && out->row.demand == NULL;
-    }
-    return out->when.assets != NULL && out->row.demand != NULL && demand_known(&out->demand, &out->row);
-}
-
-/* ---- Conditions ---- */
-
-/* In this order: the least of all conditions is the rule's. */
-enum holds { HOLDS_NOT, HOLDS_PERHAPS, HOLDS };
-
-static enum holds least(enum holds a, enum holds b)
-{
-    return a < b ? a : b;
-}
-
-static enum holds amount_holds(const struct verify_when *when, const struct matter *it)
-{
-    struct verify_band band = {0};
-    struct amount amount = it->request->intent->amount;
+    struct verify_band band;
     if (when->amount == NULL) {
         return HOLDS;
     }
-    if (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) != STATUS_OK) {
-        return HOLDS_PERHAPS;
+    if (document_decode(&band, DOCUMENT_BAND, when->amount, NULL) != STATUS_OK || json_object_size(when->amount) == 0 ||
+        when->assets == NULL) {
+        return UNKNOWN;
     }
     bool above = json_object_get(when->amount, "above") == NULL || amount_compare(amount, band.above) > 0;
     bool up_to = json_object_get(when->amount, "up_to") == NULL || amount_compare(amount, band.up_to) <= 0;
@@ -191,21 +113,23 @@ static enum holds amount_holds(const struct verify_when *when, const struct matt
 }
 
 /* 1970-01-01 was a Thursday. */
-static enum holds hours_hold(const struct verify_when *when, const struct matter *it)
+static enum holds hours_hold(const json_t *array, int64_t at_utc_us)
 {
     static const char *const days[] = {"thu", "fri", "sat", "sun", "mon", "tue", "wed"};
-    const char *day = days[it->request->at_utc_us / DAY_US % 7];
-    int minute = (int)(it->request->at_utc_us % DAY_US / (60 * SECOND_US));
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(when->hours, i, value)
-    {
-        if (lists(json_object_get(value, "days"), day) && minutes_of(text_of(value, "from")) <= minute &&
-            minute < minutes_of(text_of(value, "until"))) {
-            return HOLDS;
+    const char *day = days[at_utc_us / DAY_US % 7];
+    int minute = (int)(at_utc_us % DAY_US / (60 * SECOND_US));
+    bool known = array == NULL || (json_array_size(array) > 0 && json_array_size(array) <= HOURS_MAX);
+    enum holds holds = array == NULL ? HOLDS : HOLDS_NOT;
+    for (size_t i = 0; known && i < json_array_size(array); i++) {
+        struct verify_hours hours;
+        known = document_decode(&hours, DOCUMENT_HOURS, json_array_get(array, i), NULL) == STATUS_OK &&
+                minutes_of(hours.from) >= 0 && minutes_of(hours.until) > minutes_of(hours.from) &&
+                texts_known(hours.days, " fri mon sat sun thu tue wed ");
+        if (known && lists(hours.days, day) && minutes_of(hours.from) <= minute && minute < minutes_of(hours.until)) {
+            holds = HOLDS;
         }
     }
-    return when->hours == NULL ? HOLDS : HOLDS_NOT;
+    return known ? holds : UNKNOWN;
 }
 
 /* By the policy, whose signatures alone say who asks. */
@@ -236,6 +160,9 @@ static enum holds requester_holds(const json_t *groups, const struct matter *it)
 static enum holds list_holds(const struct rule *rule, size_t list, const struct matter *it)
 {
     const json_t *array = json_object_get(rule->row.when, conditions[list].member);
+    if (!texts_known(array, conditions[list].words)) {
+        return UNKNOWN;
+    }
     if (array == NULL) {
         return list == TYPES && it->request->intent->type[0] != '\0' ? HOLDS_NOT : HOLDS;
     }
@@ -247,11 +174,80 @@ static enum holds list_holds(const struct rule *rule, size_t list, const struct 
 
 static enum holds rule_holds(const struct rule *rule, const struct matter *it)
 {
-    enum holds holds = least(amount_holds(&rule->when, it), hours_hold(&rule->when, it));
+    enum holds holds = least(amount_holds(&rule->when, it->request->intent->amount),
+                             hours_hold(rule->when.hours, it->request->at_utc_us));
     for (size_t i = 0; i < LISTS; i++) {
         holds = least(holds, list_holds(rule, i, it));
     }
     return holds;
+}
+
+/* ---- What this program knows ---- */
+
+/* The places of the steps, in their order. */
+static bool seats_read(struct seats *out, const json_t *steps)
+{
+    json_t *step = NULL;
+    json_t *entry = NULL;
+    size_t e = 0;
+    size_t entries = 0;
+    if (json_array_size(steps) > STEPS_MAX) {
+        return false;
+    }
+    json_array_foreach(steps, out->steps, step)
+    {
+        json_array_foreach(step, e, entry)
+        {
+            struct verify_places places;
+            if (document_decode(&places, DOCUMENT_PLACES, entry, NULL) != STATUS_OK || places.m < 1) {
+                return false;
+            }
+            for (int64_t i = 0; i < places.m && out->count <= PLACES_MAX; i++, out->count++) {
+                if (out->count < PLACES_MAX) {
+                    out->places[out->count].group = text_of(entry, "group");
+                    out->places[out->count].step = out->steps;
+                }
+            }
+        }
+        if (e == 0) {
+            return false;
+        }
+        entries += e;
+        out->until_step[out->steps + 1] = out->count;
+    }
+    return out->steps > 0 && entries <= ENTRIES_MAX;
+}
+
+static bool demand_read(struct rule *out)
+{
+    const json_t *demand = out->row.demand;
+    if (document_decode(&out->demand, DOCUMENT_DEMAND, demand, NULL) != STATUS_OK ||
+        !seats_read(&out->seats, out->demand.steps)) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(out->demand.limits); i++) {
+        struct verify_limit limit;
+        if (document_decode(&limit, DOCUMENT_LIMIT, json_array_get(out->demand.limits, i), NULL) != STATUS_OK) {
+            return false;
+        }
+    }
+    return (out->demand.limits == NULL || json_array_size(out->demand.limits) > 0) &&
+           (json_object_get(demand, "delay_s") == NULL || out->demand.delay_s > 0);
+}
+
+/* Whether the rule holds; UNKNOWN when it says anything that is not in docs/formats.md. */
+static enum holds rule_read(struct rule *out, const json_t *object, const struct matter *it)
+{
+    *out = (struct rule){0};
+    if (document_decode(&out->row, DOCUMENT_RULE, object, NULL) != STATUS_OK ||
+        document_decode(&out->when, DOCUMENT_WHEN, out->row.when, NULL) != STATUS_OK ||
+        json_array_size(out->when.types) > 1) {
+        return UNKNOWN;
+    }
+    out->allows = strcmp(out->row.effect, "allow") == 0;
+    bool known = out->allows ? out->when.assets != NULL && out->row.demand != NULL && demand_read(out)
+                             : strcmp(out->row.effect, "deny") == 0 && out->row.demand == NULL;
+    return known ? rule_holds(out, it) : UNKNOWN;
 }
 
 /* ---- Who fills which place ---- */
@@ -290,42 +286,6 @@ static size_t matching_size(struct matching *matching)
         filled += fill(matching, i) ? 1 : 0;
     }
     return filled;
-}
-
-struct seats {
-    struct {
-        const char *group;
-        size_t step;
-    } places[PLACES_MAX];
-    size_t count;
-    size_t until_step[STEPS_MAX + 1]; /* how many places the first n steps have */
-    size_t steps;
-    size_t rank[RULES_VOTES_MAX]; /* a vote may fill the places of the first rank + 1 steps: the rest it has not seen */
-};
-
-/* False when there are more places than approvals can be. */
-static bool seats_of(struct seats *out, const json_t *steps)
-{
-    json_t *step = NULL;
-    json_t *entry = NULL;
-    size_t e = 0;
-    *out = (struct seats){0};
-    json_array_foreach(steps, out->steps, step)
-    {
-        json_array_foreach(step, e, entry)
-        {
-            json_int_t m = json_integer_value(json_object_get(entry, "m"));
-            if (m > (json_int_t)(PLACES_MAX - out->count)) {
-                return false;
-            }
-            for (json_int_t i = 0; i < m; i++) {
-                out->places[out->count].group = text_of(entry, "group");
-                out->places[out->count++].step = out->steps;
-            }
-        }
-        out->until_step[out->steps + 1] = out->count;
-    }
-    return true;
 }
 
 /*
@@ -392,9 +352,9 @@ static bool needs_two_humans(const struct matter *it, const struct seats *seats)
 }
 
 /* Who fills which place. */
-static void explain(const struct matter *it, const struct rule *rule, const struct seats *seats,
-                    const struct matching *matching)
+static void explain(const struct matter *it, const struct rule *rule, const struct matching *matching)
 {
+    const struct seats *seats = &rule->seats;
     json_t *lines = it->request->lines;
     (void)json_array_append_new(lines,
                                 json_sprintf("rule %s of version %lld: %zu places, in %zu steps", rule->row.id.text,
@@ -412,25 +372,25 @@ static void explain(const struct matter *it, const struct rule *rule, const stru
     }
 }
 
-static const char *steps_objection(const struct matter *it, const struct rule *rule)
+static const char *steps_objection(const struct matter *it, struct rule *rule)
 {
-    struct seats seats;
+    struct seats *seats = &rule->seats;
     struct matching matching;
-    if (!seats_of(&seats, rule->demand.steps)) {
+    if (seats->count > PLACES_MAX) {
         return "the quorum of a rule is not met";
     }
-    if (!needs_two_humans(it, &seats)) {
+    if (!needs_two_humans(it, seats)) {
         return "the quorum of a rule can be met without two humans";
     }
-    rank_all(it, &seats);
-    if (!filled(&matching, it, &seats, NULL, seats.steps, false)) {
+    rank_all(it, seats);
+    if (!filled(&matching, it, seats, NULL, seats->steps, false)) {
         return "the quorum of a rule is not met";
     }
-    if (!digest_is_zero(&it->request->intent->returns) && !filled(&matching, it, &seats, NULL, seats.steps, true)) {
+    if (!digest_is_zero(&it->request->intent->returns) && !filled(&matching, it, seats, NULL, seats->steps, true)) {
         return "a return needs one approver more than a rule asks for";
     }
     if (it->request->lines != NULL) {
-        explain(it, rule, &seats, &matching);
+        explain(it, rule, &matching);
     }
     return NULL;
 }
@@ -444,35 +404,38 @@ static bool was_delayed(const struct rules_request *request, int64_t delay_s)
             (request->at_utc_us - request->announced_utc_us) / SECOND_US >= delay_s);
 }
 
-static const char *rule_objection(const struct matter *it, const struct rule *rule)
+/* What speaks against the request in a rule that matches. */
+static const char *rule_objection(const struct matter *it, struct rule *rule)
 {
-    const char *why = NULL;
     if (!rule->allows) {
         return "a deny rule matches";
     }
     if (amount_compare(it->request->intent->amount, rule->demand.max_amount) > 0) {
         return "the amount is above the maximum of a rule";
     }
-    why = steps_objection(it, rule);
-    if (why == NULL && !was_delayed(it->request, rule->demand.delay_s)) {
-        why = "the trail does not show the delay that a rule demands, from withdrawal.announced on";
-    }
-    return why;
+    const char *why = steps_objection(it, rule);
+    return why != NULL || was_delayed(it->request, rule->demand.delay_s)
+               ? why
+               : "the trail does not show the delay that a rule demands, from withdrawal.announced on";
 }
 
-static const char *judge_rule(struct rules_finding *out, const struct matter *it, const struct rule *rule,
+static const char *judge_rule(struct rules_finding *out, const struct matter *it, const json_t *object,
                               bool *out_allows)
 {
-    enum holds holds = rule_holds(rule, it);
+    struct rule rule;
+    enum holds holds = rule_read(&rule, object, it);
+    if (holds == UNKNOWN) {
+        return "a rule says what this program does not know";
+    }
     if (holds == HOLDS_NOT) {
         return NULL;
     }
     *out_allows = true;
     if (!it->request->compromised) {
-        out->limits += (unsigned)json_array_size(rule->demand.limits);
-        out->delay_s = rule->demand.delay_s > out->delay_s ? rule->demand.delay_s : out->delay_s;
+        out->limits += (unsigned)json_array_size(rule.demand.limits);
+        out->delay_s = rule.demand.delay_s > out->delay_s ? rule.demand.delay_s : out->delay_s;
     }
-    return holds == HOLDS_PERHAPS ? "a condition of a rule cannot be told" : rule_objection(it, rule);
+    return holds == HOLDS_PERHAPS ? "a condition of a rule cannot be told" : rule_objection(it, &rule);
 }
 
 const char *rules_judge(struct rules_finding *out, const struct verify_policy *policy,
@@ -500,10 +463,8 @@ const char *rules_judge(struct rules_finding *out, const struct verify_policy *p
     }
     json_array_foreach(policy->rules, i, value)
     {
-        struct rule rule;
         const char *id = text_of(value, "id");
-        const char *why = rule_read(&rule, value) ? judge_rule(out, &it, &rule, &allows)
-                                                  : "a rule says what this program does not know";
+        const char *why = judge_rule(out, &it, value, &allows);
         if (why != NULL) {
             (void)snprintf(out->rule, sizeof(out->rule), "%s", id == NULL ? "" : id);
             return why;
