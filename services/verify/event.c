@@ -20,10 +20,10 @@ enum status event_read(struct event *out, struct span document, struct fault *fa
         return status;
     }
     out->ordinal = 0;
-    bool good = decimal_read(&out->number, out->pn.at, out->pn.len) && span_copy(text, sizeof(text), out->pr) &&
+    bool good = span_decimal(&out->number, out->pn) && span_copy(text, sizeof(text), out->pr) &&
                 uuid_parse(&out->producer, text) == STATUS_OK && span_copy(text, sizeof(text), out->ts) &&
                 time_parse(&out->at_utc_us, text) == STATUS_OK &&
-                (out->on.at == NULL || decimal_read(&out->ordinal, out->on.at, out->on.len));
+                (out->on.at == NULL || span_decimal(&out->ordinal, out->on));
     INVARIANT(good); /* they were looked at as fields */
     bool object = out->ordinal > 0;
     return object == (out->oid.at != NULL) && object == (out->otype.at != NULL) && object == (out->on.at != NULL)

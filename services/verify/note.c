@@ -61,70 +61,47 @@ bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type ty
     return true;
 }
 
-bool note_line(const char **line, size_t *line_len, const char **at, const char *end)
+static bool body_read(struct checkpoint *out, const struct note_key *log)
 {
-    const char *newline = *at < end ? memchr(*at, '\n', (size_t)(end - *at)) : NULL;
-    if (newline == NULL) {
-        return false;
-    }
-    *line = *at;
-    *line_len = (size_t)(newline - *at);
-    *at = newline + 1;
-    return true;
-}
-
-static bool equals(const char *text, size_t len, const char *expected)
-{
-    return strlen(expected) == len && memcmp(text, expected, len) == 0;
-}
-
-static bool body_read(struct checkpoint *out, const struct note_key *log, const char *body, const char *end)
-{
-    const char *at = body;
-    const char *line = NULL;
-    size_t len = 0;
-    char root[45] = {0};
-    if (!note_line(&line, &len, &at, end) || !equals(line, len, log->name) || !note_line(&line, &len, &at, end) ||
-        !decimal_read(&out->size, line, len) || !note_line(&line, &len, &at, end) || len != 44 || at != end) {
-        return false;
-    }
-    memcpy(root, line, 44);
-    return base64_decode_exact(out->root.bytes32, 32, root) == STATUS_OK;
+    struct span rest = out->body;
+    struct span line;
+    return span_line(&line, &rest) && span_is(line, log->name) && span_line(&line, &rest) &&
+           span_decimal(&out->size, line) && span_line(&line, &rest) && span_base64(out->root.bytes32, 32, line) &&
+           rest.len == 0;
 }
 
 /* Whether the bytes behind the key id are a signature over the body; a witness signs the time before it, too. */
 static bool is_signature(uint64_t *out_time_s, const struct note_key *key, const uint8_t *bytes, size_t len,
-                         const char *body, size_t body_len)
+                         struct span body)
 {
     char message[NOTE_BODY_MAX + 64];
     if (key->type == NOTE_KEY_LOG) {
-        return len == 64 && key_verifies(&key->key, bytes, body, body_len);
+        return len == 64 && key_verifies(&key->key, bytes, body.at, body.len);
     }
     uint64_t time_s = 0;
     for (size_t i = 0; len == 72 && i < 8; i++) {
         time_s = time_s << 8 | bytes[i];
     }
     int head = snprintf(message, 64, "cosignature/v1\ntime %llu\n", (unsigned long long)time_s);
-    memcpy(message + head, body, body_len);
+    memcpy(message + head, body.at, body.len);
     *out_time_s = time_s;
-    return len == 72 && time_s <= INT64_MAX && key_verifies(&key->key, bytes + 8, message, (size_t)head + body_len);
+    return len == 72 && time_s <= INT64_MAX && key_verifies(&key->key, bytes + 8, message, (size_t)head + body.len);
 }
 
-/* One signature line: 1 the key's and good, 0 somebody else's, -1 bad. */
-static int line_check(uint64_t *out_time_s, const struct note_key *key, const char *line, size_t len, const char *body,
-                      size_t body_len)
+/* One signature line. Somebody else's is not looked at beyond its form. */
+static enum signed_by line_check(uint64_t *out_time_s, const struct note_key *key, struct span line, struct span body)
 {
     struct bytes blob = {0};
     size_t dash = strlen(DASH);
-    const char *space = len > dash ? memchr(line + dash, ' ', len - dash) : NULL;
-    if (memcmp(line, DASH, len < dash ? len : dash) != 0 || space == NULL || space == line + dash ||
-        base64_decode(&blob, space + 1, len - (size_t)(space + 1 - line)) != STATUS_OK) {
-        return -1;
+    const char *space = line.len > dash ? memchr(line.at + dash, ' ', line.len - dash) : NULL;
+    if (space == NULL || memcmp(line.at, DASH, dash) != 0 || space == line.at + dash ||
+        base64_decode(&blob, space + 1, (size_t)(line.at + line.len - space - 1)) != STATUS_OK) {
+        return SIGNED_BADLY;
     }
-    int result = blob.len >= 5 ? 0 : -1;
-    if (result == 0 && equals(line + dash, (size_t)(space - line) - dash, key->name) &&
-        memcmp(blob.data, key->id4, 4) == 0) {
-        result = is_signature(out_time_s, key, blob.data + 4, blob.len - 4, body, body_len) ? 1 : -1;
+    const struct span name = {line.at + dash, (size_t)(space - line.at) - dash};
+    enum signed_by result = blob.len >= 5 ? SIGNED_NOT : SIGNED_BADLY;
+    if (result == SIGNED_NOT && span_is(name, key->name) && memcmp(blob.data, key->id4, 4) == 0) {
+        result = is_signature(out_time_s, key, blob.data + 4, blob.len - 4, body) ? SIGNED : SIGNED_BADLY;
     }
     bytes_free(&blob);
     return result;
@@ -134,35 +111,37 @@ enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoin
                                     const struct note_key *key)
 {
     uint64_t time_s = 0;
-    const char *line = NULL;
-    size_t len = 0;
-    unsigned good = 0;
+    struct span rest = checkpoint->signatures;
+    struct span line;
+    enum signed_by result = SIGNED_NOT;
     unsigned lines = 0;
-    const char *at = checkpoint->body + checkpoint->body_len + 1;
     *out_time_s = 0;
-    while (note_line(&line, &len, &at, checkpoint->end)) {
-        int result = line_check(&time_s, key, line, len, checkpoint->body, checkpoint->body_len);
-        if (result < 0 || ++lines > LINES_MAX) {
+    while (span_line(&line, &rest)) {
+        enum signed_by by = line_check(&time_s, key, line, checkpoint->body);
+        if (by == SIGNED_BADLY || ++lines > LINES_MAX) {
             return SIGNED_BADLY;
         }
-        good += (unsigned)result;
-        *out_time_s = result > 0 && time_s > *out_time_s ? time_s : *out_time_s;
+        if (by == SIGNED) {
+            result = SIGNED;
+            *out_time_s = time_s > *out_time_s ? time_s : *out_time_s;
+        }
     }
-    return at == checkpoint->end && good > 0 ? SIGNED : SIGNED_NOT;
+    return rest.len == 0 ? result : SIGNED_NOT;
 }
 
 bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len, const char **why)
 {
-    struct checkpoint checkpoint = {.body = note, .end = (const char *)note + len};
+    struct checkpoint checkpoint = {.body = {.at = note}};
+    const char *end = (const char *)note + len;
     bool control = false;
-    for (const char *at = note; at + 1 < checkpoint.end; at++) { /* the last blank line parts text and signatures */
+    for (const char *at = note; at + 1 < end; at++) { /* the last blank line parts text and signatures */
         if (at[0] == '\n' && at[1] == '\n') {
-            checkpoint.body_len = (size_t)(at + 1 - checkpoint.body);
+            checkpoint.body.len = (size_t)(at + 1 - checkpoint.body.at);
+            checkpoint.signatures = (struct span){at + 2, (size_t)(end - at - 2)};
         }
         control = control || ((uint8_t)*at < ' ' && *at != '\n') || *at == 0x7f;
     }
-    if (len > NOTE_MAX || control || checkpoint.body_len == 0 || checkpoint.body_len > NOTE_BODY_MAX ||
-        !body_read(&checkpoint, log, checkpoint.body, checkpoint.body + checkpoint.body_len)) {
+    if (len > NOTE_MAX || control || checkpoint.body.len > NOTE_BODY_MAX || !body_read(&checkpoint, log)) {
         *why = "is not a checkpoint of this log";
         return false;
     }
@@ -178,23 +157,11 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
 
 bool leaf_read(struct leaf *out, const char *origin, const void *raw, size_t len, const char **why)
 {
-    const char *at = raw;
-    const char *end = at + len;
-    const char *line = NULL;
-    size_t line_len = 0;
-    char prev[65] = {0};
+    struct span rest = {raw, len};
+    struct span line;
     *why = "is not of the form of an entry";
-    if (len > 65535 || !note_line(&line, &line_len, &at, end) || !equals(line, line_len, "custody-audit/v1") ||
-        !note_line(&line, &line_len, &at, end) || !equals(line, line_len, origin) ||
-        !note_line(&line, &line_len, &at, end) || !decimal_read(&out->number, line, line_len) ||
-        !note_line(&line, &line_len, &at, end) || line_len != 64) {
-        return false;
-    }
-    memcpy(prev, line, 64);
-    if (digest_parse(&out->prev, prev) != STATUS_OK || !note_line(&line, &line_len, &at, end) || at != end) {
-        return false;
-    }
-    out->event = (struct span){line, line_len};
     merkle_leaf(&out->hash, raw, len);
-    return true;
+    return len <= 65535 && span_line(&line, &rest) && span_is(line, "custody-audit/v1") && span_line(&line, &rest) &&
+           span_is(line, origin) && span_line(&line, &rest) && span_decimal(&out->number, line) &&
+           span_line(&line, &rest) && span_digest(&out->prev, line) && span_line(&out->event, &rest) && rest.len == 0;
 }

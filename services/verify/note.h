@@ -28,9 +28,8 @@ struct note_key {
 struct checkpoint {
     uint64_t size;
     struct digest root;
-    const char *body;
-    size_t body_len;
-    const char *end; /* of the note: signature lines stand from the blank line behind the body to here */
+    struct span body;
+    struct span signatures; /* the lines behind the blank one */
 };
 
 /* Reads a vkey; false when it is none of this type or its key id is wrong. */
@@ -50,9 +49,6 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
 enum signed_by { SIGNED_NOT, SIGNED, SIGNED_BADLY };
 enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoint *checkpoint,
                                     const struct note_key *key);
-
-/* The next line of text, without its newline; false at the end or when the last line has no newline. */
-bool note_line(const char **line, size_t *line_len, const char **at, const char *end);
 
 /* A leaf of the trail taken apart. `event` is borrowed from the leaf bytes. */
 struct leaf {

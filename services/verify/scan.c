@@ -79,7 +79,7 @@ static bool integer_read(struct scanner *scanner)
     while (scanner->at < scanner->end && *scanner->at >= '0' && *scanner->at <= '9') {
         scanner->at++;
     }
-    return decimal_read(&value, digits, (size_t)(scanner->at - digits)) && value <= INTEGER_MAX &&
+    return span_decimal(&value, (struct span){digits, (size_t)(scanner->at - digits)}) && value <= INTEGER_MAX &&
            !(negative && value == 0);
 }
 
@@ -185,7 +185,7 @@ static bool string_is(enum scan_kind kind, struct span value)
     int64_t time = 0;
     uint64_t number = 0;
     if (kind == SCAN_COUNTER) {
-        return decimal_read(&number, value.at, value.len);
+        return span_decimal(&number, value);
     }
     return span_copy(text, sizeof(text), value) && ((kind == SCAN_NAME && name_parse(&name, text) == STATUS_OK) ||
                                                     (kind == SCAN_HASH && digest_parse(&digest, text) == STATUS_OK) ||
@@ -248,7 +248,7 @@ static const char *objection(const struct scan_field *field, struct span value)
         good = is_string(value) && value.len > 0 && (value.len <= field->max || characters(value) <= field->max);
         break;
     case SCAN_INTEGER:
-        good = !is_string(value) && decimal_read(&number, value.at, value.len);
+        good = !is_string(value) && span_decimal(&number, value);
         break;
     case SCAN_OBJECT:
     case SCAN_FACTS:
@@ -355,21 +355,45 @@ bool span_copy(char *out, size_t size, struct span span)
     return true;
 }
 
-bool decimal_read(uint64_t *out, const char *text, size_t len)
+bool span_decimal(uint64_t *out, struct span span)
 {
     uint64_t value = 0;
-    if (len == 0 || len > 19 || (len > 1 && text[0] == '0')) {
+    if (span.len == 0 || span.len > 19 || (span.len > 1 && span.at[0] == '0')) {
         return false;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9') {
+    for (size_t i = 0; i < span.len; i++) {
+        if (span.at[i] < '0' || span.at[i] > '9') {
             return false;
         }
-        value = value * 10 + (uint64_t)(text[i] - '0');
+        value = value * 10 + (uint64_t)(span.at[i] - '0');
     }
     if (value > INT64_MAX) {
         return false;
     }
     *out = value;
+    return true;
+}
+
+bool span_digest(struct digest *out, struct span span)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    return span_copy(hex, sizeof(hex), span) && digest_parse(out, hex) == STATUS_OK;
+}
+
+bool span_base64(uint8_t *out, size_t size, struct span span)
+{
+    char text[64];
+    return span_copy(text, sizeof(text), span) && base64_decode_exact(out, size, text) == STATUS_OK;
+}
+
+bool span_line(struct span *out, struct span *inout_rest)
+{
+    const char *newline = inout_rest->len > 0 ? memchr(inout_rest->at, '\n', inout_rest->len) : NULL;
+    if (newline == NULL) {
+        return false;
+    }
+    *out = (struct span){inout_rest->at, (size_t)(newline - inout_rest->at)};
+    inout_rest->at += out->len + 1;
+    inout_rest->len -= out->len + 1;
     return true;
 }

@@ -72,6 +72,13 @@ bool span_is(struct span span, const char *text);
 bool span_copy(char *out, size_t size, struct span span);
 
 /* Reads a decimal number without sign and leading zero, below 2^63. */
-bool decimal_read(uint64_t *out, const char *text, size_t len);
+bool span_decimal(uint64_t *out, struct span span);
+
+/* Reads 64 lower-case hexadecimal digits; base64 of so many bytes. */
+bool span_digest(struct digest *out, struct span span);
+bool span_base64(uint8_t *out, size_t size, struct span span);
+
+/* The next line, without its newline; false at the end, or when the last line has no newline. */
+bool span_line(struct span *out, struct span *inout_rest);
 
 #endif

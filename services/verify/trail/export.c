@@ -78,14 +78,14 @@ bool export_line(struct span *out, struct export_file *file)
 enum status export_head_read(struct export_head *out, struct span line, struct fault *fault)
 {
     enum status status = scan_object(out, head_fields, COUNT(head_fields), line, fault);
-    INVARIANT(status != STATUS_OK || decimal_read(&out->entries, out->size.at, out->size.len));
+    INVARIANT(status != STATUS_OK || span_decimal(&out->entries, out->size));
     return status;
 }
 
 enum status export_row_read(struct export_row *out, struct span line, struct fault *fault)
 {
     enum status status = scan_object(out, row_fields, COUNT(row_fields), line, fault);
-    INVARIANT(status != STATUS_OK || decimal_read(&out->number, out->seq.at, out->seq.len));
+    INVARIANT(status != STATUS_OK || span_decimal(&out->number, out->seq));
     return status;
 }
 

@@ -14,62 +14,47 @@
 #define PROOF_HEADER "c2sp.org/tlog-proof@v1"
 #define LEAF_FILE_MAX 65536
 
-static bool is_line(const char *line, size_t len, const char *start)
+static bool starts(struct span line, const char *start)
 {
-    return len >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
-}
-
-static bool hash_read(struct merkle_proof *proof, const char *line, size_t len)
-{
-    size_t hash_len = 0;
-    uint8_t bytes[33];
-    if (len != 44 || proof->count == MERKLE_HEIGHT || base64_decode_into(bytes, &hash_len, line, len) != STATUS_OK ||
-        hash_len != 32) {
-        return false;
-    }
-    memcpy(proof->hashes[proof->count++].bytes32, bytes, 32);
-    return true;
+    return line.len >= strlen(start) && memcmp(line.at, start, strlen(start)) == 0;
 }
 
 /* Between the header and the blank line: extra data, which says nothing here, the number of the entry, the hashes. */
-static bool proof_read(struct receipt *out, const char **at, const char *end)
+static bool proof_read(struct receipt *out, struct span *inout_rest)
 {
-    const char *line = NULL;
-    size_t len = 0;
-    bool some = note_line(&line, &len, at, end);
-    if (some && is_line(line, len, "extra ")) {
-        some = note_line(&line, &len, at, end);
+    struct span line;
+    struct merkle_proof *proof = &out->proof;
+    bool some = span_line(&line, inout_rest);
+    if (some && starts(line, "extra ")) {
+        some = span_line(&line, inout_rest);
     }
-    if (!some || !is_line(line, len, "index ") || !decimal_read(&out->index, line + 6, len - 6)) {
+    if (!some || !starts(line, "index ") || !span_decimal(&out->index, (struct span){line.at + 6, line.len - 6})) {
         return false;
     }
-    while (note_line(&line, &len, at, end) && len > 0) {
-        if (!hash_read(&out->proof, line, len)) {
+    while (span_line(&line, inout_rest) && line.len > 0) {
+        if (proof->count == MERKLE_HEIGHT || !span_base64(proof->hashes[proof->count++].bytes32, 32, line)) {
             return false;
         }
     }
-    return len == 0;
+    return line.len == 0;
 }
 
 static bool text_read(struct receipt *out, const struct trust *trust, const char **why)
 {
-    const char *at = (const char *)out->text.data;
-    const char *end = at + out->text.len;
-    const char *line = NULL;
-    size_t len = 0;
-    out->proves = note_line(&line, &len, &at, end) && len == strlen(PROOF_HEADER) && is_line(line, len, PROOF_HEADER);
-    if (!out->proves) {
-        at = (const char *)out->text.data;
-    } else if (!proof_read(out, &at, end)) {
-        *why = "is not of the form of a receipt";
-        return false;
-    }
-    if (!checkpoint_read(&out->checkpoint, &trust->log, at, (size_t)(end - at), why)) {
-        return false;
-    }
+    const struct span whole = {(const char *)out->text.data, out->text.len};
+    struct span rest = whole;
+    struct span line;
     struct digest zero = {{0}};
+    out->proves = span_line(&line, &rest) && span_is(line, PROOF_HEADER);
+    if (!out->proves) {
+        return checkpoint_read(&out->checkpoint, &trust->log, whole.at, whole.len, why);
+    }
+    *why = "is not of the form of a receipt";
+    if (!proof_read(out, &rest) || !checkpoint_read(&out->checkpoint, &trust->log, rest.at, rest.len, why)) {
+        return false;
+    }
     *why = "has not the hashes that a receipt of its entry has";
-    return !out->proves || merkle_climb(&zero, &zero, out->index, out->checkpoint.size, &out->proof);
+    return merkle_climb(&zero, &zero, out->index, out->checkpoint.size, &out->proof);
 }
 
 enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)

@@ -71,7 +71,7 @@ static void check_settled(struct check *check, const struct event *event, int64_
     if (fact.at == NULL) {
         return;
     }
-    if (!decimal_read(&settled, fact.at, fact.len)) {
+    if (!span_decimal(&settled, fact)) {
         tampered(check, seq, "settled is not a number");
         return;
     }
@@ -93,7 +93,7 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     note_producer(check, event, event->number, seq);
     while (scan_step(NULL, &value, &rest)) {
         uint64_t number = 0;
-        if (decimal_read(&number, value.at, value.len)) {
+        if (span_decimal(&number, value)) {
             note_producer(check, event, number, seq);
         } else {
             tampered(check, seq, "void is not a list of numbers");
@@ -123,7 +123,7 @@ static void check_promises(struct check *check, const struct event *event, int64
         return;
     }
     struct span fact = scan_member(event->facts, "promises");
-    if (fact.at == NULL || !decimal_read(&promises, fact.at, fact.len)) {
+    if (fact.at == NULL || !span_decimal(&promises, fact)) {
         tampered(check, seq, "it does not say how many promises were seen");
     } else if (promises > check->signings) {
         report_tampered(&check->report,
@@ -232,11 +232,9 @@ static void check_order(struct check *check, uint64_t seq)
 static bool proof_read(struct merkle_proof *out, struct span list)
 {
     struct span value;
-    char hex[DIGEST_HEX_LEN + 1];
     out->count = 0;
     while (scan_step(NULL, &value, &list)) {
-        if (out->count == MERKLE_HEIGHT || !span_copy(hex, sizeof(hex), value) ||
-            digest_parse(&out->hashes[out->count++], hex) != STATUS_OK) {
+        if (out->count == MERKLE_HEIGHT || !span_digest(&out->hashes[out->count++], value)) {
             return false;
         }
     }

@@ -52,15 +52,20 @@ Test(verify_note, each_byte_of_the_sample_counts)
     }
 }
 
+static bool decimal(uint64_t *out, const char *text)
+{
+    return span_decimal(out, (struct span){text, strlen(text)});
+}
+
 Test(verify_note, decimals)
 {
     uint64_t value = 7;
-    cr_assert(decimal_read(&value, "0", 1) && value == 0);
-    cr_assert(decimal_read(&value, "9223372036854775807", 19) && value == INT64_MAX);
+    cr_assert(decimal(&value, "0") && value == 0);
+    cr_assert(decimal(&value, "9223372036854775807") && value == INT64_MAX);
     static const char *const bad[] = {
         "", "00", "01", "-1", "+1", " 1", "1 ", "1e3", "0x1", "9223372036854775808", "99999999999999999999"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        cr_assert_not(decimal_read(&value, bad[i], strlen(bad[i])), "'%s'", bad[i]);
+        cr_assert_not(decimal(&value, bad[i]), "'%s'", bad[i]);
     }
 }
 
