@@ -97,7 +97,7 @@ static bool key_read(struct span *out, struct scanner *scanner)
     return out->len > 0 && take(scanner, '"') && take(scanner, ':');
 }
 
-static int compare(struct span a, struct span b)
+int span_compare(struct span a, struct span b)
 {
     int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
@@ -107,7 +107,7 @@ static int compare(struct span a, struct span b)
 static bool member_read(struct span *inout_key, struct span *out, struct scanner *scanner, int level)
 {
     struct span key;
-    if (!key_read(&key, scanner) || (inout_key->at != NULL && compare(*inout_key, key) >= 0)) {
+    if (!key_read(&key, scanner) || (inout_key->at != NULL && span_compare(*inout_key, key) >= 0)) {
         return false;
     }
     *inout_key = key;

@@ -62,6 +62,9 @@ bool scan_step(struct span *out_key, struct span *out, struct span *inout_rest);
 /* The member of an object that was scanned before; absent when there is none. */
 struct span scan_member(struct span object, const char *name);
 
+/* The order of two that are there, by their bytes: below 0, 0 or above. */
+int span_compare(struct span a, struct span b);
+
 /* True when both are absent, or both are there with the same bytes. */
 bool span_equal(struct span a, struct span b);
 

@@ -7,67 +7,87 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "documents.h"
 
-static enum status witnesses_read(struct trust *out, const json_t *object, struct fault *fault)
+#define TRUST_MAX 16384
+#define VKEY_MAX (ORIGIN_MAX + 64)
+
+/* clang-format off */
+#define TRUST(F, O, S)                                                                                                 \
+    F(S, chain, HASH, 0) F(S, log, TEXT, VKEY_MAX) F(S, policy, HASH, 0) O(S, witnesses, OBJECT, 0)
+#define WITNESSES(F, O, S) F(S, keys, STRINGS, 0) F(S, quorum, INTEGER, 0)
+/* clang-format on */
+
+struct trust_file {
+    TRUST(SCAN_MEMBER, SCAN_MEMBER, )
+};
+struct witnesses {
+    WITNESSES(SCAN_MEMBER, SCAN_MEMBER, )
+};
+
+static const struct scan_field trust_fields[] = {TRUST(SCAN_FIELD, SCAN_FIELD_OPTIONAL, trust_file)};
+static const struct scan_field witness_fields[] = {WITNESSES(SCAN_FIELD, SCAN_FIELD_OPTIONAL, witnesses)};
+
+static bool vkey_read(struct note_key *out, struct span span, enum note_key_type type)
 {
-    struct verify_witnesses file;
-    json_t *value = NULL;
-    size_t i = 0;
-    enum status status = document_decode(&file, DOCUMENT_WITNESSES, object, fault);
-    if (status != STATUS_OK) {
-        return status;
+    char vkey[VKEY_MAX + 1];
+    return span_copy(vkey, sizeof(vkey), span) && note_key_read(out, vkey, type);
+}
+
+static enum status witnesses_read(struct trust *out, struct span object, struct fault *fault)
+{
+    struct witnesses file;
+    struct span value;
+    struct span last = {0};
+    uint64_t quorum = 0;
+    if (scan_object(&file, witness_fields, 2, object, NULL) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "witnesses", "must be keys, a list of strings, and quorum, a number");
     }
-    out->witness_count = json_array_size(file.keys);
-    if (out->witness_count > WITNESSES_MAX || file.quorum < 1 || file.quorum > (int64_t)out->witness_count) {
-        return fault_set(fault, STATUS_INVALID, "witnesses", "must be 1 to 16, with a quorum of 1 to so many");
-    }
-    out->quorum = (size_t)file.quorum;
-    json_array_foreach(file.keys, i, value)
-    {
-        const char *vkey = json_string_value(value);
-        struct note_key *key = &out->witnesses[i];
-        if (vkey == NULL || !note_key_read(key, vkey, NOTE_KEY_WITNESS)) {
-            return fault_set(fault, STATUS_INVALID, "witnesses.keys", "must be vkeys of witnesses (type 04)");
+    while (scan_step(NULL, &value, &file.keys)) {
+        struct note_key *key = &out->witnesses[out->witness_count];
+        if (out->witness_count == WITNESSES_MAX || !vkey_read(key, value, NOTE_KEY_WITNESS)) {
+            return fault_set(fault, STATUS_INVALID, "witnesses.keys", "must be up to 16 vkeys of witnesses (type 04)");
         }
-        bool fresh = !digest_equal(&key->key.id, &out->log.key.id) &&
-                     (i == 0 || strcmp(json_string_value(json_array_get(file.keys, i - 1)), vkey) < 0);
-        for (size_t k = 0; k < i; k++) {
+        bool fresh =
+            !digest_equal(&key->key.id, &out->log.key.id) && (last.at == NULL || span_compare(last, value) < 0);
+        for (size_t k = 0; k < out->witness_count; k++) {
             fresh = fresh && !digest_equal(&key->key.id, &out->witnesses[k].key.id);
         }
         if (!fresh) {
             return fault_set(fault, STATUS_INVALID, "witnesses.keys", "must be sorted, and no key twice or the log's");
         }
+        last = value;
+        out->witness_count++;
     }
+    if (!span_decimal(&quorum, file.quorum) || quorum < 1 || quorum > out->witness_count) {
+        return fault_set(fault, STATUS_INVALID, "witnesses", "must be 1 to 16, with a quorum of 1 to so many");
+    }
+    out->quorum = (size_t)quorum;
     return STATUS_OK;
 }
 
-static enum status decode(struct trust *out, const json_t *object, struct fault *fault)
+static enum status decode(struct trust *out, struct span text, struct fault *fault)
 {
-    struct verify_trust file;
-    enum status status = document_decode(&file, DOCUMENT_TRUST, object, fault);
+    struct trust_file file;
+    enum status status = scan_object(&file, trust_fields, 4, text, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    *out = (struct trust){.chain = file.chain, .first_policy = file.policy};
-    if (!note_key_read(&out->log, file.log, NOTE_KEY_LOG)) {
+    *out = (struct trust){0};
+    bool read = span_digest(&out->chain, file.chain) && span_digest(&out->first_policy, file.policy);
+    INVARIANT(read); /* they were looked at as fields */
+    if (!vkey_read(&out->log, file.log, NOTE_KEY_LOG)) {
         return fault_set(fault, STATUS_INVALID, "log", "must be a vkey");
     }
-    return file.witnesses == NULL ? STATUS_OK : witnesses_read(out, file.witnesses, fault);
+    return file.witnesses.at == NULL ? STATUS_OK : witnesses_read(out, file.witnesses, fault);
 }
 
 enum status trust_read(struct trust *out, const char *path, struct fault *fault)
 {
     struct bytes text = {0};
-    json_t *object = NULL;
-    enum status status = file_read_document(&text, path, CANON_DOCUMENT_MAX, "trust", fault);
+    enum status status = file_read_document(&text, path, TRUST_MAX, "trust", fault);
     if (status == STATUS_OK) {
-        status = canon_parse(&object, text.data, text.len, CANON_DOCUMENT_MAX, fault);
+        status = decode(out, (struct span){(const char *)text.data, text.len}, fault);
     }
-    if (status == STATUS_OK) {
-        status = decode(out, object, fault);
-    }
-    json_decref(object);
     bytes_free(&text);
     return status;
 }

@@ -109,10 +109,6 @@
     F(S, ARRAY, receipt_proof) F(S, ARRAY, tx_proof)
 #define FORM_ENTRY(F, O, B, S)                                                                                         \
     F(S, COUNTER, index) B(S, BYTES, leaf) F(S, ARRAY, proof)
-#define FORM_TRUST(F, O, B, S)                                                                                         \
-    F(S, HASH, chain) F(S, TEXT, log) F(S, HASH, policy) O(S, OBJECT, witnesses)
-#define FORM_WITNESSES(F, O, B, S)                                                                                     \
-    F(S, ARRAY, keys) F(S, INTEGER, quorum)
 
 /* All of them: each is read into a struct verify_NAME. A policy's has more members, see documents.h. */
 #define FORMS(X)                                                                                                       \
@@ -121,7 +117,7 @@
     X(ENTRY, entry) X(HEADER, header) X(HOURS, hours) X(INTENT, intent) X(KEY, key) X(LIMIT, limit)                    \
     X(OCCASION, occasion) X(PLACES, places) X(RECEIPT, receipt) X(RESTORE, restore) X(RULE, rule)                      \
     X(SEALING_KEY, sealing_key) X(SHARE_SET, share_set) X(SIGNATURE, signature) X(STEP, step) X(SWEEP, sweep)          \
-    X(TRANSACTION, transaction) X(TRANSCRIPT, transcript) X(TRUST, trust) X(WHEN, when) X(WITNESSES, witnesses)
+    X(TRANSACTION, transaction) X(TRANSCRIPT, transcript) X(WHEN, when)
 /* clang-format on */
 
 #define FORM_MEMBER_AMOUNT(member) struct amount member;
