@@ -152,6 +152,9 @@ static void place_fill(struct place *place, enum algorithm algorithm)
     add(&arguments, path, "generate");
     add_token(&arguments, place);
     add(&arguments, "--algorithm", algorithm_info(algorithm)->name);
+    if (place->role == ROLE_PRIVACY) {
+        add(&arguments, "--wrapping=yes", NULL);
+    }
     if (reap(place, launch(place, &arguments)) != 0) {
         (void)fprintf(stderr, "signerd generate: %s\n", place->log);
         abort();

@@ -1,11 +1,13 @@
 /*
  * Killed at every step and asked again: one transaction, one checkpoint per size, one header per height (steps C5, C9
- * and C10 of the crash matrix).
+ * and C10 of the crash matrix), one reveal per order, no key of a subject that is erased.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
 
+#include "base/file.h"
 #include "place.h"
+#include "policy/subject.h"
 
 #define POINTS_MAX 16
 
@@ -360,6 +362,118 @@ Test(crash, a_suspension_holds_once_it_is_on_the_disk)
     signed_document_free(&suspend);
     signed_document_free(&resume);
     order_wipe(&order);
+    finish();
+}
+
+/* A subject of whom a name is sealed. */
+static struct uuid subject;
+static struct wire_subject_row row;
+
+static void seal_name(void)
+{
+    uint8_t name[] = "Alice";
+    struct wire_subject_seal_reply reply;
+    struct wire_subject_seal_request request = {.count = 1, .values = {{.field = "name", .value = {name, 5}}}};
+    MUST(uuid_generate(&request.subject, clock_system()));
+    MUST(uuid_generate(&request.event, clock_system()));
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    MUST(wire_subject_seal(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL));
+    cr_assert(place_stop(&place, SIGTERM) == 0, "%s", place.log);
+    subject = request.subject;
+    row = reply.rows[0]; /* transferred */
+}
+
+static void pii_order(struct signed_document *out, enum command_action action, enum who first, enum who second)
+{
+    const struct digest none = {{0}};
+    struct command command = order_key(&world, action, &none, (enum key_state)0, 0);
+    command.data_subject = subject;
+    command.fields = action == COMMAND_PII_REVEAL ? SUBJECT_NAME : 0;
+    memset(command.to.bytes32, 0, sizeof(command.to.bytes32));
+    command.to.bytes32[0] = 9; /* the base point: a key like any other */
+    MUST(name_parse(&command.case_id, "case-7"));
+    order_key_sign(out, &world, &command, first, second);
+}
+
+/* Out: the number that the reveal is told as. */
+static enum status reveal(uint64_t *out, const struct signed_document *order)
+{
+    struct wire_subject_open_reply reply;
+    struct wire_subject_open_request request = {.command = *order, .count = 1, .rows = {row}};
+    enum status status = wire_subject_open(pool, &reply, &request, PLACE_TIMEOUT_MS, NULL);
+    if (status == STATUS_OK) {
+        *out = reply.on;
+        bytes_free(&reply.boxes[0].box);
+    }
+    return status;
+}
+
+Test(crash, a_reveal_is_counted_once_wherever_the_signer_dies)
+{
+    make(ROLE_PRIVACY, ALGORITHM_P256);
+    seal_name();
+    int crashes = 0;
+    for (int n = 1; n < POINTS_MAX; n++) {
+        struct signed_document order;
+        uint64_t number = 0;
+        pii_order(&order, COMMAND_PII_REVEAL, WANDA, WHO_COUNT);
+        start_to_crash(n);
+        bool crashed = end(reveal(&number, &order));
+        crashes += crashed;
+        cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+        MUST(reveal(&number, &order));
+        cr_expect(number == (uint64_t)n, "%llu after a crash at point %d", (unsigned long long)number, n);
+        cr_expect(status_now().reveals == (uint64_t)n);
+        cr_assert(place_stop(&place, SIGTERM) == 0);
+        signed_document_free(&order);
+        if (!crashed) {
+            break;
+        }
+    }
+    cr_expect(crashes >= 2, "checked, remembered; not %d", crashes);
+    bytes_free(&row.sealed);
+    finish();
+}
+
+static bool key_is_there(void)
+{
+    char path[sizeof(place.guard) + 16];
+    struct bytes slots = {0};
+    bool there = false;
+    (void)snprintf(path, sizeof(path), "%s/subjects", place.guard);
+    MUST(file_read(&slots, path, 4096, "subjects", NULL));
+    cr_assert(slots.len > 0);
+    for (size_t i = 0; i < slots.len; i++) {
+        there = there || slots.data[i] != 0;
+    }
+    bytes_free(&slots);
+    return there;
+}
+
+/* Between an order to erase and its reply: nothing was done, or the key is gone with the next start. */
+Test(crash, a_subject_whose_erasure_is_on_the_disk_has_no_key_after_the_next_start)
+{
+    make(ROLE_PRIVACY, ALGORITHM_P256);
+    seal_name();
+    struct signed_document erasure;
+    struct signed_document look;
+    uint64_t number = 0;
+    pii_order(&erasure, COMMAND_PII_ERASE, ADA, ALAN);
+    pii_order(&look, COMMAND_PII_REVEAL, WANDA, WHO_COUNT);
+    cr_assert(place_start(&place, NULL, "order.checked:1"), "%s", place.log);
+    cr_expect(end(hand_in(&erasure)));
+    cr_assert(place_start(&place, NULL, "order.remembered:2"), "%s", place.log);
+    cr_expect(reveal(&number, &look) == STATUS_OK, "nothing was done");
+    cr_expect(end(hand_in(&erasure)));
+    cr_expect(key_is_there(), "it died before the slot was overwritten");
+    cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
+    cr_expect_not(key_is_there());
+    cr_expect(reveal(&number, &look) == STATUS_CONFLICT);
+    MUST(hand_in(&erasure));
+    cr_assert(place_stop(&place, SIGTERM) == 0);
+    signed_document_free(&erasure);
+    signed_document_free(&look);
+    bytes_free(&row.sealed);
     finish();
 }
 
