@@ -466,6 +466,23 @@ Test(trail, promises_that_nobody_recorded)
     trail_free(&trail);
 }
 
+/* Numbers of a producer that are none would leave nothing to count. */
+static void expect_no_number(const char *found, const char *instead, const char *words)
+{
+    struct made_trail trail;
+    trail_make(&trail, ENTRIES, 3);
+    size_t row = row_with(&trail, 100, found);
+    edit_raw(&trail, row, found, instead, true);
+    signed_anew(&trail, row + 1, found, words);
+    trail_free(&trail);
+}
+
+Test(trail, numbers_that_are_none)
+{
+    expect_no_number("\"settled\":\"", "\"settled\":\"x", "settled is not a number");
+    expect_no_number("\"void\":[\"", "\"void\":[\"x", "void is not a list of numbers");
+}
+
 Test(trail, an_event_out_of_form)
 {
     struct made_trail trail;
