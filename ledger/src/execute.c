@@ -75,6 +75,84 @@ enum status execute_authenticate(struct transaction *out, const struct rules *ru
     return status;
 }
 
+enum status execute_authenticate_anchor(struct ledger_anchor *out, const struct rules *rules,
+                                        const struct ledger_batch_row *row, bool signature_known, struct fault *fault)
+{
+    struct ledger_anchor anchor = {.note = {0}};
+    const struct bytes *document = &row->transaction.document;
+    enum status status = ledger_anchor_decode(&anchor, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return machine_failed(status) ? status : STATUS_INVALID;
+    }
+    if (!digest_equal(&anchor.chain, &rules->chain)) {
+        status = fault_set(fault, STATUS_MISMATCH, "chain", "an anchor on another ledger");
+    } else if (row->transaction.signature_count != 0) {
+        status = fault_set(fault, STATUS_UNKNOWN_KEY, "signatures", "none: the log's is in the note");
+    } else if (!signature_known) {
+        status = ledger_anchor_verify(&anchor, &row->key, fault);
+    }
+    if (status != STATUS_OK) {
+        ledger_anchor_wipe(&anchor);
+        return status;
+    }
+    *out = anchor; /* transferred */
+    return STATUS_OK;
+}
+
+enum status execute_anchored(uint64_t *out_size, struct digest *out_log, const struct view *view,
+                             const struct ledger_anchor *anchor, const struct public_key *key, struct fault *fault)
+{
+    MDB_val note;
+    struct audit_note parsed;
+    struct audit_checkpoint last = {.size = 0};
+    enum status status = ledger_anchor_log(out_log, anchor->checkpoint.origin, key, fault);
+    if (status == STATUS_OK) {
+        status = view_anchor(&note, view, out_log, fault);
+    }
+    if (status == STATUS_NOT_FOUND) {
+        *out_size = 0;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK && (audit_note_parse(&parsed, note.mv_data, note.mv_size, NULL) != STATUS_OK ||
+                                audit_checkpoint_parse(&last, parsed.body, parsed.body_len, NULL) != STATUS_OK)) {
+        return fault_set(fault, STATUS_CORRUPT, "anchors", "a note that is none");
+    }
+    *out_size = last.size;
+    return status;
+}
+
+/* Anchors of a log only grow. One that does not leaves no trace but its receipt. */
+static enum status keep_anchor(struct run *run, const struct digest *id, const struct ledger_anchor *anchor,
+                               const struct public_key *key, struct fault *fault)
+{
+    uint64_t size = 0;
+    struct digest log;
+    const struct view *view = run->stage->view;
+    enum status status = execute_anchored(&size, &log, view, anchor, key, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (anchor->checkpoint.size <= size) {
+        run->code = STATUS_REPLAY;
+        return STATUS_OK;
+    }
+    status = view_anchor_put(view, &log, &anchor->note, fault);
+    return status == STATUS_OK ? view_place_put(view, id, &run->place, fault) : status;
+}
+
+static enum status execute_anchor(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
+                                  bool signature_known, struct fault *fault)
+{
+    struct ledger_anchor anchor = {.note = {0}};
+    run->code = execute_authenticate_anchor(&anchor, run->stage->rules, row, signature_known, NULL);
+    if (machine_failed(run->code)) {
+        return fault_set(fault, run->code, "anchor", "authenticating");
+    }
+    enum status status = run->code == STATUS_OK ? keep_anchor(run, id, &anchor, &row->key, fault) : STATUS_OK;
+    ledger_anchor_wipe(&anchor);
+    return status;
+}
+
 /* Is it the turn of this sequence and height? Its use of the sequence is recorded, whatever becomes of the legs. */
 static enum status take_turn(struct run *run, const struct digest *id, struct fault *fault)
 {
@@ -145,11 +223,9 @@ static enum status apply_legs(struct run *run, struct fault *fault)
     return status;
 }
 
-/* Out: run->code is the verdict. */
-static enum status execute_row(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
-                               enum status known_code, struct fault *fault)
+static enum status execute_transaction(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
+                                       bool signature_known, struct fault *fault)
 {
-    bool signature_known = known_code != STATUS_UNKNOWN_KEY && known_code != STATUS_SIGNATURE_INVALID;
     run->code = execute_authenticate(&run->transaction, run->stage->rules, row, signature_known, NULL);
     if (machine_failed(run->code)) {
         return fault_set(fault, run->code, "transaction", "authenticating");
@@ -165,6 +241,16 @@ static enum status execute_row(struct run *run, const struct digest *id, const s
         status = apply_legs(run, fault);
     }
     return status;
+}
+
+/* Out: run->code is the verdict. */
+static enum status execute_row(struct run *run, const struct digest *id, const struct ledger_batch_row *row,
+                               enum status known_code, struct fault *fault)
+{
+    bool signature_known = known_code != STATUS_UNKNOWN_KEY && known_code != STATUS_SIGNATURE_INVALID;
+    const struct bytes *document = &row->transaction.document;
+    return ledger_anchor_is(document->data, document->len) ? execute_anchor(run, id, row, signature_known, fault)
+                                                           : execute_transaction(run, id, row, signature_known, fault);
 }
 
 /* Without receipts of a certified block every signature is verified. */

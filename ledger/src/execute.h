@@ -4,6 +4,7 @@
 #ifndef STRONGROOM_LEDGER_EXECUTE_H
 #define STRONGROOM_LEDGER_EXECUTE_H
 
+#include "ledger/anchor.h"
 #include "policy/transaction.h"
 #include "store.h"
 
@@ -44,5 +45,18 @@ MUST_CHECK enum status execute_batch(struct results *out, const struct stage *st
 MUST_CHECK enum status execute_authenticate(struct transaction *out, const struct rules *rules,
                                             const struct ledger_batch_row *row, bool signature_known,
                                             struct fault *fault);
+
+/*
+ * The same of an anchor, which needs no signature but the log's in its note. The statuses above, but
+ * STATUS_ALGORITHM_REFUSED. Out: ledger_anchor_wipe.
+ */
+MUST_CHECK enum status execute_authenticate_anchor(struct ledger_anchor *out, const struct rules *rules,
+                                                   const struct ledger_batch_row *row, bool signature_known,
+                                                   struct fault *fault);
+
+/* The size that was anchored last of the log that an anchor with this key is of; 0 for none. */
+MUST_CHECK enum status execute_anchored(uint64_t *out_size, struct digest *out_log, const struct view *view,
+                                        const struct ledger_anchor *anchor, const struct public_key *key,
+                                        struct fault *fault);
 
 #endif

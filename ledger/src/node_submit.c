@@ -54,13 +54,48 @@ static enum status check_turn(const struct ledger_node *node, const struct trans
     return STATUS_OK;
 }
 
+/* Growth among those that wait is for execution to judge. */
+static enum status check_growth(const struct ledger_node *node, const struct ledger_anchor *anchor,
+                                const struct public_key *key, struct fault *fault)
+{
+    struct view view;
+    struct digest log;
+    uint64_t size = 0;
+    enum status status = view_begin(&view, &node->store, false, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = execute_anchored(&size, &log, &view, anchor, key, fault);
+    view_abort(&view);
+    return status == STATUS_OK && anchor->checkpoint.size <= size
+               ? fault_set(fault, STATUS_REPLAY, "note.size", "size %llu is anchored", (unsigned long long)size)
+               : status;
+}
+
+/* What was handed in: an anchor, or a transaction. */
+struct candidate {
+    bool anchors;
+    struct ledger_anchor anchor;    /* owned */
+    struct transaction transaction; /* of an anchor: zeros */
+};
+
+static enum status candidate_read(struct candidate *out, const struct ledger_node *node,
+                                  const struct ledger_batch_row *row, struct fault *fault)
+{
+    const struct bytes *document = &row->transaction.document;
+    out->anchors = ledger_anchor_is(document->data, document->len);
+    return out->anchors ? execute_authenticate_anchor(&out->anchor, &node->rules, row, false, fault)
+                        : execute_authenticate(&out->transaction, &node->rules, row, false, fault);
+}
+
 /* With the lock held. Takes the entry over on success only. */
-static enum status admit(struct ledger_node *node, struct mempool_entry *entry, const struct transaction *transaction,
+static enum status admit(struct ledger_node *node, struct mempool_entry *entry, const struct candidate *candidate,
                          struct fault *fault)
 {
     enum status status = check_ready(node, fault);
     if (status == STATUS_OK) {
-        status = check_turn(node, transaction, fault);
+        status = candidate->anchors ? check_growth(node, &candidate->anchor, &entry->row.key, fault)
+                                    : check_turn(node, &candidate->transaction, fault);
     }
     if (status != STATUS_OK) {
         return status;
@@ -86,26 +121,28 @@ static enum status lookup_locked(struct ledger_node *node, struct ledger_transac
 static enum status submit_new(struct ledger_node *node, struct ledger_transaction_status *out,
                               const struct ledger_batch_row *row, struct fault *fault)
 {
-    struct transaction transaction;
+    struct candidate candidate = {.anchors = false};
     struct mempool_entry *entry = NULL;
-    enum status status = execute_authenticate(&transaction, &node->rules, row, false, fault);
-    if (status == STATUS_OK && mempool_entry_new(&entry, row, &transaction) != STATUS_OK) {
+    enum status status = candidate_read(&candidate, node, row, fault);
+    if (status == STATUS_OK && mempool_entry_new(&entry, row, &candidate.transaction) != STATUS_OK) {
         status = fault_set(fault, STATUS_NO_MEMORY, "transaction", "copying");
     }
     if (status != STATUS_OK) {
+        ledger_anchor_wipe(&candidate.anchor);
         return status;
     }
     struct digest id = entry->id;
     node_lock(node);
     status = node_lookup(node, out, &id, fault); /* another thread may have been faster */
     if (status == STATUS_NOT_FOUND) {
-        status = admit(node, entry, &transaction, fault);
+        status = admit(node, entry, &candidate, fault);
         if (status == STATUS_OK) {
             entry = NULL; /* transferred */
             *out = (struct ledger_transaction_status){.id = id, .state = LEDGER_PENDING};
         }
     }
     node_unlock(node);
+    ledger_anchor_wipe(&candidate.anchor);
     mempool_entry_free(entry);
     return status;
 }

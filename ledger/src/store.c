@@ -14,6 +14,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
     [STORE_META] = "meta",         [STORE_HEADERS] = "headers",           [STORE_BATCHES] = "batches",
     [STORE_RECEIPTS] = "receipts", [STORE_CERTIFICATES] = "certificates", [STORE_BALANCES] = "balances",
     [STORE_LANES] = "lanes",       [STORE_TRANSACTIONS] = "transactions", [STORE_BEFORE] = "before",
+    [STORE_ANCHORS] = "anchors",
 };
 
 /* What replay builds again. */
@@ -21,10 +22,8 @@ static const struct {
     enum ledger_store_table table;
     const char *shadow;
 } state_tables[] = {
-    {STORE_BALANCES, "shadow-balances"},
-    {STORE_LANES, "shadow-lanes"},
-    {STORE_TRANSACTIONS, "shadow-transactions"},
-    {STORE_BEFORE, "shadow-before"},
+    {STORE_BALANCES, "shadow-balances"}, {STORE_LANES, "shadow-lanes"},     {STORE_TRANSACTIONS, "shadow-transactions"},
+    {STORE_BEFORE, "shadow-before"},     {STORE_ANCHORS, "shadow-anchors"},
 };
 
 #define STATE_TABLE_COUNT (sizeof(state_tables) / sizeof(state_tables[0]))
@@ -323,6 +322,22 @@ enum status view_place_put(const struct view *view, const struct digest *id, con
     }
     MDB_val key = value_of(name.bytes32, sizeof(name.bytes32));
     MDB_val value = value_of(bytes, sizeof(bytes));
+    return table_put(&table, &key, &value, fault);
+}
+
+enum status view_anchor(MDB_val *out, const struct view *view, const struct digest *log, struct fault *fault)
+{
+    struct table table = table_of(view, STORE_ANCHORS);
+    return table_get(out, &table, log->bytes32, sizeof(log->bytes32), fault);
+}
+
+enum status view_anchor_put(const struct view *view, const struct digest *log, const struct bytes *note,
+                            struct fault *fault)
+{
+    struct digest name = *log;
+    struct table table = table_of(view, STORE_ANCHORS);
+    MDB_val key = value_of(name.bytes32, sizeof(name.bytes32));
+    MDB_val value = value_of(note->data, note->len);
     return table_put(&table, &key, &value, fault);
 }
 

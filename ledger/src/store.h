@@ -3,7 +3,7 @@
  *
  * Tables: meta (genesis document); headers, batches, receipts, certificates by height; balances by account and asset;
  * lanes by account and lane (next sequence); transactions by id (height, index); before: balances as they were before
- * the newest block, while that is not confirmed.
+ * the newest block, while that is not confirmed; anchors by log (the newest note).
  */
 #ifndef STRONGROOM_LEDGER_STORE_H
 #define STRONGROOM_LEDGER_STORE_H
@@ -21,6 +21,7 @@ enum ledger_store_table {
     STORE_LANES,
     STORE_TRANSACTIONS,
     STORE_BEFORE,
+    STORE_ANCHORS,
     STORE_TABLE_COUNT,
 };
 
@@ -95,6 +96,12 @@ MUST_CHECK enum status view_place(struct place *out, const struct view *view, co
                                   struct fault *fault);
 MUST_CHECK enum status view_place_put(const struct view *view, const struct digest *id, const struct place *place,
                                       struct fault *fault);
+
+/* The newest note anchored of a log (borrowed, see table_get). STATUS_NOT_FOUND, no fault. */
+MUST_CHECK enum status view_anchor(MDB_val *out, const struct view *view, const struct digest *log,
+                                   struct fault *fault);
+MUST_CHECK enum status view_anchor_put(const struct view *view, const struct digest *log, const struct bytes *note,
+                                       struct fault *fault);
 
 /* Receipts of a block are stored as lines; a document holds no line feed. */
 MUST_CHECK enum status receipts_join(struct bytes *out, const struct bytes *receipts, size_t count);

@@ -1,7 +1,8 @@
 /*
- * The documents of a block under a fuzzer: header, receipt, certificate and genesis. What is read is written again as
- * the very same bytes; whatever else the bytes are, a certificate with them confirms nothing.
+ * The documents of a block under a fuzzer: header, receipt, certificate, genesis and anchor. What is read is written
+ * again as the very same bytes; whatever else the bytes are, a certificate with them confirms nothing.
  */
+#include "ledger/anchor.h"
 #include "ledger/genesis.h"
 #include "ledger/receipt.h"
 #include "round_trip.h"
@@ -48,11 +49,24 @@ static void check_genesis(const uint8_t *data, size_t size)
     }
 }
 
+static void check_anchor(const uint8_t *data, size_t size)
+{
+    struct ledger_anchor anchor = {.note = {0}};
+    struct bytes again = {0};
+    if (ledger_anchor_decode(&anchor, data, size, NULL) == STATUS_OK) {
+        INVARIANT(ledger_anchor_is(data, size));
+        INVARIANT(ledger_anchor_encode(&again, &anchor.chain, &anchor.note, NULL) == STATUS_OK);
+        round_trip_same(&again, data, size);
+        ledger_anchor_wipe(&anchor);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     check_header(data, size);
     check_receipt(data, size);
     check_certificate(data, size);
     check_genesis(data, size);
+    check_anchor(data, size);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "audit/tree.h"
 #include "base/amount.h"
 #include "base/clock.h"
+#include "ledger/anchor.h"
 #include "ledger/batch.h"
 #include "ledger/genesis.h"
 #include "ledger/ordering.h"
@@ -131,6 +132,27 @@ MUST_CHECK enum status ledger_node_step(struct ledger_node *node, int64_t *wait_
 MUST_CHECK enum status ledger_node_submit(struct ledger_node *node, struct ledger_transaction_status *out,
                                           const struct signed_document *transaction, const struct public_key *key,
                                           struct fault *fault);
+
+/*
+ * Submits the anchor of a signed note of the log whose key is `log`, as ledger_node_submit does a transaction; it has
+ * an id like one, and is asked for like one. STATUS_REPLAY: a note of this log that is no smaller is anchored.
+ */
+MUST_CHECK enum status ledger_node_anchor(struct ledger_node *node, struct ledger_transaction_status *out,
+                                          const struct bytes *note, const struct audit_key *log, struct fault *fault);
+
+/* The largest checkpoint anchored of a log, as its signature in a block shows. */
+struct ledger_anchored {
+    struct audit_checkpoint checkpoint;
+    struct digest note; /* SHA-256 of the signed note */
+    struct ledger_transaction_status transaction;
+};
+
+/*
+ * Reads it, verified with `log`. Its block may still be without certificate: the log signed it all the same.
+ * STATUS_NOT_FOUND when there is none; STATUS_CORRUPT.
+ */
+MUST_CHECK enum status ledger_node_anchored(struct ledger_node *node, struct ledger_anchored *out,
+                                            const struct audit_key *log, struct fault *fault);
 
 /* Status of a transaction; STATUS_NOT_FOUND when the node has never seen it, or only with a bad signature. */
 MUST_CHECK enum status ledger_node_transaction(struct ledger_node *node, struct ledger_transaction_status *out,

@@ -187,6 +187,36 @@ Test(ledger_tamper, any_edit_of_the_state_names_the_table)
     }
 }
 
+Test(ledger_tamper, an_edited_anchor_is_not_believed)
+{
+    static edit_fn *const changes[] = {flip_last, cut, drop, rename_row};
+    struct ledger_transaction_status found;
+    struct audit_key log = world_log("custody.example/audit/v1", world.keys[ALICE]);
+    struct bytes note = world_note(log.name, world.keys[ALICE], 5, 5);
+    cr_assert_eq(world_open(&world, NULL), STATUS_OK);
+    cr_assert_eq(ledger_node_anchor(world.node, &found, &note, &log, NULL), STATUS_OK);
+    cr_assert_eq(world_settle(&world), STATUS_OK);
+    world_close(&world);
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        struct file file;
+        struct bytes key = {0};
+        struct bytes value = {0};
+        file_open(&file, "node", "anchors");
+        row_read(&file, 0, &key, &value);
+        file_close(&file);
+        edit("node", "anchors", 0, changes[i]);
+        expect_refused("anchors", "anchors");
+        file_open(&file, "node", "anchors");
+        cr_assert_eq(mdb_drop(file.txn, file.table, 0), 0);
+        row_write(&file, &key, &value);
+        file_close(&file);
+        bytes_free(&key);
+        bytes_free(&value);
+    }
+    cr_expect_eq(world_open(&world, NULL), STATUS_OK, "as it was, it starts");
+    bytes_free(&note);
+}
+
 Test(ledger_tamper, a_block_or_a_certificate_is_missing)
 {
     static const struct {

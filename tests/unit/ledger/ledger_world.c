@@ -242,6 +242,31 @@ enum status world_run(struct world *world, const struct transaction *transaction
     return found.code;
 }
 
+struct audit_key world_log(const char *origin, const struct test_key *key)
+{
+    struct audit_key log;
+    size_t len = 0;
+    const uint8_t *point = public_key_point(test_key_public(key), &len);
+    NEED(audit_key_make(&log, origin, AUDIT_KEY_ED25519, point, NULL) == STATUS_OK);
+    return log;
+}
+
+struct bytes world_note(const char *origin, const struct test_key *key, uint64_t size, uint8_t root)
+{
+    struct audit_checkpoint checkpoint = {.size = size};
+    struct audit_key log = world_log(origin, key);
+    struct bytes body = {0};
+    struct bytes note = {0};
+    uint8_t sig64[SIGNATURE_LEN];
+    (void)snprintf(checkpoint.origin, sizeof(checkpoint.origin), "%s", origin);
+    memset(checkpoint.root.bytes32, root, sizeof(checkpoint.root.bytes32));
+    NEED(audit_checkpoint_build(&body, &checkpoint, NULL) == STATUS_OK);
+    test_key_sign_message(sig64, key, body.data, body.len);
+    NEED(audit_note_assemble(&note, body.data, body.len, &log, sig64, NULL) == STATUS_OK);
+    bytes_free(&body);
+    return note;
+}
+
 void world_order(struct world *world, const struct ledger_batch *batch)
 {
     struct ledger_node_status node;

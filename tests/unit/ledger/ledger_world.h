@@ -72,6 +72,10 @@ enum status world_settle(struct world *world);
 /* Submits, settles, and gives the code of the receipt; aborts when it is not settled. */
 enum status world_run(struct world *world, const struct transaction *transaction, enum world_person signer);
 
+/* The log of an origin and an ed25519 key, and a signed checkpoint of it, whose root is one byte over and over. */
+struct audit_key world_log(const char *origin, const struct test_key *key);
+struct bytes world_note(const char *origin, const struct test_key *key, uint64_t size, uint8_t root);
+
 /* Puts a batch of rows as they are at the next height, past the node's door, as a hostile orderer would. */
 void world_order(struct world *world, const struct ledger_batch *batch);
 
