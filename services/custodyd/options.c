@@ -80,6 +80,11 @@ static const struct option_row rows[] = {
         witness_tier),
     ROW("copy-max-age", OPTION_INTEGER, "s", 0, 31536000, "0",
         "an entry of the trail that no copy on another host has for so long is an alarm; 0: none is", copy_max_age_s),
+    ROW("anchor-interval", OPTION_INTEGER, "s", 1, 3600, "10",
+        "the newest checkpoint of the trail goes into a block of the ledger so often, when there is something new",
+        anchor_interval_s),
+    ROW("anchor-entries", OPTION_INTEGER, "", 1, 1000000000, "4096",
+        "and earlier when there are so many new entries; looked at as often as watch says", anchor_entries),
     ROW("attestation-max-age", OPTION_INTEGER, "s", 1, 31536000, "604800",
         "a key that has not shown for so long that it is there has no address, at most the drill_days of its document; "
         "asked after a seventh of it. An attended key: its drill_days",

@@ -45,6 +45,8 @@ struct custodyd_options {
     int64_t witness_max_age_ms;
     int64_t copy_max_age_s; /* 0: no limit */
     char witness_tier[16];
+    int64_t anchor_interval_s;
+    int64_t anchor_entries;
     int64_t attestation_max_age_s;
     char port_file[OPTION_PATH_SIZE];
     char person[64];

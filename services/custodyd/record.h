@@ -23,6 +23,7 @@
 #define RECORD_DESTINATION "destination"
 #define RECORD_PERSON "person"
 #define RECORD_WITNESS "witness"
+#define RECORD_ANCHOR "anchor"
 #define RECORD_SUBJECT "subject"
 #define RECORD_EVIDENCE "evidence" /* of a withdrawal, whose id it has */
 

@@ -36,11 +36,19 @@ struct checkpoint_signer {
     void *context;
 };
 
+/* Where checkpoints are kept that the database cannot reach. Called from the sequencer's thread only. */
+struct checkpoint_anchors {
+    /* The largest one, verified with the log key. STATUS_NOT_FOUND: there is none. NULL: nothing is kept. */
+    enum status (*newest)(void *context, struct audit_checkpoint *out, struct fault *fault);
+    void *context;
+};
+
 struct sequencer_config {
     const struct clock *clock;
     const char *conninfo; /* leads to the role strongroom_sequencer; copied */
     struct trail *trail;  /* outlives the sequencer */
     struct checkpoint_signer signer;
+    struct checkpoint_anchors anchors;
     int64_t statement_timeout_ms;
 };
 

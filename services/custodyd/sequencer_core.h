@@ -79,7 +79,7 @@ bool sequencer_must_halt(enum status status);
 
 /*
  * Becomes leader: raises the epoch, compares the head with what this process knows, verifies the end of the trail, the
- * newest checkpoint and the signer's guard. STATUS_ROLLBACK, STATUS_FORK, STATUS_CORRUPT: halt.
+ * newest checkpoint, the signer's guard and the newest anchor. STATUS_ROLLBACK, STATUS_FORK, STATUS_CORRUPT: halt.
  */
 MUST_CHECK enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault);
 

@@ -217,6 +217,41 @@ static enum status read_checkpoint(struct sequencer *sequencer, struct audit_che
                            why.detail);
 }
 
+/* A checkpoint that is `held`, signed by the log, must be of a beginning of this trail. */
+static enum status verify_held(struct sequencer *sequencer, const struct audit_checkpoint *checkpoint,
+                               const char *where, const char *held, struct fault *fault)
+{
+    struct digest root;
+    if (checkpoint->size > sequencer->end.size) {
+        return fault_set(fault, STATUS_ROLLBACK, where,
+                         "a checkpoint of %" PRIu64 " entries is %s, the trail has %" PRIu64, checkpoint->size, held,
+                         sequencer->end.size);
+    }
+    enum status status = trail_view_root(&root, trail_tree(sequencer->config.trail), checkpoint->size, fault);
+    if (status == STATUS_OK && !digest_equal(&root, &checkpoint->root)) {
+        status = fault_set(fault, STATUS_FORK, where, "the first %" PRIu64 " entries are not those that were %s",
+                           checkpoint->size, held);
+    }
+    return status;
+}
+
+/* Whoever sets the database back does not set the ledger back with it. */
+static enum status verify_anchor(struct sequencer *sequencer, struct fault *fault)
+{
+    const struct checkpoint_anchors *anchors = &sequencer->config.anchors;
+    struct audit_checkpoint anchored;
+    struct fault why = {0};
+    if (anchors->newest == NULL) {
+        return STATUS_OK;
+    }
+    enum status status = anchors->newest(anchors->context, &anchored, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? verify_held(sequencer, &anchored, "anchor", "anchored in the ledger", fault)
+                               : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 /* The newest checkpoint must be one of this trail. */
 static enum status verify_checkpoint(struct sequencer *sequencer, struct fault *fault)
 {
@@ -227,18 +262,7 @@ static enum status verify_checkpoint(struct sequencer *sequencer, struct fault *
         sequencer->covered = 0;
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
-    struct digest root;
-    if (checkpoint.size > sequencer->end.size) {
-        status = fault_set(fault, STATUS_ROLLBACK, "audit.checkpoint",
-                           "a checkpoint of %" PRIu64 " entries is signed, the trail has %" PRIu64, checkpoint.size,
-                           sequencer->end.size);
-    } else {
-        status = trail_view_root(&root, trail_tree(sequencer->config.trail), checkpoint.size, fault);
-    }
-    if (status == STATUS_OK && !digest_equal(&root, &checkpoint.root)) {
-        status = fault_set(fault, STATUS_FORK, "audit.checkpoint",
-                           "the first %" PRIu64 " entries are not those that were signed", checkpoint.size);
-    }
+    status = verify_held(sequencer, &checkpoint, "audit.checkpoint", "signed", fault);
     if (status == STATUS_OK) {
         sequencer->covered = checkpoint.size;
         trail_covered(sequencer->config.trail, &checkpoint, &note);
@@ -271,6 +295,9 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     }
     if (status == STATUS_OK) {
         status = sequencer_guard(sequencer, fault);
+    }
+    if (status == STATUS_OK) {
+        status = verify_anchor(sequencer, fault);
     }
     if (status == STATUS_OK) {
         status = sequencer_tell(sequencer, fault);

@@ -139,18 +139,18 @@ static enum status open_gate(struct service *service, struct fault *fault)
 
 static enum status open_trail(struct service *service, struct fault *fault)
 {
-    struct audit_key key;
+    struct audit_key *key = &service->log_key;
     struct fault inner = {0};
-    enum status status = audit_key_parse(&key, service->options.log_key, &inner);
+    enum status status = audit_key_parse(key, service->options.log_key, &inner);
     if (status != STATUS_OK) {
         return fault_set(fault, status, "log-key", "%s", inner.detail);
     }
-    if (strcmp(key.name, service->options.origin) != 0) {
+    if (strcmp(key->name, service->options.origin) != 0) {
         status =
             fault_set(fault, STATUS_MISMATCH, "log-key", "is not the key of the origin %s", service->options.origin);
     }
     if (status == STATUS_OK) {
-        const struct trail_config config = {.clock = service->clock, .reader = service->reader, .key = &key};
+        const struct trail_config config = {.clock = service->clock, .reader = service->reader, .key = key};
         status = trail_open(&service->trail, &config, fault);
     }
     return status;
@@ -165,6 +165,7 @@ static enum status start_sequencer(struct service *service, struct fault *fault)
         .conninfo = conninfo,
         .trail = service->trail,
         .signer = signers_checkpoint(service),
+        .anchors = signers_anchors(service),
         .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
     };
     return sequencer_start(&service->sequencer, &config, fault);
@@ -314,9 +315,12 @@ void service_close(struct service *service)
     }
     workers_stop(service->workers);
     witnesses_stop(service->witnesses);
+    if (service->node != NULL) {
+        ledger_node_stop(service->node); /* it asks the trail for its head, and the sequencer asks it for anchors */
+    }
+    sequencer_stop(service->sequencer);
     ledger_node_close(service->node);
     ledger_ordering_close(&service->ordering);
-    sequencer_stop(service->sequencer);
     trail_close(service->trail);
     for (int role = WIRE_ROLE_TRANSFER; role < service->role_count; role++) {
         wire_pool_free(service->signers[role]);

@@ -36,6 +36,7 @@ struct service {
     struct store *store;        /* role strongroom_app */
     struct store *urgent_store; /* likewise, for what stops something and nothing else */
     struct store *reader;       /* role strongroom_auditor */
+    struct audit_key log_key;   /* of the trail */
     struct trail *trail;
     struct sequencer *sequencer;
     struct witnesses *witnesses;         /* NULL: there are none */
@@ -74,7 +75,7 @@ MUST_CHECK enum status service_start(struct service *service, struct fault *faul
 const struct policy *service_policy(const struct service *service);
 const struct policy *service_policy_named(const struct service *service, const struct digest *digest);
 
-/* Stops workers, node and sequencer in this order and frees everything. NULL is fine. */
+/* Stops workers, node and sequencer in this order, then frees everything. NULL is fine. */
 void service_close(struct service *service);
 
 #endif

@@ -42,6 +42,22 @@ struct checkpoint_signer signers_checkpoint(struct service *service)
     return (struct checkpoint_signer){.status = checkpoint_status, .sign = checkpoint_sign, .context = service};
 }
 
+static enum status anchored(void *context, struct audit_checkpoint *out, struct fault *fault)
+{
+    struct service *service = context;
+    struct ledger_anchored newest;
+    enum status status = ledger_node_anchored(service->node, &newest, &service->log_key, fault);
+    if (status == STATUS_OK) {
+        *out = newest.checkpoint;
+    }
+    return status;
+}
+
+struct checkpoint_anchors signers_anchors(struct service *service)
+{
+    return (struct checkpoint_anchors){.newest = anchored, .context = service};
+}
+
 static enum status sign_header(void *context, struct signature *out, const struct public_key *key, const void *header,
                                size_t len, struct fault *fault)
 {

@@ -11,6 +11,9 @@
 /* The signer of checkpoints for the sequencer: role audit. */
 struct checkpoint_signer signers_checkpoint(struct service *service);
 
+/* What the ledger has of the trail. */
+struct checkpoint_anchors signers_anchors(struct service *service);
+
 /* What the node needs of its host: the signer of role validator and the head of the trail. Lives in the service. */
 const struct ledger_node_host *signers_node_host(struct service *service);
 

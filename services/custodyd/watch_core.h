@@ -40,6 +40,11 @@ struct watch {
     struct digest uneven[KEY_BOARD_ROLES]; /* of how a signer's suspended people differed, zeros for not */
     bool away[KEY_BOARD_ROLES];            /* a signer may have missed what no other one says any more */
     struct digest resumed_at;              /* the instance of role transfer that was shown resumptions */
+    struct digest anchor_submitted;        /* id of the anchor submitted last; zeros: none yet */
+    int64_t anchor_submitted_us;           /* monotonic: then, or the start */
+    uint64_t anchored_size;                /* of the largest confirmed anchor that was seen */
+    int64_t anchor_good_us;                /* monotonic: when there was a new one last, or nothing to anchor */
+    bool anchor_refused;                   /* the node did not take one, and the log says so */
     bool troubled;                         /* the last pass could not do everything, and the log says so */
     struct alarm_list seeing;              /* in this look */
 
@@ -74,6 +79,12 @@ MUST_CHECK enum status watch_witnesses(struct watch *watch, struct fault *fault)
 
 /* copies.c: tells whether an entry waits too long for a copy on another host. */
 MUST_CHECK enum status watch_trail_copies(struct watch *watch, struct fault *fault);
+
+/* watch_anchors.c: has the trail anchored in the ledger, and tells what is. */
+MUST_CHECK enum status watch_anchors(struct watch *watch, struct fault *fault);
+
+/* watch_anchors.c: the first anchor comes an interval from now. */
+void watch_anchors_start(struct watch *watch);
 
 /* watch_signers.c: tells what is frozen, from the board. */
 MUST_CHECK enum status watch_freezes(struct watch *watch, struct fault *fault);

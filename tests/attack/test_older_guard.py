@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""A disk is put back: the guard of the transfer signer is yesterday's, in place, and everything else is today's. It has
-forgotten what it promised, and the trail has not."""
+"""A disk is put back: a guard is yesterday's, in place. That of the transfer signer has forgotten what it promised, and the trail
+has not. That of the audit signer goes together with a database of yesterday, and the ledger has not forgotten."""
 
+import base64
+import hashlib
+import json
 import pathlib
 import shutil
 import sys
@@ -9,10 +12,85 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
+from strongroom import digest  # noqa: E402
+
+
+def set_back(copy, data):
+    """The same file: the guard is where it was made."""
+    with copy.open("rb") as source, data.open("r+b") as target:
+        shutil.copyfileobj(source, target)
+        target.truncate()
 
 
 class OlderGuard(strongroom.Case):
-    def told(self, row):
+    OPTIONS = {"anchor_interval": 1}
+
+    def anchors(self):
+        """(size, height, note) of the anchors of the trail in blocks."""
+        notes = [(height, base64.b64decode(json.loads(document)["note"])) for height, document, code in self.place.ledger_rows()
+                 if '"type":"anchor"' in document and code == "ok"]
+        return [(int(note.split(b"\n")[1]), height, note) for height, note in notes]
+
+    def test_a_killed_where_an_anchor_is_made(self):
+        """Each anchor that a block holds is told at most once, and the newest one is."""
+        place = self.place
+        for point in ("anchor.submitted", "anchor.confirmed"):
+            with self.subTest(point=point):
+                place.stop("custodyd")
+                place.start(check=False, STRONGROOM_CRASHPOINT=f"{point}:1")
+                self.until(lambda: place.ended("custodyd") is not None, "custodyd is killed")
+                place.start()
+                size = int(place.value("SELECT size FROM audit.head"))
+                anchored = self.until(lambda: [row for row in self.anchors() if row[0] >= size], "the trail is anchored")[0]
+                self.until(lambda: self.told(anchored), "the trail says so")
+        told = [self.event(entry) for entry in self.entries("trail.anchor")]
+        blocks = {digest("transaction", document): (height, hashlib.sha256(base64.b64decode(json.loads(document)["note"])).hexdigest())
+                  for height, document, _ in place.ledger_rows() if '"type":"anchor"' in document}
+        self.assertEqual([event["on"] for event in told], [str(i + 1) for i in range(len(told))])
+        for event in told:
+            height, note = blocks.pop(event["refs"]["transaction"])  # the second entry about one would not find it
+            self.assertEqual((event["facts"]["height"], event["refs"]["checkpoint"]), (str(height), note))
+        self.assertProven("trail", place.export_trail())
+
+    def test_a_the_trail_is_set_back_with_its_signer(self):
+        """Database and guard agree, and every signature is good; a block holds the checkpoint of what is missing."""
+        place = self.place
+        data = place.dir / "guards/audit/data.mdb"
+        copies = {day: place.dir / f"{day}.mdb" for day in ("yesterday", "today")}
+        place.withdraw(1)
+        for day in copies:
+            if day == "today":
+                place.start()
+                place.withdraw(2)
+                size = int(place.value("SELECT size FROM audit.head"))
+                anchored = self.until(lambda: [row for row in self.anchors() if row[0] >= size], "what was done is anchored")[0]
+                self.until(lambda: self.told(anchored), "the trail says so")
+            place.stop("custodyd", "audit")
+            place.keep_trail(day)
+            shutil.copyfile(data, copies[day])
+        note = place.dir / "anchored.checkpoint"
+        note.write_bytes(anchored[2])
+        place.put_trail_back("yesterday")
+        set_back(copies["yesterday"], data)
+        place.start_halted("trail")
+        halts = [line for line in place.log("custodyd").splitlines() if "event=sequencer.state state=halted" in line]
+        self.assertRegex(halts[-1], "status=rollback.*is anchored in the ledger")
+        status, said = place.verify("trail", place.export_trail(), note)
+        self.assertEqual(status, 1, said)
+        place.stop("custodyd", "audit")
+        place.put_trail_back("today")
+        set_back(copies["today"], data)
+        place.start()
+        status, said = place.verify("trail", place.export_trail(), note)
+        self.assertEqual(status, 0, said)
+
+    def told(self, anchored):
+        """Whether an entry of the trail is about this anchor."""
+        size, height, note = anchored
+        facts = [self.event(entry)["facts"] for entry in self.entries("trail.anchor")]
+        return {"size": str(size), "height": str(height)} in facts
+
+    def promised(self, row):
         """What the entry before the signature says that the signer had promised."""
         (entry,) = self.entries("withdrawal.signing", oid=row["id"])
         return int(self.event(entry)["facts"]["promises"])
@@ -20,20 +98,20 @@ class OlderGuard(strongroom.Case):
     def test_it_signs_nothing(self):
         place = self.place
         data = place.dir / "guards/transfer/data.mdb"
-        copy = place.dir / "yesterday.mdb"
-        self.assertEqual(self.told(place.withdraw(1)), 0)
+        copy = place.dir / "before.mdb"
+        before = self.promised(place.withdraw(9)) + 1
+        self.assertEqual(self.promised(place.withdraw(1)), before)
         place.stop("transfer")
         shutil.copyfile(data, copy)
         place.start()
-        self.assertEqual([self.told(place.withdraw(amount)) for amount in (2, 3)], [1, 2])
+        self.assertEqual([self.promised(place.withdraw(amount)) for amount in (2, 3)], [before + 1, before + 2])
         place.stop("transfer")
-        with copy.open("rb") as source, data.open("r+b") as target:  # the same file: the guard is where it was made
-            shutil.copyfileobj(source, target)
+        set_back(copy, data)
         place.start()
         row = place.proposed(4)
         place.approve(row)
         self.until(lambda: "rollback" in place.log("transfer"), "the signer finds out")
-        self.assertEqual(self.told(row), 3)
+        self.assertEqual(self.promised(row), before + 3)
         self.assertEqual(place.read(row["id"])["state"], "recorded")
         refusals = [line for line in place.log("transfer").splitlines() if "op=transfer.sign" in line]
         self.assertTrue(any("where=promises" in line and "older copy" in line for line in refusals), refusals)

@@ -15,6 +15,8 @@ from strongroom import canonical, digest, eventually, time_text
 
 
 class Ledger(Position):
+    OPTIONS = {"anchor_interval": 3600}  # blocks are counted
+
     def block(self, height):
         return self.place.call("GET", f"/v1/ledger/blocks/{height}").json
 

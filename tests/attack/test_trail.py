@@ -19,8 +19,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import strongroom  # noqa: E402
 import tlog  # noqa: E402
 
-TABLES = ("leaf", "head", "tile", "checkpoint")
-
 
 def peaks_of(hashes):
     """The roots of the full subtrees that a tree of these leaves is made of, from the largest (RFC 9162 section 2.1)."""
@@ -50,7 +48,7 @@ class Trail(strongroom.Case):
         self.kept = place.dir / "kept.checkpoint"
         self.kept.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
         place.kill("custodyd")
-        self.copy()
+        self.place.keep_trail()
         self.size = int(place.value("SELECT size FROM audit.head"))
 
     def tearDown(self):
@@ -60,14 +58,9 @@ class Trail(strongroom.Case):
         self.assertHonestWorkGoesOn()
         self.assertProven("trail", self.place.export_trail())
 
-    def copy(self):
-        for table in TABLES:
-            self.place.psql(f"DROP TABLE IF EXISTS public.kept_{table}; CREATE TABLE public.kept_{table} AS TABLE audit.{table}")
-
     def put_back(self):
         self.place.kill("custodyd")
-        for table in TABLES:
-            self.place.psql(f"DELETE FROM audit.{table}; INSERT INTO audit.{table} TABLE public.kept_{table}")
+        self.place.put_trail_back()
 
     # The attacker's tools
 
@@ -136,7 +129,7 @@ class Trail(strongroom.Case):
             self.assertTampered(0)
             self.place.kill("custodyd")
             self.place.psql("UPDATE audit.leaf AS l SET raw = k.raw FROM public.kept_leaf AS k WHERE l.seq = k.seq AND l.seq = 0")
-            self.copy()
+            self.place.keep_trail()
         else:
             self.assertHalted("entry 0 was changed")
             self.assertTampered(0)
@@ -152,7 +145,7 @@ class Trail(strongroom.Case):
                 self.place.kill("custodyd")
                 self.place.psql(f"""UPDATE audit.leaf AS l SET {column} = k.{column} FROM public.kept_leaf AS k
                     WHERE l.seq = k.seq AND l.seq = {self.entry}""")
-        self.copy()  # the service wrote entries of its own meanwhile
+        self.place.keep_trail()  # the service wrote entries of its own meanwhile
 
     def test_update_while_the_service_runs(self):
         self.place.start()
@@ -161,7 +154,7 @@ class Trail(strongroom.Case):
         self.assertTampered(self.entry)
         self.write(self.entry, bytes.fromhex(before), "lh")
         self.place.kill("custodyd")
-        self.copy()
+        self.place.keep_trail()
 
     def test_delete(self):
         self.place.psql(f"DELETE FROM audit.leaf WHERE seq = {self.entry}")

@@ -465,13 +465,27 @@ class Evaluation:
         return tuple(int(row[name]) for name in ("posted", "reserved", "available"))
 
     def ledger_transactions(self):
-        """(id, receipt code) of everything that stands in a block, in order."""
+        """(id, receipt code) of everything that stands in a block, in order, but for anchors of the trail."""
+        return [(digest("transaction", document), code) for _, document, code in self.ledger_rows() if '"type":"anchor"' not in document]
+
+    def ledger_rows(self):
+        """(height, document, receipt code) of everything that stands in a block, in order."""
         found = []
         for height in range(1, self.call("GET", "/v1/ledger/status").json["confirmed_height"] + 1):
             block = self.call("GET", f"/v1/ledger/blocks/{height}").json
             for row, receipt in zip(block["transactions"], block["receipts"], strict=True):
-                found.append((digest("transaction", row["document"]), json.loads(receipt)["code"]))
+                found.append((height, row["document"], json.loads(receipt)["code"]))
         return found
+
+    # The trail as a superuser keeps it, and puts it back
+
+    def keep_trail(self, name="kept"):
+        for table in ("leaf", "head", "tile", "checkpoint"):
+            self.psql(f"DROP TABLE IF EXISTS public.{name}_{table}; CREATE TABLE public.{name}_{table} AS TABLE audit.{table}")
+
+    def put_trail_back(self, name="kept"):
+        for table in ("leaf", "head", "tile", "checkpoint"):
+            self.psql(f"DELETE FROM audit.{table}; INSERT INTO audit.{table} TABLE public.{name}_{table}")
 
     # People
 
@@ -549,12 +563,14 @@ class Case(unittest.TestCase):
 
     maxDiff = None
     PROVISION = {}  # arguments of Evaluation.provision
+    OPTIONS = {}  # of custodyd
 
     @classmethod
     def setUpClass(cls):
         cls.place = Evaluation()
         cls.addClassCleanup(cls.place.remove)
         cls.place.provision(**cls.PROVISION)
+        cls.place.configure("custodyd", **cls.OPTIONS)
         cls.place.start()
         cls.place.enrol()
 

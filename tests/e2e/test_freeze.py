@@ -21,6 +21,7 @@ class Freezes(strongroom.Case):
         cls.place = place = strongroom.Evaluation()
         cls.addClassCleanup(place.remove)
         place.provision(wallets=["hot-2"], assets=["GOLD"])
+        place.configure("custodyd", anchor_interval=3600)  # blocks are counted
         place.start()
         place.enrol()
         for script in (("admit", "transfer", "hot-2"), ("register", "hot-2")):

@@ -16,6 +16,8 @@ import tlog
 
 
 class Withdrawal(strongroom.Case):
+    OPTIONS = {"anchor_interval": 3600}  # blocks are counted
+
     def receipt(self, reply, act):
         """The reply's receipt proves the entry of this action; answers the entry."""
         proof = base64.b64decode(reply.json["receipt"], validate=True).decode()

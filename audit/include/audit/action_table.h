@@ -119,6 +119,8 @@
     X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny", "query", "results", "Somebody exported the trail.")          \
     X(TRAIL_COPIED, "trail.copied", ADMIN, "", "ok deny error", "root", "size",                                        \
       "Somebody has copied the trail to another host, and holds so many entries with this root there.")                \
+    X(TRAIL_ANCHOR, "trail.anchor", PROCESSING, "anchor", "ok", "checkpoint transaction", "height size",               \
+      "A signed checkpoint of the trail stands in a confirmed block of the ledger.")                                   \
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event.")                                                               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
@@ -161,6 +163,9 @@
       "A PKCS #11 token works again.")                                                                                 \
     X(TOKEN_LOCKED, "token.locked", ENVIRONMENT, "token", "ok", "", "label role serial state",                         \
       "A PKCS #11 token waits for its custodians.")                                                                    \
+    X(ANCHOR_LATE, "anchor.late", ENVIRONMENT, "anchor", "error", "", "",                                              \
+      "No newer checkpoint has come into a confirmed block for long, although there was one.")                         \
+    X(ANCHOR_BACK, "anchor.back", ENVIRONMENT, "anchor", "ok", "", "", "Checkpoints come into blocks again.")          \
     X(WITNESS_DOWN, "witness.down", ENVIRONMENT, "witness", "error", "", "", "A witness does not cosign the trail.")   \
     X(WITNESS_UP, "witness.up", ENVIRONMENT, "witness", "ok", "", "", "A witness cosigns the trail again.")            \
     X(WITNESS_GONE, "witness.gone", ENVIRONMENT, "witness", "error", "", "",                                           \

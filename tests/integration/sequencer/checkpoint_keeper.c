@@ -142,3 +142,18 @@ struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper)
 {
     return (struct checkpoint_signer){.status = keeper_status, .sign = keeper_sign, .context = keeper};
 }
+
+static enum status keeper_newest(void *context, struct audit_checkpoint *out, struct fault *fault)
+{
+    const struct checkpoint_keeper *keeper = context;
+    if (keeper->anchored.size == 0) {
+        return fault_set(fault, STATUS_NOT_FOUND, "anchors", "none");
+    }
+    *out = keeper->anchored;
+    return STATUS_OK;
+}
+
+struct checkpoint_anchors keeper_anchors(struct checkpoint_keeper *keeper)
+{
+    return (struct checkpoint_anchors){.newest = keeper_newest, .context = keeper};
+}

@@ -26,6 +26,7 @@ struct checkpoint_keeper {
     atomic_int hold;              /* KEEPER_NEXT: the next request waits; it is KEEPER_HELD until this is 0 again */
     pthread_mutex_t one;          /* a signer judges one request at a time */
     atomic_int signatures;
+    struct audit_checkpoint anchored; /* kept elsewhere; size 0: nothing is */
 };
 
 /* Makes key and guard; the guard is that of an empty log. */
@@ -39,6 +40,9 @@ struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper);
 
 /* Waits until `hold` has this value. */
 void keeper_await(const struct checkpoint_keeper *keeper, int hold);
+
+/* What is kept elsewhere, for the sequencer. */
+struct checkpoint_anchors keeper_anchors(struct checkpoint_keeper *keeper);
 
 /* What the guard remembers; overwriting it is the attacker's part. */
 void keeper_read(const struct checkpoint_keeper *keeper, uint64_t *out_size, struct digest *out_root);

@@ -16,6 +16,7 @@ void stage_start(struct stage *stage)
         .conninfo = books_conninfo(conninfo, stage->books, "strongroom_sequencer"),
         .trail = stage->trail,
         .signer = keeper_signer(stage->keeper),
+        .anchors = keeper_anchors(stage->keeper),
         .statement_timeout_ms = 10000,
     };
     cr_assert_eq(sequencer_start(&stage->sequencer, &config, &fault), STATUS_OK, "%s", fault.detail);

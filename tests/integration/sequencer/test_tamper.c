@@ -107,6 +107,40 @@ Test(tamper, only_the_newer_checkpoints_are_left)
           STATUS_ROLLBACK, "a checkpoint of 10 entries is signed");
 }
 
+/* Whoever has the database and the signer's guard, and not the ledger. */
+Test(tamper, everything_was_set_back_but_what_is_anchored)
+{
+    struct digest root;
+    uint64_t size = 0;
+    keeper_read(&keeper, &size, &root);
+    keeper.anchored = (struct audit_checkpoint){.origin = STAGE_ORIGIN, .size = size, .root = root};
+    digest_sha256(&root, "", 0);
+    keeper_write(&keeper, 0, &root);
+    halts(AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq >= 5; DELETE FROM audit.checkpoint WHERE size > 5;"
+                       "UPDATE audit.head SET (epoch, size, root, last_lh, frontier) ="
+                       " (SELECT epoch, size, root, last_lh, frontier FROM public.backup)",
+          STATUS_ROLLBACK, "a checkpoint of 10 entries is anchored in the ledger, the trail has 5");
+}
+
+Test(tamper, what_is_anchored_is_another_history)
+{
+    keeper.anchored = (struct audit_checkpoint){.origin = STAGE_ORIGIN, .size = 7};
+    halts(NULL, STATUS_FORK, "the first 7 entries are not those that were anchored in the ledger");
+}
+
+Test(tamper, what_is_anchored_is_a_beginning)
+{
+    struct digest root;
+    uint64_t size = 0;
+    keeper_read(&keeper, &size, &root);
+    keeper.anchored = (struct audit_checkpoint){.origin = STAGE_ORIGIN, .size = size, .root = root};
+    stage_open(&stage, &books, &keeper);
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 10);
+    stage_stop(&stage);
+    stage_start(&stage);
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 11);
+}
+
 Test(tamper, an_entry_was_edited)
 {
     halts(AS_SUPERUSER
