@@ -141,11 +141,15 @@ command_run command_policy_replay;
 /* export.c */
 command_run command_evidence;
 command_run command_audit_checkpoint;
-command_run command_audit_export;
 command_run command_ledger_export;
 
 /* audit_copy.c */
 command_run command_audit_copy;
+
+/* audit_search.c */
+command_run command_audit_search;
+command_run command_audit_count;
+command_run command_audit_export;
 
 /* issue.c */
 command_run command_issue;
@@ -189,6 +193,12 @@ MUST_CHECK enum status command_new_key(struct public_key *out, const struct cust
 
 /* The stream of --out, or standard output. STATUS_EXISTS rather than replacing a file. */
 MUST_CHECK enum status command_output(FILE **out, const struct custody_options *options, struct fault *fault);
+
+/*
+ * GET of a path into --out or standard output, which is no terminal: nobody has looked at these bytes. A file that
+ * would be cut short is removed.
+ */
+MUST_CHECK enum status command_fetch(const struct custody_options *options, const char *path, struct fault *fault);
 
 /* Ends writing: flushes and closes what command_output opened. */
 MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);

@@ -25,7 +25,7 @@ static enum status end_output(FILE *stream, const struct custody_options *option
     return status;
 }
 
-static enum status fetch(const struct custody_options *options, const char *path, struct fault *fault)
+enum status command_fetch(const struct custody_options *options, const char *path, struct fault *fault)
 {
     FILE *stream = NULL;
     if (options->out[0] == '\0' && isatty(STDOUT_FILENO) == 1) { /* nobody has looked at these bytes */
@@ -48,24 +48,19 @@ enum status command_evidence(const struct command_input *input, struct fault *fa
     (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s/evidence", input->words[0]);
     /* The last entry may wait for its checkpoint when the withdrawal has just been confirmed. */
     int64_t end = clock_monotonic_us(clock_system()) + input->options->timeout_s * 1000000;
-    enum status status = fetch(input->options, path, fault);
+    enum status status = command_fetch(input->options, path, fault);
     while (status == STATUS_NOT_READY && clock_monotonic_us(clock_system()) < end) {
         const struct timespec step = {.tv_nsec = AGAIN_STEP_MS * 1000000L};
         (void)nanosleep(&step, NULL);
         fault_clear(fault);
-        status = fetch(input->options, path, fault);
+        status = command_fetch(input->options, path, fault);
     }
     return status;
 }
 
-enum status command_audit_export(const struct command_input *input, struct fault *fault)
-{
-    return fetch(input->options, "/v1/audit/export", fault);
-}
-
 enum status command_audit_checkpoint(const struct command_input *input, struct fault *fault)
 {
-    return fetch(input->options, "/v1/audit/checkpoint", fault);
+    return command_fetch(input->options, "/v1/audit/checkpoint", fault);
 }
 
 /* One answer, one line. */

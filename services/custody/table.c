@@ -4,6 +4,7 @@
  */
 #include "table.h"
 
+#include "table_audit.h"
 #include "table_subject.h"
 
 /* Options that many commands take. */
@@ -130,33 +131,7 @@ const struct command_row command_rows[] = {
      "fetch the evidence bundle",
      SERVICE "out",
      "custody evidence ID --out evidence.json && custody-verify evidence --trust trust.json evidence.json"},
-    {{"audit", "export"},
-     command_audit_export,
-     0,
-     0,
-     "[--out FILE]",
-     "fetch the whole audit trail",
-     SERVICE "out",
-     "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},
-    {{"audit", "checkpoint"},
-     command_audit_checkpoint,
-     0,
-     0,
-     "[--out FILE]",
-     "fetch the newest signed checkpoint, to keep",
-     SERVICE "out",
-     "custody audit checkpoint --out today.checkpoint # later: custody-verify trail --trust trust.json trail.jsonl "
-     "today.checkpoint"},
-    {{"audit", "copy"},
-     command_audit_copy,
-     0,
-     0,
-     "--dir DIR [--every S]",
-     "copy the trail into a folder, as the tiles of C2SP tlog-tiles, and tell the service that it is there; with "
-     "--every "
-     "again and again, until the log contradicts the copy",
-     SERVICE TRUST "dir every",
-     "custody audit copy --dir /srv/trail-copy --every 60 --trust trust.json --token-file auditor-1.token"},
+    AUDIT_ROWS,
     {{"ledger", "export"},
      command_ledger_export,
      0,

@@ -1,8 +1,10 @@
 /*
  * The export of the entries that meet a question: each with the proof that it is under one checkpoint (docs/formats.md
  * section 4). It is sent as it is read, a page at a time, and has no end but that of what was found. That nothing was
- * left out it does not prove: for that there is the whole export.
+ * left out it does not prove: for that there is the whole export. As CSV it has no room for proofs, which each row
+ * then gets by its number.
  */
+#include "csv.h"
 #include "record.h"
 #include "resources.h"
 #include "service.h"
@@ -16,6 +18,7 @@ struct extract {
     struct service *service;
     struct trail_question question;
     struct trail_checkpoint checkpoint;
+    bool csv;
     bool finished;
     struct bytes lines; /* made and not yet sent */
     size_t sent;
@@ -29,20 +32,47 @@ static void extract_free(void *context)
     free(extract);
 }
 
+static const char *const csv_columns[] = {"seq",    "ts",          "actor",   "act", "outcome", "otype",
+                                          "oid",    "ord",         "corr",    "key", "wallet",  "asset",
+                                          "amount", "destination", "version", "lh",  "raw"};
+
+static enum status append_csv(struct buffer *buffer, json_t *view, struct fault *fault)
+{
+    if (view == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+    }
+    csv_append(buffer, csv_columns, sizeof(csv_columns) / sizeof(csv_columns[0]), view);
+    json_decref(view);
+    return STATUS_OK;
+}
+
+/* With its hash. NULL: memory ran out. */
+static json_t *view_row(const struct store_leaf *leaf)
+{
+    char lh[DIGEST_HEX_LEN + 1];
+    json_t *view = value_leaf(leaf);
+    digest_format(lh, &leaf->lh);
+    if (view != NULL && json_object_set_new(view, "lh", json_string(lh)) != 0) {
+        json_decref(view);
+        view = NULL;
+    }
+    return view;
+}
+
 static enum status append_row(struct buffer *buffer, struct extract *extract, const struct store_leaf *leaf,
                               struct fault *fault)
 {
-    char lh[DIGEST_HEX_LEN + 1];
     struct audit_proof proof;
+    if (extract->csv) {
+        return append_csv(buffer, view_row(leaf), fault);
+    }
     enum status status =
         trail_prove_inclusion(&proof, extract->service->trail, leaf->seq, &extract->checkpoint.checkpoint, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    json_t *view = value_leaf(leaf);
-    digest_format(lh, &leaf->lh);
-    if (view != NULL && (json_object_set_new(view, "lh", json_string(lh)) != 0 ||
-                         json_object_set_new(view, "proof", value_hashes(&proof)) != 0)) {
+    json_t *view = view_row(leaf);
+    if (view != NULL && json_object_set_new(view, "proof", value_hashes(&proof)) != 0) {
         json_decref(view);
         view = NULL;
     }
@@ -73,7 +103,7 @@ static enum status append_page(struct buffer *buffer, struct extract *extract, s
     (void)snprintf(question->cursor, sizeof(question->cursor), "%s", page.next);
     question->query.cursor = question->cursor;
     store_trail_page_free(&page);
-    if (status == STATUS_OK && extract->finished) {
+    if (status == STATUS_OK && extract->finished && !extract->csv) {
         status =
             value_append_line(buffer, json_pack("{s:o}", "checkpoint", value_base64(&extract->checkpoint.note)), fault);
     }
@@ -116,8 +146,12 @@ static bool note_filter(void *context, const char *key, const char *value)
 static enum status extract_head(struct extract *extract, const struct http_request *request, struct fault *fault)
 {
     struct buffer buffer;
-    json_t *query = json_object();
     buffer_init(&buffer);
+    if (extract->csv) {
+        csv_append(&buffer, csv_columns, sizeof(csv_columns) / sizeof(csv_columns[0]), NULL);
+        return buffer_finish(&extract->lines, &buffer);
+    }
+    json_t *query = json_object();
     http_each_query(request, note_filter, query);
     enum status status = value_append_line(&buffer,
                                            json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1",
@@ -139,7 +173,11 @@ enum status trail_extract_open(struct service *service, const struct http_reques
         return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
     }
     extract->service = service;
-    enum status status = trail_question_read(&extract->question, request, fault);
+    const char *format = http_query(request, "format");
+    extract->csv = format != NULL;
+    enum status status = format == NULL || strcmp(format, "csv") == 0
+                             ? trail_question_read(&extract->question, request, fault)
+                             : fault_set(fault, STATUS_INVALID, "format", "must be csv; without it, JSON lines");
     if (status == STATUS_OK) {
         status = witnesses_newest(&extract->checkpoint, service, fault);
     }
@@ -152,7 +190,7 @@ enum status trail_extract_open(struct service *service, const struct http_reques
         extract_free(extract);
         return status;
     }
-    reply->content_type = "application/jsonl";
+    reply->content_type = extract->csv ? "text/csv; charset=utf-8; header=present" : "application/jsonl";
     reply->stream = (struct http_stream){.read = extract_read, .free = extract_free, .context = extract};
     return STATUS_OK;
 }

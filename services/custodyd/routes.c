@@ -71,7 +71,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/v1/audit/proof/inclusion", READ, AUDIT_ACTION_NONE, "seq", trail_inclusion},
     {"GET", "/v1/audit/proof/consistency", READ, AUDIT_ACTION_NONE, "from to", trail_consistency_read},
-    {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_TRAIL_EXPORT, TRAIL_FILTERS, trail_export, .told = true},
+    {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_TRAIL_EXPORT, TRAIL_FILTERS " format", trail_export, .told = true},
     {"POST", "/v1/audit/copies", ROLE_AUDITOR, AUDIT_TRAIL_COPIED, NO_QUERY, trail_copy_tell, .without_them = true},
     {"GET", "/audit/checkpoint", ROLE_NONE, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/audit/tile/entries/{*}", ROLE_AUDITOR, AUDIT_TRAIL_READ, NO_QUERY, trail_entries_tile_read, .told = true},

@@ -2,6 +2,7 @@
 """The withdrawal as people live through it: to its end, to its other ends, and what can be read on the way."""
 
 import base64
+import csv
 import fnmatch
 import hashlib
 import json
@@ -426,6 +427,41 @@ class Withdrawal(strongroom.Case):
                 path.write_bytes(reply.bytes.replace(b'"outcome":"ok"', b'"outcome":"deny"', 1))
                 self.assertEqual(place.verify("extract", path)[0], 1)
         self.assertProblem(place.call("GET", "/v1/audit/export?act=nothing", person="auditor-1"), 400, "invalid", "act")
+
+    def test_what_was_found_is_a_table_whose_rows_are_proven(self):
+        place = self.place
+        row = place.withdraw(18)
+        story = place.history(row["id"])
+        words = ("otype=withdrawal", f"oid={row['id']}", "order=oldest")
+        path, leaf, receipt = place.dir / "found.csv", place.dir / "found.leaf", place.dir / "found.tlog-proof"
+        # A superuser plants a formula: what opens the table must not run it, and the bytes of the row say who it was.
+        place.psql(f"UPDATE audit.leaf SET actor = '=HYPERLINK(\"x\")' WHERE seq = {story[1]['seq']}")
+        place.custody("audit", "export", *words, "format=csv", "--out", str(path), person="auditor-1")
+        place.psql(f"UPDATE audit.leaf SET actor = '{story[1]['actor']}' WHERE seq = {story[1]['seq']}")
+        self.assertEqual(path.read_bytes().count(b"\r\n"), len(story) + 1)
+        with open(path, newline="", encoding="ascii") as file:
+            rows = list(csv.DictReader(file, strict=True))
+        self.assertEqual(rows[1].pop("actor"), "'=HYPERLINK(\"x\")")
+        for found, entry in zip(rows, story, strict=True):
+            self.assertEqual({name: value for name, value in found.items() if name != "lh" and value != ""},
+                             {name: str(value) for name, value in entry.items() if name in found})
+            raw = base64.b64decode(found["raw"])
+            self.assertEqual(hashlib.sha256(b"\0" + raw).hexdigest(), found["lh"])
+        leaf.write_bytes(raw)
+        receipt.write_bytes(place.call("GET", f"/v1/audit/proof/inclusion?seq={found['seq']}").bytes)
+        self.assertEqual(place.verify("receipt", "--entry", leaf, receipt)[0], 0)
+        leaf.write_bytes(raw.replace(b'"outcome":"ok"', b'"outcome":"no"'))
+        self.assertEqual(place.verify("receipt", "--entry", leaf, receipt)[0], 1)
+        self.assertProblem(place.call("GET", "/v1/audit/export?format=xls", person="auditor-1"), 400, "invalid", "format")
+
+        listed = place.custody("audit", "search", *words, person="auditor-1").stdout.splitlines()
+        self.assertEqual([line.split()[:4] for line in listed], [[str(e["seq"]), e["ts"], e["actor"], e["act"]] for e in story])
+        told = json.loads(place.custody("audit", "search", *words, "--json", person="auditor-1").stdout)
+        self.assertEqual(told["entries"], story)
+        self.assertEqual(place.custody("audit", "count", *words[:2], person="auditor-1").stdout, f"{len(story)}\n")
+        refused = place.custody("audit", "search", "colour=red", person="auditor-1", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("colour", refused.stderr)
 
     def test_a_cursor_belongs_to_its_question_and_to_its_place(self):
         place = self.place

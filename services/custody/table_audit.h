@@ -1,0 +1,60 @@
+/*
+ * The rows of table.c about the audit trail (export.c, audit_search.c, audit_copy.c). For table.c alone, whose lists of
+ * options they use.
+ */
+#ifndef STRONGROOM_CUSTODY_TABLE_AUDIT_H
+#define STRONGROOM_CUSTODY_TABLE_AUDIT_H
+
+#define AUDIT_WORDS 18 /* every condition, order, limit, cursor */
+
+#define AUDIT_ROWS                                                                                                     \
+    {{"audit", "export"},                                                                                              \
+     command_audit_export,                                                                                             \
+     0,                                                                                                                \
+     AUDIT_WORDS,                                                                                                      \
+     "[NAME=VALUE ...] [--out FILE]",                                                                                  \
+     "fetch the whole audit trail; with conditions the entries that meet them, each with its proof; with format=csv "  \
+     "as "                                                                                                             \
+     "a "                                                                                                              \
+     "table",                                                                                                          \
+     SERVICE "out",                                                                                                    \
+     "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},                 \
+        {{"audit", "search"},                                                                                          \
+         command_audit_search,                                                                                         \
+         0,                                                                                                            \
+         AUDIT_WORDS,                                                                                                  \
+         "[NAME=VALUE ...] [--json]",                                                                                  \
+         "find entries by actor, act, outcome, otype, oid, corr, key, wallet, asset, amount_min, amount_max, "         \
+         "destination, "                                                                                               \
+         "version, from, to; order=oldest begins with the oldest; a hundred or so at a time",                          \
+         SERVICE "json",                                                                                               \
+         "custody audit search actor=admin-1 outcome=deny from=2026-01-02T00:00:00.000000Z"},                          \
+        {{"audit", "count"},                                                                                           \
+         command_audit_count,                                                                                          \
+         0,                                                                                                            \
+         AUDIT_WORDS,                                                                                                  \
+         "[NAME=VALUE ...] [--json]",                                                                                  \
+         "how many entries meet the conditions, which are those of audit search",                                      \
+         SERVICE "json",                                                                                               \
+         "custody audit count act=withdrawal.signing wallet=hot"},                                                     \
+        {{"audit", "checkpoint"},                                                                                      \
+         command_audit_checkpoint,                                                                                     \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "[--out FILE]",                                                                                               \
+         "fetch the newest signed checkpoint, to keep",                                                                \
+         SERVICE "out",                                                                                                \
+         "custody audit checkpoint --out today.checkpoint # later: custody-verify trail --trust trust.json "           \
+         "trail.jsonl "                                                                                                \
+         "today.checkpoint"},                                                                                          \
+    {                                                                                                                  \
+        {"audit", "copy"}, command_audit_copy, 0, 0, "--dir DIR [--every S]",                                          \
+            "copy the trail into a folder, as the tiles of C2SP tlog-tiles, and tell the service that it is there; "   \
+            "with "                                                                                                    \
+            "--every "                                                                                                 \
+            "again and again, until the log contradicts the copy",                                                     \
+            SERVICE TRUST "dir every",                                                                                 \
+            "custody audit copy --dir /srv/trail-copy --every 60 --trust trust.json --token-file auditor-1.token"      \
+    }
+
+#endif
