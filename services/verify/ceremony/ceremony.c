@@ -11,8 +11,17 @@
 #include "claim.h"
 
 #define ROLES 4
-#define SCRIPT_NAME "key"
-#define SCRIPT_VERSION 1
+
+/* The script that this program knows, as the document that it is. */
+static const char script_text[] =
+    "{\"name\":\"key\",\"steps\":["
+    "{\"facts\":[\"module\",\"program\"],\"role\":\"administrator\",\"step\":\"open\"},"
+    "{\"facts\":[\"serial\"],\"role\":\"witness\",\"step\":\"attend\"},"
+    "{\"facts\":[\"alg\",\"approved\",\"firmware\",\"key\",\"key_id\",\"label\",\"manufacturer\",\"mechanism\","
+    "\"model\",\"module\",\"program\",\"proof\",\"rng\",\"serial\"],\"role\":\"custodian-1\",\"step\":\"generate\"},"
+    "{\"facts\":[\"backup\",\"check\",\"threshold\"],\"role\":\"custodian-2\",\"step\":\"backup\"},"
+    "{\"facts\":[\"key_id\",\"serial\"],\"role\":\"witness\",\"step\":\"inspect\"},"
+    "{\"facts\":[\"key_id\"],\"role\":\"administrator\",\"step\":\"close\"}],\"version\":1}";
 
 static const struct {
     const char *role, *duty;
@@ -21,30 +30,20 @@ static const struct {
                   {"custodian-2", "custodian"},
                   {"witness", "auditor"}};
 
-/* Facts by blanks, in ascending order. */
-static const struct script_row {
-    const char *step, *role, *facts;
-} script[] = {{"open", "administrator", "module program"},
-              {"attend", "witness", "serial"},
-              {"generate", "custodian-1",
-               "alg approved firmware key key_id label manufacturer mechanism model module program proof rng serial"},
-              {"backup", "custodian-2", "backup check threshold"},
-              {"inspect", "witness", "key_id serial"},
-              {"close", "administrator", "key_id"}};
-
 struct replay {
     struct claim *claim;
     const json_t *backup; /* NULL: none */
     json_t *transcript;
     struct verify_transcript head;
-    json_t *facts; /* owned: of all steps so far, by name */
+    json_t *script; /* owned */
+    json_t *facts;  /* owned: of all steps so far, by name */
     struct {
         struct name id;
         char seal[256];
         struct key key;
-        int person;     /* place in the policy */
-    } actors[ROLES];    /* by role */
-    struct digest last; /* digest of what stands before the next step */
+        const json_t *person; /* of the policy */
+    } actors[ROLES];          /* by role */
+    struct digest last;       /* digest of what stands before the next step */
     int64_t last_at;
 };
 
@@ -53,56 +52,26 @@ static bool shown(struct replay *replay, bool good, const char *part, const char
     return prove(&replay->claim->report, good, part, what);
 }
 
-/*
- * The digest of a JSON value as a document of a kind; with a key, only when the signature (64 bytes) over it is good.
- */
-static bool digest_json(struct digest *out, const char *kind, const json_t *value, const struct key *key,
-                        const uint8_t *signature64)
-{
-    struct bytes text = {0};
-    struct bytes message = {0};
-    bool good = canon_emit(&text, value, CANON_DOCUMENT_MAX, NULL) == STATUS_OK &&
-                document_message(&message, kind, text.data, text.len) == STATUS_OK &&
-                (key == NULL || key_verifies(key, signature64, message.data, message.len));
-    if (good) {
-        digest_sha256(out, message.data, message.len);
-    }
-    bytes_free(&text);
-    bytes_free(&message);
-    return good;
-}
-
-/* The words of the table as an array. */
-static json_t *words(const char *text)
-{
-    json_t *array = json_array();
-    char word[64];
-    for (int taken = 0; sscanf(text, "%63s%n", word, &taken) == 1; text += taken) {
-        (void)json_array_append_new(array, json_string(word));
-    }
-    return array;
-}
-
 static bool check_script(struct replay *replay)
 {
-    json_t *steps = json_array();
     struct digest digest;
     char hex[DIGEST_HEX_LEN + 1];
-    for (size_t i = 0; i < COUNT(script); i++) {
-        (void)json_array_append_new(steps, json_pack("{s:o, s:s, s:s}", "facts", words(script[i].facts), "role",
-                                                     script[i].role, "step", script[i].step));
-    }
-    json_t *own = json_pack("{s:s, s:o, s:i}", "name", SCRIPT_NAME, "steps", steps, "version", SCRIPT_VERSION);
-    bool good = digest_json(&digest, "script", own, NULL, NULL);
-    json_decref(own);
+    document_digest(&digest, "script", script_text);
     digest_format(hex, &digest);
-    json_t *expected = json_pack("{s:s, s:s, s:i}", "digest", hex, "name", SCRIPT_NAME, "version", SCRIPT_VERSION);
-    good = good && json_equal(expected, replay->head.script) == 1;
+    json_t *expected = json_pack("{s:s, s:s, s:i}", "digest", hex, "name", "key", "version", 1);
+    bool good = json_equal(expected, replay->head.script) == 1 &&
+                canon_parse(&replay->script, script_text, strlen(script_text), CANON_DOCUMENT_MAX, NULL) == STATUS_OK;
     json_decref(expected);
     if (good) {
-        report_checked("script %s version %d, digest %s", SCRIPT_NAME, SCRIPT_VERSION, hex);
+        report_checked("script key version 1, digest %s", hex);
     }
     return shown(replay, good, "transcript", "script is not the one that this program knows: key, version 1");
+}
+
+/* The steps of the script. */
+static const json_t *steps_of(const struct replay *replay)
+{
+    return json_object_get(replay->script, "steps");
 }
 
 /* What speaks against an actor, or NULL. Fills the place of the role. */
@@ -130,11 +99,11 @@ static const char *actor_objection(struct replay *replay, const struct verify_ac
     if (!key_read(&key, actor->alg, actor->key)) {
         return "key is none of its algorithm";
     }
-    int person = verify_policy_holder(&replay->actors[role].key, &replay->claim->policy, &key.id);
-    if (person < 0 || !verify_policy_person(&replay->claim->policy, person, actor->id.text, INT64_MIN)) {
+    const json_t *person = verify_policy_holder(&replay->actors[role].key, &replay->claim->policy, &key.id);
+    if (!verify_person_is(person, actor->id.text, INT64_MIN)) {
         return "key is not one that the policy gives to this person";
     }
-    if (!verify_policy_duty(&replay->claim->policy, person, roles[role].duty)) {
+    if (!verify_person_duty(person, roles[role].duty)) {
         return "role needs a duty that the policy does not give to this person";
     }
     replay->actors[role].id = actor->id;
@@ -167,9 +136,8 @@ static bool check_actors(struct replay *replay)
 }
 
 /* Exactly the facts of the script; one that was stated before has the same value. What speaks against them, or NULL. */
-static const char *facts_objection(struct replay *replay, const struct script_row *row, const json_t *facts)
+static const char *facts_objection(struct replay *replay, const json_t *names, const json_t *facts)
 {
-    json_t *names = words(row->facts);
     json_t *name = NULL;
     size_t i = 0;
     const char *why = json_array_size(names) == json_object_size(facts) ? NULL : "facts are not those of the script";
@@ -184,30 +152,28 @@ static const char *facts_objection(struct replay *replay, const struct script_ro
         }
         (void)json_object_set(replay->facts, json_string_value(name), fact);
     }
-    json_decref(names);
     return why;
 }
 
 /* What speaks against a step, or NULL. */
-static const char *step_objection(struct replay *replay, const struct script_row *row, json_t *object)
+static const char *step_objection(struct replay *replay, const json_t *row, json_t *object)
 {
     struct verify_step step;
     size_t role = 0;
     char id[UUID_TEXT_SIZE];
-    while (strcmp(roles[role].role, row->role) != 0) {
+    while (strcmp(roles[role].role, text_of(row, "role")) != 0) {
         role++;
     }
     if (document_decode(&step, DOCUMENT_STEP, object, NULL) != STATUS_OK) {
         return "is not of the form of a step";
     }
-    if (strcmp(step.step, row->step) != 0) {
+    if (strcmp(step.step, text_of(row, "step")) != 0) {
         return "step is not the one that the script asks for here";
     }
     if (!name_equal(&step.actor, &replay->actors[role].id)) {
         return "actor is not the person in the role of this step";
     }
-    if (step.at < replay->last_at ||
-        !verify_policy_person(&replay->claim->policy, replay->actors[role].person, step.actor.text, step.at)) {
+    if (step.at < replay->last_at || !verify_person_is(replay->actors[role].person, step.actor.text, step.at)) {
         return "at is before the step before, or after the person's time in the policy";
     }
     if (!digest_equal(&step.prev, &replay->last)) {
@@ -217,10 +183,11 @@ static const char *step_objection(struct replay *replay, const struct script_row
     uuid_format(id, &replay->head.id);
     (void)json_object_del(body, "sig");
     (void)json_object_set_new(body, "ceremony", json_string(id));
-    bool good = digest_json(&replay->last, "ceremony_step", body, &replay->actors[role].key, step.sig);
+    bool good = document_digest_json(&replay->last, "ceremony_step", body, &replay->actors[role].key, step.sig);
     json_decref(body);
     replay->last_at = step.at;
-    return good ? facts_objection(replay, row, step.facts) : "sig is not a signature of its actor over this step";
+    return good ? facts_objection(replay, json_object_get(row, "facts"), step.facts)
+                : "sig is not a signature of its actor over this step";
 }
 
 static bool check_steps(struct replay *replay)
@@ -229,14 +196,15 @@ static bool check_steps(struct replay *replay)
     json_t *value = NULL;
     size_t i = 0;
     (void)json_object_del(head, "steps");
-    bool good = digest_json(&replay->last, "ceremony_head", head, NULL, NULL);
+    bool good = document_digest_json(&replay->last, "ceremony_head", head, NULL, NULL);
     json_decref(head);
     json_array_foreach(replay->head.steps, i, value)
     {
-        const char *why = !good               ? "cannot be hashed"
-                          : i < COUNT(script) ? step_objection(replay, &script[i], value)
-                                              : "is one too many";
-        const char *step = i < COUNT(script) ? script[i].step : "";
+        const json_t *row = json_array_get(steps_of(replay), i);
+        const char *why = !good         ? "cannot be hashed"
+                          : row != NULL ? step_objection(replay, row, value)
+                                        : "is one too many";
+        const char *step = row != NULL ? text_of(row, "step") : "";
         if (why != NULL) {
             report_tampered(&replay->claim->report, "step %zu %s: %s", i + 1, step, why);
             return false;
@@ -244,14 +212,15 @@ static bool check_steps(struct replay *replay)
         report_checked("step %zu %s: done by %s at %s, linked and signed", i + 1, step, text_of(value, "actor"),
                        text_of(value, "at"));
     }
-    return shown(replay, i == COUNT(script), "transcript", "steps are missing: the ceremony was not finished");
+    return shown(replay, i == json_array_size(steps_of(replay)), "transcript",
+                 "steps are missing: the ceremony was not finished");
 }
 
 /* The new key signed what was said of it. */
 static bool check_birth(struct replay *replay)
 {
     json_t *generated = json_object();
-    json_t *names = words(script[2].facts);
+    const json_t *names = json_object_get(json_array_get(steps_of(replay), 2), "facts");
     json_t *name = NULL;
     size_t i = 0;
     uint8_t signature64[64];
@@ -266,9 +235,8 @@ static bool check_birth(struct replay *replay)
     (void)json_object_del(generated, "proof");
     const char *proof = text_of(replay->facts, "proof");
     bool good = base64_decode_exact(signature64, sizeof(signature64), proof) == STATUS_OK &&
-                digest_json(&digest, "generated", generated, key, signature64);
+                document_digest_json(&digest, "generated", generated, key, signature64);
     json_decref(generated);
-    json_decref(names);
     digest_format(id, &key->id);
     good = shown(replay, good && strcmp(text_of(replay->facts, "key_id"), id) == 0, "step 3 generate",
                  "proof or key_id is not of the key of the key document");
@@ -290,7 +258,7 @@ static bool check_agreement(struct replay *replay)
     digest_format(named, &document->backup_document);
     bool backed = strcmp(text_of(replay->facts, "backup"), wrapped ? named : document->backup) == 0;
     bool shared = text_of(replay->facts, "check")[0] != '\0' || text_of(replay->facts, "threshold")[0] != '\0';
-    bool hashed = digest_json(&digest, "ceremony", replay->transcript, NULL, NULL);
+    bool hashed = document_digest_json(&digest, "ceremony", replay->transcript, NULL, NULL);
     return shown(replay, hashed && digest_equal(&digest, &document->ceremony), "key",
                  "ceremony is not the digest of this transcript") &&
            shown(replay, backed && (wrapped || !shared), "key", "backup is not that of step 4 of the transcript") &&
@@ -328,6 +296,7 @@ bool ceremony_replay(struct claim *claim, char out_id[UUID_TEXT_SIZE], const cha
     struct replay replay = {.claim = claim, .backup = backup, .facts = json_object()};
     bool good = replay_all(&replay, path);
     uuid_format(out_id, &replay.head.id);
+    json_decref(replay.script);
     json_decref(replay.facts);
     return good;
 }

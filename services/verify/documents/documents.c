@@ -54,6 +54,22 @@ void document_digest(struct digest *out, const char *kind, const char *text)
     digest_document(out, kind, text, strlen(text));
 }
 
+bool document_digest_json(struct digest *out, const char *kind, const json_t *value, const struct key *key,
+                          const uint8_t *signature64)
+{
+    struct bytes text = {0};
+    struct bytes message = {0};
+    bool good = canon_emit(&text, value, CANON_DOCUMENT_MAX, NULL) == STATUS_OK &&
+                document_message(&message, kind, text.data, text.len) == STATUS_OK &&
+                (key == NULL || key_verifies(key, signature64, message.data, message.len));
+    if (good) {
+        digest_sha256(out, message.data, message.len);
+    }
+    bytes_free(&text);
+    bytes_free(&message);
+    return good;
+}
+
 enum status signatures_read(struct signed_text *out, const json_t *array, struct fault *fault)
 {
     json_t *value = NULL;
@@ -167,7 +183,7 @@ const struct verify_policy *verify_policy_find(const struct verify_policy *versi
     return NULL;
 }
 
-int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id)
+const json_t *verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id)
 {
     json_t *person = NULL;
     json_t *key = NULL;
@@ -178,25 +194,24 @@ int verify_policy_holder(struct key *out_key, const struct verify_policy *policy
         json_array_foreach(json_object_get(person, "keys"), k, key)
         {
             if (key_read(out_key, text_of(key, "alg"), text_of(key, "key")) && digest_equal(&out_key->id, key_id)) {
-                return (int)p;
+                return person;
             }
         }
     }
-    return -1;
+    return NULL;
 }
 
-bool verify_policy_person(const struct verify_policy *policy, int place, const char *id, int64_t at_utc_us)
+bool verify_person_is(const json_t *person, const char *id, int64_t at_utc_us)
 {
-    const json_t *person = json_array_get(policy->people, (size_t)place);
     const char *valid_until = text_of(person, "valid_until");
     int64_t until = 0;
     return is_text(text_of(person, "id"), id) && valid_until != NULL && time_parse(&until, valid_until) == STATUS_OK &&
            at_utc_us < until;
 }
 
-bool verify_policy_duty(const struct verify_policy *policy, int place, const char *duty)
+bool verify_person_duty(const json_t *person, const char *duty)
 {
-    return lists(json_object_get(json_array_get(policy->people, (size_t)place), "duties"), duty);
+    return lists(json_object_get(person, "duties"), duty);
 }
 
 bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person)
@@ -204,17 +219,23 @@ bool verify_policy_member(const struct verify_policy *policy, const char *group,
     return lists(json_object_get(object_named(policy->groups, group), "members"), person);
 }
 
-/* Marks who signed; false when a signature is not a good one of somebody in the policy. */
-static bool signers_of(bool signers[PEOPLE_MAX], const struct verify_policy *policy, const struct signed_text *document,
-                       const char *kind)
+/* Who signed, each once; false when a signature is not a good one of somebody in the policy. */
+static bool signers_of(const json_t *signers[SIGNED_MAX], size_t *out_count, const struct verify_policy *policy,
+                       const struct signed_text *document, const char *kind)
 {
+    *out_count = 0;
     for (size_t i = 0; i < document->count; i++) {
         struct key key;
-        int person = verify_policy_holder(&key, policy, &document->signatures[i].key);
-        if (person < 0 || !signed_text_by(document, i, kind, &key)) {
+        size_t k = 0;
+        const json_t *person = verify_policy_holder(&key, policy, &document->signatures[i].key);
+        if (person == NULL || !signed_text_by(document, i, kind, &key)) {
             return false;
         }
-        signers[person] = true;
+        while (k < *out_count && signers[k] != person) {
+            k++;
+        }
+        signers[k] = person;
+        *out_count = k == *out_count ? k + 1 : *out_count;
     }
     return true;
 }
@@ -222,34 +243,34 @@ static bool signers_of(bool signers[PEOPLE_MAX], const struct verify_policy *pol
 bool verify_policy_governed(const struct verify_policy *policy, const struct signed_text *document, const char *kind,
                             int64_t at_utc_us)
 {
-    bool signers[PEOPLE_MAX] = {false};
+    const json_t *signers[SIGNED_MAX];
+    size_t count = 0;
     const char *group = text_of(policy->governance, "group");
     json_int_t m = json_integer_value(json_object_get(policy->governance, "m"));
     json_int_t valid = 0;
-    if (group == NULL || m < 2 || !signers_of(signers, policy, document, kind)) {
-        return false;
+    bool good = group != NULL && m >= 2 && signers_of(signers, &count, policy, document, kind);
+    for (size_t i = 0; good && i < count; i++) {
+        const char *id = text_of(signers[i], "id");
+        good = id != NULL && verify_policy_member(policy, group, id);
+        valid += verify_person_is(signers[i], id, at_utc_us) ? 1 : 0;
     }
-    for (size_t p = 0; p < json_array_size(policy->people); p++) {
-        const char *id = text_of(json_array_get(policy->people, p), "id");
-        if (signers[p] && (id == NULL || !verify_policy_member(policy, group, id))) {
-            return false;
-        }
-        valid += signers[p] && verify_policy_person(policy, (int)p, id, at_utc_us) ? 1 : 0;
-    }
-    return valid >= m;
+    return good && valid >= m;
 }
 
 /* All administrators signed, two at least, and nobody else. */
 static bool is_founded(const struct verify_policy *policy, const struct signed_text *document)
 {
-    bool signers[PEOPLE_MAX] = {false};
+    const json_t *signers[SIGNED_MAX];
     size_t count = 0;
-    bool good = signers_of(signers, policy, document, "policy");
-    for (size_t p = 0; good && p < json_array_size(policy->people); p++) {
-        good = signers[p] == verify_policy_duty(policy, (int)p, "administrator");
-        count += signers[p] ? 1 : 0;
+    size_t administrators = 0;
+    bool good = signers_of(signers, &count, policy, document, "policy");
+    for (size_t p = 0; p < json_array_size(policy->people); p++) {
+        administrators += verify_person_duty(json_array_get(policy->people, p), "administrator") ? 1 : 0;
     }
-    return good && count >= 2;
+    for (size_t i = 0; good && i < count; i++) {
+        good = verify_person_duty(signers[i], "administrator");
+    }
+    return good && count == administrators && count >= 2;
 }
 
 const char *verify_policy_follow(struct verify_policy *out, const struct verify_policy *before, json_t *kept,
@@ -279,30 +300,20 @@ const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *
     return key_read(out, text_of(wallet, "alg"), text_of(wallet, "key")) ? wallet : NULL;
 }
 
-enum status document_emit(struct bytes *out, json_t *object, struct fault *fault)
+bool document_address(char out[ADDRESS_SIZE], const json_t *holder)
 {
-    enum status status = object == NULL ? fault_set(fault, STATUS_INVALID, "document", "lacks a field")
-                                        : canon_emit(out, object, CANON_DOCUMENT_MAX, fault);
-    json_decref(object);
-    return status;
-}
-
-enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struct fault *fault)
-{
-    struct bytes account = {0};
     struct digest id;
     struct digest sum;
     char hex[DIGEST_HEX_LEN + 1];
-    enum status status = document_emit(
-        &account, json_pack("{s:O, s:O}", "alg", json_object_get(holder, "alg"), "key", json_object_get(holder, "key")),
-        fault);
-    if (status == STATUS_OK) {
-        document_digest(&id, "account", (const char *)account.data);
+    json_t *account =
+        json_pack("{s:O, s:O}", "alg", json_object_get(holder, "alg"), "key", json_object_get(holder, "key"));
+    bool good = account != NULL && document_digest_json(&id, "account", account, NULL, NULL);
+    json_decref(account);
+    if (good) {
         digest_format(hex, &id);
         document_digest(&sum, "address", hex);
         (void)snprintf(out, ADDRESS_SIZE, "sr1%s%02x%02x%02x%02x", hex, sum.bytes32[0], sum.bytes32[1], sum.bytes32[2],
                        sum.bytes32[3]);
     }
-    bytes_free(&account);
-    return status;
+    return good;
 }

@@ -52,6 +52,10 @@ MUST_CHECK enum status signed_text_read(struct signed_text *out, void *form, jso
 /* The digest of a document of a kind. */
 void document_digest(struct digest *out, const char *kind, const char *text);
 
+/* The same of what has the form of a document; with a key, only when the signature (64 bytes) over it is good. */
+bool document_digest_json(struct digest *out, const char *kind, const json_t *value, const struct key *key,
+                          const uint8_t *signature64);
+
 /* Reads an array [{"alg","key","sig"}] into `out`. */
 MUST_CHECK enum status signatures_read(struct signed_text *out, const json_t *array, struct fault *fault);
 
@@ -84,14 +88,13 @@ const char *verify_policy_follow(struct verify_policy *out, const struct verify_
 const struct verify_policy *verify_policy_find(const struct verify_policy *versions, size_t count,
                                                const struct digest *digest);
 
-/* The place of the person who holds a key among `people`, and the key; -1 when nobody does. */
-int verify_policy_holder(struct key *out_key, const struct verify_policy *policy, const struct digest *key_id);
+/* The person of a policy who holds a key, and the key; NULL when nobody does. */
+const json_t *verify_policy_holder(struct key *out_key, const struct verify_policy *policy,
+                                   const struct digest *key_id);
 
-/* True when the person at that place is called `id` and is valid at `at_utc_us`. */
-bool verify_policy_person(const struct verify_policy *policy, int place, const char *id, int64_t at_utc_us);
-
-/* True when the person at that place has the duty. */
-bool verify_policy_duty(const struct verify_policy *policy, int place, const char *duty);
+/* True when the person, NULL for nobody, is called `id` and is valid at `at_utc_us`; has the duty. */
+bool verify_person_is(const json_t *person, const char *id, int64_t at_utc_us);
+bool verify_person_duty(const json_t *person, const char *duty);
 
 /* True when the name stands in the list of members of the group. */
 bool verify_policy_member(const struct verify_policy *policy, const char *group, const char *person);
@@ -106,10 +109,7 @@ bool verify_policy_governed(const struct verify_policy *policy, const struct sig
 /* The wallet object of a name, NULL when there is none; its key. */
 const json_t *verify_policy_wallet(struct key *out, const struct verify_policy *policy, const char *name);
 
-/* The address of the account of the key that the members `alg` and `key` of an object hold. */
-MUST_CHECK enum status document_address(char out[ADDRESS_SIZE], const json_t *holder, struct fault *fault);
-
-/* The canonical bytes of what json_pack made, which is released; NULL lacks a field. Out: bytes_free. */
-MUST_CHECK enum status document_emit(struct bytes *out, json_t *object, struct fault *fault);
+/* The address of the account of the key that the members `alg` and `key` of an object hold; false when it has none. */
+bool document_address(char out[ADDRESS_SIZE], const json_t *holder);
 
 #endif

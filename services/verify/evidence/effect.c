@@ -29,9 +29,8 @@ static enum status rebuild(json_t **out, const struct proof *proof, struct fault
     const struct verify_intent *intent = &proof->intent;
     const json_t *object = proof->intent_text.object;
     char from[ADDRESS_SIZE];
-    enum status status = document_address(from, proof->wallet, fault);
-    if (status != STATUS_OK) {
-        return status;
+    if (!document_address(from, proof->wallet)) {
+        return fault_set(fault, STATUS_INVALID, "from", "the wallet has no address");
     }
     if (json_object_get(object, "type") != NULL && strcmp(intent->type, "issue") != 0) {
         return fault_set(fault, STATUS_INVALID, "type", "of the intent is none that there is");
@@ -77,7 +76,6 @@ static bool read_validators(struct validators *out, const json_t *genesis)
     json_t *quorum = json_object_get(genesis, "quorum");
     json_t *value = NULL;
     size_t i = 0;
-    struct bytes document = {0};
     out->count = json_array_size(list);
     out->quorum = (size_t)json_integer_value(quorum);
     if (out->count > COUNT(out->keys) || 2 * out->quorum <= out->count || out->quorum > out->count) {
@@ -89,12 +87,9 @@ static bool read_validators(struct validators *out, const json_t *genesis)
             return false;
         }
     }
-    bool good =
-        document_emit(&document, json_pack("{s:O, s:O}", "quorum", quorum, "validators", list), NULL) == STATUS_OK;
-    if (good) {
-        document_digest(&out->digest, "validators", (const char *)document.data);
-    }
-    bytes_free(&document);
+    json_t *set = json_pack("{s:O, s:O}", "quorum", quorum, "validators", list);
+    bool good = set != NULL && document_digest_json(&out->digest, "validators", set, NULL, NULL);
+    json_decref(set);
     return good;
 }
 
@@ -245,11 +240,13 @@ bool check_sweep(struct proof *proof)
     if (proof->bundle.sweep == NULL) {
         return true;
     }
-    bool read = document_decode(&parts, DOCUMENT_SWEEP, proof->bundle.sweep, NULL) == STATUS_OK &&
-                signed_text_read(&order_text, &order, proof->kept, DOCUMENT_COMMAND, parts.order, NULL) == STATUS_OK &&
-                signed_text_read(&key_text, &key, proof->kept, DOCUMENT_KEY, parts.key, NULL) == STATUS_OK;
-    bool good = prove(&proof->report, read, "sweep", "is not of the form") && check_order(proof, &order, &order_text) &&
-                check_key(proof, &key, &key_text) && check_state(proof, order.from, &key);
+    if (document_decode(&parts, DOCUMENT_SWEEP, proof->bundle.sweep, NULL) != STATUS_OK ||
+        signed_text_read(&order_text, &order, proof->kept, DOCUMENT_COMMAND, parts.order, NULL) != STATUS_OK ||
+        signed_text_read(&key_text, &key, proof->kept, DOCUMENT_KEY, parts.key, NULL) != STATUS_OK) {
+        return prove(&proof->report, false, "sweep", "is not of the form");
+    }
+    bool good = check_order(proof, &order, &order_text) && check_key(proof, &key, &key_text) &&
+                check_state(proof, order.from, &key);
     proof->compromised = good && strcmp(order.from, "compromised") == 0;
     return good;
 }

@@ -102,11 +102,12 @@ static bool check_destination(struct proof *proof)
 
 /* ---- Approvals ---- */
 
-/* The place of an approver in a version that gives them the key that signed; -1 for none. */
-static int approver_in(struct key *out_key, const struct verify_policy *version, const struct verify_approval *approval)
+/* The approver in a version that gives them the key that signed; NULL for none. */
+static const json_t *approver_in(struct key *out_key, const struct verify_policy *version,
+                                 const struct verify_approval *approval)
 {
-    int person = verify_policy_holder(out_key, version, &approval->key);
-    return person >= 0 && verify_policy_person(version, person, approval->approver.text, INT64_MIN) ? person : -1;
+    const json_t *person = verify_policy_holder(out_key, version, &approval->key);
+    return verify_person_is(person, approval->approver.text, INT64_MIN) ? person : NULL;
 }
 
 static bool stood_before(const struct proof *proof, const struct name *approver)
@@ -124,9 +125,9 @@ static bool approval_stands(struct proof *proof, const struct verify_approval *a
 {
     struct key key;
     struct report *report = &proof->report;
-    int person = approver_in(&key, proof->proposed, approval);
+    const json_t *person = approver_in(&key, proof->proposed, approval);
     bool asks = strcmp(approval->decision, "request") == 0;
-    return prove(report, person >= 0 && text->count == 1 && signed_text_by(text, 0, "approval", &key), part,
+    return prove(report, person != NULL && text->count == 1 && signed_text_by(text, 0, "approval", &key), part,
                  "is not signed by a key that the policy gives to the approver") &&
            prove(report,
                  digest_equal(&approval->intent, &proof->intent_text.digest) &&
@@ -137,9 +138,7 @@ static bool approval_stands(struct proof *proof, const struct verify_approval *a
            prove(report, asks || strcmp(approval->decision, "approve") == 0, part, "is not an approval") &&
            prove(report, name_equal(&approval->approver, &proof->intent.requester) == asks, part,
                  asks ? "is a request by another than the requester" : "is by the requester") &&
-           prove(report,
-                 !asks ||
-                     (json_array_size(approval->seen) == 0 && verify_policy_duty(proof->proposed, person, "requester")),
+           prove(report, !asks || (json_array_size(approval->seen) == 0 && verify_person_duty(person, "requester")),
                  part, "is a request of another form or by somebody who may not") &&
            prove(report, !stood_before(proof, &approval->approver), part, "one person stands twice") &&
            prove(report, approval->expires_at <= proof->intent.expires_at, part, "expires after the intent");
@@ -150,15 +149,15 @@ static void count_approver(struct proof *proof, const struct verify_approval *ap
 {
     struct key key;
     char time[TIME_TEXT_SIZE];
-    int person = approver_in(&key, proof->in_force, approval);
+    const json_t *person = approver_in(&key, proof->in_force, approval);
     bool asks = strcmp(approval->decision, "request") == 0;
     time_format(time, approval->signed_at);
-    (void)json_array_append_new(proof->lines,
-                                json_sprintf("%s by %s, signed at %s%s", asks ? "asked for" : "approved",
-                                             approval->approver.text, time, person < 0 ? "; no longer in force" : ""));
-    if (person >= 0 && asks) {
-        proof->requester_signed = verify_policy_duty(proof->in_force, person, "requester");
-    } else if (person >= 0) {
+    (void)json_array_append_new(proof->lines, json_sprintf("%s by %s, signed at %s%s", asks ? "asked for" : "approved",
+                                                           approval->approver.text, time,
+                                                           person == NULL ? "; no longer in force" : ""));
+    if (person != NULL && asks) {
+        proof->requester_signed = verify_person_duty(person, "requester");
+    } else if (person != NULL) {
         proof->votes[proof->vote_count++] =
             (struct rules_vote){.person = approval->approver, .digest = *digest, .seen = approval->seen};
     }

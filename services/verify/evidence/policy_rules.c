@@ -135,9 +135,7 @@ static enum holds hours_hold(const json_t *array, int64_t at_utc_us)
 /* By the policy, whose signatures alone say who asks. */
 static bool person_counts(const struct matter *it, const char *name)
 {
-    const char *until = text_of(object_named(it->policy->people, name), "valid_until");
-    int64_t until_utc_us = 0;
-    return until != NULL && time_parse(&until_utc_us, until) == STATUS_OK && it->request->at_utc_us < until_utc_us;
+    return verify_person_is(object_named(it->policy->people, name), name, it->request->at_utc_us);
 }
 
 static enum holds requester_holds(const json_t *groups, const struct matter *it)
@@ -340,7 +338,7 @@ static bool needs_two_humans(const struct matter *it, const struct seats *seats)
     json_array_foreach(it->policy->people, i, person)
     {
         const char *id = text_of(person, "id");
-        if (id == NULL || matching.people == PEOPLE_MAX || !lists(json_object_get(person, "duties"), "automated")) {
+        if (id == NULL || matching.people == PEOPLE_MAX || !verify_person_duty(person, "automated")) {
             continue;
         }
         for (size_t p = 0; p < seats->count; p++) {

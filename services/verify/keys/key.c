@@ -61,18 +61,16 @@ static bool check_attestation(struct claim *claim, const char *path, int64_t max
     struct report *report = &claim->report;
     char address[ADDRESS_SIZE];
     char time[TIME_TEXT_SIZE];
-    bool good =
-        claim_read_file(claim, &text, &attestation, DOCUMENT_ATTESTATION, path) &&
-        prove(report, digest_equal(&attestation.document, &claim->key_text.digest), "attestation",
-              "document is not the key document") &&
-        prove(report, text.count == 1 && signed_text_by(&text, 0, "attestation", &claim->key), "attestation",
-              "is not signed by the key alone") &&
-        prove(report,
-              document_address(address, text.object, NULL) == STATUS_OK && strcmp(address, attestation.address) == 0,
-              "attestation", "address is not that of the key") &&
-        claim_agrees(claim, "attestation", text.object, "the key document", claim->key_text.object,
-                     "alg chain environment key") &&
-        may_receive(claim, &attestation, max_age_days);
+    bool good = claim_read_file(claim, &text, &attestation, DOCUMENT_ATTESTATION, path) &&
+                prove(report, digest_equal(&attestation.document, &claim->key_text.digest), "attestation",
+                      "document is not the key document") &&
+                prove(report, text.count == 1 && signed_text_by(&text, 0, "attestation", &claim->key), "attestation",
+                      "is not signed by the key alone") &&
+                prove(report, document_address(address, text.object) && strcmp(address, attestation.address) == 0,
+                      "attestation", "address is not that of the key") &&
+                claim_agrees(claim, "attestation", text.object, "the key document", claim->key_text.object,
+                             "alg chain environment key") &&
+                may_receive(claim, &attestation, max_age_days);
     if (good) {
         time_format(time, attestation.issued_at);
         (void)printf("proven: address %s is of the wallet %s of the policy, as its token attested at %s (%s)\n",

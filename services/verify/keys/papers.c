@@ -26,10 +26,10 @@ static bool is_sealed(struct claim *claim, json_t *seen, const struct verify_bac
     struct key key;
     uint8_t seal32[32];
     bool good = claim_read_signed(claim, &text, &sealing, DOCUMENT_SEALING_KEY, share->seal) && text.count == 1;
-    int person = good ? verify_policy_holder(&key, &claim->policy, &text.signatures[0].key) : -1;
-    good = person >= 0 && strcmp(sealing.person.text, share->custodian.text) == 0 &&
+    good = good && strcmp(sealing.person.text, share->custodian.text) == 0 &&
            strcmp(sealing.environment.text, claim->policy.environment.text) == 0 &&
-           verify_policy_person(&claim->policy, person, sealing.person.text, INT64_MIN) &&
+           verify_person_is(verify_policy_holder(&key, &claim->policy, &text.signatures[0].key), sealing.person.text,
+                            INT64_MIN) &&
            signed_text_by(&text, 0, "sealing_key", &key) && sealing.issued_at < sealing.valid_until &&
            sealing.issued_at <= made_at + AHEAD_MAX_US && made_at < sealing.valid_until &&
            base64_decode_exact(seal32, sizeof(seal32), sealing.seal) == STATUS_OK && fresh(seen, "seal", sealing.seal);
@@ -176,11 +176,10 @@ static unsigned signer_of(struct key *out, const struct claim *claim, const stru
     if (digest_equal(key_id, &claim->key.id)) {
         return RESTORED_KEY;
     }
-    int person = verify_policy_holder(out, &claim->policy, key_id);
-    for (unsigned i = 0; person >= 0 && i < COUNT(people); i++) {
-        if (verify_policy_person(&claim->policy, person, people[i].name, restore->made_at) &&
-            (verify_policy_duty(&claim->policy, person, people[i].duty) ||
-             verify_policy_duty(&claim->policy, person, people[i].or_duty))) {
+    const json_t *person = verify_policy_holder(out, &claim->policy, key_id);
+    for (unsigned i = 0; i < COUNT(people); i++) {
+        if (verify_person_is(person, people[i].name, restore->made_at) &&
+            (verify_person_duty(person, people[i].duty) || verify_person_duty(person, people[i].or_duty))) {
             return i;
         }
     }

@@ -19,14 +19,8 @@ static void fill_intent(struct verify_intent *out, const json_t *object)
 static bool counts(const struct verify_policy *policy, const struct verify_intent *intent, const struct name *person,
                    int64_t at_utc_us)
 {
-    int place = -1;
-    json_t *value = NULL;
-    size_t i = 0;
-    json_array_foreach(policy->people, i, value)
-    {
-        place = strcmp(text_of(value, "id"), person->text) == 0 ? (int)i : place;
-    }
-    return !name_equal(person, &intent->requester) && verify_policy_person(policy, place, person->text, at_utc_us);
+    return !name_equal(person, &intent->requester) &&
+           verify_person_is(object_named(policy->people, person->text), person->text, at_utc_us);
 }
 
 static void judge(const struct verify_policy *policy, const json_t *object)
