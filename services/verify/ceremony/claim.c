@@ -98,30 +98,39 @@ bool claim_agrees(struct claim *claim, const char *part, const json_t *object, c
     return good;
 }
 
-static bool read_policies(struct claim *claim, const struct trust *trust, const struct verify_request *request)
+/* `before` is NULL for the first. */
+static bool read_policy(struct claim *claim, const struct verify_policy *before, const struct trust *trust,
+                        const char *path)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    for (int i = -1; i < request->rest_count; i++) {
-        const struct verify_policy before = claim->newest;
-        const json_t *file = claim_json(claim, "policy", i < 0 ? request->policy : request->rest[i]);
-        if (file == NULL) {
-            return false;
-        }
-        const char *why = verify_policy_follow(&claim->newest, i < 0 ? NULL : &before, claim->kept, file,
-                                               trust == NULL ? NULL : &trust->first_policy);
-        if (!prove(&claim->report, why == NULL, "policy", why)) {
-            return false;
-        }
-        if (digest_equal(&claim->newest.digest, &claim->document.policy)) {
-            claim->policy = claim->newest;
-        }
-        digest_format(hex, &claim->newest.digest);
-        report_checked("policy version %lld, digest %s%s", (long long)claim->newest.version, hex,
-                       i < 0 && trust == NULL ? ": compare it with the one you were given, there is no trust file"
-                                              : "");
+    const json_t *file = claim_json(claim, "policy", path);
+    if (file == NULL) {
+        return false;
     }
-    return prove(&claim->report, trust == NULL || digest_equal(&claim->newest.chain, &trust->chain), "policy",
-                 "is for another ledger than the trust file");
+    const char *why =
+        verify_policy_follow(&claim->newest, before, claim->kept, file, trust == NULL ? NULL : &trust->first_policy);
+    if (!prove(&claim->report, why == NULL, "policy", why)) {
+        return false;
+    }
+    if (digest_equal(&claim->newest.digest, &claim->document.policy)) {
+        claim->policy = claim->newest;
+    }
+    digest_format(hex, &claim->newest.digest);
+    report_checked("policy version %lld, digest %s%s", (long long)claim->newest.version, hex,
+                   before == NULL && trust == NULL ? ": compare it with the one you were given, there is no trust file"
+                                                   : "");
+    return true;
+}
+
+static bool read_policies(struct claim *claim, const struct trust *trust, const struct verify_request *request)
+{
+    bool good = read_policy(claim, NULL, trust, request->policy);
+    for (int i = 0; good && i < request->rest_count; i++) {
+        const struct verify_policy before = claim->newest;
+        good = read_policy(claim, &before, trust, request->rest[i]);
+    }
+    return good && prove(&claim->report, trust == NULL || digest_equal(&claim->newest.chain, &trust->chain), "policy",
+                         "is for another ledger than the trust file");
 }
 
 bool claim_custodians(const struct claim *claim, const json_t *names)

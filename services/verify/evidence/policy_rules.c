@@ -182,38 +182,38 @@ static enum holds rule_holds(const struct rule *rule, const struct matter *it)
 
 /* ---- What this program knows ---- */
 
-/* The places of the steps, in their order. */
-static bool seats_read(struct seats *out, const json_t *steps)
+/* The places of one step more. */
+static bool step_read(struct seats *out, const json_t *step)
 {
-    json_t *step = NULL;
     json_t *entry = NULL;
     size_t e = 0;
-    size_t entries = 0;
-    if (json_array_size(steps) > STEPS_MAX) {
-        return false;
-    }
-    json_array_foreach(steps, out->steps, step)
+    json_array_foreach(step, e, entry)
     {
-        json_array_foreach(step, e, entry)
-        {
-            struct verify_places places;
-            if (document_decode(&places, DOCUMENT_PLACES, entry, NULL) != STATUS_OK || places.m < 1) {
-                return false;
-            }
-            for (int64_t i = 0; i < places.m && out->count <= PLACES_MAX; i++, out->count++) {
-                if (out->count < PLACES_MAX) {
-                    out->places[out->count].group = text_of(entry, "group");
-                    out->places[out->count].step = out->steps;
-                }
-            }
-        }
-        if (e == 0) {
+        struct verify_places places;
+        if (document_decode(&places, DOCUMENT_PLACES, entry, NULL) != STATUS_OK || places.m < 1) {
             return false;
         }
-        entries += e;
-        out->until_step[out->steps + 1] = out->count;
+        for (int64_t i = 0; i < places.m && out->count <= PLACES_MAX; i++, out->count++) {
+            if (out->count < PLACES_MAX) {
+                out->places[out->count].group = text_of(entry, "group");
+                out->places[out->count].step = out->steps;
+            }
+        }
     }
-    return out->steps > 0 && entries <= ENTRIES_MAX;
+    out->until_step[++out->steps] = out->count;
+    return e > 0;
+}
+
+static bool seats_read(struct seats *out, const json_t *steps)
+{
+    size_t count = json_array_size(steps);
+    size_t entries = 0;
+    bool good = count > 0 && count <= STEPS_MAX;
+    for (size_t i = 0; good && i < count; i++) {
+        entries += json_array_size(json_array_get(steps, i));
+        good = step_read(out, json_array_get(steps, i));
+    }
+    return good && entries <= ENTRIES_MAX;
 }
 
 static bool demand_read(struct rule *out)
