@@ -281,13 +281,12 @@ void raw_secret_generate(struct raw_token *raw, const char *label, const struct 
          CKR_OK);
 }
 
-void raw_wrapping_generate(struct raw_token *raw, const char *label, const char *owner, const struct raw_flag *flags,
-                           size_t count)
+void raw_wrapping_generate(struct raw_token *raw, const char *label, const char *owner, CK_ULONG len,
+                           const struct raw_flag *flags, size_t count)
 {
     static const struct raw_flag fit[] = {{CKA_SENSITIVE, true}, {CKA_EXTRACTABLE, false}, {CKA_ENCRYPT, true},
                                           {CKA_DECRYPT, true},   {CKA_WRAP, false},        {CKA_UNWRAP, false},
                                           {CKA_SIGN, false},     {CKA_DERIVE, false},      {CKA_MODIFIABLE, false}};
-    CK_ULONG len = 32;
     uint8_t id[64];
     CK_ATTRIBUTE owned = {CKA_ID, id, sizeof id};
     CK_MECHANISM mechanism = {CKM_AES_KEY_GEN, NULL, 0};

@@ -56,9 +56,12 @@ void raw_key_set(struct raw_token *raw, const char *label, const struct raw_flag
 /* Makes an AES key on the token (not trusted), with these flags. */
 void raw_secret_generate(struct raw_token *raw, const char *label, const struct raw_flag *flags, size_t count);
 
-/* Makes an AES key on the token that is a fit wrapping key of the private key `owner`, but for these flags. */
-void raw_wrapping_generate(struct raw_token *raw, const char *label, const char *owner, const struct raw_flag *flags,
-                           size_t count);
+/*
+ * Makes an AES key of `len` bytes on the token that is a fit wrapping key of the private key `owner` (32), but for
+ * these flags.
+ */
+void raw_wrapping_generate(struct raw_token *raw, const char *label, const char *owner, CK_ULONG len,
+                           const struct raw_flag *flags, size_t count);
 
 /* What wrapping a private key under a secret key, both by label, answers. */
 CK_RV raw_key_wrap(struct raw_token *raw, const char *secret_label, const char *key_label);

@@ -81,13 +81,13 @@ Test(vault, goes_with_its_signing_key)
     hsm_token_close(token);
 }
 
-static void expect_unfit(const struct raw_flag *flags, size_t count, const char *text)
+static void expect_unfit(CK_ULONG len, const struct raw_flag *flags, size_t count, const char *text)
 {
     struct raw_token raw;
     struct fault fault = {0};
     struct hsm_token *token = NULL;
     raw_token_open(&raw, &fixture_token);
-    raw_wrapping_generate(&raw, "unfit", "people", flags, count);
+    raw_wrapping_generate(&raw, "unfit", "people", len, flags, count);
     raw_token_close(&raw);
     cr_expect_eq(fixture_open(&token, HSM_TOKEN_SIGN, 1, &fault), STATUS_KEY_UNFIT, "%s", fault.detail);
     cr_expect_not_null(strstr(fault.detail, text), "%s", fault.detail);
@@ -96,27 +96,37 @@ static void expect_unfit(const struct raw_flag *flags, size_t count, const char 
     raw_token_close(&raw);
 }
 
-Test(vault, a_wrapping_key_that_may_do_more_keeps_the_token_closed)
+Test(vault, a_wrapping_key_that_is_not_as_it_must_be_keeps_the_token_closed)
 {
-    const struct raw_flag leaves[] = {{CKA_EXTRACTABLE, true}};
-    const struct raw_flag wraps[] = {{CKA_WRAP, true}};
-    const struct raw_flag unwraps[] = {{CKA_UNWRAP, true}};
-    const struct raw_flag changes[] = {{CKA_MODIFIABLE, true}};
+    static const struct {
+        struct raw_flag flag;
+        const char *text;
+    } more[] = {
+        {{CKA_SENSITIVE, false}, "CKA_SENSITIVE"},
+        {{CKA_EXTRACTABLE, true}, "EXTRACTABLE"},
+        {{CKA_WRAP, true}, "CKA_WRAP"},
+        {{CKA_UNWRAP, true}, "CKA_UNWRAP"},
+        {{CKA_SIGN, true}, "CKA_SIGN"},
+        {{CKA_DERIVE, true}, "CKA_DERIVE"},
+        {{CKA_MODIFIABLE, true}, "CKA_MODIFIABLE"},
+        {{CKA_ENCRYPT, false}, "CKA_ENCRYPT"},
+        {{CKA_DECRYPT, false}, "CKA_DECRYPT"},
+    };
     struct hsm_token *token = fixture_must_open(HSM_TOKEN_GENERATE, 1);
     const struct hsm_key *key = NULL;
     struct fault fault = {0};
     cr_assert_eq(hsm_key_generate(token, &key, ALGORITHM_P256, HSM_KEY_FIXED, "people", &fault), STATUS_OK);
     hsm_token_close(token);
-    expect_unfit(leaves, 1, "EXTRACTABLE");
-    expect_unfit(wraps, 1, "CKA_WRAP");
-    expect_unfit(unwraps, 1, "CKA_UNWRAP");
-    expect_unfit(changes, 1, "CKA_MODIFIABLE");
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        expect_unfit(HSM_VAULT_KEY_LEN, &more[i].flag, 1, more[i].text);
+    }
+    expect_unfit(16, NULL, 0, "AES of 32 bytes");
     struct raw_token raw;
     raw_token_open(&raw, &fixture_token);
-    raw_wrapping_generate(&raw, "fit", "people", NULL, 0);
+    raw_wrapping_generate(&raw, "fit", "people", HSM_VAULT_KEY_LEN, NULL, 0);
     raw_token_close(&raw);
     token = fixture_must_open(HSM_TOKEN_SIGN, 1);
     cr_expect(hsm_vault_has(hsm_key_at(token, 0)), "a fit one serves, whoever made it on the token");
     hsm_token_close(token);
-    expect_unfit(NULL, 0, "two wrapping keys");
+    expect_unfit(HSM_VAULT_KEY_LEN, NULL, 0, "two wrapping keys");
 }
