@@ -146,6 +146,9 @@ command_run command_ledger_export;
 /* audit_copy.c */
 command_run command_audit_copy;
 
+/* review.c */
+command_run command_audit_review;
+
 /* audit_search.c */
 command_run command_audit_search;
 command_run command_audit_count;

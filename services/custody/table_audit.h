@@ -19,6 +19,16 @@
      "table",                                                                                                          \
      SERVICE "out",                                                                                                    \
      "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},                 \
+        {{"audit", "review"},                                                                                          \
+         command_audit_review,                                                                                         \
+         0,                                                                                                            \
+         2,                                                                                                            \
+         "[FROM [TO]] --in TRAIL [--out FILE --person NAME --key FILE]",                                               \
+         "hold the key uses of entries FROM to TO-1 of a whole export against the operations that were approved; "     \
+         "--out: sign what was found",                                                                                 \
+         TRUST KEY "in out person",                                                                                    \
+         "custody audit review 1200 2400 --in trail.jsonl --trust trust.json --out review.json --person auditor-1 "    \
+         "--key auditor-1.key"},                                                                                       \
         {{"audit", "search"},                                                                                          \
          command_audit_search,                                                                                         \
          0,                                                                                                            \

@@ -4,6 +4,9 @@
 Here: what the service keeps in rows of what others decide: freezes, keys, versions of the policy, and the time of a withdrawal.
 """
 
+import base64
+import hashlib
+import json
 import unittest
 
 from positions import Position, signing_entry, to_the_trail
@@ -83,6 +86,85 @@ class Dba(Position):
             self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands", order).status, 200)
         place.wait(row["id"], "confirmed")
         self.paid = 73
+
+    def review(self, path, *words, out="review.json", check=True):
+        place, people = self.place, self.place.dir / "people"
+        (place.dir / out).unlink(missing_ok=True)
+        return place.custody("audit", "review", *words, "--in", str(path), "--trust", str(place.dir / "trust.json"), "--out",
+                             str(place.dir / out), "--person", "auditor-1", "--key", str(people / "auditor-1.key"),
+                             "--passphrase-file", str(people / "auditor-1.passphrase"), check=check)
+
+    def test_what_a_review_of_key_uses_finds(self):
+        """A signing that nobody approved, put into the trail, and a key activated past the service: each an exception by name."""
+        place = self.place
+        begun = int(place.value("SELECT size FROM audit.head"))
+        honest = place.withdraw(75)
+        self.paid = 75
+        key = place.call("GET", "/v1/wallets/hot").json["key_id"]
+        box = {"from": "inactive", "signatures": "1000000", "until": time_text(seconds=86400)}
+        for action, people, fields in (("key.suspend", ("operator-1",), {}), ("key.resume", ("admin-1", "admin-2"), {"from": "suspended"}),
+                                       ("key.activate", ("admin-1", "admin-2"), box)):
+            fields = {**fields, **({"on": place.on("transfer", key)} if len(people) == 2 else {})}
+            order = self.command(action, *people, key=key, role="transfer", **fields)
+            self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands", order).status, 200)
+        eventually(lambda: self.entries("key.state", oid=key)[-1]["seq"] >= begun and self.told(key) == "active", "it is told to be active")
+        place.wait(honest["id"], "confirmed")
+        clean = place.export_trail()
+        middle = len(clean.read_bytes().splitlines()) - 2
+        done = self.review(clean, str(begun), str(middle))
+        self.assertRegex(done.stdout, rf"withdrawal.signing wallet hot, {honest['id']}: matched\n")
+        self.assertRegex(done.stdout, rf"withdrawal.signed wallet hot, {honest['id']}: matched\n")
+        self.assertRegex(done.stdout, rf"activated key {key}: matched\n")
+        self.assertRegex(done.stdout, r": 3 uses, 0 findings\n$")
+
+        row = place.proposed(76)
+        place.approve(row, "approver-1")
+        to_the_trail(place, signing_entry(place, row, []))
+        place.history_to(row["id"], "withdrawal.signing")
+        for action, people, fields in (("key.suspend", ("operator-1",), {}), ("key.resume", ("admin-1", "admin-2"), {"from": "suspended"})):
+            fields = {**fields, **({"on": place.on("transfer", key)} if len(people) == 2 else {})}
+            self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands",
+                                        self.command(action, *people, key=key, role="transfer", **fields)).status, 200)
+        eventually(lambda: self.told(key) == "inactive", "it is told to be inactive")
+        order = place.dir / "past-the-service.json"
+        order.write_text(canonical(self.command("key.activate", "admin-1", "admin-2", key=key, role="transfer",
+                                                on=place.on("transfer", key), **box)))
+        place.custody("key", "send", "--command", str(order), "--socket", str(place.dir / "run/transfer.sock"))
+        eventually(lambda: self.told(key) == "active", "it is told to be active again")
+        path = place.export_trail()
+        done = self.review(path, str(middle), check=False)
+        self.assertNotEqual(done.returncode, 0)
+        found = [line.split(" ", 2)[2] for line in done.stdout.splitlines() if "FINDING" in line]
+        self.assertEqual(found, [f"withdrawal.signing wallet hot, {row['id']}: FINDING: not approved before it",
+                                 f"activated key {key}: FINDING: no key.command with that order before it"])
+        self.assertEqual(self.review(path, str(begun), str(middle)).returncode, 0, "what came later changes no stretch before it")
+
+        # What was signed is checked by hand: the report, the checkpoint, and whose signature it is.
+        self.review(path, str(middle), check=False)
+        signed = json.loads((place.dir / "review.json").read_text())
+        review = json.loads(signed["document"])
+        note = base64.b64decode(json.loads(path.read_bytes().splitlines()[-1])["checkpoint"])
+        self.assertEqual((review["report"], review["checkpoint"], review["findings"], review["reviewer"], review["from"]),
+                         (hashlib.sha256(done.stdout.encode()).hexdigest(), hashlib.sha256(note).hexdigest(), 2, "auditor-1", str(middle)))
+        self.assertEqual([signature["key"] for signature in signed["signatures"]], [place.person("auditor-1")["key_id"]])
+
+        whole = path.read_bytes().splitlines(keepends=True)
+        other = json.loads(whole[5])
+        other["raw"] = base64.b64encode(base64.b64decode(other["raw"]).replace(b'"pn"', b'"pm"')).decode()
+        for name, lines, words in (("a row left out", whole[:7] + whole[8:], ()), ("its end cut off", whole[:-1], ()),
+                                   ("a row of another text", whole[:5] + [json.dumps(other).encode() + b"\n"] + whole[6:], ()),
+                                   ("the last row left out", whole[:-2] + whole[-1:], ()),
+                                   ("a stretch that is not covered", whole, ("0", str(len(whole)))), ("none", whole, ("7", "7"))):
+            with self.subTest(name):
+                edited = place.dir / "edited.jsonl"
+                edited.write_bytes(b"".join(lines))
+                refused = self.review(edited, *words, out="never.json", check=False)
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertEqual((refused.stdout, (place.dir / "never.json").exists()), ("", False), refused.stderr)
+
+    def told(self, key):
+        """The state of a key that the trail has last."""
+        return self.event(self.entries("key.state", oid=key)[-1])["facts"]["state"]
 
     def test_to_spoil_evidence(self):
         """Entries put into the trail for a withdrawal that waits for its second approval: its evidence is what it was."""

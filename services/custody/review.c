@@ -1,0 +1,420 @@
+/*
+ * The review of key uses: a whole export of the trail is held against its signed checkpoint, and every use of a key in
+ * a stretch of it against the operation that people approved before. The reviewer signs what was found.
+ *
+ * It believes entries, not signatures of approvers: those are proven withdrawal by withdrawal (custody-verify
+ * evidence).
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "audit/event.h"
+#include "audit/leaf.h"
+#include "audit/tree.h"
+#include "audit/witness.h"
+#include "base/canon.h"
+#include "base/clock.h"
+#include "commands.h"
+#include "trust.h"
+
+#define REVIEW_KIND "review"
+#define APPROVALS_MAX 256
+
+struct review {
+    struct digest checkpoint; /* SHA-256 of the signed note */
+    int64_t findings;
+    uint64_t from; /* entries from..to-1 */
+    struct digest report;
+    int64_t reviewed_at;
+    struct name reviewer;
+    uint64_t to;
+    int64_t uses;
+};
+
+static const struct canon_field fields[] = {
+    CANON_FIELD(struct review, checkpoint, CANON_HASH),
+    CANON_FIELD_RANGE(struct review, findings, CANON_INTEGER, 0, CANON_INTEGER_MAX),
+    CANON_FIELD(struct review, from, CANON_COUNTER),
+    CANON_FIELD(struct review, report, CANON_HASH),
+    CANON_FIELD(struct review, reviewed_at, CANON_TIME),
+    CANON_FIELD(struct review, reviewer, CANON_NAME),
+    CANON_FIELD(struct review, to, CANON_COUNTER),
+    CANON_FIELD_RANGE(struct review, uses, CANON_INTEGER, 0, CANON_INTEGER_MAX),
+};
+
+struct reviewing {
+    struct review review;
+    struct audit_key log;
+    struct audit_frontier frontier;
+    struct digest last;
+    json_t *withdrawals; /* open ones by id: intent, approved, approvals, signing */
+    json_t *orders;      /* keys that somebody ordered to be activated, and that are not yet */
+    FILE *report;
+};
+
+/* What the trail tells. */
+
+static void say(struct reviewing *reviewing, const struct audit_event *event, const char *what, const char *missing)
+{
+    uint64_t seq = reviewing->frontier.size - 1;
+    char ts[TIME_TEXT_SIZE];
+    const char *wallet = audit_event_fact(event, "wallet");
+    if (seq < reviewing->review.from || seq >= reviewing->review.to) {
+        return;
+    }
+    time_format(ts, event->at_utc_us);
+    reviewing->review.uses++;
+    reviewing->review.findings += missing != NULL;
+    (void)fprintf(reviewing->report, "%" PRIu64 " %s %s %s%s%s %s: %s%s\n", seq, ts, what,
+                  wallet == NULL ? "" : "wallet ", wallet == NULL ? "" : wallet, wallet == NULL ? "key" : ",",
+                  event->object_id[0] == '\0' ? "of no object" : event->object_id,
+                  missing == NULL ? "matched" : "FINDING: ", missing == NULL ? "" : missing);
+}
+
+/* A digest that the entry names, as text; "" when it names none. */
+static const char *ref_text(char out[DIGEST_HEX_LEN + 1], const struct audit_event *event, const char *name)
+{
+    struct digest digest;
+    out[0] = '\0';
+    if (audit_event_ref(&digest, event, name) == STATUS_OK) {
+        digest_format(out, &digest);
+    }
+    return out;
+}
+
+static bool is_same(const json_t *known, const char *text)
+{
+    return text[0] != '\0' && json_is_string(known) && strcmp(json_string_value(known), text) == 0;
+}
+
+/* Whether each approval that the signer is handed was entered before. */
+static bool approvals_entered(const json_t *withdrawal, const struct audit_event *event)
+{
+    struct digest approvals[APPROVALS_MAX];
+    size_t count = APPROVALS_MAX;
+    if (audit_event_refs(approvals, &count, event, "approvals") != STATUS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char text[DIGEST_HEX_LEN + 1];
+        digest_format(text, &approvals[i]);
+        if (json_object_get(json_object_get(withdrawal, "approvals"), text) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *missing_before_signing(const json_t *withdrawal, const struct audit_event *event)
+{
+    char intent[DIGEST_HEX_LEN + 1];
+    if (withdrawal == NULL) {
+        return "no request before it";
+    }
+    if (!is_same(json_object_get(withdrawal, "intent"), ref_text(intent, event, "intent"))) {
+        return "another intent than was requested";
+    }
+    if (json_object_get(withdrawal, "approved") == NULL) {
+        return "not approved before it";
+    }
+    return approvals_entered(withdrawal, event) ? NULL : "approvals that were not entered";
+}
+
+static bool set(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
+/* One about a withdrawal that has been requested. False: memory ran out. */
+static bool follow_open(json_t *withdrawal, const struct audit_event *event)
+{
+    char approval[DIGEST_HEX_LEN + 1];
+    if (event->outcome != AUDIT_OUTCOME_OK) {
+        return true;
+    }
+    if (event->action == AUDIT_WITHDRAWAL_APPROVED) {
+        return set(withdrawal, "approved", json_true());
+    }
+    bool decided = event->action == AUDIT_WITHDRAWAL_APPROVE || event->action == AUDIT_WITHDRAWAL_REQUEST_SIGN;
+    return !decided || ref_text(approval, event, "approval")[0] == '\0' ||
+           set(json_object_get(withdrawal, "approvals"), approval, json_true());
+}
+
+static bool ends(enum audit_action action)
+{
+    return action == AUDIT_WITHDRAWAL_CONFIRMED || action == AUDIT_WITHDRAWAL_FAILED ||
+           action == AUDIT_WITHDRAWAL_EXPIRE || action == AUDIT_WITHDRAWAL_REJECT ||
+           action == AUDIT_WITHDRAWAL_CANCEL || action == AUDIT_WITHDRAWAL_VETO;
+}
+
+static bool follow_withdrawal(struct reviewing *reviewing, const struct audit_event *event)
+{
+    char intent[DIGEST_HEX_LEN + 1];
+    json_t *withdrawal = json_object_get(reviewing->withdrawals, event->object_id);
+    bool ok = event->outcome == AUDIT_OUTCOME_OK;
+    if (event->action == AUDIT_WITHDRAWAL_REQUEST && ok && event->object_ordinal == 1) {
+        return set(reviewing->withdrawals, event->object_id,
+                   json_pack("{s:s, s:{}}", "intent", ref_text(intent, event, "intent"), "approvals"));
+    }
+    if (event->action == AUDIT_WITHDRAWAL_SIGNING || event->action == AUDIT_WITHDRAWAL_ANNOUNCED) {
+        const char *missing = missing_before_signing(withdrawal, event);
+        say(reviewing, event, audit_action_text(event->action), missing);
+        return missing != NULL || event->action == AUDIT_WITHDRAWAL_ANNOUNCED ||
+               set(withdrawal, "signing", json_true());
+    }
+    if (event->action == AUDIT_WITHDRAWAL_SIGNED && ok) {
+        say(reviewing, event, audit_action_text(event->action),
+            json_object_get(withdrawal, "signing") == NULL ? "no matched withdrawal.signing before it" : NULL);
+        return true;
+    }
+    if (ends(event->action) && ok) {
+        (void)json_object_del(reviewing->withdrawals, event->object_id);
+        return true;
+    }
+    return withdrawal == NULL || follow_open(withdrawal, event);
+}
+
+static bool is_fact(const struct audit_event *event, const char *name, const char *value)
+{
+    const char *fact = audit_event_fact(event, name);
+    return fact != NULL && strcmp(fact, value) == 0;
+}
+
+/* What was ordered and then refused, told under the same correlation. */
+static void forget_order(json_t *orders, const char *correlation)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    void *next = NULL;
+    json_object_foreach_safe(orders, next, key, value)
+    {
+        if (is_same(value, correlation)) {
+            (void)json_object_del(orders, key);
+        }
+    }
+}
+
+static bool follow_key(struct reviewing *reviewing, const struct audit_event *event)
+{
+    char correlation[UUID_TEXT_SIZE];
+    uuid_format(correlation, &event->correlation);
+    if (event->action == AUDIT_KEY_COMMAND && event->outcome == AUDIT_OUTCOME_INTENT) {
+        return !is_fact(event, "order", "key.activate") ||
+               set(reviewing->orders, event->object_id, json_string(correlation));
+    }
+    if (event->action == AUDIT_KEY_COMMAND && event->outcome != AUDIT_OUTCOME_OK) {
+        forget_order(reviewing->orders, correlation);
+    }
+    if (event->action == AUDIT_KEY_STATE && is_fact(event, "state", "active") && is_fact(event, "cause", "command")) {
+        bool known = json_object_del(reviewing->orders, event->object_id) == 0;
+        say(reviewing, event, "activated", known ? NULL : "no key.command with that order before it");
+    }
+    if (event->action == AUDIT_KEY_COPIED_USE) {
+        say(reviewing, event, audit_action_text(event->action), "nobody asked for what the key signed");
+    }
+    return true;
+}
+
+/* The export. */
+
+static enum status take_row(struct reviewing *reviewing, const char *raw, struct fault *fault)
+{
+    struct bytes bytes = {0};
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    enum status status =
+        raw == NULL ? fault_set(fault, STATUS_INVALID, "raw", "is missing") : base64_decode(&bytes, raw, strlen(raw));
+    if (status == STATUS_OK) {
+        status = audit_leaf_parse(&leaf, bytes.data, bytes.len, fault);
+    }
+    if (status == STATUS_OK &&
+        (leaf.index != reviewing->frontier.size || !digest_equal(&leaf.previous, &reviewing->last) ||
+         strcmp(leaf.origin, reviewing->log.name) != 0)) {
+        status = fault_set(fault, STATUS_CORRUPT, "raw", "is not the entry that follows in this log");
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    }
+    if (status == STATUS_OK) {
+        audit_leaf_hash(&reviewing->last, bytes.data, bytes.len);
+        status = audit_frontier_append(&reviewing->frontier, &reviewing->last);
+    }
+    if (status == STATUS_OK && (!follow_withdrawal(reviewing, &event) || !follow_key(reviewing, &event))) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "review", "%s", "");
+    }
+    audit_event_wipe(&event);
+    bytes_free(&bytes);
+    return status;
+}
+
+static enum status take_checkpoint(struct reviewing *reviewing, const char *text,
+                                   const struct audit_witnesses *witnesses, struct fault *fault)
+{
+    struct bytes note = {0};
+    struct audit_checkpoint checkpoint;
+    struct digest root;
+    enum status status = base64_decode(&note, text, strlen(text));
+    if (status == STATUS_OK) {
+        status = audit_checkpoint_open(&checkpoint, note.data, note.len, &reviewing->log, fault);
+    }
+    if (status == STATUS_OK && witnesses->quorum > 0) {
+        status = audit_witnesses_check(witnesses, note.data, note.len, fault);
+    }
+    audit_frontier_root(&root, &reviewing->frontier);
+    if (status == STATUS_OK &&
+        (checkpoint.size != reviewing->frontier.size || !digest_equal(&checkpoint.root, &root))) {
+        status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "signs another trail than the entries are");
+    }
+    digest_sha256(&reviewing->review.checkpoint, note.data, note.len);
+    bytes_free(&note);
+    return status;
+}
+
+/* Out: whether it was the last one. */
+static enum status take_line(bool *out_last, struct reviewing *reviewing, const char *line,
+                             const struct audit_witnesses *witnesses, struct fault *fault)
+{
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    const char *note = json_string_value(json_object_get(object, "checkpoint"));
+    enum status status = STATUS_OK;
+    *out_last = note != NULL;
+    if (note != NULL) {
+        status = take_checkpoint(reviewing, note, witnesses, fault);
+    } else if (json_object_get(object, "format") == NULL || reviewing->frontier.size > 0) {
+        status = take_row(reviewing, json_string_value(json_object_get(object, "raw")), fault);
+    }
+    json_decref(object);
+    return status;
+}
+
+static enum status read_export(struct reviewing *reviewing, const char *path, const struct audit_witnesses *witnesses,
+                               struct fault *fault)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    bool last = false;
+    enum status status = file == NULL ? fault_set(fault, STATUS_IO, "in", "could not read %s", path) : STATUS_OK;
+    while (status == STATUS_OK && !last && getline(&line, &room, file) > 0) {
+        status = take_line(&last, reviewing, line, witnesses, fault);
+    }
+    if (status == STATUS_OK && !last) {
+        status = fault_set(fault, STATUS_INVALID, "in", "the export ends before its checkpoint");
+    } else if (status != STATUS_OK && file != NULL) {
+        char why[sizeof(fault->detail)];
+        (void)snprintf(why, sizeof(why), "%s", fault->detail);
+        fault_clear(fault);
+        status = fault_set(fault, status, "in", "entry %" PRIu64 ": %s", reviewing->frontier.size, why);
+    }
+    free(line);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return status;
+}
+
+/* What the reviewer signs. */
+
+static enum status sign(const struct reviewing *reviewing, const struct custody_options *options, struct fault *fault)
+{
+    struct signed_document document = {0};
+    enum status status = canon_encode_bytes(&document.document, &reviewing->review, fields,
+                                            sizeof(fields) / sizeof(fields[0]), CANON_DOCUMENT_MAX, fault);
+    if (status == STATUS_OK) {
+        status = command_add_signature(&document, REVIEW_KIND, options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = command_write_signed(&document, options, fault);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+static enum status read_number(uint64_t *out, const struct command_input *input, int word, const char *name,
+                               struct fault *fault)
+{
+    char *end = NULL;
+    if (word < input->count) {
+        const char *text = input->words[word];
+        *out = strtoull(text, &end, 10);
+        if (text[0] < '0' || text[0] > '9' || *end != '\0' || *out > AUDIT_TREE_SIZE_MAX) {
+            return fault_set(fault, STATUS_USAGE, name, "must be the number of an entry");
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_stretch(struct reviewing *reviewing, struct fault *fault)
+{
+    struct review *review = &reviewing->review;
+    review->to = review->to == 0 ? reviewing->frontier.size : review->to;
+    return review->from < review->to && review->to <= reviewing->frontier.size
+               ? STATUS_OK
+               : fault_set(fault, STATUS_INVALID, "TO",
+                           "FROM to TO must be entries under the checkpoint, which has %" PRIu64,
+                           reviewing->frontier.size);
+}
+
+static enum status review_run(struct reviewing *reviewing, const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct audit_witnesses witnesses;
+    struct review *review = &reviewing->review;
+    enum status status = read_number(&review->from, input, 0, "FROM", fault);
+    if (status == STATUS_OK) {
+        status = read_number(&review->to, input, 1, "TO", fault);
+    }
+    if (status == STATUS_OK && options->out[0] != '\0' && name_parse(&review->reviewer, options->person) != STATUS_OK) {
+        status = fault_set(fault, STATUS_USAGE, "person", "name who signs the review: a name of the policy");
+    }
+    if (status == STATUS_OK) {
+        status = trust_log_read(&reviewing->log, &witnesses, options, fault);
+    }
+    uint64_t to = review->to;
+    review->to = to == 0 ? AUDIT_TREE_SIZE_MAX : to;
+    if (status == STATUS_OK) {
+        status = read_export(reviewing, options->in, &witnesses, fault);
+    }
+    review->to = to;
+    return status == STATUS_OK ? check_stretch(reviewing, fault) : status;
+}
+
+static enum status review_end(struct reviewing *reviewing, const char *text, size_t len,
+                              const struct custody_options *options, struct fault *fault)
+{
+    struct review *review = &reviewing->review;
+    digest_sha256(&review->report, text, len);
+    review->reviewed_at = clock_utc_us(clock_system());
+    if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0) {
+        return fault_set(fault, STATUS_IO, "report", "could not write");
+    }
+    enum status status = options->out[0] == '\0' ? STATUS_OK : sign(reviewing, options, fault);
+    return status != STATUS_OK || review->findings == 0
+               ? status
+               : fault_set(fault, STATUS_CONFLICT, "review", "%" PRId64 " uses have no approved operation",
+                           review->findings);
+}
+
+enum status command_audit_review(const struct command_input *input, struct fault *fault)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct reviewing reviewing = {.withdrawals = json_object(), .orders = json_object()};
+    reviewing.report = open_memstream(&text, &len);
+    enum status status = reviewing.report == NULL ? fault_set(fault, STATUS_NO_MEMORY, "report", "%s", "") : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = review_run(&reviewing, input, fault);
+        const struct review *review = &reviewing.review;
+        (void)fprintf(reviewing.report,
+                      "entries %" PRIu64 " to %" PRIu64 " of %s: %" PRId64 " uses, %" PRId64 " findings\n",
+                      review->from, review->to - 1, reviewing.log.name, review->uses, review->findings);
+        (void)fclose(reviewing.report);
+    }
+    if (status == STATUS_OK) {
+        status = review_end(&reviewing, text, len, input->options, fault);
+    }
+    free(text);
+    json_decref(reviewing.withdrawals);
+    json_decref(reviewing.orders);
+    return status;
+}
