@@ -52,6 +52,26 @@ class OlderGuard(strongroom.Case):
             self.assertEqual((event["facts"]["height"], event["refs"]["checkpoint"]), (str(height), note))
         self.assertProven("trail", place.export_trail())
 
+    def alarm(self, code):
+        health = self.place.call("GET", "/healthz").json
+        return health if code in health["alarm_codes"] else None
+
+    def test_a_late(self):
+        """Without a validator there are no blocks, and nobody is told that the trail is anchored."""
+        place = self.place
+        place.stop("validator")
+        self.entries("trail.anchor")  # a read, which is an entry to be anchored
+        health = self.until(lambda: self.alarm("anchor.late"), "an alarm")
+        before = len(self.entries("trail.anchor"))
+        self.until(lambda: self.alarm("anchor.late")["looked_at"] > health["looked_at"], "another look")
+        self.assertEqual(len(self.entries("trail.anchor")), before)
+        place.start()
+        self.until(lambda: not self.alarm("anchor.late"), "the alarm is over")
+        self.until(lambda: len(self.entries("trail.anchor")) > before, "the trail is anchored again")
+        for act, outcome in (("anchor.late", "error"), ("anchor.back", "ok")):
+            (entry,) = self.entries(act)
+            self.assertEqual((entry["outcome"], self.event(entry)["oid"]), (outcome, "ledger"))
+
     def test_a_the_trail_is_set_back_with_its_signer(self):
         """Database and guard agree, and every signature is good; a block holds the checkpoint of what is missing."""
         place = self.place
