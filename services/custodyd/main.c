@@ -1,5 +1,6 @@
 /*
- * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token.
+ * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token; `rebuild` fills
+ * an empty trail from a copy.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "grant.h"
+#include "sequencer_rebuild.h"
 #include "server.h"
 #include "service.h"
 
@@ -139,22 +141,73 @@ static enum status serve(const struct custodyd_options *options, const sigset_t 
     return status;
 }
 
+static enum status grant(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    (void)signals;
+    return grant_token(options, fault);
+}
+
+/* May be ended by a signal at any time: what is not whole is not there. */
+static enum status rebuild(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    char conninfo[1200];
+    struct audit_key key;
+    uint64_t size = 0;
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    if (options->copy[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "copy", "name the folder");
+    }
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", options->database);
+    const struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = options->copy, .key = &key};
+    enum status status = audit_key_parse(&key, options->log_key, fault);
+    if (status == STATUS_OK) {
+        status = sequencer_rebuild(&size, &config, fault);
+    }
+    if (status == STATUS_OK) {
+        (void)printf("%llu entries; the next start holds them against what the audit signer remembers\n",
+                     (unsigned long long)size);
+    }
+    return status;
+}
+
+struct program_command {
+    const char *word;
+    const char *called;
+    const char *failed;
+    enum status (*run)(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault);
+};
+
+static const struct program_command commands[] = {
+    {"run", "custodyd run", "cannot serve", serve},
+    {"token", "custodyd token", "cannot grant the token", grant},
+    {"rebuild", "custodyd rebuild", "cannot rebuild the trail", rebuild},
+};
+
+static const struct program_command *find_command(const char *word)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].word, word) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct custodyd_options options;
     struct fault fault = {0};
     sigset_t signals;
-    const char *command = argc >= 2 ? argv[1] : "";
-    bool token = strcmp(command, "token") == 0;
-    if (!token && strcmp(command, "run") != 0 && strcmp(command, "--help") != 0) {
-        (void)fprintf(stderr, "custodyd: the first argument must be run or token; custodyd --help\n");
+    const char *word = argc >= 2 ? argv[1] : "";
+    int shift = strcmp(word, "--help") == 0 ? 0 : 1;
+    const struct program_command *command = find_command(shift == 0 ? "run" : word);
+    if (command == NULL) {
+        (void)fprintf(stderr, "custodyd: the first argument must be run, token or rebuild; custodyd --help\n");
         return EXIT_USAGE;
     }
-    const char *called = token ? "custodyd token" : "custodyd run";
-    int shift = strcmp(command, "--help") == 0 ? 0 : 1;
     enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);
     if (status != STATUS_OK) {
-        return explain(called, "options", &fault);
+        return explain(command->called, "options", &fault);
     }
     log_open("custodyd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -167,7 +220,7 @@ int main(int argc, char **argv)
         status = secret_harden_process(&fault);
     }
     if (status == STATUS_OK) {
-        status = token ? grant_token(&options, &fault) : serve(&options, &signals, &fault);
+        status = command->run(&options, &signals, &fault);
     }
-    return status == STATUS_OK ? 0 : explain(called, token ? "cannot grant the token" : "cannot serve", &fault);
+    return status == STATUS_OK ? 0 : explain(command->called, command->failed, &fault);
 }

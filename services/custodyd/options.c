@@ -91,6 +91,7 @@ static const struct option_row rows[] = {
         attestation_max_age_s),
     ROW("port-file", OPTION_PATH, "", 0, 0, "", "write the bound port here when ready", port_file),
     ROW("urgent-port-file", OPTION_PATH, "", 0, 0, "", "likewise that of urgent-listen", urgent_port_file),
+    ROW("copy", OPTION_PATH, "", 0, 0, "", "rebuild: folder of a copy of the trail (custody audit copy)", copy),
     ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is", person),
     ROW("roles", OPTION_TEXT, "", 0, 0, "",
         "token: requester, approver, auditor, operator, custodian, automated; separated by commas", roles),
@@ -101,7 +102,7 @@ static const struct option_row rows[] = {
 enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault)
 {
     static const struct option_program program = {
-        .name = "custodyd run|token",
+        .name = "custodyd run|token|rebuild",
         .purpose = "the custody service: REST interface, workflow, audit trail, ledger node; holds no key",
         .arguments = "",
     };

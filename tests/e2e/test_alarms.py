@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 import outside
@@ -120,6 +121,32 @@ class Alarms(strongroom.Case):
             self.assertEqual(tile.read_bytes(), b"".join(leaves[first:]))
         self.assertEqual((len(leaves), tlog.tree_root(leaves)), (size, root))
         return size, root.hex()
+
+    def rebuild(self, folder):
+        return subprocess.run([str(self.place.dir / "bin/custodyd"), "rebuild", "--config", str(self.place.dir / "etc/custodyd.conf"),
+                               "--copy", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=self.place.environment, check=False)
+
+    def test_what_was_lost_comes_back_from_a_copy(self):
+        """The audit signer is stopped in order first: what it has signed it has answered, and the last copy has all of it."""
+        place = self.place
+        before = place.withdraw()
+        place.stop("audit")
+        for _ in range(2):  # nobody can be told of it; the second finds what the service had not read yet of the last answer
+            done = place.custody("audit", "copy", "--dir", str(place.dir / "last"), "--timeout", "3", person="auditor-1", check=False)
+            self.assertEqual((done.returncode, "entries in" in done.stdout), (1, True), done)
+        place.kill("custodyd")
+        done = self.rebuild(place.dir / "last")
+        self.assertEqual((done.returncode, "is not empty" in done.stderr), (78, True), done)
+        place.psql("""TRUNCATE audit.leaf, audit.tile, audit.checkpoint, audit.pending;
+                      UPDATE audit.head SET epoch = 0, size = 0, root = sha256(''), last_lh = decode(repeat('00', 32), 'hex'),
+                          frontier = decode(repeat('00', 8), 'hex')""")
+        done = self.rebuild(place.dir / "last")
+        self.assertEqual(done.returncode, 0, done)
+        place.start()
+        place.withdraw()
+        self.assertIn("withdrawal.confirmed", [row["act"] for row in self.entries("withdrawal.confirmed", oid=before["id"], otype="withdrawal")])
+        self.assertProven("trail", place.export_trail())
 
     def test_who_may(self):
         place = self.place

@@ -74,6 +74,25 @@ static const struct statement tile_put = {
     3,
 };
 
+static const struct statement checkpoint_put = {
+    "checkpoint_put",
+    "INSERT INTO audit.checkpoint (size, note, signed_at) VALUES ($1::bigint, $2::bytea, $3::timestamptz)",
+    3,
+};
+
+static const struct column empty_columns[] = {{"empty", COLUMN_BOOL, false, 0, sizeof(bool)}};
+static const struct row_shape empty_shape = ROW_SHAPE(bool, empty_columns);
+
+static const struct statement is_empty = {
+    "trail_is_empty",
+    "SELECT size = 0 AND NOT EXISTS (SELECT FROM audit.leaf) AND NOT EXISTS (SELECT FROM audit.tile)"
+    " AND NOT EXISTS (SELECT FROM audit.checkpoint) AND NOT EXISTS (SELECT FROM audit.pending) AS empty"
+    " FROM audit.head WHERE id = 1",
+    0,
+};
+
+static const struct statement ordinals_derive = {"ordinals_derive", "SELECT audit.object_ordinals_derive()", 0};
+
 enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
                                struct fault *fault)
 {
@@ -283,4 +302,24 @@ enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
     parameter_uint64(&p, index);
     parameter_bytes(&p, hashes, STORE_TILE_WIDTH * sizeof *hashes);
     return tx_run(tx, NULL, &tile_put, &p, fault);
+}
+
+enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_uint64(&p, checkpoint->size);
+    parameter_bytes(&p, checkpoint->note.data, checkpoint->note.len);
+    parameter_time(&p, checkpoint->signed_at_utc_us);
+    return tx_run(tx, NULL, &checkpoint_put, &p, fault);
+}
+
+enum status store_trail_is_empty(bool *out, struct store_tx *tx, struct fault *fault)
+{
+    return tx_read_one(tx, out, &empty_shape, &is_empty, NULL, fault);
+}
+
+enum status store_ordinals_derive(struct store_tx *tx, struct fault *fault)
+{
+    struct parameters p = {0};
+    return tx_run(tx, NULL, &ordinals_derive, &p, fault);
 }

@@ -82,4 +82,14 @@ MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint6
 MUST_CHECK enum status store_writer_checkpoint(struct store_writer *writer, const struct store_checkpoint *checkpoint,
                                                struct fault *fault);
 
+/* Inserts a signed checkpoint in the transaction. */
+MUST_CHECK enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint,
+                                            struct fault *fault);
+
+/* Whether there is no entry, tile or checkpoint, no event waits, and the head row says so. */
+MUST_CHECK enum status store_trail_is_empty(bool *out, struct store_tx *tx, struct fault *fault);
+
+/* Makes the last ordinal of each object what the entries say. */
+MUST_CHECK enum status store_ordinals_derive(struct store_tx *tx, struct fault *fault);
+
 #endif

@@ -1,0 +1,256 @@
+/*
+ * Filling an empty trail from a copy. What the rows say beside their bytes is made as the sequencer makes it; what the
+ * next start believes is for the signer's guard to say, as ever.
+ */
+#include "sequencer_rebuild.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "audit/tile_tree.h"
+#include "mirror/folder.h"
+#include "store/trail_write.h"
+#include "trail_leaf.h"
+
+#define PARTITION_STEP ((uint64_t)1 << 20)
+#define STATEMENT_TIMEOUT_MS 3600000 /* one derives from the whole trail */
+
+struct rebuild {
+    const struct audit_key *key;
+    struct mirror *mirror;
+    struct audit_checkpoint checkpoint; /* of the copy */
+    struct audit_tile_source tiles;     /* of the copy */
+    struct audit_tile_tree tree;
+    struct store_writer *writer;
+    struct store_tx *tx;
+    uint64_t size; /* entries so far */
+    struct digest last_lh;
+    int64_t last_utc_us;
+    struct audit_frontier frontier;
+    struct audit_edge edge;
+    struct store_leaf leaves[AUDIT_TILE_WIDTH];
+};
+
+/* Entries. */
+
+static enum status project(struct store_leaf *out, const struct audit_leaf *leaf, struct fault *fault)
+{
+    struct audit_event event;
+    enum status status = audit_event_decode(&event, leaf->event, leaf->event_len, fault);
+    if (status == STATUS_OK) {
+        trail_leaf_project(out, &event);
+        audit_event_wipe(&event);
+    }
+    return status;
+}
+
+static enum status full_tile(void *context, const struct audit_tile *tile, const struct digest hashes[AUDIT_TILE_WIDTH],
+                             struct fault *fault)
+{
+    struct rebuild *rebuild = context;
+    return store_tile_put(rebuild->tx, tile->level, tile->index, hashes, fault);
+}
+
+/* The log has signed it; that it is also an entry of this trail, in its place, is what every reader relies on. */
+static enum status take_entry(struct rebuild *rebuild, struct store_leaf *row, const struct mirror_entry *entry,
+                              struct fault *fault)
+{
+    const struct audit_tile_sink sink = {.full = full_tile, .context = rebuild};
+    struct audit_leaf leaf;
+    struct fault why = {0};
+    *row = (struct store_leaf){.seq = rebuild->size};
+    enum status status = audit_leaf_parse(&leaf, entry->raw, entry->len, &why);
+    if (status == STATUS_OK && (leaf.index != rebuild->size || strcmp(leaf.origin, rebuild->key->name) != 0 ||
+                                (rebuild->size > 0 && !digest_equal(&leaf.previous, &rebuild->last_lh)))) {
+        status = fault_set(&why, STATUS_CORRUPT, "", "its place, origin or link is another");
+    }
+    if (status == STATUS_OK) {
+        status = project(row, &leaf, &why);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, STATUS_CORRUPT, "copy", "entry %" PRIu64 " is none: %s", rebuild->size, why.detail);
+    }
+    audit_leaf_hash(&row->lh, entry->raw, entry->len);
+    rebuild->last_lh = row->lh;
+    rebuild->last_utc_us = row->ts_utc_us;
+    rebuild->size++;
+    status = bytes_copy(&row->raw, entry->raw, entry->len);
+    if (status == STATUS_OK) {
+        status = audit_frontier_append(&rebuild->frontier, &row->lh);
+    }
+    return status == STATUS_OK ? audit_edge_append(&rebuild->edge, &row->lh, &sink, fault) : status;
+}
+
+static enum status write_entries(struct rebuild *rebuild, const struct mirror_entry *entries, unsigned count,
+                                 struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    unsigned made = 0;
+    if (rebuild->size % PARTITION_STEP == 0) {
+        status = store_leaf_partitions(rebuild->tx, rebuild->size, fault);
+    }
+    while (status == STATUS_OK && made < count) {
+        status = take_entry(rebuild, &rebuild->leaves[made], &entries[made], fault);
+        made++;
+    }
+    if (status == STATUS_OK) {
+        status = store_leaf_append(rebuild->tx, rebuild->leaves, count, fault);
+    }
+    for (unsigned i = 0; i < made; i++) {
+        bytes_free(&rebuild->leaves[i].raw);
+    }
+    return status;
+}
+
+static enum status take_bundle(struct rebuild *rebuild, uint64_t index, struct fault *fault)
+{
+    struct audit_tile tile = {.index = index};
+    const struct digest *hashes = NULL;
+    struct mirror_entry entries[AUDIT_TILE_WIDTH];
+    struct bytes bundle = {0};
+    enum status status = audit_tile_tree_tile(&hashes, &tile.width, &rebuild->tree, 0, index, fault);
+    if (status == STATUS_OK) {
+        status = mirror_bundle(entries, &bundle, rebuild->mirror, &tile, hashes, fault);
+    }
+    if (status == STATUS_OK) {
+        status = write_entries(rebuild, entries, tile.width, fault);
+    }
+    bytes_free(&bundle);
+    return status;
+}
+
+/* Head, checkpoint, ordinals. */
+
+static enum status write_head(struct rebuild *rebuild, uint64_t epoch, struct fault *fault)
+{
+    uint8_t frontier[AUDIT_FRONTIER_BYTES_MAX];
+    struct store_head head = {.epoch = epoch, .size = rebuild->size, .last_lh = rebuild->last_lh};
+    audit_frontier_root(&head.root, &rebuild->frontier);
+    if (!digest_equal(&head.root, &rebuild->checkpoint.root)) {
+        return fault_set(fault, STATUS_CORRUPT, "copy", "its entries do not have the root of its checkpoint");
+    }
+    audit_frontier_encode(frontier, &head.frontier.len, &rebuild->frontier);
+    head.frontier.data = frontier;
+    return store_head_move(rebuild->tx, &head, 0, fault);
+}
+
+/* Of the note only what the log itself has signed: that is what the table holds. */
+static enum status write_checkpoint(struct rebuild *rebuild, struct fault *fault)
+{
+    const struct bytes *held = mirror_note(rebuild->mirror);
+    struct store_checkpoint checkpoint = {.size = rebuild->size, .signed_at_utc_us = rebuild->last_utc_us};
+    struct audit_note note;
+    struct bytes lines = {0};
+    struct buffer buffer;
+    enum status status = audit_note_parse(&note, held->data, held->len, fault);
+    if (status == STATUS_OK) {
+        status = audit_note_lines(&lines, &note, rebuild->key);
+    }
+    if (status == STATUS_OK) {
+        buffer_init(&buffer);
+        buffer_append(&buffer, note.body, note.body_len);
+        buffer_append_text(&buffer, "\n");
+        buffer_append(&buffer, lines.data, lines.len);
+        status = buffer_finish(&checkpoint.note, &buffer);
+    }
+    if (status == STATUS_OK) {
+        status = store_checkpoint_put(rebuild->tx, &checkpoint, fault);
+    }
+    bytes_free(&checkpoint.note);
+    bytes_free(&lines);
+    return status;
+}
+
+static enum status write_end(struct rebuild *rebuild, uint64_t epoch, struct fault *fault)
+{
+    enum status status = write_head(rebuild, epoch, fault);
+    if (status == STATUS_OK) {
+        status = write_checkpoint(rebuild, fault);
+    }
+    return status == STATUS_OK ? store_ordinals_derive(rebuild->tx, fault) : status;
+}
+
+static enum status write_trail(struct rebuild *rebuild, struct fault *fault)
+{
+    struct store_head head = {0};
+    bool empty = false;
+    enum status status = store_head_lead(&head, rebuild->tx, fault);
+    bytes_free(&head.frontier);
+    if (status == STATUS_OK) {
+        status = store_trail_is_empty(&empty, rebuild->tx, fault);
+    }
+    if (status == STATUS_OK && !empty) {
+        status = fault_set(fault, STATUS_EXISTS, "audit",
+                           "the trail of this database is not empty, or events wait for it: nothing was changed");
+    }
+    uint64_t bundles = (rebuild->checkpoint.size + AUDIT_TILE_WIDTH - 1) / AUDIT_TILE_WIDTH;
+    for (uint64_t i = 0; status == STATUS_OK && i < bundles; i++) {
+        status = take_bundle(rebuild, i, fault);
+    }
+    if (status == STATUS_OK) {
+        status = write_end(rebuild, head.epoch, fault);
+    }
+    return status;
+}
+
+static enum status write_all(struct rebuild *rebuild, struct fault *fault)
+{
+    bool held = false;
+    enum status status = store_writer_lock(&held, rebuild->writer, fault);
+    if (status == STATUS_OK && !held) {
+        status = fault_set(fault, STATUS_BUSY, "audit", "a sequencer runs on this database; stop custodyd");
+    }
+    if (status == STATUS_OK) {
+        status = store_writer_begin(&rebuild->tx, rebuild->writer, STORE_READ_WRITE, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = write_trail(rebuild, fault);
+    if (status == STATUS_OK) {
+        return store_commit(rebuild->tx, fault);
+    }
+    store_rollback(rebuild->tx);
+    return status;
+}
+
+/* Opening. */
+
+static enum status open_copy(struct rebuild *rebuild, const char *path, struct fault *fault)
+{
+    enum status status = mirror_open(&rebuild->mirror, path, rebuild->key, MIRROR_READ, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    rebuild->checkpoint = *mirror_checkpoint(rebuild->mirror);
+    rebuild->tiles = mirror_tiles(rebuild->mirror);
+    if (rebuild->checkpoint.size == 0) {
+        return fault_set(fault, STATUS_NOT_FOUND, "copy", "has no checkpoint of any entry");
+    }
+    return audit_tile_tree_open(&rebuild->tree, &rebuild->tiles, rebuild->checkpoint.size, &rebuild->checkpoint.root,
+                                fault);
+}
+
+enum status sequencer_rebuild(uint64_t *out_size, const struct sequencer_rebuild_config *config, struct fault *fault)
+{
+    struct rebuild *rebuild = calloc(1, sizeof(*rebuild));
+    if (rebuild == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "rebuild", "%s", "");
+    }
+    rebuild->key = config->key;
+    enum status status = open_copy(rebuild, config->copy, fault);
+    if (status == STATUS_OK) {
+        status = store_writer_open(&rebuild->writer, config->conninfo, STATEMENT_TIMEOUT_MS, fault);
+    }
+    if (status == STATUS_OK) {
+        status = write_all(rebuild, fault);
+    }
+    if (status == STATUS_OK) {
+        *out_size = rebuild->size;
+    }
+    store_writer_close(rebuild->writer);
+    mirror_close(rebuild->mirror);
+    free(rebuild);
+    return status;
+}

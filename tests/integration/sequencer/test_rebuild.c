@@ -1,0 +1,276 @@
+/*
+ * A trail that was lost and comes back from a copy: the same rows, and new entries after them, or a reason why not.
+ * What the signer remembers decides as ever.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mirror/copy.h"
+#include "sequencer_rebuild.h"
+#include "stage.h"
+#include "store/trail_write.h"
+
+#define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
+#define EVENTS 300                                             /* more than a bundle */
+#define LOSE                                                                                                           \
+    AS_SUPERUSER "TRUNCATE audit.leaf, audit.tile, audit.checkpoint, audit.pending;"                                   \
+                 "UPDATE audit.head SET epoch = 0, size = 0, root = sha256(''),"                                       \
+                 " last_lh = decode(repeat('00', 32), 'hex'), frontier = decode(repeat('00', 8), 'hex');"              \
+                 "UPDATE custody.object_ordinal SET last = 77"
+#define IS_EMPTY                                                                                                       \
+    "SELECT (SELECT count(*) FROM audit.leaf) + (SELECT count(*) FROM audit.tile)"                                     \
+    " + (SELECT count(*) FROM audit.checkpoint) + (SELECT size FROM audit.head)"
+
+static struct books books;
+static struct checkpoint_keeper keeper;
+static struct stage stage;
+static struct test_folder folder;
+static char copy[TEST_PATH_SIZE * 2];
+static char conninfo[256];
+
+struct reading {
+    const struct audit_tile *tile;
+    struct buffer buffer;
+};
+
+static enum status bundle_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reading *reading = context;
+    struct store_leaf_list list = {0};
+    uint64_t first = reading->tile->index * AUDIT_TILE_WIDTH;
+    const struct store_leaf_filter filter = {
+        .from_seq = first, .to_seq = first + reading->tile->width, .limit = reading->tile->width};
+    enum status status = store_leaf_list(&list, tx, &filter, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        const struct bytes *raw = &list.rows[i].raw;
+        const uint8_t len[2] = {(uint8_t)(raw->len >> 8), (uint8_t)raw->len};
+        buffer_append(&reading->buffer, len, sizeof(len));
+        buffer_append(&reading->buffer, raw->data, raw->len);
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+/* The log as the service shows it, without HTTP. */
+static enum status fetch(void *context, struct bytes *out, const char *name, struct fault *fault)
+{
+    struct audit_tile tile;
+    struct digest hashes[AUDIT_TILE_WIDTH];
+    struct reading reading = {.tile = &tile};
+    bool entries = false;
+    (void)context;
+    if (strcmp(name, "checkpoint") == 0) {
+        struct trail_checkpoint newest = {0};
+        enum status status = trail_checkpoint_newest(&newest, stage.trail, fault);
+        *out = newest.note;
+        return status;
+    }
+    cr_assert_eq(audit_tile_path_parse(&tile, &entries, name + strlen("tile/"), fault), STATUS_OK);
+    if (!entries) {
+        enum status status = trail_tile(hashes, stage.trail, &tile, fault);
+        return status == STATUS_OK ? bytes_copy(out, hashes, tile.width * sizeof(hashes[0])) : status;
+    }
+    buffer_init(&reading.buffer);
+    cr_assert_eq(store_transact(stage.reader, bundle_in, &reading, fault), STATUS_OK);
+    return buffer_finish(out, &reading.buffer);
+}
+
+static void make_copy(void)
+{
+    struct mirror *mirror = NULL;
+    struct fault fault = {0};
+    const struct mirror_log log = {.fetch = fetch};
+    cr_assert_eq(mirror_open(&mirror, copy, &keeper.log_key, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(mirror_copy(mirror, &log, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    mirror_close(mirror);
+}
+
+static void leave(void)
+{
+    stage_stop(&stage);
+    trail_close(stage.trail);
+    store_close(stage.reader);
+    store_close(stage.app);
+}
+
+/* A trail of more than a bundle, about two objects, and its copy; the service has ended. */
+static void setup(void)
+{
+    books_open(&books);
+    keeper_open(&keeper, STAGE_ORIGIN);
+    test_folder_make(&folder);
+    (void)snprintf(copy, sizeof(copy), "%s/copy", folder.path);
+    (void)books_conninfo(conninfo, &books, "strongroom_sequencer");
+    stage_open(&stage, &books, &keeper);
+    struct trail_ticket ticket = {0};
+    for (int i = 0; i < EVENTS; i++) {
+        ticket = i % 50 == 0 ? stage_event(&stage, i % 100 == 0 ? "one" : "two") : stage_post(&stage);
+    }
+    stage_covered(&stage, ticket);
+    make_copy();
+    leave();
+}
+
+static void teardown(void)
+{
+    test_folder_remove(&folder);
+    keeper_close(&keeper);
+    books_close(&books);
+}
+
+TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 120);
+
+static enum status rebuild(struct fault *fault)
+{
+    uint64_t size = 0;
+    const struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = copy, .key = &keeper.log_key};
+    enum status status = sequencer_rebuild(&size, &config, fault);
+    cr_assert(status != STATUS_OK || (long)size == books_number(&books, "SELECT count(*) FROM audit.leaf"));
+    return status;
+}
+
+static void expect_back(void)
+{
+    struct fault fault = {0};
+    cr_assert_eq(rebuild(&fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    stage_open(&stage, &books, &keeper);
+    uint64_t seq = stage_covered(&stage, stage_event(&stage, "one"));
+    cr_expect_geq(seq, EVENTS);
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.size, story.covered);
+    cr_expect_eq(story.unsettled + story.ordinal_gaps, 0);
+    stage_close(&stage);
+}
+
+Test(rebuild, every_row_is_as_it_was_and_the_trail_goes_on)
+{
+    struct fault fault = {0};
+    books_sql(&books, "CREATE TABLE public.leaf AS TABLE audit.leaf; CREATE TABLE public.tile AS TABLE audit.tile;"
+                      "CREATE TABLE public.head AS TABLE audit.head;"
+                      "CREATE TABLE public.checkpoint AS SELECT size, note FROM audit.checkpoint"
+                      " ORDER BY size DESC LIMIT 1;"
+                      "CREATE TABLE public.ordinal AS TABLE custody.object_ordinal");
+    cr_assert_gt(books_number(&books, "SELECT count(*) FROM public.tile"), 0);
+    books_sql(&books, LOSE);
+    cr_assert_eq(rebuild(&fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    static const char *const pairs[][2] = {
+        {"TABLE public.leaf", "TABLE audit.leaf"},
+        {"TABLE public.tile", "TABLE audit.tile"},
+        {"SELECT size, root, last_lh, frontier FROM public.head",
+         "SELECT size, root, last_lh, frontier FROM audit.head"},
+        {"TABLE public.checkpoint", "SELECT size, note FROM audit.checkpoint"},
+        {"TABLE public.ordinal", "TABLE custody.object_ordinal"},
+    };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        char sql[512];
+        (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM ((%s EXCEPT %s) UNION ALL (%s EXCEPT %s)) AS d",
+                       pairs[i][0], pairs[i][1], pairs[i][1], pairs[i][0]);
+        cr_expect_eq(books_number(&books, sql), 0, "%s", pairs[i][1]);
+    }
+    books_sql(&books, LOSE);
+    expect_back();
+}
+
+Test(rebuild, a_copy_behind_the_signer_halts)
+{
+    struct fault why = {0};
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_post(&stage));
+    leave();
+    books_sql(&books, LOSE);
+    cr_assert_eq(rebuild(&why), STATUS_OK, "%s: %s", why.where, why.detail);
+    stage_open(&stage, &books, &keeper);
+    stage_await(&stage, SEQUENCER_HALTED, &why);
+    cr_expect_eq(why.status, STATUS_ROLLBACK);
+    cr_expect(strstr(why.detail, "a newer backup or copy has the rest") != NULL, "%s", why.detail);
+    stage_close(&stage);
+}
+
+Test(rebuild, nothing_is_filled_that_is_not_empty_or_led)
+{
+    struct fault fault = {0};
+    long size = books_number(&books, "SELECT count(*) FROM audit.leaf");
+    cr_expect_eq(rebuild(NULL), STATUS_EXISTS);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf"), size);
+    books_sql(&books, LOSE);
+    books_sql(&books, "INSERT INTO audit.pending (cls, evt) VALUES (0, 'xx')");
+    cr_expect_eq(rebuild(NULL), STATUS_EXISTS);
+    books_sql(&books, LOSE);
+    struct store_writer *other = NULL;
+    bool held = false;
+    cr_assert_eq(store_writer_open(&other, conninfo, 10000, NULL), STATUS_OK);
+    cr_assert_eq(store_writer_lock(&held, other, NULL), STATUS_OK);
+    cr_expect_eq(rebuild(&fault), STATUS_BUSY);
+    store_writer_close(other);
+    cr_expect_eq(books_number(&books, IS_EMPTY), 0);
+    expect_back();
+}
+
+static void spoil(const char *name)
+{
+    char path[sizeof(copy) + 64];
+    uint8_t byte = 0;
+    (void)snprintf(path, sizeof(path), "%s/%s", copy, name);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0, "%s", path);
+    cr_assert_eq(pread(fd, &byte, 1, 40), 1);
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, 40), 1);
+    (void)close(fd);
+}
+
+Test(rebuild, a_changed_byte_of_the_copy_is_named)
+{
+    static const char *const names[] = {"tile/entries/000", "tile/0/000", "checkpoint"};
+    books_sql(&books, LOSE);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct fault fault = {0};
+        spoil(names[i]);
+        cr_expect_eq(rebuild(&fault), STATUS_CORRUPT, "%s", names[i]);
+        cr_expect(strcmp(fault.where, names[i]) == 0 || strstr(fault.detail, "tile 0/0 ") != NULL, "%s: %s",
+                  fault.where, fault.detail);
+        cr_expect_eq(books_number(&books, IS_EMPTY), 0);
+        spoil(names[i]);
+    }
+    keeper.log_key.id4[0] ^= 1;
+    cr_expect_eq(rebuild(NULL), STATUS_MISMATCH);
+    keeper.log_key.id4[0] ^= 1;
+    expect_back();
+}
+
+/* It has written a bundle when it is killed: the next one is a pipe, at which it waits. */
+Test(rebuild, killed_on_its_way_it_has_changed_nothing)
+{
+    char last[sizeof(copy) + 64];
+    char aside[sizeof(copy) + 64];
+    (void)snprintf(last, sizeof(last), "%s/tile/entries/001.p/%ld", copy,
+                   books_number(&books, "SELECT size - 256 FROM audit.head"));
+    (void)snprintf(aside, sizeof(aside), "%s/aside", copy);
+    books_sql(&books, LOSE);
+    cr_assert_eq(rename(last, aside), 0, "%s", last);
+    cr_assert_eq(mkfifo(last, 0600), 0);
+    pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        (void)!rebuild(NULL);
+        _exit(0);
+    }
+    int fd = open(last, O_WRONLY | O_CLOEXEC); /* until it reads */
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(kill(child, SIGKILL), 0);
+    int how = 0;
+    cr_assert_eq(waitpid(child, &how, 0), child);
+    cr_assert(WIFSIGNALED(how), "it was on its way");
+    (void)close(fd);
+    cr_assert_eq(rename(aside, last), 0);
+    cr_expect_eq(books_number(&books, IS_EMPTY), 0);
+    while (books_number(&books, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") > 0) {
+        /* the server has not seen yet that it is gone */
+    }
+    expect_back();
+}
