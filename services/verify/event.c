@@ -3,6 +3,8 @@
  */
 #include "event.h"
 
+#include "base/clock.h"
+
 #define EVENT_MAX 57344
 
 static const struct scan_field fields[] = {
@@ -20,10 +22,13 @@ enum status event_read(struct event *out, struct span document, struct fault *fa
         return status;
     }
     out->ordinal = 0;
-    bool good = span_decimal(&out->number, out->pn) && span_copy(text, sizeof(text), out->pr) &&
-                uuid_parse(&out->producer, text) == STATUS_OK && span_copy(text, sizeof(text), out->ts) &&
-                time_parse(&out->at_utc_us, text) == STATUS_OK &&
-                (out->on.at == NULL || span_decimal(&out->ordinal, out->on));
+    if (!span_copy(text, sizeof(text), out->pr) || uuid_parse(&out->producer, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "pr", "must be a UUIDv7 in lower case");
+    }
+    if (!span_copy(text, sizeof(text), out->ts) || time_parse(&out->at_utc_us, text) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "ts", "must be a time");
+    }
+    bool good = span_decimal(&out->number, out->pn) && (out->on.at == NULL || span_decimal(&out->ordinal, out->on));
     INVARIANT(good); /* they were looked at as fields */
     bool object = out->ordinal > 0;
     return object == (out->oid.at != NULL) && object == (out->otype.at != NULL) && object == (out->on.at != NULL)

@@ -10,8 +10,8 @@
 #define EVENT(F, O, S)                                                                                                 \
     F(S, act, TEXT, 63) F(S, actor, NAME, 0) O(S, auth, HASH, 0) F(S, bt, TEXT, 95) F(S, corr, UUID, 0)                \
     O(S, facts, FACTS, 0) O(S, oid, TEXT, 80) O(S, on, COUNTER, 0) O(S, otype, TEXT, 32) F(S, outcome, TEXT, 15)       \
-    O(S, pii, STRINGS, 0) F(S, pn, COUNTER, 0) O(S, policy, HASH, 0) F(S, pr, UUID, 0) O(S, reason, TEXT, 64)          \
-    O(S, refs, OBJECT, 0) F(S, ts, TIME, 0)
+    O(S, pii, STRINGS, 0) F(S, pn, COUNTER, 0) O(S, policy, HASH, 0) F(S, pr, TEXT, 36) O(S, reason, TEXT, 64)          \
+    O(S, refs, OBJECT, 0) F(S, ts, TEXT, 27)
 /* clang-format on */
 
 /* The fields as they are spelt, borrowed from the bytes that were read. */

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
-
 #define LEVELS_MAX 8
 #define STRIDE 32
 #define INTEGER_MAX 9007199254740991ULL
@@ -182,15 +180,13 @@ static bool string_is(enum scan_kind kind, struct span value)
     struct name name;
     struct digest digest;
     struct uuid uuid;
-    int64_t time = 0;
     uint64_t number = 0;
     if (kind == SCAN_COUNTER) {
         return span_decimal(&number, value);
     }
     return span_copy(text, sizeof(text), value) && ((kind == SCAN_NAME && name_parse(&name, text) == STATUS_OK) ||
                                                     (kind == SCAN_HASH && digest_parse(&digest, text) == STATUS_OK) ||
-                                                    (kind == SCAN_UUID && uuid_parse(&uuid, text) == STATUS_OK) ||
-                                                    (kind == SCAN_TIME && time_parse(&time, text) == STATUS_OK));
+                                                    (kind == SCAN_UUID && uuid_parse(&uuid, text) == STATUS_OK));
 }
 
 bool scan_step(struct span *out_key, struct span *out, struct span *inout_rest)
@@ -231,7 +227,6 @@ static const char *objection(const struct scan_field *field, struct span value)
         [SCAN_NAME] = "must be a name",
         [SCAN_HASH] = "must be 64 lower-case hexadecimal digits",
         [SCAN_UUID] = "must be a UUIDv7 in lower case",
-        [SCAN_TIME] = "must be a time",
         [SCAN_COUNTER] = "must be a string of decimal digits below 2^63",
         [SCAN_INTEGER] = "must be a number from 0",
         [SCAN_OBJECT] = "must be an object",

@@ -22,7 +22,6 @@ enum scan_kind {
     SCAN_NAME,    /* a name */
     SCAN_HASH,    /* 64 lower-case hexadecimal digits */
     SCAN_UUID,    /* a UUIDv7 */
-    SCAN_TIME,    /* RFC 3339 */
     SCAN_COUNTER, /* a string: a decimal number below 2^63 */
     SCAN_INTEGER, /* a number that is not below 0 */
     SCAN_OBJECT,
