@@ -73,6 +73,17 @@ static void tell_facts(struct trail_source *source, struct audit_event *event)
     }
 }
 
+static void refer(const struct trail_source *source, struct audit_event *event)
+{
+    struct digest digests[AUDIT_LIST_MAX];
+    INVARIANT(source->refs <= AUDIT_LIST_MAX);
+    for (size_t i = 0; i < source->refs; i++) {
+        digests[i] = source->last;
+        digests[i].bytes32[0] = (uint8_t)(i + 1); /* they ascend */
+    }
+    INVARIANT(source->refs == 0 || audit_event_refs_add(event, "approval", digests, source->refs, NULL) == STATUS_OK);
+}
+
 static void fill(struct trail_source *source, struct audit_event *event)
 {
     event->action = AUDIT_WITHDRAWAL_APPROVE;
@@ -83,6 +94,7 @@ static void fill(struct trail_source *source, struct audit_event *event)
     take_number(source, sample_random_below(&source->chance, MAKER_PRODUCERS), event);
     if (event->action != AUDIT_SERVICE_HEARTBEAT) {
         take_object(source, event);
+        refer(source, event);
         tell_facts(source, event);
     }
 }

@@ -20,6 +20,7 @@
 /* Where a trail comes from, entry by entry. Start from zero with `chance` set. */
 struct trail_source {
     struct sample_random chance;
+    size_t refs; /* digests that each event refers to: leaves of the length that is wanted */
     uint64_t count;
     struct digest last;
     struct audit_frontier frontier;

@@ -1,7 +1,7 @@
 /*
  * Writes an export of any length to standard output, row by row.
  *
- * usage: verify_trail_write COUNT SEED
+ * usage: verify_trail_write COUNT SEED [DIGESTS THAT EACH EVENT REFERS TO]
  */
 #include <stdlib.h>
 
@@ -9,8 +9,9 @@
 
 int main(int argc, char **argv)
 {
-    INVARIANT(argc == 3);
-    struct trail_source source = {.chance = {.state = strtoull(argv[2], NULL, 10)}};
+    INVARIANT(argc == 3 || argc == 4);
+    struct trail_source source = {.chance = {.state = strtoull(argv[2], NULL, 10)},
+                                  .refs = argc == 4 ? strtoull(argv[3], NULL, 10) : 0};
     struct bytes note;
     uint64_t count = strtoull(argv[1], NULL, 10);
     trail_write_head(stdout, (json_int_t)count);
