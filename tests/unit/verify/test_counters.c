@@ -89,6 +89,17 @@ Test(verify_counters, producers)
     cr_assert_not(producer(&first, 0), "there is no number 0");
 }
 
+/* Many more than may wait at once, each second one early: what waited long ago is not what comes now. */
+Test(verify_counters, early_numbers_without_end)
+{
+    for (uint64_t number = 1; number < 300000; number += 2) {
+        cr_assert(producer(&first, number + 1), "%zu", (size_t)number);
+        cr_assert_not(producer(&first, number + 1), "early, twice");
+        cr_assert(producer(&first, number));
+        cr_assert_eq(counters_producer_next(counters, &first), number + 2);
+    }
+}
+
 Test(verify_counters, many_early_numbers_end_in_doubt)
 {
     bool fresh = false;
