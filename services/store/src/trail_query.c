@@ -333,11 +333,17 @@ static enum status find_edge(struct plan *inout_plan, struct store_tx *tx, size_
     return STATUS_OK;
 }
 
+/* Nothing reaches farther than a condition whose rows are all looked at. */
+static bool is_settled(const struct plan *plan)
+{
+    return plan->followed != SIZE_MAX && !plan->cut;
+}
+
 static enum status choose(struct plan *plan, struct store_tx *tx, struct fault *fault)
 {
     enum status status = STATUS_OK;
     plan->followed = SIZE_MAX;
-    for (size_t i = 0; status == STATUS_OK && i < plan->count; i++) {
+    for (size_t i = 0; status == STATUS_OK && i < plan->count && !is_settled(plan); i++) {
         status = plan->conditions[i].index != NULL ? find_edge(plan, tx, i, fault) : STATUS_OK;
     }
     return status == STATUS_OK && plan->followed == SIZE_MAX ? find_edge(plan, tx, plan->count, fault) : status;
