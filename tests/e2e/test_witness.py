@@ -172,6 +172,16 @@ class Witnesses(strongroom.Case):
         trail = self.place.export_trail()
         code, said = self.verify("trail", trust, trail)
         self.assertEqual(code, 0, said)
+        copy = ["audit", "copy", "--dir", str(self.place.dir / "copy"), "--trust"]
+        stranger = Witness(self.place, "stranger")  # the trust file of somebody who asks for this one, too
+        document = json.loads(trust.read_bytes())
+        document["witnesses"] = {"keys": sorted([*document["witnesses"]["keys"], stranger.vkey]), "quorum": 3}
+        (self.place.dir / "trust-stranger.json").write_text(canonical(document) + "\n")
+        refused = self.place.custody(*copy, str(self.place.dir / "trust-stranger.json"), person="auditor-1", check=False)
+        self.assertEqual((refused.returncode, "quorum" in refused.stderr), (1, True), refused)
+        self.assertFalse((self.place.dir / "copy/checkpoint").exists())
+        self.place.custody(*copy, str(trust), person="auditor-1")
+        self.assertEqual(lines_of((self.place.dir / "copy/checkpoint").read_bytes())[1:], names)
         found = self.place.dir / "found.jsonl"
         found.write_bytes(self.place.call("GET", "/v1/audit/export?act=withdrawal.request", person="auditor-1").bytes)
         code, said = self.verify("extract", trust, found)
