@@ -235,23 +235,35 @@ enum status audit_note_lines(struct bytes *out, const struct audit_note *note, c
     return buffer_finish(out, &buffer);
 }
 
-enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *key,
-                             struct fault *fault)
+enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *keys,
+                             size_t count, struct fault *fault)
 {
     struct buffer buffer;
-    size_t at = 0;
-    while (at < note->line_count && !line_is_of(&note->lines[at], key)) {
-        at++;
-    }
-    if (at == note->line_count) {
-        return fault_set(fault, STATUS_UNKNOWN_KEY, "note", "no signature by %s", key->name);
-    }
+    bool found = false;
     buffer_init(&buffer);
     buffer_append(&buffer, note->body, note->body_len);
     buffer_append_text(&buffer, "\n");
-    append_as_it_stands(&buffer, &note->lines[at]);
-    enum status status = buffer_finish(out, &buffer);
-    return status == STATUS_OK ? status : fault_set(fault, status, "note", "%s", "");
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < note->line_count && !line_is_of(&note->lines[at], &keys[i])) {
+            at++;
+        }
+        if (at < note->line_count) {
+            append_as_it_stands(&buffer, &note->lines[at]);
+            found = true;
+        }
+    }
+    struct bytes own = {0};
+    enum status status = buffer_finish(&own, &buffer);
+    if (status == STATUS_OK && !found) {
+        bytes_free(&own);
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "note", "no signature by %s", keys[0].name);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "note", "%s", "");
+    }
+    *out = own; /* transferred */
+    return STATUS_OK;
 }
 
 /* Appends one signature line: the name, the key id and `signature` after it. */
@@ -287,6 +299,17 @@ enum status audit_note_assemble(struct bytes *out, const void *body, size_t len,
     append_line(&buffer, key, signature64, SIGNATURE_LEN);
     status = buffer_finish(out, &buffer);
     return status == STATUS_OK ? status : fault_set(fault, status, "note", "assembling");
+}
+
+enum status audit_note_line(struct bytes *out, const struct audit_key *key, const uint8_t signature64[SIGNATURE_LEN],
+                            struct fault *fault)
+{
+    INVARIANT(key->type == AUDIT_KEY_ED25519);
+    struct buffer buffer;
+    buffer_init(&buffer);
+    append_line(&buffer, key, signature64, SIGNATURE_LEN);
+    enum status status = buffer_finish(out, &buffer);
+    return status == STATUS_OK ? status : fault_set(fault, status, "note", "building a signature line");
 }
 
 enum status audit_cosignature_line(struct bytes *out, const struct audit_key *key, uint64_t time_s,

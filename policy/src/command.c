@@ -3,6 +3,7 @@
  */
 #include "policy/command.h"
 
+#include "audit/checkpoint.h"
 #include "document.h"
 #include "policy/subject.h"
 
@@ -38,6 +39,7 @@ static const struct word action_words[] = {
     {"person.resume", COMMAND_PERSON_RESUME},
     {"pii.reveal", COMMAND_PII_REVEAL},
     {"pii.erase", COMMAND_PII_ERASE},
+    {"log.rotate", COMMAND_LOG_ROTATE},
     {NULL, 0},
 };
 static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
@@ -60,7 +62,8 @@ static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
 #define SUSPEND BIT(COMMAND_PERSON_SUSPEND)
 #define RESUME BIT(COMMAND_PERSON_RESUME)
 #define PEOPLE (SUSPEND | RESUME)
-#define EVERY_ROLE (VETO | PEOPLE)
+#define ROTATE BIT(COMMAND_LOG_ROTATE)
+#define EVERY_ROLE (VETO | PEOPLE | ROTATE) /* of a rotation: every one that knows the trail */
 #define REVEAL BIT(COMMAND_PII_REVEAL)
 #define PII (REVEAL | BIT(COMMAND_PII_ERASE))
 #define COMPROMISE BIT(COMMAND_KEY_COMPROMISE)
@@ -69,7 +72,7 @@ static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
 #define BY_ONE (STOPS & ~COMPROMISE) /* from a compromise nothing leads back */
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
-#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE & ~PII)
+#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE & ~PII & ~ROTATE)
 #define KEYS_ON (KEYS_FROM & ~ADMIT & ~SWEEP)
 
 static const struct command_field {
@@ -87,15 +90,17 @@ static const struct command_field {
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
     {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE & ~PEOPLE & ~PII, CANON_FIELD(struct command, key, CANON_HASH)},
-    {INITIALISE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
+    {INITIALISE | ROTATE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
     {KEYS_ON | THAW | RESUME, CANON_FIELD(struct command, on, CANON_COUNTER)},
     {PEOPLE, CANON_FIELD(struct command, person, CANON_NAME)},
     {ALL, CANON_FIELD(struct command, policy, CANON_HASH)},
     {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
+    {ROTATE, CANON_FIELD(struct command, retires, CANON_HASH)},
     {ALL & ~EVERY_ROLE, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
     {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
+    {ROTATE, CANON_FIELD(struct command, size, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
     {VETO | DENY | REVOKE, CANON_FIELD(struct command, subject, CANON_HASH)},
     {PII, {"subject", CANON_UUID, false, offsetof(struct command, data_subject), sizeof(struct uuid), 0, 0}},
@@ -175,6 +180,7 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_PERSON_RESUME:
     case COMMAND_PII_REVEAL:
     case COMMAND_PII_ERASE:
+    case COMMAND_LOG_ROTATE:
         break;
     }
     return STATUS_INVALID;
@@ -239,6 +245,29 @@ static enum status check_freeze(const struct command *command, struct fault *fau
     return freeze_target_parse(&target, scope == NULL ? "" : scope, command->target.subject, fault);
 }
 
+/* The new key of a trail, named twice: as the key that signers know, and as outsiders verify with it. */
+static enum status check_rotation(const struct command *command, struct fault *fault)
+{
+    struct audit_key log;
+    struct digest id;
+    struct fault why = {0};
+    if (command->log[0] == '\0') {
+        return fault_set(fault, STATUS_MISSING_FIELD, "log", "required for this action");
+    }
+    enum status status = audit_key_parse(&log, command->log, &why);
+    if (status != STATUS_OK || log.type != AUDIT_KEY_ED25519) {
+        return fault_set(fault, STATUS_INVALID, "log", "the vkey of a log");
+    }
+    public_key_id(&id, &log.public_key);
+    if (!digest_equal(&id, &command->key)) {
+        return fault_set(fault, STATUS_MISMATCH, "key", "is not the key of log");
+    }
+    if (digest_equal(&command->retires, &command->key)) {
+        return fault_set(fault, STATUS_INVALID, "retires", "another key than key");
+    }
+    return command->size > 0 ? STATUS_OK : fault_set(fault, STATUS_INVALID, "size", "entries, from 1");
+}
+
 static enum status check_order(const struct command *command, struct fault *fault)
 {
     if (command->expires_at <= command->issued_at ||
@@ -263,6 +292,9 @@ static enum status check_order(const struct command *command, struct fault *faul
     if ((BIT(command->action) & FREEZES) != 0) {
         return check_freeze(command, fault);
     }
+    if (command->action == COMMAND_LOG_ROTATE) {
+        return check_rotation(command, fault);
+    }
     return (BIT(command->action) & KEYS_FROM) == 0 ? STATUS_OK : check_from(command, fault);
 }
 
@@ -271,8 +303,8 @@ static enum status check(const struct command *command, struct fault *fault)
     if (command_action_text(command->action) == NULL) {
         return fault_set(
             fault, STATUS_INVALID, "action",
-            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.* or "
-            "key.* of the list");
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.*, "
+            "log.rotate or key.* of the list");
     }
     if ((BIT(command->action) & EVERY_ROLE) == 0 && signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit, validator or privacy");
@@ -291,8 +323,8 @@ static enum status read_action(enum command_action *out, const json_t *object, s
     if (command_action_parse(out, text) != STATUS_OK) {
         return fault_set(
             fault, STATUS_INVALID, "action",
-            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.* or "
-            "key.* of the list");
+            "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.*, "
+            "log.rotate or key.* of the list");
     }
     return STATUS_OK;
 }

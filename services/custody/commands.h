@@ -25,7 +25,12 @@ command_run command_key_generate;
 command_run command_key_show;
 command_run command_key_address;
 
+/* log_keys.c */
+command_run command_log_rotate;
+command_run command_log_trust;
+
 /* witness_command.c */
+command_run command_witness_rotate;
 command_run command_witness_init;
 command_run command_witness_run;
 command_run command_witness_show;

@@ -38,6 +38,9 @@ static const struct {
      "you are shown personal data of the subject below, on this case; it is counted and told to the trail"},
     {COMMAND_PII_ERASE, QUORUM,
      "personal data of the subject below is forgotten FOR EVER: its key is destroyed, in every copy of the database"},
+    {COMMAND_LOG_ROTATE, QUORUM,
+     "the key below signs the audit trail, beside the one that it follows and then alone; outsiders trust it by this "
+     "order"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -128,6 +131,11 @@ static void describe_object(FILE *stream, const struct command *command)
     } else {
         describe_digest(stream, "key", &command->key);
     }
+    if (command->action == COMMAND_LOG_ROTATE) {
+        describe_row(stream, "trail", "%s", command->log);
+        describe_digest(stream, "follows", &command->retires);
+        describe_row(stream, "alone from", "%llu entries on", (unsigned long long)command->size);
+    }
 }
 
 enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault)
@@ -148,7 +156,8 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     describe_row(stream, "effect", "%s", actions[row].effect);
     describe_object(stream, &command);
     const char *role = command.role == 0 ? NULL : signer_role_text(command.role);
-    describe_row(stream, "signer", "%s%s", role == NULL ? "every one" : "role ", role == NULL ? "" : role);
+    const char *all = command.action == COMMAND_LOG_ROTATE ? "roles audit and transfer" : "every one";
+    describe_row(stream, "signer", "%s%s", role == NULL ? all : "role ", role == NULL ? "" : role);
     if (command.action == COMMAND_GUARD_INITIALISE) {
         describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);
     } else {

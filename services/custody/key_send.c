@@ -52,8 +52,9 @@ static enum status post(const char *path, const json_t *body, const struct custo
     enum status status = client_json(&answer, options, &call, fault);
     if (status == STATUS_OK) {
         const json_t *key = json_object_get(answer, "key");
+        const json_t *named = key == NULL ? answer : key;
         (void)printf("handed in; the service says%s%s\n", key == NULL ? ": " : " that the key is ",
-                     command_service_text(state, key == NULL ? answer : key, "state"));
+                     command_service_text(state, named, json_object_get(named, "log") == NULL ? "state" : "log"));
         print_missed(answer);
     }
     json_decref(answer);
@@ -194,8 +195,9 @@ static enum status send_to_signer(const struct signed_document *document, const 
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
     bool person = command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME;
+    bool log = command->action == COMMAND_LOG_ROTATE;
     if (status == STATUS_OK &&
-        (person || command->action == COMMAND_DESTINATION_REVOKE || command->action == COMMAND_PII_ERASE)) {
+        (person || log || command->action == COMMAND_DESTINATION_REVOKE || command->action == COMMAND_PII_ERASE)) {
         (void)printf("the signer says: %s\n", reply.state);
     } else if (status == STATUS_OK) {
         print_state(&reply);
@@ -223,6 +225,8 @@ enum status key_order_send(const struct signed_document *document, const struct 
         status = post_signed("/v1/people/suspend", document, options, fault);
     } else if (status == STATUS_OK && command.action == COMMAND_PERSON_RESUME) {
         status = post_signed("/v1/people/resume", document, options, fault);
+    } else if (status == STATUS_OK && command.action == COMMAND_LOG_ROTATE) {
+        status = post_signed("/v1/audit/log-keys", document, options, fault);
     } else if (status == STATUS_OK && command.action == COMMAND_PII_ERASE) {
         char id[UUID_TEXT_SIZE];
         uuid_format(id, &command.data_subject);

@@ -94,6 +94,7 @@ struct custody_options {
 
     /* of a witness */
     struct option_list logs;
+    int64_t size; /* entries */
     char name[TEXT_SIZE];
     char listen[80];
     char port_file[TEXT_SIZE];

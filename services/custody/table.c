@@ -5,6 +5,7 @@
 #include "table.h"
 
 #include "table_audit.h"
+#include "table_log.h"
 #include "table_subject.h"
 
 /* Options that many commands take. */
@@ -158,6 +159,7 @@ const struct command_row command_rows[] = {
      KEY "state listen port-file",
      "custody witness run --key witness.key --passphrase-file witness.passphrase --state /var/lib/strongroom-witness "
      "--listen 192.0.2.7:8087"},
+    LOG_ROWS,
     {{"witness", "show"},
      command_witness_show,
      0,

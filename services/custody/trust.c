@@ -11,6 +11,7 @@ static const struct canon_field trust_fields[] = {
     CANON_FIELD(struct trust_file, chain, CANON_HASH),
     CANON_FIELD(struct trust_file, log, CANON_TEXT),
     CANON_FIELD(struct trust_file, policy, CANON_HASH),
+    CANON_FIELD_OPTIONAL(struct trust_file, rotations, CANON_ARRAY),
     CANON_FIELD_OPTIONAL(struct trust_file, witnesses, CANON_OBJECT),
 };
 
@@ -45,6 +46,7 @@ enum status trust_file_read(struct trust_file *out, const struct custody_options
     json_t *object = NULL;
     enum status status = read_file(out, &object, options, fault);
     if (status == STATUS_OK) {
+        out->rotations = NULL;
         out->witnesses = NULL;
         json_decref(object);
     }

@@ -24,6 +24,7 @@ struct trust_file {
     struct digest chain;
     char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
     struct digest policy;     /* of the first version */
+    json_t *rotations;        /* by what custody-verify judges checkpoints after the first key: NULL after reading */
     json_t *witnesses;        /* by whom checkpoints are judged (trust_log_read): NULL after reading */
 };
 

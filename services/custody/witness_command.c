@@ -57,6 +57,20 @@ enum status command_witness_init(const struct command_input *input, struct fault
     return status;
 }
 
+enum status command_witness_rotate(const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct audit_key next;
+    enum status status = check_state(options, fault);
+    if (status == STATUS_OK && options->logs.count != 1) {
+        status = fault_set(fault, STATUS_USAGE, "log", "name the key that follows");
+    }
+    if (status == STATUS_OK) {
+        status = audit_key_parse(&next, options->logs.texts[0], fault);
+    }
+    return status == STATUS_OK ? witness_rotate(options->state, &next, fault) : status;
+}
+
 enum status command_witness_show(const struct command_input *input, struct fault *fault)
 {
     json_t *view = NULL;

@@ -118,14 +118,14 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     char conninfo[1200];
     struct store *store = NULL;
     struct store *reader = NULL;
-    struct audit_key key;
+    struct audit_key keys[TRAIL_KEYS_MAX];
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
     struct store_config config = {.conninfo = conninfo,
                                   .role = "strongroom_app",
                                   .connections = 1,
                                   .acquire_timeout_ms = 5000,
                                   .statement_timeout_ms = 10000};
-    enum status status = audit_key_parse(&key, options->log_key, fault);
+    enum status status = service_log_keys(keys, options, fault);
     if (status == STATUS_OK) {
         status = store_open(&store, &config, fault);
     }
@@ -138,7 +138,8 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
         status = store_open(&reader, &config, fault);
     }
     if (status == STATUS_OK) {
-        const struct trail_config trail = {.clock = clock_system(), .reader = reader, .key = &key};
+        const struct trail_config trail = {
+            .clock = clock_system(), .reader = reader, .keys = keys, .key_count = options->log_keys.count};
         status = trail_open(&grant->trail, &trail, fault);
     }
     if (status == STATUS_OK) {

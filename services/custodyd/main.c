@@ -151,16 +151,17 @@ static enum status grant(const struct custodyd_options *options, const sigset_t 
 static enum status rebuild(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
 {
     char conninfo[1200];
-    struct audit_key key;
+    struct audit_key keys[TRAIL_KEYS_MAX];
     uint64_t size = 0;
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     if (options->copy[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "copy", "name the folder");
     }
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", options->database);
-    const struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = options->copy, .key = &key};
-    enum status status = audit_key_parse(&key, options->log_key, fault);
+    struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = options->copy};
+    enum status status = service_log_keys(keys, options, fault);
     if (status == STATUS_OK) {
+        config.key = &keys[options->log_keys.count - 1]; /* of a copy that was made since the key was rotated */
         status = sequencer_rebuild(&size, &config, fault);
     }
     if (status == STATUS_OK) {

@@ -30,7 +30,7 @@ struct custodyd_options {
     char genesis[OPTION_PATH_SIZE];
     char policy[OPTION_PATH_SIZE];
     char origin[256];
-    char log_key[512];
+    struct option_list log_keys;
     char transfer_socket[OPTION_PATH_SIZE];
     char audit_socket[OPTION_PATH_SIZE];
     char validator_socket[OPTION_PATH_SIZE];

@@ -50,6 +50,8 @@ http_handler policy_veto;
 http_handler destination_list;
 http_handler destination_add;
 http_handler destination_revoke;
+http_handler log_key_order;
+http_handler log_key_list;
 http_handler person_suspend;
 http_handler person_resume;
 http_handler person_suspended_list;

@@ -69,6 +69,8 @@ static const struct http_route routes[] = {
      .told = true},
     {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_count, .told = true},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
+    {"GET", "/v1/audit/log-keys", READ, AUDIT_ACTION_NONE, NO_QUERY, log_key_list},
+    {"POST", "/v1/audit/log-keys", CARRY, AUDIT_LOG_KEY, NO_QUERY, log_key_order},
     {"GET", "/v1/audit/proof/inclusion", READ, AUDIT_ACTION_NONE, "seq", trail_inclusion},
     {"GET", "/v1/audit/proof/consistency", READ, AUDIT_ACTION_NONE, "from to", trail_consistency_read},
     {"GET", "/v1/audit/export", AUDIT_READ, AUDIT_TRAIL_EXPORT, TRAIL_FILTERS " format", trail_export, .told = true},

@@ -22,6 +22,12 @@ struct checkpoint_request {
     size_t note_len;
 };
 
+/* What it answers: a signature over the note of each key of the log that signs at this size. */
+struct checkpoint_signatures {
+    size_t count; /* 1 or 2 */
+    uint8_t signatures[2][SIGNATURE_LEN];
+};
+
 /*
  * The signer of checkpoints (docs/signer-protocol.md, role audit). The functions are called from the sequencer's thread
  * only and must return within a time of their own.
@@ -31,7 +37,7 @@ struct checkpoint_signer {
     enum status (*status)(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault);
     /* Signs the note after its own checks. STATUS_ROLLBACK, _FORK, _HALTED and _PROOF_INVALID halt the sequencer; any
      * other failure is tried again. */
-    enum status (*sign)(void *context, uint8_t out64[SIGNATURE_LEN], const struct checkpoint_request *request,
+    enum status (*sign)(void *context, struct checkpoint_signatures *out, const struct checkpoint_request *request,
                         struct fault *fault);
     void *context;
 };

@@ -58,11 +58,10 @@ struct entry {
 static enum status batch_link(struct batch *batch, const struct entry *entry, struct fault *fault)
 {
     struct trail_end *end = &batch->sequencer->next;
-    const struct audit_key *key = trail_key(batch->sequencer->config.trail);
     const struct audit_tile_sink sink = {.full = batch_tile, .context = batch};
     struct audit_leaf leaf = {
         .index = end->size, .previous = end->last_lh, .event = entry->document.data, .event_len = entry->document.len};
-    snprintf(leaf.origin, sizeof leaf.origin, "%s", key->name);
+    snprintf(leaf.origin, sizeof leaf.origin, "%s", trail_origin(batch->sequencer->config.trail));
     struct store_leaf *row = &batch->leaves[batch->count];
     *row = *entry->columns;
     row->seq = end->size;

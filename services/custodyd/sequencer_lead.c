@@ -108,7 +108,7 @@ static enum status verify_end(struct sequencer *sequencer, const struct store_he
     }
     struct trail_end *end = &sequencer->next;
     *end = (struct trail_end){.size = head->size, .root = head->root, .last_lh = head->last_lh};
-    status = verify_tail(end, tx, head, trail_key(sequencer->config.trail)->name, fault);
+    status = verify_tail(end, tx, head, trail_origin(sequencer->config.trail), fault);
     if (status == STATUS_OK) {
         status = verify_tree(end, tx, head, fault);
     }
@@ -171,19 +171,16 @@ static enum status take_epoch(struct sequencer *sequencer, struct store_head *ou
     return STATUS_OK;
 }
 
-/* Of what stands in the row nothing goes on but what the log key signed: a superuser may have added lines. */
+/* Of what stands in the row nothing goes on but what the log's keys signed: a superuser may have added lines. */
 static enum status open_row(struct audit_checkpoint *out, struct bytes *out_note, const struct store_checkpoint *row,
-                            const struct audit_key *key, struct fault *fault)
+                            const struct trail *trail, struct fault *fault)
 {
-    struct audit_note note;
-    enum status status = audit_checkpoint_open(out, row->note.data, row->note.len, key, fault);
+    enum status status = trail_note_read(out, out_note, trail, &row->note, fault);
     if (status == STATUS_OK && out->size != row->size) {
-        status = fault_set(fault, STATUS_MISMATCH, "size", "its row is of another size");
+        bytes_free(out_note);
+        return fault_set(fault, STATUS_MISMATCH, "size", "its row is of another size");
     }
-    if (status == STATUS_OK) {
-        status = audit_note_parse(&note, row->note.data, row->note.len, fault);
-    }
-    return status == STATUS_OK ? audit_note_strip(out_note, &note, key, fault) : status;
+    return status;
 }
 
 /* The newest checkpoint row, opened with the log key. STATUS_NOT_FOUND before the first. */
@@ -205,7 +202,7 @@ static enum status read_checkpoint(struct sequencer *sequencer, struct audit_che
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    status = open_row(out, out_note, &row, trail_key(sequencer->config.trail), &why);
+    status = open_row(out, out_note, &row, sequencer->config.trail, &why);
     bytes_free(&row.note);
     if (status == STATUS_NO_MEMORY) {
         return fault_set(fault, status, why.where, "%s", why.detail);

@@ -1,6 +1,6 @@
 /*
  * Having the end of the trail signed, by a thread of its own. The signer judges by its own memory; what it says is
- * believed only when its signature verifies with the log key, and then whoever waits is released at once: the row of
+ * believed only when its signatures verify with keys of the log, and then whoever waits is released at once: the row of
  * the checkpoint may be lost, the next leader has the same size signed again.
  */
 #include <inttypes.h>
@@ -63,7 +63,7 @@ static enum status make_proof(struct audit_proof *out, const struct sequencer *s
 }
 
 /* Asks for the signature over the note body of what is asked. */
-static enum status request_signature(struct sequencer *sequencer, uint8_t out64[SIGNATURE_LEN],
+static enum status request_signature(struct sequencer *sequencer, struct checkpoint_signatures *out,
                                      const struct bytes *body, struct fault *fault)
 {
     const struct checkpoint_signer *signer = &sequencer->config.signer;
@@ -75,26 +75,25 @@ static enum status request_signature(struct sequencer *sequencer, uint8_t out64[
     if (status == STATUS_OK) {
         CRASHPOINT("sequencer.sign-asked");
         signing->guard_known = false; /* whatever comes back, it may have signed */
-        status = signer->sign(signer->context, out64, &request, fault);
+        status = signer->sign(signer->context, out, &request, fault);
     }
     if (status == STATUS_OK) {
         CRASHPOINT("sequencer.signed");
-        status = signature_verify(&trail_key(sequencer->config.trail)->public_key, out64, body->data, body->len, fault);
     }
     return status;
 }
 
 static enum status sign_note(struct sequencer *sequencer, struct bytes *out_note, struct fault *fault)
 {
-    const struct audit_key *key = trail_key(sequencer->config.trail);
-    uint8_t sig64[SIGNATURE_LEN];
+    struct checkpoint_signatures signed_by;
     struct bytes body = {0};
     enum status status = audit_checkpoint_build(&body, &sequencer->signing.asked, fault);
     if (status == STATUS_OK) {
-        status = request_signature(sequencer, sig64, &body, fault);
+        status = request_signature(sequencer, &signed_by, &body, fault);
     }
     if (status == STATUS_OK) {
-        status = audit_note_assemble(out_note, body.data, body.len, key, sig64, fault);
+        status =
+            trail_note_make(out_note, sequencer->config.trail, &body, signed_by.signatures, signed_by.count, fault);
     }
     bytes_free(&body);
     return status;
@@ -171,8 +170,7 @@ static void *signing_run(void *context)
 enum status signing_start(struct sequencer *sequencer, struct fault *fault)
 {
     struct signing *signing = &sequencer->signing;
-    const struct audit_key *key = trail_key(sequencer->config.trail);
-    snprintf(signing->asked.origin, sizeof signing->asked.origin, "%s", key->name);
+    snprintf(signing->asked.origin, sizeof signing->asked.origin, "%s", trail_origin(sequencer->config.trail));
     pthread_mutex_init(&signing->mutex, NULL);
     pthread_cond_init(&signing->changed, NULL);
     if (pthread_create(&signing->thread, NULL, signing_run, sequencer) != 0) {

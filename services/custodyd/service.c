@@ -137,20 +137,33 @@ static enum status open_gate(struct service *service, struct fault *fault)
     return status == STATUS_OK ? logins_new(&service->logins, service->clock, fault) : status;
 }
 
+_Static_assert(OPTION_LIST_MAX <= TRAIL_KEYS_MAX, "every key that can be named fits");
+enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], const struct custodyd_options *options,
+                             struct fault *fault)
+{
+    enum status status = options->log_keys.count > 0 ? STATUS_OK : fault_set(fault, STATUS_USAGE, "log-key", "name it");
+    for (size_t i = 0; status == STATUS_OK && i < options->log_keys.count; i++) {
+        struct fault inner = {0};
+        status = audit_key_parse(&out[i], options->log_keys.texts[i], &inner);
+        if (status != STATUS_OK) {
+            return fault_set(fault, status, "log-key", "%s", inner.detail);
+        }
+        if (strcmp(out[i].name, options->origin) != 0) {
+            status = fault_set(fault, STATUS_MISMATCH, "log-key", "is not the key of the origin %s", options->origin);
+        }
+    }
+    return status;
+}
+
 static enum status open_trail(struct service *service, struct fault *fault)
 {
-    struct audit_key *key = &service->log_key;
-    struct fault inner = {0};
-    enum status status = audit_key_parse(key, service->options.log_key, &inner);
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, "log-key", "%s", inner.detail);
-    }
-    if (strcmp(key->name, service->options.origin) != 0) {
-        status =
-            fault_set(fault, STATUS_MISMATCH, "log-key", "is not the key of the origin %s", service->options.origin);
-    }
+    struct audit_key *keys = service->log_keys;
+    enum status status = service_log_keys(keys, &service->options, fault);
     if (status == STATUS_OK) {
-        const struct trail_config config = {.clock = service->clock, .reader = service->reader, .key = key};
+        const struct trail_config config = {.clock = service->clock,
+                                            .reader = service->reader,
+                                            .keys = keys,
+                                            .key_count = service->options.log_keys.count};
         status = trail_open(&service->trail, &config, fault);
     }
     return status;

@@ -33,10 +33,10 @@ struct service {
     struct bytes genesis;
     struct digest chain;
 
-    struct store *store;        /* role strongroom_app */
-    struct store *urgent_store; /* likewise, for what stops something and nothing else */
-    struct store *reader;       /* role strongroom_auditor */
-    struct audit_key log_key;   /* of the trail */
+    struct store *store;                       /* role strongroom_app */
+    struct store *urgent_store;                /* likewise, for what stops something and nothing else */
+    struct store *reader;                      /* role strongroom_auditor */
+    struct audit_key log_keys[TRAIL_KEYS_MAX]; /* of the trail, as many as the options name */
     struct trail *trail;
     struct sequencer *sequencer;
     struct witnesses *witnesses;         /* NULL: there are none */
@@ -54,6 +54,10 @@ struct service {
     struct refusals *refusals;
     struct logins *logins;
 };
+
+/* The keys of the log that the options name, as many as there are: of one origin, theirs. STATUS_MISMATCH. */
+MUST_CHECK enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], const struct custodyd_options *options,
+                                        struct fault *fault);
 
 /*
  * Reads policy and genesis, opens the database, the trail and the signers' sockets, replays the ledger: whatever of a

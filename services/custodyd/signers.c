@@ -18,7 +18,7 @@ static enum status checkpoint_status(void *context, uint64_t *out_size, struct d
     return status;
 }
 
-static enum status checkpoint_sign(void *context, uint8_t out64[SIGNATURE_LEN],
+static enum status checkpoint_sign(void *context, struct checkpoint_signatures *out,
                                    const struct checkpoint_request *request, struct fault *fault)
 {
     struct service *service = context;
@@ -31,7 +31,8 @@ static enum status checkpoint_sign(void *context, uint8_t out64[SIGNATURE_LEN],
                                       service->options.signer_timeout_ms, fault);
     }
     if (status == STATUS_OK) {
-        memcpy(out64, reply.signature64, SIGNATURE_LEN);
+        out->count = reply.count;
+        memcpy(out->signatures, reply.signatures, sizeof(out->signatures));
     }
     bytes_free(&asked.note);
     return status;
@@ -42,11 +43,29 @@ struct checkpoint_signer signers_checkpoint(struct service *service)
     return (struct checkpoint_signer){.status = checkpoint_status, .sign = checkpoint_sign, .context = service};
 }
 
+enum status signers_anchored(struct service *service, struct ledger_anchored *out, struct fault *fault)
+{
+    bool found = false;
+    for (size_t i = 0; i < service->options.log_keys.count; i++) {
+        struct ledger_anchored anchored;
+        struct fault why = {0};
+        enum status status = ledger_node_anchored(service->node, &anchored, &service->log_keys[i], &why);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+            return fault_set(fault, status, why.where, "%s", why.detail);
+        }
+        if (status == STATUS_OK && (!found || anchored.checkpoint.size > out->checkpoint.size)) {
+            *out = anchored;
+            found = true;
+        }
+    }
+    return found ? STATUS_OK : fault_set(fault, STATUS_NOT_FOUND, "anchors", "none of this log");
+}
+
 static enum status anchored(void *context, struct audit_checkpoint *out, struct fault *fault)
 {
     struct service *service = context;
     struct ledger_anchored newest;
-    enum status status = ledger_node_anchored(service->node, &newest, &service->log_key, fault);
+    enum status status = signers_anchored(service, &newest, fault);
     if (status == STATUS_OK) {
         *out = newest.checkpoint;
     }

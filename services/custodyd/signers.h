@@ -11,7 +11,10 @@
 /* The signer of checkpoints for the sequencer: role audit. */
 struct checkpoint_signer signers_checkpoint(struct service *service);
 
-/* What the ledger has of the trail. */
+/* The newest checkpoint of the trail that the ledger has, by any of its keys. STATUS_NOT_FOUND. */
+MUST_CHECK enum status signers_anchored(struct service *service, struct ledger_anchored *out, struct fault *fault);
+
+/* The same for the sequencer. */
 struct checkpoint_anchors signers_anchors(struct service *service);
 
 /* What the node needs of its host: the signer of role validator and the head of the trail. Lives in the service. */

@@ -63,7 +63,9 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     }
     trail->clock = config->clock;
     trail->reader = config->reader;
-    trail->key = *config->key;
+    INVARIANT(config->key_count >= 1 && config->key_count <= TRAIL_KEYS_MAX);
+    memcpy(trail->keys, config->keys, config->key_count * sizeof(*config->keys));
+    trail->key_count = config->key_count;
     numbers_init(&trail->numbers);
     trail->posts.last = &trail->posts.first;
     pthread_mutex_init(&trail->mutex, NULL);
@@ -95,11 +97,6 @@ void trail_close(struct trail *trail)
 struct uuid trail_boot(const struct trail *trail)
 {
     return trail->boot;
-}
-
-const struct audit_key *trail_key(const struct trail *trail)
-{
-    return &trail->key;
 }
 
 struct trail_view *trail_tree(struct trail *trail)

@@ -18,12 +18,15 @@
 #include "audit/tile.h"
 #include "store/store.h"
 
+#define TRAIL_KEYS_MAX 8
+
 struct trail;
 
 struct trail_config {
     const struct clock *clock;
-    struct store *reader;        /* role strongroom_auditor, at least 1 session; outlives the trail */
-    const struct audit_key *key; /* the log key; its name is the origin; copied */
+    struct store *reader;         /* role strongroom_auditor, at least 1 session; outlives the trail */
+    const struct audit_key *keys; /* of the log, 1 to TRAIL_KEYS_MAX: what one of them signs is its; copied */
+    size_t key_count;
 };
 
 /* With what a service started. */
@@ -57,8 +60,12 @@ MUST_CHECK enum status trail_open(struct trail **out, const struct trail_config 
 /* Closes; the sequencer is stopped and no transaction with events is open. NULL is fine. */
 void trail_close(struct trail *trail);
 
-/* The log key, whose name is the origin. */
-const struct audit_key *trail_key(const struct trail *trail);
+/*
+ * The checkpoint that keys of the log have signed, as audit_checkpoint_open_any says, and the note with their lines
+ * alone. Out: *out_note owned by the caller. Also STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status trail_note_read(struct audit_checkpoint *out, struct bytes *out_note, const struct trail *trail,
+                                       const struct bytes *note, struct fault *fault);
 
 /* The boot id of this producer (`pr`). */
 struct uuid trail_boot(const struct trail *trail);
@@ -121,7 +128,7 @@ MUST_CHECK enum status trail_prove_under(struct bytes *out, struct trail *trail,
  */
 bool trail_is_late(struct trail *trail);
 
-/* The newest checkpoint this process knows, verified with the log key; STATUS_NOT_READY before the first. */
+/* The newest checkpoint this process knows, verified with the keys of the log; STATUS_NOT_READY before the first. */
 MUST_CHECK enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault);
 
 /*

@@ -8,6 +8,16 @@
 #include "trail.h"
 #include "trail_view.h"
 
+/* The origin of the log: the name of its keys. */
+const char *trail_origin(const struct trail *trail);
+
+/*
+ * The signed note of a body and its `count` signatures, each of another key of the log. STATUS_SIGNATURE_INVALID for
+ * one that is of none. Out: owned by the caller.
+ */
+MUST_CHECK enum status trail_note_make(struct bytes *out, const struct trail *trail, const struct bytes *body,
+                                       const uint8_t (*signatures)[SIGNATURE_LEN], size_t count, struct fault *fault);
+
 /* The tree for proofs. */
 struct trail_view *trail_tree(struct trail *trail);
 

@@ -37,7 +37,8 @@ struct posts {
 struct trail {
     const struct clock *clock;
     struct store *reader;
-    struct audit_key key;
+    struct audit_key keys[TRAIL_KEYS_MAX];
+    size_t key_count;
     struct uuid boot;
     struct trail_view *view;
     struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */

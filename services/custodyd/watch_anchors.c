@@ -57,13 +57,28 @@ static bool is_pending(const struct watch *watch)
            found.state == LEDGER_PENDING;
 }
 
+/* The key whose log the node counts it to: of several that signed the one that was named last. */
+static const struct audit_key *note_key(const struct service *service, const struct trail_checkpoint *newest)
+{
+    struct audit_note note;
+    const struct audit_key *key = &service->log_keys[0];
+    if (audit_note_parse(&note, newest->note.data, newest->note.len, NULL) != STATUS_OK) {
+        return key; /* the node refuses it and says why */
+    }
+    for (size_t i = 1; i < service->options.log_keys.count; i++) {
+        const struct audit_key *other = &service->log_keys[i];
+        key = audit_note_verify(NULL, &note, other, NULL) == STATUS_OK ? other : key;
+    }
+    return key;
+}
+
 /* What the node does not take now is tried again with the next look; that it lasts is told as lateness. */
 static void submit(struct watch *watch, const struct trail_checkpoint *newest, int64_t now_us)
 {
     struct service *service = watch->service;
     struct ledger_transaction_status found;
     struct fault why = {0};
-    if (ledger_node_anchor(service->node, &found, &newest->note, &service->log_key, &why) == STATUS_OK) {
+    if (ledger_node_anchor(service->node, &found, &newest->note, note_key(service, newest), &why) == STATUS_OK) {
         watch->anchor_submitted = found.id;
         watch->anchor_submitted_us = now_us;
         watch->anchor_refused = false;
@@ -113,7 +128,7 @@ enum status watch_anchors(struct watch *watch, struct fault *fault)
 {
     struct ledger_anchored anchored = {.checkpoint = {.size = 0}};
     struct fault why = {0};
-    enum status status = ledger_node_anchored(watch->service->node, &anchored, &watch->service->log_key, &why);
+    enum status status = signers_anchored(watch->service, &anchored, &why);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }

@@ -94,16 +94,14 @@ enum status witnesses_open(struct witnesses **out, struct service *service, stru
 
 /* The checkpoint of the row as the log and this witness signed it, without what others may have added to it. */
 static enum status open_cosigned(struct trail_checkpoint *out, const struct store_cosignature *row,
-                                 const struct audit_key *log, const struct audit_key *witness)
+                                 const struct trail *trail, const struct audit_key *witness)
 {
     struct audit_note parsed;
     struct audit_checkpoint checkpoint;
     struct bytes own = {0};
     struct bytes note = {0};
-    enum status status = audit_note_parse(&parsed, row->note.data, row->note.len, NULL);
-    status = status == STATUS_OK ? audit_note_strip(&own, &parsed, log, NULL) : status;
+    enum status status = trail_note_read(&checkpoint, &own, trail, &row->note, NULL);
     status = status == STATUS_OK ? cosigner_join(&note, &own, &row->line) : status;
-    status = status == STATUS_OK ? audit_checkpoint_open(&checkpoint, note.data, note.len, log, NULL) : status;
     status = status == STATUS_OK ? audit_note_parse(&parsed, note.data, note.len, NULL) : status;
     status = status == STATUS_OK ? audit_note_verify(NULL, &parsed, witness, NULL) : status;
     bytes_free(&own);
@@ -130,7 +128,7 @@ static enum status recollect(struct cosigner *cosigner, struct service *service,
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
     }
-    status = open_cosigned(&cosigner->largest, &row, trail_key(service->trail), &cosigner->witness->key);
+    status = open_cosigned(&cosigner->largest, &row, service->trail, &cosigner->witness->key);
     bytes_free(&row.note);
     bytes_free(&row.line);
     if (status == STATUS_NO_MEMORY) {

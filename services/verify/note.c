@@ -145,11 +145,17 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
         *why = "is not a checkpoint of this log";
         return false;
     }
-    uint64_t time_s = 0;
-    enum signed_by by = checkpoint_signed_by(&time_s, &checkpoint, log);
-    if (by != SIGNED) {
-        *why = by == SIGNED_BADLY ? "has a bad signature line" : "is not signed by the log key";
-        return false;
+    for (const struct note_key *key = log; key != NULL; key = key->next) {
+        uint64_t time_s = 0;
+        enum signed_by by = checkpoint_signed_by(&time_s, &checkpoint, key);
+        bool over = key->next != NULL && checkpoint.size >= key->next->from;
+        bool counts = checkpoint.size >= key->from && !over; /* before that it may sign, and need not */
+        if (by == SIGNED_BADLY || (by == SIGNED && over) || (by == SIGNED_NOT && counts)) {
+            *why = by == SIGNED_BADLY ? "has a bad signature line"
+                   : over             ? "is signed by a log key whose time was over"
+                                      : "is not signed by the log key";
+            return false;
+        }
     }
     *out = checkpoint;
     return true;

@@ -22,6 +22,8 @@ struct note_key {
     enum note_key_type type;
     uint8_t id4[4];
     struct key key;
+    uint64_t from;               /* of a log: no checkpoint of fewer entries counts by it */
+    const struct note_key *next; /* of a log: the one that counts from its own `from` on; NULL for none. Borrowed */
 };
 
 /* The texts are borrowed from the note that it was read from. */
@@ -36,8 +38,9 @@ struct checkpoint {
 bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type type);
 
 /*
- * Reads a signed note and verifies the log's signature. `why` gets the reason when it answers false. Every line of the
- * log must verify; lines of others are not looked at beyond their form.
+ * Reads a signed note and verifies the log's signature: of the key that counts at its size. `why` gets the reason when
+ * it answers false. Every line of the log's keys must verify, and none is of a key whose time was over; lines of others
+ * are not looked at beyond their form.
  */
 bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
                      const char **why);

@@ -13,7 +13,8 @@
 
 /* clang-format off */
 #define TRUST(F, O, S)                                                                                                 \
-    F(S, chain, HASH, 0) F(S, log, TEXT, VKEY_MAX) F(S, policy, HASH, 0) O(S, witnesses, OBJECT, 0)
+    F(S, chain, HASH, 0) F(S, log, TEXT, VKEY_MAX) F(S, policy, HASH, 0) O(S, rotations, STRINGS, 0)       \
+    O(S, witnesses, OBJECT, 0)
 #define WITNESSES(F, O, S) F(S, keys, STRINGS, 0) F(S, quorum, INTEGER, 0)
 /* clang-format on */
 
@@ -33,6 +34,15 @@ static bool vkey_read(struct note_key *out, struct span span, enum note_key_type
     return span_copy(vkey, sizeof(vkey), span) && note_key_read(out, vkey, type);
 }
 
+static bool is_log_key(const struct trust *trust, const struct digest *id)
+{
+    bool found = false;
+    for (const struct note_key *key = &trust->log; key != NULL; key = key->next) {
+        found = found || digest_equal(&key->key.id, id);
+    }
+    return found;
+}
+
 static enum status witnesses_read(struct trust *out, struct span object, struct fault *fault)
 {
     struct witnesses file;
@@ -47,8 +57,7 @@ static enum status witnesses_read(struct trust *out, struct span object, struct 
         if (out->witness_count == WITNESSES_MAX || !vkey_read(key, value, NOTE_KEY_WITNESS)) {
             return fault_set(fault, STATUS_INVALID, "witnesses.keys", "must be up to 16 vkeys of witnesses (type 04)");
         }
-        bool fresh =
-            !digest_equal(&key->key.id, &out->log.key.id) && (last.at == NULL || span_compare(last, value) < 0);
+        bool fresh = !is_log_key(out, &key->key.id) && (last.at == NULL || span_compare(last, value) < 0);
         for (size_t k = 0; k < out->witness_count; k++) {
             fresh = fresh && !digest_equal(&key->key.id, &out->witnesses[k].key.id);
         }
@@ -65,10 +74,36 @@ static enum status witnesses_read(struct trust *out, struct span object, struct 
     return STATUS_OK;
 }
 
+/* "SIZE VKEY" each: of one origin, from later on than the one before, and no key twice. */
+static enum status rotations_read(struct trust *out, struct span rows, struct fault *fault)
+{
+    struct note_key *before = &out->log;
+    struct span row;
+    size_t count = 0;
+    while (scan_step(NULL, &row, &rows)) {
+        struct note_key key;
+        uint64_t from = 0;
+        const char *space = memchr(row.at, ' ', row.len);
+        size_t digits = space == NULL ? 0 : (size_t)(space - row.at);
+        bool good = count < ROTATIONS_MAX && space != NULL && span_decimal(&from, (struct span){row.at, digits}) &&
+                    vkey_read(&key, (struct span){space + 1, row.len - digits - 1}, NOTE_KEY_LOG) &&
+                    from > before->from && strcmp(key.name, out->log.name) == 0 && !is_log_key(out, &key.key.id);
+        if (!good) {
+            return fault_set(fault, STATUS_INVALID, "rotations",
+                             "must be up to 16 times a size and another vkey of the log, in the order of sizes");
+        }
+        key.from = from;
+        out->rotations[count] = key;
+        before->next = &out->rotations[count];
+        before = &out->rotations[count++];
+    }
+    return STATUS_OK;
+}
+
 static enum status decode(struct trust *out, struct span text, struct fault *fault)
 {
     struct trust_file file;
-    enum status status = scan_object(&file, trust_fields, 4, text, fault);
+    enum status status = scan_object(&file, trust_fields, 5, text, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -78,7 +113,8 @@ static enum status decode(struct trust *out, struct span text, struct fault *fau
     if (!vkey_read(&out->log, file.log, NOTE_KEY_LOG)) {
         return fault_set(fault, STATUS_INVALID, "log", "must be a vkey");
     }
-    return file.witnesses.at == NULL ? STATUS_OK : witnesses_read(out, file.witnesses, fault);
+    status = file.rotations.at == NULL ? STATUS_OK : rotations_read(out, file.rotations, fault);
+    return status != STATUS_OK || file.witnesses.at == NULL ? status : witnesses_read(out, file.witnesses, fault);
 }
 
 enum status trust_read(struct trust *out, const char *path, struct fault *fault)

@@ -8,18 +8,20 @@
 #include "report.h"
 
 #define WITNESSES_MAX 16
+#define ROTATIONS_MAX 16
 
 struct trust {
     struct digest chain;        /* of the ledger */
     struct digest first_policy; /* digest of the first policy */
-    struct note_key log;
+    struct note_key log;        /* the first; the rotations follow it */
+    struct note_key rotations[ROTATIONS_MAX];
     struct note_key witnesses[WITNESSES_MAX]; /* of different names and keys */
     size_t witness_count;
     size_t quorum;              /* how many of them must have cosigned; 0 when the file names none */
     int64_t fresh_since_utc_us; /* not of the file: what is older proves nothing new. 0: it may be of any age */
 };
 
-/* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. */
+/* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. Out: not to be copied. */
 MUST_CHECK enum status trust_read(struct trust *out, const char *path, struct fault *fault);
 
 /*

@@ -49,7 +49,7 @@ static enum status checkpoint_status(void *context, uint64_t *out_size, struct d
     return status;
 }
 
-static enum status checkpoint_sign(void *context, uint8_t out64[SIGNATURE_LEN],
+static enum status checkpoint_sign(void *context, struct checkpoint_signatures *out,
                                    const struct checkpoint_request *request, struct fault *fault)
 {
     struct wire_checkpoint_reply reply = {0};
@@ -61,7 +61,8 @@ static enum status checkpoint_sign(void *context, uint8_t out64[SIGNATURE_LEN],
         bytes_free(&asked.note);
     }
     if (status == STATUS_OK) {
-        memcpy(out64, reply.signature64, SIGNATURE_LEN);
+        out->count = reply.count;
+        memcpy(out->signatures, reply.signatures, sizeof(out->signatures));
     }
     return status;
 }
@@ -87,7 +88,7 @@ static void stage_open(const char *conninfo, const char *socket, const char *vke
     BENCH_MUST(audit_key_parse(&key, vkey, &fault));
     store_open_as(&stage.app, conninfo, "strongroom_app", PRODUCERS_MAX);
     store_open_as(&stage.reader, conninfo, "strongroom_auditor", 4);
-    const struct trail_config trail = {.clock = clock_system(), .reader = stage.reader, .key = &key};
+    const struct trail_config trail = {.clock = clock_system(), .reader = stage.reader, .keys = &key, .key_count = 1};
     BENCH_MUST(trail_open(&stage.trail, &trail, &fault));
     const struct wire_pool_config pool = {
         .path = socket, .role = WIRE_ROLE_AUDIT, .key = &key.public_key, .connections = 1};

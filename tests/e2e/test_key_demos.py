@@ -4,6 +4,7 @@ hangs. And the witness that the quickstart adds: evidence bears its signature, o
 
 The drill is in test_key_resources.py."""
 
+import base64
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import unittest
 
 import strongroom
 
+CRASHPOINTS = "STRONGROOM_CRASHPOINTS:BOOL=ON" in (strongroom.BUILD / "CMakeCache.txt").read_text()  # not in release builds
 COSIGNED = r"checked: (the )?checkpoint: cosigned by 1 of the {} witnesses of the trust file, which asks for 1"
 
 
@@ -71,6 +73,81 @@ class KeyDemos(unittest.TestCase):
         done = subprocess.run([str(strongroom.DEMO / "services"), "start", str(self.place.dir), *words], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.place.environment, check=False)
         return done.returncode, done.stderr
+
+    def size(self):
+        return int(self.place.call("GET", "/audit/checkpoint").bytes.split(b"\n")[1])
+
+    def signers(self):
+        """The ids of the keys whose signatures stand under the newest checkpoint in the name of the log."""
+        text = self.place.call("GET", "/audit/checkpoint").bytes.decode()
+        lines = text.split("\n\n")[1].splitlines()
+        return [base64.b64decode(line.split()[2])[:4].hex() for line in lines if line.split()[1] == text.split("\n")[0]]
+
+    def verify_with(self, trust, what, *files):
+        path = self.place.dir / "trust-other.json"
+        path.write_text(strongroom.canonical(trust) + "\n")
+        done = subprocess.run([str(self.place.dir / "bin/custody-verify"), what, "--trust", str(path), *map(str, files)],
+                              capture_output=True, text=True, env={}, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def grow(self, size):
+        while self.size() < size:  # each read is an entry
+            self.assertEqual(self.place.call("GET", "/v1/audit/count", person="auditor-1").status, 200)
+
+    def revive_audit(self, point):
+        """The audit signer dies at the point, while a checkpoint is asked for, and comes back."""
+        place = self.place
+        place.kill("audit")
+        place.start(check=False, STRONGROOM_CRASHPOINT=point)
+        strongroom.eventually(lambda: place.ended("audit") is not None, f"it dies at {point}")
+        place.start()
+
+    def test_a_key_of_the_trail(self):
+        """Both keys sign, whatever the signer dies of meanwhile; then the new one alone, and whoever has the order believes it."""
+        place = self.place
+        trust = json.loads((place.dir / "trust.json").read_text())
+        evidence = place.export_evidence(place.withdraw()["id"])
+        receipt = place.dir / "before.checkpoint"
+        receipt.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
+        old = self.signers()
+        size = self.size() + 250
+        with open(place.dir / "log/scripts.log", "ab") as log:
+            subprocess.run([str(strongroom.DEMO / "new-log-key"), str(place.dir), "audit-2", str(size)], stdin=subprocess.DEVNULL,
+                           stdout=log, stderr=log, env=place.environment, check=True)
+        rotated = json.loads((place.dir / "trust.json").read_text())
+        log = rotated["rotations"][0].split()[1]
+        self.assertEqual((rotated["rotations"], rotated["log"]), ([f"{size} {log}"], trust["log"]))
+        both = [*old, log.split("+")[1]]
+        self.assertEqual(self.signers(), both)
+        told = [row for row in place.pages("/v1/audit/entries?act=log.key", "entries", "auditor-1") if row["outcome"] == "ok"]
+        facts = json.loads(base64.b64decode(told[0]["raw"]).split(b"\n")[4])["facts"]
+        self.assertEqual((len(told), facts["audit"], facts["transfer"], facts["size"]), (1, "ok", "ok", str(size)))
+        order = json.loads((place.dir / "ceremony/audit-2/rotate.json").read_text())
+        for changed, status in ((order, 200), ({**order, "signatures": order["signatures"][:1]}, 403)):
+            reply = place.call("POST", "/v1/audit/log-keys", changed)
+            self.assertEqual(reply.status, status, reply)
+        for point in ("checked:1", "remembered:1", "remembered:2", "signed:2", "released:2") if CRASHPOINTS else ():
+            with self.subTest(point=point):
+                self.revive_audit(f"signer.{point}")
+        place.withdraw()
+        self.assertEqual(self.signers(), both)
+        trail = place.export_trail()
+        for known in (trust, rotated):
+            self.assertEqual(self.verify_with(known, "trail", trail, receipt)[0], 0)
+
+        self.grow(size)
+        self.assertEqual(self.signers(), both[1:])
+        later = place.export_evidence(place.withdraw()["id"])
+        trail = place.export_trail()
+        for what, *files in (("trail", trail, receipt), ("evidence", evidence), ("evidence", later)):
+            code, said = self.verify_with(rotated, what, *files)
+            self.assertEqual(code, 0, said)
+        self.assertCosigned(self.demo("withdraw"), 1)
+        code, said = self.verify_with(trust, "trail", trail)
+        self.assertEqual((code, "is not signed by the log key" in said), (1, True), said)
+        earlier = {**rotated, "rotations": [f"1 {log}"]}
+        code, said = self.verify_with(earlier, "evidence", evidence)
+        self.assertEqual((code, "whose time was over" in said), (1, True), said)
 
     def test_a_witness_whose_port_is_taken(self):
         """It takes another one, and the service asks it there."""

@@ -126,6 +126,8 @@
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
     X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",              \
       "by key order reason state", "A key was admitted by its papers.")                                                \
+    X(LOG_KEY, "log.key", KEYS, "key", "ok deny error", "command", "audit by reason size transfer",                    \
+      "The key of the trail is rotated: this one signs, too, and alone from so many entries on.")                      \
     X(KEY_COMMAND, "key.command", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",          \
       "by key order reason state",                                                                                     \
       "An order about a key: activate, suspend, resume, retain, sweep, destroy and others.")                           \

@@ -93,6 +93,13 @@ MUST_CHECK enum status audit_note_assemble(struct bytes *out, const void *body, 
                                            const uint8_t signature64[SIGNATURE_LEN], struct fault *fault);
 
 /*
+ * One more signature line (with newline) for an assembled note: of a further key of the same log (INVARIANT), whose
+ * signature over the body is not verified here. Out: owned by the caller.
+ */
+MUST_CHECK enum status audit_note_line(struct bytes *out, const struct audit_key *key,
+                                       const uint8_t signature64[SIGNATURE_LEN], struct fault *fault);
+
+/*
  * The message a witness signs: "cosignature/v1\ntime <time_s>\n" and the body. `time_s` is POSIX seconds, below 2^63.
  * Out: owned by the caller.
  */
@@ -128,12 +135,12 @@ MUST_CHECK enum status audit_note_verify(uint64_t *out_time_s, const struct audi
 MUST_CHECK enum status audit_note_lines(struct bytes *out, const struct audit_note *note, const struct audit_key *key);
 
 /*
- * The note with the first line of `key` and no other: whoever kept or carried a note may have added lines, and one bad
- * line of a known key makes the whole note worthless. Nothing is verified. Out: owned by the caller.
- * STATUS_UNKNOWN_KEY.
+ * The note with the first line of each of `keys` (the log's; `count` from 1) that it has and no other: whoever kept or
+ * carried a note may have added lines, and one bad line of a known key makes the whole note worthless. Nothing is
+ * verified. Out: owned by the caller. STATUS_UNKNOWN_KEY when it has none.
  */
-MUST_CHECK enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *key,
-                                        struct fault *fault);
+MUST_CHECK enum status audit_note_strip(struct bytes *out, const struct audit_note *note, const struct audit_key *keys,
+                                        size_t count, struct fault *fault);
 
 /*
  * Everything at once for a checkpoint of the log whose key is `key`: grammar, signature, body, and origin == key name

@@ -36,6 +36,7 @@ enum command_action {
     COMMAND_PERSON_RESUME = 17,
     COMMAND_PII_REVEAL = 18,
     COMMAND_PII_ERASE = 19,
+    COMMAND_LOG_ROTATE = 20,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -51,12 +52,15 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at; /* microseconds UTC */
-    struct digest key; /* id of the key it is about; guard.initialise: the founding one; not freeze, thaw, revoke,
+    struct digest key; /* id of the key it is about; guard.initialise: the founding one; log.rotate: the new one; not
+                          freeze, thaw, revoke,
                           vetoes, person.*, pii.* */
-    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for the others */
+    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for the others. log.rotate:
+                                   vkey of the new key, which `key` is the id of */
     struct uuid nonce;
     struct digest policy;
-    enum signer_role role; /* not of policy.veto and person.*, which are for every role */
+    enum signer_role role; /* not of policy.veto and person.*, which are for every role, and of log.rotate, which is for
+                              transfer and audit */
 
     /* Of the other actions; what an action does not have is zero and not looked at. */
     struct digest document; /* admit: digest of the key document */
@@ -75,6 +79,8 @@ struct command {
     unsigned fields;          /* pii.reveal: which of it, bits of enum subject_field */
     struct name case_id;      /* pii.reveal: on which case; `case` in the document */
     struct digest to;         /* pii.reveal: X25519 public key that it is sealed for */
+    struct digest retires;    /* log.rotate: id of the key that the new one follows */
+    uint64_t size;            /* log.rotate: from how many entries on the new key signs alone, from 1 */
     uint64_t on;              /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
                                  the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
                                  person's suspension, from 1 */
@@ -94,7 +100,7 @@ bool command_stops(enum command_action action);
 
 /*
  * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke,
- * person.*, pii.* and the vetoes, which change no state of one.
+ * log.rotate, person.*, pii.* and the vetoes, which change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 

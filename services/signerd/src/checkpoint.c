@@ -4,13 +4,16 @@
  */
 #include "audit/extend.h"
 #include "base/crashpoint.h"
-#include "keys.h"
+#include "log_keys.h"
 
 struct extension {
     const struct signer *signer;
     const struct wire_checkpoint_request *request;
     struct audit_checkpoint checkpoint;
     int64_t at_utc_us;
+    struct log_keys_signing signing;
+    size_t index[LOG_KEYS_SIGNING_MAX]; /* of these keys in the guard */
+    struct guard_key keys[LOG_KEYS_SIGNING_MAX];
 };
 
 /* A contradiction between two signed states is latched; a request that does not fit is only refused. */
@@ -40,24 +43,65 @@ static enum status extension_check(struct guard_txn *txn, const struct extension
 }
 _Static_assert(WIRE_PROOF_MAX <= AUDIT_PROOF_MAX, "a proof fits");
 
+/* The keys that sign it, all of them: half a checkpoint is none. */
+static enum status keys_check(struct guard_txn *txn, struct extension *extension, struct fault *fault)
+{
+    const struct signer *signer = extension->signer;
+    struct log_keys_signing *signing = &extension->signing;
+    enum status status = log_keys_signing(signing, &txn->state, extension->checkpoint.size, fault);
+    for (size_t i = 0; status == STATUS_OK && i < signing->count; i++) {
+        size_t *index = &extension->index[i];
+        INVARIANT(guard_txn_key_find(txn, index, &extension->keys[i], &signing->ids[i]) == STATUS_OK);
+        status = key_use_check(signer, txn, &extension->keys[i], *index, extension->at_utc_us, fault);
+    }
+    return status;
+}
+
 static enum status extension_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
-    const struct extension *extension = context;
+    struct extension *extension = context;
     const struct audit_checkpoint *next = &extension->checkpoint;
     struct guard_state *state = &txn->state;
-    struct guard_key key;
-    enum status status = key_use_check(extension->signer, txn, &key, KEY_FOUNDING, extension->at_utc_us, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = extension_check(txn, extension, fault);
+    enum status status = keys_check(txn, extension, fault);
+    status = status == STATUS_OK ? extension_check(txn, extension, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
     state->size = next->size;
     state->root = next->root;
     digest_sha256(&state->note, extension->request->note.data, extension->request->note.len);
-    return key_use_write(txn, KEY_FOUNDING, &key, extension->at_utc_us, fault);
+    for (size_t i = 0; status == STATUS_OK && i < extension->signing.count; i++) {
+        status = key_use_write(txn, extension->index[i], &extension->keys[i], extension->at_utc_us, fault);
+    }
+    return status;
+}
+
+/* Each key over the same note; in the reply each has its own place. */
+static enum status extension_sign(struct signer *signer, struct wire_checkpoint_reply *out,
+                                  const struct extension *extension, struct fault *fault)
+{
+    const struct bytes *note = &extension->request->note;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < extension->signing.count; i++) {
+        struct signature signature;
+        status = keys_sign(signer, &signature, extension->index[i], note->data, note->len, fault);
+        if (status == STATUS_OK) {
+            memcpy(out->signatures[i], signature.bytes64, SIGNATURE_LEN);
+            out->count = i + 1;
+        }
+    }
+    return status;
+}
+
+/* Every key of this log has its origin. */
+static enum status origin_check(const struct signer *signer, const struct audit_checkpoint *checkpoint,
+                                struct fault *fault)
+{
+    struct audit_key key;
+    enum status status = audit_key_parse(&key, signer->identity.log, fault);
+    return status == STATUS_OK && strcmp(checkpoint->origin, key.name) != 0
+               ? fault_set(fault, STATUS_MISMATCH, "note.origin", "this signer is the log's %s", key.name)
+               : status;
 }
 
 enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
@@ -66,8 +110,8 @@ enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, con
     const struct bytes *note = &request->checkpoint.note;
     struct extension extension = {.signer = signer, .request = &request->checkpoint};
     enum status status = audit_checkpoint_parse(&extension.checkpoint, note->data, note->len, fault);
-    if (status == STATUS_OK && strcmp(extension.checkpoint.origin, signer->log_key.name) != 0) {
-        status = fault_set(fault, STATUS_MISMATCH, "note.origin", "this signer is the log's %s", signer->log_key.name);
+    if (status == STATUS_OK) {
+        status = origin_check(signer, &extension.checkpoint, fault);
     }
     if (status == STATUS_OK) {
         status = keys_settle(signer, fault);
@@ -79,12 +123,5 @@ enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, con
         CRASHPOINT("signer.checked");
         status = guard_commit(signer->guard, extension_apply, &extension, fault);
     }
-    struct signature signature;
-    if (status == STATUS_OK) {
-        status = keys_sign(signer, &signature, KEY_FOUNDING, note->data, note->len, fault);
-    }
-    if (status == STATUS_OK) {
-        memcpy(reply->checkpoint.signature64, signature.bytes64, SIGNATURE_LEN);
-    }
-    return status;
+    return status == STATUS_OK ? extension_sign(signer, &reply->checkpoint, &extension, fault) : status;
 }

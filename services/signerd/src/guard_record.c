@@ -62,6 +62,8 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(id, CANON_HASH),
     STATE_ROW(key, CANON_HASH),
     STATE_TEXT(log),
+    CANON_FIELD_OPTIONAL(struct guard_state, log_from, CANON_COUNTER),
+    CANON_FIELD_OPTIONAL(struct guard_state, log_next, CANON_TEXT),
     STATE_ROW(note, CANON_HASH),
     STATE_ROW(people, CANON_COUNTER),
     CANON_FIELD_OPTIONAL(struct guard_state, place, CANON_HASH),

@@ -5,7 +5,7 @@
  * this signer and against its tokens. Nothing is written before all of them are right.
  */
 #include "guard_record.h"
-#include "keys.h"
+#include "log_keys.h"
 #include "people.h"
 #include "policy/ceremony.h"
 
@@ -82,8 +82,12 @@ static enum status check_document(struct admission *admission, struct fault *fau
     if (status != STATUS_OK) {
         return status;
     }
-    /* The log's key and a validator's key are what others verify with: they are replaced with the guard. */
+    /* A validator's key is what others verify with: it is replaced with the guard. A log's has a successor, by order.
+     */
     bool founding = public_key_equal(&document->key, &signer->founding);
+    if (signer->role == ROLE_AUDIT && !founding) {
+        return log_keys_check_successor(signer, document, fault);
+    }
     if (signer->role != ROLE_TRANSFER && !founding) {
         return fault_set(fault, STATUS_MISMATCH, "document.key", "this role has its founding key alone");
     }

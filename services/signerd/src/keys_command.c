@@ -7,7 +7,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "guard_record.h"
-#include "keys.h"
+#include "log_keys.h"
 #include "people.h"
 
 enum status nonce_check(struct guard_txn *txn, bool *out_used, const struct uuid *nonce, const struct digest *command,
@@ -226,7 +226,7 @@ static enum status order_check(struct signer *signer, struct order *order, const
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
     if (order->command.action == COMMAND_POLICY_VETO || order->command.action == COMMAND_PERSON_SUSPEND ||
-        order->command.action == COMMAND_PERSON_RESUME) {
+        order->command.action == COMMAND_PERSON_RESUME || order->command.action == COMMAND_LOG_ROTATE) {
         return STATUS_OK;
     }
     if (order->command.role != signer->role) {
@@ -288,6 +288,8 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
         return freeze_command(signer, reply, &given, fault);
     case COMMAND_PII_ERASE:
         return subject_erase(signer, reply, &given, fault);
+    case COMMAND_LOG_ROTATE:
+        return log_keys_rotate(signer, reply, &given, fault);
     case COMMAND_DESTINATION_REVOKE:
         return destination_revoke(signer, reply, &given, fault);
     case COMMAND_PERSON_SUSPEND:

@@ -27,7 +27,6 @@ struct signer {
     struct signature_memory *memory;                        /* the policies' */
     const struct audit_witnesses *witnesses;                /* transfer; borrowed, NULL for none */
     enum wallet_tier witness_tier;                          /* this and colder waits for them; 0: none does */
-    struct audit_key log_key;                               /* transfer, audit */
     struct key_document *_Atomic documents[GUARD_KEYS_MAX]; /* owned; by place in the guard, set once each */
     atomic_uint lacks_told[GUARD_KEYS_MAX];                 /* by place: tokens that were said to lack the key */
     atomic_int_fast64_t attest_paid_us[GUARD_KEYS_MAX];     /* by place: its attestations are paid for until then */

@@ -7,7 +7,7 @@
 #include "signer/signer.h"
 
 #include "base/log.h"
-#include "keys.h"
+#include "log_keys.h"
 #include "people.h"
 
 /* Making */
@@ -41,27 +41,12 @@ static enum status identity_check(const struct signer *signer, struct fault *fau
     return status == STATUS_OK ? status : fault_set(fault, status, inner.where, "%s", inner.detail);
 }
 
-static enum status log_start(struct signer *signer, struct fault *fault)
+static enum status role_start(const struct signer *signer, struct fault *fault)
 {
-    enum status status = audit_key_parse(&signer->log_key, signer->identity.log, fault);
-    if (status == STATUS_OK && signer->log_key.type != AUDIT_KEY_ED25519) {
-        status = fault_set(fault, STATUS_ALGORITHM_REFUSED, "guard.log", "a log key is ed25519");
-    }
-    return status;
-}
-
-static enum status role_start(struct signer *signer, struct fault *fault)
-{
-    enum status status = STATUS_OK;
     switch (signer->role) {
     case ROLE_TRANSFER:
-        return log_start(signer, fault);
     case ROLE_AUDIT:
-        status = log_start(signer, fault);
-        if (status == STATUS_OK && !public_key_equal(&signer->log_key.public_key, &signer->founding)) {
-            status = fault_set(fault, STATUS_MISMATCH, "guard.log", "the log's key is not the key of the guard");
-        }
-        return status;
+        return log_keys_start(signer, fault);
     case ROLE_VALIDATOR:
     case ROLE_PRIVACY:
         return STATUS_OK;
@@ -185,6 +170,9 @@ static bool keys_ready(struct signer *signer, unsigned able, char *reason, size_
 {
     struct guard_key key;
     bool active = false;
+    if (signer->role == ROLE_AUDIT) {
+        return log_keys_ready(signer, able, reason, size);
+    }
     size_t count = guard_key_count(signer->guard);
     for (size_t i = 0; i < count; i++) {
         guard_key_read(signer->guard, &key, i);

@@ -10,7 +10,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "guard_record.h"
-#include "keys.h"
+#include "log_keys.h"
 #include "people.h"
 #include "policy/signing_entry.h"
 #include "promise.h"
@@ -198,8 +198,7 @@ static enum status trail_check(struct promise *out, const struct wire_transfer_r
         return status;
     }
     struct audit_proven proven;
-    status =
-        audit_tlog_proof_verify(&proven, &proof, &out->signer->log_key, request->leaf.data, request->leaf.len, fault);
+    status = log_keys_verify(out->signer, &proven, &proof, &request->leaf, fault);
     if (status == STATUS_OK) {
         status = witnesses_check(out, &proof, action, fault);
     }

@@ -201,6 +201,7 @@ static const struct canon_field checkpoint_reply[] = {
     FORM_ID,
     FORM_OK,
     FORM_FIELD(signature64, "signature", CANON_SIGNATURE, SIGNATURE_LEN, 0),
+    {"successor", CANON_SIGNATURE, true, offsetof(struct form, successor64), SIGNATURE_LEN, 0, 0},
 };
 
 static const struct canon_field header_reply[] = {

@@ -27,6 +27,7 @@ struct form {
     struct bytes header;
     json_t *signature;
     uint8_t signature64[SIGNATURE_LEN];
+    uint8_t successor64[SIGNATURE_LEN];
     char short_code[WIRE_SHORT_CODE_SIZE];
     struct bytes transaction;
     uint64_t promises;

@@ -338,14 +338,20 @@ static void checkpoint_request_free(struct wire_request *request)
 static enum status checkpoint_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
 {
     (void)fault;
-    memcpy(out->checkpoint.signature64, form->signature64, SIGNATURE_LEN);
+    static const uint8_t none64[SIGNATURE_LEN];
+    memcpy(out->checkpoint.signatures[0], form->signature64, SIGNATURE_LEN);
+    memcpy(out->checkpoint.signatures[1], form->successor64, SIGNATURE_LEN);
+    out->checkpoint.count = memcmp(form->successor64, none64, SIGNATURE_LEN) == 0 ? 1 : 2;
     return STATUS_OK;
 }
 
 static enum status checkpoint_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
 {
     (void)fault;
-    memcpy(form->signature64, reply->checkpoint.signature64, SIGNATURE_LEN);
+    memcpy(form->signature64, reply->checkpoint.signatures[0], SIGNATURE_LEN);
+    if (reply->checkpoint.count == 2) {
+        memcpy(form->successor64, reply->checkpoint.signatures[1], SIGNATURE_LEN);
+    }
     return STATUS_OK;
 }
 

@@ -63,11 +63,12 @@ static enum status encode(struct bytes *out, const struct witness_contradiction 
     struct document document = {.at = contradiction->at_utc_us, .remembered = contradiction->log->note};
     enum status status = audit_proof_encode(&proof, &contradiction->offered->proof);
     if (status == STATUS_OK) {
-        status = audit_note_strip(&offered, contradiction->note, &contradiction->log->key, fault);
+        status = audit_note_strip(&offered, contradiction->note, contradiction->log->keys,
+                                  contradiction->log->key_count, fault);
     }
     if (status == STATUS_OK) {
         (void)snprintf(document.kind, sizeof(document.kind), "%s", contradiction->kind);
-        audit_key_format(document.log, &contradiction->log->key);
+        audit_key_format(document.log, &contradiction->log->keys[contradiction->log->key_count - 1]);
         document.offered = offered;
         document.proof = proof;
         status = canon_encode_bytes(out, &document, document_fields, COUNT(document_fields), CANON_POLICY_MAX, fault);

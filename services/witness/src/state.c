@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/log_keys.h"
 #include "base/canon.h"
 #include "base/file.h"
 
@@ -41,6 +42,7 @@ static const struct canon_field document_fields[] = {
 
 struct row {
     char key[AUDIT_VKEY_SIZE];
+    char next[AUDIT_VKEY_SIZE];
     struct bytes note;
     struct digest root;
     uint64_t size;
@@ -48,6 +50,7 @@ struct row {
 
 static const struct canon_field row_fields[] = {
     CANON_FIELD_RANGE(struct row, key, CANON_TEXT, 1, 0),
+    CANON_FIELD_OPTIONAL(struct row, next, CANON_TEXT),
     CANON_FIELD_SIZED(struct row, note, CANON_BYTES, NOTE_MAX),
     CANON_FIELD(struct row, root, CANON_HASH),
     CANON_FIELD(struct row, size, CANON_COUNTER),
@@ -140,7 +143,8 @@ static enum status check_log(const struct witness_log *log, struct fault *fault)
                    ? STATUS_OK
                    : fault_set(fault, STATUS_CORRUPT, "logs.root", "is not that of an empty log");
     }
-    enum status status = audit_checkpoint_open(&checkpoint, log->note.data, log->note.len, &log->key, fault);
+    enum status status =
+        audit_checkpoint_open_any(&checkpoint, log->note.data, log->note.len, log->keys, log->key_count, fault);
     if (status == STATUS_OK &&
         (checkpoint.size != log->last.size || !digest_equal(&checkpoint.root, &log->last.root))) {
         status = fault_set(fault, STATUS_CORRUPT, "logs.note", "is of another checkpoint");
@@ -156,7 +160,12 @@ static enum status read_row(struct witness_log *out, const json_t *object, struc
         return status;
     }
     *out = (struct witness_log){.last = {.size = row.size, .root = row.root}, .note = row.note}; /* transferred */
-    status = audit_key_parse(&out->key, row.key, fault);
+    status = audit_key_parse(&out->keys[0], row.key, fault);
+    out->key_count = 1;
+    if (status == STATUS_OK && row.next[0] != '\0') {
+        status = audit_key_parse(&out->keys[1], row.next, fault);
+        out->key_count = 2;
+    }
     return status == STATUS_OK ? check_log(out, fault) : status;
 }
 
@@ -246,7 +255,10 @@ static enum status add_row(json_t *rows, const struct witness_log *log, struct f
 {
     struct row row = {.note = log->note, .root = log->last.root, .size = log->last.size};
     json_t *object = NULL;
-    audit_key_format(row.key, &log->key);
+    audit_key_format(row.key, &log->keys[0]);
+    if (log->key_count == 2) {
+        audit_key_format(row.next, &log->keys[1]);
+    }
     enum status status = canon_encode(&object, &row, row_fields, COUNT(row_fields), fault);
     if (status == STATUS_OK && json_array_append_new(rows, object) != 0) {
         status = fault_set(fault, STATUS_NO_MEMORY, "state", "%s", "");

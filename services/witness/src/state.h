@@ -5,9 +5,12 @@
 #include "audit/extend.h"
 #include "witness/witness.h"
 
+#define WITNESS_KEYS_MAX 2
+
 /* What is remembered of a log. */
 struct witness_log {
-    struct audit_key key;
+    struct audit_key keys[WITNESS_KEYS_MAX]; /* of one origin; the second follows the first, and either may sign */
+    size_t key_count;
     struct audit_remembered last;
     struct bytes note; /* signed by the log; empty while the size is 0 */
 };

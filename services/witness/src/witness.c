@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "audit/log_keys.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "state.h"
@@ -37,7 +38,8 @@ enum status witness_initialise(const char *state, const struct audit_key *key, c
     }
     audit_key_format(fresh.name, key);
     for (size_t i = 0; i < count; i++) {
-        fresh.logs[i].key = logs[i];
+        fresh.logs[i].keys[0] = logs[i];
+        fresh.logs[i].key_count = 1;
         digest_sha256(&fresh.logs[i].last.root, NULL, 0);
         if (logs[i].type != AUDIT_KEY_ED25519) {
             return fault_set(fault, STATUS_INVALID, "log", "must be the verifier key of a log (type 1)");
@@ -77,6 +79,46 @@ enum status witness_open(struct witness **out, const struct witness_config *conf
     }
     *out = witness;
     return STATUS_OK;
+}
+
+/* The one that was to follow and has signed since is the log's now; one that has not gives up its place. */
+static enum status rotate_log(struct witness_state *state, const struct audit_key *next, struct fault *fault)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        struct witness_log *log = &state->logs[i];
+        if (strcmp(log->keys[0].name, next->name) != 0) {
+            continue;
+        }
+        if (public_key_equal(&log->keys[0].public_key, &next->public_key)) {
+            return fault_set(fault, STATUS_EXISTS, "log", "is the key that the witness knows");
+        }
+        struct audit_checkpoint last;
+        if (log->key_count == 2 &&
+            audit_checkpoint_open(&last, log->note.data, log->note.len, &log->keys[1], NULL) == STATUS_OK) {
+            log->keys[0] = log->keys[1];
+        }
+        log->keys[1] = *next;
+        log->key_count = 2;
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_NOT_FOUND, "log", "this witness has no log of the name %s", next->name);
+}
+
+enum status witness_rotate(const char *state, const struct audit_key *next, struct fault *fault)
+{
+    int lock_fd = -1;
+    struct witness_state read = {.count = 0};
+    enum status status = next->type == AUDIT_KEY_ED25519
+                             ? witness_state_lock(&lock_fd, state, fault)
+                             : fault_set(fault, STATUS_INVALID, "log", "must be the verifier key of a log (type 1)");
+    status = status == STATUS_OK ? witness_state_read(&read, state, false, fault) : status;
+    status = status == STATUS_OK ? rotate_log(&read, next, fault) : status;
+    status = status == STATUS_OK ? witness_state_write(state, &read, fault) : status;
+    witness_state_wipe(&read);
+    if (lock_fd >= 0) {
+        (void)close(lock_fd);
+    }
+    return status;
 }
 
 void witness_close(struct witness *witness)
@@ -120,7 +162,7 @@ static void reply_size(struct witness_reply *out, uint64_t size)
 static struct witness_log *find_log(struct witness *witness, const char *origin)
 {
     for (size_t i = 0; i < witness->state.count; i++) {
-        if (strcmp(witness->state.logs[i].key.name, origin) == 0) {
+        if (strcmp(witness->state.logs[i].keys[0].name, origin) == 0) {
             return &witness->state.logs[i];
         }
     }
@@ -148,8 +190,8 @@ static enum status remember(struct witness *witness, const struct offer *offer, 
 {
     struct witness_log before = *offer->log;
     struct bytes note = {0};
-    enum status status =
-        audit_note_strip(&note, &offer->note, &offer->log->key, fault); /* others' are not ours to keep */
+    enum status status = audit_note_strip(&note, &offer->note, offer->log->keys, offer->log->key_count,
+                                          fault); /* others' are not ours to keep */
     if (status != STATUS_OK) {
         return status;
     }
@@ -182,7 +224,7 @@ static void contradict(struct witness *witness, const struct offer *offer, const
                                                         .note = &offer->note};
     (void)snprintf(size, sizeof(size), "%" PRIu64, offer->checkpoint.size);
     digest_format(root, &offer->checkpoint.root);
-    log_event(LOG_LEVEL_ERROR, "log.contradiction", "kind", kind, "log", offer->log->key.name, "size", size, "root",
+    log_event(LOG_LEVEL_ERROR, "log.contradiction", "kind", kind, "log", offer->log->keys[0].name, "size", size, "root",
               root, NULL);
     if (witness_contradiction_keep(&fresh, witness->config.state, &contradiction, &fault) != STATUS_OK) {
         log_fault("log.contradiction", &fault);
@@ -205,7 +247,7 @@ static void halt(struct witness *witness, struct witness_reply *out, const struc
     char size[24];
     struct fault fault = {0};
     (void)snprintf(size, sizeof(size), "%" PRIu64, offer->checkpoint.size);
-    log_event(LOG_LEVEL_ERROR, "witness.rollback", "log", offer->log->key.name, "cosigned", size, NULL);
+    log_event(LOG_LEVEL_ERROR, "witness.rollback", "log", offer->log->keys[0].name, "cosigned", size, NULL);
     witness->state.halted = true;
     if (witness_state_write(witness->config.state, &witness->state, &fault) != STATUS_OK) {
         log_fault("witness.rollback", &fault);
@@ -286,7 +328,12 @@ static unsigned read_offer(struct witness *witness, struct offer *out, const voi
         (void)fault_set(fault, STATUS_NOT_FOUND, "origin", "is none of the logs of this witness");
         return 404;
     }
-    return audit_note_verify(NULL, &out->note, &out->log->key, fault) == STATUS_OK ? 0 : 403;
+    struct audit_checkpoint signed_by_log;
+    const struct audit_add_checkpoint *request = &out->request;
+    return audit_checkpoint_open_any(&signed_by_log, request->note, request->note_len, out->log->keys,
+                                     out->log->key_count, fault) == STATUS_OK
+               ? 0
+               : 403;
 }
 
 void witness_add_checkpoint(struct witness *witness, struct witness_reply *out, const void *body, size_t len)
@@ -316,7 +363,7 @@ static struct witness_log *find_hex(struct witness *witness, const char *origin_
     for (size_t i = 0; i < witness->state.count; i++) {
         struct digest digest;
         char hex[DIGEST_HEX_LEN + 1];
-        const char *name = witness->state.logs[i].key.name;
+        const char *name = witness->state.logs[i].keys[0].name;
         digest_sha256(&digest, name, strlen(name));
         digest_format(hex, &digest);
         if (strcmp(hex, origin_hex) == 0) {
@@ -371,7 +418,7 @@ static json_t *log_view(const struct witness_log *log)
 {
     char key[AUDIT_VKEY_SIZE];
     char root[DIGEST_HEX_LEN + 1];
-    audit_key_format(key, &log->key);
+    audit_key_format(key, &log->keys[log->key_count - 1]);
     digest_format(root, &log->last.root);
     return json_pack("{s:s, s:s, s:I}", "key", key, "root", root, "size", (json_int_t)log->last.size);
 }

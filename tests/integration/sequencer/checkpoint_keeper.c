@@ -83,7 +83,7 @@ static enum status keeper_check(const struct checkpoint_keeper *keeper, const st
     return audit_consistency_verify(request->proof, size, &root, wanted->size, &wanted->root, fault);
 }
 
-static enum status keeper_answer(struct checkpoint_keeper *keeper, uint8_t out64[SIGNATURE_LEN],
+static enum status keeper_answer(struct checkpoint_keeper *keeper, struct checkpoint_signatures *out,
                                  const struct checkpoint_request *request, struct fault *fault)
 {
     struct audit_checkpoint wanted;
@@ -111,7 +111,8 @@ static enum status keeper_answer(struct checkpoint_keeper *keeper, uint8_t out64
         atomic_store(&keeper->away, true);
         return fault_set(fault, STATUS_TIMED_OUT, "signer", "the reply was lost");
     }
-    test_key_sign_message(out64, keeper->key, request->note, request->note_len);
+    test_key_sign_message(out->signatures[0], keeper->key, request->note, request->note_len);
+    out->count = 1;
     atomic_fetch_add(&keeper->signatures, 1);
     return STATUS_OK;
 }
@@ -124,8 +125,8 @@ void keeper_await(const struct checkpoint_keeper *keeper, int hold)
     }
 }
 
-static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], const struct checkpoint_request *request,
-                               struct fault *fault)
+static enum status keeper_sign(void *context, struct checkpoint_signatures *out,
+                               const struct checkpoint_request *request, struct fault *fault)
 {
     struct checkpoint_keeper *keeper = context;
     int next = KEEPER_NEXT;
@@ -133,7 +134,7 @@ static enum status keeper_sign(void *context, uint8_t out64[SIGNATURE_LEN], cons
         keeper_await(keeper, 0);
     }
     pthread_mutex_lock(&keeper->one);
-    enum status status = keeper_answer(keeper, out64, request, fault);
+    enum status status = keeper_answer(keeper, out, request, fault);
     pthread_mutex_unlock(&keeper->one);
     return status;
 }

@@ -34,7 +34,8 @@ void stage_open(struct stage *stage, const struct books *books, struct checkpoin
     *stage = (struct stage){.books = books, .keeper = keeper};
     stage->app = books_store(books, "strongroom_app", 8);
     stage->reader = books_store(books, "strongroom_auditor", 4);
-    const struct trail_config config = {.clock = clock_system(), .reader = stage->reader, .key = &keeper->log_key};
+    const struct trail_config config = {
+        .clock = clock_system(), .reader = stage->reader, .keys = &keeper->log_key, .key_count = 1};
     cr_assert_eq(trail_open(&stage->trail, &config, &fault), STATUS_OK, "%s", fault.detail);
     stage_start(stage);
 }

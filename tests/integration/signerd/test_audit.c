@@ -49,7 +49,7 @@ static void expect_signed(uint64_t old, uint64_t size)
     cr_assert(status == STATUS_OK, "%llu: %s: %s", (unsigned long long)size, fault.where, fault.detail);
     struct bytes note = {0};
     struct audit_checkpoint opened;
-    MUST(audit_note_assemble(&note, request.note.data, request.note.len, &world.log_key, reply.signature64, NULL));
+    MUST(audit_note_assemble(&note, request.note.data, request.note.len, &world.log_key, reply.signatures[0], NULL));
     cr_expect(audit_checkpoint_open(&opened, note.data, note.len, &world.log_key, NULL) == STATUS_OK);
     cr_expect(opened.size == size);
     bytes_free(&note);

@@ -1,6 +1,7 @@
 /*
  * Commands: every rule of the document broken once; who may give one.
  */
+#include "audit/checkpoint.h"
 #include "policy/command.h"
 
 #include "fixture.h"
@@ -274,6 +275,7 @@ static bool stops(enum command_action action)
     case COMMAND_PERSON_RESUME:
     case COMMAND_PII_REVEAL:
     case COMMAND_PII_ERASE:
+    case COMMAND_LOG_ROTATE:
         break;
     }
     return false;
@@ -287,6 +289,47 @@ Test(command, what_stops_something)
         cr_expect(command_stops(one) == stops(one), "%s", command_action_text(one));
     }
     cr_expect(action > COMMAND_PERSON_RESUME);
+}
+
+/* The key that comes is named twice, and both say the same. */
+Test(command, a_rotation_of_the_log)
+{
+    struct audit_key log;
+    struct fault fault = {0};
+    struct bytes bytes = {0};
+    struct command read;
+    struct command command = world_command(&world, COMMAND_FREEZE, HOT);
+    command.action = COMMAND_LOG_ROTATE;
+    command.role = (enum signer_role)0;
+    command.size = 1;
+    command.retires = command.chain;
+    (void)snprintf(command.log, sizeof(command.log),
+                   "custody.example/audit/v1+86dba938+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4");
+    cr_assert(audit_key_parse(&log, command.log, NULL) == STATUS_OK);
+    public_key_id(&command.key, &log.public_key);
+    cr_assert(command_encode(&bytes, &command, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert(command_decode(&read, bytes.data, bytes.len, NULL) == STATUS_OK);
+    cr_expect(read.size == 1 && digest_equal(&read.retires, &command.retires) && strcmp(read.log, command.log) == 0);
+    bytes_free(&bytes);
+    const struct {
+        const char *where;
+        enum status status;
+    } refused[] = {{"key", STATUS_MISMATCH},
+                   {"retires", STATUS_INVALID},
+                   {"size", STATUS_INVALID},
+                   {"log", STATUS_INVALID},
+                   {"log", STATUS_MISSING_FIELD}};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct command broken = command;
+        broken.key = i == 0 ? command.chain : broken.key;
+        broken.retires = i == 0 ? command.policy : i == 1 ? command.key : broken.retires;
+        broken.size = i == 2 ? 0 : broken.size;
+        broken.log[strlen(broken.log) - 1] = i == 3 ? '5' : '4';
+        broken.log[0] = i == 4 ? '\0' : broken.log[0];
+        fault_clear(&fault);
+        cr_expect(command_encode(&bytes, &broken, &fault) == refused[i].status, "%zu: %s", i, fault.detail);
+        cr_expect_str_eq(fault.where, refused[i].where);
+    }
 }
 
 static enum status verify_signed(const struct command *command, enum who first, enum who second)

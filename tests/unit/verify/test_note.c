@@ -132,3 +132,63 @@ Test(verify_note, keys_of_small_order)
         cr_assert_neq(public_key_parse(&theirs, ALGORITHM_ED25519, der, sizeof(der), NULL), STATUS_OK);
     }
 }
+
+/* The log's key, and from `from` entries on another one. */
+static struct note_key second_key(uint64_t from)
+{
+    struct note_key key;
+    struct audit_key sample;
+    char vkey[AUDIT_VKEY_SIZE];
+    sample_key(&sample, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 1);
+    audit_key_format(vkey, &sample);
+    cr_assert(note_key_read(&key, vkey, NOTE_KEY_LOG));
+    key.from = from;
+    return key;
+}
+
+/* A note of 5 entries with the lines of these keys (by number; -1 for none). `bad`: the last line is over another one.
+ */
+static const char *verdict(const struct note_key *log, int first, int second, bool bad)
+{
+    struct checkpoint read;
+    struct bytes notes[2] = {{0}};
+    struct buffer buffer;
+    struct bytes note = {0};
+    const char *why = "good";
+    const int numbers[] = {first, second};
+    buffer_init(&buffer);
+    for (int i = 0; i < 2 && numbers[i] >= 0; i++) {
+        const struct audit_checkpoint checkpoint = {.origin = SAMPLE_ORIGIN, .size = bad && i == 1 ? 6 : 5};
+        sample_note(&notes[i], &checkpoint, (uint8_t)numbers[i]);
+        const char *blank = strstr((const char *)notes[i].data, "\n\n");
+        size_t skip = i == 0 ? 0 : (size_t)(blank + 2 - (const char *)notes[i].data);
+        buffer_append(&buffer, notes[i].data + skip, notes[i].len - skip);
+        bytes_free(&notes[i]);
+    }
+    cr_assert_eq(buffer_finish(&note, &buffer), STATUS_OK);
+    bool good = checkpoint_read(&read, log, note.data, note.len, &why);
+    bytes_free(&note);
+    return good ? "good" : why;
+}
+
+Test(verify_note, a_key_counts_in_its_time)
+{
+    static const char *const over = "is signed by a log key whose time was over";
+    static const char *const missing = "is not signed by the log key";
+    struct note_key later = second_key(6);
+    struct note_key now = second_key(5);
+    struct note_key before = sample_log();
+    struct note_key after = sample_log();
+    before.next = &later;
+    after.next = &now;
+    cr_expect_str_eq(verdict(&before, 0, -1, false), "good");
+    cr_expect_str_eq(verdict(&before, 0, 1, false), "good");
+    cr_expect_str_eq(verdict(&before, 1, -1, false), missing, "its time has not come");
+    cr_expect_str_eq(verdict(&before, 0, 1, true), "has a bad signature line");
+    cr_expect_str_eq(verdict(&before, 0, 2, true), "good", "a line of somebody else");
+    cr_expect_str_eq(verdict(&after, 1, -1, false), "good");
+    cr_expect_str_eq(verdict(&after, 0, -1, false), over);
+    cr_expect_str_eq(verdict(&after, 1, 0, false), over);
+    cr_expect_str_eq(verdict(&after, 1, 0, true), "has a bad signature line");
+    cr_expect_str_eq(verdict(&after, 2, -1, false), missing);
+}

@@ -317,9 +317,10 @@ Test(wire_message, replies_come_through)
     wire_reply_free(&transfer);
 
     struct wire_reply checkpoint = {.op = WIRE_OP_CHECKPOINT_SIGN, .id = 3};
-    memset(checkpoint.checkpoint.signature64, 7, SIGNATURE_LEN);
+    memset(checkpoint.checkpoint.signatures[0], 7, SIGNATURE_LEN);
+    checkpoint.checkpoint.count = 1;
     expect_reply_through(&checkpoint, &read);
-    cr_expect(read.checkpoint.signature64[63] == 7);
+    cr_expect(read.checkpoint.count == 1 && read.checkpoint.signatures[0][63] == 7);
     test_key_free(key);
 }
 

@@ -500,3 +500,45 @@ Test(protocol, monitors_get_the_newest_checkpoint_cosigned)
     cr_assert_eq(http_of(reply), 404);
     witness_close(witness);
 }
+
+/* What the key of another number says: the HTTP status. */
+static unsigned offer_by(struct witness *witness, size_t old, size_t size, uint8_t branch, uint8_t number)
+{
+    struct bytes body = request_of(old, size, branch, number);
+    struct witness_reply reply = send_bytes(witness, body.data, body.len);
+    bytes_free(&body);
+    return http_of(reply);
+}
+
+Test(protocol, a_log_goes_on_under_the_key_that_follows)
+{
+    struct audit_key next;
+    struct audit_key third;
+    struct audit_key elsewhere;
+    sample_key(&next, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, OTHER_NUMBER);
+    sample_key(&third, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, OTHER_NUMBER + 1);
+    sample_key(&elsewhere, "log.example/other", AUDIT_KEY_ED25519, OTHER_NUMBER);
+    struct witness *witness = opened();
+    cr_assert_eq(http_of(offer(witness, 0, 3, 0)), 200);
+    cr_expect_eq(offer_by(witness, 3, 4, 0, OTHER_NUMBER), 403, "nobody has named it");
+    cr_expect_eq(witness_rotate(state, &next, NULL), STATUS_CONFLICT, "while it runs");
+    witness_close(witness);
+    cr_expect_eq(witness_rotate(state, &elsewhere, NULL), STATUS_NOT_FOUND);
+    cr_expect_eq(witness_rotate(state, &log_key, NULL), STATUS_EXISTS);
+    cr_expect_eq(witness_rotate(state, &own, NULL), STATUS_INVALID);
+    cr_assert_eq(witness_rotate(state, &next, NULL), STATUS_OK);
+
+    witness = opened();
+    cr_expect_eq(http_of(offer(witness, 3, 4, 0)), 200, "the old key");
+    cr_expect_eq(offer_by(witness, 4, 5, 0, OTHER_NUMBER), 200, "the new key alone");
+    cr_expect_eq(offer_by(witness, 5, 5, 1, OTHER_NUMBER), 409, "and no other history by it");
+    cr_expect_eq(offer_by(witness, 5, 6, 0, OTHER_NUMBER + 1), 403);
+    witness_close(witness);
+    cr_assert_eq(witness_rotate(state, &third, NULL), STATUS_OK);
+
+    witness = opened();
+    cr_expect_eq(http_of(offer(witness, 5, 6, 0)), 403, "the first key is over");
+    cr_expect_eq(offer_by(witness, 5, 6, 0, OTHER_NUMBER), 200);
+    cr_expect_eq(offer_by(witness, 6, 7, 0, OTHER_NUMBER + 1), 200);
+    witness_close(witness);
+}

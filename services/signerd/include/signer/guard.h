@@ -32,11 +32,13 @@ struct guard_state {
     struct digest chain;
     struct name environment;
     struct digest policy_first; /* digest of the first policy */
-    char log[COMMAND_LOG_SIZE]; /* vkey of the trail; empty for validator */
     struct digest validators;   /* of the validator set; zero for the other roles */
     struct digest id;           /* random; guard_create and an accepted move make it */
     struct digest place;        /* where the guard is, likewise */
 
+    char log[COMMAND_LOG_SIZE];      /* vkey of the trail; empty for validator and privacy. A rotation changes it */
+    char log_next[COMMAND_LOG_SIZE]; /* the newest rotation's, empty for none: alone from log_from entries on */
+    uint64_t log_from;
     bool halted; /* latched: nothing is signed any more */
     char halted_by[GUARD_HALT_SIZE];
     struct digest policy; /* in force */

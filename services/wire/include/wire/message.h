@@ -228,7 +228,8 @@ struct wire_checkpoint_request {
 };
 
 struct wire_checkpoint_reply {
-    uint8_t signature64[SIGNATURE_LEN]; /* Ed25519 over the note */
+    size_t count;                         /* 1, or 2 while the log's key is rotated */
+    uint8_t signatures[2][SIGNATURE_LEN]; /* Ed25519 over the note: of the key that counts, and of its successor */
 };
 
 /* `header.sign`. */

@@ -44,6 +44,13 @@ MUST_CHECK enum status witness_initialise(const char *state, const struct audit_
                                           size_t count, struct fault *fault);
 
 /*
+ * From now on the log of that origin may be signed by its next key, too, or by it alone: which of the two counts at a
+ * size is not the witness's to know, and what extends what stands without it. The witness is stopped. STATUS_NOT_FOUND,
+ * STATUS_EXISTS (the key is its already), STATUS_INVALID; statuses of witness_open.
+ */
+MUST_CHECK enum status witness_rotate(const char *state, const struct audit_key *next, struct fault *fault);
+
+/*
  * Opens the state; one process has it at a time. STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_CONFLICT (another process has
  * it, or it is a copy), STATUS_MISMATCH (another witness's), STATUS_HALTED. Out: witness_close.
  */

@@ -1,0 +1,94 @@
+/* Which key of a log counts at which size. */
+#include "audit/log_keys.h"
+
+static enum status parse(struct audit_key *out, const char *vkey, struct fault *fault)
+{
+    enum status status = audit_key_parse(out, vkey, fault);
+    if (status == STATUS_OK && out->type != AUDIT_KEY_ED25519) {
+        status = fault_set(fault, STATUS_ALGORITHM_REFUSED, "log", "a log key is ed25519");
+    }
+    return status;
+}
+
+enum status audit_log_keys_parse(struct audit_log_keys *out, const char *key, const char *next, uint64_t from,
+                                 struct fault *fault)
+{
+    struct audit_log_keys keys = {.rotates = next[0] != '\0', .from = from};
+    enum status status = parse(&keys.key, key, fault);
+    if (status == STATUS_OK && keys.rotates) {
+        status = parse(&keys.next, next, fault);
+    }
+    if (status == STATUS_OK && keys.rotates && strcmp(keys.key.name, keys.next.name) != 0) {
+        status = fault_set(fault, STATUS_MISMATCH, "log", "is a key of %s", keys.next.name);
+    }
+    if (status == STATUS_OK && keys.rotates && public_key_equal(&keys.key.public_key, &keys.next.public_key)) {
+        status = fault_set(fault, STATUS_MISMATCH, "log", "is the key that it follows");
+    }
+    if (status == STATUS_OK) {
+        *out = keys;
+    }
+    return status;
+}
+
+const struct audit_key *audit_log_keys_at(const struct audit_log_keys *keys, uint64_t size)
+{
+    return keys->rotates && size >= keys->from ? &keys->next : &keys->key;
+}
+
+/* What a key says whose signature is not the one that counts. `over`: it may not sign a note of this size any more. */
+static enum status check_other(const struct audit_key *other, bool over, const struct audit_note *note,
+                               struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = audit_note_verify(NULL, note, other, &why);
+    if (status == STATUS_OK && over) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, "note", "it bears a signature by a key whose time is over");
+    }
+    return status == STATUS_OK || status == STATUS_UNKNOWN_KEY ? STATUS_OK
+                                                               : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+enum status audit_log_keys_judge(const struct audit_key **out, const struct audit_log_keys *keys, uint64_t seen,
+                                 const void *note, size_t len, struct fault *fault)
+{
+    struct audit_note parsed;
+    struct audit_checkpoint checkpoint;
+    enum status status = audit_note_parse(&parsed, note, len, fault);
+    if (status == STATUS_OK) {
+        status = audit_checkpoint_parse(&checkpoint, parsed.body, parsed.body_len, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct audit_key *key = audit_log_keys_at(keys, checkpoint.size > seen ? checkpoint.size : seen);
+    if (keys->rotates) {
+        const struct audit_key *other = key == &keys->key ? &keys->next : &keys->key;
+        status = check_other(other, other == &keys->key && checkpoint.size >= keys->from, &parsed, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = key;
+    }
+    return status;
+}
+
+enum status audit_checkpoint_open_any(struct audit_checkpoint *out, const void *note, size_t len,
+                                      const struct audit_key *keys, size_t count, struct fault *fault)
+{
+    struct audit_checkpoint opened;
+    struct fault last = {0};
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        struct fault why = {0};
+        enum status status = audit_checkpoint_open(&opened, note, len, &keys[i], &why);
+        if (status != STATUS_OK && status != STATUS_UNKNOWN_KEY) {
+            return fault_set(fault, status, why.where, "%s", why.detail);
+        }
+        found = found || status == STATUS_OK;
+        last = status == STATUS_OK ? last : why;
+    }
+    if (!found) {
+        return fault_set(fault, STATUS_UNKNOWN_KEY, last.where, "%s", last.detail);
+    }
+    *out = opened;
+    return STATUS_OK;
+}
