@@ -206,37 +206,55 @@ static enum status send_to_signer(const struct signed_document *document, const 
     return status;
 }
 
+/* Where the service takes an order. */
+static void order_path(char out[KEY_PATH_SIZE], const struct command *command)
+{
+    char id[UUID_TEXT_SIZE];
+    const char *path = NULL;
+    switch (command->action) {
+    case COMMAND_POLICY_VETO:
+        path = "/v1/policies/veto";
+        break;
+    case COMMAND_DESTINATION_REVOKE:
+        path = "/v1/destinations/revoke";
+        break;
+    case COMMAND_PERSON_SUSPEND:
+        path = "/v1/people/suspend";
+        break;
+    case COMMAND_PERSON_RESUME:
+        path = "/v1/people/resume";
+        break;
+    case COMMAND_LOG_ROTATE:
+        path = "/v1/audit/log-keys";
+        break;
+    case COMMAND_PII_ERASE:
+        uuid_format(id, &command->data_subject);
+        (void)snprintf(out, KEY_PATH_SIZE, "/v1/subjects/%s/erase", id);
+        return;
+    default:
+        key_path(out, &command->key, "/commands");
+        return;
+    }
+    (void)snprintf(out, KEY_PATH_SIZE, "%s", path);
+}
+
 enum status key_order_send(const struct signed_document *document, const struct custody_options *options,
                            struct fault *fault)
 {
     struct command command = {0};
     char path[KEY_PATH_SIZE];
     enum status status = command_decode(&command, document->document.data, document->document.len, fault);
-    bool freezes = command.action == COMMAND_FREEZE || command.action == COMMAND_THAW;
-    if (status == STATUS_OK && freezes) {
-        status = freeze_send(document, options, fault);
-    } else if (status == STATUS_OK && options->socket[0] != '\0') {
-        status = send_to_signer(document, &command, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_POLICY_VETO) {
-        status = post_signed("/v1/policies/veto", document, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_DESTINATION_REVOKE) {
-        status = post_signed("/v1/destinations/revoke", document, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_PERSON_SUSPEND) {
-        status = post_signed("/v1/people/suspend", document, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_PERSON_RESUME) {
-        status = post_signed("/v1/people/resume", document, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_LOG_ROTATE) {
-        status = post_signed("/v1/audit/log-keys", document, options, fault);
-    } else if (status == STATUS_OK && command.action == COMMAND_PII_ERASE) {
-        char id[UUID_TEXT_SIZE];
-        uuid_format(id, &command.data_subject);
-        (void)snprintf(path, sizeof(path), "/v1/subjects/%s/erase", id);
-        status = post_signed(path, document, options, fault);
-    } else if (status == STATUS_OK) {
-        key_path(path, &command.key, "/commands");
-        status = post_signed(path, document, options, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return status;
+    if (command.action == COMMAND_FREEZE || command.action == COMMAND_THAW) {
+        return freeze_send(document, options, fault);
+    }
+    if (options->socket[0] != '\0') {
+        return send_to_signer(document, &command, options, fault);
+    }
+    order_path(path, &command);
+    return post_signed(path, document, options, fault);
 }
 
 enum status command_key_send(const struct command_input *input, struct fault *fault)

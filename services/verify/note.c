@@ -129,6 +129,27 @@ enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoin
     return rest.len == 0 ? result : SIGNED_NOT;
 }
 
+/* What is wrong with the lines of the log's keys, NULL when nothing is. */
+static const char *log_keys_judge(const struct checkpoint *checkpoint, const struct note_key *log)
+{
+    for (const struct note_key *key = log; key != NULL; key = key->next) {
+        uint64_t time_s = 0;
+        enum signed_by by = checkpoint_signed_by(&time_s, checkpoint, key);
+        bool over = key->next != NULL && checkpoint->size >= key->next->from;
+        bool counts = checkpoint->size >= key->from && !over; /* before that it may sign, and need not */
+        if (by == SIGNED_BADLY) {
+            return "has a bad signature line";
+        }
+        if (by == SIGNED && over) {
+            return "is signed by a log key whose time was over";
+        }
+        if (by == SIGNED_NOT && counts) {
+            return "is not signed by the log key";
+        }
+    }
+    return NULL;
+}
+
 bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len, const char **why)
 {
     struct checkpoint checkpoint = {.body = {.at = note}};
@@ -145,17 +166,9 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
         *why = "is not a checkpoint of this log";
         return false;
     }
-    for (const struct note_key *key = log; key != NULL; key = key->next) {
-        uint64_t time_s = 0;
-        enum signed_by by = checkpoint_signed_by(&time_s, &checkpoint, key);
-        bool over = key->next != NULL && checkpoint.size >= key->next->from;
-        bool counts = checkpoint.size >= key->from && !over; /* before that it may sign, and need not */
-        if (by == SIGNED_BADLY || (by == SIGNED && over) || (by == SIGNED_NOT && counts)) {
-            *why = by == SIGNED_BADLY ? "has a bad signature line"
-                   : over             ? "is signed by a log key whose time was over"
-                                      : "is not signed by the log key";
-            return false;
-        }
+    *why = log_keys_judge(&checkpoint, log);
+    if (*why != NULL) {
+        return false;
     }
     *out = checkpoint;
     return true;
