@@ -180,16 +180,15 @@ class Alarms(strongroom.Case):
         place = self.place
         key_id = json.loads((place.dir / "ceremony/transfer.json").read_text())["key_id"]
 
-        def order(action, signers, **fields):
-            if len(signers) > 1:
-                fields["on"] = place.on("transfer", key_id)
+        def order(path, signers, **fields):
             document = canonical({
-                "action": action, "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "key": key_id,
-                "issued_at": time_text(), "nonce": uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer", **fields})
-            reply = place.call("POST", f"/v1/keys/{key_id}/commands", place.signed("command", document, *signers))
+                "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
+                "nonce": uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer", **fields})
+            reply = place.call("POST", path, place.signed("command", document, *signers))
             self.assertEqual(reply.status, 200, reply)
 
-        order("key.suspend", ("operator-1",))
+        commands = f"/v1/keys/{key_id}/commands"
+        order(commands, ("operator-1",), action="key.suspend", key=key_id)
         self.assertEqual(self.alarms("key.copied_use"), [])
         for _ in range(2):
             signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
@@ -202,8 +201,10 @@ class Alarms(strongroom.Case):
         place.start_unready()
         self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
         self.assertEqual([digest("transaction", signed["document"]) in self.copied() for signed in more], [True] * len(more))
-        order("key.resume", ("admin-1", "admin-2"), **{"from": "suspended"})
+        order(commands, ("admin-1", "admin-2"), action="key.resume", key=key_id, on=place.on("transfer", key_id), **{"from": "suspended"})
         eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
+        frozen = next(row for row in place.call("GET", "/v1/freezes").json["freezes"] if row["state"] == "frozen")
+        order("/v1/freezes", ("admin-1", "admin-2"), action="thaw", on=str(frozen["number"]), scope="asset", subject=place.asset)
 
 
 if __name__ == "__main__":

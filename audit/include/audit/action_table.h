@@ -245,6 +245,7 @@
     X("bytes", "SHA-256 of what stands in the database")                                                               \
     X("cause", "why the signer changed the state")                                                                     \
     X("ceremony", "digest of the record of the ceremony")                                                              \
+    X("checkpoint", "SHA-256 of the signed note")                                                                      \
     X("code", "action of the alarm")                                                                                   \
     X("command", "digest of the signed order")                                                                         \
     X("configuration", "SHA-256 of the options in effect (docs/formats.md section 3)")                                 \

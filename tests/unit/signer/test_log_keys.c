@@ -121,6 +121,7 @@ static enum status sign_next(char out[3])
     }
     if (status != STATUS_OK) {
         desk.world.entry_count--;
+        bytes_free(&desk.world.leaves[desk.world.entry_count]);
     }
     bytes_free(&request.checkpoint.note);
     return status;
