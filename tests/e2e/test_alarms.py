@@ -201,10 +201,15 @@ class Alarms(strongroom.Case):
         place.start_unready()
         self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
         self.assertEqual([digest("transaction", signed["document"]) in self.copied() for signed in more], [True] * len(more))
-        order(commands, ("admin-1", "admin-2"), action="key.resume", key=key_id, on=place.on("transfer", key_id), **{"from": "suspended"})
+
+        def restore(action, **fields):
+            order(commands, ("admin-1", "admin-2"), action=action, key=key_id, on=place.on("transfer", key_id), **fields)
+
+        restore("key.resume", **{"from": "suspended"})
         eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
         frozen = next(row for row in place.call("GET", "/v1/freezes").json["freezes"] if row["state"] == "frozen")
         order("/v1/freezes", ("admin-1", "admin-2"), action="thaw", on=str(frozen["number"]), scope="asset", subject=place.asset)
+        restore("key.activate", **{"from": "inactive", "signatures": "1000000", "until": time_text(seconds=86400)})
 
 
 if __name__ == "__main__":
