@@ -129,17 +129,17 @@ static enum status compare_known(struct sequencer *sequencer, const struct store
     if (my_epoch == 0) {
         return STATUS_OK;
     }
-    bool old = head->size == sequencer->end.size && digest_equal(&head->root, &sequencer->end.root);
-    bool new =
-        sequencer->intended && head->size == sequencer->next.size &&digest_equal(&head->root, &sequencer->next.root);
+    bool stayed = head->size == sequencer->end.size && digest_equal(&head->root, &sequencer->end.root);
+    bool moved =
+        sequencer->intended && head->size == sequencer->next.size && digest_equal(&head->root, &sequencer->next.root);
     bool mine = head->epoch == my_epoch + 1;
     if (head->epoch <= my_epoch || head->size < sequencer->end.size) {
         return fault_set(fault, STATUS_ROLLBACK, "audit.head", "the head row is older than what was committed");
     }
-    if (mine && !old && !new) {
+    if (mine && !stayed && !moved) {
         return fault_set(fault, STATUS_CORRUPT, "audit.head", "the head row was changed by somebody else");
     }
-    if (mine && new) {
+    if (mine && moved) {
         sequencer->own_number = sequencer->next_number;
     }
     return STATUS_OK;
