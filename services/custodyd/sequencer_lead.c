@@ -249,6 +249,34 @@ static enum status verify_anchor(struct sequencer *sequencer, struct fault *faul
                                : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
+/* Whether the lock was ours all the time. Only a COMMIT says so: a session may be cut, and a server replaced,
+ * unnoticed. */
+static enum status still_leads(struct sequencer *sequencer, struct fault *fault)
+{
+    struct store_head head = {0};
+    enum status status = take_epoch(sequencer, &head, fault);
+    bytes_free(&head.frontier);
+    if (status == STATUS_OK && head.epoch != sequencer->epoch + 1) {
+        status = fault_set(fault, STATUS_CONFLICT, "epoch", "another has led meanwhile");
+    }
+    return status;
+}
+
+/* Signer and ledger must not know more than the database; what they know of a leader after this one is no rollback. */
+static enum status verify_outside(struct sequencer *sequencer, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = sequencer_guard(sequencer, &why);
+    if (status == STATUS_OK) {
+        status = verify_anchor(sequencer, &why);
+    }
+    enum status leads = status == STATUS_ROLLBACK ? still_leads(sequencer, fault) : STATUS_OK;
+    if (leads != STATUS_OK || status == STATUS_OK) {
+        return leads;
+    }
+    return fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 /* The newest checkpoint must be one of this trail. */
 static enum status verify_checkpoint(struct sequencer *sequencer, struct fault *fault)
 {
@@ -281,6 +309,8 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     if (status == STATUS_OK) {
         sequencer->intended = false;
         sequencer->epoch = head.epoch;
+        sequencer->end.size = head.size; /* known from now on, also when this process is cut off before it leads */
+        sequencer->end.root = head.root;
         sequencer->partition_end = (head.size / PARTITION_STEP + 2) * PARTITION_STEP;
         status = verify_end(sequencer, &head, fault);
     }
@@ -291,10 +321,7 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
         status = verify_checkpoint(sequencer, fault);
     }
     if (status == STATUS_OK) {
-        status = sequencer_guard(sequencer, fault);
-    }
-    if (status == STATUS_OK) {
-        status = verify_anchor(sequencer, fault);
+        status = verify_outside(sequencer, fault);
     }
     if (status == STATUS_OK) {
         status = sequencer_tell(sequencer, fault);

@@ -52,12 +52,29 @@ void keeper_close(struct checkpoint_keeper *keeper)
     pthread_mutex_destroy(&keeper->one);
 }
 
+void keeper_await(const atomic_int *hold, int value)
+{
+    while (atomic_load(hold) != value) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void hold_here(atomic_int *hold)
+{
+    int next = KEEPER_NEXT;
+    if (atomic_compare_exchange_strong(hold, &next, KEEPER_HELD)) {
+        keeper_await(hold, 0);
+    }
+}
+
 static enum status keeper_status(void *context, uint64_t *out_size, struct digest *out_root, struct fault *fault)
 {
     struct checkpoint_keeper *keeper = context;
     if (atomic_load(&keeper->away)) {
         return fault_set(fault, STATUS_UNAVAILABLE, "signer", "away");
     }
+    hold_here(&keeper->hold_status);
     keeper_read(keeper, out_size, out_root);
     return STATUS_OK;
 }
@@ -117,22 +134,11 @@ static enum status keeper_answer(struct checkpoint_keeper *keeper, struct checkp
     return STATUS_OK;
 }
 
-void keeper_await(const struct checkpoint_keeper *keeper, int hold)
-{
-    while (atomic_load(&keeper->hold) != hold) {
-        const struct timespec pause = {.tv_nsec = 1000000};
-        nanosleep(&pause, NULL);
-    }
-}
-
 static enum status keeper_sign(void *context, struct checkpoint_signatures *out,
                                const struct checkpoint_request *request, struct fault *fault)
 {
     struct checkpoint_keeper *keeper = context;
-    int next = KEEPER_NEXT;
-    if (atomic_compare_exchange_strong(&keeper->hold, &next, KEEPER_HELD)) {
-        keeper_await(keeper, 0);
-    }
+    hold_here(&keeper->hold);
     pthread_mutex_lock(&keeper->one);
     enum status status = keeper_answer(keeper, out, request, fault);
     pthread_mutex_unlock(&keeper->one);

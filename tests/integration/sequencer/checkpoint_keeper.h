@@ -24,6 +24,7 @@ struct checkpoint_keeper {
     atomic_bool hangs;            /* is away, and carries out the given up request when the one after it comes */
     struct audit_checkpoint late; /* that request */
     atomic_int hold;              /* KEEPER_NEXT: the next request waits; it is KEEPER_HELD until this is 0 again */
+    atomic_int hold_status;       /* the same of the next question what it remembers */
     pthread_mutex_t one;          /* a signer judges one request at a time */
     atomic_int signatures;
     struct audit_checkpoint anchored; /* kept elsewhere; size 0: nothing is */
@@ -38,8 +39,8 @@ void keeper_close(struct checkpoint_keeper *keeper);
 /* The functions for the sequencer. */
 struct checkpoint_signer keeper_signer(struct checkpoint_keeper *keeper);
 
-/* Waits until `hold` has this value. */
-void keeper_await(const struct checkpoint_keeper *keeper, int hold);
+/* Waits until `hold` or `hold_status` has this value. */
+void keeper_await(const atomic_int *hold, int value);
 
 /* What is kept elsewhere, for the sequencer. */
 struct checkpoint_anchors keeper_anchors(struct checkpoint_keeper *keeper);

@@ -4,6 +4,7 @@
 #include "stage.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 
 #include "store/trail_read.h"
 
@@ -138,6 +139,32 @@ void stage_rolled_back(struct stage *stage)
     store_rollback(tx);
 }
 
+static bool row_kept(struct stage *stage, uint64_t size)
+{
+    struct store_tx *tx = NULL;
+    struct store_checkpoint row = {0};
+    struct fault fault = {0};
+    cr_assert_eq(store_begin(&tx, stage->reader, STORE_SNAPSHOT, &fault), STATUS_OK, "%s", fault.detail);
+    enum status status = store_checkpoint_newest(&row, tx, &fault);
+    store_rollback(tx);
+    cr_assert(status == STATUS_OK || status == STATUS_NOT_FOUND, "%s", fault.detail);
+    bytes_free(&row.note);
+    return row.size >= size;
+}
+
+/* Who waits is released as soon as a checkpoint is signed; its row comes a moment later, and the oracle reads rows. */
+static void await_row(struct stage *stage, uint64_t size)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (int i = 0; i < STAGE_WAIT_MS / 2; i++) {
+        if (row_kept(stage, size)) {
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+    cr_assert_fail("no checkpoint of %" PRIu64 " entries was kept", size);
+}
+
 uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket)
 {
     struct fault fault = {0};
@@ -164,5 +191,6 @@ uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket)
     audit_tlog_proof_wipe(&proof);
     store_leaf_wipe(&leaf);
     bytes_free(&receipt.proof);
+    await_row(stage, receipt.size);
     return receipt.seq;
 }

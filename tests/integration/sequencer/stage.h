@@ -50,7 +50,10 @@ struct store_tx *stage_open_event(struct stage *stage);
 /* Takes a number and rolls back. */
 void stage_rolled_back(struct stage *stage);
 
-/* Waits for cover, verifies the receipt against the raw bytes in the database, and gives its seq. */
+/*
+ * Waits for cover, verifies the receipt against the raw bytes in the database, and gives its seq. The row of the
+ * checkpoint is kept when this returns, or of a later one.
+ */
 uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket);
 
 /* What the oracle found. */

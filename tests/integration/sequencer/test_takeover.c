@@ -3,6 +3,7 @@
  * twice.
  */
 #include <criterion/criterion.h>
+#include <sched.h>
 
 #include "stage.h"
 
@@ -80,7 +81,7 @@ Test(takeover, a_leader_that_was_cut_off_while_the_signer_was_slow_does_not_halt
     stage_await(&second, SEQUENCER_FOLLOWING, NULL);
     atomic_store(&keeper.hold, KEEPER_NEXT);
     struct trail_ticket one = stage_event(&first, "");
-    keeper_await(&keeper, KEEPER_HELD);
+    keeper_await(&keeper.hold, KEEPER_HELD);
     books_sql(&books, CUT_SEQUENCER);
     stage_await(&second, SEQUENCER_LEADING, NULL);
     stage_covered(&second, stage_event(&second, ""));
@@ -90,6 +91,60 @@ Test(takeover, a_leader_that_was_cut_off_while_the_signer_was_slow_does_not_halt
     stage_covered(&first, stage_event(&first, ""));
     stage_close(&second);
     check_story(4);
+}
+
+/* It had the lock and asked what the signer remembers; when the answer came, another had led and had more signed. */
+Test(takeover, a_new_leader_that_was_cut_off_while_the_signer_was_slow_does_not_halt)
+{
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    atomic_store(&keeper.hold_status, KEEPER_NEXT);
+    stage_stop(&first);
+    keeper_await(&keeper.hold_status, KEEPER_HELD);
+    books_sql(&books, CUT_SEQUENCER);
+    stage_start(&first);
+    stage_covered(&first, stage_event(&first, ""));
+    atomic_store(&keeper.hold_status, 0);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    stage_covered(&second, stage_event(&second, ""));
+    stage_close(&second);
+    check_story(4);
+}
+
+#define AT_LEAF "FROM pg_locks WHERE relation = 'audit.leaf'::regclass AND "
+
+static void *cut_who_reads_leaf(void *context)
+{
+    books_sql(context, "DO $$ BEGIN LOCK TABLE audit.leaf IN ACCESS EXCLUSIVE MODE;"
+                       " WHILE NOT EXISTS (SELECT " AT_LEAF "NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP;"
+                       " PERFORM pg_terminate_backend(pid, 5000) " AT_LEAF "NOT granted; END $$");
+    return NULL;
+}
+
+/* It led once, another led, and it was cut off while it looked at what that one had written. */
+Test(takeover, a_new_leader_that_was_cut_off_while_it_read_the_trail_does_not_halt)
+{
+    pthread_t cutter;
+    stage_open(&second, &books, &keeper);
+    stage_await(&second, SEQUENCER_FOLLOWING, NULL);
+    atomic_store(&keeper.hold, KEEPER_NEXT);
+    stage_event(&first, "");
+    keeper_await(&keeper.hold, KEEPER_HELD);
+    books_sql(&books, CUT_SEQUENCER);
+    stage_covered(&second, stage_event(&second, ""));
+    atomic_store(&keeper.hold, 0);
+    stage_covered(&first, stage_event(&first, ""));
+    cr_assert_eq(pthread_create(&cutter, NULL, cut_who_reads_leaf, &books), 0);
+    while (books_number(&books, "SELECT count(*) " AT_LEAF "granted AND mode = 'AccessExclusiveLock'") == 0) {
+        sched_yield();
+    }
+    stage_stop(&second);
+    cr_assert_eq(pthread_join(cutter, NULL), 0);
+    stage_await(&first, SEQUENCER_LEADING, NULL);
+    stage_covered(&first, stage_event(&first, ""));
+    stage_close(&second);
+    check_story(5);
 }
 
 /* The row of a checkpoint may be lost: the entries are there, and a follower goes on. */
