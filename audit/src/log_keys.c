@@ -92,3 +92,56 @@ enum status audit_checkpoint_open_any(struct audit_checkpoint *out, const void *
     *out = opened;
     return STATUS_OK;
 }
+
+/* Whether the key may follow those that are there. */
+static enum status check_follows(const struct audit_log_terms *terms, const struct audit_key *key, uint64_t from,
+                                 struct fault *fault)
+{
+    if (terms->count == AUDIT_LOG_TERMS_MAX) {
+        return fault_set(fault, STATUS_TOO_LARGE, "log", "at most %d keys", AUDIT_LOG_TERMS_MAX);
+    }
+    if (terms->count == 0 ? from != 0 : from <= terms->rows[terms->count - 1].from) {
+        return fault_set(fault, STATUS_INVALID, "log", "the first key counts from 0 entries, each other from later on");
+    }
+    for (size_t i = 0; i < terms->count; i++) {
+        if (strcmp(terms->rows[i].key.name, key->name) != 0) {
+            return fault_set(fault, STATUS_MISMATCH, "log", "is a key of %s", key->name);
+        }
+        if (public_key_equal(&terms->rows[i].key.public_key, &key->public_key)) {
+            return fault_set(fault, STATUS_MISMATCH, "log", "is a key that was the log's before");
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status audit_log_terms_add(struct audit_log_terms *inout, const char *vkey, uint64_t from, struct fault *fault)
+{
+    struct audit_key key;
+    enum status status = parse(&key, vkey, fault);
+    if (status == STATUS_OK) {
+        status = check_follows(inout, &key, from, fault);
+    }
+    if (status == STATUS_OK) {
+        inout->rows[inout->count++] = (struct audit_log_term){.key = key, .from = from};
+    }
+    return status;
+}
+
+enum status audit_log_terms_open(struct audit_checkpoint *out, const struct audit_log_terms *terms, const void *note,
+                                 size_t len, struct fault *fault)
+{
+    struct audit_note parsed;
+    struct audit_checkpoint checkpoint;
+    enum status status = audit_note_parse(&parsed, note, len, fault);
+    if (status == STATUS_OK) {
+        status = audit_checkpoint_parse(&checkpoint, parsed.body, parsed.body_len, fault);
+    }
+    size_t counts = 0;
+    for (size_t i = 1; status == STATUS_OK && i < terms->count; i++) {
+        counts = checkpoint.size >= terms->rows[i].from ? i : counts;
+    }
+    for (size_t i = 0; status == STATUS_OK && i < terms->count; i++) {
+        status = i == counts ? STATUS_OK : check_other(&terms->rows[i].key, i < counts, &parsed, fault);
+    }
+    return status == STATUS_OK ? audit_checkpoint_open(out, note, len, &terms->rows[counts].key, fault) : status;
+}

@@ -1,6 +1,6 @@
 /*
- * The copy of the trail on another host. What counts as the trail is the trust file's: its log key and its witnesses;
- * the service is asked for bytes. The copying is the mirror room's.
+ * The copy of the trail on another host. What counts as the trail is the trust file's: the keys of its log and its
+ * witnesses; the service is asked for bytes. The copying is the mirror room's.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -96,13 +96,13 @@ static enum status rounds(struct copying *copying, struct fault *fault)
 enum status command_audit_copy(const struct command_input *input, struct fault *fault)
 {
     struct copying copying = {.options = input->options};
-    struct audit_key key;
+    struct audit_log_terms keys;
     if (input->options->dir[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "dir", "name the folder of the copy");
     }
-    enum status status = trust_log_read(&key, &copying.witnesses, input->options, fault);
+    enum status status = trust_log_read(&keys, &copying.witnesses, input->options, fault);
     if (status == STATUS_OK) {
-        status = mirror_open(&copying.mirror, input->options->dir, &key, MIRROR_WRITE, fault);
+        status = mirror_open(&copying.mirror, input->options->dir, &keys, MIRROR_WRITE, fault);
     }
     if (status == STATUS_OK) {
         status = input->options->every_s == 0 ? copy_round(&copying, fault) : rounds(&copying, fault);

@@ -44,7 +44,7 @@ static const struct canon_field fields[] = {
 
 struct reviewing {
     struct review review;
-    struct audit_key log;
+    struct audit_log_terms log;
     struct audit_frontier frontier;
     struct digest last;
     json_t *withdrawals; /* open ones by id: intent, approved, approvals, signing */
@@ -229,7 +229,7 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
     }
     if (status == STATUS_OK &&
         (leaf.index != reviewing->frontier.size || !digest_equal(&leaf.previous, &reviewing->last) ||
-         strcmp(leaf.origin, reviewing->log.name) != 0)) {
+         strcmp(leaf.origin, reviewing->log.rows[0].key.name) != 0)) {
         status = fault_set(fault, STATUS_CORRUPT, "raw", "is not the entry that follows in this log");
     }
     if (status == STATUS_OK) {
@@ -255,7 +255,7 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
     struct digest root;
     enum status status = base64_decode(&note, text, strlen(text));
     if (status == STATUS_OK) {
-        status = audit_checkpoint_open(&checkpoint, note.data, note.len, &reviewing->log, fault);
+        status = audit_log_terms_open(&checkpoint, &reviewing->log, note.data, note.len, fault);
     }
     if (status == STATUS_OK && witnesses->quorum > 0) {
         status = audit_witnesses_check(witnesses, note.data, note.len, fault);
@@ -407,7 +407,7 @@ enum status command_audit_review(const struct command_input *input, struct fault
         const struct review *review = &reviewing.review;
         (void)fprintf(reviewing.report,
                       "entries %" PRIu64 " to %" PRIu64 " of %s: %" PRId64 " uses, %" PRId64 " findings\n",
-                      review->from, review->to - 1, reviewing.log.name, review->uses, review->findings);
+                      review->from, review->to - 1, reviewing.log.rows[0].key.name, review->uses, review->findings);
         (void)fclose(reviewing.report);
     }
     if (status == STATUS_OK) {

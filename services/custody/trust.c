@@ -3,6 +3,8 @@
  */
 #include "trust.h"
 
+#include <inttypes.h>
+
 #include "client.h"
 #include "commands.h"
 #include "policy/destination.h"
@@ -15,7 +17,7 @@ static const struct canon_field trust_fields[] = {
     CANON_FIELD_OPTIONAL(struct trust_file, witnesses, CANON_OBJECT),
 };
 
-/* `witnesses` is borrowed from *out_object, one reference. */
+/* `rotations` and `witnesses` are borrowed from *out_object, one reference. */
 static enum status read_file(struct trust_file *out, json_t **out_object, const struct custody_options *options,
                              struct fault *fault)
 {
@@ -72,7 +74,32 @@ static enum status read_witnesses(struct audit_witnesses *out, const json_t *wit
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "trust.witnesses", "%s", why.detail);
 }
 
-enum status trust_log_read(struct audit_key *out, struct audit_witnesses *out_witnesses,
+/* "SIZE VKEY": the key that counts from so many entries on. */
+static enum status read_rotation(struct audit_log_terms *inout, const char *text, struct fault *fault)
+{
+    char size[24];
+    struct fault why = {0};
+    char *end = NULL;
+    uint64_t from = text == NULL ? 0 : strtoull(text, &end, 10);
+    int len = snprintf(size, sizeof(size), "%" PRIu64 " ", from);
+    if (text == NULL || strncmp(text, size, (size_t)len) != 0) {
+        return fault_set(fault, STATUS_INVALID, "trust.rotations", "must be texts of a size, a space and a vkey");
+    }
+    enum status status = audit_log_terms_add(inout, text + len, from, &why);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "trust.rotations", "%s", why.detail);
+}
+
+static enum status read_keys(struct audit_log_terms *out, const struct trust_file *file, struct fault *fault)
+{
+    *out = (struct audit_log_terms){0};
+    enum status status = audit_log_terms_add(out, file->log, 0, fault);
+    for (size_t i = 0; status == STATUS_OK && i < json_array_size(file->rotations); i++) {
+        status = read_rotation(out, json_string_value(json_array_get(file->rotations, i)), fault);
+    }
+    return status;
+}
+
+enum status trust_log_read(struct audit_log_terms *out, struct audit_witnesses *out_witnesses,
                            const struct custody_options *options, struct fault *fault)
 {
     struct trust_file file = {0};
@@ -82,7 +109,7 @@ enum status trust_log_read(struct audit_key *out, struct audit_witnesses *out_wi
         return status;
     }
     *out_witnesses = (struct audit_witnesses){0};
-    status = audit_key_parse(out, file.log, fault);
+    status = read_keys(out, &file, fault);
     if (status == STATUS_OK && file.witnesses != NULL) {
         status = read_witnesses(out_witnesses, file.witnesses, fault);
     }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "audit/log_keys.h"
 #include "audit/witness.h"
 #include "base/clock.h"
 #include "chain.h"
@@ -24,7 +25,7 @@ struct trust_file {
     struct digest chain;
     char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
     struct digest policy;     /* of the first version */
-    json_t *rotations;        /* by what custody-verify judges checkpoints after the first key: NULL after reading */
+    json_t *rotations;        /* later keys (trust_log_read): NULL after reading */
     json_t *witnesses;        /* by whom checkpoints are judged (trust_log_read): NULL after reading */
 };
 
@@ -33,10 +34,10 @@ MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct cust
                                        struct fault *fault);
 
 /*
- * The log key of the trust file, and the witnesses by whom its checkpoints are judged (quorum 0: by nobody).
+ * The keys of the log by the trust file, and the witnesses by whom its checkpoints are judged (quorum 0: by nobody).
  * STATUS_USAGE when no file is named; STATUS_INVALID.
  */
-MUST_CHECK enum status trust_log_read(struct audit_key *out, struct audit_witnesses *out_witnesses,
+MUST_CHECK enum status trust_log_read(struct audit_log_terms *out, struct audit_witnesses *out_witnesses,
                                       const struct custody_options *options, struct fault *fault);
 
 struct trust {

@@ -161,7 +161,8 @@ static enum status rebuild(const struct custodyd_options *options, const sigset_
     struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = options->copy};
     enum status status = service_log_keys(keys, options, fault);
     if (status == STATUS_OK) {
-        config.key = &keys[options->log_keys.count - 1]; /* of a copy that was made since the key was rotated */
+        config.keys = keys;
+        config.key_count = options->log_keys.count;
         status = sequencer_rebuild(&size, &config, fault);
     }
     if (status == STATUS_OK) {

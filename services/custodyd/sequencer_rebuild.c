@@ -17,7 +17,7 @@
 #define STATEMENT_TIMEOUT_MS 3600000 /* one derives from the whole trail */
 
 struct rebuild {
-    const struct audit_key *key;
+    const struct sequencer_rebuild_config *config;
     struct mirror *mirror;
     struct audit_checkpoint checkpoint; /* of the copy */
     struct audit_tile_source tiles;     /* of the copy */
@@ -61,8 +61,9 @@ static enum status take_entry(struct rebuild *rebuild, struct store_leaf *row, c
     struct fault why = {0};
     *row = (struct store_leaf){.seq = rebuild->size};
     enum status status = audit_leaf_parse(&leaf, entry->raw, entry->len, &why);
-    if (status == STATUS_OK && (leaf.index != rebuild->size || strcmp(leaf.origin, rebuild->key->name) != 0 ||
-                                (rebuild->size > 0 && !digest_equal(&leaf.previous, &rebuild->last_lh)))) {
+    if (status == STATUS_OK &&
+        (leaf.index != rebuild->size || strcmp(leaf.origin, rebuild->config->keys[0].name) != 0 ||
+         (rebuild->size > 0 && !digest_equal(&leaf.previous, &rebuild->last_lh)))) {
         status = fault_set(&why, STATUS_CORRUPT, "", "its place, origin or link is another");
     }
     if (status == STATUS_OK) {
@@ -135,30 +136,20 @@ static enum status write_head(struct rebuild *rebuild, uint64_t epoch, struct fa
     return store_head_move(rebuild->tx, &head, 0, fault);
 }
 
-/* Of the note only what the log itself has signed: that is what the table holds. */
+/* Of the note only what keys of the log have signed: that is what the table holds. */
 static enum status write_checkpoint(struct rebuild *rebuild, struct fault *fault)
 {
     const struct bytes *held = mirror_note(rebuild->mirror);
     struct store_checkpoint checkpoint = {.size = rebuild->size, .signed_at_utc_us = rebuild->last_utc_us};
     struct audit_note note;
-    struct bytes lines = {0};
-    struct buffer buffer;
     enum status status = audit_note_parse(&note, held->data, held->len, fault);
     if (status == STATUS_OK) {
-        status = audit_note_lines(&lines, &note, rebuild->key);
-    }
-    if (status == STATUS_OK) {
-        buffer_init(&buffer);
-        buffer_append(&buffer, note.body, note.body_len);
-        buffer_append_text(&buffer, "\n");
-        buffer_append(&buffer, lines.data, lines.len);
-        status = buffer_finish(&checkpoint.note, &buffer);
+        status = audit_note_strip(&checkpoint.note, &note, rebuild->config->keys, rebuild->config->key_count, fault);
     }
     if (status == STATUS_OK) {
         status = store_checkpoint_put(rebuild->tx, &checkpoint, fault);
     }
     bytes_free(&checkpoint.note);
-    bytes_free(&lines);
     return status;
 }
 
@@ -217,9 +208,32 @@ static enum status write_all(struct rebuild *rebuild, struct fault *fault)
 
 /* Opening. */
 
-static enum status open_copy(struct rebuild *rebuild, const char *path, struct fault *fault)
+/* Since when each key counts is not known here: the copy may be older than the newest. */
+static enum status open_folder(struct rebuild *rebuild, struct fault *fault)
 {
-    enum status status = mirror_open(&rebuild->mirror, path, rebuild->key, MIRROR_READ, fault);
+    const struct sequencer_rebuild_config *config = rebuild->config;
+    struct audit_checkpoint checkpoint;
+    struct fault why = {0};
+    enum status status = STATUS_MISMATCH;
+    for (size_t i = config->key_count; status == STATUS_MISMATCH && i > 0; i--) {
+        const struct audit_log_terms one = {.count = 1, .rows = {{.key = config->keys[i - 1]}}};
+        fault_clear(&why);
+        status = mirror_open(&rebuild->mirror, config->copy, &one, MIRROR_READ, &why);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    const struct bytes *note = mirror_note(rebuild->mirror);
+    if (note->len > 0 && audit_checkpoint_open_any(&checkpoint, note->data, note->len, config->keys, config->key_count,
+                                                   &why) != STATUS_OK) {
+        return fault_set(fault, STATUS_CORRUPT, "checkpoint", "is not what the log has signed: %s", why.detail);
+    }
+    return STATUS_OK;
+}
+
+static enum status open_copy(struct rebuild *rebuild, struct fault *fault)
+{
+    enum status status = open_folder(rebuild, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -238,8 +252,8 @@ enum status sequencer_rebuild(uint64_t *out_size, const struct sequencer_rebuild
     if (rebuild == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "rebuild", "%s", "");
     }
-    rebuild->key = config->key;
-    enum status status = open_copy(rebuild, config->copy, fault);
+    rebuild->config = config;
+    enum status status = open_copy(rebuild, fault);
     if (status == STATUS_OK) {
         status = store_writer_open(&rebuild->writer, config->conninfo, STATEMENT_TIMEOUT_MS, fault);
     }

@@ -8,15 +8,16 @@
 #include "base/status.h"
 
 struct sequencer_rebuild_config {
-    const char *conninfo;        /* as for the sequencer, role strongroom_sequencer */
-    const char *copy;            /* the folder */
-    const struct audit_key *key; /* the log key */
+    const char *conninfo;         /* as for the sequencer, role strongroom_sequencer */
+    const char *copy;             /* the folder */
+    const struct audit_key *keys; /* of the log, of one origin; the newest last */
+    size_t key_count;             /* from 1 */
 };
 
 /*
- * Verifies every entry of the copy down from its checkpoint, and writes rows with their columns, tiles, head and
- * checkpoint, and the last ordinals of objects, which are derived. All of it is one transaction: a rebuild that is
- * broken off, by a kill too, leaves the tables empty. Out: how many entries.
+ * Verifies every entry of the copy down from its checkpoint, which any of the keys has signed, and writes rows with
+ * their columns, tiles, head and checkpoint, and the last ordinals of objects, which are derived. All of it is one
+ * transaction: a rebuild that is broken off, by a kill too, leaves the tables empty. Out: how many entries.
  *
  * STATUS_EXISTS when the trail is not empty or events wait for it; STATUS_BUSY when a sequencer runs; STATUS_NOT_FOUND
  * for a copy that has no checkpoint or lacks a file; STATUS_CORRUPT, naming the file or entry, for one that is not what

@@ -90,6 +90,13 @@ class KeyDemos(unittest.TestCase):
                               capture_output=True, text=True, env={}, check=False)
         return done.returncode, done.stdout + done.stderr
 
+    def copy_with(self, trust):
+        path = self.place.dir / "trust-copier.json"
+        path.write_text(strongroom.canonical(trust) + "\n")
+        words = ["audit", "copy", "--dir", str(self.place.dir / "copy"), "--trust", str(path)]
+        done = self.place.custody(*words, person="auditor-1", check=False)
+        return done.returncode, done.stderr
+
     def grow(self, size):
         while self.size() < size:  # each read is an entry
             self.assertEqual(self.place.call("GET", "/v1/audit/count", person="auditor-1").status, 200)
@@ -107,6 +114,7 @@ class KeyDemos(unittest.TestCase):
         place = self.place
         trust = json.loads((place.dir / "trust.json").read_text())
         evidence = place.export_evidence(place.withdraw()["id"])
+        self.assertEqual(self.copy_with(trust), (0, ""))
         receipt = place.dir / "before.checkpoint"
         receipt.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
         old = self.signers()
@@ -137,8 +145,12 @@ class KeyDemos(unittest.TestCase):
 
         self.grow(size)
         self.assertEqual(self.signers(), both[1:])
+        code, said = self.copy_with(trust)
+        self.assertEqual((code != 0, "no signature by" in said), (True, True), said)
+        self.assertEqual(self.copy_with(rotated), (0, ""))  # the same folder: it goes on
         later = place.export_evidence(place.withdraw()["id"])
         trail = place.export_trail()
+        self.assertRegex(place.custody("audit", "review", "--in", str(trail), check=False).stdout, r"entries 0 to \d+ of .* uses, ")
         for what, *files in (("trail", trail, receipt), ("evidence", evidence), ("evidence", later)):
             code, said = self.verify_with(rotated, what, *files)
             self.assertEqual(code, 0, said)

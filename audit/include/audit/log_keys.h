@@ -1,6 +1,6 @@
 /*
- * The keys of a log while one takes the place of another. Up to a size that people named, the old key is the log's and
- * the new one signs beside it; from that size on the new one alone (docs/formats.md, log keys).
+ * The keys of a log, and how one takes the place of another. Up to a size that people named, the old key is the log's
+ * and the new one signs beside it; from that size on the new one alone (docs/formats.md, log keys).
  */
 #ifndef STRONGROOM_AUDIT_LOG_KEYS_H
 #define STRONGROOM_AUDIT_LOG_KEYS_H
@@ -40,5 +40,31 @@ MUST_CHECK enum status audit_log_keys_judge(const struct audit_key **out, const 
  */
 MUST_CHECK enum status audit_checkpoint_open_any(struct audit_checkpoint *out, const void *note, size_t len,
                                                  const struct audit_key *keys, size_t count, struct fault *fault);
+
+#define AUDIT_LOG_TERMS_MAX 17
+
+/* All keys of one log, oldest first: each counts from `from` entries on, until the next one does. */
+struct audit_log_terms {
+    size_t count;
+    struct audit_log_term {
+        struct audit_key key;
+        uint64_t from; /* of the first: 0 */
+    } rows[AUDIT_LOG_TERMS_MAX];
+};
+
+/*
+ * Adds the key with this vkey; the first to terms of count 0, from 0. STATUS_INVALID: no vkey, or `from` is not above
+ * the one before; STATUS_ALGORITHM_REFUSED: no log key; STATUS_MISMATCH: of another origin, or there already;
+ * STATUS_TOO_LARGE.
+ */
+MUST_CHECK enum status audit_log_terms_add(struct audit_log_terms *inout, const char *vkey, uint64_t from,
+                                           struct fault *fault);
+
+/*
+ * audit_checkpoint_open by whoever knows all keys of the log: the one that counts at the size of the note has signed
+ * it, no line of any is bad, and there is none of a key whose time was over (STATUS_UNKNOWN_KEY).
+ */
+MUST_CHECK enum status audit_log_terms_open(struct audit_checkpoint *out, const struct audit_log_terms *terms,
+                                            const void *note, size_t len, struct fault *fault);
 
 #endif

@@ -53,7 +53,7 @@ static enum status fetch_checkpoint(struct copy *copy, struct fault *fault)
     enum status status = copy->log->fetch(copy->log->context, &copy->note, "checkpoint", fault);
     if (status == STATUS_OK) {
         status =
-            audit_checkpoint_open(&copy->checkpoint, copy->note.data, copy->note.len, mirror_key(copy->mirror), fault);
+            audit_log_terms_open(&copy->checkpoint, mirror_keys(copy->mirror), copy->note.data, copy->note.len, fault);
     }
     if (status == STATUS_OK && copy->log->witnesses != NULL) {
         status = audit_witnesses_check(copy->log->witnesses, copy->note.data, copy->note.len, fault);

@@ -21,7 +21,7 @@
 struct mirror {
     int fd;
     char *path;
-    struct audit_key key;
+    struct audit_log_terms keys;
     struct audit_checkpoint checkpoint;
     struct bytes note;
 };
@@ -239,9 +239,10 @@ static enum status take_note(struct mirror *mirror, struct bytes *note, struct f
 {
     struct audit_checkpoint checkpoint;
     struct fault why = {0};
-    enum status status = audit_checkpoint_open(&checkpoint, note->data, note->len, &mirror->key, &why);
+    enum status status = audit_log_terms_open(&checkpoint, &mirror->keys, note->data, note->len, &why);
     if (status == STATUS_UNKNOWN_KEY || status == STATUS_MISMATCH) {
-        return fault_set(fault, STATUS_MISMATCH, CHECKPOINT, "%s is a copy of another log", mirror->path);
+        return fault_set(fault, STATUS_MISMATCH, CHECKPOINT, "%s is a copy of another log, or by another key of it",
+                         mirror->path);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, STATUS_CORRUPT, CHECKPOINT, "is not what the log has signed: %s", why.detail);
@@ -310,13 +311,13 @@ static enum status open_checkpoint(struct mirror *mirror, struct fault *fault)
     return status;
 }
 
-enum status mirror_open(struct mirror **out, const char *path, const struct audit_key *key, enum mirror_access access,
-                        struct fault *fault)
+enum status mirror_open(struct mirror **out, const char *path, const struct audit_log_terms *keys,
+                        enum mirror_access access, struct fault *fault)
 {
     struct mirror *mirror = calloc(1, sizeof(*mirror));
     if (mirror != NULL) {
         mirror->fd = -1;
-        mirror->key = *key;
+        mirror->keys = *keys;
         mirror->path = strdup(path);
     }
     if (mirror == NULL || mirror->path == NULL) {
@@ -361,9 +362,9 @@ const struct bytes *mirror_note(const struct mirror *mirror)
     return &mirror->note;
 }
 
-const struct audit_key *mirror_key(const struct mirror *mirror)
+const struct audit_log_terms *mirror_keys(const struct mirror *mirror)
 {
-    return &mirror->key;
+    return &mirror->keys;
 }
 
 const char *mirror_path(const struct mirror *mirror)

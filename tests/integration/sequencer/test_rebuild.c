@@ -85,7 +85,8 @@ static void make_copy(void)
     struct mirror *mirror = NULL;
     struct fault fault = {0};
     const struct mirror_log log = {.fetch = fetch};
-    cr_assert_eq(mirror_open(&mirror, copy, &keeper.log_key, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    const struct audit_log_terms keys = {.count = 1, .rows = {{.key = keeper.log_key}}};
+    cr_assert_eq(mirror_open(&mirror, copy, &keys, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
     cr_assert_eq(mirror_copy(mirror, &log, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
     mirror_close(mirror);
 }
@@ -125,13 +126,19 @@ static void teardown(void)
 
 TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 120);
 
-static enum status rebuild(struct fault *fault)
+static enum status rebuild_by(const struct audit_key *keys, size_t key_count, struct fault *fault)
 {
     uint64_t size = 0;
-    const struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = copy, .key = &keeper.log_key};
+    const struct sequencer_rebuild_config config = {
+        .conninfo = conninfo, .copy = copy, .keys = keys, .key_count = key_count};
     enum status status = sequencer_rebuild(&size, &config, fault);
     cr_assert(status != STATUS_OK || (long)size == books_number(&books, "SELECT count(*) FROM audit.leaf"));
     return status;
+}
+
+static enum status rebuild(struct fault *fault)
+{
+    return rebuild_by(&keeper.log_key, 1, fault);
 }
 
 static void expect_back(void)
@@ -240,6 +247,42 @@ Test(rebuild, a_changed_byte_of_the_copy_is_named)
     keeper.log_key.id4[0] ^= 1;
     cr_expect_eq(rebuild(NULL), STATUS_MISMATCH);
     keeper.log_key.id4[0] ^= 1;
+    expect_back();
+}
+
+/* A line of `key` that does not verify, under the note of the copy. */
+static void add_bad_line(const struct audit_key *key)
+{
+    char path[sizeof(copy) + 64];
+    const uint8_t signature[SIGNATURE_LEN] = {1};
+    struct bytes line = {0};
+    (void)snprintf(path, sizeof(path), "%s/checkpoint", copy);
+    cr_assert_eq(audit_note_line(&line, key, signature, NULL), STATUS_OK);
+    FILE *file = fopen(path, "ae");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(line.data, 1, line.len, file), line.len);
+    cr_assert_eq(fclose(file), 0);
+    bytes_free(&line);
+}
+
+/* While the key is rotated the service names two; the copy may have been made under either. */
+Test(rebuild, any_key_of_the_log_may_have_signed_the_copy)
+{
+    static struct checkpoint_keeper other;
+    struct fault fault = {0};
+    keeper_open(&other, STAGE_ORIGIN);
+    const struct audit_key pairs[][2] = {{keeper.log_key, other.log_key}, {other.log_key, keeper.log_key}};
+    for (size_t i = 0; i < 2; i++) {
+        books_sql(&books, LOSE);
+        cr_assert_eq(rebuild_by(pairs[i], 2, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    }
+    books_sql(&books, LOSE);
+    cr_expect_eq(rebuild_by(&other.log_key, 1, NULL), STATUS_MISMATCH);
+    add_bad_line(&other.log_key);
+    cr_expect_eq(rebuild_by(pairs[0], 2, &fault), STATUS_CORRUPT);
+    cr_expect_str_eq(fault.where, "checkpoint");
+    cr_expect_eq(books_number(&books, IS_EMPTY), 0);
+    keeper_close(&other);
     expect_back();
 }
 

@@ -36,11 +36,25 @@ struct log {
     uint64_t fail_at;    /* the fetch that fails; 0: none */
     bool kill;           /* it ends the process instead */
     const char *spoiled; /* the file that has one byte changed */
-    uint8_t signer;
+    uint8_t signer;      /* number of the key */
 };
 
 static char folder[PATH_SIZE];
-static struct audit_key key;
+static struct audit_log_terms keys;
+
+static void keys_of(const char *origin, uint8_t number)
+{
+    keys = (struct audit_log_terms){.count = 1};
+    sample_key(&keys.rows[0].key, origin, AUDIT_KEY_ED25519, number);
+}
+
+/* The log's key is followed by that one from a size on. */
+static void keys_rotate(uint8_t number, uint64_t from)
+{
+    struct audit_log_term *next = &keys.rows[keys.count++];
+    *next = (struct audit_log_term){.from = from};
+    sample_key(&next->key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, number);
+}
 
 static void log_make(struct log *log, uint64_t other_from)
 {
@@ -116,7 +130,7 @@ static enum status copy_once(struct log *log, struct fault *fault)
 {
     struct mirror *mirror = NULL;
     const struct mirror_log asked = {.fetch = log_fetch, .context = log};
-    enum status status = mirror_open(&mirror, folder, &key, MIRROR_WRITE, fault);
+    enum status status = mirror_open(&mirror, folder, &keys, MIRROR_WRITE, fault);
     log->fetches = 0;
     if (status == STATUS_OK) {
         status = mirror_copy(mirror, &asked, fault);
@@ -245,7 +259,7 @@ static void start(void)
 {
     (void)snprintf(folder, sizeof(folder), "%s/mirror-XXXXXX", getenv("TMPDIR") == NULL ? "/tmp" : getenv("TMPDIR"));
     cr_assert_not_null(mkdtemp(folder));
-    sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 0);
+    keys_of(SAMPLE_ORIGIN, 0);
 }
 
 static void end(void)
@@ -417,15 +431,41 @@ Test(copy, one_folder_has_one_log_and_one_writer)
     struct fault fault = {0};
     log_make(&log, ENTRIES);
     copy_to(&log, 5);
-    cr_assert_eq(mirror_open(&mirror, folder, &key, MIRROR_WRITE, NULL), STATUS_OK);
+    cr_assert_eq(mirror_open(&mirror, folder, &keys, MIRROR_WRITE, NULL), STATUS_OK);
     cr_assert_eq(copy_once(&log, NULL), STATUS_BUSY);
     mirror_close(mirror);
-    sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 1);
+    keys_of(SAMPLE_ORIGIN, 1);
     log.signer = 1;
     cr_assert_eq(copy_once(&log, &fault), STATUS_MISMATCH);
     cr_assert_not_null(strstr(fault.detail, folder));
-    sample_key(&key, "another.example/log", AUDIT_KEY_ED25519, 0);
+    keys_of("another.example/log", 0);
     cr_assert_eq(copy_once(&log, NULL), STATUS_MISMATCH);
+    log_free(&log);
+}
+
+Test(copy, goes_on_when_another_key_has_taken_over)
+{
+    struct log log;
+    struct fault fault = {0};
+    log_make(&log, ENTRIES);
+    copy_to(&log, 300);
+    log.size = 600;
+    log.signer = 1;
+    cr_assert_eq(copy_once(&log, NULL), STATUS_UNKNOWN_KEY, "nobody has said that this key is the log's");
+    keys_rotate(1, 600);
+    copy_to(&log, 600);
+    expect_copy(&log);
+    log.size = 601;
+    log.signer = 0;
+    cr_assert_eq(copy_once(&log, NULL), STATUS_UNKNOWN_KEY, "its time is over");
+    log.size = 600;
+    log.signer = 1;
+    expect_copy(&log);
+    copy_to(&log, 900);
+    expect_copy(&log);
+    keys_of(SAMPLE_ORIGIN, 0);
+    cr_assert_eq(copy_once(&log, &fault), STATUS_MISMATCH, "whoever does not know the key cannot tell the copy");
+    cr_assert_not_null(strstr(fault.detail, "by another key of it"));
     log_free(&log);
 }
 
@@ -441,7 +481,7 @@ Test(copy, only_what_the_log_and_its_witnesses_have_signed_counts)
     cr_assert_neq(copy_once(&log, NULL), STATUS_OK);
     log.signer = 0;
     sample_key(&witnesses.rows[0].key, "witness.example/w1", AUDIT_KEY_COSIGNATURE, 2);
-    cr_assert_eq(mirror_open(&mirror, folder, &key, MIRROR_WRITE, NULL), STATUS_OK);
+    cr_assert_eq(mirror_open(&mirror, folder, &keys, MIRROR_WRITE, NULL), STATUS_OK);
     cr_assert_eq(mirror_copy(mirror, &asked, NULL), STATUS_QUORUM_MISSING);
     mirror_close(mirror);
     cr_assert(!is_there("checkpoint") && !is_there("tile"));
@@ -459,7 +499,7 @@ Test(copy, is_read_back_under_the_note_of_any_size_it_had)
     copy_to(&log, 700);
     audit_tree_root(&root, log.hashes, 700);
     copy_to(&log, 1500);
-    cr_assert_eq(mirror_open(&mirror, folder, &key, MIRROR_READ, NULL), STATUS_OK);
+    cr_assert_eq(mirror_open(&mirror, folder, &keys, MIRROR_READ, NULL), STATUS_OK);
     const struct audit_tile_source source = mirror_tiles(mirror);
     cr_assert_eq(audit_tile_tree_open(&tree, &source, 700, &root, NULL), STATUS_OK);
     for (uint64_t index = 0; index < 3; index++) {

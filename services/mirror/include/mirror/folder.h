@@ -9,7 +9,7 @@
 #ifndef STRONGROOM_MIRROR_FOLDER_H
 #define STRONGROOM_MIRROR_FOLDER_H
 
-#include "audit/checkpoint.h"
+#include "audit/log_keys.h"
 #include "audit/tile.h"
 #include "mirror/bundle.h"
 
@@ -21,11 +21,11 @@ enum mirror_access {
 };
 
 /*
- * Opens the folder of the log whose key is `key`, and its checkpoint if it has one. STATUS_MISMATCH: it is a copy of
- * another log. STATUS_BUSY: somebody else writes to it. STATUS_NOT_FOUND: there is no such folder; STATUS_CORRUPT: the
- * checkpoint is none; STATUS_IO. Out: mirror_close.
+ * Opens the folder of the log with these keys, and its checkpoint if it has one. STATUS_MISMATCH: it is a copy of
+ * another log, or signed by a key that is not among them. STATUS_BUSY: somebody else writes to it. STATUS_NOT_FOUND:
+ * there is no such folder; STATUS_CORRUPT: the checkpoint is none; STATUS_IO. Out: mirror_close.
  */
-MUST_CHECK enum status mirror_open(struct mirror **out, const char *path, const struct audit_key *key,
+MUST_CHECK enum status mirror_open(struct mirror **out, const char *path, const struct audit_log_terms *keys,
                                    enum mirror_access access, struct fault *fault);
 
 /* Closes. NULL is fine. */
@@ -37,8 +37,8 @@ const struct audit_checkpoint *mirror_checkpoint(const struct mirror *mirror);
 /* Its signed note as it stands in the folder; empty when there is none. Borrowed. */
 const struct bytes *mirror_note(const struct mirror *mirror);
 
-/* The key of the log, and the path of the folder as it was given. Borrowed. */
-const struct audit_key *mirror_key(const struct mirror *mirror);
+/* The keys of the log, and the path of the folder as it was given. Borrowed. */
+const struct audit_log_terms *mirror_keys(const struct mirror *mirror);
 const char *mirror_path(const struct mirror *mirror);
 
 /* Reads a file of the folder. STATUS_NOT_FOUND, STATUS_TOO_LARGE, STATUS_IO. Out: owned by the caller. */
