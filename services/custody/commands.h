@@ -153,6 +153,8 @@ command_run command_audit_copy;
 
 /* review.c */
 command_run command_audit_review;
+command_run command_audit_report;
+command_run command_audit_reviews;
 
 /* audit_search.c */
 command_run command_audit_search;

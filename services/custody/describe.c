@@ -15,6 +15,7 @@
 #include "policy/key.h"
 #include "policy/occasion.h"
 #include "policy/policy.h"
+#include "policy/review.h"
 #include "policy/transaction.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
@@ -289,6 +290,24 @@ static enum status describe_compromise(FILE *stream, const struct bytes *documen
     return STATUS_OK;
 }
 
+static enum status describe_review(FILE *stream, const struct bytes *document, struct fault *fault)
+{
+    struct review review;
+    enum status status = review_decode(&review, document->data, document->len, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)fprintf(stream, "review of key uses: %lld uses, %lld findings\n", (long long)review.uses,
+                  (long long)review.findings);
+    describe_row(stream, "entries", "%llu to %llu", (unsigned long long)review.from, (unsigned long long)review.to - 1);
+    describe_row(stream, "of a trail", "of %llu entries", (unsigned long long)review.size);
+    describe_digest(stream, "root", &review.root);
+    describe_row(stream, "by", "%s", review.reviewer.text);
+    describe_time(stream, "at", review.reviewed_at);
+    describe_digest(stream, "report", &review.report);
+    return STATUS_OK;
+}
+
 static void describe_hashes(FILE *stream, const char *file, const struct digest *found, const struct digest *pinned)
 {
     char label[32];
@@ -440,6 +459,7 @@ static const struct document_kind kinds[] = {
     {INTENT_KIND, CANON_DOCUMENT_MAX, false, describe_intent},
     {TRANSACTION_KIND, CANON_DOCUMENT_MAX, false, describe_transaction},
     {COMPROMISE_KIND, CANON_DOCUMENT_MAX, false, describe_compromise},
+    {REVIEW_KIND, CANON_DOCUMENT_MAX, false, describe_review}, /* audit review signs */
     {CEREMONY_REFUSAL_KIND, CANON_DOCUMENT_MAX, false, describe_refusal},
     {BACKUP_KIND, CANON_DOCUMENT_MAX, false, describe_backup},           /* its own key signs */
     {SEALING_KEY_KIND, CANON_DOCUMENT_MAX, false, describe_sealing_key}, /* seal-key signs */

@@ -133,10 +133,10 @@ enum status command_show_document(const struct command_input *input, struct faul
 
 enum status command_digest(const struct command_input *input, struct fault *fault)
 {
-    static const char *const known[] = {"account",  "approval", "asset",      "attestation", "backup",
-                                        "ceremony", "command",  "compromise", "destination", "genesis",
-                                        "header",   "intent",   "key",        "occasion",    "policy",
-                                        "receipt",  "restore",  "share_set",  "transaction", "validators"};
+    static const char *const known[] = {"account",   "approval",    "asset",       "attestation", "backup",  "ceremony",
+                                        "command",   "compromise",  "destination", "genesis",     "header",  "intent",
+                                        "key",       "occasion",    "policy",      "receipt",     "restore", "review",
+                                        "share_set", "transaction", "validators"};
     const char *kind = input->words[0];
     struct bytes text = {0};
     json_t *object = NULL;

@@ -12,43 +12,22 @@
 #include "audit/leaf.h"
 #include "audit/tree.h"
 #include "audit/witness.h"
-#include "base/canon.h"
 #include "base/clock.h"
+#include "client.h"
 #include "commands.h"
+#include "policy/review.h"
 #include "trust.h"
 
-#define REVIEW_KIND "review"
 #define APPROVALS_MAX 256
-
-struct review {
-    struct digest checkpoint; /* SHA-256 of the signed note */
-    int64_t findings;
-    uint64_t from; /* entries from..to-1 */
-    struct digest report;
-    int64_t reviewed_at;
-    struct name reviewer;
-    uint64_t to;
-    int64_t uses;
-};
-
-static const struct canon_field fields[] = {
-    CANON_FIELD(struct review, checkpoint, CANON_HASH),
-    CANON_FIELD_RANGE(struct review, findings, CANON_INTEGER, 0, CANON_INTEGER_MAX),
-    CANON_FIELD(struct review, from, CANON_COUNTER),
-    CANON_FIELD(struct review, report, CANON_HASH),
-    CANON_FIELD(struct review, reviewed_at, CANON_TIME),
-    CANON_FIELD(struct review, reviewer, CANON_NAME),
-    CANON_FIELD(struct review, to, CANON_COUNTER),
-    CANON_FIELD_RANGE(struct review, uses, CANON_INTEGER, 0, CANON_INTEGER_MAX),
-};
 
 struct reviewing {
     struct review review;
+    struct review last; /* the one that this one goes on from; size 0: none is known */
     struct audit_log_terms log;
     struct audit_frontier frontier;
-    struct digest last;
-    json_t *withdrawals; /* open ones by id: intent, approved, approvals, signing */
-    json_t *orders;      /* keys that somebody ordered to be activated, and that are not yet */
+    struct digest previous; /* leaf hash of the entry read last */
+    json_t *withdrawals;    /* open ones by id: intent, approved, approvals, signing */
+    json_t *orders;         /* keys that somebody ordered to be activated, and that are not yet */
     FILE *report;
 };
 
@@ -217,6 +196,16 @@ static bool follow_key(struct reviewing *reviewing, const struct audit_event *ev
 
 /* The export. */
 
+/* The entries that the last reviewer had are still what they were. */
+static enum status check_last(const struct reviewing *reviewing, struct fault *fault)
+{
+    struct digest root;
+    audit_frontier_root(&root, &reviewing->frontier);
+    return reviewing->frontier.size != reviewing->last.size || digest_equal(&root, &reviewing->last.root)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_CORRUPT, "root", "the last review saw another trail than this");
+}
+
 static enum status take_row(struct reviewing *reviewing, const char *raw, struct fault *fault)
 {
     struct bytes bytes = {0};
@@ -228,7 +217,7 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
         status = audit_leaf_parse(&leaf, bytes.data, bytes.len, fault);
     }
     if (status == STATUS_OK &&
-        (leaf.index != reviewing->frontier.size || !digest_equal(&leaf.previous, &reviewing->last) ||
+        (leaf.index != reviewing->frontier.size || !digest_equal(&leaf.previous, &reviewing->previous) ||
          strcmp(leaf.origin, reviewing->log.rows[0].key.name) != 0)) {
         status = fault_set(fault, STATUS_CORRUPT, "raw", "is not the entry that follows in this log");
     }
@@ -236,8 +225,11 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
         status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
     }
     if (status == STATUS_OK) {
-        audit_leaf_hash(&reviewing->last, bytes.data, bytes.len);
-        status = audit_frontier_append(&reviewing->frontier, &reviewing->last);
+        audit_leaf_hash(&reviewing->previous, bytes.data, bytes.len);
+        status = audit_frontier_append(&reviewing->frontier, &reviewing->previous);
+    }
+    if (status == STATUS_OK) {
+        status = check_last(reviewing, fault);
     }
     if (status == STATUS_OK && (!follow_withdrawal(reviewing, &event) || !follow_key(reviewing, &event))) {
         status = fault_set(fault, STATUS_NO_MEMORY, "review", "%s", "");
@@ -265,7 +257,11 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
         (checkpoint.size != reviewing->frontier.size || !digest_equal(&checkpoint.root, &root))) {
         status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "signs another trail than the entries are");
     }
-    digest_sha256(&reviewing->review.checkpoint, note.data, note.len);
+    if (status == STATUS_OK && checkpoint.size < reviewing->last.size) {
+        status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "the last review saw more entries");
+    }
+    reviewing->review.root = root;
+    reviewing->review.size = reviewing->frontier.size;
     bytes_free(&note);
     return status;
 }
@@ -318,8 +314,7 @@ static enum status read_export(struct reviewing *reviewing, const char *path, co
 static enum status sign(const struct reviewing *reviewing, const struct custody_options *options, struct fault *fault)
 {
     struct signed_document document = {0};
-    enum status status = canon_encode_bytes(&document.document, &reviewing->review, fields,
-                                            sizeof(fields) / sizeof(fields[0]), CANON_DOCUMENT_MAX, fault);
+    enum status status = review_encode(&document.document, &reviewing->review, fault);
     if (status == STATUS_OK) {
         status = command_add_signature(&document, REVIEW_KIND, options, fault);
     }
@@ -355,12 +350,55 @@ static enum status check_stretch(struct reviewing *reviewing, struct fault *faul
                            reviewing->frontier.size);
 }
 
+/* The review that the service shows as its newest, by an auditor of any version of the policy. */
+static enum status take_last(struct review *out, const json_t *row, const struct trust *trust, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct fault why = {0};
+    enum status status =
+        signed_document_decode(&document, json_object_get(row, "review"), CANON_DOCUMENT_MAX, "review.", fault);
+    enum status verified = STATUS_FORBIDDEN;
+    for (size_t i = trust->policies.count; status == STATUS_OK && verified != STATUS_OK && i > 0; i--) {
+        fault_clear(&why);
+        verified = review_verify(out, &document, &trust->policies.versions[i - 1], &why);
+    }
+    if (status == STATUS_OK && verified != STATUS_OK) {
+        status = fault_set(fault, verified, "review",
+                           "no auditor of the policy signed the last review (%s: %s): "
+                           "name FROM yourself",
+                           why.where, why.detail);
+    }
+    signed_document_free(&document);
+    return status;
+}
+
+/* Where the last review ended; none that is true is skipped unless the service hides it, which makes more work. */
+static enum status go_on(struct reviewing *reviewing, const struct custody_options *options, struct fault *fault)
+{
+    const struct client_call call = {.method = "GET", .path = "/v1/audit/reviews?limit=1"};
+    struct trust trust = {0};
+    json_t *answer = NULL;
+    enum status status = trust_open(&trust, options, fault);
+    if (status == STATUS_OK) {
+        status = client_json(&answer, options, &call, fault);
+    }
+    const json_t *row = json_array_get(json_object_get(answer, "reviews"), 0);
+    if (status == STATUS_OK && row != NULL) {
+        status = take_last(&reviewing->last, row, &trust, fault);
+        reviewing->review.from = reviewing->last.to;
+    }
+    json_decref(answer);
+    trust_wipe(&trust);
+    return status;
+}
+
 static enum status review_run(struct reviewing *reviewing, const struct command_input *input, struct fault *fault)
 {
     const struct custody_options *options = input->options;
     struct audit_witnesses witnesses;
     struct review *review = &reviewing->review;
-    enum status status = read_number(&review->from, input, 0, "FROM", fault);
+    enum status status =
+        input->count == 0 ? go_on(reviewing, options, fault) : read_number(&review->from, input, 0, "FROM", fault);
     if (status == STATUS_OK) {
         status = read_number(&review->to, input, 1, "TO", fault);
     }
@@ -417,4 +455,33 @@ enum status command_audit_review(const struct command_input *input, struct fault
     json_decref(reviewing.withdrawals);
     json_decref(reviewing.orders);
     return status;
+}
+
+enum status command_audit_report(const struct command_input *input, struct fault *fault)
+{
+    return command_hand_in(input->options, "/v1/audit/reviews", fault);
+}
+
+static void print_row(const json_t *row)
+{
+    struct signed_document document = {0};
+    struct review review;
+    struct fault why = {0};
+    char text[SERVICE_TEXT_SIZE];
+    char at[TIME_TEXT_SIZE];
+    (void)command_service_text(text, row, "digest");
+    if (signed_document_decode(&document, json_object_get(row, "review"), CANON_DOCUMENT_MAX, "", &why) == STATUS_OK &&
+        review_decode(&review, document.document.data, document.document.len, &why) == STATUS_OK) {
+        time_format(at, review.reviewed_at);
+        (void)printf("%s %s entries %" PRIu64 " to %" PRIu64 ": %" PRId64 " uses, %" PRId64 " findings (%s)\n", at,
+                     review.reviewer.text, review.from, review.to - 1, review.uses, review.findings, text);
+    } else {
+        (void)printf("%s is no review: %s\n", text, why.detail);
+    }
+    signed_document_free(&document);
+}
+
+enum status command_audit_reviews(const struct command_input *input, struct fault *fault)
+{
+    return client_list(input->options, "/v1/audit/reviews", "reviews", print_row, fault);
 }

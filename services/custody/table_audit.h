@@ -25,10 +25,26 @@
          2,                                                                                                            \
          "[FROM [TO]] --in TRAIL [--out FILE --person NAME --key FILE]",                                               \
          "hold the key uses of entries FROM to TO-1 of a whole export against the operations that were approved; "     \
-         "--out: sign what was found",                                                                                 \
-         TRUST KEY "in out person",                                                                                    \
-         "custody audit review 1200 2400 --in trail.jsonl --trust trust.json --out review.json --person auditor-1 "    \
+         "without FROM go on where the last review at the service ended; --out: sign what was found",                  \
+         SERVICE TRUST KEY "in out person",                                                                            \
+         "custody audit review --in trail.jsonl --trust trust.json --out review.json --person auditor-1 "              \
          "--key auditor-1.key"},                                                                                       \
+        {{"audit", "report"},                                                                                          \
+         command_audit_report,                                                                                         \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "--in FILE",                                                                                                  \
+         "hand in a review that you have signed",                                                                      \
+         SERVICE "in",                                                                                                 \
+         "custody audit report --in review.json"},                                                                     \
+        {{"audit", "reviews"},                                                                                         \
+         command_audit_reviews,                                                                                        \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "[--json]",                                                                                                   \
+         "list the reviews that were handed in, newest first",                                                         \
+         SERVICE "json",                                                                                               \
+         "custody audit reviews"},                                                                                     \
         {{"audit", "search"},                                                                                          \
          command_audit_search,                                                                                         \
          0,                                                                                                            \

@@ -113,6 +113,7 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_PERSON_DIFFERS, {"administrator", "operator"}},
         {AUDIT_POLICY_UNKNOWN, {"administrator", "operator"}},
         {AUDIT_POLICY_WAITING, {"administrator", "approver"}},
+        {AUDIT_REVIEW_OVERDUE, {"administrator", "auditor"}},
         {AUDIT_WITHDRAWAL_WAITING, {"administrator", "approver"}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -3,14 +3,11 @@
  * the trail and nowhere else; where there is a limit, an entry that no copy has for too long is an alarm.
  */
 #include "base/canon.h"
+#include "reach.h"
 #include "record.h"
 #include "resources.h"
-#include "store/trail_read.h"
-#include "trail_leaf.h"
-#include "watch_core.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define COPIERS_MAX 16 /* newest entries of copiers that are looked at: one that is behind is not taken for all */
 
 /* Telling. */
 
@@ -30,27 +27,6 @@ struct telling {
     struct copied copied;
     struct trail_ticket ticket;
 };
-
-/* The checkpoint that was copied must be one of this trail: the newest one extends it. */
-static enum status check_copied(const struct telling *telling, struct fault *fault)
-{
-    struct trail_checkpoint newest = {0};
-    struct audit_proof proof;
-    uint64_t size = (uint64_t)telling->copied.size;
-    enum status status = trail_checkpoint_newest(&newest, telling->service->trail, fault);
-    bytes_free(&newest.note);
-    if (status == STATUS_OK && size > newest.checkpoint.size) {
-        status = fault_set(fault, STATUS_MISMATCH, "size", "the trail has fewer entries");
-    }
-    if (status == STATUS_OK) {
-        status = trail_prove_consistency(&proof, telling->service->trail, size, newest.checkpoint.size, fault);
-    }
-    if (status == STATUS_OK && audit_consistency_verify(&proof, size, &telling->copied.root, newest.checkpoint.size,
-                                                        &newest.checkpoint.root, NULL) != STATUS_OK) {
-        status = fault_set(fault, STATUS_MISMATCH, "root", "the trail had another root with so many entries");
-    }
-    return status;
-}
 
 static enum status enter_in(struct store_tx *tx, void *context, struct fault *fault)
 {
@@ -87,7 +63,7 @@ enum status trail_copy_tell(struct service *service, const struct http_request *
     struct telling telling = {.service = service, .request = request};
     enum status status = read_copied(&telling.copied, request, fault);
     if (status == STATUS_OK) {
-        status = check_copied(&telling, fault);
+        status = reach_check_root(service, (uint64_t)telling.copied.size, &telling.copied.root, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, enter_in, &telling, fault);
@@ -107,81 +83,11 @@ enum status trail_copy_tell(struct service *service, const struct http_request *
 
 /* Watching. */
 
-static uint64_t size_told(const struct store_leaf *row)
-{
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    uint64_t size = 0;
-    if (trail_leaf_is_true(row) && audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK) {
-        const char *text = audit_event_fact(&event, "size");
-        size = text == NULL ? 0 : strtoull(text, NULL, 10);
-    }
-    audit_event_wipe(&event);
-    return size;
-}
-
-struct lag {
-    uint64_t size;        /* entries that a copy has */
-    int64_t waits_utc_us; /* time of the oldest entry that none has; 0: there is none */
-};
-
-static enum status copied_in(struct lag *lag, struct store_tx *tx, struct fault *fault)
-{
-    struct store_leaf_list list = {0};
-    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_TRAIL_COPIED),
-                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
-                                             .newest_first = true,
-                                             .limit = COPIERS_MAX};
-    enum status status = store_leaf_list(&list, tx, &filter, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        uint64_t size = size_told(&list.rows[i]);
-        lag->size = size > lag->size ? size : lag->size;
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
-static enum status lag_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct lag *lag = context;
-    struct store_leaf_list list = {0};
-    *lag = (struct lag){0};
-    enum status status = copied_in(lag, tx, fault);
-    const struct store_leaf_filter filter = {.from_seq = lag->size, .limit = 1};
-    if (status == STATUS_OK) {
-        status = store_leaf_list(&list, tx, &filter, fault);
-    }
-    if (status == STATUS_OK && list.count > 0) {
-        lag->waits_utc_us = list.rows[0].ts_utc_us;
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
 enum status watch_trail_copies(struct watch *watch, struct fault *fault)
 {
-    struct service *service = watch->service;
-    struct lag lag;
-    char size[24];
-    if (service->options.copy_max_age_s == 0) {
-        return STATUS_OK;
-    }
-    enum status status = store_transact(service->reader, lag_in, &lag, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    int64_t age_us = lag.waits_utc_us == 0 ? 0 : clock_utc_us(service->clock) - lag.waits_utc_us;
-    bool late = age_us > service->options.copy_max_age_s * 1000000;
-    struct news news = {.action = AUDIT_COPY_LAG,
-                        .object_type = "trail",
-                        .object_id = "copy",
-                        .calm = !late,
-                        .reason = late ? STATUS_EXPIRED : STATUS_OK,
-                        .since_utc_us = late ? lag.waits_utc_us : 0,
-                        .value = late ? "late" : "fresh"};
-    (void)snprintf(news.subject, sizeof(news.subject), "trail/copy");
-    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)lag.size);
-    news_fact(&news, "size", size);
-    return watch_tell(watch, &news, fault);
+    const struct reach copies = {.told = AUDIT_TRAIL_COPIED,
+                                 .alarm = AUDIT_COPY_LAG,
+                                 .object_id = "copy",
+                                 .max_age_us = watch->service->options.copy_max_age_s * 1000000};
+    return reach_watch(watch, &copies, fault);
 }

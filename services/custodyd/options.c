@@ -81,6 +81,8 @@ static const struct option_row rows[] = {
         witness_tier),
     ROW("copy-max-age", OPTION_INTEGER, "s", 0, 31536000, "0",
         "an entry of the trail that no copy on another host has for so long is an alarm; 0: none is", copy_max_age_s),
+    ROW("review-days", OPTION_INTEGER, "d", 0, 3650, "7",
+        "an entry of the trail that no review of key uses covers for so long is an alarm; 0: none is", review_days),
     ROW("anchor-interval", OPTION_INTEGER, "s", 1, 3600, "10",
         "the newest checkpoint of the trail goes into a block of the ledger so often, when there is something new",
         anchor_interval_s),

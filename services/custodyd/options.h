@@ -45,6 +45,7 @@ struct custodyd_options {
     char witnesses[OPTION_PATH_SIZE];
     int64_t witness_max_age_ms;
     int64_t copy_max_age_s; /* 0: no limit */
+    int64_t review_days;    /* 0: no limit */
     char witness_tier[16];
     int64_t anchor_interval_s;
     int64_t anchor_entries;

@@ -18,6 +18,7 @@
 #define RECORD_FREEZE "freeze"
 #define RECORD_CEREMONY "ceremony"
 #define RECORD_COMPROMISE "compromise"
+#define RECORD_REVIEW "review"
 #define RECORD_ALARM "alarm"
 #define RECORD_POLICY "policy"
 #define RECORD_DESTINATION "destination"

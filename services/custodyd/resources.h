@@ -73,6 +73,11 @@ http_handler trail_export;
 /* copies.c */
 http_handler trail_copy_tell;
 
+/* reviews.c */
+http_handler review_hand_in;
+http_handler review_list;
+http_handler review_read;
+
 /* tile_resources.c */
 http_handler trail_tile_read;
 http_handler trail_entries_tile_read;

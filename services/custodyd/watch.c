@@ -171,9 +171,10 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers,    watch_witnesses,  watch_anchors,          watch_policy,  watch_people,   watch_destinations,
-        watch_keys,         watch_freezes,    watch_compromise_drill, look_at_media, look_at_copies, look_at_reveals,
-        watch_trail_copies, look_at_suspense, look_at_announced,      remember};
+        look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,           watch_people,
+        watch_destinations, watch_keys,      watch_freezes,      watch_compromise_drill, look_at_media,
+        look_at_copies,     look_at_reveals, watch_trail_copies, watch_reviews,          look_at_suspense,
+        look_at_announced,  remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {

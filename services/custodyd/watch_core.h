@@ -80,6 +80,9 @@ MUST_CHECK enum status watch_witnesses(struct watch *watch, struct fault *fault)
 /* copies.c: tells whether an entry waits too long for a copy on another host. */
 MUST_CHECK enum status watch_trail_copies(struct watch *watch, struct fault *fault);
 
+/* reviews.c: tells whether an entry waits too long for a review of key uses. */
+MUST_CHECK enum status watch_reviews(struct watch *watch, struct fault *fault);
+
 /* watch_anchors.c: has the trail anchored in the ledger, and tells what is. */
 MUST_CHECK enum status watch_anchors(struct watch *watch, struct fault *fault);
 

@@ -17,9 +17,9 @@
 #define SIGNATURES_MAX 4194304
 
 /* Of each document that signatures stand under; those that are many first. */
-static const char *const kinds[] = {"transaction", "header",        "approval",  "attestation", "command",   "policy",
-                                    "key",         "backup",        "restore",   "destination", "occasion",  "gift",
-                                    "share_set",   "ceremony_step", "generated", "ceremony",    "compromise"};
+static const char *const kinds[] = {"transaction", "header",        "approval",  "attestation", "command",    "policy",
+                                    "key",         "backup",        "restore",   "destination", "occasion",   "gift",
+                                    "share_set",   "ceremony_step", "generated", "ceremony",    "compromise", "review"};
 
 /* Whose it is, and what the scan needs of it. */
 struct found {

@@ -92,7 +92,72 @@ class Dba(Position):
         (place.dir / out).unlink(missing_ok=True)
         return place.custody("audit", "review", *words, "--in", str(path), "--trust", str(place.dir / "trust.json"), "--out",
                              str(place.dir / out), "--person", "auditor-1", "--key", str(people / "auditor-1.key"),
-                             "--passphrase-file", str(people / "auditor-1.passphrase"), check=check)
+                             "--passphrase-file", str(people / "auditor-1.passphrase"), person="auditor-1", check=check)
+
+    def report(self, out="review.json", check=True):
+        return self.place.custody("audit", "report", "--in", str(self.place.dir / out), person="auditor-1", check=check)
+
+    def test_what_a_review_is_worth_at_the_service(self):
+        """It is taken from the auditor who signed it, about this trail, from where the last one ended; rows of the database make none."""
+        place = self.place
+        path = place.export_trail()
+        size = len(path.read_bytes().splitlines()) - 2
+        self.review(path, "0", str(size - 2), check=False)  # the keys of the place were activated without a service: findings
+        signed = json.loads((place.dir / "review.json").read_text())
+        review = json.loads(signed["document"])
+
+        def hand_in(person="auditor-1", caller="auditor-1", **fields):
+            document = canonical({**review, **fields})
+            return place.call("POST", "/v1/audit/reviews", place.signed("review", document, person), person=caller)
+
+        self.assertProblem(hand_in(caller="operator-1"), 403, "forbidden")
+        self.assertProblem(hand_in("operator-1", reviewer="operator-1"), 403, "forbidden", "reviewer")
+        self.assertProblem(hand_in("operator-1"), 403, "unknown_key", "signatures[0]")
+        self.assertProblem(hand_in(root="0" * 64), 403, "mismatch", "root")
+        self.assertProblem(hand_in(size=str(size - 1)), 403, "mismatch", "root")
+        self.assertProblem(hand_in(size=str(10**9)), 403, "mismatch", "size")
+        self.assertProblem(hand_in(to=str(size + 1)), 400, "invalid", "to")
+        self.assertProblem(hand_in(reviewed_at=time_text(seconds=3600)), 503, "not_ready", "reviewed_at")
+        self.assertProblem(hand_in(**{"from": "1"}), 409, "conflict", "from")
+        forged = place.call("POST", "/v1/audit/reviews", {**signed, "document": canonical({**review, "findings": 0, "uses": 99})}, person="auditor-1")
+        self.assertProblem(forged, 403, "signature_invalid", "signatures[0]")
+        self.assertEqual(place.call("GET", "/v1/audit/reviews", person="auditor-1").json, {"reviews": []})
+
+        entered = self.report().stdout.split()[1]
+        self.assertEqual(entered, digest("review", signed["document"]))
+        self.assertProblem(place.call("POST", "/v1/audit/reviews", signed, person="auditor-1"), 409, "conflict", "to")
+        self.assertProblem(hand_in(**{"from": str(size - 1), "to": str(size)}), 409, "conflict", "from")
+        told = self.entries("review.signed", otype="review", oid=entered)[-1]
+        self.assertEqual((told["actor"], told["outcome"], self.event(told)["refs"], self.event(told)["facts"]),
+                         ("auditor-1", "ok", {"review": entered}, {"by": "auditor-1", "findings": str(review["findings"]), "from": "0", "size": str(size - 2), "uses": str(review["uses"])}))
+        shown = place.call("GET", f"/v1/audit/reviews/{entered}", person="auditor-1")
+        self.assertEqual((shown.json["digest"], shown.json["review"]["document"]), (entered, signed["document"]))
+        self.assertProblem(place.call("GET", f"/v1/audit/reviews/{'0' * 64}", person="auditor-1"), 404, "not_found")
+        self.assertProblem(place.call("GET", "/v1/audit/reviews/x", person="auditor-1"), 400, "invalid", "digest")
+        self.assertProblem(place.call("GET", "/v1/audit/reviews", person="approver-1"), 403, "forbidden")
+
+        # The next one goes on there, by the word of the auditor who signed the last one and not by that of a row.
+        done = self.review(place.export_trail(), check=False)
+        self.assertIn(f"entries {size - 2} to ", done.stdout)
+        other = json.dumps(place.signed("review", canonical({**review, "from": "0", "to": str(size)}), "operator-1"))
+        place.psql("SET session_replication_role = replica; INSERT INTO custody.document (kind, id, digest, bytes) "
+                   f"VALUES ('review', 'trail', sha256('x'), convert_to($d${canonical(json.loads(other))}$d$, 'UTF8'))")
+        refused = self.review(place.export_trail(), check=False)
+        self.assertEqual((refused.returncode, "no auditor of the policy signed the last review" in refused.stderr), (1, True), refused)
+        lies = place.signed("review", canonical({**review, "root": "0" * 64, "to": str(size - 1)}), "auditor-1")
+        place.psql("SET session_replication_role = replica; INSERT INTO custody.document (kind, id, digest, bytes) "
+                   f"VALUES ('review', 'trail', sha256('y'), convert_to($d${canonical(lies)}$d$, 'UTF8'))")
+        refused = self.review(place.export_trail(), check=False)
+        self.assertEqual((refused.returncode, "the last review saw another trail" in refused.stderr), (1, True), refused)
+        place.psql("SET session_replication_role = replica; DELETE FROM custody.document WHERE digest IN (sha256('x'), sha256('y'))")
+        self.review(place.export_trail(), check=False)
+        self.report()
+        rows = place.custody("audit", "reviews", person="auditor-1").stdout.splitlines()
+        self.assertRegex(rows[0], rf" auditor-1 entries {size - 2} to [0-9]+: [0-9]+ uses, [0-9]+ findings \([0-9a-f]{{64}}\)$")
+        self.assertEqual((len(rows), rows[1].endswith(f"({entered})")), (2, True), rows)
+        said = place.custody("show", "review", "--in", str(place.dir / "review.json")).stdout
+        self.assertRegex(said, r"review of key uses: [0-9]+ uses, [0-9]+ findings\n")
+        self.assertRegex(said, r"by +auditor-1\n")
 
     def test_what_a_review_of_key_uses_finds(self):
         """A signing that nobody approved, put into the trail, and a key activated past the service: each an exception by name."""
@@ -143,17 +208,17 @@ class Dba(Position):
         self.review(path, str(middle), check=False)
         signed = json.loads((place.dir / "review.json").read_text())
         review = json.loads(signed["document"])
-        note = base64.b64decode(json.loads(path.read_bytes().splitlines()[-1])["checkpoint"])
-        self.assertEqual((review["report"], review["checkpoint"], review["findings"], review["reviewer"], review["from"]),
-                         (hashlib.sha256(done.stdout.encode()).hexdigest(), hashlib.sha256(note).hexdigest(), 2, "auditor-1", str(middle)))
+        note = base64.b64decode(json.loads(path.read_bytes().splitlines()[-1])["checkpoint"]).decode().splitlines()
+        self.assertEqual((review["report"], review["size"], review["root"], review["findings"], review["reviewer"], review["from"]),
+                         (hashlib.sha256(done.stdout.encode()).hexdigest(), note[1], base64.b64decode(note[2]).hex(), 2, "auditor-1", str(middle)))
         self.assertEqual([signature["key"] for signature in signed["signatures"]], [place.person("auditor-1")["key_id"]])
 
         whole = path.read_bytes().splitlines(keepends=True)
         other = json.loads(whole[5])
         other["raw"] = base64.b64encode(base64.b64decode(other["raw"]).replace(b'"pn"', b'"pm"')).decode()
-        for name, lines, words in (("a row left out", whole[:7] + whole[8:], ()), ("its end cut off", whole[:-1], ()),
-                                   ("a row of another text", whole[:5] + [json.dumps(other).encode() + b"\n"] + whole[6:], ()),
-                                   ("the last row left out", whole[:-2] + whole[-1:], ()),
+        for name, lines, words in (("a row left out", whole[:7] + whole[8:], ("0",)), ("its end cut off", whole[:-1], ("0",)),
+                                   ("a row of another text", whole[:5] + [json.dumps(other).encode() + b"\n"] + whole[6:], ("0",)),
+                                   ("the last row left out", whole[:-2] + whole[-1:], ("0",)),
                                    ("a stretch that is not covered", whole, ("0", str(len(whole)))), ("none", whole, ("7", "7"))):
             with self.subTest(name):
                 edited = place.dir / "edited.jsonl"

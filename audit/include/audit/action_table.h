@@ -202,6 +202,10 @@
       "The drill of a compromised key was done.")                                                                      \
     X(COMPROMISE_DRILL_OVERDUE, "compromise.drill_overdue", KEYS, "compromise", "ok error", "", "due",                 \
       "That drill was not done in time; ok: it was since.")                                                            \
+    X(REVIEW_SIGNED, "review.signed", KEYS, "review", "ok deny error", "review", "by findings from size uses",         \
+      "An auditor has held a stretch of the trail against what was approved; up to `size` all is reviewed.")           \
+    X(REVIEW_OVERDUE, "review.overdue", KEYS, "trail", "ok error", "", "size",                                         \
+      "An entry waits too long for a review of key uses (error), or no more (ok).")                                    \
     X(COMPROMISE_REPORT, "compromise.report", KEYS, "compromise", "ok deny error", "plan report",                      \
       AUDIT_FACTS_COMPROMISE, "What was done about a compromised key.")                                                \
     X(PII_RECORD, "pii.record", ACCESS, "subject", "ok deny error", "", "erase_after event fields",                    \
@@ -257,7 +261,9 @@
     X("entry", "id of the entry in the ledger of media")                                                               \
     X("evaluated", "digest of the version of the policy that was evaluated")                                           \
     X("failed", "steps that failed")                                                                                   \
+    X("findings", "uses without an approved operation")                                                                \
     X("first_seen", "time when the alarm was seen first")                                                              \
+    X("from", "number of the first entry of the stretch")                                                              \
     X("height", "block height")                                                                                        \
     X("hindrances", "withdrawals that were in the way")                                                                \
     X("in_force_at", "time from which the version is in force")                                                        \
@@ -293,6 +299,7 @@
     X("restore", "digest of the restore document")                                                                     \
     X("results", "how many entries were given")                                                                        \
     X("returns", "transaction that is paid back")                                                                      \
+    X("review", "digest of the signed review")                                                                         \
     X("role", "role of the signer")                                                                                    \
     X("roles", "roles of the token, separated by commas")                                                              \
     X("root", "root of the tree of so many entries")                                                                   \
@@ -318,6 +325,7 @@
     X("transfer", "what the signer of role transfer answered, a status code")                                          \
     X("transitions", "how often the key has changed its state")                                                        \
     X("type", "transfer or issue")                                                                                     \
+    X("uses", "uses of keys in the stretch")                                                                           \
     X("valid_until", "end of the key's time")                                                                          \
     X("validator", "what the signer of role validator answered, a status code")                                        \
     X("vetoes", "how many spoke against it")                                                                           \
