@@ -42,8 +42,7 @@ static EVP_PKEY *load(const struct key *key)
     return pkey;
 }
 
-/* With such a key every message has signatures that verify. The y of the eight points of small order, in any spelling.
- */
+/* With such a key every message has signatures that verify. The y of the eight points, in any spelling. */
 static bool is_of_small_order(const uint8_t point32[32])
 {
     static const char *const points[] = {"0000000000000000000000000000000000000000000000000000000000000000",
@@ -58,11 +57,11 @@ static bool is_of_small_order(const uint8_t point32[32])
     memcpy(y32, point32, sizeof(y32));
     y32[31] &= 0x7f; /* the sign of x */
     hex_encode(hex, y32, sizeof(y32));
-    size_t i = 0;
-    while (i < sizeof(points) / sizeof(points[0]) && strcmp(points[i], hex) != 0) {
-        i++;
+    bool found = false;
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        found = found || strcmp(points[i], hex) == 0;
     }
-    return i < sizeof(points) / sizeof(points[0]);
+    return found;
 }
 
 /* The curve is the one the algorithm names, and the DER bytes are the ones libcrypto itself would write. */

@@ -29,7 +29,7 @@ static const struct option_row rows[] = {
     PATH("entry", request.entry, "", "The bytes of the entry that the receipt is to be for"),
     PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
     {"max-age", OPTION_INTEGER, "seconds", 0, 3153600000, "0",
-     "How old the last entry and the cosignatures that count may be; 0: of any age",
+     "How old the last entry and the cosignatures that count may be, or how far ahead; 0: of any time",
      offsetof(struct options, max_age_s), sizeof(((struct options *)0)->max_age_s)},
     {"now", OPTION_TEXT, "", 0, 0, "",
      "The time from which --max-age counts (RFC 3339, six decimals); default: the clock", offsetof(struct options, now),
@@ -54,11 +54,6 @@ static enum verdict trail(const struct trust *trust, const struct verify_request
     return verify_trail(trust, request->rest[0], request->rest + 1, request->rest_count - 1);
 }
 
-static enum verdict evidence(const struct trust *trust, const struct verify_request *request)
-{
-    return verify_evidence(trust, request->rest[0], request->explain);
-}
-
 static const struct command {
     const char *word, *name, *purpose, *arguments;
     size_t first_row, row_count;
@@ -74,7 +69,7 @@ static const struct command {
     {"consistency", "custody-verify consistency", "proves offline that one checkpoint extends another",
      "OLD NEW PROOF|EXPORT", 1, 3, 3, 3, verify_consistency},
     {"evidence", "custody-verify evidence", "proves the evidence bundle of a withdrawal offline", "BUNDLE", 4, 2, 1, 1,
-     evidence},
+     verify_evidence},
     {"ceremony", "custody-verify ceremony", "proves offline how a key was made", "[LATER POLICY ...]", 6, 7, 0, 64,
      verify_ceremony},
     {"address", "custody-verify address", "proves offline whose an address is", "[LATER POLICY ...]", 10, 5, 0, 64,
@@ -115,22 +110,25 @@ static int refuse(const struct command *command, const struct fault *fault)
 static int run(const struct command *command, const struct trust *trust, const struct verify_request *request)
 {
     enum verdict verdict = command->run(trust, request);
-    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && verdict == VERDICT_PROVEN) {
-        return VERDICT_INCOMPLETE;
-    }
-    return (int)verdict;
+    bool said = fflush(stdout) == 0 && ferror(stdout) == 0;
+    return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
 }
 
-/* What is older than --max-age proves nothing. */
-static enum status freshen(struct trust *trust, const struct options *options, struct fault *fault)
+/* What is older than --max-age, or as far ahead, proves nothing new. Of a trail the last entry tells it. */
+static enum status freshen(struct trust *trust, const struct options *options, const struct command *command,
+                           struct fault *fault)
 {
     int64_t now_utc_us = clock_utc_us(clock_system());
     if (options->now[0] != '\0' && time_parse(&now_utc_us, options->now) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, "now", "must be a time like 2026-01-31T23:59:59.000000Z");
     }
-    int64_t since = now_utc_us - options->max_age_s * 1000000;
-    trust->fresh_since_utc_us = options->max_age_s == 0 ? 0 : since > 1 ? since : 1;
-    return STATUS_OK;
+    if (options->max_age_s > 0) {
+        trust->fresh_since_s = now_utc_us / 1000000 - options->max_age_s;
+        trust->fresh_until_s = now_utc_us / 1000000 + options->max_age_s;
+    }
+    return options->max_age_s == 0 || trust->quorum > 0 || command->run == trail
+               ? STATUS_OK
+               : fault_set(fault, STATUS_USAGE, "max-age", "is told by witnesses, and the trust file names none");
 }
 
 int main(int argc, char **argv)
@@ -161,7 +159,8 @@ int main(int argc, char **argv)
         return refuse(command, &fault);
     }
     if ((options.trust[0] != '\0' || command->first_row < TRUST_ROWS) &&
-        (trust_read(&trust, options.trust, &fault) != STATUS_OK || freshen(&trust, &options, &fault) != STATUS_OK)) {
+        (trust_read(&trust, options.trust, &fault) != STATUS_OK ||
+         freshen(&trust, &options, command, &fault) != STATUS_OK)) {
         return refuse(command, &fault);
     }
     return run(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);

@@ -107,7 +107,7 @@ static enum status decode(struct trust *out, struct span text, struct fault *fau
     if (status != STATUS_OK) {
         return status;
     }
-    *out = (struct trust){0};
+    *out = (struct trust){.fresh_until_s = INT64_MAX};
     bool read = span_digest(&out->chain, file.chain) && span_digest(&out->first_policy, file.policy);
     INVARIANT(read); /* they were looked at as fields */
     if (!vkey_read(&out->log, file.log, NOTE_KEY_LOG)) {
@@ -139,12 +139,13 @@ bool trust_witnessed(const struct trust *trust, struct report *report, const cha
             report_tampered(report, "%s: has a bad cosignature of %s", part, trust->witnesses[i].name);
             return false;
         }
-        found += by == SIGNED && time_s >= (uint64_t)(trust->fresh_since_utc_us / 1000000) ? 1 : 0;
+        bool fresh = (int64_t)time_s >= trust->fresh_since_s && (int64_t)time_s <= trust->fresh_until_s;
+        found += by == SIGNED && fresh ? 1 : 0;
     }
     if (found < trust->quorum) {
         report_incomplete(report, "%s: is cosigned by %zu witnesses of the trust file, which asks for %zu of %zu%s",
                           part, found, trust->quorum, trust->witness_count,
-                          trust->fresh_since_utc_us > 0 ? ", not longer ago than --max-age" : "");
+                          trust->fresh_until_s < INT64_MAX ? ", not longer ago than --max-age" : "");
     } else if (trust->quorum > 0) {
         report_checked("%s: cosigned by %zu of the %zu witnesses of the trust file, which asks for %zu", part, found,
                        trust->witness_count, trust->quorum);

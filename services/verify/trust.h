@@ -17,8 +17,9 @@ struct trust {
     struct note_key rotations[ROTATIONS_MAX];
     struct note_key witnesses[WITNESSES_MAX]; /* of different names and keys */
     size_t witness_count;
-    size_t quorum;              /* how many of them must have cosigned; 0 when the file names none */
-    int64_t fresh_since_utc_us; /* not of the file: what is older proves nothing new. 0: it may be of any age */
+    size_t quorum;         /* how many of them must have cosigned; 0 when the file names none */
+    int64_t fresh_since_s; /* not of the file: what is of another time than from then until then proves nothing new */
+    int64_t fresh_until_s;
 };
 
 /* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. Out: not to be copied. */

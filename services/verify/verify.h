@@ -14,12 +14,6 @@
  */
 enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count);
 
-/*
- * An evidence bundle: from the trust file to the block, with nothing believed in between. `explain`: of what was
- * proven, tells who approved what under which rule, and the entries.
- */
-enum verdict verify_evidence(const struct trust *trust, const char *path, bool explain);
-
 /* What commands are asked: paths of files, "" for none. */
 struct verify_request {
     char entry[512];                                                 /* receipt: the bytes of an entry */
@@ -31,6 +25,12 @@ struct verify_request {
     char *const *rest;                                               /* what stands behind the options, in order */
     int rest_count;
 };
+
+/*
+ * An evidence bundle: from the trust file to the block, with nothing believed in between. `explain`: of what was
+ * proven, tells who approved what under which rule, and the entries.
+ */
+enum verdict verify_evidence(const struct trust *trust, const struct verify_request *request);
 
 /* A receipt: that the log signed for its entry; which one that is, by its bytes or by an export (the second word). */
 enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request);

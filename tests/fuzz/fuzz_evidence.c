@@ -79,8 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     INVARIANT(bytes_copy(&text, data, size) == STATUS_OK);
     check_documents((const char *)text.data);
     bytes_free(&text);
+    char *const rest[] = {path};
+    const struct verify_request request = {.rest = rest, .rest_count = 1, .explain = true};
     int fd = in_memory(path, data, size);
-    enum verdict verdict = verify_evidence(&trust, path, true);
+    enum verdict verdict = verify_evidence(&trust, &request);
     (void)close(fd);
     bool known = false;
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

@@ -87,7 +87,7 @@ static void check_vkey(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct trust trust;
+    static struct trust trust = {.fresh_until_s = INT64_MAX};
     static struct audit_key key;
     char path[64];
     if (trust.log.name[0] == '\0') {

@@ -112,11 +112,11 @@ static const json_t *approver_in(struct key *out_key, const struct verify_policy
 
 static bool stood_before(const struct proof *proof, const struct name *approver)
 {
-    size_t i = 0;
-    while (i < proof->approval_count && !name_equal(approver, &proof->approvals[i].approver)) {
-        i++;
+    bool stood = false;
+    for (size_t i = 0; i < proof->approval_count; i++) {
+        stood = stood || name_equal(approver, &proof->approvals[i].approver);
     }
-    return i < proof->approval_count;
+    return stood;
 }
 
 /* `part` is what the approval is called. */
@@ -358,7 +358,7 @@ static void proof_free(struct proof *proof)
     free(proof);
 }
 
-enum verdict verify_evidence(const struct trust *trust, const char *path, bool explain)
+enum verdict verify_evidence(const struct trust *trust, const struct verify_request *request)
 {
     struct bytes text = {0};
     struct fault fault = {0};
@@ -370,10 +370,10 @@ enum verdict verify_evidence(const struct trust *trust, const char *path, bool e
     proof->trust = trust;
     proof->kept = json_array();
     proof->lines = json_array();
-    if (file_read(&text, path, BUNDLE_MAX, "bundle", &fault) == STATUS_OK) {
-        verdict = judge(proof, &text, explain);
+    if (file_read(&text, request->rest[0], BUNDLE_MAX, "bundle", &fault) == STATUS_OK) {
+        verdict = judge(proof, &text, request->explain);
     } else {
-        (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", path, fault.detail);
+        (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", request->rest[0], fault.detail);
     }
     bytes_free(&text);
     proof_free(proof);

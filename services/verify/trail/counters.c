@@ -12,6 +12,7 @@
 
 #define EARLY_MAX 65536
 #define FIRST_ROOM 1024 /* slots; a power of two */
+#define MINUTE_US 60000000
 
 struct slot {
     uint64_t key[2];
@@ -21,6 +22,7 @@ struct slot {
 struct producer {
     struct uuid id;
     uint64_t next;
+    int64_t heard_utc_us, beat_utc_us, busy_us; /* its last entry; its last heartbeat, 0: none; at work since then */
     uint8_t *early; /* a ring of EARLY_MAX bits from `next` on; NULL: none ever came early */
 };
 
@@ -173,4 +175,19 @@ uint64_t counters_producer_next(const struct counters *counters, const struct uu
 {
     const struct producer *known = producer_find(counters, producer);
     return known == NULL ? 1 : known->next;
+}
+
+int64_t counters_silence(struct counters *counters, const struct uuid *producer, int64_t at_utc_us, bool heartbeat)
+{
+    struct producer *known = producer_find(counters, producer);
+    if (known == NULL || (known->beat_utc_us == 0 && !heartbeat)) {
+        return 0;
+    }
+    int64_t since_us = at_utc_us - known->heard_utc_us;
+    int64_t busy_us = known->busy_us + (since_us < MINUTE_US ? since_us : MINUTE_US);
+    int64_t silence_us = !heartbeat ? busy_us : known->beat_utc_us == 0 ? 0 : at_utc_us - known->beat_utc_us;
+    known->heard_utc_us = at_utc_us;
+    known->beat_utc_us = heartbeat ? at_utc_us : known->beat_utc_us;
+    known->busy_us = heartbeat ? 0 : busy_us;
+    return silence_us;
 }

@@ -1,7 +1,7 @@
 /*
  * Two kinds of numbers that must have no gaps: ordinals of objects, and numbers of producers. An object takes 24 bytes
  * of a table that is at least three eighths full, 96 bytes at the worst while that doubles; a producer (one start of a
- * service) takes 32, and 8 KiB once numbers of it came early.
+ * service) takes 56, and 8 KiB once numbers of it came early.
  */
 #ifndef STRONGROOM_VERIFY_COUNTERS_H
 #define STRONGROOM_VERIFY_COUNTERS_H
@@ -27,5 +27,11 @@ MUST_CHECK enum status counters_producer(struct counters *counters, bool *out_fr
 
 /* The first number of a producer, from 1, of which there is no note. */
 uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer);
+
+/*
+ * Takes note of the time of an entry. Answers for how long its producer had no heartbeat, 0 before the first. While
+ * none comes, what lies between two entries is a minute at most: the database may have been away.
+ */
+int64_t counters_silence(struct counters *counters, const struct uuid *producer, int64_t at_utc_us, bool heartbeat);
 
 #endif

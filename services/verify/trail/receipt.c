@@ -14,21 +14,17 @@
 #define PROOF_HEADER "c2sp.org/tlog-proof@v1"
 #define LEAF_FILE_MAX 65536
 
-static bool starts(struct span line, const char *start)
-{
-    return line.len >= strlen(start) && memcmp(line.at, start, strlen(start)) == 0;
-}
-
 /* Between the header and the blank line: extra data, which says nothing here, the number of the entry, the hashes. */
 static bool proof_read(struct receipt *out, struct span *inout_rest)
 {
     struct span line;
     struct merkle_proof *proof = &out->proof;
     bool some = span_line(&line, inout_rest);
-    if (some && starts(line, "extra ")) {
+    if (some && line.len >= 6 && memcmp(line.at, "extra ", 6) == 0) {
         some = span_line(&line, inout_rest);
     }
-    if (!some || !starts(line, "index ") || !span_decimal(&out->index, (struct span){line.at + 6, line.len - 6})) {
+    if (!some || line.len < 6 || memcmp(line.at, "index ", 6) != 0 ||
+        !span_decimal(&out->index, (struct span){line.at + 6, line.len - 6})) {
         return false;
     }
     while (span_line(&line, inout_rest) && line.len > 0) {

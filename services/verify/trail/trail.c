@@ -15,6 +15,7 @@
 #include "verify.h"
 
 #define PROGRESS 1000000
+#define SILENCE_US 300000000 /* a heartbeat is due each minute */
 
 struct check {
     const char *path;
@@ -41,6 +42,7 @@ struct check {
     struct receipt *held; /* owned, what somebody kept */
     int held_count;
     uint64_t held_next;           /* at this size there is something to be said of one of them */
+    uint64_t agreed;              /* so many entries are those that one of them was signed for */
     const struct receipt *parted; /* one that is no beginning of this trail */
     struct export_entry entry;    /* the one at hand */
 };
@@ -63,11 +65,24 @@ static void note_producer(struct check *check, const struct event *event, uint64
     }
 }
 
+/* Nothing was deleted before a heartbeat that came late; where none comes, nobody can tell. */
+static void check_silence(struct check *check, const struct event *event, int64_t seq, bool heartbeat)
+{
+    long long silence_us = counters_silence(check->counters, &event->producer, event->at_utc_us, heartbeat);
+    if (silence_us > SILENCE_US && heartbeat) {
+        report_checked("entry %lld: the first heartbeat in %lld s", (long long)seq, silence_us / 1000000);
+    } else if (silence_us > SILENCE_US) {
+        report_incomplete(&check->report, "entry %lld: its producer goes on for %lld s without a heartbeat",
+                          (long long)seq, silence_us / 1000000);
+    }
+}
+
 /* Every number of this producer below its fact `settled` is in the trail before this entry, or void. */
 static void check_settled(struct check *check, const struct event *event, int64_t seq)
 {
     uint64_t settled = 0;
     struct span fact = scan_member(event->facts, "settled");
+    check_silence(check, event, seq, fact.at != NULL);
     if (fact.at == NULL) {
         return;
     }
@@ -113,30 +128,30 @@ static void check_numbers(struct check *check, const struct event *event, int64_
 }
 
 /*
- * Each promise of the transfer signer has an entry of its own before it, so no entry knows of more promises than there
- * are such entries: otherwise the signer was told to be older than it is, or entries are missing.
+ * Each promise of the transfer signer has an entry of its own before it, and an anchored checkpoint all its entries:
+ * who knows of more than stand there was told to be older than it is, or entries are missing.
  */
-static void check_promises(struct check *check, const struct event *event, int64_t seq)
+static void check_known(struct check *check, const struct event *event, int64_t seq)
 {
-    uint64_t promises = 0;
-    if (!span_is(event->act, "withdrawal.signing")) {
+    uint64_t known = 0;
+    bool signing = span_is(event->act, "withdrawal.signing");
+    if (!signing && !span_is(event->act, "trail.anchor")) {
         return;
     }
-    struct span fact = scan_member(event->facts, "promises");
-    if (fact.at == NULL || !span_decimal(&promises, fact)) {
-        tampered(check, seq, "it does not say how many promises were seen");
-    } else if (promises > check->signings) {
-        report_tampered(&check->report,
-                        "entry %lld: it knows of %llu promises, but %llu entries withdrawal.signing stand before it",
-                        (long long)seq, (unsigned long long)promises, (unsigned long long)check->signings);
+    uint64_t before = signing ? check->signings++ : (uint64_t)seq;
+    if (!span_decimal(&known, scan_member(event->facts, signing ? "promises" : "size"))) {
+        tampered(check, seq, signing ? "it does not say how many promises were seen" : "it does not say its size");
+    } else if (known > before) {
+        report_tampered(&check->report, "entry %lld: it knows of %llu %s, but %llu %s stand before it", (long long)seq,
+                        (unsigned long long)known, signing ? "promises" : "entries", (unsigned long long)before,
+                        signing ? "entries withdrawal.signing" : "entries");
     }
-    check->signings++;
 }
 
 static void check_event(struct check *check, const struct event *event, int64_t seq)
 {
     check_numbers(check, event, seq);
-    check_promises(check, event, seq);
+    check_known(check, event, seq);
     if (event->at_utc_us < check->last_ts) {
         tampered(check, seq, "its time is before that of the entry before it");
     }
@@ -170,11 +185,14 @@ static void check_held(struct check *check, const struct digest *hash)
             report_tampered(&check->report, "entry %llu: is not the one that %s was given for",
                             (unsigned long long)held->index, held->path);
         }
-        if (held->checkpoint.size == size && !digest_equal(&root, &held->checkpoint.root)) {
+        if (held->checkpoint.size == size && digest_equal(&root, &held->checkpoint.root)) {
+            check->agreed = size;
+        } else if (held->checkpoint.size == size) {
             check->parted = held;
             report_tampered(&check->report,
-                            "the first %llu entries are not those that the checkpoint %s was signed for",
-                            (unsigned long long)size, held->path);
+                            "the first %llu entries are not those that the checkpoint %s was signed for: one from "
+                            "entry %llu on differs",
+                            (unsigned long long)size, held->path, (unsigned long long)check->agreed);
         }
         await_held(check, held);
     }
@@ -342,25 +360,15 @@ static bool read_held(struct check *check, char *const *paths, int count)
     return true;
 }
 
-/* Both the trail to its end and what is no beginning of it are signed. */
-static void check_histories(struct check *check)
-{
-    if (check->parted != NULL) {
-        report_tampered(&check->report,
-                        "two histories: the log key signed %llu entries that are all here, and %s, which is no "
-                        "beginning of them",
-                        (unsigned long long)check->checkpoint.size, check->parted->path);
-    }
-}
-
 /* Silence is no proof: there may be a newer trail that is not shown. */
 static void check_age(struct check *check)
 {
-    if (check->last_ts < check->trust->fresh_since_utc_us) {
+    int64_t last_s = check->last_ts / 1000000;
+    if (last_s < check->trust->fresh_since_s || last_s > check->trust->fresh_until_s) {
         char last[TIME_TEXT_SIZE];
         time_format(last, check->last_ts);
-        report_incomplete(&check->report, "the last entry is of %s, longer ago than --max-age: there may be newer ones",
-                          last);
+        report_incomplete(&check->report, "the last entry is of %s, %s than --max-age: there may be newer ones", last,
+                          last_s < check->trust->fresh_since_s ? "longer ago" : "further ahead");
     }
 }
 
@@ -370,9 +378,14 @@ static void conclude(struct check *check)
     report_missing(check, check->size);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
-        report_tampered(&check->report, "the entries do not have the root that the checkpoint signs");
-    } else {
-        check_histories(check);
+        report_tampered(&check->report,
+                        "the entries do not have the root that the checkpoint signs: one from entry %llu on differs",
+                        (unsigned long long)check->agreed);
+    } else if (check->parted != NULL) { /* both the trail to its end and what is no beginning of it are signed */
+        report_tampered(&check->report,
+                        "two histories: the log key signed %llu entries that are all here, and %s, which is no "
+                        "beginning of them",
+                        (unsigned long long)check->checkpoint.size, check->parted->path);
     }
     check_age(check);
     for (int i = 0; i < check->held_count; i++) {
@@ -384,15 +397,6 @@ static void conclude(struct check *check)
     }
     if (check->size == 0) {
         report_incomplete(&check->report, "the trail is empty");
-    }
-}
-
-/* A line for who waits. */
-static void tell_progress(const struct check *check, uint64_t lines)
-{
-    if (lines > 1 && (lines - 1) % PROGRESS == 0) { /* the first is the head */
-        (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
-                      (long long)check->size);
     }
 }
 
@@ -411,7 +415,10 @@ static void read_export(struct check *check)
         } else if (file.lines > 1) {
             read_row(check, line, file.lines);
         }
-        tell_progress(check, file.lines);
+        if (file.lines > 1 && (file.lines - 1) % PROGRESS == 0) { /* the first is the head */
+            (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
+                          (long long)check->size);
+        }
     }
     if (!good || file.failed) {
         report_incomplete(&check->report, "%s: could not be read", check->path);

@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     uint64_t cases = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
     struct sample_random chance;
     struct test_folder folder;
-    struct trust trust = {0};
+    struct trust trust = {.fresh_until_s = INT64_MAX};
     char path[TEST_PATH_SIZE + 32];
     uint64_t good = 0;
     sample_random_start(&chance);

@@ -99,10 +99,11 @@ static void part(char out[512], const char *name)
 
 static enum verdict judge(void)
 {
-    struct verify_request request = {0};
+    char *const bundle[] = {target_path};
+    struct verify_request request = {.rest = bundle, .rest_count = folder == NULL ? 1 : 0};
     if (folder == NULL) {
         return strcmp(kind, "trail") == 0 ? verify_trail(&trust, target_path, NULL, 0)
-                                          : verify_evidence(&trust, target_path, false);
+                                          : verify_evidence(&trust, &request);
     }
     part(request.transcript, "transcript");
     part(request.key_document, "key");

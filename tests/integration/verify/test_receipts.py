@@ -154,6 +154,8 @@ class Receipts(Case):
         self.expect(1, "kept was signed for 64: the tail was cut", "receipt", kept, self.write("backup", older.text))
         for what in (self.write("kept", clone.receipt(20)), self.write("kept", clone.note)):
             self.expect(1, "the first 64 entries are not those that the checkpoint", "trail", trail, what)
+            self.expect(1, "kept was signed for: one from entry 0 on differs", "trail", trail, what)
+            self.expect(1, "kept was signed for: one from entry 33 on differs", "trail", trail, what, self.write("old", older.note))
             self.expect(1, "two histories: the log key signed 64 entries that are all here, and", "trail", trail, what)
         self.expect(1, "entry 20: is not the one that", "trail", trail, self.write("kept", clone.receipt(20)))
         self.expect(1, "the first 33 entries are not those", "trail", trail, self.write("kept", Export(33, seed=2).note))
@@ -256,6 +258,19 @@ class Age(Case):
         self.expect(0, "proven", "trail", "--max-age", "60", "--now", last[:17] + "59.999999Z", trail)
         self.expect(2, "longer ago", "trail", "--max-age", "60", "--now", last.replace(last[11:16], "03:07"), trail)
         self.expect(3, "now", "trail", "--max-age", "60", "--now", "today", trail)
+        before = last.replace(last[11:16], "03:02")  # who has the clock of the service writes of times to come
+        self.expect(2, f"the last entry is of {last}, further ahead than --max-age", "trail", "--max-age", "60", "--now", before, trail)
+        self.expect(0, "proven", "trail", "--max-age", "600", "--now", before, trail)
+
+    def test_of_what_tells_none(self):
+        """Without witnesses only a whole trail shows when it was signed."""
+        export = Export(33)
+        receipt, note = self.write("receipt", export.receipt(20)), self.write("note", export.note)
+        extract = self.write("extract", "".join(canonical(line) + "\n" for line in export.extract((3, 20))))
+        for command in (["receipt", receipt], ["extract", extract], ["consistency", note, note, self.write("proof", json.dumps(export.proof(33)))]):
+            with self.subTest(command[0]):
+                self.expect(0, "proven", *command)
+                self.expect(3, "max-age: is told by witnesses, and the trust file names none", command[0], "--max-age", "60", *command[1:])
 
     def test_of_cosignatures(self):
         export, witness = Export(33), Witness("witness.example/a")
@@ -263,7 +278,7 @@ class Age(Case):
                                                     "witnesses": {"keys": [witness.vkey], "quorum": 1}}))
         now = ["--max-age", "300", "--now", "2026-01-02T03:04:10.000000Z"]
         seconds = 1767323050
-        for age, status in ((0, 0), (300, 0), (301, 2), (90000, 2)):
+        for age, status in ((0, 0), (300, 0), (301, 2), (90000, 2), (-300, 0), (-301, 2), (-90000, 2)):
             export.note = Export(33).note + witness.line(export.note, seconds - age)
             lines = export.text.splitlines()
             lines[-1] = canonical({"checkpoint": base64.b64encode(export.note).decode()})

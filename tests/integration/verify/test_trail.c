@@ -466,6 +466,84 @@ Test(trail, promises_that_nobody_recorded)
     trail_free(&trail);
 }
 
+/* A checkpoint that came into a block had more entries than stand before the entry that tells of it, or no number. */
+static void anchor_at(struct made_trail *trail, size_t row, const char *told)
+{
+    char members[128];
+    (void)snprintf(members, sizeof(members), "%s\"oid\":", told);
+    edit_raw(trail, row, "withdrawal.approve", "trail.anchor", true);
+    edit_raw(trail, row, "\"oid\":", members, true);
+    set_text(trail, row, "act", "trail.anchor");
+}
+
+Test(trail, an_anchor_of_what_is_not_there)
+{
+    static const struct {
+        const char *fact;
+        const char *words;
+    } cases[] = {
+        {"\"facts\":{\"size\":\"202\"},", "entry 201: it knows of 202 entries, but 201 entries stand before it"},
+        {"\"facts\":{\"height\":\"3\"},", "entry 201: it does not say its size"},
+        {"", "entry 201: it does not say its size"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct made_trail trail;
+        trail_make(&trail, 300, 8);
+        anchor_at(&trail, 201, cases[i].fact);
+        signed_anew(&trail, 202, "anchor", cases[i].words);
+        trail_free(&trail);
+    }
+    struct made_trail trail;
+    trail_make(&trail, 300, 8);
+    anchor_at(&trail, 201, "\"facts\":{\"size\":\"201\"},");
+    trail_relink(&trail, 202);
+    trail_sign(&trail, 0);
+    trail_write(&trail, export);
+    expect(VERDICT_PROVEN, "all that stands before it", "proven: 300 entries");
+    trail_free(&trail);
+}
+
+/*
+ * A trail of about 2 s from one entry to the next: without a pause or heartbeat, but for those. 500 entries; free it.
+ */
+static void pace(struct made_trail *out, size_t paused_at, size_t mute_from)
+{
+    struct trail_source source = {.chance = {.state = 11}, .pace_us = 4000000};
+    *out = (struct made_trail){.rows = json_array(), .size = 500};
+    for (size_t i = 0; i < 500; i++) {
+        source.mute = i >= mute_from;
+        source.at_utc_us += i == paused_at ? 900000000 : 0;
+        cr_assert_eq(json_array_append_new(out->rows, trail_source_next(&source)), 0);
+    }
+    trail_source_note(&out->note, &source);
+    trail_write(out, export);
+}
+
+/* Who takes an entry out before it is sequenced takes the heartbeats, too, which would tell that it is missing. */
+Test(trail, heartbeats_that_do_not_come)
+{
+    struct made_trail trail;
+    pace(&trail, 500, 500);
+    expect(VERDICT_PROVEN, "control", "proven: 500 entries");
+    cr_assert_null(strstr(said, "heartbeat"), "%s", said);
+    trail_free(&trail);
+    pace(&trail, 200, 500);
+    expect(VERDICT_PROVEN, "a pause", "checked: entry 2");
+    cr_assert_not_null(strstr(said, ": the first heartbeat in 9"), "%s", said);
+    trail_free(&trail);
+    pace(&trail, 500, 100);
+    size_t row = 150;
+    while (json_object_get(row_at(&trail, row), "oid") != NULL) {
+        row++;
+    }
+    cr_assert_eq(json_array_remove(trail.rows, row), 0);
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    trail_write(&trail, export);
+    expect(VERDICT_INCOMPLETE, "none", "its producer goes on for 30");
+    trail_free(&trail);
+}
+
 /* Numbers of a producer that are none would leave nothing to count. */
 static void expect_no_number(const char *found, const char *instead, const char *words)
 {

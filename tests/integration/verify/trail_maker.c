@@ -37,7 +37,7 @@ static void take_number(struct trail_source *source, size_t producer, struct aud
         INVARIANT(audit_event_void_add(event, ++*next, NULL) == STATUS_OK);
     }
     event->producer_counter = ++*next;
-    if (sample_random_below(&source->chance, 4) == 0) {
+    if (sample_random_below(&source->chance, 4) == 0 && !source->mute) {
         char settled[24];
         (void)snprintf(settled, sizeof(settled), "%" PRIu64, *late > 0 ? *late : event->producer_counter);
         INVARIANT(audit_event_fact_add(event, "settled", settled, NULL) == STATUS_OK);
@@ -158,7 +158,7 @@ json_t *trail_source_next(struct trail_source *source)
     struct bytes pending;
     struct bytes document;
     struct bytes raw;
-    source->at_utc_us += (int64_t)sample_random_below(&source->chance, 1000);
+    source->at_utc_us += (int64_t)sample_random_below(&source->chance, source->pace_us == 0 ? 1000 : source->pace_us);
     const struct audit_stamp stamp = {.at_utc_us = BEGINNING_US + source->at_utc_us, .boot = producers[0], .epoch = 1};
     fill(source, &event);
     INVARIANT(audit_event_encode(&pending, &event, NULL) == STATUS_OK);

@@ -20,7 +20,9 @@
 /* Where a trail comes from, entry by entry. Start from zero with `chance` set. */
 struct trail_source {
     struct sample_random chance;
-    size_t refs; /* digests that each event refers to: leaves of the length that is wanted */
+    size_t refs;      /* digests that each event refers to: leaves of the length that is wanted */
+    uint64_t pace_us; /* so long at most from one event to the next; 0: a millisecond */
+    bool mute;        /* no heartbeats for now */
     uint64_t count;
     struct digest last;
     struct audit_frontier frontier;
