@@ -32,7 +32,9 @@ static void look_command(const struct command *command)
 {
     enum key_action action;
     enum key_state next;
-    bool everywhere = command->action == COMMAND_POLICY_VETO; /* it is for every role and has none */
+    bool everywhere = command->action == COMMAND_POLICY_VETO || command->action == COMMAND_LOG_ROTATE ||
+                      command->action == COMMAND_PERSON_SUSPEND ||
+                      command->action == COMMAND_PERSON_RESUME; /* they are for every role and have none */
     INVARIANT(command_action_text(command->action) != NULL);
     INVARIANT((signer_role_text(command->role) == NULL) == everywhere);
     if (command->action == COMMAND_GUARD_INITIALISE) {

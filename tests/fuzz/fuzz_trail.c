@@ -1,5 +1,6 @@
 /*
- * custody-verify trail under a fuzzer, and the parsers it stands on: leaves, events, signed notes, verifier keys. For
+ * custody-verify trail under a fuzzer, and the parsers it stands on: leaves, events, signed notes, verifier keys, trust
+ * files. For
  * any bytes: nothing is read out of bounds, nothing leaks, and the parsers agree with those of the audit room.
  */
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "audit/event.h"
+#include "audit/log_keys.h"
 #include "base/canon.h"
 #include "event.h"
 #include "samples.h"
@@ -60,12 +62,14 @@ static void check_scan(const uint8_t *data, size_t size)
     buffer_free(&text);
 }
 
-static void check_note(const struct note_key *log, const struct audit_key *key, const uint8_t *data, size_t size)
+/* Of a log whose key is followed by another one. */
+static void check_note(const struct note_key *log, const struct audit_log_terms *terms, const uint8_t *data,
+                       size_t size)
 {
     struct checkpoint checkpoint;
     struct audit_checkpoint theirs;
     const char *why = "";
-    if (audit_checkpoint_open(&theirs, data, size, key, NULL) == STATUS_OK) {
+    if (audit_log_terms_open(&theirs, terms, data, size, NULL) == STATUS_OK) {
         INVARIANT(checkpoint_read(&checkpoint, log, data, size, &why));
         INVARIANT(checkpoint.size == theirs.size && digest_equal(&checkpoint.root, &theirs.root));
     } else {
@@ -85,23 +89,53 @@ static void check_vkey(const uint8_t *data, size_t size)
     bytes_free(&text);
 }
 
+/* The keys of a trust file are of one log, each later than the one before, and witnesses enough. */
+static void check_trust(const char *path)
+{
+    struct trust trust;
+    if (trust_read(&trust, path, NULL) != STATUS_OK) {
+        return;
+    }
+    for (const struct note_key *key = &trust.log; key->next != NULL; key = key->next) {
+        INVARIANT(key->next->from > key->from && strcmp(key->next->name, key->name) == 0);
+        INVARIANT(!digest_equal(&key->next->key.id, &key->key.id));
+    }
+    INVARIANT(trust.quorum <= trust.witness_count && (trust.quorum > 0) == (trust.witness_count > 0));
+}
+
+/* The keys of the samples 0 and 1, the second from five entries on, for both sides. */
+static void begin(struct note_key *out, struct note_key *out_next, struct audit_log_terms *out_terms)
+{
+    struct audit_key next;
+    char vkey[AUDIT_VKEY_SIZE];
+    sample_key(&next, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 1);
+    audit_key_format(vkey, &next);
+    INVARIANT(note_key_read(out, SAMPLE_VKEY, NOTE_KEY_LOG) && note_key_read(out_next, vkey, NOTE_KEY_LOG));
+    out_next->from = 5;
+    out->next = out_next;
+    INVARIANT(audit_log_terms_add(out_terms, SAMPLE_VKEY, 0, NULL) == STATUS_OK);
+    INVARIANT(audit_log_terms_add(out_terms, vkey, 5, NULL) == STATUS_OK);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct trust trust = {.fresh_until_s = INT64_MAX};
-    static struct audit_key key;
+    static struct note_key next;
+    static struct audit_log_terms terms;
     char path[64];
     if (trust.log.name[0] == '\0') {
-        INVARIANT(note_key_read(&trust.log, SAMPLE_VKEY, NOTE_KEY_LOG) && freopen("/dev/null", "w", stdout) != NULL);
-        sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 0);
+        begin(&trust.log, &next, &terms);
+        INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
     }
     check_leaf(data, size);
     check_event(data, size);
     check_scan(data, size);
-    check_note(&trust.log, &key, data, size);
+    check_note(&trust.log, &terms, data, size);
     check_vkey(data, size);
     int fd = memfd_create("fuzz", 0);
     INVARIANT(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    check_trust(path);
     char *const held[] = {path};
     enum verdict verdict = verify_trail(&trust, path, NULL, 0);
     enum verdict kept = verify_trail(&trust, path, held, 1); /* the same bytes as a checkpoint or receipt */
