@@ -135,16 +135,22 @@ class Trail(strongroom.Case):
             self.assertTampered(0)
 
     def test_update_of_a_column_only(self):
-        """What officers see in SQL is a projection of the signed bytes. The service reads the bytes and goes on."""
-        for column, value in (("actor", "'nobody'"), ("act", "'withdrawal.reject'"), ("outcome", "'deny'"), ("ord", "7"),
-                              ("oid", "'x'"), ("ts", "ts - interval '1 day'"), ("corr", "gen_random_uuid()")):
+        """What officers see in SQL is a projection of the signed bytes. The service reads the bytes and goes on; each column that was
+        changed is named."""
+        changes = {"actor": "'nobody'", "act": "'withdrawal.reject'", "outcome": "'deny'", "ord": "7", "oid": "'x'", "otype": "'medium'",
+                   "ts": "ts - interval '1 day'", "corr": "gen_random_uuid()", "amount": "amount + 1", "asset": "repeat('0', 64)",
+                   "destination": "NULL", "key": "repeat('0', 64)", "version": "version + 1", "wallet": "'cold'"}
+        self.place.start()
+        for column, value in changes.items():
             with self.subTest(column=column):
                 self.place.psql(f"UPDATE audit.leaf SET {column} = {value} WHERE seq = {self.entry}")
-                self.place.start()
-                self.assertTampered(self.entry)
-                self.place.kill("custodyd")
+                status, said = self.place.verify("trail", self.place.export_trail())
+                self.assertEqual(status, 1, said)
+                self.assertIn(f"entry {self.entry}: the column {column} was changed", said)
                 self.place.psql(f"""UPDATE audit.leaf AS l SET {column} = k.{column} FROM public.kept_leaf AS k
                     WHERE l.seq = k.seq AND l.seq = {self.entry}""")
+        self.assertProven("trail", self.place.export_trail())
+        self.place.kill("custodyd")
         self.place.keep_trail()  # the service wrote entries of its own meanwhile
 
     def test_update_while_the_service_runs(self):
