@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "hsm/data.h"
 #include "raw_token.h"
 
 TestSuite(softhsm, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
@@ -317,4 +318,62 @@ Test(softhsm, the_token_remembers_a_wrong_pin)
     cr_assert_eq(raw_token_flags(&fixture_token) & CKF_USER_PIN_COUNT_LOW, 0);
     cr_assert_eq(fixture_open_pin(&token, "not-the-pin", NULL), STATUS_PIN_REFUSED);
     cr_assert_neq(raw_token_flags(&fixture_token) & CKF_USER_PIN_COUNT_LOW, 0);
+}
+
+static enum status text_replace(struct hsm_token *token, const char *label, const char *value,
+                                const struct hsm_data *old, struct fault *fault)
+{
+    struct hsm_data text = {.len = strlen(value)};
+    memcpy(text.value, value, text.len);
+    return hsm_data_replace(token, label, &text, old == NULL ? NULL : &old->object, old == NULL ? 0 : 1, fault);
+}
+
+static size_t texts_read(struct hsm_token *token, struct hsm_data out[HSM_DATA_MAX])
+{
+    struct fault fault = {0};
+    size_t count = 99;
+    cr_assert_eq(hsm_data_read(token, out, &count, "a text", &fault), STATUS_OK, "%s", fault.detail);
+    return count;
+}
+
+/* While it is open for signing alone; the new one is there before the old one goes. */
+Test(softhsm, a_text_is_kept_beside_the_keys_and_replaced)
+{
+    static const char *const texts[] = {"one", "another", "the last"};
+    struct hsm_data held[HSM_DATA_MAX];
+    const struct hsm_key *key = NULL;
+    struct fault fault = {0};
+    fixture_generate(ALGORITHM_P256, "first");
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 2);
+    cr_assert_eq(texts_read(token, held), 0);
+    for (size_t i = 0; i < 3; i++) {
+        size_t count = texts_read(token, held);
+        cr_assert_eq(text_replace(token, "a text", texts[i], count == 0 ? NULL : &held[0], &fault), STATUS_OK, "%s",
+                     fault.detail);
+        cr_assert_eq(texts_read(token, held), 1);
+        cr_assert(held[0].len == strlen(texts[i]) && memcmp(held[0].value, texts[i], held[0].len) == 0);
+    }
+    cr_assert_eq(text_replace(token, "other text", "x", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(text_replace(token, "a text", "x", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    hsm_token_close(token);
+    token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    cr_assert_eq(texts_read(token, held), 2);
+    cr_assert_eq(hsm_key_open_label(token, &key, "first", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    hsm_token_close(token);
+}
+
+Test(softhsm, too_many_texts_are_refused)
+{
+    struct hsm_data held[HSM_DATA_MAX];
+    struct fault fault = {0};
+    size_t count = 0;
+    struct hsm_token *token = fixture_must_open(HSM_TOKEN_SIGN, 1);
+    for (size_t i = 0; i < HSM_DATA_MAX; i++) {
+        cr_assert_eq(text_replace(token, "a text", "x", NULL, &fault), STATUS_OK, "%s", fault.detail);
+    }
+    cr_assert_eq(texts_read(token, held), HSM_DATA_MAX);
+    cr_assert_eq(text_replace(token, "a text", "x", NULL, &fault), STATUS_TOO_LARGE); /* seen afterwards */
+    fault = (struct fault){0};
+    cr_assert_eq(hsm_data_read(token, held, &count, "a text", &fault), STATUS_TOO_LARGE);
+    hsm_token_close(token);
 }
