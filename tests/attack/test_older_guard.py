@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A disk is put back: a guard is yesterday's, in place. That of the transfer signer has forgotten what it promised, and the trail
-has not. That of the audit signer goes together with a database of yesterday, and the ledger has not forgotten."""
+has not. That of the audit signer goes together with a database of yesterday, and neither the ledger nor the signer's token has forgotten."""
 
 import base64
 import hashlib
@@ -103,6 +103,20 @@ class OlderGuard(strongroom.Case):
         place.start()
         status, said = place.verify("trail", place.export_trail(), note)
         self.assertEqual(status, 0, said)
+        place.stop("custodyd", "audit")
+        self.refused_by_the_token(copies["yesterday"], data)
+        place.start()
+
+    def refused_by_the_token(self, older, data):
+        """Everything on the machine may be yesterday's, also the ledger: the token has seen today, when its signer started last."""
+        newest = data.with_name("newest.mdb")
+        shutil.copyfile(data, newest)
+        set_back(older, data)
+        self.assertFalse(self.place.start(check=False))
+        (refused,) = [line for line in self.place.log("audit").splitlines() if "event=start.refused" in line]
+        self.assertRegex(refused, "status=rollback where=token.anchor .*the guard is an older copy")
+        set_back(newest, data)
+        newest.unlink()
 
     def told(self, anchored):
         """Whether an entry of the trail is about this anchor."""

@@ -59,6 +59,9 @@ static const struct option_row run_rows[] = {
          "File of the signed share set: no PIN is read, people bring shares of it (attended)"),
     NUMBER("token-timeout-ms", token_timeout_ms, 50, 60000, "1000", "ms",
            "How long a token may take to answer before it is down and killed; a start may take ten times as long"),
+    NUMBER("token-anchor-s", token_anchor_s, 0, 604800, "3600", "s",
+           "Role audit: how often the newest checkpoint is written into each token, as at each start, where a guard "
+           "that was set back is found by it; 0 for a token that keeps no data objects: never"),
     PATH("witnesses", witnesses, "",
          "Role transfer: file of the policy of witnesses, whose cosignatures are asked for"),
     TEXT("witness-tier", witness_tier, "",

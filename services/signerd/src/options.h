@@ -37,6 +37,7 @@ struct options {
     char standby_pin_credential[256];
     char pin_shares[OPTION_PATH_SIZE]; /* run, backup: file of the share set; attended */
     int64_t token_timeout_ms;
+    int64_t token_anchor_s; /* run: 0 for no anchors in tokens */
     char witnesses[OPTION_PATH_SIZE];
     char witness_tier[16];
     char accept_clock[16]; /* run: a day, empty for none */

@@ -105,7 +105,8 @@ static void token_named(struct hsm_token_selector *out, const char *option, cons
     (void)snprintf(out->serial, sizeof(out->serial), "%s", serial);
 }
 
-static enum status tokens_start(struct run *run, const struct options *options, struct fault *fault)
+static enum status tokens_start(struct run *run, const struct options *options, enum signer_role role,
+                                struct fault *fault)
 {
     token_named(&run->named[0], options->token, options->serial);
     token_named(&run->named[1], options->standby, "");
@@ -114,6 +115,8 @@ static enum status tokens_start(struct run *run, const struct options *options, 
         .named = run->named,
         .count = options->standby[0] == '\0' ? 1 : 2,
         .timeout_ms = options->token_timeout_ms,
+        .anchors = role == ROLE_AUDIT && options->token_anchor_s > 0 ? run->guard : NULL,
+        .anchor_every_s = options->token_anchor_s,
     };
     return token_set_new(&run->tokens, &config, fault);
 }
@@ -224,7 +227,7 @@ static enum status start(struct run *run, const struct options *options, struct 
     status = status == STATUS_OK ? keeper_start(run, options, fault) : status;
     status = status == STATUS_OK ? guard_start(run, options, fault) : status;
     status = status == STATUS_OK ? sandbox_privileges_drop(fault) : status; /* threads inherit what is left */
-    status = status == STATUS_OK ? tokens_start(run, options, fault) : status;
+    status = status == STATUS_OK ? tokens_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? signer_start(run, options, role, fault) : status;
     status = status == STATUS_OK ? server_start(run, options, fault) : status;
     if (status != STATUS_OK) {

@@ -11,6 +11,7 @@
 
 #include "base/algorithm.h"
 #include "base/id.h"
+#include "hsm/data.h"
 #include "hsm/vault.h"
 
 /* Descriptors of a token's process. */
@@ -20,6 +21,7 @@
 
 #define TOKEN_LINK_MESSAGE_MAX (72 * 1024) /* a document of the largest request, and its kind */
 #define TOKEN_LINK_SEALED_MAX 256
+#define TOKEN_LINK_ANCHOR "strongroom-anchor" /* CKA_LABEL of the data objects */
 
 /* Sessions */
 
@@ -64,7 +66,10 @@ enum token_word {
     TOKEN_WORD_PROBE = 1, /* to the process: does the token live */
     TOKEN_WORD_BEGIN,     /* to the process: an activation, its receiving key */
     TOKEN_WORD_SHARE,     /* to the process: one share of the PIN */
+    TOKEN_WORD_READ,      /* to the process: what of the anchor the token holds; answered with TOKEN_WORD_HELD */
+    TOKEN_WORD_REPLACE,   /* to the process: hold this anchor from now on, instead of some that were read last */
     TOKEN_WORD_DONE,      /* answer to these */
+    TOKEN_WORD_HELD,      /* answer: one data object of the token, or that there are no more */
     TOKEN_WORD_LOCKED,    /* it waits for shares */
     TOKEN_WORD_KEY,       /* one key of the token */
     TOKEN_WORD_OPEN,      /* all keys were told, the token serves */
@@ -101,6 +106,15 @@ struct token_note_activation {
     uint32_t open; /* the notes of the open token follow */
 };
 
+/* An anchor of the trail (signer/anchor.h) as a data object. */
+struct token_note_anchor {
+    uint32_t number;   /* read, held: of the object */
+    uint32_t count;    /* held: how many there are; all are read anew with number 0 */
+    uint32_t replaced; /* replace: bit i for the object with number i */
+    uint32_t len;
+    uint8_t value[HSM_DATA_VALUE_MAX];
+};
+
 struct token_note {
     uint32_t word;
     struct token_refusal refusal; /* status STATUS_OK unless it is one */
@@ -109,6 +123,7 @@ struct token_note {
         struct token_note_identity identity;
         struct token_note_share share;
         struct token_note_activation activation;
+        struct token_note_anchor anchor;
     };
 };
 

@@ -28,6 +28,8 @@ struct process {
     struct hsm_token *token;
     const struct hsm_key *keys[HSM_KEYS_MAX];
     size_t key_count;
+    struct hsm_data anchors[HSM_DATA_MAX]; /* as read last */
+    size_t anchor_count;
     struct session sessions[HSM_SESSIONS_MAX];
     size_t session_count; /* threads that were started */
 };
@@ -262,15 +264,72 @@ static bool open_now(struct process *process)
 
 /* Serving */
 
+static enum status anchor_read(struct process *process, struct token_note *answer, uint32_t number, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (number == 0) {
+        status = hsm_data_read(process->token, process->anchors, &process->anchor_count, TOKEN_LINK_ANCHOR, fault);
+    }
+    if (status == STATUS_OK) {
+        answer->word = TOKEN_WORD_HELD;
+        answer->anchor.number = number;
+        answer->anchor.count = (uint32_t)process->anchor_count;
+    }
+    if (status == STATUS_OK && number < process->anchor_count) {
+        answer->anchor.len = (uint32_t)process->anchors[number].len;
+        memcpy(answer->anchor.value, process->anchors[number].value, process->anchors[number].len);
+    }
+    return status;
+}
+
+static enum status anchor_replace(struct process *process, const struct token_note_anchor *anchor, struct fault *fault)
+{
+    unsigned long old[HSM_DATA_MAX];
+    size_t count = 0;
+    struct hsm_data text = {.len = anchor->len};
+    if (text.len == 0 || text.len > sizeof(text.value)) {
+        return fault_set(fault, STATUS_INVALID, "request", "it is of another form");
+    }
+    for (size_t i = 0; i < process->anchor_count; i++) {
+        if ((anchor->replaced >> i & 1) != 0) {
+            old[count++] = process->anchors[i].object;
+        }
+    }
+    process->anchor_count = 0;
+    memcpy(text.value, anchor->value, text.len);
+    return hsm_data_replace(process->token, TOKEN_LINK_ANCHOR, &text, old, count, fault);
+}
+
+static enum status control_answer(struct process *process, struct token_note *answer, const struct token_note *note,
+                                  struct fault *fault)
+{
+    switch ((enum token_word)note->word) {
+    case TOKEN_WORD_PROBE:
+        return hsm_token_probe(process->token, fault);
+    case TOKEN_WORD_READ:
+        return anchor_read(process, answer, note->anchor.number, fault);
+    case TOKEN_WORD_REPLACE:
+        return anchor_replace(process, &note->anchor, fault);
+    case TOKEN_WORD_BEGIN:
+    case TOKEN_WORD_SHARE:
+    case TOKEN_WORD_DONE:
+    case TOKEN_WORD_HELD:
+    case TOKEN_WORD_LOCKED:
+    case TOKEN_WORD_KEY:
+    case TOKEN_WORD_OPEN:
+    case TOKEN_WORD_FAILED:
+        break;
+    }
+    return fault_set(fault, STATUS_CONFLICT, "activation", "the token is open");
+}
+
 static void control_serve(struct process *process)
 {
     struct token_note note;
     while (token_note_receive(&note, TOKEN_LINK_CONTROL_FD, -1) == STATUS_OK) {
         struct fault fault = {0};
         struct token_note answer = {.word = TOKEN_WORD_DONE};
-        enum status status = note.word == TOKEN_WORD_PROBE
-                                 ? hsm_token_probe(process->token, &fault)
-                                 : fault_set(&fault, STATUS_CONFLICT, "activation", "the token is open");
+        enum status status = control_answer(process, &answer, &note, &fault);
         token_refusal_fill(&answer.refusal, status, &fault);
         if (!token_note_send(TOKEN_LINK_CONTROL_FD, &answer)) {
             break;

@@ -225,12 +225,18 @@ static enum status keys_take_over(struct token *token, struct token_key *keys, s
 static enum status opened(struct token *token, struct token_key *keys, size_t count, const struct token_note *note,
                           struct fault *fault)
 {
+    enum status status;
     switch ((enum token_word)note->word) {
     case TOKEN_WORD_OPEN:
         if (note->identity.key_count != count) {
             break;
         }
-        return keys_take_over(token, keys, count, &note->identity, fault);
+        status = token_anchor_settle(token, token->ends.control, fault);
+        if (status == STATUS_OK) {
+            return keys_take_over(token, keys, count, &note->identity, fault);
+        }
+        free(keys);
+        return status;
     case TOKEN_WORD_LOCKED:
         free(keys);
         token_set_lock(token->set);
@@ -247,7 +253,10 @@ static enum status opened(struct token *token, struct token_key *keys, size_t co
     case TOKEN_WORD_PROBE:
     case TOKEN_WORD_BEGIN:
     case TOKEN_WORD_SHARE:
+    case TOKEN_WORD_READ:
+    case TOKEN_WORD_REPLACE:
     case TOKEN_WORD_DONE:
+    case TOKEN_WORD_HELD:
     case TOKEN_WORD_KEY:
         break;
     }
@@ -325,27 +334,6 @@ static enum status start(struct token *token, struct fault *fault)
 
 /* Living */
 
-static bool probe(struct token *token, int fd, struct fault *fault)
-{
-    INVARIANT(pthread_mutex_lock(&token->control_mutex) == 0);
-    const struct token_note question = {.word = TOKEN_WORD_PROBE};
-    struct token_note answer;
-    bool sent = token_note_send(fd, &question);
-    enum status status = sent ? token_note_receive(&answer, fd, times(token->set, 1)) : STATUS_UNAVAILABLE;
-    INVARIANT(pthread_mutex_unlock(&token->control_mutex) == 0);
-    if (status == STATUS_OK && answer.word == TOKEN_WORD_DONE && answer.refusal.status == STATUS_OK) {
-        return true;
-    }
-    if (status == STATUS_TIMED_OUT) {
-        (void)fault_set(fault, STATUS_TIMED_OUT, "token", "it did not say in time whether it lives");
-    } else if (status == STATUS_OK) {
-        (void)token_refusal_fault(&answer.refusal, fault);
-    } else {
-        (void)fault_set(fault, STATUS_TOKEN, "token", "its process ended");
-    }
-    return false;
-}
-
 /* The start has succeeded. Returns when the token is down. */
 static void attend(struct token *token)
 {
@@ -369,7 +357,7 @@ static void attend(struct token *token)
         if (ready > 0) { /* only that the other end is gone was asked for */
             (void)fault_set(&fault, STATUS_TOKEN, "token", "its process ended");
             token_fail(token, opening, &fault);
-        } else if (condition == TOKEN_USABLE && !probe(token, end.fd, &fault)) {
+        } else if (condition == TOKEN_USABLE && !token_look(token, end.fd, &fault)) {
             token_fail(token, opening, &fault);
         }
     }

@@ -5,6 +5,7 @@
 #ifndef STRONGROOM_SIGNERD_TOKEN_SET_H
 #define STRONGROOM_SIGNERD_TOKEN_SET_H
 
+#include "signer/guard.h"
 #include "signer/tokens.h"
 #include "token_keeper.h"
 
@@ -16,6 +17,8 @@ struct token_set_config {
     const struct hsm_token_selector *named; /* label and serial as far as the options say, until the token does */
     size_t count;                           /* 1 or 2, as many as the keeper has launches; the primary first */
     int64_t timeout_ms;                     /* of a call; a start may take ten times as long */
+    struct guard *anchors;                  /* role audit: each token anchors this guard's trail; NULL for none */
+    int64_t anchor_every_s;
 };
 
 /*

@@ -29,6 +29,7 @@ struct token {
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t control_mutex; /* one exchange on the control socket at a time; taken before the set's */
+    int64_t anchored_us;           /* with that one: monotonic, when the anchor was settled last */
     pthread_cond_t returned;       /* with the set's mutex: a session, or there will be none */
 
     /* With the set's mutex. */
@@ -77,6 +78,16 @@ void token_fail(struct token *token, uint64_t opening, const struct fault *fault
  * STATUS_OK: it is usable, or (attended) locked. The statuses of hsm_token_open, STATUS_TIMED_OUT, STATUS_TOKEN.
  */
 MUST_CHECK enum status token_opening_await(struct token *token, struct fault *fault);
+
+/*
+ * Holds what the token has as anchor against the guard and writes the newest, where this signer has one to write
+ * (token_set_config.anchors). With the control mutex. The statuses of signer_anchor_settle, STATUS_TIMED_OUT,
+ * STATUS_TOKEN and what the token's process says.
+ */
+MUST_CHECK enum status token_anchor_settle(struct token *token, int fd, struct fault *fault);
+
+/* Whether a token that nobody uses still lives; its anchor, when that is due. Without the control mutex. */
+bool token_look(struct token *token, int fd, struct fault *fault);
 
 /* Fills the calls. */
 void token_use_calls(struct signer_tokens *out, struct token_set *set);
