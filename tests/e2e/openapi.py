@@ -20,7 +20,7 @@ KEYWORDS = {"type", "required", "properties", "additionalProperties", "items", "
 class Description:
     def __init__(self, path):
         with open(path, encoding="utf-8") as file:
-            self.tree = yaml.safe_load(file)
+            self.tree = yaml.load(file, yaml.CSafeLoader)
         self.routes = [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", route.replace("{path}", ".+")) + "$"), operations)
                        for route, operations in self.tree["paths"].items()]
 

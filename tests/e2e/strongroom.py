@@ -108,6 +108,8 @@ class Evaluation:
         # Short, because a Unix socket's path holds at most 107 bytes.
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sre.", dir="/tmp"))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "STRONGROOM_"))}
+        # psql itself: Debian's /usr/bin/psql is a script in Perl that looks for it, and takes longer than most that it is asked.
+        self.environment["PATH"] = f"/usr/lib/postgresql/15/bin:{os.environ['PATH']}"
         # Daemons outlive the script that starts them: they become children of this process, which learns how they end.
         ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
         self.watcher = subprocess.Popen([sys.executable, __file__, "watch", str(self.dir), str(os.getpid())],
