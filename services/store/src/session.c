@@ -211,6 +211,29 @@ static enum status session_prepare(struct session *session, const struct stateme
     return status;
 }
 
+/* Out: the name under which the text is prepared. */
+static enum status session_prepare_made(char out_name[24], struct session *session, const struct statement *statement,
+                                        struct fault *fault)
+{
+    struct digest digest;
+    int i = 0;
+    digest_sha256(&digest, statement->sql, strlen(statement->sql));
+    while (i < session->made_count && !digest_equal(&session->made[i], &digest)) {
+        i++;
+    }
+    (void)snprintf(out_name, 24, "made_%d", i);
+    if (i < session->made_count) {
+        return STATUS_OK;
+    }
+    INVARIANT(i < SESSION_MADE_MAX);
+    enum status status = session_finish(
+        session, NULL, PQsendPrepare(session->connection, out_name, statement->sql, 0, NULL), statement->name, fault);
+    if (status == STATUS_OK) {
+        session->made[session->made_count++] = digest;
+    }
+    return status;
+}
+
 enum status session_run(struct session *session, PGresult **out, const struct statement *statement,
                         const struct parameters *parameters, struct fault *fault)
 {
@@ -225,12 +248,14 @@ enum status session_run(struct session *session, PGresult **out, const struct st
                                       p->formats, 1);
         return session_finish(session, out, asked, statement->name, fault);
     }
-    enum status status = session_prepare(session, statement, fault);
+    char name[24];
+    enum status status = statement->made ? session_prepare_made(name, session, statement, fault)
+                                         : session_prepare(session, statement, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    int sent =
-        PQsendQueryPrepared(session->connection, statement->name, p->count, p->values, p->lengths, p->formats, 1);
+    int sent = PQsendQueryPrepared(session->connection, statement->made ? name : statement->name, p->count, p->values,
+                                   p->lengths, p->formats, 1);
     return session_finish(session, out, sent, statement->name, fault);
 }
 

@@ -10,13 +10,16 @@
 #include "store/store.h"
 
 #define SESSION_STATEMENTS_MAX 96
+#define SESSION_MADE_MAX 64
 
 /* A statement, prepared once per session at its first use. Static; its address is its identity. */
 struct statement {
     const char *name;
     const char *sql;
     int parameters;
-    bool once; /* made for this run, and planned for its values */
+    bool once; /* made for this run; not prepared */
+    bool made; /* made for this run; prepared once per session by its text, of which there are SESSION_MADE_MAX at most
+                */
 };
 
 struct session {
@@ -27,6 +30,8 @@ struct session {
     char sqlstate[6]; /* of the last failed statement, "" otherwise */
     const struct statement *prepared[SESSION_STATEMENTS_MAX];
     int prepared_count;
+    struct digest made[SESSION_MADE_MAX]; /* of the texts that are prepared, each under the name of its position */
+    int made_count;
 };
 
 /* Connects and checks (store.h: store_open). Out: owned by the caller, session_free. */

@@ -9,7 +9,8 @@
  * The planner is left no choice, since it knows how common a value is and not where in the trail it stands: it would
  * walk all rows for one at the other end. A value that is followed is asked for as an element of an array and the rows
  * in order of (column, seq), which only the index over these has; OFFSET 0 keeps what is held against a row from
- * finding rows.
+ * finding rows. So one plan serves all values, and what weighs conditions is planned once in a session: with ten
+ * partitions planning takes longer than running. Numbers of rows are no parameters, for a plan depends on them.
  */
 #include "store/trail_query.h"
 
@@ -131,12 +132,6 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *text, const c
     text->len += (size_t)len;
 }
 
-static void say_number(struct text *text, uint64_t number)
-{
-    say(text, "$%d::bigint", text->parameters.count + 1);
-    parameter_uint64(&text->parameters, number);
-}
-
 static void parameter_value(struct parameters *p, const struct condition *condition)
 {
     if (condition->text != NULL) {
@@ -156,11 +151,11 @@ static void say_followed(struct text *text, const struct plan *plan, size_t foll
     const char *turn = plan->query->newest_first ? " DESC" : "";
     const struct condition *condition = followed < plan->count ? &plan->conditions[followed] : NULL;
     struct parameters *p = &text->parameters;
-    const char *lead = condition == NULL ? "0" : condition->otype != NULL ? "otype" : condition->column;
-    say(text, "SELECT %s AS lead, seq AS at FROM audit.leaf WHERE seq >= $%d::bigint AND seq < $%d::bigint", lead,
-        p->count + 1, p->count + 2);
+    INVARIANT(p->count == 0);
     parameter_uint64(p, plan->from);
     parameter_uint64(p, plan->to);
+    const char *lead = condition == NULL ? "0" : condition->otype != NULL ? "otype" : condition->column;
+    say(text, "SELECT %s AS lead, seq AS at FROM audit.leaf WHERE seq >= $1::bigint AND seq < $2::bigint", lead);
     if (condition == NULL) {
         say(text, " ORDER BY seq%s", turn);
         return;
@@ -190,9 +185,9 @@ static void say_met(struct text *text, const struct plan *plan, const char *what
     const char *word = " WHERE ";
     say(text, "SELECT %s FROM (", what);
     say_followed(text, plan, plan->followed);
-    say(text, " LIMIT ");
-    say_number(text, plan->look);
-    say(text, ") AS looked CROSS JOIN LATERAL (SELECT * FROM audit.leaf WHERE seq = at OFFSET 0) AS leaf");
+    say(text,
+        " LIMIT %" PRIu64 ") AS looked CROSS JOIN LATERAL (SELECT * FROM audit.leaf WHERE seq = at OFFSET 0) AS leaf",
+        plan->look);
     for (size_t i = 0; i < plan->count; i++) {
         if (i != plan->followed) {
             const struct condition *condition = &plan->conditions[i];
@@ -211,9 +206,10 @@ struct number {
 static const struct column number_columns[] = {COLUMN(struct number, value, "value", COLUMN_INT64)};
 static const struct row_shape number_shape = ROW_SHAPE(struct number, number_columns);
 
-static enum status ask_number(int64_t *out, struct store_tx *tx, const struct text *text, struct fault *fault)
+static enum status ask_number(int64_t *out, struct store_tx *tx, const struct text *text, bool made,
+                              struct fault *fault)
 {
-    const struct statement statement = {"trail_number", text->sql, text->parameters.count, .once = true};
+    const struct statement statement = {"trail_number", text->sql, text->parameters.count, .once = !made, .made = made};
     struct number number;
     enum status status = tx_read_one(tx, &number, &number_shape, &statement, &text->parameters, fault);
     if (status == STATUS_OK) {
@@ -317,10 +313,8 @@ static enum status find_edge(struct plan *inout_plan, struct store_tx *tx, size_
     int64_t seq = -1;
     say(&text, "SELECT coalesce((SELECT at FROM (");
     say_followed(&text, plan, followed);
-    say(&text, " OFFSET ");
-    say_number(&text, plan->look - 1);
-    say(&text, " LIMIT 1) AS looked), -1) AS value");
-    enum status status = ask_number(&seq, tx, &text, fault);
+    say(&text, " OFFSET %" PRIu64 " LIMIT 1) AS looked), -1) AS value", plan->look - 1);
+    enum status status = ask_number(&seq, tx, &text, true, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -341,7 +335,17 @@ static bool is_settled(const struct plan *plan)
 
 static enum status choose(struct plan *plan, struct store_tx *tx, struct fault *fault)
 {
-    enum status status = STATUS_OK;
+    static const struct statement one_plan = {
+        "trail_one_plan",
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
+        " set_config('max_parallel_workers_per_gather', '0', true)",
+        0,
+    };
+    enum status status = tx_run(tx, NULL, &one_plan, NULL, fault);
+    if (plan->look <= plan->query->limit) { /* no more rows are looked at than are answered: nothing is to be weighed */
+        plan->followed = 0;
+        return status;
+    }
     plan->followed = SIZE_MAX;
     for (size_t i = 0; status == STATUS_OK && i < plan->count && !is_settled(plan); i++) {
         status = plan->conditions[i].index != NULL ? find_edge(plan, tx, i, fault) : STATUS_OK;
@@ -383,12 +387,11 @@ enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx, 
         return status;
     }
     say_met(&text, &plan, LEAF_COLUMNS);
-    say(&text, " ORDER BY %sat%s LIMIT ",
+    say(&text, " ORDER BY %sat%s LIMIT %u",
         plan.followed == plan.count ? ""
         : query->newest_first       ? "lead DESC, "
                                     : "lead, ",
-        query->newest_first ? " DESC" : "");
-    say_number(&text, query->limit);
+        query->newest_first ? " DESC" : "", query->limit);
     const struct statement statement = {"trail_page", text.sql, text.parameters.count, .once = true};
     status = tx_read_all(tx, &array, &leaf_row_shape, &statement, &text.parameters, fault);
     if (status != STATUS_OK) {
@@ -416,14 +419,14 @@ enum status store_trail_count(struct store_trail_page *out, struct store_tx *tx,
     }
     if (has_others(&plan)) {
         say_met(&text, &plan, "count(*) AS value");
-        status = ask_number(&count, tx, &text, fault);
+        status = ask_number(&count, tx, &text, false, fault);
     } else if (plan.cut) {
         count = (int64_t)plan.look;
     } else {
         say(&text, "SELECT count(*) AS value FROM (");
         say_followed(&text, &plan, plan.followed);
         say(&text, ") AS looked");
-        status = ask_number(&count, tx, &text, fault);
+        status = ask_number(&count, tx, &text, false, fault);
     }
     if (status != STATUS_OK) {
         return status;
