@@ -298,7 +298,7 @@ static const struct statement check_settings = {
     " AND current_setting('synchronous_commit') = 'remote_apply' AS durable,"
     " current_user <> 'strongroom_auditor' OR current_setting('default_transaction_read_only') = 'on' AS reads,"
     " to_regclass('strongroom.migration') IS NOT NULL AS migrated,"
-    " coalesce((SELECT min(expected) FROM unnest(ARRAY['audit.anchor', 'audit.checkpoint', 'audit.cosignature', "
+    " coalesce((SELECT min(expected) FROM unnest(ARRAY['audit.checkpoint', 'audit.cosignature', "
     "'audit.head', 'audit.leaf',"
     " 'audit.pending', 'audit.pii', 'audit.tile', 'custody.approval', 'custody.document', 'custody.lane',"
     " 'custody.mark', 'custody.medium', 'custody.move', 'custody.object_ordinal', 'custody.outbox', 'custody.posting', "
