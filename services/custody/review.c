@@ -25,6 +25,7 @@ struct reviewing {
     struct review last; /* the one that this one goes on from; size 0: none is known */
     struct audit_log_terms log;
     struct audit_frontier frontier;
+    uint64_t first;         /* entry with which the export begins: older ones are in an archive */
     struct digest previous; /* leaf hash of the entry read last */
     json_t *withdrawals;    /* open ones by id: intent, approved, approvals, signing */
     json_t *orders;         /* keys that somebody ordered to be activated, and that are not yet */
@@ -216,8 +217,10 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
     if (status == STATUS_OK) {
         status = audit_leaf_parse(&leaf, bytes.data, bytes.len, fault);
     }
+    bool begins =
+        reviewing->first > 0 && reviewing->frontier.size == reviewing->first; /* what it links to is not here */
     if (status == STATUS_OK &&
-        (leaf.index != reviewing->frontier.size || !digest_equal(&leaf.previous, &reviewing->previous) ||
+        (leaf.index != reviewing->frontier.size || (!begins && !digest_equal(&leaf.previous, &reviewing->previous)) ||
          strcmp(leaf.origin, reviewing->log.rows[0].key.name) != 0)) {
         status = fault_set(fault, STATUS_CORRUPT, "raw", "is not the entry that follows in this log");
     }
@@ -266,6 +269,29 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
     return status;
 }
 
+/* An export that begins with an entry: the tree of those before it leads to the signed root, or is none. */
+static enum status take_late_head(struct reviewing *reviewing, const json_t *head, struct fault *fault)
+{
+    struct audit_frontier *frontier = &reviewing->frontier;
+    const json_t *tree = json_object_get(head, "tree");
+    json_int_t first = json_integer_value(json_object_get(head, "first"));
+    size_t count = first > 0 ? (size_t)__builtin_popcountll((unsigned long long)first) : 0;
+    bool good = count > 0 && json_array_size(tree) == count;
+    for (size_t i = 0; good && i < count; i++) {
+        const char *text = json_string_value(json_array_get(tree, i));
+        good = text != NULL && digest_parse(&frontier->peaks[i], text) == STATUS_OK;
+    }
+    if (!good) {
+        return fault_set(fault, STATUS_INVALID, "tree", "is not that of the entries before the first");
+    }
+    frontier->size = (uint64_t)first;
+    reviewing->first = frontier->size;
+    if (reviewing->last.size > 0 && reviewing->last.size < reviewing->first) {
+        return fault_set(fault, STATUS_INVALID, "first", "the last review is of entries that are in the archive");
+    }
+    return check_last(reviewing, fault);
+}
+
 /* Out: whether it was the last one. */
 static enum status take_line(bool *out_last, struct reviewing *reviewing, const char *line,
                              const struct audit_witnesses *witnesses, struct fault *fault)
@@ -276,6 +302,8 @@ static enum status take_line(bool *out_last, struct reviewing *reviewing, const 
     *out_last = note != NULL;
     if (note != NULL) {
         status = take_checkpoint(reviewing, note, witnesses, fault);
+    } else if (json_object_get(object, "first") != NULL && reviewing->frontier.size == 0) {
+        status = take_late_head(reviewing, object, fault);
     } else if (json_object_get(object, "format") == NULL || reviewing->frontier.size > 0) {
         status = take_row(reviewing, json_string_value(json_object_get(object, "raw")), fault);
     }
@@ -343,11 +371,11 @@ static enum status check_stretch(struct reviewing *reviewing, struct fault *faul
 {
     struct review *review = &reviewing->review;
     review->to = review->to == 0 ? reviewing->frontier.size : review->to;
-    return review->from < review->to && review->to <= reviewing->frontier.size
+    return review->from >= reviewing->first && review->from < review->to && review->to <= reviewing->frontier.size
                ? STATUS_OK
                : fault_set(fault, STATUS_INVALID, "TO",
-                           "FROM to TO must be entries under the checkpoint, which has %" PRIu64,
-                           reviewing->frontier.size);
+                           "FROM to TO must be entries from %" PRIu64 " on under the checkpoint, which has %" PRIu64,
+                           reviewing->first, reviewing->frontier.size);
 }
 
 /* The review that the service shows as its newest, by an auditor of any version of the policy. */

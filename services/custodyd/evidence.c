@@ -11,6 +11,7 @@
 #include "record.h"
 #include "resources.h"
 #include "store/trail_read.h"
+#include "trail_kept.h"
 #include "values.h"
 #include "withdrawals.h"
 #include "witnesses.h"
@@ -66,6 +67,21 @@ static void end_entries(struct store_leaf_list *entries)
     }
 }
 
+/* Of a withdrawal whose entries have left the database there is the evidence that somebody took before. */
+static enum status check_first(const struct gathering *gathering, struct fault *fault)
+{
+    const struct store_leaf_list *entries = &gathering->entries;
+    uint64_t first = 0;
+    if (entries->count > 0 && entries->rows[0].ord == 1) {
+        return STATUS_OK;
+    }
+    enum status status = trail_kept_from(&first, gathering->service->reader, fault);
+    return status == STATUS_OK && first > 0
+               ? fault_set(fault, STATUS_NOT_FOUND, "entries", "entries of it are in the archive, below %llu",
+                           (unsigned long long)first)
+               : status;
+}
+
 /* The entries of this withdrawal, oldest first, up to and including `withdrawal.confirmed`. */
 static enum status find_entries(struct gathering *gathering, struct fault *fault)
 {
@@ -79,7 +95,7 @@ static enum status find_entries(struct gathering *gathering, struct fault *fault
         store_rollback(tx);
     }
     end_entries(&gathering->entries);
-    return status;
+    return status == STATUS_OK ? check_first(gathering, fault) : status;
 }
 
 static bool names(const struct audit_event *event, const char *name, const struct digest *digest)

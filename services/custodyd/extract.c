@@ -8,6 +8,7 @@
 #include "record.h"
 #include "resources.h"
 #include "service.h"
+#include "trail_kept.h"
 #include "trail_question.h"
 #include "values.h"
 #include "witnesses.h"
@@ -152,12 +153,20 @@ static enum status extract_head(struct extract *extract, const struct http_reque
         return buffer_finish(&extract->lines, &buffer);
     }
     json_t *query = json_object();
+    uint64_t first = 0;
     http_each_query(request, note_filter, query);
-    enum status status = value_append_line(&buffer,
-                                           json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1",
-                                                     "origin", extract->service->options.origin, "query", query, "size",
-                                                     (json_int_t)extract->checkpoint.checkpoint.size),
-                                           fault);
+    json_t *head = json_pack("{s:s, s:s, s:o, s:I}", "format", "strongroom-trail-extract/v1", "origin",
+                             extract->service->options.origin, "query", query, "size",
+                             (json_int_t)extract->checkpoint.checkpoint.size);
+    enum status status = trail_kept_from(&first, extract->service->reader, fault);
+    if (status == STATUS_OK && first > 0 && json_object_set_new(head, "first", json_integer((json_int_t)first)) != 0) {
+        status = STATUS_NO_MEMORY;
+    }
+    if (status != STATUS_OK) {
+        json_decref(head);
+    } else {
+        status = value_append_line(&buffer, head, fault);
+    }
     if (status != STATUS_OK) {
         buffer_free(&buffer);
         return status;

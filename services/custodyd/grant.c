@@ -96,7 +96,7 @@ static enum status grant_in(struct store_tx *tx, void *context, struct fault *fa
  * A token for somebody whom no version knows would be void. Which version is in force the signer says; what a token may
  * is judged at each use.
  */
-static enum status check_person(const struct name *id, struct store *store, const char *path, struct fault *fault)
+enum status grant_check_person(const struct name *id, struct store *store, const char *path, struct fault *fault)
 {
     struct policies *policies = NULL;
     bool found = false;
@@ -130,7 +130,7 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
         status = store_open(&store, &config, fault);
     }
     if (status == STATUS_OK) {
-        status = check_person(&grant->row.person, store, options->policy, fault);
+        status = grant_check_person(&grant->row.person, store, options->policy, fault);
     }
     if (status == STATUS_OK) {
         (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_auditor", options->database);

@@ -5,6 +5,7 @@
 #include "record.h"
 #include "resources.h"
 #include "store/trail_read.h"
+#include "trail_kept.h"
 #include "values.h"
 
 #define HISTORY_MAX 500
@@ -285,6 +286,7 @@ static enum status put_history(struct reading *reading, struct fault *fault)
     struct store_tx *tx = NULL;
     struct store_leaf_list list = {0};
     json_t *array = json_array();
+    uint64_t first = 0;
     digest_format(id, &reading->entry.key.key);
     const struct store_leaf_filter filter = {
         .otype = RECORD_KEY, .oid = id, .newest_first = true, .limit = HISTORY_MAX};
@@ -298,6 +300,12 @@ static enum status put_history(struct reading *reading, struct fault *fault)
     }
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         status = append(array, value_leaf(&list.rows[i]), fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_kept_from(&first, reading->service->reader, fault);
+    }
+    if (status == STATUS_OK && !put(reading->out, "history_first", json_integer((json_int_t)first))) {
+        status = STATUS_NO_MEMORY;
     }
     store_leaf_list_free(&list);
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "history", "%s", "");

@@ -1,6 +1,6 @@
 /*
  * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token; `rebuild` fills
- * an empty trail from a copy.
+ * an empty trail from a copy; `prune` lets old entries leave the database when an archive has them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "grant.h"
+#include "prune.h"
 #include "sequencer_rebuild.h"
 #include "server.h"
 #include "service.h"
@@ -172,6 +173,13 @@ static enum status rebuild(const struct custodyd_options *options, const sigset_
     return status;
 }
 
+/* May be ended by a signal at any time, too. */
+static enum status prune(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    return prune_entries(options, fault);
+}
+
 struct program_command {
     const char *word;
     const char *called;
@@ -183,6 +191,7 @@ static const struct program_command commands[] = {
     {"run", "custodyd run", "cannot serve", serve},
     {"token", "custodyd token", "cannot grant the token", grant},
     {"rebuild", "custodyd rebuild", "cannot rebuild the trail", rebuild},
+    {"prune", "custodyd prune", "cannot let the entries leave", prune},
 };
 
 static const struct program_command *find_command(const char *word)
@@ -204,7 +213,7 @@ int main(int argc, char **argv)
     int shift = strcmp(word, "--help") == 0 ? 0 : 1;
     const struct program_command *command = find_command(shift == 0 ? "run" : word);
     if (command == NULL) {
-        (void)fprintf(stderr, "custodyd: the first argument must be run, token or rebuild; custodyd --help\n");
+        (void)fprintf(stderr, "custodyd: the first argument must be run, token, rebuild or prune; custodyd --help\n");
         return EXIT_USAGE;
     }
     enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);

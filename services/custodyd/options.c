@@ -95,7 +95,12 @@ static const struct option_row rows[] = {
     ROW("port-file", OPTION_PATH, "", 0, 0, "", "write the bound port here when ready", port_file),
     ROW("urgent-port-file", OPTION_PATH, "", 0, 0, "", "likewise that of urgent-listen", urgent_port_file),
     ROW("copy", OPTION_PATH, "", 0, 0, "", "rebuild: folder of a copy of the trail (custody audit copy)", copy),
-    ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is", person),
+    ROW("retention-days", OPTION_INTEGER, "d", 0, 36500, "0",
+        "entries of the trail that are younger stay in the database; 0: all do", retention_days),
+    ROW("archive", OPTION_PATH, "", 0, 0, "", "prune: folder of a copy of the trail (custody audit copy)", archive),
+    ROW("before", OPTION_INTEGER, "", 0, INT64_MAX, "0",
+        "prune: entries below this number leave the database; a partition ends there", before),
+    ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is; prune: who asks for it", person),
     ROW("roles", OPTION_TEXT, "", 0, 0, "",
         "token: requester, approver, auditor, operator, custodian, automated; separated by commas", roles),
     ROW("days", OPTION_INTEGER, "d", 1, 3650, "365", "token: valid so long", days),
@@ -105,7 +110,7 @@ static const struct option_row rows[] = {
 enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault)
 {
     static const struct option_program program = {
-        .name = "custodyd run|token|rebuild",
+        .name = "custodyd run|token|rebuild|prune",
         .purpose = "the custody service: REST interface, workflow, audit trail, ledger node; holds no key",
         .arguments = "",
     };

@@ -51,6 +51,9 @@ struct custodyd_options {
     int64_t anchor_entries;
     int64_t attestation_max_age_s;
     char port_file[OPTION_PATH_SIZE];
+    char archive[OPTION_PATH_SIZE];
+    int64_t before;
+    int64_t retention_days; /* 0: nothing may leave */
     char person[64];
     char roles[128];
     int64_t days;

@@ -209,23 +209,23 @@ static enum status write_all(struct rebuild *rebuild, struct fault *fault)
 /* Opening. */
 
 /* Since when each key counts is not known here: the copy may be older than the newest. */
-static enum status open_folder(struct rebuild *rebuild, struct fault *fault)
+enum status sequencer_copy_open(struct mirror **out, const char *path, const struct audit_key *keys, size_t key_count,
+                                struct fault *fault)
 {
-    const struct sequencer_rebuild_config *config = rebuild->config;
     struct audit_checkpoint checkpoint;
     struct fault why = {0};
     enum status status = STATUS_MISMATCH;
-    for (size_t i = config->key_count; status == STATUS_MISMATCH && i > 0; i--) {
-        const struct audit_log_terms one = {.count = 1, .rows = {{.key = config->keys[i - 1]}}};
+    for (size_t i = key_count; status == STATUS_MISMATCH && i > 0; i--) {
+        const struct audit_log_terms one = {.count = 1, .rows = {{.key = keys[i - 1]}}};
         fault_clear(&why);
-        status = mirror_open(&rebuild->mirror, config->copy, &one, MIRROR_READ, &why);
+        status = mirror_open(out, path, &one, MIRROR_READ, &why);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    const struct bytes *note = mirror_note(rebuild->mirror);
-    if (note->len > 0 && audit_checkpoint_open_any(&checkpoint, note->data, note->len, config->keys, config->key_count,
-                                                   &why) != STATUS_OK) {
+    const struct bytes *note = mirror_note(*out);
+    if (note->len > 0 &&
+        audit_checkpoint_open_any(&checkpoint, note->data, note->len, keys, key_count, &why) != STATUS_OK) {
         return fault_set(fault, STATUS_CORRUPT, "checkpoint", "is not what the log has signed: %s", why.detail);
     }
     return STATUS_OK;
@@ -233,7 +233,8 @@ static enum status open_folder(struct rebuild *rebuild, struct fault *fault)
 
 static enum status open_copy(struct rebuild *rebuild, struct fault *fault)
 {
-    enum status status = open_folder(rebuild, fault);
+    const struct sequencer_rebuild_config *config = rebuild->config;
+    enum status status = sequencer_copy_open(&rebuild->mirror, config->copy, config->keys, config->key_count, fault);
     if (status != STATUS_OK) {
         return status;
     }

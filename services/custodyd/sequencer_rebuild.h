@@ -7,6 +7,15 @@
 #include "audit/checkpoint.h"
 #include "base/status.h"
 
+struct mirror;
+
+/*
+ * Opens a copy for reading (mirror_open) whose checkpoint any of the keys has signed, and no other key of them badly:
+ * STATUS_CORRUPT. Out: mirror_close, also then.
+ */
+MUST_CHECK enum status sequencer_copy_open(struct mirror **out, const char *path, const struct audit_key *keys,
+                                           size_t key_count, struct fault *fault);
+
 struct sequencer_rebuild_config {
     const char *conninfo;         /* as for the sequencer, role strongroom_sequencer */
     const char *copy;             /* the folder */

@@ -6,6 +6,7 @@
 #include "resources.h"
 #include "service.h"
 #include "store/trail_read.h"
+#include "trail_kept.h"
 
 /* A tile or bundle never changes, be it full or partial. */
 #define FOREVER_FOR_ALL "public, max-age=31536000, immutable"
@@ -99,6 +100,20 @@ static enum status bundle_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
+/* What an archive has is not here, and that is no fault. */
+static enum status explain_missing(struct service *service, const struct audit_tile *tile, struct fault *fault)
+{
+    uint64_t first = 0;
+    struct fault why = {0};
+    enum status status = trail_kept_from(&first, service->reader, &why);
+    if (status != STATUS_OK || tile->index * AUDIT_TILE_WIDTH >= first) {
+        return STATUS_CORRUPT;
+    }
+    fault_clear(fault);
+    return fault_set(fault, STATUS_NOT_FOUND, "tile", "the entries below %llu are in the archive",
+                     (unsigned long long)first);
+}
+
 enum status trail_entries_tile_read(struct service *service, const struct http_request *request,
                                     struct http_reply *reply, struct fault *fault)
 {
@@ -109,6 +124,9 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
     }
     if (status == STATUS_OK) {
         status = store_transact(service->reader, bundle_in, &bundle, fault);
+    }
+    if (status == STATUS_CORRUPT) {
+        status = explain_missing(service, &bundle.tile, fault);
     }
     if (status != STATUS_OK) {
         bytes_free(&bundle.out);

@@ -7,6 +7,7 @@
 #include "resources.h"
 #include "service.h"
 #include "store/trail_query.h"
+#include "trail_kept.h"
 #include "trail_question.h"
 #include "values.h"
 #include "witnesses.h"
@@ -135,10 +136,10 @@ enum status trail_question_read(struct trail_question *out, const struct http_re
     return status;
 }
 
-static enum status entries_view(json_t **out, const struct store_trail_page *page, struct fault *fault)
+static enum status entries_view(json_t **out, const struct store_trail_page *page, uint64_t first, struct fault *fault)
 {
     json_t *array = json_array();
-    json_t *view = json_pack("{s:o}", "entries", array);
+    json_t *view = json_pack("{s:o, s:I}", "entries", array, "first", (json_int_t)first);
     bool good = view != NULL;
     for (size_t i = 0; good && i < page->count; i++) {
         good = json_array_append_new(array, value_leaf(&page->rows[i])) == 0;
@@ -157,8 +158,9 @@ static enum status entries_view(json_t **out, const struct store_trail_page *pag
 typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
                            struct fault *fault);
 
-static enum status ask(struct store_trail_page *out, struct service *service, const struct http_request *request,
-                       ask_fn *question_fn, struct fault *fault)
+/* Out: also the first entry that may be among them; older ones are in the archive. */
+static enum status ask(struct store_trail_page *out, uint64_t *out_first, struct service *service,
+                       const struct http_request *request, ask_fn *question_fn, struct fault *fault)
 {
     struct trail_question question;
     struct store_tx *tx = NULL;
@@ -170,6 +172,9 @@ static enum status ask(struct store_trail_page *out, struct service *service, co
         status = question_fn(out, tx, &question.query, fault);
         store_rollback(tx);
     }
+    if (status == STATUS_OK) {
+        status = trail_kept_from(out_first, service->reader, fault);
+    }
     return status;
 }
 
@@ -178,11 +183,12 @@ enum status trail_entries(struct service *service, const struct http_request *re
 {
     struct store_trail_page page = {0};
     json_t *view = NULL;
-    enum status status = ask(&page, service, request, store_trail_page, fault);
+    uint64_t first = 0;
+    enum status status = ask(&page, &first, service, request, store_trail_page, fault);
     if (status == STATUS_OK) {
-        status = entries_view(&view, &page, fault);
-        store_trail_page_free(&page);
+        status = entries_view(&view, &page, first, fault);
     }
+    store_trail_page_free(&page);
     reply->results = json_array_size(json_object_get(view, "entries"));
     return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;
 }
@@ -191,13 +197,14 @@ enum status trail_count(struct service *service, const struct http_request *requ
                         struct fault *fault)
 {
     struct store_trail_page page = {0};
-    enum status status = ask(&page, service, request, store_trail_count, fault);
+    uint64_t first = 0;
+    enum status status = ask(&page, &first, service, request, store_trail_count, fault);
     if (status != STATUS_OK) {
         return status;
     }
     reply->results = page.count;
-    json_t *view =
-        json_pack("{s:I, s:s*}", "count", (json_int_t)page.count, "next", page.next[0] == '\0' ? NULL : page.next);
+    json_t *view = json_pack("{s:I, s:I, s:s*}", "count", (json_int_t)page.count, "first", (json_int_t)first, "next",
+                             page.next[0] == '\0' ? NULL : page.next);
     return view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
                         : http_reply_json(reply, 200, view, fault);
 }
@@ -318,10 +325,21 @@ static enum status export_list(struct export *export, struct store_leaf_list *li
     return status;
 }
 
+/* Entries that leave the database while it is read would look deleted. */
+static enum status export_kept(const struct export *export, uint64_t begins, struct fault *fault)
+{
+    uint64_t first = 0;
+    enum status status = trail_kept_from(&first, export->service->reader, fault);
+    return status == STATUS_OK && first > begins
+               ? fault_set(fault, STATUS_CONFLICT, "export", "entries left the database while they were read")
+               : status;
+}
+
 static enum status export_page(struct export *export, struct buffer *buffer, struct fault *fault)
 {
     struct store_leaf_list list = {0};
     uint64_t head_size = 0;
+    uint64_t begins = export->next_seq;
     enum status status = export_list(export, &list, &head_size, fault);
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         const struct store_leaf *leaf = &list.rows[i];
@@ -332,7 +350,7 @@ static enum status export_page(struct export *export, struct buffer *buffer, str
     }
     export->finished = status == STATUS_OK && list.count < STORE_LEAVES_MAX;
     store_leaf_list_free(&list);
-    return status;
+    return status == STATUS_OK ? export_kept(export, begins, fault) : status;
 }
 
 static enum status export_more(struct export *export, struct fault *fault)
@@ -371,13 +389,37 @@ static enum status export_read(void *context, char *out, size_t max, size_t *out
     return STATUS_OK;
 }
 
+/* Where it begins, when older entries are in the archive, and the tree that these are in. */
+static enum status export_first(struct export *export, json_t *head, struct fault *fault)
+{
+    struct audit_frontier frontier;
+    struct audit_proof tree = {0};
+    enum status status = trail_kept_tree(&frontier, export->service->reader, fault);
+    if (status != STATUS_OK || frontier.size == 0) {
+        return status;
+    }
+    tree.count = (size_t)__builtin_popcountll(frontier.size);
+    memcpy(tree.hashes, frontier.peaks, tree.count * sizeof(tree.hashes[0]));
+    export->next_seq = frontier.size;
+    return json_object_set_new(head, "first", json_integer((json_int_t)frontier.size)) == 0 &&
+                   json_object_set_new(head, "tree", value_hashes(&tree)) == 0
+               ? STATUS_OK
+               : fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
+}
+
 static enum status export_head(struct export *export, struct fault *fault)
 {
     struct buffer buffer;
     buffer_init(&buffer);
     json_t *head = json_pack("{s:s, s:s, s:I}", "format", "strongroom-trail/v1", "origin",
                              export->service->options.origin, "size", (json_int_t) export->checkpoint.size);
-    enum status status = value_append_line(&buffer, head, fault);
+    enum status status = export_first(export, head, fault);
+    if (status != STATUS_OK) {
+        json_decref(head);
+        buffer_free(&buffer);
+        return status;
+    }
+    status = value_append_line(&buffer, head, fault);
     if (status != STATUS_OK) {
         buffer_free(&buffer);
         return status;

@@ -87,13 +87,14 @@ enum status watch_calendar(struct watch *watch, const struct watched *key, struc
     return status;
 }
 
-/* The last drill in the trail; before the first one, the first day of the trail. Out: 0 while it is empty. */
+/* The last drill in the trail; before the first one, the first day of what is kept. Out: 0 while it is empty. */
 static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, struct fault *fault)
 {
     const struct store_leaf_filter filter = {
         .act = audit_action_text(AUDIT_COMPROMISE_DRILL), .outcome = "ok", .newest_first = true, .limit = 1};
     struct store_leaf_list list = {0};
-    struct store_leaf first = {0};
+    struct store_leaf_list oldest = {0};
+    const struct store_leaf_filter any = {.limit = 1};
     enum status status = store_leaf_list(&list, tx, &filter, fault);
     if (status != STATUS_OK) {
         return status;
@@ -101,18 +102,14 @@ static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, str
     bool drilled = list.count > 0 && trail_leaf_is_true(&list.rows[0]);
     *out_utc_us = drilled ? list.rows[0].ts_utc_us : 0;
     if (!drilled) {
-        status = store_leaf_get(&first, tx, 0, fault);
-        if (status == STATUS_OK && !trail_leaf_is_true(&first)) {
-            status = fault_set(fault, STATUS_CORRUPT, "audit.leaf", "entry 0 is not what its bytes say");
+        status = store_leaf_list(&oldest, tx, &any, fault);
+        if (status == STATUS_OK && oldest.count > 0 && !trail_leaf_is_true(&oldest.rows[0])) {
+            status = fault_set(fault, STATUS_CORRUPT, "audit.leaf", "the oldest entry is not what its bytes say");
         }
-        *out_utc_us = first.ts_utc_us;
-        store_leaf_wipe(&first);
+        *out_utc_us = oldest.count > 0 ? oldest.rows[0].ts_utc_us : 0;
+        store_leaf_list_free(&oldest);
     }
     store_leaf_list_free(&list);
-    if (status == STATUS_NOT_FOUND) {
-        fault_clear(fault);
-        return STATUS_OK;
-    }
     return status;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Alarms have names and stay until their cause is gone; who has seen one stands in the trail; a restart changes none of it."""
 
+import base64
 import json
 import os
 import signal
@@ -122,10 +123,12 @@ class Alarms(strongroom.Case):
         self.assertEqual((len(leaves), tlog.tree_root(leaves)), (size, root))
         return size, root.hex()
 
+    def custodyd(self, word, *arguments):
+        return subprocess.run([str(self.place.dir / "bin/custodyd"), word, "--config", str(self.place.dir / "etc/custodyd.conf"), *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
+
     def rebuild(self, folder):
-        return subprocess.run([str(self.place.dir / "bin/custodyd"), "rebuild", "--config", str(self.place.dir / "etc/custodyd.conf"),
-                               "--copy", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              env=self.place.environment, check=False)
+        return self.custodyd("rebuild", "--copy", str(folder))
 
     def test_what_was_lost_comes_back_from_a_copy(self):
         """The audit signer is stopped in order first: what it has signed it has answered, and the last copy has all of it."""
@@ -147,6 +150,85 @@ class Alarms(strongroom.Case):
         place.withdraw()
         self.assertIn("withdrawal.confirmed", [row["act"] for row in self.entries("withdrawal.confirmed", oid=before["id"], otype="withdrawal")])
         self.assertProven("trail", place.export_trail())
+
+    def split(self, bound):
+        """Partitions as a trail of millions of entries has them: one ends at `bound`, one a bundle later."""
+        self.place.psql(f"""SET ROLE strongroom_owner;
+            ALTER TABLE audit.leaf DETACH PARTITION audit.leaf_00000000;
+            CREATE TABLE audit.leaf_a (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+            CREATE TABLE audit.leaf_b (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+            CREATE TABLE audit.leaf_c (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_a FOR VALUES FROM (0) TO ({bound});
+            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_b FOR VALUES FROM ({bound}) TO ({bound + 256});
+            ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_c FOR VALUES FROM ({bound + 256}) TO (1048576);
+            INSERT INTO audit.leaf SELECT * FROM audit.leaf_00000000;
+            DROP TABLE audit.leaf_00000000;
+            ALTER TABLE audit.leaf_c RENAME TO leaf_00000000""")
+
+    def prune(self, bound):
+        return self.custodyd("prune", "--archive", str(self.place.dir / "archive"), "--before", str(bound), "--person", "auditor-1")
+
+    def expect_late(self, first):
+        """What outsiders are told of a trail that begins with this entry."""
+        place = self.place
+        code, said = place.verify("trail", place.export_trail())
+        self.assertEqual((code, f"not looked at: entries 0 to {first - 1}, which are in an archive" in said), (0, True), said)
+        shown = place.call("GET", "/v1/audit/entries?order=oldest&limit=1", person="auditor-1").json
+        self.assertEqual((shown["first"], shown["entries"][0]["seq"]), (first, first))
+        self.assertEqual(place.call("GET", "/v1/audit/count", person="auditor-1").json["first"], first)
+        review = ("--in", str(place.dir / "trail.jsonl"))
+        self.assertIn(f"entries {first} to ", place.custody("audit", "review", str(first), *review, person="auditor-1").stdout)
+        self.assertIn(f"must be entries from {first} on", place.custody("audit", "review", *review, person="auditor-1", check=False).stderr)
+        reply = place.call("GET", "/v1/audit/export?actor=auditor-1&order=oldest", person="auditor-1")
+        (place.dir / "extract").write_bytes(reply.bytes)
+        code, said = place.verify("extract", place.dir / "extract")
+        self.assertEqual((code, f"not looked at: entries 0 to {first - 1}" in said), (0, True), said)
+        self.assertProblem(place.call("GET", "/audit/tile/entries/000", person="auditor-1"), 404, "not_found", "tile")
+        self.assertEqual(len(place.call("GET", "/audit/tile/0/000", person="auditor-1").bytes), 256 * 32)
+
+    def test_what_was_old_is_in_the_archive_alone(self):
+        """Evidence and receipts that people have stay good; a superuser who drops as much without the entry is found."""
+        place = self.place
+        old = place.withdraw()
+        evidence = place.export_evidence(old["id"])
+        entry = self.entries("withdrawal.confirmed", oid=old["id"], otype="withdrawal")[0]
+        (place.dir / "old.leaf").write_bytes(base64.b64decode(entry["raw"]))
+        (place.dir / "old.tlog-proof").write_bytes(place.call("GET", f"/v1/audit/proof/inclusion?seq={entry['seq']}", person="auditor-1").bytes)
+        bound = (entry["seq"] // 256 + 1) * 256
+        place.psql(f"INSERT INTO audit.pending (cls, evt) SELECT 0, 'no event' FROM generate_series(1, {bound + 600 - entry['seq']})")  # each is told
+        eventually(lambda: int(place.value("SELECT size FROM audit.head")) >= bound + 600, "they are entries")
+        place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")
+        place.stop("custodyd")
+        self.split(bound)
+        place.start()
+        done = self.prune(bound)
+        self.assertEqual((done.returncode, "retention-days: is not configured" in done.stderr), (78, True), done)
+        place.configure("custodyd", retention_days=1)
+        done = self.prune(bound)
+        self.assertEqual((done.returncode, "the newest entry that would leave is of" in done.stderr), (78, True), done)
+        self.later(2)
+        done = self.prune(bound)
+        self.assertEqual((done.returncode, f"entries 0 to {bound - 1} have left" in done.stdout), (0, True), done)
+        told = self.entries("retention.prune")
+        self.assertEqual([(row["actor"], row["oid"], row["outcome"]) for row in told], [("auditor-1", str(bound), "intent")])
+        self.assertEqual(self.event(told[0])["facts"], {"first": "0", "size": str(bound)})
+        self.expect_late(bound)
+
+        self.assertProven("evidence", evidence)
+        code, said = place.verify("receipt", "--entry", place.dir / "old.leaf", place.dir / "old.tlog-proof")
+        self.assertEqual(code, 0, said)
+        self.assertProblem(place.call("GET", f"/v1/withdrawals/{old['id']}/evidence"), 404, "not_found", "entries")
+        place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")  # it goes on
+        place.kill("custodyd")
+        self.later(2)
+        self.expect_late(bound)
+
+        place.psql("DROP TABLE audit.leaf_b")
+        code, said = place.verify("trail", place.export_trail())
+        self.assertEqual((code, f"entry {bound}: is missing, it was deleted" in said), (1, True), said)
+        place.psql(f"UPDATE audit.head SET first = {bound + 256}")
+        code, said = place.verify("trail", place.export_trail())
+        self.assertEqual((code, f"entries 0 to {bound + 255}: are missing, and no entry retention.prune says that they left" in said), (1, True), said)
 
     def test_who_may(self):
         place = self.place

@@ -121,6 +121,9 @@
       "Somebody has copied the trail to another host, and holds so many entries with this root there.")                \
     X(TRAIL_ANCHOR, "trail.anchor", PROCESSING, "anchor", "ok", "checkpoint transaction", "height size",               \
       "A signed checkpoint of the trail stands in a confirmed block of the ledger.")                                   \
+    X(RETENTION_PRUNE, "retention.prune", ADMIN, "archive", "intent", "checkpoint root", "first size",                 \
+      "Entries first to size-1 leave the database: the archive holds them, and root is that of the first size; the "   \
+      "actor is who asked.")                                                                                           \
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event.")                                                               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
@@ -266,6 +269,7 @@
     X("from", "number of the first entry of the stretch")                                                              \
     X("height", "block height")                                                                                        \
     X("hindrances", "withdrawals that were in the way")                                                                \
+    X("first", "number of the first entry that it is about")                                                           \
     X("in_force_at", "time from which the version is in force")                                                        \
     X("inspection_due", "time of the next inspection")                                                                 \
     X("intent", "digest of the intent")                                                                                \

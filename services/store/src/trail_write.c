@@ -32,12 +32,13 @@ static const struct column head_columns[] = {
     COLUMN(struct store_head, root, "root", COLUMN_DIGEST),
     COLUMN(struct store_head, last_lh, "last_lh", COLUMN_DIGEST),
     COLUMN(struct store_head, frontier, "frontier", COLUMN_BYTES),
+    COLUMN(struct store_head, first, "first", COLUMN_UINT64),
 };
 static const struct row_shape head_shape = ROW_SHAPE(struct store_head, head_columns);
 
 static const struct statement lead = {
     "head_lead",
-    "UPDATE audit.head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, size, root, last_lh, frontier",
+    "UPDATE audit.head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, size, root, last_lh, frontier, first",
     0,
 };
 
@@ -85,7 +86,7 @@ static const struct row_shape empty_shape = ROW_SHAPE(bool, empty_columns);
 
 static const struct statement is_empty = {
     "trail_is_empty",
-    "SELECT size = 0 AND NOT EXISTS (SELECT FROM audit.leaf) AND NOT EXISTS (SELECT FROM audit.tile)"
+    "SELECT size = 0 AND first = 0 AND NOT EXISTS (SELECT FROM audit.leaf) AND NOT EXISTS (SELECT FROM audit.tile)"
     " AND NOT EXISTS (SELECT FROM audit.checkpoint) AND NOT EXISTS (SELECT FROM audit.pending) AS empty"
     " FROM audit.head WHERE id = 1",
     0,

@@ -12,13 +12,14 @@ static const struct column head_columns[] = {
     COLUMN(struct store_head, root, "root", COLUMN_DIGEST),
     COLUMN(struct store_head, last_lh, "last_lh", COLUMN_DIGEST),
     COLUMN(struct store_head, frontier, "frontier", COLUMN_BYTES),
+    COLUMN(struct store_head, first, "first", COLUMN_UINT64),
 };
 
 static const struct row_shape head_shape = ROW_SHAPE(struct store_head, head_columns);
 
 static const struct statement head_get = {
     "head_get",
-    "SELECT epoch, size, root, last_lh, frontier FROM audit.head WHERE id = 1",
+    "SELECT epoch, size, root, last_lh, frontier, first FROM audit.head WHERE id = 1",
     0,
 };
 

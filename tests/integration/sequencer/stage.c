@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <inttypes.h>
 
+#include "mirror/copy.h"
 #include "store/trail_read.h"
 
 void stage_start(struct stage *stage)
@@ -193,4 +194,62 @@ uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket)
     bytes_free(&receipt.proof);
     await_row(stage, receipt.size);
     return receipt.seq;
+}
+
+struct reading {
+    const struct audit_tile *tile;
+    struct buffer buffer;
+};
+
+static enum status bundle_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct reading *reading = context;
+    struct store_leaf_list list = {0};
+    uint64_t first = reading->tile->index * AUDIT_TILE_WIDTH;
+    const struct store_leaf_filter filter = {
+        .from_seq = first, .to_seq = first + reading->tile->width, .limit = reading->tile->width};
+    enum status status = store_leaf_list(&list, tx, &filter, fault);
+    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+        const struct bytes *raw = &list.rows[i].raw;
+        const uint8_t len[2] = {(uint8_t)(raw->len >> 8), (uint8_t)raw->len};
+        buffer_append(&reading->buffer, len, sizeof(len));
+        buffer_append(&reading->buffer, raw->data, raw->len);
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+/* The log as the service shows it, without HTTP. */
+static enum status fetch(void *context, struct bytes *out, const char *name, struct fault *fault)
+{
+    struct audit_tile tile;
+    struct digest hashes[AUDIT_TILE_WIDTH];
+    struct reading reading = {.tile = &tile};
+    struct stage *stage = context;
+    bool entries = false;
+    if (strcmp(name, "checkpoint") == 0) {
+        struct trail_checkpoint newest = {0};
+        enum status status = trail_checkpoint_newest(&newest, stage->trail, fault);
+        *out = newest.note;
+        return status;
+    }
+    cr_assert_eq(audit_tile_path_parse(&tile, &entries, name + strlen("tile/"), fault), STATUS_OK);
+    if (!entries) {
+        enum status status = trail_tile(hashes, stage->trail, &tile, fault);
+        return status == STATUS_OK ? bytes_copy(out, hashes, tile.width * sizeof(hashes[0])) : status;
+    }
+    buffer_init(&reading.buffer);
+    cr_assert_eq(store_transact(stage->reader, bundle_in, &reading, fault), STATUS_OK);
+    return buffer_finish(out, &reading.buffer);
+}
+
+void stage_copy(struct stage *stage, const char *path)
+{
+    struct mirror *mirror = NULL;
+    struct fault fault = {0};
+    const struct mirror_log log = {.fetch = fetch, .context = stage};
+    const struct audit_log_terms keys = {.count = 1, .rows = {{.key = stage->keeper->log_key}}};
+    cr_assert_eq(mirror_open(&mirror, path, &keys, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(mirror_copy(mirror, &log, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    mirror_close(mirror);
 }

@@ -56,6 +56,9 @@ void stage_rolled_back(struct stage *stage);
  */
 uint64_t stage_covered(struct stage *stage, struct trail_ticket ticket);
 
+/* Copies the log as the service shows it, without HTTP, to the folder `path` (services/mirror). */
+void stage_copy(struct stage *stage, const char *path);
+
 /* What the oracle found. */
 struct story {
     uint64_t size;      /* entries */

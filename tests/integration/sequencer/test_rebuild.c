@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mirror/copy.h"
 #include "sequencer_rebuild.h"
 #include "stage.h"
 #include "store/trail_write.h"
@@ -32,64 +31,6 @@ static struct stage stage;
 static struct test_folder folder;
 static char copy[TEST_PATH_SIZE * 2];
 static char conninfo[256];
-
-struct reading {
-    const struct audit_tile *tile;
-    struct buffer buffer;
-};
-
-static enum status bundle_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct reading *reading = context;
-    struct store_leaf_list list = {0};
-    uint64_t first = reading->tile->index * AUDIT_TILE_WIDTH;
-    const struct store_leaf_filter filter = {
-        .from_seq = first, .to_seq = first + reading->tile->width, .limit = reading->tile->width};
-    enum status status = store_leaf_list(&list, tx, &filter, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        const struct bytes *raw = &list.rows[i].raw;
-        const uint8_t len[2] = {(uint8_t)(raw->len >> 8), (uint8_t)raw->len};
-        buffer_append(&reading->buffer, len, sizeof(len));
-        buffer_append(&reading->buffer, raw->data, raw->len);
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
-/* The log as the service shows it, without HTTP. */
-static enum status fetch(void *context, struct bytes *out, const char *name, struct fault *fault)
-{
-    struct audit_tile tile;
-    struct digest hashes[AUDIT_TILE_WIDTH];
-    struct reading reading = {.tile = &tile};
-    bool entries = false;
-    (void)context;
-    if (strcmp(name, "checkpoint") == 0) {
-        struct trail_checkpoint newest = {0};
-        enum status status = trail_checkpoint_newest(&newest, stage.trail, fault);
-        *out = newest.note;
-        return status;
-    }
-    cr_assert_eq(audit_tile_path_parse(&tile, &entries, name + strlen("tile/"), fault), STATUS_OK);
-    if (!entries) {
-        enum status status = trail_tile(hashes, stage.trail, &tile, fault);
-        return status == STATUS_OK ? bytes_copy(out, hashes, tile.width * sizeof(hashes[0])) : status;
-    }
-    buffer_init(&reading.buffer);
-    cr_assert_eq(store_transact(stage.reader, bundle_in, &reading, fault), STATUS_OK);
-    return buffer_finish(out, &reading.buffer);
-}
-
-static void make_copy(void)
-{
-    struct mirror *mirror = NULL;
-    struct fault fault = {0};
-    const struct mirror_log log = {.fetch = fetch};
-    const struct audit_log_terms keys = {.count = 1, .rows = {{.key = keeper.log_key}}};
-    cr_assert_eq(mirror_open(&mirror, copy, &keys, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
-    cr_assert_eq(mirror_copy(mirror, &log, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
-    mirror_close(mirror);
-}
 
 static void leave(void)
 {
@@ -113,7 +54,7 @@ static void setup(void)
         ticket = i % 50 == 0 ? stage_event(&stage, i % 100 == 0 ? "one" : "two") : stage_post(&stage);
     }
     stage_covered(&stage, ticket);
-    make_copy();
+    stage_copy(&stage, copy);
     leave();
 }
 

@@ -79,6 +79,7 @@ struct store_head {
     struct digest root;
     struct digest last_lh; /* zeros while size is 0 */
     struct bytes frontier; /* 32 bytes for each complete subtree, the largest first */
+    uint64_t first;        /* the entries below it are in an archive (store/trail_prune.h) */
 };
 
 /* The head row; STATUS_CORRUPT when it is not there. Out: bytes_free(&out->frontier). */

@@ -1,0 +1,345 @@
+/*
+ * What must hold before entries leave the database. The age is that between the newest signed entry and the newest one
+ * that leaves, both as the sequencer stamped them: the clock of whoever asks is not looked at.
+ */
+#include "trail_prune.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "audit/tile_tree.h"
+#include "base/crashpoint.h"
+#include "mirror/folder.h"
+#include "sequencer_rebuild.h"
+#include "store/trail_prune.h"
+#include "trail_leaf.h"
+#include "trail_view.h"
+
+#define OBJECT_TYPE "archive"
+#define LOOK_AGAIN_MS 50
+
+struct prune {
+    const struct trail_prune_config *config;
+    uint64_t first;                     /* that stands in the database */
+    struct audit_checkpoint checkpoint; /* the newest of the service */
+    int64_t newest_utc_us;              /* time of the newest entry under it */
+    int64_t leaving_utc_us;             /* of the newest entry that leaves */
+    struct digest root;                 /* of the entries below `before` */
+    struct digest note;                 /* SHA-256 of the archive's signed checkpoint */
+    struct mirror *mirror;
+    struct audit_tile_source log_tiles;
+    struct audit_tile_source archive_tiles;
+    struct audit_tile_tree log;
+    struct audit_tile_tree archive;
+};
+
+/* The service's side. */
+
+static enum status read_checkpoint(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    struct store_checkpoint row = {0};
+    struct bytes note = {0};
+    enum status status = store_checkpoint_newest(&row, tx, fault);
+    if (status == STATUS_OK) {
+        status = trail_note_read(&prune->checkpoint, &note, prune->config->trail, &row.note, fault);
+    }
+    bytes_free(&note);
+    bytes_free(&row.note);
+    return status;
+}
+
+/* The newest entry under the checkpoint is what its bytes say, and they are in the tree. */
+static enum status read_newest(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    const struct digest *hashes = NULL;
+    unsigned width = 0;
+    struct store_leaf leaf = {0};
+    uint64_t seq = prune->checkpoint.size - 1;
+    enum status status = store_leaf_get(&leaf, tx, seq, fault);
+    if (status == STATUS_OK) {
+        status = audit_tile_tree_tile(&hashes, &width, &prune->log, 0, seq / AUDIT_TILE_WIDTH, fault);
+    }
+    if (status == STATUS_OK &&
+        (!trail_leaf_is_true(&leaf) || !digest_equal(&leaf.lh, &hashes[seq % AUDIT_TILE_WIDTH]))) {
+        status = fault_set(fault, STATUS_CORRUPT, "trail", "row %" PRIu64 " is not the entry that was signed", seq);
+    }
+    prune->newest_utc_us = leaf.ts_utc_us;
+    store_leaf_wipe(&leaf);
+    return status;
+}
+
+static enum status check_bound(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    uint64_t before = prune->config->before;
+    struct store_head head = {0};
+    bool bound = false;
+    enum status status = store_head_get(&head, tx, fault);
+    bytes_free(&head.frontier);
+    prune->first = head.first;
+    if (status == STATUS_OK && before <= head.first) {
+        return fault_set(fault, STATUS_EXISTS, "before", "the entries below %" PRIu64 " have left already", head.first);
+    }
+    if (status == STATUS_OK) {
+        status = store_leaf_is_bound(&bound, tx, before, fault);
+    }
+    if (status == STATUS_OK && (!bound || before % AUDIT_TILE_WIDTH != 0)) {
+        return fault_set(fault, STATUS_INVALID, "before", "no partition of the trail ends there, at a whole bundle");
+    }
+    if (status == STATUS_OK && head.size < before + STORE_TRAIL_KEPT) {
+        return fault_set(fault, STATUS_INVALID, "before", "of %" PRIu64 " entries the last %d stay", head.size,
+                         STORE_TRAIL_KEPT);
+    }
+    return status;
+}
+
+/* The archive's side. */
+
+static enum status open_archive(struct prune *prune, struct fault *fault)
+{
+    const struct trail_prune_config *config = prune->config;
+    enum status status = sequencer_copy_open(&prune->mirror, config->archive, config->keys, config->key_count, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct audit_checkpoint *checkpoint = mirror_checkpoint(prune->mirror);
+    const struct bytes *note = mirror_note(prune->mirror);
+    if (checkpoint->size < config->before) {
+        return fault_set(fault, STATUS_NOT_FOUND, "archive", "it has %" PRIu64 " entries, not %" PRIu64,
+                         checkpoint->size, config->before);
+    }
+    digest_sha256(&prune->note, note->data, note->len);
+    prune->archive_tiles = mirror_tiles(prune->mirror);
+    return audit_tile_tree_open(&prune->archive, &prune->archive_tiles, checkpoint->size, &checkpoint->root, fault);
+}
+
+static enum status read_time(int64_t *out_utc_us, const struct mirror_entry *entry, struct fault *fault)
+{
+    struct audit_leaf leaf;
+    struct audit_event event;
+    enum status status = audit_leaf_parse(&leaf, entry->raw, entry->len, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    }
+    if (status == STATUS_OK) {
+        *out_utc_us = event.at_utc_us;
+        audit_event_wipe(&event);
+    }
+    return status;
+}
+
+/* A bundle of the archive has the entries that the service's own tree has, and the archive's tree has them too. */
+static enum status check_bundle(struct prune *prune, uint64_t index, struct fault *fault)
+{
+    struct audit_tile tile = {.index = index};
+    const struct digest *ours = NULL;
+    const struct digest *theirs = NULL;
+    unsigned width = 0;
+    struct mirror_entry entries[AUDIT_TILE_WIDTH];
+    struct bytes bundle = {0};
+    enum status status = audit_tile_tree_tile(&ours, &tile.width, &prune->log, 0, index, fault);
+    if (status == STATUS_OK) {
+        status = audit_tile_tree_tile(&theirs, &width, &prune->archive, 0, index, fault);
+    }
+    if (status == STATUS_OK && (width != tile.width || memcmp(ours, theirs, width * sizeof(*ours)) != 0)) {
+        return fault_set(fault, STATUS_FORK, "archive", "entries %" PRIu64 " to %" PRIu64 " are others than the log's",
+                         index * AUDIT_TILE_WIDTH, (index + 1) * AUDIT_TILE_WIDTH - 1);
+    }
+    if (status == STATUS_OK) {
+        status = mirror_bundle(entries, &bundle, prune->mirror, &tile, ours, fault);
+    }
+    if (status == STATUS_OK && (index + 1) * AUDIT_TILE_WIDTH == prune->config->before) {
+        status = read_time(&prune->leaving_utc_us, &entries[AUDIT_TILE_WIDTH - 1], fault);
+    }
+    bytes_free(&bundle);
+    return status;
+}
+
+static enum status check_archive(struct prune *prune, struct fault *fault)
+{
+    uint64_t before = prune->config->before;
+    enum status status = open_archive(prune, fault);
+    for (uint64_t i = 0; status == STATUS_OK && i < before / AUDIT_TILE_WIDTH; i++) {
+        status = check_bundle(prune, i, fault);
+    }
+    return status == STATUS_OK ? audit_tile_tree_root(&prune->root, &prune->log, before, fault) : status;
+}
+
+/* Whether they may leave. */
+
+static enum status check_age(const struct prune *prune, struct fault *fault)
+{
+    int64_t retention_us = prune->config->retention_us;
+    if (retention_us == 0) {
+        return fault_set(fault, STATUS_NOT_PERMITTED, "retention-days", "is not configured: nothing may leave");
+    }
+    if (prune->newest_utc_us - prune->leaving_utc_us < retention_us) {
+        char last[TIME_TEXT_SIZE];
+        time_format(last, prune->leaving_utc_us);
+        return fault_set(fault, STATUS_NOT_PERMITTED, "before", "the newest entry that would leave is of %s", last);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_withdrawals(const struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    struct uuid id;
+    char text[UUID_TEXT_SIZE];
+    struct fault why = {0};
+    enum status status = store_withdrawal_unended(&id, tx, prune->leaving_utc_us, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    uuid_format(text, &id);
+    return fault_set(fault, STATUS_CONFLICT, "before", "withdrawal %s began in that time and has not ended", text);
+}
+
+static enum status check_in(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    enum status status = check_bound(prune, tx, fault);
+    if (status == STATUS_OK) {
+        status = read_checkpoint(prune, tx, fault);
+    }
+    if (status == STATUS_OK && prune->checkpoint.size <= prune->config->before) {
+        status = fault_set(fault, STATUS_NOT_READY, "checkpoint", "the newest does not cover them");
+    }
+    if (status == STATUS_OK) {
+        prune->log_tiles = (struct audit_tile_source){.fetch = trail_tile_fetch, .context = tx};
+        status = audit_tile_tree_open(&prune->log, &prune->log_tiles, prune->checkpoint.size, &prune->checkpoint.root,
+                                      fault);
+    }
+    if (status == STATUS_OK) {
+        status = read_newest(prune, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_archive(prune, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_age(prune, fault);
+    }
+    return status == STATUS_OK ? check_withdrawals(prune, tx, fault) : status;
+}
+
+static enum status check(struct prune *prune, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, prune->config->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = check_in(prune, tx, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
+/* The entry. */
+
+static enum status tell_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct prune *prune = context;
+    struct trail_ticket ticket;
+    struct audit_event event = {.action = AUDIT_RETENTION_PRUNE,
+                                .outcome = AUDIT_OUTCOME_INTENT,
+                                .actor = prune->config->person,
+                                .object_type = OBJECT_TYPE};
+    char first[24];
+    (void)snprintf(first, sizeof(first), "%" PRIu64, prune->first);
+    (void)snprintf(event.object_id, sizeof(event.object_id), "%" PRIu64, prune->config->before);
+    enum status status = audit_event_fact_add(&event, "first", first, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(&event, "size", event.object_id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(&event, "root", &prune->root, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(&event, "checkpoint", &prune->note, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, prune->config->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* What the trail says of these entries so far. */
+struct told {
+    struct prune *prune;
+    bool there;
+    bool covered;
+};
+
+static enum status told_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct told *told = context;
+    struct store_leaf_list list = {0};
+    char oid[24];
+    (void)snprintf(oid, sizeof(oid), "%" PRIu64, told->prune->config->before);
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_RETENTION_PRUNE),
+                                             .otype = OBJECT_TYPE,
+                                             .oid = oid,
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT),
+                                             .newest_first = true,
+                                             .limit = 1};
+    enum status status = store_leaf_list(&list, tx, &filter, fault);
+    if (status == STATUS_OK) {
+        status = read_checkpoint(told->prune, tx, fault);
+    }
+    told->there = status == STATUS_OK && list.count > 0 && trail_leaf_is_true(&list.rows[0]);
+    told->covered = told->there && list.rows[0].seq < told->prune->checkpoint.size;
+    store_leaf_list_free(&list);
+    return status;
+}
+
+static enum status tell(struct prune *prune, struct fault *fault)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+    struct told told = {.prune = prune};
+    enum status status = store_transact(prune->config->reader, told_in, &told, fault);
+    if (status == STATUS_OK && !told.there) {
+        status = store_transact(prune->config->app, tell_in, prune, fault);
+        CRASHPOINT("prune.told");
+    }
+    for (int64_t left = prune->config->wait_ms; status == STATUS_OK && !told.covered; left -= LOOK_AGAIN_MS) {
+        if (left <= 0) {
+            return fault_set(fault, STATUS_NOT_READY, "trail",
+                             "the entry that says so is under no checkpoint yet; custodyd run must be at work");
+        }
+        (void)nanosleep(&pause, NULL);
+        status = store_transact(prune->config->reader, told_in, &told, fault);
+    }
+    return status;
+}
+
+static enum status drop_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct prune *prune = context;
+    enum status status = store_leaf_prune(tx, prune->config->before, fault);
+    CRASHPOINT("prune.dropped");
+    return status;
+}
+
+enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *config, struct fault *fault)
+{
+    struct prune *prune = calloc(1, sizeof(*prune));
+    if (prune == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "prune", "%s", "");
+    }
+    prune->config = config;
+    enum status status = check(prune, fault);
+    if (status == STATUS_OK) {
+        status = tell(prune, fault);
+    }
+    CRASHPOINT("prune.covered");
+    if (status == STATUS_OK) {
+        status = store_transact(config->archivist, drop_in, prune, fault);
+    }
+    if (status == STATUS_OK) {
+        *out_first = prune->first;
+    }
+    mirror_close(prune->mirror);
+    free(prune);
+    return status;
+}
