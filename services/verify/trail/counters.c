@@ -23,6 +23,7 @@ struct producer {
     struct uuid id;
     uint64_t next;
     int64_t heard_utc_us, beat_utc_us, busy_us; /* its last entry; its last heartbeat, 0: none; at work since then */
+    bool late;                                  /* what is missing below the first `settled` is not known */
     uint8_t *early; /* a ring of EARLY_MAX bits from `next` on; NULL: none ever came early */
 };
 
@@ -32,6 +33,7 @@ struct counters {
     size_t used;
     struct producer *producers;
     size_t producer_count;
+    bool late;
 };
 
 enum status counters_new(struct counters **out)
@@ -58,6 +60,11 @@ void counters_free(struct counters *counters)
         free(counters->slots);
         free(counters);
     }
+}
+
+void counters_begin_late(struct counters *counters)
+{
+    counters->late = true;
 }
 
 /* The slot of a key, or the free one where it belongs. */
@@ -105,7 +112,7 @@ enum status counters_object(struct counters *counters, uint64_t *out_expected, s
     }
     struct slot *slot = slot_of(counters->slots, counters->room, key);
     if (slot->next == 0) {
-        *slot = (struct slot){{key[0], key[1]}, 1};
+        *slot = (struct slot){{key[0], key[1]}, counters->late ? on : 1};
         counters->used++;
     }
     *out_expected = slot->next;
@@ -123,14 +130,16 @@ static struct producer *producer_find(const struct counters *counters, const str
     return i == 0 ? NULL : &counters->producers[i - 1];
 }
 
-static struct producer *producer_add(struct counters *counters, const struct uuid *id)
+/* Numbers that are a little below the first one to come may come after it. */
+static struct producer *producer_add(struct counters *counters, const struct uuid *id, uint64_t number)
 {
     size_t count = counters->producer_count + 1;
     struct producer *larger = realloc(counters->producers, count * sizeof(*larger));
     if (larger == NULL) {
         return NULL;
     }
-    larger[count - 1] = (struct producer){.id = *id, .next = 1};
+    uint64_t next = counters->late && number > EARLY_MAX / 2 ? number - EARLY_MAX / 2 : 1;
+    larger[count - 1] = (struct producer){.id = *id, .next = next, .late = counters->late};
     counters->producers = larger;
     counters->producer_count = count;
     return &larger[count - 1];
@@ -149,7 +158,7 @@ static bool mark(struct producer *producer, uint64_t number, bool there)
 enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
 {
     struct producer *known = producer_find(counters, producer);
-    known = known == NULL ? producer_add(counters, producer) : known;
+    known = known == NULL ? producer_add(counters, producer, number) : known;
     if (known == NULL) {
         return STATUS_NO_MEMORY;
     }
@@ -169,6 +178,21 @@ enum status counters_producer(struct counters *counters, bool *out_fresh, const 
     }
     *out_fresh = !mark(known, number, true);
     return STATUS_OK;
+}
+
+void counters_producer_begin(const struct counters *counters, const struct uuid *producer, uint64_t settled)
+{
+    struct producer *known = producer_find(counters, producer);
+    if (known == NULL || !known->late) {
+        return;
+    }
+    known->late = false;
+    while (known->next < settled || (known->early != NULL && mark(known, known->next, false))) {
+        if (known->early != NULL && known->next < settled) {
+            (void)mark(known, known->next, false);
+        }
+        known->next++;
+    }
 }
 
 uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer)

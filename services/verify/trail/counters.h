@@ -16,6 +16,12 @@ MUST_CHECK enum status counters_new(struct counters **out);
 /* Frees. NULL is fine. */
 void counters_free(struct counters *counters);
 
+/*
+ * What comes has a part before it that is not seen, so nothing is known to be missing before the first number of an
+ * object, or below the first `settled` of a producer.
+ */
+void counters_begin_late(struct counters *counters);
+
 /* Takes note of ordinal `on` of an object. Out: *out_expected is the ordinal that should have come. */
 MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype,
                                        struct span oid, uint64_t on);
@@ -24,6 +30,10 @@ MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_
  */
 MUST_CHECK enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer,
                                          uint64_t number);
+
+/* When the first `settled` of a producer that began late is read: the numbers below are none of those that are missing.
+ */
+void counters_producer_begin(const struct counters *counters, const struct uuid *producer, uint64_t settled);
 
 /* The first number of a producer, from 1, of which there is no note. */
 uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer);

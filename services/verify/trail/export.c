@@ -79,6 +79,8 @@ enum status export_head_read(struct export_head *out, struct span line, struct f
 {
     enum status status = scan_object(out, head_fields, COUNT(head_fields), line, fault);
     INVARIANT(status != STATUS_OK || span_decimal(&out->entries, out->size));
+    out->begins = 0;
+    INVARIANT(status != STATUS_OK || out->first.at == NULL || span_decimal(&out->begins, out->first));
     return status;
 }
 

@@ -32,7 +32,8 @@ bool export_line(struct span *out, struct export_file *file);
 
 /* clang-format off */
 #define EXPORT_HEAD(F, O, S)                                                                                           \
-    F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, OBJECT, 0) F(S, size, INTEGER, 0)
+    O(S, first, INTEGER, 0) F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, OBJECT, 0)                      \
+    F(S, size, INTEGER, 0) O(S, tree, STRINGS, 0)
 #define EXPORT_ROW(F, O, S)                                                                                            \
     F(S, act, TEXT, 255) F(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
     O(S, destination, TEXT, 255) O(S, key, TEXT, 255) F(S, lh, TEXT, 64) O(S, oid, TEXT, 255) O(S, ord, INTEGER, 0)    \
@@ -40,10 +41,14 @@ bool export_line(struct span *out, struct export_file *file);
     F(S, seq, INTEGER, 0) F(S, ts, TEXT, 255) O(S, version, INTEGER, 0) O(S, wallet, TEXT, 255)
 /* clang-format on */
 
-/* The first line; `query` is of a filtered export: what was asked for. */
+/*
+ * The first line; `query` is of a filtered export: what was asked for. `first` is there when older entries have left
+ * the database; `tree` are the roots of the complete subtrees that they are in, the largest first.
+ */
 struct export_head {
     EXPORT_HEAD(SCAN_MEMBER, SCAN_MEMBER, )
     uint64_t entries; /* of `size` */
+    uint64_t begins;  /* of `first` */
 };
 MUST_CHECK enum status export_head_read(struct export_head *out, struct span line, struct fault *fault);
 

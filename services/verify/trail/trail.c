@@ -22,9 +22,12 @@ struct check {
     const struct trust *trust;
     struct report report;
     struct merkle tree;
+    struct merkle left; /* the tree of the entries that have left the database */
     struct counters *counters;
     struct digest last; /* lh of the entry before */
     int64_t expected;   /* number of the next entry */
+    uint64_t first;     /* the entries below it have left the database */
+    int64_t left_by;    /* and this entry says so; 0: none does */
     int64_t last_ts;
     uint64_t signings; /* entries withdrawal.signing so far */
     int64_t size;      /* of the head line */
@@ -90,6 +93,7 @@ static void check_settled(struct check *check, const struct event *event, int64_
         tampered(check, seq, "settled is not a number");
         return;
     }
+    counters_producer_begin(check->counters, &event->producer, settled);
     uint64_t next = counters_producer_next(check->counters, &event->producer);
     while (next < settled && check->report.tampered < FINDINGS_PRINTED) {
         report_tampered(&check->report,
@@ -141,16 +145,31 @@ static void check_known(struct check *check, const struct event *event, int64_t 
     uint64_t before = signing ? check->signings++ : (uint64_t)seq;
     if (!span_decimal(&known, scan_member(event->facts, signing ? "promises" : "size"))) {
         tampered(check, seq, signing ? "it does not say how many promises were seen" : "it does not say its size");
-    } else if (known > before) {
+    } else if (known > before && (!signing || check->first == 0)) {
         report_tampered(&check->report, "entry %lld: it knows of %llu %s, but %llu %s stand before it", (long long)seq,
                         (unsigned long long)known, signing ? "promises" : "entries", (unsigned long long)before,
                         signing ? "entries withdrawal.signing" : "entries");
     }
 }
 
+/* An entry tells which entries leave the database; of those that have left, the root is the one that it names. */
+static void check_left(struct check *check, const struct event *event, int64_t seq)
+{
+    uint64_t size = 0;
+    struct digest root;
+    struct digest named;
+    if (span_is(event->act, "retention.prune") && span_is(event->outcome, "intent") &&
+        span_decimal(&size, scan_member(event->facts, "size")) && size == check->first &&
+        span_digest(&named, scan_member(event->refs, "root"))) {
+        merkle_root(&root, &check->left);
+        check->left_by = digest_equal(&root, &named) ? seq : check->left_by;
+    }
+}
+
 static void check_event(struct check *check, const struct event *event, int64_t seq)
 {
     check_numbers(check, event, seq);
+    check_left(check, event, seq);
     check_known(check, event, seq);
     if (event->at_utc_us < check->last_ts) {
         tampered(check, seq, "its time is before that of the entry before it");
@@ -198,6 +217,37 @@ static void check_held(struct check *check, const struct digest *hash)
     }
 }
 
+/* The trail is shown from an entry on. What is held of the part before it cannot be looked at. */
+static void begin_late(struct check *check, const struct export_head *head)
+{
+    struct merkle *tree = &check->tree;
+    struct span rest = head->tree;
+    struct span value;
+    bool good = head->begins > 0 && head->begins <= head->entries;
+    for (int level = MERKLE_HEIGHT; good && level >= 0; level--) {
+        bool set = (head->begins >> level & 1) == 1;
+        good = !set || (scan_step(NULL, &value, &rest) && span_digest(&tree->pending[level], value));
+    }
+    if (!good || scan_step(NULL, &value, &rest)) {
+        report_tampered(&check->report, "line 1: first and tree are not those of a beginning of the trail");
+        return;
+    }
+    tree->size = head->begins;
+    check->left = *tree;
+    check->first = head->begins;
+    check->expected = (int64_t)head->begins;
+    check->held_next = UINT64_MAX;
+    counters_begin_late(check->counters);
+    for (int i = 0; i < check->held_count; i++) {
+        const struct receipt *held = &check->held[i];
+        if (held->checkpoint.size <= check->first || (held->proves && held->index < check->first)) {
+            report_incomplete(&check->report, "%s: is of entries below %llu, which are not here", held->path,
+                              (unsigned long long)check->first);
+        }
+        await_held(check, held);
+    }
+}
+
 /* Names the entries from the one that is due up to `end`. */
 static void report_missing(struct check *check, int64_t end)
 {
@@ -222,7 +272,9 @@ static void check_row(struct check *check, const struct export_row *row)
     report_missing(check, seq);
     check->expected = seq + 1;
     export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
-    if (due && check->entry.is_leaf && leaf->number == row->number && !digest_equal(&leaf->prev, &check->last)) {
+    bool linked = seq > (int64_t)check->first || seq == 0; /* what the first one links to is not here */
+    if (due && linked && check->entry.is_leaf && leaf->number == row->number &&
+        !digest_equal(&leaf->prev, &check->last)) {
         report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
                         (long long)seq, (long long)seq - 1);
     }
@@ -286,6 +338,10 @@ static void read_head(struct check *check, struct span line)
         report_tampered(&check->report, "line 1: the export is of the log %.*s", (int)head.origin.len, head.origin.at);
     }
     check->size = (int64_t)head.entries;
+    check->first = head.begins;
+    if (!check->filtered && (head.first.at != NULL || head.tree.at != NULL)) {
+        begin_late(check, &head);
+    }
     if (check->filtered && bytes_copy(&check->extract.query, head.query.at, head.query.len) != STATUS_OK) {
         report_incomplete(&check->report, "line 1: no memory for its query");
     }
@@ -387,6 +443,11 @@ static void conclude(struct check *check)
                         "beginning of them",
                         (unsigned long long)check->checkpoint.size, check->parted->path);
     }
+    if (check->first > 0 && check->left_by == 0) {
+        report_tampered(&check->report,
+                        "entries 0 to %llu: are missing, and no entry retention.prune says that they left",
+                        (unsigned long long)check->first - 1);
+    }
     check_age(check);
     for (int i = 0; i < check->held_count; i++) {
         if (check->held[i].checkpoint.size > check->checkpoint.size) {
@@ -433,16 +494,30 @@ static void print_proven(const struct check *check)
     unsigned long long size = check->checkpoint.size;
     const char *origin = check->trust->log.name;
     char hex[DIGEST_HEX_LEN + 1];
+    unsigned long long first = check->first;
     if (check->filtered) {
-        (void)printf("proven: %llu entries are among the %llu of %s, said to answer %.*s; not that none is left out\n",
+        (void)printf("proven: %llu entries are among the %llu of %s, said to answer %.*s; not that none is left out",
                      (unsigned long long)check->extract.rows, size, origin, (int)check->extract.query.len,
                      (const char *)check->extract.query.data);
+        if (first > 0) {
+            (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);
+        }
+        (void)printf("\n");
         return;
     }
     digest_format(hex, &check->checkpoint.root);
-    (void)printf("proven: %llu entries of %s, root %s", size, origin, hex);
+    if (first > 0) {
+        (void)printf("proven: entries %llu to %llu of %s, root %s", first, size - 1, origin, hex);
+    } else {
+        (void)printf("proven: %llu entries of %s, root %s", size, origin, hex);
+    }
     if (check->held_count > 0) { /* nobody who holds none asked */
         (void)printf(", %d held checkpoints extended", check->held_count);
+    }
+    if (first > 0) {
+        (void)printf("; not looked at: entries 0 to %llu, which are in an archive as entry %lld says, and numbers that "
+                     "began there",
+                     first - 1, (long long)check->left_by);
     }
     (void)printf("\n");
 }

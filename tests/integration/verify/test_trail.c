@@ -684,3 +684,137 @@ Test(trail, lines_out_of_place)
     expect(VERDICT_INCOMPLETE, "empty", "the trail is empty");
     trail_free(&trail);
 }
+
+/* Entries that have left the database for an archive. */
+
+#define LEFT ((size_t)1280)
+
+TestSuite(late, .init = set_up, .fini = tear_down);
+
+static void expect_late(const struct made_trail *trail, size_t first, enum verdict verdict, const char *what,
+                        const char *words)
+{
+    trail_write_late(trail, export, first);
+    expect(verdict, what, words);
+}
+
+Test(late, what_is_there_is_proven_and_what_is_not_is_said)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct made_trail trail;
+        trail_make_left(&trail, ENTRIES, seed, LEFT);
+        expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1280 to 1999 of ");
+        cr_expect_not_null(strstr(said, "not looked at: entries 0 to 1279, which are in an archive as entry 15"), "%s",
+                           said);
+        trail_write(&trail, export); /* those that leave are still there, or there again */
+        expect(VERDICT_PROVEN, "whole", "proven: 2000 entries");
+        cr_expect_null(strstr(said, "not looked at"), "%s", said);
+        trail_free(&trail);
+    }
+}
+
+/* A superuser drops a partition, or more than the trail tells, or tells it of other entries. */
+Test(late, entries_that_nobody_said_would_leave)
+{
+    struct made_trail trail;
+    trail_make(&trail, ENTRIES, 1);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "not told",
+                "entries 0 to 1279: are missing, and no entry retention.prune says that they left");
+    expect_late(&trail, ENTRIES, VERDICT_TAMPERED, "all of them", "entries 0 to 1999: are missing");
+    trail_free(&trail);
+    trail_make_left(&trail, ENTRIES, 1, LEFT);
+    expect_late(&trail, LEFT + 256, VERDICT_TAMPERED, "more than told", "entries 0 to 1535: are missing");
+    size_t row = row_with(&trail, LEFT, "retention.prune");
+    char root[] = "\"root\":\"0";
+    struct bytes raw;
+    trail_raw(&raw, &trail, row);
+    root[sizeof(root) - 2] = strstr((const char *)raw.data, "\"root\":\"")[sizeof(root) - 2];
+    bytes_free(&raw);
+    edit_raw(&trail, row, root, root[sizeof(root) - 2] == '0' ? "\"root\":\"1" : "\"root\":\"0", true);
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "of other entries", "entries 0 to 1279: are missing");
+    trail_free(&trail);
+}
+
+/* What is tampered with behind the beginning is found as ever. */
+Test(late, every_tampering_behind_the_beginning_is_found)
+{
+    struct made_trail trail;
+    trail_make_left(&trail, ENTRIES, 1, LEFT);
+    set_text(&trail, LEFT, "actor", "approver-2");
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "column", "entry 1280: the column actor was changed");
+    set_text(&trail, LEFT, "actor", "approver-1");
+    edit_raw(&trail, LEFT - 1, "approver-1", "approver-2", true);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "tree", "the entries do not have the root that the checkpoint signs");
+    edit_raw(&trail, LEFT - 1, "approver-2", "approver-1", true);
+    cr_assert_eq(json_array_remove(trail.rows, LEFT), 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "first row", "entry 1280: is missing, it was deleted");
+    trail_free(&trail);
+    trail_make_left(&trail, ENTRIES, 2, LEFT);
+    size_t row = row_with(&trail, LEFT + MAKER_LATER + 50, "\"on\":\"5\"");
+    cr_assert_eq(json_array_remove(trail.rows, row), 0);
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "ordinal", "ordinal 6 of withdrawal");
+    trail_free(&trail);
+    trail_make_left(&trail, ENTRIES, 3, LEFT);
+    row = LEFT + MAKER_LATER + 50;
+    while (json_object_get(row_at(&trail, row), "oid") != NULL) {
+        row++;
+    }
+    cr_assert_eq(json_array_remove(trail.rows, row), 0);
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "number", "is missing: an entry was deleted before it");
+    trail_free(&trail);
+}
+
+/* What somebody kept of the part that is not here is not compared, and that is no proof. */
+Test(late, what_was_kept_of_the_part_before_is_not_passed_over)
+{
+    struct made_trail trail;
+    struct trail_source source = {.chance = {.state = 1}, .leaving = LEFT};
+    struct bytes note;
+    char kept[TEST_PATH_SIZE + 32];
+    char *const held[] = {kept};
+    (void)snprintf(kept, sizeof(kept), "%s/kept", folder.path);
+    trail_make_left(&trail, ENTRIES, 1, LEFT);
+    trail_write_late(&trail, export, LEFT);
+    static const struct {
+        size_t size;
+        enum verdict verdict;
+        const char *words;
+    } cases[] = {{700, VERDICT_INCOMPLETE, "is of entries below 1280, which are not here"},
+                 {1700, VERDICT_PROVEN, "1 held checkpoints extended"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        while (source.count < cases[i].size) {
+            json_decref(trail_source_next(&source));
+        }
+        trail_source_note(&note, &source);
+        FILE *file = fopen(kept, "we");
+        cr_assert(file != NULL && fwrite(note.data, 1, note.len, file) == note.len && fclose(file) == 0);
+        bytes_free(&note);
+        cr_expect_eq(judge(held, 1), cases[i].verdict, "%s", said);
+        cr_expect_not_null(strstr(said, cases[i].words), "%s", said);
+    }
+    trail_free(&trail);
+}
+
+Test(late, a_head_that_tells_no_tree)
+{
+    static const char *const heads[] = {"\"first\":1280,", "\"first\":3000,", "\"first\":0,"};
+    struct made_trail trail;
+    trail_make(&trail, 30, 1);
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        FILE *file = fopen(export, "we");
+        cr_assert_not_null(file);
+        (void)fprintf(file,
+                      "{%s\"format\":\"strongroom-trail/v1\",\"origin\":\"%s\",\"size\":30,\"tree\":[\"%064d\"]}\n",
+                      heads[i], SAMPLE_ORIGIN, 0);
+        trail_write_tail(file, &trail.note);
+        cr_assert_eq(fclose(file), 0);
+        expect(VERDICT_TAMPERED, heads[i], "line 1: first and tree are not those of a beginning of the trail");
+    }
+    trail_free(&trail);
+}

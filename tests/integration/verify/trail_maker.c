@@ -84,6 +84,20 @@ static void refer(const struct trail_source *source, struct audit_event *event)
     INVARIANT(source->refs == 0 || audit_event_refs_add(event, "approval", digests, source->refs, NULL) == STATUS_OK);
 }
 
+/* The entry by which older ones leave the database. */
+static void tell_leaving(const struct trail_source *source, struct audit_event *event)
+{
+    event->action = AUDIT_RETENTION_PRUNE;
+    event->outcome = AUDIT_OUTCOME_INTENT;
+    event->object_ordinal = 1;
+    (void)snprintf(event->object_type, sizeof(event->object_type), "archive");
+    (void)snprintf(event->object_id, sizeof(event->object_id), "%" PRIu64, source->leaving);
+    INVARIANT(audit_event_fact_add(event, "first", "0", NULL) == STATUS_OK &&
+              audit_event_fact_add(event, "size", event->object_id, NULL) == STATUS_OK &&
+              audit_event_ref_add(event, "checkpoint", &source->leaving_root, NULL) == STATUS_OK &&
+              audit_event_ref_add(event, "root", &source->leaving_root, NULL) == STATUS_OK);
+}
+
 static void fill(struct trail_source *source, struct audit_event *event)
 {
     event->action = AUDIT_WITHDRAWAL_APPROVE;
@@ -92,7 +106,14 @@ static void fill(struct trail_source *source, struct audit_event *event)
     event->correlation = producers[0];
     event->correlation.bytes16[15] = (uint8_t)sample_random_next(&source->chance);
     take_number(source, sample_random_below(&source->chance, MAKER_PRODUCERS), event);
-    if (event->action != AUDIT_SERVICE_HEARTBEAT) {
+    if (source->leaving > 0 && source->count == source->leaving) {
+        audit_frontier_root(&source->leaving_root, &source->frontier);
+    }
+    if (event->action != AUDIT_SERVICE_HEARTBEAT && source->leaving > 0 &&
+        source->count >= source->leaving + MAKER_LATER) {
+        tell_leaving(source, event);
+        source->leaving = 0;
+    } else if (event->action != AUDIT_SERVICE_HEARTBEAT) {
         take_object(source, event);
         refer(source, event);
         tell_facts(source, event);
@@ -195,7 +216,12 @@ void trail_source_note(struct bytes *out, const struct trail_source *source)
 
 void trail_make(struct made_trail *out, size_t count, uint64_t seed)
 {
-    struct trail_source source = {.chance = {.state = seed}};
+    trail_make_left(out, count, seed, 0);
+}
+
+void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left)
+{
+    struct trail_source source = {.chance = {.state = seed}, .leaving = left};
     out->rows = json_array();
     out->size = (json_int_t)count;
     for (size_t i = 0; i < count; i++) {
@@ -287,6 +313,36 @@ void trail_write_tail(FILE *file, const struct bytes *note)
     json_t *tail = json_pack("{s:o}", "checkpoint", text_base64(note->data, note->len));
     write_object(file, tail);
     json_decref(tail);
+}
+
+/* Those in front of `first` are told by the roots of the complete subtrees that they are in. */
+static void write_late_head(FILE *file, const struct made_trail *trail, size_t first)
+{
+    struct audit_frontier frontier = {0};
+    json_t *tree = json_array();
+    for (size_t i = 0; i < first; i++) {
+        struct digest hash = hash_of(trail, i);
+        INVARIANT(audit_frontier_append(&frontier, &hash) == STATUS_OK);
+    }
+    for (int i = 0; i < __builtin_popcountll(first); i++) {
+        INVARIANT(json_array_append_new(tree, text_hash(&frontier.peaks[i])) == 0);
+    }
+    json_t *head = json_pack("{s:I, s:s, s:s, s:I, s:o}", "first", (json_int_t)first, "format", "strongroom-trail/v1",
+                             "origin", SAMPLE_ORIGIN, "size", trail->size, "tree", tree);
+    write_object(file, head);
+    json_decref(head);
+}
+
+void trail_write_late(const struct made_trail *trail, const char *path, size_t first)
+{
+    FILE *file = fopen(path, "we");
+    INVARIANT(file != NULL);
+    write_late_head(file, trail, first);
+    for (size_t i = first; i < json_array_size(trail->rows); i++) {
+        trail_write_row(file, json_array_get(trail->rows, i));
+    }
+    trail_write_tail(file, &trail->note);
+    INVARIANT(fclose(file) == 0);
 }
 
 void trail_write(const struct made_trail *trail, const char *path)

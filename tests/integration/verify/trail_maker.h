@@ -16,6 +16,7 @@
 
 #define MAKER_PRODUCERS 2
 #define MAKER_OBJECTS 64
+#define MAKER_LATER 300
 
 /* Where a trail comes from, entry by entry. Start from zero with `chance` set. */
 struct trail_source {
@@ -31,6 +32,8 @@ struct trail_source {
     uint64_t late[MAKER_PRODUCERS];        /* taken, not yet in the trail; 0: none */
     uint64_t ordinals[MAKER_OBJECTS];      /* the last one */
     uint64_t generations[MAKER_OBJECTS];   /* objects that ended before, in the same place */
+    uint64_t leaving;                      /* an entry says that those below leave the database; 0: none does */
+    struct digest leaving_root;
 };
 
 /* Gives a row the columns of the facts that its event tells. */
@@ -48,6 +51,12 @@ struct made_trail {
     json_int_t size; /* in the head line */
     struct bytes note;
 };
+
+/*
+ * Makes a signed trail of `count` entries. `left`, unless 0: an entry from left + MAKER_LATER on says that those below
+ * leave the database. Free with trail_free.
+ */
+void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left);
 
 /* Makes a signed trail of `count` entries. Free with trail_free. */
 void trail_make(struct made_trail *out, size_t count, uint64_t seed);
@@ -68,6 +77,9 @@ void trail_sign(struct made_trail *trail, uint8_t key);
 
 /* Writes an export. */
 void trail_write(const struct made_trail *trail, const char *path);
+
+/* Writes an export that begins with entry `first`; those before it have left the database. */
+void trail_write_late(const struct made_trail *trail, const char *path, size_t first);
 
 /* Writes the line of the head, a row, the tail. */
 void trail_write_head(FILE *file, json_int_t size);
