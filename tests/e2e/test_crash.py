@@ -23,8 +23,8 @@ import strongroom
 HELD = ("ledger.", "sequencer.", "withdrawal-")  # crash points of custodyd; those of signerd begin with "signer."
 # An order about a key, a version of the policy or an entry of the allow-list is no part of a withdrawal:
 # tests/integration/signerd/test_crash.c and, of custodyd, test_destinations.py. Of a witness: tests/integration/custody/test_witness.py
-# Of an anchor of the trail: tests/attack/test_older_guard.py
-ELSEWHERE = ("anchor.", "announce.", "destination-", "destination.", "order.", "policy.", "witness.")
+# Of an anchor of the trail: tests/attack/test_older_guard.py. Of entries that leave: tests/integration/sequencer/test_prune.c
+ELSEWHERE = ("anchor.", "announce.", "destination-", "destination.", "order.", "policy.", "prune.", "witness.")
 STORY = ["withdrawal." + act for act in ("request", "approve", "approve", "approved", "signing", "signed", "submitted", "confirmed")]
 
 
