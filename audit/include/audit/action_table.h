@@ -265,11 +265,11 @@
     X("evaluated", "digest of the version of the policy that was evaluated")                                           \
     X("failed", "steps that failed")                                                                                   \
     X("findings", "uses without an approved operation")                                                                \
+    X("first", "number of the first entry that it is about")                                                           \
     X("first_seen", "time when the alarm was seen first")                                                              \
     X("from", "number of the first entry of the stretch")                                                              \
     X("height", "block height")                                                                                        \
     X("hindrances", "withdrawals that were in the way")                                                                \
-    X("first", "number of the first entry that it is about")                                                           \
     X("in_force_at", "time from which the version is in force")                                                        \
     X("inspection_due", "time of the next inspection")                                                                 \
     X("intent", "digest of the intent")                                                                                \

@@ -21,6 +21,7 @@
 
 #define LOOK 1024   /* rows held against conditions for one answer */
 #define COUNT 32768 /* rows counted for one answer by an index alone */
+_Static_assert(LOOK > STORE_LEAVES_MAX, "where rows are held against conditions, what ends the answer is weighed");
 #define CONDITIONS_MAX 16
 #define SQL_SIZE 4096
 
