@@ -18,6 +18,7 @@
 
 #define OBJECT_TYPE "archive"
 #define LOOK_AGAIN_MS 50
+#define TOLD_MAX 64 /* entries about one bound that are looked at, the newest first */
 
 struct prune {
     const struct trail_prune_config *config;
@@ -49,20 +50,32 @@ static enum status read_checkpoint(struct prune *prune, struct store_tx *tx, str
     return status;
 }
 
-/* The newest entry under the checkpoint is what its bytes say, and they are in the tree. */
-static enum status read_newest(struct prune *prune, struct store_tx *tx, struct fault *fault)
+static enum status open_log(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    prune->log_tiles = (struct audit_tile_source){.fetch = trail_tile_fetch, .context = tx};
+    return audit_tile_tree_open(&prune->log, &prune->log_tiles, prune->checkpoint.size, &prune->checkpoint.root, fault);
+}
+
+/* An entry under the checkpoint is what its bytes say, and they are in the tree. */
+static enum status check_signed(struct prune *prune, const struct store_leaf *leaf, struct fault *fault)
 {
     const struct digest *hashes = NULL;
     unsigned width = 0;
-    struct store_leaf leaf = {0};
-    uint64_t seq = prune->checkpoint.size - 1;
-    enum status status = store_leaf_get(&leaf, tx, seq, fault);
-    if (status == STATUS_OK) {
-        status = audit_tile_tree_tile(&hashes, &width, &prune->log, 0, seq / AUDIT_TILE_WIDTH, fault);
-    }
+    enum status status = audit_tile_tree_tile(&hashes, &width, &prune->log, 0, leaf->seq / AUDIT_TILE_WIDTH, fault);
     if (status == STATUS_OK &&
-        (!trail_leaf_is_true(&leaf) || !digest_equal(&leaf.lh, &hashes[seq % AUDIT_TILE_WIDTH]))) {
-        status = fault_set(fault, STATUS_CORRUPT, "trail", "row %" PRIu64 " is not the entry that was signed", seq);
+        (!trail_leaf_is_true(leaf) || !digest_equal(&leaf->lh, &hashes[leaf->seq % AUDIT_TILE_WIDTH]))) {
+        status =
+            fault_set(fault, STATUS_CORRUPT, "trail", "row %" PRIu64 " is not the entry that was signed", leaf->seq);
+    }
+    return status;
+}
+
+static enum status read_newest(struct prune *prune, struct store_tx *tx, struct fault *fault)
+{
+    struct store_leaf leaf = {0};
+    enum status status = store_leaf_get(&leaf, tx, prune->checkpoint.size - 1, fault);
+    if (status == STATUS_OK) {
+        status = check_signed(prune, &leaf, fault);
     }
     prune->newest_utc_us = leaf.ts_utc_us;
     store_leaf_wipe(&leaf);
@@ -207,9 +220,7 @@ static enum status check_in(struct prune *prune, struct store_tx *tx, struct fau
         status = fault_set(fault, STATUS_NOT_READY, "checkpoint", "the newest does not cover them");
     }
     if (status == STATUS_OK) {
-        prune->log_tiles = (struct audit_tile_source){.fetch = trail_tile_fetch, .context = tx};
-        status = audit_tile_tree_open(&prune->log, &prune->log_tiles, prune->checkpoint.size, &prune->checkpoint.root,
-                                      fault);
+        status = open_log(prune, tx, fault);
     }
     if (status == STATUS_OK) {
         status = read_newest(prune, tx, fault);
@@ -236,27 +247,31 @@ static enum status check(struct prune *prune, struct fault *fault)
 
 /* The entry. */
 
+static enum status make_event(struct audit_event *out, const struct prune *prune, struct fault *fault)
+{
+    char first[24];
+    *out = (struct audit_event){.action = AUDIT_RETENTION_PRUNE,
+                                .outcome = AUDIT_OUTCOME_INTENT,
+                                .actor = prune->config->person,
+                                .object_type = OBJECT_TYPE};
+    (void)snprintf(first, sizeof(first), "%" PRIu64, prune->first);
+    (void)snprintf(out->object_id, sizeof(out->object_id), "%" PRIu64, prune->config->before);
+    enum status status = audit_event_fact_add(out, "first", first, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_fact_add(out, "size", out->object_id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(out, "root", &prune->root, fault);
+    }
+    return status == STATUS_OK ? audit_event_ref_add(out, "checkpoint", &prune->note, fault) : status;
+}
+
 static enum status tell_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct prune *prune = context;
     struct trail_ticket ticket;
-    struct audit_event event = {.action = AUDIT_RETENTION_PRUNE,
-                                .outcome = AUDIT_OUTCOME_INTENT,
-                                .actor = prune->config->person,
-                                .object_type = OBJECT_TYPE};
-    char first[24];
-    (void)snprintf(first, sizeof(first), "%" PRIu64, prune->first);
-    (void)snprintf(event.object_id, sizeof(event.object_id), "%" PRIu64, prune->config->before);
-    enum status status = audit_event_fact_add(&event, "first", first, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_fact_add(&event, "size", event.object_id, fault);
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref_add(&event, "root", &prune->root, fault);
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref_add(&event, "checkpoint", &prune->note, fault);
-    }
+    struct audit_event event;
+    enum status status = make_event(&event, prune, fault);
     if (status == STATUS_OK) {
         status = trail_enqueue(&ticket, prune->config->trail, tx, &event, fault);
     }
@@ -271,6 +286,36 @@ struct told {
     bool covered;
 };
 
+/* Whether an entry says what this prune would: by whom, of which entries, with which root, in which archive. */
+static bool says(const struct store_leaf *row, const struct audit_event *wanted)
+{
+    struct audit_leaf leaf;
+    struct audit_event event;
+    if (!trail_leaf_is_true(row) || audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) != STATUS_OK ||
+        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
+        return false;
+    }
+    bool same = strcmp(event.actor.text, wanted->actor.text) == 0 && json_equal(event.facts, wanted->facts) == 1 &&
+                json_equal(event.refs, wanted->refs) == 1;
+    audit_event_wipe(&event);
+    return same;
+}
+
+/* Others about the same bound may stand there, of another time or by who writes to the database: they are not it. */
+static enum status find_told(struct told *told, const struct store_leaf_list *list, struct fault *fault)
+{
+    struct audit_event wanted;
+    enum status status = make_event(&wanted, told->prune, fault);
+    size_t i = 0;
+    while (status == STATUS_OK && i < list->count && !says(&list->rows[i], &wanted)) {
+        i++;
+    }
+    audit_event_wipe(&wanted);
+    told->there = status == STATUS_OK && i < list->count;
+    told->covered = told->there && list->rows[i].seq < told->prune->checkpoint.size;
+    return told->covered ? check_signed(told->prune, &list->rows[i], fault) : status;
+}
+
 static enum status told_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct told *told = context;
@@ -282,13 +327,17 @@ static enum status told_in(struct store_tx *tx, void *context, struct fault *fau
                                              .oid = oid,
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT),
                                              .newest_first = true,
-                                             .limit = 1};
+                                             .limit = TOLD_MAX};
     enum status status = store_leaf_list(&list, tx, &filter, fault);
     if (status == STATUS_OK) {
         status = read_checkpoint(told->prune, tx, fault);
     }
-    told->there = status == STATUS_OK && list.count > 0 && trail_leaf_is_true(&list.rows[0]);
-    told->covered = told->there && list.rows[0].seq < told->prune->checkpoint.size;
+    if (status == STATUS_OK) {
+        status = open_log(told->prune, tx, fault);
+    }
+    if (status == STATUS_OK) {
+        status = find_told(told, &list, fault);
+    }
     store_leaf_list_free(&list);
     return status;
 }

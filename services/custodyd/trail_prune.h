@@ -27,7 +27,8 @@ struct trail_prune_config {
  * Checks that every entry below `before` is in the archive, under its checkpoint and under the newest one of the
  * service alike; has the entry retention.prune put under a signed checkpoint, by the service that runs beside; then
  * drops the partitions, in one transaction. Ended anywhere, by a kill too, it has dropped all or nothing, and the same
- * call goes on: an entry that is there is not made again. Out: the first entry that left.
+ * call goes on: an entry of the signed tree that says the very same is not made again, one that says anything else is
+ * none of it. Out: the first entry that left.
  *
  * STATUS_INVALID: `before` is no bound of a partition, or too near the end; STATUS_NOT_PERMITTED: the newest entry is
  * too young, or nothing may leave; STATUS_CONFLICT: a withdrawal of that time has not ended; STATUS_EXISTS: they have
