@@ -4,8 +4,6 @@
  */
 #include "audit/action.h"
 
-#include <stddef.h>
-
 #define CLASS_TEXT(name, text) static const char class_##name[] = text;
 AUDIT_LOG_CLASS_TABLE(CLASS_TEXT)
 #undef CLASS_TEXT
@@ -30,18 +28,29 @@ const struct audit_action_info *audit_action_info(enum audit_action action)
     return action != AUDIT_ACTION_NONE && (unsigned)action < ACTION_COUNT ? &actions[action] : NULL;
 }
 
+bool audit_action_word_next(struct audit_action_word *out, const char **inout_words)
+{
+    const char *words = *inout_words;
+    size_t listed = strcspn(words, " ");
+    if (listed == 0) {
+        return false;
+    }
+    char end = words[listed - 1];
+    bool required = end != '*' && end != '?';
+    *out = (struct audit_action_word){
+        .text = words, .len = required ? listed : listed - 1, .begins = end == '*', .required = required};
+    *inout_words = words + listed + (words[listed] == ' ' ? 1 : 0);
+    return true;
+}
+
 bool audit_action_lists(const char *words, const char *word)
 {
     size_t len = strlen(word);
-    while (*words != '\0') {
-        size_t listed = strcspn(words, " ");
-        bool begins = words[listed - 1] == '*';
-        size_t compared = begins ? listed - 1 : listed;
-        if ((begins ? len >= compared : len == compared) && memcmp(words, word, compared) == 0) {
+    struct audit_action_word listed;
+    while (audit_action_word_next(&listed, &words)) {
+        if ((listed.begins ? len >= listed.len : len == listed.len) && memcmp(listed.text, word, listed.len) == 0) {
             return true;
         }
-        words += listed;
-        words += *words == ' ' ? 1 : 0;
     }
     return false;
 }

@@ -155,6 +155,40 @@ static enum status check_names(const char *where, json_t *map, const char *decla
     return STATUS_OK;
 }
 
+static enum status check_there(const char *where, const json_t *map, const char *declared, const char *action,
+                               struct fault *fault)
+{
+    struct audit_action_word word;
+    while (audit_action_word_next(&word, &declared)) {
+        if (word.required && json_object_getn(map, word.text, word.len) == NULL) {
+            char named[64];
+            (void)snprintf(named, sizeof(named), "%s.%.*s", where, (int)word.len, word.text);
+            return fault_set(fault, STATUS_MISSING_FIELD, named, "is required for %s", action);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* What a caller asked for and did not get: it can be ok, and it can be refused. */
+static bool was_refused(const struct audit_action_info *info, enum audit_outcome outcome)
+{
+    return (outcome == AUDIT_OUTCOME_DENY || outcome == AUDIT_OUTCOME_ERROR) &&
+           audit_action_lists(info->outcomes, "ok") && audit_action_lists(info->outcomes, "deny");
+}
+
+static enum status check_required(const struct audit_event *event, const struct audit_action_info *info,
+                                  struct fault *fault)
+{
+    if (was_refused(info, event->outcome)) {
+        return STATUS_OK;
+    }
+    if (event->object_type[0] == '\0' && info->object_type[0] != '\0') {
+        return fault_set(fault, STATUS_MISSING_FIELD, "otype", "is required for %s", info->text);
+    }
+    enum status status = check_there("refs", event->refs, info->refs, info->text, fault);
+    return status == STATUS_OK ? check_there("facts", event->facts, info->facts, info->text, fault) : status;
+}
+
 enum status event_check_declared(const struct audit_event *event, struct fault *fault)
 {
     const struct audit_action_info *info = audit_action_info(event->action);
@@ -166,5 +200,6 @@ enum status event_check_declared(const struct audit_event *event, struct fault *
         return fault_set(fault, STATUS_INVALID, "outcome", "is not declared for %s", info->text);
     }
     enum status status = check_names("refs", event->refs, info->refs, info->text, fault);
-    return status == STATUS_OK ? check_names("facts", event->facts, info->facts, info->text, fault) : status;
+    status = status == STATUS_OK ? check_names("facts", event->facts, info->facts, info->text, fault) : status;
+    return status == STATUS_OK ? check_required(event, info, fault) : status;
 }

@@ -13,7 +13,10 @@ bool event_value_fits(const char *value);
 /* Every rule that the field table does not express, but for the stamp. STATUS_INVALID, STATUS_MISSING_FIELD. */
 MUST_CHECK enum status event_check(const struct audit_event *event, struct fault *fault);
 
-/* Whether the list of actions declares what the event carries: object, outcome, references, facts. STATUS_INVALID. */
+/*
+ * Whether the event carries what the list of actions declares, and no more: object, outcome, references, facts.
+ * STATUS_INVALID for what is not declared, STATUS_MISSING_FIELD for what is required and not there.
+ */
 MUST_CHECK enum status event_check_declared(const struct audit_event *event, struct fault *fault);
 
 #endif

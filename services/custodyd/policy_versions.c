@@ -216,6 +216,11 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
         status = audit_event_ref_add(&event, "command", &command, fault);
         status = status == STATUS_OK ? order_facts_add(&event, handing->service, &handing->document, fault) : status;
     }
+    if (status == STATUS_OK && proposal) {
+        char version[24];
+        (void)snprintf(version, sizeof(version), "%lld", (long long)handing->version->policy.version);
+        status = audit_event_fact_add(&event, "version", version, fault);
+    }
     if (status == STATUS_OK) {
         status = trail_enqueue(&handing->ticket, handing->service->trail, tx, &event, fault);
     }

@@ -332,19 +332,30 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     return status;
 }
 
-/* An entry of this boot that another process sequenced counts only when it is what was enqueued. */
+/*
+ * An entry of this boot that another process sequenced counts only when it is what was enqueued. Of others nothing is
+ * known here, and they may say what the list of this program does not declare.
+ */
 static enum status tell_event(struct sequencer *sequencer, const struct audit_event *event, uint64_t seq,
                               struct fault *fault)
 {
     struct bytes pending = {0};
-    struct digest digest;
-    enum status status = audit_event_encode(&pending, event, fault);
-    if (status != STATUS_OK) {
-        return status;
+    struct digest digest = {{0}};
+    struct fault why = {0};
+    const struct uuid boot = trail_boot(sequencer->config.trail);
+    if (!uuid_equal(&event->producer, &boot)) {
+        return STATUS_OK;
     }
-    digest_sha256(&digest, pending.data, pending.len);
-    bytes_free(&pending);
-    if (trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
+    enum status status = audit_event_encode(&pending, event, &why);
+    if (status == STATUS_NO_MEMORY) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    if (status == STATUS_OK) {
+        digest_sha256(&digest, pending.data, pending.len);
+        bytes_free(&pending);
+    }
+    if (status == STATUS_OK &&
+        trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
         trail_sequenced(sequencer->config.trail, &event->producer, event->producer_counter, seq);
     } else {
         char number[24];

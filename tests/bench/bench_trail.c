@@ -104,7 +104,7 @@ static void stage_open(const char *conninfo, const char *socket, const char *vke
     BENCH_MUST(sequencer_start(&stage.sequencer, &sequencer, &fault));
 }
 
-/* The event of a proposal, as custodyd makes it; `about`: about an object of its own, which numbers it. */
+/* The event of a proposal that is refused; `about`: about an object of its own, which numbers it. */
 static void event_fill(struct audit_event *event, bool about)
 {
     struct fault fault = {0};
@@ -115,7 +115,7 @@ static void event_fill(struct audit_event *event, bool about)
         {"asset", "9f3832b56acfeb210fd7b285dafa05491b66eaa6a11635f75b1a4e56de279f9b"},
         {"wallet", "hot"},
         {"destination", "sr1e5636434aa8ed3dbd39f547a7c17a9e9eb7ad8a65622dc9eda9f697f4a4d07f04a7cbbcc"}};
-    *event = (struct audit_event){.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_OK};
+    *event = (struct audit_event){.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_DENY};
     BENCH_MUST(name_parse(&event->actor, "bench"));
     BENCH_MUST(uuid_generate(&id, clock_system()));
     if (about) {

@@ -44,10 +44,12 @@ int main(void)
         "encoder refuses an object, outcome, reference or fact that is not declared for the action.\n\n"
         "Every entry has besides an actor, a correlation id, the producer and its number, the policy in force, what\n"
         "authenticated the caller (SHA-256 of the bearer token), and a reason when a request was refused or failed\n"
-        "(docs/formats.md section 3). An object, a reference or a fact may be missing where there is none to tell: a\n"
-        "request that was refused is about nothing yet. References are digests, or lists of digests; facts are "
-        "machine\n"
-        "values, never sentences. `*` stands for any end of the name.\n\n"
+        "(docs/formats.md section 3). The object and every reference and fact are there, or the encoder refuses the\n"
+        "entry; but those that end with `?`, which may have nothing to tell, and `*`, which stands for any end of the\n"
+        "name. The one exception is a request that was refused or failed (`deny` or `error` of what can also be `ok` "
+        "and\n"
+        "`deny`): it may be about nothing yet. References are digests, or lists of digests; facts are machine values,\n"
+        "never sentences.\n\n"
         "The headings are the log classes of ISO 23576 (D7.3.8.3) and one of our own for policy and grants.\n\n"
         "## Actions");
 #define PRINT_CLASS(name, text) print_actions(text);

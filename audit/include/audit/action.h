@@ -4,6 +4,8 @@
 #ifndef STRONGROOM_AUDIT_ACTION_H
 #define STRONGROOM_AUDIT_ACTION_H
 
+#include <stddef.h>
+
 #include "audit/action_table.h"
 #include "base/status.h"
 
@@ -43,6 +45,17 @@ struct audit_action_info {
 
 /* The row of an action; NULL for AUDIT_ACTION_NONE and numbers outside the table. Static. */
 const struct audit_action_info *audit_action_info(enum audit_action action);
+
+/* One word of a list, without what it ends with. */
+struct audit_action_word {
+    const char *text; /* borrowed from the list, not terminated */
+    size_t len;
+    bool begins;   /* it ended with *: every name that begins so */
+    bool required; /* it ended with neither * nor ? */
+};
+
+/* Takes the next word off a list; false at its end. */
+bool audit_action_word_next(struct audit_action_word *out, const char **inout_words);
 
 /* True when the list of words has this one, or one that ends with * and begins it. */
 bool audit_action_lists(const char *words, const char *word);

@@ -21,17 +21,20 @@
     X(POLICY, "policy and grants")
 
 /* Lists of facts that several rows share. */
-#define AUDIT_FACTS_FUNDS "amount asset destination version wallet"
+#define AUDIT_FACTS_TERMS "amount asset destination wallet"
+#define AUDIT_FACTS_FUNDS AUDIT_FACTS_TERMS " version"
 #define AUDIT_FACTS_JUDGED AUDIT_FACTS_FUNDS " because decision rule_*"
-#define AUDIT_FACTS_MEDIUM "act custodian entry inspection_due kind method place reason second told_by tool"
+#define AUDIT_FACTS_MEDIUM "act custodian? entry inspection_due? kind method? place? reason? second told_by tool?"
+#define AUDIT_FACTS_ORDERED "by? key? order reason state?"
 #define AUDIT_FACTS_COMPROMISE "by failed hindrances keys lost milliseconds suspended sweeps what"
 
 /*
  * X(name, text, log class, object type, outcomes, references, facts, meaning)
  *
- * Lists are words separated by one space. The object may be missing (a refused request is about nothing yet); so may
- * each reference and fact. A word that ends with * stands for every name that begins so. An effect that a caller asks
- * for may be refused (deny) or fail in the service (error): such an entry has a reason.
+ * Lists are words separated by one space. A word that ends with ? may be missing, one that ends with * stands for every
+ * name that begins so, or none; the object and each other word must be there. An effect that a caller asks for (it can
+ * be ok and deny) may be refused (deny) or fail in the service (error): such an entry has a reason, and may lack
+ * everything else, since it may be about nothing yet.
  */
 #define AUDIT_ACTION_TABLE(X)                                                                                          \
     X(LOG_GENESIS, "log.genesis", PROCESSING, "", "ok", "", "", "The trail begins.")                                   \
@@ -40,35 +43,35 @@
     X(SERVICE_STOP, "service.stop", ENVIRONMENT, "", "ok", "", "settled", "custodyd stops in order.")                  \
     X(SERVICE_HEARTBEAT, "service.heartbeat", ENVIRONMENT, "", "ok", "", "settled",                                    \
       "custodyd is there; once a minute, so that silence shows.")                                                      \
-    X(LOGIN_OK, "login.ok", ACCESS, "", "ok", "", "roles",                                                             \
+    X(LOGIN_OK, "login.ok", ACCESS, "", "ok", "", "roles?",                                                            \
       "A token is used for the first time since the service started, or after a pause.")                               \
-    X(LOGIN_DENY, "login.deny", BOUNDARY, "", "deny", "token", "count since",                                          \
+    X(LOGIN_DENY, "login.deny", BOUNDARY, "", "deny", "token?", "count? since?",                                       \
       "A token was presented that is unknown, expired or of somebody who is not in the policy; with count: so many.")  \
     X(REQUEST_DENY, "request.deny", BOUNDARY, "", "deny", "", "count since",                                           \
       "So many effects were refused to the actor beyond those that have entries of their own.")                        \
-    X(WITHDRAWAL_REQUEST, "withdrawal.request", OUTFLOW, "withdrawal", "ok deny error", "evaluated intent returns",    \
+    X(WITHDRAWAL_REQUEST, "withdrawal.request", OUTFLOW, "withdrawal", "ok deny error", "evaluated intent returns?",   \
       AUDIT_FACTS_JUDGED " type", "Somebody asks for a withdrawal, or for the issue of an asset.")                     \
     X(WITHDRAWAL_REQUEST_SIGN, "withdrawal.request_sign", OUTFLOW, "withdrawal", "ok deny error",                      \
-      "approval evaluated", AUDIT_FACTS_JUDGED " withdrawal", "The requester has signed the intent of the request.")   \
+      "approval evaluated", AUDIT_FACTS_JUDGED " withdrawal?", "The requester has signed the intent of the request.")  \
     X(WITHDRAWAL_APPROVE, "withdrawal.approve", OUTFLOW, "withdrawal", "ok deny error", "approval evaluated",          \
-      AUDIT_FACTS_JUDGED " withdrawal", "A person approves.")                                                          \
+      AUDIT_FACTS_JUDGED " withdrawal?", "A person approves.")                                                         \
     X(WITHDRAWAL_REJECT, "withdrawal.reject", OUTFLOW, "withdrawal", "ok deny error", "approval evaluated",            \
-      AUDIT_FACTS_JUDGED " withdrawal",                                                                                \
+      AUDIT_FACTS_JUDGED " withdrawal?",                                                                               \
       "A person rejects; or, by the service, the policy does not allow it any more.")                                  \
-    X(WITHDRAWAL_CANCEL, "withdrawal.cancel", OUTFLOW, "withdrawal", "ok deny error", "approval evaluated",            \
-      AUDIT_FACTS_JUDGED " withdrawal", "The requester takes it back.")                                                \
+    X(WITHDRAWAL_CANCEL, "withdrawal.cancel", OUTFLOW, "withdrawal", "ok deny error", "approval? evaluated?",          \
+      AUDIT_FACTS_FUNDS " because? decision? rule_* withdrawal?", "The requester takes it back.")                      \
     X(WITHDRAWAL_EXPIRE, "withdrawal.expire", OUTFLOW, "withdrawal", "ok", "", AUDIT_FACTS_FUNDS,                      \
       "It was not signed in time.")                                                                                    \
     X(WITHDRAWAL_APPROVED, "withdrawal.approved", OUTFLOW, "withdrawal", "ok", "evaluated", AUDIT_FACTS_JUDGED,        \
       "It has all approvals that the policy wants.")                                                                   \
     X(WITHDRAWAL_SIGNING, "withdrawal.signing", OUTFLOW, "withdrawal", "intent",                                       \
-      "approvals destination intent policy transaction", AUDIT_FACTS_FUNDS " promises",                                \
+      "approvals destination intent policy transaction", AUDIT_FACTS_TERMS " promises",                                \
       "The signer will be asked to sign; it refuses unless this entry is under a checkpoint.")                         \
     X(WITHDRAWAL_ANNOUNCED, "withdrawal.announced", OUTFLOW, "withdrawal", "intent",                                   \
-      "approvals destination intent policy transaction", AUDIT_FACTS_FUNDS " promises",                                \
+      "approvals destination intent policy transaction", AUDIT_FACTS_TERMS " promises",                                \
       "The signer will be asked to note it, because a delay must pass before it signs.")                               \
     X(WITHDRAWAL_VETO, "withdrawal.veto", OUTFLOW, "withdrawal", "ok deny error", "command intent",                    \
-      AUDIT_FACTS_FUNDS " by reason withdrawal", "A person spoke against it; the signer will not sign it.")            \
+      AUDIT_FACTS_FUNDS " by? reason withdrawal?", "A person spoke against it; the signer will not sign it.")          \
     X(WITHDRAWAL_WAITING, "withdrawal.waiting", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " sign_at",   \
       "It was announced and waits; whoever is against it speaks now.")                                                 \
     X(WITHDRAWAL_SIGNED, "withdrawal.signed", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,                \
@@ -82,10 +85,10 @@
     X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,      \
       "What happened to it cannot be told; people decide.")                                                            \
     X(WITHDRAWAL_SETTLE, "withdrawal.settle", OUTFLOW, "withdrawal", "ok deny error", "",                              \
-      AUDIT_FACTS_FUNDS " withdrawal", "Somebody had a quarantine ended; how it ended is the next entry.")             \
+      AUDIT_FACTS_FUNDS " withdrawal?", "Somebody had a quarantine ended; how it ended is the next entry.")            \
     X(POLICY_PROPOSED, "policy.proposed", POLICY, "policy", "intent ok deny error", "policy", "version",               \
       "A later version was handed in, and will be shown to the signers.")                                              \
-    X(POLICY_VETO, "policy.veto", POLICY, "policy", "ok deny error", "command policy", "by reason version",            \
+    X(POLICY_VETO, "policy.veto", POLICY, "policy", "ok deny error", "command policy", "by? reason",                   \
       "A person spoke against a version that waits.")                                                                  \
     X(POLICY_WAITING, "policy.waiting", POLICY, "policy", "ok error", "policy",                                        \
       "in_force_at need signers version vetoes", "The signers have a later version, which is not in force yet.")       \
@@ -95,19 +98,19 @@
       "A version that waited was vetoed, and never comes into force.")                                                 \
     X(POLICY_UNKNOWN, "policy.unknown", POLICY, "policy", "error", "policy", "in_force_at",                            \
       "The version in force at the signers is not known to the service.")                                              \
-    X(DESTINATION_ADD, "destination.add", POLICY, "destination", "intent ok deny error", "command destination",        \
-      "destination serving_at", "An entry of the allow-list was handed in.")                                           \
+    X(DESTINATION_ADD, "destination.add", POLICY, "destination", "intent ok deny error", "destination", "serving_at?", \
+      "An entry of the allow-list was handed in.")                                                                     \
     X(DESTINATION_REVOKE, "destination.revoke", POLICY, "destination", "ok deny error", "command destination",         \
-      "by destination reason", "An entry was taken off the allow-list.")                                               \
-    X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "destination serving_at",      \
+      "by? reason", "An entry was taken off the allow-list.")                                                          \
+    X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "serving_at",                  \
       "The signer has the entry on its list.")                                                                         \
-    X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination", "destination",        \
+    X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination", "",                   \
       "The signer was shown an entry again, and refuses it.")                                                          \
     X(PERSON_SUSPEND, "person.suspend", POLICY, "person", "ok deny error", "command",                                  \
-      "audit by privacy reason state transfer validator", "A person's word was taken away.")                           \
+      "audit by? privacy? reason state transfer validator", "A person's word was taken away.")                         \
     X(PERSON_RESUME, "person.resume", POLICY, "person", "intent ok deny error", "command",                             \
-      "audit by privacy reason state transfer validator", "A person's word was given back.")                           \
-    X(PERSON_DIFFERS, "person.differs", POLICY, "signer", "ok error", "", "lacks more",                                \
+      "audit? by? privacy? reason state? transfer? validator?", "A person's word was given back.")                     \
+    X(PERSON_DIFFERS, "person.differs", POLICY, "signer", "ok error", "", "lacks? more?",                              \
       "A signer has others suspended than the signer of role transfer.")                                               \
     X(LEDGER_ISSUE, "ledger.issue", OUTFLOW, "", "intent ok error", "transaction", "",                                 \
       "An issue of an asset, signed elsewhere, was handed in for the ledger.")                                         \
@@ -127,18 +130,17 @@
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
       "Bytes stood in audit.pending that are no event.")                                                               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
-    X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",              \
-      "by key order reason state", "A key was admitted by its papers.")                                                \
-    X(LOG_KEY, "log.key", KEYS, "key", "ok deny error", "command", "audit by reason size transfer",                    \
+    X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup? ceremony command key restore?",            \
+      AUDIT_FACTS_ORDERED, "A key was admitted by its papers.")                                                        \
+    X(LOG_KEY, "log.key", KEYS, "key", "ok deny error", "command", "audit by? reason size transfer",                   \
       "The key of the trail is rotated: this one signs, too, and alone from so many entries on.")                      \
-    X(KEY_COMMAND, "key.command", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",          \
-      "by key order reason state",                                                                                     \
+    X(KEY_COMMAND, "key.command", KEYS, "key", "intent ok deny error", "command", AUDIT_FACTS_ORDERED,                 \
       "An order about a key: activate, suspend, resume, retain, sweep, destroy and others.")                           \
-    X(KEY_RESTORE, "key.restore", KEYS, "key", "intent ok deny error", "backup ceremony command key restore",          \
-      "by key order reason state", "A restore of a key was handed in.")                                                \
-    X(KEY_ATTEST, "key.attest", KEYS, "key", "ok deny error", "attestation document", "address key state",             \
+    X(KEY_RESTORE, "key.restore", KEYS, "key", "intent ok deny error", "restore", "key? order state?",                 \
+      "A restore of a key was handed in.")                                                                             \
+    X(KEY_ATTEST, "key.attest", KEYS, "key", "ok deny error", "attestation document", "address key? state",            \
       "A key has shown that it is there.")                                                                             \
-    X(KEY_STATE, "key.state", KEYS, "key", "ok error", "document", "cause role state transitions",                     \
+    X(KEY_STATE, "key.state", KEYS, "key", "ok error", "document?", "cause? role state transitions",                   \
       "The signer says that a key has another state; error: it is one that somebody must look at.")                    \
     X(KEY_ALARM, "key.alarm", KEYS, "transaction", "ok", "key transaction", "height key",                              \
       "The signers stopped a key that a copy had used.")                                                               \
@@ -154,19 +156,19 @@
       "The backup of a key was not restored in time; ok: it was since.")                                               \
     X(KEY_CRYPTOPERIOD, "key.cryptoperiod", KEYS, "key", "ok error", "", "phase valid_until",                          \
       "The time of a key ends soon, or is over.")                                                                      \
-    X(FREEZE_COMMAND, "freeze.command", KEYS, "freeze", "intent ok deny error", "command", "by order reason state",    \
+    X(FREEZE_COMMAND, "freeze.command", KEYS, "freeze", "intent ok deny error", "command", "by? order reason state?",  \
       "An order to freeze or thaw an asset, a wallet or everything.")                                                  \
-    X(FREEZE_STATE, "freeze.state", KEYS, "freeze", "ok error", "", "cause number reason state",                       \
+    X(FREEZE_STATE, "freeze.state", KEYS, "freeze", "ok error", "", "cause? number reason? state",                     \
       "The signer says that something is frozen (error) or thawed (ok).")                                              \
     X(SIGNER_DOWN, "signer.down", ENVIRONMENT, "signer", "error", "", "", "A signer does not answer.")                 \
     X(SIGNER_START, "signer.start", ENVIRONMENT, "signer", "ok", "configuration program", "",                          \
       "A signer was started; it says that it is this program with these options.")                                     \
     X(SIGNER_UP, "signer.up", ENVIRONMENT, "signer", "ok", "", "", "A signer answers again.")                          \
-    X(TOKEN_DOWN, "token.down", ENVIRONMENT, "token", "error", "", "label role serial state",                          \
+    X(TOKEN_DOWN, "token.down", ENVIRONMENT, "token", "error", "", "label? role serial? state",                        \
       "A PKCS #11 token does not work, or lacks a key.")                                                               \
-    X(TOKEN_UP, "token.up", ENVIRONMENT, "token", "ok", "", "label role serial state",                                 \
+    X(TOKEN_UP, "token.up", ENVIRONMENT, "token", "ok", "", "label? role serial? state",                               \
       "A PKCS #11 token works again.")                                                                                 \
-    X(TOKEN_LOCKED, "token.locked", ENVIRONMENT, "token", "ok", "", "label role serial state",                         \
+    X(TOKEN_LOCKED, "token.locked", ENVIRONMENT, "token", "ok", "", "label? role serial? state",                       \
       "A PKCS #11 token waits for its custodians.")                                                                    \
     X(ANCHOR_LATE, "anchor.late", ENVIRONMENT, "anchor", "error", "", "",                                              \
       "No newer checkpoint has come into a confirmed block for long, although there was one.")                         \
@@ -211,7 +213,7 @@
       "An entry waits too long for a review of key uses (error), or no more (ok).")                                    \
     X(COMPROMISE_REPORT, "compromise.report", KEYS, "compromise", "ok deny error", "plan report",                      \
       AUDIT_FACTS_COMPROMISE, "What was done about a compromised key.")                                                \
-    X(PII_RECORD, "pii.record", ACCESS, "subject", "ok deny error", "", "erase_after event fields",                    \
+    X(PII_RECORD, "pii.record", ACCESS, "subject", "ok deny error", "", "erase_after event fields?",                   \
       "Personal data was sealed; pii has its commitments.")                                                            \
     X(PII_REVEAL, "pii.reveal", ACCESS, "subject", "ok deny error", "command", "case fields reveal signed_by",         \
       "Personal data was shown to an auditor on a case.")                                                              \

@@ -102,9 +102,9 @@ const char *audit_event_fact(const struct audit_event *event, const char *name);
 
 /*
  * Producer side: the document without ts and bt, for audit.pending; at most AUDIT_PENDING_MAX bytes. Every rule of
- * the decoder is checked, and that the action declares the object, outcome, references and facts (action_table.h);
- * the reader takes entries that say more. Out: owned by the caller. STATUS_INVALID, STATUS_MISSING_FIELD,
- * STATUS_TOO_LARGE.
+ * the decoder is checked, and that object, outcome, references and facts are those that the action declares, none of
+ * the required ones missing (action_table.h); the reader takes entries that say more or less. Out: owned by the caller.
+ * STATUS_INVALID, STATUS_MISSING_FIELD, STATUS_TOO_LARGE.
  */
 MUST_CHECK enum status audit_event_encode(struct bytes *out, const struct audit_event *event, struct fault *fault);
 

@@ -78,13 +78,17 @@ static struct trail_ticket stage_put(struct stage *stage, struct store_tx *tx, c
 {
     struct trail_ticket ticket = {0};
     struct fault fault = {0};
-    struct audit_event event = {.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_OK};
+    static const char asset[] = "9f3832b56acfeb210fd7b285dafa05491b66eaa6a11635f75b1a4e56de279f9b";
+    struct audit_event event = {.action = AUDIT_LOGIN_OK, .outcome = AUDIT_OUTCOME_OK};
     cr_assert_eq(name_parse(&event.actor, "rita"), STATUS_OK);
     if (oid[0] != 0) {
+        event.action = AUDIT_WITHDRAWAL_SUBMITTED;
         snprintf(event.object_type, sizeof event.object_type, "withdrawal");
         snprintf(event.object_id, sizeof event.object_id, "%s", oid);
         cr_assert_eq(audit_event_fact_add(&event, "amount", "340282366920938463463374607431768211455", &fault),
                      STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "asset", asset, &fault), STATUS_OK);
+        cr_assert_eq(audit_event_fact_add(&event, "destination", "sr1payee", &fault), STATUS_OK);
         cr_assert_eq(audit_event_fact_add(&event, "version", "7", &fault), STATUS_OK);
         cr_assert_eq(audit_event_fact_add(&event, "wallet", "hot", &fault), STATUS_OK);
     }
@@ -107,7 +111,7 @@ struct trail_ticket stage_post(struct stage *stage)
 {
     struct trail_ticket ticket = {0};
     struct fault fault = {0};
-    struct audit_event event = {.action = AUDIT_REQUEST_DENY, .outcome = AUDIT_OUTCOME_DENY};
+    struct audit_event event = {.action = AUDIT_LOGIN_DENY, .outcome = AUDIT_OUTCOME_DENY};
     cr_assert_eq(name_parse(&event.actor, "rita"), STATUS_OK);
     cr_assert_eq(trail_post(&ticket, stage->trail, stage->app, &event, &fault), STATUS_OK, "%s %s", fault.where,
                  fault.detail);

@@ -316,7 +316,7 @@ static void leaf_append(struct world *world, const struct bytes *pending)
 
 static void event_start(struct audit_event *event, const struct world *world, const char *actor)
 {
-    *event = (struct audit_event){.action = AUDIT_SERVICE_START, .outcome = AUDIT_OUTCOME_OK, .actor = name_of(actor)};
+    *event = (struct audit_event){.action = AUDIT_LOGIN_OK, .outcome = AUDIT_OUTCOME_OK, .actor = name_of(actor)};
     event->producer_counter = world->entry_count + 1;
     MUST(uuid_generate(&event->correlation, clock_system()));
     MUST(uuid_generate(&event->producer, clock_system()));

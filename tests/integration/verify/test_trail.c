@@ -168,7 +168,7 @@ static void column_ord(struct made_trail *t)
 
 static void column_outcome(struct made_trail *t)
 {
-    set_text(t, 700, "outcome", "deny");
+    set_text(t, 700, "outcome", "ok");
 }
 
 static void column_ts(struct made_trail *t)

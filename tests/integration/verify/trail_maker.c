@@ -42,6 +42,7 @@ static void take_number(struct trail_source *source, size_t producer, struct aud
         (void)snprintf(settled, sizeof(settled), "%" PRIu64, *late > 0 ? *late : event->producer_counter);
         INVARIANT(audit_event_fact_add(event, "settled", settled, NULL) == STATUS_OK);
         event->action = AUDIT_SERVICE_HEARTBEAT;
+        event->outcome = AUDIT_OUTCOME_OK;
     }
 }
 
@@ -101,7 +102,7 @@ static void tell_leaving(const struct trail_source *source, struct audit_event *
 static void fill(struct trail_source *source, struct audit_event *event)
 {
     event->action = AUDIT_WITHDRAWAL_APPROVE;
-    event->outcome = AUDIT_OUTCOME_OK;
+    event->outcome = AUDIT_OUTCOME_DENY;
     INVARIANT(name_parse(&event->actor, "approver-1") == STATUS_OK);
     event->correlation = producers[0];
     event->correlation.bytes16[15] = (uint8_t)sample_random_next(&source->chance);

@@ -13,7 +13,7 @@
 /* A pending document in three parts, so that each test can replace the middle. */
 #define HEAD "{\"act\":\"withdrawal.request\",\"actor\":\"desk-1\""
 #define CORR ",\"corr\":\"" UUID_1 "\""
-#define TAIL ",\"outcome\":\"ok\",\"pn\":\"9\",\"pr\":\"" UUID_2 "\""
+#define TAIL ",\"outcome\":\"deny\",\"pn\":\"9\",\"pr\":\"" UUID_2 "\""
 #define SMALL HEAD CORR TAIL "}"
 #define STAMPED_SMALL HEAD ",\"bt\":\"" UUID_3 "/7\"" CORR TAIL ",\"ts\":\"2026-01-02T03:04:05.000006Z\"}"
 
@@ -26,7 +26,8 @@ static struct uuid uuid(const char *text)
 
 static struct audit_event small_event(void)
 {
-    struct audit_event event = {.action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_OK, .producer_counter = 9};
+    struct audit_event event = {
+        .action = AUDIT_WITHDRAWAL_REQUEST, .outcome = AUDIT_OUTCOME_DENY, .producer_counter = 9};
     cr_assert_eq(name_parse(&event.actor, "desk-1"), STATUS_OK);
     event.correlation = uuid(UUID_1);
     event.producer = uuid(UUID_2);
@@ -46,9 +47,15 @@ static struct audit_event full_event(void)
     (void)snprintf(event.object_id, sizeof(event.object_id), UUID_3);
     (void)snprintf(event.reason, sizeof(event.reason), "self_approval");
     cr_assert_eq(audit_event_refs_add(&event, "approvals", approvals, 2, NULL), STATUS_OK);
-    cr_assert_eq(audit_event_ref_add(&event, "intent", &approvals[0], NULL), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "wallet", "hot", NULL), STATUS_OK);
-    cr_assert_eq(audit_event_fact_add(&event, "amount", "100", NULL), STATUS_OK);
+    static const char *const refs[] = {"transaction", "policy", "intent", "destination"};
+    static const char *const facts[][2] = {
+        {"wallet", "hot"}, {"amount", "100"}, {"asset", "7"}, {"destination", "sr1x"}, {"promises", "3"}};
+    for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
+        cr_assert_eq(audit_event_ref_add(&event, refs[i], &approvals[0], NULL), STATUS_OK);
+    }
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        cr_assert_eq(audit_event_fact_add(&event, facts[i][0], facts[i][1], NULL), STATUS_OK);
+    }
     cr_assert_eq(audit_event_void_add(&event, 7, NULL), STATUS_OK);
     cr_assert_eq(audit_event_void_add(&event, 8, NULL), STATUS_OK);
     cr_assert_eq(audit_event_pii_add(&event, &approvals[1], NULL), STATUS_OK);
@@ -89,22 +96,38 @@ Test(event, bytes_of_a_full_event)
     cr_assert_eq(audit_event_encode(&text, &event, NULL), STATUS_OK);
     cr_assert_str_eq((char *)text.data,
                      "{\"act\":\"withdrawal.signing\",\"actor\":\"desk-1\",\"auth\":\"" HASH_A "\"" CORR
-                     ",\"facts\":{\"amount\":\"100\",\"wallet\":\"hot\"},\"oid\":\"" UUID_3
+                     ",\"facts\":{\"amount\":\"100\",\"asset\":\"7\",\"destination\":\"sr1x\",\"promises\":\"3\","
+                     "\"wallet\":\"hot\"},\"oid\":\"" UUID_3
                      "\",\"on\":\"4\",\"otype\":\"withdrawal\",\"outcome\":\"intent\",\"pii\":[\"" HASH_B
                      "\"],\"pn\":\"9\",\"policy\":\"" HASH_B "\",\"pr\":\"" UUID_2
                      "\",\"reason\":\"self_approval\",\"refs\":{\"approvals\":[\"" HASH_A "\",\"" HASH_B
-                     "\"],\"intent\":\"" HASH_A "\"},\"void\":[\"7\",\"8\"]}");
+                     "\"],\"destination\":\"" HASH_A "\",\"intent\":\"" HASH_A "\",\"policy\":\"" HASH_A
+                     "\",\"transaction\":\"" HASH_A "\"},\"void\":[\"7\",\"8\"]}");
     bytes_free(&text);
     audit_event_wipe(&event);
 }
 
-static void expect_undeclared(const struct audit_event *event, const char *where)
+static void expect_refused(const struct audit_event *event, enum status expected, const char *where)
 {
     struct bytes text = {0};
     struct fault fault = {0};
-    cr_assert_eq(audit_event_encode(&text, event, &fault), STATUS_INVALID, "%s was taken", where);
+    cr_assert_eq(audit_event_encode(&text, event, &fault), expected, "%s was taken", where);
     cr_assert_str_eq(fault.where, where);
+    cr_assert_not_null(strstr(fault.detail, audit_action_text(event->action)));
     cr_assert_null(text.data);
+}
+
+static void expect_undeclared(const struct audit_event *event, const char *where)
+{
+    expect_refused(event, STATUS_INVALID, where);
+}
+
+static void expect_taken(const struct audit_event *event)
+{
+    struct bytes text = {0};
+    struct fault fault = {0};
+    cr_assert_eq(audit_event_encode(&text, event, &fault), STATUS_OK, "%s %s", fault.where, fault.detail);
+    bytes_free(&text);
 }
 
 Test(event, what_the_action_does_not_declare_is_refused)
@@ -123,9 +146,63 @@ Test(event, what_the_action_does_not_declare_is_refused)
     cr_assert_eq(audit_event_ref_add(&event, "evaluated", &digest, NULL), STATUS_OK);
     expect_undeclared(&event, "refs.evaluated");
     cr_assert_eq(json_object_del(event.refs, "evaluated"), 0);
-    struct bytes text;
-    cr_assert_eq(audit_event_encode(&text, &event, NULL), STATUS_OK);
-    bytes_free(&text);
+    expect_taken(&event);
+    audit_event_wipe(&event);
+}
+
+/* Takes one field after the other away, and puts it back. */
+static void expect_each_required(struct audit_event *event, const char *part, json_t *map)
+{
+    const char *name = NULL;
+    json_t *whole = json_copy(map);
+    json_t *value = NULL;
+    json_object_foreach(whole, name, value)
+    {
+        char where[64];
+        (void)snprintf(where, sizeof(where), "%s.%s", part, name);
+        cr_assert_eq(json_object_del(map, name), 0);
+        expect_refused(event, STATUS_MISSING_FIELD, where);
+        cr_assert_eq(json_object_set(map, name, value), 0);
+        expect_taken(event);
+    }
+    json_decref(whole);
+}
+
+Test(event, what_the_action_requires_and_is_not_there_is_refused)
+{
+    struct audit_event event = full_event();
+    expect_each_required(&event, "refs", event.refs);
+    expect_each_required(&event, "facts", event.facts);
+    json_t *facts = event.facts;
+    event.facts = NULL;
+    expect_refused(&event, STATUS_MISSING_FIELD, "facts.amount");
+    event.facts = facts;
+    event.object_type[0] = '\0';
+    event.object_id[0] = '\0';
+    event.object_ordinal = 0;
+    expect_refused(&event, STATUS_MISSING_FIELD, "otype");
+    audit_event_wipe(&event);
+}
+
+Test(event, what_may_be_missing)
+{
+    struct audit_event event = small_event();
+    event.action = AUDIT_LOGIN_OK;
+    event.outcome = AUDIT_OUTCOME_OK;
+    expect_taken(&event); /* `roles?` */
+    event.action = AUDIT_LEDGER_SUBMIT;
+    expect_refused(&event, STATUS_MISSING_FIELD, "refs.transaction");
+    event.outcome = AUDIT_OUTCOME_INTENT;
+    expect_refused(&event, STATUS_MISSING_FIELD, "refs.transaction");
+    event.outcome = AUDIT_OUTCOME_DENY; /* it can be ok, and was refused */
+    expect_taken(&event);
+    event.outcome = AUDIT_OUTCOME_ERROR;
+    expect_taken(&event);
+    event.action = AUDIT_LEDGER_ISSUE; /* nobody is refused it */
+    expect_refused(&event, STATUS_MISSING_FIELD, "refs.transaction");
+    event.action = AUDIT_REQUEST_DENY; /* it is about nothing else */
+    event.outcome = AUDIT_OUTCOME_DENY;
+    expect_refused(&event, STATUS_MISSING_FIELD, "facts.count");
     audit_event_wipe(&event);
 }
 
@@ -169,7 +246,7 @@ Test(event, a_full_event_reads_back)
     struct digest expected = sample_digest(HASH_B);
     cr_assert(count == 2 && digest_equal(&digests[1], &expected));
     cr_assert_eq(audit_event_ref(&digests[0], &again, "approvals"), STATUS_NOT_FOUND, "a list is not one digest");
-    cr_assert_eq(audit_event_ref(&digests[0], &again, "transaction"), STATUS_NOT_FOUND);
+    cr_assert_eq(audit_event_ref(&digests[0], &again, "withdrawal"), STATUS_NOT_FOUND);
     expected = sample_digest(HASH_A);
     cr_assert_eq(audit_event_ref(&digests[0], &again, "intent"), STATUS_OK);
     cr_assert(digest_equal(&digests[0], &expected));
@@ -178,7 +255,7 @@ Test(event, a_full_event_reads_back)
     cr_assert_eq(audit_event_refs(digests, &count, &again, "intent"), STATUS_OK);
     cr_assert_eq(count, 1);
     cr_assert_str_eq(audit_event_fact(&again, "amount"), "100");
-    cr_assert_null(audit_event_fact(&again, "asset"));
+    cr_assert_null(audit_event_fact(&again, "version"));
     cr_assert(again.object_ordinal == 4 && again.producer_counter == 9);
     cr_assert_str_eq(again.object_id, UUID_3);
     cr_assert_str_eq(again.reason, "self_approval");
@@ -332,9 +409,15 @@ Test(event, a_stamp_fits_into_every_shape)
     const struct audit_stamp at = stamp();
     for (unsigned shape = 0; shape < 64; shape++) {
         struct audit_event event = full_event();
+        event.action = AUDIT_WITHDRAWAL_APPROVE;
+        event.outcome = AUDIT_OUTCOME_DENY;
+        json_decref(event.facts);
+        json_decref(event.refs);
+        event.facts = NULL;
+        event.refs = NULL;
         cr_assert_eq(audit_event_fact_add(&event, "asset", ",\"corr\":", NULL), STATUS_OK);
         cr_assert_eq(audit_event_fact_add(&event, "version", "],\"void\":[\"1\"]", NULL), STATUS_OK);
-        cr_assert_eq(audit_event_refs_add(&event, "transaction", &event.auth, 1, NULL), STATUS_OK);
+        cr_assert_eq(audit_event_refs_add(&event, "approval", &event.auth, 1, NULL), STATUS_OK);
         json_t **const parts[] = {&event.facts, &event.refs, &event.voided, &event.pii};
         for (unsigned i = 0; i < 4; i++) {
             if (shape >> i & 1) {

@@ -18,11 +18,11 @@ static const char *const facts[][2] = {{"amount", "34028236692093846346337460743
                                        {"version", "12"},
                                        {"wallet", "hot"}};
 
-/* A row as the sequencer writes it: a withdrawal approved by approver-1. */
+/* A row as the sequencer writes it: an approval by approver-1 that was refused. */
 static struct store_leaf row_make(void)
 {
     struct audit_event event = {
-        .action = AUDIT_WITHDRAWAL_APPROVE, .outcome = AUDIT_OUTCOME_OK, .object_ordinal = 1, .producer_counter = 1};
+        .action = AUDIT_WITHDRAWAL_APPROVE, .outcome = AUDIT_OUTCOME_DENY, .object_ordinal = 1, .producer_counter = 1};
     const struct audit_stamp stamp = {.at_utc_us = 1790000000000000, .epoch = 1};
     struct audit_event stamped;
     struct bytes pending = {0};
@@ -106,7 +106,7 @@ static void edit_ord(struct store_leaf *row)
 
 static void edit_outcome(struct store_leaf *row)
 {
-    (void)snprintf(row->outcome, sizeof(row->outcome), "deny");
+    (void)snprintf(row->outcome, sizeof(row->outcome), "ok");
 }
 
 static void edit_corr(struct store_leaf *row)
