@@ -18,7 +18,9 @@
 
 #define OBJECT_TYPE "archive"
 #define LOOK_AGAIN_MS 50
-#define TOLD_MAX 64 /* entries about one bound that are looked at, the newest first */
+#define TRANSACTION_TYPE "transaction"
+#define RETOLD_AT_ONCE 16 /* so many events a transaction takes */
+#define TOLD_MAX 64       /* entries about one bound that are looked at, the newest first */
 
 struct prune {
     const struct trail_prune_config *config;
@@ -286,13 +288,18 @@ struct told {
     bool covered;
 };
 
+static bool read_entry(struct audit_event *out, const struct store_leaf *row)
+{
+    struct audit_leaf leaf;
+    return trail_leaf_is_true(row) && audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
+           audit_event_decode(out, leaf.event, leaf.event_len, NULL) == STATUS_OK;
+}
+
 /* Whether an entry says what this prune would: by whom, of which entries, with which root, in which archive. */
 static bool says(const struct store_leaf *row, const struct audit_event *wanted)
 {
-    struct audit_leaf leaf;
     struct audit_event event;
-    if (!trail_leaf_is_true(row) || audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) != STATUS_OK ||
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
+    if (!read_entry(&event, row)) {
         return false;
     }
     bool same = strcmp(event.actor.text, wanted->actor.text) == 0 && json_equal(event.facts, wanted->facts) == 1 &&
@@ -362,6 +369,113 @@ static enum status tell(struct prune *prune, struct fault *fault)
     return status;
 }
 
+/*
+ * What outlives its entry: that the use of a copied key was dealt with (key_spending.c), since the ledger shows that
+ * use at every start, and the key is stopped again where nothing says so. It is told again, from the signed tree.
+ */
+struct retelling {
+    struct prune *prune;
+    uint64_t from;               /* the next entry to look at; `before` when all were */
+    struct store_leaf_list rows; /* those that leave */
+    bool needed[RETOLD_AT_ONCE]; /* nothing that stays says it */
+};
+
+static enum status is_needed(bool *out, struct retelling *retelling, struct store_tx *tx, const struct store_leaf *row,
+                             struct fault *fault)
+{
+    struct store_leaf_list later = {0};
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_KEY_ALARM),
+                                             .otype = TRANSACTION_TYPE,
+                                             .oid = row->oid,
+                                             .from_seq = retelling->prune->config->before,
+                                             .limit = 1};
+    enum status status = check_signed(retelling->prune, row, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_list(&later, tx, &filter, fault);
+    }
+    *out = later.count == 0;
+    store_leaf_list_free(&later);
+    return status;
+}
+
+static enum status find_retold_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct retelling *retelling = context;
+    uint64_t before = retelling->prune->config->before;
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_KEY_ALARM),
+                                             .otype = TRANSACTION_TYPE,
+                                             .from_seq = retelling->from,
+                                             .to_seq = before,
+                                             .limit = RETOLD_AT_ONCE};
+    store_leaf_list_free(&retelling->rows);
+    enum status status = open_log(retelling->prune, tx, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_list(&retelling->rows, tx, &filter, fault);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < retelling->rows.count; i++) {
+        status = is_needed(&retelling->needed[i], retelling, tx, &retelling->rows.rows[i], fault);
+    }
+    return status;
+}
+
+/* One that this service did not make, or cannot have made so, is not taken over: then the key is stopped again. */
+static enum status retell(const struct trail_prune_config *config, struct store_tx *tx, const struct audit_event *said,
+                          struct fault *fault)
+{
+    static const char *const refs[] = {"key", "transaction"};
+    static const char *const facts[] = {"height", "key"};
+    struct trail_ticket ticket;
+    struct audit_event event = {.action = said->action,
+                                .outcome = said->outcome,
+                                .actor = said->actor,
+                                .correlation = said->correlation,
+                                .object_type = TRANSACTION_TYPE};
+    struct fault ignored = {0};
+    bool whole = said->outcome == AUDIT_OUTCOME_OK;
+    memcpy(event.object_id, said->object_id, sizeof(event.object_id));
+    for (size_t i = 0; i < 2; i++) {
+        struct digest digest;
+        const char *fact = audit_event_fact(said, facts[i]);
+        whole = whole && fact != NULL && audit_event_ref(&digest, said, refs[i]) == STATUS_OK &&
+                audit_event_ref_add(&event, refs[i], &digest, &ignored) == STATUS_OK &&
+                audit_event_fact_add(&event, facts[i], fact, &ignored) == STATUS_OK;
+    }
+    enum status status = whole ? trail_enqueue(&ticket, config->trail, tx, &event, fault) : STATUS_OK;
+    audit_event_wipe(&event);
+    return status;
+}
+
+static enum status retell_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct retelling *retelling = context;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < retelling->rows.count; i++) {
+        struct audit_event said;
+        if (retelling->needed[i] && read_entry(&said, &retelling->rows.rows[i])) {
+            status = retell(retelling->prune->config, tx, &said, fault);
+            audit_event_wipe(&said);
+        }
+    }
+    return status;
+}
+
+static enum status retell_all(struct prune *prune, struct fault *fault)
+{
+    struct retelling retelling = {.prune = prune};
+    enum status status = STATUS_OK;
+    do {
+        status = store_transact(prune->config->reader, find_retold_in, &retelling, fault);
+        if (status == STATUS_OK) {
+            status = store_transact(prune->config->app, retell_in, &retelling, fault);
+        }
+        if (retelling.rows.count > 0) {
+            retelling.from = retelling.rows.rows[retelling.rows.count - 1].seq + 1;
+        }
+    } while (status == STATUS_OK && retelling.rows.count == RETOLD_AT_ONCE);
+    store_leaf_list_free(&retelling.rows);
+    return status;
+}
+
 static enum status drop_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct prune *prune = context;
@@ -378,6 +492,9 @@ enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *co
     }
     prune->config = config;
     enum status status = check(prune, fault);
+    if (status == STATUS_OK) {
+        status = retell_all(prune, fault);
+    }
     if (status == STATUS_OK) {
         status = tell(prune, fault);
     }

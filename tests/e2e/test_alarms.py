@@ -189,6 +189,13 @@ class Alarms(strongroom.Case):
     def test_what_was_old_is_in_the_archive_alone(self):
         """Evidence and receipts that people have stay good; a superuser who drops as much without the entry is found."""
         place = self.place
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        used = digest("transaction", signed["document"])
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        place.start_unready()
+        eventually(lambda: used in self.copied(), "the key is stopped")
+        self.decide()
         old = place.withdraw()
         evidence = place.export_evidence(old["id"])
         entry = self.entries("withdrawal.confirmed", oid=old["id"], otype="withdrawal")[0]
@@ -222,6 +229,10 @@ class Alarms(strongroom.Case):
         place.kill("custodyd")
         self.later(2)
         self.expect_late(bound)
+        state = next(row["state"] for row in place.call("GET", "/v1/keys").json["keys"] if row.get("key_id") == self.key_id())
+        self.assertEqual((state, self.alarms("key.copied_use")), ("active", []))  # what people have resumed nobody stops again
+        told = self.entries("key.alarm", otype="transaction", oid=used)
+        self.assertEqual([(row["actor"], row["ord"], row["seq"] >= bound) for row in told], [("custodyd", 3, True)])
 
         place.psql("DROP TABLE audit.leaf_b")
         code, said = place.verify("trail", place.export_trail())
@@ -257,25 +268,45 @@ class Alarms(strongroom.Case):
         eventually(lambda: wanted <= self.copied(), "all are told and dealt with")
         return [signed for signed, _ in made]
 
+    def order(self, path, signers, **fields):
+        place = self.place
+        document = canonical({
+            "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
+            "nonce": uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer", **fields})
+        reply = place.call("POST", path, place.signed("command", document, *signers))
+        self.assertEqual(reply.status, 200, reply)
+
+    def key_id(self):
+        return json.loads((self.place.dir / "ceremony/transfer.json").read_text())["key_id"]
+
+    def order_key(self, action, signers=("admin-1", "admin-2"), **fields):
+        self.order(f"/v1/keys/{self.key_id()}/commands", signers, action=action, key=self.key_id(), **fields)
+
+    def restore(self, action, before, **fields):
+        self.order_key(action, on=self.place.on("transfer", self.key_id()), **{"from": before}, **fields)
+
+    def use_copied(self):
+        signed, key = outside.transaction(self.place, "transfer", self.place.hot, self.place.asset)
+        reply = self.place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": signed})
+        self.assertProblem(reply, 403, "forbidden", "transaction.from")
+        return digest("transaction", signed["document"])
+
+    def decide(self):
+        """The quorum takes the key for good again."""
+        self.restore("key.resume", "suspended")
+        eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
+        frozen = next(row for row in self.place.call("GET", "/v1/freezes").json["freezes"] if row["state"] == "frozen")
+        self.order("/v1/freezes", ("admin-1", "admin-2"), action="thaw", on=str(frozen["number"]), scope="asset", subject=self.place.asset)
+        self.restore("key.activate", "inactive", signatures="1000000", until=time_text(seconds=86400))
+
     def test_the_use_of_a_copied_key_stays_until_people_have_decided(self):
         """Also when key and asset were stopped already, so that nothing else changes."""
         place = self.place
-        key_id = json.loads((place.dir / "ceremony/transfer.json").read_text())["key_id"]
-
-        def order(path, signers, **fields):
-            document = canonical({
-                "chain": place.chain, "environment": "demo", "expires_at": time_text(seconds=600), "issued_at": time_text(),
-                "nonce": uuid7(), "policy": place.policy_digest, "reason": "test", "role": "transfer", **fields})
-            reply = place.call("POST", path, place.signed("command", document, *signers))
-            self.assertEqual(reply.status, 200, reply)
-
-        commands = f"/v1/keys/{key_id}/commands"
-        order(commands, ("operator-1",), action="key.suspend", key=key_id)
+        key_id = self.key_id()
+        self.order_key("key.suspend", ("operator-1",))
         self.assertEqual(self.alarms("key.copied_use"), [])
         for _ in range(2):
-            signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
-            reply = place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": signed})
-            self.assertProblem(reply, 403, "forbidden", "transaction.from")
+            self.use_copied()
         alarm = eventually(lambda: self.alarms("key.copied_use"), "the use is an alarm")
         self.assertEqual([row["object_id"] for row in alarm], [key_id])
         more = self.reported_while_the_signer_hangs(100)
@@ -284,14 +315,7 @@ class Alarms(strongroom.Case):
         self.assertEqual([row["id"] for row in eventually(lambda: self.alarms("key.copied_use"), "it is again")], [alarm[0]["id"]])
         self.assertEqual([digest("transaction", signed["document"]) in self.copied() for signed in more], [True] * len(more))
 
-        def restore(action, **fields):
-            order(commands, ("admin-1", "admin-2"), action=action, key=key_id, on=place.on("transfer", key_id), **fields)
-
-        restore("key.resume", **{"from": "suspended"})
-        eventually(lambda: not self.alarms("key.copied_use"), "people have decided")
-        frozen = next(row for row in place.call("GET", "/v1/freezes").json["freezes"] if row["state"] == "frozen")
-        order("/v1/freezes", ("admin-1", "admin-2"), action="thaw", on=str(frozen["number"]), scope="asset", subject=place.asset)
-        restore("key.activate", **{"from": "inactive", "signatures": "1000000", "until": time_text(seconds=86400)})
+        self.decide()
 
 
 if __name__ == "__main__":

@@ -143,7 +143,8 @@
     X(KEY_STATE, "key.state", KEYS, "key", "ok error", "document?", "cause? role state transitions",                   \
       "The signer says that a key has another state; error: it is one that somebody must look at.")                    \
     X(KEY_ALARM, "key.alarm", KEYS, "transaction", "ok", "key transaction", "height key",                              \
-      "The signers stopped a key that a copy had used.")                                                               \
+      "The signers stopped a key that a copy had used; again with the same correlation when the entry leaves for an "  \
+      "archive.")                                                                                                      \
     X(KEY_COPIED_USE, "key.copied_use", KEYS, "transaction", "error", "key transaction", "height key",                 \
       "A key of ours signed something that we did not ask for: there is a copy.")                                      \
     X(KEY_RECEIPT_ALARM, "key.receipt_alarm", KEYS, "key", "error", "asset transaction", "address amount state",       \
