@@ -16,11 +16,12 @@ struct options {
     struct verify_request request;
 };
 
-#define PATH(name, member, initial, text)                                                                              \
+#define ROW(name, type, unit, min, max, initial, text, member)                                                         \
     {                                                                                                                  \
-        name, OPTION_PATH, "", 0, 0, initial, text, offsetof(struct options, member),                                  \
+        name, type, unit, min, max, initial, text, offsetof(struct options, member),                                   \
             sizeof(((struct options *)0)->member)                                                                      \
     }
+#define PATH(name, member, initial, text) ROW(name, OPTION_PATH, "", 0, 0, initial, text, member)
 
 #define TRUST_ROWS 6 /* with the first, the rows of commands that cannot do without a trust file */
 
@@ -28,14 +29,11 @@ struct options {
 static const struct option_row rows[] = {
     PATH("entry", request.entry, "", "The bytes of the entry that the receipt is to be for"),
     PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
-    {"max-age", OPTION_INTEGER, "seconds", 0, 3153600000, "0",
-     "How old the last entry and the cosignatures that count may be, or how far ahead; 0: of any time",
-     offsetof(struct options, max_age_s), sizeof(((struct options *)0)->max_age_s)},
-    {"now", OPTION_TEXT, "", 0, 0, "",
-     "The time from which --max-age counts (RFC 3339, six decimals); default: the clock", offsetof(struct options, now),
-     sizeof(((struct options *)0)->now)},
-    {"explain", OPTION_FLAG, "", 0, 0, "no", "Tells who approved it, under which rules, and when",
-     offsetof(struct options, request.explain), sizeof(((struct options *)0)->request.explain)},
+    ROW("max-age", OPTION_INTEGER, "seconds", 0, 3153600000, "0",
+        "How old the last entry and the cosignatures that count may be, or how far ahead; 0: of any time", max_age_s),
+    ROW("now", OPTION_TEXT, "", 0, 0, "",
+        "The time from which --max-age counts (RFC 3339, six decimals); default: the clock", now),
+    ROW("explain", OPTION_FLAG, "", 0, 0, "no", "Tells who approved it, under which rules, and when", request.explain),
     PATH("trust", trust, NULL, "Trust file: chain, log key, digest of the first policy"),
     PATH("transcript", request.transcript, NULL, "Transcript of the ceremony"),
     PATH("backup", request.backup, "", "Backup document of the key"),
@@ -45,8 +43,7 @@ static const struct option_row rows[] = {
     PATH("policy", request.policy, NULL, "The first signed policy; later versions follow as arguments, in order"),
     PATH("trust", trust, "", "Trust file; without it, the digest of the first policy is printed to compare"),
     PATH("attestation", request.attestation, NULL, "Attestation of the address"),
-    {"max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be",
-     offsetof(struct options, request.max_age_days), sizeof(((struct options *)0)->request.max_age_days)},
+    ROW("max-age-days", OPTION_INTEGER, "days", 1, 36500, "8", "How old the attestation may be", request.max_age_days),
 };
 
 static enum verdict trail(const struct trust *trust, const struct verify_request *request)
@@ -107,13 +104,6 @@ static int refuse(const struct command *command, const struct fault *fault)
     return VERDICT_USAGE;
 }
 
-static int run(const struct command *command, const struct trust *trust, const struct verify_request *request)
-{
-    enum verdict verdict = command->run(trust, request);
-    bool said = fflush(stdout) == 0 && ferror(stdout) == 0;
-    return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
-}
-
 /* What is older than --max-age, or as far ahead, proves nothing new. Of a trail the last entry tells it. */
 static enum status freshen(struct trust *trust, const struct options *options, const struct command *command,
                            struct fault *fault)
@@ -163,5 +153,7 @@ int main(int argc, char **argv)
          freshen(&trust, &options, command, &fault) != STATUS_OK)) {
         return refuse(command, &fault);
     }
-    return run(command, options.trust[0] == '\0' ? NULL : &trust, &options.request);
+    enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
+    bool said = fflush(stdout) == 0 && ferror(stdout) == 0;
+    return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
 }

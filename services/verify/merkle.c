@@ -3,6 +3,8 @@
  */
 #include "merkle.h"
 
+#include <string.h>
+
 void merkle_leaf(struct digest *out, const void *data, size_t len)
 {
     static const uint8_t prefix = 0x00;
@@ -12,10 +14,8 @@ void merkle_leaf(struct digest *out, const void *data, size_t len)
 static void join(struct digest *out, const struct digest *left, const struct digest *right)
 {
     uint8_t node[65] = {0x01};
-    for (size_t i = 0; i < 32; i++) {
-        node[1 + i] = left->bytes32[i];
-        node[33 + i] = right->bytes32[i];
-    }
+    memcpy(node + 1, left->bytes32, 32);
+    memcpy(node + 33, right->bytes32, 32);
     digest_sha256(out, node, sizeof(node));
 }
 

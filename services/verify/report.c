@@ -6,42 +6,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 2, 0))) static void print(const char *word, const char *format, va_list arguments)
+void report_print(unsigned *inout_count, const char *word, const char *format, ...)
 {
     char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
     (void)vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (inout_count != NULL && (*inout_count)++ >= FINDINGS_PRINTED) {
+        return;
+    }
     for (char *at = line; *at != '\0'; at++) { /* what is shown comes from files nobody vouches for */
         *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
     }
     (void)printf("%s: %s\n", word, line);
-}
-
-void report_checked(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    print("checked", format, arguments);
-    va_end(arguments);
-}
-
-void report_tampered(struct report *report, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    if (report->tampered++ < FINDINGS_PRINTED) {
-        print("tampered", format, arguments);
-    }
-    va_end(arguments);
-}
-
-void report_incomplete(struct report *report, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    if (report->incomplete++ < FINDINGS_PRINTED) {
-        print("incomplete", format, arguments);
-    }
-    va_end(arguments);
 }
 
 bool report_fault(struct report *report, const char *part, const struct fault *fault)

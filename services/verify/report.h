@@ -23,12 +23,14 @@ struct report {
     unsigned incomplete;
 };
 
-/* Prints what was checked and found good. */
-void report_checked(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints what was checked and found good; a finding. */
+#define report_checked(...) report_print(NULL, "checked", __VA_ARGS__)
+#define report_tampered(report, ...) report_print(&(report)->tampered, "tampered", __VA_ARGS__)
+#define report_incomplete(report, ...) report_print(&(report)->incomplete, "incomplete", __VA_ARGS__)
 
-/* Prints a finding on standard output; the first FINDINGS_PRINTED of them. */
-void report_tampered(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void report_incomplete(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints a line on standard output; with a number to count them by, the first FINDINGS_PRINTED. */
+void report_print(unsigned *inout_count, const char *word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* What could not be read of a part, as tampered. Answers false. */
 bool report_fault(struct report *report, const char *part, const struct fault *fault);

@@ -155,6 +155,14 @@ static bool mark(struct producer *producer, uint64_t number, bool there)
     return was;
 }
 
+/* Goes on over the numbers below `end`, and those behind them that came early. */
+static void advance(struct producer *producer, uint64_t end)
+{
+    while ((producer->early != NULL && mark(producer, producer->next, false)) || producer->next < end) {
+        producer->next++;
+    }
+}
+
 enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
 {
     struct producer *known = producer_find(counters, producer);
@@ -164,10 +172,7 @@ enum status counters_producer(struct counters *counters, bool *out_fresh, const 
     }
     if (number <= known->next) {
         *out_fresh = number == known->next;
-        known->next += *out_fresh ? 1 : 0;
-        while (*out_fresh && known->early != NULL && mark(known, known->next, false)) {
-            known->next++;
-        }
+        advance(known, *out_fresh ? number + 1 : 0);
         return STATUS_OK;
     }
     if (known->early == NULL) {
@@ -183,15 +188,9 @@ enum status counters_producer(struct counters *counters, bool *out_fresh, const 
 void counters_producer_begin(const struct counters *counters, const struct uuid *producer, uint64_t settled)
 {
     struct producer *known = producer_find(counters, producer);
-    if (known == NULL || !known->late) {
-        return;
-    }
-    known->late = false;
-    while (known->next < settled || (known->early != NULL && mark(known, known->next, false))) {
-        if (known->early != NULL && known->next < settled) {
-            (void)mark(known, known->next, false);
-        }
-        known->next++;
+    if (known != NULL && known->late) {
+        known->late = false;
+        advance(known, settled);
     }
 }
 

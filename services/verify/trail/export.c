@@ -3,13 +3,10 @@
  */
 #include "export.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "merkle.h"
 
 #define ROOM ((size_t)1048576)
 
@@ -39,10 +36,7 @@ static void fill(struct export_file *file)
     memmove(file->buffer, file->buffer + file->from, file->until - file->from);
     file->until -= file->from;
     file->from = 0;
-    ssize_t len = 0;
-    do {
-        len = read(file->fd, file->buffer + file->until, ROOM - file->until);
-    } while (len < 0 && errno == EINTR);
+    ssize_t len = read(file->fd, file->buffer + file->until, ROOM - file->until);
     file->until += len > 0 ? (size_t)len : 0;
     file->ended = len <= 0;
     file->failed = len < 0;
@@ -52,23 +46,20 @@ bool export_line(struct span *out, struct export_file *file)
 {
     size_t looked = 0; /* at so much of the line there is no newline */
     const char *newline = NULL;
-    for (;;) {
-        const char *line = file->buffer + file->from;
-        size_t len = file->until - file->from;
-        newline = memchr(line + looked, '\n', len - looked);
-        looked = len;
-        if (newline != NULL || len > EXPORT_LINE_MAX || file->ended) {
-            *out = (struct span){line, newline == NULL ? len : (size_t)(newline - line)};
+    for (;; fill(file)) {
+        *out = (struct span){file->buffer + file->from, file->until - file->from};
+        newline = memchr(out->at + looked, '\n', out->len - looked);
+        looked = out->len;
+        if (newline != NULL || looked > EXPORT_LINE_MAX || file->ended) {
             break;
         }
-        fill(file);
     }
+    out->len = newline == NULL ? out->len : (size_t)(newline - out->at);
+    file->from += out->len + (newline == NULL ? 0 : 1);
     if (out->len > EXPORT_LINE_MAX) {
         out->len = EXPORT_LINE_MAX + 1;
         file->from = file->until;
         file->ended = true;
-    } else {
-        file->from += out->len + (newline == NULL ? 0 : 1);
     }
     bool some = out->len > 0 || newline != NULL;
     file->lines += some ? 1 : 0;
@@ -89,6 +80,19 @@ enum status export_row_read(struct export_row *out, struct span line, struct fau
     enum status status = scan_object(out, row_fields, COUNT(row_fields), line, fault);
     INVARIANT(status != STATUS_OK || span_decimal(&out->number, out->seq));
     return status;
+}
+
+bool export_proof_read(struct merkle_proof *out, const struct export_row *row)
+{
+    struct span rest = row->proof;
+    struct span value;
+    out->count = 0;
+    while (scan_step(NULL, &value, &rest)) {
+        if (out->count == MERKLE_HEIGHT || !span_digest(&out->hashes[out->count++], value)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool export_is_tail(struct span line)

@@ -6,6 +6,7 @@
 #define STRONGROOM_VERIFY_EXPORT_H
 
 #include "event.h"
+#include "merkle.h"
 #include "note.h"
 #include "report.h"
 
@@ -58,6 +59,9 @@ struct export_row {
     uint64_t number; /* of `seq` */
 };
 MUST_CHECK enum status export_row_read(struct export_row *out, struct span line, struct fault *fault);
+
+/* The hashes of `proof`, up to a root. False when they are none. */
+bool export_proof_read(struct merkle_proof *out, const struct export_row *row);
 
 /* True for the last line; its checkpoint. Out: bytes_free. */
 bool export_is_tail(struct span line);

@@ -30,7 +30,13 @@ struct check {
     int64_t left_by;    /* and this entry says so; 0: none does */
     int64_t last_ts;
     uint64_t signings; /* entries withdrawal.signing so far */
-    int64_t size;      /* of the head line */
+    struct {
+        int64_t by;    /* the last entry log.key, 0: none, says that */
+        uint64_t from; /* from so many entries on */
+        struct digest key;
+    } ordered;
+    unsigned told; /* rotations of the trust file of which an entry told, as bits */
+    int64_t size;  /* of the head line */
     bool headed;
     bool ended; /* the checkpoint line was read */
     struct checkpoint checkpoint;
@@ -44,27 +50,24 @@ struct check {
     bool filtered;
     struct receipt *held; /* owned, what somebody kept */
     int held_count;
-    uint64_t held_next;           /* at this size there is something to be said of one of them */
     uint64_t agreed;              /* so many entries are those that one of them was signed for */
     const struct receipt *parted; /* one that is no beginning of this trail */
     struct export_entry entry;    /* the one at hand */
 };
 
 /* A finding about an entry. */
-static void tampered(struct check *check, int64_t seq, const char *what)
-{
-    report_tampered(&check->report, "entry %lld: %s", (long long)seq, what);
-}
+#define tampered(check, seq, format, ...)                                                                              \
+    report_tampered(&(check)->report, "entry %lld: " format, (long long)(seq), ##__VA_ARGS__)
+#define incomplete(check, seq, format, ...)                                                                            \
+    report_incomplete(&(check)->report, "entry %lld: " format, (long long)(seq), ##__VA_ARGS__)
 
 static void note_producer(struct check *check, const struct event *event, uint64_t number, int64_t seq)
 {
     bool fresh = false;
     if (counters_producer(check->counters, &fresh, &event->producer, number) != STATUS_OK) {
-        report_incomplete(&check->report, "entry %lld: too many numbers of one producer are out of order",
-                          (long long)seq);
+        incomplete(check, seq, "too many numbers of one producer are out of order");
     } else if (!fresh) {
-        report_tampered(&check->report, "entry %lld: producer number %llu stands twice", (long long)seq,
-                        (unsigned long long)number);
+        tampered(check, seq, "producer number %llu stands twice", (unsigned long long)number);
     }
 }
 
@@ -75,8 +78,7 @@ static void check_silence(struct check *check, const struct event *event, int64_
     if (silence_us > SILENCE_US && heartbeat) {
         report_checked("entry %lld: the first heartbeat in %lld s", (long long)seq, silence_us / 1000000);
     } else if (silence_us > SILENCE_US) {
-        report_incomplete(&check->report, "entry %lld: its producer goes on for %lld s without a heartbeat",
-                          (long long)seq, silence_us / 1000000);
+        incomplete(check, seq, "its producer goes on for %lld s without a heartbeat", silence_us / 1000000);
     }
 }
 
@@ -96,9 +98,8 @@ static void check_settled(struct check *check, const struct event *event, int64_
     counters_producer_begin(check->counters, &event->producer, settled);
     uint64_t next = counters_producer_next(check->counters, &event->producer);
     while (next < settled && check->report.tampered < FINDINGS_PRINTED) {
-        report_tampered(&check->report,
-                        "entry %lld: its producer's number %llu is missing: an entry was deleted before it",
-                        (long long)seq, (unsigned long long)next);
+        tampered(check, seq, "its producer's number %llu is missing: an entry was deleted before it",
+                 (unsigned long long)next);
         note_producer(check, event, next, seq); /* told once */
         next = counters_producer_next(check->counters, &event->producer);
     }
@@ -123,11 +124,11 @@ static void check_numbers(struct check *check, const struct event *event, int64_
         return;
     }
     if (counters_object(check->counters, &expected, event->otype, event->oid, event->ordinal) != STATUS_OK) {
-        report_incomplete(&check->report, "entry %lld: no memory for its object", (long long)seq);
+        incomplete(check, seq, "no memory for its object");
     } else if (expected != event->ordinal) {
-        report_tampered(&check->report, "entry %lld: ordinal %llu of %.*s %.*s, but %llu is due", (long long)seq,
-                        (unsigned long long)event->ordinal, (int)event->otype.len, event->otype.at, (int)event->oid.len,
-                        event->oid.at, (unsigned long long)expected);
+        tampered(check, seq, "ordinal %llu of %.*s %.*s, but %llu is due", (unsigned long long)event->ordinal,
+                 (int)event->otype.len, event->otype.at, (int)event->oid.len, event->oid.at,
+                 (unsigned long long)expected);
     }
 }
 
@@ -144,11 +145,11 @@ static void check_known(struct check *check, const struct event *event, int64_t 
     }
     uint64_t before = signing ? check->signings++ : (uint64_t)seq;
     if (!span_decimal(&known, scan_member(event->facts, signing ? "promises" : "size"))) {
-        tampered(check, seq, signing ? "it does not say how many promises were seen" : "it does not say its size");
+        tampered(check, seq, "it does not say %s", signing ? "how many promises were seen" : "its size");
     } else if (known > before && (!signing || check->first == 0)) {
-        report_tampered(&check->report, "entry %lld: it knows of %llu %s, but %llu %s stand before it", (long long)seq,
-                        (unsigned long long)known, signing ? "promises" : "entries", (unsigned long long)before,
-                        signing ? "entries withdrawal.signing" : "entries");
+        tampered(check, seq, "it knows of %llu %s, but %llu %s stand before it", (unsigned long long)known,
+                 signing ? "promises" : "entries", (unsigned long long)before,
+                 signing ? "entries withdrawal.signing" : "entries");
     }
 }
 
@@ -166,9 +167,65 @@ static void check_left(struct check *check, const struct event *event, int64_t s
     }
 }
 
+/*
+ * The last entry about a key of the log, unless another one took its place, says what the trust file says. Of a key
+ * that signs later than the trail is long the file may not know yet.
+ */
+static void settle_ordered(struct check *check)
+{
+    static const char words[] = "entry %lld: it names a key that signs from %llu entries on, the trust file does not";
+    const struct note_key *key = check->trust->log.next;
+    long long by = check->ordered.by;
+    unsigned long long from = check->ordered.from;
+    while (key != NULL && (key->from != from || !digest_equal(&key->key.id, &check->ordered.key))) {
+        key = key->next;
+    }
+    if (key != NULL) {
+        check->told |= 1U << (key - check->trust->rotations);
+    } else if (by > 0 && from > (uint64_t)check->size) {
+        report_checked(words, by, from);
+    } else if (by > 0) {
+        report_tampered(&check->report, words, by, from);
+    }
+}
+
+static void check_ordered(struct check *check, const struct event *event, int64_t seq)
+{
+    uint64_t from = 0;
+    uint64_t before = check->ordered.from;
+    struct digest key;
+    if (!span_is(event->act, "log.key") || !span_is(event->outcome, "ok")) {
+        return;
+    }
+    if (!span_decimal(&from, scan_member(event->facts, "size")) || !span_digest(&key, event->oid)) {
+        tampered(check, seq, "it does not say which key signs from which size on");
+        return;
+    }
+    if (from > before && (uint64_t)seq >= before) { /* else it takes the place of the one before */
+        settle_ordered(check);
+    }
+    check->ordered.by = seq;
+    check->ordered.from = from;
+    check->ordered.key = key;
+}
+
+/* A key is followed by an order, which has an entry. Where older ones have left it may be among them. */
+static void check_rotations(struct check *check)
+{
+    settle_ordered(check);
+    for (const struct note_key *key = check->trust->log.next; key != NULL; key = key->next) {
+        bool told = (check->told >> (key - check->trust->rotations) & 1) == 1;
+        if (!told && check->first == 0 && key->from <= (uint64_t)check->size) {
+            report_tampered(&check->report, "the key of the log from %llu entries on: no entry log.key names it",
+                            (unsigned long long)key->from);
+        }
+    }
+}
+
 static void check_event(struct check *check, const struct event *event, int64_t seq)
 {
     check_numbers(check, event, seq);
+    check_ordered(check, event, seq);
     check_left(check, event, seq);
     check_known(check, event, seq);
     if (event->at_utc_us < check->last_ts) {
@@ -177,43 +234,29 @@ static void check_event(struct check *check, const struct event *event, int64_t 
     check->last_ts = event->at_utc_us;
 }
 
-/* Looks at what is held again when the trail is so long that there is something to be said of it. */
-static void await_held(struct check *check, const struct receipt *held)
-{
-    const uint64_t sizes[] = {held->checkpoint.size, held->proves ? held->index + 1 : 0};
-    for (size_t i = 0; i < 2; i++) {
-        if (sizes[i] > check->tree.size && sizes[i] < check->held_next) {
-            check->held_next = sizes[i];
-        }
-    }
-}
-
 /* What somebody kept of the entry just read, or of the trail up to it. */
 static void check_held(struct check *check, const struct digest *hash)
 {
     uint64_t size = check->tree.size;
-    if (size != check->held_next) {
-        return;
-    }
-    check->held_next = UINT64_MAX;
+    struct digest root;
     for (int i = 0; i < check->held_count; i++) {
         const struct receipt *held = &check->held[i];
-        struct digest root;
-        merkle_root(&root, &check->tree);
         if (held->proves && held->index + 1 == size && !receipt_shows(held, hash)) {
-            report_tampered(&check->report, "entry %llu: is not the one that %s was given for",
-                            (unsigned long long)held->index, held->path);
+            tampered(check, held->index, "is not the one that %s was given for", held->path);
         }
-        if (held->checkpoint.size == size && digest_equal(&root, &held->checkpoint.root)) {
+        if (held->checkpoint.size != size) {
+            continue;
+        }
+        merkle_root(&root, &check->tree);
+        if (digest_equal(&root, &held->checkpoint.root)) {
             check->agreed = size;
-        } else if (held->checkpoint.size == size) {
+        } else {
             check->parted = held;
             report_tampered(&check->report,
                             "the first %llu entries are not those that the checkpoint %s was signed for: one from "
                             "entry %llu on differs",
                             (unsigned long long)size, held->path, (unsigned long long)check->agreed);
         }
-        await_held(check, held);
     }
 }
 
@@ -236,7 +279,6 @@ static void begin_late(struct check *check, const struct export_head *head)
     check->left = *tree;
     check->first = head->begins;
     check->expected = (int64_t)head->begins;
-    check->held_next = UINT64_MAX;
     counters_begin_late(check->counters);
     for (int i = 0; i < check->held_count; i++) {
         const struct receipt *held = &check->held[i];
@@ -244,7 +286,6 @@ static void begin_late(struct check *check, const struct export_head *head)
             report_incomplete(&check->report, "%s: is of entries below %llu, which are not here", held->path,
                               (unsigned long long)check->first);
         }
-        await_held(check, held);
     }
 }
 
@@ -261,8 +302,7 @@ static void check_row(struct check *check, const struct export_row *row)
     const struct leaf *leaf = &check->entry.leaf;
     int64_t seq = (int64_t)row->number;
     if (seq >= check->size) {
-        report_tampered(&check->report, "entry %lld: was inserted, the signed trail ends at %lld", (long long)seq,
-                        (long long)check->size - 1);
+        tampered(check, seq, "was inserted, the signed trail ends at %lld", (long long)check->size - 1);
         return;
     }
     if (seq < check->expected) {
@@ -275,8 +315,7 @@ static void check_row(struct check *check, const struct export_row *row)
     bool linked = seq > (int64_t)check->first || seq == 0; /* what the first one links to is not here */
     if (due && linked && check->entry.is_leaf && leaf->number == row->number &&
         !digest_equal(&leaf->prev, &check->last)) {
-        report_tampered(&check->report, "entry %lld: does not link to entry %lld, one of the two was changed",
-                        (long long)seq, (long long)seq - 1);
+        tampered(check, seq, "does not link to entry %lld, one of the two was changed", (long long)seq - 1);
     }
     if (check->entry.is_event) {
         check_event(check, &check->entry.event, seq);
@@ -299,25 +338,13 @@ static void check_order(struct check *check, uint64_t seq)
     check->extract.last = seq;
 }
 
-static bool proof_read(struct merkle_proof *out, struct span list)
-{
-    struct span value;
-    out->count = 0;
-    while (scan_step(NULL, &value, &list)) {
-        if (out->count == MERKLE_HEIGHT || !span_digest(&out->hashes[out->count++], value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void check_extracted(struct check *check, const struct export_row *row)
 {
     struct merkle_proof proof;
     struct digest root;
     check_order(check, row->number);
     export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
-    if (!proof_read(&proof, row->proof) ||
+    if (!export_proof_read(&proof, row) ||
         !merkle_climb(&root, &check->entry.leaf.hash, row->number, check->checkpoint.size, &proof) ||
         !digest_equal(&root, &check->checkpoint.root)) {
         tampered(check, (int64_t)row->number, "is not in the trail that the checkpoint signs");
@@ -408,7 +435,6 @@ static bool read_held(struct check *check, char *const *paths, int count)
         if (receipt_read(held, check->trust, paths[i]) != VERDICT_PROVEN) {
             return false;
         }
-        await_held(check, held);
         for (int k = 0; k < i; k++) {
             (void)receipt_forks(&check->report, &check->held[k], held);
         }
@@ -449,6 +475,7 @@ static void conclude(struct check *check)
                         (unsigned long long)check->first - 1);
     }
     check_age(check);
+    check_rotations(check);
     for (int i = 0; i < check->held_count; i++) {
         if (check->held[i].checkpoint.size > check->checkpoint.size) {
             report_tampered(&check->report, "the trail ends at %llu, but %s was signed for %llu: the tail was cut",
@@ -492,21 +519,15 @@ static void read_export(struct check *check)
 static void print_proven(const struct check *check)
 {
     unsigned long long size = check->checkpoint.size;
+    unsigned long long first = check->first;
     const char *origin = check->trust->log.name;
     char hex[DIGEST_HEX_LEN + 1];
-    unsigned long long first = check->first;
+    digest_format(hex, &check->checkpoint.root);
     if (check->filtered) {
         (void)printf("proven: %llu entries are among the %llu of %s, said to answer %.*s; not that none is left out",
                      (unsigned long long)check->extract.rows, size, origin, (int)check->extract.query.len,
                      (const char *)check->extract.query.data);
-        if (first > 0) {
-            (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);
-        }
-        (void)printf("\n");
-        return;
-    }
-    digest_format(hex, &check->checkpoint.root);
-    if (first > 0) {
+    } else if (first > 0) {
         (void)printf("proven: entries %llu to %llu of %s, root %s", first, size - 1, origin, hex);
     } else {
         (void)printf("proven: %llu entries of %s, root %s", size, origin, hex);
@@ -515,9 +536,10 @@ static void print_proven(const struct check *check)
         (void)printf(", %d held checkpoints extended", check->held_count);
     }
     if (first > 0) {
-        (void)printf("; not looked at: entries 0 to %llu, which are in an archive as entry %lld says, and numbers that "
-                     "began there",
-                     first - 1, (long long)check->left_by);
+        (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);
+    }
+    if (first > 0 && !check->filtered) {
+        (void)printf(" as entry %lld says, and numbers that began there", (long long)check->left_by);
     }
     (void)printf("\n");
 }
@@ -544,7 +566,6 @@ static enum verdict judge(const struct trust *trust, const char *path, bool filt
     check->trust = trust;
     check->path = path;
     check->filtered = filtered;
-    check->held_next = UINT64_MAX;
     check->held = calloc((size_t)held_count + 1, sizeof(*check->held));
     if (check->held != NULL && counters_new(&check->counters) == STATUS_OK && read_held(check, held, held_count)) {
         read_export(check);

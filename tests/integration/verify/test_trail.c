@@ -20,19 +20,26 @@ static struct trust trust;
 static char export[TEST_PATH_SIZE + 32];
 static char said[ROOM];
 
-static void set_up(void)
+/* With `rotations`, a member of the file or "". */
+static void set_trust(const char *rotations)
 {
     char path[TEST_PATH_SIZE + 32];
     char zeros[65] = {0};
     memset(zeros, '0', 64);
-    test_folder_make(&folder);
-    (void)snprintf(export, sizeof(export), "%s/trail", folder.path);
     (void)snprintf(path, sizeof(path), "%s/trust", folder.path);
     FILE *file = fopen(path, "we");
     cr_assert_not_null(file);
-    (void)fprintf(file, "{\"chain\":\"%s\",\"log\":\"%s\",\"policy\":\"%s\"}\n", zeros, SAMPLE_VKEY, zeros);
+    (void)fprintf(file, "{\"chain\":\"%s\",\"log\":\"%s\",\"policy\":\"%s\"%s}\n", zeros, SAMPLE_VKEY, zeros,
+                  rotations);
     cr_assert_eq(fclose(file), 0);
     cr_assert_eq(trust_read(&trust, path, NULL), STATUS_OK);
+}
+
+static void set_up(void)
+{
+    test_folder_make(&folder);
+    (void)snprintf(export, sizeof(export), "%s/trail", folder.path);
+    set_trust("");
 }
 
 static void tear_down(void)
@@ -586,6 +593,88 @@ Test(trail, of_another_log)
     cr_assert(note_key_read(&trust.log, vkey, NOTE_KEY_LOG));
     expect(VERDICT_TAMPERED, "another origin", "line 1: the export is of the log " SAMPLE_ORIGIN);
     trail_free(&trail);
+}
+
+/* A trust file whose later keys are those of the orders. */
+static void trust_orders(const struct made_order *orders)
+{
+    char member[2 * AUDIT_VKEY_SIZE + 64] = ",\"rotations\":[";
+    for (size_t i = 0; orders[i].at > 0; i++) {
+        struct audit_key key;
+        char vkey[AUDIT_VKEY_SIZE];
+        size_t len = strlen(member);
+        sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, orders[i].key);
+        audit_key_format(vkey, &key);
+        (void)snprintf(member + len, sizeof(member) - len, "%s\"%llu %s\"", i == 0 ? "" : ",",
+                       (unsigned long long)orders[i].from, vkey);
+    }
+    (void)snprintf(member + strlen(member), sizeof(member) - strlen(member), "]");
+    set_trust(orders[0].at == 0 ? "" : member);
+}
+
+/* Each follows from entries of the trail and a trust file, both as lists of orders. The key of the last one signs. */
+Test(trail, a_key_that_follows_is_the_one_that_was_ordered)
+{
+    static const struct {
+        const char *what;
+        struct made_order told[4];
+        struct made_order trusted[3];
+        enum verdict verdict;
+        const char *words;
+    } cases[] = {
+        {"two", {{50, 100, 3}, {150, 250, 4}}, {{1, 100, 3}, {1, 250, 4}}, VERDICT_PROVEN, "proven: 300 entries"},
+        {"handed in again", {{50, 100, 3}, {60, 100, 3}, {110, 100, 3}}, {{1, 100, 3}}, VERDICT_PROVEN, "proven: 300"},
+        {"one in the place of another", {{50, 100, 2}, {60, 200, 3}}, {{1, 200, 3}}, VERDICT_PROVEN, "proven: 300"},
+        {"the same size", {{50, 51, 2}, {60, 51, 3}}, {{1, 51, 3}}, VERDICT_PROVEN, "proven: 300"},
+        {"later than it is long",
+         {{50, 900, 3}},
+         {{0}},
+         VERDICT_PROVEN,
+         "it names a key that signs from 900 entries on, the trust file does not"},
+        {"unknown",
+         {{50, 100, 3}},
+         {{0}},
+         VERDICT_TAMPERED,
+         "entry 50: it names a key that signs from 100 entries on, the trust file does not"},
+        {"another key",
+         {{50, 100, 2}},
+         {{1, 100, 3}},
+         VERDICT_TAMPERED,
+         "entry 50: it names a key that signs from 100 entries on, the trust file does not"},
+        {"another size",
+         {{50, 100, 3}},
+         {{1, 120, 3}},
+         VERDICT_TAMPERED,
+         "entry 50: it names a key that signs from 100 entries on, the trust file does not"},
+        {"unknown before another",
+         {{50, 100, 2}, {150, 200, 3}},
+         {{1, 200, 3}},
+         VERDICT_TAMPERED,
+         "entry 50: it names a key that signs from 100 entries on, the trust file does not"},
+        {"none",
+         {{0}},
+         {{1, 100, 3}},
+         VERDICT_TAMPERED,
+         "the key of the log from 100 entries on: no entry log.key names it"},
+        {"none of the second",
+         {{50, 100, 3}},
+         {{1, 100, 3}, {1, 250, 4}},
+         VERDICT_TAMPERED,
+         "the key of the log from 250 entries on: no entry log.key names it"},
+        {"none of a later one", {{50, 100, 3}}, {{1, 100, 3}, {1, 900, 4}}, VERDICT_PROVEN, "proven: 300"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct made_trail trail;
+        uint8_t key = 0;
+        for (size_t k = 0; cases[i].trusted[k].at > 0; k++) {
+            key = cases[i].trusted[k].from <= 300 ? cases[i].trusted[k].key : key;
+        }
+        trail_make_ordered(&trail, 300, cases[i].told, key);
+        trail_write(&trail, export);
+        trust_orders(cases[i].trusted);
+        expect(cases[i].verdict, cases[i].what, cases[i].words);
+        trail_free(&trail);
+    }
 }
 
 static void write_file(char path[TEST_PATH_SIZE + 32], const char *name, const void *data, size_t len)

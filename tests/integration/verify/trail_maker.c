@@ -99,6 +99,34 @@ static void tell_leaving(const struct trail_source *source, struct audit_event *
               audit_event_ref_add(event, "root", &source->leaving_root, NULL) == STATUS_OK);
 }
 
+/* The entry of an order by which another key follows. */
+static void tell_order(struct trail_source *source, struct audit_event *event)
+{
+    const struct made_order *order = source->orders++;
+    char from[24];
+    struct audit_key key;
+    struct digest id;
+    static const struct digest command = {{7}};
+    sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, order->key);
+    public_key_id(&id, &key.public_key);
+    event->action = AUDIT_LOG_KEY;
+    event->outcome = AUDIT_OUTCOME_OK;
+    event->object_ordinal = ++source->orders_told[order->key];
+    (void)snprintf(event->object_type, sizeof(event->object_type), "key");
+    digest_format(event->object_id, &id);
+    (void)snprintf(from, sizeof(from), "%" PRIu64, order->from);
+    INVARIANT(audit_event_fact_add(event, "size", from, NULL) == STATUS_OK &&
+              audit_event_fact_add(event, "audit", "ok", NULL) == STATUS_OK &&
+              audit_event_fact_add(event, "transfer", "ok", NULL) == STATUS_OK &&
+              audit_event_fact_add(event, "reason", "yearly", NULL) == STATUS_OK &&
+              audit_event_ref_add(event, "command", &command, NULL) == STATUS_OK);
+}
+
+static bool is_ordered(const struct trail_source *source)
+{
+    return source->orders != NULL && source->orders->at > 0 && source->count >= source->orders->at;
+}
+
 static void fill(struct trail_source *source, struct audit_event *event)
 {
     event->action = AUDIT_WITHDRAWAL_APPROVE;
@@ -114,6 +142,8 @@ static void fill(struct trail_source *source, struct audit_event *event)
         source->count >= source->leaving + MAKER_LATER) {
         tell_leaving(source, event);
         source->leaving = 0;
+    } else if (event->action != AUDIT_SERVICE_HEARTBEAT && is_ordered(source)) {
+        tell_order(source, event);
     } else if (event->action != AUDIT_SERVICE_HEARTBEAT) {
         take_object(source, event);
         refer(source, event);
@@ -169,6 +199,9 @@ static json_t *row_of(const struct audit_event *event, uint64_t index, const str
         INVARIANT(json_object_set_new(row, "otype", json_string(event->object_type)) == 0);
         INVARIANT(json_object_set_new(row, "ord", json_integer((json_int_t)event->object_ordinal)) == 0);
     }
+    if (strcmp(event->object_type, "key") == 0) {
+        INVARIANT(json_object_set_new(row, "key", json_string(event->object_id)) == 0);
+    }
     trail_row_facts(row, event);
     return row;
 }
@@ -220,15 +253,26 @@ void trail_make(struct made_trail *out, size_t count, uint64_t seed)
     trail_make_left(out, count, seed, 0);
 }
 
-void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left)
+static void take(struct made_trail *out, size_t count, struct trail_source *source, uint8_t key)
 {
-    struct trail_source source = {.chance = {.state = seed}, .leaving = left};
     out->rows = json_array();
     out->size = (json_int_t)count;
     for (size_t i = 0; i < count; i++) {
-        INVARIANT(json_array_append_new(out->rows, trail_source_next(&source)) == 0);
+        INVARIANT(json_array_append_new(out->rows, trail_source_next(source)) == 0);
     }
-    trail_source_note(&out->note, &source);
+    note_of(&out->note, &source->frontier, key);
+}
+
+void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left)
+{
+    struct trail_source source = {.chance = {.state = seed}, .leaving = left};
+    take(out, count, &source, 0);
+}
+
+void trail_make_ordered(struct made_trail *out, size_t count, const struct made_order *orders, uint8_t key)
+{
+    struct trail_source source = {.chance = {.state = 21}, .orders = orders};
+    take(out, count, &source, key);
 }
 
 void trail_free(struct made_trail *trail)

@@ -17,6 +17,14 @@
 #define MAKER_PRODUCERS 2
 #define MAKER_OBJECTS 64
 #define MAKER_LATER 300
+#define MAKER_KEYS 16
+
+/* An entry log.key, the first that can be one from entry `at` on: sample key `key` signs from `from` entries on. */
+struct made_order {
+    uint64_t at; /* 0: the end of a list */
+    uint64_t from;
+    uint8_t key;
+};
 
 /* Where a trail comes from, entry by entry. Start from zero with `chance` set. */
 struct trail_source {
@@ -34,6 +42,8 @@ struct trail_source {
     uint64_t generations[MAKER_OBJECTS];   /* objects that ended before, in the same place */
     uint64_t leaving;                      /* an entry says that those below leave the database; 0: none does */
     struct digest leaving_root;
+    const struct made_order *orders; /* those to come; NULL: none */
+    uint64_t orders_told[MAKER_KEYS];
 };
 
 /* Gives a row the columns of the facts that its event tells. */
@@ -57,6 +67,9 @@ struct made_trail {
  * leave the database. Free with trail_free.
  */
 void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left);
+
+/* Makes a trail of `count` entries with orders about keys; sample key `key` signs it. Free with trail_free. */
+void trail_make_ordered(struct made_trail *out, size_t count, const struct made_order *orders, uint8_t key);
 
 /* Makes a signed trail of `count` entries. Free with trail_free. */
 void trail_make(struct made_trail *out, size_t count, uint64_t seed);
