@@ -43,7 +43,7 @@ void buffer_init(struct buffer *buffer)
     *buffer = (struct buffer){.status = STATUS_OK};
 }
 
-static void buffer_fail(struct buffer *buffer, enum status status)
+void buffer_fail(struct buffer *buffer, enum status status)
 {
     bytes_free(&buffer->content);
     buffer->capacity = 0;

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DUMP_FLAGS (JSON_COMPACT | JSON_SORT_KEYS)
-
 static bool byte_printable(uint8_t byte)
 {
     return byte >= 0x20 && byte <= 0x7e;
@@ -251,13 +249,6 @@ enum status canon_parse_relaxed(json_t **out, const void *bytes, size_t len, siz
     return parse(out, bytes, len, max, true, fault);
 }
 
-static int emit_piece(const char *piece, size_t len, void *context)
-{
-    struct buffer *buffer = context;
-    buffer_append(buffer, piece, len);
-    return buffer->status == STATUS_OK ? 0 : -1;
-}
-
 enum status canon_emit(struct bytes *out, const json_t *value, size_t max, struct fault *fault)
 {
     if (!json_is_object(value)) {
@@ -270,19 +261,12 @@ enum status canon_emit(struct bytes *out, const json_t *value, size_t max, struc
     }
     struct buffer buffer;
     buffer_init(&buffer);
-    bool emitted = canon_write(&buffer, walked);
-    if (!emitted) {
+    canon_write(&buffer, walked);
+    size_t len = buffer.content.len;
+    if (buffer.status == STATUS_OK && len > max) {
         buffer_free(&buffer);
-        emitted = json_dump_callback(value, emit_piece, &buffer, DUMP_FLAGS) == 0;
+        return fault_set(fault, STATUS_TOO_LARGE, "", "%zu bytes, at most %zu", len, max);
     }
-    emitted = emitted && buffer.status == STATUS_OK;
-    if (emitted && buffer.content.len > max) {
-        status = fault_set(fault, STATUS_TOO_LARGE, "", "%zu bytes, at most %zu", buffer.content.len, max);
-    } else if (emitted) {
-        status = buffer_finish(out, &buffer);
-    } else {
-        status = fault_set(fault, STATUS_NO_MEMORY, "", "emitting a document");
-    }
-    buffer_free(&buffer);
-    return status;
+    status = buffer_finish(out, &buffer);
+    return status == STATUS_OK ? status : fault_set(fault, status, "", "emitting a document");
 }

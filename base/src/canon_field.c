@@ -2,7 +2,7 @@
  * Canonical documents: tables of fields.
  *
  * A struct becomes a document without a tree of values in between, its rows taken in the order of their names. What
- * cannot be written so, because it is to be refused or because a tree in it is out of order, goes through jansson.
+ * is to be refused goes by way of such a tree, which says why.
  */
 #include "canon_type.h"
 
@@ -154,7 +154,11 @@ static bool value_append(struct buffer *buffer, const struct canon_value *value,
         buffer_append_text(buffer, value->boolean ? "true" : "false");
         return true;
     case CANON_VALUE_TREE:
-        return canon_check(value->tree, name, 2, NULL) == STATUS_OK && canon_write(buffer, value->tree);
+        if (canon_check(value->tree, name, 2, NULL) != STATUS_OK) {
+            return false;
+        }
+        canon_write(buffer, value->tree);
+        return true;
     }
     return false;
 }
@@ -189,9 +193,9 @@ static enum status field_append(struct writing *writing, const uint8_t *in, cons
     return status;
 }
 
-/* By way of a tree: sorts that, and says what is wrong. */
-static enum status encode_sorted(struct bytes *out, const void *in, const struct canon_field *fields, size_t count,
-                                 size_t max, struct fault *fault)
+/* By way of a tree, which says what is wrong. */
+static enum status encode_tree(struct bytes *out, const void *in, const struct canon_field *fields, size_t count,
+                               size_t max, struct fault *fault)
 {
     json_t *object = NULL;
     enum status status = canon_encode(&object, in, fields, count, fault);
@@ -224,7 +228,7 @@ enum status canon_encode_bytes(struct bytes *out, const void *in, const struct c
     }
     if (!writing.plain || len > max) {
         buffer_free(&writing.buffer);
-        return encode_sorted(out, in, fields, count, max, fault);
+        return encode_tree(out, in, fields, count, max, fault);
     }
     status = buffer_finish(out, &writing.buffer);
     return status == STATUS_OK ? status : fault_set(fault, status, "", "emitting a document");

@@ -6,11 +6,8 @@
 
 #include "base/canon.h"
 
-/*
- * Appends the canonical form of a value that canon_emit has checked, when the keys of its objects were set in ascending
- * order, as those of field tables are. False when one was not: then what was appended is of no use.
- */
-bool canon_write(struct buffer *buffer, json_t *value);
+/* Appends the canonical form of a value that was checked. */
+void canon_write(struct buffer *buffer, json_t *value);
 
 /* Append a string of printable ASCII, or an integer. */
 void canon_write_text(struct buffer *buffer, const char *text, size_t len);

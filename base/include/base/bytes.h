@@ -40,6 +40,9 @@ void buffer_append(struct buffer *buffer, const void *data, size_t len);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Fails the buffer for what could not be made to be appended; `status` is not STATUS_OK. */
+void buffer_fail(struct buffer *buffer, enum status status);
+
 /* Hands the content over to `out` (transferred) or answers the first append failure; the buffer is empty afterwards. */
 MUST_CHECK enum status buffer_finish(struct bytes *out, struct buffer *buffer);
 
