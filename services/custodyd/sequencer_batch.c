@@ -1,6 +1,6 @@
 /*
- * One batch: taken from pending, stamped, linked in memory, written with arrays, fenced by the head row, committed.
- * The state in memory moves only when the COMMIT was plainly confirmed.
+ * One batch: read from pending, stamped, linked in memory, and written by one fenced statement, which is a transaction.
+ * The state in memory moves only when its commit was plainly confirmed.
  */
 #include <inttypes.h>
 
@@ -20,12 +20,14 @@ struct linked {
 
 struct batch {
     struct sequencer *sequencer;
-    struct store_tx *tx;
     struct post *posts; /* taken from the queue of this process; owned */
+    struct store_pending_batch pending;
     size_t count;
+    size_t tile_count;
     struct store_leaf leaves[STORE_BATCH_MAX];
     struct linked linked[STORE_BATCH_MAX];
     struct digest hashes[STORE_BATCH_MAX];
+    struct store_tile tiles[STORE_TILES_MAX];
 };
 
 static void batch_free(struct batch *batch)
@@ -35,6 +37,7 @@ static void batch_free(struct batch *batch)
             bytes_free(&batch->leaves[i].raw);
         }
         posts_free(batch->posts);
+        store_pending_batch_free(&batch->pending);
         free(batch);
     }
 }
@@ -43,7 +46,13 @@ static enum status batch_tile(void *context, const struct audit_tile *tile,
                               const struct digest hashes[AUDIT_TILE_WIDTH], struct fault *fault)
 {
     struct batch *batch = context;
-    return store_tile_put(batch->tx, tile->level, tile->index, hashes, fault);
+    (void)fault;
+    INVARIANT(batch->tile_count < STORE_TILES_MAX);
+    struct store_tile *full = &batch->tiles[batch->tile_count++];
+    full->level = tile->level;
+    full->index = tile->index;
+    memcpy(full->hashes, hashes, sizeof(full->hashes));
+    return STATUS_OK;
 }
 
 /* What is linked: E, its columns, and whose event it is. */
@@ -192,14 +201,14 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
 /* Half of a batch is the posts' when they are so many: a flood of rows does not keep them waiting, nor they rows. */
 static enum status batch_fill(struct batch *batch, struct fault *fault)
 {
-    struct trail *trail = batch->sequencer->config.trail;
-    struct store_pending_batch pending = {0};
+    struct sequencer *sequencer = batch->sequencer;
+    struct trail *trail = sequencer->config.trail;
     size_t posts = trail_posts_take(&batch->posts, trail, STORE_BATCH_MAX / 2);
-    enum status status = store_pending_take(&pending, batch->tx, (unsigned)(STORE_BATCH_MAX - posts), fault);
-    for (size_t i = 0; status == STATUS_OK && i < pending.count; i++) {
-        status = batch_entry(batch, &pending.rows[i], fault);
+    enum status status =
+        store_pending_first(&batch->pending, sequencer->writer, (unsigned)(STORE_BATCH_MAX - posts), fault);
+    for (size_t i = 0; status == STATUS_OK && i < batch->pending.count; i++) {
+        status = batch_entry(batch, &batch->pending.rows[i], fault);
     }
-    store_pending_batch_free(&pending);
     struct post **end = &batch->posts;
     while (*end != NULL) {
         end = &(*end)->next;
@@ -225,6 +234,25 @@ static void batch_posts_end(struct batch *batch, bool certain, int64_t backend)
     }
 }
 
+/* Before the entries that need them; that partitions are there early harms nothing. */
+static enum status batch_partitions(const struct sequencer *sequencer, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    if (sequencer->next.size <= sequencer->partition_end) {
+        return STATUS_OK;
+    }
+    enum status status = store_writer_begin(&tx, sequencer->writer, STORE_READ_WRITE, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_partitions(tx, sequencer->next.size, fault);
+    if (status != STATUS_OK) {
+        store_rollback(tx);
+        return status;
+    }
+    return store_commit(tx, fault);
+}
+
 static enum status batch_write(struct batch *batch, struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
@@ -233,13 +261,6 @@ static enum status batch_write(struct batch *batch, struct fault *fault)
     size_t frontier_len = 0;
     audit_frontier_root(&next->root, &next->frontier);
     audit_frontier_encode(frontier, &frontier_len, &next->frontier);
-    enum status status = STATUS_OK;
-    if (next->size > sequencer->partition_end) {
-        status = store_leaf_partitions(batch->tx, next->size, fault);
-    }
-    if (status == STATUS_OK) {
-        status = store_leaf_append(batch->tx, batch->leaves, batch->count, fault);
-    }
     const struct store_head head = {
         .epoch = sequencer->epoch,
         .size = next->size,
@@ -247,7 +268,17 @@ static enum status batch_write(struct batch *batch, struct fault *fault)
         .last_lh = next->last_lh,
         .frontier = {.data = frontier, .len = frontier_len},
     };
-    return status == STATUS_OK ? store_head_move(batch->tx, &head, sequencer->end.size, fault) : status;
+    const struct store_extension extension = {
+        .head = &head,
+        .size = sequencer->end.size,
+        .leaves = batch->leaves,
+        .leaf_count = batch->count,
+        .tiles = batch->tiles,
+        .tile_count = batch->tile_count,
+        .pending = batch->pending.rows,
+        .pending_count = batch->pending.count,
+    };
+    return store_writer_extend(sequencer->writer, &extension, fault);
 }
 
 /* The COMMIT was confirmed: now it is so in memory too, and the trail of this process learns where its events went. */
@@ -268,20 +299,21 @@ static void batch_adopt(struct batch *batch)
     sequencer->told = sequencer->end.size;
 }
 
-/* Writes and commits what was linked; `batch->tx` is gone afterwards. */
+/* Writes and commits what was linked. */
 static enum status batch_commit(struct batch *batch, struct fault *fault)
 {
+    struct sequencer *sequencer = batch->sequencer;
     CRASHPOINT("sequencer.taken");
-    enum status status = batch_write(batch, fault);
+    int64_t backend = store_writer_backend(sequencer->writer);
+    enum status status = batch_partitions(sequencer, fault);
     if (status != STATUS_OK) {
-        store_rollback(batch->tx);
         batch_posts_end(batch, true, 0);
-        return status;
+        return status == STATUS_OUTCOME_UNKNOWN
+                   ? fault_set(fault, STATUS_UNAVAILABLE, "audit.leaf", "could not make a partition")
+                   : status;
     }
-    CRASHPOINT("sequencer.written");
-    int64_t backend = store_tx_backend(batch->tx);
-    status = store_commit(batch->tx, fault);
-    batch->sequencer->intended = status == STATUS_OUTCOME_UNKNOWN;
+    status = batch_write(batch, fault);
+    sequencer->intended = status == STATUS_OUTCOME_UNKNOWN;
     if (status == STATUS_OK) {
         CRASHPOINT("sequencer.committed");
         batch_adopt(batch);
@@ -298,11 +330,6 @@ static enum status batch_begin(struct batch **out, struct sequencer *sequencer, 
     if (batch == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "sequencer", "%s", "");
     }
-    enum status status = store_writer_begin(&batch->tx, sequencer->writer, STORE_READ_WRITE, fault);
-    if (status != STATUS_OK) {
-        free(batch);
-        return status;
-    }
     batch->sequencer = sequencer;
     sequencer->next = sequencer->end;
     sequencer->next_number = sequencer->own_number;
@@ -318,10 +345,9 @@ enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, stru
         return status;
     }
     status = batch_fill(batch, fault);
-    if (status != STATUS_OK || batch->count == 0) {
-        store_rollback(batch->tx);
+    if (status != STATUS_OK) {
         batch_posts_end(batch, true, 0);
-    } else {
+    } else if (batch->count > 0) {
         status = batch_commit(batch, fault);
     }
     if (status == STATUS_OK) {
@@ -339,9 +365,7 @@ enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault)
         return status;
     }
     status = own_link(batch, AUDIT_LOG_GENESIS, NULL, fault);
-    if (status != STATUS_OK) {
-        store_rollback(batch->tx);
-    } else {
+    if (status == STATUS_OK) {
         status = batch_commit(batch, fault);
     }
     batch_free(batch);

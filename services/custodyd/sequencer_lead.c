@@ -326,6 +326,9 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     if (status == STATUS_OK) {
         status = sequencer_tell(sequencer, fault);
     }
+    if (status == STATUS_OK) {
+        trail_posts_settle(sequencer->config.trail);
+    }
     if (status == STATUS_OK && sequencer->end.size == 0) {
         status = sequencer_genesis(sequencer, fault);
     }

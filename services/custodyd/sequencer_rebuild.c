@@ -24,12 +24,15 @@ struct rebuild {
     struct audit_tile_tree tree;
     struct store_writer *writer;
     struct store_tx *tx;
+    uint64_t epoch;
     uint64_t size; /* entries so far */
     struct digest last_lh;
     int64_t last_utc_us;
     struct audit_frontier frontier;
     struct audit_edge edge;
     struct store_leaf leaves[AUDIT_TILE_WIDTH];
+    struct store_tile full[STORE_TILES_MAX];
+    size_t full_count;
 };
 
 /* Entries. */
@@ -49,7 +52,13 @@ static enum status full_tile(void *context, const struct audit_tile *tile, const
                              struct fault *fault)
 {
     struct rebuild *rebuild = context;
-    return store_tile_put(rebuild->tx, tile->level, tile->index, hashes, fault);
+    (void)fault;
+    INVARIANT(rebuild->full_count < STORE_TILES_MAX);
+    struct store_tile *full = &rebuild->full[rebuild->full_count++];
+    full->level = tile->level;
+    full->index = tile->index;
+    memcpy(full->hashes, hashes, sizeof(full->hashes));
+    return STATUS_OK;
 }
 
 /* The log has signed it; that it is also an entry of this trail, in its place, is what every reader relies on. */
@@ -83,6 +92,24 @@ static enum status take_entry(struct rebuild *rebuild, struct store_leaf *row, c
     return status == STATUS_OK ? audit_edge_append(&rebuild->edge, &row->lh, &sink, fault) : status;
 }
 
+/* Writes the last `count` entries, and the head row after them. */
+static enum status extend(struct rebuild *rebuild, unsigned count, struct fault *fault)
+{
+    uint8_t frontier[AUDIT_FRONTIER_BYTES_MAX];
+    struct store_head head = {.epoch = rebuild->epoch, .size = rebuild->size, .last_lh = rebuild->last_lh};
+    const struct store_extension extension = {.head = &head,
+                                              .size = rebuild->size - count,
+                                              .leaves = rebuild->leaves,
+                                              .leaf_count = count,
+                                              .tiles = rebuild->full,
+                                              .tile_count = rebuild->full_count};
+    audit_frontier_root(&head.root, &rebuild->frontier);
+    audit_frontier_encode(frontier, &head.frontier.len, &rebuild->frontier);
+    head.frontier.data = frontier;
+    rebuild->full_count = 0;
+    return store_trail_extend(rebuild->tx, &extension, fault);
+}
+
 static enum status write_entries(struct rebuild *rebuild, const struct mirror_entry *entries, unsigned count,
                                  struct fault *fault)
 {
@@ -96,7 +123,7 @@ static enum status write_entries(struct rebuild *rebuild, const struct mirror_en
         made++;
     }
     if (status == STATUS_OK) {
-        status = store_leaf_append(rebuild->tx, rebuild->leaves, count, fault);
+        status = extend(rebuild, count, fault);
     }
     for (unsigned i = 0; i < made; i++) {
         bytes_free(&rebuild->leaves[i].raw);
@@ -121,19 +148,15 @@ static enum status take_bundle(struct rebuild *rebuild, uint64_t index, struct f
     return status;
 }
 
-/* Head, checkpoint, ordinals. */
+/* Root, checkpoint, ordinals. */
 
-static enum status write_head(struct rebuild *rebuild, uint64_t epoch, struct fault *fault)
+static enum status check_root(const struct rebuild *rebuild, struct fault *fault)
 {
-    uint8_t frontier[AUDIT_FRONTIER_BYTES_MAX];
-    struct store_head head = {.epoch = epoch, .size = rebuild->size, .last_lh = rebuild->last_lh};
-    audit_frontier_root(&head.root, &rebuild->frontier);
-    if (!digest_equal(&head.root, &rebuild->checkpoint.root)) {
-        return fault_set(fault, STATUS_CORRUPT, "copy", "its entries do not have the root of its checkpoint");
-    }
-    audit_frontier_encode(frontier, &head.frontier.len, &rebuild->frontier);
-    head.frontier.data = frontier;
-    return store_head_move(rebuild->tx, &head, 0, fault);
+    struct digest root;
+    audit_frontier_root(&root, &rebuild->frontier);
+    return digest_equal(&root, &rebuild->checkpoint.root)
+               ? STATUS_OK
+               : fault_set(fault, STATUS_CORRUPT, "copy", "its entries do not have the root of its checkpoint");
 }
 
 /* Of the note only what keys of the log have signed: that is what the table holds. */
@@ -153,9 +176,9 @@ static enum status write_checkpoint(struct rebuild *rebuild, struct fault *fault
     return status;
 }
 
-static enum status write_end(struct rebuild *rebuild, uint64_t epoch, struct fault *fault)
+static enum status write_end(struct rebuild *rebuild, struct fault *fault)
 {
-    enum status status = write_head(rebuild, epoch, fault);
+    enum status status = check_root(rebuild, fault);
     if (status == STATUS_OK) {
         status = write_checkpoint(rebuild, fault);
     }
@@ -168,6 +191,7 @@ static enum status write_trail(struct rebuild *rebuild, struct fault *fault)
     bool empty = false;
     enum status status = store_head_lead(&head, rebuild->tx, fault);
     bytes_free(&head.frontier);
+    rebuild->epoch = head.epoch;
     if (status == STATUS_OK) {
         status = store_trail_is_empty(&empty, rebuild->tx, fault);
     }
@@ -180,7 +204,7 @@ static enum status write_trail(struct rebuild *rebuild, struct fault *fault)
         status = take_bundle(rebuild, i, fault);
     }
     if (status == STATUS_OK) {
-        status = write_end(rebuild, head.epoch, fault);
+        status = write_end(rebuild, fault);
     }
     return status;
 }

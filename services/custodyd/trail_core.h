@@ -68,6 +68,12 @@ void trail_posts_return(struct trail *trail, struct post *list);
  */
 void trail_posts_unknown(struct trail *trail, struct post *list, int64_t backend);
 
+/*
+ * Every entry was told, and no older leader can add one: unknown posts that are not among them never will be. They are
+ * lost, and who waits for them is told.
+ */
+void trail_posts_settle(struct trail *trail);
+
 /* A verified checkpoint: takes over `note`, releases the waiters it covers. Older than the known one: ignored. */
 void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note);
 

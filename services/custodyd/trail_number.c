@@ -180,6 +180,17 @@ void numbers_prove(struct numbers *numbers, uint64_t number, uint64_t by)
     }
 }
 
+void numbers_posts_lost(struct numbers *numbers)
+{
+    for (uint64_t n = numbers->settled; numbers->unknown > 0 && n < numbers->next; n++) {
+        struct number *row = number_at(numbers, n);
+        if (row->state == NUMBER_UNKNOWN && row->posted) {
+            number_change(numbers, row, NUMBER_LOST);
+            carried_end(numbers, row, NUMBER_LOST);
+        }
+    }
+}
+
 uint64_t numbers_settled(struct numbers *numbers, uint64_t carrier)
 {
     numbers_advance(numbers);

@@ -80,6 +80,9 @@ uint64_t numbers_unknown_after(const struct numbers *numbers, uint64_t after);
 /* The server process of an unknown number is gone; `by` is enqueued after that was seen. */
 void numbers_prove(struct numbers *numbers, uint64_t number, uint64_t by);
 
+/* Posts whose outcome is unknown are lost: it is certain that they will not come any more. */
+void numbers_posts_lost(struct numbers *numbers);
+
 /* Every number below the result is committed, sequenced, void, or in the void list of `carrier`. */
 uint64_t numbers_settled(struct numbers *numbers, uint64_t carrier);
 

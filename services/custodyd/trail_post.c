@@ -93,6 +93,14 @@ void trail_posts_unknown(struct trail *trail, struct post *list, int64_t backend
     posts_end(trail, list, NUMBER_UNKNOWN, backend);
 }
 
+void trail_posts_settle(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    numbers_posts_lost(&trail->numbers);
+    trail_release(trail);
+    pthread_mutex_unlock(&trail->mutex);
+}
+
 /* Takes a number and what is to be declared void. STATUS_NOT_READY when nobody takes posts. */
 static enum status post_number(struct post *post, struct audit_event *event, struct trail *trail, struct fault *fault)
 {

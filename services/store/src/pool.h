@@ -5,6 +5,7 @@
 #define STRONGROOM_STORE_POOL_H
 
 #include "session.h"
+#include "store/trail_write.h"
 
 #define TX_CALLS_MAX 16
 
@@ -23,6 +24,10 @@ struct store_tx {
  * the store makes no new session.
  */
 struct session *store_only_session(struct store *store);
+
+/* The store of a writer, and its session; STATUS_UNAVAILABLE once that is lost. */
+MUST_CHECK enum status writer_session(struct store **out_store, struct session **out, struct store_writer *writer,
+                                      struct fault *fault);
 
 /* session_run on the session of a transaction; remembers whether running it all again may help. */
 MUST_CHECK enum status tx_run(struct store_tx *tx, PGresult **out, const struct statement *statement,

@@ -12,7 +12,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 
-#define PARAMETERS_MAX 20
+#define PARAMETERS_MAX 28
 
 /* The C type at the offset, and what the column is in SQL. */
 enum column_kind {

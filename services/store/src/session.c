@@ -234,6 +234,12 @@ static enum status session_prepare_made(char out_name[24], struct session *sessi
     return status;
 }
 
+/* Sends a statement that was prepared. */
+static int session_send(struct session *session, const char *name, const struct parameters *p)
+{
+    return PQsendQueryPrepared(session->connection, name, p->count, p->values, p->lengths, p->formats, 1);
+}
+
 enum status session_run(struct session *session, PGresult **out, const struct statement *statement,
                         const struct parameters *parameters, struct fault *fault)
 {
@@ -254,9 +260,58 @@ enum status session_run(struct session *session, PGresult **out, const struct st
     if (status != STATUS_OK) {
         return status;
     }
-    int sent = PQsendQueryPrepared(session->connection, statement->made ? name : statement->name, p->count, p->values,
-                                   p->lengths, p->formats, 1);
+    int sent = session_send(session, statement->made ? name : statement->name, p);
     return session_finish(session, out, sent, statement->name, fault);
+}
+
+/*
+ * The result of what commits, sent or not. Only an error that the server reports without ending the session says that
+ * it did not commit; whatever is neither that nor a plain confirmation leaves the outcome unknown.
+ */
+static enum status session_confirm(struct session *session, PGresult **out, int sent, int64_t grace_ms,
+                                   const char *what, struct fault *fault)
+{
+    struct fault why = {0};
+    PGresult *result = NULL;
+    enum status status = STATUS_UNAVAILABLE;
+    if (sent) {
+        status = session_collect(session, &result, session_deadline_us(session, grace_ms), &why);
+    }
+    if (status != STATUS_OK) {
+        session->broken = true;
+        return fault_set(fault, STATUS_OUTCOME_UNKNOWN, what, "the reply was lost: %s", why.detail);
+    }
+    ExecStatusType kind = PQresultStatus(result);
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (kind == PGRES_FATAL_ERROR && severity != NULL && strcmp(severity, "ERROR") == 0) {
+        status = session_judge(session, result, what, fault);
+    } else if ((kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK) || session->warned) {
+        session->broken = true;
+        status = fault_set(fault, STATUS_OUTCOME_UNKNOWN, what, "the server did not confirm it plainly");
+    }
+    if (status != STATUS_OK) {
+        PQclear(result);
+        return status;
+    }
+    *out = result;
+    return STATUS_OK;
+}
+
+enum status session_run_alone(struct session *session, PGresult **out, const struct statement *statement,
+                              const struct parameters *parameters, struct fault *fault)
+{
+    INVARIANT(parameters->count == statement->parameters);
+    if (session->broken) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the connection was lost");
+    }
+    enum status status = session_prepare(session, statement, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    session->warned = false;
+    session->sqlstate[0] = 0;
+    return session_confirm(session, out, session_send(session, statement->name, parameters), SESSION_GRACE_MS,
+                           statement->name, fault);
 }
 
 enum status session_commit(struct session *session, struct fault *fault)
@@ -266,23 +321,10 @@ enum status session_commit(struct session *session, struct fault *fault)
     }
     session->warned = false;
     session->sqlstate[0] = 0;
-    struct fault why = {0};
     PGresult *result = NULL;
-    enum status status = STATUS_UNAVAILABLE;
-    if (PQsendQuery(session->connection, "COMMIT")) {
-        status = session_collect(session, &result, session_deadline_us(session, 0), &why);
-    }
-    if (status != STATUS_OK) {
-        session->broken = true;
-        return fault_set(fault, STATUS_OUTCOME_UNKNOWN, "commit", "the reply was lost: %s", why.detail);
-    }
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (PQresultStatus(result) == PGRES_FATAL_ERROR && severity != NULL && strcmp(severity, "ERROR") == 0) {
-        status = session_judge(session, result, "commit", fault);
-    } else if (PQresultStatus(result) != PGRES_COMMAND_OK || session->warned) {
-        session->broken = true;
-        status = fault_set(fault, STATUS_OUTCOME_UNKNOWN, "commit", "the server did not confirm it plainly");
-    } else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+    enum status status =
+        session_confirm(session, &result, PQsendQuery(session->connection, "COMMIT"), 0, "commit", fault);
+    if (status == STATUS_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
         status = fault_set(fault, STATUS_CONFLICT, "commit", "the server answered %s", PQcmdStatus(result));
     }
     PQclear(result);

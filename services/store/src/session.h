@@ -53,6 +53,13 @@ MUST_CHECK enum status session_run(struct session *session, PGresult **out, cons
 /* Runs SQL text without parameters. */
 MUST_CHECK enum status session_run_text(struct session *session, const char *sql, struct fault *fault);
 
+/*
+ * session_run as a transaction of its own, which commits when the statement has ended: with every doubt about its
+ * outcome, as session_commit.
+ */
+MUST_CHECK enum status session_run_alone(struct session *session, PGresult **out, const struct statement *statement,
+                                         const struct parameters *parameters, struct fault *fault);
+
 /* COMMIT, with every doubt about its outcome (store.h: store_commit). */
 MUST_CHECK enum status session_commit(struct session *session, struct fault *fault);
 

@@ -1,9 +1,7 @@
 /*
  * The statements of a batch: arrays in, arrays out, so that their number does not grow with the batch. The fence is in
- * store_head_move; everything before it in the transaction is undone when it finds another leader.
+ * the statement that writes it: whatever that does is done only where the head row is the one expected.
  */
-#include "store/trail_write.h"
-
 #include <inttypes.h>
 
 #include "pool.h"
@@ -17,12 +15,10 @@ static const struct column pending_columns[] = {
 };
 static const struct row_shape pending_shape = ROW_SHAPE(struct store_pending, pending_columns);
 
-/* RETURNING has no order of its own. Rows of open transactions are not seen, and their inserts are not waited for. */
-static const struct statement take = {
-    "pending_take",
-    "WITH first AS MATERIALIZED (SELECT pid FROM audit.pending ORDER BY pid LIMIT $1::bigint),"
-    " taken AS (DELETE FROM audit.pending AS p USING first WHERE p.pid = first.pid RETURNING p.pid, p.evt)"
-    " SELECT pid, evt FROM taken ORDER BY pid",
+/* Rows of open transactions are not seen, and their inserts are not waited for. */
+static const struct statement first_pending = {
+    "pending_first",
+    "SELECT pid, evt FROM audit.pending ORDER BY pid LIMIT $1::bigint",
     1,
 };
 
@@ -42,38 +38,35 @@ static const struct statement lead = {
     0,
 };
 
-static const struct statement move = {
-    "head_move",
-    "UPDATE audit.head SET size = $3::bigint, root = $4::bytea, last_lh = $5::bytea, frontier = $6::bytea"
-    " WHERE id = 1 AND epoch = $1::bigint AND size = $2::bigint",
-    6,
-};
-
 static const struct statement partitions = {
     "leaf_partitions",
     "SELECT audit.leaf_partition_ensure($1::bigint), audit.leaf_partition_ensure($2::bigint)",
     2,
 };
 
-static const struct statement append = {
-    "leaf_append",
-    "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset, destination,"
-    " key, version, wallet)"
+/* A leader whose epoch is another finds no row to move, and then nothing else happens either. */
+static const struct statement extend = {
+    "trail_extend",
+    "WITH moved AS (UPDATE audit.head SET size = $3::bigint, root = $4::bytea, last_lh = $5::bytea,"
+    " frontier = $6::bytea WHERE id = 1 AND epoch = $1::bigint AND size = $2::bigint RETURNING id),"
+    " taken AS (DELETE FROM audit.pending WHERE pid = ANY ($7::bigint[]) AND EXISTS (SELECT FROM moved)),"
+    " tiles AS (INSERT INTO audit.tile (level, idx, hashes) SELECT t.level::smallint, t.idx, t.hashes"
+    " FROM unnest($8::bigint[], $9::bigint[], $10::bytea[]) AS t(level, idx, hashes) WHERE EXISTS (SELECT FROM moved)),"
+    " leaves AS (INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset,"
+    " destination, key, version, wallet)"
     " SELECT n.seq, n.lh, n.raw, n.ts, n.actor, n.act, n.otype, n.oid, n.ord, n.outcome, n.corr, n.amount::numeric,"
     " n.asset, n.destination, n.key, n.version, n.wallet"
-    " FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],"
-    " $8::text[], $9::bigint[], $10::text[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::text[],"
-    " $16::bigint[], $17::text[])"
+    " FROM unnest($11::bigint[], $12::bytea[], $13::bytea[], $14::timestamptz[], $15::text[], $16::text[], $17::text[],"
+    " $18::text[], $19::bigint[], $20::text[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::text[],"
+    " $26::bigint[], $27::text[])"
     " AS n(seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset, destination, key, version,"
-    " wallet)",
-    17,
+    " wallet) WHERE EXISTS (SELECT FROM moved))"
+    " SELECT count(*) = 1 AS moved FROM moved",
+    27,
 };
 
-static const struct statement tile_put = {
-    "tile_put",
-    "INSERT INTO audit.tile (level, idx, hashes) VALUES ($1::bigint::smallint, $2::bigint, $3::bytea)",
-    3,
-};
+static const struct column moved_columns[] = {{"moved", COLUMN_BOOL, false, 0, sizeof(bool)}};
+static const struct row_shape moved_shape = ROW_SHAPE(bool, moved_columns);
 
 static const struct statement checkpoint_put = {
     "checkpoint_put",
@@ -94,14 +87,18 @@ static const struct statement is_empty = {
 
 static const struct statement ordinals_derive = {"ordinals_derive", "SELECT audit.object_ordinals_derive()", 0};
 
-enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
-                               struct fault *fault)
+enum status store_pending_first(struct store_pending_batch *out, struct store_writer *writer, unsigned limit,
+                                struct fault *fault)
 {
     INVARIANT(limit >= 1 && limit <= STORE_BATCH_MAX);
     struct parameters p = {0};
-    parameter_uint64(&p, limit);
+    struct store_tx alone = {0};
     struct row_array array = {0};
-    enum status status = tx_read_all(tx, &array, &pending_shape, &take, &p, fault);
+    parameter_uint64(&p, limit);
+    enum status status = writer_session(&alone.store, &alone.session, writer, fault);
+    if (status == STATUS_OK) {
+        status = tx_read_all(&alone, &array, &pending_shape, &first_pending, &p, fault);
+    }
     if (status == STATUS_OK) {
         *out = (struct store_pending_batch){.rows = array.rows, .count = array.count};
     }
@@ -128,19 +125,6 @@ enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct 
     }
     *out = head;
     return STATUS_OK;
-}
-
-enum status store_head_move(struct store_tx *tx, const struct store_head *head, uint64_t expected_size,
-                            struct fault *fault)
-{
-    struct parameters p = {0};
-    parameter_uint64(&p, head->epoch);
-    parameter_uint64(&p, expected_size);
-    parameter_uint64(&p, head->size);
-    parameter_digest(&p, &head->root);
-    parameter_digest(&p, &head->last_lh);
-    parameter_bytes(&p, head->frontier.data, head->frontier.len);
-    return tx_run_one(tx, &move, &p, STATUS_CONFLICT, fault);
 }
 
 enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault)
@@ -264,45 +248,142 @@ static const struct array_column array_columns[] = {
     {ARRAY_TEXT, add_wallet},
 };
 
-static enum status array_build(struct bytes *out, const struct array_column *column, const struct store_leaf *leaves,
-                               size_t count)
+#define LEAF_ARRAYS COUNT(array_columns)
+#define ARRAYS_MAX (LEAF_ARRAYS + 4)
+
+/* The parameters of the statement; the arrays among them are owned. */
+struct extending {
+    struct parameters parameters;
+    struct bytes arrays[ARRAYS_MAX];
+    size_t count;
+    enum status status;
+};
+
+static void extending_free(struct extending *extending)
 {
-    struct buffer array;
-    array_begin(&array, column->element, count);
-    for (size_t i = 0; i < count; i++) {
-        column->add(&array, &leaves[i]);
+    for (size_t i = 0; i < extending->count; i++) {
+        bytes_free(&extending->arrays[i]);
     }
-    return buffer_finish(out, &array);
 }
 
-enum status store_leaf_append(struct store_tx *tx, const struct store_leaf *leaves, size_t count, struct fault *fault)
+static void add_array(struct extending *extending, struct buffer *array)
 {
-    struct bytes arrays[COUNT(array_columns)] = {0};
-    struct parameters p = {0};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < COUNT(array_columns); i++) {
-        status = array_build(&arrays[i], &array_columns[i], leaves, count);
-        if (status == STATUS_OK) {
-            parameter_bytes(&p, arrays[i].data, arrays[i].len);
+    if (extending->status != STATUS_OK) {
+        buffer_free(array);
+        return;
+    }
+    struct bytes *made = &extending->arrays[extending->count];
+    extending->status = buffer_finish(made, array);
+    if (extending->status == STATUS_OK) {
+        extending->count++;
+        parameter_bytes(&extending->parameters, made->data, made->len);
+    }
+}
+
+static void add_head(struct extending *extending, const struct store_extension *extension)
+{
+    struct parameters *p = &extending->parameters;
+    const struct store_head *head = extension->head;
+    parameter_uint64(p, head->epoch);
+    parameter_uint64(p, extension->size);
+    parameter_uint64(p, head->size);
+    parameter_digest(p, &head->root);
+    parameter_digest(p, &head->last_lh);
+    parameter_bytes(p, head->frontier.data, head->frontier.len);
+}
+
+static void add_pending(struct extending *extending, const struct store_extension *extension)
+{
+    struct buffer pids;
+    array_begin(&pids, ARRAY_INT8, extension->pending_count);
+    for (size_t i = 0; i < extension->pending_count; i++) {
+        array_element_int64(&pids, extension->pending[i].pid);
+    }
+    add_array(extending, &pids);
+}
+
+static void add_tiles(struct extending *extending, const struct store_extension *extension)
+{
+    struct buffer levels;
+    struct buffer indices;
+    struct buffer hashes;
+    array_begin(&levels, ARRAY_INT8, extension->tile_count);
+    array_begin(&indices, ARRAY_INT8, extension->tile_count);
+    array_begin(&hashes, ARRAY_BYTEA, extension->tile_count);
+    for (size_t i = 0; i < extension->tile_count; i++) {
+        const struct store_tile *tile = &extension->tiles[i];
+        array_element_int64(&levels, tile->level);
+        array_element_int64(&indices, (int64_t)tile->index);
+        array_element_bytes(&hashes, tile->hashes, sizeof(tile->hashes));
+    }
+    add_array(extending, &levels);
+    add_array(extending, &indices);
+    add_array(extending, &hashes);
+}
+
+static void add_leaves(struct extending *extending, const struct store_extension *extension)
+{
+    for (size_t i = 0; i < LEAF_ARRAYS; i++) {
+        struct buffer array;
+        array_begin(&array, array_columns[i].element, extension->leaf_count);
+        for (size_t leaf = 0; leaf < extension->leaf_count; leaf++) {
+            array_columns[i].add(&array, &extension->leaves[leaf]);
         }
+        add_array(extending, &array);
     }
-    if (status == STATUS_OK) {
-        status = tx_run(tx, NULL, &append, &p, fault);
-    }
-    for (size_t i = 0; i < COUNT(array_columns); i++) {
-        bytes_free(&arrays[i]);
+}
+
+/* Out: extending_free, also on failure. */
+static enum status extending_make(struct extending *out, const struct store_extension *extension, struct fault *fault)
+{
+    *out = (struct extending){.status = STATUS_OK};
+    add_head(out, extension);
+    add_pending(out, extension);
+    add_tiles(out, extension);
+    add_leaves(out, extension);
+    return out->status == STATUS_OK ? STATUS_OK : fault_set(fault, out->status, "trail", "building a batch");
+}
+
+static enum status extending_judge(PGresult *result, struct fault *fault)
+{
+    bool moved = false;
+    enum status status = row_decode(&moved, &moved_shape, result, 0, fault);
+    PQclear(result);
+    if (status == STATUS_OK && !moved) {
+        status = fault_set(fault, STATUS_CONFLICT, "audit.head", "another leads");
     }
     return status;
 }
 
-enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
-                           const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault)
+enum status store_trail_extend(struct store_tx *tx, const struct store_extension *extension, struct fault *fault)
 {
-    struct parameters p = {0};
-    parameter_uint64(&p, level);
-    parameter_uint64(&p, index);
-    parameter_bytes(&p, hashes, STORE_TILE_WIDTH * sizeof *hashes);
-    return tx_run(tx, NULL, &tile_put, &p, fault);
+    struct extending extending;
+    PGresult *result = NULL;
+    enum status status = extending_make(&extending, extension, fault);
+    if (status == STATUS_OK) {
+        status = tx_run(tx, &result, &extend, &extending.parameters, fault);
+    }
+    extending_free(&extending);
+    return status == STATUS_OK ? extending_judge(result, fault) : status;
+}
+
+enum status store_writer_extend(struct store_writer *writer, const struct store_extension *extension,
+                                struct fault *fault)
+{
+    struct extending extending;
+    struct store *store = NULL;
+    struct session *session = NULL;
+    PGresult *result = NULL;
+    enum status status = writer_session(&store, &session, writer, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = extending_make(&extending, extension, fault);
+    if (status == STATUS_OK) {
+        status = session_run_alone(session, &result, &extend, &extending.parameters, fault);
+    }
+    extending_free(&extending);
+    return status == STATUS_OK ? extending_judge(result, fault) : status;
 }
 
 enum status store_checkpoint_put(struct store_tx *tx, const struct store_checkpoint *checkpoint, struct fault *fault)

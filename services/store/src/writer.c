@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "pool.h"
-#include "store/trail_write.h"
 
 /* The key of the advisory lock; the same in every process. It elects, the epoch of the head row protects. */
 #define WRITER_LOCK "7023577"
@@ -90,12 +89,28 @@ enum status store_writer_lock(bool *out_held, struct store_writer *writer, struc
     return status;
 }
 
-static enum status writer_text(struct store_writer *writer, const char *sql, struct fault *fault)
+enum status writer_session(struct store **out_store, struct session **out, struct store_writer *writer,
+                           struct fault *fault)
 {
     if (store_only_session(writer->store) != writer->session) {
         return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the session was lost");
     }
-    return session_run_text(writer->session, sql, fault);
+    *out_store = writer->store;
+    *out = writer->session;
+    return STATUS_OK;
+}
+
+int64_t store_writer_backend(const struct store_writer *writer)
+{
+    return PQbackendPID(writer->session->connection);
+}
+
+static enum status writer_text(struct store_writer *writer, const char *sql, struct fault *fault)
+{
+    struct store *store = NULL;
+    struct session *session = NULL;
+    enum status status = writer_session(&store, &session, writer, fault);
+    return status == STATUS_OK ? session_run_text(session, sql, fault) : status;
 }
 
 enum status store_writer_notify_pending(struct store_writer *writer, struct fault *fault)

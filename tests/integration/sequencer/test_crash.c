@@ -74,7 +74,7 @@ static void check_after(const char *crashpoint)
 }
 
 static const char *const points[] = {
-    "sequencer.epoch-taken", "sequencer.taken",  "sequencer.written",         "sequencer.committed",
+    "sequencer.epoch-taken", "sequencer.taken",  "sequencer.committed",
     "sequencer.sign-asked",  "sequencer.signed", "sequencer.checkpoint-kept",
 };
 

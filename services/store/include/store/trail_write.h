@@ -47,9 +47,12 @@ struct store_pending_batch {
     size_t count;
 };
 
-/* Deletes and returns the first `limit` pending events, at most STORE_BATCH_MAX. Out: store_pending_batch_free. */
-MUST_CHECK enum status store_pending_take(struct store_pending_batch *out, struct store_tx *tx, unsigned limit,
-                                          struct fault *fault);
+/*
+ * Reads the first `limit` pending events, at most STORE_BATCH_MAX. Between transactions only. Out:
+ * store_pending_batch_free.
+ */
+MUST_CHECK enum status store_pending_first(struct store_pending_batch *out, struct store_writer *writer, unsigned limit,
+                                           struct fault *fault);
 
 /* Frees and empties. */
 void store_pending_batch_free(struct store_pending_batch *batch);
@@ -57,22 +60,46 @@ void store_pending_batch_free(struct store_pending_batch *batch);
 /* Raises the epoch by one and reads the head row as it then is. Out: bytes_free(&out->frontier). */
 MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);
 
-/*
- * Writes a new head where epoch and size are still those expected; STATUS_CONFLICT otherwise: another leader.
- */
-MUST_CHECK enum status store_head_move(struct store_tx *tx, const struct store_head *head, uint64_t expected_size,
-                                       struct fault *fault);
-
 /* Makes the partitions that hold entry `seq` and the 2^20 after it. */
 MUST_CHECK enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct fault *fault);
 
-/* Inserts rows of the trail in one statement. */
-MUST_CHECK enum status store_leaf_append(struct store_tx *tx, const struct store_leaf *leaves, size_t count,
-                                         struct fault *fault);
+/* A full tile. */
+struct store_tile {
+    unsigned level;
+    uint64_t index;
+    struct digest hashes[STORE_TILE_WIDTH];
+};
 
-/* Inserts a full tile. */
-MUST_CHECK enum status store_tile_put(struct store_tx *tx, unsigned level, uint64_t index,
-                                      const struct digest hashes[STORE_TILE_WIDTH], struct fault *fault);
+#define STORE_TILES_MAX (STORE_BATCH_MAX / STORE_TILE_WIDTH + 8)
+
+/* What makes the trail longer, written in one statement. All borrowed. */
+struct store_extension {
+    const struct store_head *head; /* afterwards; its epoch is the one that is expected */
+    uint64_t size;                 /* of the trail before: expected, too */
+    const struct store_leaf *leaves;
+    size_t leaf_count; /* up to STORE_BATCH_MAX */
+    const struct store_tile *tiles;
+    size_t tile_count;                   /* up to STORE_TILES_MAX */
+    const struct store_pending *pending; /* these rows of audit.pending became entries: they are deleted */
+    size_t pending_count;
+};
+
+/*
+ * Adds rows and tiles, deletes what was pending, and moves the head, where epoch and size are still those expected;
+ * otherwise nothing is changed: STATUS_CONFLICT, another leads.
+ */
+MUST_CHECK enum status store_trail_extend(struct store_tx *tx, const struct store_extension *extension,
+                                          struct fault *fault);
+
+/*
+ * The same as a transaction of its own, in one message to the server and back, with the outcomes of store_commit.
+ * Between transactions only.
+ */
+MUST_CHECK enum status store_writer_extend(struct store_writer *writer, const struct store_extension *extension,
+                                           struct fault *fault);
+
+/* The server process of the session (store_tx_backend). */
+int64_t store_writer_backend(const struct store_writer *writer);
 
 /*
  * Inserts a signed checkpoint unless its size has one, and tells the followers, in a transaction of its own. Losing
