@@ -21,8 +21,8 @@ static enum status refuse(struct fault *fault, const char *rule)
 static enum status check_characters(const uint8_t *note, size_t len, struct fault *fault)
 {
     for (size_t i = 0; i < len;) {
-        uint32_t character = 0;
-        size_t taken = utf8_next(&character, note + i, len - i);
+        uint32_t character = note[i];
+        size_t taken = character < 0x80 ? 1 : utf8_next(&character, note + i, len - i);
         if (taken == 0) {
             return refuse(fault, "UTF-8");
         }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define BUFFER_FIRST 256
+#define FORMAT_MOST 512 /* what most formatted texts fit into */
 
 enum status bytes_copy(struct bytes *out, const void *data, size_t len)
 {
@@ -103,12 +104,17 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
+    char text[FORMAT_MOST];
     va_list arguments;
     va_start(arguments, format);
-    int len = vsnprintf(NULL, 0, format, arguments);
+    int len = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (len < 0) {
         buffer_fail(buffer, STATUS_INTERNAL);
+        return;
+    }
+    if ((size_t)len < sizeof(text)) {
+        buffer_append(buffer, text, (size_t)len);
         return;
     }
     uint8_t *end = buffer_reserve(buffer, (size_t)len);

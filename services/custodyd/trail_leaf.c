@@ -37,26 +37,34 @@ static const char *fact_of(const struct audit_event *event, const char *name, co
     return good && !(form->number && text[0] == '0') ? text : "";
 }
 
+static void text_put(char *out, size_t out_size, const char *text)
+{
+    size_t len = strlen(text);
+    len = len < out_size ? len : out_size - 1;
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
 static void project_facts(struct store_leaf *leaf, const struct audit_event *event)
 {
     bool key = strcmp(event->object_type, "key") == 0;
-    (void)snprintf(leaf->amount, sizeof(leaf->amount), "%s", fact_of(event, "amount", &form_amount));
-    (void)snprintf(leaf->asset, sizeof(leaf->asset), "%s", fact_of(event, "asset", &form_hash));
-    (void)snprintf(leaf->destination, sizeof(leaf->destination), "%s", fact_of(event, "destination", &form_address));
-    (void)snprintf(leaf->key, sizeof(leaf->key), "%s", key ? event->object_id : fact_of(event, "key", &form_hash));
-    (void)snprintf(leaf->wallet, sizeof(leaf->wallet), "%s", fact_of(event, "wallet", &form_name));
+    text_put(leaf->amount, sizeof(leaf->amount), fact_of(event, "amount", &form_amount));
+    text_put(leaf->asset, sizeof(leaf->asset), fact_of(event, "asset", &form_hash));
+    text_put(leaf->destination, sizeof(leaf->destination), fact_of(event, "destination", &form_address));
+    text_put(leaf->key, sizeof(leaf->key), key ? event->object_id : fact_of(event, "key", &form_hash));
+    text_put(leaf->wallet, sizeof(leaf->wallet), fact_of(event, "wallet", &form_name));
     leaf->version = strtoull(fact_of(event, "version", &form_version), NULL, 10);
 }
 
 void trail_leaf_project(struct store_leaf *leaf, const struct audit_event *event)
 {
     leaf->ts_utc_us = event->at_utc_us;
-    snprintf(leaf->actor, sizeof leaf->actor, "%s", event->actor.text);
-    snprintf(leaf->act, sizeof leaf->act, "%s", audit_action_text(event->action));
-    snprintf(leaf->otype, sizeof leaf->otype, "%s", event->object_type);
-    snprintf(leaf->oid, sizeof leaf->oid, "%s", event->object_id);
+    text_put(leaf->actor, sizeof(leaf->actor), event->actor.text);
+    text_put(leaf->act, sizeof(leaf->act), audit_action_text(event->action));
+    text_put(leaf->otype, sizeof(leaf->otype), event->object_type);
+    text_put(leaf->oid, sizeof(leaf->oid), event->object_id);
     leaf->ord = event->object_ordinal;
-    snprintf(leaf->outcome, sizeof leaf->outcome, "%s", audit_outcome_text(event->outcome));
+    text_put(leaf->outcome, sizeof(leaf->outcome), audit_outcome_text(event->outcome));
     leaf->has_corr = true;
     leaf->corr = event->correlation;
     project_facts(leaf, event);
