@@ -342,7 +342,7 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
     }
-    enum status status = deciding->repeated ? record_receipt_again(deciding->service, deciding->request, &deciding->id,
+    enum status status = deciding->repeated ? record_receipt_again(deciding->service, deciding->request, &deciding->row,
                                                                    deciding->action, object, fault)
                                             : record_receipt(deciding->service, &deciding->ticket, object, fault);
     if (status != STATUS_OK) {

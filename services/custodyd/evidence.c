@@ -77,7 +77,9 @@ static enum status check_first(const struct gathering *gathering, struct fault *
     }
     enum status status = trail_kept_from(&first, gathering->service->reader, fault);
     return status == STATUS_OK && first > 0
-               ? fault_set(fault, STATUS_NOT_FOUND, "entries", "entries of it are in the archive, below %llu",
+               ? fault_set(fault, STATUS_NOT_FOUND, "entries",
+                           "entries of it left the database for the archive, which has those below %llu: the entry "
+                           "retention.prune names it (checkpoint, root)",
                            (unsigned long long)first)
                : status;
 }

@@ -3,8 +3,11 @@
  */
 #include "record.h"
 
+#include <inttypes.h>
+
 #include "policy/account.h"
 #include "store/trail_read.h"
+#include "trail_kept.h"
 #include "values.h"
 
 #define RECEIPT_KEY "receipt"
@@ -109,12 +112,52 @@ static enum status find_entry(uint64_t *out_seq, const struct service *service, 
     return status;
 }
 
-enum status record_receipt_again(struct service *service, const struct http_request *request,
-                                 const struct uuid *withdrawal, enum audit_action action, json_t *reply_object,
-                                 struct fault *fault)
+/* Whether entries of that time have left: those of a withdrawal leave when it has ended, the oldest first. */
+static enum status find_left(uint64_t *out_first, const struct service *service, int64_t at_utc_us, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_leaf oldest = {0};
+    uint64_t first = 0;
+    enum status status = trail_kept_from(&first, service->reader, fault);
+    *out_first = 0;
+    if (status != STATUS_OK || first == 0) {
+        return status;
+    }
+    status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_get(&oldest, tx, first, fault);
+        store_rollback(tx);
+    }
+    *out_first = status == STATUS_OK && at_utc_us < oldest.ts_utc_us ? first : 0;
+    store_leaf_wipe(&oldest);
+    return status;
+}
+
+/* Nobody is promised again what no proof can be given for; who retries is told that it is there. */
+static enum status refuse_unproven(const struct service *service, const struct store_withdrawal *withdrawal,
+                                   struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(id, withdrawal);
+    uint64_t first = 0;
+    enum status status = find_left(&first, service, withdrawal->requested_at_utc_us, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (first == 0) {
+        return fault_set(fault, STATUS_NOT_READY, "trail", "no entry of the first request is under a checkpoint yet");
+    }
+    uuid_format(id, &withdrawal->id);
+    return fault_set(fault, STATUS_EXISTS, "receipt",
+                     "withdrawal %s is %s; the entry of the first request is in the archive, below %" PRIu64, id,
+                     withdrawal_state_text(withdrawal->state), first);
+}
+
+enum status record_receipt_again(struct service *service, const struct http_request *request,
+                                 const struct store_withdrawal *withdrawal, enum audit_action action,
+                                 json_t *reply_object, struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &withdrawal->id);
     const struct store_leaf_filter filter = {.actor = request->caller.person.text,
                                              .act = audit_action_text(action),
                                              .otype = RECORD_WITHDRAWAL,
@@ -130,6 +173,9 @@ enum status record_receipt_again(struct service *service, const struct http_requ
     while (status == STATUS_NOT_READY && clock_monotonic_us(service->clock) < end_us) {
         (void)nanosleep(&pause, NULL);
         status = find_entry(&seq, service, &filter, fault);
+    }
+    if (status == STATUS_NOT_READY) {
+        return refuse_unproven(service, withdrawal, fault);
     }
     if (status == STATUS_OK) {
         status = trail_prove(&proof, service->trail, seq, service->options.trail_timeout_ms, fault);

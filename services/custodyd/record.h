@@ -88,10 +88,11 @@ MUST_CHECK enum status record_receipt_if_any(struct service *service, const stru
 
 /*
  * The same for an effect that the caller asked for before, perhaps of another boot: finds the caller's entry of
- * `action` about the withdrawal and waits for it. STATUS_NOT_READY.
+ * `action` about the withdrawal and waits for it. STATUS_NOT_READY; STATUS_EXISTS when that entry has left for the
+ * archive: the withdrawal is what its state says, and there is no proof to go with it.
  */
 MUST_CHECK enum status record_receipt_again(struct service *service, const struct http_request *request,
-                                            const struct uuid *withdrawal, enum audit_action action,
+                                            const struct store_withdrawal *withdrawal, enum audit_action action,
                                             json_t *reply_object, struct fault *fault);
 
 #endif

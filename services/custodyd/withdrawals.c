@@ -383,7 +383,7 @@ static enum status reply_created(struct creation *creation, struct http_reply *r
     if (object == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
     }
-    enum status status = creation->existed ? record_receipt_again(service, creation->request, &creation->row.id,
+    enum status status = creation->existed ? record_receipt_again(service, creation->request, &creation->row,
                                                                   AUDIT_WITHDRAWAL_REQUEST, object, fault)
                                            : record_receipt(service, &creation->ticket, object, fault);
     if (status != STATUS_OK) {

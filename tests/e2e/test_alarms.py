@@ -196,7 +196,9 @@ class Alarms(strongroom.Case):
         place.start_unready()
         eventually(lambda: used in self.copied(), "the key is stopped")
         self.decide()
-        old = place.withdraw()
+        old = place.propose(key="kept-by-the-client").json["withdrawal"]
+        place.approve(old)
+        place.wait(old["id"], "confirmed")
         evidence = place.export_evidence(old["id"])
         entry = self.entries("withdrawal.confirmed", oid=old["id"], otype="withdrawal")[0]
         (place.dir / "old.leaf").write_bytes(base64.b64decode(entry["raw"]))
@@ -224,7 +226,12 @@ class Alarms(strongroom.Case):
         self.assertProven("evidence", evidence)
         code, said = place.verify("receipt", "--entry", place.dir / "old.leaf", place.dir / "old.tlog-proof")
         self.assertEqual(code, 0, said)
-        self.assertProblem(place.call("GET", f"/v1/withdrawals/{old['id']}/evidence"), 404, "not_found", "entries")
+        gone = place.call("GET", f"/v1/withdrawals/{old['id']}/evidence")
+        self.assertProblem(gone, 404, "not_found", "entries")
+        self.assertIn(f"archive, which has those below {bound}: the entry retention.prune names it", gone.json["detail"])
+        again = place.propose(key="kept-by-the-client")  # so a client that retries makes no second one
+        self.assertProblem(again, 409, "exists", "receipt")
+        self.assertIn(f"withdrawal {old['id']} is confirmed; the entry of the first request is in the archive, below {bound}", again.json["detail"])
         place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")  # it goes on
         place.kill("custodyd")
         self.later(2)
