@@ -41,11 +41,22 @@ void help_print_command(FILE *stream, const struct command_row *row)
     (void)fprintf(stream, "\nEXAMPLE\n  %s\n", row->example);
 }
 
-/* What helps against a status, whoever said it. */
+/* What helps against a status: of one command, when it is named, before that of whoever said it. */
 static const struct {
     enum status status;
     const char *remedy;
+    const char *called; /* NULL: of any */
 } remedies[] = {
+    {STATUS_CONFLICT,
+     "look into each FINDING; what is signed says how many there are and can be handed in: custody audit report",
+     "custody audit review"},
+    {STATUS_CONFLICT,
+     "custody audit reviews shows where the last one ended; without FROM custody audit review goes on there",
+     "custody audit report"},
+    {STATUS_MISMATCH,
+     "do not go on: the service has another trail than the review is of; tell its operator and keep the export",
+     "custody audit report"},
+    {STATUS_EXISTS, "custody show ID shows what became of it", "custody propose"},
     {STATUS_UNAUTHENTICATED,
      "give a person's bearer token, by --token-file or STRONGROOM_TOKEN; on the host, custodyd token grants one"},
     {STATUS_FORBIDDEN, "use the token of a person with that role"},
@@ -100,10 +111,10 @@ static const struct {
     {STATUS_TOKEN, "custody alarms shows which token it is"},
 };
 
-static const char *remedy_of(enum status status)
+static const char *remedy_of(enum status status, const char *called)
 {
     for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
-        if (remedies[i].status == status) {
+        if (remedies[i].status == status && (remedies[i].called == NULL || strcmp(remedies[i].called, called) == 0)) {
             return remedies[i].remedy;
         }
     }
@@ -127,7 +138,7 @@ int help_explain(const char *called, enum status status, struct fault *fault)
         return EXIT_USAGE;
     }
     help_print_failure("", status, fault);
-    const char *remedy = remedy_of(fault->status);
+    const char *remedy = remedy_of(fault->status, called);
     if (remedy[0] != '\0') {
         (void)fprintf(stderr, "   to do: %s\n", remedy);
     }

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "commands.h"
 #include "policy/review.h"
+#include "review_orders.h"
 #include "trust.h"
 
 #define APPROVALS_MAX 256
@@ -25,10 +26,11 @@ struct reviewing {
     struct review last; /* the one that this one goes on from; size 0: none is known */
     struct audit_log_terms log;
     struct audit_frontier frontier;
-    uint64_t first;         /* entry with which the export begins: older ones are in an archive */
-    struct digest previous; /* leaf hash of the entry read last */
-    json_t *withdrawals;    /* open ones by id: intent, approved, approvals, signing */
-    json_t *orders;         /* keys that somebody ordered to be activated, and that are not yet */
+    uint64_t first;             /* entry with which the export begins: older ones are in an archive */
+    struct digest previous;     /* leaf hash of the entry read last */
+    json_t *withdrawals;        /* open ones by id: intent, approved, approvals, signing */
+    json_t *orders;             /* keys that somebody ordered to be activated, and that are not yet */
+    struct review_orders given; /* orders from before there was a trail */
     FILE *report;
 };
 
@@ -187,7 +189,9 @@ static bool follow_key(struct reviewing *reviewing, const struct audit_event *ev
     }
     if (event->action == AUDIT_KEY_STATE && is_fact(event, "state", "active") && is_fact(event, "cause", "command")) {
         bool known = json_object_del(reviewing->orders, event->object_id) == 0;
-        say(reviewing, event, "activated", known ? NULL : "no key.command with that order before it");
+        bool given = !known && review_orders_match(&reviewing->given, event);
+        say(reviewing, event, given ? "activated by an order from a file" : "activated",
+            known || given ? NULL : "no key.command with that order before it");
     }
     if (event->action == AUDIT_KEY_COPIED_USE) {
         say(reviewing, event, audit_action_text(event->action), "nobody asked for what the key signed");
@@ -353,14 +357,24 @@ static enum status sign(const struct reviewing *reviewing, const struct custody_
     return status;
 }
 
+/* FROM and TO are numbers; what follows are files. */
+static int count_numbers(const struct command_input *input)
+{
+    int count = 0;
+    while (count < 2 && count < input->count && input->words[count][0] >= '0' && input->words[count][0] <= '9') {
+        count++;
+    }
+    return count;
+}
+
 static enum status read_number(uint64_t *out, const struct command_input *input, int word, const char *name,
                                struct fault *fault)
 {
     char *end = NULL;
-    if (word < input->count) {
+    if (word < count_numbers(input)) {
         const char *text = input->words[word];
         *out = strtoull(text, &end, 10);
-        if (text[0] < '0' || text[0] > '9' || *end != '\0' || *out > AUDIT_TREE_SIZE_MAX) {
+        if (*end != '\0' || *out > AUDIT_TREE_SIZE_MAX) {
             return fault_set(fault, STATUS_USAGE, name, "must be the number of an entry");
         }
     }
@@ -425,8 +439,9 @@ static enum status review_run(struct reviewing *reviewing, const struct command_
     const struct custody_options *options = input->options;
     struct audit_witnesses witnesses;
     struct review *review = &reviewing->review;
+    int numbers = count_numbers(input);
     enum status status =
-        input->count == 0 ? go_on(reviewing, options, fault) : read_number(&review->from, input, 0, "FROM", fault);
+        numbers == 0 ? go_on(reviewing, options, fault) : read_number(&review->from, input, 0, "FROM", fault);
     if (status == STATUS_OK) {
         status = read_number(&review->to, input, 1, "TO", fault);
     }
@@ -435,6 +450,10 @@ static enum status review_run(struct reviewing *reviewing, const struct command_
     }
     if (status == STATUS_OK) {
         status = trust_log_read(&reviewing->log, &witnesses, options, fault);
+    }
+    if (status == STATUS_OK) {
+        status = review_orders_read(&reviewing->given, input->words + numbers, (size_t)(input->count - numbers),
+                                    options, fault);
     }
     uint64_t to = review->to;
     review->to = to == 0 ? AUDIT_TREE_SIZE_MAX : to;

@@ -22,10 +22,12 @@
         {{"audit", "review"},                                                                                          \
          command_audit_review,                                                                                         \
          0,                                                                                                            \
-         2,                                                                                                            \
-         "[FROM [TO]] --in TRAIL [--out FILE --person NAME --key FILE]",                                               \
+         AUDIT_WORDS,                                                                                                  \
+         "[FROM [TO]] [ORDER ...] --in TRAIL [--out FILE --person NAME --key FILE]",                                   \
          "hold the key uses of entries FROM to TO-1 of a whole export against the operations that were approved; "     \
-         "without FROM go on where the last review at the service ended; --out: sign what was found",                  \
+         "without FROM go on where the last review at the service ended; ORDER: files of the orders key.activate of "  \
+         "keys "                                                                                                       \
+         "that were at work before there was a trail; --out: sign what was found",                                     \
          SERVICE TRUST KEY "in out person",                                                                            \
          "custody audit review --in trail.jsonl --trust trust.json --out review.json --person auditor-1 "              \
          "--key auditor-1.key"},                                                                                       \

@@ -90,19 +90,46 @@ class Dba(Position):
     def review(self, path, *words, out="review.json", check=True):
         place, people = self.place, self.place.dir / "people"
         (place.dir / out).unlink(missing_ok=True)
-        return place.custody("audit", "review", *words, "--in", str(path), "--trust", str(place.dir / "trust.json"), "--out",
+        return place.custody("audit", "review", *map(str, words), "--in", str(path), "--trust", str(place.dir / "trust.json"), "--out",
                              str(place.dir / out), "--person", "auditor-1", "--key", str(people / "auditor-1.key"),
                              "--passphrase-file", str(people / "auditor-1.passphrase"), person="auditor-1", check=check)
 
     def report(self, out="review.json", check=True):
         return self.place.custody("audit", "report", "--in", str(self.place.dir / out), person="auditor-1", check=check)
 
+    def first_review(self, path, size):
+        """The keys of the place were activated before there was a trail: by orders that the auditor gets from who signed them."""
+        place = self.place
+        orders = [place.dir / "ceremony" / key / "key.activate.json" for key in ("transfer", "audit", "validator")]
+        activate = json.loads(orders[0].read_text())
+        fields = json.loads(activate["document"])
+
+        def activated(*given, check=False):
+            said = self.review(path, "0", str(size), *given, check=check)
+            return sum("activated" in line and "FINDING" in line for line in said.stdout.splitlines()), said
+
+        before, _ = activated()
+        self.assertGreaterEqual(before, 3)
+        for other in ({"on": "2"}, {"key": json.loads(json.loads(orders[1].read_text())["document"])["key"]}, {"role": "validator"}):
+            (place.dir / "other").write_text(json.dumps(place.signed("command", canonical({**fields, **other}), "admin-1", "admin-2")))
+            self.assertEqual(activated(place.dir / "other")[0], before, "an order of the quorum for something else")
+        for forged in (place.signed("command", activate["document"], "admin-1"),
+                       place.signed("command", activate["document"], "operator-1", "approver-1"),
+                       {**activate, "document": activate["document"].replace('"on":"1"', '"on":"3"')},
+                       place.signed("command", canonical({**fields, "policy": "0" * 64}), "admin-1", "admin-2"),
+                       json.loads((place.dir / "ceremony/transfer/key.admit.json").read_text())):
+            (place.dir / "other").write_text(json.dumps(forged))
+            _, said = activated(orders[1], place.dir / "other")
+            self.assertEqual((said.returncode, "ORDER" in said.stderr, said.stdout, (place.dir / "review.json").exists()), (1, True, "", False), said)
+        count, said = activated(*orders)
+        self.assertEqual((count, said.stdout.count("activated by an order from a file")), (before - 3, 3), said)
+
     def test_what_a_review_is_worth_at_the_service(self):
         """It is taken from the auditor who signed it, about this trail, from where the last one ended; rows of the database make none."""
         place = self.place
         path = place.export_trail()
         size = len(path.read_bytes().splitlines()) - 2
-        self.review(path, "0", str(size - 2), check=False)  # the keys of the place were activated without a service: findings
+        self.first_review(path, size - 2)
         signed = json.loads((place.dir / "review.json").read_text())
         review = json.loads(signed["document"])
 
@@ -126,6 +153,7 @@ class Dba(Position):
         entered = self.report().stdout.split()[1]
         self.assertEqual(entered, digest("review", signed["document"]))
         self.assertProblem(place.call("POST", "/v1/audit/reviews", signed, person="auditor-1"), 409, "conflict", "to")
+        self.assertIn("to do: custody audit reviews shows where the last one ended", self.report(check=False).stderr)
         self.assertProblem(hand_in(**{"from": str(size - 1), "to": str(size)}), 409, "conflict", "from")
         told = self.entries("review.signed", otype="review", oid=entered)[-1]
         self.assertEqual((told["actor"], told["outcome"], self.event(told)["refs"], self.event(told)["facts"]),
