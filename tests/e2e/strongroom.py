@@ -26,6 +26,7 @@ import time
 import unittest
 
 import openapi
+import places
 
 SOURCE = pathlib.Path(os.environ.get("STRONGROOM_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("STRONGROOM_BUILD_DIR", SOURCE / "build/dev-gcc"))
@@ -116,16 +117,33 @@ class Evaluation:
                                         stdin=subprocess.DEVNULL, start_new_session=True)
         self.keys = {}
         self.endings = {}
+        self.kept = None
 
     # Life and death
 
     def provision(self, wallets=(), assets=(), privacy=False, witness=False):
         """`wallets` and `assets`: more than the wallet hot and the asset DEMO; `privacy`: with the fourth role; `witness`: as the
         quickstart makes it, with a witness of the trail."""
+        programs = {name: (BUILD / "services" / folder / name).resolve(strict=True) for name, folder in PROGRAMS.items()}
+        made_by = [*programs.values(), *DEMO.iterdir(), *(SOURCE / "migrations").iterdir()]
+        self.kept = places.Kept(BUILD / "tests/places", made_by, tuple(wallets), tuple(assets), privacy, witness)
+        if self.kept.give(self.dir):
+            for role in (*SIGNERS, "privacy") if privacy else SIGNERS:
+                self.initialise_guard(role)
+            self.postgres_start()
+        else:
+            self.provision_anew(programs, wallets, assets, privacy, witness)
+            if not (self.dir / "postgresql").is_symlink():  # the cluster lies in this folder too
+                self.postgres("stop", "-m", "fast")
+                self.kept.keep(self.dir)
+                self.postgres_start()
+        self.configure("custodyd", read_rate=10000)  # tests look at the trail more often than people
+
+    def provision_anew(self, programs, wallets, assets, privacy, witness):
         for folder in ("bin", "etc", "log", "run", "keys"):
             (self.dir / folder).mkdir()
-        for name, folder in PROGRAMS.items():
-            (self.dir / "bin" / name).symlink_to((BUILD / "services" / folder / name).resolve(strict=True))
+        for name, program in programs.items():
+            (self.dir / "bin" / name).symlink_to(program)
         if privacy:
             (self.dir / "etc/privacy").touch()
         if witness:
@@ -135,7 +153,20 @@ class Evaluation:
             if lines:
                 (self.dir / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
         self.script("provision")
-        self.configure("custodyd", read_rate=10000)  # tests look at the trail more often than people
+
+    def initialise_guard(self, role):
+        """As provision does, in place of the one that was copied: a signer takes no copy."""
+        guard, etc = self.dir / "guards" / role, self.dir / "etc"
+        shutil.rmtree(guard)
+        with open(self.dir / "secrets" / f"{role}.pin", "rb") as pin:
+            done = subprocess.run([self.dir / "bin/signerd", "initialise", "--role", role, "--guard", guard, "--key", role, "--token",
+                            (etc / f"tokens/{role}.uri").read_text().strip(), "--pin-fd", str(pin.fileno()), "--policy",
+                            etc / "policy.json", "--command", self.dir / f"ceremony/guard-{role}.json", "--genesis",
+                            etc / "genesis.json"], stdin=subprocess.DEVNULL, capture_output=True, pass_fds=[pin.fileno()],
+                           text=True, check=False,
+                           env={**self.environment, "SOFTHSM2_CONF": str(etc / "softhsm2.conf")})
+        if done.returncode != 0:
+            raise AssertionError(f"the guard of {role}: {done.stderr}")
 
     def enrol(self):
         self.script("enrol")
@@ -245,6 +276,8 @@ class Evaluation:
         for name in EVERY_DAEMON:
             self.kill(name)
         remove(self.dir)
+        if self.kept is not None:
+            self.kept.free()
 
     def log(self, name):
         path = self.dir / "log" / f"{name}.log"
