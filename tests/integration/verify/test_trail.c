@@ -890,20 +890,33 @@ Test(late, what_was_kept_of_the_part_before_is_not_passed_over)
     trail_free(&trail);
 }
 
+/* Each is wrong in one way alone: it begins nowhere, behind the end, with a hash too few, with one too many, without
+ * any. */
 Test(late, a_head_that_tells_no_tree)
 {
-    static const char *const heads[] = {"\"first\":1280,", "\"first\":3000,", "\"first\":0,"};
+    static const struct {
+        const char *first;
+        int hashes;
+        const char *what;
+    } heads[] = {
+        {"\"first\":0,", 0, "nowhere"},      {"\"first\":32,", 1, "behind the end"},
+        {"\"first\":24,", 1, "one too few"}, {"\"first\":16,", 2, "one too many"},
+        {"\"first\":16,", 0, "none"},        {"", 1, "a tree alone"},
+    };
     struct made_trail trail;
     trail_make(&trail, 30, 1);
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         FILE *file = fopen(export, "we");
         cr_assert_not_null(file);
-        (void)fprintf(file,
-                      "{%s\"format\":\"strongroom-trail/v1\",\"origin\":\"%s\",\"size\":30,\"tree\":[\"%064d\"]}\n",
-                      heads[i], SAMPLE_ORIGIN, 0);
+        (void)fprintf(file, "{%s\"format\":\"strongroom-trail/v1\",\"origin\":\"%s\",\"size\":30,\"tree\":[",
+                      heads[i].first, SAMPLE_ORIGIN);
+        for (int k = 0; k < heads[i].hashes; k++) {
+            (void)fprintf(file, "%s\"%064d\"", k == 0 ? "" : ",", 0);
+        }
+        (void)fprintf(file, "]}\n");
         trail_write_tail(file, &trail.note);
         cr_assert_eq(fclose(file), 0);
-        expect(VERDICT_TAMPERED, heads[i], "line 1: first and tree are not those of a beginning of the trail");
+        expect(VERDICT_TAMPERED, heads[i].what, "line 1: first and tree are not those of a beginning of the trail");
     }
     trail_free(&trail);
 }
