@@ -413,6 +413,11 @@ Test(trail, an_ordinal_that_is_left_out)
     cr_assert_eq(json_array_remove(trail.rows, row), 0);
     signed_anew(&trail, row, "ordinal", "ordinal 6 of withdrawal");
     trail_free(&trail);
+    trail_make(&trail, ENTRIES, 2);
+    row = row_with(&trail, 0, "\"on\":\"1\"");
+    cr_assert_eq(json_array_remove(trail.rows, row), 0);
+    signed_anew(&trail, row, "the first one", ", but 1 is due");
+    trail_free(&trail);
 }
 
 Test(trail, a_producer_number_that_is_left_out)
@@ -814,6 +819,16 @@ Test(late, entries_that_nobody_said_would_leave)
     trail_make_left(&trail, ENTRIES, 1, LEFT);
     expect_late(&trail, LEFT + 256, VERDICT_TAMPERED, "more than told", "entries 0 to 1535: are missing");
     size_t row = row_with(&trail, LEFT, "retention.prune");
+    edit_raw(&trail, row, "\"outcome\":\"intent\"", "\"outcome\":\"error\"", true);
+    set_text(&trail, row, "outcome", "error");
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "refused", "entries 0 to 1279: are missing");
+    edit_raw(&trail, row, "\"outcome\":\"error\"", "\"outcome\":\"intent\"", true);
+    set_text(&trail, row, "outcome", "intent");
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "control", "proven: entries 1280 to 1999 of ");
     char root[] = "\"root\":\"0";
     struct bytes raw;
     trail_raw(&raw, &trail, row);
@@ -856,6 +871,29 @@ Test(late, every_tampering_behind_the_beginning_is_found)
     trail_relink(&trail, row);
     trail_sign(&trail, 0);
     expect_late(&trail, LEFT, VERDICT_TAMPERED, "number", "is missing: an entry was deleted before it");
+    trail_free(&trail);
+}
+
+/* Promises may have stood among those that have left; what an anchor knows of is known by the numbers of the entries.
+ */
+Test(late, what_an_entry_knows_of)
+{
+    struct made_trail trail;
+    trail_make_left(&trail, ENTRIES, 4, LEFT);
+    size_t row = row_with(&trail, LEFT + MAKER_LATER, "\"settled\":\"");
+    edit_raw(&trail, row, "service.heartbeat", "withdrawal.signing", true);
+    edit_raw(&trail, row, "\"settled\":\"", "\"promises\":\"", true);
+    set_text(&trail, row, "act", "withdrawal.signing");
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "promises", "proven: entries 1280 to 1999 of ");
+    trail_free(&trail);
+    trail_make_left(&trail, ENTRIES, 4, LEFT);
+    row = row_with(&trail, LEFT + MAKER_LATER, "withdrawal.approve");
+    anchor_at(&trail, row, "\"facts\":{\"size\":\"2000\"},");
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "anchor", "it knows of 2000 entries, but ");
     trail_free(&trail);
 }
 
