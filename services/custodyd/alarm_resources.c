@@ -5,8 +5,7 @@
 #include "alarms.h"
 #include "record.h"
 #include "resources.h"
-#include "store/trail_read.h"
-#include "trail_leaf.h"
+#include "trail_signed.h"
 #include "watch.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -26,7 +25,7 @@ static enum status add_answers(json_t *rows, const struct store_leaf_list *list,
     for (size_t i = 0; i < list->count; i++) {
         char at[TIME_TEXT_SIZE];
         time_format(at, list->rows[i].ts_utc_us);
-        if (trail_leaf_is_true(&list->rows[i]) && !is_among(rows, list->rows[i].actor) &&
+        if (!is_among(rows, list->rows[i].actor) &&
             json_array_append_new(rows, json_pack("{s:s, s:s}", "person", list->rows[i].actor, "at", at)) != 0) {
             return fault_set(fault, STATUS_NO_MEMORY, "alarms", "%s", "");
         }
@@ -34,8 +33,11 @@ static enum status add_answers(json_t *rows, const struct store_leaf_list *list,
     return STATUS_OK;
 }
 
-/* Who has acknowledged it, each person once: [{person, at}], from the trail. Out: one reference. */
-static enum status read_answers(json_t **out, struct store_tx *tx, const struct digest *id, struct fault *fault)
+/*
+ * Who has acknowledged it, each person once: [{person, at}], from what is signed in the trail; nobody, while nothing
+ * is. Out: one reference.
+ */
+static enum status read_answers(json_t **out, struct service *service, const struct digest *id, struct fault *fault)
 {
     char oid[DIGEST_HEX_LEN + 1];
     struct store_leaf_list list = {0};
@@ -46,14 +48,15 @@ static enum status read_answers(json_t **out, struct store_tx *tx, const struct 
                                              .act = audit_action_text(AUDIT_ALARM_ACKNOWLEDGE),
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
                                              .limit = STORE_LEAVES_MAX};
-    enum status status = store_leaf_list(&list, tx, &filter, fault);
+    struct fault why = {0};
+    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, &why);
     if (status == STATUS_OK) {
-        status = add_answers(rows, &list, fault);
+        status = add_answers(rows, &list, &why);
     }
     store_leaf_list_free(&list);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK && status != STATUS_NOT_READY) {
         json_decref(rows);
-        return status;
+        return fault_set(fault, status, why.where, "%s", why.detail);
     }
     *out = rows;
     return STATUS_OK;
@@ -84,10 +87,10 @@ static json_t *alarm_view(const struct alarm *alarm, json_t *answers)
     return view;
 }
 
-static enum status add_view(json_t *rows, struct store_tx *tx, const struct alarm *alarm, struct fault *fault)
+static enum status add_view(json_t *rows, struct service *service, const struct alarm *alarm, struct fault *fault)
 {
     json_t *answers = NULL;
-    enum status status = read_answers(&answers, tx, &alarm->id, fault);
+    enum status status = read_answers(&answers, service, &alarm->id, fault);
     if (status == STATUS_OK && json_array_append_new(rows, alarm_view(alarm, answers)) != 0) {
         status = fault_set(fault, STATUS_NO_MEMORY, "alarms", "%s", "");
     }
@@ -96,15 +99,10 @@ static enum status add_view(json_t *rows, struct store_tx *tx, const struct alar
 
 static enum status list_views(json_t *rows, struct service *service, const struct alarm_list *list, struct fault *fault)
 {
-    struct store_tx *tx = NULL;
-    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        status = add_view(rows, tx, &list->rows[i], fault);
+        status = add_view(rows, service, &list->rows[i], fault);
     }
-    store_rollback(tx);
     return status;
 }
 
@@ -186,13 +184,8 @@ static enum status find_alarm(struct acknowledging *order, struct fault *fault)
 /* The alarm as it stands, with its answers. Out: one reference. */
 static enum status look_up(json_t **out, const struct acknowledging *order, struct fault *fault)
 {
-    struct store_tx *tx = NULL;
     json_t *rows = json_array();
-    enum status status = store_begin(&tx, order->service->reader, STORE_SNAPSHOT, fault);
-    if (status == STATUS_OK) {
-        status = add_view(rows, tx, &order->alarm, fault);
-        store_rollback(tx);
-    }
+    enum status status = add_view(rows, order->service, &order->alarm, fault);
     if (status == STATUS_OK) {
         *out = json_pack("{s:O}", "alarm", json_array_get(rows, 0));
     }

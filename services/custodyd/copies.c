@@ -57,6 +57,18 @@ static enum status read_copied(struct copied *out, const struct http_request *re
     return status;
 }
 
+/* Who has told of more entries has them: one who tells of fewer hides it. */
+static enum status check_grows(const struct telling *telling, struct fault *fault)
+{
+    const struct reach own = {.told = AUDIT_TRAIL_COPIED, .actor = telling->request->caller.person.text};
+    uint64_t told = 0;
+    enum status status = reach_read(&told, telling->service, &own, fault);
+    return status == STATUS_OK && (uint64_t)telling->copied.size < told
+               ? fault_set(fault, STATUS_CONFLICT, "size", "you have told of %llu entries already",
+                           (unsigned long long)told)
+               : status;
+}
+
 enum status trail_copy_tell(struct service *service, const struct http_request *request, struct http_reply *reply,
                             struct fault *fault)
 {
@@ -64,6 +76,9 @@ enum status trail_copy_tell(struct service *service, const struct http_request *
     enum status status = read_copied(&telling.copied, request, fault);
     if (status == STATUS_OK) {
         status = reach_check_root(service, (uint64_t)telling.copied.size, &telling.copied.root, fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_grows(&telling, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, enter_in, &telling, fault);

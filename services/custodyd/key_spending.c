@@ -17,7 +17,7 @@
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 #include "suspense.h"
-#include "trail_leaf.h"
+#include "trail_signed.h"
 #include "withdrawals.h"
 
 #define BLOCKS_AT_ONCE 64
@@ -186,18 +186,12 @@ static enum status in_trail(bool *out, const struct service *service, const stru
                             enum audit_action action, struct fault *fault)
 {
     char oid[DIGEST_HEX_LEN + 1];
-    struct store_tx *tx = NULL;
     struct store_leaf_list list = {0};
     digest_format(oid, transaction);
     const struct store_leaf_filter filter = {
-        .otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action), .limit = 1};
-    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = store_leaf_list(&list, tx, &filter, fault);
-    store_rollback(tx);
-    *out = status == STATUS_OK && list.count > 0 && trail_leaf_is_true(&list.rows[0]);
+        .otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action), .limit = STORE_LEAVES_MAX};
+    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, fault);
+    *out = status == STATUS_OK && list.count > 0;
     store_leaf_list_free(&list);
     return status;
 }

@@ -1,76 +1,86 @@
 /*
- * How far something reaches in the trail, read from the bytes of entries alone.
+ * How far something reaches in the trail, read from the bytes of signed entries alone.
  */
 #include "reach.h"
 
 #include "audit/leaf.h"
-#include "store/trail_read.h"
-#include "trail_leaf.h"
+#include "trail_signed.h"
 
-#define NEWEST_MAX 16 /* entries that are looked at: one that is behind is not taken for all */
+#define PAGE 8
 
-struct reaching {
-    const struct reach *reach;
-    uint64_t size;        /* entries that it has reached */
-    int64_t waits_utc_us; /* time of the oldest entry that it has not; 0: there is none */
-};
-
+/*
+ * How far an entry says that it reaches. Not further than the trail went when it was put in: another one is not of this
+ * service.
+ */
 static uint64_t size_told(const struct store_leaf *row)
 {
     struct audit_leaf leaf;
     struct audit_event event = {0};
     uint64_t size = 0;
-    if (trail_leaf_is_true(row) && audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
+    if (audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
         audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK) {
         const char *text = audit_event_fact(&event, "size");
         size = text == NULL ? 0 : strtoull(text, NULL, 10);
     }
     audit_event_wipe(&event);
-    return size;
+    return size <= row->seq ? size : 0;
 }
 
-static enum status size_in(struct store_tx *tx, void *context, struct fault *fault)
+/* The greatest of a page below *inout_before (0: of the newest), which becomes where the next page ends; 0: none. */
+static enum status read_page(uint64_t *inout_size, uint64_t *inout_before, struct service *service,
+                             const struct reach *reach, struct fault *fault)
 {
-    struct reaching *reaching = context;
     struct store_leaf_list list = {0};
-    const struct store_leaf_filter filter = {.act = audit_action_text(reaching->reach->told),
+    size_t left_out = 0;
+    const struct store_leaf_filter filter = {.actor = reach->actor,
+                                             .act = audit_action_text(reach->told),
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
+                                             .to_seq = *inout_before,
                                              .newest_first = true,
-                                             .limit = NEWEST_MAX};
-    reaching->size = 0;
-    enum status status = store_leaf_list(&list, tx, &filter, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+                                             .limit = PAGE};
+    enum status status = trail_signed_list(&list, &left_out, service->trail, &filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < list.count; i++) {
         uint64_t size = size_told(&list.rows[i]);
-        reaching->size = size > reaching->size ? size : reaching->size;
+        *inout_size = size > *inout_size ? size : *inout_size;
     }
+    *inout_before = list.count > 0 && list.count + left_out == PAGE ? list.rows[list.count - 1].seq : 0;
     store_leaf_list_free(&list);
-    return status;
+    return STATUS_OK;
 }
 
-static enum status lag_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    struct reaching *reaching = context;
-    struct store_leaf_list list = {0};
-    reaching->waits_utc_us = 0;
-    enum status status = size_in(tx, reaching, fault);
-    const struct store_leaf_filter filter = {.from_seq = reaching->size, .limit = 1};
-    if (status == STATUS_OK) {
-        status = store_leaf_list(&list, tx, &filter, fault);
-    }
-    if (status == STATUS_OK && list.count > 0) {
-        reaching->waits_utc_us = list.rows[0].ts_utc_us;
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
+/* An entry says no more than its own number, so the search ends where older ones cannot say more. */
 enum status reach_read(uint64_t *out, struct service *service, const struct reach *reach, struct fault *fault)
 {
-    struct reaching reaching = {.reach = reach};
-    enum status status = store_transact(service->reader, size_in, &reaching, fault);
+    uint64_t size = 0;
+    uint64_t before = 0;
+    enum status status = STATUS_OK;
+    do {
+        status = read_page(&size, &before, service, reach, fault);
+    } while (status == STATUS_OK && size < before);
     if (status == STATUS_OK) {
-        *out = reaching.size;
+        *out = size;
     }
+    return status;
+}
+
+/* The time of the oldest entry that is not reached, 0 when there is none. One that is not what was signed waits long.
+ */
+static enum status read_waiting(int64_t *out_utc_us, struct service *service, uint64_t size, int64_t long_us,
+                                struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    size_t left_out = 0;
+    const struct store_leaf_filter filter = {.from_seq = size, .limit = 1};
+    enum status status = trail_signed_list(&list, &left_out, service->trail, &filter, fault);
+    if (status == STATUS_OK) {
+        *out_utc_us = list.count > 0 ? list.rows[0].ts_utc_us
+                      : left_out > 0 ? clock_utc_us(service->clock) - long_us
+                                     : 0;
+    }
+    store_leaf_list_free(&list);
     return status;
 }
 
@@ -96,26 +106,33 @@ enum status reach_check_root(struct service *service, uint64_t size, const struc
 enum status reach_watch(struct watch *watch, const struct reach *reach, struct fault *fault)
 {
     struct service *service = watch->service;
-    struct reaching reaching = {.reach = reach};
+    struct fault why = {0};
+    uint64_t reached = 0;
+    int64_t waits_utc_us = 0;
     char size[24];
     if (reach->max_age_us == 0) {
         return STATUS_OK;
     }
-    enum status status = store_transact(service->reader, lag_in, &reaching, fault);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = reach_read(&reached, service, reach, &why);
+    if (status == STATUS_OK) {
+        status = read_waiting(&waits_utc_us, service, reached, reach->max_age_us + 1, &why);
     }
-    int64_t age_us = reaching.waits_utc_us == 0 ? 0 : clock_utc_us(service->clock) - reaching.waits_utc_us;
-    bool late = age_us > reach->max_age_us;
+    if (status == STATUS_NOT_READY) {
+        return STATUS_OK; /* no entry is signed yet, or known here to be */
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    bool late = waits_utc_us != 0 && clock_utc_us(service->clock) - waits_utc_us > reach->max_age_us;
     struct news news = {.action = reach->alarm,
                         .object_type = "trail",
                         .calm = !late,
                         .reason = late ? STATUS_EXPIRED : STATUS_OK,
-                        .since_utc_us = late ? reaching.waits_utc_us : 0,
+                        .since_utc_us = late ? waits_utc_us : 0,
                         .value = late ? "late" : "fresh"};
     (void)snprintf(news.object_id, sizeof(news.object_id), "%s", reach->object_id);
     (void)snprintf(news.subject, sizeof(news.subject), "trail/%s", reach->object_id);
-    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)reaching.size);
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)reached);
     news_fact(&news, "size", size);
     return watch_tell(watch, &news, fault);
 }

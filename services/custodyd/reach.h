@@ -12,10 +12,14 @@ struct reach {
     enum audit_action told;  /* entries of this action with outcome ok tell it; their fact `size` says how far */
     enum audit_action alarm; /* of an entry that is older than `max_age_us` and not reached; `size` again */
     const char *object_id;   /* of that alarm, whose object type is "trail" */
+    const char *actor;       /* only what this one tells; NULL: anybody */
     int64_t max_age_us;      /* 0: there is no such alarm */
 };
 
-/* How many entries it has reached: the greatest number that the newest entries about it say. */
+/*
+ * How many entries it has reached: the greatest number that signed entries about it say, none more than its own place.
+ * STATUS_NOT_READY before the first checkpoint.
+ */
 MUST_CHECK enum status reach_read(uint64_t *out, struct service *service, const struct reach *reach,
                                   struct fault *fault);
 

@@ -11,7 +11,7 @@
 #include "record.h"
 #include "step_signature.h"
 #include "store/lane.h"
-#include "trail_leaf.h"
+#include "trail_signed.h"
 #include "withdrawals.h"
 #include "workers.h"
 
@@ -77,37 +77,49 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "withdrawal.signing", "does not name them");
 }
 
-/* Entries of an object are numbered in their bytes: one whose columns hide it leaves a gap. */
-static bool is_whole(const struct store_leaf_list *list)
+/* Entries of an object are numbered in their bytes: one that is not shown, or not as it was signed, leaves a gap. */
+static enum status check_whole(const struct store_leaf_list *list, struct fault *fault)
 {
     uint64_t last = 0;
-    bool whole = list->count < STORE_LEAVES_MAX;
     bool quarantined = false;
-    for (size_t i = 0; whole && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         const struct store_leaf *leaf = &list->rows[i];
-        whole = trail_leaf_is_true(leaf);
         last = leaf->ord > last ? leaf->ord : last;
         quarantined = quarantined || strcmp(leaf->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
     }
-    return whole && quarantined && last == list->count;
+    if (list->count == STORE_LEAVES_MAX || last != list->count) {
+        return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+    }
+    return quarantined ? STATUS_OK
+                       : fault_set(fault, STATUS_NOT_READY, "trail", "the entry of the quarantine is not signed yet");
 }
 
-/* That nothing was recorded is said by the whole history up to the quarantine, not by an entry that is not found. */
-static enum status check_unrecorded(const struct recorded *recorded, struct fault *fault)
+static void take_signing(struct recorded *recorded, struct store_leaf_list *list)
+{
+    for (size_t i = list->count; i > 0 && recorded->leaf.raw.len == 0; i--) {
+        if (strcmp(list->rows[i - 1].act, audit_action_text(AUDIT_WITHDRAWAL_SIGNING)) == 0) {
+            recorded->leaf = list->rows[i - 1];
+            list->rows[i - 1] = (struct store_leaf){0}; /* transferred */
+        }
+    }
+}
+
+/*
+ * The newest entry before a signature, if there is one. That nothing was recorded is said by the whole history up to
+ * the quarantine, not by an entry that is not found.
+ */
+static enum status find_signing(struct recorded *recorded, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
-    struct store_tx *tx = NULL;
     struct store_leaf_list list = {0};
     uuid_format(id, &recorded->id);
     const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = STORE_LEAVES_MAX};
-    enum status status = store_begin(&tx, recorded->service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = trail_signed_list(&list, NULL, recorded->service->trail, &filter, fault);
+    if (status == STATUS_OK) {
+        take_signing(recorded, &list);
     }
-    status = store_leaf_list(&list, tx, &filter, fault);
-    store_rollback(tx);
-    if (status == STATUS_OK && recorded->row.state == WITHDRAWAL_QUARANTINED && !is_whole(&list)) {
-        status = fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+    if (status == STATUS_OK && recorded->leaf.raw.len == 0 && recorded->row.state == WITHDRAWAL_QUARANTINED) {
+        status = check_whole(&list, fault);
     }
     store_leaf_list_free(&list);
     return status;
@@ -115,19 +127,14 @@ static enum status check_unrecorded(const struct recorded *recorded, struct faul
 
 static enum status read_recorded(struct recorded *recorded, const struct http_request *request, struct fault *fault)
 {
-    struct fault why = {0};
     if (uuid_parse(&recorded->id, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "id", "must be a UUIDv7");
     }
     enum status status = store_transact(recorded->service->store, read_row_in, recorded, fault);
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        status = find_signing(recorded, fault);
     }
-    status = step_signing_leaf(&recorded->leaf, recorded->service, &recorded->id, &why);
-    if (status == STATUS_NOT_READY) {
-        return check_unrecorded(recorded, fault);
-    }
-    return status == STATUS_OK ? read_refs(recorded, fault) : fault_set(fault, status, why.where, "%s", why.detail);
+    return status == STATUS_OK && recorded->leaf.raw.len > 0 ? read_refs(recorded, fault) : status;
 }
 
 /* What differs */

@@ -26,15 +26,14 @@ bool step_is_verdict(enum status refusal, enum wire_promised promised)
     return !step_may_pass(refusal) && refusal != STATUS_NOT_PERMITTED && step_is_unsigned(promised);
 }
 
-/* `entry`: its ordinal among those of the withdrawal, 0 for the newest of the action. */
-static enum status read_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
-                             enum audit_action action, uint64_t entry, struct fault *fault)
+enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
+                      enum audit_action action, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
-    uuid_format(id, withdrawal);
+    uuid_format(id, &item->withdrawal);
     const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
                                              .oid = id,
-                                             .ord = entry,
+                                             .ord = item->entry,
                                              .act = audit_action_text(action),
                                              .newest_first = true,
                                              .limit = 1};
@@ -55,18 +54,6 @@ static enum status read_leaf(struct store_leaf *out, struct service *service, co
     }
     store_leaf_list_free(&list);
     return status;
-}
-
-enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
-                      enum audit_action action, struct fault *fault)
-{
-    return read_leaf(out, service, &item->withdrawal, action, item->entry, fault);
-}
-
-enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
-                              struct fault *fault)
-{
-    return read_leaf(out, service, withdrawal, AUDIT_WITHDRAWAL_SIGNING, 0, fault);
 }
 
 static struct wire_transfer_request request_of(const struct step_papers *papers, const struct store_leaf *leaf,

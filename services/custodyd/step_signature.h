@@ -25,16 +25,12 @@ bool step_is_unsigned(enum wire_promised promised);
 bool step_is_verdict(enum status refusal, enum wire_promised promised);
 
 /*
- * The entry of this action that the item was put with, as it stands in the trail: no other one, which anybody may have
- * put there who can write to the database. (The newest, where migration 15 found an item without an entry.)
- * STATUS_NOT_READY while it is not there. Out: store_leaf_wipe.
+ * The entry of this action that the item was put with, as its row stands: no other one, which anybody may have put
+ * there who can write to the database. (The newest, where migration 15 found an item without an entry.) Whether it was
+ * signed is judged by the signer, who gets its proof. STATUS_NOT_READY while it is not there. Out: store_leaf_wipe.
  */
 MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
                                  enum audit_action action, struct fault *fault);
-
-/* The newest `withdrawal.signing` of a withdrawal. STATUS_NOT_READY when there is none. Out: store_leaf_wipe. */
-MUST_CHECK enum status step_signing_leaf(struct store_leaf *out, struct service *service, const struct uuid *withdrawal,
-                                         struct fault *fault);
 
 /*
  * Asks the transfer signer with papers as they were recorded, once a checkpoint covers `signing`. Out: the reply; its

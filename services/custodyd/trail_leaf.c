@@ -4,10 +4,7 @@
  */
 #include "trail_leaf.h"
 
-#include <inttypes.h>
-
 #include "audit/leaf.h"
-#include "base/log.h"
 
 /* Facts with a column (docs/formats.md section 3). What does not have the form of one has no column: it is found by its
  * bytes alone. */
@@ -97,18 +94,12 @@ static bool columns_are_true(const struct store_leaf *row, const struct audit_le
     return columns_equal(row, &said);
 }
 
-bool trail_leaf_is_true(const struct store_leaf *leaf)
+bool trail_leaf_is(const struct store_leaf *leaf, const struct digest *signed_hash)
 {
     struct audit_leaf said;
     struct digest hash;
     audit_leaf_hash(&hash, leaf->raw.data, leaf->raw.len);
-    bool good = audit_leaf_parse(&said, leaf->raw.data, leaf->raw.len, NULL) == STATUS_OK && said.index == leaf->seq &&
-                digest_equal(&hash, &leaf->lh) && columns_are_true(leaf, &said);
-    if (!good) {
-        char entry[24];
-        (void)snprintf(entry, sizeof(entry), "%" PRIu64, leaf->seq);
-        log_event(LOG_LEVEL_ERROR, "trail.columns", "entry", entry, "detail", "the row is not what its bytes say",
-                  NULL);
-    }
-    return good;
+    return digest_equal(&hash, signed_hash) && digest_equal(&leaf->lh, signed_hash) &&
+           audit_leaf_parse(&said, leaf->raw.data, leaf->raw.len, NULL) == STATUS_OK && said.index == leaf->seq &&
+           columns_are_true(leaf, &said);
 }

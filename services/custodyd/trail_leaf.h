@@ -1,6 +1,6 @@
 /*
  * The columns of an entry of the trail: for finding it, not for believing it. They are no part of what is hashed, so a
- * superuser of the database can edit them and every proof holds. Who decides by one asks trail_leaf_is_true first.
+ * superuser of the database can edit them and every proof holds. Who decides by one has it from trail_signed.h.
  */
 #ifndef STRONGROOM_CUSTODYD_TRAIL_LEAF_H
 #define STRONGROOM_CUSTODYD_TRAIL_LEAF_H
@@ -12,9 +12,9 @@
 void trail_leaf_project(struct store_leaf *leaf, const struct audit_event *event);
 
 /*
- * Whether the row is what its raw bytes say: number, hash and every column. Whether it is in the tree is not asked: a
- * row whose raw bytes were edited as well breaks the proofs. A row that is not is written to the log.
+ * Whether the row is the entry with this hash: its bytes have it, number and columns are what they say. The caller has
+ * shown that the hash leads to a signed root, as trail_signed_check does: a row says nothing for itself.
  */
-bool trail_leaf_is_true(const struct store_leaf *leaf);
+bool trail_leaf_is(const struct store_leaf *leaf, const struct digest *signed_hash);
 
 #endif

@@ -50,6 +50,8 @@ struct trail {
     struct trail_checkpoint newest; /* empty note: none yet */
     bool halted;                    /* no checkpoint will come any more */
     bool late;                      /* somebody waited in vain, and no checkpoint has come since */
+    bool doubted;                   /* a row was found that is not what was signed (trail_signed.h) */
+    uint64_t doubted_seq;           /* the last one */
     struct numbers numbers;
     struct posts posts;
 };

@@ -5,8 +5,7 @@
  */
 #include "key_address.h"
 #include "record.h"
-#include "store/trail_read.h"
-#include "trail_leaf.h"
+#include "trail_signed.h"
 #include "watch_core.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
@@ -87,27 +86,23 @@ enum status watch_calendar(struct watch *watch, const struct watched *key, struc
     return status;
 }
 
-/* The last drill in the trail; before the first one, the first day of what is kept. Out: 0 while it is empty. */
-static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, struct fault *fault)
+/*
+ * The last drill in the trail; before the first one, the first day of what is kept. An oldest entry that is not what
+ * was signed shows no first day: then the drill is due now.
+ */
+static enum status read_last_drill(int64_t *out_utc_us, const struct service *service, struct fault *fault)
 {
     const struct store_leaf_filter filter = {
         .act = audit_action_text(AUDIT_COMPROMISE_DRILL), .outcome = "ok", .newest_first = true, .limit = 1};
-    struct store_leaf_list list = {0};
-    struct store_leaf_list oldest = {0};
     const struct store_leaf_filter any = {.limit = 1};
-    enum status status = store_leaf_list(&list, tx, &filter, fault);
-    if (status != STATUS_OK) {
-        return status;
+    struct store_leaf_list list = {0};
+    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, fault);
+    if (status == STATUS_OK && list.count == 0) {
+        store_leaf_list_free(&list);
+        status = trail_signed_list(&list, NULL, service->trail, &any, fault);
     }
-    bool drilled = list.count > 0 && trail_leaf_is_true(&list.rows[0]);
-    *out_utc_us = drilled ? list.rows[0].ts_utc_us : 0;
-    if (!drilled) {
-        status = store_leaf_list(&oldest, tx, &any, fault);
-        if (status == STATUS_OK && oldest.count > 0 && !trail_leaf_is_true(&oldest.rows[0])) {
-            status = fault_set(fault, STATUS_CORRUPT, "audit.leaf", "the oldest entry is not what its bytes say");
-        }
-        *out_utc_us = oldest.count > 0 ? oldest.rows[0].ts_utc_us : 0;
-        store_leaf_list_free(&oldest);
+    if (status == STATUS_OK) {
+        *out_utc_us = list.count > 0 ? list.rows[0].ts_utc_us : clock_utc_us(service->clock) - COMPROMISE_DRILL_US;
     }
     store_leaf_list_free(&list);
     return status;
@@ -116,18 +111,16 @@ static enum status read_last_drill(int64_t *out_utc_us, struct store_tx *tx, str
 enum status watch_compromise_drill(struct watch *watch, struct fault *fault)
 {
     int64_t last = 0;
-    int64_t now = clock_utc_us(watch->service->clock);
-    struct store_tx *tx = NULL;
     char text[TIME_TEXT_SIZE];
-    enum status status = store_begin(&tx, watch->service->reader, STORE_SNAPSHOT, fault);
+    struct fault why = {0};
+    enum status status = read_last_drill(&last, watch->service, &why);
+    if (status == STATUS_NOT_READY) {
+        return STATUS_OK; /* no entry is signed yet, or known here to be */
+    }
     if (status != STATUS_OK) {
-        return status;
+        return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    status = read_last_drill(&last, tx, fault);
-    store_rollback(tx);
-    if (status != STATUS_OK || last == 0) {
-        return status;
-    }
+    int64_t now = clock_utc_us(watch->service->clock);
     bool overdue = now >= last + COMPROMISE_DRILL_US;
     struct news news = {.action = AUDIT_COMPROMISE_DRILL_OVERDUE,
                         .object_type = RECORD_COMPROMISE,
