@@ -78,7 +78,7 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
 }
 
 /* Entries of an object are numbered in their bytes: one that is not shown, or not as it was signed, leaves a gap. */
-static enum status check_whole(const struct store_leaf_list *list, struct fault *fault)
+static enum status check_whole(const struct store_leaf_list *list, size_t left_out, struct fault *fault)
 {
     uint64_t last = 0;
     bool quarantined = false;
@@ -87,7 +87,7 @@ static enum status check_whole(const struct store_leaf_list *list, struct fault 
         last = leaf->ord > last ? leaf->ord : last;
         quarantined = quarantined || strcmp(leaf->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
     }
-    if (list->count == STORE_LEAVES_MAX || last != list->count) {
+    if (left_out > 0 || list->count == STORE_LEAVES_MAX || last != list->count) {
         return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
     }
     return quarantined ? STATUS_OK
@@ -112,14 +112,15 @@ static enum status find_signing(struct recorded *recorded, struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
     struct store_leaf_list list = {0};
+    size_t left_out = 0;
     uuid_format(id, &recorded->id);
     const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = STORE_LEAVES_MAX};
-    enum status status = trail_signed_list(&list, NULL, recorded->service->trail, &filter, fault);
+    enum status status = trail_signed_list(&list, &left_out, recorded->service->trail, &filter, fault);
     if (status == STATUS_OK) {
         take_signing(recorded, &list);
     }
     if (status == STATUS_OK && recorded->leaf.raw.len == 0 && recorded->row.state == WITHDRAWAL_QUARANTINED) {
-        status = check_whole(&list, fault);
+        status = check_whole(&list, left_out, fault);
     }
     store_leaf_list_free(&list);
     return status;

@@ -466,6 +466,7 @@ class Database(strongroom.Case):
         place.psql(hide % ("withdrawal.show", "withdrawal.signing"))
         self.assertProblem(self.settle(row), 503, "corrupt")
         place.psql(hide % ("withdrawal.signing", "withdrawal.show"))
+        self.assert_no_other_entry_in_its_place(row)
         place.stop("transfer")
         self.assertProblem(self.settle(row), 503, "unavailable")
         self.assertEqual(place.read(row["id"])["state"], "quarantined")
@@ -477,6 +478,20 @@ class Database(strongroom.Case):
         place.psql("INSERT INTO custody.approval SELECT * FROM kept; DROP TABLE kept")
         self.assertSettled(row, "confirmed")
         self.assertPaid(row, 71)
+
+    def assert_no_other_entry_in_its_place(self, row):
+        """That nothing was recorded is not said by an entry that was never signed, though bytes, hash and columns agree."""
+        place = self.place
+        signing = next(entry for entry in place.history(row["id"]) if entry["act"] == "withdrawal.signing")
+        event = json.loads(base64.b64decode(signing["raw"]).split(b"\n")[4])
+        del event["refs"]
+        seq = signing["seq"]
+        place.psql(f"CREATE TABLE public.kept_entry AS SELECT * FROM audit.leaf WHERE seq = {seq}; DELETE FROM audit.leaf WHERE seq = {seq};"
+                   + place.unsigned_row(seq, {**event, "act": "withdrawal.approve", "actor": "approver-3", "outcome": "error"}))
+        self.assertProblem(self.settle(row), 503, "corrupt")
+        self.assertEqual(place.read(row["id"])["state"], "quarantined")
+        place.psql(f"""DELETE FROM audit.leaf WHERE seq = {seq}; INSERT INTO audit.leaf SELECT * FROM public.kept_entry;
+            DROP TABLE public.kept_entry""")
 
     def test_an_approval_that_is_taken_away_does_not_free_what_was_signed(self):
         """Without its papers the signer cannot say that it never signed: nothing is free until they are there again."""

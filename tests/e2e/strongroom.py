@@ -522,6 +522,14 @@ class Evaluation:
         for table in ("leaf", "head", "tile", "checkpoint"):
             self.psql(f"DELETE FROM audit.{table}; INSERT INTO audit.{table} TABLE public.{name}_{table}")
 
+    def unsigned_row(self, seq, event):
+        """SQL that puts a row into the trail as a superuser makes it: bytes, hash and columns agree, and nobody signed it."""
+        raw = f"custody-audit/v1\nstrongroom.demo/audit/v1\n{seq}\n{'ab' * 32}\n{canonical(event)}\n".encode()
+        row = {"seq": seq, "lh": f"\\x{hashlib.sha256(bytes(1) + raw).hexdigest()}", "raw": f"\\x{raw.hex()}",
+               "ord": event.get("on"), **{name: event.get(name) for name in ("ts", "actor", "act", "otype", "oid", "outcome", "corr")}}
+        row = {name: value for name, value in row.items() if value is not None}
+        return f"INSERT INTO audit.leaf ({', '.join(row)}) VALUES ({', '.join(f'$v${value}$v$' for value in row.values())});"
+
     # People
 
     def person(self, name):

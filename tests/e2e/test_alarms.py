@@ -77,6 +77,7 @@ class Alarms(strongroom.Case):
         place.start_unready()
         alarm = eventually(lambda: self.alarms("copy.lag"), "there is no copy")[0]
         self.assertEqual((alarm["object_type"], alarm["concerns"], alarm["facts"]), ("trail", ["auditor", "operator"], {"size": "0"}))
+        self.assert_no_unsigned_row_counts(alarm)
 
         def copy():
             place.custody("audit", "copy", "--dir", str(place.dir / "copy"), person="auditor-1")
@@ -104,7 +105,28 @@ class Alarms(strongroom.Case):
         self.assertProblem(tell(size=size), 400, "missing_field", "root")
         self.assertProblem(tell(size=size, root=root, more=1), 400, "unknown_field", "more")
         self.assertProblem(tell(person="operator-1", size=size, root=root), 403, "forbidden")
-        self.assertEqual(tell(size=size, root=root).status, 201)
+        self.assertProblem(tell(size=size, root=root), 409, "conflict", "size")  # who has more has told of it
+        later, root = self.copied_to(place.dir / "copy")
+        self.assertEqual(tell(size=later, root=root).status, 201)
+
+    def assert_no_unsigned_row_counts(self, alarm):
+        """A superuser of the database puts rows in beyond the end, which nobody signed: no copy reaches further by them, and nobody
+        has answered."""
+        place = self.place
+        event = {"actor": "auditor-1", "bt": uuid7() + "/1", "corr": uuid7(), "outcome": "ok", "pn": "1", "pr": uuid7(), "ts": time_text()}
+        answer = {**event, "act": "alarm.acknowledge", "otype": "alarm", "oid": alarm["id"], "facts": {
+            "code": alarm["code"], "first_seen": alarm["first_seen"], "object_id": "copy", "object_type": "trail"}}
+        place.psql(place.unsigned_row(900000, {**event, "act": "trail.copied", "facts": {"size": "800000"}, "refs": {"root": "0" * 64}})
+                   + place.unsigned_row(900001, {**answer, "on": "1"})
+                   + place.unsigned_row(900002, {**answer, "on": "2", "actor": "approver-1"}))
+        looks = []
+        def looked_often():
+            told = place.call("GET", "/v1/alarms").json
+            self.assertEqual([(row["id"], row["acknowledged"]) for row in told["alarms"] if row["code"] == "copy.lag"], [(alarm["id"], [])])
+            looks.append(told["looked_at"])
+            return len(set(looks)) > 3
+        eventually(looked_often, "the service has looked again")
+        place.psql("DELETE FROM audit.leaf WHERE seq >= 900000")
 
     def copied_to(self, folder):
         """Size and root of the checkpoint, to which the entries that stand in the folder lead."""
