@@ -4,11 +4,13 @@
  */
 #include "subjects.h"
 
+#include "audit/leaf.h"
 #include "base/canon.h"
 #include "base/log.h"
 #include "policy/subject.h"
 #include "record.h"
 #include "resources.h"
+#include "trail_signed.h"
 
 void subject_record_about(struct audit_event *event, const struct uuid *subject)
 {
@@ -242,22 +244,103 @@ enum status subject_record(struct service *service, const struct http_request *r
 
 /* Showing, masked */
 
+/* That nothing is kept is believed of what the quorum had erased, or nobody recorded: rows alone do not say it. */
+
+static bool is_kept(const struct store_subject_rows *rows, const char *commitment)
+{
+    struct digest digest;
+    bool kept = false;
+    INVARIANT(digest_parse(&digest, commitment) == STATUS_OK); /* audit_event_decode saw to it */
+    for (size_t i = 0; i < rows->count; i++) {
+        kept = kept || digest_equal(&rows->rows[i].commitment, &digest);
+    }
+    return kept;
+}
+
+static bool all_are_kept(const struct store_subject_rows *rows, const struct store_leaf *entry)
+{
+    struct audit_leaf leaf;
+    struct audit_event event;
+    bool kept = true;
+    size_t i = 0;
+    json_t *commitment = NULL;
+    if (audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) != STATUS_OK ||
+        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
+        return false;
+    }
+    json_array_foreach(event.pii, i, commitment)
+    {
+        kept = kept && is_kept(rows, json_string_value(commitment));
+    }
+    audit_event_wipe(&event);
+    return kept;
+}
+
+static bool is_entry(const struct store_leaf *entry, enum audit_action action)
+{
+    return strcmp(entry->act, audit_action_text(action)) == 0 &&
+           strcmp(entry->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) == 0;
+}
+
+static bool was_erased(const struct store_leaf_list *entries)
+{
+    bool erased = false;
+    for (size_t i = 0; i < entries->count; i++) {
+        erased = erased || is_entry(&entries->rows[i], AUDIT_PII_ERASE);
+    }
+    return erased;
+}
+
+/* All that signed entries say was recorded of the subject is there, unless one says that it was erased. */
+static enum status check_kept(const struct store_subject_rows *rows, const struct store_leaf_list *entries,
+                              struct fault *fault)
+{
+    bool kept = true;
+    for (size_t i = 0; kept && i < entries->count; i++) {
+        kept = !is_entry(&entries->rows[i], AUDIT_PII_RECORD) || all_are_kept(rows, &entries->rows[i]);
+    }
+    if (kept || was_erased(entries)) {
+        return STATUS_OK;
+    }
+    log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", entries->rows[0].oid, "detail",
+              "what was recorded is gone, and no erasure is in the trail", NULL);
+    return fault_set(fault, STATUS_CORRUPT, "subject", "what was recorded is gone, and no erasure is in the trail");
+}
+
+static enum status list_subject(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
+                                struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    enum status status = store_begin(&tx, service->store, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_subject_list(out, tx, subject, SUBJECT_ROWS_MAX, fault);
+        store_rollback(tx);
+    }
+    return status;
+}
+
+/* The trail is looked at first: what is signed there was committed with its rows. */
 enum status subject_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
                          struct fault *fault)
 {
-    struct store_tx *tx = NULL;
+    char id[UUID_TEXT_SIZE];
+    struct store_leaf_list entries = {0};
     struct store_subject_rows rows = {0};
-    enum status status = store_begin(&tx, service->store, STORE_SNAPSHOT, fault);
+    uuid_format(id, subject);
+    const struct store_leaf_filter filter = {.otype = RECORD_SUBJECT, .oid = id, .limit = STORE_LEAVES_MAX};
+    enum status status = trail_signed_list(&entries, NULL, service->trail, &filter, fault);
+    status = status == STATUS_OK ? list_subject(&rows, service, subject, fault) : status;
+    status = status == STATUS_OK ? check_kept(&rows, &entries, fault) : status;
+    store_leaf_list_free(&entries);
+    if (status == STATUS_OK && rows.count == 0) {
+        status = fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
+    }
     if (status != STATUS_OK) {
+        store_subject_rows_free(&rows);
         return status;
     }
-    status = store_subject_list(&rows, tx, subject, SUBJECT_ROWS_MAX, fault);
-    store_rollback(tx);
-    if (status == STATUS_OK && rows.count == 0) {
-        return fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
-    }
     *out = rows;
-    return status;
+    return STATUS_OK;
 }
 
 json_t *subject_row_view(const struct store_subject_row *row)

@@ -21,7 +21,10 @@ MUST_CHECK enum status subject_signer(struct wire_pool **out, const struct servi
 /* The subject that the path names. STATUS_INVALID. */
 MUST_CHECK enum status subject_of_path(struct uuid *out, const struct http_request *request, struct fault *fault);
 
-/* The rows of a subject. STATUS_NOT_FOUND when there are none. Out: store_subject_rows_free. */
+/*
+ * The rows of a subject. STATUS_NOT_FOUND when there are none; STATUS_CORRUPT when signed entries say that there is
+ * more, and none that it was erased. Out: store_subject_rows_free.
+ */
 MUST_CHECK enum status subject_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
                                     struct fault *fault);
 

@@ -124,6 +124,14 @@ class Subjects(strongroom.Case):
         self.assertIn("belongs to another row", self.reveal(alice, "phone", check=False).stderr)
         self.place.psql(f"UPDATE audit.pii SET subject = '{other}' WHERE subject = '{alice}' AND field = 'phone'")
         self.assertEqual(self.reveal(other, "name,phone"), BORIS)
+        # That he deleted them is no erasure: the trail has more than the rows, and nobody had it erased.
+        self.place.psql(f"""CREATE TABLE public.taken AS SELECT * FROM audit.pii WHERE subject = '{other}' AND field = 'phone';
+            DELETE FROM audit.pii WHERE subject = '{other}' AND field = 'phone'""")
+        self.assertProblem(self.place.call("GET", f"/v1/subjects/{other}", person="auditor-1"), 503, "corrupt", "subject")
+        self.assertIn("no erasure is in the trail", self.reveal(other, check=False).stderr)
+        self.place.psql(f"DELETE FROM audit.pii WHERE subject = '{other}'")
+        self.assertProblem(self.place.call("GET", f"/v1/subjects/{other}", person="auditor-1"), 503, "corrupt", "subject")
+        self.assertIn("event=subject.lost", self.place.log("custodyd"))
 
     def test_3_an_export_is_complete_and_shows_what_was_recorded(self):
         subject = self.record({"name": "Seed Before"})
