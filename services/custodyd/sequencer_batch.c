@@ -222,15 +222,15 @@ static enum status batch_fill(struct batch *batch, struct fault *fault)
     return status;
 }
 
-/* What becomes of the posts of a batch that is not known to have committed. */
-static void batch_posts_end(struct batch *batch, bool certain, int64_t backend)
+/* What becomes of the posts of a batch that is not known to have committed. `unknown`: on which session; else NULL. */
+static void batch_posts_end(struct batch *batch, const struct store_backend *unknown)
 {
     struct post *posts = batch->posts;
     batch->posts = NULL;
-    if (certain) {
+    if (unknown == NULL) {
         trail_posts_return(batch->sequencer->config.trail, posts);
     } else {
-        trail_posts_unknown(batch->sequencer->config.trail, posts, backend);
+        trail_posts_unknown(batch->sequencer->config.trail, posts, unknown);
     }
 }
 
@@ -304,10 +304,10 @@ static enum status batch_commit(struct batch *batch, struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
     CRASHPOINT("sequencer.taken");
-    int64_t backend = store_writer_backend(sequencer->writer);
+    const struct store_backend backend = store_writer_backend(sequencer->writer);
     enum status status = batch_partitions(sequencer, fault);
     if (status != STATUS_OK) {
-        batch_posts_end(batch, true, 0);
+        batch_posts_end(batch, NULL);
         return status == STATUS_OUTCOME_UNKNOWN
                    ? fault_set(fault, STATUS_UNAVAILABLE, "audit.leaf", "could not make a partition")
                    : status;
@@ -318,7 +318,7 @@ static enum status batch_commit(struct batch *batch, struct fault *fault)
         CRASHPOINT("sequencer.committed");
         batch_adopt(batch);
     } else {
-        batch_posts_end(batch, status != STATUS_OUTCOME_UNKNOWN, backend);
+        batch_posts_end(batch, status == STATUS_OUTCOME_UNKNOWN ? &backend : NULL);
     }
     return status;
 }
@@ -346,7 +346,7 @@ enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, stru
     }
     status = batch_fill(batch, fault);
     if (status != STATUS_OK) {
-        batch_posts_end(batch, true, 0);
+        batch_posts_end(batch, NULL);
     } else if (batch->count > 0) {
         status = batch_commit(batch, fault);
     }

@@ -139,7 +139,8 @@ static enum status compare_known(struct sequencer *sequencer, const struct store
     if (mine && !stayed && !moved) {
         return fault_set(fault, STATUS_CORRUPT, "audit.head", "the head row was changed by somebody else");
     }
-    if (mine && moved) {
+    if (sequencer->intended &&
+        !stayed) { /* its numbers are used, or may be: a gap proves nothing, a number twice does */
         sequencer->own_number = sequencer->next_number;
     }
     return STATUS_OK;

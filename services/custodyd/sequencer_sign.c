@@ -51,15 +51,18 @@ static enum status make_proof(struct audit_proof *out, const struct sequencer *s
     if (signing->guard_size == 0 || signing->guard_size >= asked->size) {
         return STATUS_OK;
     }
-    enum status status =
-        trail_view_consistency(out, trail_tree(sequencer->config.trail), signing->guard_size, asked->size, fault);
-    if (status == STATUS_OK && audit_consistency_verify(out, signing->guard_size, &signing->guard_root, asked->size,
-                                                        &asked->root, NULL) != STATUS_OK) {
-        status = fault_set(fault, STATUS_CORRUPT, "audit.tile",
-                           "what is stored does not lead from the %" PRIu64 " entries that are signed to %" PRIu64,
-                           signing->guard_size, asked->size);
+    struct trail_view *tree = trail_tree(sequencer->config.trail);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        enum status status = trail_view_consistency(out, tree, signing->guard_size, asked->size, fault);
+        if (status != STATUS_OK || audit_consistency_verify(out, signing->guard_size, &signing->guard_root, asked->size,
+                                                            &asked->root, NULL) == STATUS_OK) {
+            return status;
+        }
+        trail_view_reset(tree); /* it may be of rows that are mended since */
     }
-    return status;
+    return fault_set(fault, STATUS_CORRUPT, "audit.tile",
+                     "what is stored does not lead from the %" PRIu64 " entries that are signed to %" PRIu64,
+                     signing->guard_size, asked->size);
 }
 
 /* Asks for the signature over the note body of what is asked. */

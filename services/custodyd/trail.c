@@ -1,6 +1,6 @@
 /*
- * The producer's side of the trail and its proofs. It never decides what is true: entries get their place from the
- * sequencer, and every receipt is verified against the signed root before it leaves.
+ * The producer's side of the trail. It never decides what is true: entries get their place from the sequencer, and
+ * proofs are made in trail_proof.c.
  */
 #include "trail.h"
 
@@ -19,7 +19,7 @@ struct enqueued {
     struct trail *trail;
     uint64_t number;
     bool put; /* the row is written; otherwise nothing of it commits */
-    int64_t backend;
+    struct store_backend backend;
     size_t carried_count;
     uint64_t carried[VOID_MAX];
 };
@@ -136,7 +136,7 @@ static void enqueued_end(void *context, enum store_end end)
                               : end == STORE_COMMITTED                   ? NUMBER_COMMITTED
                                                                          : NUMBER_UNKNOWN;
     pthread_mutex_lock(&trail->mutex);
-    numbers_end(&trail->numbers, enqueued->number, state, enqueued->backend);
+    numbers_end(&trail->numbers, enqueued->number, state, &enqueued->backend);
     if (enqueued->carried_count > 0) { /* nobody waits for a commit, but for being void or covered */
         trail_release(trail);
     }
@@ -147,8 +147,12 @@ static void enqueued_end(void *context, enum store_end end)
     free(enqueued);
 }
 
-/* Takes a number and whatever is to be declared void; from here on the end of `tx` settles them. */
-static enum status enqueued_new(struct enqueued **out, struct trail *trail, struct store_tx *tx, struct fault *fault)
+/*
+ * Takes a number, for a state event or another, and whatever is to be declared void; from here on the end of `tx`
+ * settles them.
+ */
+static enum status enqueued_new(struct enqueued **out, struct trail *trail, struct store_tx *tx, bool state,
+                                struct fault *fault)
 {
     struct enqueued *enqueued = calloc(1, sizeof *enqueued);
     if (enqueued == NULL) {
@@ -157,7 +161,7 @@ static enum status enqueued_new(struct enqueued **out, struct trail *trail, stru
     enqueued->trail = trail;
     enqueued->backend = store_tx_backend(tx);
     pthread_mutex_lock(&trail->mutex);
-    enum status status = numbers_take(&enqueued->number, &trail->numbers, fault);
+    enum status status = numbers_take(&enqueued->number, &trail->numbers, state, fault);
     if (status == STATUS_OK) {
         enqueued->carried_count = numbers_carry(enqueued->carried, VOID_MAX, &trail->numbers, enqueued->number);
     }
@@ -229,7 +233,7 @@ enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct 
                           struct fault *fault)
 {
     struct enqueued *enqueued = NULL;
-    enum status status = enqueued_new(&enqueued, trail, tx, fault);
+    enum status status = enqueued_new(&enqueued, trail, tx, false, fault);
     if (status == STATUS_OK) {
         status = enqueued_put(enqueued, tx, event, fault);
     }
@@ -240,23 +244,25 @@ enum status trail_enqueue(struct trail_ticket *out, struct trail *trail, struct 
 }
 
 /*
- * Looks after numbers whose COMMIT got no reply. Once the server process that was committing is gone, the row is there
- * for everybody or will never be; the event `by`, enqueued now, therefore comes after it in the trail.
+ * Looks after numbers whose COMMIT got no reply. Once the session that was committing is gone, the row is there for
+ * everybody or will never be; the event `by`, enqueued now, therefore comes after it in the trail.
  */
 static enum status probe_unknown(struct trail *trail, struct store_tx *tx, uint64_t by, struct fault *fault)
 {
     uint64_t number = 0;
-    int64_t backend = 0;
+    struct store_backend backend = {0};
     for (;;) {
         pthread_mutex_lock(&trail->mutex);
         number = numbers_unknown_after(&trail->numbers, number);
-        backend = number == 0 ? 0 : numbers_find(&trail->numbers, number)->backend;
+        if (number != 0) {
+            backend = numbers_find(&trail->numbers, number)->backend;
+        }
         pthread_mutex_unlock(&trail->mutex);
         if (number == 0) {
             return STATUS_OK;
         }
         bool gone = false;
-        enum status status = store_backend_gone(&gone, tx, backend, fault);
+        enum status status = store_backend_gone(&gone, tx, &backend, fault);
         if (status != STATUS_OK) {
             return status;
         }
@@ -283,7 +289,7 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
                                 enum audit_action action, const struct trail_start *start, struct fault *fault)
 {
     struct enqueued *enqueued = NULL;
-    enum status status = enqueued_new(&enqueued, trail, tx, fault);
+    enum status status = enqueued_new(&enqueued, trail, tx, true, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -308,6 +314,14 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
         out->number = enqueued->number;
     }
     return status;
+}
+
+bool trail_must_settle(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool must = numbers_crowd(&trail->numbers);
+    pthread_mutex_unlock(&trail->mutex);
+    return must;
 }
 
 bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
@@ -473,20 +487,6 @@ static enum status wish_wait(struct trail_checkpoint *out, struct wish *wish, st
     return status;
 }
 
-/* The receipt text. A proof that does not lead to the signed root never leaves. */
-static enum status prove(struct bytes *out, struct trail *trail, uint64_t seq, const struct trail_checkpoint *newest,
-                         struct fault *fault)
-{
-    struct audit_tlog_proof text = {.index = seq, .note = newest->note.data, .note_len = newest->note.len};
-    struct digest leaf_hash;
-    uint64_t size = newest->checkpoint.size;
-    enum status status = trail_view_inclusion(&text.proof, &leaf_hash, trail->view, seq, size, fault);
-    if (status == STATUS_OK) {
-        status = audit_inclusion_verify(&text.proof, seq, size, &leaf_hash, &newest->checkpoint.root, fault);
-    }
-    return status == STATUS_OK ? audit_tlog_proof_encode(out, &text, fault) : status;
-}
-
 enum status trail_wait(struct trail_receipt *out, struct trail *trail, const struct trail_ticket *ticket,
                        int64_t timeout_ms, struct fault *fault)
 {
@@ -495,7 +495,7 @@ enum status trail_wait(struct trail_receipt *out, struct trail *trail, const str
     struct trail_receipt receipt = {0};
     enum status status = wish_wait(&newest, &wish, trail, timeout_ms, fault);
     if (status == STATUS_OK) {
-        status = prove(&receipt.proof, trail, wish.seq, &newest, fault);
+        status = trail_prove_under(&receipt.proof, trail, wish.seq, &newest, fault);
     }
     bytes_free(&newest.note);
     if (status == STATUS_OK) {
@@ -530,18 +530,10 @@ enum status trail_prove(struct bytes *out, struct trail *trail, uint64_t seq, in
     struct trail_checkpoint newest = {0};
     enum status status = wish_wait(&newest, &wish, trail, timeout_ms, fault);
     if (status == STATUS_OK) {
-        status = prove(out, trail, seq, &newest, fault);
+        status = trail_prove_under(out, trail, seq, &newest, fault);
     }
     bytes_free(&newest.note);
     return status;
-}
-
-enum status trail_prove_under(struct bytes *out, struct trail *trail, uint64_t seq,
-                              const struct trail_checkpoint *checkpoint, struct fault *fault)
-{
-    return seq < checkpoint->checkpoint.size
-               ? prove(out, trail, seq, checkpoint, fault)
-               : fault_set(fault, STATUS_NOT_READY, "checkpoint", "it does not cover the entry");
 }
 
 enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *trail, struct fault *fault)
@@ -550,45 +542,4 @@ enum status trail_checkpoint_newest(struct trail_checkpoint *out, struct trail *
     enum status status = trail->newest.note.data == NULL ? STATUS_NOT_READY : checkpoint_copy(out, trail);
     pthread_mutex_unlock(&trail->mutex);
     return status == STATUS_NOT_READY ? fault_set(fault, status, "checkpoint", "none is known yet") : status;
-}
-
-static uint64_t trail_size(struct trail *trail)
-{
-    pthread_mutex_lock(&trail->mutex);
-    uint64_t size = trail->newest.note.data == NULL ? 0 : trail->newest.checkpoint.size;
-    pthread_mutex_unlock(&trail->mutex);
-    return size;
-}
-
-/* What is remembered of the shown tree may be of rows that were edited, and are mended since: it is forgotten then. */
-enum status trail_prove_inclusion(struct audit_proof *out, struct trail *trail, uint64_t seq,
-                                  const struct audit_checkpoint *checkpoint, struct fault *fault)
-{
-    struct digest leaf;
-    trail_view_grow(trail->shown, checkpoint->size);
-    enum status status = trail_view_inclusion(out, &leaf, trail->shown, seq, checkpoint->size, fault);
-    if (status == STATUS_OK &&
-        audit_inclusion_verify(out, seq, checkpoint->size, &leaf, &checkpoint->root, NULL) != STATUS_OK) {
-        trail_view_reset(trail->shown);
-        status = fault_set(fault, STATUS_CORRUPT, "trail", "what is stored does not lead to the signed root");
-    }
-    return status;
-}
-
-enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
-                                    struct fault *fault)
-{
-    if (from < 1 || from > to || to > trail_size(trail)) {
-        return fault_set(fault, STATUS_INVALID, "to", "1 <= from <= to <= size of the newest checkpoint");
-    }
-    return trail_view_consistency(out, trail->view, from, to, fault);
-}
-
-enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *trail, const struct audit_tile *tile,
-                       struct fault *fault)
-{
-    pthread_mutex_lock(&trail->mutex);
-    const struct audit_checkpoint checkpoint = trail->newest.checkpoint; /* size 0 before the first */
-    pthread_mutex_unlock(&trail->mutex);
-    return trail_view_tile(hashes, trail->shown, tile, &checkpoint, fault);
 }

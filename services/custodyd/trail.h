@@ -96,6 +96,10 @@ MUST_CHECK enum status trail_enqueue_state(struct trail_ticket *out, struct trai
                                            enum audit_action action, const struct trail_start *start,
                                            struct fault *fault);
 
+/* Whether so many numbers are not settled that a heartbeat should not wait for its minute: at its end nothing goes on.
+ */
+bool trail_must_settle(struct trail *trail);
+
 /*
  * Waits at most `timeout_ms` until a signed checkpoint covers the event, and proves it. STATUS_NOT_READY when the time
  * ran out (the event may still be covered later), at once when the sequencer has halted; STATUS_CONFLICT when its
@@ -140,7 +144,8 @@ MUST_CHECK enum status trail_prove_inclusion(struct audit_proof *out, struct tra
                                              const struct audit_checkpoint *checkpoint, struct fault *fault);
 
 /*
- * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise).
+ * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise). Made
+ * and shown as that of trail_prove_inclusion; STATUS_CORRUPT.
  */
 MUST_CHECK enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
                                                struct fault *fault);

@@ -63,10 +63,10 @@ size_t trail_posts_take(struct post **out, struct trail *trail, size_t max);
 void trail_posts_return(struct trail *trail, struct post *list);
 
 /*
- * Frees a list whose batch may have committed or not, on the server process `backend`: its events appear in the trail,
- * or are declared void when it is certain that they do not. They are not linked again.
+ * Frees a list whose batch may have committed or not, on the session `backend`: its events appear in the trail, or are
+ * declared void when it is certain that they do not. They are not linked again.
  */
-void trail_posts_unknown(struct trail *trail, struct post *list, int64_t backend);
+void trail_posts_unknown(struct trail *trail, struct post *list, const struct store_backend *backend);
 
 /*
  * Every entry was told, and no older leader can add one: unknown posts that are not among them never will be. They are

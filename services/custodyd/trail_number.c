@@ -56,9 +56,19 @@ static void numbers_advance(struct numbers *numbers)
     }
 }
 
-enum status numbers_take(uint64_t *out, struct numbers *numbers, struct fault *fault)
+static uint64_t numbers_unsettled(const struct numbers *numbers)
 {
-    if (numbers->next - numbers->settled >= TRAIL_NUMBERS - 1) {
+    return numbers->next - numbers->settled;
+}
+
+bool numbers_crowd(const struct numbers *numbers)
+{
+    return numbers_unsettled(numbers) >= (TRAIL_UNSETTLED_MAX - TRAIL_UNSETTLED_STATE) / 2;
+}
+
+enum status numbers_take(uint64_t *out, struct numbers *numbers, bool state, struct fault *fault)
+{
+    if (numbers_unsettled(numbers) >= TRAIL_UNSETTLED_MAX - (state ? 0 : TRAIL_UNSETTLED_STATE)) {
         return fault_set(fault, STATUS_BUSY, "trail", "too many events are not settled");
     }
     uint64_t number = numbers->next++;
@@ -122,15 +132,16 @@ static void carried_end(struct numbers *numbers, const struct number *carrier, e
     }
 }
 
-void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, int64_t backend)
+void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, const struct store_backend *backend)
 {
     struct number *row = number_at(numbers, number);
     if (row == NULL || row->state != NUMBER_OPEN) {
         return; /* the sequencer was sooner */
     }
     number_change(numbers, row, state);
-    row->backend = backend;
-    if (state != NUMBER_UNKNOWN) {
+    if (state == NUMBER_UNKNOWN) {
+        row->backend = *backend;
+    } else {
         carried_end(numbers, row, state == NUMBER_COMMITTED ? NUMBER_VOID : NUMBER_LOST);
     }
     numbers_advance(numbers);
@@ -139,7 +150,7 @@ void numbers_end(struct numbers *numbers, uint64_t number, enum number_state sta
 /* Entries are told in order, so an unknown number that would have come before `by` will not come any more. */
 static void unknown_end(struct numbers *numbers, uint64_t by)
 {
-    for (uint64_t n = numbers->settled; numbers->unknown > 0 && n < by; n++) {
+    for (uint64_t n = numbers->settled; number_at(numbers, by)->proves && numbers->unknown > 0 && n < by; n++) {
         struct number *row = number_at(numbers, n);
         if (row->state == NUMBER_UNKNOWN && row->proof == by) {
             number_change(numbers, row, NUMBER_LOST);
@@ -177,6 +188,7 @@ void numbers_prove(struct numbers *numbers, uint64_t number, uint64_t by)
     struct number *row = number_at(numbers, number);
     if (row != NULL && row->state == NUMBER_UNKNOWN) {
         row->proof = by;
+        number_at(numbers, by)->proves = true;
     }
 }
 

@@ -7,9 +7,17 @@
 #include <stddef.h>
 
 #include "audit/event.h"
+#include "store/store.h"
 
 /* How many numbers are remembered; older ones must be settled. */
 #define TRAIL_NUMBERS ((uint64_t)1 << 17)
+
+/*
+ * How far numbers may run ahead of the first that is not settled: a verifier notes so many that come early
+ * (docs/formats.md 3). The last of them are for state events alone, which find out what became of an unknown one.
+ */
+#define TRAIL_UNSETTLED_MAX ((uint64_t)1 << 16)
+#define TRAIL_UNSETTLED_STATE ((uint64_t)1 << 12)
 
 enum number_state {
     NUMBER_OPEN,      /* its transaction is running */
@@ -27,9 +35,10 @@ struct number {
     enum number_state state;
     bool posted;      /* no transaction of its own: whoever waits for it is the first to learn that it is lost */
     bool carries;     /* its event has a void list */
+    bool proves;      /* it is the `proof` of another */
     uint64_t carrier; /* NUMBER_CARRIED: whose */
-    int64_t backend;  /* NUMBER_UNKNOWN: the server process that was committing it */
-    uint64_t proof;   /* NUMBER_UNKNOWN: once that number is sequenced and this one is not, it never will be; 0: none */
+    struct store_backend backend; /* NUMBER_UNKNOWN: the session that was committing it */
+    uint64_t proof; /* NUMBER_UNKNOWN: once that number is sequenced and this one is not, it never will be; 0: none */
     struct digest event; /* SHA-256 of its document in audit.pending */
 };
 
@@ -44,8 +53,11 @@ struct numbers {
 /* Starts the count. */
 void numbers_init(struct numbers *numbers);
 
-/* Takes the next number. STATUS_BUSY when too many are unsettled. */
-MUST_CHECK enum status numbers_take(uint64_t *out, struct numbers *numbers, struct fault *fault);
+/* Takes the next number, for a state event or another. STATUS_BUSY when too many are unsettled. */
+MUST_CHECK enum status numbers_take(uint64_t *out, struct numbers *numbers, bool state, struct fault *fault);
+
+/* Whether half of what other events may have unsettled is: a state event is due. */
+bool numbers_crowd(const struct numbers *numbers);
 
 /* Hands over up to `capacity` lost numbers, in ascending order, for the void list of `carrier`. */
 size_t numbers_carry(uint64_t *out, size_t capacity, struct numbers *numbers, uint64_t carrier);
@@ -62,8 +74,9 @@ void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest 
  */
 bool numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event);
 
-/* The transaction of a number has ended: NUMBER_COMMITTED, NUMBER_LOST or NUMBER_UNKNOWN. */
-void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state, int64_t backend);
+/* The transaction of a number has ended: NUMBER_COMMITTED, NUMBER_LOST or NUMBER_UNKNOWN, on `backend`. */
+void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state,
+                 const struct store_backend *backend);
 
 /* Notes the entry that a number became. */
 void numbers_sequenced(struct numbers *numbers, uint64_t number, uint64_t seq);

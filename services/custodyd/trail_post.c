@@ -20,7 +20,8 @@ void posts_free(struct post *list)
 }
 
 /* Ends the numbers of a list and frees it; whoever waits for them looks again. The lock is not held. */
-static void posts_end(struct trail *trail, struct post *list, enum number_state state, int64_t backend)
+static void posts_end(struct trail *trail, struct post *list, enum number_state state,
+                      const struct store_backend *backend)
 {
     if (list == NULL) {
         return;
@@ -45,7 +46,7 @@ void trail_posts_open(struct trail *trail, bool taken)
         *posts = (struct posts){.last = &posts->first};
     }
     pthread_mutex_unlock(&trail->mutex);
-    posts_end(trail, waiting, NUMBER_LOST, 0);
+    posts_end(trail, waiting, NUMBER_LOST, NULL);
 }
 
 size_t trail_posts_take(struct post **out, struct trail *trail, size_t max)
@@ -88,7 +89,7 @@ void trail_posts_return(struct trail *trail, struct post *list)
     pthread_mutex_unlock(&trail->mutex);
 }
 
-void trail_posts_unknown(struct trail *trail, struct post *list, int64_t backend)
+void trail_posts_unknown(struct trail *trail, struct post *list, const struct store_backend *backend)
 {
     posts_end(trail, list, NUMBER_UNKNOWN, backend);
 }
@@ -112,7 +113,7 @@ static enum status post_number(struct post *post, struct audit_event *event, str
         status = fault_set(fault, STATUS_BUSY, "trail", "too many events wait for the sequencer");
     }
     if (status == STATUS_OK) {
-        status = numbers_take(&post->number, &trail->numbers, fault);
+        status = numbers_take(&post->number, &trail->numbers, false, fault);
     }
     if (status == STATUS_OK) {
         numbers_post(&trail->numbers, post->number);
@@ -186,7 +187,7 @@ static enum status post_directly(struct trail_ticket *out, struct trail *trail, 
         return STATUS_OK;
     }
     if (number != 0) {
-        posts_end(trail, post, NUMBER_LOST, 0);
+        posts_end(trail, post, NUMBER_LOST, NULL);
     } else {
         posts_free(post);
     }

@@ -53,7 +53,6 @@ void trail_view_free(struct trail_view *view)
 
 static void view_forget(struct trail_view *view)
 {
-    view->size = 0;
     for (size_t i = 0; i < PYRAMIDS; i++) {
         view->pyramids[i].width = 0;
     }

@@ -17,7 +17,7 @@ MUST_CHECK enum status trail_view_new(struct trail_view **out, struct store *rea
 /* NULL is fine. */
 void trail_view_free(struct trail_view *view);
 
-/* Forgets everything: what the database says counts again. */
+/* Forgets all hashes: what the database says counts again. */
 void trail_view_reset(struct trail_view *view);
 
 /* The trail has at least `size` entries. Without hashes: they are read when they are needed. */

@@ -21,6 +21,7 @@
 #define RELEASE_EVERY_US 1000000
 #define COUNT_EVERY_US 5000000
 #define HEARTBEAT_EVERY_US 60000000
+#define HEARTBEAT_SOON_US 5000000 /* while the numbers run out */
 #define DELAY_MIN_MS 20
 #define DELAY_MAX_MS 5000
 #define LOOK_AGAIN_MS 30000 /* at what waits for a known time */
@@ -177,7 +178,8 @@ static void keep_time(struct worker_pool *pool)
         log_fault("hours", &fault);
     }
     fault_clear(&fault);
-    if (falls_due(pool, &pool->heartbeat_at_us, HEARTBEAT_EVERY_US) &&
+    int64_t heartbeat_us = trail_must_settle(pool->service->trail) ? HEARTBEAT_SOON_US : HEARTBEAT_EVERY_US;
+    if (falls_due(pool, &pool->heartbeat_at_us, heartbeat_us) &&
         store_transact(pool->service->store, heartbeat_in, pool->service, &fault) != STATUS_OK) {
         log_fault("heartbeat", &fault);
     }

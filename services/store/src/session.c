@@ -347,7 +347,9 @@ static const struct statement check_settings = {
     "'custody.reservation',"
     " 'custody.token', 'custody.withdrawal']) AS expected WHERE NOT EXISTS (SELECT FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = expected"
-    " AND c.relkind IN ('r', 'p'))), '') AS missing",
+    " AND c.relkind IN ('r', 'p'))), '') AS missing,"
+    " pid::bigint AS pid, usesysid::bigint AS role,"
+    " (extract(epoch FROM backend_start) * 1000000)::bigint AS began FROM pg_stat_get_activity(pg_backend_pid())",
     0,
 };
 
@@ -359,6 +361,7 @@ struct settings {
     bool reads;
     bool migrated;
     char missing[64];
+    struct store_backend backend;
 };
 
 static const struct column settings_columns[] = {
@@ -369,6 +372,9 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, reads, "reads", COLUMN_BOOL),
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
     COLUMN(struct settings, missing, "missing", COLUMN_TEXT),
+    COLUMN(struct settings, backend.pid, "pid", COLUMN_INT64),
+    COLUMN(struct settings, backend.role, "role", COLUMN_INT64),
+    COLUMN(struct settings, backend.began_utc_us, "began", COLUMN_INT64),
 };
 
 static const struct row_shape settings_shape = ROW_SHAPE(struct settings, settings_columns);
@@ -434,6 +440,7 @@ enum status session_check(struct session *session, const char *role, struct faul
     if (status == STATUS_OK) {
         status = settings_judge(&settings, role, fault);
     }
+    session->backend = settings.backend;
     if (status == STATUS_OK) {
         status = session_check_version(session, fault);
     }

@@ -25,6 +25,7 @@ struct statement {
 struct session {
     PGconn *connection;
     int64_t timeout_ms;
+    struct store_backend backend;
     bool broken;      /* the connection cannot be used any more */
     bool warned;      /* SQLSTATE class 01 arrived since it was last cleared */
     char sqlstate[6]; /* of the last failed statement, "" otherwise */

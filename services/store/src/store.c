@@ -311,23 +311,26 @@ enum status store_tx_on_end(struct store_tx *tx, store_end_fn *call, void *conte
     return STATUS_OK;
 }
 
-int64_t store_tx_backend(const struct store_tx *tx)
+struct store_backend store_tx_backend(const struct store_tx *tx)
 {
-    return PQbackendPID(tx->session->connection);
+    return tx->session->backend;
 }
 
 static const struct statement backend_gone = {
     "backend_gone",
-    "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1::bigint) AS gone",
-    1,
+    "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1::bigint AND usesysid::bigint = $2::bigint"
+    " AND coalesce((extract(epoch FROM backend_start) * 1000000)::bigint = $3::bigint, true)) AS gone",
+    3,
 };
 
-enum status store_backend_gone(bool *out, struct store_tx *tx, int64_t backend, struct fault *fault)
+enum status store_backend_gone(bool *out, struct store_tx *tx, const struct store_backend *backend, struct fault *fault)
 {
     static const struct column columns[] = {{"gone", COLUMN_BOOL, false, 0, sizeof(bool)}};
     static const struct row_shape shape = ROW_SHAPE(bool, columns);
     struct parameters p = {0};
-    parameter_int64(&p, backend);
+    parameter_int64(&p, backend->pid);
+    parameter_int64(&p, backend->role);
+    parameter_int64(&p, backend->began_utc_us);
     bool gone = false;
     enum status status = tx_read_one(tx, &gone, &shape, &backend_gone, &p, fault);
     if (status == STATUS_OK) {

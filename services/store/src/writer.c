@@ -100,9 +100,9 @@ enum status writer_session(struct store **out_store, struct session **out, struc
     return STATUS_OK;
 }
 
-int64_t store_writer_backend(const struct store_writer *writer)
+struct store_backend store_writer_backend(const struct store_writer *writer)
 {
-    return PQbackendPID(writer->session->connection);
+    return writer->session->backend;
 }
 
 static enum status writer_text(struct store_writer *writer, const char *sql, struct fault *fault)

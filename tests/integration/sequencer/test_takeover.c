@@ -230,6 +230,34 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
     check_story(4);
 }
 
+#define CUT_WAITING                                                                                                    \
+    "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                          \
+    " AND usename = 'strongroom_sequencer') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;"          \
+    " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                      \
+    " AND usename = 'strongroom_sequencer'; END $$"
+#define PUT_NO_EVENT "INSERT INTO audit.pending (cls, evt) VALUES (0, '\\x7b7d')"
+#define OWN_NUMBER "substring(convert_from(raw, 'UTF8') FROM '\"pn\":\"([0-9]+)\"')"
+
+/* A batch with an entry of the sequencer's own, and the epoch after it: both are there, and neither reply came. */
+Test(takeover, a_sequencer_that_lost_two_replies_gives_no_number_twice)
+{
+    stage_covered(&first, stage_event(&first, ""));
+    books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
+    books_sync_commit(&books, true);
+    books_sql(&books, PUT_NO_EVENT);
+    books_sql(&books, CUT_WAITING);
+    books_sql(&books, CUT_WAITING);
+    books_sync_commit(&books, false);
+    books_sql(&books, "ALTER ROLE postgres RESET synchronous_commit");
+    stage_await(&first, SEQUENCER_LEADING, NULL);
+    books_sql(&books, PUT_NO_EVENT);
+    stage_covered(&first, stage_event(&first, ""));
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE act = 'trail.refuse'"), 2);
+    cr_expect_eq(
+        books_number(&books, "SELECT count(DISTINCT " OWN_NUMBER ") FROM audit.leaf WHERE act = 'trail.refuse'"), 2);
+    check_story(5);
+}
+
 Test(takeover, the_database_goes_away_and_comes_back)
 {
     stage_covered(&first, stage_event(&first, ""));

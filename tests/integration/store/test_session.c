@@ -146,6 +146,50 @@ Test(session, a_commit_whose_reply_is_lost_is_unknown_and_the_pool_heals)
     store_close(store);
 }
 
+/* A process id is given again: what counts is the session that had it. */
+Test(session, a_lost_session_is_gone_though_another_has_its_process_id)
+{
+    bool gone = false;
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct store_tx *tx = books_begin(store);
+    const struct store_backend mine = store_tx_backend(tx);
+    cr_assert_eq(store_backend_gone(&gone, tx, &mine, NULL), STATUS_OK);
+    cr_expect_not(gone);
+    struct store_backend other = mine;
+    other.began_utc_us--;
+    cr_assert_eq(store_backend_gone(&gone, tx, &other, NULL), STATUS_OK);
+    cr_expect(gone, "a session of this role that began at another time");
+    other = mine;
+    other.role++;
+    cr_assert_eq(store_backend_gone(&gone, tx, &other, NULL), STATUS_OK);
+    cr_expect(gone, "a session of another role");
+    store_rollback(tx);
+    store_close(store);
+}
+
+/* When a session of another role began, the server does not tell: it is there until it is gone. */
+Test(session, a_session_of_another_role_is_seen_to_be_gone)
+{
+    bool gone = true;
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct store *reader = books_store(&books, "strongroom_auditor", 1);
+    struct store_tx *other = books_begin(reader);
+    const struct store_backend backend = store_tx_backend(other);
+    struct store_tx *tx = books_begin(store);
+    cr_assert_eq(store_backend_gone(&gone, tx, &backend, NULL), STATUS_OK);
+    cr_expect_not(gone);
+    store_rollback(tx);
+    books_sql(&books, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                      " WHERE usename = 'strongroom_auditor' AND datname = current_database()");
+    tx = books_begin(store);
+    cr_assert_eq(store_backend_gone(&gone, tx, &backend, NULL), STATUS_OK);
+    cr_expect(gone);
+    store_rollback(tx);
+    store_rollback(other);
+    store_close(reader);
+    store_close(store);
+}
+
 /* A standby that never confirms: cancelling the wait makes PostgreSQL say COMMIT with a warning (facts 17). */
 static void *cancel_waiter(void *context)
 {

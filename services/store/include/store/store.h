@@ -37,6 +37,13 @@ enum store_access {
     STORE_SNAPSHOT,   /* REPEATABLE READ, READ ONLY */
 };
 
+/* A session on the server. A process id is given again when its process is gone; together they are not. */
+struct store_backend {
+    int64_t pid;
+    int64_t role; /* oid */
+    int64_t began_utc_us;
+};
+
 /* How a transaction ended, for those who asked to be told. */
 enum store_end {
     STORE_COMMITTED,
@@ -86,13 +93,16 @@ void store_rollback(struct store_tx *tx);
  */
 MUST_CHECK enum status store_tx_on_end(struct store_tx *tx, store_end_fn *call, void *context);
 
-/* The process id of the transaction's session on the server. */
-int64_t store_tx_backend(const struct store_tx *tx);
+/* The transaction's session on the server. */
+struct store_backend store_tx_backend(const struct store_tx *tx);
 
 /*
- * Whether no session on the server has this process id any more: then whatever a lost session was committing has ended.
+ * Whether this session is no longer on the server: then whatever it was committing has ended. When a session of another
+ * role began, the server does not tell; such a one also counts as there when a later one of that role has its process
+ * id.
  */
-MUST_CHECK enum status store_backend_gone(bool *out, struct store_tx *tx, int64_t backend, struct fault *fault);
+MUST_CHECK enum status store_backend_gone(bool *out, struct store_tx *tx, const struct store_backend *backend,
+                                          struct fault *fault);
 
 /*
  * Runs `work` in a transaction and commits it. When the server reports a serialization failure, a deadlock or a lock

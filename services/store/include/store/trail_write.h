@@ -98,8 +98,8 @@ MUST_CHECK enum status store_trail_extend(struct store_tx *tx, const struct stor
 MUST_CHECK enum status store_writer_extend(struct store_writer *writer, const struct store_extension *extension,
                                            struct fault *fault);
 
-/* The server process of the session (store_tx_backend). */
-int64_t store_writer_backend(const struct store_writer *writer);
+/* The session on the server (store_tx_backend). */
+struct store_backend store_writer_backend(const struct store_writer *writer);
 
 /*
  * Inserts a signed checkpoint unless its size has one, and tells the followers, in a transaction of its own. Losing
