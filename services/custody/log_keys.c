@@ -174,6 +174,31 @@ static enum status add_rotations(json_t *file, const struct rotations *rotations
     return status;
 }
 
+/* What the file has came from an order too: a service that hides it would take the key back. */
+static enum status find_order(const char *rotation, const struct rotations *rotations, struct fault *fault)
+{
+    char text[AUDIT_VKEY_SIZE + 24];
+    for (size_t i = 0; rotation != NULL && i < rotations->count; i++) {
+        const struct command *order = &rotations->orders[i];
+        (void)snprintf(text, sizeof(text), "%llu %s", (unsigned long long)order->size, order->log);
+        if (strcmp(text, rotation) == 0) {
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_MISMATCH, "orders", "the service shows none of the rotation %s of the trust file",
+                     rotation == NULL ? "" : rotation);
+}
+
+static enum status keep_rotations(const json_t *file, const struct rotations *rotations, struct fault *fault)
+{
+    const json_t *held = json_object_get(file, "rotations");
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < json_array_size(held); i++) {
+        status = find_order(json_string_value(json_array_get(held, i)), rotations, fault);
+    }
+    return status;
+}
+
 static enum status write_trust(json_t *file, const struct custody_options *options, struct fault *fault)
 {
     struct bytes document = {0};
@@ -200,6 +225,7 @@ enum status command_log_trust(const struct command_input *input, struct fault *f
     }
     status = status == STATUS_OK ? command_read_file(&text, options->trust, CANON_DOCUMENT_MAX, fault) : status;
     status = status == STATUS_OK ? canon_parse(&file, text.data, text.len, CANON_DOCUMENT_MAX, fault) : status;
+    status = status == STATUS_OK ? keep_rotations(file, rotations, fault) : status;
     status = status == STATUS_OK ? add_rotations(file, rotations, fault) : status;
     status = status == STATUS_OK ? write_trust(file, options, fault) : status;
     json_decref(file);

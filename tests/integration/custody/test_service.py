@@ -247,6 +247,14 @@ class Show(Lying):
         self.refused(2, "show", ID, *self.base[:-2])
         self.refused(1, "show", ID, *self.base[:-1], self.path("absent"))
 
+    def test_orders_that_the_trust_file_has_are_not_taken_back(self):
+        """log trust: a service that hides the order of a rotation gives no file without it."""
+        self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": []})
+        self.assertEqual(json.loads(self.good("log", "trust", *self.base)), WORLD.trust)
+        rotation = "1000 " + world.Log(WORLD.trust["log"].split("+")[0]).vkey
+        self.write("trust", world.canonical({**WORLD.trust, "rotations": [rotation]}))
+        self.assertIn(rotation, self.refused(1, "log", "trust", *self.base))
+
     def test_problem_documents(self):
         self.service.routes[SHOW] = (403, problem("forbidden", "role", "the token does not carry approver"))
         told = self.not_shown("role", "the token does not carry approver", "the credential does not carry the role")
