@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PART_LEN 16384
@@ -79,9 +81,9 @@ static bool write_all(int fd, const struct bytes *content)
     return true;
 }
 
-static bool write_synced(const char *path, const struct bytes *content)
+/* Closes it. */
+static bool write_synced(int fd, const struct bytes *content)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return false;
     }
@@ -100,19 +102,25 @@ static bool sync_folder(char *scratch)
     return good;
 }
 
-enum status file_replace(const char *path, const struct bytes *content, const char *where, struct fault *fault)
+static enum status name_beside(struct bytes *out, const char *path, const char *suffix)
 {
     struct buffer name;
-    struct bytes fresh = {0};
-    enum status status = STATUS_OK;
     buffer_init(&name);
     buffer_append_text(&name, path);
-    buffer_append_text(&name, ".new");
-    if (buffer_finish(&fresh, &name) != STATUS_OK) {
+    buffer_append_text(&name, suffix);
+    return buffer_finish(out, &name);
+}
+
+enum status file_replace(const char *path, const struct bytes *content, const char *where, struct fault *fault)
+{
+    struct bytes fresh = {0};
+    enum status status = STATUS_OK;
+    if (name_beside(&fresh, path, ".new") != STATUS_OK) {
         return fault_set(fault, STATUS_NO_MEMORY, where, "%s", "");
     }
     char *text = (char *)fresh.data;
-    if (!write_synced(text, content) || rename(text, path) != 0) {
+    int fd = open(text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (!write_synced(fd, content) || rename(text, path) != 0) {
         status = fault_set(fault, STATUS_IO, where, "could not write %s: %s", text, strerror(errno));
         (void)unlink(text);
     } else if (!sync_folder(text)) {
@@ -120,4 +128,26 @@ enum status file_replace(const char *path, const struct bytes *content, const ch
     }
     bytes_free(&fresh);
     return status;
+}
+
+enum status file_create(const char *path, const struct bytes *content, const char *where, struct fault *fault)
+{
+    struct bytes fresh = {0};
+    if (name_beside(&fresh, path, ".XXXXXX") != STATUS_OK) {
+        return fault_set(fault, STATUS_NO_MEMORY, where, "%s", "");
+    }
+    char *text = (char *)fresh.data;
+    int fd = mkostemp(text, O_CLOEXEC);
+    bool made = fd >= 0;
+    bool good = made && fchmod(fd, 0644) == 0;
+    good = write_synced(fd, content) && good && link(text, path) == 0;
+    int reason = errno;
+    if (made) {
+        (void)unlink(text);
+    }
+    good = good && sync_folder(text);
+    bytes_free(&fresh);
+    return good               ? STATUS_OK
+           : reason == EEXIST ? fault_set(fault, STATUS_EXISTS, where, "%s is there already", path)
+                              : fault_set(fault, STATUS_IO, where, "could not write %s: %s", path, strerror(reason));
 }

@@ -4,13 +4,12 @@
  */
 #include "receipts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "audit/proof.h"
-#include "base/bytes.h"
+#include "base/file.h"
 
 #define PATH_SIZE (TEXT_SIZE + 64)
 
@@ -30,13 +29,10 @@ enum status receipts_ready(const struct custody_options *options, struct fault *
 /* Named by entry and size of the trail. A file that is there is this receipt, or says more than it. */
 static enum status write_new(const char *path, const struct bytes *text, struct fault *fault)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        return errno == EEXIST ? STATUS_OK : fault_set(fault, STATUS_IO, "receipts", "%s: %s", path, strerror(errno));
-    }
-    bool good = write(fd, text->data, text->len) == (ssize_t)text->len && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "receipts", "could not write %s", path);
+    struct fault why = {0};
+    enum status status = file_create(path, text, "receipts", &why);
+    return status == STATUS_OK || status == STATUS_EXISTS ? STATUS_OK
+                                                          : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status read_size(uint64_t *out, const struct audit_tlog_proof *proof, struct fault *fault)

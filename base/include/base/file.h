@@ -36,4 +36,12 @@ MUST_CHECK enum status file_program_digest(struct digest *out, struct fault *fau
 MUST_CHECK enum status file_replace(const char *path, const struct bytes *content, const char *where,
                                     struct fault *fault);
 
+/*
+ * Makes a file at `path` with exactly `content`, readable by all: written and synced under a name of its own beside it,
+ * and then given this one. After a crash at any instant it is there whole or not at all. STATUS_EXISTS when there is a
+ * file of this name, which stays as it is; STATUS_IO, STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status file_create(const char *path, const struct bytes *content, const char *where,
+                                   struct fault *fault);
+
 #endif

@@ -4,15 +4,13 @@
  */
 #include "mirror/copy.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit/tile_tree.h"
+#include "base/file.h"
 
 #define BESIDE_SIZE 4200
 
@@ -71,14 +69,13 @@ static enum status keep_beside(const struct copy *copy, struct fault *fault)
     digest_format(hex, &digest);
     int len = snprintf(path, sizeof(path), "%s.refused-%" PRIu64 "-%.16s", mirror_path(copy->mirror),
                        copy->checkpoint.size, hex);
-    int fd = len < (int)sizeof(path) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
-    if (fd < 0) {
-        return errno == EEXIST ? STATUS_OK
-                               : fault_set(fault, STATUS_IO, "dir", "could not keep %s: %s", path, strerror(errno));
+    if (len >= (int)sizeof(path)) {
+        return fault_set(fault, STATUS_TOO_LARGE, "dir", "%s", "the path is too long");
     }
-    bool good = write(fd, copy->note.data, copy->note.len) == (ssize_t)copy->note.len && fsync(fd) == 0;
-    good = close(fd) == 0 && good;
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "dir", "could not keep %s", path);
+    struct fault why = {0};
+    enum status status = file_create(path, &copy->note, "dir", &why);
+    return status == STATUS_OK || status == STATUS_EXISTS ? STATUS_OK
+                                                          : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status refuse(const struct copy *copy, enum status why, struct fault *fault)

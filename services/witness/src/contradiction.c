@@ -4,8 +4,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/canon.h"
@@ -78,22 +76,6 @@ static enum status encode(struct bytes *out, const struct witness_contradiction 
     return status;
 }
 
-static enum status write_new(const char *folder, const char *path, const struct bytes *bytes, struct fault *fault)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && folder_fd >= 0 && write(fd, bytes->data, bytes->len) == (ssize_t)bytes->len &&
-                fsync(fd) == 0 && fsync(folder_fd) == 0;
-    int reason = errno;
-    if (folder_fd >= 0) {
-        (void)close(folder_fd);
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "state", "could not write %s: %s", path, strerror(reason));
-}
-
 enum status witness_contradiction_keep(bool *out_new, const char *folder,
                                        const struct witness_contradiction *contradiction, struct fault *fault)
 {
@@ -112,28 +94,31 @@ enum status witness_contradiction_keep(bool *out_new, const char *folder,
     }
     status = encode(&text, contradiction, fault);
     if (status == STATUS_OK) {
-        status = write_new(folder, path, &text, fault);
+        status = file_create(path, &text, "state", fault);
         bytes_free(&text);
     }
     *out_new = status == STATUS_OK;
     return status;
 }
 
+/* One that cannot be read is named: it hides no other. */
 static enum status read_one(json_t *array, const char *folder, const char *name, struct fault *fault)
 {
     char path[PATH_SIZE];
     struct bytes text = {0};
     json_t *object = NULL;
+    struct fault why = {0};
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    enum status status = file_read(&text, path, CANON_POLICY_MAX, "state", fault);
+    enum status status = file_read(&text, path, CANON_POLICY_MAX, "state", &why);
     if (status == STATUS_OK) {
-        status = canon_parse(&object, text.data, text.len, CANON_POLICY_MAX, fault);
+        status = canon_parse(&object, text.data, text.len, CANON_POLICY_MAX, &why);
         bytes_free(&text);
     }
-    if (status == STATUS_OK && json_array_append_new(array, object) != 0) {
-        status = fault_set(fault, STATUS_NO_MEMORY, "state", "%s", "");
+    if (status != STATUS_OK) {
+        object = json_pack("{s:s, s:s}", "file", path, "reason", why.detail);
     }
-    return status;
+    return json_array_append_new(array, object) == 0 ? STATUS_OK
+                                                     : fault_set(fault, STATUS_NO_MEMORY, "state", "%s", "");
 }
 
 enum status witness_contradictions_read(json_t **out, const char *folder, struct fault *fault)

@@ -2,6 +2,7 @@
  * Whole files: what is read, what is dropped, what is refused, and that a file is replaced whole or not at all.
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -116,6 +117,49 @@ Test(file, one_that_could_not_be_written_whole_leaves_the_old_one)
     cr_assert(setrlimit(RLIMIT_FSIZE, &before) == 0);
     expect_content("old");
     cr_expect(access(fresh, F_OK) != 0);
+}
+
+static void create(const char *text, enum status expected)
+{
+    struct bytes content = {.data = (uint8_t *)(uintptr_t)text, .len = strlen(text)};
+    struct fault fault = {0};
+    cr_expect_eq(file_create(path, &content, "state", &fault), expected, "%s: %s", fault.where, fault.detail);
+    cr_expect(expected == STATUS_OK || strstr(fault.detail, path) != NULL);
+}
+
+static size_t files(void)
+{
+    size_t count = 0;
+    DIR *stream = opendir(folder.path);
+    cr_assert_not_null(stream);
+    for (const struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        count += entry->d_name[0] != '.';
+    }
+    (void)closedir(stream);
+    return count;
+}
+
+Test(file, a_new_one_is_made_once)
+{
+    create("first", STATUS_OK);
+    expect_content("first");
+    create("second", STATUS_EXISTS);
+    expect_content("first");
+    cr_expect_eq(files(), 1);
+}
+
+Test(file, a_new_one_that_could_not_be_written_whole_is_not_there)
+{
+    struct rlimit few_bytes;
+    struct rlimit before;
+    cr_assert(getrlimit(RLIMIT_FSIZE, &before) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    few_bytes = (struct rlimit){.rlim_cur = 5, .rlim_max = before.rlim_max};
+    cr_assert(setrlimit(RLIMIT_FSIZE, &few_bytes) == 0);
+    create("longer than that", STATUS_IO);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    cr_expect_eq(files(), 0);
+    create("whole", STATUS_OK);
+    expect_content("whole");
 }
 
 Test(file, what_lies_in_the_place_of_the_new_one_is_overwritten_but_no_link_is_followed)

@@ -245,6 +245,26 @@ Test(protocol, a_fork_is_refused_and_both_notes_are_kept)
     json_decref(view);
 }
 
+/* Left by a full disk or a hand: it is named, and what stands beside it is shown. */
+Test(protocol, a_contradiction_that_cannot_be_read_hides_no_other)
+{
+    char path[600];
+    json_t *view = NULL;
+    struct witness *witness = opened();
+    assert_cosigned(witness, 0, 20);
+    assert_size(offer(witness, 20, 20, 1), 20);
+    witness_close(witness);
+    (void)snprintf(path, sizeof(path), "%s/unproven-0123456789abcdef.json", state);
+    FILE *half = fopen(path, "w");
+    cr_assert(half != NULL && fclose(half) == 0);
+    cr_assert_eq(witness_describe(&view, state, NULL), STATUS_OK);
+    const json_t *rows = json_object_get(view, "contradictions");
+    cr_expect_eq(json_array_size(rows), 2);
+    cr_expect_str_eq(json_string_value(json_object_get(json_array_get(rows, 0), "kind")), "fork");
+    cr_expect_str_eq(json_string_value(json_object_get(json_array_get(rows, 1), "file")), path);
+    json_decref(view);
+}
+
 Test(protocol, another_history_that_is_longer_is_refused)
 {
     struct witness *witness = opened();
