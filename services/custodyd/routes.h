@@ -34,7 +34,7 @@ void service_log_error(struct service *service, const struct http_request *reque
 
 /*
  * Tells that the request read so many entries, and waits a moment until that is covered. Reads go on when the trail
- * does not: what is not covered by then follows when it can, and the log tells it.
+ * does not: then the log tells it, and the entry follows, unless it could not be handed over at all.
  */
 void service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
                       uint64_t results);

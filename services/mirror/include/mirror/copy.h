@@ -7,8 +7,6 @@
 #include "audit/witness.h"
 #include "mirror/folder.h"
 
-#define MIRROR_FILE_MAX MIRROR_BUNDLE_MAX
-
 /* The log as it can be asked: `fetch` gets the bytes of "checkpoint", "tile/0/000" ... Out: owned by the caller. */
 struct mirror_log {
     enum status (*fetch)(void *context, struct bytes *out, const char *name, struct fault *fault);
