@@ -6,6 +6,7 @@
  */
 #include "base/bytes.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
@@ -214,7 +215,7 @@ static uint32_t base64_value(char c)
 }
 
 /* The 24 bits of four characters; what is no character sets those above. */
-static uint32_t base64_group(const char *text)
+static inline uint32_t base64_group(const char *text)
 {
     return base64_value(text[0]) << 18 | base64_value(text[1]) << 12 | base64_value(text[2]) << 6 |
            base64_value(text[3]);
@@ -250,9 +251,11 @@ enum status base64_decode_into(uint8_t *out, size_t *out_len, const char *text, 
     }
     for (size_t at = 0; at + 4 < text_len; at += 4, len += 3) {
         uint32_t bits = base64_group(text + at);
-        wrong |= bits >> 24;
-        base64_put(out + len, 3, bits);
+        const uint32_t four = htobe32(bits << 8);
+        wrong |= bits;
+        memcpy(out + len, &four, sizeof(four)); /* the last group writes over the fourth byte */
     }
+    wrong >>= 24;
     if (text_len > 0) {
         wrong |= base64_last(out + len, &last, text + text_len - 4);
     }

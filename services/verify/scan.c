@@ -265,7 +265,11 @@ static enum status refuse(const struct scanner *scanner, const char *start, stru
 
 static bool is_named(struct span key, const char *name)
 {
-    return strlen(name) == key.len && memcmp(key.at, name, key.len) == 0;
+    size_t i = 0;
+    while (i < key.len && name[i] != '\0' && key.at[i] == name[i]) {
+        i++;
+    }
+    return i == key.len && name[i] == '\0';
 }
 
 static struct span *member_of(void *out, const struct scan_field *field)
@@ -329,10 +333,7 @@ struct span scan_member(struct span object, const char *name)
 
 bool span_equal(struct span a, struct span b)
 {
-    if (a.at == NULL || b.at == NULL) {
-        return a.at == b.at;
-    }
-    return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+    return (a.at == NULL) == (b.at == NULL) && a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
 bool span_is(struct span span, const char *text)
