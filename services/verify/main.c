@@ -128,11 +128,12 @@ int main(int argc, char **argv)
     struct fault fault = {0};
     int rest = 0;
     const struct command *command = commands;
-    while (argc >= 2 && command < commands + COMMANDS && strcmp(argv[1], command->word) != 0) {
+    const char *word = argc < 2 ? "" : argv[1];
+    while (command < commands + COMMANDS && strcmp(word, command->word) != 0) {
         command++;
     }
-    if (argc < 2 || command == commands + COMMANDS) {
-        return usage(argc < 2 ? "" : argv[1]);
+    if (command == commands + COMMANDS) {
+        return usage(word);
     }
     const struct option_program program = {command->name, command->purpose, command->arguments};
     argc--;

@@ -333,7 +333,7 @@ struct span scan_member(struct span object, const char *name)
 
 bool span_equal(struct span a, struct span b)
 {
-    return (a.at == NULL) == (b.at == NULL) && a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+    return a.at == NULL || b.at == NULL ? a.at == b.at : a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
 bool span_is(struct span span, const char *text)
