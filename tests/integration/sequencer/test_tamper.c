@@ -171,6 +171,12 @@ Test(tamper, the_head_was_edited)
 }
 
 /* At a start trail_open already refuses; here it vanishes under a leader. */
+/* What the next entry would link to. */
+Test(tamper, the_last_hash_was_edited)
+{
+    halts(AS_SUPERUSER "UPDATE audit.head SET last_lh = sha256('x')", STATUS_CORRUPT, "last_lh is not the hash");
+}
+
 Test(tamper, the_head_row_is_gone)
 {
     struct fault why = {0};
