@@ -8,6 +8,7 @@
 #include "policy/account.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
+#include "trail_signed.h"
 #include "values.h"
 
 #define RECEIPT_KEY "receipt"
@@ -91,25 +92,21 @@ enum status record_receipt_if_any(struct service *service, const struct trail_ti
     return attach(reply_object, &receipt.proof, fault);
 }
 
-/* Out: the number of the newest entry that the filter meets; STATUS_NOT_READY when it is not sequenced yet. */
+/* Out: the number of the newest signed entry that the filter meets; STATUS_NOT_READY when there is none yet. */
 static enum status find_entry(uint64_t *out_seq, const struct service *service, const struct store_leaf_filter *filter,
                               struct fault *fault)
 {
-    struct store_tx *tx = NULL;
     struct store_leaf_list list = {0};
-    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = store_leaf_list(&list, tx, filter, fault);
-    store_rollback(tx);
-    if (status == STATUS_OK && list.count == 0) {
-        status = STATUS_NOT_READY;
-    } else if (status == STATUS_OK) {
+    struct fault why = {0};
+    enum status status = trail_signed_list(&list, NULL, service->trail, filter, &why);
+    if (status == STATUS_OK && list.count > 0) {
         *out_seq = list.rows[0].seq;
+    } else if (status == STATUS_OK) {
+        status = STATUS_NOT_READY;
     }
     store_leaf_list_free(&list);
-    return status;
+    return status == STATUS_OK || status == STATUS_NOT_READY ? status
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 /* Whether entries of that time have left: those of a withdrawal leave when it has ended, the oldest first. */
@@ -164,7 +161,7 @@ enum status record_receipt_again(struct service *service, const struct http_requ
                                              .oid = id,
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
                                              .newest_first = true,
-                                             .limit = 1};
+                                             .limit = STORE_LEAVES_MAX};
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
     struct bytes proof = {0};

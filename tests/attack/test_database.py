@@ -570,6 +570,19 @@ class Database(strongroom.Case):
         left = f"SELECT count(*) FROM custody.outbox WHERE withdrawal = '{row['id']}' AND done_at IS NULL"
         self.assertEqual(self.place.value(left), "0")
 
+    def test_a_retry_gets_the_receipt_of_its_own_entry(self):
+        """The columns of another withdrawal's entry name this one: who retries is not given the proof of that entry as his own."""
+        place = self.place
+        def entry(reply):
+            self.assertIn("receipt", reply.json or {}, reply)
+            return base64.b64decode(reply.json["receipt"]).split(b"\n")[1]
+        first = place.propose(81, key="retried")
+        one, other = first.json["withdrawal"], place.proposed(82)
+        rename = "UPDATE audit.leaf SET oid = '%s' WHERE seq IN (SELECT seq FROM audit.leaf WHERE raw LIKE ('%%' || '%s' || '%%')::bytea)"
+        place.psql(rename % (one["id"], other["id"]))
+        self.assertEqual(entry(place.propose(81, key="retried")), entry(first))
+        place.psql(rename % (other["id"], other["id"]))
+
     def test_a_row_edited_after_it_was_signed(self):
         place = self.place
         key = place.call("GET", "/v1/wallets/hot").json["key_id"]
