@@ -34,22 +34,48 @@ static enum status add_answers(json_t *rows, const struct store_leaf_list *list,
 }
 
 /*
+ * Where the answers to it begin: after the newest entry about the same object, which was told when the alarm began, or
+ * when the one before was over. When an alarm was first seen is a row that a superuser can set back to one that was
+ * answered; not where these entries stand.
+ */
+static enum status find_begin(uint64_t *out_seq, struct service *service, const struct alarm *alarm,
+                              struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    size_t left_out = 0;
+    const struct store_leaf_filter filter = {.otype = alarm->object_type,
+                                             .oid = alarm->object_id,
+                                             .act = audit_action_text(alarm->code),
+                                             .newest_first = true,
+                                             .limit = 1};
+    enum status status = trail_signed_list(&list, &left_out, service->trail, &filter, fault);
+    if (status == STATUS_OK) {
+        *out_seq = left_out > 0 ? INT64_MAX : list.count > 0 ? list.rows[0].seq + 1 : 0;
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+/*
  * Who has acknowledged it, each person once: [{person, at}], from what is signed in the trail; nobody, while nothing
  * is. Out: one reference.
  */
-static enum status read_answers(json_t **out, struct service *service, const struct digest *id, struct fault *fault)
+static enum status read_answers(json_t **out, struct service *service, const struct alarm *alarm, struct fault *fault)
 {
     char oid[DIGEST_HEX_LEN + 1];
     struct store_leaf_list list = {0};
     json_t *rows = json_array();
-    digest_format(oid, id);
-    const struct store_leaf_filter filter = {.otype = RECORD_ALARM,
-                                             .oid = oid,
-                                             .act = audit_action_text(AUDIT_ALARM_ACKNOWLEDGE),
-                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
-                                             .limit = STORE_LEAVES_MAX};
+    digest_format(oid, &alarm->id);
+    struct store_leaf_filter filter = {.otype = RECORD_ALARM,
+                                       .oid = oid,
+                                       .act = audit_action_text(AUDIT_ALARM_ACKNOWLEDGE),
+                                       .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
+                                       .limit = STORE_LEAVES_MAX};
     struct fault why = {0};
-    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, &why);
+    enum status status = find_begin(&filter.from_seq, service, alarm, &why);
+    if (status == STATUS_OK) {
+        status = trail_signed_list(&list, NULL, service->trail, &filter, &why);
+    }
     if (status == STATUS_OK) {
         status = add_answers(rows, &list, &why);
     }
@@ -90,7 +116,7 @@ static json_t *alarm_view(const struct alarm *alarm, json_t *answers)
 static enum status add_view(json_t *rows, struct service *service, const struct alarm *alarm, struct fault *fault)
 {
     json_t *answers = NULL;
-    enum status status = read_answers(&answers, service, &alarm->id, fault);
+    enum status status = read_answers(&answers, service, alarm, fault);
     if (status == STATUS_OK && json_array_append_new(rows, alarm_view(alarm, answers)) != 0) {
         status = fault_set(fault, STATUS_NO_MEMORY, "alarms", "%s", "");
     }

@@ -1,5 +1,6 @@
 /*
  * RFC 4180: fields with a comma, a quote or an end of line stand in quotes, quotes are doubled, records end with CR LF.
+ * What begins with a letter or digit of ASCII is no formula in any program, whatever blanks and wide signs it skips.
  */
 #include "csv.h"
 
@@ -7,7 +8,8 @@
 
 static void append_text(struct buffer *buffer, const char *text)
 {
-    const char *inert = text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL ? "'" : "";
+    bool plain = strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", text[0]) != NULL; /* or "" */
+    const char *inert = plain ? "" : "'";
     if (strpbrk(text, ",\"\r\n") == NULL) {
         buffer_append_text(buffer, inert);
         buffer_append_text(buffer, text);

@@ -174,6 +174,27 @@ static enum status extract_head(struct extract *extract, const struct http_reque
     return buffer_finish(&extract->lines, &buffer);
 }
 
+/* How many rows it will give: the trail says so before the first one leaves. */
+static enum status count_rows(uint64_t *out, const struct extract *extract, struct fault *fault)
+{
+    struct store_trail_query query = extract->question.query; /* borrows */
+    struct store_trail_page page = {0};
+    char cursor[STORE_CURSOR_SIZE];
+    enum status status = STATUS_OK;
+    do {
+        struct store_tx *tx = NULL;
+        status = store_begin(&tx, extract->service->reader, STORE_SNAPSHOT, fault);
+        if (status == STATUS_OK) {
+            status = store_trail_count(&page, tx, &query, fault);
+            store_rollback(tx);
+        }
+        *out += status == STATUS_OK ? page.count : 0;
+        (void)snprintf(cursor, sizeof(cursor), "%s", page.next);
+        query.cursor = cursor;
+    } while (status == STATUS_OK && cursor[0] != '\0');
+    return status;
+}
+
 enum status trail_extract_open(struct service *service, const struct http_request *request, struct http_reply *reply,
                                struct fault *fault)
 {
@@ -193,6 +214,9 @@ enum status trail_extract_open(struct service *service, const struct http_reques
     if (status == STATUS_OK) {
         extract->question.query.limit = PAGE;
         extract->question.query.before_seq = extract->checkpoint.checkpoint.size;
+        status = count_rows(&reply->results, extract, fault);
+    }
+    if (status == STATUS_OK) {
         status = extract_head(extract, request, fault);
     }
     if (status != STATUS_OK) {

@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import outside  # noqa: E402
 import strongroom  # noqa: E402
-from strongroom import canonical, digest, eventually, time_text, uuid7  # noqa: E402
+from strongroom import canonical, digest, eventually, uuid7  # noqa: E402
 
 
 class Watched(strongroom.Case):
@@ -64,28 +64,6 @@ class ForgedEntry(Watched):
         outside.to_ledger(place, signed, key)
         place.start_unready()
         self.assertStopped(oid)
-
-
-class UnsignedRow(Watched):
-    def test_a_row_that_nobody_signed_spares_no_payment(self):
-        """Put in by a trigger once the service has looked at the end of the trail, and gone before anybody exports it."""
-        place = self.place
-        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
-        oid = digest("transaction", signed["document"])
-        event = {"act": "key.alarm", "actor": "custodyd", "bt": uuid7() + "/1", "corr": uuid7(), "oid": oid, "on": "1",
-                 "otype": "transaction", "outcome": "ok", "pn": "1", "pr": uuid7(), "ts": time_text()}
-        place.stop("custodyd")
-        outside.to_ledger(place, signed, key)
-        place.psql(f"""CREATE FUNCTION public.put_in() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $f$ BEGIN
-            IF pg_trigger_depth() = 1 AND NOT EXISTS (SELECT FROM audit.leaf WHERE seq = 900000) THEN {place.unsigned_row(900000, event)}
-            END IF; RETURN NULL; END $f$;
-            CREATE TRIGGER put_in AFTER INSERT ON audit.leaf FOR EACH STATEMENT EXECUTE FUNCTION public.put_in();
-            UPDATE custody.mark SET value = '1000000' WHERE subject = 'ledger/scanned'""")
-        place.start_unready()
-        eventually(lambda: place.value("SELECT count(*) FROM audit.leaf WHERE seq = 900000") == "1", "his row is there")
-        self.assertStopped(oid)
-        place.psql("DROP TRIGGER put_in ON audit.leaf; DROP FUNCTION public.put_in; DELETE FROM audit.leaf WHERE seq = 900000")
-        self.assertProven("trail", place.export_trail())
 
 
 if __name__ == "__main__":

@@ -485,6 +485,7 @@ class Database(strongroom.Case):
         signing = next(entry for entry in place.history(row["id"]) if entry["act"] == "withdrawal.signing")
         event = json.loads(base64.b64decode(signing["raw"]).split(b"\n")[4])
         del event["refs"]
+        event["facts"] = {name: event["facts"][name] for name in ("amount", "asset", "destination", "wallet")}
         seq = signing["seq"]
         place.psql(f"CREATE TABLE public.kept_entry AS SELECT * FROM audit.leaf WHERE seq = {seq}; DELETE FROM audit.leaf WHERE seq = {seq};"
                    + place.unsigned_row(seq, {**event, "act": "withdrawal.approve", "actor": "approver-3", "outcome": "error"}))

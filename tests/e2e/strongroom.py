@@ -526,7 +526,9 @@ class Evaluation:
         """SQL that puts a row into the trail as a superuser makes it: bytes, hash and columns agree, and nobody signed it."""
         raw = f"custody-audit/v1\nstrongroom.demo/audit/v1\n{seq}\n{'ab' * 32}\n{canonical(event)}\n".encode()
         row = {"seq": seq, "lh": f"\\x{hashlib.sha256(bytes(1) + raw).hexdigest()}", "raw": f"\\x{raw.hex()}",
-               "ord": event.get("on"), **{name: event.get(name) for name in ("ts", "actor", "act", "otype", "oid", "outcome", "corr")}}
+               "ord": event.get("on"),
+               **{name: event.get("facts", {}).get(name) for name in ("amount", "asset", "destination", "key", "version", "wallet")},
+               **{name: event.get(name) for name in ("ts", "actor", "act", "otype", "oid", "outcome", "corr")}}
         row = {name: value for name, value in row.items() if value is not None}
         return f"INSERT INTO audit.leaf ({', '.join(row)}) VALUES ({', '.join(f'$v${value}$v$' for value in row.values())});"
 

@@ -78,6 +78,9 @@ class Alarms(strongroom.Case):
         alarm = eventually(lambda: self.alarms("copy.lag"), "there is no copy")[0]
         self.assertEqual((alarm["object_type"], alarm["concerns"], alarm["facts"]), ("trail", ["auditor", "operator"], {"size": "0"}))
         self.assert_no_unsigned_row_counts(alarm)
+        for person in ("approver-1", "custodian-1"):
+            self.assertEqual(self.acknowledge(alarm, person).status, 200)
+        self.assertTrue(self.alarms("copy.lag")[0]["answered"])
 
         def copy():
             place.custody("audit", "copy", "--dir", str(place.dir / "copy"), person="auditor-1")
@@ -108,6 +111,13 @@ class Alarms(strongroom.Case):
         self.assertProblem(tell(size=size, root=root), 409, "conflict", "size")  # who has more has told of it
         later, root = self.copied_to(place.dir / "copy")
         self.assertEqual(tell(size=later, root=root).status, 201)
+
+        # A superuser has the service take a new alarm for one that was answered: nobody has answered it.
+        copy()
+        eventually(lambda: not self.alarms("copy.lag"), "a copy ends it")
+        place.psql(f"UPDATE custody.mark SET value = 'late', changed_at = '{alarm['first_seen']}' WHERE subject = 'trail/copy'")
+        again = eventually(lambda: self.alarms("copy.lag"), "it comes again")[0]
+        self.assertEqual((again["acknowledged"], again["answered"]), ([], False))
 
     def assert_no_unsigned_row_counts(self, alarm):
         """A superuser of the database puts rows in beyond the end, which nobody signed: no copy reaches further by them, and nobody

@@ -645,6 +645,9 @@ class Withdrawal(strongroom.Case):
         place.export_trail()
         exported = self.event(self.entries("trail.export")[-1])
         self.assertGreater(int(exported["facts"]["results"]), 10)
+        for form, beside in (("", 2), ("&format=csv", 1)):
+            given = self.place.call("GET", f"/v1/audit/export?order=newest{form}", person="auditor-1").bytes.decode().splitlines()
+            self.assertEqual(self.event(self.entries("trail.export")[-1])["facts"]["results"], str(len(given) - beside), form)
         place.call("GET", f"/v1/withdrawals/{row['id']}/evidence", person="auditor-1")
         evidence = self.event(self.entries("evidence.export", otype="evidence", oid=row["id"])[-1])
         self.assertEqual((evidence["actor"], evidence["outcome"]), ("auditor-1", "ok"))

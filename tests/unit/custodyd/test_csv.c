@@ -39,6 +39,12 @@ Test(csv, nothing_begins_like_a_formula)
     expect("\t=1", ",'\t=1,\r\n");
     expect("\r=1", ",\"'\r=1\",\r\n");
     expect("=HYPERLINK(\"x\",\"y\")", ",\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",\r\n");
+    expect(" =1", ",' =1,\r\n");
+    expect("\x0b=1", ",'\x0b=1,\r\n");
+    expect("\xef\xbc\x9d"
+           "1",
+           ",'\xef\xbc\x9d"
+           "1,\r\n");
     expect("a=1", ",a=1,\r\n");
 }
 
