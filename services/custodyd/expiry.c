@@ -35,7 +35,8 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
         status = withdrawal_release(tx, &row.id, fault);
     }
     if (status == STATUS_OK) {
-        status = workers_log(ending->service, tx, &row, AUDIT_WITHDRAWAL_EXPIRE, STATUS_OK, fault);
+        const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_EXPIRE, .reason = STATUS_OK};
+        status = workers_log(ending->service, tx, &row, &entry, fault);
     }
     return status;
 }

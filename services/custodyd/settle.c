@@ -431,10 +431,9 @@ static enum status log_settled(struct settling *settling, struct store_tx *tx, s
         status = trail_enqueue(&settling->ticket, settling->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);
-    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.row,
-                                             confirmed ? AUDIT_WITHDRAWAL_CONFIRMED : AUDIT_WITHDRAWAL_FAILED,
-                                             confirmed ? STATUS_OK : settling->reason, fault)
-                               : status;
+    const struct workers_entry entry = {.action = confirmed ? AUDIT_WITHDRAWAL_CONFIRMED : AUDIT_WITHDRAWAL_FAILED,
+                                        .reason = confirmed ? STATUS_OK : settling->reason};
+    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.row, &entry, fault) : status;
 }
 
 static enum status settle_in(struct store_tx *tx, void *context, struct fault *fault)

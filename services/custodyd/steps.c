@@ -41,6 +41,7 @@ struct step {
     const char *next;                      /* kind of the following item, NULL for none */
     struct store_withdrawal_change change; /* what the move writes */
     struct audit_event *event;             /* made by the step itself; NULL: a plain entry of the action */
+    const struct digest *key;              /* id of the one that signed, told by the entry; NULL: none did */
     bool lane_used;                        /* at the end: was the sequence spent */
     bool broken;                           /* its papers are not what was recorded any more */
     int64_t until_utc_us;                  /* until when it waits, 0: not known */
@@ -70,7 +71,8 @@ static enum status settle(struct step *step, struct store_tx *tx, struct fault *
 static enum status log_step(struct step *step, struct store_tx *tx, struct fault *fault)
 {
     if (step->event == NULL) {
-        return workers_log(step->service, tx, &step->row, step->action, step->reason, fault);
+        const struct workers_entry entry = {.action = step->action, .reason = step->reason, .key = step->key};
+        return workers_log(step->service, tx, &step->row, &entry, fault);
     }
     struct trail_ticket ticket;
     return trail_enqueue(&ticket, step->service->trail, tx, step->event, fault);
@@ -445,7 +447,9 @@ static enum status step_sign(struct step *step, struct fault *fault)
         step->change = (struct store_withdrawal_change){.signature = &signature,
                                                         .transaction = same ? NULL : &reply.transaction,
                                                         .promises = reply.promises > 0 ? &reply.promises : NULL};
+        step->key = &reply.signature.key_id;
         status = move(step, WITHDRAWAL_SIGNED, AUDIT_WITHDRAWAL_SIGNED, "submit", fault);
+        step->key = NULL;
     }
     bytes_free(&signature);
     bytes_free(&reply.transaction);

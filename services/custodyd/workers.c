@@ -271,16 +271,22 @@ void workers_stop(struct worker_pool *pool)
 }
 
 enum status workers_log(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
-                        enum audit_action action, enum status reason, struct fault *fault)
+                        const struct workers_entry *entry, struct fault *fault)
 {
     struct audit_event event;
     struct trail_ticket ticket;
-    record_by_service(&event, service, &row->id, action, reason == STATUS_OK ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
+    char key[DIGEST_HEX_LEN + 1];
+    bool good = entry->reason == STATUS_OK;
+    record_by_service(&event, service, &row->id, entry->action, good ? AUDIT_OUTCOME_OK : AUDIT_OUTCOME_ERROR);
     record_about(&event, &row->id);
-    if (reason != STATUS_OK) {
-        record_reason(&event, reason);
+    if (!good) {
+        record_reason(&event, entry->reason);
     }
     enum status status = record_terms(&event, service, row, fault);
+    if (status == STATUS_OK && entry->key != NULL) {
+        digest_format(key, entry->key);
+        status = audit_event_fact_add(&event, "key", key, fault);
+    }
     if (status == STATUS_OK) {
         status = trail_enqueue(&ticket, service->trail, tx, &event, fault);
     }

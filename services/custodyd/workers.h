@@ -22,11 +22,15 @@ void workers_wake(struct worker_pool *pool);
 /* Lets the steps under way end, joins, frees. NULL is fine. */
 void workers_stop(struct worker_pool *pool);
 
-/*
- * Enqueues an entry of the service itself about a withdrawal, without waiting for it; `reason` STATUS_OK means outcome
- * ok, another status outcome error with that reason.
- */
+/* What the service itself did about a withdrawal. */
+struct workers_entry {
+    enum audit_action action;
+    enum status reason;       /* STATUS_OK: outcome ok; another: outcome error with that reason */
+    const struct digest *key; /* id of the one that signed; NULL: none did */
+};
+
+/* Enqueues the entry, without waiting for it. */
 MUST_CHECK enum status workers_log(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
-                                   enum audit_action action, enum status reason, struct fault *fault);
+                                   const struct workers_entry *entry, struct fault *fault);
 
 #endif

@@ -74,7 +74,7 @@
       AUDIT_FACTS_FUNDS " by? reason withdrawal?", "A person spoke against it; the signer will not sign it.")          \
     X(WITHDRAWAL_WAITING, "withdrawal.waiting", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " sign_at",   \
       "It was announced and waits; whoever is against it speaks now.")                                                 \
-    X(WITHDRAWAL_SIGNED, "withdrawal.signed", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,                \
+    X(WITHDRAWAL_SIGNED, "withdrawal.signed", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS " key?",        \
       "The signer has signed the transaction.")                                                                        \
     X(WITHDRAWAL_SUBMITTED, "withdrawal.submitted", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,          \
       "The ledger has taken the transaction to be ordered.")                                                           \
