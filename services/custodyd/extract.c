@@ -2,7 +2,7 @@
  * The export of the entries that meet a question: each with the proof that it is under one checkpoint (docs/formats.md
  * section 4). It is sent as it is read, a page at a time, and has no end but that of what was found. That nothing was
  * left out it does not prove: for that there is the whole export. As CSV it has no room for proofs, which each row
- * then gets by its number.
+ * then gets by its number. A row that is not what was signed says so.
  */
 #include "csv.h"
 #include "record.h"
@@ -35,49 +35,49 @@ static void extract_free(void *context)
 
 static const char *const csv_columns[] = {"seq",    "ts",          "actor",   "act", "outcome", "otype",
                                           "oid",    "ord",         "corr",    "key", "wallet",  "asset",
-                                          "amount", "destination", "version", "lh",  "raw"};
+                                          "amount", "destination", "version", "lh",  "raw",     "doubt"};
 
-static enum status append_csv(struct buffer *buffer, json_t *view, struct fault *fault)
+/* With its hash. Out: one reference. */
+static enum status view_row(json_t **out, struct extract *extract, const struct store_leaf *leaf, struct fault *fault)
 {
-    if (view == NULL) {
+    const struct trail_extent extent = {.signed_to = extract->checkpoint.checkpoint};
+    char lh[DIGEST_HEX_LEN + 1];
+    json_t *view = NULL;
+    enum status status = trail_row_view(&view, extract->service, &extent, leaf, fault);
+    digest_format(lh, &leaf->lh);
+    if (status == STATUS_OK && json_object_set_new(view, "lh", json_string(lh)) != 0) {
+        json_decref(view);
         return fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
     }
-    csv_append(buffer, csv_columns, sizeof(csv_columns) / sizeof(csv_columns[0]), view);
-    json_decref(view);
-    return STATUS_OK;
+    *out = view;
+    return status;
 }
 
-/* With its hash. NULL: memory ran out. */
-static json_t *view_row(const struct store_leaf *leaf)
+static enum status add_proof(json_t *view, struct extract *extract, uint64_t seq, struct fault *fault)
 {
-    char lh[DIGEST_HEX_LEN + 1];
-    json_t *view = value_leaf(leaf);
-    digest_format(lh, &leaf->lh);
-    if (view != NULL && json_object_set_new(view, "lh", json_string(lh)) != 0) {
-        json_decref(view);
-        view = NULL;
-    }
-    return view;
+    struct audit_proof proof;
+    enum status status =
+        trail_prove_inclusion(&proof, extract->service->trail, seq, &extract->checkpoint.checkpoint, fault);
+    return status != STATUS_OK || json_object_set_new(view, "proof", value_hashes(&proof)) == 0
+               ? status
+               : fault_set(fault, STATUS_NO_MEMORY, "export", "%s", "");
 }
 
 static enum status append_row(struct buffer *buffer, struct extract *extract, const struct store_leaf *leaf,
                               struct fault *fault)
 {
-    struct audit_proof proof;
-    if (extract->csv) {
-        return append_csv(buffer, view_row(leaf), fault);
+    json_t *view = NULL;
+    enum status status = view_row(&view, extract, leaf, fault);
+    if (status == STATUS_OK && extract->csv) {
+        csv_append(buffer, csv_columns, sizeof(csv_columns) / sizeof(csv_columns[0]), view);
+    } else if (status == STATUS_OK) {
+        status = add_proof(view, extract, leaf->seq, fault);
     }
-    enum status status =
-        trail_prove_inclusion(&proof, extract->service->trail, leaf->seq, &extract->checkpoint.checkpoint, fault);
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK && !extract->csv) {
+        return value_append_line(buffer, view, fault); /* takes it over */
     }
-    json_t *view = view_row(leaf);
-    if (view != NULL && json_object_set_new(view, "proof", value_hashes(&proof)) != 0) {
-        json_decref(view);
-        view = NULL;
-    }
-    return value_append_line(buffer, view, fault);
+    json_decref(view);
+    return status;
 }
 
 /* Each page has a snapshot of its own: what is under the checkpoint does not change. */

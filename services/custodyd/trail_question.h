@@ -4,8 +4,11 @@
 #ifndef STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
 #define STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
 
+#include <jansson.h>
+
 #include "http.h"
 #include "store/trail_query.h"
+#include "trail_doubt.h"
 
 #define TRAIL_FILTERS                                                                                                  \
     "actor act otype oid outcome corr key wallet asset amount_min amount_max destination version from to order"
@@ -24,6 +27,12 @@ struct trail_question {
 /* Reads the filters, cursor and limit of a request. STATUS_INVALID or STATUS_MISSING_FIELD names the parameter. */
 MUST_CHECK enum status trail_question_read(struct trail_question *out, const struct http_request *request,
                                            struct fault *fault);
+
+/*
+ * A row as value_leaf has it, with its `doubt` when something speaks against it (trail_doubt.h). Out: one reference.
+ */
+MUST_CHECK enum status trail_row_view(json_t **out, struct service *service, const struct trail_extent *extent,
+                                      const struct store_leaf *row, struct fault *fault);
 
 /* The export of the rows that meet a question, each with its proof; the reply is a stream. */
 MUST_CHECK enum status trail_extract_open(struct service *service, const struct http_request *request,

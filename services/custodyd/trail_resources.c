@@ -57,6 +57,40 @@ static enum status read_text(const char **out, char room[STORE_TEXT_SIZE], const
     return STATUS_OK;
 }
 
+static bool is_hash(const char *text)
+{
+    struct digest digest;
+    return digest_parse(&digest, text) == STATUS_OK;
+}
+
+static bool is_name(const char *text)
+{
+    struct name name;
+    return name_parse(&name, text) == STATUS_OK;
+}
+
+/* A value that no entry can have is a mistake, and an empty answer would hide it. */
+static enum status check_forms(const struct store_trail_query *query, struct fault *fault)
+{
+    static const char hash[] = "an id: 64 lower-case hexadecimal digits";
+    static const char name[] = "a name: a-z, 0-9 and -";
+    const struct {
+        const char *field;
+        const char *value;
+        bool (*is)(const char *text);
+        const char *rule;
+    } forms[] = {{"actor", query->actor, is_name, name},
+                 {"wallet", query->wallet, is_name, name},
+                 {"asset", query->asset, is_hash, hash},
+                 {"key", query->key, is_hash, hash}};
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (forms[i].value != NULL && !forms[i].is(forms[i].value)) {
+            return fault_set(fault, STATUS_INVALID, forms[i].field, "must be %s", forms[i].rule);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status read_texts(struct trail_question *out, const struct http_request *request, struct fault *fault)
 {
     struct store_trail_query *query = &out->query;
@@ -71,7 +105,7 @@ static enum status read_texts(struct trail_question *out, const struct http_requ
     for (size_t i = 0; status == STATUS_OK && i < TRAIL_TEXTS; i++) {
         status = read_text(texts[i].value, out->texts[i], request, texts[i].name, fault);
     }
-    return status;
+    return status == STATUS_OK ? check_forms(query, fault) : status;
 }
 
 static enum status read_words(struct trail_question *out, const struct http_request *request, struct fault *fault)
@@ -136,20 +170,66 @@ enum status trail_question_read(struct trail_question *out, const struct http_re
     return status;
 }
 
-static enum status entries_view(json_t **out, const struct store_trail_page *page, uint64_t first, struct fault *fault)
+enum status trail_row_view(json_t **out, struct service *service, const struct trail_extent *extent,
+                           const struct store_leaf *row, struct fault *fault)
 {
-    json_t *array = json_array();
-    json_t *view = json_pack("{s:o, s:I}", "entries", array, "first", (json_int_t)first);
-    bool good = view != NULL;
-    for (size_t i = 0; good && i < page->count; i++) {
-        good = json_array_append_new(array, value_leaf(&page->rows[i])) == 0;
+    const char *doubt = "";
+    enum status status = trail_doubt(&doubt, service->trail, extent, row, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (good && page->next[0] != '\0') {
-        good = json_object_set_new(view, "next", json_string(page->next)) == 0;
-    }
-    if (!good) {
+    json_t *view = value_leaf(row);
+    if (view == NULL || (doubt[0] != '\0' && json_object_set_new(view, "doubt", json_string(doubt)) != 0)) {
         json_decref(view);
         return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
+    }
+    *out = view;
+    return STATUS_OK;
+}
+
+/* The checkpoint is looked up after the page was read, so it covers at least what it covered then. */
+static enum status rows_view(json_t *array, struct service *service, const struct store_trail_page *page,
+                             uint64_t head_size, struct fault *fault)
+{
+    struct trail_checkpoint newest = {0};
+    struct trail_extent extent = {.head_size = head_size};
+    enum status status = trail_checkpoint_newest(&newest, service->trail, NULL);
+    if (status == STATUS_OK) {
+        extent.signed_to = newest.checkpoint;
+        bytes_free(&newest.note);
+    } else if (status == STATUS_NOT_READY) {
+        status = STATUS_OK; /* reads go on, and say that nothing is proven */
+    }
+    for (size_t i = 0; status == STATUS_OK && i < page->count; i++) {
+        json_t *view = NULL;
+        status = trail_row_view(&view, service, &extent, &page->rows[i], fault);
+        if (status == STATUS_OK && json_array_append_new(array, view) != 0) {
+            status = STATUS_NO_MEMORY;
+        }
+    }
+    return status;
+}
+
+/* What was found, and up to where the trail went. */
+struct answer {
+    struct store_trail_page page;
+    uint64_t first; /* older entries are in the archive */
+    uint64_t head_size;
+};
+
+static enum status entries_view(json_t **out, struct service *service, const struct answer *answer, struct fault *fault)
+{
+    json_t *array = json_array();
+    json_t *view = json_pack("{s:o, s:I}", "entries", array, "first", (json_int_t)answer->first);
+    enum status status =
+        view == NULL ? STATUS_NO_MEMORY : rows_view(array, service, &answer->page, answer->head_size, fault);
+    if (status == STATUS_OK && answer->page.next[0] != '\0' &&
+        json_object_set_new(view, "next", json_string(answer->page.next)) != 0) {
+        status = STATUS_NO_MEMORY;
+    }
+    if (status != STATUS_OK) {
+        json_decref(view);
+        return fault_set(fault, status, "entries", "%s", "");
     }
     *out = view;
     return STATUS_OK;
@@ -158,9 +238,21 @@ static enum status entries_view(json_t **out, const struct store_trail_page *pag
 typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
                            struct fault *fault);
 
-/* Out: also the first entry that may be among them; older ones are in the archive. */
-static enum status ask(struct store_trail_page *out, uint64_t *out_first, struct service *service,
-                       const struct http_request *request, ask_fn *question_fn, struct fault *fault)
+static enum status ask_in(struct answer *out, struct store_tx *tx, const struct store_trail_query *query,
+                          ask_fn *question_fn, struct fault *fault)
+{
+    struct store_head head = {0};
+    enum status status = question_fn(&out->page, tx, query, fault);
+    if (status == STATUS_OK) {
+        status = store_head_get(&head, tx, fault);
+        bytes_free(&head.frontier);
+    }
+    out->head_size = head.size;
+    return status;
+}
+
+static enum status ask(struct answer *out, struct service *service, const struct http_request *request,
+                       ask_fn *question_fn, struct fault *fault)
 {
     struct trail_question question;
     struct store_tx *tx = NULL;
@@ -169,11 +261,11 @@ static enum status ask(struct store_trail_page *out, uint64_t *out_first, struct
         status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
     }
     if (status == STATUS_OK) {
-        status = question_fn(out, tx, &question.query, fault);
+        status = ask_in(out, tx, &question.query, question_fn, fault);
         store_rollback(tx);
     }
     if (status == STATUS_OK) {
-        status = trail_kept_from(out_first, service->reader, fault);
+        status = trail_kept_from(&out->first, service->reader, fault);
     }
     return status;
 }
@@ -181,14 +273,13 @@ static enum status ask(struct store_trail_page *out, uint64_t *out_first, struct
 enum status trail_entries(struct service *service, const struct http_request *request, struct http_reply *reply,
                           struct fault *fault)
 {
-    struct store_trail_page page = {0};
+    struct answer answer = {0};
     json_t *view = NULL;
-    uint64_t first = 0;
-    enum status status = ask(&page, &first, service, request, store_trail_page, fault);
+    enum status status = ask(&answer, service, request, store_trail_page, fault);
     if (status == STATUS_OK) {
-        status = entries_view(&view, &page, first, fault);
+        status = entries_view(&view, service, &answer, fault);
     }
-    store_trail_page_free(&page);
+    store_trail_page_free(&answer.page);
     reply->results = json_array_size(json_object_get(view, "entries"));
     return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;
 }
@@ -196,15 +287,15 @@ enum status trail_entries(struct service *service, const struct http_request *re
 enum status trail_count(struct service *service, const struct http_request *request, struct http_reply *reply,
                         struct fault *fault)
 {
-    struct store_trail_page page = {0};
-    uint64_t first = 0;
-    enum status status = ask(&page, &first, service, request, store_trail_count, fault);
+    struct answer answer = {0};
+    enum status status = ask(&answer, service, request, store_trail_count, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    reply->results = page.count;
-    json_t *view = json_pack("{s:I, s:I, s:s*}", "count", (json_int_t)page.count, "first", (json_int_t)first, "next",
-                             page.next[0] == '\0' ? NULL : page.next);
+    const struct store_trail_page *page = &answer.page; /* without rows */
+    reply->results = page->count;
+    json_t *view = json_pack("{s:I, s:I, s:s*}", "count", (json_int_t)page->count, "first", (json_int_t)answer.first,
+                             "next", page->next[0] == '\0' ? NULL : page->next);
     return view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
                         : http_reply_json(reply, 200, view, fault);
 }

@@ -37,15 +37,14 @@ bool export_line(struct span *out, struct export_file *file);
     F(S, size, INTEGER, 0) O(S, tree, STRINGS, 0)
 #define EXPORT_ROW(F, O, S)                                                                                            \
     F(S, act, TEXT, 255) F(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
-    O(S, destination, TEXT, 255) O(S, key, TEXT, 255) F(S, lh, TEXT, 64) O(S, oid, TEXT, 255) O(S, ord, INTEGER, 0)    \
-    O(S, otype, TEXT, 255) F(S, outcome, TEXT, 255) O(S, proof, STRINGS, 0) F(S, raw, TEXT, EXPORT_LINE_MAX)           \
-    F(S, seq, INTEGER, 0) F(S, ts, TEXT, 255) O(S, version, INTEGER, 0) O(S, wallet, TEXT, 255)
+    O(S, destination, TEXT, 255) O(S, doubt, TEXT, 255) O(S, key, TEXT, 255) F(S, lh, TEXT, 64) O(S, oid, TEXT, 255)   \
+    O(S, ord, INTEGER, 0) O(S, otype, TEXT, 255) F(S, outcome, TEXT, 255) O(S, proof, STRINGS, 0)                      \
+    F(S, raw, TEXT, EXPORT_LINE_MAX) F(S, seq, INTEGER, 0) F(S, ts, TEXT, 255) O(S, version, INTEGER, 0)               \
+    O(S, wallet, TEXT, 255)
 /* clang-format on */
 
-/*
- * The first line; `query` is of a filtered export: what was asked for. `first` is there when older entries have left
- * the database; `tree` are the roots of the complete subtrees that they are in, the largest first.
- */
+/* The first line; `query`: what a filtered export was asked for. `first`: older entries have left the database; `tree`:
+ * the roots of the complete subtrees that they are in, the largest first. */
 struct export_head {
     EXPORT_HEAD(SCAN_MEMBER, SCAN_MEMBER, )
     uint64_t entries; /* of `size` */
@@ -53,7 +52,7 @@ struct export_head {
 };
 MUST_CHECK enum status export_head_read(struct export_head *out, struct span line, struct fault *fault);
 
-/* A row of the database. The columns are as they are spelt; `proof` is of a filtered export. */
+/* A row of the database. The columns are as they are spelt; `proof`, and `doubt`, unused, of a filtered export. */
 struct export_row {
     EXPORT_ROW(SCAN_MEMBER, SCAN_MEMBER, )
     uint64_t number; /* of `seq` */

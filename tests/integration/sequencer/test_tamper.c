@@ -6,6 +6,7 @@
 #include "audit/tree.h"
 #include "stage.h"
 #include "trail_core.h"
+#include "trail_doubt.h"
 
 static struct books books;
 static struct checkpoint_keeper keeper;
@@ -327,6 +328,56 @@ Test(tamper, an_edited_hash_spoils_no_proof_once_it_is_mended)
     proves(STATUS_OK, "mended");
     stage_covered(&stage, stage_event(&stage, ""));
     proves(STATUS_OK, "after another entry");
+}
+
+/* What is said against the row of an entry as it stands now. */
+static void expect_doubt(uint64_t seq, const struct trail_extent *extent, const char *expected)
+{
+    const char *doubt = NULL;
+    struct store_leaf row = {0};
+    struct store_tx *tx = NULL;
+    cr_assert_eq(store_begin(&tx, stage.reader, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_assert_eq(store_leaf_get(&row, tx, seq, NULL), STATUS_OK);
+    store_rollback(tx);
+    cr_assert_eq(trail_doubt(&doubt, stage.trail, extent, &row, NULL), STATUS_OK);
+    cr_expect_str_eq(doubt, expected, "entry %d", (int)seq);
+    store_leaf_wipe(&row);
+}
+
+#define OTHER_BYTES "convert_to(replace(convert_from(raw, 'UTF8'), '\"ok\"', '\"no\"'), 'UTF8')"
+#define FOURTH_HASH "lh = sha256('\\x00'::bytea || raw) WHERE seq = 4"
+
+Test(tamper, an_answer_says_which_rows_are_not_what_was_signed)
+{
+    struct trail_checkpoint newest = {0};
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_event(&stage, ""));
+    stage_stop(&stage); /* which would see what is beyond its head */
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, NULL), STATUS_OK);
+    const struct trail_extent none = {.head_size = 11};
+    const struct trail_extent extent = {.signed_to = newest.checkpoint, .head_size = 11};
+    books_sql(&books, "CREATE TABLE public.rows AS SELECT * FROM audit.leaf");
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET raw = " OTHER_BYTES " WHERE seq = 4;"
+                                   "UPDATE audit.leaf SET " FOURTH_HASH);
+    expect_doubt(4, &extent, "proof");
+    expect_doubt(5, &extent, "proof"); /* of its neighbours nothing can be said either */
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf l SET (raw, lh) = (r.raw, r.lh) FROM public.rows r"
+                                   " WHERE r.seq = l.seq");
+    for (uint64_t seq = 0; seq < 11; seq++) {
+        expect_doubt(seq, &extent, "");
+    }
+    expect_doubt(3, &none, "proof");
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET raw = " OTHER_BYTES " WHERE seq = 4;"
+                                   "UPDATE audit.leaf SET actor = 'approver-3' WHERE seq = 5;"
+                                   "UPDATE audit.leaf SET outcome = 'deny' WHERE seq = 6;"
+                                   "INSERT INTO audit.leaf SELECT (jsonb_populate_record(r, '{\"seq\": 11}')).*"
+                                   " FROM public.rows p, audit.leaf r WHERE p.seq = 10 AND r.seq = 10");
+    expect_doubt(4, &extent, "bytes");
+    expect_doubt(5, &extent, "columns");
+    expect_doubt(6, &extent, "columns");
+    expect_doubt(11, &extent, "bytes"); /* beyond the head row it is nobody's */
+    expect_doubt(10, &(struct trail_extent){extent.signed_to, 12}, "");
+    bytes_free(&newest.note);
 }
 
 /* A line of a witness that does not verify would make every receipt worthless, though the log and the quorum signed. */

@@ -1,0 +1,26 @@
+/*
+ * What speaks against a row of the trail before it is shown to somebody who asked. A row is found by its columns, which
+ * whoever writes to the database can edit, so an answer says of each row whether it is the entry that was signed.
+ */
+#ifndef STRONGROOM_CUSTODYD_TRAIL_DOUBT_H
+#define STRONGROOM_CUSTODYD_TRAIL_DOUBT_H
+
+#include "store/trail_read.h"
+#include "trail.h"
+
+/* Up to where the trail goes, as two sources have it. */
+struct trail_extent {
+    struct audit_checkpoint signed_to; /* the newest of the log itself; size 0: none is known */
+    uint64_t head_size;                /* of the head row */
+};
+
+/*
+ * Out, a constant: "" when nothing does; "columns", they or the hash beside them are not what the bytes say; "bytes",
+ * they are not those that were signed; "proof", what is stored near it does not lead to the signed root, or none is
+ * known, so nothing can be said of it. An entry on its way, from the checkpoint up to the head row, is held against
+ * itself only; what lies beyond the head row is nobody's, "bytes". Fails when the database cannot be asked.
+ */
+MUST_CHECK enum status trail_doubt(const char **out, struct trail *trail, const struct trail_extent *extent,
+                                   const struct store_leaf *row, struct fault *fault);
+
+#endif
