@@ -51,10 +51,10 @@ const char *answer_waiting(char out[ANSWER_STANDING_SIZE], const json_t *withdra
 const char *answer_end_words(char out[ANSWER_STANDING_SIZE], const json_t *withdrawal);
 
 /*
- * Of one that waits because its key does not sign: the freezes that stop it, one in a line, as far as the service can
- * be asked.
+ * Of one that waits: the freezes that stop its key, or the witnesses that do not cosign, one in a line, as far as the
+ * service can be asked.
  */
-void answer_print_freezes(const struct custody_options *options, const json_t *withdrawal);
+void answer_print_causes(const struct custody_options *options, const json_t *withdrawal);
 
 /* GET of a path of the service. Out: one reference. */
 MUST_CHECK enum status answer_get(json_t **out, const struct custody_options *options, const char *path,

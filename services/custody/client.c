@@ -18,6 +18,7 @@ struct sink {
     CURL *curl;
     struct buffer buffer;
     FILE *stream;
+    const struct client_look *look; /* NULL: nobody looks */
 };
 
 static size_t take(char *data, size_t size, size_t count, void *context)
@@ -27,6 +28,9 @@ static size_t take(char *data, size_t size, size_t count, void *context)
     long http = 0;
     (void)curl_easy_getinfo(sink->curl, CURLINFO_RESPONSE_CODE, &http);
     if (sink->stream != NULL && http == 200) {
+        if (sink->look != NULL) {
+            sink->look->see(sink->look->context, data, len);
+        }
         return fwrite(data, 1, len, sink->stream);
     }
     if (sink->buffer.content.len + len > ANSWER_MAX) {
@@ -258,10 +262,11 @@ enum status client_list(const struct custody_options *options, const char *path,
     return status;
 }
 
-enum status client_stream(FILE *stream, const struct custody_options *options, const char *path, struct fault *fault)
+enum status client_stream(FILE *stream, const struct custody_options *options, const char *path,
+                          const struct client_look *look, struct fault *fault)
 {
     const struct client_call call = {.method = "GET", .path = path};
-    struct sink sink = {.stream = stream};
+    struct sink sink = {.stream = stream, .look = look};
     buffer_init(&sink.buffer);
     enum status status = request(&sink, options, &call, fault);
     buffer_free(&sink.buffer);

@@ -32,8 +32,14 @@ MUST_CHECK enum status client_list(const struct custody_options *options, const 
 MUST_CHECK enum status client_bytes(struct bytes *out, const struct custody_options *options, const char *path,
                                     struct fault *fault);
 
-/* GET of a body that is written to `stream` as it arrives. */
+/* Who sees the bytes of a body as they pass. */
+struct client_look {
+    void (*see)(void *context, const char *data, size_t len);
+    void *context;
+};
+
+/* GET of a body that is written to `stream` as it arrives, and seen by `look` (NULL: nobody). */
 MUST_CHECK enum status client_stream(FILE *stream, const struct custody_options *options, const char *path,
-                                     struct fault *fault);
+                                     const struct client_look *look, struct fault *fault);
 
 #endif

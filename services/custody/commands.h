@@ -159,7 +159,11 @@ command_run command_audit_reviews;
 /* audit_search.c */
 command_run command_audit_search;
 command_run command_audit_count;
+
+/* audit_export.c */
 command_run command_audit_export;
+command_run command_audit_proof;
+command_run command_audit_consistency;
 
 /* issue.c */
 command_run command_issue;
@@ -205,10 +209,12 @@ MUST_CHECK enum status command_new_key(struct public_key *out, const struct cust
 MUST_CHECK enum status command_output(FILE **out, const struct custody_options *options, struct fault *fault);
 
 /*
- * GET of a path into --out or standard output, which is no terminal: nobody has looked at these bytes. A file that
- * would be cut short is removed.
+ * GET of a path into --out or standard output, which is no terminal: nobody has looked at these bytes, but `look`
+ * (client.h; NULL: nobody) sees them pass. A file that would be cut short is removed.
  */
-MUST_CHECK enum status command_fetch(const struct custody_options *options, const char *path, struct fault *fault);
+struct client_look;
+MUST_CHECK enum status command_fetch(const struct custody_options *options, const char *path,
+                                     const struct client_look *look, struct fault *fault);
 
 /* Ends writing: flushes and closes what command_output opened. */
 MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);

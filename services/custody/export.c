@@ -25,7 +25,8 @@ static enum status end_output(FILE *stream, const struct custody_options *option
     return status;
 }
 
-enum status command_fetch(const struct custody_options *options, const char *path, struct fault *fault)
+enum status command_fetch(const struct custody_options *options, const char *path, const struct client_look *look,
+                          struct fault *fault)
 {
     FILE *stream = NULL;
     if (options->out[0] == '\0' && isatty(STDOUT_FILENO) == 1) { /* nobody has looked at these bytes */
@@ -35,7 +36,7 @@ enum status command_fetch(const struct custody_options *options, const char *pat
     if (status != STATUS_OK) {
         return status;
     }
-    return end_output(stream, options, client_stream(stream, options, path, fault), fault);
+    return end_output(stream, options, client_stream(stream, options, path, look, fault), fault);
 }
 
 enum status command_evidence(const struct command_input *input, struct fault *fault)
@@ -48,19 +49,19 @@ enum status command_evidence(const struct command_input *input, struct fault *fa
     (void)snprintf(path, sizeof(path), "/v1/withdrawals/%s/evidence", input->words[0]);
     /* The last entry may wait for its checkpoint when the withdrawal has just been confirmed. */
     int64_t end = clock_monotonic_us(clock_system()) + input->options->timeout_s * 1000000;
-    enum status status = command_fetch(input->options, path, fault);
+    enum status status = command_fetch(input->options, path, NULL, fault);
     while (status == STATUS_NOT_READY && clock_monotonic_us(clock_system()) < end) {
         const struct timespec step = {.tv_nsec = AGAIN_STEP_MS * 1000000L};
         (void)nanosleep(&step, NULL);
         fault_clear(fault);
-        status = command_fetch(input->options, path, fault);
+        status = command_fetch(input->options, path, NULL, fault);
     }
     return status;
 }
 
 enum status command_audit_checkpoint(const struct command_input *input, struct fault *fault)
 {
-    return command_fetch(input->options, "/v1/audit/checkpoint", fault);
+    return command_fetch(input->options, "/v1/audit/checkpoint", NULL, fault);
 }
 
 /* One answer, one line. */

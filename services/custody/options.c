@@ -39,7 +39,8 @@ static const struct option_row rows[] = {
     ROW("idempotency-key", OPTION_TEXT, "", 0, 0, "", "propose: repeat an earlier request instead of making a new one",
         id),
     ROW("code", OPTION_TEXT, "", 0, 0, "", "approve, reject: the short code, instead of typing it", code),
-    ROW("in", OPTION_PATH, "", 0, 0, "", "sign: the document, or a signed document to add a signature to", in),
+    ROW("in", OPTION_PATH, "", 0, 0, "",
+        "the file that it is about; sign: the document, or a signed document to add a signature to", in),
     ROW("out", OPTION_PATH, "", 0, 0, "", "write the result here instead of standard output", out),
     ROW("timeout", OPTION_INTEGER, "s", 1, 3600, "30", "wait so long for the service, and for `wait`", timeout_s),
     ROW("json", OPTION_FLAG, "", 0, 0, "no", "print what the service answered, or the analysis, as it is", json),
@@ -57,9 +58,9 @@ static const struct option_row rows[] = {
     ROW("from", OPTION_TEXT, "", 0, 0, "", "key command: the state that the key is in; policy replay: not before",
         from),
     ROW("until", OPTION_TEXT, "", 0, 0, "",
-        "key command: end of the box, 2026-01-02T03:04:05.000000Z; without it the longest that the key document "
-        "allows; "
-        "seal-key: how long shares may be sealed for it, without it a year",
+        "a time, 2026-01-02T03:04:05.000000Z; key command: end of the box, without it the longest that the key "
+        "document allows; seal-key: how long shares may be sealed for it, without it a year; subject record: until "
+        "when the law has it kept",
         until),
     ROW("signatures", OPTION_INTEGER, "", 0, CANON_INTEGER_MAX, "0",
         "key command: signatures of the box; 0 for as many as the key document allows", signatures),
@@ -85,7 +86,7 @@ static const struct option_row rows[] = {
     ROW("share", OPTION_PATH, "", 0, 0, "", "share, activate: your share", share),
     ROW("share-set", OPTION_PATH, "", 0, 0, "", "share show: the share set in which the share of a PIN stands",
         share_set),
-    ROW("person", OPTION_TEXT, "", 0, 0, "", "seal-key: your name in the policy", person),
+    ROW("person", OPTION_TEXT, "", 0, 0, "", "who signs or whose key it is: a name of the policy", person),
     ROW("seal-key", OPTION_PATH, "", 0, 0, "", "share, activate: key file that opens your share", seal_key),
     ROW("seal-passphrase-file", OPTION_PATH, "", 0, 0, "",
         "passphrase of the sealing key; without it the one of --passphrase-file, or the terminal asks",

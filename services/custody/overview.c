@@ -438,7 +438,7 @@ static enum status explain_to_people(const char *path, const json_t *explanation
     }
     if (status == STATUS_OK) {
         print_explanation(&trust, json_object_get(answer, "withdrawal"), explanation);
-        answer_print_freezes(options, json_object_get(answer, "withdrawal"));
+        answer_print_causes(options, json_object_get(answer, "withdrawal"));
     }
     json_decref(answer);
     return answer_end(&trust, status);

@@ -385,6 +385,10 @@ static enum status check_stretch(struct reviewing *reviewing, struct fault *faul
 {
     struct review *review = &reviewing->review;
     review->to = review->to == 0 ? reviewing->frontier.size : review->to;
+    if (review->from == reviewing->frontier.size && reviewing->last.to == review->from) {
+        return fault_set(fault, STATUS_EXISTS, "review", "reviewed up to entry %" PRIu64 ", with which the export ends",
+                         review->from - 1);
+    }
     return review->from >= reviewing->first && review->from < review->to && review->to <= reviewing->frontier.size
                ? STATUS_OK
                : fault_set(fault, STATUS_INVALID, "TO",

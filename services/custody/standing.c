@@ -14,6 +14,8 @@ static const struct {
 } waits[] = {
     {"not_ready", "announce", "the veto window of its rule; one person may veto it until then"},
     {"not_ready", "record", "the cooling-off of its destination's entry of the allow-list"},
+    {"not_ready", "sign",
+     "a signed checkpoint over its entry, cosigned by the witnesses where its tier waits for them"},
     {"limit_exceeded", NULL, "a limit over time has no room for it yet"},
     {"outside_hours", NULL, "the policy allows it at other hours"},
     {"key_inactive", NULL, "its key does not sign in its state, or wallet or asset is frozen"},
@@ -122,23 +124,51 @@ static void print_freeze(const json_t *withdrawal, const json_t *freeze)
     }
 }
 
-void answer_print_freezes(const struct custody_options *options, const json_t *withdrawal)
+static void print_witness(const json_t *withdrawal, const json_t *alarm)
+{
+    char code[SERVICE_TEXT_SIZE];
+    char name[SERVICE_TEXT_SIZE];
+    char since[SERVICE_TEXT_SIZE];
+    (void)withdrawal;
+    if (strcmp(command_service_text(code, alarm, "code"), "witness.down") == 0) {
+        (void)printf("does not cosign: %s since %s (custody alarms)\n", command_service_text(name, alarm, "object_id"),
+                     command_service_text(since, alarm, "since"));
+    }
+}
+
+/* What stops one that waits with a code is among the rows of a list. */
+static const struct {
+    const char *code;
+    const char *step; /* NULL: any */
+    const char *path;
+    const char *member;
+    void (*print)(const json_t *withdrawal, const json_t *row);
+} causes[] = {
+    {"key_inactive", NULL, "/v1/freezes", "freezes", print_freeze},
+    {"not_ready", "sign", "/v1/alarms", "alarms", print_witness},
+};
+
+void answer_print_causes(const struct custody_options *options, const json_t *withdrawal)
 {
     const json_t *waiting = json_object_get(withdrawal, "waiting");
     char code[SERVICE_TEXT_SIZE];
-    json_t *answer = NULL;
-    json_t *row = NULL;
-    size_t i = 0;
-    if (strcmp(command_service_text(code, waiting, "for"), "key_inactive") != 0) {
-        return;
+    char step[SERVICE_TEXT_SIZE];
+    (void)command_service_text(code, waiting, "for");
+    (void)command_service_text(step, waiting, "step");
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        json_t *answer = NULL;
+        json_t *row = NULL;
+        size_t at = 0;
+        if (strcmp(code, causes[i].code) != 0 || (causes[i].step != NULL && strcmp(step, causes[i].step) != 0)) {
+            continue;
+        }
+        if (answer_get(&answer, options, causes[i].path, NULL) != STATUS_OK) {
+            (void)fprintf(stderr, "why it waits could not be asked (%s)\n", causes[i].path);
+        }
+        json_array_foreach(json_object_get(answer, causes[i].member), at, row)
+        {
+            causes[i].print(withdrawal, row);
+        }
+        json_decref(answer);
     }
-    if (answer_get(&answer, options, "/v1/freezes", NULL) != STATUS_OK) {
-        (void)fprintf(stderr, "what is frozen could not be asked\n");
-        return;
-    }
-    json_array_foreach(json_object_get(answer, "freezes"), i, row)
-    {
-        print_freeze(withdrawal, row);
-    }
-    json_decref(answer);
 }

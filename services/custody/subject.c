@@ -91,9 +91,11 @@ static enum status record_post(const struct uuid *subject, json_t *values, const
         status = answer_print_json(answer, JSON_INDENT(2), fault);
     } else if (status == STATUS_OK) {
         char until[SERVICE_TEXT_SIZE];
-        (void)printf("%s\nkept until %s at least, %zu values sealed\n", id,
-                     command_service_text(until, answer, "erase_after"),
-                     json_array_size(json_object_get(answer, "values")));
+        (void)printf("%s\n", id); /* alone, for scripts */
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "kept until %s at least, %zu values sealed\n",
+                      command_service_text(until, answer, "erase_after"),
+                      json_array_size(json_object_get(answer, "values")));
     }
     json_decref(answer);
     json_decref(body);
@@ -110,6 +112,9 @@ enum status command_subject_record(const struct command_input *input, struct fau
     if (status == STATUS_OK && time_parse(&until, input->options->until) != STATUS_OK) {
         status = fault_set(fault, STATUS_USAGE, "until",
                            "until when the law has it kept, such as 2036-01-02T03:04:05.000000Z");
+    }
+    if (status == STATUS_OK && until <= clock_utc_us(clock_system())) {
+        (void)fprintf(stderr, "--until is past: the quorum may have it erased at once\n");
     }
     status = status == STATUS_OK ? values_read(&values, input->options, fault) : status;
     return status == STATUS_OK ? record_post(&subject, values, input->options, fault) : status;
@@ -208,7 +213,7 @@ static enum status commitment_check(const struct digest *commitment, const uint8
     enum status status = audit_pii_commit(&digest, salt32, field, text, value->data, value->len);
     return status == STATUS_OK && digest_equal(&digest, commitment)
                ? STATUS_OK
-               : fault_set(fault, STATUS_MISMATCH, field, "the value is not the one that the trail is committed to");
+               : fault_set(fault, STATUS_MISMATCH, field, "the value is not the one of the commitment");
 }
 
 static json_t *row_shown(const struct revealed_row *row, const struct bytes *value, const uint8_t *salt32)

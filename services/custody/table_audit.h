@@ -14,10 +14,8 @@
      AUDIT_WORDS,                                                                                                      \
      "[NAME=VALUE ...] [--out FILE]",                                                                                  \
      "fetch the whole audit trail; with conditions the entries that meet them, each with its proof; with format=csv "  \
-     "as "                                                                                                             \
-     "a "                                                                                                              \
-     "table",                                                                                                          \
-     SERVICE "out",                                                                                                    \
+     "as a table, without proofs",                                                                                     \
+     SERVICE TRUST "out",                                                                                              \
      "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},                 \
         {{"audit", "review"},                                                                                          \
          command_audit_review,                                                                                         \
@@ -52,18 +50,18 @@
          0,                                                                                                            \
          AUDIT_WORDS,                                                                                                  \
          "[NAME=VALUE ...] [--json]",                                                                                  \
-         "find entries by actor, act, outcome, otype, oid, corr, key, wallet, asset, amount_min, amount_max, "         \
-         "destination, "                                                                                               \
-         "version, from, to; order=oldest begins with the oldest; a hundred or so at a time",                          \
-         SERVICE "json",                                                                                               \
-         "custody audit search actor=admin-1 outcome=deny from=2026-01-02T00:00:00.000000Z"},                          \
+         "find entries by actor, act, outcome, otype, oid, corr, key, wallet, asset (id, or code with --trust), "      \
+         "amount_min, amount_max, destination, version, from, to; the newest first, or order=oldest; a hundred of "    \
+         "them, or limit=N; exit status 1 when a row is not what was signed",                                          \
+         SERVICE TRUST "json",                                                                                         \
+         "custody audit search asset=DEMO amount_min=2000 from=2026-01-02T00:00:00.000000Z"},                          \
         {{"audit", "count"},                                                                                           \
          command_audit_count,                                                                                          \
          0,                                                                                                            \
          AUDIT_WORDS,                                                                                                  \
          "[NAME=VALUE ...] [--json]",                                                                                  \
          "how many entries meet the conditions, which are those of audit search",                                      \
-         SERVICE "json",                                                                                               \
+         SERVICE TRUST "json",                                                                                         \
          "custody audit count act=withdrawal.signing wallet=hot"},                                                     \
         {{"audit", "checkpoint"},                                                                                      \
          command_audit_checkpoint,                                                                                     \
@@ -75,6 +73,24 @@
          "custody audit checkpoint --out today.checkpoint # later: custody-verify trail --trust trust.json "           \
          "trail.jsonl "                                                                                                \
          "today.checkpoint"},                                                                                          \
+        {{"audit", "proof"},                                                                                           \
+         command_audit_proof,                                                                                          \
+         1,                                                                                                            \
+         0,                                                                                                            \
+         "SEQ [--out FILE]",                                                                                           \
+         "fetch the receipt of an entry: that it is under the newest signed checkpoint",                               \
+         SERVICE "out",                                                                                                \
+         "custody audit proof 54 --out 54.tlog-proof && custody-verify receipt --trust trust.json 54.tlog-proof "      \
+         "trail.jsonl"},                                                                                               \
+        {{"audit", "consistency"},                                                                                     \
+         command_audit_consistency,                                                                                    \
+         2,                                                                                                            \
+         0,                                                                                                            \
+         "FROM TO [--out FILE]",                                                                                       \
+         "fetch the proof that the trail of TO entries begins with the one of FROM entries",                           \
+         SERVICE "out",                                                                                                \
+         "custody audit consistency 120 240 --out 120-240.json && custody-verify consistency --trust trust.json "      \
+         "monday.checkpoint today.checkpoint 120-240.json"},                                                           \
     {                                                                                                                  \
         {"audit", "copy"}, command_audit_copy, 0, 0, "--dir DIR [--every S]",                                          \
             "copy the trail into a folder, as the tiles of C2SP tlog-tiles, and tell the service that it is there; "   \

@@ -395,7 +395,7 @@ class Withdrawal(strongroom.Case):
             for filters, expected in (
                     (amount, numbers), ({**amount, "act": "withdrawal.signing"}, by(act="withdrawal.signing", oid=row["id"])),
                     ({"wallet": "hot"}, by(wallet="hot")), ({"destination": intent["destination"]}, by(destination=intent["destination"])),
-                    ({"key": key}, by(key=key)), ({"version": intent["policy_version"]}, by(version=intent["policy_version"])),
+                    ({"key": key}, by(key=key)), ({"key": key, "oid": row["id"]}, by(act="withdrawal.signed", oid=row["id"])), ({"version": intent["policy_version"]}, by(version=intent["policy_version"])),
                     ({"corr": story[0]["corr"]}, by(corr=story[0]["corr"])), ({"outcome": "intent"}, by(outcome="intent")),
                     ({"oid": row["id"]}, numbers), ({"otype": "withdrawal", "oid": row["id"], "outcome": "ok"}, by(oid=row["id"], outcome="ok")),
                     ({"wallet": "hot", "actor": "approver-1", "act": "withdrawal.approve"},
@@ -436,12 +436,13 @@ class Withdrawal(strongroom.Case):
         path, leaf, receipt = place.dir / "found.csv", place.dir / "found.leaf", place.dir / "found.tlog-proof"
         # A superuser plants a formula: what opens the table must not run it, and the bytes of the row say who it was.
         place.psql(f"UPDATE audit.leaf SET actor = '=HYPERLINK(\"x\")' WHERE seq = {story[1]['seq']}")
-        place.custody("audit", "export", *words, "format=csv", "--out", str(path), person="auditor-1")
+        told = place.custody("audit", "export", *words, "format=csv", "--out", str(path), person="auditor-1", check=False)
+        self.assertEqual((told.returncode, f"{len(story)} entries\n" in told.stderr, "1 rows are not shown" in told.stderr), (1, True, True), told)
         place.psql(f"UPDATE audit.leaf SET actor = '{story[1]['actor']}' WHERE seq = {story[1]['seq']}")
         self.assertEqual(path.read_bytes().count(b"\r\n"), len(story) + 1)
         with open(path, newline="", encoding="ascii") as file:
             rows = list(csv.DictReader(file, strict=True))
-        self.assertEqual(rows[1].pop("actor"), "'=HYPERLINK(\"x\")")
+        self.assertEqual((rows[1].pop("actor"), rows[1].pop("doubt")), ("'=HYPERLINK(\"x\")", "columns"))
         for found, entry in zip(rows, story, strict=True):
             self.assertEqual({name: value for name, value in found.items() if name != "lh" and value != ""},
                              {name: str(value) for name, value in entry.items() if name in found})
@@ -462,6 +463,85 @@ class Withdrawal(strongroom.Case):
         refused = place.custody("audit", "search", "colour=red", person="auditor-1", check=False)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("colour", refused.stderr)
+
+    def test_a_row_that_was_altered_is_shown_by_its_bytes_and_marked(self):
+        place = self.place
+        row = place.withdraw(19)
+        entry = next(entry for entry in place.history(row["id"]) if entry["act"] == "withdrawal.approve")
+        path, question = place.dir / "altered", ("otype=withdrawal", f"oid={row['id']}", "order=oldest")
+
+        def altered(by, words):
+            """What officers get while a superuser's edit stands: each way of asking names this row and no other."""
+            place.psql(f"UPDATE audit.leaf SET {by} WHERE seq = {entry['seq']}")
+            try:
+                searched = place.custody("audit", "search", *question, person="auditor-1", check=False)
+                told = place.custody("audit", "search", *question, "--json", person="auditor-1", check=False)
+                exported = []
+                for form in ((), ("format=csv",)):
+                    path.unlink(missing_ok=True)
+                    done = place.custody("audit", "export", *question, *form, "--out", str(path), person="auditor-1", check=False)
+                    exported.append((done.returncode, path.read_text()))
+                    if not form:
+                        self.assertEqual(place.verify("extract", path)[0], 1)
+            finally:
+                place.psql(f"UPDATE audit.leaf SET act = '{entry['act']}', actor = '{entry['actor']}', raw = decode('{entry['raw']}', 'base64') "
+                           f"WHERE seq = {entry['seq']}")
+            self.assertEqual((searched.returncode, told.returncode, exported[0][0], exported[1][0]), (1, 1, 1, 1), searched)
+            self.assertIn("1 of ", searched.stderr)
+            self.assertRegex(searched.stdout, words)
+            doubts = {found["seq"]: found["doubt"] for found in json.loads(told.stdout)["entries"] if "doubt" in found}
+            self.assertEqual(list(doubts), [entry["seq"]])
+            lines = [json.loads(line) for line in exported[0][1].splitlines()]
+            self.assertEqual({line["seq"]: line["doubt"] for line in lines if "doubt" in line}, doubts)
+            rows = list(csv.DictReader(exported[1][1].splitlines(), strict=True))
+            self.assertEqual({int(found["seq"]): found["doubt"] for found in rows if found["doubt"] != ""}, doubts)
+            return doubts[entry["seq"]]
+
+        said = rf"(?m)^{entry['seq']} \S+ {entry['actor']} withdrawal\.approve ok withdrawal {row['id']} "
+        forged = "actor = 'approver-3', act = 'withdrawal.cancel'"
+        self.assertEqual(altered(forged, said + r".*\n   ALTERED .* column actor, which has approver-3.*\n   ALTERED .* act, which has withdrawal.cancel"),
+                         "columns")
+        other = base64.b64encode(base64.b64decode(entry["raw"]).replace(b'"approver-', b'"approver_')).decode()
+        self.assertEqual(altered(f"raw = decode('{other}', 'base64')", rf"(?m)^{entry['seq']}\n   ALTERED .* not those of an entry"), "bytes")
+        self.assertEqual(place.custody("audit", "search", *question, person="auditor-1").stderr, "")
+
+    def test_a_mistyped_condition_is_refused_and_a_code_is_looked_up(self):
+        place = self.place
+        row = place.withdraw(20)
+        asset = json.loads(row["intent"])["asset"]
+        code = next(known["code"] for known in place.call("GET", "/v1/ledger/genesis").json["assets"] if known["id"] == asset)
+        found, same = (place.custody("audit", "search", "amount_min=20", "amount_max=20", f"asset={name}", "limit=2", person="auditor-1").stdout
+                       for name in (code, asset))
+        self.assertEqual((found.count("\n"), found), (3, same), "two entries, and where to go on")
+        self.assertIn(f" {code} (20 base units) from hot to {place.payee}", found)
+        self.assertEqual(place.custody("audit", "count", "amount_min=20", "amount_max=20", f"asset={code}", person="auditor-1").stdout,
+                         f"{self.counted(asset=asset, amount_min=20, amount_max=20)}\n")
+        for word in ("asset=NONE", "key=transfer", "actor=Approver 1", "wallet=", "limit=0", "limit=x"):
+            for command in ("search", "export") if "limit" not in word else ("search",):
+                with self.subTest(command, word=word):
+                    done = place.custody("audit", command, word, person="auditor-1", check=False)
+                    self.assertEqual((done.returncode, done.stdout), (1, ""))
+                    self.assertIn(word.split("=")[0] + ": ", done.stderr)
+        self.assertEqual(place.custody("audit", "search", "wallet=nobody", person="auditor-1").stdout, "0 entries\n")
+        path = place.dir / "nothing.csv"
+        told = place.custody("audit", "export", "wallet=nobody", "format=csv", "--out", str(path), person="auditor-1")
+        self.assertEqual(told.stderr, "0 entries\n")
+
+    def test_officers_fetch_proofs(self):
+        place = self.place
+        old, new, proof = (place.dir / name for name in ("old.checkpoint", "new.checkpoint", "found.proof"))
+        place.custody("audit", "checkpoint", "--out", str(old), person="auditor-1")
+        entry = place.history(place.withdraw(1)["id"])[0]
+        place.custody("audit", "checkpoint", "--out", str(new), person="auditor-1")
+        sizes = [path.read_text().splitlines()[1] for path in (old, new)]
+        leaf = place.dir / "proven.leaf"
+        leaf.write_bytes(base64.b64decode(entry["raw"]))
+        place.custody("audit", "proof", str(entry["seq"]), "--out", str(proof), person="auditor-1")
+        self.assertEqual(place.verify("receipt", "--entry", leaf, proof)[0], 0)
+        proof.unlink()
+        place.custody("audit", "consistency", *sizes, "--out", str(proof), person="auditor-1")
+        self.assertEqual(place.verify("consistency", old, new, proof)[0], 0)
+        self.assertEqual(place.custody("audit", "proof", "-1", person="auditor-1", check=False).returncode, 2)
 
     def test_a_cursor_belongs_to_its_question_and_to_its_place(self):
         place = self.place
@@ -488,6 +568,11 @@ class Withdrawal(strongroom.Case):
         for name in ("actor", "otype", "oid", "key", "wallet", "asset", "destination"):
             for value in ("' OR '1'='1", "x'; DELETE FROM audit.leaf; --", "$1", "%", "\\", '"', "hot' OR wallet='hot"):
                 with self.subTest(name=name, value=value):
+                    if name in ("actor", "key", "wallet", "asset"):
+                        for path in ("entries", "count"):
+                            reply = self.place.call("GET", f"/v1/audit/{path}?" + urllib.parse.urlencode({name: value}), person="auditor-1")
+                            self.assertProblem(reply, 400, "invalid", name)
+                        continue
                     self.assertEqual(self.found(**{name: value}), [])
                     self.assertEqual(self.counted(**{name: value}), 0)
         self.assertGreaterEqual(len(self.found(order="oldest")), before)

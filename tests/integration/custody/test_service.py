@@ -540,7 +540,8 @@ class Others(Lying):
     def test_what_it_waits_for_is_told_in_words_and_until_when(self):
         until, since = world.at(9), world.at(8)
         for step, code, words in (("sign", "limit_exceeded", "a limit over time"), ("announce", "not_ready", "the veto window"),
-                                  ("record", "not_ready", "the cooling-off"), ("record", "outside_hours", "the policy allows it at other hours"),
+                                  ("record", "not_ready", "the cooling-off"),
+                                  ("sign", "not_ready", "a signed checkpoint over its entry, cosigned by the witnesses"), ("record", "outside_hours", "the policy allows it at other hours"),
                                   ("sign", "new", "the step is tried again")):
             with self.subTest(step=step, code=code):
                 for told in self.standing(state="approved", waiting={"step": step, "for": code, "since": since, "until": until}):
@@ -552,6 +553,12 @@ class Others(Lying):
             self.service.routes["GET", "/v1/freezes"] = (200, {"freezes": [row]})
             _, explained, _ = self.standing(state="approved", wallet="hot", waiting=waiting)
             self.assertEqual("\nfrozen: " in explained, said, explained)
+        alarms = [{"code": "witness.down", "object_id": "witness.example/w2", "since": since}, {"code": "signer.down", "object_id": "audit", "since": since}]
+        self.service.routes["GET", "/v1/alarms"] = (200, {"alarms": alarms})
+        for step in ("sign", "announce"):
+            _, explained, _ = self.standing(state="recorded", waiting={"step": step, "for": "not_ready", "since": since})
+            told = [line for line in explained.splitlines() if line.startswith("does not cosign: ")]
+            self.assertEqual(told, [f"does not cosign: witness.example/w2 since {since} (custody alarms)"] if step == "sign" else [])
 
     def revoking(self, word, *more):
         chain = self.write("policy.json", json.dumps(POLICY))
