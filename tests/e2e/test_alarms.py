@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -159,6 +160,10 @@ class Alarms(strongroom.Case):
         return subprocess.run([str(self.place.dir / "bin/custodyd"), word, "--config", str(self.place.dir / "etc/custodyd.conf"), *arguments],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
 
+    def shell(self, command):
+        """A command as the officers' page has it."""
+        subprocess.run(["sh", "-c", command], cwd=self.place.dir, env={**os.environ, **self.place.environment}, stdin=subprocess.DEVNULL, check=True)
+
     def rebuild(self, folder):
         return self.custodyd("rebuild", "--copy", str(folder))
 
@@ -173,13 +178,20 @@ class Alarms(strongroom.Case):
         place.kill("custodyd")
         done = self.rebuild(place.dir / "last")
         self.assertEqual((done.returncode, "is not empty" in done.stderr), (78, True), done)
-        place.psql("""TRUNCATE audit.leaf, audit.tile, audit.checkpoint, audit.pending;
+        page = (strongroom.SOURCE / "docs/officers.md").read_text()
+        dump, restore = (re.search(f"^{program} .*$", page, re.MULTILINE)[0] for program in ("pg_dump", "psql"))
+        self.shell(dump)
+        tables = ", ".join(row[0] for row in place.psql("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+                                                        "WHERE schemaname = 'custody' AND tablename NOT IN ('move')"))
+        place.psql(f"""TRUNCATE {tables}, audit.pii, audit.cosignature, audit.leaf, audit.tile, audit.checkpoint, audit.pending;
                       UPDATE audit.head SET epoch = 0, size = 0, root = sha256(''), last_lh = decode(repeat('00', 32), 'hex'),
                           frontier = decode(repeat('00', 8), 'hex')""")
         done = self.rebuild(place.dir / "last")
         self.assertEqual(done.returncode, 0, done)
+        self.shell(restore)
         place.start()
         place.withdraw()
+        self.assertEqual(place.read(before["id"])["state"], "confirmed")
         self.assertIn("withdrawal.confirmed", [row["act"] for row in self.entries("withdrawal.confirmed", oid=before["id"], otype="withdrawal")])
         self.assertProven("trail", place.export_trail())
 
