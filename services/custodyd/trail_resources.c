@@ -15,7 +15,11 @@
 static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
 {
     const char *text = http_query(request, name);
-    if (text == NULL || time_parse(out, text) == STATUS_OK) {
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    if (time_parse(out, text) == STATUS_OK) {
+        *out = *out == 0 ? 1 : *out; /* 0 is no condition, and no entry is of that moment */
         return STATUS_OK;
     }
     return fault_set(fault, STATUS_INVALID, name, "must be a time like 2026-01-02T03:04:05.000000Z");
@@ -238,16 +242,18 @@ static enum status entries_view(json_t **out, struct service *service, const str
 typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, const struct store_trail_query *query,
                            struct fault *fault);
 
-static enum status ask_in(struct answer *out, struct store_tx *tx, const struct store_trail_query *query,
-                          ask_fn *question_fn, struct fault *fault)
+/* Rows beyond the head row are nobody's: they are not answered, nor counted. */
+static enum status ask_in(struct answer *out, struct store_tx *tx, struct store_trail_query *query, ask_fn *question_fn,
+                          struct fault *fault)
 {
     struct store_head head = {0};
-    enum status status = question_fn(&out->page, tx, query, fault);
+    enum status status = store_head_get(&head, tx, fault);
+    bytes_free(&head.frontier);
     if (status == STATUS_OK) {
-        status = store_head_get(&head, tx, fault);
-        bytes_free(&head.frontier);
+        out->head_size = head.size;
+        query->before_seq = head.size;
+        status = question_fn(&out->page, tx, query, fault);
     }
-    out->head_size = head.size;
     return status;
 }
 

@@ -130,6 +130,9 @@ class Alarms(strongroom.Case):
         place.psql(place.unsigned_row(900000, {**event, "act": "trail.copied", "facts": {"size": "800000"}, "refs": {"root": "0" * 64}})
                    + place.unsigned_row(900001, {**answer, "on": "1"})
                    + place.unsigned_row(900002, {**answer, "on": "2", "actor": "approver-1"}))
+        newest = place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").json["entries"]
+        self.assertLess(newest[0]["seq"], 900000, "officers are shown no row beyond the end")
+        self.assertEqual(place.call("GET", f"/v1/audit/count?oid={alarm['id']}&otype=alarm", person="auditor-1").json["count"], 0)
         looks = []
         def looked_often():
             told = place.call("GET", "/v1/alarms").json
