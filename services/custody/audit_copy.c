@@ -20,17 +20,27 @@ struct copying {
     struct audit_witnesses witnesses;
 };
 
+/* Signals that end the program wait while it makes rounds; a round may be long, and can be broken off anywhere. */
+static enum status fetch_once(struct bytes *out, const struct copying *copying, const char *path, struct fault *fault)
+{
+    sigset_t waiting;
+    if (sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1)) {
+        return fault_set(fault, STATUS_UNAVAILABLE, "copy", "it is told to end; the next one goes on from here");
+    }
+    return client_bytes(out, copying->options, path, fault);
+}
+
 static enum status fetch(void *context, struct bytes *out, const char *name, struct fault *fault)
 {
     const struct copying *copying = context;
     char path[AUDIT_TILE_PATH_SIZE + 16];
     (void)snprintf(path, sizeof(path), "/audit/%s", name);
-    enum status status = client_bytes(out, copying->options, path, fault);
+    enum status status = fetch_once(out, copying, path, fault);
     for (int tries = 0; status == STATUS_BUSY && tries < RATE_TRIES; tries++) { /* each read is an entry, so rationed */
         const struct timespec second = {.tv_sec = 1};
         (void)nanosleep(&second, NULL);
         fault_clear(fault);
-        status = client_bytes(out, copying->options, path, fault);
+        status = fetch_once(out, copying, path, fault);
     }
     return status;
 }

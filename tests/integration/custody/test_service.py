@@ -4,10 +4,12 @@
 import base64
 import json
 import os
+import queue
+import signal
 import subprocess
 import unittest
 
-from tool import ESCAPES, PASSPHRASE, Case, Service, problem, world
+from tool import ESCAPES, PASSPHRASE, PROGRAM, Case, Service, problem, world
 
 WORLD = world.World()
 BUNDLE = WORLD.bundle(intent=lambda intent: intent.update(expires_at=world.FAR))
@@ -254,6 +256,19 @@ class Show(Lying):
         rotation = "1000 " + world.Log(WORLD.trust["log"].split("+")[0]).vkey
         self.write("trust", world.canonical({**WORLD.trust, "rotations": [rotation]}))
         self.assertIn(rotation, self.refused(1, "log", "trust", *self.base))
+
+    def test_a_copy_that_is_told_to_end_asks_for_nothing_more(self):
+        started = queue.Queue()
+        def busy(_):
+            started.get().send_signal(signal.SIGTERM)
+            return 429, problem("busy")
+        self.service.routes[("GET", "/audit/checkpoint")] = busy
+        words = [PROGRAM, "audit", "copy", *self.base, "--dir", self.path("copy"), "--every", "60"]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("STRONGROOM_")}
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean) as child:
+            started.put(child)
+            self.assertEqual(child.wait(timeout=100), 0)
+        self.assertEqual(len(self.service.requests), 1)
 
     def test_problem_documents(self):
         self.service.routes[SHOW] = (403, problem("forbidden", "role", "the token does not carry approver"))
