@@ -233,6 +233,24 @@ def proves_file(case, evidence):
     proves(case, pathlib.Path(evidence).read_text(), pathlib.Path(case.place.environment["STRONGROOM_TRUST"]).read_text())
 
 
+def proves_rotated(case, forge, bundle, trust):
+    """The key of the log is told by the size of the checkpoint, here the forger's one; page and custody-verify agree."""
+    size = int(base64.b64decode(bundle["checkpoint"]).split(b"\n")[1])
+    origin = trust["log"].split("+")[0]
+    first, other = ("+".join((origin, *tlog.verifier_key(origin, bytes([number]) * 32))) for number in (1, 2))
+
+    def said(log, *rotations):
+        return run(bundle, {**trust, "log": log, "rotations": [f"{at} {key}" for at, key in rotations]})
+
+    for keys in ((first, (size, trust["log"])), (first, (1, other), (size - 1, trust["log"])), (trust["log"], (size + 1, other))):
+        code, steps, text = said(*keys)
+        case.assertEqual((code, steps), (0, list(range(1, STEPS + 1))), text)
+    for keys in ((trust["log"], (size, other)), (trust["log"], (1, other)), (first, (size + 1, trust["log"])), (first, (1, trust["log"]), (size, other))):
+        code, steps, text = said(*keys)
+        case.assertEqual((code, steps), (1, [1]), text)
+        case.assertIn("NOT PROVEN: ", text)
+
+
 def check(case, evidence, trust_file):
     """The page proves the bundle, and refuses every alteration of it where it should."""
     texts = [pathlib.Path(file).read_text() for file in (evidence, trust_file)]
@@ -251,6 +269,7 @@ def check(case, evidence, trust_file):
         forge(own, own_trust)  # is proven when nothing is altered: so it is the alteration that is refused
         forge.witness(own, own_trust)
         proves(case, strongroom.canonical(own), strongroom.canonical(own_trust))
+        proves_rotated(case, forge, own, own_trust)
         tried = alterations(forge)
         case.assertEqual({step for step, _, _ in tried}, set(range(1, STEPS + 1)))
         for (step, what, _), (code, steps, said) in zip(tried, pool.map(attempt, tried)):
