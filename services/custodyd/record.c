@@ -10,6 +10,7 @@
 #include "trail_kept.h"
 #include "trail_signed.h"
 #include "values.h"
+#include "witnesses.h"
 
 #define RECEIPT_KEY "receipt"
 #define LOOK_AGAIN_MS 20
@@ -175,7 +176,7 @@ enum status record_receipt_again(struct service *service, const struct http_requ
         return refuse_unproven(service, withdrawal, fault);
     }
     if (status == STATUS_OK) {
-        status = trail_prove(&proof, service->trail, seq, service->options.trail_timeout_ms, fault);
+        status = witnesses_prove_shown(&proof, service, seq, service->options.trail_timeout_ms, fault);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, "trail", "no entry of the first request is under a checkpoint yet");

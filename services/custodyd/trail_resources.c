@@ -329,7 +329,7 @@ enum status trail_inclusion(struct service *service, const struct http_request *
         status = fault_set(fault, STATUS_MISSING_FIELD, "seq", "must be the number of an entry");
     }
     if (status == STATUS_OK) {
-        status = trail_prove(&proof, service->trail, (uint64_t)seq, 0, fault);
+        status = witnesses_prove_shown(&proof, service, (uint64_t)seq, 0, fault);
     }
     if (status == STATUS_OK) {
         status = http_reply_text(reply, "text/plain; charset=utf-8", proof.data, proof.len);

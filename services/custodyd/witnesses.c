@@ -453,6 +453,20 @@ enum status witnesses_newest(struct trail_checkpoint *out, const struct service 
                                       : wait_for(out, service->witnesses, 0, 0, fault);
 }
 
+enum status witnesses_prove_shown(struct bytes *out, const struct service *service, uint64_t seq, int64_t timeout_ms,
+                                  struct fault *fault)
+{
+    struct trail_checkpoint shown = {0};
+    struct fault why = {0};
+    if (service->witnesses == NULL || wait_for(&shown, service->witnesses, seq, 0, &why) == STATUS_NOT_READY) {
+        return trail_prove(out, service->trail, seq, timeout_ms, fault);
+    }
+    enum status status = why.status == STATUS_OK ? trail_prove_under(out, service->trail, seq, &shown, fault)
+                                                 : fault_set(fault, why.status, why.where, "%s", why.detail);
+    bytes_free(&shown.note);
+    return status;
+}
+
 static bool waits_for_witnesses(const struct service *service, enum wallet_tier tier)
 {
     return service->witnesses != NULL && service->witness_tier != 0 && tier >= service->witness_tier;

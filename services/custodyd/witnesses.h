@@ -37,6 +37,13 @@ MUST_CHECK enum status witnesses_newest(struct trail_checkpoint *out, const stru
                                         struct fault *fault);
 
 /*
+ * As trail_prove, for outsiders: under the newest checkpoint that the quorum has cosigned, when that covers the entry,
+ * so that the proof holds by itself for who asks for witnesses; otherwise under the log's own.
+ */
+MUST_CHECK enum status witnesses_prove_shown(struct bytes *out, const struct service *service, uint64_t seq,
+                                             int64_t timeout_ms, struct fault *fault);
+
+/*
  * As trail_prove, for the signer of a wallet of this tier: where the tier waits for witnesses, under a checkpoint that
  * the quorum has cosigned.
  */

@@ -145,7 +145,7 @@ bool trust_witnessed(const struct trust *trust, struct report *report, const cha
     if (found < trust->quorum) {
         report_incomplete(report, "%s: is cosigned by %zu witnesses of the trust file, which asks for %zu of %zu%s",
                           part, found, trust->quorum, trust->witness_count,
-                          trust->fresh_until_s < INT64_MAX ? ", not longer ago than --max-age" : "");
+                          trust->fresh_until_s < INT64_MAX ? ", not longer ago than --max-age" : "; fetch it again");
     } else if (trust->quorum > 0) {
         report_checked("%s: cosigned by %zu of the %zu witnesses of the trust file, which asks for %zu", part, found,
                        trust->witness_count, trust->quorum);

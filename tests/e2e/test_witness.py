@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -185,6 +186,21 @@ class Witnesses(strongroom.Case):
         found = self.place.dir / "found.jsonl"
         found.write_bytes(self.place.call("GET", "/v1/audit/export?act=withdrawal.request", person="auditor-1").bytes)
         code, said = self.verify("extract", trust, found)
+        self.assertEqual(code, 0, said)
+        # A receipt that came with an effect has the log's line alone: it is fetched again, or an export shows the cosignatures.
+        receipt = self.place.dir / "at-once.receipt"
+        receipt.write_bytes(base64.b64decode(self.place.propose(1).json["receipt"]))
+        code, said = self.verify("receipt", trust, receipt)
+        self.assertEqual((code, "fetch it again" in said), (2, True), said)
+        seq = int(re.search(rb"^index (\d+)$", receipt.read_bytes(), re.MULTILINE)[1])
+        eventually(lambda: self.size_shown() > seq, "the entry is under a cosigned checkpoint")
+        self.assertEqual(self.verify("receipt", trust, receipt, trail)[0], 1)  # which has not the entry
+        code, said = self.verify("receipt", trust, receipt, self.place.export_trail())
+        self.assertEqual(code, 0, said)
+        again = self.place.dir / "again.receipt"
+        again.write_bytes(self.place.call("GET", f"/v1/audit/proof/inclusion?seq={seq}").bytes)
+        self.assertEqual(lines_of(again.read_bytes())[1:], names)
+        code, said = self.verify("receipt", trust, again)
         self.assertEqual(code, 0, said)
         rows = self.place.psql("SELECT DISTINCT witness FROM audit.cosignature ORDER BY witness")
         self.assertLessEqual(set(names), {row[0] for row in rows})

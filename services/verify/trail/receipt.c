@@ -37,13 +37,12 @@ static bool proof_read(struct receipt *out, struct span *inout_rest)
 
 static bool text_read(struct receipt *out, const struct trust *trust, const char **why)
 {
-    const struct span whole = {(const char *)out->text.data, out->text.len};
-    struct span rest = whole;
+    struct span rest = {(const char *)out->text.data, out->text.len};
     struct span line;
     struct digest zero = {{0}};
     out->proves = span_line(&line, &rest) && span_is(line, PROOF_HEADER);
     if (!out->proves) {
-        return checkpoint_read(&out->checkpoint, &trust->log, whole.at, whole.len, why);
+        return checkpoint_read(&out->checkpoint, &trust->log, out->text.data, out->text.len, why);
     }
     *why = "is not of the form of a receipt";
     if (!proof_read(out, &rest) || !checkpoint_read(&out->checkpoint, &trust->log, rest.at, rest.len, why)) {
@@ -122,7 +121,9 @@ enum verdict verify_receipt(const struct trust *trust, const struct verify_reque
         (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", path);
         verdict = VERDICT_INCOMPLETE;
     } else if (verdict == VERDICT_PROVEN) {
-        (void)trust_witnessed(trust, &report, path, &receipt.checkpoint);
+        struct trust asked = *trust;
+        asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
+        (void)trust_witnessed(&asked, &report, path, &receipt.checkpoint);
         if (request->entry[0] != '\0') {
             check_entry(&report, &receipt, trust, request->entry);
         }
