@@ -122,7 +122,8 @@ static enum status take_alarms(struct watching *watching, const json_t *array, s
     return status;
 }
 
-static enum status look_at_alarms(struct watching *watching, struct fault *fault)
+/* `well`: the service goes on. When its trail has halted, there are alarms to be told all the same. */
+static enum status look_at_alarms(struct watching *watching, bool well, struct fault *fault)
 {
     const struct client_call call = {.method = "GET", .path = "/v1/alarms"};
     struct answer answer = {0};
@@ -134,7 +135,7 @@ static enum status look_at_alarms(struct watching *watching, struct fault *fault
     if (status == STATUS_OK) {
         status = take_alarms(watching, answer.alarms, fault);
     }
-    if (status == STATUS_OK && answer.looked_at != watching->looked_at) {
+    if (status == STATUS_OK && well && answer.looked_at != watching->looked_at) {
         watching->looked_at = answer.looked_at;
         watching->progress_us = clock_monotonic_us(clock_system());
     }
@@ -192,8 +193,9 @@ static enum status look(struct watching *watching, struct fault *fault)
     struct fault why = {0};
     int64_t before_us = watching->progress_us;
     enum status status = look_at_health(watching->options, &why);
-    if (status == STATUS_OK) {
-        status = look_at_alarms(watching, &why);
+    if (status == STATUS_OK || status == STATUS_NOT_READY) {
+        enum status told = look_at_alarms(watching, status == STATUS_OK, &why); /* the first fault stays */
+        status = status == STATUS_OK ? told : status;
     }
     if (status != STATUS_OK) {
         log_fault("service.look", &why);

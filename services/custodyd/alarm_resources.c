@@ -102,7 +102,7 @@ static json_t *alarm_view(const struct alarm *alarm, json_t *answers)
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "id", id, "code", audit_action_text(alarm->code),
                   "object_type", alarm->object_type, "object_id", alarm->object_id, "since", since, "first_seen", seen,
                   "concerns", alarm_concerns(alarm->code), "acknowledged", answers, "answered", answered);
-    json_t *facts = json_object();
+    json_t *facts = json_pack("{s:s}", "reason", status_info(alarm->reason)->code);
     for (size_t i = 0; i < alarm->fact_count; i++) {
         (void)json_object_set_new(facts, alarm->fact_names[i], json_string(alarm->fact_values[i]));
     }

@@ -50,6 +50,7 @@ enum status alarm_list_add(struct alarm_list *list, const struct news *news, int
     struct alarm *alarm = &list->rows[list->count];
     *alarm = (struct alarm){.code = news->action,
                             .object_type = news->object_type,
+                            .reason = news->reason,
                             .since_utc_us = news->since_utc_us != 0 ? news->since_utc_us : first_seen_utc_us,
                             .first_seen_utc_us = first_seen_utc_us,
                             .fact_count = news->fact_count};
@@ -114,6 +115,8 @@ json_t *alarm_concerns(enum audit_action code)
         {AUDIT_POLICY_UNKNOWN, {"administrator", "operator"}},
         {AUDIT_POLICY_WAITING, {"administrator", "approver"}},
         {AUDIT_REVIEW_OVERDUE, {"administrator", "auditor"}},
+        {AUDIT_TRAIL_CORRUPT, {"auditor", "operator"}},
+        {AUDIT_TRAIL_HALTED, {"auditor", "operator"}},
         {AUDIT_WITHDRAWAL_WAITING, {"administrator", "approver"}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

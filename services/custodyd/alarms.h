@@ -16,6 +16,7 @@ struct alarm {
     enum audit_action code;
     const char *object_type; /* static */
     char object_id[AUDIT_OBJECT_ID_SIZE];
+    enum status reason;
     int64_t since_utc_us;      /* since when it is so */
     int64_t first_seen_utc_us; /* since when the service knows */
     size_t fact_count;

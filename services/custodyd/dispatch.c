@@ -155,6 +155,16 @@ static enum gate_kind kind_of(const struct http_route *route)
     return route->urgent ? GATE_URGENT : route->told ? GATE_TOLD : GATE_ORDINARY;
 }
 
+/* There is no proof any more, so there are no effects; the witnesses are not to blame that they have nothing new. */
+static enum status check_goes_on(struct service *service, struct fault *fault)
+{
+    struct trail_trouble halt = {.at_utc_us = 0};
+    return trail_halt_read(&halt, service->trail)
+               ? fault_set(fault, STATUS_HALTED, "trail", "%s: %.60s: %.120s", status_info(halt.why.status)->code,
+                           halt.why.where, halt.why.detail)
+               : witnesses_check(service, fault);
+}
+
 static enum status run(struct service *service, struct http_request *request, const struct http_route **out_route,
                        struct http_reply *reply, struct fault *fault)
 {
@@ -179,7 +189,7 @@ static enum status run(struct service *service, struct http_request *request, co
     }
     bool waits = route->action != AUDIT_ACTION_NONE && !route->told && !route->urgent && !route->without_them;
     if (status == STATUS_OK && waits) {
-        status = witnesses_check(service, fault);
+        status = check_goes_on(service, fault);
     }
     if (status == STATUS_OK) {
         status = route->handler(service, request, reply, fault);

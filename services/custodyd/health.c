@@ -76,6 +76,15 @@ static json_t *part_view(enum status status, bool *inout_ready)
     return view;
 }
 
+/* What kind of contradiction; where, GET /v1/alarms says. */
+static void add_cause(json_t *view, struct service *service)
+{
+    struct trail_trouble halt = {.at_utc_us = 0};
+    if (trail_halt_read(&halt, service->trail)) {
+        (void)json_object_set_new(view, "cause", json_string(status_info(halt.why.status)->code));
+    }
+}
+
 static json_t *tokens_view(const struct wire_status_reply *state)
 {
     static const char *const words[] = {[WIRE_TOKEN_SERVING] = "serving",
@@ -128,6 +137,7 @@ enum status health_read(struct service *service, const struct http_request *requ
         struct fault why = {0};
         (void)json_object_set_new(views, parts[i].name, part_view(parts[i].check(service, &why), &ready));
     }
+    add_cause(json_object_get(views, "trail"), service);
     for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
         struct fault why = {0};
         struct wire_status_reply state = {0};

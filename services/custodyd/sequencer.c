@@ -203,7 +203,7 @@ static void *sequencer_run(void *context)
         }
         if (sequencer_must_halt(status)) {
             sequencer_publish(sequencer, SEQUENCER_HALTED, &fault);
-            trail_halted(sequencer->config.trail);
+            trail_halted(sequencer->config.trail, &fault);
             return NULL;
         }
         sequencer_publish(sequencer, SEQUENCER_CONNECTING, &fault);

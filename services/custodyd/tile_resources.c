@@ -7,6 +7,7 @@
 #include "service.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
+#include "trail_signed.h"
 
 /* A tile or bundle never changes, be it full or partial. */
 #define FOREVER_FOR_ALL "public, max-age=31536000, immutable"
@@ -44,42 +45,41 @@ enum status trail_tile_read(struct service *service, const struct http_request *
 }
 
 /* One entry of a bundle: u16 big-endian length, then the leaf, whose hash is the tile's. */
-static enum status append_leaf(struct buffer *buffer, const struct store_leaf *leaf, uint64_t seq,
-                               const struct digest *expected, struct fault *fault)
+static bool append_leaf(struct buffer *buffer, const struct store_leaf *leaf, uint64_t seq,
+                        const struct digest *expected)
 {
     struct digest hash;
     audit_leaf_hash(&hash, leaf->raw.data, leaf->raw.len);
     if (leaf->seq != seq || leaf->raw.len > UINT16_MAX || !digest_equal(&hash, expected)) {
-        return fault_set(fault, STATUS_CORRUPT, "trail", "row %llu is not the entry that was signed",
-                         (unsigned long long)seq);
+        return false;
     }
     const uint8_t length[LENGTH_SIZE] = {(uint8_t)(leaf->raw.len >> 8), (uint8_t)leaf->raw.len};
     buffer_append(buffer, length, sizeof(length));
     buffer_append(buffer, leaf->raw.data, leaf->raw.len);
-    return STATUS_OK;
+    return true;
 }
 
 struct bundle {
     struct audit_tile tile;
     struct digest hashes[AUDIT_TILE_WIDTH];
-    struct bytes out; /* owned */
+    struct bytes out;  /* owned */
+    uint64_t doubtful; /* when it is corrupt: the first entry that is not there as it was signed */
 };
 
 static enum status append_leaves(struct bundle *bundle, const struct store_leaf_list *list, struct fault *fault)
 {
     struct buffer buffer;
-    enum status status = STATUS_OK;
-    if (list->count != bundle->tile.width) {
-        return fault_set(fault, STATUS_CORRUPT, "trail", "rows are missing");
-    }
+    uint64_t first = bundle->tile.index * AUDIT_TILE_WIDTH;
+    size_t good = 0;
     buffer_init(&buffer);
-    for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        status =
-            append_leaf(&buffer, &list->rows[i], bundle->tile.index * AUDIT_TILE_WIDTH + i, &bundle->hashes[i], fault);
+    while (good < list->count && append_leaf(&buffer, &list->rows[good], first + good, &bundle->hashes[good])) {
+        good++;
     }
-    if (status != STATUS_OK) {
+    if (good < bundle->tile.width) {
         buffer_free(&buffer);
-        return status;
+        bundle->doubtful = first + good;
+        return fault_set(fault, STATUS_CORRUPT, "trail", "row %llu is not the entry that was signed",
+                         (unsigned long long)bundle->doubtful);
     }
     bytes_free(&bundle->out);
     return buffer_finish(&bundle->out, &buffer);
@@ -119,6 +119,7 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
 {
     struct bundle bundle = {0};
     enum status status = read_path(&bundle.tile, request, true, fault);
+    bundle.doubtful = bundle.tile.index * AUDIT_TILE_WIDTH;
     if (status == STATUS_OK) {
         status = trail_tile(bundle.hashes, service->trail, &bundle.tile, fault);
     }
@@ -127,6 +128,9 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
     }
     if (status == STATUS_CORRUPT) {
         status = explain_missing(service, &bundle.tile, fault);
+    }
+    if (status == STATUS_CORRUPT) {
+        status = trail_corrupt_row(service->trail, bundle.doubtful, fault);
     }
     if (status != STATUS_OK) {
         bytes_free(&bundle.out);

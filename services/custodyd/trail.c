@@ -359,10 +359,11 @@ void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoin
     bytes_free(note);
 }
 
-void trail_halted(struct trail *trail)
+void trail_halted(struct trail *trail, const struct fault *why)
 {
     pthread_mutex_lock(&trail->mutex);
     trail->halted = true;
+    trail->halt = (struct trail_trouble){.why = *why, .at_utc_us = clock_utc_us(trail->clock)};
     trail_release(trail);
     pthread_mutex_unlock(&trail->mutex);
 }
@@ -520,6 +521,15 @@ bool trail_is_halted(struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     bool halted = trail->halted;
+    pthread_mutex_unlock(&trail->mutex);
+    return halted;
+}
+
+bool trail_halt_read(struct trail_trouble *out, struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool halted = trail->halted;
+    *out = trail->halt;
     pthread_mutex_unlock(&trail->mutex);
     return halted;
 }

@@ -48,6 +48,12 @@ struct trail_receipt {
     struct bytes proof;
 };
 
+/* Why the trail has halted, and since when. */
+struct trail_trouble {
+    struct fault why;
+    int64_t at_utc_us;
+};
+
 /* A verified checkpoint and its signed note (owned: bytes_free). */
 struct trail_checkpoint {
     struct audit_checkpoint checkpoint;
@@ -114,6 +120,9 @@ MUST_CHECK enum status trail_wait_covered(struct trail *trail, const struct trai
 
 /* True when the trail has halted: people must decide, and there are no entries until then. */
 bool trail_is_halted(struct trail *trail);
+
+/* The same, with the reason; all zeros when it has not. */
+bool trail_halt_read(struct trail_trouble *out, struct trail *trail);
 
 /*
  * Waits at most `timeout_ms` until a signed checkpoint covers entry `seq`, and proves it. Out: the text of a

@@ -77,7 +77,10 @@ void trail_posts_settle(struct trail *trail);
 /* A verified checkpoint: takes over `note`, releases the waiters it covers. Older than the known one: ignored. */
 void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note);
 
-/* The sequencer of this process has halted: nobody waits for a checkpoint any more (STATUS_NOT_READY at once). */
-void trail_halted(struct trail *trail);
+/*
+ * The sequencer of this process has halted for this reason: nobody waits for a checkpoint any more (STATUS_NOT_READY at
+ * once).
+ */
+void trail_halted(struct trail *trail, const struct fault *why);
 
 #endif

@@ -9,8 +9,7 @@
 #include "trail_leaf.h"
 #include "trail_state.h"
 
-/* The log says it once for a row, until another one is found. */
-static enum status doubt(struct trail *trail, uint64_t seq, struct fault *fault)
+enum status trail_corrupt_row(struct trail *trail, uint64_t seq, struct fault *fault)
 {
     char entry[24];
     (void)snprintf(entry, sizeof(entry), "%" PRIu64, seq);
@@ -18,6 +17,7 @@ static enum status doubt(struct trail *trail, uint64_t seq, struct fault *fault)
     bool known = trail->doubted && trail->doubted_seq == seq;
     trail->doubted = true;
     trail->doubted_seq = seq;
+    trail->doubted_at_utc_us = known ? trail->doubted_at_utc_us : clock_utc_us(trail->clock);
     pthread_mutex_unlock(&trail->mutex);
     if (!known) {
         log_event(LOG_LEVEL_ERROR, "trail.corrupt", "entry", entry, "detail",
@@ -26,11 +26,12 @@ static enum status doubt(struct trail *trail, uint64_t seq, struct fault *fault)
     return fault_set(fault, STATUS_CORRUPT, "trail", "row %s is not the entry that was signed", entry);
 }
 
-bool trail_doubted(uint64_t *out_seq, struct trail *trail)
+bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     bool doubted = trail->doubted;
     *out_seq = trail->doubted_seq;
+    *out_at_utc_us = trail->doubted_at_utc_us;
     pthread_mutex_unlock(&trail->mutex);
     return doubted;
 }
@@ -46,7 +47,7 @@ enum status trail_signed_check(struct trail *trail, const struct store_leaf *lea
         return fault_set(fault, STATUS_NOT_READY, "trail", "no signed checkpoint covers row %" PRIu64, leaf->seq);
     }
     if (status == STATUS_CORRUPT || (status == STATUS_OK && !trail_leaf_is(leaf, &hashes[at]))) {
-        return doubt(trail, leaf->seq, fault);
+        return trail_corrupt_row(trail, leaf->seq, fault);
     }
     return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
 }

@@ -25,7 +25,16 @@ MUST_CHECK enum status trail_signed_check(struct trail *trail, const struct stor
 MUST_CHECK enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out, struct trail *trail,
                                          const struct store_leaf_filter *filter, struct fault *fault);
 
-/* Whether a row was found that is not what was signed, since the trail was opened. Out: the number of the last one. */
-bool trail_doubted(uint64_t *out_seq, struct trail *trail);
+/*
+ * Row `seq` is not the entry that was signed, or is not there: the log says it once, until another one is found, and
+ * trail_doubted. Answers STATUS_CORRUPT.
+ */
+MUST_CHECK enum status trail_corrupt_row(struct trail *trail, uint64_t seq, struct fault *fault);
+
+/*
+ * Whether a row was found that is not what was signed, since the trail was opened. Out: the number of the last one, and
+ * when it was found.
+ */
+bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail);
 
 #endif

@@ -49,9 +49,11 @@ struct trail {
     struct waiter *waiters;
     struct trail_checkpoint newest; /* empty note: none yet */
     bool halted;                    /* no checkpoint will come any more */
+    struct trail_trouble halt;      /* then: why */
     bool late;                      /* somebody waited in vain, and no checkpoint has come since */
     bool doubted;                   /* a row was found that is not what was signed (trail_signed.h) */
     uint64_t doubted_seq;           /* the last one */
+    int64_t doubted_at_utc_us;
     struct numbers numbers;
     struct posts posts;
 };

@@ -171,10 +171,12 @@ static void show_alarms(struct watch *watch)
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,           watch_people,
-        watch_destinations, watch_keys,      watch_freezes,      watch_compromise_drill, look_at_media,
-        look_at_copies,     look_at_reveals, watch_trail_copies, watch_reviews,          look_at_suspense,
-        look_at_announced,  remember};
+        look_at_signers,    watch_witnesses, watch_anchors,
+        watch_policy,       watch_people,    watch_destinations,
+        watch_keys,         watch_freezes,   watch_compromise_drill,
+        look_at_media,      look_at_copies,  look_at_reveals,
+        watch_trail_copies, watch_reviews,   look_at_suspense,
+        look_at_announced,  watch_trail,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -390,6 +392,9 @@ enum status watch_alarms(struct alarm_list *out, int64_t *out_at_utc_us, struct 
     enum status status = alarm_list_copy(out, &watch->alarms, fault);
     *out_at_utc_us = watch->alarms_at_utc_us;
     (void)pthread_mutex_unlock(&watch->mutex);
+    if (status == STATUS_OK) {
+        status = watch_trail_alarms(out, watch->service, fault);
+    }
     return status;
 }
 

@@ -26,7 +26,8 @@ void watch_missed(struct watch *watch, enum wire_role role);
 MUST_CHECK enum status watch_report(struct watch *watch, const struct key_spending_use *use, struct fault *fault);
 
 /*
- * What is not as it should be, as the last look saw it that saw everything. Out: alarm_list_free; *out_at_utc_us is
+ * What is not as it should be, as the last look saw it that saw everything; what is wrong with the trail, as it is now.
+ * Out, also with a failure: alarm_list_free; *out_at_utc_us is
  * when that look ended, 0 before the first.
  */
 MUST_CHECK enum status watch_alarms(struct alarm_list *out, int64_t *out_at_utc_us, struct watch *watch,

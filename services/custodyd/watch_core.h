@@ -74,6 +74,12 @@ MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch 
 /* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */
 MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault);
 
+/* watch_trail.c: tells what is wrong with the trail itself, for when it goes on. */
+MUST_CHECK enum status watch_trail(struct watch *watch, struct fault *fault);
+
+/* watch_trail.c: adds it to the alarms, which wait for no look and for no entry. */
+MUST_CHECK enum status watch_trail_alarms(struct alarm_list *list, struct service *service, struct fault *fault);
+
 /* watch_witnesses.c: tells which witnesses cosign, and whether enough of them do. */
 MUST_CHECK enum status watch_witnesses(struct watch *watch, struct fault *fault);
 

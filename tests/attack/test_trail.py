@@ -121,8 +121,22 @@ class Trail(strongroom.Case):
         self.place.start_halted("trail")
         halts = [line for line in self.place.log("custodyd").splitlines() if "event=sequencer.state state=halted" in line]
         self.assertIn(words, halts[-1])
-        self.assertEqual(self.place.propose(1).status, 503)
+        cause = re.search(r" status=(\w+)", halts[-1])[1]
+        self.assertEqual(self.place.call("GET", "/healthz").json["parts"]["trail"], {"ready": False, "reason": "halted", "cause": cause})
+        alarm = self.alarm("trail.halted")
+        self.assertEqual((alarm["object_type"], alarm["object_id"], alarm["concerns"], alarm["facts"]["reason"]),
+                         ("trail", "log", ["auditor", "operator"], cause))
+        self.assertIn(words.replace(" ", "_"), alarm["facts"]["where"] + ":" + alarm["facts"].get("detail", ""))
+        refused = self.place.propose(1)
+        self.assertProblem(refused, 503, "halted", "trail")
+        self.assertIn(cause, refused.json["detail"])
         self.assertEqual(self.place.call("GET", "/v1/wallets").status, 200)
+
+    def alarm(self, code):
+        """The one alarm of this code that whoever asks is shown now."""
+        alarms = [row for row in self.place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == code]
+        self.assertEqual(len(alarms), 1, alarms)
+        return alarms[0]
 
     def changed(self, seq):
         return self.leaves()[seq].replace(b'"actor":"operator-1"', b'"actor":"operator-2"')
@@ -174,6 +188,12 @@ class Trail(strongroom.Case):
         before = self.place.value(f"SELECT encode(raw, 'hex') FROM audit.leaf WHERE seq = {self.entry}")
         self.write(self.entry, self.changed(self.entry), "lh")
         self.assertTampered(self.entry)
+        width = min(self.size - self.entry // 256 * 256, 256)
+        path = f"/audit/tile/entries/{self.entry // 256:03}" + (f".p/{width}" if width < 256 else "")
+        self.assertProblem(self.place.call("GET", path, person="auditor-1"), 503, "corrupt", "trail")
+        alarm = self.alarm("trail.corrupt")
+        self.assertEqual((alarm["concerns"], alarm["facts"]), (["auditor", "operator"], {"reason": "corrupt", "entry": str(self.entry)}))
+        strongroom.eventually(lambda: int(self.place.value("SELECT count(*) FROM audit.leaf WHERE act = 'trail.corrupt'")) > 0, "the trail has it too")
         self.write(self.entry, bytes.fromhex(before), "lh")
         self.place.kill("custodyd")
         self.place.keep_trail()

@@ -77,7 +77,7 @@ class Alarms(strongroom.Case):
         place.kill("custodyd")
         place.start_unready()
         alarm = eventually(lambda: self.alarms("copy.lag"), "there is no copy")[0]
-        self.assertEqual((alarm["object_type"], alarm["concerns"], alarm["facts"]), ("trail", ["auditor", "operator"], {"size": "0"}))
+        self.assertEqual((alarm["object_type"], alarm["concerns"], alarm["facts"]), ("trail", ["auditor", "operator"], {"reason": "expired", "size": "0"}))
         self.assert_no_unsigned_row_counts(alarm)
         for person in ("approver-1", "custodian-1"):
             self.assertEqual(self.acknowledge(alarm, person).status, 200)

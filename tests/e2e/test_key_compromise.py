@@ -271,7 +271,7 @@ class Calendar(strongroom.Case):
         place, out = self.place, self.place.dir / "review.json"
         alarm = next(row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "review.overdue")
         self.assertEqual((alarm["object_type"], alarm["object_id"], alarm["concerns"], alarm["facts"]),
-                         ("trail", "review", ["administrator", "auditor"], {"size": "0"}))
+                         ("trail", "review", ["administrator", "auditor"], {"reason": "expired", "size": "0"}))
         orders = [str(path) for path in (place.dir / "ceremony").glob("*/key.activate.json")]  # from before there was a trail
         place.custody("audit", "review", *orders, "--in", str(place.export_trail()), "--out", str(out), "--person", "auditor-1",
                       "--key", str(place.dir / "people/auditor-1.key"), "--passphrase-file",

@@ -179,6 +179,11 @@
     X(WITNESS_GONE, "witness.gone", ENVIRONMENT, "witness", "error", "", "",                                           \
       "Not enough witnesses cosign the trail: effects have stopped.")                                                  \
     X(WITNESS_BACK, "witness.back", ENVIRONMENT, "witness", "ok", "", "", "Enough of them do again: effects go on.")   \
+    X(TRAIL_HALTED, "trail.halted", ENVIRONMENT, "trail", "error", "", "detail? where?",                               \
+      "The trail had halted: it contradicted itself or what was signed, and there were no entries until people had "   \
+      "decided.")                                                                                                      \
+    X(TRAIL_CORRUPT, "trail.corrupt", ENVIRONMENT, "trail", "error", "", "entry",                                      \
+      "A row of the trail was found that is not the entry that was signed, or none in its place.")                     \
     X(COPY_LAG, "copy.lag", ENVIRONMENT, "trail", "ok error", "", "size",                                              \
       "An entry waits too long for a copy of the trail on another host (error), or no more (ok).")                     \
     X(MEDIUM_ADD, "medium.add", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,                    \
@@ -262,9 +267,10 @@
     X("count", "how many since `since`")                                                                               \
     X("custodian", "the person who keeps the medium")                                                                  \
     X("decision", "allowed, pending or denied")                                                                        \
+    X("detail", "what was found wrong, blanks as _")                                                                   \
     X("document", "digest of the key document")                                                                        \
     X("due", "time by which it was to be done")                                                                        \
-    X("entry", "id of the entry in the ledger of media")                                                               \
+    X("entry", "id of the entry in the ledger of media; of the trail: its number")                                     \
     X("evaluated", "digest of the version of the policy that was evaluated")                                           \
     X("failed", "steps that failed")                                                                                   \
     X("findings", "uses without an approved operation")                                                                \
@@ -337,6 +343,7 @@
     X("validator", "what the signer of role validator answered, a status code")                                        \
     X("vetoes", "how many spoke against it")                                                                           \
     X("what", "which kind of compromise")                                                                              \
+    X("where", "what it was found in")                                                                                 \
     X("withdrawal", "id of the withdrawal, when it has so many entries that this one does not count as its own")
 
 #endif

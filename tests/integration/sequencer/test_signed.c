@@ -65,10 +65,12 @@ static void left_out_after(uint64_t seq, const char *sql)
 {
     char back[256];
     uint64_t doubted = 0;
+    int64_t doubted_at_utc_us = 0;
     books_sql(&books, sql);
     expect(seq, 0, 1);
-    cr_expect(trail_doubted(&doubted, stage.trail));
+    cr_expect(trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
     cr_expect_eq(doubted, seq);
+    cr_expect_gt(doubted_at_utc_us, 0);
     (void)snprintf(back, sizeof(back),
                    AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = %llu;"
                                 "INSERT INTO audit.leaf SELECT * FROM public.kept WHERE seq = %llu",
@@ -80,10 +82,11 @@ static void left_out_after(uint64_t seq, const char *sql)
 Test(signed_rows, what_was_signed_is_believed)
 {
     uint64_t doubted = 0;
+    int64_t doubted_at_utc_us = 0;
     struct found all = find(&(struct store_leaf_filter){.limit = STORE_LEAVES_MAX});
     cr_expect_geq(all.count, FIRST);
     cr_expect_eq(all.left_out, 0);
-    cr_expect(!trail_doubted(&doubted, stage.trail));
+    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
 }
 
 Test(signed_rows, a_column_that_was_edited)
