@@ -88,3 +88,8 @@ void digest_hmac_sha256(struct digest *out, const uint8_t *key, size_t key_len, 
                                  len, out->bytes32, &out_len);
     INVARIANT(hashed != NULL && out_len == sizeof(out->bytes32));
 }
+
+bool digest_hmac_is(const struct digest *expected, const void *mac, size_t mac_len)
+{
+    return mac_len == sizeof(expected->bytes32) && CRYPTO_memcmp(expected->bytes32, mac, mac_len) == 0;
+}

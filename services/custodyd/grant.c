@@ -138,9 +138,7 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
         status = store_open(&reader, &config, fault);
     }
     if (status == STATUS_OK) {
-        const struct trail_config trail = {
-            .clock = clock_system(), .reader = reader, .keys = keys, .key_count = options->log_keys.count};
-        status = trail_open(&grant->trail, &trail, fault);
+        status = service_trail_open(&grant->trail, options, clock_system(), reader, keys, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(store, grant_in, grant, fault);

@@ -51,6 +51,11 @@ static const struct option_row rows[] = {
     ROW("origin", OPTION_TEXT, "", 0, 0, NULL, "origin line of the audit trail", origin),
     ROW("log-key", OPTION_LIST, "", 0, 0, NULL,
         "vkey of the audit trail; again for the key that follows it, before the quorum's order is handed in", log_keys),
+    ROW("pending-key", OPTION_PATH, "", 0, 0, NULL,
+        "file of 64 hexadecimal digits, mode 0600: shows that an event in the database comes from the service; the "
+        "same "
+        "for every custodyd of a database",
+        pending_key),
     ROW("transfer-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role transfer", transfer_socket),
     ROW("audit-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role audit", audit_socket),
     ROW("validator-socket", OPTION_PATH, "", 0, 0, NULL, "socket of signerd, role validator", validator_socket),

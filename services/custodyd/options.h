@@ -31,6 +31,7 @@ struct custodyd_options {
     char policy[OPTION_PATH_SIZE];
     char origin[256];
     struct option_list log_keys;
+    char pending_key[OPTION_PATH_SIZE];
     char transfer_socket[OPTION_PATH_SIZE];
     char audit_socket[OPTION_PATH_SIZE];
     char validator_socket[OPTION_PATH_SIZE];

@@ -24,14 +24,6 @@ static enum status open_store(struct store **out, const struct custodyd_options 
     return store_open(out, &config, fault);
 }
 
-static enum status open_trail(struct trail **out, const struct custodyd_options *options, struct store *reader,
-                              const struct audit_key *keys, struct fault *fault)
-{
-    const struct trail_config config = {
-        .clock = clock_system(), .reader = reader, .keys = keys, .key_count = options->log_keys.count};
-    return trail_open(out, &config, fault);
-}
-
 static enum status run(uint64_t *out_first, struct trail_prune_config *config, const struct custodyd_options *options,
                        struct fault *fault)
 {
@@ -52,7 +44,7 @@ static enum status run(uint64_t *out_first, struct trail_prune_config *config, c
         status = open_store(&config->archivist, options, "strongroom_archivist", fault);
     }
     if (status == STATUS_OK) {
-        status = open_trail(&config->trail, options, config->reader, keys, fault);
+        status = service_trail_open(&config->trail, options, clock_system(), config->reader, keys, fault);
     }
     return status == STATUS_OK ? trail_prune(out_first, config, fault) : status;
 }

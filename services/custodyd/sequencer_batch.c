@@ -92,12 +92,13 @@ static enum status batch_link(struct batch *batch, const struct entry *entry, st
 
 /* Between its transaction and this batch a row lay in the database, where a superuser may have edited it. */
 static enum status producer_check(const struct sequencer *sequencer, const struct audit_event *event,
-                                  const struct bytes *pending, struct fault *fault)
+                                  const struct store_pending *row, struct fault *fault)
 {
     struct digest digest;
-    digest_sha256(&digest, pending->data, pending->len);
+    digest_sha256(&digest, row->event.data, row->event.len);
     bool mine = uuid_equal(&event->producer, &sequencer->boot); /* own events never lie in pending */
-    if (mine || !trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
+    if (mine || !trail_wrote(sequencer->config.trail, &row->event, &row->mac) ||
+        !trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
         return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is not what its producer put there");
     }
     return STATUS_OK;
@@ -112,8 +113,8 @@ static struct audit_stamp batch_stamp(const struct sequencer *sequencer)
         .at_utc_us = now_us > last_us ? now_us : last_us, .boot = sequencer->boot, .epoch = sequencer->epoch};
 }
 
-/* `from_table`: the event lay in audit.pending. */
-static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, bool from_table,
+/* `row`: where in audit.pending the event lay, NULL for one of the sequencer itself. */
+static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, const struct store_pending *row,
                                   struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
@@ -123,7 +124,7 @@ static enum status stamp_and_link(struct batch *batch, const struct bytes *pendi
     struct audit_event event;
     enum status status = audit_event_stamp(&entry.document, &event, pending->data, pending->len, &stamp, fault);
     if (status == STATUS_OK) {
-        status = from_table ? producer_check(sequencer, &event, pending, fault) : STATUS_OK;
+        status = row == NULL ? STATUS_OK : producer_check(sequencer, &event, row, fault);
         if (status == STATUS_OK) {
             trail_leaf_project(&columns, &event);
             entry.linked = (struct linked){event.producer, event.producer_counter};
@@ -169,7 +170,7 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
         status = audit_event_encode(&document, &event, fault);
     }
     if (status == STATUS_OK) {
-        status = stamp_and_link(batch, &document, false, fault);
+        status = stamp_and_link(batch, &document, NULL, fault);
     }
     bytes_free(&document);
     audit_event_wipe(&event);
@@ -177,14 +178,14 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
 }
 
 /*
- * Whoever has the application's role can put anything into pending. What is no event, or not the one that was enqueued,
- * must neither stop the trail nor vanish: an entry names its hash.
+ * Whoever has the application's role can put anything into pending. What is no event, or not one that the service
+ * enqueued, must neither stop the trail nor vanish: an entry names its hash.
  */
 static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
 {
     struct fault why = {0};
     size_t before = batch->count;
-    enum status status = stamp_and_link(batch, &row->event, true, &why);
+    enum status status = stamp_and_link(batch, &row->event, row, &why);
     if (status == STATUS_OK) {
         return status;
     }

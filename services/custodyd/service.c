@@ -155,18 +155,51 @@ enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], const struct 
     return status;
 }
 
+static enum status read_pending_key(struct secret *out, const char *path, struct fault *fault)
+{
+    struct secret line = {0};
+    struct digest key = {0};
+    struct fault inner = {0};
+    enum status status = secret_read_file(&line, path, &inner);
+    if (status != STATUS_OK) {
+        return name_path(fault, &inner, "pending-key", path);
+    }
+    status = digest_parse(&key, (const char *)line.data);
+    secret_free(&line);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "pending-key", "%s must be one line of 64 hexadecimal digits", path);
+    }
+    status = secret_new(out, TRAIL_PENDING_KEY_LEN);
+    if (status == STATUS_OK) {
+        memcpy(out->data, key.bytes32, TRAIL_PENDING_KEY_LEN);
+    }
+    secret_wipe(&key, sizeof(key));
+    return status;
+}
+
+enum status service_trail_open(struct trail **out, const struct custodyd_options *options, const struct clock *clock,
+                               struct store *reader, const struct audit_key *log_keys, struct fault *fault)
+{
+    struct secret pending_key = {0};
+    enum status status = read_pending_key(&pending_key, options->pending_key, fault);
+    if (status == STATUS_OK) {
+        const struct trail_config config = {.clock = clock,
+                                            .reader = reader,
+                                            .keys = log_keys,
+                                            .key_count = options->log_keys.count,
+                                            .pending_key = &pending_key};
+        status = trail_open(out, &config, fault);
+    }
+    secret_free(&pending_key);
+    return status;
+}
+
 static enum status open_trail(struct service *service, struct fault *fault)
 {
-    struct audit_key *keys = service->log_keys;
-    enum status status = service_log_keys(keys, &service->options, fault);
-    if (status == STATUS_OK) {
-        const struct trail_config config = {.clock = service->clock,
-                                            .reader = service->reader,
-                                            .keys = keys,
-                                            .key_count = service->options.log_keys.count};
-        status = trail_open(&service->trail, &config, fault);
-    }
-    return status;
+    enum status status = service_log_keys(service->log_keys, &service->options, fault);
+    return status == STATUS_OK ? service_trail_open(&service->trail, &service->options, service->clock, service->reader,
+                                                    service->log_keys, fault)
+                               : status;
 }
 
 static enum status start_sequencer(struct service *service, struct fault *fault)

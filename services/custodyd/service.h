@@ -60,6 +60,14 @@ MUST_CHECK enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], co
                                         struct fault *fault);
 
 /*
+ * Opens the trail as the options say, with those keys of the log. STATUS_INVALID for a file `pending-key` that is not
+ * one line of 64 hexadecimal digits, readable by its owner alone.
+ */
+MUST_CHECK enum status service_trail_open(struct trail **out, const struct custodyd_options *options,
+                                          const struct clock *clock, struct store *reader,
+                                          const struct audit_key *log_keys, struct fault *fault);
+
+/*
  * Reads policy and genesis, opens the database, the trail and the signers' sockets, replays the ledger: whatever of a
  * start can be refused is refused here. Nothing is written but the folder of a ledger that is new. When it fails,
  * whatever was made is taken apart again. Out: owned by the caller, service_close.

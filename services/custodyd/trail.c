@@ -66,10 +66,15 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     INVARIANT(config->key_count >= 1 && config->key_count <= TRAIL_KEYS_MAX);
     memcpy(trail->keys, config->keys, config->key_count * sizeof(*config->keys));
     trail->key_count = config->key_count;
+    INVARIANT(config->pending_key->len == TRAIL_PENDING_KEY_LEN);
     numbers_init(&trail->numbers);
     trail->posts.last = &trail->posts.first;
     pthread_mutex_init(&trail->mutex, NULL);
-    enum status status = trail_prepare(trail, fault);
+    enum status status = secret_new(&trail->pending_key, TRAIL_PENDING_KEY_LEN);
+    if (status == STATUS_OK) {
+        memcpy(trail->pending_key.data, config->pending_key->data, TRAIL_PENDING_KEY_LEN);
+        status = trail_prepare(trail, fault);
+    }
     if (status != STATUS_OK) {
         trail_close(trail);
         return status;
@@ -90,6 +95,7 @@ void trail_close(struct trail *trail)
     trail_view_free(trail->view);
     trail_view_free(trail->shown);
     bytes_free(&trail->newest.note);
+    secret_free(&trail->pending_key);
     pthread_mutex_destroy(&trail->mutex);
     free(trail);
 }
@@ -222,7 +228,9 @@ static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, 
     if (status == STATUS_OK) {
         enqueued_bind(enqueued, &document);
         int cls = event->outcome == AUDIT_OUTCOME_DENY || event->outcome == AUDIT_OUTCOME_ERROR ? 1 : 0;
-        status = store_pending_put(tx, document.data, document.len, cls, fault);
+        struct digest mac;
+        trail_pending_mac(&mac, enqueued->trail, &document);
+        status = store_pending_put(tx, document.data, document.len, &mac, cls, fault);
     }
     bytes_free(&document);
     enqueued->put = status == STATUS_OK;
@@ -322,17 +330,6 @@ bool trail_must_settle(struct trail *trail)
     bool must = numbers_crowd(&trail->numbers);
     pthread_mutex_unlock(&trail->mutex);
     return must;
-}
-
-bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
-{
-    if (!uuid_equal(boot, &trail->boot)) {
-        return true;
-    }
-    pthread_mutex_lock(&trail->mutex);
-    bool expected = numbers_expect(&trail->numbers, number, event);
-    pthread_mutex_unlock(&trail->mutex);
-    return expected;
 }
 
 void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq)

@@ -6,6 +6,9 @@
  * not commit goes to the `void` list of a later event. README-trail.md has the rule by which a verifier finds
  * deletions.
  *
+ * Between its transaction and its batch an event lies in the database. A code under a key that the database does not
+ * have shows whose it is: what a superuser writes there does not become an entry.
+ *
  * Thread-safe. "No proof, no effect": neither a reply of success nor an effect leaves before trail_wait or trail_prove
  * has answered STATUS_OK for the event it rests on.
  */
@@ -16,9 +19,11 @@
 #include "audit/event.h"
 #include "audit/proof.h"
 #include "audit/tile.h"
+#include "base/secret.h"
 #include "store/store.h"
 
 #define TRAIL_KEYS_MAX 8
+#define TRAIL_PENDING_KEY_LEN 32
 
 struct trail;
 
@@ -27,6 +32,8 @@ struct trail_config {
     struct store *reader;         /* role strongroom_auditor, at least 1 session; outlives the trail */
     const struct audit_key *keys; /* of the log, 1 to TRAIL_KEYS_MAX: what one of them signs is its; copied */
     size_t key_count;
+    const struct secret
+        *pending_key; /* TRAIL_PENDING_KEY_LEN bytes, the same for all who write into a database; copied */
 };
 
 /* With what a service started. */

@@ -33,6 +33,12 @@ void trail_wake(struct trail *trail);
 /* The size of the trail when this boot began: no entry before it is of this boot. */
 uint64_t trail_first(const struct trail *trail);
 
+/* The code of an event in audit.pending: HMAC-SHA-256 under the key that the trail was opened with. */
+void trail_pending_mac(struct digest *out, const struct trail *trail, const struct bytes *document);
+
+/* Whether a row of audit.pending was written by who has the key for it: this process or another of the service. */
+bool trail_wrote(const struct trail *trail, const struct bytes *document, const struct bytes *mac);
+
 /*
  * Whether a document (by its SHA-256) that says it is event `number` of producer `boot` may become an entry: of this
  * boot only what was enqueued, once. Of other boots nothing is known here, and the answer is yes.

@@ -6,6 +6,7 @@ whoever may write into the database may announce a signature, and cannot have on
 """
 
 import base64
+import hmac
 import json
 import pathlib
 import socket
@@ -66,8 +67,11 @@ def signing_entry(place, row, approvals, destination=None, promises=0, **refs):
 
 
 def to_the_trail(place, event):
-    """Written where the sequencer finds it: it stands in the trail like any other entry, for good."""
-    place.psql(f"INSERT INTO audit.pending (cls, evt) VALUES (0, convert_to($d${canonical(event)}$d$, 'UTF8'));")
+    """Written where the sequencer finds it, with the code that the service's own events have: whoever has its host and a role of the
+    database makes any entry, and it stands in the trail like any other, for good."""
+    document = canonical(event)
+    mac = hmac.digest(bytes.fromhex((place.dir / "etc/pending-key").read_text()), document.encode(), "sha256").hex()
+    place.psql(f"INSERT INTO audit.pending (cls, evt, mac) VALUES (0, convert_to($d${document}$d$, 'UTF8'), '\\x{mac}');")
 
 
 class Position(strongroom.Case):

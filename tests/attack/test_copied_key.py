@@ -14,8 +14,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import outside  # noqa: E402
+import positions  # noqa: E402
 import strongroom  # noqa: E402
-from strongroom import canonical, digest, eventually, uuid7  # noqa: E402
+from strongroom import digest, eventually, uuid7  # noqa: E402
 
 
 class Watched(strongroom.Case):
@@ -57,7 +58,7 @@ class ForgedEntry(Watched):
         oid = digest("transaction", signed["document"])
         event = {"act": "key.alarm", "actor": "custodyd", "corr": uuid7(), "oid": oid, "on": "1", "otype": "transaction",
                  "outcome": "ok", "pn": "1", "pr": uuid7()}
-        place.psql(f"INSERT INTO audit.pending (cls, evt) VALUES (0, convert_to($d${canonical(event)}$d$, 'UTF8'))")
+        positions.to_the_trail(place, event)
         forged = eventually(lambda: self.entries("key.alarm", otype="transaction", oid=oid), "the trail takes it")[0]
         self.assertNotIn("refs", json.loads(base64.b64decode(forged["raw"]).split(b"\n")[4]))
         place.stop("custodyd")

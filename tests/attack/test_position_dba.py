@@ -6,11 +6,12 @@ Here: what the service keeps in rows of what others decide: freezes, keys, versi
 
 import base64
 import hashlib
+import hmac
 import json
 import unittest
 
 from positions import Position, signing_entry, to_the_trail
-from strongroom import canonical, digest, eventually, time_text
+from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
 class Dba(Position):
@@ -123,6 +124,20 @@ class Dba(Position):
             self.assertEqual((said.returncode, "ORDER" in said.stderr, said.stdout, (place.dir / "review.json").exists()), (1, True, "", False), said)
         count, said = activated(*orders)
         self.assertEqual((count, said.stdout.count("activated by an order from a file")), (before - 3, 3), said)
+
+    def test_to_speak_for_the_service(self):
+        """What a role of the database puts among the events that wait becomes no entry, whoever it says it is of; the trail says that it was there."""
+        place = self.place
+        size = str(2**53)
+        for key in (b"", bytes(32)):
+            event = {"act": "review.signed", "actor": "approver-1", "corr": uuid7(), "facts": {"findings": "0", "size": size}, "oid": size, "on": "1",
+                     "otype": "review", "outcome": "ok", "pn": "1", "pr": uuid7(), "refs": {"review": "1" * 64, "root": "2" * 64}}
+            document = canonical(event)
+            mac = hmac.digest(key, document.encode(), "sha256").hex() if key else ""
+            place.psql(f"SET ROLE strongroom_app; INSERT INTO audit.pending (cls, evt, mac) VALUES (0, convert_to($d${document}$d$, 'UTF8'), '\\x{mac}')")
+            told = hashlib.sha256(document.encode()).hexdigest()
+            eventually(lambda: [entry for entry in self.entries("trail.refuse") if told.encode() in base64.b64decode(entry["raw"])], "the trail says that it was there")
+            self.assertEqual([entry for entry in self.entries("review.signed") if entry["oid"] == size], [])
 
     def test_what_a_review_is_worth_at_the_service(self):
         """It is taken from the auditor who signed it, about this trail, from where the last one ended; rows of the database make none."""

@@ -88,8 +88,13 @@ static void stage_open(const char *conninfo, const char *socket, const char *vke
     BENCH_MUST(audit_key_parse(&key, vkey, &fault));
     store_open_as(&stage.app, conninfo, "strongroom_app", PRODUCERS_MAX);
     store_open_as(&stage.reader, conninfo, "strongroom_auditor", 4);
-    const struct trail_config trail = {.clock = clock_system(), .reader = stage.reader, .keys = &key, .key_count = 1};
+    struct secret pending_key = {0};
+    BENCH_MUST(secret_heap_open(&fault));
+    BENCH_MUST(secret_new(&pending_key, TRAIL_PENDING_KEY_LEN));
+    const struct trail_config trail = {
+        .clock = clock_system(), .reader = stage.reader, .keys = &key, .key_count = 1, .pending_key = &pending_key};
     BENCH_MUST(trail_open(&stage.trail, &trail, &fault));
+    secret_free(&pending_key);
     const struct wire_pool_config pool = {
         .path = socket, .role = WIRE_ROLE_AUDIT, .key = &key.public_key, .connections = 1};
     BENCH_MUST(wire_pool_new(&stage.signer, &pool, &fault));

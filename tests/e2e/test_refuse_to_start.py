@@ -305,6 +305,11 @@ class RefuseToStart(strongroom.Case):
         genesis, policy = self.other_ledger()
         torn = place.dir / "torn.json"
         torn.write_text(policy.read_text()[:-7])
+        short, open_to_all = place.dir / "short", place.dir / "open"
+        short.write_text("00" * 31)
+        short.chmod(0o600)
+        open_to_all.write_text("00" * 32)
+        open_to_all.chmod(0o644)
         for what, options, words in (
                 ("a policy edited", {"policy": self.edited_policy()}, "signature does not verify"),
                 ("a policy of another ledger", {"policy": policy}, "the policy is for another ledger"),
@@ -312,6 +317,9 @@ class RefuseToStart(strongroom.Case):
                 ("a genesis of another ledger", {"genesis": genesis}, "the policy is for another ledger"),
                 ("both of another ledger than the data", {"policy": policy, "genesis": genesis}, "data: "),
                 ("no policy", {"policy": place.dir / "none.json"}, "none.json"),
+                ("no key for events that wait", {"pending_key": place.dir / "none"}, "pending-key: "),
+                ("a short one", {"pending_key": short}, "one line of 64 hexadecimal digits"),
+                ("one that others may read", {"pending_key": open_to_all}, "mode 0600"),
                 ("the log key of another origin", {"log_key": "other.example+86dba938+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"}, "log-key")):
             with self.subTest(what):
                 path.write_text(good)

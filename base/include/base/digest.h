@@ -39,7 +39,10 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 /* True when all 32 bytes are zero, which stands for "none" where a format says so. */
 bool digest_is_zero(const struct digest *digest);
 
-/* HMAC-SHA-256 (RFC 2104), for salted commitments. */
+/* HMAC-SHA-256 (RFC 2104), for salted commitments and for what only who has the key may have written. */
 void digest_hmac_sha256(struct digest *out, const uint8_t *key, size_t key_len, const void *data, size_t len);
+
+/* Whether `mac_len` bytes are this code; how long the answer takes does not say where they differ. */
+bool digest_hmac_is(const struct digest *expected, const void *mac, size_t mac_len);
 
 #endif

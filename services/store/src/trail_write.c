@@ -12,13 +12,14 @@
 static const struct column pending_columns[] = {
     COLUMN(struct store_pending, pid, "pid", COLUMN_INT64),
     COLUMN(struct store_pending, event, "evt", COLUMN_BYTES),
+    COLUMN(struct store_pending, mac, "mac", COLUMN_BYTES),
 };
 static const struct row_shape pending_shape = ROW_SHAPE(struct store_pending, pending_columns);
 
 /* Rows of open transactions are not seen, and their inserts are not waited for. */
 static const struct statement first_pending = {
     "pending_first",
-    "SELECT pid, evt FROM audit.pending ORDER BY pid LIMIT $1::bigint",
+    "SELECT pid, evt, mac FROM audit.pending ORDER BY pid LIMIT $1::bigint",
     1,
 };
 

@@ -68,8 +68,11 @@ enum status prune_place_prune(struct prune_place *place, prune_change_fn *change
                                         .before = PRUNE_PLACE_LEAVE,
                                         .retention_us = 1,
                                         .wait_ms = STAGE_WAIT_MS};
-    const struct trail_config trail = {
-        .clock = clock_system(), .reader = config.reader, .keys = &place->keeper.log_key, .key_count = 1};
+    const struct trail_config trail = {.clock = clock_system(),
+                                       .reader = config.reader,
+                                       .keys = &place->keeper.log_key,
+                                       .key_count = 1,
+                                       .pending_key = stage_pending_key()};
     uint64_t first = 0;
     cr_assert_eq(name_parse(&config.person, "olga"), STATUS_OK);
     cr_assert_eq(trail_open(&config.trail, &trail, fault), STATUS_OK);

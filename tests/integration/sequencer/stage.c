@@ -30,14 +30,27 @@ void stage_stop(struct stage *stage)
     stage->sequencer = NULL;
 }
 
+const struct secret *stage_pending_key(void)
+{
+    static struct secret key;
+    if (key.data == NULL) {
+        cr_assert_eq(secret_heap_open(NULL), STATUS_OK);
+        cr_assert_eq(secret_new(&key, TRAIL_PENDING_KEY_LEN), STATUS_OK);
+    }
+    return &key;
+}
+
 void stage_open(struct stage *stage, const struct books *books, struct checkpoint_keeper *keeper)
 {
     struct fault fault = {0};
     *stage = (struct stage){.books = books, .keeper = keeper};
     stage->app = books_store(books, "strongroom_app", 8);
     stage->reader = books_store(books, "strongroom_auditor", 4);
-    const struct trail_config config = {
-        .clock = clock_system(), .reader = stage->reader, .keys = &keeper->log_key, .key_count = 1};
+    const struct trail_config config = {.clock = clock_system(),
+                                        .reader = stage->reader,
+                                        .keys = &keeper->log_key,
+                                        .key_count = 1,
+                                        .pending_key = stage_pending_key()};
     cr_assert_eq(trail_open(&stage->trail, &config, &fault), STATUS_OK, "%s", fault.detail);
     stage_start(stage);
 }

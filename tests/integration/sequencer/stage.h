@@ -22,6 +22,9 @@ struct stage {
     struct sequencer *sequencer;
 };
 
+/* What shows the events of every stage to be the service's own; borrowed. */
+const struct secret *stage_pending_key(void);
+
 /* Opens the parts and starts the sequencer. */
 void stage_open(struct stage *stage, const struct books *books, struct checkpoint_keeper *keeper);
 

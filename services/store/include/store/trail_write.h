@@ -40,6 +40,7 @@ MUST_CHECK enum status store_writer_sleep(struct store_writer *writer, int wake_
 struct store_pending {
     int64_t pid;
     struct bytes event;
+    struct bytes mac; /* as it stands there: of any length */
 };
 
 struct store_pending_batch {

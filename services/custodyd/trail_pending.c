@@ -1,0 +1,30 @@
+/*
+ * Whose an event is that lay in audit.pending: of a process that has the service's key for it, and, of this boot, one
+ * that was enqueued.
+ */
+#include "trail_core.h"
+#include "trail_state.h"
+
+void trail_pending_mac(struct digest *out, const struct trail *trail, const struct bytes *document)
+{
+    INVARIANT(trail->pending_key.len == TRAIL_PENDING_KEY_LEN);
+    digest_hmac_sha256(out, trail->pending_key.data, trail->pending_key.len, document->data, document->len);
+}
+
+bool trail_wrote(const struct trail *trail, const struct bytes *document, const struct bytes *mac)
+{
+    struct digest expected;
+    trail_pending_mac(&expected, trail, document);
+    return digest_hmac_is(&expected, mac->data, mac->len);
+}
+
+bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
+{
+    if (!uuid_equal(boot, &trail->boot)) {
+        return true;
+    }
+    pthread_mutex_lock(&trail->mutex);
+    bool expected = numbers_expect(&trail->numbers, number, event);
+    pthread_mutex_unlock(&trail->mutex);
+    return expected;
+}
