@@ -1,6 +1,10 @@
 /* Which key of a log counts at which size. */
 #include "audit/log_keys.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 static enum status parse(struct audit_key *out, const char *vkey, struct fault *fault)
 {
     enum status status = audit_key_parse(out, vkey, fault);
@@ -144,4 +148,39 @@ enum status audit_log_terms_open(struct audit_checkpoint *out, const struct audi
         status = i == counts ? STATUS_OK : check_other(&terms->rows[i].key, i < counts, &parsed, fault);
     }
     return status == STATUS_OK ? audit_checkpoint_open(out, note, len, &terms->rows[counts].key, fault) : status;
+}
+
+/* Where "/e<n>" begins, n from 2 and written as it is printed here; the end of the origin when it has none. */
+static size_t epoch_at(const char *origin, uint64_t *out_epoch)
+{
+    char text[32];
+    const char *slash = strrchr(origin, '/');
+    *out_epoch = 1;
+    if (slash == NULL || slash == origin || slash[1] != 'e') {
+        return strlen(origin);
+    }
+    uint64_t epoch = strtoull(slash + 2, NULL, 10);
+    (void)snprintf(text, sizeof(text), "/e%" PRIu64, epoch);
+    if (epoch < 2 || epoch > INT64_MAX || strcmp(text, slash) != 0) {
+        return strlen(origin);
+    }
+    *out_epoch = epoch;
+    return (size_t)(slash - origin);
+}
+
+uint64_t audit_origin_epoch(const char *origin)
+{
+    uint64_t epoch = 1;
+    (void)epoch_at(origin, &epoch);
+    return epoch;
+}
+
+enum status audit_origin_next(char out[AUDIT_ORIGIN_SIZE], const char *origin, struct fault *fault)
+{
+    uint64_t epoch = 1;
+    size_t base = epoch_at(origin, &epoch);
+    int len = snprintf(out, AUDIT_ORIGIN_SIZE, "%.*s/e%" PRIu64, (int)base, origin, epoch + 1);
+    return len < AUDIT_ORIGIN_SIZE
+               ? STATUS_OK
+               : fault_set(fault, STATUS_TOO_LARGE, "origin", "at most %d characters", AUDIT_ORIGIN_MAX);
 }

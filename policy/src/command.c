@@ -3,7 +3,7 @@
  */
 #include "policy/command.h"
 
-#include "audit/checkpoint.h"
+#include "audit/log_keys.h"
 #include "document.h"
 #include "policy/subject.h"
 
@@ -40,6 +40,7 @@ static const struct word action_words[] = {
     {"pii.reveal", COMMAND_PII_REVEAL},
     {"pii.erase", COMMAND_PII_ERASE},
     {"log.rotate", COMMAND_LOG_ROTATE},
+    {"log.fork", COMMAND_LOG_FORK},
     {NULL, 0},
 };
 static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
@@ -63,7 +64,9 @@ static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
 #define RESUME BIT(COMMAND_PERSON_RESUME)
 #define PEOPLE (SUSPEND | RESUME)
 #define ROTATE BIT(COMMAND_LOG_ROTATE)
-#define EVERY_ROLE (VETO | PEOPLE | ROTATE) /* of a rotation: every one that knows the trail */
+#define FORK BIT(COMMAND_LOG_FORK)
+#define LOG (ROTATE | FORK)
+#define EVERY_ROLE (VETO | PEOPLE | LOG) /* of the log: every one that knows the trail */
 #define REVEAL BIT(COMMAND_PII_REVEAL)
 #define PII (REVEAL | BIT(COMMAND_PII_ERASE))
 #define COMPROMISE BIT(COMMAND_KEY_COMPROMISE)
@@ -72,7 +75,7 @@ static const struct word role_words[] = {{"transfer", ROLE_TRANSFER},
 #define BY_ONE (STOPS & ~COMPROMISE) /* from a compromise nothing leads back */
 #define ALL (~0U)
 #define ORDERS (ALL & ~INITIALISE)
-#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE & ~PII & ~ROTATE)
+#define KEYS_FROM (ORDERS & ~FREEZES & ~BY_ONE & ~PEOPLE & ~PII & ~LOG)
 #define KEYS_ON (KEYS_FROM & ~ADMIT & ~SWEEP)
 
 static const struct command_field {
@@ -90,7 +93,7 @@ static const struct command_field {
     {SWEEP, CANON_FIELD(struct command, intent, CANON_HASH)},
     {ALL, CANON_FIELD(struct command, issued_at, CANON_TIME)},
     {ALL & ~FREEZES & ~VETO & ~DENY & ~REVOKE & ~PEOPLE & ~PII, CANON_FIELD(struct command, key, CANON_HASH)},
-    {INITIALISE | ROTATE, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
+    {INITIALISE | LOG, {"log", CANON_TEXT, true, offsetof(struct command, log), COMMAND_LOG_SIZE, 1, 0}},
     {ALL, CANON_FIELD(struct command, nonce, CANON_UUID)},
     {KEYS_ON | THAW | RESUME, CANON_FIELD(struct command, on, CANON_COUNTER)},
     {PEOPLE, CANON_FIELD(struct command, person, CANON_NAME)},
@@ -98,9 +101,10 @@ static const struct command_field {
     {ORDERS, CANON_FIELD(struct command, reason, CANON_NAME)},
     {ROTATE, CANON_FIELD(struct command, retires, CANON_HASH)},
     {ALL & ~EVERY_ROLE, CANON_FIELD(struct command_wire, role, CANON_TEXT)},
+    {FORK, CANON_FIELD(struct command, root, CANON_HASH)},
     {FREEZES, CANON_FIELD(struct command_wire, scope, CANON_TEXT)},
     {ACTIVATE, CANON_FIELD(struct command, signatures, CANON_COUNTER)},
-    {ROTATE, CANON_FIELD(struct command, size, CANON_COUNTER)},
+    {LOG, CANON_FIELD(struct command, size, CANON_COUNTER)},
     {FREEZES, {"subject", CANON_TEXT, true, offsetof(struct command_wire, subject), FREEZE_SUBJECT_SIZE, 1, 0}},
     {VETO | DENY | REVOKE, CANON_FIELD(struct command, subject, CANON_HASH)},
     {PII, {"subject", CANON_UUID, false, offsetof(struct command, data_subject), sizeof(struct uuid), 0, 0}},
@@ -181,6 +185,7 @@ enum status command_key_action(enum key_action *out, enum command_action action)
     case COMMAND_PII_REVEAL:
     case COMMAND_PII_ERASE:
     case COMMAND_LOG_ROTATE:
+    case COMMAND_LOG_FORK:
         break;
     }
     return STATUS_INVALID;
@@ -246,7 +251,7 @@ static enum status check_freeze(const struct command *command, struct fault *fau
 }
 
 /* The new key of a trail, named twice: as the key that signers know, and as outsiders verify with it. */
-static enum status check_rotation(const struct command *command, struct fault *fault)
+static enum status check_log(const struct command *command, struct fault *fault)
 {
     struct audit_key log;
     struct digest id;
@@ -262,8 +267,11 @@ static enum status check_rotation(const struct command *command, struct fault *f
     if (!digest_equal(&id, &command->key)) {
         return fault_set(fault, STATUS_MISMATCH, "key", "is not the key of log");
     }
-    if (digest_equal(&command->retires, &command->key)) {
+    if (command->action == COMMAND_LOG_ROTATE && digest_equal(&command->retires, &command->key)) {
         return fault_set(fault, STATUS_INVALID, "retires", "another key than key");
+    }
+    if (command->action == COMMAND_LOG_FORK && audit_origin_epoch(log.name) == 1) {
+        return fault_set(fault, STATUS_INVALID, "log", "of an origin that follows another, /e2 and so on");
     }
     return command->size > 0 ? STATUS_OK : fault_set(fault, STATUS_INVALID, "size", "entries, from 1");
 }
@@ -292,8 +300,8 @@ static enum status check_order(const struct command *command, struct fault *faul
     if ((BIT(command->action) & FREEZES) != 0) {
         return check_freeze(command, fault);
     }
-    if (command->action == COMMAND_LOG_ROTATE) {
-        return check_rotation(command, fault);
+    if ((BIT(command->action) & LOG) != 0) {
+        return check_log(command, fault);
     }
     return (BIT(command->action) & KEYS_FROM) == 0 ? STATUS_OK : check_from(command, fault);
 }
@@ -304,7 +312,7 @@ static enum status check(const struct command *command, struct fault *fault)
         return fault_set(
             fault, STATUS_INVALID, "action",
             "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.*, "
-            "log.rotate or key.* of the list");
+            "log.* or key.* of the list");
     }
     if ((BIT(command->action) & EVERY_ROLE) == 0 && signer_role_text(command->role) == NULL) {
         return fault_set(fault, STATUS_INVALID, "role", "transfer, audit, validator or privacy");
@@ -324,7 +332,7 @@ static enum status read_action(enum command_action *out, const json_t *object, s
         return fault_set(
             fault, STATUS_INVALID, "action",
             "guard.initialise, freeze, thaw, policy.veto, withdrawal.veto, destination.revoke, person.*, pii.*, "
-            "log.rotate or key.* of the list");
+            "log.* or key.* of the list");
     }
     return STATUS_OK;
 }

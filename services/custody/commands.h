@@ -27,6 +27,7 @@ command_run command_key_address;
 
 /* log_keys.c */
 command_run command_log_rotate;
+command_run command_log_fork;
 command_run command_log_trust;
 
 /* witness_command.c */

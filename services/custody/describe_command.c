@@ -41,6 +41,8 @@ static const struct {
     {COMMAND_LOG_ROTATE, QUORUM,
      "the key below signs the audit trail, beside the one that it follows and then alone; outsiders trust it by this "
      "order"},
+    {COMMAND_LOG_FORK, QUORUM,
+     "the audit trail ENDS as below, for ever, and begins anew under the next origin; entries beyond are disowned"},
     {COMMAND_KEY_SWEEP, QUORUM, "a retained or compromised key signs the one transfer of this intent"},
 };
 
@@ -136,6 +138,11 @@ static void describe_object(FILE *stream, const struct command *command)
         describe_digest(stream, "follows", &command->retires);
         describe_row(stream, "alone from", "%llu entries on", (unsigned long long)command->size);
     }
+    if (command->action == COMMAND_LOG_FORK) {
+        describe_row(stream, "trail", "%s", command->log);
+        describe_row(stream, "after", "%llu entries", (unsigned long long)command->size);
+        describe_digest(stream, "with root", &command->root);
+    }
 }
 
 enum status describe_command(FILE *stream, const struct bytes *document, struct fault *fault)
@@ -156,7 +163,9 @@ enum status describe_command(FILE *stream, const struct bytes *document, struct 
     describe_row(stream, "effect", "%s", actions[row].effect);
     describe_object(stream, &command);
     const char *role = command.role == 0 ? NULL : signer_role_text(command.role);
-    const char *all = command.action == COMMAND_LOG_ROTATE ? "roles audit and transfer" : "every one";
+    const char *all = command.action == COMMAND_LOG_ROTATE || command.action == COMMAND_LOG_FORK
+                          ? "roles audit and transfer"
+                          : "every one";
     describe_row(stream, "signer", "%s%s", role == NULL ? all : "role ", role == NULL ? "" : role);
     if (command.action == COMMAND_GUARD_INITIALISE) {
         describe_row(stream, "trail", "%s", command.log[0] == '\0' ? "none" : command.log);

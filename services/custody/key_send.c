@@ -195,7 +195,7 @@ static enum status send_to_signer(const struct signed_document *document, const 
         status = wire_key_command(pool, &reply, document, signer_call_timeout_ms(options), fault);
     }
     bool person = command->action == COMMAND_PERSON_SUSPEND || command->action == COMMAND_PERSON_RESUME;
-    bool log = command->action == COMMAND_LOG_ROTATE;
+    bool log = command->action == COMMAND_LOG_ROTATE || command->action == COMMAND_LOG_FORK;
     if (status == STATUS_OK &&
         (person || log || command->action == COMMAND_DESTINATION_REVOKE || command->action == COMMAND_PII_ERASE)) {
         (void)printf("the signer says: %s\n", reply.state);

@@ -1,8 +1,9 @@
 /*
- * Rotating the key of the audit trail: the order, for the quorum to sign, and the trust file of whoever verifies the
- * trail, which gets the new key from orders that lead to the first policy and from nothing else.
+ * Rotating the key of the audit trail, and ending a trail: the orders, for the quorum to sign, and the trust file of
+ * whoever verifies the trail, which gets the new key from orders that lead to the first policy and from nothing else.
  */
 #include "audit/log_keys.h"
+#include "base/file.h"
 #include "client.h"
 #include "commands.h"
 #include "order_draft.h"
@@ -73,10 +74,98 @@ enum status command_log_rotate(const struct command_input *input, struct fault *
     return status;
 }
 
+/* Ending a log. */
+
+/* The last checkpoint that is good: signed by the log of the trust file. */
+static enum status read_good(struct audit_checkpoint *out, const struct audit_log_terms *log,
+                             const struct custody_options *options, struct fault *fault)
+{
+    struct bytes note = {0};
+    if (options->in[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "in", "name the file of the last checkpoint that is good");
+    }
+    enum status status = file_read(&note, options->in, AUDIT_NOTE_MAX, "in", fault);
+    status = status == STATUS_OK ? audit_log_terms_open(out, log, note.data, note.len, fault) : status;
+    bytes_free(&note);
+    return status;
+}
+
+/* The key that counts there goes on under the next origin, or the one of the document does. */
+static enum status next_log(struct command *out, const struct audit_log_terms *log, const struct key_papers *papers,
+                            struct fault *fault)
+{
+    struct audit_key next;
+    char origin[AUDIT_ORIGIN_SIZE];
+    char text[AUDIT_VKEY_SIZE];
+    const struct public_key *key = papers == NULL ? &log->rows[0].key.public_key : &papers->key.key;
+    for (size_t i = 1; papers == NULL && i < log->count; i++) {
+        key = out->size >= log->rows[i].from ? &log->rows[i].key.public_key : key;
+    }
+    enum status status = audit_origin_next(origin, log->rows[0].key.name, fault);
+    if (status == STATUS_OK) {
+        /* The last 32 bytes of the DER form of an Ed25519 key (RFC 8410) are the key. */
+        status = audit_key_make(&next, origin, AUDIT_KEY_ED25519, key->spki + key->spki_len - 32, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    audit_key_format(text, &next);
+    if (strlen(text) >= sizeof(out->log)) {
+        return fault_set(fault, STATUS_TOO_LARGE, "log", "a verifier key of at most %zu characters",
+                         sizeof(out->log) - 1);
+    }
+    memcpy(out->log, text, sizeof(out->log));
+    public_key_id(&out->key, &next.public_key);
+    return STATUS_OK;
+}
+
+static enum status make_fork(struct command *out, const struct custody_options *options, const struct chain *chain,
+                             const struct key_papers *papers, struct fault *fault)
+{
+    struct audit_log_terms log;
+    struct audit_witnesses witnesses;
+    struct audit_checkpoint good;
+    enum status status = trust_log_read(&log, &witnesses, options, fault);
+    status = status == STATUS_OK ? read_good(&good, &log, options, fault) : status;
+    if (status == STATUS_OK) {
+        out->size = good.size;
+        out->root = good.root;
+        status = next_log(out, &log, papers, fault);
+    }
+    return status == STATUS_OK ? order_draft(out, chain_newest(chain), options, fault) : status;
+}
+
+enum status command_log_fork(const struct command_input *input, struct fault *fault)
+{
+    const struct custody_options *options = input->options;
+    struct command command = {.action = COMMAND_LOG_FORK};
+    struct key_papers papers = {0};
+    struct chain chain = {0};
+    struct bytes document = {0};
+    bool other = options->document[0] != '\0';
+    enum status status = chain_open(&chain, options, true, fault);
+    if (status == STATUS_OK && other) {
+        status = papers_read(&papers, options, fault);
+        status = status == STATUS_OK ? papers_verify(&papers, &chain, fault) : status;
+        if (status == STATUS_OK &&
+            (papers.key.purpose != ROLE_AUDIT || papers.key.key.algorithm != ALGORITHM_ED25519)) {
+            status = fault_set(fault, STATUS_INVALID, "document", "must be of an ed25519 key for audit");
+        }
+    }
+    status = status == STATUS_OK ? make_fork(&command, options, &chain, other ? &papers : NULL, fault) : status;
+    status = status == STATUS_OK ? order_draft_write(&document, &command, fault) : status;
+    status = status == STATUS_OK ? command_write_document(&document, options, fault) : status;
+    bytes_free(&document);
+    papers_wipe(&papers);
+    chain_wipe(&chain);
+    return status;
+}
+
 /* The trust file. */
 
 struct rotations {
     struct command orders[ORDERS_MAX]; /* verified, in the order in which they were issued */
+    struct digest digests[ORDERS_MAX];
     size_t count;
 };
 
@@ -92,13 +181,16 @@ static enum status take_order(struct rotations *inout, const struct trust *trust
         status = command_decode(&command, document.document.data, document.document.len, fault);
     }
     const struct policy *named = status == STATUS_OK ? chain_find(&trust->policies, &command.policy) : NULL;
-    if (status == STATUS_OK && (named == NULL || command.action != COMMAND_LOG_ROTATE)) {
+    if (status == STATUS_OK &&
+        (named == NULL || (command.action != COMMAND_LOG_ROTATE && command.action != COMMAND_LOG_FORK))) {
         status =
-            fault_set(fault, STATUS_MISMATCH, "orders", "one is no order log.rotate under a version of the policy");
+            fault_set(fault, STATUS_MISMATCH, "orders", "one is no order about the log under a version of the policy");
     }
     if (status == STATUS_OK) {
         status = command_verify(&command, &document, named, command.issued_at, fault);
     }
+    struct digest digest;
+    digest_document(&digest, COMMAND_KIND, document.document.data, document.document.len);
     signed_document_free(&document);
     if (status != STATUS_OK) {
         return status;
@@ -106,8 +198,10 @@ static enum status take_order(struct rotations *inout, const struct trust *trust
     size_t at = inout->count++;
     for (; at > 0 && inout->orders[at - 1].issued_at > command.issued_at; at--) {
         inout->orders[at] = inout->orders[at - 1];
+        inout->digests[at] = inout->digests[at - 1];
     }
     inout->orders[at] = command;
+    inout->digests[at] = digest;
     return STATUS_OK;
 }
 
@@ -125,77 +219,136 @@ static enum status fetch_orders(struct rotations *out, const struct custody_opti
     return status;
 }
 
+/* The keys of the log that is looked at, and what the trust file says so far. */
+struct listing {
+    struct audit_key keys[ORDERS_MAX + 1];
+    uint64_t from[ORDERS_MAX + 1];
+    size_t count;
+    json_t *rotations;
+    json_t *forks;
+};
+
 /* The order joins the keys so far: at their end, or in the place of the last one when it retires the same key. */
-static enum status join(struct audit_key *keys, uint64_t *from, size_t *count, const struct command *order,
-                        struct fault *fault)
+static enum status join(struct listing *inout, const struct command *order, struct fault *fault)
 {
     struct audit_log_keys pair;
     char last[AUDIT_VKEY_SIZE];
     struct digest id;
-    size_t before = *count - 1;
-    public_key_id(&id, &keys[before].public_key);
+    size_t before = inout->count - 1;
+    public_key_id(&id, &inout->keys[before].public_key);
     if (!digest_equal(&id, &order->retires) && before > 0) {
         before--;
-        public_key_id(&id, &keys[before].public_key);
+        public_key_id(&id, &inout->keys[before].public_key);
     }
-    if (!digest_equal(&id, &order->retires) || order->size <= from[before]) {
+    if (!digest_equal(&id, &order->retires) || order->size <= inout->from[before]) {
         return fault_set(fault, STATUS_MISMATCH, "orders", "one follows no key of the trust file");
     }
-    audit_key_format(last, &keys[before]);
+    audit_key_format(last, &inout->keys[before]);
     enum status status = audit_log_keys_parse(&pair, last, order->log, order->size, fault);
     if (status == STATUS_OK) {
-        keys[before + 1] = pair.next;
-        from[before + 1] = order->size;
-        *count = before + 2;
+        inout->keys[before + 1] = pair.next;
+        inout->from[before + 1] = order->size;
+        inout->count = before + 2;
     }
     return status;
 }
 
-static enum status add_rotations(json_t *file, const struct rotations *rotations, struct fault *fault)
+/* The rotations of the log that is looked at. */
+static enum status list_rotations(struct listing *inout, struct fault *fault)
 {
-    struct audit_key keys[ORDERS_MAX + 1];
-    uint64_t from[ORDERS_MAX + 1] = {0};
-    size_t count = 1;
-    json_t *array = json_array();
-    enum status status = audit_key_parse(&keys[0], json_string_value(json_object_get(file, "log")), fault);
-    for (size_t i = 0; status == STATUS_OK && i < rotations->count; i++) {
-        status = join(keys, from, &count, &rotations->orders[i], fault);
-    }
-    for (size_t i = 1; status == STATUS_OK && i < count; i++) {
+    bool whole = true;
+    for (size_t i = 1; i < inout->count; i++) {
         char text[AUDIT_VKEY_SIZE];
-        audit_key_format(text, &keys[i]);
-        (void)json_array_append_new(array, json_sprintf("%llu %s", (unsigned long long)from[i], text));
+        audit_key_format(text, &inout->keys[i]);
+        json_t *row = json_sprintf("%llu %s", (unsigned long long)inout->from[i], text);
+        whole = json_array_append_new(inout->rotations, row) == 0 && whole;
     }
-    bool whole = json_array_size(array) == count - 1;
-    if (status == STATUS_OK && count > 1 && (!whole || json_object_set(file, "rotations", array) != 0)) {
-        status = fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
-    }
-    json_decref(array);
-    return status;
+    return whole ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
 }
 
-/* What the file has came from an order too: a service that hides it would take the key back. */
-static enum status find_order(const char *rotation, const struct rotations *rotations, struct fault *fault)
+/* The log ends, and the next one is looked at. */
+static enum status list_fork(struct listing *inout, const struct command *order, const struct digest *digest,
+                             struct fault *fault)
 {
-    char text[AUDIT_VKEY_SIZE + 24];
-    for (size_t i = 0; rotation != NULL && i < rotations->count; i++) {
+    char origin[AUDIT_ORIGIN_SIZE];
+    char root[DIGEST_HEX_LEN + 1];
+    char id[DIGEST_HEX_LEN + 1];
+    struct audit_key next;
+    enum status status = audit_origin_next(origin, inout->keys[0].name, fault);
+    status = status == STATUS_OK ? audit_key_parse(&next, order->log, fault) : status;
+    if (status == STATUS_OK && strcmp(next.name, origin) != 0) {
+        status = fault_set(fault, STATUS_MISMATCH, "orders", "one is about %s, which follows no log of the trust file",
+                           next.name);
+    }
+    status = status == STATUS_OK ? list_rotations(inout, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    digest_format(root, &order->root);
+    digest_format(id, digest);
+    json_t *row = json_sprintf("%llu %s %s %s", (unsigned long long)order->size, root, id, order->log);
+    inout->keys[0] = next;
+    inout->from[0] = 0;
+    inout->count = 1;
+    return json_array_append_new(inout->forks, row) == 0 ? STATUS_OK
+                                                         : fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
+}
+
+static enum status list_orders(struct listing *out, const char *first, const struct rotations *rotations,
+                               struct fault *fault)
+{
+    enum status status = audit_key_parse(&out->keys[0], first, fault);
+    out->count = 1;
+    for (size_t i = 0; status == STATUS_OK && i < rotations->count; i++) {
         const struct command *order = &rotations->orders[i];
-        (void)snprintf(text, sizeof(text), "%llu %s", (unsigned long long)order->size, order->log);
-        if (strcmp(text, rotation) == 0) {
-            return STATUS_OK;
+        status = order->action == COMMAND_LOG_FORK ? list_fork(out, order, &rotations->digests[i], fault)
+                                                   : join(out, order, fault);
+    }
+    return status == STATUS_OK ? list_rotations(out, fault) : status;
+}
+
+/* What the file has came from an order too: a service that hides it would take the key, or the ended log, back. */
+static enum status check_kept(const json_t *held, const json_t *shown, const char *what, struct fault *fault)
+{
+    for (size_t i = 0; i < json_array_size(held); i++) {
+        const json_t *one = json_array_get(held, i);
+        bool found = false;
+        for (size_t k = 0; k < json_array_size(shown); k++) {
+            found = found || json_equal(one, json_array_get(shown, k)) == 1;
+        }
+        if (!found) {
+            return fault_set(fault, STATUS_MISMATCH, "orders", "the service shows none of the %s %s of the trust file",
+                             what, json_is_string(one) ? json_string_value(one) : "");
         }
     }
-    return fault_set(fault, STATUS_MISMATCH, "orders", "the service shows none of the rotation %s of the trust file",
-                     rotation == NULL ? "" : rotation);
+    return STATUS_OK;
 }
 
-static enum status keep_rotations(const json_t *file, const struct rotations *rotations, struct fault *fault)
+static enum status add_orders(json_t *file, const struct rotations *rotations, struct fault *fault)
 {
-    const json_t *held = json_object_get(file, "rotations");
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < json_array_size(held); i++) {
-        status = find_order(json_string_value(json_array_get(held, i)), rotations, fault);
+    struct listing *listing = calloc(1, sizeof(*listing)); /* keys are long */
+    if (listing == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
     }
+    listing->rotations = json_array();
+    listing->forks = json_array();
+    enum status status = list_orders(listing, json_string_value(json_object_get(file, "log")), rotations, fault);
+    if (status == STATUS_OK) {
+        status = check_kept(json_object_get(file, "rotations"), listing->rotations, "rotation", fault);
+    }
+    if (status == STATUS_OK) {
+        status = check_kept(json_object_get(file, "forks"), listing->forks, "fork", fault);
+    }
+    bool set = status == STATUS_OK;
+    set = set &&
+          (json_array_size(listing->rotations) == 0 || json_object_set(file, "rotations", listing->rotations) == 0);
+    set = set && (json_array_size(listing->forks) == 0 || json_object_set(file, "forks", listing->forks) == 0);
+    if (status == STATUS_OK && !set) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "trust", "%s", "");
+    }
+    json_decref(listing->rotations);
+    json_decref(listing->forks);
+    free(listing);
     return status;
 }
 
@@ -225,8 +378,7 @@ enum status command_log_trust(const struct command_input *input, struct fault *f
     }
     status = status == STATUS_OK ? command_read_file(&text, options->trust, CANON_DOCUMENT_MAX, fault) : status;
     status = status == STATUS_OK ? canon_parse(&file, text.data, text.len, CANON_DOCUMENT_MAX, fault) : status;
-    status = status == STATUS_OK ? keep_rotations(file, rotations, fault) : status;
-    status = status == STATUS_OK ? add_rotations(file, rotations, fault) : status;
+    status = status == STATUS_OK ? add_orders(file, rotations, fault) : status;
     status = status == STATUS_OK ? write_trust(file, options, fault) : status;
     json_decref(file);
     bytes_free(&text);

@@ -23,6 +23,15 @@
          "make the order by which a new key signs the audit trail, to be signed by the quorum (key send hands it in)", \
          TRUST POLICY "document size reason expires-in out",                                                           \
          "custody log rotate --document audit-2.json --size 2000000 --policy policies --reason yearly --out rotate"},  \
+        {{"log", "fork"},                                                                                              \
+         command_log_fork,                                                                                             \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         "--in CHECKPOINT [--document FILE] --policy P --reason WORD [--out FILE]",                                    \
+         "make the order that ends the audit trail at its last good checkpoint and begins the next one, to be signed " \
+         "by the quorum (docs/incident.md)",                                                                           \
+         TRUST POLICY "in document reason expires-in out",                                                             \
+         "custody log fork --in copy/checkpoint --policy policies --reason disk-lost --out fork"},                     \
     {                                                                                                                  \
         {"log", "trust"}, command_log_trust, 0, 0, "[--out FILE]",                                                     \
             "the trust file with the keys of the trail that orders of the quorum name, from the first policy on",      \

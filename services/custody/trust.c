@@ -11,13 +11,14 @@
 
 static const struct canon_field trust_fields[] = {
     CANON_FIELD(struct trust_file, chain, CANON_HASH),
+    CANON_FIELD_OPTIONAL(struct trust_file, forks, CANON_ARRAY),
     CANON_FIELD(struct trust_file, log, CANON_TEXT),
     CANON_FIELD(struct trust_file, policy, CANON_HASH),
     CANON_FIELD_OPTIONAL(struct trust_file, rotations, CANON_ARRAY),
     CANON_FIELD_OPTIONAL(struct trust_file, witnesses, CANON_OBJECT),
 };
 
-/* `rotations` and `witnesses` are borrowed from *out_object, one reference. */
+/* `forks`, `rotations` and `witnesses` are borrowed from *out_object, one reference. */
 static enum status read_file(struct trust_file *out, json_t **out_object, const struct custody_options *options,
                              struct fault *fault)
 {
@@ -48,6 +49,7 @@ enum status trust_file_read(struct trust_file *out, const struct custody_options
     json_t *object = NULL;
     enum status status = read_file(out, &object, options, fault);
     if (status == STATUS_OK) {
+        out->forks = NULL;
         out->rotations = NULL;
         out->witnesses = NULL;
         json_decref(object);
@@ -89,12 +91,32 @@ static enum status read_rotation(struct audit_log_terms *inout, const char *text
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "trust.rotations", "%s", why.detail);
 }
 
+/* "SIZE ROOT ORDER VKEY": the log that followed; only of the newest one anybody asks here. */
+static const char *newest_log(const struct trust_file *file)
+{
+    size_t count = json_array_size(file->forks);
+    const char *row = count == 0 ? NULL : json_string_value(json_array_get(file->forks, count - 1));
+    const char *space = row == NULL ? NULL : strrchr(row, ' ');
+    return count == 0 ? file->log : space == NULL ? "" : space + 1;
+}
+
+/* Rotations of logs that were ended stand before those of the newest one. */
+static bool is_of(const char *row, const char *origin)
+{
+    const char *vkey = row == NULL ? NULL : strchr(row, ' ');
+    size_t len = strlen(origin);
+    return vkey != NULL && strncmp(vkey + 1, origin, len) == 0 && vkey[1 + len] == '+';
+}
+
 static enum status read_keys(struct audit_log_terms *out, const struct trust_file *file, struct fault *fault)
 {
     *out = (struct audit_log_terms){0};
-    enum status status = audit_log_terms_add(out, file->log, 0, fault);
+    enum status status = audit_log_terms_add(out, newest_log(file), 0, fault);
     for (size_t i = 0; status == STATUS_OK && i < json_array_size(file->rotations); i++) {
-        status = read_rotation(out, json_string_value(json_array_get(file->rotations, i)), fault);
+        const char *row = json_string_value(json_array_get(file->rotations, i));
+        if (json_array_size(file->forks) == 0 || is_of(row, out->rows[0].key.name)) {
+            status = read_rotation(out, row, fault);
+        }
     }
     return status;
 }

@@ -25,6 +25,7 @@ struct trust_file {
     struct digest chain;
     char log[TRUST_LOG_SIZE]; /* vkey of the audit trail */
     struct digest policy;     /* of the first version */
+    json_t *forks;            /* logs that followed (trust_log_read): NULL after reading */
     json_t *rotations;        /* later keys (trust_log_read): NULL after reading */
     json_t *witnesses;        /* by whom checkpoints are judged (trust_log_read): NULL after reading */
 };
@@ -34,8 +35,8 @@ MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct cust
                                        struct fault *fault);
 
 /*
- * The keys of the log by the trust file, and the witnesses by whom its checkpoints are judged (quorum 0: by nobody).
- * STATUS_USAGE when no file is named; STATUS_INVALID.
+ * The keys of the newest log by the trust file, and the witnesses by whom its checkpoints are judged (quorum 0: by
+ * nobody). STATUS_USAGE when no file is named; STATUS_INVALID.
  */
 MUST_CHECK enum status trust_log_read(struct audit_log_terms *out, struct audit_witnesses *out_witnesses,
                                       const struct custody_options *options, struct fault *fault);

@@ -345,7 +345,8 @@ static enum status read_command(struct order *order, struct fault *fault)
         command.action == COMMAND_DESTINATION_REVOKE || command.action == COMMAND_FREEZE ||
         command.action == COMMAND_THAW || command.action == COMMAND_PERSON_SUSPEND ||
         command.action == COMMAND_PERSON_RESUME || command.action == COMMAND_PII_REVEAL ||
-        command.action == COMMAND_PII_ERASE || command.action == COMMAND_LOG_ROTATE) {
+        command.action == COMMAND_PII_ERASE || command.action == COMMAND_LOG_ROTATE ||
+        command.action == COMMAND_LOG_FORK) {
         return fault_set(fault, STATUS_INVALID, "action", "%s is not handed in here",
                          command_action_text(command.action));
     }

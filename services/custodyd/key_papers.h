@@ -14,6 +14,7 @@
 #define KEY_PAPER_BACKUP "backup"
 #define KEY_PAPER_RESTORE "restore"
 #define KEY_PAPER_COMMAND COMMAND_KIND
+#define KEY_PAPER_LOG "log-key" /* order about the log, by its own digest */
 #define KEY_PAPER_ATTESTATION ATTESTATION_KIND
 
 /* A signed document and its kind, to be kept. `document` is borrowed. */

@@ -8,7 +8,6 @@
 #include "record.h"
 #include "resources.h"
 
-#define LOG_PAPER "log-key" /* kind of the order among the documents, by its own digest */
 #define ORDERS_MAX 256
 
 /* Role audit first: what it refuses for good need not be in force anywhere. */
@@ -57,7 +56,7 @@ static enum status keep(const struct rotation *rotation, struct store_tx *tx, st
                         struct fault *fault)
 {
     const struct key_paper of_key = {KEY_PAPER_COMMAND, &rotation->document};
-    const struct key_paper of_log = {LOG_PAPER, &rotation->document};
+    const struct key_paper of_log = {KEY_PAPER_LOG, &rotation->document};
     struct digest digest;
     struct digest order;
     digest_document(&order, COMMAND_KIND, rotation->document.document.data, rotation->document.document.len);
@@ -148,7 +147,7 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     json_t *orders = context;
     struct store_document_list list = {0};
     (void)json_array_clear(orders);
-    enum status status = store_document_list(&list, tx, LOG_PAPER, "", ORDERS_MAX, fault);
+    enum status status = store_document_list(&list, tx, KEY_PAPER_LOG, "", ORDERS_MAX, fault);
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
         json_t *order = NULL;
         status = canon_parse(&order, list.rows[i].bytes.data, list.rows[i].bytes.len, SIGNED_TEXT_MAX, fault);

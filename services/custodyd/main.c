@@ -1,6 +1,7 @@
 /*
  * custodyd: the custody service. `run` serves until SIGTERM or SIGINT; `token` grants a bearer token; `rebuild` fills
- * an empty trail from a copy; `prune` lets old entries leave the database when an archive has them.
+ * an empty trail from a copy; `prune` lets old entries leave the database when an archive has them; `fork` lets a log
+ * begin after one that ended in an incident.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "grant.h"
+#include "log_fork.h"
 #include "prune.h"
 #include "sequencer_rebuild.h"
 #include "server.h"
@@ -180,6 +182,16 @@ static enum status prune(const struct custodyd_options *options, const sigset_t 
     return prune_entries(options, fault);
 }
 
+static enum status keep_fork(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault)
+{
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    enum status status = log_fork_keep(options, fault);
+    if (status == STATUS_OK) {
+        (void)printf("%s begins with the next start, when the signers have the order, too\n", options->origin);
+    }
+    return status;
+}
+
 struct program_command {
     const char *word;
     const char *called;
@@ -192,6 +204,7 @@ static const struct program_command commands[] = {
     {"token", "custodyd token", "cannot grant the token", grant},
     {"rebuild", "custodyd rebuild", "cannot rebuild the trail", rebuild},
     {"prune", "custodyd prune", "cannot let the entries leave", prune},
+    {"fork", "custodyd fork", "cannot begin the log", keep_fork},
 };
 
 static const struct program_command *find_command(const char *word)
@@ -213,7 +226,8 @@ int main(int argc, char **argv)
     int shift = strcmp(word, "--help") == 0 ? 0 : 1;
     const struct program_command *command = find_command(shift == 0 ? "run" : word);
     if (command == NULL) {
-        (void)fprintf(stderr, "custodyd: the first argument must be run, token, rebuild or prune; custodyd --help\n");
+        (void)fprintf(stderr,
+                      "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help\n");
         return EXIT_USAGE;
     }
     enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);

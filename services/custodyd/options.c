@@ -105,6 +105,7 @@ static const struct option_row rows[] = {
     ROW("archive", OPTION_PATH, "", 0, 0, "", "prune: folder of a copy of the trail (custody audit copy)", archive),
     ROW("before", OPTION_INTEGER, "", 0, INT64_MAX, "0",
         "prune: entries below this number leave the database; a partition ends there", before),
+    ROW("order", OPTION_PATH, "", 0, 0, "", "fork: the order of the quorum by which this log begins", order),
     ROW("person", OPTION_TEXT, "", 0, 0, "", "token: whose token it is; prune: who asks for it", person),
     ROW("roles", OPTION_TEXT, "", 0, 0, "",
         "token: requester, approver, auditor, operator, custodian, automated; separated by commas", roles),
@@ -115,7 +116,7 @@ static const struct option_row rows[] = {
 enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault)
 {
     static const struct option_program program = {
-        .name = "custodyd run|token|rebuild|prune",
+        .name = "custodyd run|token|rebuild|prune|fork",
         .purpose = "the custody service: REST interface, workflow, audit trail, ledger node; holds no key",
         .arguments = "",
     };

@@ -15,6 +15,7 @@ struct custodyd_options {
     char urgent_listen[128];
     char urgent_port_file[OPTION_PATH_SIZE];
     char copy[OPTION_PATH_SIZE];
+    char order[OPTION_PATH_SIZE];
     int64_t connections;
     int64_t idle_s;
     int64_t request_s;

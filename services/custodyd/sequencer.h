@@ -49,12 +49,20 @@ struct checkpoint_anchors {
     void *context;
 };
 
+/* The log before this one, which people ended; what the first entry says of it. */
+struct sequencer_follows {
+    struct digest order; /* by which it ended */
+    uint64_t size;       /* entries of it that are good */
+    struct digest root;
+};
+
 struct sequencer_config {
     const struct clock *clock;
     const char *conninfo; /* leads to the role strongroom_sequencer; copied */
     struct trail *trail;  /* outlives the sequencer */
     struct checkpoint_signer signer;
     struct checkpoint_anchors anchors;
+    const struct sequencer_follows *follows; /* NULL: it is the first log. Outlives the sequencer */
     int64_t statement_timeout_ms;
 };
 

@@ -151,6 +151,15 @@ static enum status post_link(struct batch *batch, const struct post *post, struc
     return status;
 }
 
+static enum status say_follows(struct audit_event *event, const struct sequencer_follows *follows, struct fault *fault)
+{
+    char size[24];
+    (void)snprintf(size, sizeof(size), "%" PRIu64, follows->size);
+    enum status status = audit_event_ref_add(event, "command", &follows->order, fault);
+    status = status == STATUS_OK ? audit_event_ref_add(event, "root", &follows->root, fault) : status;
+    return status == STATUS_OK ? audit_event_fact_add(event, "size", size, fault) : status;
+}
+
 /* An event of the sequencer itself, which is a producer with the id of its boot. */
 static enum status own_link(struct batch *batch, enum audit_action action, const struct digest *pending,
                             struct fault *fault)
@@ -165,6 +174,9 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
     enum status status = uuid_generate(&event.correlation, sequencer->config.clock);
     if (status == STATUS_OK && pending != NULL) {
         status = audit_event_ref_add(&event, "pending", pending, fault);
+    }
+    if (status == STATUS_OK && action == AUDIT_LOG_FORK) {
+        status = say_follows(&event, sequencer->config.follows, fault);
     }
     if (status == STATUS_OK) {
         status = audit_event_encode(&document, &event, fault);
@@ -365,7 +377,7 @@ enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    status = own_link(batch, AUDIT_LOG_GENESIS, NULL, fault);
+    status = own_link(batch, sequencer->config.follows == NULL ? AUDIT_LOG_GENESIS : AUDIT_LOG_FORK, NULL, fault);
     if (status == STATUS_OK) {
         status = batch_commit(batch, fault);
     }

@@ -89,7 +89,7 @@ MUST_CHECK enum status sequencer_lead(struct sequencer *sequencer, struct fault 
  */
 MUST_CHECK enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, struct fault *fault);
 
-/* Writes the first entry, log.genesis. */
+/* Writes the first entry, log.genesis, or log.fork of a log that follows another. */
 MUST_CHECK enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault);
 
 /* Starts and ends the thread that asks the signer; the latter when no request is being worked on. */

@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "audit/log_keys.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "gate.h"
 #include "key_board.h"
+#include "log_fork.h"
 #include "logins.h"
 #include "record.h"
 #include "refusals.h"
@@ -197,9 +199,13 @@ enum status service_trail_open(struct trail **out, const struct custodyd_options
 static enum status open_trail(struct service *service, struct fault *fault)
 {
     enum status status = service_log_keys(service->log_keys, &service->options, fault);
-    return status == STATUS_OK ? service_trail_open(&service->trail, &service->options, service->clock, service->reader,
-                                                    service->log_keys, fault)
-                               : status;
+    if (status == STATUS_OK) {
+        status = service_trail_open(&service->trail, &service->options, service->clock, service->reader,
+                                    service->log_keys, fault);
+    }
+    return status == STATUS_OK && audit_origin_epoch(service->options.origin) > 1
+               ? log_fork_read(&service->follows, service->store, service->options.log_keys.texts[0], fault)
+               : status;
 }
 
 static enum status start_sequencer(struct service *service, struct fault *fault)
@@ -212,6 +218,7 @@ static enum status start_sequencer(struct service *service, struct fault *fault)
         .trail = service->trail,
         .signer = signers_checkpoint(service),
         .anchors = signers_anchors(service),
+        .follows = audit_origin_epoch(service->options.origin) > 1 ? &service->follows : NULL,
         .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
     };
     return sequencer_start(&service->sequencer, &config, fault);

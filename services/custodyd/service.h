@@ -8,11 +8,11 @@
 #include "ledger/node.h"
 #include "options.h"
 #include "policies.h"
+#include "sequencer.h"
 #include "store/store.h"
 #include "trail.h"
 #include "wire/client.h"
 
-struct sequencer;
 struct worker_pool;
 struct key_board;
 struct gate;
@@ -37,6 +37,7 @@ struct service {
     struct store *urgent_store;                /* likewise, for what stops something and nothing else */
     struct store *reader;                      /* role strongroom_auditor */
     struct audit_key log_keys[TRAIL_KEYS_MAX]; /* of the trail, as many as the options name */
+    struct sequencer_follows follows;          /* of a log that is not the first */
     struct trail *trail;
     struct sequencer *sequencer;
     struct witnesses *witnesses;         /* NULL: there are none */

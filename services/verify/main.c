@@ -112,9 +112,9 @@ static enum status freshen(struct trust *trust, const struct options *options, c
     if (options->now[0] != '\0' && time_parse(&now_utc_us, options->now) != STATUS_OK) {
         return fault_set(fault, STATUS_USAGE, "now", "must be a time like 2026-01-31T23:59:59.000000Z");
     }
-    if (options->max_age_s > 0) {
-        trust->fresh_since_s = now_utc_us / 1000000 - options->max_age_s;
-        trust->fresh_until_s = now_utc_us / 1000000 + options->max_age_s;
+    for (struct trust *log = trust; options->max_age_s > 0 && log != NULL; log = log->next) {
+        log->fresh_since_s = now_utc_us / 1000000 - options->max_age_s;
+        log->fresh_until_s = now_utc_us / 1000000 + options->max_age_s;
     }
     return options->max_age_s == 0 || trust->quorum > 0 || command->run == trail
                ? STATUS_OK

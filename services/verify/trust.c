@@ -13,7 +13,7 @@
 
 /* clang-format off */
 #define TRUST(F, O, S)                                                                                                 \
-    F(S, chain, HASH, 0) F(S, log, TEXT, VKEY_MAX) F(S, policy, HASH, 0) O(S, rotations, STRINGS, 0)       \
+    F(S, chain, HASH, 0) O(S, forks, STRINGS, 0) F(S, log, TEXT, VKEY_MAX) F(S, policy, HASH, 0) O(S, rotations, STRINGS, 0)       \
     O(S, witnesses, OBJECT, 0)
 #define WITNESSES(F, O, S) F(S, keys, STRINGS, 0) F(S, quorum, INTEGER, 0)
 /* clang-format on */
@@ -74,28 +74,81 @@ static enum status witnesses_read(struct trust *out, struct span object, struct 
     return STATUS_OK;
 }
 
-/* "SIZE VKEY" each: of one origin, from later on than the one before, and no key twice. */
+/* The rest of a row, behind the next space. */
+static struct span word_read(struct span *inout)
+{
+    const char *space = memchr(inout->at, ' ', inout->len);
+    size_t len = space == NULL ? inout->len : (size_t)(space - inout->at);
+    const struct span word = {inout->at, len};
+    size_t taken = len + (space == NULL ? 0 : 1);
+    *inout = (struct span){inout->at + taken, inout->len - taken};
+    return word;
+}
+
+static struct trust *log_named(struct trust *first, const char *name)
+{
+    struct trust *log = first;
+    while (log != NULL && strcmp(log->log.name, name) != 0) {
+        log = log->next;
+    }
+    return log;
+}
+
+/* Adds a key behind the last one of its log. */
+static bool rotation_add(struct trust *first, const struct note_key *key)
+{
+    struct trust *log = log_named(first, key->name);
+    if (log == NULL || log->rotation_count == ROTATIONS_MAX || is_log_key(log, &key->key.id)) {
+        return false;
+    }
+    struct note_key *before = log->rotation_count == 0 ? &log->log : &log->rotations[log->rotation_count - 1];
+    if (key->from <= before->from) {
+        return false;
+    }
+    log->rotations[log->rotation_count] = *key;
+    before->next = &log->rotations[log->rotation_count++];
+    return true;
+}
+
+/* "SIZE VKEY" each: of a log of the file, from later on than the one before, and no key twice. */
 static enum status rotations_read(struct trust *out, struct span rows, struct fault *fault)
 {
-    struct note_key *before = &out->log;
     struct span row;
-    size_t count = 0;
     while (scan_step(NULL, &row, &rows)) {
         struct note_key key;
         uint64_t from = 0;
-        const char *space = memchr(row.at, ' ', row.len);
-        size_t digits = space == NULL ? 0 : (size_t)(space - row.at);
-        bool good = count < ROTATIONS_MAX && space != NULL && span_decimal(&from, (struct span){row.at, digits}) &&
-                    vkey_read(&key, (struct span){space + 1, row.len - digits - 1}, NOTE_KEY_LOG) &&
-                    from > before->from && strcmp(key.name, out->log.name) == 0 && !is_log_key(out, &key.key.id);
-        if (!good) {
+        const struct span size = word_read(&row);
+        bool good = span_decimal(&from, size) && vkey_read(&key, row, NOTE_KEY_LOG);
+        key.from = from;
+        if (!good || !rotation_add(out, &key)) {
             return fault_set(fault, STATUS_INVALID, "rotations",
                              "must be up to 16 times a size and another vkey of the log, in the order of sizes");
         }
-        key.from = from;
-        out->rotations[count] = key;
-        before->next = &out->rotations[count];
-        before = &out->rotations[count++];
+    }
+    return STATUS_OK;
+}
+
+/* "SIZE ROOT ORDER VKEY" each: of the log before and the one that follows it. */
+static enum status forks_read(struct trust *out, struct span rows, struct fault *fault)
+{
+    static struct trust logs[FORKS_MAX];
+    struct trust *before = out;
+    struct span row;
+    size_t count = 0;
+    while (scan_step(NULL, &row, &rows)) {
+        struct trust log = {.chain = out->chain, .first_policy = out->first_policy};
+        struct log_end *end = &log.follows;
+        bool good = count < FORKS_MAX && span_decimal(&end->size, word_read(&row)) && end->size > 0 &&
+                    span_digest(&end->root, word_read(&row)) && span_digest(&end->order, word_read(&row)) &&
+                    vkey_read(&log.log, row, NOTE_KEY_LOG) && log_named(out, log.log.name) == NULL;
+        if (!good) {
+            return fault_set(fault, STATUS_INVALID, "forks",
+                             "must be up to 15 times a size, a root, an order and the vkey of another log");
+        }
+        before->ended = log.follows;
+        logs[count] = log;
+        before->next = &logs[count];
+        before = &logs[count++];
     }
     return STATUS_OK;
 }
@@ -103,7 +156,7 @@ static enum status rotations_read(struct trust *out, struct span rows, struct fa
 static enum status decode(struct trust *out, struct span text, struct fault *fault)
 {
     struct trust_file file;
-    enum status status = scan_object(&file, trust_fields, 5, text, fault);
+    enum status status = scan_object(&file, trust_fields, 6, text, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -113,8 +166,26 @@ static enum status decode(struct trust *out, struct span text, struct fault *fau
     if (!vkey_read(&out->log, file.log, NOTE_KEY_LOG)) {
         return fault_set(fault, STATUS_INVALID, "log", "must be a vkey");
     }
-    status = file.rotations.at == NULL ? STATUS_OK : rotations_read(out, file.rotations, fault);
-    return status != STATUS_OK || file.witnesses.at == NULL ? status : witnesses_read(out, file.witnesses, fault);
+    status = file.forks.at == NULL ? STATUS_OK : forks_read(out, file.forks, fault);
+    status = status == STATUS_OK && file.rotations.at != NULL ? rotations_read(out, file.rotations, fault) : status;
+    status = status == STATUS_OK && file.witnesses.at != NULL ? witnesses_read(out, file.witnesses, fault) : status;
+    for (struct trust *log = out->next; log != NULL; log = log->next) {
+        memcpy(log->witnesses, out->witnesses, sizeof(log->witnesses));
+        log->witness_count = out->witness_count;
+        log->quorum = out->quorum;
+        log->fresh_since_s = out->fresh_since_s;
+        log->fresh_until_s = out->fresh_until_s;
+    }
+    return status;
+}
+
+const struct trust *trust_log(const struct trust *first, struct span origin)
+{
+    const struct trust *log = first;
+    while (log != NULL && !span_is(origin, log->log.name)) {
+        log = log->next;
+    }
+    return log == NULL ? first : log;
 }
 
 enum status trust_read(struct trust *out, const char *path, struct fault *fault)
@@ -126,6 +197,30 @@ enum status trust_read(struct trust *out, const char *path, struct fault *fault)
     }
     bytes_free(&text);
     return status;
+}
+
+bool trust_begins(const struct trust *trust, const struct event *first)
+{
+    const struct log_end *end = &trust->follows;
+    struct digest order;
+    struct digest root;
+    uint64_t size = 0;
+    return end->size == 0 ||
+           (span_is(first->act, "log.fork") && span_digest(&order, scan_member(first->refs, "command")) &&
+            span_digest(&root, scan_member(first->refs, "root")) &&
+            span_decimal(&size, scan_member(first->facts, "size")) && digest_equal(&order, &end->order) &&
+            digest_equal(&root, &end->root) && size == end->size);
+}
+
+void trust_ended(const struct trust *trust, struct report *report, const struct checkpoint *checkpoint)
+{
+    const struct log_end *end = &trust->ended;
+    if (end->size > 0 && checkpoint->size > end->size) {
+        report_incomplete(report, "the quorum ended this log at %llu entries: nobody vouches for the others",
+                          (unsigned long long)end->size);
+    } else if (checkpoint->size == end->size && end->size > 0 && !digest_equal(&checkpoint->root, &end->root)) {
+        report_tampered(report, "the quorum ended this log with another root");
+    }
 }
 
 bool trust_witnessed(const struct trust *trust, struct report *report, const char *part,

@@ -4,17 +4,30 @@
 #ifndef STRONGROOM_VERIFY_TRUST_H
 #define STRONGROOM_VERIFY_TRUST_H
 
+#include "event.h"
 #include "note.h"
 #include "report.h"
 
 #define WITNESSES_MAX 16
 #define ROTATIONS_MAX 16
+#define FORKS_MAX 15
+
+/* The end of a log, by an order of the quorum, at a number of entries that are good. */
+struct log_end {
+    uint64_t size; /* 0: there is none */
+    struct digest root;
+    struct digest order;
+};
 
 struct trust {
     struct digest chain;        /* of the ledger */
     struct digest first_policy; /* digest of the first policy */
-    struct note_key log;        /* the first; the rotations follow it */
+    struct note_key log;        /* the first key; the rotations follow it */
     struct note_key rotations[ROTATIONS_MAX];
+    size_t rotation_count;
+    struct log_end follows;                   /* what the log begins after */
+    struct log_end ended;                     /* where it ends itself */
+    struct trust *next;                       /* the same, of the log that follows; NULL for none */
     struct note_key witnesses[WITNESSES_MAX]; /* of different names and keys */
     size_t witness_count;
     size_t quorum;         /* how many of them must have cosigned; 0 when the file names none */
@@ -22,8 +35,18 @@ struct trust {
     int64_t fresh_until_s;
 };
 
-/* Reads the trust file (docs/formats.md section 4). STATUS_INVALID when it is none. Out: not to be copied. */
+/* Reads the trust file (docs/formats.md section 4), once per process. STATUS_INVALID when it is none. Out: of the first
+ * log, not to be copied. */
 MUST_CHECK enum status trust_read(struct trust *out, const char *path, struct fault *fault);
+
+/* What is trusted of the log with this origin; of the first one when there is none. */
+const struct trust *trust_log(const struct trust *first, struct span origin);
+
+/* False when the log follows another, and its first entry does not name the order by which that one ended. */
+bool trust_begins(const struct trust *trust, const struct event *first);
+
+/* A finding when the quorum ended the log before this checkpoint: incomplete; or at it, with another root: tampered. */
+void trust_ended(const struct trust *trust, struct report *report, const struct checkpoint *checkpoint);
 
 /*
  * True when enough different witnesses of the trust file cosigned the checkpoint that the log has signed, or it names

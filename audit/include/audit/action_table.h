@@ -38,6 +38,8 @@
  */
 #define AUDIT_ACTION_TABLE(X)                                                                                          \
     X(LOG_GENESIS, "log.genesis", PROCESSING, "", "ok", "", "", "The trail begins.")                                   \
+    X(LOG_FORK, "log.fork", PROCESSING, "", "ok", "command root", "size",                                              \
+      "The trail begins after one that the quorum ended, and says with how many entries that one was good.")           \
     X(SERVICE_START, "service.start", ENVIRONMENT, "", "ok", "configuration program", "schema settled",                \
       "custodyd starts to serve, as this program with these options.")                                                 \
     X(SERVICE_STOP, "service.stop", ENVIRONMENT, "", "ok", "", "settled", "custodyd stops in order.")                  \

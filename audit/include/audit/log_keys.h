@@ -67,4 +67,13 @@ MUST_CHECK enum status audit_log_terms_add(struct audit_log_terms *inout, const 
 MUST_CHECK enum status audit_log_terms_open(struct audit_checkpoint *out, const struct audit_log_terms *terms,
                                             const void *note, size_t len, struct fault *fault);
 
+/*
+ * The origin under which a log goes on that ended in an incident: "X" is followed by "X/e2", "X/e3" and so on, so no
+ * origin ever comes back. STATUS_TOO_LARGE: it would not fit.
+ */
+MUST_CHECK enum status audit_origin_next(char out[AUDIT_ORIGIN_SIZE], const char *origin, struct fault *fault);
+
+/* How many logs it is of: 1 for "X", n for "X/en". */
+uint64_t audit_origin_epoch(const char *origin);
+
 #endif

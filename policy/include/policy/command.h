@@ -37,6 +37,7 @@ enum command_action {
     COMMAND_PII_REVEAL = 18,
     COMMAND_PII_ERASE = 19,
     COMMAND_LOG_ROTATE = 20,
+    COMMAND_LOG_FORK = 21,
 };
 
 /* Numbers may be stored; never renumber. */
@@ -52,14 +53,14 @@ struct command {
     struct digest chain;
     struct name environment;
     int64_t issued_at; /* microseconds UTC */
-    struct digest key; /* id of the key it is about; guard.initialise: the founding one; log.rotate: the new one; not
+    struct digest key; /* id of the key it is about; guard.initialise: the founding one; log.*: the new one; not
                           freeze, thaw, revoke,
                           vetoes, person.*, pii.* */
-    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for the others. log.rotate:
-                                   vkey of the new key, which `key` is the id of */
+    char log[COMMAND_LOG_SIZE]; /* guard.initialise: vkey; roles transfer and audit, empty for the others. log.*: vkey
+                                   of the new key, which `key` is the id of; log.fork: under the origin that follows */
     struct uuid nonce;
     struct digest policy;
-    enum signer_role role; /* not of policy.veto and person.*, which are for every role, and of log.rotate, which is for
+    enum signer_role role; /* not of policy.veto and person.*, which are for every role, and of log.*, which are for
                               transfer and audit */
 
     /* Of the other actions; what an action does not have is zero and not looked at. */
@@ -80,10 +81,12 @@ struct command {
     struct name case_id;      /* pii.reveal: on which case; `case` in the document */
     struct digest to;         /* pii.reveal: X25519 public key that it is sealed for */
     struct digest retires;    /* log.rotate: id of the key that the new one follows */
-    uint64_t size;            /* log.rotate: from how many entries on the new key signs alone, from 1 */
-    uint64_t on;              /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
-                                 the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
-                                 person's suspension, from 1 */
+    uint64_t size;      /* log.rotate: from how many entries on the new key signs alone; log.fork: how many entries
+                           of the log that ends are good; from 1 */
+    struct digest root; /* log.fork: of the tree over them */
+    uint64_t on;        /* what the signers of the order saw: activate, resume, retire, compromise and destroy:
+                           the key's transitions so far; thaw: the number of the freeze, from 1; person.resume: that of the
+                           person's suspension, from 1 */
 };
 
 /* The word of an action in documents. Static; NULL for a number that is none. */
@@ -100,7 +103,7 @@ bool command_stops(enum command_action action);
 
 /*
  * What the action does to a key; STATUS_INVALID for guard.initialise, key.sweep, freeze, thaw, destination.revoke,
- * log.rotate, person.*, pii.* and the vetoes, which change no state of one.
+ * log.*, person.*, pii.* and the vetoes, which change no state of one.
  */
 MUST_CHECK enum status command_key_action(enum key_action *out, enum command_action action);
 

@@ -57,12 +57,24 @@ static enum status keys_check(struct guard_txn *txn, struct extension *extension
     return status;
 }
 
+/* Every key of the log has its origin; that of a log that was ended signs nothing any more. */
+static enum status origin_check(const struct guard_state *state, const struct audit_checkpoint *checkpoint,
+                                struct fault *fault)
+{
+    struct audit_key key;
+    enum status status = audit_key_parse(&key, state->log, fault);
+    return status == STATUS_OK && strcmp(checkpoint->origin, key.name) != 0
+               ? fault_set(fault, STATUS_MISMATCH, "note.origin", "this signer is the log's %s", key.name)
+               : status;
+}
+
 static enum status extension_apply(struct guard_txn *txn, void *context, struct fault *fault)
 {
     struct extension *extension = context;
     const struct audit_checkpoint *next = &extension->checkpoint;
     struct guard_state *state = &txn->state;
-    enum status status = keys_check(txn, extension, fault);
+    enum status status = origin_check(state, next, fault);
+    status = status == STATUS_OK ? keys_check(txn, extension, fault) : status;
     status = status == STATUS_OK ? extension_check(txn, extension, fault) : status;
     if (status != STATUS_OK) {
         return status;
@@ -93,26 +105,12 @@ static enum status extension_sign(struct signer *signer, struct wire_checkpoint_
     return status;
 }
 
-/* Every key of this log has its origin. */
-static enum status origin_check(const struct signer *signer, const struct audit_checkpoint *checkpoint,
-                                struct fault *fault)
-{
-    struct audit_key key;
-    enum status status = audit_key_parse(&key, signer->identity.log, fault);
-    return status == STATUS_OK && strcmp(checkpoint->origin, key.name) != 0
-               ? fault_set(fault, STATUS_MISMATCH, "note.origin", "this signer is the log's %s", key.name)
-               : status;
-}
-
 enum status checkpoint_sign(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
                             struct fault *fault)
 {
     const struct bytes *note = &request->checkpoint.note;
     struct extension extension = {.signer = signer, .request = &request->checkpoint};
     enum status status = audit_checkpoint_parse(&extension.checkpoint, note->data, note->len, fault);
-    if (status == STATUS_OK) {
-        status = origin_check(signer, &extension.checkpoint, fault);
-    }
     if (status == STATUS_OK) {
         status = keys_settle(signer, fault);
     }

@@ -23,6 +23,7 @@
 struct waiter {
     guard_apply *apply;
     void *context;
+    bool halted_too; /* asked of a halted guard, too */
     struct fault fault;
     enum status status;
     bool done;             /* with the guard's mutex */
@@ -286,7 +287,7 @@ static void batch_init(struct guard_batch *batch, struct guard *guard)
 
 static void apply_one(struct guard_batch *batch, struct guard_state *state, struct waiter *waiter)
 {
-    if (state->halted) {
+    if (state->halted && !waiter->halted_too) {
         waiter->status = fault_set(&waiter->fault, STATUS_HALTED, "guard", "%s", state->halted_by);
         return;
     }
@@ -450,19 +451,30 @@ static void wait_or_lead(struct guard *guard, struct waiter *self)
     INVARIANT(pthread_cond_wait(&self->called, &guard->mutex) == 0);
 }
 
+static enum status commit(struct guard *guard, struct waiter *self, struct fault *fault)
+{
+    guard_lock(guard);
+    *guard->last = self;
+    guard->last = &self->next;
+    while (!self->done) {
+        wait_or_lead(guard, self);
+    }
+    guard_unlock(guard);
+    (void)pthread_cond_destroy(&self->called);
+    return self->status == STATUS_OK ? STATUS_OK
+                                     : fault_set(fault, self->status, self->fault.where, "%s", self->fault.detail);
+}
+
 enum status guard_commit(struct guard *guard, guard_apply *apply, void *context, struct fault *fault)
 {
     struct waiter self = {.apply = apply, .context = context, .called = PTHREAD_COND_INITIALIZER};
-    guard_lock(guard);
-    *guard->last = &self;
-    guard->last = &self.next;
-    while (!self.done) {
-        wait_or_lead(guard, &self);
-    }
-    guard_unlock(guard);
-    (void)pthread_cond_destroy(&self.called);
-    return self.status == STATUS_OK ? STATUS_OK
-                                    : fault_set(fault, self.status, self.fault.where, "%s", self.fault.detail);
+    return commit(guard, &self, fault);
+}
+
+enum status guard_commit_halted(struct guard *guard, guard_apply *apply, void *context, struct fault *fault)
+{
+    struct waiter self = {.apply = apply, .context = context, .halted_too = true, .called = PTHREAD_COND_INITIALIZER};
+    return commit(guard, &self, fault);
 }
 
 /* Making */

@@ -407,7 +407,8 @@ static enum status check_withdrawal(struct walk *walk, const MDB_val *key, const
 static enum status check_checkpoint(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     (void)value;
-    return key->mv_size == 9 && len == 32 ? STATUS_OK : corrupt(walk, "a checkpoint of impossible size");
+    return (key->mv_size == 9 || key->mv_size == 17) && len == 32 ? STATUS_OK
+                                                                  : corrupt(walk, "a checkpoint of impossible size");
 }
 
 /* The state comes after them: the sums are looked at in the end. */

@@ -14,7 +14,7 @@
  * - 't' account32 -> digest32 group64 issued8 until8 serving8 due8: the entry of the allow-list for an account
  * - 'y' ends8 -> account32: the account on the list with these ends
  * - 'o' entry32 -> time8: entries that were revoked
- * - 'c' size8 -> root32: checkpoints seen
+ * - 'c' size8 [epoch8] -> root32: checkpoints seen; of the logs after the first with their number (audit/log_keys.h)
  * - 'n' uuid16 -> command32: commands carried out; of a reveal command32 number8, by which it was counted
  * - 'x' policy32 -> version8: versions of the policy that were dropped
  * - 'e' uuid16 -> slot8 after8 erased8 digest32: a subject, until when its data is kept, its wrapped key's digest
@@ -289,10 +289,13 @@ void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdr
     record_uuid(out, withdrawal);
 }
 
-void guard_record_checkpoint(struct guard_record *out, uint64_t size)
+void guard_record_checkpoint(struct guard_record *out, uint64_t epoch, uint64_t size)
 {
     record_start(out, 'c');
     record_number(out, size);
+    if (epoch > 1) {
+        record_number(out, epoch);
+    }
 }
 
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce)

@@ -69,7 +69,7 @@ MUST_CHECK enum status guard_person_decode(struct guard_person *out, const void 
 void guard_record_lane(struct guard_record *out, uint64_t key, uint64_t lane);
 void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane, uint64_t seq);
 void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdrawal);
-void guard_record_checkpoint(struct guard_record *out, uint64_t size);
+void guard_record_checkpoint(struct guard_record *out, uint64_t epoch, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 

@@ -226,7 +226,8 @@ static enum status order_check(struct signer *signer, struct order *order, const
     }
     digest_document(&order->digest, COMMAND_KIND, document->document.data, document->document.len);
     if (order->command.action == COMMAND_POLICY_VETO || order->command.action == COMMAND_PERSON_SUSPEND ||
-        order->command.action == COMMAND_PERSON_RESUME || order->command.action == COMMAND_LOG_ROTATE) {
+        order->command.action == COMMAND_PERSON_RESUME || order->command.action == COMMAND_LOG_ROTATE ||
+        order->command.action == COMMAND_LOG_FORK) {
         return STATUS_OK;
     }
     if (order->command.role != signer->role) {
@@ -290,6 +291,8 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
         return subject_erase(signer, reply, &given, fault);
     case COMMAND_LOG_ROTATE:
         return log_keys_rotate(signer, reply, &given, fault);
+    case COMMAND_LOG_FORK:
+        return log_keys_fork(signer, reply, &given, fault);
     case COMMAND_DESTINATION_REVOKE:
         return destination_revoke(signer, reply, &given, fault);
     case COMMAND_PERSON_SUSPEND:

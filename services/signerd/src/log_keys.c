@@ -6,6 +6,7 @@
 
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "guard_record.h"
 
 static enum status keys_of(struct audit_log_keys *out, const struct guard_state *state, struct fault *fault)
 {
@@ -107,7 +108,7 @@ enum status log_keys_verify(const struct signer *signer, struct audit_proven *ou
     return fault_set(fault, passing ? STATUS_NOT_READY : status, why.where, "%s", why.detail);
 }
 
-/* An order on its way. */
+/* An order on its way, of either kind. */
 struct rotation {
     struct signer *signer;
     const struct given_order *given;
@@ -209,5 +210,124 @@ enum status log_keys_rotate(struct signer *signer, struct wire_reply *reply, con
     }
     reply->key_state.on = given->command->size;
     (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "rotated");
+    return STATUS_OK;
+}
+
+/* Ending a log. */
+
+/* A halt that the log's own contradictions caused: an order that ends the log ends it. No other one. */
+static enum status check_halt(const struct guard_state *state, struct fault *fault)
+{
+    static const enum status causes[] = {STATUS_FORK, STATUS_PROOF_INVALID};
+    bool ours = !state->halted;
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        const char *code = status_info(causes[i])->code;
+        size_t len = strlen(code);
+        ours = ours || (strncmp(state->halted_by, code, len) == 0 && state->halted_by[len] == ':');
+    }
+    return ours ? STATUS_OK : fault_set(fault, STATUS_HALTED, "guard", "%s", state->halted_by);
+}
+
+static enum status check_successor(const struct command *command, const struct guard_state *state, struct fault *fault)
+{
+    struct audit_log_keys keys;
+    struct audit_key next;
+    char origin[AUDIT_ORIGIN_SIZE];
+    enum status status = keys_of(&keys, state, fault);
+    status = status == STATUS_OK ? audit_key_parse(&next, command->log, fault) : status;
+    status = status == STATUS_OK ? audit_origin_next(origin, keys.key.name, fault) : status;
+    return status == STATUS_OK && strcmp(next.name, origin) != 0
+               ? fault_set(fault, STATUS_MISMATCH, "command.log", "this signer's log is %s; %s follows it",
+                           keys.key.name, origin)
+               : status;
+}
+
+/* What the order calls good must be so by all that this signer has seen. */
+static enum status check_good(const struct rotation *rotation, struct guard_txn *txn, struct fault *fault)
+{
+    const struct command *command = rotation->given->command;
+    struct audit_key log;
+    struct guard_record seen;
+    enum status status = audit_key_parse(&log, txn->state.log, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (rotation->signer->role == ROLE_AUDIT && command->size > txn->state.size) {
+        return fault_set(fault, STATUS_CONFLICT, "command.size", "it has signed %llu entries",
+                         (unsigned long long)txn->state.size);
+    }
+    bool other = command->size == txn->state.size && !digest_equal(&command->root, &txn->state.root);
+    guard_record_checkpoint(&seen, audit_origin_epoch(log.name), command->size);
+    status = guard_txn_get(txn, &seen, fault);
+    if (status == STATUS_OK) {
+        other = other || memcmp(seen.value, command->root.bytes32, sizeof(command->root.bytes32)) != 0;
+    }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    return other ? fault_set(fault, STATUS_MISMATCH, "command.root", "the log had another root with so many entries")
+                 : STATUS_OK;
+}
+
+static void begin_log(struct guard_state *state, const struct command *command)
+{
+    memcpy(state->log, command->log, sizeof(state->log));
+    memset(state->log_next, 0, sizeof(state->log_next));
+    state->log_from = 0;
+    state->size = 0;
+    audit_tree_root(&state->root, NULL, 0);
+    state->note = (struct digest){{0}};
+    state->halted = false;
+    memset(state->halted_by, 0, sizeof(state->halted_by));
+}
+
+static enum status fork_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct rotation *rotation = context;
+    const struct command *command = rotation->given->command;
+    bool used = false;
+    rotation->changed = false;
+    enum status status = nonce_check(txn, &used, &command->nonce, rotation->given->digest, fault);
+    if (status == STATUS_OK && used) {
+        return strcmp(txn->state.log, command->log) == 0
+                   ? STATUS_OK
+                   : fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
+    }
+    status = status == STATUS_OK ? check_halt(&txn->state, fault) : status;
+    status = status == STATUS_OK ? check_successor(command, &txn->state, fault) : status;
+    status = status == STATUS_OK ? check_good(rotation, txn, fault) : status;
+    status = status == STATUS_OK ? check_key(rotation, txn, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    begin_log(&txn->state, command);
+    keys_time_raise(txn, rotation->at_utc_us);
+    rotation->changed = true;
+    return nonce_write(txn, &command->nonce, rotation->given->digest, fault);
+}
+
+enum status log_keys_fork(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                          struct fault *fault)
+{
+    struct rotation rotation = {.signer = signer, .given = given};
+    if (signer->role != ROLE_AUDIT && signer->role != ROLE_TRANSFER) {
+        return fault_set(fault, STATUS_MISMATCH, "command.action", "it is for the roles audit and transfer");
+    }
+    enum status status = keys_time(signer, &rotation.at_utc_us, fault);
+    if (status == STATUS_OK) {
+        CRASHPOINT("order.checked");
+        status = guard_commit_halted(signer->guard, fork_apply, &rotation, fault);
+        CRASHPOINT("order.remembered");
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (rotation.changed) {
+        char size[24];
+        (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)given->command->size);
+        log_event(LOG_LEVEL_WARNING, "log.forked", "log", given->command->log, "after", size, NULL);
+    }
+    reply->key_state.on = given->command->size;
+    (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "forked");
     return STATUS_OK;
 }

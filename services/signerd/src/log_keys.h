@@ -49,4 +49,14 @@ MUST_CHECK enum status log_keys_verify(const struct signer *signer, struct audit
 MUST_CHECK enum status log_keys_rotate(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
                                        struct fault *fault);
 
+/*
+ * Carries out log.fork: this log has ended, the next one begins with nothing, and only it is signed or believed from
+ * now on. A guard that the log's own contradictions have halted goes on by it. The same order again is answered the
+ * same. STATUS_MISMATCH: it is not about this log, or the log had another root at that size; STATUS_CONFLICT: the log
+ * was never so long; STATUS_NOT_FOUND or the statuses of a key that may not sign: role audit; STATUS_REPLAY;
+ * STATUS_HALTED by something else.
+ */
+MUST_CHECK enum status log_keys_fork(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                     struct fault *fault);
+
 #endif

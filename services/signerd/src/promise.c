@@ -7,6 +7,8 @@
  */
 #include "promise.h"
 
+#include "audit/log_keys.h"
+
 #include "delay.h"
 #include "guard_record.h"
 #include "keys.h"
@@ -42,7 +44,7 @@ static void records_fill(struct promise_records *out, const struct promise *prom
     out->withdrawal.value_len = WITHDRAWAL_RECORD_LEN;
     guard_record_digest(&out->intent, 'i', &promise->withdrawal->intent_digest);
     out->intent.value_len = 8; /* the number, when it is made */
-    guard_record_checkpoint(&out->checkpoint, promise->checkpoint.size);
+    guard_record_checkpoint(&out->checkpoint, audit_origin_epoch(promise->checkpoint.origin), promise->checkpoint.size);
     memcpy(out->checkpoint.value, promise->checkpoint.root.bytes32, 32);
     out->checkpoint.value_len = 32;
 }

@@ -146,6 +146,9 @@ static bool check_leaf(struct proof *proof, const struct verify_entry *row, cons
     if (event_read(&event, leaf.event, &fault) != STATUS_OK) {
         return report_fault(report, where, &fault);
     }
+    if (proof->trust->ended.size > 0 && row->index >= proof->trust->ended.size) {
+        report_incomplete(report, "%s: the quorum ended the log before it", where);
+    }
     proof->entry_count++;
     proof->last_index = row->index;
     return check_event(proof, &event, where);
@@ -169,6 +172,10 @@ bool check_story(struct proof *proof)
 {
     const struct bytes *note = &proof->bundle.checkpoint;
     const char *why = "";
+    struct span rest = {(const char *)note->data, note->len};
+    struct span origin = {rest.at, 0};
+    (void)span_line(&origin, &rest);
+    proof->trust = trust_log(proof->trust, origin);
     bool good = checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why);
     if (!prove(&proof->report, good, "checkpoint", why)) {
         return false;

@@ -35,17 +35,28 @@ static bool proof_read(struct receipt *out, struct span *inout_rest)
     return line.len == 0;
 }
 
+/* By the log that a note is of. */
+static bool note_read(struct receipt *out, const struct trust *trust, struct span note, const char **why)
+{
+    struct span rest = note;
+    struct span origin = {note.at, 0};
+    (void)span_line(&origin, &rest);
+    out->trust = trust_log(trust, origin);
+    return checkpoint_read(&out->checkpoint, &out->trust->log, note.at, note.len, why);
+}
+
 static bool text_read(struct receipt *out, const struct trust *trust, const char **why)
 {
-    struct span rest = {(const char *)out->text.data, out->text.len};
+    const struct span whole = {(const char *)out->text.data, out->text.len};
+    struct span rest = whole;
     struct span line;
     struct digest zero = {{0}};
     out->proves = span_line(&line, &rest) && span_is(line, PROOF_HEADER);
     if (!out->proves) {
-        return checkpoint_read(&out->checkpoint, &trust->log, out->text.data, out->text.len, why);
+        return note_read(out, trust, whole, why);
     }
     *why = "is not of the form of a receipt";
-    if (!proof_read(out, &rest) || !checkpoint_read(&out->checkpoint, &trust->log, rest.at, rest.len, why)) {
+    if (!proof_read(out, &rest) || !note_read(out, trust, rest, why)) {
         return false;
     }
     *why = "has not the hashes that a receipt of its entry has";
@@ -56,7 +67,7 @@ enum verdict receipt_read(struct receipt *out, const struct trust *trust, const 
 {
     const char *why = "could not be read";
     enum verdict verdict = VERDICT_PROVEN;
-    *out = (struct receipt){.path = path};
+    *out = (struct receipt){.path = path, .trust = trust};
     if (file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) != STATUS_OK) {
         verdict = VERDICT_INCOMPLETE;
     } else if (!text_read(out, trust, &why)) {
@@ -82,8 +93,8 @@ bool receipt_shows(const struct receipt *receipt, const struct digest *leaf)
 
 bool receipt_forks(struct report *report, const struct receipt *one, const struct receipt *other)
 {
-    bool fork =
-        one->checkpoint.size == other->checkpoint.size && !digest_equal(&one->checkpoint.root, &other->checkpoint.root);
+    bool fork = one->trust == other->trust && one->checkpoint.size == other->checkpoint.size &&
+                !digest_equal(&one->checkpoint.root, &other->checkpoint.root);
     if (fork) {
         report_tampered(report, "two histories: %s and %s are both signed for %llu entries, with different roots",
                         one->path, other->path, (unsigned long long)one->checkpoint.size);
@@ -92,15 +103,14 @@ bool receipt_forks(struct report *report, const struct receipt *one, const struc
 }
 
 /* The bytes of an entry, as /v1/audit shows them in `raw`. */
-static void check_entry(struct report *report, const struct receipt *receipt, const struct trust *trust,
-                        const char *path)
+static void check_entry(struct report *report, const struct receipt *receipt, const char *path)
 {
     struct bytes raw = {0};
     struct leaf leaf;
     const char *why = "";
     if (file_read(&raw, path, LEAF_FILE_MAX, "entry", NULL) != STATUS_OK) {
         report_incomplete(report, "%s: could not be read", path);
-    } else if (!leaf_read(&leaf, trust->log.name, raw.data, raw.len, &why)) {
+    } else if (!leaf_read(&leaf, receipt->trust->log.name, raw.data, raw.len, &why)) {
         report_tampered(report, "%s: %s", path, why);
     } else if (leaf.number != receipt->index || !receipt_shows(receipt, &leaf.hash)) {
         report_tampered(report, "entry %llu: is not the entry %llu that %s proves", (unsigned long long)leaf.number,
@@ -109,6 +119,16 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
         report_checked("%s: is entry %llu", path, (unsigned long long)leaf.number);
     }
     bytes_free(&raw);
+}
+
+/* That the log was not ended before the entry. */
+static void check_owned(struct report *report, const struct receipt *receipt)
+{
+    uint64_t end = receipt->trust->ended.size;
+    if (end > 0 && receipt->index >= end) {
+        report_incomplete(report, "%s: is for entry %llu of a log that the quorum ended at %llu entries", receipt->path,
+                          (unsigned long long)receipt->index, (unsigned long long)end);
+    }
 }
 
 enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request)
@@ -124,13 +144,14 @@ enum verdict verify_receipt(const struct trust *trust, const struct verify_reque
         struct trust asked = *trust;
         asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
         (void)trust_witnessed(&asked, &report, path, &receipt.checkpoint);
+        check_owned(&report, &receipt);
         if (request->entry[0] != '\0') {
-            check_entry(&report, &receipt, trust, request->entry);
+            check_entry(&report, &receipt, request->entry);
         }
         verdict = report_verdict(&report);
     }
     if (verdict == VERDICT_PROVEN) {
-        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", path, trust->log.name,
+        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", path, receipt.trust->log.name,
                      (unsigned long long)receipt.index, (unsigned long long)receipt.checkpoint.size,
                      request->entry[0] == '\0' ? "; which entry that is, --entry or an export shows" : "");
     }

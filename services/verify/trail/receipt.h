@@ -14,7 +14,8 @@ struct receipt {
     const char *path;
     struct bytes text; /* owned; the checkpoint points into it */
     struct checkpoint checkpoint;
-    bool proves; /* a receipt, not a checkpoint alone: */
+    const struct trust *trust; /* in the log that it is of */
+    bool proves;               /* a receipt, not a checkpoint alone: */
     uint64_t index;
     struct merkle_proof proof;
 };

@@ -12,6 +12,7 @@
 #include "export.h"
 #include "merkle.h"
 #include "receipt.h"
+#include "rotations.h"
 #include "verify.h"
 
 #define PROGRESS 1000000
@@ -29,14 +30,10 @@ struct check {
     uint64_t first;     /* the entries below it have left the database */
     int64_t left_by;    /* and this entry says so; 0: none does */
     int64_t last_ts;
-    uint64_t signings; /* entries withdrawal.signing so far */
-    struct {
-        int64_t by;    /* the last entry log.key, 0: none, says that */
-        uint64_t from; /* from so many entries on */
-        struct digest key;
-    } ordered;
-    unsigned told; /* rotations of the trust file of which an entry told, as bits */
-    int64_t size;  /* of the head line */
+    uint64_t signings; /* entries withdrawal.signing so far, and before, of the logs that this one follows */
+    bool signed_once;
+    struct rotations rotations;
+    int64_t size; /* of the head line */
     bool headed;
     bool ended; /* the checkpoint line was read */
     struct checkpoint checkpoint;
@@ -143,8 +140,14 @@ static void check_known(struct check *check, const struct event *event, int64_t 
     if (!signing && !span_is(event->act, "trail.anchor")) {
         return;
     }
+    struct span fact = scan_member(event->facts, signing ? "promises" : "size");
+    bool read = span_decimal(&known, fact);
+    if (read && signing && check->trust->follows.size > 0 && !check->signed_once) {
+        check->signings = known; /* what the signer had promised before this log began */
+    }
+    check->signed_once = check->signed_once || signing;
     uint64_t before = signing ? check->signings++ : (uint64_t)seq;
-    if (!span_decimal(&known, scan_member(event->facts, signing ? "promises" : "size"))) {
+    if (!read) {
         tampered(check, seq, "it does not say %s", signing ? "how many promises were seen" : "its size");
     } else if (known > before && (!signing || check->first == 0)) {
         tampered(check, seq, "it knows of %llu %s, but %llu %s stand before it", (unsigned long long)known,
@@ -167,65 +170,13 @@ static void check_left(struct check *check, const struct event *event, int64_t s
     }
 }
 
-/*
- * The last entry about a key of the log, unless another one took its place, says what the trust file says. Of a key
- * that signs later than the trail is long the file may not know yet.
- */
-static void settle_ordered(struct check *check)
-{
-    static const char words[] = "entry %lld: it names a key that signs from %llu entries on, the trust file does not";
-    const struct note_key *key = check->trust->log.next;
-    long long by = check->ordered.by;
-    unsigned long long from = check->ordered.from;
-    while (key != NULL && (key->from != from || !digest_equal(&key->key.id, &check->ordered.key))) {
-        key = key->next;
-    }
-    if (key != NULL) {
-        check->told |= 1U << (key - check->trust->rotations);
-    } else if (by > 0 && from > (uint64_t)check->size) {
-        report_checked(words, by, from);
-    } else if (by > 0) {
-        report_tampered(&check->report, words, by, from);
-    }
-}
-
-static void check_ordered(struct check *check, const struct event *event, int64_t seq)
-{
-    uint64_t from = 0;
-    uint64_t before = check->ordered.from;
-    struct digest key;
-    if (!span_is(event->act, "log.key") || !span_is(event->outcome, "ok")) {
-        return;
-    }
-    if (!span_decimal(&from, scan_member(event->facts, "size")) || !span_digest(&key, event->oid)) {
-        tampered(check, seq, "it does not say which key signs from which size on");
-        return;
-    }
-    if (from > before && (uint64_t)seq >= before) { /* else it takes the place of the one before */
-        settle_ordered(check);
-    }
-    check->ordered.by = seq;
-    check->ordered.from = from;
-    check->ordered.key = key;
-}
-
-/* A key is followed by an order, which has an entry. Where older ones have left it may be among them. */
-static void check_rotations(struct check *check)
-{
-    settle_ordered(check);
-    for (const struct note_key *key = check->trust->log.next; key != NULL; key = key->next) {
-        bool told = (check->told >> (key - check->trust->rotations) & 1) == 1;
-        if (!told && check->first == 0 && key->from <= (uint64_t)check->size) {
-            report_tampered(&check->report, "the key of the log from %llu entries on: no entry log.key names it",
-                            (unsigned long long)key->from);
-        }
-    }
-}
-
 static void check_event(struct check *check, const struct event *event, int64_t seq)
 {
+    if (seq == 0 && !trust_begins(check->trust, event)) {
+        tampered(check, seq, "does not name the order of the trust file by which this log follows another");
+    }
     check_numbers(check, event, seq);
-    check_ordered(check, event, seq);
+    rotations_entry(&check->rotations, &check->report, check->trust, event, seq);
     check_left(check, event, seq);
     check_known(check, event, seq);
     if (event->at_utc_us < check->last_ts) {
@@ -361,10 +312,20 @@ static void read_head(struct check *check, struct span line)
         report_tampered(&check->report, "line 1: is not the head of a%s export", check->filtered ? " filtered" : "n");
         return;
     }
+    check->trust = trust_log(check->trust, head.origin);
+    for (int i = 0; i < check->held_count; i++) {
+        if (check->held[i].trust != check->trust) {
+            report_incomplete(&check->report, "%s: is of the log %s", check->held[i].path,
+                              check->held[i].trust->log.name);
+            check->held[i].checkpoint.size = 0; /* nothing more is said of it */
+            check->held[i].proves = false;
+        }
+    }
     if (!span_is(head.origin, check->trust->log.name)) {
         report_tampered(&check->report, "line 1: the export is of the log %.*s", (int)head.origin.len, head.origin.at);
     }
     check->size = (int64_t)head.entries;
+    check->rotations.size = head.entries;
     check->first = head.begins;
     if (!check->filtered && (head.first.at != NULL || head.tree.at != NULL)) {
         begin_late(check, &head);
@@ -457,6 +418,7 @@ static void check_age(struct check *check)
 static void conclude(struct check *check)
 {
     struct digest root;
+    trust_ended(check->trust, &check->report, &check->checkpoint);
     report_missing(check, check->size);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
@@ -475,7 +437,7 @@ static void conclude(struct check *check)
                         (unsigned long long)check->first - 1);
     }
     check_age(check);
-    check_rotations(check);
+    rotations_conclude(&check->rotations, &check->report, check->trust, check->first > 0);
     for (int i = 0; i < check->held_count; i++) {
         if (check->held[i].checkpoint.size > check->checkpoint.size) {
             report_tampered(&check->report, "the trail ends at %llu, but %s was signed for %llu: the tail was cut",
@@ -531,6 +493,10 @@ static void print_proven(const struct check *check)
         (void)printf("proven: entries %llu to %llu of %s, root %s", first, size - 1, origin, hex);
     } else {
         (void)printf("proven: %llu entries of %s, root %s", size, origin, hex);
+    }
+    unsigned long long follows = check->trust->follows.size;
+    if (first == 0 && follows > 0 && !check->filtered) { /* as the first entry says */
+        (void)printf(", which follows %llu entries of the log before", follows);
     }
     if (check->held_count > 0) { /* nobody who holds none asked */
         (void)printf(", %d held checkpoints extended", check->held_count);

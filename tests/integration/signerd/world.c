@@ -194,6 +194,7 @@ void world_init(struct world *world, enum signer_role role, const struct public_
     }
     const struct public_key *log = role == ROLE_AUDIT ? &world->signer_key : test_key_public(world->keys[LOG]);
     size_t len = 0;
+    world->origin = ORIGIN;
     MUST(audit_key_make(&world->log_key, ORIGIN, AUDIT_KEY_ED25519, public_key_point(log, &len), NULL));
     MUST(account_id_from_key(&world->destination, test_key_public(world->keys[STRANGER]), NULL));
 }
@@ -303,7 +304,8 @@ static void leaf_append(struct world *world, const struct bytes *pending)
     MUST(audit_event_stamp(&event, &stamped, pending->data, pending->len, &stamp, NULL));
     size_t index = world->entry_count;
     INVARIANT(index < WORLD_ENTRIES_MAX);
-    struct audit_leaf leaf = {.origin = ORIGIN, .index = index, .event = event.data, .event_len = event.len};
+    struct audit_leaf leaf = {.index = index, .event = event.data, .event_len = event.len};
+    (void)snprintf(leaf.origin, sizeof(leaf.origin), "%s", world->origin);
     if (index > 0) {
         leaf.previous = world->leaf_hashes[index - 1];
     }
@@ -355,7 +357,8 @@ static struct audit_hash_reader world_hashes(const struct world *world)
 
 static void note_make(struct bytes *out, const struct world *world, uint64_t size)
 {
-    struct audit_checkpoint checkpoint = {.origin = ORIGIN, .size = size};
+    struct audit_checkpoint checkpoint = {.size = size};
+    (void)snprintf(checkpoint.origin, sizeof(checkpoint.origin), "%s", world->origin);
     audit_tree_root(&checkpoint.root, world->leaf_hashes, size);
     MUST(audit_checkpoint_build(out, &checkpoint, NULL));
 }
@@ -380,7 +383,7 @@ static void checkpoint_sign_soft(struct bytes *out, const struct world *world, e
     struct audit_key key;
     size_t len = 0;
     const uint8_t *point = public_key_point(test_key_public(world->keys[log]), &len);
-    MUST(audit_key_make(&key, ORIGIN, AUDIT_KEY_ED25519, point, NULL));
+    MUST(audit_key_make(&key, world->origin, AUDIT_KEY_ED25519, point, NULL));
     MUST(audit_note_assemble(out, note.data, note.len, &key, signature64, NULL));
     bytes_free(&note);
 }

@@ -51,6 +51,7 @@ struct world {
     struct account_id destination;
     uint64_t promises; /* of the signer, as the next signing entry knows it */
     size_t entry_count;
+    const char *origin; /* of the log; not owned */
     struct bytes leaves[WORLD_ENTRIES_MAX];
     struct digest leaf_hashes[WORLD_ENTRIES_MAX];
 };

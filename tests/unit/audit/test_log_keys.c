@@ -110,3 +110,32 @@ Test(log_keys, a_list_is_of_one_origin_in_the_order_of_sizes)
     terms.count = AUDIT_LOG_TERMS_MAX;
     cr_expect_eq(add(&terms, SAMPLE_ORIGIN, 4, (uint64_t)1 << 40), STATUS_TOO_LARGE);
 }
+
+Test(log_keys, each_origin_is_followed_by_another_one)
+{
+    static const struct {
+        const char *origin;
+        const char *next;
+        uint64_t epoch;
+    } rows[] = {
+        {"custody.example/audit/v1", "custody.example/audit/v1/e2", 1},
+        {"custody.example/audit/v1/e2", "custody.example/audit/v1/e3", 2},
+        {"custody.example/audit/v1/e99", "custody.example/audit/v1/e100", 99},
+        {"log/e1", "log/e1/e2", 1},
+        {"log/e02", "log/e02/e2", 1},
+        {"log/e", "log/e/e2", 1},
+        {"log/e2x", "log/e2x/e2", 1},
+        {"e2", "e2/e2", 1},
+        {"/e2", "/e2/e2", 1},
+    };
+    char next[AUDIT_ORIGIN_SIZE];
+    char longest[AUDIT_ORIGIN_SIZE];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_expect_eq(audit_origin_next(next, rows[i].origin, NULL), STATUS_OK);
+        cr_expect_str_eq(next, rows[i].next);
+        cr_expect_eq(audit_origin_epoch(rows[i].origin), rows[i].epoch, "%s", rows[i].origin);
+    }
+    memset(longest, 'x', AUDIT_ORIGIN_MAX);
+    longest[AUDIT_ORIGIN_MAX] = '\0';
+    cr_expect_eq(audit_origin_next(next, longest, NULL), STATUS_TOO_LARGE);
+}

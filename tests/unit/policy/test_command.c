@@ -276,6 +276,7 @@ static bool stops(enum command_action action)
     case COMMAND_PII_REVEAL:
     case COMMAND_PII_ERASE:
     case COMMAND_LOG_ROTATE:
+    case COMMAND_LOG_FORK:
         break;
     }
     return false;
@@ -330,6 +331,46 @@ Test(command, a_rotation_of_the_log)
         cr_expect(command_encode(&bytes, &broken, &fault) == refused[i].status, "%zu: %s", i, fault.detail);
         cr_expect_str_eq(fault.where, refused[i].where);
     }
+}
+
+/* The sample key under an origin. */
+static void name_log(struct command *out, const char *origin)
+{
+    static const char point[] = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";
+    struct audit_key log;
+    char text[AUDIT_VKEY_SIZE];
+    uint8_t public32[32];
+    cr_assert(base64_decode_exact(public32, sizeof(public32), point) == STATUS_OK);
+    cr_assert(audit_key_make(&log, origin, AUDIT_KEY_ED25519, public32, NULL) == STATUS_OK);
+    audit_key_format(text, &log);
+    memcpy(out->log, text, sizeof(out->log));
+    public_key_id(&out->key, &log.public_key);
+}
+
+/* It is about a log that goes on under the next origin, and says how much of the one before is good. */
+Test(command, the_end_of_a_log)
+{
+    struct fault fault = {0};
+    struct bytes bytes = {0};
+    struct command read;
+    struct command command = world_command(&world, COMMAND_FREEZE, HOT);
+    command.action = COMMAND_LOG_FORK;
+    command.role = (enum signer_role)0;
+    command.size = 7;
+    command.root = command.chain;
+    name_log(&command, "custody.example/audit/v1/e2");
+    cr_assert(command_encode(&bytes, &command, &fault) == STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert(command_decode(&read, bytes.data, bytes.len, NULL) == STATUS_OK);
+    cr_expect(read.size == 7 && digest_equal(&read.root, &command.root) && strcmp(read.log, command.log) == 0);
+    bytes_free(&bytes);
+    command.size = 0;
+    cr_expect(command_encode(&bytes, &command, &fault) == STATUS_INVALID);
+    cr_expect_str_eq(fault.where, "size");
+    command.size = 7;
+    name_log(&command, "custody.example/audit/v1");
+    fault_clear(&fault);
+    cr_expect(command_encode(&bytes, &command, &fault) == STATUS_INVALID);
+    cr_expect_str_eq(fault.where, "log");
 }
 
 static enum status verify_signed(const struct command *command, enum who first, enum who second)

@@ -8,6 +8,7 @@
 #include "desk.h"
 
 #define ORIGIN "custody.example/audit/v1"
+#define NEXT ORIGIN "/e2"
 
 static struct hand hands[2];
 
@@ -58,6 +59,25 @@ static enum status rotate(enum who before, enum who next, uint64_t size)
 {
     const struct command command = rotation_of(before, next, ORIGIN, size);
     return give(&command, ALAN);
+}
+
+/* An order that ends the log with the first `size` entries of the world; that origin goes on. */
+static struct command fork_of(enum who next, const char *origin, uint64_t size)
+{
+    struct command command = rotation_of(LOG, next, origin, size);
+    command.action = COMMAND_LOG_FORK;
+    command.retires = (struct digest){{0}};
+    audit_tree_root(&command.root, desk.world.leaf_hashes, size);
+    return command;
+}
+
+/* The log begins anew under that origin. */
+static void begin(const char *origin)
+{
+    while (desk.world.entry_count > 0) {
+        bytes_free(&desk.world.leaves[--desk.world.entry_count]);
+    }
+    desk.world.origin = origin;
 }
 
 /* Role audit. */
@@ -205,6 +225,85 @@ Test(log_audit, goes_on_when_the_old_key_is_lost)
     expect_signed("n");
 }
 
+/* It has signed three entries more than anybody has: their log ends, and whoever has them is not believed again. */
+Test(log_audit, ends_a_log_and_signs_the_next_one_alone)
+{
+    char got[3];
+    for (int i = 0; i < 5; i++) {
+        expect_signed("o");
+    }
+    const struct command command = fork_of(LOG, NEXT, 2);
+    begin(ORIGIN);
+    cr_expect(sign_next(got) == STATUS_ROLLBACK, "nobody has what it has signed: %s", desk_detail);
+    begin(NEXT);
+    cr_expect(sign_next(got) == STATUS_MISMATCH && strcmp(desk_where, "note.origin") == 0, "no order yet: %s",
+              desk_where);
+    cr_assert(give(&command, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    expect_signed("o");
+    MUST(desk_restart(NULL));
+    expect_signed("o");
+    cr_expect(give(&command, ALAN) == STATUS_OK, "another signer did not have it: %s", desk_detail);
+    expect_signed("o");
+    begin(ORIGIN);
+    cr_expect(sign_next(got) == STATUS_MISMATCH && strcmp(desk_where, "note.origin") == 0, "the log that was ended: %s",
+              desk_where);
+}
+
+Test(log_audit, ends_no_log_but_by_the_right_order)
+{
+    char got[3];
+    for (int i = 0; i < 4; i++) {
+        expect_signed("o");
+    }
+    struct command command = fork_of(LOG, NEXT, 4);
+    cr_expect(give(&command, WHO_COUNT) == STATUS_QUORUM_MISSING, "one person: %s", desk_detail);
+    cr_expect(give(&command, STRANGER) == STATUS_UNKNOWN_KEY, "%s", desk_detail);
+    command = fork_of(LOG, ORIGIN "/e3", 4);
+    cr_expect(give(&command, ALAN) == STATUS_MISMATCH && strcmp(desk_where, "command.log") == 0, "%s", desk_where);
+    command = fork_of(LOG, "custody.example/other/e2", 4);
+    cr_expect(give(&command, ALAN) == STATUS_MISMATCH && strcmp(desk_where, "command.log") == 0, "%s", desk_where);
+    command = fork_of(OTHER_LOG, NEXT, 4);
+    cr_expect(give(&command, ALAN) == STATUS_NOT_FOUND, "a key that it does not have: %s", desk_where);
+    command = fork_of(LOG, NEXT, 4);
+    command.size = 5;
+    cr_expect(give(&command, ALAN) == STATUS_CONFLICT && strcmp(desk_where, "command.size") == 0, "%s", desk_where);
+    command = fork_of(LOG, NEXT, 4);
+    command.root = command.chain;
+    cr_expect(give(&command, ALAN) == STATUS_MISMATCH && strcmp(desk_where, "command.root") == 0, "%s", desk_where);
+    expect_signed("o");
+    command = fork_of(LOG, NEXT, 4);
+    cr_assert(give(&command, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    begin(NEXT);
+    expect_signed("o");
+    const struct command second = fork_of(LOG, ORIGIN "/e3", 1);
+    cr_assert(give(&second, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    cr_expect(give(&command, ALAN) == STATUS_REPLAY, "%s", desk_detail);
+    begin(NEXT);
+    cr_expect(sign_next(got) == STATUS_MISMATCH, "it was ended, too: %s", desk_detail);
+}
+
+/* Two histories were shown to it. Only people end the halt, and only with the log. */
+Test(log_audit, goes_on_after_two_histories_in_the_next_log)
+{
+    char got[3];
+    for (int i = 0; i < 3; i++) {
+        expect_signed("o");
+    }
+    const struct command command = fork_of(LOG, NEXT, 3);
+    begin(ORIGIN);
+    world_entry_append(&desk.world, "somebody");
+    world_entry_append(&desk.world, "somebody");
+    cr_expect(sign_next(got) == STATUS_FORK, "%s", desk_detail);
+    cr_expect(sign_next(got) == STATUS_HALTED, "%s", desk_detail);
+    cr_expect(rotate(LOG, OTHER_LOG, 50) == STATUS_HALTED, "%s", desk_detail);
+    cr_expect(give(&command, WHO_COUNT) == STATUS_QUORUM_MISSING, "%s", desk_detail);
+    cr_assert(give(&command, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    begin(NEXT);
+    expect_signed("o");
+    MUST(desk_restart(NULL));
+    expect_signed("o");
+}
+
 Test(log_audit, admits_only_who_replaces_its_key)
 {
     cr_expect(admit(1, false) == STATUS_MISMATCH);
@@ -337,4 +436,29 @@ Test(log_transfer, does_not_believe_the_old_key_about_the_past)
     }
     EXPECT_TRANSFER(STATUS_NOT_READY, LOG, WHO_COUNT, false);
     cr_expect_eq(desk.world.entry_count, 1, "its log was shorter than the size that the old key ends at");
+}
+
+/* What it has seen of the log that was ended counts for nothing, and what it has signed stays signed. */
+Test(log_transfer, believes_the_next_log_by_order_alone)
+{
+    EXPECT_TRANSFER(STATUS_OK, LOG, WHO_COUNT, false);
+    EXPECT_TRANSFER(STATUS_OK, LOG, WHO_COUNT, false);
+    uint64_t size = desk.world.entry_count;
+    const struct command command = fork_of(LOG, NEXT, size);
+    struct command other = command;
+    other.root = command.chain;
+    begin(NEXT);
+    EXPECT_TRANSFER(STATUS_UNKNOWN_KEY, LOG, WHO_COUNT, false);
+    cr_expect(give(&command, WHO_COUNT) == STATUS_QUORUM_MISSING, "one person: %s", desk_detail);
+    cr_expect(give(&other, ALAN) == STATUS_MISMATCH && strcmp(desk_where, "command.root") == 0, "%s", desk_where);
+    cr_assert(give(&command, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    MUST(desk_restart(NULL));
+    begin(ORIGIN);
+    EXPECT_TRANSFER(STATUS_UNKNOWN_KEY, LOG, WHO_COUNT, false);
+    begin(NEXT);
+    for (uint64_t i = 0; i < size + 1; i++) { /* the same sizes with other roots */
+        EXPECT_TRANSFER(STATUS_OK, LOG, WHO_COUNT, false);
+    }
+    next_seq--;
+    EXPECT_TRANSFER(STATUS_REPLAY, LOG, WHO_COUNT, false);
 }

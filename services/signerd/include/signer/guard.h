@@ -36,7 +36,7 @@ struct guard_state {
     struct digest id;           /* random; guard_create and an accepted move make it */
     struct digest place;        /* where the guard is, likewise */
 
-    char log[COMMAND_LOG_SIZE];      /* vkey of the trail; empty for validator and privacy. A rotation changes it */
+    char log[COMMAND_LOG_SIZE]; /* vkey of the trail; empty for validator and privacy. Rotation and fork change it */
     char log_next[COMMAND_LOG_SIZE]; /* the newest rotation's, empty for none: alone from log_from entries on */
     uint64_t log_from;
     bool halted; /* latched: nothing is signed any more */
@@ -228,6 +228,9 @@ const struct guard_papers *guard_key_papers(struct guard *guard, size_t index);
  * guard is halted. Any thread.
  */
 MUST_CHECK enum status guard_commit(struct guard *guard, guard_apply *apply, void *context, struct fault *fault);
+
+/* The same, and `apply` is asked when the guard is halted, too: it may end that (txn->state). */
+MUST_CHECK enum status guard_commit_halted(struct guard *guard, guard_apply *apply, void *context, struct fault *fault);
 
 /* In a change: reads the value of the record with the key in `record`. STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_IO. */
 MUST_CHECK enum status guard_txn_get(struct guard_txn *txn, struct guard_record *record, struct fault *fault);

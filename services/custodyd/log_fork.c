@@ -1,0 +1,158 @@
+/*
+ * Beginning a log after another one that ended in an incident. Two steps, each of which may be taken again: ordinals
+ * begin anew while the trail is empty, then the order is kept.
+ */
+#include "log_fork.h"
+
+#include <stdio.h>
+
+#include "base/canon.h"
+#include "base/file.h"
+#include "base/signed.h"
+#include "key_papers.h"
+#include "policy/command.h"
+#include "service.h"
+#include "store/document.h"
+#include "store/trail_write.h"
+
+#define ORDERS_MAX 256
+#define STATEMENT_TIMEOUT_MS 60000
+
+struct order {
+    struct signed_document document;
+    struct command command;
+};
+
+static enum status decode_order(struct order *out, const void *text, size_t len, struct fault *fault)
+{
+    enum status status = signed_document_parse(&out->document, text, len, "order", fault);
+    if (status == STATUS_OK) {
+        status = command_decode(&out->command, out->document.document.data, out->document.document.len, fault);
+    }
+    return status == STATUS_OK && out->command.action != COMMAND_LOG_FORK
+               ? fault_set(fault, STATUS_INVALID, "order", "must be an order log.fork, it is %s",
+                           command_action_text(out->command.action))
+               : status;
+}
+
+static enum status read_order(struct order *out, const struct custodyd_options *options, struct fault *fault)
+{
+    struct bytes text = {0};
+    if (options->order[0] == '\0') {
+        return fault_set(fault, STATUS_USAGE, "order", "name the file of the order");
+    }
+    enum status status = file_read_document(&text, options->order, SIGNED_TEXT_MAX, "order", fault);
+    status = status == STATUS_OK ? decode_order(out, text.data, text.len, fault) : status;
+    bytes_free(&text);
+    if (status == STATUS_OK && strcmp(out->command.log, options->log_keys.texts[0]) != 0) {
+        status = fault_set(fault, STATUS_MISMATCH, "log-key", "the order is about %s", out->command.log);
+    }
+    return status;
+}
+
+/* What an object had in the log before does not count on in this one. */
+static enum status begin_ordinals(struct store_writer *writer, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    bool held = false;
+    bool empty = false;
+    enum status status = store_writer_lock(&held, writer, fault);
+    if (status == STATUS_OK && !held) {
+        status = fault_set(fault, STATUS_BUSY, "audit", "a sequencer runs on this database; stop custodyd");
+    }
+    status = status == STATUS_OK ? store_writer_begin(&tx, writer, STORE_READ_WRITE, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_trail_is_empty(&empty, tx, fault);
+    if (status == STATUS_OK && !empty) {
+        status = fault_set(fault, STATUS_EXISTS, "audit", "there is a trail, or events wait for one: nothing was done");
+    }
+    status = status == STATUS_OK ? store_ordinals_derive(tx, fault) : status;
+    if (status == STATUS_OK) {
+        return store_commit(tx, fault);
+    }
+    store_rollback(tx);
+    return status;
+}
+
+static enum status keep_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct order *order = context;
+    const struct key_paper paper = {KEY_PAPER_LOG, &order->document};
+    struct digest digest;
+    digest_document(&digest, COMMAND_KIND, order->document.document.data, order->document.document.len);
+    return key_paper_keep(&digest, tx, &digest, &paper, fault);
+}
+
+static enum status keep_order(struct order *order, const struct custodyd_options *options, struct fault *fault)
+{
+    char conninfo[1200];
+    struct store *store = NULL;
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
+    const struct store_config config = {.conninfo = conninfo,
+                                        .role = "strongroom_app",
+                                        .connections = 1,
+                                        .acquire_timeout_ms = 5000,
+                                        .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
+    enum status status = store_open(&store, &config, fault);
+    status = status == STATUS_OK ? store_transact(store, keep_in, order, fault) : status;
+    store_close(store);
+    return status;
+}
+
+enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault)
+{
+    char conninfo[1200];
+    struct audit_key keys[TRAIL_KEYS_MAX];
+    struct order order = {0};
+    struct store_writer *writer = NULL;
+    (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", options->database);
+    enum status status = service_log_keys(keys, options, fault);
+    status = status == STATUS_OK ? read_order(&order, options, fault) : status;
+    status = status == STATUS_OK ? store_writer_open(&writer, conninfo, STATEMENT_TIMEOUT_MS, fault) : status;
+    status = status == STATUS_OK ? begin_ordinals(writer, fault) : status;
+    store_writer_close(writer);
+    status = status == STATUS_OK ? keep_order(&order, options, fault) : status;
+    signed_document_free(&order.document);
+    return status;
+}
+
+/* Finding it. */
+
+struct finding {
+    const char *vkey;
+    struct sequencer_follows *out;
+    bool found;
+};
+
+static enum status find_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct finding *finding = context;
+    struct store_document_list list = {0};
+    finding->found = false;
+    enum status status = store_document_list(&list, tx, KEY_PAPER_LOG, "", ORDERS_MAX, fault);
+    for (size_t i = 0; status == STATUS_OK && !finding->found && i < list.count; i++) {
+        struct order order = {0};
+        if (decode_order(&order, list.rows[i].bytes.data, list.rows[i].bytes.len, NULL) == STATUS_OK &&
+            strcmp(order.command.log, finding->vkey) == 0) {
+            finding->found = true;
+            *finding->out = (struct sequencer_follows){.size = order.command.size, .root = order.command.root};
+            digest_document(&finding->out->order, COMMAND_KIND, order.document.document.data,
+                            order.document.document.len);
+        }
+        signed_document_free(&order.document);
+    }
+    store_document_list_free(&list);
+    return status;
+}
+
+enum status log_fork_read(struct sequencer_follows *out, struct store *store, const char *vkey, struct fault *fault)
+{
+    struct finding finding = {.vkey = vkey, .out = out};
+    enum status status = store_transact(store, find_in, &finding, fault);
+    return status == STATUS_OK && !finding.found
+               ? fault_set(fault, STATUS_NOT_FOUND, "origin",
+                           "no order of this database begins it; custodyd fork keeps the order")
+               : status;
+}

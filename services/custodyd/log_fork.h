@@ -1,0 +1,24 @@
+/*
+ * The log that this one follows, after an incident (docs/incident.md): the order of the quorum that ended it, which the
+ * first entry of this one names.
+ */
+#ifndef STRONGROOM_CUSTODYD_LOG_FORK_H
+#define STRONGROOM_CUSTODYD_LOG_FORK_H
+
+#include "options.h"
+#include "sequencer.h"
+#include "store/store.h"
+
+/*
+ * `custodyd fork`: keeps the order in the database, so that the trail can begin under the origin of the options, and
+ * lets the ordinals of objects begin anew. Who may give the order the signers judge, and whoever reads the trail.
+ * STATUS_MISMATCH: the order is about another log than the options; STATUS_EXISTS: there is a trail already, or events
+ * wait for one; STATUS_BUSY: a sequencer runs.
+ */
+MUST_CHECK enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault);
+
+/* The order by which the log with this vkey began. STATUS_NOT_FOUND: custodyd fork was not run. */
+MUST_CHECK enum status log_fork_read(struct sequencer_follows *out, struct store *store, const char *vkey,
+                                     struct fault *fault);
+
+#endif
