@@ -175,6 +175,14 @@ uint64_t audit_origin_epoch(const char *origin)
     return epoch;
 }
 
+bool audit_origin_is_later(const char *origin, const char *than)
+{
+    uint64_t epoch = 1;
+    uint64_t before = 1;
+    size_t base = epoch_at(origin, &epoch);
+    return base == epoch_at(than, &before) && strncmp(origin, than, base) == 0 && epoch > before;
+}
+
 enum status audit_origin_next(char out[AUDIT_ORIGIN_SIZE], const char *origin, struct fault *fault)
 {
     uint64_t epoch = 1;

@@ -76,4 +76,7 @@ MUST_CHECK enum status audit_origin_next(char out[AUDIT_ORIGIN_SIZE], const char
 /* How many logs it is of: 1 for "X", n for "X/en". */
 uint64_t audit_origin_epoch(const char *origin);
 
+/* Whether logs that follow each other came from `than` to `origin`: "X/e3" is later than "X" and than "X/e2". */
+bool audit_origin_is_later(const char *origin, const char *than);
+
 #endif

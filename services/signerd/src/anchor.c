@@ -6,6 +6,7 @@
  */
 #include "signer/anchor.h"
 
+#include "audit/log_keys.h"
 #include "audit/tree.h"
 #include "base/log.h"
 
@@ -74,6 +75,17 @@ static enum status anchor_adopt(struct guard *guard, struct audit_checkpoint *an
     return status;
 }
 
+/* A log that follows this one was signed: so the guard once had the order that ended this one. */
+static enum status check_origin(const char *origin, const struct audit_checkpoint *anchor, struct fault *fault)
+{
+    return audit_origin_is_later(anchor->origin, origin)
+               ? fault_set(fault, STATUS_ROLLBACK, WHERE,
+                           "the token holds a checkpoint of %s, which follows the guard's log: the guard is an older "
+                           "copy; put back the newest one",
+                           anchor->origin)
+               : STATUS_OK;
+}
+
 /* Out: the largest of this origin, size 0 for none; what may go when it is replaced. */
 static enum status anchors_judge(struct audit_checkpoint *largest, struct signer_anchor *anchors, size_t count,
                                  const struct guard_state *state, struct fault *fault)
@@ -90,6 +102,8 @@ static enum status anchors_judge(struct audit_checkpoint *largest, struct signer
         } else if (anchors[i].own) {
             status = is_fresh(state) ? STATUS_OK : anchor_check(state, &held, fault);
             *largest = held.size > largest->size ? held : *largest;
+        } else {
+            status = check_origin(origin, &held, fault);
         }
     }
     return status;

@@ -5,10 +5,13 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
+#include "audit/tree.h"
+#include "papers.h"
 #include "place.h"
 
 #define LABEL "strongroom-anchor"
 #define TOOL "pkcs11-tool --module $M --token-label $L --login --pin $P "
+#define NEXT "custody.example/audit/v1/e2"
 #define TEXT " --type data --label " LABEL " --private"
 
 static struct place place;
@@ -164,6 +167,57 @@ Test(anchor, another_root_of_the_same_size_does_not_start)
     expect_signed(8, 13);
     end(SIGTERM);
     expect_no_start("fork", "token.anchor");
+    finish();
+}
+
+/* The quorum ends the log with its first 8 entries; the next one has the same key. */
+static enum status fork_log(void)
+{
+    struct wire_key_state_reply reply;
+    struct signed_document order;
+    struct audit_key next;
+    size_t len = 0;
+    struct digest key;
+    char vkey[AUDIT_VKEY_SIZE];
+    public_key_id(&key, &world.signer_key);
+    struct command command = order_key(&world, COMMAND_KEY_RETIRE, &key, KEY_STATE_ACTIVE, 1);
+    command.action = COMMAND_LOG_FORK;
+    command.role = (enum signer_role)0;
+    command.size = 8;
+    audit_tree_root(&command.root, world.leaf_hashes, 8);
+    cr_assert(audit_key_make(&next, NEXT, AUDIT_KEY_ED25519, public_key_point(&world.signer_key, &len), NULL) ==
+              STATUS_OK);
+    audit_key_format(vkey, &next);
+    memcpy(command.log, vkey, sizeof(command.log));
+    order_key_sign(&order, &world, &command, ADA, ALAN);
+    enum status status = wire_key_command(pool, &reply, &order, PLACE_TIMEOUT_MS, NULL);
+    signed_document_free(&order);
+    return status;
+}
+
+/* It would sign the ended log again. */
+Test(anchor, a_guard_from_before_the_log_ended_does_not_start)
+{
+    make();
+    start();
+    expect_signed(0, 13);
+    end(SIGTERM);
+    shell("cp $G/data.mdb $G.older");
+    start();
+    cr_assert(fork_log() == STATUS_OK, "%s", place_log(&place));
+    world.origin = NEXT;
+    expect_signed(0, 3);
+    end(SIGTERM);
+    start();
+    end(SIGTERM);
+    expect_log("event=token.anchored", true);
+    shell("cp $G/data.mdb $G.newest; cat $G.older > $G/data.mdb");
+    expect_no_start("rollback", "token.anchor");
+    expect_no_start("rollback", NEXT ", which follows the guard's log");
+    shell("cat $G.newest > $G/data.mdb");
+    start();
+    expect_signed(3, 5);
+    end(SIGTERM);
     finish();
 }
 

@@ -135,6 +135,13 @@ Test(log_keys, each_origin_is_followed_by_another_one)
         cr_expect_str_eq(next, rows[i].next);
         cr_expect_eq(audit_origin_epoch(rows[i].origin), rows[i].epoch, "%s", rows[i].origin);
     }
+    cr_expect(audit_origin_is_later("X/v1/e3", "X/v1/e2"));
+    cr_expect(audit_origin_is_later("X/v1/e10", "X/v1"));
+    cr_expect_not(audit_origin_is_later("X/v1/e2", "X/v1/e2"));
+    cr_expect_not(audit_origin_is_later("X/v1/e2", "X/v1/e3"));
+    cr_expect_not(audit_origin_is_later("X/v2/e2", "X/v1"), "another log");
+    cr_expect_not(audit_origin_is_later("X/v1/e2", "X/v1/e2/more"));
+    cr_expect_not(audit_origin_is_later("X/v1/x/e2", "X/v1"));
     memset(longest, 'x', AUDIT_ORIGIN_MAX);
     longest[AUDIT_ORIGIN_MAX] = '\0';
     cr_expect_eq(audit_origin_next(next, longest, NULL), STATUS_TOO_LARGE);

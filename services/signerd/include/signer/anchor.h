@@ -16,11 +16,12 @@ struct signer_anchor {
 };
 
 /*
- * Holds the guard (role audit) against what a token holds. Anchors of other origins are left alone, ruins are logged;
- * none says nothing. A guard that has signed nothing takes over the largest one: the trail goes on from there. Out:
- * `anchors[i].own`; `next`, the body that the token is to hold from now on, owned by the caller, empty when it holds it
- * already or when nothing was signed. STATUS_ROLLBACK (a larger size), STATUS_FORK (another root for this size) at
- * token.anchor; the statuses of guard_commit.
+ * Holds the guard (role audit) against what a token holds. Anchors of other logs, and of those that this one follows
+ * after an incident, are left alone, ruins are logged; none says nothing. A guard that has signed nothing takes over
+ * the largest one: the trail goes on from there. Out: `anchors[i].own`; `next`, the body that the token is to hold from
+ * now on, owned by the caller, empty when it holds it already or when nothing was signed. STATUS_ROLLBACK (a larger
+ * size, or a log that follows this one), STATUS_FORK (another root for this size) at token.anchor; the statuses of
+ * guard_commit.
  */
 MUST_CHECK enum status signer_anchor_settle(struct guard *guard, struct bytes *next, struct signer_anchor *anchors,
                                             size_t count, struct fault *fault);
