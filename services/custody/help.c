@@ -111,6 +111,7 @@ static const struct {
      "compare the two addresses in full, and ask the recipient by another way; one that is false is revoked: custody "
      "destination revoke"},
     {STATUS_OUTSIDE_HOURS, "wait for the hours that the rules name; custody explain shows them"},
+    {STATUS_LOG_ENDED, "docs/incident.md says what becomes of it"},
     {STATUS_KEY_INACTIVE,
      "custody key list and custody freeze list show why; it goes on when the quorum activates or thaws"},
     {STATUS_INTERNAL, "it is in the service's log: tell its operator"},

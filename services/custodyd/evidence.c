@@ -4,6 +4,7 @@
  * alone.
  */
 #include "audit/event.h"
+#include "audit/log_keys.h"
 #include "base/canon.h"
 #include "key_papers.h"
 #include "policy/command.h"
@@ -67,20 +68,26 @@ static void end_entries(struct store_leaf_list *entries)
     }
 }
 
-/* Of a withdrawal whose entries have left the database there is the evidence that somebody took before. */
+/* Of a withdrawal whose entries have left the database, or whose log ended, there is the evidence that somebody took
+ * before. */
 static enum status check_first(const struct gathering *gathering, struct fault *fault)
 {
     const struct store_leaf_list *entries = &gathering->entries;
     uint64_t first = 0;
-    if (entries->count > 0 && entries->rows[0].ord == 1) {
+    bool follows = audit_origin_epoch(gathering->service->options.origin) > 1;
+    bool begins = entries->count > 0 && entries->rows[0].ord == 1;
+    if (begins && (!follows || strcmp(entries->rows[0].act, audit_action_text(AUDIT_WITHDRAWAL_REQUEST)) == 0)) {
         return STATUS_OK;
     }
-    enum status status = trail_kept_from(&first, gathering->service->reader, fault);
-    return status == STATUS_OK && first > 0
-               ? fault_set(fault, STATUS_NOT_FOUND, "entries",
-                           "entries of it left the database for the archive, which has those below %llu: the entry "
-                           "retention.prune names it (checkpoint, root)",
-                           (unsigned long long)first)
+    enum status status = begins ? STATUS_OK : trail_kept_from(&first, gathering->service->reader, fault);
+    if (status == STATUS_OK && first > 0) {
+        return fault_set(fault, STATUS_NOT_FOUND, "entries",
+                         "entries of it left the database for the archive, which has those below %llu: the entry "
+                         "retention.prune names it (checkpoint, root)",
+                         (unsigned long long)first);
+    }
+    return status == STATUS_OK && follows
+               ? fault_set(fault, STATUS_LOG_ENDED, "entries", "it began in a log that ended, a copy of which has them")
                : status;
 }
 
@@ -96,8 +103,9 @@ static enum status find_entries(struct gathering *gathering, struct fault *fault
         status = store_leaf_list(&gathering->entries, tx, &filter, fault);
         store_rollback(tx);
     }
+    status = status == STATUS_OK ? check_first(gathering, fault) : status;
     end_entries(&gathering->entries);
-    return status == STATUS_OK ? check_first(gathering, fault) : status;
+    return status;
 }
 
 static bool names(const struct audit_event *event, const char *name, const struct digest *digest)

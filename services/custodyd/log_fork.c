@@ -13,6 +13,7 @@
 #include "policy/command.h"
 #include "service.h"
 #include "store/document.h"
+#include "store/outbox.h"
 #include "store/trail_write.h"
 
 #define ORDERS_MAX 256
@@ -82,7 +83,8 @@ static enum status keep_in(struct store_tx *tx, void *context, struct fault *fau
     const struct key_paper paper = {KEY_PAPER_LOG, &order->document};
     struct digest digest;
     digest_document(&digest, COMMAND_KIND, order->document.document.data, order->document.document.len);
-    return key_paper_keep(&digest, tx, &digest, &paper, fault);
+    enum status status = store_outbox_end_put(tx, fault);
+    return status == STATUS_OK ? key_paper_keep(&digest, tx, &digest, &paper, fault) : status;
 }
 
 static enum status keep_order(struct order *order, const struct custodyd_options *options, struct fault *fault)

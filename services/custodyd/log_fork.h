@@ -10,15 +10,24 @@
 #include "store/store.h"
 
 /*
- * `custodyd fork`: keeps the order in the database, so that the trail can begin under the origin of the options, and
- * lets the ordinals of objects begin anew. Who may give the order the signers judge, and whoever reads the trail.
- * STATUS_MISMATCH: the order is about another log than the options; STATUS_EXISTS: there is a trail already, or events
- * wait for one; STATUS_BUSY: a sequencer runs.
+ * `custodyd fork`: keeps the order in the database, so that the trail can begin under the origin of the options, lets
+ * the ordinals of objects begin anew, and marks what is open for log_fork_end. Who may give the order the signers
+ * judge, and whoever reads the trail. STATUS_MISMATCH: the order is about another log than the options; STATUS_EXISTS:
+ * there is a trail already, or events wait for one; STATUS_BUSY: a sequencer runs.
  */
 MUST_CHECK enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault);
 
 /* The order by which the log with this vkey began. STATUS_NOT_FOUND: custodyd fork was not run. */
 MUST_CHECK enum status log_fork_read(struct sequencer_follows *out, struct store *store, const char *vkey,
                                      struct fault *fault);
+
+struct service;
+
+/*
+ * Ends withdrawals that were open when the log before this one ended, before anything is served: their entries stand
+ * there, so the signer could not be shown them, nor an outsider. What was not recorded is rejected; the rest goes into
+ * quarantine by an entry that names intent and transaction as they are now, whatever becomes of the row.
+ */
+MUST_CHECK enum status log_fork_end(struct service *service, struct fault *fault);
 
 #endif

@@ -306,6 +306,9 @@ static enum status log_stop_in(struct store_tx *tx, void *context, struct fault 
 static enum status start_workers(struct service *service, struct fault *fault)
 {
     enum status status = log_start(service, fault);
+    if (status == STATUS_OK) {
+        status = log_fork_end(service, fault);
+    }
     return status == STATUS_OK ? workers_start(&service->workers, service, (unsigned)service->options.workers, fault)
                                : status;
 }

@@ -23,6 +23,7 @@ struct recorded {
     struct uuid id;
     struct store_withdrawal row;
     struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: there is none */
+    bool ended;             /* that one stood in a log that ended, and `leaf` is what log_fork_end wrote instead */
     struct digest intent_id;
     struct digest transaction_id;
     struct bytes handed_in; /* an intent to be used in place of the row's */
@@ -74,7 +75,7 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
         status = audit_event_ref(&recorded->transaction_id, &event, "transaction");
     }
     audit_event_wipe(&event);
-    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "withdrawal.signing", "does not name them");
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, recorded->leaf.act, "does not name them");
 }
 
 /* Entries of an object are numbered in their bytes: one that is not shown, or not as it was signed, leaves a gap. */
@@ -104,6 +105,17 @@ static void take_signing(struct recorded *recorded, struct store_leaf_list *list
     }
 }
 
+/* The history of a withdrawal begins with its request, or where the log before this one ended. */
+static void take_ended(struct recorded *recorded, struct store_leaf_list *list)
+{
+    recorded->ended = list->count > 0 && list->rows[0].ord == 1 &&
+                      strcmp(list->rows[0].act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
+    if (recorded->ended) {
+        recorded->leaf = list->rows[0];
+        list->rows[0] = (struct store_leaf){0}; /* transferred */
+    }
+}
+
 /*
  * The newest entry before a signature, if there is one. That nothing was recorded is said by the whole history up to
  * the quarantine, not by an entry that is not found.
@@ -121,6 +133,9 @@ static enum status find_signing(struct recorded *recorded, struct fault *fault)
     }
     if (status == STATUS_OK && recorded->leaf.raw.len == 0 && recorded->row.state == WITHDRAWAL_QUARANTINED) {
         status = check_whole(&list, left_out, fault);
+    }
+    if (status == STATUS_OK && recorded->leaf.raw.len == 0) {
+        take_ended(recorded, &list);
     }
     store_leaf_list_free(&list);
     return status;
@@ -305,6 +320,19 @@ static enum status meet_refusal(struct settling *settling, enum wire_promised pr
     return fail(settling, status);
 }
 
+/* The signer signs by no entry of a log that ended. A signature that is there already serves; there may be another. */
+static enum status take_kept(struct settling *settling, struct fault *fault)
+{
+    const struct bytes *kept = &settling->recorded.row.signature;
+    enum status status =
+        kept->len > 0 ? bytes_copy(&settling->truth.signature, kept->data, kept->len)
+                      : fault_set(fault, STATUS_LOG_ENDED, "trail",
+                                  "the signer signs by no entry of that log; the ledger may take it until height %llu",
+                                  (unsigned long long)settling->intent.valid_until);
+    status = status == STATUS_OK ? submit(settling, fault) : status;
+    return status == STATUS_OK || step_may_pass(status) ? status : meet_refusal(settling, WIRE_PROMISED_UNKNOWN, fault);
+}
+
 static enum status ask_signer(struct settling *settling, struct fault *fault)
 {
     struct step_papers papers;
@@ -348,7 +376,10 @@ static enum status judge(struct settling *settling, struct fault *fault)
     if (status == STATUS_OK && next > settling->intent.seq) {
         return fail(settling, STATUS_REPLAY); /* another transaction has its sequence */
     }
-    return status == STATUS_OK ? ask_signer(settling, fault) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return settling->recorded.ended ? take_kept(settling, fault) : ask_signer(settling, fault);
 }
 
 /* A confirmed row must have what it was confirmed for: only what is not there is filled in. */

@@ -9,6 +9,7 @@ import unittest
 import strongroom
 
 ORIGIN = "strongroom.demo/audit/v1"
+BOOKS = ("withdrawal", "reservation", "lane", "outbox", "posting")
 
 
 class Incident(unittest.TestCase):
@@ -35,14 +36,65 @@ class Incident(unittest.TestCase):
         return self.place.custody("key", "send", "--command", str(path), "--role", role, "--socket", f"{self.place.dir}/run/{role}.sock",
                                   check=False)
 
+    def open_ones(self):
+        """Three withdrawals that are open when the log ends: one waits for approvals, one for the ledger, one for the signer."""
+        place = self.place
+        asked = place.proposed(11)
+        place.stop("validator")
+        sent = place.proposed(12)
+        place.approve(sent)
+        place.wait(sent["id"], "submitted")
+        place.stop("transfer")
+        recorded = place.proposed(13)
+        place.approve(recorded)
+        place.wait(recorded["id"], "recorded")
+        return asked, sent, recorded
+
+    def back_up(self):
+        for table in BOOKS:
+            self.place.psql(f"CREATE TABLE public.kept_{table} AS TABLE custody.{table}")
+
+    def restore(self):
+        for table in BOOKS:
+            self.place.psql(f"DELETE FROM custody.{table}; INSERT INTO custody.{table} OVERRIDING SYSTEM VALUE TABLE public.kept_{table}")
+
+    def settle(self, row):
+        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
+
+    def check_open_ones(self, asked, sent, recorded):
+        """Nothing that was open goes on by itself, and what was recorded ends as the ledger says, once."""
+        place = self.place
+        self.assertEqual([(row["state"], row.get("reason")) for row in map(place.read, (asked["id"], sent["id"], recorded["id"]))],
+                         [("rejected", "log_ended"), ("quarantined", "log_ended"), ("quarantined", "log_ended")])
+        self.assertEqual(place.wallet()[1], 12 + 13)
+        paid = place.balance(place.payee)
+        changed = "UPDATE custody.withdrawal SET intent = convert_to(replace(convert_from(intent, 'UTF8'), '\"amount\":\"%s\"', '\"amount\":\"%s\"'), 'UTF8')"
+        place.psql(changed % (13, 14) + f" WHERE id = '{recorded['id']}'")
+        self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (403, "mismatch"))
+        place.psql(changed % (14, 13) + f" WHERE id = '{recorded['id']}'")
+        self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (409, "log_ended"))
+        strongroom.eventually(lambda: self.settle(sent).status == 200, "the ledger says that it was paid")
+        self.assertEqual((place.read(sent["id"])["state"], place.balance(place.payee), place.wallet()[1]), ("confirmed", paid, 13))
+        while place.call("GET", "/v1/ledger/status").json["confirmed_height"] < int(json.loads(recorded["intent"])["valid_until"]):
+            place.withdraw(1)
+        paid = place.balance(place.payee)
+        self.assertIn(f"{recorded['id']}  failed", place.custody("settle", recorded["id"]).stdout)
+        self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 0))
+        self.assertEqual(place.value(f"SELECT count(*) FROM custody.lane WHERE holder = '{recorded['id']}'"), "1")  # its sequence may be promised
+
     def test_a_disk_is_lost_and_the_copy_is_behind_the_signer(self):
         place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", transaction_window=10)
+        place.start()
         before = place.withdraw()
         evidence = place.export_evidence(before["id"])
         copy = place.dir / "copy"
         place.custody("audit", "copy", "--dir", str(copy), person="auditor-1")
         good = int((copy / "checkpoint").read_text().splitlines()[1])
         lost = place.withdraw()
+        opened = self.open_ones()
+        self.back_up()
         late = place.dir / "late.checkpoint"
         late.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
         ended = place.dir / "ended.jsonl"
@@ -75,8 +127,14 @@ class Incident(unittest.TestCase):
             done = self.send(order, role)
             self.assertEqual(done.returncode, 0, done)
         self.lose()
+        self.restore()
+        done = self.custodyd("fork", "--order", str(place.dir / "order.json"))
+        self.assertEqual(done.returncode, 0, done)
         place.start()
         after = place.withdraw()
+        self.check_open_ones(*opened)
+        old = place.call("GET", f"/v1/withdrawals/{before['id']}/evidence", person="auditor-1")
+        self.assertEqual((old.status, old.json["code"]), (409, "log_ended"), old)
 
         trust = json.loads((place.dir / "trust.json").read_text())
         place.custody("log", "trust", "--out", str(place.dir / "trust.new"))

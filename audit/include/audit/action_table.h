@@ -84,8 +84,9 @@
       "The transaction is in a block with a certificate.")                                                             \
     X(WITHDRAWAL_FAILED, "withdrawal.failed", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,                \
       "The signer or the ledger refused it for good; nothing was paid.")                                               \
-    X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined", OUTFLOW, "withdrawal", "ok error", "", AUDIT_FACTS_FUNDS,      \
-      "What happened to it cannot be told; people decide.")                                                            \
+    X(WITHDRAWAL_QUARANTINED, "withdrawal.quarantined", OUTFLOW, "withdrawal", "ok error", "intent? transaction?",     \
+      AUDIT_FACTS_FUNDS,                                                                                               \
+      "What happened to it cannot be told; people decide. With references: its log ended before it did.")              \
     X(WITHDRAWAL_SETTLE, "withdrawal.settle", OUTFLOW, "withdrawal", "ok deny error", "",                              \
       AUDIT_FACTS_FUNDS " withdrawal?", "Somebody had a quarantine ended; how it ended is the next entry.")            \
     X(POLICY_PROPOSED, "policy.proposed", POLICY, "policy", "intent ok deny error", "policy", "version",               \

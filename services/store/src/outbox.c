@@ -71,6 +71,21 @@ static const struct statement postpone = {
     5,
 };
 
+static const struct statement end_put = {
+    "outbox_end_put",
+    "INSERT INTO custody.outbox (kind, withdrawal) SELECT 'end', id FROM custody.withdrawal"
+    " WHERE state NOT IN ('confirmed', 'rejected', 'expired', 'cancelled', 'failed') ORDER BY id"
+    " ON CONFLICT (withdrawal, kind) DO UPDATE SET done_at = NULL",
+    0,
+};
+
+static const struct statement end_next = {
+    "outbox_end_next",
+    "SELECT id, kind, withdrawal, entry, attempts, created_at, coalesce(waits_for, '') AS waits_for"
+    " FROM custody.outbox WHERE kind = 'end' AND done_at IS NULL ORDER BY id LIMIT 1",
+    0,
+};
+
 static const struct column wait_columns[] = {
     COLUMN(struct store_outbox_wait, kind, "kind", COLUMN_TEXT),
     COLUMN(struct store_outbox_wait, waits_for, "waits_for", COLUMN_TEXT),
@@ -145,6 +160,21 @@ enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct faul
     enum status status = tx_read_one(tx, &count, &count_shape, &release, NULL, fault);
     if (status == STATUS_OK) {
         *out = count;
+    }
+    return status;
+}
+
+enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault)
+{
+    return tx_run(tx, NULL, &end_put, NULL, fault);
+}
+
+enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx *tx, struct fault *fault)
+{
+    struct store_outbox_item item;
+    enum status status = tx_read_one(tx, &item, &shape, &end_next, NULL, fault);
+    if (status == STATUS_OK) {
+        *out = item;
     }
     return status;
 }

@@ -17,7 +17,7 @@
 
 /*
  * Kinds: "record" (the entry before the signature), "announce" (to the signer, where a delay must pass first), "sign",
- * "submit", "confirm", "end". One of each per withdrawal.
+ * "submit", "confirm"; "end" (its log ended, store_outbox_end_put). One of each per withdrawal.
  */
 struct store_outbox_item {
     int64_t id;
@@ -71,6 +71,12 @@ MUST_CHECK enum status store_outbox_claim(struct store_tx *tx, struct store_outb
  * killed, their connection was lost, the server is another one. Out: how many.
  */
 MUST_CHECK enum status store_outbox_release(uint64_t *out, struct store_tx *tx, struct fault *fault);
+
+/* Puts an item "end" for every withdrawal that has not ended, and for those in quarantine; again for who had one. */
+MUST_CHECK enum status store_outbox_end_put(struct store_tx *tx, struct fault *fault);
+
+/* The withdrawal of the oldest item "end" that is not done; STATUS_NOT_FOUND when there is none. */
+MUST_CHECK enum status store_outbox_end_next(struct store_outbox_item *out, struct store_tx *tx, struct fault *fault);
 
 /* Marks an item done; STATUS_CONFLICT when it is already. */
 MUST_CHECK enum status store_outbox_done(struct store_tx *tx, int64_t id, struct fault *fault);
