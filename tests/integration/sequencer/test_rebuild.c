@@ -49,11 +49,13 @@ static void setup(void)
     (void)snprintf(copy, sizeof(copy), "%s/copy", folder.path);
     (void)books_conninfo(conninfo, &books, "strongroom_sequencer");
     stage_open(&stage, &books, &keeper);
-    struct trail_ticket ticket = {0};
+    struct trail_ticket tickets[EVENTS];
     for (int i = 0; i < EVENTS; i++) {
-        ticket = i % 50 == 0 ? stage_event(&stage, i % 100 == 0 ? "one" : "two") : stage_post(&stage);
+        tickets[i] = i % 50 == 0 ? stage_event(&stage, i % 100 == 0 ? "one" : "two") : stage_post(&stage);
     }
-    stage_covered(&stage, ticket);
+    for (int i = 0; i < EVENTS; i++) { /* the last one posted need not be the last entry */
+        stage_covered(&stage, tickets[i]);
+    }
     stage_copy(&stage, copy);
     leave();
 }
