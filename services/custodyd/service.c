@@ -164,6 +164,7 @@ static enum status read_pending_key(struct secret *out, const char *path, struct
     struct fault inner = {0};
     enum status status = secret_read_file(&line, path, &inner);
     if (status != STATUS_OK) {
+        inner.status = status == STATUS_IO ? STATUS_INVALID : status; /* starting again will not help */
         return name_path(fault, &inner, "pending-key", path);
     }
     status = digest_parse(&key, (const char *)line.data);
