@@ -126,14 +126,15 @@ class Evaluation:
         quickstart makes it, with a witness of the trail."""
         programs = {name: (BUILD / "services" / folder / name).resolve(strict=True) for name, folder in PROGRAMS.items()}
         made_by = [*programs.values(), *DEMO.iterdir(), *(SOURCE / "migrations").iterdir()]
-        self.kept = places.Kept(BUILD / "tests/places", made_by, tuple(wallets), tuple(assets), privacy, witness)
-        if self.kept.give(self.dir):
+        if not witness:  # whose state is never believed again once it was copied
+            self.kept = places.Kept(BUILD / "tests/places", made_by, tuple(wallets), tuple(assets), privacy)
+        if self.kept is not None and self.kept.give(self.dir):
             for role in (*SIGNERS, "privacy") if privacy else SIGNERS:
                 self.initialise_guard(role)
             self.postgres_start()
         else:
             self.provision_anew(programs, wallets, assets, privacy, witness)
-            if not (self.dir / "postgresql").is_symlink():  # the cluster lies in this folder too
+            if self.kept is not None and not (self.dir / "postgresql").is_symlink():  # the cluster lies in this folder too
                 self.postgres("stop", "-m", "fast")
                 self.kept.keep(self.dir)
                 self.postgres_start()

@@ -187,7 +187,7 @@ class BadInput(strongroom.Case):
                             (entries + "?outcome=good", "outcome"), (entries + "?act=nothing", "act"), (entries + "?from=today", "from"),
                             (entries + "?order=random", "order"), (entries + "?cursor=zzz", "cursor"), (entries + "?cursor=" + 48 * "0", "cursor"),
                             (entries + "?version=0", "version"), (entries + "?corr=1", "corr"),
-                            (entries + "?asset=x&amount_min=1.5", "amount_min"), (entries + "?asset=x&amount_max=-1", "amount_max"),
+                            (entries + "?asset=" + 64 * "0" + "&amount_min=1.5", "amount_min"), (entries + "?asset=" + 64 * "0" + "&amount_max=-1", "amount_max"),
                             ("/v1/audit/proof/inclusion?seq=-1", "seq"), ("/v1/audit/proof/consistency?from=2&to=1", "to"),
                             ("/v1/ledger/blocks/0", "height"), ("/v1/ledger/blocks/01", "height"),
                             ("/v1/ledger/transactions/xyz", "hash"), ("/v1/ledger/accounts/sr1", "address"),
