@@ -120,11 +120,10 @@ static void begin(struct note_key *out, struct note_key *out_next, struct audit_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct trust trust = {.fresh_until_s = INT64_MAX};
-    static struct note_key next;
     static struct audit_log_terms terms;
     char path[64];
     if (trust.log.name[0] == '\0') {
-        begin(&trust.log, &next, &terms);
+        begin(&trust.log, &trust.rotations[trust.rotation_count++], &terms);
         INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
     }
     check_leaf(data, size);
