@@ -36,6 +36,7 @@ const struct secret *stage_pending_key(void)
     if (key.data == NULL) {
         cr_assert_eq(secret_heap_open(NULL), STATUS_OK);
         cr_assert_eq(secret_new(&key, TRAIL_PENDING_KEY_LEN), STATUS_OK);
+        memset(key.data, 7, key.len); /* which an emptied one is not */
     }
     return &key;
 }
