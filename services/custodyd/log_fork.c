@@ -55,12 +55,8 @@ static enum status read_order(struct order *out, const struct custodyd_options *
 static enum status begin_ordinals(struct store_writer *writer, struct fault *fault)
 {
     struct store_tx *tx = NULL;
-    bool held = false;
     bool empty = false;
-    enum status status = store_writer_lock(&held, writer, fault);
-    if (status == STATUS_OK && !held) {
-        status = fault_set(fault, STATUS_BUSY, "audit", "a sequencer runs on this database; stop custodyd");
-    }
+    enum status status = store_writer_lock_alone(writer, fault);
     status = status == STATUS_OK ? store_writer_begin(&tx, writer, STORE_READ_WRITE, fault) : status;
     if (status != STATUS_OK) {
         return status;

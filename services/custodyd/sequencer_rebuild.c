@@ -211,11 +211,7 @@ static enum status write_trail(struct rebuild *rebuild, struct fault *fault)
 
 static enum status write_all(struct rebuild *rebuild, struct fault *fault)
 {
-    bool held = false;
-    enum status status = store_writer_lock(&held, rebuild->writer, fault);
-    if (status == STATUS_OK && !held) {
-        status = fault_set(fault, STATUS_BUSY, "audit", "a sequencer runs on this database; stop custodyd");
-    }
+    enum status status = store_writer_lock_alone(rebuild->writer, fault);
     if (status == STATUS_OK) {
         status = store_writer_begin(&rebuild->tx, rebuild->writer, STORE_READ_WRITE, fault);
     }

@@ -10,6 +10,8 @@
 
 /* The key of the advisory lock; the same in every process. It elects, the epoch of the head row protects. */
 #define WRITER_LOCK "7023577"
+/* For so long the server may hold the lock of a session that has ended: it notices a moment later. */
+#define ENDED_SESSION_MS "5000"
 
 struct store_writer {
     struct store *store;
@@ -87,6 +89,19 @@ enum status store_writer_lock(bool *out_held, struct store_writer *writer, struc
         *out_held = held;
     }
     return status;
+}
+
+enum status store_writer_lock_alone(struct store_writer *writer, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = session_run_text(writer->session,
+                                          "BEGIN; SET LOCAL lock_timeout = " ENDED_SESSION_MS ";"
+                                          " SELECT pg_advisory_lock(" WRITER_LOCK "); COMMIT",
+                                          &why);
+    if (status == STATUS_BUSY) {
+        return fault_set(fault, STATUS_BUSY, "audit", "a sequencer runs on this database; stop custodyd");
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 enum status writer_session(struct store **out_store, struct session **out, struct store_writer *writer,

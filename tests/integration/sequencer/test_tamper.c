@@ -192,7 +192,8 @@ Test(tamper, the_head_row_is_gone)
 
 Test(tamper, the_newest_checkpoint_was_edited)
 {
-    halts(AS_SUPERUSER "UPDATE audit.checkpoint SET note = overlay(note PLACING 'A'::bytea FROM 40)"
+    halts(AS_SUPERUSER "UPDATE audit.checkpoint SET note = overlay(note PLACING"
+                       " CASE substr(note, 40, 1) WHEN 'A' THEN 'B'::bytea ELSE 'A' END FROM 40)"
                        " WHERE size = (SELECT max(size) FROM audit.checkpoint)",
           STATUS_CORRUPT, "not what the log key signed");
 }

@@ -22,6 +22,12 @@ void store_writer_close(struct store_writer *writer);
 /* Tries to get the session lock of the sequencers. */
 MUST_CHECK enum status store_writer_lock(bool *out_held, struct store_writer *writer, struct fault *fault);
 
+/*
+ * Gets the session lock for a command that works on a database nothing else runs on. STATUS_BUSY while a sequencer holds
+ * it; then the session is only good for closing.
+ */
+MUST_CHECK enum status store_writer_lock_alone(struct store_writer *writer, struct fault *fault);
+
 /* Begins a transaction on the session; ended by store_commit or store_rollback. */
 MUST_CHECK enum status store_writer_begin(struct store_tx **out, struct store_writer *writer, enum store_access access,
                                           struct fault *fault);
