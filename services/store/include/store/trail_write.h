@@ -23,8 +23,8 @@ void store_writer_close(struct store_writer *writer);
 MUST_CHECK enum status store_writer_lock(bool *out_held, struct store_writer *writer, struct fault *fault);
 
 /*
- * Gets the session lock for a command that works on a database nothing else runs on. STATUS_BUSY while a sequencer holds
- * it; then the session is only good for closing.
+ * Gets the session lock for a command that works on a database nothing else runs on. STATUS_BUSY while a sequencer
+ * holds it; then the session is only good for closing.
  */
 MUST_CHECK enum status store_writer_lock_alone(struct store_writer *writer, struct fault *fault);
 
