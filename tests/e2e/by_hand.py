@@ -251,6 +251,39 @@ def proves_rotated(case, forge, bundle, trust):
         case.assertIn("NOT PROVEN: ", text)
 
 
+def agrees(case, evidence, trust, steps):
+    """The page goes so many steps with this trust file, and custody-verify says the same of the bundle."""
+    code, done, said = run(pathlib.Path(evidence).read_text(), trust)
+    case.assertEqual((code, done), (0 if steps == STEPS else 1, list(range(1, steps + 1))), said)
+    path = case.place.dir / "trust.json"
+    kept = path.read_text()
+    path.write_text(strongroom.canonical(trust))
+    verdict, said = case.place.verify("evidence", evidence)
+    path.write_text(kept)
+    case.assertEqual(verdict == 0, steps == STEPS, said)
+
+
+def proves_forked(case, old, new):
+    """Two logs, one of which follows the other by the trust file of the place: a bundle of each is proven as far as that one says."""
+    trust = json.loads((case.place.dir / "trust.json").read_text())
+    size, *order, log = trust["forks"][0].split()
+    last = max(int(entry["index"]) for entry in json.loads(pathlib.Path(old).read_text())["entries"])
+    case.assertLess(last, int(size))
+    with tempfile.TemporaryDirectory() as folder:
+        other = Forger(folder).public
+
+    def told(end=size, rotated=None):
+        name = None if rotated is None else rotated.split("+")[0]
+        rows = {} if name is None else {"rotations": [f"1 {name}+{'+'.join(tlog.verifier_key(name, other))}"]}
+        return {**trust, **rows, "forks": [" ".join((str(end), *order, log))]}
+
+    never = {name: value for name, value in trust.items() if name != "forks"}
+    for evidence, changed, steps in ((old, told(last + 1, log), STEPS), (new, told(size, trust["log"]), STEPS), (new, never, 1),
+                                     (old, told(last), 2), (old, told(size, trust["log"]), 1), (new, told(size, log), 1)):
+        with case.subTest(evidence=evidence.name, trust=changed):
+            agrees(case, evidence, changed, steps)
+
+
 def check(case, evidence, trust_file):
     """The page proves the bundle, and refuses every alteration of it where it should."""
     texts = [pathlib.Path(file).read_text() for file in (evidence, trust_file)]
