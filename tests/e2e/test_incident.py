@@ -7,6 +7,7 @@ import re
 import subprocess
 import unittest
 
+import by_hand
 import strongroom
 
 ORIGIN = "strongroom.demo/audit/v1"
@@ -16,25 +17,36 @@ BOOKS = ("withdrawal", "reservation", "lane", "outbox", "posting")
 class Incident(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.place = strongroom.Evaluation()
-        cls.addClassCleanup(cls.place.remove)
-        cls.place.provision()
-        cls.place.enrol()
+        cls.place = place = strongroom.Evaluation()
+        cls.addClassCleanup(place.remove)
+        place.provision()
+        (place.dir / "etc/witness").touch()  # as the quickstart has it; here every withdrawal waits for it
+        place.script("witness")
+        for daemon in ("custodyd", "transfer"):
+            place.configure(daemon, witnesses=place.dir / "etc/witnesses.json", witness_tier="hot")
+        place.enrol()
+        (place.dir / "tree").mkdir()  # as a reader has it: the source with .strongroom in it
+        (place.dir / "tree/deploy").symlink_to(strongroom.SOURCE / "deploy")
+        (place.dir / "tree/.strongroom").symlink_to(place.dir)
+        cls.blocks = re.findall(r"^```bash\n(.*?)^```$", (strongroom.SOURCE / "docs/incident.md").read_text(), re.DOTALL | re.MULTILINE)
+        cls.pasted = {cls.blocks[0]}
+
+    def paste(self, *words):
+        """The blocks of docs/incident.md that have these words, one after the other, behind its first one."""
+        found = [[block for block in self.blocks if word in block] for word in words]
+        self.assertEqual([len(blocks) for blocks in found], [1] * len(words), words)
+        chosen = [self.blocks[0], *(blocks[0] for blocks in found)]
+        self.pasted.update(chosen)
+        environment = {name: value for name, value in self.place.environment.items()
+                       if not name.startswith("STRONGROOM_") and name != "SOFTHSM2_CONF"}
+        done = subprocess.run(["bash"], input="set -eu -o pipefail\n" + "".join(chosen), cwd=self.place.dir / "tree", text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False)
+        self.assertEqual(done.returncode, 0, f"{words}:\n{done.stdout[-4000:]}")
+        return done.stdout
 
     def custodyd(self, word, *words):
         return subprocess.run([str(self.place.dir / "bin/custodyd"), word, "--config", str(self.place.dir / "etc/custodyd.conf"), *words],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
-
-    def lose(self):
-        """The trail's tables are empty: step 4 of docs/incident.md, as it stands there."""
-        page = (strongroom.SOURCE / "docs/incident.md").read_text()
-        self.place.psql(re.search(r"^ +BEGIN;\n.*?^ +COMMIT;\n", page, re.DOTALL | re.MULTILINE).group())
-
-    def send(self, order, role):
-        path = self.place.dir / "fork.json"
-        path.write_text(json.dumps(order))
-        return self.place.custody("key", "send", "--command", str(path), "--role", role, "--socket", f"{self.place.dir}/run/{role}.sock",
-                                  check=False)
 
     def open_ones(self):
         """Three withdrawals that are open when the log ends: one waits for approvals, one for the ledger, one for the signer."""
@@ -73,12 +85,12 @@ class Incident(unittest.TestCase):
         self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (403, "mismatch"))
         place.psql(changed % (14, 13) + f" WHERE id = '{recorded['id']}'")
         self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (409, "log_ended"))
-        strongroom.eventually(lambda: self.settle(sent).status == 200, "the ledger says that it was paid")
+        strongroom.eventually(lambda: self.paste("custody settle") and place.read(sent["id"])["state"] == "confirmed", "the ledger says that it was paid")
         self.assertEqual((place.read(sent["id"])["state"], place.balance(place.payee), place.wallet()[1]), ("confirmed", paid, 13))
         while place.call("GET", "/v1/ledger/status").json["confirmed_height"] < int(json.loads(recorded["intent"])["valid_until"]):
             place.withdraw(1)
         paid = place.balance(place.payee)
-        self.assertIn(f"{recorded['id']}  failed", place.custody("settle", recorded["id"]).stdout)
+        self.assertIn(f"{recorded['id']}  failed", self.paste("custody settle"))
         self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 0))
         self.assertEqual(place.value(f"SELECT count(*) FROM custody.lane WHERE holder = '{recorded['id']}'"), "1")  # its sequence may be promised
 
@@ -100,47 +112,35 @@ class Incident(unittest.TestCase):
         ended = place.dir / "ended.jsonl"
         place.export_trail().rename(ended)
         place.kill("custodyd")
-        self.lose()
+        self.paste("TRUNCATE")
+        self.restore()
         self.assertEqual(self.custodyd("rebuild", "--copy", str(copy)).returncode, 0)
         place.start_halted("trail")
 
-        place.kill("custodyd")
-        document = place.dir / "fork.document"
-        place.custody("log", "fork", "--in", str(copy / "checkpoint"), "--policy", str(place.dir / "etc/policy.json"), "--reason", "disk-lost",
-                      "--out", str(document))
-        text = document.read_text().strip()
-        order = place.signed("command", text, "admin-1", "admin-2")
-        alone = self.send(place.signed("command", text, "admin-1"), "audit")
-        self.assertEqual((alone.returncode != 0, "quorum" in alone.stderr), (True, True), alone)
+        self.paste("pg_dump", "custody log fork")
+        text = (place.dir / "incident/fork.document").read_text().strip()
         log = json.loads(text)["log"]
         self.assertEqual((json.loads(text)["size"], log.split("+")[0]), (str(good), f"{ORIGIN}/e2"))
-        self.lose()
-        place.configure("custodyd", origin=f"{ORIGIN}/e2", log_key=log)
+        lone = place.dir / "incident/lone.json"
+        lone.write_text(json.dumps(place.signed("command", text, "admin-1")))
+        alone = place.custody("key", "send", "--command", str(lone), "--role", "audit", "--socket", f"{place.dir}/run/audit.sock", check=False)
+        self.assertEqual((alone.returncode != 0, "quorum" in alone.stderr), (True, True), alone)
+        self.paste("TRUNCATE", "demo/witness")
         done = self.custodyd("run")
         self.assertEqual((done.returncode, "custodyd fork" in done.stderr), (78, True), done)
-        (place.dir / "order.json").write_text(strongroom.canonical(order))
-        done = self.custodyd("fork", "--order", str(place.dir / "order.json"))
-        self.assertEqual(done.returncode, 0, done)
+        self.paste("custodyd fork")
         place.start_halted("trail")  # the signers do not have it yet
         place.kill("custodyd")
-        for role in ("audit", "transfer"):
-            done = self.send(order, role)
-            self.assertEqual(done.returncode, 0, done)
-        self.lose()
-        self.restore()
-        done = self.custodyd("fork", "--order", str(place.dir / "order.json"))
-        self.assertEqual(done.returncode, 0, done)
-        place.start()
+        self.paste("custody key send", "TRUNCATE", "demo/witness", "custodyd fork", "services\" start")
+        trust = json.loads((place.dir / "trust.json").read_text())
         after = place.withdraw()
+        code, said = place.verify("trail", place.export_trail())
+        self.assertEqual(code, 1, said)
+        self.paste("custody log trust")
         self.check_open_ones(*opened)
         old = place.call("GET", f"/v1/withdrawals/{before['id']}/evidence", person="auditor-1")
         self.assertEqual((old.status, old.json["code"]), (409, "log_ended"), old)
 
-        trust = json.loads((place.dir / "trust.json").read_text())
-        place.custody("log", "trust", "--out", str(place.dir / "trust.new"))
-        code, said = place.verify("trail", place.export_trail())
-        self.assertEqual(code, 1, said)
-        (place.dir / "trust.new").rename(place.dir / "trust.json")
         forks = json.loads((place.dir / "trust.json").read_text())["forks"]
         self.assertEqual((len(forks), forks[0].split()[0], forks[0].split()[3]), (1, str(good), log), trust)
         code, said = place.verify("trail", place.export_trail())
@@ -151,13 +151,12 @@ class Incident(unittest.TestCase):
         code, said = place.verify("trail", place.export_trail())
         self.assertEqual((code, "entry 0: does not name the order" in said), (1, True), said)
         path.write_text(trusted)
-        for bundle in (evidence, place.export_evidence(after["id"])):
-            code, said = place.verify("evidence", bundle)
-            self.assertEqual(code, 0, said)
+        by_hand.proves_forked(self, evidence, place.export_evidence(after["id"]))
         code, said = place.verify("trail", ended, late)
         self.assertEqual((code, f"ended this log at {good} entries" in said), (2, True), said)
         state = place.call("GET", f"/v1/withdrawals/{lost['id']}").json["withdrawal"]["state"]
         self.assertEqual(state, "confirmed")
+        self.assertEqual(self.pasted, set(self.blocks))
 
 
 if __name__ == "__main__":
