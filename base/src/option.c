@@ -25,12 +25,18 @@
 
 struct load {
     uint8_t *out;
+    unsigned command; /* 0: every row is its own */
     const struct option_row *rows;
     size_t count;
     bool given[ROWS_MAX]; /* in any source, to find what is required and missing */
     bool seen[ROWS_MAX];  /* in the source being read */
     struct fault *fault;
 };
+
+static bool is_own(const struct option_row *row, unsigned command)
+{
+    return command == 0 || row->commands == 0 || (row->commands & command) != 0;
+}
 
 static enum status set_integer(void *member, const struct option_row *row, const char *value, struct fault *fault)
 {
@@ -278,6 +284,10 @@ static enum status load_command_line(struct load *load, const struct command_lin
     memset(load->seen, 0, sizeof(load->seen));
     for (size_t i = 0; i < line->count; i++) {
         const struct argument *option = &line->options[i];
+        size_t index = row_find(load, option->name, option->len);
+        if (index < load->count && !is_own(&load->rows[index], load->command)) {
+            return fault_set(load->fault, STATUS_USAGE, load->rows[index].name, "this command does not take it");
+        }
         enum status status = take(load, option->name, option->len, option->value == NULL ? "yes" : option->value);
         if (status != STATUS_OK) {
             return status;
@@ -289,7 +299,7 @@ static enum status load_command_line(struct load *load, const struct command_lin
 static enum status check_required(const struct load *load)
 {
     for (size_t i = 0; i < load->count; i++) {
-        if (!load->given[i]) {
+        if (!load->given[i] && is_own(&load->rows[i], load->command)) {
             return fault_set(load->fault, STATUS_USAGE, load->rows[i].name, "the option is required");
         }
     }
@@ -323,7 +333,7 @@ enum status option_load(void *out, size_t out_size, int *out_rest, const struct 
                         const struct option_row *rows, size_t count, int argc, char **argv, struct fault *fault)
 {
     INVARIANT(count <= ROWS_MAX);
-    struct load load = {.out = out, .rows = rows, .count = count, .fault = fault};
+    struct load load = {.out = out, .command = program->command, .rows = rows, .count = count, .fault = fault};
     memset(out, 0, out_size);
     struct command_line line = {0};
     enum status status = command_line_read(&line, &load, argc, argv);
@@ -369,7 +379,9 @@ void option_print_manual(FILE *stream, const struct option_program *program, con
                   program->name, program->purpose, program->name, program->arguments[0] == '\0' ? "" : " ",
                   program->arguments);
     for (size_t i = 0; i < count; i++) {
-        option_print_row(stream, &rows[i]);
+        if (is_own(&rows[i], program->command)) {
+            option_print_row(stream, &rows[i]);
+        }
     }
     (void)fprintf(stream, "  --config PATH\n      Reads lines \"name = value\"; the command line weighs more.\n"
                           "  --help, --version\n      Prints this text or the version and ends.\n");

@@ -37,7 +37,7 @@ void help_print_command(FILE *stream, const struct command_row *row)
     (void)help_called(called, row);
     (void)fprintf(stream, "NAME\n  %s - %s\n\nSYNOPSIS\n  %s%s%s\n\nOPTIONS\n", called, row->text, called,
                   row->form[0] == '\0' ? "" : " ", row->form);
-    custody_options_print(stream, row->options);
+    custody_options_print(stream, row->options, row->form);
     (void)fprintf(stream, "\nEXAMPLE\n  %s\n", row->example);
 }
 

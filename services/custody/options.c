@@ -206,11 +206,27 @@ enum status custody_options_check(const char *allowed, int argc, char **argv, st
     return STATUS_OK;
 }
 
-void custody_options_print(FILE *stream, const char *allowed)
+/* Whether the form of a command has the option outside of [ ] and { }, before what it says in words. */
+static bool is_demanded(const char *form, const char *name)
+{
+    int depth = 0;
+    size_t len = strlen(name);
+    for (const char *at = form; *at != '\0' && *at != ';'; at++) {
+        depth += (*at == '[' || *at == '{') - (*at == ']' || *at == '}');
+        if (depth == 0 && strncmp(at, "--", 2) == 0 && strncmp(at + 2, name, len) == 0 && at[2 + len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void custody_options_print(FILE *stream, const char *allowed, const char *form)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        if (allowed == NULL || is_listed(allowed, rows[i].name, strlen(rows[i].name))) {
-            option_print_row(stream, &rows[i]);
+        struct option_row row = rows[i];
+        if (is_listed(allowed, row.name, strlen(row.name))) {
+            row.initial = is_demanded(form, row.name) ? NULL : row.initial;
+            option_print_row(stream, &row);
         }
     }
     (void)fprintf(stream, "  --config PATH\n      Reads lines \"name = value\"; the command line weighs more.\n");

@@ -113,8 +113,11 @@ MUST_CHECK enum status custody_options_load(struct custody_options *out, int *ou
  */
 MUST_CHECK enum status custody_options_check(const char *allowed, int argc, char **argv, struct fault *fault);
 
-/* Prints the manual of the options that `allowed` names, and that of all when it is NULL. */
-void custody_options_print(FILE *stream, const char *allowed);
+/*
+ * Prints the manual of the options that `allowed` names. Required are those that `form`, the command's synopsis, has
+ * outside of [ ] and { }.
+ */
+void custody_options_print(FILE *stream, const char *allowed, const char *form);
 
 /* Prints one line about wrong arguments of `called`, "custody propose" (base/option.h). */
 void custody_options_print_usage(FILE *stream, const char *called, const struct fault *fault);

@@ -53,7 +53,7 @@ const struct command_row command_rows[] = {
      command_show,
      1,
      0,
-     "ID | KIND --in FILE [--policy P]",
+     "{ID | KIND --in FILE [--policy P]}",
      "decode a withdrawal with its short code, or a document",
      SERVICE TRUST "in policy",
      "custody show ID; custody show command --in thaw.json --policy policy.json"},
@@ -288,7 +288,7 @@ const struct command_row command_rows[] = {
      command_key_command,
      1,
      0,
-     "ACTION --document FILE | --key-id ID --role R  --policy P --reason WORD [--from STATE] [--on N] [--until TIME] "
+     "ACTION {--document FILE | --key-id ID --role R} --policy P --reason WORD [--from STATE] [--on N] [--until TIME] "
      "[--signatures N] [--intent DIGEST] [--out FILE]; key.deactivate and key.suspend have no --from, key.admit and "
      "key.sweep no --on",
      "make an order about a key, to be signed",

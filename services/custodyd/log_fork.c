@@ -39,9 +39,6 @@ static enum status decode_order(struct order *out, const void *text, size_t len,
 static enum status read_order(struct order *out, const struct custodyd_options *options, struct fault *fault)
 {
     struct bytes text = {0};
-    if (options->order[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "order", "name the file of the order");
-    }
     enum status status = file_read_document(&text, options->order, SIGNED_TEXT_MAX, "order", fault);
     status = status == STATUS_OK ? decode_order(out, text.data, text.len, fault) : status;
     bytes_free(&text);

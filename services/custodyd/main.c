@@ -157,9 +157,6 @@ static enum status rebuild(const struct custodyd_options *options, const sigset_
     struct audit_key keys[TRAIL_KEYS_MAX];
     uint64_t size = 0;
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
-    if (options->copy[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "copy", "name the folder");
-    }
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", options->database);
     struct sequencer_rebuild_config config = {.conninfo = conninfo, .copy = options->copy};
     enum status status = service_log_keys(keys, options, fault);
@@ -192,29 +189,61 @@ static enum status keep_fork(const struct custodyd_options *options, const sigse
     return status;
 }
 
-struct program_command {
+static const struct program_command {
     const char *word;
-    const char *called;
+    struct option_program program;
     const char *failed;
     enum status (*run)(const struct custodyd_options *options, const sigset_t *signals, struct fault *fault);
+} commands[] = {
+    {"run",
+     {"custodyd run", "serve: REST interface, workflow, audit trail, ledger node; holds no key", "", CUSTODYD_RUN},
+     "cannot serve",
+     serve},
+    {"token",
+     {"custodyd token", "grant a person a bearer token and print it", "", CUSTODYD_TOKEN},
+     "cannot grant the token",
+     grant},
+    {"rebuild",
+     {"custodyd rebuild", "fill the empty tables of a lost trail from a copy", "", CUSTODYD_REBUILD},
+     "cannot rebuild the trail",
+     rebuild},
+    {"prune",
+     {"custodyd prune", "let old entries of the trail leave the database for their archive, beside the service", "",
+      CUSTODYD_PRUNE},
+     "cannot let the entries leave",
+     prune},
+    {"fork",
+     {"custodyd fork", "keep the order by which this log begins after one that ended in an incident", "",
+      CUSTODYD_FORK},
+     "cannot begin the log",
+     keep_fork},
 };
 
-static const struct program_command commands[] = {
-    {"run", "custodyd run", "cannot serve", serve},
-    {"token", "custodyd token", "cannot grant the token", grant},
-    {"rebuild", "custodyd rebuild", "cannot rebuild the trail", rebuild},
-    {"prune", "custodyd prune", "cannot let the entries leave", prune},
-    {"fork", "custodyd fork", "cannot begin the log", keep_fork},
-};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const struct program_command *find_command(const char *word)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+    for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].word, word) == 0) {
             return &commands[i];
         }
     }
     return NULL;
+}
+
+/* What is no command. */
+static int usage(const char *word)
+{
+    if (strcmp(word, "--help") != 0) {
+        (void)fprintf(stderr,
+                      "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help\n");
+        return EXIT_USAGE;
+    }
+    (void)printf("usage: custodyd COMMAND [options]   (custodyd COMMAND --help lists its options)\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        (void)printf("  %-8s %s\n", commands[i].word, commands[i].program.purpose);
+    }
+    return fflush(stdout) == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -223,16 +252,13 @@ int main(int argc, char **argv)
     struct fault fault = {0};
     sigset_t signals;
     const char *word = argc >= 2 ? argv[1] : "";
-    int shift = strcmp(word, "--help") == 0 ? 0 : 1;
-    const struct program_command *command = find_command(shift == 0 ? "run" : word);
+    const struct program_command *command = find_command(word);
     if (command == NULL) {
-        (void)fprintf(stderr,
-                      "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help\n");
-        return EXIT_USAGE;
+        return usage(word);
     }
-    enum status status = custodyd_options_load(&options, argc - shift, argv + shift, &fault);
+    enum status status = custodyd_options_load(&options, &command->program, argc - 1, argv + 1, &fault);
     if (status != STATUS_OK) {
-        return explain(command->called, "options", &fault);
+        return explain(command->program.name, "options", &fault);
     }
     log_open("custodyd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -247,5 +273,5 @@ int main(int argc, char **argv)
     if (status == STATUS_OK) {
         status = command->run(&options, &signals, &fault);
     }
-    return status == STATUS_OK ? 0 : explain(command->called, command->failed, &fault);
+    return status == STATUS_OK ? 0 : explain(command->program.name, command->failed, &fault);
 }

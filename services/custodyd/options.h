@@ -1,5 +1,6 @@
 /*
- * The options of custodyd: one table, from which the manual is printed.
+ * The options of custodyd: one table for all its commands, which read the same file; the manual of each is printed from
+ * it.
  */
 #ifndef STRONGROOM_CUSTODYD_OPTIONS_H
 #define STRONGROOM_CUSTODYD_OPTIONS_H
@@ -7,6 +8,15 @@
 #include "base/option.h"
 
 #define OPTION_PATH_SIZE 512
+
+/* Bits of the table (base/option.h). */
+enum custodyd_command {
+    CUSTODYD_RUN = 1,
+    CUSTODYD_TOKEN = 2,
+    CUSTODYD_REBUILD = 4,
+    CUSTODYD_PRUNE = 8,
+    CUSTODYD_FORK = 16,
+};
 
 struct custodyd_options {
     char listen[128];
@@ -55,15 +65,16 @@ struct custodyd_options {
     char port_file[OPTION_PATH_SIZE];
     char archive[OPTION_PATH_SIZE];
     int64_t before;
-    int64_t retention_days; /* 0: nothing may leave */
+    int64_t retention_days;
     char person[64];
     char roles[128];
     int64_t days;
     bool verbose;
 };
 
-/* Reads the command line after the subcommand. */
-MUST_CHECK enum status custodyd_options_load(struct custodyd_options *out, int argc, char **argv, struct fault *fault);
+/* Reads the command line after the subcommand, for the one that `program` is. */
+MUST_CHECK enum status custodyd_options_load(struct custodyd_options *out, const struct option_program *program,
+                                             int argc, char **argv, struct fault *fault);
 
 /* SHA-256 of the options in effect (base/option.h). STATUS_NO_MEMORY. */
 MUST_CHECK enum status custodyd_options_digest(struct digest *out, const struct custodyd_options *options,

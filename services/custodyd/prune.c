@@ -9,7 +9,7 @@
 
 #define WAIT_MS 60000
 #define STATEMENT_TIMEOUT_MS 10000
-#define DAY_US (24LL * 3600 * 1000000)
+#define DAY_US ((int64_t)24 * 3600 * 1000000)
 
 static enum status open_store(struct store **out, const struct custodyd_options *options, const char *role,
                               struct fault *fault)
@@ -56,9 +56,6 @@ enum status prune_entries(const struct custodyd_options *options, struct fault *
                                         .retention_us = options->retention_days * DAY_US,
                                         .wait_ms = WAIT_MS};
     uint64_t first = 0;
-    if (options->archive[0] == '\0') {
-        return fault_set(fault, STATUS_USAGE, "archive", "name the folder");
-    }
     if (name_parse(&config.person, options->person) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "person", "must be a name of the policy");
     }

@@ -20,7 +20,8 @@
 #define LOOK_AGAIN_MS 50
 #define TRANSACTION_TYPE "transaction"
 #define RETOLD_AT_ONCE 16 /* so many events a transaction takes */
-#define TOLD_MAX 64       /* entries about one bound that are looked at, the newest first */
+#define DAY_US ((int64_t)24 * 3600 * 1000000)
+#define TOLD_MAX 64 /* entries about one bound that are looked at, the newest first */
 
 struct prune {
     const struct trail_prune_config *config;
@@ -183,16 +184,18 @@ static enum status check_archive(struct prune *prune, struct fault *fault)
 
 static enum status check_age(const struct prune *prune, struct fault *fault)
 {
-    int64_t retention_us = prune->config->retention_us;
-    if (retention_us == 0) {
-        return fault_set(fault, STATUS_NOT_PERMITTED, "retention-days", "is not configured: nothing may leave");
+    char last[TIME_TEXT_SIZE];
+    char from[TIME_TEXT_SIZE];
+    int64_t from_utc_us = prune->leaving_utc_us + prune->config->retention_us;
+    if (prune->newest_utc_us >= from_utc_us) {
+        return STATUS_OK;
     }
-    if (prune->newest_utc_us - prune->leaving_utc_us < retention_us) {
-        char last[TIME_TEXT_SIZE];
-        time_format(last, prune->leaving_utc_us);
-        return fault_set(fault, STATUS_NOT_PERMITTED, "before", "the newest entry that would leave is of %s", last);
-    }
-    return STATUS_OK;
+    time_format(last, prune->leaving_utc_us);
+    time_format(from, from_utc_us);
+    return fault_set(fault, STATUS_CONFLICT, "before",
+                     "entry %" PRIu64 ", the newest that would leave, is of %s; with retention-days %" PRId64
+                     " it may when the trail has an entry of %s or later",
+                     prune->config->before - 1, last, prune->config->retention_us / DAY_US, from);
 }
 
 static enum status check_withdrawals(const struct prune *prune, struct store_tx *tx, struct fault *fault)

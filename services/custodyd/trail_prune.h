@@ -18,7 +18,7 @@ struct trail_prune_config {
     size_t key_count;             /* from 1 */
     const char *archive;          /* the folder */
     uint64_t before;              /* the entries below it leave */
-    int64_t retention_us;         /* how old the newest of them is at least, by the trail's times; 0: none may leave */
+    int64_t retention_us;         /* how old the newest of them is at least, by the trail's times */
     struct name person;           /* who asks */
     int64_t wait_ms;              /* for the checkpoint over the entry that says so */
 };
@@ -30,10 +30,10 @@ struct trail_prune_config {
  * call goes on: an entry of the signed tree that says the very same is not made again, one that says anything else is
  * none of it. Out: the first entry that left.
  *
- * STATUS_INVALID: `before` is no bound of a partition, or too near the end; STATUS_NOT_PERMITTED: the newest entry is
- * too young, or nothing may leave; STATUS_CONFLICT: a withdrawal of that time has not ended; STATUS_EXISTS: they have
- * left already. Of the archive STATUS_NOT_FOUND, STATUS_CORRUPT or STATUS_MISMATCH, naming the file, STATUS_FORK when
- * it is of another history. STATUS_NOT_READY: the entry is not under a checkpoint in time; STATUS_BUSY: no lock.
+ * STATUS_INVALID: `before` is no bound of a partition, or too near the end; STATUS_CONFLICT: the newest entry is too
+ * young, or a withdrawal of that time has not ended; STATUS_EXISTS: they have left already. Of the archive
+ * STATUS_NOT_FOUND, STATUS_CORRUPT or STATUS_MISMATCH, naming the file, STATUS_FORK when it is of another history.
+ * STATUS_NOT_READY: the entry is not under a checkpoint in time; STATUS_BUSY: no lock.
  */
 MUST_CHECK enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *config, struct fault *fault);
 

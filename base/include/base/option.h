@@ -3,7 +3,8 @@
  *
  * Sources, the later wins: the default, the file named by --config (lines "name = value", '#' starts a comment), the
  * command line ("--name value" or "--name=value"). An unknown name, a value out of range or a repeated name (of
- * anything but a list) is an error that says so.
+ * anything but a list) is an error that says so. Commands of one program may share a table and a file: what is another
+ * command's may stand in the file, and is neither asked for, nor taken on the command line, nor in the manual.
  */
 #ifndef STRONGROOM_BASE_OPTION_H
 #define STRONGROOM_BASE_OPTION_H
@@ -41,6 +42,7 @@ struct option_row {
     const char *text;    /* one sentence for the manual */
     size_t offset;
     size_t size;
+    unsigned commands; /* whose option it is, a bit for each command; 0: of all */
 };
 
 /* What is printed around the table. */
@@ -48,6 +50,7 @@ struct option_program {
     const char *name;
     const char *purpose;
     const char *arguments; /* form of the arguments after the options, "" when there are none */
+    unsigned command;      /* the bit of this command in the table; 0 when the whole table is its own */
 };
 
 /*
@@ -76,7 +79,7 @@ void option_print_row(FILE *stream, const struct option_row *row);
 void option_print_usage(FILE *stream, const char *program, const struct option_row *rows, size_t count,
                         const struct fault *fault);
 
-/* Prints the manual of the table. */
+/* Prints the manual of the program: the rows that are its own. */
 void option_print_manual(FILE *stream, const struct option_program *program, const struct option_row *rows,
                          size_t count);
 

@@ -84,6 +84,7 @@ class Usage(Case):
     def test_wrong_arguments_of_the_other_programs(self):
         """One line with the option and its rule; the daemons end with 64, which a service manager must not restart; custody-verify with 3."""
         role = ["--role=audit", "--guard=g", "--policy=p", "--socket=s", "--clients=me"]
+        log = ["--database=d", "--origin=o", "--log-key=k"]
         for program, status, words, told in (
                 ("SIGNERD", 64, [], "signerd: a subcommand comes first; signerd --help"),
                 ("SIGNERD", 64, ["renew"], "signerd: renew: there is no such subcommand; signerd --help"),
@@ -95,6 +96,11 @@ class Usage(Case):
                 ("CUSTODYD", 64, [], "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help"),
                 ("CUSTODYD", 64, ["run", "--port=1"], "custodyd run: --port: there is no such option; custodyd run --help"),
                 ("CUSTODYD", 64, ["token", "--days=0"], "custodyd token: --days: an integer from 1 to 3650 d, not 0; custodyd token --help"),
+                ("CUSTODYD", 64, ["token", "--listen=x"], "custodyd token: --listen: this command does not take it; custodyd token --help"),
+                ("CUSTODYD", 64, ["prune", *log, "--policy=p", "--pending-key=k", "--archive=a", "--retention-days=9"],
+                 "custodyd prune: --before: the option is required; custodyd prune --help"),
+                ("CUSTODYD", 64, ["rebuild", *log], "custodyd rebuild: --copy: the option is required; custodyd rebuild --help"),
+                ("CUSTODYD", 64, ["fork", *log], "custodyd fork: --order: the option is required; custodyd fork --help"),
                 ("CUSTODY_VERIFY", 3, ["trail", "x"], "custody-verify trail: --trust: the option is required; custody-verify trail --help"),
                 ("CUSTODY_VERIFY", 3, ["address", "--max-age-days=x"],
                  "custody-verify address: --max-age-days: an integer from 1 to 36500 days, not x; custody-verify address --help"),
@@ -103,6 +109,12 @@ class Usage(Case):
                 done = subprocess.run([os.environ[program], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
                 self.assertEqual((done.returncode, done.stdout), (status, ""), done.stderr)
                 self.assert_line(done.stderr, told)
+
+    def test_help_says_which_options_are_required(self):
+        for name, required in (("key command", {"--policy", "--reason"}), ("show", set()), ("freeze", {"--policy", "--reason"}),
+                               ("audit copy", {"--dir"}), ("log rotate", {"--document", "--size", "--policy", "--reason"})):
+            said = re.findall(r"(?m)^  (--[a-z-]+).*\n.* Required\.$", self.good(*name.split(), "--help"))
+            self.assertEqual(set(said), required, name)
 
     def test_an_option_that_would_have_no_effect_is_refused(self):
         """Each command takes its own options and no other; those of the connection may stand anywhere."""

@@ -155,9 +155,21 @@ static void too_young(struct trail_prune_config *config)
     config->retention_us = YEAR_US;
 }
 
-static void no_retention(struct trail_prune_config *config)
+/* The newest entry that would leave, and from when on it may. */
+static const char *too_young_words(void)
 {
-    config->retention_us = 0;
+    static char words[200];
+    char last[TIME_TEXT_SIZE];
+    char from[TIME_TEXT_SIZE];
+    int64_t last_utc_us =
+        books_number(&place.books, "SELECT (extract(epoch FROM ts) * 1000000)::bigint FROM audit.leaf WHERE seq = 511");
+    time_format(last, last_utc_us);
+    time_format(from, last_utc_us + YEAR_US);
+    (void)snprintf(words, sizeof(words),
+                   "entry 511, the newest that would leave, is of %s; with retention-days 365 it may when the trail "
+                   "has an entry of %s or later",
+                   last, from);
+    return words;
 }
 
 static void refused(prune_change_fn *change, enum status status, const char *words)
@@ -175,8 +187,7 @@ Test(prune, nothing_leaves_against_the_rules)
 {
     refused(no_bound, STATUS_INVALID, "no partition of the trail ends there");
     refused(beyond, STATUS_INVALID, "the last 256 stay");
-    refused(too_young, STATUS_NOT_PERMITTED, "the newest entry that would leave is of ");
-    refused(no_retention, STATUS_NOT_PERMITTED, "retention-days");
+    refused(too_young, STATUS_CONFLICT, too_young_words());
     struct store_withdrawal row = books_withdrawal("one");
     row.requested_at_utc_us -= YEAR_US;
     row.expires_at_utc_us -= YEAR_US;

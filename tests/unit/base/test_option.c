@@ -223,6 +223,72 @@ Test(option, the_manual_holds_every_row)
     free(text);
 }
 
+/* Commands of one program that share a table and a file. */
+
+enum { SERVE = 1, SWEEP = 2 };
+
+static const struct option_row shared_rows[] = {
+    {"dir", OPTION_PATH, "", 0, 0, NULL, "Where it lies", offsetof(struct settings, dir), 32},
+    {"listen", OPTION_TEXT, "", 0, 0, NULL, "Where to listen", offsetof(struct settings, listen), 16, SERVE},
+    {"timeout-ms", OPTION_INTEGER, "ms", 1, 60000, NULL, "How long", offsetof(struct settings, timeout_ms), 8, SWEEP},
+};
+
+static const struct option_program sweep = {"testd sweep", "sweeps", "", SWEEP};
+
+static enum status load_sweep(struct settings *out, const char *file, char *more, struct fault *fault)
+{
+    char path[] = "/tmp/test-option-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, file, strlen(file)), (ssize_t)strlen(file));
+    (void)close(fd);
+    char *argv[] = {(char[]){"sweep"}, (char[]){"--config"}, path, more, NULL};
+    int rest = 0;
+    enum status status = option_load(out, sizeof(*out), &rest, &sweep, shared_rows, 3, 4, argv, fault);
+    (void)unlink(path);
+    return status;
+}
+
+Test(option, what_another_command_takes_may_stand_in_the_file_alone)
+{
+    static const struct {
+        const char *file, *where, *rule;
+        char more[32];
+    } refused[] = {
+        {"dir=/d\nlisten=x", "timeout-ms", "required", "--dir=/e"},
+        {"dir=/d\ntimeout-ms=5", "listen", "this command does not take it", "--listen=x"},
+        {"dir=/d\nlisten=1234567890123456", "listen", "at most 15", "--timeout-ms=5"},
+        {"dir=/d\nliste=x", "liste", "no such option", "--timeout-ms=5"},
+    };
+    struct settings settings;
+    char timeout[] = "--timeout-ms=5";
+    cr_assert_eq(load_sweep(&settings, "dir=/d", timeout, NULL), STATUS_OK, "what the other requires is not asked for");
+    cr_assert_str_eq(settings.listen, "");
+    cr_assert_eq(load_sweep(&settings, "dir=/d\nlisten=x", timeout, NULL), STATUS_OK);
+    cr_assert_str_eq(settings.listen, "x");
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        char more[32];
+        struct fault fault = {0};
+        memcpy(more, refused[i].more, sizeof(more));
+        cr_assert_eq(load_sweep(&settings, refused[i].file, more, &fault), STATUS_USAGE, "row %zu", i);
+        cr_assert_str_eq(fault.where, refused[i].where, "row %zu: %s", i, fault.where);
+        cr_assert_not_null(strstr(fault.detail, refused[i].rule), "%s", fault.detail);
+    }
+}
+
+Test(option, the_manual_of_a_command_has_its_own_rows)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&text, &len);
+    option_print_manual(stream, &sweep, shared_rows, 3);
+    cr_assert_eq(fclose(stream), 0);
+    cr_assert_not_null(strstr(text, "--dir"));
+    cr_assert_not_null(strstr(text, "--timeout-ms"));
+    cr_assert_null(strstr(text, "--listen"));
+    free(text);
+}
+
 /* The bytes are fixed, so that somebody else can say what a program runs with. */
 Test(option, the_digest_is_of_a_line_for_each_option)
 {
