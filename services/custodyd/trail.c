@@ -227,10 +227,9 @@ static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, 
     }
     if (status == STATUS_OK) {
         enqueued_bind(enqueued, &document);
-        int cls = event->outcome == AUDIT_OUTCOME_DENY || event->outcome == AUDIT_OUTCOME_ERROR ? 1 : 0;
         struct digest mac;
         trail_pending_mac(&mac, enqueued->trail, &document);
-        status = store_pending_put(tx, document.data, document.len, &mac, cls, fault);
+        status = store_pending_put(tx, document.data, document.len, &mac, fault);
     }
     bytes_free(&document);
     enqueued->put = status == STATUS_OK;

@@ -71,7 +71,7 @@ def to_the_trail(place, event):
     database makes any entry, and it stands in the trail like any other, for good."""
     document = canonical(event)
     mac = hmac.digest(bytes.fromhex((place.dir / "etc/pending-key").read_text()), document.encode(), "sha256").hex()
-    place.psql(f"INSERT INTO audit.pending (cls, evt, mac) VALUES (0, convert_to($d${document}$d$, 'UTF8'), '\\x{mac}');")
+    place.psql(f"INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}');")
 
 
 class Position(strongroom.Case):

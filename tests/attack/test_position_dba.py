@@ -134,7 +134,7 @@ class Dba(Position):
                      "otype": "review", "outcome": "ok", "pn": "1", "pr": uuid7(), "refs": {"review": "1" * 64, "root": "2" * 64}}
             document = canonical(event)
             mac = hmac.digest(key, document.encode(), "sha256").hex() if key else ""
-            place.psql(f"SET ROLE strongroom_app; INSERT INTO audit.pending (cls, evt, mac) VALUES (0, convert_to($d${document}$d$, 'UTF8'), '\\x{mac}')")
+            place.psql(f"SET ROLE strongroom_app; INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}')")
             told = hashlib.sha256(document.encode()).hexdigest()
             eventually(lambda: [entry for entry in self.entries("trail.refuse") if told.encode() in base64.b64decode(entry["raw"])], "the trail says that it was there")
             self.assertEqual([entry for entry in self.entries("review.signed") if entry["oid"] == size], [])

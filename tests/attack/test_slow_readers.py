@@ -16,7 +16,7 @@ ENTRIES = 12000  # an export of these is larger than what socket buffers take in
 class SlowReaders(strongroom.Case):
     def grow(self):
         """Entries without meaning, put where the application may put them: each becomes an entry that names its hash."""
-        self.place.psql(f"INSERT INTO audit.pending (cls, evt, mac) SELECT 0, '\\x7b7d', '' FROM generate_series(1, {ENTRIES});")
+        self.place.psql(f"INSERT INTO audit.pending (evt, mac) SELECT '\\x7b7d', '' FROM generate_series(1, {ENTRIES});")
         strongroom.eventually(lambda: self.place.value("SELECT count(*) FROM audit.pending") == "0", "all entries stand in the trail")
         self.place.withdraw(1)  # and under a checkpoint
 

@@ -251,7 +251,7 @@ class Alarms(strongroom.Case):
         (place.dir / "old.leaf").write_bytes(base64.b64decode(entry["raw"]))
         (place.dir / "old.tlog-proof").write_bytes(place.call("GET", f"/v1/audit/proof/inclusion?seq={entry['seq']}", person="auditor-1").bytes)
         bound = (entry["seq"] // 256 + 1) * 256
-        place.psql(f"INSERT INTO audit.pending (cls, evt, mac) SELECT 0, 'no event', '' FROM generate_series(1, {bound + 600 - entry['seq']})")  # each is told
+        place.psql(f"INSERT INTO audit.pending (evt, mac) SELECT 'no event', '' FROM generate_series(1, {bound + 600 - entry['seq']})")  # each is told
         eventually(lambda: int(place.value("SELECT size FROM audit.head")) >= bound + 600, "they are entries")
         place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")
         place.stop("custodyd")

@@ -648,7 +648,7 @@ class Withdrawal(strongroom.Case):
         place = self.place
         old = place.dir / "old-checkpoint"
         old.write_bytes(place.call("GET", "/audit/checkpoint", headers={"Authorization": None}).bytes)
-        place.psql("INSERT INTO audit.pending (cls, evt, mac) SELECT 0, '\\x7b7d', '' FROM generate_series(1, 300);")  # no events, so refusals
+        place.psql("INSERT INTO audit.pending (evt, mac) SELECT '\\x7b7d', '' FROM generate_series(1, 300);")  # no events, so refusals
         strongroom.eventually(lambda: place.value("SELECT count(*) FROM audit.pending") == "0", "all entries stand in the trail")
         place.withdraw(3)
         vkey = (place.dir / "ceremony/log-key").read_text().strip()

@@ -23,8 +23,8 @@ static const struct statement ordinal_last = {
 
 static const struct statement put = {
     "pending_put",
-    "INSERT INTO audit.pending (cls, evt, mac) VALUES ($1::bigint::smallint, $2::bytea, $3::bytea)",
-    3,
+    "INSERT INTO audit.pending (evt, mac) VALUES ($1::bytea, $2::bytea)",
+    2,
 };
 
 static enum status ordinal_read(struct store_tx *tx, uint64_t *out, const struct statement *statement,
@@ -55,11 +55,10 @@ enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *o
     return ordinal_read(tx, out, &ordinal_last, object, fault);
 }
 
-enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, const struct digest *mac, int cls,
+enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, const struct digest *mac,
                               struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_int64(&p, cls);
     parameter_bytes(&p, event, len);
     parameter_bytes(&p, mac->bytes32, sizeof mac->bytes32);
     return tx_run(tx, NULL, &put, &p, fault);

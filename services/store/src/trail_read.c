@@ -34,21 +34,20 @@ const struct row_shape leaf_row_shape = ROW_SHAPE(struct store_leaf, columns);
 #define WHERE_FILTER                                                                                                   \
     " WHERE ($1::text IS NULL OR actor = $1::text) AND ($2::text IS NULL OR act = $2::text)"                           \
     " AND ($3::text IS NULL OR otype = $3::text) AND ($4::text IS NULL OR oid = $4::text)"                             \
-    " AND ($5::text IS NULL OR outcome = $5::text) AND ($6::uuid IS NULL OR corr = $6::uuid)"                          \
-    " AND ($7::timestamptz IS NULL OR ts >= $7::timestamptz) AND ($8::timestamptz IS NULL OR ts < $8::timestamptz)"    \
-    " AND seq >= $9::bigint AND ($10::bigint = 0 OR seq < $10::bigint)"                                                \
-    " AND ($11::bigint = 0 OR ord = $11::bigint)"
+    " AND ($5::text IS NULL OR outcome = $5::text)"                                                                    \
+    " AND seq >= $6::bigint AND ($7::bigint = 0 OR seq < $7::bigint)"                                                  \
+    " AND ($8::bigint = 0 OR ord = $8::bigint)"
 
 static const struct statement list_forward = {
     "leaf_list",
-    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq LIMIT $12::bigint",
-    12,
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq LIMIT $9::bigint",
+    9,
 };
 
 static const struct statement list_backward = {
     "leaf_list_newest",
-    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq DESC LIMIT $12::bigint",
-    12,
+    "SELECT " LEAF_COLUMNS " FROM audit.leaf" WHERE_FILTER " ORDER BY seq DESC LIMIT $9::bigint",
+    9,
 };
 
 static const struct statement by_seq = {
@@ -73,9 +72,6 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
     parameter_text(&p, condition(filter->otype));
     parameter_text(&p, condition(filter->oid));
     parameter_text(&p, condition(filter->outcome));
-    parameter_uuid(&p, filter->corr);
-    parameter_time(&p, filter->from_utc_us);
-    parameter_time(&p, filter->to_utc_us);
     parameter_uint64(&p, filter->from_seq);
     parameter_uint64(&p, filter->to_seq);
     parameter_uint64(&p, filter->ord);

@@ -156,7 +156,7 @@ Test(post, a_flood_of_rows_does_not_keep_a_post_waiting)
     cr_assert_eq(pthread_create(&holder, NULL, hold_batches, &books), 0);
     books_sql(&books, "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'audit.leaf'::regclass"
                       " AND mode = 'ShareLock' AND granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$");
-    books_sql(&books, "INSERT INTO audit.pending (cls, evt, mac) SELECT 1, convert_to('junk ' || n, 'UTF8'), ''"
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT convert_to('junk ' || n, 'UTF8'), ''"
                       " FROM generate_series(1, 8 * 1024) AS n");
     books_sql(&books, BATCH_WAITS);
     struct trail_ticket ticket = stage_post(&stage);

@@ -47,7 +47,7 @@ static void forge(const char *event)
     const struct secret *key = stage_pending_key();
     digest_hmac_sha256(&mac, key->data, key->len, event, strlen(event));
     struct store_tx *tx = books_begin(place.stage.app);
-    cr_assert_eq(store_pending_put(tx, event, strlen(event), &mac, 0, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(store_pending_put(tx, event, strlen(event), &mac, &fault), STATUS_OK, "%s", fault.detail);
     books_commit(tx);
 }
 

@@ -186,8 +186,7 @@ Test(sequence, a_signer_that_hung_and_went_on_halts_nothing)
 Test(sequence, what_is_no_event_is_named_and_stops_nothing)
 {
     char sqlstate[6];
-    books_sqlstate(sqlstate, &books, "strongroom_app",
-                   "INSERT INTO audit.pending (cls, evt, mac) VALUES (0, '{}', '')");
+    books_sqlstate(sqlstate, &books, "strongroom_app", "INSERT INTO audit.pending (evt, mac) VALUES ('{}', '')");
     cr_assert_str_eq(sqlstate, "");
     stage_covered(&stage, stage_event(&stage, ""));
     struct story story = stage_read(&books, &keeper.log_key);
@@ -254,10 +253,10 @@ Test(sequence, what_is_an_entry_does_not_become_another_one)
     stage_covered(&stage, stage_event(&stage, ""));
     stage_stop(&stage);
     stage_event(&stage, "");
-    books_sql(&books, "CREATE TABLE public.kept AS SELECT cls, evt, mac FROM audit.pending");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending");
     stage_start(&stage);
     stage_covered(&stage, stage_event(&stage, ""));
-    books_sql(&books, "INSERT INTO audit.pending (cls, evt, mac) SELECT cls, evt, mac FROM public.kept");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
     stage_covered(&stage, stage_event(&stage, ""));
     cr_expect_eq(books_number(&books, REFUSED), 1);
     stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */

@@ -214,7 +214,7 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
     books_sql(&books, "DO $$ BEGIN"
                       " WHILE current_setting('synchronous_standby_names') <> 'nobody' LOOP PERFORM pg_sleep(0.01); END"
                       " LOOP; END $$");
-    books_sql(&books, "INSERT INTO audit.pending (cls, evt, mac) VALUES (0, '{}', '')");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) VALUES ('{}', '')");
     books_sql(&books,
               "DO $$ BEGIN"
               " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
@@ -235,7 +235,7 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
     " AND usename = 'strongroom_sequencer') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;"          \
     " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                      \
     " AND usename = 'strongroom_sequencer'; END $$"
-#define PUT_NO_EVENT "INSERT INTO audit.pending (cls, evt, mac) VALUES (0, '\\x7b7d', '')"
+#define PUT_NO_EVENT "INSERT INTO audit.pending (evt, mac) VALUES ('\\x7b7d', '')"
 #define OWN_NUMBER "substring(convert_from(raw, 'UTF8') FROM '\"pn\":\"([0-9]+)\"')"
 
 /* A batch with an entry of the sequencer's own, and the epoch after it: both are there, and neither reply came. */

@@ -22,10 +22,8 @@ MUST_CHECK enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, co
                                           struct fault *fault);
 
 /*
- * Puts an event (canonical bytes without ts and bt) into audit.pending, with the code that shows whose it is. `cls` is
- * 0 for a committed step, 1 for a denial or error, 2 for a read.
- */
+ * Puts an event (canonical bytes without ts and bt) into audit.pending, with the code that shows whose it is. */
 MUST_CHECK enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, const struct digest *mac,
-                                         int cls, struct fault *fault);
+                                         struct fault *fault);
 
 #endif

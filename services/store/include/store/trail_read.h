@@ -50,11 +50,8 @@ struct store_leaf_filter {
     const char *oid;
     uint64_t ord; /* of the object's entries, 0: any */
     const char *outcome;
-    const struct uuid *corr;
-    int64_t from_utc_us; /* inclusive */
-    int64_t to_utc_us;   /* exclusive, 0: open */
-    uint64_t from_seq;   /* inclusive */
-    uint64_t to_seq;     /* exclusive, 0: open */
+    uint64_t from_seq; /* inclusive */
+    uint64_t to_seq;   /* exclusive, 0: open */
     bool newest_first;
     unsigned limit; /* 1..STORE_LEAVES_MAX */
 };
