@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "base/signed.h"
 #include "key_papers.h"
+#include "log_orders_kept.h"
 #include "policy/command.h"
 #include "service.h"
 #include "store/document.h"
 #include "store/outbox.h"
 #include "store/trail_write.h"
 
-#define ORDERS_MAX 256
 #define STATEMENT_TIMEOUT_MS 60000
 
 struct order {
@@ -116,37 +116,33 @@ enum status log_fork_keep(const struct custodyd_options *options, struct fault *
 /* Finding it. */
 
 struct finding {
-    const char *vkey;
+    const char *origin;
     struct sequencer_follows *out;
-    bool found;
+    int64_t issued_at; /* 0: none was found */
 };
 
-static enum status find_in(struct store_tx *tx, void *context, struct fault *fault)
+/* Of two that begin it the last one: people corrected themselves before the signers took the first. */
+static enum status find(void *context, const struct log_order *order, struct fault *fault)
 {
     struct finding *finding = context;
-    struct store_document_list list = {0};
-    finding->found = false;
-    enum status status = store_document_list(&list, tx, KEY_PAPER_LOG, "", ORDERS_MAX, fault);
-    for (size_t i = 0; status == STATUS_OK && !finding->found && i < list.count; i++) {
-        struct order order = {0};
-        if (decode_order(&order, list.rows[i].bytes.data, list.rows[i].bytes.len, NULL) == STATUS_OK &&
-            strcmp(order.command.log, finding->vkey) == 0) {
-            finding->found = true;
-            *finding->out = (struct sequencer_follows){.size = order.command.size, .root = order.command.root};
-            digest_document(&finding->out->order, COMMAND_KIND, order.document.document.data,
-                            order.document.document.len);
-        }
-        signed_document_free(&order.document);
+    const struct command *command = &order->command;
+    struct audit_key log;
+    enum status status = audit_key_parse(&log, command->log, fault);
+    if (status == STATUS_OK && command->action == COMMAND_LOG_FORK && strcmp(log.name, finding->origin) == 0 &&
+        command->issued_at > finding->issued_at) {
+        finding->issued_at = command->issued_at;
+        *finding->out =
+            (struct sequencer_follows){.size = command->size, .root = command->root, .order = order->digest};
     }
-    store_document_list_free(&list);
     return status;
 }
 
-enum status log_fork_read(struct sequencer_follows *out, struct store *store, const char *vkey, struct fault *fault)
+enum status log_fork_read(struct sequencer_follows *out, const struct service *service, struct fault *fault)
 {
-    struct finding finding = {.vkey = vkey, .out = out};
-    enum status status = store_transact(store, find_in, &finding, fault);
-    return status == STATUS_OK && !finding.found
+    struct finding finding = {.origin = service->options.origin, .out = out};
+    const struct log_orders_visitor visitor = {.take = find, .context = &finding};
+    enum status status = log_orders_visit(&visitor, service, fault);
+    return status == STATUS_OK && finding.issued_at == 0
                ? fault_set(fault, STATUS_NOT_FOUND, "origin",
                            "no order of this database begins it; custodyd fork keeps the order")
                : status;

@@ -7,7 +7,6 @@
 
 #include "options.h"
 #include "sequencer.h"
-#include "store/store.h"
 
 /*
  * `custodyd fork`: keeps the order in the database, so that the trail can begin under the origin of the options, lets
@@ -17,11 +16,13 @@
  */
 MUST_CHECK enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault);
 
-/* The order by which the log with this vkey began. STATUS_NOT_FOUND: custodyd fork was not run. */
-MUST_CHECK enum status log_fork_read(struct sequencer_follows *out, struct store *store, const char *vkey,
-                                     struct fault *fault);
-
 struct service;
+
+/*
+ * The order by which the log of this origin began, the last one that the quorum gave. STATUS_NOT_FOUND: custodyd fork
+ * was not run.
+ */
+MUST_CHECK enum status log_fork_read(struct sequencer_follows *out, const struct service *service, struct fault *fault);
 
 /*
  * Ends withdrawals that were open when the log before this one ended, before anything is served: their entries stand

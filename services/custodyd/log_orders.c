@@ -4,11 +4,10 @@
  * checkpoint of both keys, and an order is carried out, too, when the key that signs is lost and nothing else gets in.
  */
 #include "key_papers.h"
+#include "log_orders_kept.h"
 #include "orders.h"
 #include "record.h"
 #include "resources.h"
-
-#define ORDERS_MAX 256
 
 /* Role audit first: what it refuses for good need not be in force anywhere. */
 static const enum wire_role roles[] = {WIRE_ROLE_AUDIT, WIRE_ROLE_TRANSFER};
@@ -142,32 +141,24 @@ enum status log_key_order(struct service *service, const struct http_request *re
 
 /* Showing. They prove themselves by their signatures; the service says nothing about them. */
 
-static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status show(void *context, const struct log_order *order, struct fault *fault)
 {
-    json_t *orders = context;
-    struct store_document_list list = {0};
-    (void)json_array_clear(orders);
-    enum status status = store_document_list(&list, tx, KEY_PAPER_LOG, "", ORDERS_MAX, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        json_t *order = NULL;
-        status = canon_parse(&order, list.rows[i].bytes.data, list.rows[i].bytes.len, SIGNED_TEXT_MAX, fault);
-        if (status == STATUS_OK && json_array_append_new(orders, order) != 0) {
-            status = fault_set(fault, STATUS_NO_MEMORY, "orders", "%s", "");
-        }
-    }
-    store_document_list_free(&list);
-    return status;
+    json_t *shown = NULL;
+    enum status status = canon_parse(&shown, order->bytes->data, order->bytes->len, SIGNED_TEXT_MAX, fault);
+    return status == STATUS_OK && json_array_append_new(context, shown) != 0
+               ? fault_set(fault, STATUS_NO_MEMORY, "orders", "%s", "")
+               : status;
 }
 
 enum status log_key_list(struct service *service, const struct http_request *request, struct http_reply *reply,
                          struct fault *fault)
 {
-    json_t *orders = json_array();
+    const struct log_orders_visitor visitor = {.take = show, .context = json_array()};
     (void)request;
-    enum status status = store_transact(service->store, list_in, orders, fault);
+    enum status status = log_orders_visit(&visitor, service, fault);
     if (status != STATUS_OK) {
-        json_decref(orders);
+        json_decref(visitor.context);
         return status;
     }
-    return http_reply_json(reply, 200, json_pack("{s:o}", "orders", orders), fault);
+    return http_reply_json(reply, 200, json_pack("{s:o}", "orders", (json_t *)visitor.context), fault);
 }

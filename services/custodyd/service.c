@@ -205,7 +205,7 @@ static enum status open_trail(struct service *service, struct fault *fault)
                                     service->log_keys, fault);
     }
     return status == STATUS_OK && audit_origin_epoch(service->options.origin) > 1
-               ? log_fork_read(&service->follows, service->store, service->options.log_keys.texts[0], fault)
+               ? log_fork_read(&service->follows, service, fault)
                : status;
 }
 

@@ -70,6 +70,13 @@ class Incident(unittest.TestCase):
         for table in BOOKS:
             self.place.psql(f"DELETE FROM custody.{table}; INSERT INTO custody.{table} OVERRIDING SYSTEM VALUE TABLE public.kept_{table}")
 
+    def crowd(self, text):
+        """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum."""
+        false = json.dumps(self.place.signed("command", strongroom.canonical({**json.loads(text), "root": "0" * 64}), "admin-1"), sort_keys=True,
+                           separators=(",", ":"))
+        self.place.psql("INSERT INTO custody.document (kind, id, digest, bytes) SELECT 'log-key', lpad(n::text, 63, '0'), sha256(n::text::bytea), "
+                        f"convert_to(CASE n WHEN 0 THEN $v${false}$v$ ELSE '{{}}' END, 'UTF8') FROM generate_series(0, 300) n")
+
     def settle(self, row):
         return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
 
@@ -131,7 +138,9 @@ class Incident(unittest.TestCase):
         self.paste("custodyd fork")
         place.start_halted("trail")  # the signers do not have it yet
         place.kill("custodyd")
+        self.crowd(text)
         self.paste("custody key send", "TRUNCATE", "demo/witness", "custodyd fork", "services\" start")
+        self.assertIn("event=log.orders_unfit rows=301\n", place.log("custodyd"))
         trust = json.loads((place.dir / "trust.json").read_text())
         after = place.withdraw()
         code, said = place.verify("trail", place.export_trail())
