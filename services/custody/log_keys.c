@@ -13,152 +13,124 @@
 
 #define ORDERS_MAX 256
 
-/* The verifier key of the new key, under the origin of the log that is trusted. */
-static enum status name_key(struct command *command, const struct key_document *key, const struct trust_file *file,
+/* What an order is made of. */
+struct matter {
+    const struct custody_options *options;
+    struct audit_log_terms log;          /* the newest by the trust file */
+    const struct key_document *document; /* of the key that is named; NULL for none */
+};
+
+typedef enum status make_order(struct command *inout, const struct matter *matter, struct fault *fault);
+
+/* The verifier key of the key, under the origin. */
+static enum status name_key(struct command *inout, const char *origin, const struct public_key *key,
                             struct fault *fault)
 {
-    struct audit_key log;
     struct audit_key next;
     char text[AUDIT_VKEY_SIZE];
-    if (key->purpose != ROLE_AUDIT || key->key.algorithm != ALGORITHM_ED25519) {
-        return fault_set(fault, STATUS_INVALID, "document", "must be of an ed25519 key for audit");
-    }
-    enum status status = audit_key_parse(&log, file->log, fault);
-    if (status == STATUS_OK) {
-        /* The last 32 bytes of the DER form of an Ed25519 key (RFC 8410) are the key. */
-        status = audit_key_make(&next, log.name, AUDIT_KEY_ED25519, key->key.spki + key->key.spki_len - 32, fault);
-    }
+    /* The last 32 bytes of the DER form of an Ed25519 key (RFC 8410) are the key. */
+    enum status status = audit_key_make(&next, origin, AUDIT_KEY_ED25519, key->spki + key->spki_len - 32, fault);
     if (status != STATUS_OK) {
         return status;
     }
     audit_key_format(text, &next);
-    if (strlen(text) >= sizeof(command->log)) {
+    if (strlen(text) >= sizeof(inout->log)) {
         return fault_set(fault, STATUS_TOO_LARGE, "log", "a verifier key of at most %zu characters",
-                         sizeof(command->log) - 1);
+                         sizeof(inout->log) - 1);
     }
-    memcpy(command->log, text, sizeof(command->log));
+    memcpy(inout->log, text, sizeof(inout->log));
+    public_key_id(&inout->key, &next.public_key);
     return STATUS_OK;
 }
 
-static enum status make_order(struct command *out, const struct custody_options *options, const struct chain *chain,
-                              const struct key_papers *papers, struct fault *fault)
+static enum status make_rotation(struct command *inout, const struct matter *matter, struct fault *fault)
 {
-    struct trust_file file;
-    out->key = papers->key.key_id;
-    out->retires = papers->key.replaces;
-    out->size = (uint64_t)options->size;
-    enum status status = trust_file_read(&file, options, fault);
-    status = status == STATUS_OK ? name_key(out, &papers->key, &file, fault) : status;
-    return status == STATUS_OK ? order_draft(out, chain_newest(chain), options, fault) : status;
+    inout->retires = matter->document->replaces;
+    inout->size = (uint64_t)matter->options->size;
+    return name_key(inout, matter->log.rows[0].key.name, &matter->document->key, fault);
 }
-
-enum status command_log_rotate(const struct command_input *input, struct fault *fault)
-{
-    const struct custody_options *options = input->options;
-    struct command command = {.action = COMMAND_LOG_ROTATE};
-    struct key_papers papers = {0};
-    struct chain chain = {0};
-    struct bytes document = {0};
-    if (options->size == 0) {
-        return fault_set(fault, STATUS_USAGE, "size", "name from how many entries on the new key signs alone");
-    }
-    enum status status = chain_open(&chain, options, true, fault);
-    status = status == STATUS_OK ? papers_read(&papers, options, fault) : status;
-    status = status == STATUS_OK ? papers_verify(&papers, &chain, fault) : status;
-    status = status == STATUS_OK ? make_order(&command, options, &chain, &papers, fault) : status;
-    status = status == STATUS_OK ? order_draft_write(&document, &command, fault) : status;
-    status = status == STATUS_OK ? command_write_document(&document, options, fault) : status;
-    bytes_free(&document);
-    papers_wipe(&papers);
-    chain_wipe(&chain);
-    return status;
-}
-
-/* Ending a log. */
 
 /* The last checkpoint that is good: signed by the log of the trust file. */
-static enum status read_good(struct audit_checkpoint *out, const struct audit_log_terms *log,
-                             const struct custody_options *options, struct fault *fault)
+static enum status read_good(struct audit_checkpoint *out, const struct matter *matter, struct fault *fault)
 {
     struct bytes note = {0};
-    if (options->in[0] == '\0') {
+    if (matter->options->in[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "in", "name the file of the last checkpoint that is good");
     }
-    enum status status = file_read(&note, options->in, AUDIT_NOTE_MAX, "in", fault);
-    status = status == STATUS_OK ? audit_log_terms_open(out, log, note.data, note.len, fault) : status;
+    enum status status = file_read(&note, matter->options->in, AUDIT_NOTE_MAX, "in", fault);
+    status = status == STATUS_OK ? audit_log_terms_open(out, &matter->log, note.data, note.len, fault) : status;
     bytes_free(&note);
     return status;
 }
 
 /* The key that counts there goes on under the next origin, or the one of the document does. */
-static enum status next_log(struct command *out, const struct audit_log_terms *log, const struct key_papers *papers,
-                            struct fault *fault)
+static enum status make_fork(struct command *inout, const struct matter *matter, struct fault *fault)
 {
-    struct audit_key next;
+    struct audit_checkpoint good;
     char origin[AUDIT_ORIGIN_SIZE];
-    char text[AUDIT_VKEY_SIZE];
-    const struct public_key *key = papers == NULL ? &log->rows[0].key.public_key : &papers->key.key;
-    for (size_t i = 1; papers == NULL && i < log->count; i++) {
-        key = out->size >= log->rows[i].from ? &log->rows[i].key.public_key : key;
-    }
-    enum status status = audit_origin_next(origin, log->rows[0].key.name, fault);
-    if (status == STATUS_OK) {
-        /* The last 32 bytes of the DER form of an Ed25519 key (RFC 8410) are the key. */
-        status = audit_key_make(&next, origin, AUDIT_KEY_ED25519, key->spki + key->spki_len - 32, fault);
-    }
+    const struct audit_log_terms *log = &matter->log;
+    enum status status = read_good(&good, matter, fault);
+    status = status == STATUS_OK ? audit_origin_next(origin, log->rows[0].key.name, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
-    audit_key_format(text, &next);
-    if (strlen(text) >= sizeof(out->log)) {
-        return fault_set(fault, STATUS_TOO_LARGE, "log", "a verifier key of at most %zu characters",
-                         sizeof(out->log) - 1);
+    const struct public_key *key = &log->rows[0].key.public_key;
+    for (size_t i = 1; i < log->count; i++) {
+        key = good.size >= log->rows[i].from ? &log->rows[i].key.public_key : key;
     }
-    memcpy(out->log, text, sizeof(out->log));
-    public_key_id(&out->key, &next.public_key);
-    return STATUS_OK;
+    inout->size = good.size;
+    inout->root = good.root;
+    return name_key(inout, origin, matter->document == NULL ? key : &matter->document->key, fault);
 }
 
-static enum status make_fork(struct command *out, const struct custody_options *options, const struct chain *chain,
-                             const struct key_papers *papers, struct fault *fault)
+static enum status read_papers(struct key_papers *out, const struct custody_options *options, const struct chain *chain,
+                               struct fault *fault)
 {
-    struct audit_log_terms log;
+    enum status status = papers_read(out, options, fault);
+    status = status == STATUS_OK ? papers_verify(out, chain, fault) : status;
+    return status == STATUS_OK && (out->key.purpose != ROLE_AUDIT || out->key.key.algorithm != ALGORITHM_ED25519)
+               ? fault_set(fault, STATUS_INVALID, "document", "must be of an ed25519 key for audit")
+               : status;
+}
+
+/* The order, to be signed. `keyed`: the document names the key. */
+static enum status write_order(struct command *command, const struct custody_options *options, bool keyed,
+                               make_order *make, struct fault *fault)
+{
+    struct matter matter = {.options = options};
     struct audit_witnesses witnesses;
-    struct audit_checkpoint good;
-    enum status status = trust_log_read(&log, &witnesses, options, fault);
-    status = status == STATUS_OK ? read_good(&good, &log, options, fault) : status;
-    if (status == STATUS_OK) {
-        out->size = good.size;
-        out->root = good.root;
-        status = next_log(out, &log, papers, fault);
-    }
-    return status == STATUS_OK ? order_draft(out, chain_newest(chain), options, fault) : status;
-}
-
-enum status command_log_fork(const struct command_input *input, struct fault *fault)
-{
-    const struct custody_options *options = input->options;
-    struct command command = {.action = COMMAND_LOG_FORK};
     struct key_papers papers = {0};
     struct chain chain = {0};
     struct bytes document = {0};
-    bool other = options->document[0] != '\0';
     enum status status = chain_open(&chain, options, true, fault);
-    if (status == STATUS_OK && other) {
-        status = papers_read(&papers, options, fault);
-        status = status == STATUS_OK ? papers_verify(&papers, &chain, fault) : status;
-        if (status == STATUS_OK &&
-            (papers.key.purpose != ROLE_AUDIT || papers.key.key.algorithm != ALGORITHM_ED25519)) {
-            status = fault_set(fault, STATUS_INVALID, "document", "must be of an ed25519 key for audit");
-        }
+    status = status == STATUS_OK && keyed ? read_papers(&papers, options, &chain, fault) : status;
+    status = status == STATUS_OK ? trust_log_read(&matter.log, &witnesses, options, fault) : status;
+    if (status == STATUS_OK) {
+        matter.document = keyed ? &papers.key : NULL;
+        status = make(command, &matter, fault);
     }
-    status = status == STATUS_OK ? make_fork(&command, options, &chain, other ? &papers : NULL, fault) : status;
-    status = status == STATUS_OK ? order_draft_write(&document, &command, fault) : status;
+    status = status == STATUS_OK ? order_draft(command, chain_newest(&chain), options, fault) : status;
+    status = status == STATUS_OK ? order_draft_write(&document, command, fault) : status;
     status = status == STATUS_OK ? command_write_document(&document, options, fault) : status;
     bytes_free(&document);
     papers_wipe(&papers);
     chain_wipe(&chain);
     return status;
+}
+
+enum status command_log_rotate(const struct command_input *input, struct fault *fault)
+{
+    struct command command = {.action = COMMAND_LOG_ROTATE};
+    if (input->options->size == 0) {
+        return fault_set(fault, STATUS_USAGE, "size", "name from how many entries on the new key signs alone");
+    }
+    return write_order(&command, input->options, true, make_rotation, fault);
+}
+
+enum status command_log_fork(const struct command_input *input, struct fault *fault)
+{
+    struct command command = {.action = COMMAND_LOG_FORK};
+    return write_order(&command, input->options, input->options->document[0] != '\0', make_fork, fault);
 }
 
 /* The trust file. */

@@ -290,9 +290,8 @@ enum status key_command(struct signer *signer, struct wire_reply *reply, const s
     case COMMAND_PII_ERASE:
         return subject_erase(signer, reply, &given, fault);
     case COMMAND_LOG_ROTATE:
-        return log_keys_rotate(signer, reply, &given, fault);
     case COMMAND_LOG_FORK:
-        return log_keys_fork(signer, reply, &given, fault);
+        return log_keys_order(signer, reply, &given, fault);
     case COMMAND_DESTINATION_REVOKE:
         return destination_revoke(signer, reply, &given, fault);
     case COMMAND_PERSON_SUSPEND:

@@ -108,10 +108,24 @@ enum status log_keys_verify(const struct signer *signer, struct audit_proven *ou
     return fault_set(fault, passing ? STATUS_NOT_READY : status, why.where, "%s", why.detail);
 }
 
-/* An order on its way, of either kind. */
-struct rotation {
+struct log_order;
+
+/* What is its own of an order of either kind. */
+struct kind {
+    enum status (*check)(const struct log_order *order, struct guard_txn *txn, struct fault *fault);
+    void (*carry_out)(struct guard_state *state, const struct command *command);
+    bool (*stands)(const struct guard_state *state, const struct command *command); /* what it said is so */
+    enum status (*commit)(struct guard *guard, guard_apply *apply, void *context, struct fault *fault);
+    const char *event;
+    const char *size_is;
+    const char *answer;
+};
+
+/* An order on its way. */
+struct log_order {
     struct signer *signer;
     const struct given_order *given;
+    const struct kind *kind;
     int64_t at_utc_us;
     bool changed;
 };
@@ -138,17 +152,17 @@ static enum status check_log(const struct command *command, const struct audit_l
 }
 
 /* Role audit: the new key is here, and signs. */
-static enum status check_key(const struct rotation *rotation, struct guard_txn *txn, struct fault *fault)
+static enum status check_key(const struct log_order *order, struct guard_txn *txn, struct fault *fault)
 {
     size_t index = 0;
     struct guard_key key;
-    if (rotation->signer->role != ROLE_AUDIT) {
+    if (order->signer->role != ROLE_AUDIT) {
         return STATUS_OK;
     }
-    if (guard_txn_key_find(txn, &index, &key, &rotation->given->command->key) != STATUS_OK) {
+    if (guard_txn_key_find(txn, &index, &key, &order->given->command->key) != STATUS_OK) {
         return fault_set(fault, STATUS_NOT_FOUND, "command.key", "it is no key of this guard");
     }
-    return key_use_check(rotation->signer, txn, &key, index, rotation->at_utc_us, fault);
+    return key_use_check(order->signer, txn, &key, index, order->at_utc_us, fault);
 }
 
 /* An order while both keys are in force takes the place of the one before: one of the two may be lost. */
@@ -161,56 +175,16 @@ static void rotate(struct guard_state *state, const struct command *command)
     state->log_from = command->size;
 }
 
-static enum status rotation_apply(struct guard_txn *txn, void *context, struct fault *fault)
+static bool rotates_so(const struct guard_state *state, const struct command *command)
 {
-    struct rotation *rotation = context;
-    const struct command *command = rotation->given->command;
-    struct guard_state *state = &txn->state;
-    struct audit_log_keys keys;
-    bool used = false;
-    rotation->changed = false;
-    enum status status = nonce_check(txn, &used, &command->nonce, rotation->given->digest, fault);
-    if (status == STATUS_OK && used) { /* handed in again, since another signer did not have it */
-        return strcmp(state->log_next, command->log) == 0 && state->log_from == command->size
-                   ? STATUS_OK
-                   : fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
-    }
-    status = status == STATUS_OK ? keys_of(&keys, state, fault) : status;
-    status = status == STATUS_OK ? check_log(command, &keys, state, fault) : status;
-    status = status == STATUS_OK ? check_key(rotation, txn, fault) : status;
-    if (status != STATUS_OK) {
-        return status;
-    }
-    rotate(state, command);
-    keys_time_raise(txn, rotation->at_utc_us);
-    rotation->changed = true;
-    return nonce_write(txn, &command->nonce, rotation->given->digest, fault);
+    return strcmp(state->log_next, command->log) == 0 && state->log_from == command->size;
 }
 
-enum status log_keys_rotate(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
-                            struct fault *fault)
+static enum status check_rotation(const struct log_order *order, struct guard_txn *txn, struct fault *fault)
 {
-    struct rotation rotation = {.signer = signer, .given = given};
-    if (signer->role != ROLE_AUDIT && signer->role != ROLE_TRANSFER) {
-        return fault_set(fault, STATUS_MISMATCH, "command.action", "it is for the roles audit and transfer");
-    }
-    enum status status = keys_time(signer, &rotation.at_utc_us, fault);
-    if (status == STATUS_OK) {
-        CRASHPOINT("order.checked");
-        status = guard_commit(signer->guard, rotation_apply, &rotation, fault);
-        CRASHPOINT("order.remembered");
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (rotation.changed) {
-        char size[24];
-        (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)given->command->size);
-        log_event(LOG_LEVEL_WARNING, "log.rotated", "log", given->command->log, "from", size, NULL);
-    }
-    reply->key_state.on = given->command->size;
-    (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "rotated");
-    return STATUS_OK;
+    struct audit_log_keys keys;
+    enum status status = keys_of(&keys, &txn->state, fault);
+    return status == STATUS_OK ? check_log(order->given->command, &keys, &txn->state, fault) : status;
 }
 
 /* Ending a log. */
@@ -243,16 +217,16 @@ static enum status check_successor(const struct command *command, const struct g
 }
 
 /* What the order calls good must be so by all that this signer has seen. */
-static enum status check_good(const struct rotation *rotation, struct guard_txn *txn, struct fault *fault)
+static enum status check_good(const struct log_order *order, struct guard_txn *txn, struct fault *fault)
 {
-    const struct command *command = rotation->given->command;
+    const struct command *command = order->given->command;
     struct audit_key log;
     struct guard_record seen;
     enum status status = audit_key_parse(&log, txn->state.log, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    if (rotation->signer->role == ROLE_AUDIT && command->size > txn->state.size) {
+    if (order->signer->role == ROLE_AUDIT && command->size > txn->state.size) {
         return fault_set(fault, STATUS_CONFLICT, "command.size", "it has signed %llu entries",
                          (unsigned long long)txn->state.size);
     }
@@ -281,53 +255,71 @@ static void begin_log(struct guard_state *state, const struct command *command)
     memset(state->halted_by, 0, sizeof(state->halted_by));
 }
 
-static enum status fork_apply(struct guard_txn *txn, void *context, struct fault *fault)
+static bool began_so(const struct guard_state *state, const struct command *command)
 {
-    struct rotation *rotation = context;
-    const struct command *command = rotation->given->command;
+    return strcmp(state->log, command->log) == 0;
+}
+
+static enum status check_fork(const struct log_order *order, struct guard_txn *txn, struct fault *fault)
+{
+    enum status status = check_halt(&txn->state, fault);
+    status = status == STATUS_OK ? check_successor(order->given->command, &txn->state, fault) : status;
+    return status == STATUS_OK ? check_good(order, txn, fault) : status;
+}
+
+/* Either order. */
+
+static const struct kind rotation = {check_rotation, rotate, rotates_so, guard_commit,
+                                     "log.rotated",  "from", "rotated"};
+static const struct kind fork_of_log = {check_fork,   begin_log, began_so, guard_commit_halted,
+                                        "log.forked", "after",   "forked"};
+
+static enum status order_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    struct log_order *order = context;
+    const struct command *command = order->given->command;
     bool used = false;
-    rotation->changed = false;
-    enum status status = nonce_check(txn, &used, &command->nonce, rotation->given->digest, fault);
-    if (status == STATUS_OK && used) {
-        return strcmp(txn->state.log, command->log) == 0
+    order->changed = false;
+    enum status status = nonce_check(txn, &used, &command->nonce, order->given->digest, fault);
+    if (status == STATUS_OK && used) { /* handed in again, since another signer did not have it */
+        return order->kind->stands(&txn->state, command)
                    ? STATUS_OK
                    : fault_set(fault, STATUS_REPLAY, "command.nonce", "this order was used already");
     }
-    status = status == STATUS_OK ? check_halt(&txn->state, fault) : status;
-    status = status == STATUS_OK ? check_successor(command, &txn->state, fault) : status;
-    status = status == STATUS_OK ? check_good(rotation, txn, fault) : status;
-    status = status == STATUS_OK ? check_key(rotation, txn, fault) : status;
+    status = status == STATUS_OK ? order->kind->check(order, txn, fault) : status;
+    status = status == STATUS_OK ? check_key(order, txn, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
-    begin_log(&txn->state, command);
-    keys_time_raise(txn, rotation->at_utc_us);
-    rotation->changed = true;
-    return nonce_write(txn, &command->nonce, rotation->given->digest, fault);
+    order->kind->carry_out(&txn->state, command);
+    keys_time_raise(txn, order->at_utc_us);
+    order->changed = true;
+    return nonce_write(txn, &command->nonce, order->given->digest, fault);
 }
 
-enum status log_keys_fork(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
-                          struct fault *fault)
+enum status log_keys_order(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                           struct fault *fault)
 {
-    struct rotation rotation = {.signer = signer, .given = given};
+    const struct kind *kind = given->command->action == COMMAND_LOG_FORK ? &fork_of_log : &rotation;
+    struct log_order order = {.signer = signer, .given = given, .kind = kind};
     if (signer->role != ROLE_AUDIT && signer->role != ROLE_TRANSFER) {
         return fault_set(fault, STATUS_MISMATCH, "command.action", "it is for the roles audit and transfer");
     }
-    enum status status = keys_time(signer, &rotation.at_utc_us, fault);
+    enum status status = keys_time(signer, &order.at_utc_us, fault);
     if (status == STATUS_OK) {
         CRASHPOINT("order.checked");
-        status = guard_commit_halted(signer->guard, fork_apply, &rotation, fault);
+        status = kind->commit(signer->guard, order_apply, &order, fault);
         CRASHPOINT("order.remembered");
     }
     if (status != STATUS_OK) {
         return status;
     }
-    if (rotation.changed) {
+    if (order.changed) {
         char size[24];
         (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)given->command->size);
-        log_event(LOG_LEVEL_WARNING, "log.forked", "log", given->command->log, "after", size, NULL);
+        log_event(LOG_LEVEL_WARNING, kind->event, "log", given->command->log, kind->size_is, size, NULL);
     }
     reply->key_state.on = given->command->size;
-    (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "forked");
+    (void)snprintf(reply->key_state.state, sizeof(reply->key_state.state), "%s", kind->answer);
     return STATUS_OK;
 }

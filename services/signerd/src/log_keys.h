@@ -43,20 +43,14 @@ MUST_CHECK enum status log_keys_verify(const struct signer *signer, struct audit
                                        struct fault *fault);
 
 /*
- * Carries out log.rotate; the same order again is answered the same. STATUS_CONFLICT: it retires another key than the
- * log's, or so many entries are signed already; STATUS_MISMATCH: of another log, or another role; STATUS_REPLAY.
+ * Carries out log.rotate or log.fork, once; the same order again is answered the same. For both: STATUS_MISMATCH of
+ * another log or role, STATUS_REPLAY; and for role audit STATUS_NOT_FOUND or the statuses of a key that may not sign.
+ * log.rotate: STATUS_CONFLICT when it retires another key than the log's, or so many entries are signed already.
+ * log.fork: this log has ended, the next one begins with nothing, and only it is signed or believed from now on. A
+ * guard that the log's own contradictions have halted goes on by it, STATUS_HALTED by something else. STATUS_MISMATCH:
+ * the log had another root at that size; STATUS_CONFLICT: it was never so long.
  */
-MUST_CHECK enum status log_keys_rotate(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
-                                       struct fault *fault);
-
-/*
- * Carries out log.fork: this log has ended, the next one begins with nothing, and only it is signed or believed from
- * now on. A guard that the log's own contradictions have halted goes on by it. The same order again is answered the
- * same. STATUS_MISMATCH: it is not about this log, or the log had another root at that size; STATUS_CONFLICT: the log
- * was never so long; STATUS_NOT_FOUND or the statuses of a key that may not sign: role audit; STATUS_REPLAY;
- * STATUS_HALTED by something else.
- */
-MUST_CHECK enum status log_keys_fork(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
-                                     struct fault *fault);
+MUST_CHECK enum status log_keys_order(struct signer *signer, struct wire_reply *reply, const struct given_order *given,
+                                      struct fault *fault);
 
 #endif
