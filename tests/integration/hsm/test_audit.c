@@ -9,7 +9,7 @@
 #include "hsm/uri.h"
 #include "raw_token.h"
 
-TestSuite(audit, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
+TestSuite(audit, .init = fixture_make, .fini = fixture_remove, .timeout = 600);
 
 static void expect_refused(const char *object, const char *text)
 {

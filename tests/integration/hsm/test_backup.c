@@ -13,7 +13,7 @@
 #include "hsm/backup.h"
 #include "raw_token.h"
 
-TestSuite(backup, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
+TestSuite(backup, .init = fixture_make, .fini = fixture_remove, .timeout = 600);
 
 static const uint8_t message[] = "a transaction";
 

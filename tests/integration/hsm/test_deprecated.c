@@ -7,7 +7,7 @@
 #include "test/test_register.h"
 
 Test(deprecated, a_token_makes_no_new_key_and_uses_the_old_one, .init = fixture_make, .fini = fixture_remove,
-     .timeout = 120)
+     .timeout = 600)
 {
     struct fault fault = {0};
     const struct hsm_key *key = NULL;

@@ -22,7 +22,7 @@ static void liar_make(void)
     fixture_module_use(path);
 }
 
-TestSuite(lying, .init = liar_make, .fini = fixture_remove, .timeout = 60);
+TestSuite(lying, .init = liar_make, .fini = fixture_remove, .timeout = 600);
 
 static struct hsm_token *key_prepare(const struct hsm_key **out)
 {

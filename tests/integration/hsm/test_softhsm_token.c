@@ -11,7 +11,7 @@
 #include "hsm/data.h"
 #include "raw_token.h"
 
-TestSuite(softhsm, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
+TestSuite(softhsm, .init = fixture_make, .fini = fixture_remove, .timeout = 600);
 
 static const enum algorithm algorithms[] = {ALGORITHM_P256, ALGORITHM_SECP256K1, ALGORITHM_ED25519};
 

@@ -17,7 +17,7 @@
 #define SESSIONS 4
 #define SIGNATURES_EACH 8
 
-TestSuite(token, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
+TestSuite(token, .init = fixture_make, .fini = fixture_remove, .timeout = 600);
 
 static const char message[] = "a message of some length";
 

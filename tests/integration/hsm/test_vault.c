@@ -8,7 +8,7 @@
 #include "hsm/vault.h"
 #include "raw_token.h"
 
-TestSuite(vault, .init = fixture_make, .fini = fixture_remove, .timeout = 120);
+TestSuite(vault, .init = fixture_make, .fini = fixture_remove, .timeout = 600);
 
 static const uint8_t context[HSM_VAULT_CONTEXT_LEN] = {7, 7, 7};
 static const uint8_t plain[HSM_VAULT_KEY_LEN] = "thirty-two bytes of a subject's";

@@ -24,7 +24,7 @@ static void teardown(void)
     world_remove(&world);
 }
 
-TestSuite(ledger_crash, .init = setup, .fini = teardown, .timeout = 240);
+TestSuite(ledger_crash, .init = setup, .fini = teardown, .timeout = 600);
 
 /* Submits what is not there yet, as a client does that persists its bytes and asks again. */
 static void submit_all(void)

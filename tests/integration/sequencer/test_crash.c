@@ -25,7 +25,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(crash, .init = setup, .fini = teardown, .timeout = 280);
+TestSuite(crash, .init = setup, .fini = teardown, .timeout = 600);
 
 /* A service that puts some events and waits for them; ends with 0 unless it is killed. */
 static void serve(void)

@@ -27,7 +27,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(post, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(post, .init = setup, .fini = teardown, .timeout = 600);
 
 #define THREADS 8
 #define EVENTS 200

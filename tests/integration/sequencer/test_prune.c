@@ -39,7 +39,7 @@ static void teardown(void)
     prune_place_close(&place);
 }
 
-TestSuite(prune, .init = setup, .fini = teardown, .timeout = 240);
+TestSuite(prune, .init = setup, .fini = teardown, .timeout = 600);
 
 /* A receipt of an entry that has left, from the tiles that stay. */
 static void expect_proven(uint64_t seq)
@@ -358,7 +358,7 @@ Test(prune, while_the_service_writes)
 
 #ifdef STRONGROOM_CRASHPOINTS
 /* Machines that die with everything on them. The crash points of this process are never armed. */
-TestSuite(killed, .init = make_places, .fini = teardown, .timeout = 240);
+TestSuite(killed, .init = make_places, .fini = teardown, .timeout = 600);
 
 static int in_child(void (*work)(void), const char *crashpoint)
 {

@@ -70,7 +70,7 @@ static void teardown(void)
     prune_place_close(&place);
 }
 
-TestSuite(told, .init = setup, .fini = teardown, .timeout = 240);
+TestSuite(told, .init = setup, .fini = teardown, .timeout = 600);
 
 /* That the use of a copied key was dealt with is told again, once; what this service did not say of one is not. */
 Test(told, what_must_be_remembered_stays)

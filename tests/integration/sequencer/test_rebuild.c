@@ -66,7 +66,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(rebuild, .init = setup, .fini = teardown, .timeout = 600);
 
 static enum status rebuild_by(const struct audit_key *keys, size_t key_count, struct fault *fault)
 {

@@ -27,7 +27,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(sequence, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(sequence, .init = setup, .fini = teardown, .timeout = 600);
 
 Test(sequence, the_first_entry_is_the_genesis)
 {

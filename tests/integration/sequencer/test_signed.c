@@ -34,7 +34,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(signed_rows, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(signed_rows, .init = setup, .fini = teardown, .timeout = 600);
 
 struct found {
     size_t count;

@@ -42,7 +42,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(tamper, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(tamper, .init = setup, .fini = teardown, .timeout = 600);
 
 #define FOR_EVER_MS 86400000                                   /* longer than a test may last */
 #define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */

@@ -285,28 +285,28 @@ static void trials_run(size_t from, size_t step)
 }
 
 /* In four parts, so that no log grows beyond what is read of it. */
-Test(token_faults, with_a_standby_1, .timeout = 300)
+Test(token_faults, with_a_standby_1, .timeout = 600)
 {
     trials_run(0, 4);
 }
 
-Test(token_faults, with_a_standby_2, .timeout = 300)
+Test(token_faults, with_a_standby_2, .timeout = 600)
 {
     trials_run(1, 4);
 }
 
-Test(token_faults, with_a_standby_3, .timeout = 300)
+Test(token_faults, with_a_standby_3, .timeout = 600)
 {
     trials_run(2, 4);
 }
 
-Test(token_faults, with_a_standby_4, .timeout = 300)
+Test(token_faults, with_a_standby_4, .timeout = 600)
 {
     trials_run(3, 4);
 }
 
 /* Nothing else can answer: refused quickly, and signed again afterwards. */
-Test(token_faults, without_a_standby, .timeout = 300)
+Test(token_faults, without_a_standby, .timeout = 600)
 {
     make();
     signer_start(false);

@@ -429,7 +429,7 @@ static unsigned check_toy(const struct toy *toy, const struct analysis *analysis
 
 TestSuite(analyse_property, .init = random_open);
 
-Test(analyse_property, minimal_sets_are_those_of_the_oracle, .timeout = 300)
+Test(analyse_property, minimal_sets_are_those_of_the_oracle, .timeout = 600)
 {
     unsigned possible = 0;
     unsigned refused = 0;

@@ -47,7 +47,7 @@ static json_t *transcript_json(void)
     return json_loads((const char *)vault.transcript.data, 0, NULL);
 }
 
-Test(ceremony_property, one_bit_of_a_transcript, .timeout = 120)
+Test(ceremony_property, one_bit_of_a_transcript, .timeout = 600)
 {
     struct bytes *bytes = &vault.transcript;
     cr_assert(transcript_passes(bytes->data, bytes->len));
@@ -61,7 +61,7 @@ Test(ceremony_property, one_bit_of_a_transcript, .timeout = 120)
 }
 
 /* Any choice of steps, some more than once, in any order. */
-Test(ceremony_property, other_steps_in_another_order, .timeout = 120)
+Test(ceremony_property, other_steps_in_another_order, .timeout = 600)
 {
     for (int round = 0; round < SHUFFLES; round++) {
         json_t *transcript = transcript_json();

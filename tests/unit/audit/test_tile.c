@@ -241,7 +241,7 @@ static void expect_proofs(struct store *store, uint64_t old, uint64_t index, uin
                  "%" PRIu64 " to %" PRIu64, old, size);
 }
 
-Test(tile, proofs_at_the_edges_of_tiles, .timeout = 60)
+Test(tile, proofs_at_the_edges_of_tiles, .timeout = 600)
 {
     struct store store;
     store_fill(&store, STORE_LEAVES);
@@ -255,7 +255,7 @@ Test(tile, proofs_at_the_edges_of_tiles, .timeout = 60)
     store_free(&store);
 }
 
-Test(tile, proofs_of_random_sizes, .timeout = 60)
+Test(tile, proofs_of_random_sizes, .timeout = 600)
 {
     struct store store;
     struct sample_random chance;

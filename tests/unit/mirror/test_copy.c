@@ -303,7 +303,7 @@ Test(copy, of_an_empty_log_is_empty)
 }
 
 /* Killed at every fetch in turn, the same folder all the time. */
-Test(copy, goes_on_after_being_killed_anywhere, .timeout = 120)
+Test(copy, goes_on_after_being_killed_anywhere, .timeout = 600)
 {
     struct log log;
     log_make(&log, ENTRIES);

@@ -120,7 +120,7 @@ static struct nonce_finding scan_of(const char *alg, const struct habit *habit, 
     return finding;
 }
 
-Test(nonce_scan, good_nonces_give_nothing_away, .timeout = 120)
+Test(nonce_scan, good_nonces_give_nothing_away, .timeout = 600)
 {
     cr_expect(scan_of("p256", &good, 0, 66).flaw == NONCE_FLAW_NONE);
     cr_expect(scan_of("secp256k1", &good, 0, 9).flaw == NONCE_FLAW_NONE);
@@ -130,7 +130,7 @@ Test(nonce_scan, good_nonces_give_nothing_away, .timeout = 120)
 }
 
 /* What the text of nonce_scan_reach promises, in the middle of good ones. */
-Test(nonce_scan, bad_nonces_give_the_key_away, .timeout = 240)
+Test(nonce_scan, bad_nonces_give_the_key_away, .timeout = 600)
 {
     static const struct {
         const char *what;

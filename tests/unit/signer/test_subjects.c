@@ -36,7 +36,7 @@ static void finish(void)
     desk_finish();
 }
 
-TestSuite(subjects, .init = start, .fini = finish, .timeout = 120);
+TestSuite(subjects, .init = start, .fini = finish, .timeout = 600);
 
 static void expect(enum status got, enum status expected, const char *where, const char *what)
 {
