@@ -27,7 +27,7 @@ static void teardown(void)
     books_close(&books);
 }
 
-TestSuite(takeover, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(takeover, .init = setup, .fini = teardown, .timeout = 600);
 
 static void check_story(uint64_t size)
 {
@@ -209,11 +209,7 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
     stage_covered(&first, stage_event(&first, ""));
     books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local;"
                       "ALTER ROLE strongroom_app SET synchronous_commit = local");
-    books_sql(&books, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    books_sql(&books, "SELECT pg_reload_conf()");
-    books_sql(&books, "DO $$ BEGIN"
-                      " WHILE current_setting('synchronous_standby_names') <> 'nobody' LOOP PERFORM pg_sleep(0.01); END"
-                      " LOOP; END $$");
+    books_sync_commit(&books, true);
     books_sql(&books, "INSERT INTO audit.pending (evt, mac) VALUES ('{}', '')");
     books_sql(&books,
               "DO $$ BEGIN"
@@ -222,8 +218,7 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
               " END LOOP;"
               " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
     cr_expect_eq(books_number(&books, "SELECT size FROM audit.head"), 3);
-    books_sql(&books, "ALTER SYSTEM RESET synchronous_standby_names");
-    books_sql(&books, "SELECT pg_reload_conf()");
+    books_sync_commit(&books, false);
     books_sql(&books,
               "ALTER ROLE postgres RESET synchronous_commit; ALTER ROLE strongroom_app RESET synchronous_commit");
     stage_covered(&first, stage_event(&first, ""));

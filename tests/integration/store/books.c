@@ -109,18 +109,32 @@ const char *books_sqlstate(char out[6], const struct books *books, const char *r
     return out;
 }
 
+/* Whether a COMMIT that writes something waits for a standby; it does not wait on. */
+static bool commit_waits(const struct books *books)
+{
+    char sql[128];
+    PGconn *connection = books_connect(books, "postgres");
+    PQclear(PQexec(connection, "SET synchronous_commit = on"));
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = %d",
+             PQbackendPID(connection));
+    cr_assert_eq(PQsendQuery(connection, "SELECT pg_logical_emit_message(true, 'commit', '')"), 1);
+    bool waits = false;
+    while (!waits && PQconsumeInput(connection) == 1 && PQisBusy(connection)) {
+        waits = books_number(books, sql) == 1;
+    }
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", PQbackendPID(connection));
+    books_sql(books, sql);
+    PQfinish(connection);
+    return waits;
+}
+
+/* New sessions know it at once; the process that makes commits wait learns it a moment later. */
 void books_sync_commit(const struct books *books, bool on)
 {
-    const char *wanted = on ? "nobody" : "";
-    char sql[256];
-    snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", wanted);
-    books_sql(books, sql);
+    books_sql(books, on ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+                        : "ALTER SYSTEM RESET synchronous_standby_names");
     books_sql(books, "SELECT pg_reload_conf()");
-    snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names'"
-             " AND setting = '%s'",
-             wanted);
-    while (books_number(books, sql) == 0) {
+    while (commit_waits(books) != on) {
         sched_yield();
     }
 }

@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "books.h"
 #include "store/pending.h"
@@ -71,10 +72,14 @@ Test(session, fsync_off_is_refused)
 {
     struct fault fault = {0};
     books_sql(&books, "ALTER SYSTEM SET full_page_writes = off");
-    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    books_sql(&books, "SELECT pg_reload_conf()");
+    while (books_number(&books,
+                        "SELECT count(*) FROM pg_settings WHERE name = 'full_page_writes' AND setting = 'on'") != 0) {
+        sched_yield();
+    }
     enum status status = try_open("strongroom_app", "strongroom_app", &fault);
     books_sql(&books, "ALTER SYSTEM RESET full_page_writes");
-    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    books_sql(&books, "SELECT pg_reload_conf()");
     cr_expect_eq(status, STATUS_NOT_READY);
 }
 
@@ -211,14 +216,12 @@ Test(session, a_commit_that_no_standby_confirmed_is_unknown)
     enum store_end end = STORE_COMMITTED;
     struct store *store = books_store(&books, "strongroom_app", 1);
     books_sql(&books, "SET synchronous_commit = local; ALTER ROLE postgres SET synchronous_commit = local");
-    books_sql(&books, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    books_sync_commit(&books, true);
     struct store_tx *tx = begin_noted(store, &end);
     cr_expect_eq(store_pending_put(tx, "{}", 2, &mac, NULL), STATUS_OK);
     cr_assert_eq(pthread_create(&canceller, NULL, cancel_waiter, NULL), 0);
     enum status status = store_commit(tx, NULL);
-    books_sql(&books, "ALTER SYSTEM RESET synchronous_standby_names");
-    books_sql(&books, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+    books_sync_commit(&books, false);
     cr_assert_eq(pthread_join(canceller, NULL), 0);
     cr_expect_eq(status, STATUS_OUTCOME_UNKNOWN);
     cr_expect_eq(end, STORE_UNKNOWN);
