@@ -124,7 +124,8 @@ class Spare:
         return done.stdout.strip()
 
     def fill(self):
-        with open(self.disk / "ballast", "wb", buffering=0) as file, contextlib.suppress(OSError):
+        """To the last page, also what became free since the last time."""
+        with open(self.disk / "ballast", "ab", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(1 << 12))
 
@@ -211,12 +212,17 @@ class FailClosed(strongroom.Case):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGCONT)
 
-    def backends(self, home):
-        """The postmaster, then its children."""
+    @contextlib.contextmanager
+    def stopped_cluster(self, home):
+        """The postmaster first, so that it makes no further children."""
         with open(home / "data/postmaster.pid", encoding="ascii") as file:
             postmaster = int(file.readline())
-        with open(f"/proc/{postmaster}/task/{postmaster}/children", encoding="ascii") as file:
-            return [postmaster, *map(int, file.read().split())]
+        with self.stopped(postmaster):
+            eventually(lambda: "\nState:\tT" in pathlib.Path(f"/proc/{postmaster}/status").read_text(), "it has stopped")
+            with open(f"/proc/{postmaster}/task/{postmaster}/children", encoding="ascii") as file:
+                children = [int(child) for child in file.read().split()]
+            with self.stopped(*children):
+                yield
 
     def test_audit_signer_hangs(self):
         with self.stopped(self.place.pid("audit")):
@@ -237,6 +243,8 @@ class FailClosed(strongroom.Case):
         place = self.place
         place.psql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'; ALTER SYSTEM SET synchronous_commit = local")
         place.psql("SELECT pg_reload_conf()")
+        if os.getuid() == 0:
+            eventually(lambda: place.value("SELECT sync_state FROM pg_stat_replication") == "async", "the standby counts no longer")
         ended = threading.Event()
 
         def cancel():
@@ -272,7 +280,7 @@ class FailClosed(strongroom.Case):
         self.assertHeals()
 
     def test_database_hangs(self):
-        with self.stopped(*self.backends(self.primary)):
+        with self.stopped_cluster(self.primary):
             self.assertClosed("database", ("timed_out", "unavailable", "busy"), reads=False)
         self.assertHeals()
 
@@ -307,9 +315,16 @@ class FailClosed(strongroom.Case):
     @unittest.skipIf(os.getuid() != 0, "needs a disk of its own: only root can mount one")
     def test_full(self):
         place = self.place
-        self.spare.fill()
-        eventually(lambda: place.propose(1).status == 503, "there is no room left")
+        # The write-ahead log begins a segment that has room to the end of the test: without any the server would end.
+        place.psql("SELECT pg_switch_wal(); CHECKPOINT")
+
+        def no_room():
+            """A proposal finds none; the trail, whose table may be full before, would refuse it, too."""
+            self.spare.fill()
+            return place.propose(1).status == 503 and "database" in self.health()[1]
+
         try:
+            eventually(no_room, "there is no room left")
             self.assertClosed("database", ("unavailable",))
         finally:
             self.spare.empty()
@@ -318,11 +333,12 @@ class FailClosed(strongroom.Case):
     def test_sequencer_stops(self):
         """Somebody else holds the lock of the sequencers and does nothing: nobody halts, nobody leads, nothing is covered."""
         place = self.place
-        holder = subprocess.Popen(["psql", "-Xqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        holder = subprocess.Popen(["psql", "-XAtqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         with holder:
-            holder.stdin.write("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory';"
-                               "SELECT pg_advisory_lock(7023577);\n")
+            holder.stdin.write("DO $$ BEGIN WHILE NOT pg_try_advisory_lock(7023577) LOOP PERFORM pg_terminate_backend(pid, 5000)"
+                               " FROM pg_locks WHERE locktype = 'advisory' AND granted; END LOOP; END $$; SELECT 'held';\n")
             holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline(), "held\n")
             eventually(lambda: place.propose(1).status == 503, "nobody leads")
             self.assertClosed("trail", ("not_ready",))
             holder.stdin.close()
