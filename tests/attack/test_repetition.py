@@ -40,7 +40,7 @@ class Repetition(strongroom.Case):
         place.start()
         place.withdraw(1)
         for action, ask in asks.items():
-            reply = ask()
+            reply = place.patiently(ask)
             self.assertReceipt(reply, reply.json["withdrawal"]["id"], action)
         self.assertProven("trail", place.export_trail())
 

@@ -36,7 +36,7 @@ SIGNERS = ("audit", "validator", "transfer")
 DAEMONS = SIGNERS + ("custodyd",)
 EVERY_DAEMON = ("witness",) + SIGNERS + ("privacy", "custodyd")  # witness, privacy: where a test asks for it
 ENDS = {"confirmed", "rejected", "expired", "cancelled", "failed", "quarantined"}
-DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "90"))  # decides nothing but when a test that hangs is called failed
+DEADLINE_S = int(os.environ.get("STRONGROOM_DEADLINE_S", "180"))  # decides nothing but when a test that hangs is called failed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 API = openapi.Description(SOURCE / "docs/openapi.yaml")
 
@@ -430,9 +430,15 @@ class Evaluation:
         headers = {"Idempotency-Key": key or os.urandom(16).hex()}
         return self.call("POST", "/v1/withdrawals", self.proposal(amount, **changes), person, token, headers)
 
-    def proposed(self, amount=100, **named):
-        reply = self.propose(amount, **named)
-        if reply.status != 201:
+    def patiently(self, ask):
+        """The reply to a question that means the same when it is asked again, which is what 503 asks for: on a slow machine the
+        trail may come after the time that a test gives it."""
+        return eventually(lambda: (reply := ask()).status != 503 and reply, "an answer other than 503")
+
+    def proposed(self, amount=100, key=None, **named):
+        key = key or os.urandom(16).hex()
+        reply = self.patiently(lambda: self.propose(amount, key=key, **named))
+        if reply.status not in (200, 201):  # 200: it stood there already
             raise AssertionError(f"not proposed: {reply}")
         return reply.json["withdrawal"]
 
@@ -456,7 +462,8 @@ class Evaluation:
 
     def approve(self, withdrawal, *people):
         for person in people or ("approver-1", "approver-2"):
-            reply = self.decide(withdrawal, person)
+            document = self.approval(withdrawal, person)
+            reply = self.patiently(lambda document=document, person=person: self.decide(withdrawal, person, document=document))
             if reply.status != 200:
                 raise AssertionError(f"{person} could not approve: {reply}")
         return reply.json["withdrawal"]
@@ -516,6 +523,8 @@ class Evaluation:
     # The trail as a superuser keeps it, and puts it back
 
     def keep_trail(self, name="kept"):
+        """Of a service that does not run, as soon as the server has noticed: until then a last COMMIT may come."""
+        eventually(lambda: self.value("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'strongroom%'") == "0", "no session is left")
         for table in ("leaf", "head", "tile", "checkpoint"):
             self.psql(f"DROP TABLE IF EXISTS public.{name}_{table}; CREATE TABLE public.{name}_{table} AS TABLE audit.{table}")
 

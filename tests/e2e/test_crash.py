@@ -274,7 +274,7 @@ class CrashStates(Crash):
         self.assertFalse(health.json["parts"]["signer_audit"]["ready"])
         self.assertEqual(place.read(row["id"])["id"], row["id"])
         self.revive()
-        self.assertEqual(place.decide(row, "approver-1", document=document).status, 200)
+        self.assertEqual(place.patiently(lambda: place.decide(row, "approver-1", document=document)).status, 200)
         place.approve(row, "approver-2")
         place.wait(row["id"], "confirmed")
         self.assertOneTransfer(row, 81)
@@ -333,7 +333,7 @@ class CrashStates(Crash):
         signature may be out there, so the same transaction is the only one that this sequence can ever have."""
         place = self.place
         place.stop("custodyd")
-        place.configure("custodyd", withdrawal_ttl=3)
+        place.configure("custodyd", withdrawal_ttl=8)  # time for a slow machine to have it approved
         place.start()
         try:
             for point in ("signer.remembered", "signer.signed"):

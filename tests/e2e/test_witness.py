@@ -234,8 +234,7 @@ class Witnesses(strongroom.Case):
         reply = self.place.call("POST", f"/v1/alarms/{alarms['witness.gone']['id']}/acknowledge")
         self.assertLess(reply.status, 300, reply)  # who has seen it may say so
         self.witnesses[1].start()
-        for person in ("approver-1", "approver-2"):
-            self.until(lambda person=person: self.place.decide(open_one, person).status == 200, "effects are back")
+        self.place.approve(open_one)  # effects are back
         self.place.wait(open_one["id"], "confirmed")
         for act in ("witness.down", "witness.gone", "witness.back", "witness.up"):
             self.until(lambda act=act: self.entries(act), f"the trail has {act}")
