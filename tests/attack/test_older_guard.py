@@ -59,6 +59,7 @@ class OlderGuard(strongroom.Case):
     def test_a_late(self):
         """Without a validator there are no blocks, and nobody is told that the trail is anchored."""
         place = self.place
+        known = {act: len(self.entries(act)) for act in ("anchor.late", "anchor.back")}
         place.stop("validator")
         self.entries("trail.anchor")  # a read, which is an entry to be anchored
         health = self.until(lambda: self.alarm("anchor.late"), "an alarm")
@@ -69,7 +70,7 @@ class OlderGuard(strongroom.Case):
         self.until(lambda: not self.alarm("anchor.late"), "the alarm is over")
         self.until(lambda: len(self.entries("trail.anchor")) > before, "the trail is anchored again")
         for act, outcome in (("anchor.late", "error"), ("anchor.back", "ok")):
-            (entry,) = self.entries(act)
+            entry = self.entries(act)[known[act]]
             self.assertEqual((entry["outcome"], self.event(entry)["oid"]), (outcome, "ledger"))
 
     def test_a_the_trail_is_set_back_with_its_signer(self):

@@ -11,6 +11,8 @@ import strongroom
 from strongroom import canonical, digest, eventually, time_text
 
 DELAY_S = 8
+SLOW_S = 120  # for a machine that is too slow to look within the delay
+LONG_S = 3600  # does not pass while these tests run
 WINDOW_S = 600  # longer than these tests take
 
 
@@ -37,7 +39,8 @@ class Waiting(strongroom.Case):
                  band("c-limited", 2000, 3000, limits=[{"per": "destination", "sum": "5000", "window_s": WINDOW_S}]),
                  band("d-steps", 3000, 4000, steps=[[{"group": "approvers", "m": 1}], [{"group": "second-look", "m": 1}]]),
                  band("e-signed", 4000, 5000, when={"requesters": ["desk"]}, steps=[two]),
-                 band("f-counted", 5000, 8000, limits=[{"count": 50, "per": "wallet", "sum": "12000", "window_s": 2678400}])]
+                 band("f-counted", 5000, 8000, limits=[{"count": 50, "per": "wallet", "sum": "12000", "window_s": 2678400}]),
+                 band("g-slow", 8000, 8400, delay_s=SLOW_S), band("h-long", 8400, 8800, delay_s=LONG_S)]
         text = canonical({**document, "version": 2, "prev": row["digest"], "issued_at": time_text(), "rules": rules,
                           "groups": sorted(groups, key=lambda group: group["id"])})
         cls.name = digest("policy", text)
@@ -57,11 +60,16 @@ class Waiting(strongroom.Case):
         return [alarm for alarm in self.place.call("GET", "/v1/alarms").json["alarms"]
                 if alarm["code"] == "withdrawal.waiting" and alarm["object_id"] == withdrawal["id"]]
 
+    def seen_coming(self, amount):
+        """A withdrawal that waits for its delay, and its alarm; None when its time came first."""
+        row = self.announced(amount)
+        alarms = eventually(lambda: self.alarms(row) or time_text() > row["sign_at"], "the alarm")
+        return (row, *alarms) if alarms is not True and row["state"] == "approved" else None
+
     def test_a_delay_passes_and_everybody_sees_it_coming(self):
-        row = self.announced(1500)
+        row, alarm = next(filter(None, map(self.seen_coming, (1500, 8100))))
         self.assertEqual((row["state"], row["waiting"]["step"], row["waiting"]["for"]), ("approved", "announce", "not_ready"))
         self.assertGreater(row["sign_at"], row["requested_at"])
-        [alarm] = self.until(lambda: self.alarms(row), "the alarm")
         self.assertEqual(alarm["facts"]["sign_at"][:19], row["sign_at"][:19])
         end = self.place.wait(row["id"], "confirmed")
         acts = [entry["act"] for entry in self.place.history_to(row["id"])]
@@ -86,7 +94,7 @@ class Waiting(strongroom.Case):
     def test_a_veto_is_handed_in_at_its_own_withdrawal(self):
         """It would take effect where nobody looks, and be kept nowhere."""
         place = self.place
-        row = self.announced(1700)
+        row = self.announced(8500)
         other = place.withdraw(20)
         body = self.veto_of(row, "approver-3")
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{other['id']}/veto", body), 403, "mismatch")
@@ -98,7 +106,7 @@ class Waiting(strongroom.Case):
 
     def test_one_person_vetoes(self):
         place = self.place
-        row = self.announced(1600)
+        row = self.announced(8600)
         place.stranger("nobody")
         strange = self.veto_of(row, "nobody")  # whom the signer may know before the service does
         self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/veto", strange), 403, "unknown_key")
@@ -111,7 +119,7 @@ class Waiting(strongroom.Case):
         entry = self.until(lambda: [entry for entry in place.history(row["id"])
                                     if (entry["act"], entry["outcome"]) == ("withdrawal.veto", "ok")], "the entry")[0]
         facts = self.event(entry)["facts"]
-        self.assertEqual((facts["by"], facts["reason"], facts["amount"]), ("approver-3", "not-ours", "1600"))
+        self.assertEqual((facts["by"], facts["reason"], facts["amount"]), ("approver-3", "not-ours", "8600"))
         late = place.withdraw(10)
         said = place.custody("veto", late["id"], "--reason", "too-late", *files, person="approver-3", check=False)
         self.assertNotEqual(said.returncode, 0)
