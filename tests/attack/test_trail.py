@@ -428,22 +428,27 @@ class Clones(strongroom.Case):
 class Pending(strongroom.Case):
     def test_a_row_deleted_before_it_was_sequenced(self):
         """The service died between the commit of a proposal and its entry; the attacker takes the row that was to become the
-        entry. Nobody was told anything yet. Whatever is done with that withdrawal later has a history without a beginning."""
+        entry. Nobody has a receipt yet. Whatever is done with that withdrawal later has a history without a beginning."""
         place = self.place
         self.assertProven("trail", place.export_trail())
         place.kill("custodyd")
         place.configure("custodyd", trail_timeout=1000)  # who waits in vain for a proof shall learn it soon
-        place.start(STRONGROOM_CRASHPOINT="sequencer.taken:3")  # the first is the start of the service, the second the login
+        place.start()
         logins = "SELECT count(*) FROM audit.leaf WHERE act = 'login.ok'"
         before = place.psql(logins)
         self.assertEqual(place.call("GET", "/v1/wallets").status, 200)
         strongroom.eventually(lambda: place.psql(logins) != before, "the login is told")
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            place.propose(5, key="lost")
-        strongroom.eventually(lambda: place.ended("custodyd") is not None, "custodyd is killed")
-        lost = place.psql("DELETE FROM audit.pending RETURNING convert_from(evt, 'UTF8')")
-        event = json.loads(lost[0][0])
-        self.assertEqual((len(lost), event["act"]), (1, "withdrawal.request"))
+        with subprocess.Popen(["psql", "-XAtqd", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as holder:
+            holder.stdin.write("BEGIN; LOCK TABLE audit.leaf IN SHARE MODE; SELECT 'held';\n")  # the sequencer waits
+            holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline(), "held\n")
+            self.assertProblem(place.propose(5, key="lost"), 503, "not_ready")
+            place.kill("custodyd")
+            place.psql("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = 'strongroom_sequencer'")
+            lost = [json.loads(row[0]) for row in place.psql("DELETE FROM audit.pending RETURNING convert_from(evt, 'UTF8')")]
+            holder.stdin.close()
+        (event,) = [event for event in lost if event["act"] == "withdrawal.request"]
         place.start()
         self.assertProblem(place.propose(5, key="lost"), 503, "not_ready")  # there is nothing that could prove it
         row = place.read(event["oid"])
