@@ -33,7 +33,7 @@ static void look_command(const struct command *command)
     enum key_action action;
     enum key_state next;
     bool everywhere = command->action == COMMAND_POLICY_VETO || command->action == COMMAND_LOG_ROTATE ||
-                      command->action == COMMAND_PERSON_SUSPEND ||
+                      command->action == COMMAND_LOG_FORK || command->action == COMMAND_PERSON_SUSPEND ||
                       command->action == COMMAND_PERSON_RESUME; /* they are for every role and have none */
     INVARIANT(command_action_text(command->action) != NULL);
     INVARIANT((signer_role_text(command->role) == NULL) == everywhere);

@@ -96,11 +96,31 @@ static void check_trust(const char *path)
     if (trust_read(&trust, path, NULL) != STATUS_OK) {
         return;
     }
-    for (const struct note_key *key = &trust.log; key->next != NULL; key = key->next) {
-        INVARIANT(key->next->from > key->from && strcmp(key->next->name, key->name) == 0);
-        INVARIANT(!digest_equal(&key->next->key.id, &key->key.id));
+    for (const struct trust *log = &trust; log != NULL; log = log->next) {
+        for (const struct note_key *key = &log->log; key->next != NULL; key = key->next) {
+            INVARIANT(key->next->from > key->from && strcmp(key->next->name, key->name) == 0);
+            INVARIANT(!digest_equal(&key->next->key.id, &key->key.id));
+        }
+        INVARIANT(log->ended.size == (log->next == NULL ? 0 : log->next->follows.size));
+        INVARIANT((log->follows.size > 0) == (log != &trust));
     }
     INVARIANT(trust.quorum <= trust.witness_count && (trust.quorum > 0) == (trust.witness_count > 0));
+}
+
+/* The log that follows, as the seeds have it. */
+static void follow(struct trust *first, struct trust *next)
+{
+    char vkey[AUDIT_VKEY_SIZE];
+    struct audit_key key;
+    sample_key(&key, SAMPLE_ORIGIN "/e2", AUDIT_KEY_ED25519, 1);
+    audit_key_format(vkey, &key);
+    INVARIANT(note_key_read(&next->log, vkey, NOTE_KEY_LOG));
+    next->fresh_until_s = INT64_MAX;
+    next->follows.size = 900;
+    memset(next->follows.root.bytes32, 0x5f, sizeof(next->follows.root.bytes32));
+    memset(next->follows.order.bytes32, 0x0d, sizeof(next->follows.order.bytes32));
+    first->ended = next->follows;
+    first->next = next;
 }
 
 /* The keys of the samples 0 and 1, the second from five entries on, for both sides. */
@@ -120,10 +140,12 @@ static void begin(struct note_key *out, struct note_key *out_next, struct audit_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct trust trust = {.fresh_until_s = INT64_MAX};
+    static struct trust next;
     static struct audit_log_terms terms;
     char path[64];
     if (trust.log.name[0] == '\0') {
         begin(&trust.log, &trust.rotations[trust.rotation_count++], &terms);
+        follow(&trust, &next);
         INVARIANT(freopen("/dev/null", "w", stdout) != NULL);
     }
     check_leaf(data, size);
