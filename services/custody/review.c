@@ -211,6 +211,15 @@ static enum status check_last(const struct reviewing *reviewing, struct fault *f
                : fault_set(fault, STATUS_CORRUPT, "root", "the last review saw another trail than this");
 }
 
+/* Of a log that follows another nobody has reviewed anything yet: the last review is of the one that ended. */
+static void begin_log(struct reviewing *reviewing, const struct audit_event *first)
+{
+    if (first->action == AUDIT_LOG_FORK && reviewing->last.size > 0 && reviewing->last.reviewed_at < first->at_utc_us) {
+        reviewing->last = (struct review){0};
+        reviewing->review.from = 0;
+    }
+}
+
 static enum status take_row(struct reviewing *reviewing, const char *raw, struct fault *fault)
 {
     struct bytes bytes = {0};
@@ -234,6 +243,9 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
     if (status == STATUS_OK) {
         audit_leaf_hash(&reviewing->previous, bytes.data, bytes.len);
         status = audit_frontier_append(&reviewing->frontier, &reviewing->previous);
+    }
+    if (status == STATUS_OK && leaf.index == 0) {
+        begin_log(reviewing, &event);
     }
     if (status == STATUS_OK) {
         status = check_last(reviewing, fault);

@@ -77,6 +77,20 @@ class Incident(unittest.TestCase):
         self.place.psql("INSERT INTO custody.document (kind, id, digest, bytes) SELECT 'log-key', lpad(n::text, 63, '0'), sha256(n::text::bytea), "
                         f"convert_to(CASE n WHEN 0 THEN $v${false}$v$ ELSE '{{}}' END, 'UTF8') FROM generate_series(0, 300) n")
 
+    def review(self, trust, first, trail=None):
+        """An auditor goes on where the last review of this log ended, and hands in what was found: nothing amiss. A log that ended
+        is reviewed from there on that its copy reaches, for whoever has it."""
+        out = self.place.dir / f"review-{trust.name}"
+        out.unlink(missing_ok=True)
+        words = [str(first)] if trail else []
+        orders = [str(path) for path in (self.place.dir / "ceremony").glob("*/key.activate.json")]
+        said = self.place.custody("audit", "review", *words, *orders, "--in", str(trail or self.place.export_trail()), "--out", str(out), "--trust", str(trust),
+                                  "--person", "auditor-1", "--key", str(self.place.dir / "people/auditor-1.key"), "--passphrase-file",
+                                  str(self.place.dir / "people/auditor-1.passphrase"), person="auditor-1").stdout
+        self.assertRegex(said, rf"entries {first} to \d+ of .*: \d+ uses, 0 findings")
+        if trail is None:
+            self.place.custody("audit", "report", "--in", str(out), person="auditor-1")
+
     def settle(self, row):
         return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
 
@@ -108,6 +122,7 @@ class Incident(unittest.TestCase):
         place.start()
         before = place.withdraw()
         evidence = place.export_evidence(before["id"])
+        self.review(place.dir / "trust.json", 0)
         copy = place.dir / "copy"
         place.custody("audit", "copy", "--dir", str(copy), person="auditor-1")
         good = int((copy / "checkpoint").read_text().splitlines()[1])
@@ -165,6 +180,9 @@ class Incident(unittest.TestCase):
         self.assertEqual((code, f"ended this log at {good} entries" in said), (2, True), said)
         state = place.call("GET", f"/v1/withdrawals/{lost['id']}").json["withdrawal"]["state"]
         self.assertEqual(state, "confirmed")
+        self.review(place.dir / "trust.json", 0)
+        place.export_trail()
+        self.review(place.dir / "incident/trust-before.json", good, ended)
         self.assertEqual(self.pasted, set(self.blocks))
 
 
