@@ -13,6 +13,7 @@
 #include "resources.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
+#include "trail_signed.h"
 #include "values.h"
 #include "withdrawals.h"
 #include "witnesses.h"
@@ -301,7 +302,8 @@ static enum status prove_entries(json_t *entries, struct trail *trail, uint64_t 
     audit_tile_reader_init(tiles, &source, size);
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
-        status = append_entry(entries, tiles, &list->rows[i], fault);
+        status = trail_signed_check(trail, &list->rows[i], fault);
+        status = status == STATUS_OK ? append_entry(entries, tiles, &list->rows[i], fault) : status;
     }
     free(tiles);
     return status;

@@ -37,10 +37,15 @@ static const char *const csv_columns[] = {"seq",    "ts",          "actor",   "a
                                           "oid",    "ord",         "corr",    "key", "wallet",  "asset",
                                           "amount", "destination", "version", "lh",  "raw",     "doubt"};
 
+static struct trail_extent extent_of(const struct extract *extract)
+{
+    return (struct trail_extent){.signed_to = extract->checkpoint.checkpoint};
+}
+
 /* With its hash. Out: one reference. */
 static enum status view_row(json_t **out, struct extract *extract, const struct store_leaf *leaf, struct fault *fault)
 {
-    const struct trail_extent extent = {.signed_to = extract->checkpoint.checkpoint};
+    const struct trail_extent extent = extent_of(extract);
     char lh[DIGEST_HEX_LEN + 1];
     json_t *view = NULL;
     enum status status = trail_row_view(&view, extract->service, &extent, leaf, fault);
@@ -89,7 +94,10 @@ static enum status read_page(struct store_trail_page *out, struct extract *extra
         status = store_trail_page(out, tx, &extract->question.query, fault);
         store_rollback(tx);
     }
-    return status;
+    const struct trail_extent extent = extent_of(extract);
+    return status == STATUS_OK
+               ? trail_bounds_check(extract->service->trail, &extent, &extract->question.query, out, fault)
+               : status;
 }
 
 static enum status append_page(struct buffer *buffer, struct extract *extract, struct fault *fault)
@@ -177,6 +185,7 @@ static enum status extract_head(struct extract *extract, const struct http_reque
 /* How many rows it will give: the trail says so before the first one leaves. */
 static enum status count_rows(uint64_t *out, const struct extract *extract, struct fault *fault)
 {
+    const struct trail_extent extent = extent_of(extract);
     struct store_trail_query query = extract->question.query; /* borrows */
     struct store_trail_page page = {0};
     char cursor[STORE_CURSOR_SIZE];
@@ -187,6 +196,9 @@ static enum status count_rows(uint64_t *out, const struct extract *extract, stru
         if (status == STATUS_OK) {
             status = store_trail_count(&page, tx, &query, fault);
             store_rollback(tx);
+        }
+        if (status == STATUS_OK) {
+            status = trail_bounds_check(extract->service->trail, &extent, &query, &page, fault);
         }
         *out += status == STATUS_OK ? page.count : 0;
         (void)snprintf(cursor, sizeof(cursor), "%s", page.next);

@@ -6,6 +6,7 @@
 #include "resources.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
+#include "trail_question.h"
 #include "values.h"
 
 #define HISTORY_MAX 500
@@ -280,26 +281,45 @@ static enum status read_in(struct store_tx *tx, void *context, struct fault *fau
     return status;
 }
 
-static enum status put_history(struct reading *reading, struct fault *fault)
+/* The newest entries about it, and the size that the head row has in their snapshot. */
+static enum status list_history(struct store_leaf_list *out, uint64_t *out_head_size, const struct reading *reading,
+                                struct fault *fault)
 {
     char id[DIGEST_HEX_LEN + 1];
     struct store_tx *tx = NULL;
-    struct store_leaf_list list = {0};
-    json_t *array = json_array();
-    uint64_t first = 0;
+    struct store_head head = {0};
     digest_format(id, &reading->entry.key.key);
     const struct store_leaf_filter filter = {
         .otype = RECORD_KEY, .oid = id, .newest_first = true, .limit = HISTORY_MAX};
+    enum status status = store_begin(&tx, reading->service->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_head_get(&head, tx, fault);
+    status = status == STATUS_OK ? store_leaf_list(out, tx, &filter, fault) : status;
+    store_rollback(tx);
+    bytes_free(&head.frontier);
+    *out_head_size = head.size;
+    return status;
+}
+
+static enum status put_history(struct reading *reading, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    struct trail_extent extent = {.head_size = 0};
+    json_t *array = json_array();
+    uint64_t first = 0;
     enum status status = put(reading->out, "history", array) ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
-        status = store_begin(&tx, reading->service->reader, STORE_SNAPSHOT, fault);
+        status = list_history(&list, &extent.head_size, reading, fault);
     }
     if (status == STATUS_OK) {
-        status = store_leaf_list(&list, tx, &filter, fault);
-        store_rollback(tx);
+        status = trail_extent_read(&extent, reading->service, extent.head_size, fault);
     }
     for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        status = append(array, value_leaf(&list.rows[i]), fault);
+        json_t *view = NULL;
+        status = trail_row_view(&view, reading->service, &extent, &list.rows[i], fault);
+        status = status == STATUS_OK ? append(array, view, fault) : status;
     }
     if (status == STATUS_OK) {
         status = trail_kept_from(&first, reading->service->reader, fault);

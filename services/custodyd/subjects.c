@@ -302,8 +302,6 @@ static enum status check_kept(const struct store_subject_rows *rows, const struc
     if (kept || was_erased(entries)) {
         return STATUS_OK;
     }
-    log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", entries->rows[0].oid, "detail",
-              "what was recorded is gone, and no erasure is in the trail", NULL);
     return fault_set(fault, STATUS_CORRUPT, "subject", "what was recorded is gone, and no erasure is in the trail");
 }
 
@@ -320,8 +318,8 @@ static enum status list_subject(struct store_subject_rows *out, struct service *
 }
 
 /* The trail is looked at first: what is signed there was committed with its rows. */
-enum status subject_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
-                         struct fault *fault)
+static enum status find_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
+                             struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
     struct store_leaf_list entries = {0};
@@ -332,15 +330,35 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
     status = status == STATUS_OK ? list_subject(&rows, service, subject, fault) : status;
     status = status == STATUS_OK ? check_kept(&rows, &entries, fault) : status;
     store_leaf_list_free(&entries);
-    if (status == STATUS_OK && rows.count == 0) {
-        status = fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
-    }
     if (status != STATUS_OK) {
         store_subject_rows_free(&rows);
         return status;
     }
     *out = rows;
     return STATUS_OK;
+}
+
+enum status subject_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
+                         struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    enum status status = find_rows(out, service, subject, fault);
+    if (status == STATUS_CORRUPT) {
+        uuid_format(id, subject);
+        log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", id, "detail",
+                  "what was recorded is gone, and no erasure is in the trail", NULL);
+    }
+    return status == STATUS_OK && out->count == 0
+               ? fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it")
+               : status;
+}
+
+enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault)
+{
+    struct store_subject_rows rows = {0};
+    enum status status = find_rows(&rows, service, subject, fault);
+    store_subject_rows_free(&rows);
+    return status;
 }
 
 json_t *subject_row_view(const struct store_subject_row *row)

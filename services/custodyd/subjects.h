@@ -28,6 +28,9 @@ MUST_CHECK enum status subject_of_path(struct uuid *out, const struct http_reque
 MUST_CHECK enum status subject_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
                                     struct fault *fault);
 
+/* Whether the rows of a subject are all there: STATUS_OK also when there are none in order; STATUS_CORRUPT as above. */
+MUST_CHECK enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault);
+
 /* What may be shown of a row to anybody with the role: everything but the value. NULL without memory. */
 json_t *subject_row_view(const struct store_subject_row *row);
 

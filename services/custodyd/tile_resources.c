@@ -119,7 +119,7 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
 {
     struct bundle bundle = {0};
     enum status status = read_path(&bundle.tile, request, true, fault);
-    bundle.doubtful = bundle.tile.index * AUDIT_TILE_WIDTH;
+    bundle.doubtful = TRAIL_TREE;
     if (status == STATUS_OK) {
         status = trail_tile(bundle.hashes, service->trail, &bundle.tile, fault);
     }
@@ -130,7 +130,9 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
         status = explain_missing(service, &bundle.tile, fault);
     }
     if (status == STATUS_CORRUPT) {
-        status = trail_corrupt_row(service->trail, bundle.doubtful, fault);
+        fault_clear(fault);
+        status = bundle.doubtful == TRAIL_TREE ? trail_corrupt_tile(service->trail, bundle.tile.index, fault)
+                                               : trail_corrupt_row(service->trail, bundle.doubtful, fault);
     }
     if (status != STATUS_OK) {
         bytes_free(&bundle.out);

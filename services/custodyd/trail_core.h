@@ -21,6 +21,13 @@ MUST_CHECK enum status trail_note_make(struct bytes *out, const struct trail *tr
 /* The tree for proofs. */
 struct trail_view *trail_tree(struct trail *trail);
 
+/* The newest checkpoint, of what outsiders are shown; size 0 before the first. */
+struct audit_checkpoint trail_shown(struct trail *trail);
+
+/* Rows as they stand in the database, in a snapshot of their own. Out: store_leaf_list_free. */
+MUST_CHECK enum status trail_rows_list(struct store_leaf_list *out, struct trail *trail,
+                                       const struct store_leaf_filter *filter, struct fault *fault);
+
 /* Readable when events of this process were committed since trail_calm. */
 int trail_wake_fd(const struct trail *trail);
 

@@ -4,7 +4,10 @@
 #include "trail_doubt.h"
 
 #include "audit/leaf.h"
+#include "trail_kept.h"
 #include "trail_leaf.h"
+#include "trail_signed.h"
+#include "trail_state.h"
 
 static const char doubt_bytes[] = "bytes";
 static const char doubt_proof[] = "proof";
@@ -44,6 +47,62 @@ enum status trail_doubt(const char **out, struct trail *trail, const struct trai
     }
     if (status == STATUS_OK) {
         *out = doubt[0] != '\0' || trail_leaf_is(row, &row->lh) ? doubt : "columns";
+    }
+    return status;
+}
+
+/* Bounds of time. */
+
+struct beside {
+    uint64_t seq;
+    struct store_leaf row;
+};
+
+static enum status beside_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct beside *beside = context;
+    return store_leaf_get(&beside->row, tx, beside->seq, fault);
+}
+
+/* Row `seq` is an entry from before the time, or not. */
+static enum status check_side(struct trail *trail, const struct trail_extent *extent, uint64_t seq, bool early,
+                              int64_t at_utc_us, struct fault *fault)
+{
+    struct beside beside = {.seq = seq};
+    struct fault why = {0};
+    const char *doubt = "";
+    enum status status = store_transact(trail->reader, beside_in, &beside, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return trail_missing_check(trail, seq, fault);
+    }
+    status = status == STATUS_OK ? trail_doubt(&doubt, trail, extent, &beside.row, &why) : status;
+    bool right = doubt[0] == '\0' && (beside.row.ts_utc_us < at_utc_us) == early;
+    store_leaf_wipe(&beside.row);
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    return right ? STATUS_OK : trail_corrupt_row(trail, seq, fault);
+}
+
+enum status trail_bounds_check(struct trail *trail, const struct trail_extent *extent,
+                               const struct store_trail_query *query, const struct store_trail_page *page,
+                               struct fault *fault)
+{
+    const uint64_t seqs[] = {page->from_seq, page->to_seq};
+    const int64_t times[] = {query->from_utc_us, query->to_utc_us};
+    uint64_t first = 0;
+    if ((times[0] == 0 && times[1] == 0) || extent->signed_to.size == 0) {
+        return STATUS_OK;
+    }
+    enum status status = trail_kept_from(&first, trail->reader, fault);
+    for (size_t i = 0; status == STATUS_OK && i < 2; i++) {
+        uint64_t seq = seqs[i] > first ? seqs[i] : first;
+        if (times[i] != 0 && seq > first) {
+            status = check_side(trail, extent, seq - 1, true, times[i], fault);
+        }
+        if (status == STATUS_OK && times[i] != 0 && seq < query->before_seq) {
+            status = check_side(trail, extent, seq, false, times[i], fault);
+        }
     }
     return status;
 }

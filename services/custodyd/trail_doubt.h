@@ -5,7 +5,7 @@
 #ifndef STRONGROOM_CUSTODYD_TRAIL_DOUBT_H
 #define STRONGROOM_CUSTODYD_TRAIL_DOUBT_H
 
-#include "store/trail_read.h"
+#include "store/trail_query.h"
 #include "trail.h"
 
 /* Up to where the trail goes, as two sources have it. */
@@ -22,5 +22,15 @@ struct trail_extent {
  */
 MUST_CHECK enum status trail_doubt(const char **out, struct trail *trail, const struct trail_extent *extent,
                                    const struct store_leaf *row, struct fault *fault);
+
+/*
+ * Whether the times of a question cut the trail where its entries do: the rows at both sides of a bound were found by
+ * their column ts, so they must be what was signed (an entry on its way: agree with itself), and stand on that side of
+ * the time. Then, since times never decrease in the trail, no edited one hides entries. STATUS_CORRUPT names the row.
+ * No transaction of the trail's reader is open. While no checkpoint is known nothing is held against it.
+ */
+MUST_CHECK enum status trail_bounds_check(struct trail *trail, const struct trail_extent *extent,
+                                          const struct store_trail_query *query, const struct store_trail_page *page,
+                                          struct fault *fault);
 
 #endif

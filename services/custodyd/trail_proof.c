@@ -36,8 +36,7 @@ enum status trail_prove_under(struct bytes *out, struct trail *trail, uint64_t s
     return status == STATUS_OK ? audit_tlog_proof_encode(out, &text, fault) : status;
 }
 
-/* The tree that is shown; size 0 before the first checkpoint. */
-static struct audit_checkpoint trail_shown(struct trail *trail)
+struct audit_checkpoint trail_shown(struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     const struct audit_checkpoint checkpoint = trail->newest.checkpoint;

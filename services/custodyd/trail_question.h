@@ -29,7 +29,15 @@ MUST_CHECK enum status trail_question_read(struct trail_question *out, const str
                                            struct fault *fault);
 
 /*
- * A row as value_leaf has it, with its `doubt` when something speaks against it (trail_doubt.h). Out: one reference.
+ * Up to where the trail goes now: the newest checkpoint, and the size that the head row had when the rows were read.
+ * Asked for after these, so it covers at least what was covered then.
+ */
+MUST_CHECK enum status trail_extent_read(struct trail_extent *out, struct service *service, uint64_t head_size,
+                                         struct fault *fault);
+
+/*
+ * A row as value_leaf has it, with its `doubt` when something speaks against it (trail_doubt.h): that is an alarm, too,
+ * when a checkpoint is known. Out: one reference.
  */
 MUST_CHECK enum status trail_row_view(json_t **out, struct service *service, const struct trail_extent *extent,
                                       const struct store_leaf *row, struct fault *fault);

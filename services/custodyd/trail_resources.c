@@ -9,6 +9,7 @@
 #include "store/trail_query.h"
 #include "trail_kept.h"
 #include "trail_question.h"
+#include "trail_signed.h"
 #include "values.h"
 #include "witnesses.h"
 
@@ -182,6 +183,9 @@ enum status trail_row_view(json_t **out, struct service *service, const struct t
     if (status != STATUS_OK) {
         return status;
     }
+    if (doubt[0] != '\0' && extent->signed_to.size > 0) {
+        trail_corrupt_note(service->trail, row->seq);
+    }
     json_t *view = value_leaf(row);
     if (view == NULL || (doubt[0] != '\0' && json_object_set_new(view, "doubt", json_string(doubt)) != 0)) {
         json_decref(view);
@@ -191,22 +195,29 @@ enum status trail_row_view(json_t **out, struct service *service, const struct t
     return STATUS_OK;
 }
 
-/* The checkpoint is looked up after the page was read, so it covers at least what it covered then. */
-static enum status rows_view(json_t *array, struct service *service, const struct store_trail_page *page,
-                             uint64_t head_size, struct fault *fault)
+enum status trail_extent_read(struct trail_extent *out, struct service *service, uint64_t head_size,
+                              struct fault *fault)
 {
     struct trail_checkpoint newest = {0};
-    struct trail_extent extent = {.head_size = head_size};
     enum status status = trail_checkpoint_newest(&newest, service->trail, NULL);
-    if (status == STATUS_OK) {
-        extent.signed_to = newest.checkpoint;
-        bytes_free(&newest.note);
-    } else if (status == STATUS_NOT_READY) {
+    if (status == STATUS_NOT_READY) {
         status = STATUS_OK; /* reads go on, and say that nothing is proven */
     }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, "checkpoint", "%s", "");
+    }
+    bytes_free(&newest.note);
+    *out = (struct trail_extent){.signed_to = newest.checkpoint, .head_size = head_size};
+    return STATUS_OK;
+}
+
+static enum status rows_view(json_t *array, struct service *service, const struct store_trail_page *page,
+                             const struct trail_extent *extent, struct fault *fault)
+{
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < page->count; i++) {
         json_t *view = NULL;
-        status = trail_row_view(&view, service, &extent, &page->rows[i], fault);
+        status = trail_row_view(&view, service, extent, &page->rows[i], fault);
         if (status == STATUS_OK && json_array_append_new(array, view) != 0) {
             status = STATUS_NO_MEMORY;
         }
@@ -218,7 +229,7 @@ static enum status rows_view(json_t *array, struct service *service, const struc
 struct answer {
     struct store_trail_page page;
     uint64_t first; /* older entries are in the archive */
-    uint64_t head_size;
+    struct trail_extent extent;
 };
 
 static enum status entries_view(json_t **out, struct service *service, const struct answer *answer, struct fault *fault)
@@ -226,7 +237,7 @@ static enum status entries_view(json_t **out, struct service *service, const str
     json_t *array = json_array();
     json_t *view = json_pack("{s:o, s:I}", "entries", array, "first", (json_int_t)answer->first);
     enum status status =
-        view == NULL ? STATUS_NO_MEMORY : rows_view(array, service, &answer->page, answer->head_size, fault);
+        view == NULL ? STATUS_NO_MEMORY : rows_view(array, service, &answer->page, &answer->extent, fault);
     if (status == STATUS_OK && answer->page.next[0] != '\0' &&
         json_object_set_new(view, "next", json_string(answer->page.next)) != 0) {
         status = STATUS_NO_MEMORY;
@@ -250,7 +261,7 @@ static enum status ask_in(struct answer *out, struct store_tx *tx, struct store_
     enum status status = store_head_get(&head, tx, fault);
     bytes_free(&head.frontier);
     if (status == STATUS_OK) {
-        out->head_size = head.size;
+        out->extent.head_size = head.size;
         query->before_seq = head.size;
         status = question_fn(&out->page, tx, query, fault);
     }
@@ -269,6 +280,12 @@ static enum status ask(struct answer *out, struct service *service, const struct
     if (status == STATUS_OK) {
         status = ask_in(out, tx, &question.query, question_fn, fault);
         store_rollback(tx);
+    }
+    if (status == STATUS_OK) {
+        status = trail_extent_read(&out->extent, service, out->extent.head_size, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trail_bounds_check(service->trail, &out->extent, &question.query, &out->page, fault);
     }
     if (status == STATUS_OK) {
         status = trail_kept_from(&out->first, service->reader, fault);

@@ -9,11 +9,14 @@
 #include "store/trail_read.h"
 #include "trail.h"
 
+/* Stands for the number of a row where it is not known which one is not what was signed. */
+#define TRAIL_TREE UINT64_MAX
+
 /*
  * Whether the row is the entry that was signed: its number is under the newest checkpoint, its bytes have the hash that
  * leads to the signed root there, and its columns say what the bytes say. STATUS_NOT_READY when no checkpoint covers
- * its number (it is on its way, or nobody's); STATUS_CORRUPT when it is another, or when what is stored near it does
- * not lead to the root: then the log says so, and trail_doubted.
+ * its number (it is on its way, or nobody's); STATUS_CORRUPT when it is another, or when what is stored does not lead
+ * to the root: then the log says so, and trail_doubted.
  */
 MUST_CHECK enum status trail_signed_check(struct trail *trail, const struct store_leaf *leaf, struct fault *fault);
 
@@ -26,15 +29,34 @@ MUST_CHECK enum status trail_signed_list(struct store_leaf_list *out, size_t *ou
                                          const struct store_leaf_filter *filter, struct fault *fault);
 
 /*
- * Row `seq` is not the entry that was signed, or is not there: the log says it once, until another one is found, and
- * trail_doubted. Answers STATUS_CORRUPT.
+ * Row `seq` (or TRAIL_TREE) is not the entry that was signed, or is not there: the log says it once of each row (of the
+ * first 64), and trail_doubted.
  */
+void trail_corrupt_note(struct trail *trail, uint64_t seq);
+
+/* The same. Answers STATUS_CORRUPT. */
 MUST_CHECK enum status trail_corrupt_row(struct trail *trail, uint64_t seq, struct fault *fault);
 
 /*
- * Whether a row was found that is not what was signed, since the trail was opened. Out: the number of the last one, and
- * when it was found.
+ * The hashes of tile `index` do not lead to the signed root. Told is the row of it that disagrees with itself or with
+ * its neighbours, or is missing; when they all agree, that the tree as it is stored is another one (TRAIL_TREE), unless
+ * something is told already, which may be why. No transaction of the trail's reader is open. Answers STATUS_CORRUPT.
+ */
+MUST_CHECK enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault);
+
+/*
+ * Row `seq` is not there: in order only when it has left for an archive; else as trail_corrupt_row.
+ */
+MUST_CHECK enum status trail_missing_check(struct trail *trail, uint64_t seq, struct fault *fault);
+
+/*
+ * Whether a row was found that is not what was signed, since the trail was opened. Out: the number of the last one that
+ * was not known before, and when it was found.
  */
 bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail);
+
+/* A number as it is told: decimal, or "tree" for TRAIL_TREE. */
+#define TRAIL_DOUBTED_SIZE 24
+void trail_doubted_format(char out[TRAIL_DOUBTED_SIZE], uint64_t seq);
 
 #endif

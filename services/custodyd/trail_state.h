@@ -12,6 +12,9 @@
 /* How many lost numbers one event declares void. */
 #define VOID_MAX 128
 
+/* How many rows that are not what was signed are told one by one; by then it is known what sort of thing goes on. */
+#define DOUBTED_MAX 64
+
 /* What somebody waits for: an event of this boot, or an entry. */
 struct wish {
     const struct trail_ticket *ticket; /* NULL: `seq` is known */
@@ -52,9 +55,9 @@ struct trail {
     bool halted;                    /* no checkpoint will come any more */
     struct trail_trouble halt;      /* then: why */
     bool late;                      /* somebody waited in vain, and no checkpoint has come since */
-    bool doubted;                   /* a row was found that is not what was signed (trail_signed.h) */
-    uint64_t doubted_seq;           /* the last one */
-    int64_t doubted_at_utc_us;
+    uint64_t doubted[DOUBTED_MAX];  /* rows that were found not to be what was signed (trail_signed.h), each once */
+    size_t doubted_count;
+    int64_t doubted_at_utc_us; /* when the last one was */
     struct numbers numbers;
     struct posts posts;
 };

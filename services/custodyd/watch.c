@@ -170,13 +170,25 @@ static void show_alarms(struct watch *watch)
 
 static enum status look(struct watch *watch, struct fault *fault)
 {
-    static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
-        look_at_signers,    watch_witnesses, watch_anchors,
-        watch_policy,       watch_people,    watch_destinations,
-        watch_keys,         watch_freezes,   watch_compromise_drill,
-        look_at_media,      look_at_copies,  look_at_reveals,
-        watch_trail_copies, watch_reviews,   look_at_suspense,
-        look_at_announced,  watch_trail,     remember};
+    static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {look_at_signers,
+                                                                                       watch_witnesses,
+                                                                                       watch_anchors,
+                                                                                       watch_policy,
+                                                                                       watch_people,
+                                                                                       watch_destinations,
+                                                                                       watch_keys,
+                                                                                       watch_freezes,
+                                                                                       watch_compromise_drill,
+                                                                                       look_at_media,
+                                                                                       look_at_copies,
+                                                                                       look_at_reveals,
+                                                                                       watch_trail_copies,
+                                                                                       watch_reviews,
+                                                                                       look_at_suspense,
+                                                                                       look_at_announced,
+                                                                                       watch_trail,
+                                                                                       watch_subjects,
+                                                                                       remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -328,6 +340,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     enum status status = key_spending_new(&watch->spending, service, fault);
     if (status == STATUS_OK) {
         watch_anchors_start(watch);
+        watch_trail_start(watch);
         pass(watch, true);
         watch->running = pthread_create(&watch->thread, NULL, run, watch) == 0;
         status = watch->running ? STATUS_OK : fault_set(fault, STATUS_UNAVAILABLE, "watch", "could not start a thread");

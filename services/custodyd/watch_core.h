@@ -11,6 +11,7 @@
 #include "key_spending.h"
 #include "news.h"
 #include "policy/key.h"
+#include "store/trail_read.h"
 #include "watch.h"
 
 /* What the watcher keeps in mind of a key from one look to the next. */
@@ -22,6 +23,14 @@ struct watched {
     int64_t attest_after_us;    /* monotonic: not before */
     int64_t read_after_us;      /* monotonic: the papers are read again then */
     struct digest forged;       /* of papers that stand in the database and do not verify; zeros: none */
+};
+
+/* A subject of which less is there than was recorded. */
+#define WATCH_SUSPECTS_MAX 64
+struct suspect {
+    struct uuid subject;
+    int64_t since_us;     /* monotonic */
+    uint64_t signed_size; /* of the trail then */
 };
 
 struct watch {
@@ -46,7 +55,10 @@ struct watch {
     int64_t anchor_good_us;                /* monotonic: when there was a new one last, or nothing to anchor */
     bool anchor_refused;                   /* the node did not take one, and the log says so */
     bool troubled;                         /* the last pass could not do everything, and the log says so */
-    struct alarm_list seeing;              /* in this look */
+    struct suspect suspects[WATCH_SUSPECTS_MAX];
+    size_t suspect_count;
+    uint64_t scrubbed;        /* the tile of the trail whose rows are looked at next */
+    struct alarm_list seeing; /* in this look */
 
     pthread_t thread;
     bool running;
@@ -74,8 +86,17 @@ MUST_CHECK enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch 
 /* watch_signers.c: asks the signer of a role, fills the board, and tells what it says of itself and of its tokens. */
 MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, struct fault *fault);
 
-/* watch_trail.c: tells what is wrong with the trail itself, for when it goes on. */
+/* watch_trail.c: begins anywhere in the trail, or restarts would keep its end from being looked at. */
+void watch_trail_start(struct watch *watch);
+
+/* watch_trail.c: looks at some rows of the trail; tells what is wrong with the trail itself, for when it goes on. */
 MUST_CHECK enum status watch_trail(struct watch *watch, struct fault *fault);
+
+/* watch_subjects.c: notes the subject of an entry of personal data whose rows are gone. `context` is the watch. */
+MUST_CHECK enum status watch_subject_row(void *context, const struct store_leaf *leaf, struct fault *fault);
+
+/* watch_subjects.c: tells whose rows are gone, and whose are there again. */
+MUST_CHECK enum status watch_subjects(struct watch *watch, struct fault *fault);
 
 /* watch_trail.c: adds it to the alarms, which wait for no look and for no entry. */
 MUST_CHECK enum status watch_trail_alarms(struct alarm_list *list, struct service *service, struct fault *fault);

@@ -2,8 +2,12 @@
  * What is wrong with the trail itself: that it has halted, and a row that is not the entry that was signed. Neither
  * alarm waits for a look of the watcher or for an entry, since the trail may take none; the entry is for later.
  */
+#include "trail_scrub.h"
 #include "trail_signed.h"
 #include "watch_core.h"
+
+/* Of 256 rows, in each look: with the default of `watch`, ten million entries in eleven hours. */
+#define SCRUB_TILES 2
 
 #define OBJECT_TYPE "trail"
 
@@ -34,7 +38,7 @@ static bool halted(struct news *out, char value[TIME_TEXT_SIZE], struct trail *t
 
 static bool corrupt(struct news *out, char value[TIME_TEXT_SIZE], struct trail *trail)
 {
-    char entry[24];
+    char entry[TRAIL_DOUBTED_SIZE];
     uint64_t seq = 0;
     int64_t at_utc_us = 0;
     if (!trail_doubted(&seq, &at_utc_us, trail)) {
@@ -46,16 +50,23 @@ static bool corrupt(struct news *out, char value[TIME_TEXT_SIZE], struct trail *
                          .subject = "trail/entry",
                          .reason = STATUS_CORRUPT};
     found_at(out, value, at_utc_us);
-    (void)snprintf(entry, sizeof(entry), "%llu", (unsigned long long)seq);
+    trail_doubted_format(entry, seq);
     news_fact(out, "entry", entry);
     return true;
 }
 
 static bool (*const troubles[])(struct news *out, char value[TIME_TEXT_SIZE], struct trail *trail) = {halted, corrupt};
 
+void watch_trail_start(struct watch *watch)
+{
+    const struct uuid boot = trail_boot(watch->service->trail);
+    memcpy(&watch->scrubbed, boot.bytes16 + sizeof(boot.bytes16) - sizeof(watch->scrubbed), sizeof(watch->scrubbed));
+}
+
 enum status watch_trail(struct watch *watch, struct fault *fault)
 {
-    enum status status = STATUS_OK;
+    enum status status =
+        trail_scrub(watch->service->trail, &watch->scrubbed, SCRUB_TILES, watch_subject_row, watch, fault);
     for (size_t i = 0; status == STATUS_OK && i < sizeof(troubles) / sizeof(troubles[0]); i++) {
         struct news news;
         char value[TIME_TEXT_SIZE];

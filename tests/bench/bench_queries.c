@@ -66,6 +66,7 @@ static void range_fill(struct store_trail_query *query, unsigned filters, const 
     query->amount_max = filters & 512 ? amount : NULL;
     query->from_utc_us = filters & 8192 ? row->ts_utc_us - 86400000000 : 0;
     query->to_utc_us = filters & 16384 ? row->ts_utc_us + 86400000000 * 7 : 0;
+    query->before_seq = stage.size;
 }
 
 /* What is asked for: the bits of `filters`, each with the value that one of the two rows has. */

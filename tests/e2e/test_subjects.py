@@ -131,9 +131,19 @@ class Subjects(strongroom.Case):
             DELETE FROM audit.pii WHERE subject = '{other}' AND field = 'phone'""")
         self.assertProblem(self.place.call("GET", f"/v1/subjects/{other}", person="auditor-1"), 503, "corrupt", "subject")
         self.assertIn("no erasure is in the trail", self.reveal(other, check=False).stderr)
-        self.place.psql(f"DELETE FROM audit.pii WHERE subject = '{other}'")
+        self.place.psql(f"""INSERT INTO public.taken SELECT * FROM audit.pii WHERE subject = '{other}';
+            DELETE FROM audit.pii WHERE subject = '{other}'""")
         self.assertProblem(self.place.call("GET", f"/v1/subjects/{other}", person="auditor-1"), 503, "corrupt", "subject")
         self.assertIn("event=subject.lost", self.place.log("custodyd"))
+        # The service comes upon it by itself; put back, it is no alarm any more.
+
+        def lost():
+            return [row["object_id"] for row in self.place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "pii.lost"]
+        eventually(lambda: lost() == [other], "the loss is an alarm")
+        self.place.psql("INSERT INTO audit.pii SELECT * FROM public.taken")
+        eventually(lambda: lost() == [], "nothing is lost any more")
+        self.assertEqual([row["outcome"] for row in self.entries("pii.lost", oid=other)], ["error", "ok"])
+        self.assertEqual(self.reveal(other, "name,phone"), BORIS)
 
     def test_3_an_export_is_complete_and_shows_what_was_recorded(self):
         subject = self.record({"name": "Seed Before"})

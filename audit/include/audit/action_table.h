@@ -229,7 +229,9 @@
     X(PII_ERASE, "pii.erase", ACCESS, "subject", "ok deny error", "command", "signed_by",                              \
       "A subject was forgotten: its key is destroyed.")                                                                \
     X(PII_LIMIT, "pii.limit", ACCESS, "person", "error", "", "case",                                                   \
-      "A person wanted to see more personal data than an hour allows.")
+      "A person wanted to see more personal data than an hour allows.")                                                \
+    X(PII_LOST, "pii.lost", ACCESS, "subject", "ok error", "", "",                                                     \
+      "Personal data that was recorded is gone, and nobody had it erased (error), or it is there again (ok).")
 
 /*
  * X(name, meaning): every reference and fact of the list above. The first ones mean the same wherever they stand and

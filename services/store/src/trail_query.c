@@ -44,6 +44,7 @@ struct plan {
     size_t count;
     size_t followed;      /* the condition that is followed; count: none */
     struct digest digest; /* of the conditions and the order */
+    uint64_t bounds[2];   /* seq: of the question's times */
     uint64_t from;        /* seq, inclusive */
     uint64_t to;          /* seq, exclusive */
     uint64_t look;        /* rows looked at */
@@ -219,22 +220,22 @@ static enum status ask_number(int64_t *out, struct store_tx *tx, const struct te
     return status;
 }
 
-/* Where the rows of a time begin: times do not decrease with seq, so it is looked for by halves. */
-static enum status seq_at(uint64_t *out, struct store_tx *tx, int64_t at_utc_us, struct fault *fault)
+/* Where the rows of a time begin: times do not decrease with seq, so it is looked for by halves, below `end`. */
+static enum status seq_at(uint64_t *out, struct store_tx *tx, int64_t at_utc_us, uint64_t end, struct fault *fault)
 {
     static const struct statement halves = {
         "trail_seq_at",
-        "WITH RECURSIVE half(low, high) AS (SELECT 0::bigint, coalesce((SELECT seq + 1 FROM audit.leaf ORDER BY seq "
-        "DESC"
-        " LIMIT 1), 0) UNION ALL SELECT CASE WHEN early THEN middle + 1 ELSE low END, CASE WHEN early THEN high ELSE"
-        " middle END FROM (SELECT low, high, (low + high) / 2 AS middle, coalesce((SELECT ts < $1::timestamptz"
-        " FROM audit.leaf WHERE seq >= (low + high) / 2 ORDER BY seq LIMIT 1), false) AS early FROM half"
-        " WHERE low < high) AS step) SELECT low AS value FROM half WHERE low >= high LIMIT 1",
-        1,
+        "WITH RECURSIVE half(low, high) AS (SELECT 0::bigint, $2::bigint UNION ALL SELECT CASE WHEN early THEN middle"
+        " + 1 ELSE low END, CASE WHEN early THEN high ELSE middle END FROM (SELECT low, high, (low + high) / 2 AS"
+        " middle, coalesce((SELECT ts < $1::timestamptz FROM audit.leaf WHERE seq >= (low + high) / 2 ORDER BY seq"
+        " LIMIT 1), false) AS early FROM half WHERE low < high) AS step) SELECT low AS value FROM half"
+        " WHERE low >= high LIMIT 1",
+        2,
     };
     struct parameters p = {0};
     struct number number;
     parameter_time(&p, at_utc_us);
+    parameter_uint64(&p, end);
     enum status status = tx_read_one(tx, &number, &number_shape, &halves, &p, fault);
     if (status == STATUS_OK) {
         *out = (uint64_t)number.value;
@@ -361,15 +362,15 @@ static enum status plan_make(struct plan *out, struct store_tx *tx, const struct
     list_conditions(out);
     out->look = has_others(out) ? LOOK : look_alone;
     enum status status = digest_query(out, fault);
+    out->to = query->before_seq != 0 ? query->before_seq : out->to;
     if (status == STATUS_OK && query->from_utc_us != 0) {
-        status = seq_at(&out->from, tx, query->from_utc_us, fault);
+        status = seq_at(&out->from, tx, query->from_utc_us, query->before_seq, fault);
     }
     if (status == STATUS_OK && query->to_utc_us != 0) {
-        status = seq_at(&out->to, tx, query->to_utc_us, fault);
+        status = seq_at(&out->to, tx, query->to_utc_us, query->before_seq, fault);
     }
-    if (query->before_seq != 0 && query->before_seq < out->to) {
-        out->to = query->before_seq;
-    }
+    out->bounds[0] = out->from;
+    out->bounds[1] = out->to;
     if (status == STATUS_OK) {
         status = cursor_read(out, fault);
     }
@@ -398,7 +399,8 @@ enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx, 
     if (status != STATUS_OK) {
         return status;
     }
-    struct store_trail_page page = {.rows = array.rows, .count = array.count};
+    struct store_trail_page page = {
+        .rows = array.rows, .count = array.count, .from_seq = plan.bounds[0], .to_seq = plan.bounds[1]};
     if (page.count == query->limit) {
         cursor_write(page.next, &plan, page.rows[page.count - 1].seq);
     } else if (plan.cut) {
@@ -432,7 +434,7 @@ enum status store_trail_count(struct store_trail_page *out, struct store_tx *tx,
     if (status != STATUS_OK) {
         return status;
     }
-    *out = (struct store_trail_page){.count = (size_t)count};
+    *out = (struct store_trail_page){.count = (size_t)count, .from_seq = plan.bounds[0], .to_seq = plan.bounds[1]};
     if (plan.cut) {
         cursor_write(out->next, &plan, plan.edge);
     }

@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 
 #include "stage.h"
+#include "trail_doubt.h"
+#include "trail_scrub.h"
 #include "trail_signed.h"
 
 #define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
@@ -131,4 +133,190 @@ Test(signed_rows, a_row_beyond_the_end_is_nobodys)
     cr_expect_eq(found.count, 0, "it is found by nobody");
     cr_expect_eq(find(&(struct store_leaf_filter){.actor = "rita", .newest_first = true, .limit = 1}).count, 1,
                  "and hides no other");
+}
+
+/* Looking at all rows without being asked. */
+
+static enum status count_row(void *context, const struct store_leaf *leaf, struct fault *fault)
+{
+    size_t *count = context;
+    (void)leaf;
+    (void)fault;
+    (*count)++;
+    return STATUS_OK;
+}
+
+/* Out: how many rows were handed over. */
+static size_t scrub(uint64_t *inout_tile, unsigned tiles)
+{
+    size_t count = 0;
+    struct fault fault = {0};
+    cr_assert_eq(trail_scrub(stage.trail, inout_tile, tiles, count_row, &count, &fault), STATUS_OK, "%s: %s",
+                 fault.where, fault.detail);
+    return count;
+}
+
+static void expect_doubted(uint64_t seq)
+{
+    uint64_t doubted = 0;
+    int64_t doubted_at_utc_us = 0;
+    cr_expect(trail_doubted(&doubted, &doubted_at_utc_us, stage.trail), "entry %llu is not found",
+              (unsigned long long)seq);
+    cr_expect_eq(doubted, seq, "%llu is told, not %llu", (unsigned long long)doubted, (unsigned long long)seq);
+}
+
+static void found_by_scrub(uint64_t seq, const char *sql)
+{
+    uint64_t tile = 7;
+    uint64_t doubted = 0;
+    int64_t doubted_at_utc_us = 0;
+    size_t all = scrub(&tile, 9);
+    cr_expect_geq(all, FIRST);
+    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
+    books_sql(&books, sql);
+    cr_expect_lt(scrub(&tile, 9), all);
+    expect_doubted(seq);
+}
+
+Test(signed_rows, a_column_that_was_edited_is_found_without_a_question)
+{
+    found_by_scrub(3, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq = 3");
+}
+
+Test(signed_rows, a_row_that_is_gone_is_found)
+{
+    found_by_scrub(140, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 140");
+}
+
+Test(signed_rows, the_last_row_that_is_gone_is_found)
+{
+    struct trail_checkpoint newest = {0};
+    char sql[128];
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, NULL), STATUS_OK);
+    bytes_free(&newest.note);
+    (void)snprintf(sql, sizeof(sql), AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = %llu",
+                   (unsigned long long)newest.checkpoint.size - 1);
+    found_by_scrub(newest.checkpoint.size - 1, sql);
+}
+
+/* Its tile is not full, so what is stored of the tree there does not lead to the root any more: the row is named. */
+Test(signed_rows, a_row_at_the_end_that_agrees_with_itself_is_found)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER
+              "UPDATE audit.leaf SET actor = 'mara',"
+              " raw = convert_to(replace(convert_from(raw, 'UTF8'), '\"rita\"', '\"mara\"'), 'UTF8')"
+              " WHERE seq = 290; UPDATE audit.leaf SET lh = sha256('\\x00'::bytea || raw) WHERE seq = 290");
+    (void)stage_covered(&stage, stage_post(&stage));
+    cr_expect_eq(scrub(&tile, 9), 0, "no row is shown to lead to the root");
+    expect_doubted(290);
+}
+
+/* Entries that left for an archive are named by one of those that stay. */
+Test(signed_rows, that_entries_have_left_is_not_believed_of_the_head_row)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq < 256; UPDATE audit.head SET first = 256");
+    (void)scrub(&tile, 9);
+    expect_doubted(255);
+}
+
+Test(signed_rows, a_tile_is_looked_at_after_the_other)
+{
+    uint64_t tile = 0;
+    cr_expect_eq(scrub(&tile, 1), 256);
+    cr_expect_eq(tile, 1);
+    cr_expect_geq(scrub(&tile, 1), FIRST - 256);
+    cr_expect_eq(tile, 0);
+}
+
+/* Two of them are two, and each is news once. */
+Test(signed_rows, each_row_is_news_once)
+{
+    uint64_t tile = 0;
+    uint64_t doubted = 0;
+    int64_t first_at_utc_us = 0;
+    int64_t again_at_utc_us = 0;
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq IN (3, 5)");
+    (void)scrub(&tile, 9);
+    expect_doubted(5);
+    (void)trail_doubted(&doubted, &first_at_utc_us, stage.trail);
+    (void)scrub(&tile, 9);
+    expect(3, 0, 1);
+    expect_doubted(5);
+    (void)trail_doubted(&doubted, &again_at_utc_us, stage.trail);
+    cr_expect_eq(first_at_utc_us, again_at_utc_us);
+}
+
+/* Bounds of time. */
+
+static int64_t time_of(uint64_t seq)
+{
+    struct store_tx *tx = NULL;
+    struct store_leaf leaf = {0};
+    cr_assert_eq(store_begin(&tx, stage.reader, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_assert_eq(store_leaf_get(&leaf, tx, seq, NULL), STATUS_OK);
+    store_rollback(tx);
+    int64_t at_utc_us = leaf.ts_utc_us;
+    store_leaf_wipe(&leaf);
+    return at_utc_us;
+}
+
+/* How many entries are of [from, to), 0 for open; or why that is not answered. */
+static enum status count_between(size_t *out, int64_t from_utc_us, int64_t to_utc_us)
+{
+    struct trail_checkpoint newest = {0};
+    struct store_trail_page page = {0};
+    struct store_tx *tx = NULL;
+    cr_assert_eq(trail_checkpoint_newest(&newest, stage.trail, NULL), STATUS_OK);
+    bytes_free(&newest.note);
+    const struct trail_extent extent = {.signed_to = newest.checkpoint, .head_size = newest.checkpoint.size};
+    const struct store_trail_query query = {.from_utc_us = from_utc_us,
+                                            .to_utc_us = to_utc_us,
+                                            .before_seq = newest.checkpoint.size,
+                                            .limit = STORE_LEAVES_MAX};
+    cr_assert_eq(store_begin(&tx, stage.reader, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_assert_eq(store_trail_count(&page, tx, &query, NULL), STATUS_OK);
+    store_rollback(tx);
+    *out = page.count;
+    return trail_bounds_check(stage.trail, &extent, &query, &page, NULL);
+}
+
+Test(signed_rows, the_times_of_a_question_cut_where_the_entries_do)
+{
+    size_t count = 0;
+    size_t all = 0;
+    int64_t middle = time_of(FIRST / 2);
+    cr_expect_eq(count_between(&all, 1, middle + 86400000000), STATUS_OK);
+    cr_expect_geq(all, FIRST);
+    cr_expect_eq(count_between(&count, middle, 0), STATUS_OK);
+    size_t later = count;
+    cr_expect_eq(count_between(&count, 0, middle), STATUS_OK);
+    cr_expect_eq(count + later, all);
+    cr_expect_eq(count_between(&count, middle + 86400000000, 0), STATUS_OK);
+    cr_expect_eq(count, 0);
+}
+
+/* Whichever row has another time now: the answer is the true one, or none. */
+Test(signed_rows, no_edited_time_hides_entries)
+{
+    size_t before = 0;
+    size_t refused = 0;
+    int64_t middle = time_of(FIRST / 2);
+    cr_assert_eq(count_between(&before, middle, 0), STATUS_OK);
+    for (unsigned seq = 0; seq < FIRST; seq += seq + 15 < FIRST / 2 || seq > FIRST / 2 + 5 ? 15 : 1) {
+        char sql[256];
+        size_t count = 0;
+        (void)snprintf(sql, sizeof(sql),
+                       AS_SUPERUSER "UPDATE audit.leaf SET ts = ts %s interval '1 day' WHERE seq = %u",
+                       seq < FIRST / 2 ? "+" : "-", seq);
+        books_sql(&books, sql);
+        enum status status = count_between(&count, middle, 0);
+        cr_expect(status == STATUS_CORRUPT || (status == STATUS_OK && count == before),
+                  "with the time of entry %u edited, %zu entries are found, not %zu", seq, count, before);
+        refused += status == STATUS_CORRUPT;
+        books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf AS l SET ts = k.ts FROM public.kept AS k"
+                                       " WHERE l.seq = k.seq AND l.ts <> k.ts");
+    }
+    cr_expect_gt(refused, 0, "no edit was in the way");
 }

@@ -27,7 +27,7 @@ struct store_trail_query {
     const struct amount *amount_max;
     int64_t from_utc_us; /* inclusive */
     int64_t to_utc_us;   /* exclusive */
-    uint64_t before_seq; /* exclusive */
+    uint64_t before_seq; /* exclusive; required with a time: no row from there on is looked at */
     bool newest_first;
     const char *cursor; /* `next` of the answer before, NULL for the first */
     unsigned limit;     /* 1..STORE_LEAVES_MAX */
@@ -37,12 +37,15 @@ struct store_trail_page {
     struct store_leaf *rows;
     size_t count;
     char next[STORE_CURSOR_SIZE]; /* "": there is nothing more */
+    uint64_t from_seq;            /* where from_utc_us was found to begin; 0 without it */
+    uint64_t to_seq;              /* the same of to_utc_us; before_seq without it */
 };
 
 /*
  * The next rows that meet every condition, in order of seq. `tx` is a STORE_SNAPSHOT. Rows that come to the trail
  * meanwhile move no page: with newest_first they stand before the first. STATUS_INVALID for a cursor that another
- * question got, or nobody. It proves that what it shows is in the trail, not that it shows all. Out:
+ * question got, or nobody. It proves that what it shows is in the trail, not that it shows all. A time is looked for by
+ * halves: what column ts says of the rows beside from_seq and to_seq is what the bounds rest on. Out:
  * store_trail_page_free.
  */
 MUST_CHECK enum status store_trail_page(struct store_trail_page *out, struct store_tx *tx,
