@@ -507,14 +507,17 @@ class Evaluation:
         row = self.call("GET", "/v1/wallets/hot").json["balances"][0]
         return tuple(int(row[name]) for name in ("posted", "reserved", "available"))
 
-    def ledger_transactions(self):
-        """(id, receipt code) of everything that stands in a block, in order, but for anchors of the trail."""
-        return [(digest("transaction", document), code) for _, document, code in self.ledger_rows() if '"type":"anchor"' not in document]
+    def ledger_transactions(self, after=0):
+        """(id, receipt code) of everything that stands in a block above this one, in order, but for anchors of the trail."""
+        return [(digest("transaction", document), code) for _, document, code in self.ledger_rows(after) if '"type":"anchor"' not in document]
 
-    def ledger_rows(self):
-        """(height, document, receipt code) of everything that stands in a block, in order."""
+    def ledger_height(self):
+        return self.call("GET", "/v1/ledger/status").json["confirmed_height"]
+
+    def ledger_rows(self, after=0):
+        """(height, document, receipt code) of everything that stands in a block above this one, in order."""
         found = []
-        for height in range(1, self.call("GET", "/v1/ledger/status").json["confirmed_height"] + 1):
+        for height in range(after + 1, self.ledger_height() + 1):
             block = self.call("GET", f"/v1/ledger/blocks/{height}").json
             for row, receipt in zip(block["transactions"], block["receipts"], strict=True):
                 found.append((height, row["document"], json.loads(receipt)["code"]))

@@ -99,7 +99,7 @@ class Crash(strongroom.Case):
         cls.place.start()
 
     def setUp(self):
-        self.before = self.place.ledger_transactions()
+        self.before = self.place.ledger_height()
         self.paid = self.place.balance(self.place.payee)
 
     def tearDown(self):
@@ -119,7 +119,7 @@ class Crash(strongroom.Case):
     def assertOneTransfer(self, row, amount):
         """Of everything that a crash could have doubled or lost there is one."""
         place = self.place
-        new = place.ledger_transactions()[len(self.before):]
+        new = place.ledger_transactions(after=self.before)
         self.assertEqual([entry for entry in new if entry[0] == row["transaction_id"]], [(row["transaction_id"], "ok")])
         self.assertEqual([code for _, code in new if code != "ok"], [])
         self.assertEqual([entry["act"] for entry in place.history_to(row["id"], STORY[-1])], STORY)
@@ -134,7 +134,7 @@ class Crash(strongroom.Case):
     def survive(self, victim, point):
         """One withdrawal during which the victim is killed at the point. Answers whether it was."""
         place = self.place
-        self.before = place.ledger_transactions()
+        self.before = place.ledger_height()
         paid = place.balance(place.payee)
         place.kill(victim)
         place.start(check=False, STRONGROOM_CRASHPOINT=point)
@@ -215,7 +215,7 @@ class CrashStates(Crash):
         for state in ("reserved", "approving", "recorded", "submitted"):
             for victim in strongroom.DAEMONS + ("postgres", "everything"):
                 with self.subTest(state=state, victim=victim):
-                    self.before = place.ledger_transactions()
+                    self.before = place.ledger_height()
                     paid = place.balance(place.payee)
                     client = Client(place, lambda: None)
                     row = self.stand_still(client, state)
@@ -243,7 +243,7 @@ class CrashStates(Crash):
         place = self.place
         for point in ("withdrawal-signature-received", "withdrawal-submitted", "withdrawal-confirmed"):
             with self.subTest(point=point):
-                self.before = place.ledger_transactions()
+                self.before = place.ledger_height()
                 place.kill("custodyd")
                 place.start(STRONGROOM_CRASHPOINT=f"{point}:1")
                 client = Client(place, self.revive)
