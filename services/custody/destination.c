@@ -206,15 +206,9 @@ static enum status make_order(struct signed_document *out, const struct command_
 
 enum status command_destination_revoke(const struct command_input *input, struct fault *fault)
 {
-    const struct custody_options *options = input->options;
     struct signed_document document = {0};
     enum status status = make_order(&document, input, fault);
-    if (status == STATUS_OK && options->key[0] == '\0') {
-        status = command_write_document(&document.document, options, fault);
-    } else if (status == STATUS_OK) {
-        status = command_add_signature(&document, COMMAND_KIND, options, fault);
-        status = status == STATUS_OK ? key_order_send(&document, options, fault) : status;
-    }
+    status = status == STATUS_OK ? key_order_finish(&document, input->options, fault) : status;
     signed_document_free(&document);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "chain.h"
 #include "client.h"
 #include "describe.h"
+#include "key_orders.h"
 #include "order_draft.h"
 #include "signer_call.h"
 
@@ -113,16 +114,10 @@ enum status freeze_send(const struct signed_document *document, const struct cus
 
 enum status command_freeze(const struct command_input *input, struct fault *fault)
 {
-    const struct custody_options *options = input->options;
     struct command command = {.action = COMMAND_FREEZE};
     struct signed_document document = {0};
     enum status status = make(&document, &command, input, fault);
-    if (status == STATUS_OK && options->key[0] == '\0') {
-        status = command_write_document(&document.document, options, fault);
-    } else if (status == STATUS_OK) {
-        status = command_add_signature(&document, COMMAND_KIND, options, fault);
-        status = status == STATUS_OK ? freeze_send(&document, options, fault) : status;
-    }
+    status = status == STATUS_OK ? key_order_finish(&document, input->options, fault) : status;
     signed_document_free(&document);
     return status;
 }

@@ -257,6 +257,15 @@ enum status key_order_send(const struct signed_document *document, const struct 
     return post_signed(path, document, options, fault);
 }
 
+enum status key_order_finish(struct signed_document *inout, const struct custody_options *options, struct fault *fault)
+{
+    if (options->key[0] == '\0') {
+        return command_write_document(&inout->document, options, fault);
+    }
+    enum status status = command_add_signature(inout, COMMAND_KIND, options, fault);
+    return status == STATUS_OK ? key_order_send(inout, options, fault) : status;
+}
+
 enum status command_key_send(const struct command_input *input, struct fault *fault)
 {
     const struct custody_options *options = input->options;

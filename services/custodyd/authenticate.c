@@ -167,16 +167,11 @@ enum status service_log_refusal(struct service *service, const struct http_reque
 {
     struct refusal refusal = {
         .service = service, .request = request, .action = action, .reason = reason, .explanation = explanation};
-    struct trail_receipt receipt = {0};
     if (!refusals_tell(service->refusals, &request->caller.person, &request->caller.auth)) {
         return STATUS_OK;
     }
     enum status status = store_transact(service->store, refusal_in, &refusal, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, service->trail, &refusal.ticket, service->options.trail_timeout_ms, fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(service, &refusal.ticket, fault) : status;
 }
 
 struct counting {

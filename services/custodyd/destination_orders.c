@@ -103,14 +103,8 @@ static enum status record(struct handing *handing, enum audit_outcome outcome, e
 
 static enum status announce(struct handing *handing, struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
     enum status status = record(handing, AUDIT_OUTCOME_INTENT, STATUS_OK, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, handing->service->trail, &handing->ticket,
-                            handing->service->options.trail_timeout_ms, fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(handing->service, &handing->ticket, fault) : status;
 }
 
 /* Onto the list. */

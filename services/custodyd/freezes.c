@@ -89,14 +89,8 @@ static enum status record(struct freezing *order, enum audit_outcome outcome, en
 /* The intent, covered, before anything happens. */
 static enum status announce(struct freezing *order, struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
     enum status status = record(order, AUDIT_OUTCOME_INTENT, STATUS_OK, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, order->service->trail, &order->ticket, order->service->options.trail_timeout_ms,
-                            fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(order->service, &order->ticket, fault) : status;
 }
 
 static enum status forward(struct freezing *order, struct fault *fault)

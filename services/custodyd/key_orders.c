@@ -122,14 +122,8 @@ static enum status record(struct order *order, enum audit_outcome outcome, struc
 /* The intent, covered, before anything happens. */
 static enum status announce(struct order *order, struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
     enum status status = record(order, AUDIT_OUTCOME_INTENT, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, order->service->trail, &order->ticket, order->service->options.trail_timeout_ms,
-                            fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(order->service, &order->ticket, fault) : status;
 }
 
 /* What came of it, for everybody who looks. The signer is asked, because the reply only says the state. */

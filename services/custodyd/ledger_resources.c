@@ -270,16 +270,11 @@ static enum status log_in(struct store_tx *tx, void *context, struct fault *faul
 /* Before the ledger hears of it, under a checkpoint: a crash or a late block must leave no effect without an entry. */
 static enum status announce(struct submission *submission, struct fault *fault)
 {
-    const struct service *service = submission->service;
-    struct trail_receipt receipt = {0};
+    struct service *service = submission->service;
     transaction_id(&submission->state.id, submission->document.document.data, submission->document.document.len);
     submission->outcome = AUDIT_OUTCOME_INTENT;
     enum status status = store_transact(service->store, log_in, submission, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, service->trail, &submission->ticket, service->options.trail_timeout_ms, fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(service, &submission->ticket, fault) : status;
 }
 
 static enum status submit(struct submission *submission, struct fault *fault)

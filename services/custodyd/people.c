@@ -129,14 +129,8 @@ static enum status record(struct handing *order, enum audit_outcome outcome, enu
 /* The intent, covered, before anything happens. */
 static enum status announce(struct handing *order, struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
     enum status status = record(order, AUDIT_OUTCOME_INTENT, STATUS_OK, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, order->service->trail, &order->ticket, order->service->options.trail_timeout_ms,
-                            fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    return status == STATUS_OK ? record_covered(order->service, &order->ticket, fault) : status;
 }
 
 /* A signer answers an order that was used with what the person is now, which may be the opposite by then. */

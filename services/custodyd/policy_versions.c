@@ -231,14 +231,8 @@ static enum status record_in(struct store_tx *tx, void *context, struct fault *f
 /* The entry first, covered; then the signer of role transfer. The watcher tells what it said, and carries it on. */
 static enum status announce(struct handing *handing, struct fault *fault)
 {
-    struct trail_receipt receipt = {0};
-    struct service *service = handing->service;
-    enum status status = store_transact(service->store, record_in, handing, fault);
-    if (status == STATUS_OK) {
-        status = trail_wait(&receipt, service->trail, &handing->ticket, service->options.trail_timeout_ms, fault);
-        bytes_free(&receipt.proof);
-    }
-    return status;
+    enum status status = store_transact(handing->service->store, record_in, handing, fault);
+    return status == STATUS_OK ? record_covered(handing->service, &handing->ticket, fault) : status;
 }
 
 static enum status read_body(struct handing *handing, size_t max, struct fault *fault)

@@ -74,6 +74,14 @@ static enum status attach(json_t *reply_object, struct bytes *proof, struct faul
     return good ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, RECEIPT_KEY, "%s", "");
 }
 
+enum status record_covered(struct service *service, const struct trail_ticket *ticket, struct fault *fault)
+{
+    struct trail_receipt receipt = {0};
+    enum status status = trail_wait(&receipt, service->trail, ticket, service->options.trail_timeout_ms, fault);
+    bytes_free(&receipt.proof);
+    return status;
+}
+
 enum status record_receipt(struct service *service, const struct trail_ticket *ticket, json_t *reply_object,
                            struct fault *fault)
 {

@@ -72,6 +72,9 @@ MUST_CHECK enum status record_terms(struct audit_event *event, const struct serv
 MUST_CHECK enum status record_terms_asked(struct audit_event *event, const struct service *service,
                                           const struct http_request *request, struct fault *fault);
 
+/* Waits until a signed checkpoint covers the entry: what it announces may happen then. Errors of record_receipt. */
+MUST_CHECK enum status record_covered(struct service *service, const struct trail_ticket *ticket, struct fault *fault);
+
 /*
  * Waits until a signed checkpoint covers the entry and puts the proof into `reply_object` as "receipt".
  * STATUS_NOT_READY when that takes longer than the service allows.
