@@ -481,12 +481,24 @@ static enum status retell_all(struct prune *prune, struct fault *fault)
     return status;
 }
 
-static enum status drop_in(struct store_tx *tx, void *context, struct fault *fault)
+/* Once: whoever comes after it waits as long as it waits for its lock, the sequencer too. */
+static enum status drop(const struct prune *prune, struct fault *fault)
 {
-    const struct prune *prune = context;
-    enum status status = store_leaf_prune(tx, prune->config->before, fault);
+    struct store_tx *tx = NULL;
+    struct fault why = {0};
+    enum status status = store_begin(&tx, prune->config->archivist, STORE_READ_WRITE, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_leaf_prune(tx, prune->config->before, &why);
     CRASHPOINT("prune.dropped");
-    return status;
+    if (status == STATUS_OK) {
+        return store_commit(tx, fault);
+    }
+    store_rollback(tx);
+    return status == STATUS_BUSY
+               ? fault_set(fault, STATUS_BUSY, "trail", "somebody reads it without a pause; the same call goes on")
+               : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *config, struct fault *fault)
@@ -505,7 +517,7 @@ enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *co
     }
     CRASHPOINT("prune.covered");
     if (status == STATUS_OK) {
-        status = store_transact(config->archivist, drop_in, prune, fault);
+        status = drop(prune, fault);
     }
     if (status == STATUS_OK) {
         *out_first = prune->first;

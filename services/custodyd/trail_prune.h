@@ -33,7 +33,8 @@ struct trail_prune_config {
  * STATUS_INVALID: `before` is no bound of a partition, or too near the end; STATUS_CONFLICT: the newest entry is too
  * young, or a withdrawal of that time has not ended; STATUS_EXISTS: they have left already. Of the archive
  * STATUS_NOT_FOUND, STATUS_CORRUPT or STATUS_MISMATCH, naming the file, STATUS_FORK when it is of another history.
- * STATUS_NOT_READY: the entry is not under a checkpoint in time; STATUS_BUSY: no lock.
+ * STATUS_NOT_READY: the entry is not under a checkpoint in time; STATUS_BUSY: somebody who reads
+ * or writes the trail did not let it have its lock; it is not asked for twice.
  */
 MUST_CHECK enum status trail_prune(uint64_t *out_first, const struct trail_prune_config *config, struct fault *fault);
 

@@ -293,6 +293,46 @@ Test(prune, who_may_drop_may_do_nothing_else_and_not_without_the_entry)
     stage_close(&place.stage);
 }
 
+/* The transaction that waits for the whole trail, as a number; 0 for none. */
+#define WAITING                                                                                                        \
+    "SELECT coalesce(max(split_part(virtualtransaction, '/', 2)::bigint), 0) FROM pg_locks WHERE NOT granted"          \
+    " AND mode = 'AccessExclusiveLock' AND relation = 'audit.leaf'::regclass"                                          \
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+/* Lets go of the trail when the first transaction that has waited for it waits no more. */
+static void *let_go(void *context)
+{
+    long waiting = 0;
+    while ((waiting = books_number(&place.books, WAITING)) == 0) {
+        /* it is on its way */
+    }
+    while (books_number(&place.books, WAITING) == waiting) {
+        /* it waits */
+    }
+    store_rollback(context);
+    return NULL;
+}
+
+/* Everybody who comes after it waits with it, so it does not come again by itself. */
+Test(prune, who_does_not_get_the_trail_lets_the_others_go_on)
+{
+    struct store *reader = books_store(&place.books, "strongroom_auditor", 1);
+    struct store_tx *tx = NULL;
+    struct store_leaf leaf = {0};
+    struct fault fault = {0};
+    pthread_t thread;
+    cr_assert_eq(store_begin(&tx, reader, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_assert_eq(store_leaf_get(&leaf, tx, 0, NULL), STATUS_OK);
+    store_leaf_wipe(&leaf);
+    cr_assert_eq(pthread_create(&thread, NULL, let_go, tx), 0);
+    cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_BUSY, "%s: %s", fault.where, fault.detail);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
+    store_close(reader);
+    prune_place_expect_left(&place);
+    stage_close(&place.stage);
+}
+
 /* Nobody sequences: the entry waits, nothing leaves; the same call goes on from there. */
 Test(prune, nothing_leaves_before_the_entry_is_sequenced)
 {
