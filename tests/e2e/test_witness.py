@@ -258,9 +258,8 @@ class Witnesses(strongroom.Case):
             return f"\u2014 witness.example/stub {base64.b64encode(id4 + at.to_bytes(8, 'big') + signature).decode()}\n".encode()
 
         def of_another_body(body):
-            """A blank line makes the log's signature part of what is signed: a good signature, of no checkpoint."""
-            note = body.split(b"\n\n", 1)[1]
-            return 200, "text/plain", b"\n" + cosign(note, int(time.time()))
+            """A blank line before the signature becomes part of what is signed: a good signature, of no checkpoint."""
+            return 200, "text/plain", b"\n" + cosign(body.split(b"\n\n")[1] + b"\n\n", int(time.time()))
 
         def crowd(body):
             """Good ones, so many that no line of another witness fits into the note."""
