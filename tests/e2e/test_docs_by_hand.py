@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The pages for operators, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md and docs/policy.md, in order, into one bash, against a running evaluation; and
+"""The pages, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md, docs/officers.md and docs/policy.md, in order, into one bash, against a running evaluation; and
 docs/verify-by-hand.md in a folder with nothing but an evidence bundle and a trust file.
 
 Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
@@ -104,6 +104,16 @@ class ByHand(Pasting):
         self.assertEqual(self.row("validator")["state"], "active")
         self.assertIn("event=token.locked token=strongroom-validator", place.log("validator"))
         place.withdraw()
+
+    def test_officers(self):
+        """What an officer asks is answered, and what is exported in that order is proven."""
+        row = self.place.withdraw()
+        said = self.paste("docs/officers.md")
+        self.assertRegex(said, "proven: [0-9]+ entries are among the [0-9]+ of strongroom.demo/audit/v1")
+        self.assertIn("1 held checkpoints extended", said)
+        self.assertRegex(said, "proven: the first [0-9]+ entries of the [0-9]+ of today.checkpoint are those of monday.checkpoint")
+        self.assertIn(f"proven: withdrawal {row['id']}, ", said)
+        self.assertRegex(said, " [0-9]+ uses, 0 findings")
 
     def test_readme(self):
         before = len(self.place.ledger_transactions())
