@@ -102,6 +102,18 @@ class Words(Keys):
         self.good(*self.signing("restore", "custodian-3", self.file("born", born), "more"))
         self.assertEqual(len(json.loads(self.read("more"))["signatures"]), 2)
 
+    def test_a_rotation_is_of_the_newest_log(self):
+        first = WORLD.trust["log"].split("+")[0]
+        log, following = world.Log(f"{first}/e2"), world.Log(f"{first}/e2")
+        document = {name: value for name, value in self.key_document.items() if name != "backup_document"}
+        document.update(alg="ed25519", backup="none", drill_days=366, emergency=[], key=following.key.text, purpose="audit", replaces=log.key.id, tier="system")
+        key = self.file("audit.json", world.signed("key", world.canonical(document), WORLD.keys["admin-1"], WORLD.keys["admin-2"]))
+        trust = self.file("trust.json", {**WORLD.trust, "forks": [f"1200 {'5f' * 32} {'0d' * 32} {log.vkey}"]})
+        made = json.loads(self.good("log", "rotate", "--document", key, "--size", "80", "--policy", self.policy, "--reason", "a-test", "--trust", trust))
+        self.assertEqual((made["log"], made["size"], made["retires"]), (following.vkey, "80", log.key.id))
+        self.assertIn("audit", self.refused(1, "log", "rotate", "--document", self.document, "--size", "80", "--policy", self.policy,
+                                            "--reason", "a-test", "--trust", trust))
+
     def test_share_sets(self):
         shares = WORLD.backup_document()["shares"]
         document = {"key": BORN.id, "made_at": world.at(104), "of": "pin", "prev": "0" * 64, "shares": shares, "threshold": 2, "version": 1}

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import unittest
 
-from tool import ESCAPES, PASSPHRASE, PROGRAM, Case, Service, problem, world
+from tool import ESCAPES, PASSPHRASE, PROGRAM, Case, Service, now, problem, world
 
 WORLD = world.World()
 BUNDLE = WORLD.bundle(intent=lambda intent: intent.update(expires_at=world.FAR))
@@ -256,6 +256,36 @@ class Show(Lying):
         rotation = "1000 " + world.Log(WORLD.trust["log"].split("+")[0]).vkey
         self.write("trust", world.canonical({**WORLD.trust, "rotations": [rotation]}))
         self.assertIn(rotation, self.refused(1, "log", "trust", *self.base))
+
+    def test_each_log_has_its_keys(self):
+        """log trust and log fork, of a log whose key was rotated, that ended, and the key of whose successor was rotated."""
+        first = WORLD.log
+        second = world.Log(first.origin)
+        after = world.Log(f"{first.origin}/e2", second.key)
+        third = world.Log(after.origin)
+        admins = (WORLD.keys["admin-1"], WORLD.keys["admin-2"])
+        told = {"chain": WORLD.chain, "environment": INTENT["environment"], "policy": INTENT["policy"], "reason": "a-test"}
+
+        def order(number, action, log, size, **more):
+            document = world.canonical({**told, "action": action, "expires_at": now(0.1), "issued_at": now(number / 86400 - 0.01), "key": log.key.id, "log": log.vkey,
+                                        "nonce": f"01a1fbb6-8ab5-7912-829e-00000000000{number}", "size": str(size), **more})
+            return world.signed("command", document, *admins)
+
+        top = b"\x5f" * 32
+        fork = order(2, "log.fork", after, 1200, root=top.hex())
+        orders = [order(3, "log.rotate", third, 40, retires=second.key.id), fork, order(1, "log.rotate", second, 1000, retires=first.key.id)]
+        self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": orders})
+        trust = json.loads(self.good("log", "trust", *self.base))
+        self.assertEqual(trust, {**WORLD.trust, "forks": [f"1200 {top.hex()} {world.digest('command', fork['document'])} {after.vkey}"],
+                                 "rotations": [f"1000 {second.vkey}", f"40 {third.vkey}"]})
+        self.write("trust", world.canonical(trust))
+        draft = ["--policy", self.write("policy.json", world.canonical(POLICY)), "--reason", "a-test", "--trust", self.trust]
+        for size, signs in ((39, after), (40, third), (41, third)):
+            good = self.write("checkpoint", signs.note(size, top))
+            made = json.loads(self.good("log", "fork", "--in", good, *draft))
+            self.assertEqual((made["log"], made["size"], made["root"]), (world.Log(f"{first.origin}/e3", signs.key).vkey, str(size), top.hex()))
+        for signs in (first, second, after):
+            self.refused(1, "log", "fork", "--in", self.write("checkpoint", signs.note(1100, top)), *draft)
 
     def test_a_copy_that_is_told_to_end_asks_for_nothing_more(self):
         started = queue.Queue()

@@ -27,7 +27,8 @@ struct checkpoint_keeper {
     atomic_int hold_status;       /* the same of the next question what it remembers */
     pthread_mutex_t one;          /* a signer judges one request at a time */
     atomic_int signatures;
-    struct audit_checkpoint anchored; /* kept elsewhere; size 0: nothing is */
+    struct audit_checkpoint anchored;        /* kept elsewhere; size 0: nothing is */
+    const struct sequencer_follows *follows; /* of a log that is not the first; borrowed */
 };
 
 /* Makes key and guard; the guard is that of an empty log. */

@@ -23,6 +23,7 @@ struct object {
 };
 
 struct reading {
+    const struct audit_key *key;
     struct story story;
     struct digest last_lh;
     int64_t last_utc_us;
@@ -123,7 +124,7 @@ static enum status read_row(void *context, const struct store_leaf *row, struct 
     cr_assert_eq(row->seq, n, "entry %lu is missing", (unsigned long)n);
     cr_assert_eq(audit_leaf_parse(&leaf, row->raw.data, row->raw.len, fault), STATUS_OK);
     cr_assert_eq(leaf.index, n);
-    cr_assert_str_eq(leaf.origin, STAGE_ORIGIN);
+    cr_assert_str_eq(leaf.origin, reading->key->name);
     cr_assert(digest_equal(&leaf.previous, &reading->last_lh));
     audit_leaf_hash(&hash, row->raw.data, row->raw.len);
     cr_assert(digest_equal(&hash, &row->lh));
@@ -190,6 +191,7 @@ struct story stage_read(const struct books *books, const struct audit_key *key)
     struct store_tx *tx = NULL;
     struct reading *reading = calloc(1, sizeof *reading);
     cr_assert_not_null(reading);
+    reading->key = key;
     struct store *store = books_store(books, "strongroom_auditor", 1);
     cr_assert_eq(store_begin(&tx, store, STORE_SNAPSHOT, &fault), STATUS_OK);
     cr_assert_eq(store_leaf_each(tx, 0, read_row, reading, &fault), STATUS_OK, "%s", fault.detail);

@@ -19,6 +19,7 @@ void stage_start(struct stage *stage)
         .trail = stage->trail,
         .signer = keeper_signer(stage->keeper),
         .anchors = keeper_anchors(stage->keeper),
+        .follows = stage->keeper->follows,
         .statement_timeout_ms = 10000,
     };
     cr_assert_eq(sequencer_start(&stage->sequencer, &config, &fault), STATUS_OK, "%s", fault.detail);

@@ -138,6 +138,44 @@ Test(prune, the_archive_brings_them_back)
     stage_close(&place.stage);
 }
 
+/*
+ * A log that follows one whose first partition has left begins in a partition of its own, and what is kept of the one
+ * before is the whole of it: archive and rest are one copy.
+ */
+Test(prune, the_next_log_begins_and_the_old_one_is_whole)
+{
+    static struct checkpoint_keeper next;
+    struct fault fault = {0};
+    char conninfo[256];
+    uint64_t size = 0;
+    struct sequencer_follows follows = {0};
+    const struct sequencer_rebuild_config config = {.conninfo =
+                                                        books_conninfo(conninfo, &place.books, "strongroom_sequencer"),
+                                                    .copy = place.archive,
+                                                    .keys = &place.keeper.log_key,
+                                                    .key_count = 1};
+    prune_place_expect_left(&place);
+    stage_covered(&place.stage, stage_post(&place.stage));
+    stage_copy(&place.stage, place.archive);
+    stage_close(&place.stage);
+    keeper_read(&place.keeper, &follows.size, &follows.root);
+    books_sql(&place.books, LOSE "; DROP TABLE audit.leaf_00000000"); /* as 2^20 entries have left */
+    books_sql(&place.books, "DELETE FROM custody.object_ordinal");
+    keeper_open(&next, STAGE_ORIGIN "/e2");
+    next.follows = &follows;
+    stage_open(&place.stage, &place.books, &next);
+    stage_covered(&place.stage, stage_event(&place.stage, "one"));
+    struct story story = stage_read(&place.books, &next.log_key);
+    cr_expect_eq(story.unsettled + story.ordinal_gaps, 0);
+    cr_expect_eq(books_number(&place.books, "SELECT count(*) FROM audit.leaf WHERE seq = 0 AND act = 'log.fork'"), 1);
+    stage_close(&place.stage);
+    keeper_close(&next);
+    books_sql(&place.books, LOSE);
+    cr_assert_eq(sequencer_rebuild(&size, &config, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_expect_eq(size, follows.size);
+    cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
+}
+
 /* What must not leave. */
 
 static void no_bound(struct trail_prune_config *config)

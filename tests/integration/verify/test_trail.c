@@ -807,6 +807,18 @@ Test(late, what_is_there_is_proven_and_what_is_not_is_said)
     }
 }
 
+/* Of a log that follows another the first entry says so, where it is shown. */
+Test(late, a_log_that_follows_another)
+{
+    struct made_trail trail;
+    trail_make_left(&trail, ENTRIES, 1, LEFT);
+    trust.follows.size = 900;
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1280 to 1999 of ");
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "whole", "entry 0: does not name the order of the trust file");
+    trail_free(&trail);
+}
+
 /* A superuser drops a partition, or more than the trail tells, or tells it of other entries. */
 Test(late, entries_that_nobody_said_would_leave)
 {

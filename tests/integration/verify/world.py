@@ -153,9 +153,9 @@ def matching(rule, **fields):
 class Log:
     """The key of an audit trail, and notes under it."""
 
-    def __init__(self, origin=ORIGIN):
+    def __init__(self, origin=ORIGIN, key=None):
         self.origin = origin
-        self.key = Key("ed25519")
+        self.key = key or Key("ed25519")
         typed = b"\1" + self.key.der[-32:]
         self.id4 = hashlib.sha256(origin.encode() + b"\n" + typed).digest()[:4]
         self.vkey = f"{origin}+{self.id4.hex()}+{base64.b64encode(typed).decode()}"

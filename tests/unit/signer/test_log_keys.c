@@ -282,6 +282,26 @@ Test(log_audit, ends_no_log_but_by_the_right_order)
     cr_expect(sign_next(got) == STATUS_MISMATCH, "it was ended, too: %s", desk_detail);
 }
 
+/* The key that was to sign alone from 50 entries on is that of the next log, at once. */
+Test(log_audit, ends_a_log_while_its_key_is_rotated)
+{
+    successor();
+    const struct command rotation = rotation_of(LOG, OTHER_LOG, ORIGIN, 50);
+    cr_assert(give(&rotation, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    expect_signed("on");
+    expect_signed("on");
+    const struct command command = fork_of(OTHER_LOG, NEXT, 2);
+    cr_assert(give(&command, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    begin(NEXT);
+    expect_signed("n");
+    MUST(desk_restart(NULL));
+    expect_signed("n");
+    cr_expect(give(&rotation, ALAN) == STATUS_REPLAY, "it was about the log that ended: %s", desk_detail);
+    struct command back = rotation_of(OTHER_LOG, LOG, NEXT, 4);
+    cr_assert(give(&back, ALAN) == STATUS_OK, "%s: %s", desk_where, desk_detail);
+    expect_signed("no");
+}
+
 /* Two histories were shown to it. Only people end the halt, and only with the log. */
 Test(log_audit, goes_on_after_two_histories_in_the_next_log)
 {
