@@ -61,11 +61,11 @@ bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type ty
     return true;
 }
 
-static bool body_read(struct checkpoint *out, const struct note_key *log)
+static bool body_read(struct checkpoint *out, struct span *out_origin)
 {
     struct span rest = out->body;
     struct span line;
-    return span_line(&line, &rest) && span_is(line, log->name) && span_line(&line, &rest) &&
+    return span_line(out_origin, &rest) && is_origin(out_origin->at, out_origin->len) && span_line(&line, &rest) &&
            span_decimal(&out->size, line) && span_line(&line, &rest) && span_base64(out->root.bytes32, 32, line) &&
            rest.len == 0;
 }
@@ -129,9 +129,19 @@ enum signed_by checkpoint_signed_by(uint64_t *out_time_s, const struct checkpoin
     return rest.len == 0 ? result : SIGNED_NOT;
 }
 
+static const char later_key[] =
+    "is not signed by the log key, but by one that a later trust file may name (custody log "
+    "trust)";
+
 /* What is wrong with the lines of the log's keys, NULL when nothing is. */
 static const char *log_keys_judge(const struct checkpoint *checkpoint, const struct note_key *log)
 {
+    char line[ORIGIN_MAX + 16];
+    int len = snprintf(line, sizeof(line), DASH "%s ", log->name);
+    const struct span lines = checkpoint->signatures;
+    bool other =
+        lines.len > 0 && lines.at[lines.len - 1] == '\n' && memmem(lines.at, lines.len, line, (size_t)len) != NULL;
+    const char *why = NULL;
     for (const struct note_key *key = log; key != NULL; key = key->next) {
         uint64_t time_s = 0;
         enum signed_by by = checkpoint_signed_by(&time_s, checkpoint, key);
@@ -143,15 +153,16 @@ static const char *log_keys_judge(const struct checkpoint *checkpoint, const str
         if (by == SIGNED && over) {
             return "is signed by a log key whose time was over";
         }
-        if (by == SIGNED_NOT && counts) {
-            return "is not signed by the log key";
-        }
+        other = other && by == SIGNED_NOT;
+        why = by == SIGNED_NOT && counts ? "is not signed by the log key" : why;
     }
-    return NULL;
+    return why != NULL && other ? later_key : why;
 }
 
-bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len, const char **why)
+enum verdict checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
+                             const char **why)
 {
+    struct span origin;
     struct checkpoint checkpoint = {.body = {.at = note}};
     const char *end = (const char *)note + len;
     bool control = false;
@@ -162,16 +173,20 @@ bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const v
         }
         control = control || ((uint8_t)*at < ' ' && *at != '\n') || *at == 0x7f;
     }
-    if (len > NOTE_MAX || control || checkpoint.body.len > NOTE_BODY_MAX || !body_read(&checkpoint, log)) {
-        *why = "is not a checkpoint of this log";
-        return false;
+    if (len > NOTE_MAX || control || checkpoint.body.len > NOTE_BODY_MAX || !body_read(&checkpoint, &origin)) {
+        *why = "is not a checkpoint";
+        return VERDICT_TAMPERED;
+    }
+    if (!span_is(origin, log->name)) {
+        *why = "is of another log, which a later trust file may name (custody log trust)";
+        return VERDICT_INCOMPLETE;
     }
     *why = log_keys_judge(&checkpoint, log);
     if (*why != NULL) {
-        return false;
+        return *why == later_key ? VERDICT_INCOMPLETE : VERDICT_TAMPERED;
     }
     *out = checkpoint;
-    return true;
+    return VERDICT_PROVEN;
 }
 
 bool leaf_read(struct leaf *out, const char *origin, const void *raw, size_t len, const char **why)

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "crypto.h"
+#include "report.h"
 #include "scan.h"
 
 #define ORIGIN_MAX 255
@@ -39,11 +40,12 @@ bool note_key_read(struct note_key *out, const char *vkey, enum note_key_type ty
 
 /*
  * Reads a signed note and verifies the log's signature: of the key that counts at its size. `why` gets the reason when
- * it answers false. Every line of the log's keys must verify, and none is of a key whose time was over; lines of others
- * are not looked at beyond their form.
+ * it is not proven: incomplete when it may be of a log, or signed by a key, that a later trust file names. Every line
+ * of the log's keys must verify, and none is of a key whose time was over; lines of others are not looked at beyond
+ * their form.
  */
-bool checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
-                     const char **why);
+enum verdict checkpoint_read(struct checkpoint *out, const struct note_key *log, const void *note, size_t len,
+                             const char **why);
 
 /*
  * Whether a line is a key's signature. Badly: one that names the key does not verify, or one has no form. Of a witness

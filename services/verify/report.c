@@ -44,6 +44,9 @@ bool report_clean(const struct report *report)
 
 enum verdict report_verdict(const struct report *report)
 {
+    if (report->tampered > FINDINGS_PRINTED) {
+        report_print(NULL, "tampered", "%u findings, the first %d are above", report->tampered, FINDINGS_PRINTED);
+    }
     if (report->tampered > 0) {
         return VERDICT_TAMPERED;
     }

@@ -27,6 +27,8 @@ struct report {
 #define report_checked(...) report_print(NULL, "checked", __VA_ARGS__)
 #define report_tampered(report, ...) report_print(&(report)->tampered, "tampered", __VA_ARGS__)
 #define report_incomplete(report, ...) report_print(&(report)->incomplete, "incomplete", __VA_ARGS__)
+#define report_as(report, verdict, ...)                                                                                \
+    ((verdict) == VERDICT_TAMPERED ? report_tampered(report, __VA_ARGS__) : report_incomplete(report, __VA_ARGS__))
 
 /* Prints a line on standard output; with a number to count them by, the first FINDINGS_PRINTED. */
 void report_print(unsigned *inout_count, const char *word, const char *format, ...)

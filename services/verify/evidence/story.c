@@ -176,8 +176,10 @@ bool check_story(struct proof *proof)
     struct span origin = {rest.at, 0};
     (void)span_line(&origin, &rest);
     proof->trust = trust_log(proof->trust, origin);
-    bool good = checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why);
-    if (!prove(&proof->report, good, "checkpoint", why)) {
+    enum verdict verdict = checkpoint_read(&proof->checkpoint, &proof->trust->log, note->data, note->len, &why);
+    bool good = verdict == VERDICT_PROVEN;
+    if (!good) {
+        report_as(&proof->report, verdict, "checkpoint: %s", why);
         return false;
     }
     (void)trust_witnessed(proof->trust, &proof->report, "checkpoint", &proof->checkpoint);

@@ -22,8 +22,9 @@ struct slot {
 struct producer {
     struct uuid id;
     uint64_t next;
-    int64_t heard_utc_us, beat_utc_us, busy_us; /* its last entry; its last heartbeat, 0: none; at work since then */
+    int64_t heard_utc_us, beat_utc_us, busy_us; /* its last entry; last heartbeat or first entry; at work since then */
     bool late;                                  /* what is missing below the first `settled` is not known */
+    size_t marks;                               /* that are set in: */
     uint8_t *early; /* a ring of EARLY_MAX bits from `next` on; NULL: none ever came early */
 };
 
@@ -34,6 +35,7 @@ struct counters {
     struct producer *producers;
     size_t producer_count;
     bool late;
+    int64_t first_utc_us; /* the first entry, when late */
 };
 
 enum status counters_new(struct counters **out)
@@ -130,16 +132,34 @@ static struct producer *producer_find(const struct counters *counters, const str
     return i == 0 ? NULL : &counters->producers[i - 1];
 }
 
+/*
+ * Whether a producer can have begun before the first entry. The time in its id is the service's, as that of the entry
+ * is; where the clock was ahead of that, it tells nothing.
+ */
+static bool began_before(const struct counters *counters, const struct event *event)
+{
+    int64_t born_ms = 0;
+    for (size_t i = 0; i < 6; i++) {
+        born_ms = born_ms << 8 | event->producer.bytes16[i];
+    }
+    return born_ms <= counters->first_utc_us / 1000 || born_ms > event->at_utc_us / 1000;
+}
+
 /* Numbers that are a little below the first one to come may come after it. */
-static struct producer *producer_add(struct counters *counters, const struct uuid *id, uint64_t number)
+static struct producer *producer_add(struct counters *counters, const struct event *event, uint64_t number)
 {
     size_t count = counters->producer_count + 1;
     struct producer *larger = realloc(counters->producers, count * sizeof(*larger));
     if (larger == NULL) {
         return NULL;
     }
-    uint64_t next = counters->late && number > EARLY_MAX / 2 ? number - EARLY_MAX / 2 : 1;
-    larger[count - 1] = (struct producer){.id = *id, .next = next, .late = counters->late};
+    counters->first_utc_us = counters->producer_count == 0 ? event->at_utc_us : counters->first_utc_us;
+    bool late = counters->late && began_before(counters, event);
+    larger[count - 1] = (struct producer){.id = event->producer,
+                                          .next = late && number > EARLY_MAX / 2 ? number - EARLY_MAX / 2 : 1,
+                                          .late = late,
+                                          .heard_utc_us = event->at_utc_us,
+                                          .beat_utc_us = event->at_utc_us};
     counters->producers = larger;
     counters->producer_count = count;
     return &larger[count - 1];
@@ -151,28 +171,37 @@ static bool mark(struct producer *producer, uint64_t number, bool there)
     uint8_t *byte = &producer->early[number % EARLY_MAX / 8];
     uint8_t bit = (uint8_t)(1U << number % 8);
     bool was = (*byte & bit) != 0;
+    producer->marks += there && !was ? 1 : 0;
+    producer->marks -= was && !there ? 1 : 0;
     *byte = there ? *byte | bit : *byte & (uint8_t)~bit;
     return was;
 }
 
-/* Goes on over the numbers below `end`, and those behind them that came early. */
-static void advance(struct producer *producer, uint64_t end)
+/* Goes on over the numbers below `end`, and those behind them that came early. Answers how many of them did not. */
+static uint64_t advance(struct producer *producer, uint64_t end)
 {
-    while ((producer->early != NULL && mark(producer, producer->next, false)) || producer->next < end) {
-        producer->next++;
+    uint64_t missing = 0;
+    for (;; producer->next++) {
+        bool early = producer->marks > 0 && mark(producer, producer->next, false);
+        if (!early && producer->next >= end) {
+            return missing;
+        }
+        uint64_t run = early ? 0 : producer->marks > 0 ? 1 : end - producer->next; /* that may be very long */
+        missing += run;
+        producer->next += run > 0 ? run - 1 : 0;
     }
 }
 
-enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer, uint64_t number)
+enum status counters_producer(struct counters *counters, bool *out_fresh, const struct event *event, uint64_t number)
 {
-    struct producer *known = producer_find(counters, producer);
-    known = known == NULL ? producer_add(counters, producer, number) : known;
+    struct producer *known = producer_find(counters, &event->producer);
+    known = known == NULL ? producer_add(counters, event, number) : known;
     if (known == NULL) {
         return STATUS_NO_MEMORY;
     }
     if (number <= known->next) {
         *out_fresh = number == known->next;
-        advance(known, *out_fresh ? number + 1 : 0);
+        (void)advance(known, *out_fresh ? number + 1 : 0);
         return STATUS_OK;
     }
     if (known->early == NULL) {
@@ -185,32 +214,31 @@ enum status counters_producer(struct counters *counters, bool *out_fresh, const 
     return STATUS_OK;
 }
 
-void counters_producer_begin(const struct counters *counters, const struct uuid *producer, uint64_t settled)
+uint64_t counters_settle(struct counters *counters, uint64_t *out_first, const struct event *event, uint64_t settled)
 {
-    struct producer *known = producer_find(counters, producer);
-    if (known != NULL && known->late) {
-        known->late = false;
-        advance(known, settled);
-    }
-}
-
-uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer)
-{
-    const struct producer *known = producer_find(counters, producer);
-    return known == NULL ? 1 : known->next;
-}
-
-int64_t counters_silence(struct counters *counters, const struct uuid *producer, int64_t at_utc_us, bool heartbeat)
-{
-    struct producer *known = producer_find(counters, producer);
-    if (known == NULL || (known->beat_utc_us == 0 && !heartbeat)) {
+    struct producer *known = producer_find(counters, &event->producer);
+    if (known == NULL) {
         return 0;
     }
-    int64_t since_us = at_utc_us - known->heard_utc_us;
+    bool late = known->late;
+    known->late = false;
+    *out_first = known->next;
+    uint64_t missing = advance(known, settled);
+    return late ? 0 : missing;
+}
+
+int64_t counters_silence(struct counters *counters, const struct event *event, bool heartbeat)
+{
+    struct producer *known = producer_find(counters, &event->producer);
+    bool sequencer = event->bt.len > event->pr.len && memcmp(event->bt.at, event->pr.at, event->pr.len) == 0;
+    if (known == NULL || sequencer) {
+        return 0;
+    }
+    int64_t since_us = event->at_utc_us - known->heard_utc_us;
     int64_t busy_us = known->busy_us + (since_us < MINUTE_US ? since_us : MINUTE_US);
-    int64_t silence_us = !heartbeat ? busy_us : known->beat_utc_us == 0 ? 0 : at_utc_us - known->beat_utc_us;
-    known->heard_utc_us = at_utc_us;
-    known->beat_utc_us = heartbeat ? at_utc_us : known->beat_utc_us;
+    int64_t silence_us = heartbeat ? event->at_utc_us - known->beat_utc_us : busy_us;
+    known->heard_utc_us = event->at_utc_us;
+    known->beat_utc_us = heartbeat ? event->at_utc_us : known->beat_utc_us;
     known->busy_us = heartbeat ? 0 : busy_us;
     return silence_us;
 }

@@ -6,7 +6,7 @@
 #ifndef STRONGROOM_VERIFY_COUNTERS_H
 #define STRONGROOM_VERIFY_COUNTERS_H
 
-#include "scan.h"
+#include "event.h"
 
 struct counters;
 
@@ -18,7 +18,7 @@ void counters_free(struct counters *counters);
 
 /*
  * What comes has a part before it that is not seen, so nothing is known to be missing before the first number of an
- * object, or below the first `settled` of a producer.
+ * object, or below the first `settled` of a producer that may have begun there: by the time in its id.
  */
 void counters_begin_late(struct counters *counters);
 
@@ -26,22 +26,20 @@ void counters_begin_late(struct counters *counters);
 MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype,
                                        struct span oid, uint64_t on);
 
-/* Takes note of a number of a producer that is in the trail or declared void. False in *out_fresh: it was there before.
- */
-MUST_CHECK enum status counters_producer(struct counters *counters, bool *out_fresh, const struct uuid *producer,
+/* Takes note of a number of the producer of an entry, in the trail or declared void. False in *out_fresh: it was there
+ * before. */
+MUST_CHECK enum status counters_producer(struct counters *counters, bool *out_fresh, const struct event *event,
                                          uint64_t number);
 
-/* When the first `settled` of a producer that began late is read: the numbers below are none of those that are missing.
- */
-void counters_producer_begin(const struct counters *counters, const struct uuid *producer, uint64_t settled);
-
-/* The first number of a producer, from 1, of which there is no note. */
-uint64_t counters_producer_next(const struct counters *counters, const struct uuid *producer);
+/* How many numbers of its producer below `settled` did not come, as far as that is known, and the first one. They count
+ * as seen from then on. */
+uint64_t counters_settle(struct counters *counters, uint64_t *out_first, const struct event *event, uint64_t settled);
 
 /*
- * Takes note of the time of an entry. Answers for how long its producer had no heartbeat, 0 before the first. While
- * none comes, what lies between two entries is a minute at most: the database may have been away.
+ * Takes note of the time of an entry. Answers for how long its producer had no heartbeat, from its first entry on.
+ * While none comes, what lies between two entries is a minute at most: the database may have been away. The sequencer
+ * has none: its own entries wait nowhere.
  */
-int64_t counters_silence(struct counters *counters, const struct uuid *producer, int64_t at_utc_us, bool heartbeat);
+int64_t counters_silence(struct counters *counters, const struct event *event, bool heartbeat);
 
 #endif

@@ -15,21 +15,6 @@
 static const struct scan_field head_fields[] = {EXPORT_HEAD(SCAN_FIELD, SCAN_FIELD_OPTIONAL, export_head)};
 static const struct scan_field row_fields[] = {EXPORT_ROW(SCAN_FIELD, SCAN_FIELD_OPTIONAL, export_row)};
 
-bool export_open(struct export_file *out, const char *path)
-{
-    *out = (struct export_file){.fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
-                                .buffer = malloc(ROOM)};
-    return out->fd >= 0 && out->buffer != NULL;
-}
-
-void export_close(struct export_file *file)
-{
-    if (file->fd > STDIN_FILENO) {
-        (void)close(file->fd);
-    }
-    free(file->buffer);
-}
-
 /* Reads what there is behind the rest of a line. */
 static void fill(struct export_file *file)
 {
@@ -40,6 +25,42 @@ static void fill(struct export_file *file)
     file->until += len > 0 ? (size_t)len : 0;
     file->ended = len <= 0;
     file->failed = len < 0;
+}
+
+bool export_open(struct export_file *out, const char *path)
+{
+    *out = (struct export_file){.fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
+                                .buffer = malloc(ROOM)};
+    bool good = out->fd >= 0 && out->buffer != NULL;
+    if (good) {
+        fill(out);
+    }
+    return good;
+}
+
+const char *export_other(const struct export_file *file)
+{
+    static const struct {
+        const char *begins, *is;
+    } others[] = {{"\x1f\x8b", "is compressed: gunzip"},
+                  {"seq,", "is a table, each row to be proven: custody-verify receipt --entry"},
+                  {"{\"approvals\":", "is evidence: custody-verify evidence"},
+                  {"c2sp.org/tlog-proof@", "is a receipt: custody-verify receipt"}};
+    for (size_t i = 0; i < COUNT(others); i++) {
+        size_t len = strlen(others[i].begins);
+        if (file->until >= len && memcmp(file->buffer, others[i].begins, len) == 0) {
+            return others[i].is;
+        }
+    }
+    return NULL;
+}
+
+void export_close(struct export_file *file)
+{
+    if (file->fd > STDIN_FILENO) {
+        (void)close(file->fd);
+    }
+    free(file->buffer);
 }
 
 bool export_line(struct span *out, struct export_file *file)
@@ -56,6 +77,11 @@ bool export_line(struct span *out, struct export_file *file)
     }
     out->len = newline == NULL ? out->len : (size_t)(newline - out->at);
     file->from += out->len + (newline == NULL ? 0 : 1);
+    bool last = newline == NULL && out->len > 0 && out->len <= EXPORT_LINE_MAX; /* only that may do without */
+    if (last && (file->lines == 0 || out->at[out->len - 1] != '}')) {
+        file->cut = true;
+        return false;
+    }
     if (out->len > EXPORT_LINE_MAX) {
         out->len = EXPORT_LINE_MAX + 1;
         file->from = file->until;
@@ -80,6 +106,54 @@ enum status export_row_read(struct export_row *out, struct span line, struct fau
     enum status status = scan_object(out, row_fields, COUNT(row_fields), line, fault);
     INVARIANT(status != STATUS_OK || span_decimal(&out->number, out->seq));
     return status;
+}
+
+/* The conditions of a query, and how a column may stand to the value that is asked for: all of them, in any order. */
+enum { BELOW = 1, SAME = 2, ABOVE = 4 };
+
+/* clang-format off */
+#define CONDITION(name, column, how) {name, offsetof(struct export_row, column), how}
+#define EQUAL(column) CONDITION(#column, column, SAME)
+static const struct {
+    const char *name;
+    size_t column;
+    unsigned how;
+} conditions[] = {
+    EQUAL(act), EQUAL(actor), EQUAL(asset), EQUAL(corr), EQUAL(destination), EQUAL(key), EQUAL(oid), EQUAL(otype),
+    EQUAL(outcome), EQUAL(version), EQUAL(wallet), CONDITION("amount_min", amount, SAME | ABOVE),
+    CONDITION("amount_max", amount, BELOW | SAME), CONDITION("from", ts, SAME | ABOVE), CONDITION("to", ts, BELOW),
+    CONDITION("order", seq, BELOW | SAME | ABOVE)};
+/* clang-format on */
+
+static bool meets(size_t i, const struct export_row *row, struct span value)
+{
+    const struct span *column = (const struct span *)(const void *)((const char *)row + conditions[i].column);
+    if (column->at == NULL) {
+        return false;
+    }
+    int longer = (column->len > value.len) - (column->len < value.len); /* numbers, or texts of one length */
+    int order = longer != 0 ? longer : span_compare(*column, value);
+    return (conditions[i].how & (order < 0 ? BELOW : order > 0 ? ABOVE : SAME)) != 0;
+}
+
+void export_query_check(struct report *report, const struct export_row *row, const struct bytes *query)
+{
+    struct span rest = {(const char *)query->data, query->len};
+    struct span name;
+    struct span value;
+    while (scan_step(&name, &value, &rest)) {
+        size_t i = 0;
+        while (i < COUNT(conditions) && !span_is(name, conditions[i].name)) {
+            i++;
+        }
+        if (row == NULL && i == COUNT(conditions)) {
+            report_incomplete(report, "line 1: nobody here knows the condition %.*s of its query", (int)name.len,
+                              name.at);
+        } else if (row != NULL && i < COUNT(conditions) && !meets(i, row, value)) {
+            report_tampered(report, "entry %llu: does not answer the query: %.*s", (unsigned long long)row->number,
+                            (int)name.len, name.at);
+        }
+    }
 }
 
 bool export_proof_read(struct merkle_proof *out, const struct export_row *row)

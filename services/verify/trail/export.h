@@ -19,10 +19,14 @@ struct export_file {
     uint64_t lines;     /* given out */
     bool ended;         /* nothing more can be read */
     bool failed;        /* for another reason than the end */
+    bool cut;           /* in the middle of a line, which is not given out */
 };
 
 /* Opens a file, "-" is standard input. False when it cannot. Close it in either case. */
 bool export_open(struct export_file *out, const char *path);
+
+/* What a file is that begins as no export does, and what takes it; NULL for any other. */
+const char *export_other(const struct export_file *file);
 void export_close(struct export_file *file);
 
 /*
@@ -33,7 +37,7 @@ bool export_line(struct span *out, struct export_file *file);
 
 /* clang-format off */
 #define EXPORT_HEAD(F, O, S)                                                                                           \
-    O(S, first, INTEGER, 0) F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, OBJECT, 0)                      \
+    O(S, first, INTEGER, 0) F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, FACTS, 0)                       \
     F(S, size, INTEGER, 0) O(S, tree, STRINGS, 0)
 #define EXPORT_ROW(F, O, S)                                                                                            \
     F(S, act, TEXT, 255) F(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
@@ -58,6 +62,9 @@ struct export_row {
     uint64_t number; /* of `seq` */
 };
 MUST_CHECK enum status export_row_read(struct export_row *out, struct span line, struct fault *fault);
+
+/* Names each condition of a query that a row does not meet, by its columns; without a row, each that is none. */
+void export_query_check(struct report *report, const struct export_row *row, const struct bytes *query);
 
 /* The hashes of `proof`, up to a root. False when they are none. */
 bool export_proof_read(struct merkle_proof *out, const struct export_row *row);

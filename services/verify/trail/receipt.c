@@ -35,44 +35,38 @@ static bool proof_read(struct receipt *out, struct span *inout_rest)
     return line.len == 0;
 }
 
-/* By the log that a note is of. */
-static bool note_read(struct receipt *out, const struct trust *trust, struct span note, const char **why)
-{
-    struct span rest = note;
-    struct span origin = {note.at, 0};
-    (void)span_line(&origin, &rest);
-    out->trust = trust_log(trust, origin);
-    return checkpoint_read(&out->checkpoint, &out->trust->log, note.at, note.len, why);
-}
-
-static bool text_read(struct receipt *out, const struct trust *trust, const char **why)
+/* A checkpoint alone, or behind the entry and the hashes. It is judged by the log that it is of. */
+static enum verdict text_read(struct receipt *out, const struct trust *trust, const char **why)
 {
     const struct span whole = {(const char *)out->text.data, out->text.len};
-    struct span rest = whole;
+    struct span note = whole;
     struct span line;
     struct digest zero = {{0}};
-    out->proves = span_line(&line, &rest) && span_is(line, PROOF_HEADER);
-    if (!out->proves) {
-        return note_read(out, trust, whole, why);
-    }
+    out->proves = span_line(&line, &note) && span_is(line, PROOF_HEADER);
     *why = "is not of the form of a receipt";
-    if (!proof_read(out, &rest) || !note_read(out, trust, rest, why)) {
-        return false;
+    if (out->proves && !proof_read(out, &note)) {
+        return VERDICT_TAMPERED;
     }
-    *why = "has not the hashes that a receipt of its entry has";
-    return merkle_climb(&zero, &zero, out->index, out->checkpoint.size, &out->proof);
+    note = out->proves ? note : whole;
+    struct span rest = note;
+    line = (struct span){note.at, 0};
+    (void)span_line(&line, &rest);
+    out->trust = trust_log(trust, line);
+    enum verdict verdict = checkpoint_read(&out->checkpoint, &out->trust->log, note.at, note.len, why);
+    if (verdict == VERDICT_PROVEN && out->proves &&
+        !merkle_climb(&zero, &zero, out->index, out->checkpoint.size, &out->proof)) {
+        *why = "has not the hashes that a receipt of its entry has";
+        verdict = VERDICT_TAMPERED;
+    }
+    return verdict;
 }
 
 enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)
 {
     const char *why = "could not be read";
-    enum verdict verdict = VERDICT_PROVEN;
     *out = (struct receipt){.path = path, .trust = trust};
-    if (file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) != STATUS_OK) {
-        verdict = VERDICT_INCOMPLETE;
-    } else if (!text_read(out, trust, &why)) {
-        verdict = VERDICT_TAMPERED;
-    }
+    bool read = file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) == STATUS_OK;
+    enum verdict verdict = read ? text_read(out, trust, &why) : VERDICT_INCOMPLETE;
     if (verdict != VERDICT_PROVEN) {
         (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
     }

@@ -21,8 +21,8 @@ struct receipt {
 };
 
 /*
- * Reads a file: proven when the log key signed it, incomplete when it cannot be read, otherwise tampered; then standard
- * error says why. Out: receipt_free, in any case.
+ * Reads a file: proven when the log key signed it, incomplete when it cannot be read or a later trust file may know the
+ * key, otherwise tampered; then standard error says why. Out: receipt_free, in any case.
  */
 enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path);
 void receipt_free(struct receipt *receipt);

@@ -8,9 +8,8 @@
  * The last entry about a key of the log, unless another one took its place, says what the trust file says. Of a key
  * that signs later than the trail is long the file may not know yet.
  */
-static void settle(struct rotations *rotations, struct report *report, const struct trust *trust)
+static void settle(struct rotations *rotations, const struct trust *trust)
 {
-    static const char words[] = "entry %lld: it names a key that signs from %llu entries on, the trust file does not";
     const struct note_key *key = trust->log.next;
     long long by = rotations->by;
     unsigned long long from = rotations->from;
@@ -19,10 +18,9 @@ static void settle(struct rotations *rotations, struct report *report, const str
     }
     if (key != NULL) {
         rotations->told |= 1U << (key - trust->rotations);
-    } else if (by > 0 && from > rotations->size) {
-        report_checked(words, by, from);
-    } else if (by > 0) {
-        report_tampered(report, words, by, from);
+    } else if (by > 0 && rotations->unknown_by == 0) {
+        rotations->unknown_by = by;
+        rotations->unknown_from = from;
     }
 }
 
@@ -40,16 +38,25 @@ void rotations_entry(struct rotations *rotations, struct report *report, const s
         return;
     }
     if (from > before && (uint64_t)seq >= before) { /* else it takes the place of the one before */
-        settle(rotations, report, trust);
+        settle(rotations, trust);
     }
     rotations->by = seq;
     rotations->from = from;
     rotations->key = key;
 }
 
-void rotations_conclude(struct rotations *rotations, struct report *report, const struct trust *trust, bool late)
+void rotations_conclude(struct rotations *rotations, struct report *report, const struct trust *trust, bool late,
+                        bool newer)
 {
-    settle(rotations, report, trust);
+    static const char words[] = "entry %lld: it names a key that signs from %llu entries on, the trust file does not";
+    settle(rotations, trust);
+    long long by = rotations->unknown_by;
+    unsigned long long from = rotations->unknown_from;
+    if (by > 0 && from > rotations->size) {
+        report_checked(words, by, from);
+    } else if (by > 0) {
+        report_as(report, newer ? VERDICT_INCOMPLETE : VERDICT_TAMPERED, words, by, from);
+    }
     for (const struct note_key *key = trust->log.next; key != NULL; key = key->next) {
         bool told = (rotations->told >> (key - trust->rotations) & 1) == 1;
         if (!told && !late && key->from <= rotations->size) { /* else it may be among those that have left */

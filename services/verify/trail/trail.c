@@ -16,6 +16,7 @@
 #include "verify.h"
 
 #define PROGRESS 1000000
+#define PARTITION 1048576    /* of the database: entries leave by whole ones */
 #define SILENCE_US 300000000 /* a heartbeat is due each minute */
 
 struct check {
@@ -27,15 +28,18 @@ struct check {
     struct counters *counters;
     struct digest last; /* lh of the entry before */
     int64_t expected;   /* number of the next entry */
+    bool holes;         /* rows are missing, and with them ordinals */
     uint64_t first;     /* the entries below it have left the database */
     int64_t left_by;    /* and this entry says so; 0: none does */
     int64_t last_ts;
     uint64_t signings; /* entries withdrawal.signing so far, and before, of the logs that this one follows */
     bool signed_once;
     struct rotations rotations;
-    int64_t size; /* of the head line */
+    int64_t size;         /* of the head line */
+    enum verdict stopped; /* it is a file of another kind or log, which is not read on */
     bool headed;
-    bool ended; /* the checkpoint line was read */
+    bool ended;  /* the checkpoint line was read */
+    bool judged; /* and by a key of the trust file */
     struct checkpoint checkpoint;
     struct bytes note; /* owned; `checkpoint` points into it */
     struct {
@@ -61,7 +65,7 @@ struct check {
 static void note_producer(struct check *check, const struct event *event, uint64_t number, int64_t seq)
 {
     bool fresh = false;
-    if (counters_producer(check->counters, &fresh, &event->producer, number) != STATUS_OK) {
+    if (counters_producer(check->counters, &fresh, event, number) != STATUS_OK) {
         incomplete(check, seq, "too many numbers of one producer are out of order");
     } else if (!fresh) {
         tampered(check, seq, "producer number %llu stands twice", (unsigned long long)number);
@@ -71,7 +75,7 @@ static void note_producer(struct check *check, const struct event *event, uint64
 /* Nothing was deleted before a heartbeat that came late; where none comes, nobody can tell. */
 static void check_silence(struct check *check, const struct event *event, int64_t seq, bool heartbeat)
 {
-    long long silence_us = counters_silence(check->counters, &event->producer, event->at_utc_us, heartbeat);
+    long long silence_us = counters_silence(check->counters, event, heartbeat);
     if (silence_us > SILENCE_US && heartbeat) {
         report_checked("entry %lld: the first heartbeat in %lld s", (long long)seq, silence_us / 1000000);
     } else if (silence_us > SILENCE_US) {
@@ -92,13 +96,11 @@ static void check_settled(struct check *check, const struct event *event, int64_
         tampered(check, seq, "settled is not a number");
         return;
     }
-    counters_producer_begin(check->counters, &event->producer, settled);
-    uint64_t next = counters_producer_next(check->counters, &event->producer);
-    while (next < settled && check->report.tampered < FINDINGS_PRINTED) {
-        tampered(check, seq, "its producer's number %llu is missing: an entry was deleted before it",
-                 (unsigned long long)next);
-        note_producer(check, event, next, seq); /* told once */
-        next = counters_producer_next(check->counters, &event->producer);
+    uint64_t first = 0;
+    unsigned long long missing = counters_settle(check->counters, &first, event, settled);
+    if (missing > 0) {
+        tampered(check, seq, "its producer's number %llu is missing: an entry was deleted before it (%llu in all)",
+                 (unsigned long long)first, missing);
     }
 }
 
@@ -122,7 +124,7 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     }
     if (counters_object(check->counters, &expected, event->otype, event->oid, event->ordinal) != STATUS_OK) {
         incomplete(check, seq, "no memory for its object");
-    } else if (expected != event->ordinal) {
+    } else if (expected != event->ordinal && !check->holes) {
         tampered(check, seq, "ordinal %llu of %.*s %.*s, but %llu is due", (unsigned long long)event->ordinal,
                  (int)event->otype.len, event->otype.at, (int)event->oid.len, event->oid.at,
                  (unsigned long long)expected);
@@ -143,7 +145,9 @@ static void check_known(struct check *check, const struct event *event, int64_t 
     struct span fact = scan_member(event->facts, signing ? "promises" : "size");
     bool read = span_decimal(&known, fact);
     if (read && signing && check->trust->follows.size > 0 && !check->signed_once) {
-        check->signings = known; /* what the signer had promised before this log began */
+        check->signings = known; /* nothing here shows that it were not more, nor less */
+        report_checked("entry %lld: the signer had made %llu promises before this log began, it says", (long long)seq,
+                       (unsigned long long)known);
     }
     check->signed_once = check->signed_once || signing;
     uint64_t before = signing ? check->signings++ : (uint64_t)seq;
@@ -162,9 +166,10 @@ static void check_left(struct check *check, const struct event *event, int64_t s
     uint64_t size = 0;
     struct digest root;
     struct digest named;
+    struct span fact = scan_member(event->facts, "size");
     if (span_is(event->act, "retention.prune") && span_is(event->outcome, "intent") &&
-        span_decimal(&size, scan_member(event->facts, "size")) && size == check->first &&
-        span_digest(&named, scan_member(event->refs, "root"))) {
+        span_is(event->otype, "archive") && span_equal(event->oid, fact) && span_decimal(&size, fact) &&
+        size == check->first && size % PARTITION == 0 && span_digest(&named, scan_member(event->refs, "root"))) {
         merkle_root(&root, &check->left);
         check->left_by = digest_equal(&root, &named) ? seq : check->left_by;
     }
@@ -211,7 +216,7 @@ static void check_held(struct check *check, const struct digest *hash)
     }
 }
 
-/* The trail is shown from an entry on. What is held of the part before it cannot be looked at. */
+/* The trail is shown from an entry on. */
 static void begin_late(struct check *check, const struct export_head *head)
 {
     struct merkle *tree = &check->tree;
@@ -228,14 +233,28 @@ static void begin_late(struct check *check, const struct export_head *head)
     }
     tree->size = head->begins;
     check->left = *tree;
-    check->first = head->begins;
     check->expected = (int64_t)head->begins;
     counters_begin_late(check->counters);
+}
+
+/* What somebody kept of another log, or of entries that are not here or not yet, is not passed over. */
+static void check_kept(struct check *check)
+{
     for (int i = 0; i < check->held_count; i++) {
-        const struct receipt *held = &check->held[i];
-        if (held->checkpoint.size <= check->first || (held->proves && held->index < check->first)) {
+        struct receipt *held = &check->held[i];
+        bool before = held->checkpoint.size <= check->first || (held->proves && held->index < check->first);
+        if (held->trust != check->trust) {
+            report_incomplete(&check->report, "%s: is of the log %s", held->path, held->trust->log.name);
+            held->checkpoint.size = 0; /* nothing more is said of it */
+            held->proves = false;
+        } else if (check->first > 0 && before) {
             report_incomplete(&check->report, "%s: is of entries below %llu, which are not here", held->path,
                               (unsigned long long)check->first);
+        } else if (held->checkpoint.size > (uint64_t)check->size) {
+            report_incomplete(&check->report,
+                              "the trail ends at %lld, but %s was signed for %llu: the tail was cut, or the export is "
+                              "older: export again",
+                              (long long)check->size, held->path, (unsigned long long)held->checkpoint.size);
         }
     }
 }
@@ -243,8 +262,11 @@ static void begin_late(struct check *check, const struct export_head *head)
 /* Names the entries from the one that is due up to `end`. */
 static void report_missing(struct check *check, int64_t end)
 {
-    for (; check->expected < end && check->report.tampered < FINDINGS_PRINTED; check->expected++) {
-        tampered(check, check->expected, "is missing, it was deleted");
+    if (check->expected < end) {
+        tampered(check, check->expected, "is missing, it was deleted (%lld in a row)",
+                 (long long)(end - check->expected));
+        check->expected = end;
+        check->holes = true;
     }
 }
 
@@ -300,29 +322,38 @@ static void check_extracted(struct check *check, const struct export_row *row)
         !digest_equal(&root, &check->checkpoint.root)) {
         tampered(check, (int64_t)row->number, "is not in the trail that the checkpoint signs");
     }
+    export_query_check(&check->report, row, &check->extract.query);
+}
+
+/* Who gave us this file meant another command, or another file. NULL: nobody did. */
+static void stop(struct check *check, const char *is)
+{
+    if (is != NULL) {
+        (void)fprintf(stderr, "custody-verify: %s %s\n", check->path, is);
+        check->stopped = VERDICT_USAGE;
+    }
 }
 
 static void read_head(struct check *check, struct span line)
 {
     struct export_head head;
-    const char *format = check->filtered ? "strongroom-trail-extract/v1" : "strongroom-trail/v1";
+    static const char *const formats[2] = {"strongroom-trail/v1", "strongroom-trail-extract/v1"};
+    bool read = export_head_read(&head, line, NULL) == STATUS_OK;
     check->headed = true;
-    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, format) ||
-        (head.query.at != NULL) != check->filtered) {
+    if (read && span_is(head.format, formats[!check->filtered])) {
+        stop(check, check->filtered ? "is a whole export: custody-verify trail"
+                                    : "is a filtered export: custody-verify extract");
+        return;
+    }
+    if (!read || !span_is(head.format, formats[check->filtered]) || (head.query.at != NULL) != check->filtered) {
         report_tampered(&check->report, "line 1: is not the head of a%s export", check->filtered ? " filtered" : "n");
         return;
     }
     check->trust = trust_log(check->trust, head.origin);
-    for (int i = 0; i < check->held_count; i++) {
-        if (check->held[i].trust != check->trust) {
-            report_incomplete(&check->report, "%s: is of the log %s", check->held[i].path,
-                              check->held[i].trust->log.name);
-            check->held[i].checkpoint.size = 0; /* nothing more is said of it */
-            check->held[i].proves = false;
-        }
-    }
     if (!span_is(head.origin, check->trust->log.name)) {
-        report_tampered(&check->report, "line 1: the export is of the log %.*s", (int)head.origin.len, head.origin.at);
+        check->stopped = VERDICT_INCOMPLETE;
+        report_incomplete(&check->report, "line 1: the export is of the log %.*s, which the trust file does not name",
+                          (int)head.origin.len, head.origin.at);
     }
     check->size = (int64_t)head.entries;
     check->rotations.size = head.entries;
@@ -330,19 +361,24 @@ static void read_head(struct check *check, struct span line)
     if (!check->filtered && (head.first.at != NULL || head.tree.at != NULL)) {
         begin_late(check, &head);
     }
+    check_kept(check);
     if (check->filtered && bytes_copy(&check->extract.query, head.query.at, head.query.len) != STATUS_OK) {
         report_incomplete(&check->report, "line 1: no memory for its query");
     }
+    export_query_check(&check->report, NULL, &check->extract.query);
 }
 
 static void read_tail(struct check *check, struct span line)
 {
-    const char *why = "";
+    const char *why = "is not one";
     check->ended = true;
-    if (export_tail_read(&check->note, line, NULL) != STATUS_OK) {
-        report_tampered(&check->report, "the last line: is not a checkpoint");
-    } else if (!checkpoint_read(&check->checkpoint, &check->trust->log, check->note.data, check->note.len, &why)) {
-        report_tampered(&check->report, "the checkpoint: %s", why);
+    enum verdict verdict =
+        export_tail_read(&check->note, line, NULL) != STATUS_OK
+            ? VERDICT_TAMPERED
+            : checkpoint_read(&check->checkpoint, &check->trust->log, check->note.data, check->note.len, &why);
+    check->judged = verdict == VERDICT_PROVEN;
+    if (!check->judged) {
+        report_as(&check->report, verdict, "the checkpoint: %s", why);
     } else if (check->checkpoint.size != (uint64_t)check->size) {
         report_tampered(&check->report, "line 1: says %lld entries, the checkpoint %llu", (long long)check->size,
                         (unsigned long long)check->checkpoint.size);
@@ -418,8 +454,21 @@ static void check_age(struct check *check)
 static void conclude(struct check *check)
 {
     struct digest root;
-    trust_ended(check->trust, &check->report, &check->checkpoint);
     report_missing(check, check->size);
+    if (check->first > 0 && check->left_by == 0) {
+        report_tampered(&check->report,
+                        "entries 0 to %llu: are missing, and no entry retention.prune says that they left",
+                        (unsigned long long)check->first - 1);
+    }
+    check_age(check);
+    rotations_conclude(&check->rotations, &check->report, check->trust, check->first > 0, !check->judged);
+    if (check->size == 0) {
+        report_incomplete(&check->report, "the trail is empty");
+    }
+    if (!check->judged) {
+        return;
+    }
+    trust_ended(check->trust, &check->report, &check->checkpoint);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
         report_tampered(&check->report,
@@ -431,23 +480,6 @@ static void conclude(struct check *check)
                         "beginning of them",
                         (unsigned long long)check->checkpoint.size, check->parted->path);
     }
-    if (check->first > 0 && check->left_by == 0) {
-        report_tampered(&check->report,
-                        "entries 0 to %llu: are missing, and no entry retention.prune says that they left",
-                        (unsigned long long)check->first - 1);
-    }
-    check_age(check);
-    rotations_conclude(&check->rotations, &check->report, check->trust, check->first > 0);
-    for (int i = 0; i < check->held_count; i++) {
-        if (check->held[i].checkpoint.size > check->checkpoint.size) {
-            report_tampered(&check->report, "the trail ends at %llu, but %s was signed for %llu: the tail was cut",
-                            (unsigned long long)check->checkpoint.size, check->held[i].path,
-                            (unsigned long long)check->held[i].checkpoint.size);
-        }
-    }
-    if (check->size == 0) {
-        report_incomplete(&check->report, "the trail is empty");
-    }
 }
 
 /* The first time all lines but the rows of a filtered export, the second time those. */
@@ -457,7 +489,8 @@ static void read_export(struct check *check)
     struct span line;
     bool again = check->filtered && check->ended;
     bool good = export_open(&file, check->path);
-    while (good && export_line(&line, &file)) {
+    stop(check, good ? export_other(&file) : NULL);
+    while (good && check->stopped == VERDICT_PROVEN && export_line(&line, &file)) {
         if (!again) {
             read_line(check, line, file.lines);
         } else if (export_is_tail(line)) {
@@ -472,8 +505,8 @@ static void read_export(struct check *check)
     }
     if (!good || file.failed) {
         report_incomplete(&check->report, "%s: could not be read", check->path);
-    } else if (!check->headed || !check->ended) {
-        report_incomplete(&check->report, "the export ends before its checkpoint");
+    } else if (check->stopped == VERDICT_PROVEN && (file.cut || !check->ended)) {
+        report_incomplete(&check->report, "the export ends before its checkpoint, or is cut in a line: export again");
     }
     export_close(&file);
 }
@@ -486,7 +519,7 @@ static void print_proven(const struct check *check)
     char hex[DIGEST_HEX_LEN + 1];
     digest_format(hex, &check->checkpoint.root);
     if (check->filtered) {
-        (void)printf("proven: %llu entries are among the %llu of %s, said to answer %.*s; not that none is left out",
+        (void)printf("proven: %llu entries are among the %llu of %s, and answer %.*s; not that none is left out",
                      (unsigned long long)check->extract.rows, size, origin, (int)check->extract.query.len,
                      (const char *)check->extract.query.data);
     } else if (first > 0) {
@@ -504,7 +537,9 @@ static void print_proven(const struct check *check)
     if (first > 0) {
         (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);
     }
-    if (first > 0 && !check->filtered) {
+    if (first > 0 && check->filtered) {
+        (void)printf(" as the service says");
+    } else if (first > 0) {
         (void)printf(" as entry %lld says, and numbers that began there", (long long)check->left_by);
     }
     (void)printf("\n");
@@ -537,10 +572,11 @@ static enum verdict judge(const struct trust *trust, const char *path, bool filt
         read_export(check);
         if (!filtered && check->ended) {
             conclude(check);
-        } else if (check->ended && check->report.tampered == 0) {
+        } else if (check->judged && check->report.tampered == 0) {
             read_export(check);
         }
         verdict = report_verdict(&check->report);
+        verdict = verdict == VERDICT_PROVEN ? check->stopped : verdict;
     }
     if (verdict == VERDICT_PROVEN) {
         print_proven(check);

@@ -470,7 +470,6 @@ class Owned(Case):
         ours = top[4] + "\n"
         spoilt = ours[:-12] + ("A" if ours[-12] != "A" else "B") + ours[-11:]
         cases = {
-            "signed by another key of the same name": ("checkpoint: is not signed", body + "\n" + line),
             "not signed": ("checkpoint: is not signed", body + "\n"),
             "signed over another body": ("checkpoint: has a bad signature", body.replace("\n17\n", "\n18\n") + "\n" + ours),
             "a known key twice, once badly": ("checkpoint: has a bad signature", body + "\n" + ours + spoilt),
@@ -483,6 +482,10 @@ class Owned(Case):
         for name, (words, text) in cases.items():
             with self.subTest(name):
                 self.assert_forged(WORLD.bundle(checkpoint=lambda _: text.encode()), words)
+        for name, text in (("signed by another key of the same name", body + "\n" + line), ("of another log", "other" + body + "\n" + line)):
+            with self.subTest(name):  # which a trust file of later may know
+                done = self.judge(WORLD.bundle(checkpoint=lambda _: text.encode()))
+                self.assertEqual((done.returncode, "incomplete: checkpoint: is " in done.stdout, "tampered" in done.stdout), (2, True, False), done)
         with self.subTest("a smaller tree of the same log"):
             self.assert_forged(WORLD.bundle(checkpoint=lambda _: WORLD.log.note(3, b"\1" * 32)), "is not in the trail")
         with self.subTest("a stranger's line beside ours is not looked at"):
@@ -711,7 +714,8 @@ class Chains(Case):
             with self.subTest(name):
                 self.assert_forged(WORLD.bundle(), words, trust=trust)
         trust = self.write("t.json", canonical({**WORLD.trust, "log": Log().vkey}))
-        self.assert_forged(WORLD.bundle(), "checkpoint: ", trust=trust)
+        done = self.judge(WORLD.bundle(), trust)
+        self.assertEqual((done.returncode, "one that a later trust file may name" in done.stdout, "tampered" in done.stdout), (2, True, False), done)
 
 
 class Sweeps(Case):

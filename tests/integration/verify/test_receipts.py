@@ -6,6 +6,7 @@ key, are what a clone of the log goes on with.
 """
 
 import base64
+import gzip
 import json
 import os
 import pathlib
@@ -150,8 +151,8 @@ class Receipts(Case):
         kept = self.write("kept", export.receipt(20))
         self.expect(0, "proven", "receipt", kept, trail)
         self.expect(0, "1 held checkpoints extended", "trail", trail, self.write("old", older.receipt(20)))
-        self.expect(1, "kept was signed for 64: the tail was cut", "trail", self.write("backup", older.text), kept)
-        self.expect(1, "kept was signed for 64: the tail was cut", "receipt", kept, self.write("backup", older.text))
+        self.expect(2, "kept was signed for 64: the tail was cut, or the export is older: export again", "trail", self.write("backup", older.text), kept)
+        self.expect(2, "kept was signed for 64: the tail was cut, or the export is older", "receipt", kept, self.write("backup", older.text))
         for what in (self.write("kept", clone.receipt(20)), self.write("kept", clone.note)):
             self.expect(1, "the first 64 entries are not those that the checkpoint", "trail", trail, what)
             self.expect(1, "kept was signed for: one from entry 0 on differs", "trail", trail, what)
@@ -211,9 +212,33 @@ class Extracts(Case):
         self.expect(status, words, "extract", self.write("extract", "".join(canonical(line) + "\n" for line in lines)))
 
     def test_good_ones(self):
-        self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, said to answer {"actor":"approver-1"}', self.extract(0, 7, 64))
+        self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, and answer {"actor":"approver-1"}', self.extract(0, 7, 64))
         self.judge(0, "proven: 3 entries", self.extract(64, 7, 0))
         self.judge(0, "proven: 0 entries", self.extract())
+
+    def asked(self, query, *numbers):
+        return self.EXPORT.extract(numbers, query)
+
+    def test_what_was_asked_for(self):
+        """The head is signed by nobody: each row is held against it. Row 16 tells facts (trail_maker.c), row 17 none."""
+        row = self.EXPORT.rows[16]
+        meets = [{name: row[name]} for name in ("act", "actor", "asset", "corr", "destination", "oid", "otype", "outcome", "wallet") if name in row]
+        self.assertGreaterEqual(len(meets), 7)
+        meets += [{"version": "7"}, {"order": "oldest"}, {"from": row["ts"]}, {"to": "2999-01-01T00:00:00.000000Z"}]
+        meets += [{"amount_min": amount} for amount in ("0", "999", "1250")] + [{"amount_max": amount} for amount in ("1250", "9000", "10000")]
+        for query in meets:
+            with self.subTest(query):
+                self.judge(0, f"and answer {canonical(query)}; not that none is left out", self.asked(query, 16))
+        fails = [{"act": "withdrawal.request"}, {"actor": "approver-2"}, {"asset": "0" * 64}, {"corr": "019b0000-0001-7000-8000-0000000000ff"}, {"destination": "sr1other"}, {"oid": "x"},
+                 {"otype": "key"}, {"outcome": "intent"}, {"wallet": "cold"}, {"version": "8"}, {"key": "0" * 64}, {"to": row["ts"]},
+                 {"from": "2999-01-01T00:00:00.000000Z"}, {"amount_min": "1251"}, {"amount_min": "9000" * 2},
+                 {"amount_max": "1249"}, {"amount_max": "999"}, {"act": row["act"], "wallet": "cold"}]
+        for query in fails:
+            with self.subTest(query):
+                self.judge(1, f"entry 16: does not answer the query: {list(query)[-1]}", self.asked(query, 16))
+        self.judge(1, "entry 17: does not answer the query: amount_min", self.asked({"amount_min": "0"}, 16, 17))
+        self.judge(2, "line 1: nobody here knows the condition mood of its query", self.asked({"mood": "good"}, 16))
+        self.judge(1, "line 1: is not the head", self.asked({"version": 7}, 16))
 
     def test_tampered_ones(self):
         good = self.extract(3, 20, 40)
@@ -233,8 +258,7 @@ class Extracts(Case):
             "entry 3: stands twice or out of order": [good[0], good[2], good[3], good[1], good[4]],
             "line 3: note": changed(2, note="x"),
             "line 1: says 66 entries, the checkpoint 65": changed(0, size=66),
-            "line 1: is not the head of a filtered export": changed(0, format="strongroom-trail/v1"),
-            "line 1: the export is of the log other": changed(0, origin="other"),
+            "line 1: is not the head of a filtered export": changed(0, format="strongroom-trail/v2"),
             "the checkpoint: is not signed by the log key":
                 good[:4] + [{"checkpoint": base64.b64encode(self.EXPORT.note.replace(b" custody", b" xustody")).decode()}],
         }
@@ -244,7 +268,31 @@ class Extracts(Case):
         self.judge(2, "ends before its checkpoint", good[:4])
         self.judge(2, "not one filtered export to its end", good + [good[1]])
         self.expect(2, "could not be read", "extract", "/nonexistent")
-        self.expect(1, "is not the head of an export", "trail", self.write("extract", "".join(canonical(line) + "\n" for line in good)))
+        self.judge(2, "line 1: the export is of the log other, which the trust file does not name", changed(0, origin="other"))
+
+    def test_files_of_another_kind(self):
+        """A mistake is told as one, with the command that takes the file."""
+        whole, extract = self.write("whole", self.EXPORT.text), self.write("found", "".join(canonical(line) + "\n" for line in self.extract(3, 20)))
+        self.expect(3, "found is a filtered export: custody-verify extract", "trail", extract)
+        self.expect(3, "whole is a whole export: custody-verify trail", "extract", whole)
+        for command in ("trail", "extract"):
+            for words, content in (("compressed: gunzip", gzip.compress(self.EXPORT.text.encode())), ("evidence: custody-verify evidence", '{"approvals":[],'),
+                                   ("a table", "seq,ts,actor\r\n"), ("a receipt: custody-verify receipt", self.EXPORT.receipt(3))):
+                with self.subTest(words):
+                    self.expect(3, f"other is {words}", command, self.write("other", content))
+
+    def test_a_download_that_broke_off(self):
+        """Wherever that was; what stands behind the end is no proof either."""
+        text = canonical(self.EXPORT.extract((3,))[0]) + "\n"
+        for row in self.extract(3, 20)[1:]:
+            text += canonical(row) + "\n"
+        places = {*range(0, 400, 7), *range(400, len(text) - 1, 61), len(text) - 2}
+        for place in sorted(places):
+            self.expect(2, "export again", "extract", self.write("cut", text[:place]))
+        self.expect(0, "proven", "extract", self.write("cut", text[:-1]))
+        self.expect(2, "export again", "extract", self.write("cut", text + "x"))
+        self.expect(2, "export again", "trail", self.write("cut", self.EXPORT.text[:-600]))
+        self.expect(2, "export again", "trail", self.write("cut", self.EXPORT.text + "x"))
 
 
 class Age(Case):

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "test/test_place.h"
 #include "trail_maker.h"
 #include "verify.h"
@@ -70,6 +71,13 @@ static void expect(enum verdict verdict, const char *what, const char *words)
 {
     cr_assert_eq(judge(NULL, 0), verdict, "%s: %s", what, said);
     cr_assert_not_null(strstr(said, words), "%s: not '%s': %s", what, words, said);
+}
+
+static void write_file(char path[TEST_PATH_SIZE + 32], const char *name, const void *data, size_t len)
+{
+    (void)snprintf(path, TEST_PATH_SIZE + 32, "%s/%s", folder.path, name);
+    FILE *file = fopen(path, "we");
+    cr_assert(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0);
 }
 
 static json_t *row_at(const struct made_trail *trail, size_t i)
@@ -308,12 +316,6 @@ static void deleted_and_recomputed(struct made_trail *t)
     trail_relink(t, 700);
 }
 
-static void recomputed_and_signed_by_another(struct made_trail *t)
-{
-    edited_and_recomputed(t);
-    trail_sign(t, 7);
-}
-
 static void tail_cut(struct made_trail *t)
 {
     for (size_t i = 0; i < 10; i++) {
@@ -373,7 +375,6 @@ static const struct {
     {"swapped and numbered", two_swapped_with_numbers, "entry 700: its bytes are those of entry 701"},
     {"edited and recomputed", edited_and_recomputed, "the entries do not have the root that the checkpoint signs"},
     {"deleted and recomputed", deleted_and_recomputed, "line 1: says 1999 entries, the checkpoint 2000"},
-    {"signed by another key", recomputed_and_signed_by_another, "the checkpoint: is not signed by the log key"},
     {"tail cut", tail_cut, "line 1: says 1990 entries, the checkpoint 2000"},
     {"head of more", head_of_more, "line 1: says 2001 entries, the checkpoint 2000"},
     {"everything deleted", everything_deleted, "entry 0: is missing"},
@@ -433,6 +434,41 @@ Test(trail, a_producer_number_that_is_left_out)
     trail_free(&trail);
 }
 
+/* Makes another producer of that of an entry: one that began at a time, of which nothing else is known. */
+static void producer_born(struct made_trail *trail, size_t row, int64_t at_ms)
+{
+    char born[64];
+    (void)snprintf(born, sizeof(born), "\"pr\":\"%08llx-%04llx-7000-8000-", (unsigned long long)at_ms >> 16,
+                   (unsigned long long)at_ms & 0xffff);
+    edit_raw(trail, row, "\"pr\":\"019b0000-0001-7000-8000-", born, true);
+}
+
+/* Who may have one entry made must not fill what is printed. */
+Test(trail, much_that_is_missing_hides_nothing)
+{
+    struct made_trail trail;
+    trail_make(&trail, ENTRIES, 3);
+    size_t row = row_with(&trail, 500, "\"settled\":\"");
+    producer_born(&trail, row, 1767323045000);
+    edit_raw(&trail, row, "\"settled\":\"", "\"settled\":\"1000000", true);
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    many_deleted(&trail);
+    set_text(&trail, 990, "actor", "approver-2");
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "edited", "entry 1990: the column actor was changed");
+    char words[64];
+    (void)snprintf(words, sizeof(words), "entry %zu: its producer's number 1 is missing", row);
+    cr_expect_not_null(strstr(said, words), "%s", said);
+    cr_expect_not_null(strstr(said, "entry 700: is missing, it was deleted (1000 in a row)"), "%s", said);
+    for (size_t i = 800; i < 900; i++) {
+        set_text(&trail, i, "actor", "approver-2");
+    }
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "many", "findings, the first 20 are above");
+    trail_free(&trail);
+}
+
 Test(trail, a_producer_number_that_stands_twice)
 {
     struct made_trail trail;
@@ -475,6 +511,47 @@ Test(trail, promises_that_nobody_recorded)
     edit_raw(&trail, row, "\"settled\":\"", "\"promises\":\"", true);
     set_text(&trail, row, "act", "withdrawal.signing");
     signed_anew(&trail, row + 1, "too many", "promises, but 0 entries withdrawal.signing stand before it");
+    trail_free(&trail);
+}
+
+/* A log that follows another: sample key 5 signed the one before, which the quorum ended at 9 entries. */
+Test(trail, promises_of_the_log_before)
+{
+    static const char root[] = "925cb52dfba05fd4925cb52dfba05fd4925cb52dfba05fd4925cb52dfba05fd4";
+    struct made_trail trail;
+    struct audit_key before;
+    char vkey[AUDIT_VKEY_SIZE];
+    char path[TEST_PATH_SIZE + 32];
+    char text[1024];
+    sample_key(&before, "before.example/audit/v1", AUDIT_KEY_ED25519, 5);
+    audit_key_format(vkey, &before);
+    int len = snprintf(text, sizeof(text),
+                       "{\"chain\":\"%064d\",\"forks\":[\"9 %s %s %s\"],\"log\":\"%s\",\"policy\":\"%064d\"}", 0, root,
+                       root, SAMPLE_VKEY, vkey, 0);
+    write_file(path, "trust", text, (size_t)len);
+    cr_assert_eq(trust_read(&trust, path, NULL), STATUS_OK);
+    trail_make(&trail, 300, 8);
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "no order", "entry 0: does not name the order of the trust file");
+    (void)snprintf(text, sizeof(text), "\"refs\":{\"command\":\"%s\",\"root\":\"%s\"},\"ts\":", root, root);
+    edit_raw(&trail, 0, "service.heartbeat", "log.fork", true); /* with this seed */
+    set_text(&trail, 0, "act", "log.fork");
+    edit_raw(&trail, 0, "\"settled\":\"1\"", "\"settled\":\"1\",\"size\":\"9\"", true);
+    edit_raw(&trail, 0, "\"ts\":", text, true);
+    size_t row = row_with(&trail, 100, "\"settled\":\"");
+    size_t later = row_with(&trail, row + 1, "\"settled\":\"");
+    for (size_t i = row; i <= later; i += later - row) {
+        edit_raw(&trail, i, "service.heartbeat", "withdrawal.signing", true);
+        edit_raw(&trail, i, "\"settled\":\"", i == row ? "\"promises\":\"" : "\"promises\":\"9", true);
+        set_text(&trail, i, "act", "withdrawal.signing");
+    }
+    trail_relink(&trail, 0);
+    trail_sign(&trail, 0);
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "more than were made", " entries withdrawal.signing stand before it");
+    (void)snprintf(text, sizeof(text), "checked: entry %zu: the signer had made ", row);
+    cr_expect_not_null(strstr(said, text), "%s", said);
+    cr_expect_null(strstr(said, "entry 0:"), "%s", said);
     trail_free(&trail);
 }
 
@@ -554,6 +631,9 @@ Test(trail, heartbeats_that_do_not_come)
     trail_write(&trail, export);
     expect(VERDICT_INCOMPLETE, "none", "its producer goes on for 30");
     trail_free(&trail);
+    pace(&trail, 500, 0);
+    expect(VERDICT_INCOMPLETE, "not even a first one", "its producer goes on for 30");
+    trail_free(&trail);
 }
 
 /* Numbers of a producer that are none would leave nothing to count. */
@@ -582,21 +662,31 @@ Test(trail, an_event_out_of_form)
     trail_free(&trail);
 }
 
+/* A key that this trust file does not name may be a later one: no proof, and no verdict about what it signed. What can
+ * be told without it is. */
 Test(trail, of_another_log)
 {
     struct made_trail trail;
     struct audit_key key;
     trail_make(&trail, 30, 7);
+    trail_sign(&trail, 7);
+    trail_write(&trail, export);
+    expect(VERDICT_INCOMPLETE, "a stranger's", "but by one that a later trust file may name (custody log trust)");
+    set_text(&trail, 20, "actor", "approver-2");
+    trail_write(&trail, export);
+    expect(VERDICT_TAMPERED, "and a column", "entry 20: the column actor was changed");
+    set_text(&trail, 20, "actor", "approver-1");
+    trail_sign(&trail, 0);
     trail_write(&trail, export);
     sample_key(&key, SAMPLE_ORIGIN, AUDIT_KEY_ED25519, 9);
     char vkey[AUDIT_VKEY_SIZE];
     audit_key_format(vkey, &key);
     cr_assert(note_key_read(&trust.log, vkey, NOTE_KEY_LOG));
-    expect(VERDICT_TAMPERED, "another key", "the checkpoint: is not signed by the log key");
+    expect(VERDICT_INCOMPLETE, "another key", "the checkpoint: is not signed by the log key, but by one that a later");
     sample_key(&key, "other.example/audit/v1", AUDIT_KEY_ED25519, 0);
     audit_key_format(vkey, &key);
     cr_assert(note_key_read(&trust.log, vkey, NOTE_KEY_LOG));
-    expect(VERDICT_TAMPERED, "another origin", "line 1: the export is of the log " SAMPLE_ORIGIN);
+    expect(VERDICT_INCOMPLETE, "another origin", "is of the log " SAMPLE_ORIGIN ", which the trust file does not name");
     trail_free(&trail);
 }
 
@@ -682,11 +772,20 @@ Test(trail, a_key_that_follows_is_the_one_that_was_ordered)
     }
 }
 
-static void write_file(char path[TEST_PATH_SIZE + 32], const char *name, const void *data, size_t len)
+/* Who has the trust file from before, and an export from after. */
+Test(trail, a_trust_file_from_before_a_key_followed)
 {
-    (void)snprintf(path, TEST_PATH_SIZE + 32, "%s/%s", folder.path, name);
-    FILE *file = fopen(path, "we");
-    cr_assert(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0);
+    struct made_trail trail;
+    const struct made_order told[] = {{50, 100, 3}, {150, 250, 4}, {0}};
+    trail_make_ordered(&trail, 300, told, 4);
+    trail_write(&trail, export);
+    for (size_t known = 0; known < 2; known++) {
+        const struct made_order trusted[] = {{known, 100, 3}, {0}};
+        trust_orders(trusted);
+        expect(VERDICT_INCOMPLETE, "before", "but by one that a later trust file may name (custody log trust)");
+        cr_expect_null(strstr(said, "tampered"), "%s", said);
+    }
+    trail_free(&trail);
 }
 
 Test(trail, against_what_somebody_kept)
@@ -705,8 +804,9 @@ Test(trail, against_what_somebody_kept)
 
     trail_write(&old, export); /* an old backup against a newer receipt */
     cr_assert_eq(judge(held, 1), VERDICT_PROVEN, "%s", said);
-    cr_assert_eq(judge(held, 2), VERDICT_TAMPERED, "%s", said);
-    cr_assert_not_null(strstr(said, "receipt was signed for 500: the tail was cut"), "%s", said);
+    cr_assert_eq(judge(held, 2), VERDICT_INCOMPLETE, "%s", said);
+    cr_assert_not_null(strstr(said, "receipt was signed for 500: the tail was cut, or the export is older"), "%s",
+                       said);
 
     edit_raw(&trail, 100, "approver-1", "approver-2", true); /* rewritten together with the log's key */
     set_text(&trail, 100, "actor", "approver-2");
@@ -781,7 +881,8 @@ Test(trail, lines_out_of_place)
 
 /* Entries that have left the database for an archive. */
 
-#define LEFT ((size_t)1280)
+#define LEFT MAKER_PARTITION
+#define STAYED ((size_t)720)
 
 TestSuite(late, .init = set_up, .fini = tear_down);
 
@@ -796,24 +897,29 @@ Test(late, what_is_there_is_proven_and_what_is_not_is_said)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct made_trail trail;
-        trail_make_left(&trail, ENTRIES, seed, LEFT);
-        expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1280 to 1999 of ");
-        cr_expect_not_null(strstr(said, "not looked at: entries 0 to 1279, which are in an archive as entry 15"), "%s",
-                           said);
-        trail_write(&trail, export); /* those that leave are still there, or there again */
-        expect(VERDICT_PROVEN, "whole", "proven: 2000 entries");
-        cr_expect_null(strstr(said, "not looked at"), "%s", said);
+        trail_make_left(&trail, STAYED, seed, LEFT, LEFT);
+        expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1048576 to 1049295 of ");
+        cr_expect_not_null(strstr(said, "not looked at: entries 0 to 1048575, which are in an archive as entry 1048"),
+                           "%s", said);
         trail_free(&trail);
     }
+    struct made_trail trail;
+    trail_make_left(&trail, ENTRIES, 1, 1024, 0); /* those that leave are still there, or there again */
+    trail_write(&trail, export);
+    expect(VERDICT_PROVEN, "whole", "proven: 2000 entries");
+    cr_expect_null(strstr(said, "not looked at"), "%s", said);
+    trail_free(&trail);
 }
 
 /* Of a log that follows another the first entry says so, where it is shown. */
 Test(late, a_log_that_follows_another)
 {
     struct made_trail trail;
-    trail_make_left(&trail, ENTRIES, 1, LEFT);
+    trail_make_left(&trail, STAYED, 1, LEFT, LEFT);
     trust.follows.size = 900;
-    expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1280 to 1999 of ");
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "late", "proven: entries 1048576 to 1049295 of ");
+    trail_free(&trail);
+    trail_make(&trail, ENTRIES, 1);
     trail_write(&trail, export);
     expect(VERDICT_TAMPERED, "whole", "entry 0: does not name the order of the trust file");
     trail_free(&trail);
@@ -823,24 +929,34 @@ Test(late, a_log_that_follows_another)
 Test(late, entries_that_nobody_said_would_leave)
 {
     struct made_trail trail;
-    trail_make(&trail, ENTRIES, 1);
+    trail_make_left(&trail, STAYED, 1, 0, LEFT);
     expect_late(&trail, LEFT, VERDICT_TAMPERED, "not told",
-                "entries 0 to 1279: are missing, and no entry retention.prune says that they left");
-    expect_late(&trail, ENTRIES, VERDICT_TAMPERED, "all of them", "entries 0 to 1999: are missing");
+                "entries 0 to 1048575: are missing, and no entry retention.prune says that they left");
+    expect_late(&trail, LEFT + STAYED, VERDICT_TAMPERED, "all of them", "entries 0 to 1049295: are missing");
     trail_free(&trail);
-    trail_make_left(&trail, ENTRIES, 1, LEFT);
-    expect_late(&trail, LEFT + 256, VERDICT_TAMPERED, "more than told", "entries 0 to 1535: are missing");
-    size_t row = row_with(&trail, LEFT, "retention.prune");
+    trail_make_left(&trail, ENTRIES, 1, 1024, 0); /* no partition ends there: the service lets none leave */
+    expect_late(&trail, 1024, VERDICT_TAMPERED, "where none ends", "entries 0 to 1023: are missing");
+    trail_free(&trail);
+    trail_make_left(&trail, STAYED, 1, LEFT, LEFT);
+    expect_late(&trail, LEFT + 256, VERDICT_TAMPERED, "more than told", "entries 0 to 1048831: are missing");
+    size_t row = row_with(&trail, 0, "retention.prune");
     edit_raw(&trail, row, "\"outcome\":\"intent\"", "\"outcome\":\"error\"", true);
     set_text(&trail, row, "outcome", "error");
     trail_relink(&trail, row + 1);
     trail_sign(&trail, 0);
-    expect_late(&trail, LEFT, VERDICT_TAMPERED, "refused", "entries 0 to 1279: are missing");
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "refused", "entries 0 to 1048575: are missing");
     edit_raw(&trail, row, "\"outcome\":\"error\"", "\"outcome\":\"intent\"", true);
     set_text(&trail, row, "outcome", "intent");
     trail_relink(&trail, row + 1);
     trail_sign(&trail, 0);
-    expect_late(&trail, LEFT, VERDICT_PROVEN, "control", "proven: entries 1280 to 1999 of ");
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "control", "proven: entries 1048576 to 1049295 of ");
+    edit_raw(&trail, row, "\"oid\":\"1048576", "\"oid\":\"1048577", true);
+    set_text(&trail, row, "oid", "1048577");
+    trail_relink(&trail, row + 1);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "another object", "entries 0 to 1048575: are missing");
+    edit_raw(&trail, row, "\"oid\":\"1048577", "\"oid\":\"1048576", true);
+    set_text(&trail, row, "oid", "1048576");
     char root[] = "\"root\":\"0";
     struct bytes raw;
     trail_raw(&raw, &trail, row);
@@ -849,7 +965,7 @@ Test(late, entries_that_nobody_said_would_leave)
     edit_raw(&trail, row, root, root[sizeof(root) - 2] == '0' ? "\"root\":\"1" : "\"root\":\"0", true);
     trail_relink(&trail, row + 1);
     trail_sign(&trail, 0);
-    expect_late(&trail, LEFT, VERDICT_TAMPERED, "of other entries", "entries 0 to 1279: are missing");
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "of other entries", "entries 0 to 1048575: are missing");
     trail_free(&trail);
 }
 
@@ -857,25 +973,25 @@ Test(late, entries_that_nobody_said_would_leave)
 Test(late, every_tampering_behind_the_beginning_is_found)
 {
     struct made_trail trail;
-    trail_make_left(&trail, ENTRIES, 1, LEFT);
-    set_text(&trail, LEFT, "actor", "approver-2");
-    expect_late(&trail, LEFT, VERDICT_TAMPERED, "column", "entry 1280: the column actor was changed");
-    set_text(&trail, LEFT, "actor", "approver-1");
-    edit_raw(&trail, LEFT - 1, "approver-1", "approver-2", true);
+    trail_make_left(&trail, STAYED, 1, LEFT, LEFT);
+    set_text(&trail, 0, "actor", "approver-2");
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "column", "entry 1048576: the column actor was changed");
+    set_text(&trail, 0, "actor", "approver-1");
+    trail.before.bytes32[0] ^= 1;
     expect_late(&trail, LEFT, VERDICT_TAMPERED, "tree", "the entries do not have the root that the checkpoint signs");
-    edit_raw(&trail, LEFT - 1, "approver-2", "approver-1", true);
-    cr_assert_eq(json_array_remove(trail.rows, LEFT), 0);
-    expect_late(&trail, LEFT, VERDICT_TAMPERED, "first row", "entry 1280: is missing, it was deleted");
+    trail.before.bytes32[0] ^= 1;
+    cr_assert_eq(json_array_remove(trail.rows, 0), 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "first row", "entry 1048576: is missing, it was deleted");
     trail_free(&trail);
-    trail_make_left(&trail, ENTRIES, 2, LEFT);
-    size_t row = row_with(&trail, LEFT + MAKER_LATER + 50, "\"on\":\"5\"");
+    trail_make_left(&trail, STAYED, 2, LEFT, LEFT);
+    size_t row = row_with(&trail, MAKER_LATER + 50, "\"on\":\"5\"");
     cr_assert_eq(json_array_remove(trail.rows, row), 0);
     trail_relink(&trail, row);
     trail_sign(&trail, 0);
     expect_late(&trail, LEFT, VERDICT_TAMPERED, "ordinal", "ordinal 6 of withdrawal");
     trail_free(&trail);
-    trail_make_left(&trail, ENTRIES, 3, LEFT);
-    row = LEFT + MAKER_LATER + 50;
+    trail_make_left(&trail, STAYED, 3, LEFT, LEFT);
+    row = MAKER_LATER + 50;
     while (json_object_get(row_at(&trail, row), "oid") != NULL) {
         row++;
     }
@@ -886,58 +1002,73 @@ Test(late, every_tampering_behind_the_beginning_is_found)
     trail_free(&trail);
 }
 
+static int64_t time_ms(const struct made_trail *trail, size_t row)
+{
+    int64_t at_utc_us = 0;
+    cr_assert_eq(time_parse(&at_utc_us, json_string_value(json_object_get(row_at(trail, row), "ts"))), STATUS_OK);
+    return at_utc_us / 1000;
+}
+
+/* One that began after the first entry had no numbers before: all of its own are due. */
+Test(late, the_first_numbers_of_a_producer_that_began_later)
+{
+    struct made_trail trail;
+    trail_make_left(&trail, STAYED, 3, LEFT, LEFT);
+    size_t row = row_with(&trail, MAKER_LATER + 50, "\"settled\":\"");
+    cr_assert_gt(time_ms(&trail, row), time_ms(&trail, 0));
+    producer_born(&trail, row, time_ms(&trail, row));
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "later", "its producer's number 1 is missing");
+    trail_free(&trail);
+}
+
 /* Promises may have stood among those that have left; what an anchor knows of is known by the numbers of the entries.
  */
 Test(late, what_an_entry_knows_of)
 {
     struct made_trail trail;
-    trail_make_left(&trail, ENTRIES, 4, LEFT);
-    size_t row = row_with(&trail, LEFT + MAKER_LATER, "\"settled\":\"");
+    trail_make_left(&trail, STAYED, 4, LEFT, LEFT);
+    size_t row = row_with(&trail, MAKER_LATER, "\"settled\":\"");
     edit_raw(&trail, row, "service.heartbeat", "withdrawal.signing", true);
     edit_raw(&trail, row, "\"settled\":\"", "\"promises\":\"", true);
     set_text(&trail, row, "act", "withdrawal.signing");
     trail_relink(&trail, row + 1);
     trail_sign(&trail, 0);
-    expect_late(&trail, LEFT, VERDICT_PROVEN, "promises", "proven: entries 1280 to 1999 of ");
+    expect_late(&trail, LEFT, VERDICT_PROVEN, "promises", "proven: entries 1048576 to 1049295 of ");
     trail_free(&trail);
-    trail_make_left(&trail, ENTRIES, 4, LEFT);
-    row = row_with(&trail, LEFT + MAKER_LATER, "withdrawal.approve");
-    anchor_at(&trail, row, "\"facts\":{\"size\":\"2000\"},");
+    trail_make_left(&trail, STAYED, 4, LEFT, LEFT);
+    row = row_with(&trail, MAKER_LATER, "withdrawal.approve");
+    anchor_at(&trail, row, "\"facts\":{\"size\":\"1049296\"},");
     trail_relink(&trail, row + 1);
     trail_sign(&trail, 0);
-    expect_late(&trail, LEFT, VERDICT_TAMPERED, "anchor", "it knows of 2000 entries, but ");
+    expect_late(&trail, LEFT, VERDICT_TAMPERED, "anchor", "it knows of 1049296 entries, but ");
     trail_free(&trail);
 }
 
 /* What somebody kept of the part that is not here is not compared, and that is no proof. */
 Test(late, what_was_kept_of_the_part_before_is_not_passed_over)
 {
-    struct made_trail trail;
-    struct trail_source source = {.chance = {.state = 1}, .leaving = LEFT};
-    struct bytes note;
-    char kept[TEST_PATH_SIZE + 32];
-    char *const held[] = {kept};
-    (void)snprintf(kept, sizeof(kept), "%s/kept", folder.path);
-    trail_make_left(&trail, ENTRIES, 1, LEFT);
-    trail_write_late(&trail, export, LEFT);
     static const struct {
-        size_t size;
+        size_t count, begins;
         enum verdict verdict;
         const char *words;
-    } cases[] = {{700, VERDICT_INCOMPLETE, "is of entries below 1280, which are not here"},
-                 {1700, VERDICT_PROVEN, "1 held checkpoints extended"}};
+    } cases[] = {{700, 0, VERDICT_INCOMPLETE, "is of entries below 1048576, which are not here"},
+                 {500, LEFT, VERDICT_PROVEN, "1 held checkpoints extended"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        while (source.count < cases[i].size) {
-            json_decref(trail_source_next(&source));
-        }
-        trail_source_note(&note, &source);
-        FILE *file = fopen(kept, "we");
-        cr_assert(file != NULL && fwrite(note.data, 1, note.len, file) == note.len && fclose(file) == 0);
-        bytes_free(&note);
+        struct made_trail trail;
+        struct made_trail older;
+        char kept[TEST_PATH_SIZE + 32];
+        char *const held[] = {kept};
+        trail_make_left(&trail, STAYED, 1, LEFT, LEFT);
+        trail_write_late(&trail, export, LEFT);
+        trail_make_left(&older, cases[i].count, 1, LEFT, cases[i].begins);
+        write_file(kept, "kept", older.note.data, older.note.len);
         cr_expect_eq(judge(held, 1), cases[i].verdict, "%s", said);
         cr_expect_not_null(strstr(said, cases[i].words), "%s", said);
+        trail_free(&older);
+        trail_free(&trail);
     }
-    trail_free(&trail);
 }
 
 /* Each is wrong in one way alone: it begins nowhere, behind the end, with a hash too few, with one too many, without

@@ -20,6 +20,8 @@ static const struct uuid producers[MAKER_PRODUCERS] = {
     {{0x01, 0x9b, 0x00, 0, 0, 1, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}},
 };
 
+static const struct uuid sequencer = {{0x01, 0x9b, 0x00, 0, 0, 1, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 9}};
+
 /* The number of the next event; some numbers are void, some come one event late. Some are heartbeats. */
 static void take_number(struct trail_source *source, size_t producer, struct audit_event *event)
 {
@@ -214,7 +216,7 @@ json_t *trail_source_next(struct trail_source *source)
     struct bytes document;
     struct bytes raw;
     source->at_utc_us += (int64_t)sample_random_below(&source->chance, source->pace_us == 0 ? 1000 : source->pace_us);
-    const struct audit_stamp stamp = {.at_utc_us = BEGINNING_US + source->at_utc_us, .boot = producers[0], .epoch = 1};
+    const struct audit_stamp stamp = {.at_utc_us = BEGINNING_US + source->at_utc_us, .boot = sequencer, .epoch = 1};
     fill(source, &event);
     INVARIANT(audit_event_encode(&pending, &event, NULL) == STATUS_OK);
     INVARIANT(audit_event_stamp(&document, &stamped, pending.data, pending.len, &stamp, NULL) == STATUS_OK);
@@ -248,30 +250,40 @@ void trail_source_note(struct bytes *out, const struct trail_source *source)
     note_of(out, &source->frontier, 0);
 }
 
+/* Of one partition there is one hash. */
+static struct audit_frontier tree_before(const struct made_trail *trail)
+{
+    return (struct audit_frontier){.size = trail->begins, .peaks = {trail->before}};
+}
+
 void trail_make(struct made_trail *out, size_t count, uint64_t seed)
 {
-    trail_make_left(out, count, seed, 0);
+    trail_make_left(out, count, seed, 0, 0);
 }
 
 static void take(struct made_trail *out, size_t count, struct trail_source *source, uint8_t key)
 {
     out->rows = json_array();
-    out->size = (json_int_t)count;
+    out->size = (json_int_t)out->begins + (json_int_t)count;
     for (size_t i = 0; i < count; i++) {
         INVARIANT(json_array_append_new(out->rows, trail_source_next(source)) == 0);
     }
     note_of(&out->note, &source->frontier, key);
 }
 
-void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left)
+void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left, size_t begins)
 {
-    struct trail_source source = {.chance = {.state = seed}, .leaving = left};
+    *out = (struct made_trail){.begins = begins};
+    memset(out->before.bytes32, begins == 0 ? 0 : 7, sizeof(out->before.bytes32));
+    struct trail_source source = {
+        .chance = {.state = seed}, .leaving = left, .count = begins, .last = out->before, .frontier = tree_before(out)};
     take(out, count, &source, 0);
 }
 
 void trail_make_ordered(struct made_trail *out, size_t count, const struct made_order *orders, uint8_t key)
 {
     struct trail_source source = {.chance = {.state = 21}, .orders = orders};
+    *out = (struct made_trail){0};
     take(out, count, &source, key);
 }
 
@@ -307,18 +319,20 @@ static struct digest hash_of(const struct made_trail *trail, size_t row)
 
 void trail_relink(struct made_trail *trail, size_t row)
 {
-    trail->size = (json_int_t)json_array_size(trail->rows);
-    for (size_t i = row; i < (size_t)trail->size; i++) {
+    size_t count = json_array_size(trail->rows);
+    trail->size = (json_int_t)trail->begins + (json_int_t)count;
+    for (size_t i = row; i < count; i++) {
         struct bytes raw;
         struct bytes again;
         struct audit_leaf leaf;
         trail_raw(&raw, trail, i);
         INVARIANT(audit_leaf_parse(&leaf, raw.data, raw.len, NULL) == STATUS_OK);
-        leaf.index = i;
-        leaf.previous = i == 0 ? (struct digest){{0}} : hash_of(trail, i - 1);
+        leaf.index = trail->begins + i;
+        leaf.previous = i == 0 ? trail->before : hash_of(trail, i - 1);
         INVARIANT(audit_leaf_build(&again, &leaf, NULL) == STATUS_OK);
         trail_set_raw(trail, i, again.data, again.len);
-        INVARIANT(json_object_set_new(json_array_get(trail->rows, i), "seq", json_integer((json_int_t)i)) == 0);
+        INVARIANT(json_object_set_new(json_array_get(trail->rows, i), "seq", json_integer((json_int_t)leaf.index)) ==
+                  0);
         bytes_free(&again);
         bytes_free(&raw);
     }
@@ -326,7 +340,7 @@ void trail_relink(struct made_trail *trail, size_t row)
 
 void trail_sign(struct made_trail *trail, uint8_t key)
 {
-    struct audit_frontier frontier = {0};
+    struct audit_frontier frontier = tree_before(trail);
     for (size_t i = 0; i < json_array_size(trail->rows); i++) {
         struct digest hash = hash_of(trail, i);
         INVARIANT(audit_frontier_append(&frontier, &hash) == STATUS_OK);
@@ -363,9 +377,9 @@ void trail_write_tail(FILE *file, const struct bytes *note)
 /* Those in front of `first` are told by the roots of the complete subtrees that they are in. */
 static void write_late_head(FILE *file, const struct made_trail *trail, size_t first)
 {
-    struct audit_frontier frontier = {0};
+    struct audit_frontier frontier = tree_before(trail);
     json_t *tree = json_array();
-    for (size_t i = 0; i < first; i++) {
+    for (size_t i = 0; trail->begins + i < first; i++) {
         struct digest hash = hash_of(trail, i);
         INVARIANT(audit_frontier_append(&frontier, &hash) == STATUS_OK);
     }
@@ -383,7 +397,7 @@ void trail_write_late(const struct made_trail *trail, const char *path, size_t f
     FILE *file = fopen(path, "we");
     INVARIANT(file != NULL);
     write_late_head(file, trail, first);
-    for (size_t i = first; i < json_array_size(trail->rows); i++) {
+    for (size_t i = first - trail->begins; i < json_array_size(trail->rows); i++) {
         trail_write_row(file, json_array_get(trail->rows, i));
     }
     trail_write_tail(file, &trail->note);

@@ -55,18 +55,23 @@ json_t *trail_source_next(struct trail_source *source);
 /* The signed note over what the source made. Out: owned by the caller. */
 void trail_source_note(struct bytes *out, const struct trail_source *source);
 
-/* A whole trail in memory. */
+/* Entries leave the database up to a multiple of this. */
+#define MAKER_PARTITION ((size_t)1048576)
+
+/* A whole trail in memory, or what is left of it: its rows begin with entry `begins`. */
 struct made_trail {
     json_t *rows;
-    json_int_t size; /* in the head line */
+    size_t begins;        /* 0 or MAKER_PARTITION, of which nobody made the entries: */
+    struct digest before; /* this stands for their tree and for the last one */
+    json_int_t size;      /* in the head line */
     struct bytes note;
 };
 
 /*
- * Makes a signed trail of `count` entries. `left`, unless 0: an entry from left + MAKER_LATER on says that those below
- * leave the database. Free with trail_free.
+ * Makes a signed trail of `count` entries from `begins` on, of which one from left + MAKER_LATER on says that those
+ * below `left` leave the database. Free with trail_free.
  */
-void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left);
+void trail_make_left(struct made_trail *out, size_t count, uint64_t seed, size_t left, size_t begins);
 
 /* Makes a trail of `count` entries with orders about keys; sample key `key` signs it. Free with trail_free. */
 void trail_make_ordered(struct made_trail *out, size_t count, const struct made_order *orders, uint8_t key);

@@ -7,6 +7,8 @@
 
 #include "counters.h"
 
+#define MINUTE_US INT64_C(60000000)
+
 static struct counters *counters;
 
 static void set_up(void)
@@ -53,50 +55,99 @@ Test(verify_counters, many_objects)
     }
 }
 
+/* An entry of a producer that began a thousand minutes after 1970 and `born` minutes, `at` minutes after that. */
+static struct event entry_of(unsigned born, unsigned at)
+{
+    int64_t born_ms = (1000 + (int64_t)born) * MINUTE_US / 1000;
+    struct event event = {.at_utc_us = (1000 + (int64_t)at) * MINUTE_US,
+                          .bt = {"019b0000-0001-7000-8000-000000000009/1", 38},
+                          .pr = {"019b0000-0001-7000-8000-000000000001", 36}};
+    for (int i = 0; i < 6; i++) {
+        event.producer.bytes16[i] = (uint8_t)(born_ms >> (40 - 8 * i));
+    }
+    return event;
+}
+
+static bool number_at(unsigned born, unsigned at, uint64_t number)
+{
+    bool fresh = false;
+    const struct event event = entry_of(born, at);
+    cr_assert_eq(counters_producer(counters, &fresh, &event, number), STATUS_OK);
+    return fresh;
+}
+
+static bool number(unsigned born, uint64_t number)
+{
+    return number_at(born, born, number);
+}
+
+/* How many of one that began then are missing below `settled`; the first of them is `first`. */
+static uint64_t missing(unsigned born, uint64_t settled, uint64_t first)
+{
+    uint64_t found = 0;
+    const struct event event = entry_of(born, born);
+    uint64_t count = counters_settle(counters, &found, &event, settled);
+    cr_assert(count == 0 || found == first, "%llu", (unsigned long long)found);
+    return count;
+}
+
 Test(verify_counters, many_producers)
 {
     for (unsigned round = 1; round <= 2; round++) {
         for (unsigned i = 0; i < 500; i++) {
-            const struct uuid id = {{(uint8_t)(i >> 8), (uint8_t)i}};
-            bool fresh = false;
-            cr_assert_eq(counters_producer(counters, &fresh, &id, round), STATUS_OK);
-            cr_assert(fresh && counters_producer_next(counters, &id) == round + 1);
+            cr_assert(number(i, round));
+            cr_assert_eq(missing(i, round + 1, 0), 0);
         }
     }
 }
 
-static const struct uuid first = {{1}};
-static const struct uuid second = {{2}};
-
-static bool producer(const struct uuid *id, uint64_t number)
-{
-    bool fresh = false;
-    cr_assert_eq(counters_producer(counters, &fresh, id, number), STATUS_OK);
-    return fresh;
-}
-
 Test(verify_counters, producers)
 {
-    cr_assert_eq(counters_producer_next(counters, &first), 1);
-    cr_assert(producer(&first, 1) && producer(&first, 4) && producer(&first, 3) && producer(&second, 1));
-    cr_assert_eq(counters_producer_next(counters, &first), 2);
-    cr_assert_not(producer(&first, 1), "below");
-    cr_assert_not(producer(&first, 3), "early, twice");
-    cr_assert(producer(&first, 2));
-    cr_assert_eq(counters_producer_next(counters, &first), 5);
-    cr_assert_not(producer(&first, 4), "early once, below now");
-    cr_assert_eq(counters_producer_next(counters, &second), 2);
-    cr_assert_not(producer(&first, 0), "there is no number 0");
+    cr_assert_eq(missing(1, 7, 0), 0, "nothing is known of it");
+    cr_assert(number(1, 1) && number(1, 4) && number(1, 3) && number(2, 1));
+    cr_assert_eq(missing(1, 2, 0), 0);
+    cr_assert_not(number(1, 1), "below");
+    cr_assert_not(number(1, 3), "early, twice");
+    cr_assert(number(1, 2));
+    cr_assert_not(number(1, 4), "early once, below now");
+    cr_assert_eq(missing(1, 5, 0), 0);
+    cr_assert_eq(missing(2, 4, 2), 2);
+    cr_assert_eq(missing(2, 4, 0), 0, "told once");
+    cr_assert_not(number(1, 0), "there is no number 0");
+}
+
+/* However many are missing, they are counted at once, and those that came early among them are not. */
+Test(verify_counters, missing_numbers)
+{
+    cr_assert(number(1, 2) && number(1, 5) && number(1, 9));
+    cr_assert_eq(missing(1, 8, 1), 5);
+    cr_assert_not(number(1, 7), "it counts as seen");
+    cr_assert(number(1, 8));
+    cr_assert_eq(missing(1, (uint64_t)1 << 62, 10), ((uint64_t)1 << 62) - 10, "9 came");
+    cr_assert(number(2, 3));
+    cr_assert_eq(missing(2, (uint64_t)1 << 62, 1), ((uint64_t)1 << 62) - 2);
+}
+
+/* What began before the first entry may have had numbers there; what began later had none. */
+Test(verify_counters, producers_of_a_trail_that_begins_late)
+{
+    counters_begin_late(counters);
+    cr_assert(number_at(5, 7, 40) && number_at(7, 7, 3) && number_at(8, 9, 3) && number_at(12, 9, 3));
+    cr_assert_eq(missing(5, 40, 0), 0, "it began before");
+    cr_assert_eq(missing(5, 50, 41), 9, "only once");
+    cr_assert_eq(missing(7, 3, 0), 0, "in the same moment");
+    cr_assert_eq(missing(8, 3, 1), 2, "afterwards");
+    cr_assert_eq(missing(12, 3, 0), 0, "by a clock that was ahead");
 }
 
 /* Many more than may wait at once, each second one early: what waited long ago is not what comes now. */
 Test(verify_counters, early_numbers_without_end)
 {
-    for (uint64_t number = 1; number < 300000; number += 2) {
-        cr_assert(producer(&first, number + 1), "%zu", (size_t)number);
-        cr_assert_not(producer(&first, number + 1), "early, twice");
-        cr_assert(producer(&first, number));
-        cr_assert_eq(counters_producer_next(counters, &first), number + 2);
+    for (uint64_t next = 1; next < 300000; next += 2) {
+        cr_assert(number(1, next + 1), "%zu", (size_t)next);
+        cr_assert_not(number(1, next + 1), "early, twice");
+        cr_assert(number(1, next));
+        cr_assert_eq(missing(1, next + 2, 0), 0);
     }
 }
 
@@ -104,11 +155,31 @@ Test(verify_counters, many_early_numbers_end_in_doubt)
 {
     bool fresh = false;
     enum status status = STATUS_OK;
-    uint64_t number = 2;
-    for (; status == STATUS_OK && number < 200000; number++) {
-        status = counters_producer(counters, &fresh, &first, number);
+    uint64_t next = 2;
+    const struct event event = entry_of(1, 1);
+    for (; status == STATUS_OK && next < 200000; next++) {
+        status = counters_producer(counters, &fresh, &event, next);
     }
     cr_assert_eq(status, STATUS_NO_MEMORY);
-    cr_assert_gt(number, 1000);
-    cr_assert_eq(counters_producer_next(counters, &first), 1);
+    cr_assert_gt(next, 1000);
+    cr_assert_eq(missing(1, 2, 1), 1);
+}
+
+static int64_t silence(struct event event, bool heartbeat)
+{
+    return counters_silence(counters, &event, heartbeat) / MINUTE_US;
+}
+
+/* Who takes all heartbeats out of the trail leaves a producer without any. The sequencer never has one. */
+Test(verify_counters, silence_from_the_first_entry_on)
+{
+    struct event event = entry_of(1, 2);
+    cr_assert(number_at(1, 1, 1));
+    cr_assert_eq(silence(event, false), 1);
+    event.at_utc_us += 60 * MINUTE_US;
+    cr_assert_eq(silence(event, false), 2, "a minute at most");
+    cr_assert_eq(silence(event, true), 61);
+    event.bt = (struct span){"019b0000-0001-7000-8000-000000000001/1", 38};
+    event.at_utc_us += 60 * MINUTE_US;
+    cr_assert_eq(silence(event, false), 0);
 }
