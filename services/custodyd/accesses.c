@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "http.h"
 #include "logins.h"
+#include "reads_owed.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
@@ -167,29 +168,45 @@ static enum status read_fill(struct audit_event *event, const struct http_reques
     return status == STATUS_OK ? audit_event_fact_add(event, "results", number, fault) : status;
 }
 
-/* Reads go on when the trail does not: then the log tells it. */
+/* Reads go on when the trail does not: then it is told of them when it goes on, and the log at once. */
 #define READ_GRACE_MS 1000
 
-void service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
-                      uint64_t results)
+/* What is answered although its entry is not covered. */
+static enum status owe_read(struct service *service, struct audit_event *event, const struct trail_ticket *ticket,
+                            struct fault *fault)
+{
+    char now[TIME_TEXT_SIZE];
+    time_format(now, clock_utc_us(service->clock));
+    enum status status =
+        audit_event_fact(event, "read_at") == NULL ? audit_event_fact_add(event, "read_at", now, fault) : STATUS_OK;
+    return status == STATUS_OK ? reads_owed_add(service->reads_owed, event, ticket, fault) : status;
+}
+
+enum status service_log_read(struct service *service, const struct http_request *request, enum audit_action action,
+                             uint64_t results, struct fault *fault)
 {
     struct audit_event event;
     struct trail_ticket ticket;
-    struct fault fault = {0};
+    struct fault why = {0};
     int64_t patience_ms = service->options.trail_timeout_ms;
-    enum status status = trail_is_halted(service->trail) ? STATUS_HALTED : STATUS_OK;
     record_by_caller(&event, service, request, action, AUDIT_OUTCOME_OK);
-    if (status == STATUS_OK) {
-        status = read_fill(&event, request, results, &fault);
+    enum status filled = read_fill(&event, request, results, fault);
+    if (filled != STATUS_OK) {
+        audit_event_wipe(&event);
+        return filled;
     }
-    status = status == STATUS_OK ? post(&ticket, service, request, &event, &fault) : status;
-    audit_event_wipe(&event);
-    if (status == STATUS_OK) {
+    bool halted = trail_is_halted(service->trail);
+    enum status posted = halted ? STATUS_HALTED : post(&ticket, service, request, &event, &why);
+    enum status status = posted;
+    if (posted == STATUS_OK) {
         patience_ms = patience_ms < READ_GRACE_MS ? patience_ms : READ_GRACE_MS;
-        status = trail_wait_covered(service->trail, &ticket, patience_ms, &fault);
+        status = trail_wait_covered(service->trail, &ticket, patience_ms, &why);
     }
     if (status != STATUS_OK) {
         log_event(LOG_LEVEL_WARNING, "trail.read_uncovered", "person", request->caller.person.text, "path",
                   request->path, "status", status_info(status)->code, NULL);
+        status = halted ? STATUS_OK : owe_read(service, &event, posted == STATUS_OK ? &ticket : NULL, fault);
     }
+    audit_event_wipe(&event);
+    return status;
 }

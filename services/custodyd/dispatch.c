@@ -195,7 +195,7 @@ static enum status run(struct service *service, struct http_request *request, co
         status = route->handler(service, request, reply, fault);
     }
     if (status == STATUS_OK && route->told) {
-        service_log_read(service, request, route->action, reply->results);
+        status = service_log_read(service, request, route->action, reply->results, fault);
     }
     return status;
 }

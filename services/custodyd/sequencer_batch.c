@@ -104,6 +104,31 @@ static enum status producer_check(const struct sequencer *sequencer, const struc
     return STATUS_OK;
 }
 
+static bool batch_has(const struct batch *batch, const struct audit_event *event)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct linked *linked = &batch->linked[i];
+        if (linked->number == event->producer_counter && uuid_equal(&linked->producer, &event->producer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A number becomes an entry once, also of another boot, whose row a superuser has put back. */
+static enum status again_check(const struct batch *batch, const struct audit_event *event, struct fault *fault)
+{
+    struct sequencer *sequencer = batch->sequencer;
+    bool has = false;
+    if (trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
+        return STATUS_OK; /* and is expected */
+    }
+    enum status status = batch_has(batch, event) ? STATUS_EXISTS : sequencer_has(&has, sequencer, event, fault);
+    return has || status == STATUS_EXISTS
+               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already")
+               : status;
+}
+
 /* Time never goes back in the trail. */
 static struct audit_stamp batch_stamp(const struct sequencer *sequencer)
 {
@@ -125,6 +150,7 @@ static enum status stamp_and_link(struct batch *batch, const struct bytes *pendi
     enum status status = audit_event_stamp(&entry.document, &event, pending->data, pending->len, &stamp, fault);
     if (status == STATUS_OK) {
         status = row == NULL ? STATUS_OK : producer_check(sequencer, &event, row, fault);
+        status = row == NULL || status != STATUS_OK ? status : again_check(batch, &event, fault);
         if (status == STATUS_OK) {
             trail_leaf_project(&columns, &event);
             entry.linked = (struct linked){event.producer, event.producer_counter};

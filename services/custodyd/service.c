@@ -13,6 +13,7 @@
 #include "key_board.h"
 #include "log_fork.h"
 #include "logins.h"
+#include "reads_owed.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
@@ -135,6 +136,9 @@ static enum status open_gate(struct service *service, struct fault *fault)
     enum status status = gate_new(&service->gate, &config, fault);
     if (status == STATUS_OK) {
         status = refusals_new(&service->refusals, service->clock, (uint64_t)options->refusals, fault);
+    }
+    if (status == STATUS_OK) {
+        status = reads_owed_new(&service->reads_owed, fault);
     }
     return status == STATUS_OK ? logins_new(&service->logins, service->clock, fault) : status;
 }
@@ -366,6 +370,7 @@ void service_close(struct service *service)
     watch_stop(service->watch);
     if (service->workers != NULL) {
         service_tell_refusals(service, true);
+        reads_owed_tell(service->reads_owed, service);
     }
     if (service->workers != NULL && store_transact(service->store, log_stop_in, service, &fault) != STATUS_OK) {
         log_fault("service.stop", &fault);
@@ -389,6 +394,7 @@ void service_close(struct service *service)
     store_close(service->urgent_store);
     gate_free(service->gate);
     refusals_free(service->refusals);
+    reads_owed_free(service->reads_owed);
     logins_free(service->logins);
     policies_free(service->policies);
     bytes_free(&service->genesis);

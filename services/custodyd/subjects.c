@@ -348,9 +348,11 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
         log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", id, "detail",
                   "what was recorded is gone, and no erasure is in the trail", NULL);
     }
-    return status == STATUS_OK && out->count == 0
-               ? fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it")
-               : status;
+    if (status == STATUS_OK && out->count == 0) {
+        store_subject_rows_free(out);
+        return fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
+    }
+    return status;
 }
 
 enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault)

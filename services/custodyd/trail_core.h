@@ -52,6 +52,9 @@ bool trail_wrote(const struct trail *trail, const struct bytes *document, const 
  */
 bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event);
 
+/* Whether it is known here what became of event `number` of producer `boot`: a recent one of this boot. */
+bool trail_remembers(struct trail *trail, const struct uuid *boot, uint64_t number);
+
 /* Event `number` of producer `boot` became entry `seq`; those of other boots are ignored. */
 void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq);
 

@@ -18,6 +18,14 @@ bool trail_wrote(const struct trail *trail, const struct bytes *document, const 
     return digest_hmac_is(&expected, mac->data, mac->len);
 }
 
+bool trail_remembers(struct trail *trail, const struct uuid *boot, uint64_t number)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool known = uuid_equal(boot, &trail->boot) && numbers_find(&trail->numbers, number) != NULL;
+    pthread_mutex_unlock(&trail->mutex);
+    return known;
+}
+
 bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
 {
     if (!uuid_equal(boot, &trail->boot)) {

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "policy_change.h"
+#include "reads_owed.h"
 #include "record.h"
 #include "routes.h"
 #include "steps.h"
@@ -167,6 +168,7 @@ static void keep_time(struct worker_pool *pool)
     }
     if (falls_due(pool, &pool->counted_at_us, COUNT_EVERY_US)) {
         service_tell_refusals(pool->service, false);
+        reads_owed_tell(pool->service->reads_owed, pool->service);
     }
     fault_clear(&fault);
     if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {

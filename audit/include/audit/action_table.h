@@ -119,10 +119,11 @@
       "An issue of an asset, signed elsewhere, was handed in for the ledger.")                                         \
     X(LEDGER_SUBMIT, "ledger.submit", BOUNDARY, "", "intent ok deny error", "transaction", "",                         \
       "A transaction, signed elsewhere, was handed in for the ledger.")                                                \
-    X(EVIDENCE_EXPORT, "evidence.export", ADMIN, "evidence", "ok deny", "query", "results",                            \
+    X(EVIDENCE_EXPORT, "evidence.export", ADMIN, "evidence", "ok deny", "query", "read_at? results",                   \
       "Somebody read the evidence of a withdrawal, which is the object's id.")                                         \
-    X(TRAIL_READ, "trail.read", ADMIN, "", "ok deny", "query", "results", "Somebody read entries of the trail.")       \
-    X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny", "query", "results", "Somebody exported the trail.")          \
+    X(TRAIL_READ, "trail.read", ADMIN, "", "ok deny", "query", "read_at? results",                                     \
+      "Somebody read entries of the trail.")                                                                           \
+    X(TRAIL_EXPORT, "trail.export", ADMIN, "", "ok deny", "query", "read_at? results", "Somebody exported the trail.") \
     X(TRAIL_COPIED, "trail.copied", ADMIN, "", "ok deny error", "root", "size",                                        \
       "Somebody has copied the trail to another host, and holds so many entries with this root there.")                \
     X(TRAIL_ANCHOR, "trail.anchor", PROCESSING, "anchor", "ok", "checkpoint transaction", "height size",               \
@@ -311,6 +312,7 @@
     X("program_pinned", "SHA-256 of the program that was expected")                                                    \
     X("promises", "greatest number of promises that the signer was seen to have made")                                 \
     X("query", "SHA-256 of the query (docs/formats.md section 3)")                                                     \
+    X("read_at", "time of a read whose entry could not be made then")                                                  \
     X("reason", "reason that stands in the order, a word")                                                             \
     X("refusal", "digest of the signed refusal")                                                                       \
     X("report", "digest of the signed report")                                                                         \

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "leaf_row.h"
 #include "pool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -102,6 +103,28 @@ enum status store_pending_first(struct store_pending_batch *out, struct store_wr
     }
     if (status == STATUS_OK) {
         *out = (struct store_pending_batch){.rows = array.rows, .count = array.count};
+    }
+    return status;
+}
+
+enum status store_writer_correlated(struct store_leaf_list *out, struct store_writer *writer,
+                                    const struct uuid *correlation, struct fault *fault)
+{
+    static const struct statement by_correlation = {
+        "leaf_by_correlation",
+        "SELECT " LEAF_COLUMNS " FROM audit.leaf WHERE corr = $1::uuid AND corr IS NOT NULL",
+        1,
+    };
+    struct parameters p = {0};
+    struct store_tx alone = {0};
+    struct row_array array = {0};
+    parameter_uuid(&p, correlation);
+    enum status status = writer_session(&alone.store, &alone.session, writer, fault);
+    if (status == STATUS_OK) {
+        status = tx_read_all(&alone, &array, &leaf_row_shape, &by_correlation, &p, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = (struct store_leaf_list){.rows = array.rows, .count = array.count};
     }
     return status;
 }

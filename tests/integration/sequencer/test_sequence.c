@@ -262,6 +262,26 @@ Test(sequence, what_is_an_entry_does_not_become_another_one)
     stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */
 }
 
+/* Nobody remembers what it wrote: it is looked up. The row of the same event twice is one entry, too. */
+Test(sequence, what_is_an_entry_of_an_earlier_start_does_not_become_another_one)
+{
+    stage_stop(&stage);
+    for (int i = 0; i < 3; i++) {
+        stage_event(&stage, "");
+    }
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending");
+    stage_close(&stage);
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept LIMIT 1");
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(books_number(&books, REFUSED), 1, "two rows of one batch");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(books_number(&books, REFUSED), 4, "rows that were put back");
+    struct story story = stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */
+    cr_expect_eq(story.open + story.unsettled, 0);
+}
+
 Test(sequence, what_another_process_did_not_write_becomes_no_entry)
 {
     struct stage follower;

@@ -64,6 +64,13 @@ MUST_CHECK enum status store_pending_first(struct store_pending_batch *out, stru
 /* Frees and empties. */
 void store_pending_batch_free(struct store_pending_batch *batch);
 
+/*
+ * The rows of the trail with this correlation, as they stand in the database. Between transactions only. Out:
+ * store_leaf_list_free.
+ */
+MUST_CHECK enum status store_writer_correlated(struct store_leaf_list *out, struct store_writer *writer,
+                                               const struct uuid *correlation, struct fault *fault);
+
 /* Raises the epoch by one and reads the head row as it then is. Out: bytes_free(&out->frontier). */
 MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);
 

@@ -1,0 +1,103 @@
+/*
+ * A list of events. Each stands in it until its entry is covered: one that was handed over may be lost with the queue
+ * of a sequencer that stops leading.
+ */
+#include "reads_owed.h"
+
+#include <pthread.h>
+
+struct owed_read {
+    struct audit_event event;
+    struct trail_ticket ticket;
+    bool posted;
+};
+
+struct reads_owed {
+    pthread_mutex_t telling; /* whoever has it may change what stands in the list, and takes from it */
+    pthread_mutex_t mutex;   /* guards what follows: anybody adds */
+    size_t count;
+    struct owed_read reads[READS_OWED_MAX]; /* the oldest first */
+};
+
+enum status reads_owed_new(struct reads_owed **out, struct fault *fault)
+{
+    struct reads_owed *owed = calloc(1, sizeof(*owed));
+    if (owed == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "reads", "%s", "");
+    }
+    pthread_mutex_init(&owed->telling, NULL);
+    pthread_mutex_init(&owed->mutex, NULL);
+    *out = owed;
+    return STATUS_OK;
+}
+
+void reads_owed_free(struct reads_owed *owed)
+{
+    if (owed != NULL) {
+        for (size_t i = 0; i < owed->count; i++) {
+            audit_event_wipe(&owed->reads[i].event);
+        }
+        pthread_mutex_destroy(&owed->telling);
+        pthread_mutex_destroy(&owed->mutex);
+        free(owed);
+    }
+}
+
+enum status reads_owed_add(struct reads_owed *owed, struct audit_event *event, const struct trail_ticket *ticket,
+                           struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&owed->mutex);
+    if (owed->count == READS_OWED_MAX) {
+        status = fault_set(fault, STATUS_BUSY, "trail", "the entries of %d reads wait for the trail", READS_OWED_MAX);
+    } else {
+        struct owed_read *read = &owed->reads[owed->count++];
+        *read = (struct owed_read){.event = *event, .posted = ticket != NULL};
+        if (ticket != NULL) {
+            read->ticket = *ticket;
+        }
+        *event = (struct audit_event){0}; /* transferred */
+    }
+    pthread_mutex_unlock(&owed->mutex);
+    return status;
+}
+
+/* Whether nothing is owed for it any more. */
+static bool is_told(struct owed_read *inout_read, struct service *service)
+{
+    struct owed_read *read = inout_read;
+    enum status status = read->posted ? trail_wait_covered(service->trail, &read->ticket, 0, NULL) : STATUS_UNAVAILABLE;
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) { /* so long ago that it was forgotten: it is settled */
+        return true;
+    }
+    if (status != STATUS_NOT_READY) {
+        read->posted = trail_post(&read->ticket, service->trail, service->store, &read->event, NULL) == STATUS_OK;
+    }
+    return false;
+}
+
+void reads_owed_tell(struct reads_owed *owed, struct service *service)
+{
+    bool told[READS_OWED_MAX];
+    if (pthread_mutex_trylock(&owed->telling) != 0) {
+        return; /* another thread is at it */
+    }
+    pthread_mutex_lock(&owed->mutex);
+    size_t count = owed->count;
+    pthread_mutex_unlock(&owed->mutex);
+    for (size_t i = 0; i < count; i++) { /* those that are added meanwhile stand behind them */
+        told[i] = is_told(&owed->reads[i], service);
+    }
+    size_t kept = 0;
+    pthread_mutex_lock(&owed->mutex);
+    for (size_t i = 0; i < owed->count; i++) {
+        if (i < count && told[i]) {
+            audit_event_wipe(&owed->reads[i].event);
+        } else {
+            owed->reads[kept++] = owed->reads[i];
+        }
+    }
+    owed->count = kept;
+    pthread_mutex_unlock(&owed->mutex);
+    pthread_mutex_unlock(&owed->telling);
+}
