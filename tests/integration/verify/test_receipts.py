@@ -17,7 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 import tlog  # noqa: E402
-from world import Witness, canonical  # noqa: E402
+from world import Log, Witness, canonical  # noqa: E402
 
 PROGRAM = os.environ["CUSTODY_VERIFY"]
 WRITE = os.environ["VERIFY_TRAIL_WRITE"]
@@ -280,6 +280,13 @@ class Extracts(Case):
                                    ("a table", "seq,ts,actor\r\n"), ("a receipt: custody-verify receipt", self.EXPORT.receipt(3))):
                 with self.subTest(words):
                     self.expect(3, f"other is {words}", command, self.write("other", content))
+
+    def test_a_trust_file_from_before(self):
+        """What a later key has signed is neither proven nor tampered."""
+        self.trust = self.write("before", canonical({"chain": "0" * 64, "log": Log(VKEY.split("+", maxsplit=1)[0]).vkey, "policy": "0" * 64}))
+        self.judge(2, "the checkpoint: is not signed by the log key, but by one that a later trust file may name", self.extract(3, 20))
+        receipt = self.write("receipt", self.EXPORT.receipt(3))
+        self.expect(2, "receipt is not signed by the log key, but by one that a later trust file may name", "receipt", receipt)
 
     def test_a_download_that_broke_off(self):
         """Wherever that was; what stands behind the end is no proof either."""
