@@ -7,10 +7,10 @@
 #include "base/log.h"
 #include "http.h"
 #include "logins.h"
-#include "reads_owed.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
+#include "trail_owed.h"
 
 static enum status post(struct trail_ticket *out, struct service *service, const struct http_request *request,
                         struct audit_event *event, struct fault *fault)
@@ -179,7 +179,7 @@ static enum status owe_read(struct service *service, struct audit_event *event, 
     time_format(now, clock_utc_us(service->clock));
     enum status status =
         audit_event_fact(event, "read_at") == NULL ? audit_event_fact_add(event, "read_at", now, fault) : STATUS_OK;
-    return status == STATUS_OK ? reads_owed_add(service->reads_owed, event, ticket, fault) : status;
+    return status == STATUS_OK ? trail_owed_add(service->reads_owed, event, ticket, fault) : status;
 }
 
 enum status service_log_read(struct service *service, const struct http_request *request, enum audit_action action,

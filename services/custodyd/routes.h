@@ -34,7 +34,7 @@ void service_log_error(struct service *service, const struct http_request *reque
 
 /*
  * Tells that the request read so many entries, and waits a moment until that is covered. Reads go on when the trail
- * does not: then the log tells it, and the entry follows (reads_owed.h); while the trail has halted only the log does.
+ * does not: then the log tells it, and the entry follows (trail_owed.h); while the trail has halted only the log does.
  * STATUS_BUSY when so many are owed that this one is not answered.
  */
 MUST_CHECK enum status service_log_read(struct service *service, const struct http_request *request,

@@ -13,12 +13,12 @@
 #include "key_board.h"
 #include "log_fork.h"
 #include "logins.h"
-#include "reads_owed.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
 #include "sequencer.h"
 #include "signers.h"
+#include "trail_owed.h"
 #include "watch.h"
 #include "witnesses.h"
 #include "workers.h"
@@ -138,7 +138,7 @@ static enum status open_gate(struct service *service, struct fault *fault)
         status = refusals_new(&service->refusals, service->clock, (uint64_t)options->refusals, fault);
     }
     if (status == STATUS_OK) {
-        status = reads_owed_new(&service->reads_owed, fault);
+        status = trail_owed_new(&service->reads_owed, fault);
     }
     return status == STATUS_OK ? logins_new(&service->logins, service->clock, fault) : status;
 }
@@ -370,7 +370,7 @@ void service_close(struct service *service)
     watch_stop(service->watch);
     if (service->workers != NULL) {
         service_tell_refusals(service, true);
-        reads_owed_tell(service->reads_owed, service);
+        trail_owed_tell(service->reads_owed, service->trail, service->store);
     }
     if (service->workers != NULL && store_transact(service->store, log_stop_in, service, &fault) != STATUS_OK) {
         log_fault("service.stop", &fault);
@@ -394,7 +394,7 @@ void service_close(struct service *service)
     store_close(service->urgent_store);
     gate_free(service->gate);
     refusals_free(service->refusals);
-    reads_owed_free(service->reads_owed);
+    trail_owed_free(service->reads_owed);
     logins_free(service->logins);
     policies_free(service->policies);
     bytes_free(&service->genesis);

@@ -16,7 +16,7 @@
 struct worker_pool;
 struct key_board;
 struct gate;
-struct reads_owed;
+struct trail_owed;
 struct refusals;
 struct logins;
 struct watch;
@@ -54,7 +54,7 @@ struct service {
     struct watch *watch;
     struct gate *gate;
     struct refusals *refusals;
-    struct reads_owed *reads_owed;
+    struct trail_owed *reads_owed;
     struct logins *logins;
 };
 

@@ -8,11 +8,11 @@
 
 #include "base/log.h"
 #include "policy_change.h"
-#include "reads_owed.h"
 #include "record.h"
 #include "routes.h"
 #include "steps.h"
 #include "store/outbox.h"
+#include "trail_owed.h"
 #include "witnesses.h"
 
 /* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a worker hangs on waits so long. */
@@ -168,7 +168,7 @@ static void keep_time(struct worker_pool *pool)
     }
     if (falls_due(pool, &pool->counted_at_us, COUNT_EVERY_US)) {
         service_tell_refusals(pool->service, false);
-        reads_owed_tell(pool->service->reads_owed, pool->service);
+        trail_owed_tell(pool->service->reads_owed, pool->service->trail, pool->service->store);
     }
     fault_clear(&fault);
     if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {

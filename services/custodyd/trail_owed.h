@@ -2,33 +2,32 @@
  * Reads that were answered before their entries were under a checkpoint: reads go on when the trail does not, and the
  * trail is told of each of them when it goes on. Thread-safe.
  */
-#ifndef STRONGROOM_CUSTODYD_READS_OWED_H
-#define STRONGROOM_CUSTODYD_READS_OWED_H
+#ifndef STRONGROOM_CUSTODYD_TRAIL_OWED_H
+#define STRONGROOM_CUSTODYD_TRAIL_OWED_H
 
-#include "service.h"
 #include "trail.h"
 
-#define READS_OWED_MAX 1024
+#define TRAIL_OWED_MAX 1024
 
-struct reads_owed;
+struct trail_owed;
 
-/* Out: reads_owed_free. */
-MUST_CHECK enum status reads_owed_new(struct reads_owed **out, struct fault *fault);
+/* Out: trail_owed_free. */
+MUST_CHECK enum status trail_owed_new(struct trail_owed **out, struct fault *fault);
 
 /* What is still owed is lost. NULL is fine. */
-void reads_owed_free(struct reads_owed *owed);
+void trail_owed_free(struct trail_owed *owed);
 
 /*
  * Takes over an event, which is empty afterwards; `ticket` when it was handed to the trail already, else NULL.
  * STATUS_BUSY when so many are owed that no more may be answered: then it stays the caller's.
  */
-MUST_CHECK enum status reads_owed_add(struct reads_owed *owed, struct audit_event *event,
+MUST_CHECK enum status trail_owed_add(struct trail_owed *owed, struct audit_event *event,
                                       const struct trail_ticket *ticket, struct fault *fault);
 
 /*
  * Forgets those that are under a checkpoint by now, and hands those to the trail that it has not, or has lost: as many
- * as it takes.
+ * as it takes. `store`: a session of the application, as in trail_post.
  */
-void reads_owed_tell(struct reads_owed *owed, struct service *service);
+void trail_owed_tell(struct trail_owed *owed, struct trail *trail, struct store *store);
 
 #endif

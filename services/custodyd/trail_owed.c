@@ -2,7 +2,7 @@
  * A list of events. Each stands in it until its entry is covered: one that was handed over may be lost with the queue
  * of a sequencer that stops leading.
  */
-#include "reads_owed.h"
+#include "trail_owed.h"
 
 #include <pthread.h>
 
@@ -12,16 +12,16 @@ struct owed_read {
     bool posted;
 };
 
-struct reads_owed {
+struct trail_owed {
     pthread_mutex_t telling; /* whoever has it may change what stands in the list, and takes from it */
     pthread_mutex_t mutex;   /* guards what follows: anybody adds */
     size_t count;
-    struct owed_read reads[READS_OWED_MAX]; /* the oldest first */
+    struct owed_read reads[TRAIL_OWED_MAX]; /* the oldest first */
 };
 
-enum status reads_owed_new(struct reads_owed **out, struct fault *fault)
+enum status trail_owed_new(struct trail_owed **out, struct fault *fault)
 {
-    struct reads_owed *owed = calloc(1, sizeof(*owed));
+    struct trail_owed *owed = calloc(1, sizeof(*owed));
     if (owed == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reads", "%s", "");
     }
@@ -31,7 +31,7 @@ enum status reads_owed_new(struct reads_owed **out, struct fault *fault)
     return STATUS_OK;
 }
 
-void reads_owed_free(struct reads_owed *owed)
+void trail_owed_free(struct trail_owed *owed)
 {
     if (owed != NULL) {
         for (size_t i = 0; i < owed->count; i++) {
@@ -43,13 +43,13 @@ void reads_owed_free(struct reads_owed *owed)
     }
 }
 
-enum status reads_owed_add(struct reads_owed *owed, struct audit_event *event, const struct trail_ticket *ticket,
+enum status trail_owed_add(struct trail_owed *owed, struct audit_event *event, const struct trail_ticket *ticket,
                            struct fault *fault)
 {
     enum status status = STATUS_OK;
     pthread_mutex_lock(&owed->mutex);
-    if (owed->count == READS_OWED_MAX) {
-        status = fault_set(fault, STATUS_BUSY, "trail", "the entries of %d reads wait for the trail", READS_OWED_MAX);
+    if (owed->count == TRAIL_OWED_MAX) {
+        status = fault_set(fault, STATUS_BUSY, "trail", "the entries of %d reads wait for the trail", TRAIL_OWED_MAX);
     } else {
         struct owed_read *read = &owed->reads[owed->count++];
         *read = (struct owed_read){.event = *event, .posted = ticket != NULL};
@@ -63,22 +63,22 @@ enum status reads_owed_add(struct reads_owed *owed, struct audit_event *event, c
 }
 
 /* Whether nothing is owed for it any more. */
-static bool is_told(struct owed_read *inout_read, struct service *service)
+static bool is_told(struct owed_read *inout_read, struct trail *trail, struct store *store)
 {
     struct owed_read *read = inout_read;
-    enum status status = read->posted ? trail_wait_covered(service->trail, &read->ticket, 0, NULL) : STATUS_UNAVAILABLE;
+    enum status status = read->posted ? trail_wait_covered(trail, &read->ticket, 0, NULL) : STATUS_UNAVAILABLE;
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) { /* so long ago that it was forgotten: it is settled */
         return true;
     }
     if (status != STATUS_NOT_READY) {
-        read->posted = trail_post(&read->ticket, service->trail, service->store, &read->event, NULL) == STATUS_OK;
+        read->posted = trail_post(&read->ticket, trail, store, &read->event, NULL) == STATUS_OK;
     }
     return false;
 }
 
-void reads_owed_tell(struct reads_owed *owed, struct service *service)
+void trail_owed_tell(struct trail_owed *owed, struct trail *trail, struct store *store)
 {
-    bool told[READS_OWED_MAX];
+    bool told[TRAIL_OWED_MAX];
     if (pthread_mutex_trylock(&owed->telling) != 0) {
         return; /* another thread is at it */
     }
@@ -86,7 +86,7 @@ void reads_owed_tell(struct reads_owed *owed, struct service *service)
     size_t count = owed->count;
     pthread_mutex_unlock(&owed->mutex);
     for (size_t i = 0; i < count; i++) { /* those that are added meanwhile stand behind them */
-        told[i] = is_told(&owed->reads[i], service);
+        told[i] = is_told(&owed->reads[i], trail, store);
     }
     size_t kept = 0;
     pthread_mutex_lock(&owed->mutex);
