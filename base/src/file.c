@@ -140,14 +140,17 @@ enum status file_create(const char *path, const struct bytes *content, const cha
     int fd = mkostemp(text, O_CLOEXEC);
     bool made = fd >= 0;
     bool good = made && fchmod(fd, 0644) == 0;
-    good = write_synced(fd, content) && good && link(text, path) == 0;
+    good = write_synced(fd, content) && good;
+    bool linked = good && link(text, path) == 0;
+    bool exists = good && !linked && errno == EEXIST;
     int reason = errno;
     if (made) {
         (void)unlink(text);
     }
-    good = good && sync_folder(text);
+    bool synced = linked && sync_folder(text);
+    reason = linked ? errno : reason;
     bytes_free(&fresh);
-    return good               ? STATUS_OK
-           : reason == EEXIST ? fault_set(fault, STATUS_EXISTS, where, "%s is there already", path)
-                              : fault_set(fault, STATUS_IO, where, "could not write %s: %s", path, strerror(reason));
+    return synced   ? STATUS_OK
+           : exists ? fault_set(fault, STATUS_EXISTS, where, "%s is there already", path)
+                    : fault_set(fault, STATUS_IO, where, "could not write %s: %s", path, strerror(reason));
 }

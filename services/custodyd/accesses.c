@@ -205,7 +205,8 @@ enum status service_log_read(struct service *service, const struct http_request 
     if (status != STATUS_OK) {
         log_event(LOG_LEVEL_WARNING, "trail.read_uncovered", "person", request->caller.person.text, "path",
                   request->path, "status", status_info(status)->code, NULL);
-        status = halted ? STATUS_OK : owe_read(service, &event, posted == STATUS_OK ? &ticket : NULL, fault);
+        bool handed = posted == STATUS_OK || posted == STATUS_OUTCOME_UNKNOWN;
+        status = halted ? STATUS_OK : owe_read(service, &event, handed ? &ticket : NULL, fault);
     }
     audit_event_wipe(&event);
     return status;

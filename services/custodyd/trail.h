@@ -96,6 +96,7 @@ MUST_CHECK enum status trail_enqueue(struct trail_ticket *out, struct trail *tra
  * leads and the event has no object, it goes to it in memory, and many such events share one commit; otherwise `app`
  * (role strongroom_app) makes a transaction for it. Fills what trail_enqueue fills. Nothing is certain before
  * trail_wait has said so; it answers STATUS_UNAVAILABLE when the event was not written. STATUS_BUSY: too many wait.
+ * STATUS_OUTCOME_UNKNOWN: it may have been written, and the ticket is good for asking.
  */
 MUST_CHECK enum status trail_post(struct trail_ticket *out, struct trail *trail, struct store *app,
                                   struct audit_event *event, struct fault *fault);

@@ -49,7 +49,7 @@ enum status trail_owed_add(struct trail_owed *owed, struct audit_event *event, c
     enum status status = STATUS_OK;
     pthread_mutex_lock(&owed->mutex);
     if (owed->count == TRAIL_OWED_MAX) {
-        status = fault_set(fault, STATUS_BUSY, "trail", "the entries of %d reads wait for the trail", TRAIL_OWED_MAX);
+        status = fault_set(fault, STATUS_NOT_READY, "trail", "the entries of %d reads wait for it", TRAIL_OWED_MAX);
     } else {
         struct owed_read *read = &owed->reads[owed->count++];
         *read = (struct owed_read){.event = *event, .posted = ticket != NULL};
@@ -62,36 +62,40 @@ enum status trail_owed_add(struct trail_owed *owed, struct audit_event *event, c
     return status;
 }
 
-/* Whether nothing is owed for it any more. */
-static bool is_told(struct owed_read *inout_read, struct trail *trail, struct store *store)
+/* STATUS_OK: nothing is owed for it any more. STATUS_NOT_READY: the trail has it. Else the trail took it not. */
+static enum status told(struct owed_read *inout_read, struct trail *trail, struct store *store)
 {
     struct owed_read *read = inout_read;
     enum status status = read->posted ? trail_wait_covered(trail, &read->ticket, 0, NULL) : STATUS_UNAVAILABLE;
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) { /* so long ago that it was forgotten: it is settled */
-        return true;
+        return STATUS_OK;
     }
-    if (status != STATUS_NOT_READY) {
-        read->posted = trail_post(&read->ticket, trail, store, &read->event, NULL) == STATUS_OK;
+    if (status == STATUS_NOT_READY) {
+        return status;
     }
-    return false;
+    status = trail_post(&read->ticket, trail, store, &read->event, NULL);
+    read->posted = status == STATUS_OK || status == STATUS_OUTCOME_UNKNOWN; /* the ticket will tell */
+    return status == STATUS_OK ? STATUS_NOT_READY : status;
 }
 
 void trail_owed_tell(struct trail_owed *owed, struct trail *trail, struct store *store)
 {
-    bool told[TRAIL_OWED_MAX];
+    bool done[TRAIL_OWED_MAX] = {false};
+    enum status status = STATUS_OK;
     if (pthread_mutex_trylock(&owed->telling) != 0) {
         return; /* another thread is at it */
     }
     pthread_mutex_lock(&owed->mutex);
     size_t count = owed->count;
     pthread_mutex_unlock(&owed->mutex);
-    for (size_t i = 0; i < count; i++) { /* those that are added meanwhile stand behind them */
-        told[i] = is_told(&owed->reads[i], trail, store);
+    for (size_t i = 0; i < count && (status == STATUS_OK || status == STATUS_NOT_READY); i++) {
+        status = told(&owed->reads[i], trail, store); /* those that are added meanwhile stand behind them */
+        done[i] = status == STATUS_OK;
     }
     size_t kept = 0;
     pthread_mutex_lock(&owed->mutex);
     for (size_t i = 0; i < owed->count; i++) {
-        if (i < count && told[i]) {
+        if (i < count && done[i]) {
             audit_event_wipe(&owed->reads[i].event);
         } else {
             owed->reads[kept++] = owed->reads[i];

@@ -19,14 +19,14 @@ void trail_owed_free(struct trail_owed *owed);
 
 /*
  * Takes over an event, which is empty afterwards; `ticket` when it was handed to the trail already, else NULL.
- * STATUS_BUSY when so many are owed that no more may be answered: then it stays the caller's.
+ * STATUS_NOT_READY when so many are owed that no more may be answered: then it stays the caller's.
  */
 MUST_CHECK enum status trail_owed_add(struct trail_owed *owed, struct audit_event *event,
                                       const struct trail_ticket *ticket, struct fault *fault);
 
 /*
- * Forgets those that are under a checkpoint by now, and hands those to the trail that it has not, or has lost: as many
- * as it takes. `store`: a session of the application, as in trail_post.
+ * Forgets those that are under a checkpoint by now, and hands those to the trail that it has not, or has lost: until it
+ * does not take one. `store`: a session of the application, as in trail_post.
  */
 void trail_owed_tell(struct trail_owed *owed, struct trail *trail, struct store *store);
 

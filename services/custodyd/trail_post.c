@@ -215,9 +215,6 @@ enum status trail_post(struct trail_ticket *out, struct trail *trail, struct sto
         store_rollback(tx);
         return status;
     }
-    status = store_commit(tx, fault);
-    if (status == STATUS_OK) {
-        *out = ticket;
-    }
-    return status;
+    *out = ticket;
+    return store_commit(tx, fault);
 }

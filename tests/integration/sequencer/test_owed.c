@@ -3,6 +3,7 @@
  * only once.
  */
 #include <criterion/criterion.h>
+#include <pthread.h>
 
 #include "stage.h"
 #include "trail_owed.h"
@@ -88,6 +89,36 @@ Test(owed, what_the_trail_lost_it_is_told_again)
     expect_entries(1);
 }
 
+static void *tell_once(void *context)
+{
+    (void)context;
+    tell();
+    return NULL;
+}
+
+/* Its COMMIT took place, and nobody was told: whoever asks the ticket learns it. */
+Test(owed, what_may_have_been_written_is_not_written_again)
+{
+    pthread_t teller;
+    struct audit_event event = denial();
+    stage_stop(&stage);
+    cr_assert_eq(trail_owed_add(owed, &event, NULL, NULL), STATUS_OK);
+    books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
+    books_sync_commit(&books, true);
+    cr_assert_eq(pthread_create(&teller, NULL, tell_once, NULL), 0);
+    books_sql(&books,
+              "DO $$ BEGIN"
+              " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
+              "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
+              " END LOOP;"
+              " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
+    cr_assert_eq(pthread_join(teller, NULL), 0);
+    books_sync_commit(&books, false);
+    tell();
+    stage_start(&stage);
+    expect_entries(1);
+}
+
 Test(owed, no_more_are_answered_than_can_be_told)
 {
     struct audit_event event;
@@ -96,7 +127,7 @@ Test(owed, no_more_are_answered_than_can_be_told)
         cr_assert_eq(trail_owed_add(owed, &event, NULL, NULL), STATUS_OK);
     }
     event = denial();
-    cr_expect_eq(trail_owed_add(owed, &event, NULL, NULL), STATUS_BUSY);
+    cr_expect_eq(trail_owed_add(owed, &event, NULL, NULL), STATUS_NOT_READY);
     cr_expect_str_eq(event.actor.text, "rita", "it stays the caller's");
     audit_event_wipe(&event);
     expect_entries(TRAIL_OWED_MAX);
