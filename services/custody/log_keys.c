@@ -225,6 +225,20 @@ static enum status join(struct listing *inout, const struct command *order, stru
     return status;
 }
 
+/* Whether a later order ends the same log: people corrected themselves, and the service goes by the last one too. */
+static bool is_replaced(const struct rotations *rotations, size_t at)
+{
+    const struct command *order = &rotations->orders[at];
+    size_t len = strcspn(order->log, "+"); /* the origin of a verifier key */
+    bool replaced = false;
+    for (size_t i = at + 1; i < rotations->count; i++) {
+        const struct command *later = &rotations->orders[i];
+        replaced = replaced || (later->action == COMMAND_LOG_FORK && strcspn(later->log, "+") == len &&
+                                strncmp(later->log, order->log, len) == 0);
+    }
+    return replaced;
+}
+
 /* The rotations of the log that is looked at. */
 static enum status list_rotations(struct listing *inout, struct fault *fault)
 {
@@ -273,8 +287,11 @@ static enum status list_orders(struct listing *out, const char *first, const str
     out->count = 1;
     for (size_t i = 0; status == STATUS_OK && i < rotations->count; i++) {
         const struct command *order = &rotations->orders[i];
-        status = order->action == COMMAND_LOG_FORK ? list_fork(out, order, &rotations->digests[i], fault)
-                                                   : join(out, order, fault);
+        if (order->action != COMMAND_LOG_FORK) {
+            status = join(out, order, fault);
+        } else if (!is_replaced(rotations, i)) {
+            status = list_fork(out, order, &rotations->digests[i], fault);
+        }
     }
     return status == STATUS_OK ? list_rotations(out, fault) : status;
 }

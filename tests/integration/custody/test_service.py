@@ -258,7 +258,8 @@ class Show(Lying):
         self.assertIn(rotation, self.refused(1, "log", "trust", *self.base))
 
     def test_each_log_has_its_keys(self):
-        """log trust and log fork, of a log whose key was rotated, that ended, and the key of whose successor was rotated."""
+        """log trust and log fork, of a log whose key was rotated, that ended (people corrected the order), and the key of whose successor
+        was rotated."""
         first = WORLD.log
         second = world.Log(first.origin)
         after = world.Log(f"{first.origin}/e2", second.key)
@@ -272,8 +273,9 @@ class Show(Lying):
             return world.signed("command", document, *admins)
 
         top = b"\x5f" * 32
-        fork = order(2, "log.fork", after, 1200, root=top.hex())
-        orders = [order(3, "log.rotate", third, 40, retires=second.key.id), fork, order(1, "log.rotate", second, 1000, retires=first.key.id)]
+        fork = order(3, "log.fork", after, 1200, root=top.hex())
+        mistaken = order(2, "log.fork", after, 1100, root="0" * 64)
+        orders = [order(4, "log.rotate", third, 40, retires=second.key.id), fork, mistaken, order(1, "log.rotate", second, 1000, retires=first.key.id)]
         self.service.routes[("GET", "/v1/audit/log-keys")] = (200, {"orders": orders})
         trust = json.loads(self.good("log", "trust", *self.base))
         self.assertEqual(trust, {**WORLD.trust, "forks": [f"1200 {top.hex()} {world.digest('command', fork['document'])} {after.vkey}"],
