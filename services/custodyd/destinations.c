@@ -135,7 +135,7 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     (void)json_array_clear(showing->array);
     while (status == STATUS_OK && got == DESTINATIONS_PAGE) {
         struct store_document_list list = {0};
-        status = store_document_list(&list, tx, DESTINATION_KIND, after.text, DESTINATIONS_PAGE, fault);
+        status = store_document_list_newest(&list, tx, DESTINATION_KIND, after.text, DESTINATIONS_PAGE, fault);
         got = list.count;
         for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
             json_t *view = NULL;
@@ -218,7 +218,7 @@ static enum status list_alike(struct store_tx *tx, const struct account_id *acco
     memcpy(after.text, key.text, ENDS_FRONT);
     while (status == STATUS_OK && more) {
         struct store_document_list list = {0};
-        status = store_document_list(&list, tx, DESTINATION_KIND, after.text, ALIKE_PAGE, fault);
+        status = store_document_list_newest(&list, tx, DESTINATION_KIND, after.text, ALIKE_PAGE, fault);
         more = list.count == ALIKE_PAGE;
         for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
             after = list.rows[i].id;

@@ -11,7 +11,7 @@
 struct reading {
     const struct service *service;
     struct store_document_list rows; /* owned */
-    struct name after;
+    struct store_document_place after;
     unsigned long long unfit;
 };
 
@@ -19,7 +19,7 @@ static enum status page_in(struct store_tx *tx, void *context, struct fault *fau
 {
     struct reading *reading = context;
     store_document_list_free(&reading->rows);
-    return store_document_list(&reading->rows, tx, KEY_PAPER_LOG, reading->after.text, PAGE, fault);
+    return store_document_list(&reading->rows, tx, KEY_PAPER_LOG, &reading->after, PAGE, fault);
 }
 
 /* Whether people ordered it, at the time that it was issued. */
@@ -51,7 +51,7 @@ static enum status show_page(struct reading *reading, const struct log_orders_vi
         } else {
             reading->unfit++;
         }
-        reading->after = row->id;
+        reading->after = store_document_place_of(row);
     }
     return status;
 }

@@ -221,7 +221,7 @@ enum status policies_chain(struct policy_chain_version **out, struct policy_chai
 struct reading {
     struct policies *policies;
     struct store_document_list rows;
-    struct name after;
+    struct store_document_place after;
     size_t added;
     bool telling; /* nothing is added any more: say what is left over */
 };
@@ -230,7 +230,7 @@ static enum status page_in(struct store_tx *tx, void *context, struct fault *fau
 {
     struct reading *reading = context;
     store_document_list_free(&reading->rows);
-    return store_document_list(&reading->rows, tx, POLICY_KIND, reading->after.text, PAGE, fault);
+    return store_document_list(&reading->rows, tx, POLICY_KIND, &reading->after, PAGE, fault);
 }
 
 static size_t count_versions(const struct policies *policies)
@@ -262,14 +262,14 @@ static enum status read_pages(struct reading *reading, struct store *store, stru
 {
     enum status status = STATUS_OK;
     size_t got = PAGE;
-    reading->after = (struct name){{0}};
+    reading->after = (struct store_document_place){{{0}}};
     reading->added = 0;
     while (status == STATUS_OK && got == PAGE) {
         status = store_transact(store, page_in, reading, fault);
         got = reading->rows.count;
         for (size_t i = 0; status == STATUS_OK && i < got; i++) {
             add_row(reading, &reading->rows.rows[i]);
-            reading->after = reading->rows.rows[i].id;
+            reading->after = store_document_place_of(&reading->rows.rows[i]);
         }
         store_document_list_free(&reading->rows);
     }

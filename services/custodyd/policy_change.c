@@ -334,7 +334,7 @@ enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *
 }
 
 struct vetoes {
-    struct name after;
+    struct store_document_place after;
     struct store_document_list rows;
 };
 
@@ -342,7 +342,7 @@ static enum status vetoes_in(struct store_tx *tx, void *context, struct fault *f
 {
     struct vetoes *vetoes = context;
     store_document_list_free(&vetoes->rows);
-    return store_document_list(&vetoes->rows, tx, POLICY_VETO_KIND, vetoes->after.text, VETOES_PAGE, fault);
+    return store_document_list(&vetoes->rows, tx, POLICY_VETO_KIND, &vetoes->after, VETOES_PAGE, fault);
 }
 
 /* One that the signer has, or that is over, is refused by it; that is as good. */
@@ -382,7 +382,7 @@ void policy_carry_vetoes(struct service *service, const struct key_board_policy 
         got = vetoes.rows.count;
         for (size_t i = 0; i < got; i++) {
             hand_over(service, role, &vetoes.rows.rows[i], &transfer->next.policy);
-            vetoes.after = vetoes.rows.rows[i].id;
+            vetoes.after = store_document_place_of(&vetoes.rows.rows[i]);
         }
         store_document_list_free(&vetoes.rows);
     }

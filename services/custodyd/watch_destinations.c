@@ -23,7 +23,7 @@ static enum status page_in(struct store_tx *tx, void *context, struct fault *fau
     struct page *page = context;
     store_document_list_free(&page->rows);
     enum status status =
-        store_document_list(&page->rows, tx, DESTINATION_KIND, page->after.text, DESTINATIONS_PAGE, fault);
+        store_document_list_newest(&page->rows, tx, DESTINATION_KIND, page->after.text, DESTINATIONS_PAGE, fault);
     for (size_t i = 0; status == STATUS_OK && i < page->rows.count; i++) {
         status = destination_standing_read(&page->standings[i], tx, &page->rows.rows[i].digest, fault);
     }

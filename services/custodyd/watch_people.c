@@ -25,7 +25,7 @@ struct people_look {
     struct suspended signers[KEY_BOARD_ROLES];
     bool back[KEY_BOARD_ROLES];        /* it is there, and may have missed what no other one says any more */
     struct store_document_list orders; /* a page */
-    struct name after;                 /* the order where the page begins */
+    struct store_document_place after; /* where the page begins */
     int64_t at_utc_us;
 };
 
@@ -109,7 +109,7 @@ static enum status orders_in(struct store_tx *tx, void *context, struct fault *f
 {
     struct people_look *look = context;
     store_document_list_free(&look->orders);
-    return store_document_list(&look->orders, tx, PERSON_ORDER_KIND, look->after.text, ORDERS_PAGE, fault);
+    return store_document_list(&look->orders, tx, PERSON_ORDER_KIND, &look->after, ORDERS_PAGE, fault);
 }
 
 /* Answers false when it is to be tried again. */
@@ -168,12 +168,13 @@ static enum status carry(struct watch *watch, struct people_look *look, enum com
     struct fault why = {0};
     size_t got = ORDERS_PAGE;
     enum status status = STATUS_OK;
-    person_order_name(&look->after, look->at_utc_us, &none); /* what is over is refused anyway */
+    look->after = (struct store_document_place){{{0}}};
+    person_order_name(&look->after.id, look->at_utc_us, &none); /* what is over is refused anyway */
     while (status == STATUS_OK && got == ORDERS_PAGE) {
         status = store_transact(watch->service->store, orders_in, look, &why);
         got = look->orders.count;
         for (size_t i = 0; status == STATUS_OK && i < got; i++) {
-            look->after = look->orders.rows[i].id;
+            look->after = store_document_place_of(&look->orders.rows[i]);
             carry_one(watch, look, &look->orders.rows[i], action);
         }
     }

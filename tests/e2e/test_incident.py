@@ -71,11 +71,14 @@ class Incident(unittest.TestCase):
             self.place.psql(f"DELETE FROM custody.{table}; INSERT INTO custody.{table} OVERRIDING SYSTEM VALUE TABLE public.kept_{table}")
 
     def crowd(self, text):
-        """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum."""
+        """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum, and a newer one
+        beside it, under its name."""
         false = json.dumps(self.place.signed("command", strongroom.canonical({**json.loads(text), "root": "0" * 64}), "admin-1"), sort_keys=True,
                            separators=(",", ":"))
         self.place.psql("INSERT INTO custody.document (kind, id, digest, bytes) SELECT 'log-key', lpad(n::text, 63, '0'), sha256(n::text::bytea), "
                         f"convert_to(CASE n WHEN 0 THEN $v${false}$v$ ELSE '{{}}' END, 'UTF8') FROM generate_series(0, 300) n")
+        self.place.psql("INSERT INTO custody.document (kind, id, digest, bytes, created_at) SELECT kind, id, sha256('beside'), '{}', now() + interval '1 day' "
+                        "FROM custody.document WHERE kind = 'log-key' AND length(bytes) > 2 AND id <> repeat('0', 63)")
 
     def review(self, trust, first, trail=None):
         """An auditor goes on where the last review of this log ended, and hands in what was found: nothing amiss. A log that ended
@@ -155,7 +158,7 @@ class Incident(unittest.TestCase):
         place.kill("custodyd")
         self.crowd(text)
         self.paste("custody key send", "TRUNCATE", "demo/witness", "custodyd fork", "services\" start")
-        self.assertIn("event=log.orders_unfit rows=301\n", place.log("custodyd"))
+        self.assertIn("event=log.orders_unfit rows=302\n", place.log("custodyd"))
         trust = json.loads((place.dir / "trust.json").read_text())
         after = place.withdraw()
         code, said = place.verify("trail", place.export_trail())

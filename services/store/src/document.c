@@ -50,11 +50,19 @@ static const struct statement by_digest = {
 };
 
 static const struct statement list_newest = {
-    "document_list",
+    "document_newest_list",
     "SELECT DISTINCT ON (id::text COLLATE \"C\") " SELECT_DOCUMENT " WHERE kind = $1::text"
     " AND id::text COLLATE \"C\" > $2::text"
     " ORDER BY id::text COLLATE \"C\", created_at DESC, digest LIMIT $3::bigint",
     3,
+};
+
+static const struct statement list_all = {
+    "document_list",
+    "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text"
+    " AND (id::text COLLATE \"C\", digest::bytea) > ($2::text, $3::bytea)"
+    " ORDER BY id::text COLLATE \"C\", digest::bytea LIMIT $4::bigint",
+    4,
 };
 
 static enum status document_write(struct store_tx *tx, const struct statement *statement,
@@ -119,13 +127,29 @@ static enum status document_read_all(struct store_document_list *out, struct sto
 }
 
 enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
-                                const char *after, unsigned limit, struct fault *fault)
+                                const struct store_document_place *after, unsigned limit, struct fault *fault)
+{
+    struct parameters p = {0};
+    parameter_text(&p, kind);
+    parameter_text(&p, after->id.text);
+    parameter_digest(&p, &after->digest);
+    parameter_uint64(&p, limit);
+    return document_read_all(out, tx, &list_all, &p, fault);
+}
+
+enum status store_document_list_newest(struct store_document_list *out, struct store_tx *tx, const char *kind,
+                                       const char *after, unsigned limit, struct fault *fault)
 {
     struct parameters p = {0};
     parameter_text(&p, kind);
     parameter_text(&p, after);
     parameter_uint64(&p, limit);
     return document_read_all(out, tx, &list_newest, &p, fault);
+}
+
+struct store_document_place store_document_place_of(const struct store_document *row)
+{
+    return (struct store_document_place){.id = row->id, .digest = row->digest};
 }
 
 enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,

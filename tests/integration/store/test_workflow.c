@@ -432,7 +432,7 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
     struct store_document read;
     struct store_document_list list;
     cr_assert_eq(name_parse(&row.kind, "destination"), STATUS_OK);
-    for (int i = 0; i < 2; i++) { /* the second one replaces the first in lists */
+    for (int i = 0; i < 2; i++) { /* none hides the other one */
         char text[8];
         snprintf(text, sizeof text, "v%d", i);
         cr_assert_eq(name_parse(&row.id, "bank"), STATUS_OK);
@@ -450,8 +450,22 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
     cr_assert_eq(store_document_get_digest(&read, tx, "destination", &row.digest, NULL), STATUS_OK);
     cr_expect_eq(memcmp(read.bytes.data, "v0", 2), 0);
     store_document_wipe(&read);
-    cr_assert_eq(store_document_list(&list, tx, "destination", "", 10, NULL), STATUS_OK);
-    cr_expect_eq(list.count, 1);
+    struct store_document_place after = {{{0}}};
+    char seen[2] = "";
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(store_document_list(&list, tx, "destination", &after, 1, NULL), STATUS_OK);
+        cr_assert_eq(list.count, 1);
+        seen[i] = (char)list.rows[0].bytes.data[1];
+        after = store_document_place_of(&list.rows[0]);
+        store_document_list_free(&list);
+    }
+    cr_assert_eq(store_document_list_newest(&list, tx, "destination", "", 10, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_eq(memcmp(list.rows[0].bytes.data, "v1", 2), 0);
+    store_document_list_free(&list);
+    cr_expect_eq(seen[0] ^ seen[1], '0' ^ '1');
+    cr_assert_eq(store_document_list(&list, tx, "destination", &after, 1, NULL), STATUS_OK);
+    cr_expect_eq(list.count, 0);
     store_document_list_free(&list);
     cr_expect_eq(store_document_get(&read, tx, "destination", "none", NULL), STATUS_NOT_FOUND);
     books_commit(tx);

@@ -36,9 +36,30 @@ MUST_CHECK enum status store_document_get(struct store_document *out, struct sto
 MUST_CHECK enum status store_document_get_digest(struct store_document *out, struct store_tx *tx, const char *kind,
                                                  const struct digest *digest, struct fault *fault);
 
-/* The newest document of each id of a kind whose id is above `after` ("" for the first), at most `limit`, by id. */
+/* Where a page of a list ends, and the next one begins; all zero: before the first. */
+struct store_document_place {
+    struct name id;
+    struct digest digest;
+};
+
+/*
+ * The documents of a kind after `after`, by id and digest, at most `limit`. None stands for another one of its id: rows
+ * are frozen but not exclusive, and whoever may insert one could hide what people signed behind it.
+ */
 MUST_CHECK enum status store_document_list(struct store_document_list *out, struct store_tx *tx, const char *kind,
-                                           const char *after, unsigned limit, struct fault *fault);
+                                           const struct store_document_place *after, unsigned limit,
+                                           struct fault *fault);
+
+/*
+ * The newest document of each id of a kind whose id is above `after` ("" for the first), at most `limit`, by id: the
+ * one stored last, whatever it says.
+ */
+MUST_CHECK enum status store_document_list_newest(struct store_document_list *out, struct store_tx *tx,
+                                                  const char *kind, const char *after, unsigned limit,
+                                                  struct fault *fault);
+
+/* The place of a row. */
+struct store_document_place store_document_place_of(const struct store_document *row);
 
 /* The documents of (kind, id), the newest first, at most `limit`. */
 MUST_CHECK enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
