@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#include "policy/account.h"
+#include "policy/intent.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
 #include "trail_signed.h"
@@ -209,11 +209,18 @@ enum status record_terms(struct audit_event *event, const struct service *servic
 {
     char amount[AMOUNT_TEXT_SIZE];
     char asset[DIGEST_HEX_LEN + 1];
-    amount_format(amount, row->amount);
-    digest_format(asset, &row->asset);
-    const char *const facts[][2] = {
-        {"amount", amount}, {"asset", asset}, {"destination", row->destination}, {"wallet", row->wallet.text}};
+    char destination[ADDRESS_TEXT_SIZE];
+    struct intent intent = {.amount = row->amount, .asset = row->asset, .wallet = row->wallet};
+    (void)snprintf(destination, sizeof(destination), "%s", row->destination);
     enum status status = STATUS_OK;
+    if (row->intent.len > 0) { /* what people sign, whatever the columns say */
+        status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
+        address_format(destination, &intent.destination);
+    }
+    amount_format(amount, intent.amount);
+    digest_format(asset, &intent.asset);
+    const char *const facts[][2] = {
+        {"amount", amount}, {"asset", asset}, {"destination", destination}, {"wallet", intent.wallet.text}};
     for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
         status = audit_event_fact_add(event, facts[i][0], facts[i][1], fault);
     }

@@ -59,8 +59,9 @@ void record_reason(struct audit_event *event, enum status reason);
 MUST_CHECK enum status record_evaluation(struct audit_event *event, const json_t *explanation, struct fault *fault);
 
 /*
- * What a withdrawal is about: the facts `amount`, `asset`, `destination`, `wallet`, and `version` (of the policy in
- * force) unless the entry has one already, so record_evaluation comes first. The statuses of audit_event_fact_add.
+ * What a withdrawal is about, as its intent says once there is one: the facts `amount`, `asset`, `destination`,
+ * `wallet`, and `version` (of the policy in force) unless the entry has one already, so record_evaluation comes first.
+ * The statuses of audit_event_fact_add and intent_decode.
  */
 MUST_CHECK enum status record_terms(struct audit_event *event, const struct service *service,
                                     const struct store_withdrawal *row, struct fault *fault);

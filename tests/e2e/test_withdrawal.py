@@ -255,6 +255,22 @@ class Withdrawal(strongroom.Case):
         self.assertEqual(len(reply.json["withdrawal"]["approvals"]), 1)
         self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
 
+    def test_an_edited_row_speaks_for_nobody(self):
+        """A superuser edits the columns while people decide: refused, and the trail says what was signed."""
+        place = self.place
+        row = place.proposed(7)
+        other = place.value(f"SELECT account FROM custody.withdrawal WHERE id = '{row['id']}'")
+        edit = "UPDATE custody.withdrawal SET {} = '{}' WHERE id = '" + row["id"] + "'"
+        for column, value in (("amount", 1), ("destination", other), ("requester", "requester-2"), ("wallet", "refuge")):
+            place.psql(edit.format(column, value))
+            self.assertProblem(place.decide(row, "approver-1"), 503, "corrupt")
+            place.psql(edit.format(column, row[column]))
+        place.psql(edit.format("amount", 1))
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+        place.psql(edit.format("amount", 7))
+        said = {entry["act"]: entry["amount"] for entry in self.found(oid=row["id"], otype="withdrawal")}
+        self.assertEqual((said.pop("withdrawal.cancel"), set(said.values())), ("7", {"7"}), said)
+
     def test_evidence_outlives_what_happens_later(self):
         """A late decision and a renewed allow-list entry change nothing about a withdrawal that is over."""
         place = self.place
