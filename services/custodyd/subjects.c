@@ -276,30 +276,44 @@ static bool all_are_kept(const struct store_subject_rows *rows, const struct sto
     return kept;
 }
 
-static bool is_entry(const struct store_leaf *entry, enum audit_action action)
+/* What signed entries say of the subject. Each act is asked for alone, so however many others there are hide none. */
+struct subject_entries {
+    struct store_leaf_list recorded; /* no more of them than it may have values */
+    struct store_leaf_list erased;   /* the last one */
+};
+
+static void entries_free(struct subject_entries *entries)
 {
-    return strcmp(entry->act, audit_action_text(action)) == 0 &&
-           strcmp(entry->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) == 0;
+    store_leaf_list_free(&entries->recorded);
+    store_leaf_list_free(&entries->erased);
 }
 
-static bool was_erased(const struct store_leaf_list *entries)
+static enum status entries_read(struct subject_entries *out, struct service *service, const struct uuid *subject,
+                                struct fault *fault)
 {
-    bool erased = false;
-    for (size_t i = 0; i < entries->count; i++) {
-        erased = erased || is_entry(&entries->rows[i], AUDIT_PII_ERASE);
-    }
-    return erased;
+    char id[UUID_TEXT_SIZE];
+    struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_PII_RECORD),
+                                       .otype = RECORD_SUBJECT,
+                                       .oid = id,
+                                       .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
+                                       .limit = SUBJECT_ROWS_MAX};
+    uuid_format(id, subject);
+    enum status status = trail_signed_list(&out->recorded, NULL, service->trail, &filter, fault);
+    filter.act = audit_action_text(AUDIT_PII_ERASE);
+    filter.newest_first = true;
+    filter.limit = 1;
+    return status == STATUS_OK ? trail_signed_list(&out->erased, NULL, service->trail, &filter, fault) : status;
 }
 
 /* All that signed entries say was recorded of the subject is there, unless one says that it was erased. */
-static enum status check_kept(const struct store_subject_rows *rows, const struct store_leaf_list *entries,
+static enum status check_kept(const struct store_subject_rows *rows, const struct subject_entries *entries,
                               struct fault *fault)
 {
     bool kept = true;
-    for (size_t i = 0; kept && i < entries->count; i++) {
-        kept = !is_entry(&entries->rows[i], AUDIT_PII_RECORD) || all_are_kept(rows, &entries->rows[i]);
+    for (size_t i = 0; kept && i < entries->recorded.count; i++) {
+        kept = all_are_kept(rows, &entries->recorded.rows[i]);
     }
-    if (kept || was_erased(entries)) {
+    if (kept || entries->erased.count > 0) {
         return STATUS_OK;
     }
     return fault_set(fault, STATUS_CORRUPT, "subject", "what was recorded is gone, and no erasure is in the trail");
@@ -321,15 +335,12 @@ static enum status list_subject(struct store_subject_rows *out, struct service *
 static enum status find_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
                              struct fault *fault)
 {
-    char id[UUID_TEXT_SIZE];
-    struct store_leaf_list entries = {0};
+    struct subject_entries entries = {0};
     struct store_subject_rows rows = {0};
-    uuid_format(id, subject);
-    const struct store_leaf_filter filter = {.otype = RECORD_SUBJECT, .oid = id, .limit = STORE_LEAVES_MAX};
-    enum status status = trail_signed_list(&entries, NULL, service->trail, &filter, fault);
+    enum status status = entries_read(&entries, service, subject, fault);
     status = status == STATUS_OK ? list_subject(&rows, service, subject, fault) : status;
     status = status == STATUS_OK ? check_kept(&rows, &entries, fault) : status;
-    store_leaf_list_free(&entries);
+    entries_free(&entries);
     if (status != STATUS_OK) {
         store_subject_rows_free(&rows);
         return status;

@@ -3,6 +3,7 @@
 of the database, its log or its backups has one of them at any time, and none can be opened when the key is gone."""
 
 import base64
+import concurrent.futures
 import contextlib
 import hashlib
 import hmac
@@ -93,6 +94,16 @@ class Subjects(strongroom.Case):
 
     def slots(self):
         return (self.place.dir / "guards/privacy/subjects").read_bytes()
+
+    def crowd(self, subject):
+        """More entries about a subject than the service reads at once: what it looks for in them, it finds."""
+        self.place.stop("custodyd")
+        self.place.configure("custodyd", refusals=1000)
+        self.place.start()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda _: self.place.call("POST", f"/v1/subjects/{subject}/reveal", {}, "operator-1"), range(1000)))
+        self.assertEqual({reply.status for reply in replies}, {403})
+        self.assertGreaterEqual(int(self.place.value(f"SELECT count(*) FROM audit.leaf WHERE oid = '{subject}'")), 1000)
 
     # Tests
 
@@ -185,6 +196,7 @@ class Subjects(strongroom.Case):
                               capture_output=True, check=True).stdout
         self.assertIn("the quorum is not reached", self.erase(alice, "admin-1", check=False).stderr)
         self.assertIn("must be kept until", self.erase(boris, "admin-1", "admin-2", check=False).stderr)
+        self.crowd(alice)
         order = self.order(alice, "admin-1", "admin-3")
         self.assertIn("erased", place.custody("key", "send", "--command", order).stdout)
         self.assertIn("erased", place.custody("key", "send", "--command", order).stdout, "the same order again")
