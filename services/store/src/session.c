@@ -454,12 +454,16 @@ enum status session_check(struct session *session, const char *role, struct faul
     return status;
 }
 
-/* With no synchronous standby named, remote_apply is a local flush. */
+/*
+ * With no synchronous standby named, remote_apply is a local flush. Rows that a policy of the database would keep from
+ * us are an error and not missing.
+ */
 static enum status session_settle(struct session *session, struct fault *fault)
 {
     char sql[512];
     snprintf(sql, sizeof sql,
-             "SET synchronous_commit = remote_apply; SET search_path = pg_catalog; SET timezone = 'UTC';"
+             "SET synchronous_commit = remote_apply; SET search_path = pg_catalog; SET row_security = off;"
+             " SET timezone = 'UTC';"
              " SET client_min_messages = warning; SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64
              "; SET idle_in_transaction_session_timeout = 300000",
              session->timeout_ms, session->timeout_ms);

@@ -125,6 +125,24 @@ static struct store_tx *begin_noted(struct store *store, enum store_end *end)
     return tx;
 }
 
+/* A superuser can have the server leave rows out of what it answers, without a change to any of them. */
+Test(session, what_a_policy_would_hide_is_an_error_and_not_missing)
+{
+    struct store_leaf_list list = {0};
+    const struct store_leaf_filter all = {.to_seq = INT64_MAX, .limit = 1};
+    struct store *store = books_store(&books, "strongroom_auditor", 1);
+    struct store_tx *tx = NULL;
+    cr_assert_eq(store_begin(&tx, store, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_expect_eq(store_leaf_list(&list, tx, &all, NULL), STATUS_OK);
+    store_rollback(tx);
+    books_sql(&books, "ALTER TABLE audit.leaf ENABLE ROW LEVEL SECURITY;"
+                      "CREATE POLICY hiding ON audit.leaf USING (seq <> 1) WITH CHECK (true)");
+    cr_assert_eq(store_begin(&tx, store, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_expect_eq(store_leaf_list(&list, tx, &all, NULL), STATUS_NOT_PERMITTED);
+    store_rollback(tx);
+    store_close(store);
+}
+
 Test(session, a_failed_transaction_does_not_commit)
 {
     enum store_end end = STORE_COMMITTED;
