@@ -39,27 +39,31 @@ static enum status identify(struct alarm *alarm, struct fault *fault)
     return status;
 }
 
-enum status alarm_list_add(struct alarm_list *list, const struct news *news, int64_t first_seen_utc_us,
-                           struct fault *fault)
+enum status alarm_list_append(struct alarm_list *list, const struct alarm *alarm, struct fault *fault)
 {
     struct alarm *grown = realloc(list->rows, (list->count + 1) * sizeof(*grown));
     if (grown == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "alarms", "%s", "");
     }
     list->rows = grown;
-    struct alarm *alarm = &list->rows[list->count];
-    *alarm = (struct alarm){.code = news->action,
-                            .object_type = news->object_type,
-                            .reason = news->reason,
-                            .since_utc_us = news->since_utc_us != 0 ? news->since_utc_us : first_seen_utc_us,
-                            .first_seen_utc_us = first_seen_utc_us,
-                            .fact_count = news->fact_count};
-    memcpy(alarm->object_id, news->object_id, sizeof(alarm->object_id));
-    memcpy(alarm->fact_names, news->fact_names, sizeof(alarm->fact_names));
-    memcpy(alarm->fact_values, news->fact_values, sizeof(alarm->fact_values));
-    enum status status = identify(alarm, fault);
-    list->count += status == STATUS_OK ? 1 : 0;
-    return status;
+    list->rows[list->count++] = *alarm;
+    return STATUS_OK;
+}
+
+enum status alarm_list_add(struct alarm_list *list, const struct news *news, int64_t first_seen_utc_us,
+                           struct fault *fault)
+{
+    struct alarm alarm = {.code = news->action,
+                          .object_type = news->object_type,
+                          .reason = news->reason,
+                          .since_utc_us = news->since_utc_us != 0 ? news->since_utc_us : first_seen_utc_us,
+                          .first_seen_utc_us = first_seen_utc_us,
+                          .fact_count = news->fact_count};
+    memcpy(alarm.object_id, news->object_id, sizeof(alarm.object_id));
+    memcpy(alarm.fact_names, news->fact_names, sizeof(alarm.fact_names));
+    memcpy(alarm.fact_values, news->fact_values, sizeof(alarm.fact_values));
+    enum status status = identify(&alarm, fault);
+    return status == STATUS_OK ? alarm_list_append(list, &alarm, fault) : status;
 }
 
 enum status alarm_list_copy(struct alarm_list *out, const struct alarm_list *list, struct fault *fault)

@@ -22,6 +22,7 @@ struct alarm {
     size_t fact_count;
     const char *fact_names[NEWS_FACTS_MAX]; /* static */
     char fact_values[NEWS_FACTS_MAX][AUDIT_FACT_MAX];
+    size_t part; /* of a look, that saw it */
 };
 
 struct alarm_list {
@@ -32,6 +33,9 @@ struct alarm_list {
 /* Adds what the news tell, seen first at this time. */
 MUST_CHECK enum status alarm_list_add(struct alarm_list *list, const struct news *news, int64_t first_seen_utc_us,
                                       struct fault *fault);
+
+/* Adds a copy of an alarm. */
+MUST_CHECK enum status alarm_list_append(struct alarm_list *list, const struct alarm *alarm, struct fault *fault);
 
 /* A copy. Out: alarm_list_free. */
 MUST_CHECK enum status alarm_list_copy(struct alarm_list *out, const struct alarm_list *list, struct fault *fault);

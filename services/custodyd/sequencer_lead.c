@@ -11,7 +11,7 @@
 #define TAIL 256
 #define PARTITION_STEP ((uint64_t)1 << 20)
 
-/* Walks the last rows: index, link and hash of each. */
+/* Walks the last rows: index, link and hash of each, and when it was, by its bytes. */
 struct tail {
     const char *origin;
     uint64_t from;
@@ -32,14 +32,16 @@ static enum status tail_row(void *context, const struct store_leaf *row, struct 
     bool good = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK && leaf.index == row->seq &&
                 strcmp(leaf.origin, tail->origin) == 0 && digest_equal(&hash, &row->lh);
     bool linked = good && (row->seq == tail->from || digest_equal(&leaf.previous, &tail->last_lh));
-    if (!linked) {
+    struct audit_event event = {0};
+    if (!linked || audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
         return fault_set(fault, STATUS_CORRUPT, "audit.leaf",
                          "entry %" PRIu64 " was changed: its bytes do not have its hash, place, origin or link",
                          row->seq);
     }
     tail->next++;
     tail->last_lh = hash;
-    tail->last_utc_us = row->ts_utc_us;
+    tail->last_utc_us = event.at_utc_us;
+    audit_event_wipe(&event);
     return STATUS_OK;
 }
 

@@ -88,8 +88,9 @@ static enum status announced_in(struct store_tx *tx, void *context, struct fault
 static enum status look_at_signers(struct watch *watch, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    for (int role = WIRE_ROLE_TRANSFER; status == STATUS_OK && role < watch->service->role_count; role++) {
-        status = watch_signer(watch, (enum wire_role)role, fault);
+    for (int role = WIRE_ROLE_TRANSFER; role < watch->service->role_count; role++) {
+        enum status looked = watch_signer(watch, (enum wire_role)role, fault);
+        status = status == STATUS_OK ? looked : status;
     }
     return status;
 }
@@ -157,17 +158,42 @@ static enum status remember(struct watch *watch, struct fault *fault)
     return key_spending_remember(watch->spending, fault);
 }
 
-/* Whoever asks for alarms sees those of the last look that saw everything, and when that was. */
-static void show_alarms(struct watch *watch)
+/* The alarms from `first` on are those of a part of the look. What it could not see is as it was. */
+static enum status keep_part(struct watch *watch, size_t first, size_t part, bool whole, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && !whole && i < watch->alarms.count; i++) {
+        const struct alarm *alarm = &watch->alarms.rows[i];
+        if (alarm->part == part && alarm_list_find(&watch->seeing, &alarm->id) == NULL) {
+            status = alarm_list_append(&watch->seeing, alarm, fault);
+        }
+    }
+    for (size_t i = first; i < watch->seeing.count; i++) {
+        watch->seeing.rows[i].part = part;
+    }
+    return status;
+}
+
+/* Whoever asks for alarms sees those of the last look, and when one last saw everything. */
+static void show_alarms(struct watch *watch, bool whole)
 {
     (void)pthread_mutex_lock(&watch->mutex);
     struct alarm_list old = watch->alarms;
     watch->alarms = watch->seeing;
     watch->seeing = old;
-    watch->alarms_at_utc_us = clock_utc_us(watch->service->clock);
+    watch->alarms_at_utc_us = whole ? clock_utc_us(watch->service->clock) : watch->alarms_at_utc_us;
     (void)pthread_mutex_unlock(&watch->mutex);
 }
 
+static bool is_stopping(struct watch *watch)
+{
+    (void)pthread_mutex_lock(&watch->mutex);
+    bool stopping = watch->stopping;
+    (void)pthread_mutex_unlock(&watch->mutex);
+    return stopping;
+}
+
+/* No part keeps the others from looking: whoever can spoil one row would have nobody warned of anything else. */
 static enum status look(struct watch *watch, struct fault *fault)
 {
     static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {look_at_signers,
@@ -191,12 +217,17 @@ static enum status look(struct watch *watch, struct fault *fault)
                                                                                        remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
-        status = parts[i](watch, fault);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (is_stopping(watch)) {
+            return status;
+        }
+        size_t first = watch->seeing.count;
+        enum status looked = parts[i](watch, fault);
+        enum status kept = keep_part(watch, first, i, looked == STATUS_OK, fault);
+        looked = looked == STATUS_OK ? kept : looked;
+        status = status == STATUS_OK ? looked : status;
     }
-    if (status == STATUS_OK) {
-        show_alarms(watch);
-    }
+    show_alarms(watch, status == STATUS_OK);
     return status;
 }
 

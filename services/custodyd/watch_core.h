@@ -66,9 +66,9 @@ struct watch {
     pthread_cond_t changed;
     bool stopping;
     bool woken;
-    bool missed[KEY_BOARD_ROLES]; /* a signer did not take a resumption */
-    struct alarm_list alarms;     /* of the last look that saw everything */
-    int64_t alarms_at_utc_us;
+    bool missed[KEY_BOARD_ROLES];     /* a signer did not take a resumption */
+    struct alarm_list alarms;         /* of the last look; of what it could not see, of the one before */
+    int64_t alarms_at_utc_us;         /* when a look last saw everything */
     struct key_spending_use *reports; /* owned */
     size_t report_count;
 };

@@ -63,10 +63,9 @@ void watch_trail_start(struct watch *watch)
     memcpy(&watch->scrubbed, boot.bytes16 + sizeof(boot.bytes16) - sizeof(watch->scrubbed), sizeof(watch->scrubbed));
 }
 
-enum status watch_trail(struct watch *watch, struct fault *fault)
+static enum status tell_troubles(struct watch *watch, struct fault *fault)
 {
-    enum status status =
-        trail_scrub(watch->service->trail, &watch->scrubbed, SCRUB_TILES, watch_subject_row, watch, fault);
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(troubles) / sizeof(troubles[0]); i++) {
         struct news news;
         char value[TIME_TEXT_SIZE];
@@ -75,6 +74,15 @@ enum status watch_trail(struct watch *watch, struct fault *fault)
         }
     }
     return status;
+}
+
+/* What is known is told before more is looked for, and more is looked for also while nothing can be told. */
+enum status watch_trail(struct watch *watch, struct fault *fault)
+{
+    enum status told = tell_troubles(watch, fault);
+    enum status scrubbed =
+        trail_scrub(watch->service->trail, &watch->scrubbed, SCRUB_TILES, watch_subject_row, watch, fault);
+    return told == STATUS_OK ? scrubbed : told;
 }
 
 enum status watch_trail_alarms(struct alarm_list *list, struct service *service, struct fault *fault)

@@ -82,6 +82,40 @@ class Columns(strongroom.Case):
             self.assertProblem(refused, 503, "corrupt", "trail")
         self.assertTrue(self.told_corrupt(found["seq"]))
 
+    def told_in_the_trail(self, seq):
+        """By a look of the watcher, after it has looked at what comes before the trail."""
+        eventually(lambda: str(seq) in [self.event(row)["facts"]["entry"] for row in self.entries("trail.corrupt")],
+                   f"a look tells of row {seq}")
+
+    def test_a_row_with_room_nowhere_keeps_nobody_from_being_warned(self):
+        """The oldest entry is read in each look, for a date."""
+        place = self.place
+        self.edited(0, "ts", "'infinity'")
+        eventually(lambda: self.told_corrupt(0), "the row is an alarm")
+        self.told_in_the_trail(0)
+        for time in ("infinity", "20000-01-01", "0044-03-15 BC"):
+            place.psql(f"UPDATE audit.leaf SET ts = '{time}' WHERE seq = 0")
+            shown = place.call("GET", "/v1/audit/entries?order=oldest&limit=1", person="auditor-1")
+            self.assertEqual((shown.status, shown.json["entries"][0]["doubt"]), (200, "columns"), shown)
+        status, told = place.verify("trail", place.export_trail())
+        self.assertEqual(status, 1, told)
+        self.assertIn("entry 0: the column ts was changed", told)
+
+    def test_a_part_that_cannot_look_keeps_no_other_from_looking_and_ends_no_alarm(self):
+        place = self.place
+        entries = place.history_to(place.withdraw(85)["id"])
+        alarm = self.overdue_medium()
+        place.psql("REVOKE SELECT ON custody.medium FROM strongroom_app")
+        self.addCleanup(place.psql, "GRANT SELECT ON custody.medium TO strongroom_app")
+        self.edited(entries[0]["seq"], "actor", "'nobody'")
+        self.told_in_the_trail(entries[0]["seq"])
+        looked_at = place.call("GET", "/v1/alarms").json["looked_at"]
+        self.edited(entries[1]["seq"], "actor", "'nobody'")
+        self.told_in_the_trail(entries[1]["seq"])
+        after = place.call("GET", "/v1/alarms").json
+        self.assertIn(alarm["id"], [row["id"] for row in after["alarms"]])
+        self.assertEqual(after["looked_at"], looked_at, "no look saw everything")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,6 +7,8 @@
 #include <endian.h>
 #include <limits.h>
 
+#include "base/clock.h"
+
 static void parameter_add(struct parameters *p, const void *data, size_t len, int format)
 {
     INVARIANT(p->count < PARAMETERS_MAX && len <= INT_MAX);
@@ -97,7 +99,7 @@ static enum status decode_int64(void *at, const struct column *column, struct ce
         return STATUS_CORRUPT;
     }
     if (column->kind == COLUMN_TIME) {
-        if (value == INT64_MAX || value == INT64_MIN || value > INT64_MAX - POSTGRES_EPOCH_US) {
+        if (value < -POSTGRES_EPOCH_US || value > TIME_MAX_UTC_US - POSTGRES_EPOCH_US) { /* infinity, too */
             return STATUS_CORRUPT;
         }
         value += POSTGRES_EPOCH_US;
@@ -163,6 +165,33 @@ static decode_fn *const decoders[] = {
     [COLUMN_AMOUNT] = decode_amount,
 };
 
+/* Nothing is there yet, so nothing is to be freed; bytes stay absent. */
+static void put_unfit(void *at, const struct column *column)
+{
+    static const int64_t largest = INT64_MAX;
+    switch (column->kind) {
+    case COLUMN_INT64:
+    case COLUMN_UINT64:
+        memcpy(at, &largest, sizeof(largest));
+        break;
+    case COLUMN_TEXT:
+        INVARIANT(column->size >= sizeof(ROW_UNFIT));
+        memcpy(at, ROW_UNFIT, sizeof(ROW_UNFIT));
+        break;
+    case COLUMN_UUID:
+    case COLUMN_DIGEST:
+        memset(at, 0xff, column->size);
+        break;
+    case COLUMN_BOOL:
+    case COLUMN_BYTES:
+    case COLUMN_TIME:
+    case COLUMN_NAME:
+    case COLUMN_AMOUNT:
+        memset(at, 0, column->size);
+        break;
+    }
+}
+
 static enum status column_decode(void *out, const PGresult *result, int row, const struct column *column,
                                  struct fault *fault)
 {
@@ -183,8 +212,13 @@ enum status row_decode(void *out, const struct row_shape *shape, const PGresult 
 {
     memset(out, 0, shape->size);
     for (size_t i = 0; i < shape->count; i++) {
-        enum status status = column_decode(out, result, row, &shape->columns[i], fault);
-        if (status != STATUS_OK) {
+        const struct column *column = &shape->columns[i];
+        struct fault why = {0};
+        enum status status = column_decode(out, result, row, column, &why);
+        if (status == STATUS_CORRUPT && shape->claims) {
+            put_unfit((char *)out + column->offset, column);
+        } else if (status != STATUS_OK) {
+            (void)fault_set(fault, status, why.where, "%s", why.detail);
             row_wipe(out, shape);
             return status;
         }

@@ -24,7 +24,7 @@ enum column_kind {
     COLUMN_UUID,   /* uuid; struct uuid */
     COLUMN_DIGEST, /* bytea of 32; struct digest */
     COLUMN_BYTES,  /* bytea; struct bytes, owned by the row */
-    COLUMN_TIME,   /* timestamptz; int64_t microseconds UTC */
+    COLUMN_TIME,   /* timestamptz; int64_t microseconds UTC, 0..TIME_MAX_UTC_US */
     COLUMN_AMOUNT, /* numeric cast to text; struct amount */
 };
 
@@ -67,16 +67,27 @@ void parameter_bytes(struct parameters *p, const void *data, size_t len);
 void parameter_time(struct parameters *p, int64_t utc_us);
 void parameter_amount(struct parameters *p, struct amount amount);
 
-/* How rows become structs: the table and the size of the struct. */
+/*
+ * How rows become structs: the table and the size of the struct. `claims`: the columns say nothing for themselves and
+ * are held against something else, so what does not fit one becomes a value that agrees with nothing: ROW_UNFIT, bytes
+ * 0xff, the largest number, the time 0.
+ */
 struct row_shape {
     size_t size;
     const struct column *columns;
     size_t count;
+    bool claims;
 };
+
+#define ROW_UNFIT "(does not fit)" /* with spaces, which no name, id or number has */
 
 #define ROW_SHAPE(type, table)                                                                                         \
     {                                                                                                                  \
-        sizeof(type), table, sizeof(table) / sizeof((table)[0])                                                        \
+        sizeof(type), table, sizeof(table) / sizeof((table)[0]), false                                                 \
+    }
+#define ROW_SHAPE_CLAIMS(type, table)                                                                                  \
+    {                                                                                                                  \
+        sizeof(type), table, sizeof(table) / sizeof((table)[0]), true                                                  \
     }
 
 /*

@@ -29,7 +29,7 @@ static const struct column columns[] = {
     COLUMN_NULLABLE(struct store_leaf, wallet, "wallet", COLUMN_TEXT),
 };
 
-const struct row_shape leaf_row_shape = ROW_SHAPE(struct store_leaf, columns);
+const struct row_shape leaf_row_shape = ROW_SHAPE_CLAIMS(struct store_leaf, columns);
 
 #define WHERE_FILTER                                                                                                   \
     " WHERE ($1::text IS NULL OR actor = $1::text) AND ($2::text IS NULL OR act = $2::text)"                           \

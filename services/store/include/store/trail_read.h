@@ -15,7 +15,11 @@
 #define STORE_LEAVES_MAX 1000
 #define STORE_TILE_WIDTH 256
 
-/* A row as it stands in the database; what was really said is `raw` (L_n), the columns are a projection of it. */
+/*
+ * A row as it stands in the database; what was really said is `raw` (L_n), the columns are a projection of it. What a
+ * superuser put there that has no place here reads as what no entry says: the text "(does not fit)", the number 2^63-1,
+ * the time 0, a hash of bytes 0xff, empty raw bytes.
+ */
 struct store_leaf {
     uint64_t seq;
     struct digest lh;
