@@ -169,7 +169,8 @@ MUST_CHECK enum status trail_prove_consistency(struct audit_proof *out, struct t
 
 /*
  * A tile of the tree of the newest checkpoint, full or partial: fills hashes[0 .. tile->width), each shown to lead to
- * the signed root. STATUS_NOT_FOUND when the tree does not reach so far, STATUS_CORRUPT when they do not lead to it.
+ * the signed root. STATUS_NOT_FOUND when the tree does not reach so far, STATUS_CORRUPT when they do not lead to it,
+ * also when they are read once more.
  */
 MUST_CHECK enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *trail,
                                   const struct audit_tile *tile, struct fault *fault);

@@ -104,5 +104,11 @@ enum status trail_tile(struct digest hashes[AUDIT_TILE_WIDTH], struct trail *tra
                        struct fault *fault)
 {
     const struct audit_checkpoint checkpoint = trail_shown(trail);
-    return trail_view_tile(hashes, trail->shown, tile, &checkpoint, fault);
+    struct fault why = {0};
+    enum status status = trail_view_tile(hashes, trail->shown, tile, &checkpoint, &why);
+    if (status == STATUS_CORRUPT) { /* what is remembered may be of rows that are mended since; it is forgotten now */
+        fault_clear(&why);
+        status = trail_view_tile(hashes, trail->shown, tile, &checkpoint, &why);
+    }
+    return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
 }

@@ -20,18 +20,11 @@ struct scrub {
     struct store_leaf_list rows;
 };
 
-/* What is remembered may be of rows that are mended since: it is forgotten when it does not lead to the root. */
 static enum status read_tile(struct scrub *scrub, struct fault *fault)
 {
     uint64_t index = scrub->from / AUDIT_TILE_WIDTH;
     const struct audit_tile tile = {.index = index, .width = (unsigned)(scrub->to - index * AUDIT_TILE_WIDTH)};
-    struct fault why = {0};
-    enum status status = trail_tile(scrub->hashes, scrub->trail, &tile, &why);
-    if (status == STATUS_CORRUPT) {
-        fault_clear(&why);
-        status = trail_tile(scrub->hashes, scrub->trail, &tile, &why);
-    }
-    return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
+    return trail_tile(scrub->hashes, scrub->trail, &tile, fault);
 }
 
 /* `row`: NULL when there is none of this number. */

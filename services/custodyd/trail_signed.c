@@ -75,21 +75,23 @@ static enum status tile_span(struct span *out, struct trail *trail, uint64_t ind
     return status;
 }
 
-static bool is_followed_by(const struct store_leaf *row, const struct store_leaf *next)
+/* Whether the row after it, which agrees with itself, says that there was another one. */
+static bool is_denied_by(const struct store_leaf *row, const struct store_leaf *next)
 {
     struct audit_leaf leaf;
-    return audit_leaf_parse(&leaf, next->raw.data, next->raw.len, NULL) == STATUS_OK && next->seq == row->seq + 1 &&
-           digest_equal(&leaf.previous, &row->lh);
+    return next->seq == row->seq + 1 && trail_leaf_is(next, &next->lh) &&
+           audit_leaf_parse(&leaf, next->raw.data, next->raw.len, NULL) == STATUS_OK &&
+           !digest_equal(&leaf.previous, &row->lh);
 }
 
-/* The first one that is missing, or disagrees with itself or with the row after it. */
+/* The first one that is missing, disagrees with itself, or is denied by the row after it. */
 static uint64_t name_doubtful(const struct store_leaf_list *list, const struct span *span)
 {
     uint64_t from = span->from;
     for (size_t i = 0; i < list->count; i++) {
         const struct store_leaf *row = &list->rows[i];
         bool last = i + 1 == list->count;
-        if (row->seq != from + i || !trail_leaf_is(row, &row->lh) || (!last && !is_followed_by(row, row + 1))) {
+        if (row->seq != from + i || !trail_leaf_is(row, &row->lh) || (!last && is_denied_by(row, row + 1))) {
             return from + i;
         }
     }

@@ -183,6 +183,41 @@ Test(signed_rows, a_column_that_was_edited_is_found_without_a_question)
     found_by_scrub(3, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq = 3");
 }
 
+/* What no struct has room for is no reason to see nothing. */
+static void found_though_unfit(const char *edit)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql), AS_SUPERUSER "UPDATE audit.leaf SET %s WHERE seq = 3", edit);
+    found_by_scrub(3, sql);
+    expect(3, 0, 1);
+}
+
+Test(signed_rows, a_time_that_never_comes_is_found)
+{
+    found_though_unfit("ts = 'infinity'");
+}
+
+Test(signed_rows, a_time_of_no_calendar_is_found)
+{
+    found_though_unfit("ts = '20000-01-01'");
+}
+
+Test(signed_rows, a_text_that_is_too_long_is_found)
+{
+    found_though_unfit("actor = repeat('x', 5000)");
+}
+
+/* The entry has no object: what stands there is not taken for nothing. */
+Test(signed_rows, a_text_that_is_too_long_where_there_was_none_is_found)
+{
+    found_though_unfit("wallet = repeat('x', 5000)");
+}
+
+Test(signed_rows, a_number_below_zero_where_there_was_none_is_found)
+{
+    found_though_unfit("version = -1");
+}
+
 Test(signed_rows, a_row_that_is_gone_is_found)
 {
     found_by_scrub(140, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 140");
@@ -210,6 +245,55 @@ Test(signed_rows, a_row_at_the_end_that_agrees_with_itself_is_found)
     (void)stage_covered(&stage, stage_post(&stage));
     cr_expect_eq(scrub(&tile, 9), 0, "no row is shown to lead to the root");
     expect_doubted(290);
+}
+
+/* Of two that do not belong together any more, the one that is gone is named, not the one that is as it was. */
+Test(signed_rows, a_row_at_the_end_that_is_gone_is_found)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 290");
+    (void)stage_covered(&stage, stage_post(&stage));
+    (void)scrub(&tile, 9);
+    expect_doubted(290);
+}
+
+Test(signed_rows, a_row_at_the_end_that_says_nothing_is_found)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET raw = '\\x00', lh = sha256('\\x0000') WHERE seq = 290");
+    (void)stage_covered(&stage, stage_post(&stage));
+    (void)scrub(&tile, 9);
+    expect_doubted(290);
+}
+
+/*
+ * A proof under an older checkpoint says nothing of the hash of a younger entry that was read with those it needs.
+ * Nobody remembers that hash against the row that is mended.
+ */
+Test(signed_rows, a_mended_row_is_believed_at_the_first_look)
+{
+    const struct audit_tile first = {.index = 0, .width = 1};
+    struct digest hashes[AUDIT_TILE_WIDTH];
+    struct trail_checkpoint older = {0};
+    struct audit_proof proof;
+    char sql[160];
+    uint64_t doubted = 0;
+    int64_t doubted_at_utc_us = 0;
+    cr_assert_eq(trail_checkpoint_newest(&older, stage.trail, NULL), STATUS_OK);
+    bytes_free(&older.note);
+    uint64_t seq = stage_covered(&stage, stage_post(&stage));
+    (void)snprintf(sql, sizeof(sql), AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256('x') WHERE seq = %llu",
+                   (unsigned long long)seq);
+    books_sql(&books, sql);
+    cr_assert_eq(trail_tile(hashes, stage.trail, &first, NULL), STATUS_CORRUPT);
+    cr_assert_eq(trail_prove_inclusion(&proof, stage.trail, 290, &older.checkpoint, NULL), STATUS_OK);
+    (void)snprintf(sql, sizeof(sql),
+                   AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256('\\x00'::bytea || raw) WHERE seq = %llu",
+                   (unsigned long long)seq);
+    books_sql(&books, sql);
+    expect(seq, 1, 0);
+    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail), "entry %llu is told",
+              (unsigned long long)doubted);
 }
 
 /* Entries that left for an archive are named by one of those that stay. */
