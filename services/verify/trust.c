@@ -212,14 +212,16 @@ bool trust_begins(const struct trust *trust, const struct event *first)
             digest_equal(&root, &end->root) && size == end->size);
 }
 
-void trust_ended(const struct trust *trust, struct report *report, const struct checkpoint *checkpoint)
+void trust_ended(const struct trust *trust, struct report *report, const char *part,
+                 const struct checkpoint *checkpoint)
 {
     const struct log_end *end = &trust->ended;
     if (end->size > 0 && checkpoint->size > end->size) {
-        report_incomplete(report, "the quorum ended this log at %llu entries: nobody vouches for the others",
-                          (unsigned long long)end->size);
+        report_incomplete(report, "%s: is of %llu entries, the quorum ended this log at %llu entries", part,
+                          (unsigned long long)checkpoint->size, (unsigned long long)end->size);
     } else if (checkpoint->size == end->size && end->size > 0 && !digest_equal(&checkpoint->root, &end->root)) {
-        report_tampered(report, "the quorum ended this log with another root");
+        report_tampered(report, "%s: the quorum ended this log at %llu entries with another root", part,
+                        (unsigned long long)end->size);
     }
 }
 

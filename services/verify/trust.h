@@ -45,8 +45,10 @@ const struct trust *trust_log(const struct trust *first, struct span origin);
 /* False when the log follows another, and its first entry does not name the order by which that one ended. */
 bool trust_begins(const struct trust *trust, const struct event *first);
 
-/* A finding when the quorum ended the log before this checkpoint: incomplete; or at it, with another root: tampered. */
-void trust_ended(const struct trust *trust, struct report *report, const struct checkpoint *checkpoint);
+/* A finding, which begins with `part`, when the quorum ended the log before this checkpoint: incomplete, with all that
+ * is under it, since it does not show the root of the order; or at it, with another root: tampered. */
+void trust_ended(const struct trust *trust, struct report *report, const char *part,
+                 const struct checkpoint *checkpoint);
 
 /*
  * True when enough different witnesses of the trust file cosigned the checkpoint that the log has signed, or it names

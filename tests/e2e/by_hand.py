@@ -267,19 +267,21 @@ def proves_forked(case, old, new):
     """Two logs, one of which follows the other by the trust file of the place: a bundle of each is proven as far as that one says."""
     trust = json.loads((case.place.dir / "trust.json").read_text())
     size, *order, log = trust["forks"][0].split()
-    last = max(int(entry["index"]) for entry in json.loads(pathlib.Path(old).read_text())["entries"])
-    case.assertLess(last, int(size))
+    signed, root_ = base64.b64decode(json.loads(pathlib.Path(old).read_text())["checkpoint"]).split(b"\n")[1:3]
+    signed, root_ = int(signed), base64.b64decode(root_).hex()
+    case.assertLess(signed, int(size))
     with tempfile.TemporaryDirectory() as folder:
         other = Forger(folder).public
 
-    def told(end=size, rotated=None):
+    def told(end=size, rotated=None, root_=order[0]):
         name = None if rotated is None else rotated.split("+")[0]
         rows = {} if name is None else {"rotations": [f"1 {name}+{'+'.join(tlog.verifier_key(name, other))}"]}
-        return {**trust, **rows, "forks": [" ".join((str(end), *order, log))]}
+        return {**trust, **rows, "forks": [" ".join((str(end), root_, order[1], log))]}
 
     never = {name: value for name, value in trust.items() if name != "forks"}
-    for evidence, changed, steps in ((old, told(last + 1, log), STEPS), (new, told(size, trust["log"]), STEPS), (new, never, 1),
-                                     (old, told(last), 2), (old, told(size, trust["log"]), 1), (new, told(size, log), 1)):
+    for evidence, changed, steps in ((old, told(signed + 1, log), STEPS), (old, told(signed, root_=root_), STEPS), (new, told(size, trust["log"]), STEPS),
+                                     (new, never, 1), (old, told(signed), 1), (old, told(signed - 1, root_=root_), 1),
+                                     (old, told(size, trust["log"]), 1), (new, told(size, log), 1)):
         with case.subTest(evidence=evidence.name, trust=changed):
             agrees(case, evidence, changed, steps)
 

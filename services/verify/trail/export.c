@@ -27,15 +27,34 @@ static void fill(struct export_file *file)
     file->failed = len < 0;
 }
 
-bool export_open(struct export_file *out, const char *path)
+void export_open(struct export_file *out, const char *path)
 {
-    *out = (struct export_file){.fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
+    *out = (struct export_file){.path = path,
+                                .fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC),
                                 .buffer = malloc(ROOM)};
-    bool good = out->fd >= 0 && out->buffer != NULL;
-    if (good) {
+    out->failed = out->fd < 0 || out->buffer == NULL;
+    if (!out->failed) {
         fill(out);
     }
-    return good;
+}
+
+bool export_begins(struct export_file *file)
+{
+    struct export_head head;
+    struct span line;
+    bool begins = !file->failed && export_line(&line, file) && export_head_read(&head, line, NULL) == STATUS_OK;
+    file->from = 0; /* of the first line nothing has left the buffer */
+    file->lines = 0;
+    file->cut = false;
+    return begins;
+}
+
+void export_whole(struct span *out, struct export_file *file)
+{
+    while (!file->failed && !file->ended) {
+        fill(file); /* a full buffer is an end */
+    }
+    *out = (struct span){file->buffer, file->until};
 }
 
 const char *export_other(const struct export_file *file)

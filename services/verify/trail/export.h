@@ -13,17 +13,24 @@
 #define EXPORT_LINE_MAX 262144
 
 struct export_file {
+    const char *path; /* borrowed */
     int fd;
     char *buffer;
     size_t from, until; /* what is read and not yet given out */
     uint64_t lines;     /* given out */
     bool ended;         /* nothing more can be read */
-    bool failed;        /* for another reason than the end */
+    bool failed;        /* for another reason than the end; or it was never opened */
     bool cut;           /* in the middle of a line, which is not given out */
 };
 
-/* Opens a file, "-" is standard input. False when it cannot. Close it in either case. */
-bool export_open(struct export_file *out, const char *path);
+/* Opens a file, "-" is standard input; it may be a pipe, so nothing is read twice. Close it in any case. */
+void export_open(struct export_file *out, const char *path);
+
+/* True when it begins with a head, which is still to be read. */
+bool export_begins(struct export_file *file);
+
+/* All of a file of which no line was given out, or its beginning where it is longer than 1 MiB; until it is closed. */
+void export_whole(struct span *out, struct export_file *file);
 
 /* What a file is that begins as no export does, and what takes it; NULL for any other. */
 const char *export_other(const struct export_file *file);

@@ -8,7 +8,6 @@
 
 #include "base/canon.h"
 #include "base/file.h"
-#include "export.h"
 #include "verify.h"
 
 #define PROOF_HEADER "c2sp.org/tlog-proof@v1"
@@ -115,16 +114,6 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
     bytes_free(&raw);
 }
 
-/* That the log was not ended before the entry. */
-static void check_owned(struct report *report, const struct receipt *receipt)
-{
-    uint64_t end = receipt->trust->ended.size;
-    if (end > 0 && receipt->index >= end) {
-        report_incomplete(report, "%s: is for entry %llu of a log that the quorum ended at %llu entries", receipt->path,
-                          (unsigned long long)receipt->index, (unsigned long long)end);
-    }
-}
-
 enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request)
 {
     struct report report = {0};
@@ -138,7 +127,7 @@ enum verdict verify_receipt(const struct trust *trust, const struct verify_reque
         struct trust asked = *trust;
         asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
         (void)trust_witnessed(&asked, &report, path, &receipt.checkpoint);
-        check_owned(&report, &receipt);
+        trust_ended(receipt.trust, &report, path, &receipt.checkpoint);
         if (request->entry[0] != '\0') {
             check_entry(&report, &receipt, request->entry);
         }
@@ -156,23 +145,23 @@ enum verdict verify_receipt(const struct trust *trust, const struct verify_reque
 }
 
 /* The answer of /v1/audit/proof/consistency. */
-static bool consistency_read(struct merkle_proof *out, uint64_t sizes[2], const char *path)
+static bool consistency_read(struct merkle_proof *out, uint64_t sizes[2], struct export_file *file)
 {
-    struct bytes text = {0};
+    struct span text;
     json_t *object = NULL;
-    bool good = file_read(&text, path, RECEIPT_FILE_MAX, "proof", NULL) == STATUS_OK &&
-                canon_parse_relaxed(&object, text.data, text.len, RECEIPT_FILE_MAX, NULL) == STATUS_OK &&
+    export_whole(&text, file);
+    bool good = !file->failed && canon_parse_relaxed(&object, text.at, text.len, RECEIPT_FILE_MAX, NULL) == STATUS_OK &&
                 merkle_proof_read(out, json_object_get(object, "proof"));
     sizes[0] = (uint64_t)json_integer_value(json_object_get(object, "from"));
     sizes[1] = (uint64_t)json_integer_value(json_object_get(object, "to"));
     json_decref(object);
-    bytes_free(&text);
     return good;
 }
 
 static void check_consistency(struct report *report, const struct receipt *old, const struct receipt *new,
-                              const char *path)
+                              struct export_file *file)
 {
+    const char *path = file->path;
     const struct merkle_head heads[2] = {{old->checkpoint.size, old->checkpoint.root},
                                          {new->checkpoint.size, new->checkpoint.root}};
     struct merkle_proof proof = {.count = 0};
@@ -180,7 +169,7 @@ static void check_consistency(struct report *report, const struct receipt *old, 
     if (receipt_forks(report, old, new)) {
         return;
     }
-    if (!consistency_read(&proof, sizes, path)) {
+    if (!consistency_read(&proof, sizes, file)) {
         report_incomplete(report, "%s: is not a consistency proof", path);
     } else if (sizes[0] != heads[0].size || sizes[1] != heads[1].size) {
         report_incomplete(report, "%s: is from %llu to %llu entries, the checkpoints are of %llu and %llu", path,
@@ -192,33 +181,20 @@ static void check_consistency(struct report *report, const struct receipt *old, 
     }
 }
 
-/* An export of the trail begins with its head; a proof is one object. */
-static bool is_export(const char *path)
-{
-    struct export_file file;
-    struct export_head head;
-    struct span line;
-    bool is = export_open(&file, path) && export_line(&line, &file) && export_head_read(&head, line, NULL) == STATUS_OK;
-    export_close(&file);
-    return is;
-}
-
-enum verdict verify_consistency(const struct trust *trust, const struct verify_request *request)
+static enum verdict judge_consistency(const struct trust *trust, struct export_file *file, char *const *paths)
 {
     struct report report = {0};
     struct receipt old;
     struct receipt new = {0};
-    const char *path = request->rest[2];
-    if (is_export(path)) {
-        return verify_trail(trust, path, request->rest, 2);
-    }
-    enum verdict verdict = receipt_read(&old, trust, request->rest[0]);
+    enum verdict verdict = receipt_read(&old, trust, paths[0]);
     if (verdict == VERDICT_PROVEN) {
-        verdict = receipt_read(&new, trust, request->rest[1]);
+        verdict = receipt_read(&new, trust, paths[1]);
     }
     if (verdict == VERDICT_PROVEN) {
         (void)trust_witnessed(trust, &report, new.path, &new.checkpoint);
-        check_consistency(&report, &old, &new, path);
+        trust_ended(old.trust, &report, old.path, &old.checkpoint);
+        trust_ended(new.trust, &report, new.path, &new.checkpoint);
+        check_consistency(&report, &old, &new, file);
         verdict = report_verdict(&report);
     }
     if (verdict == VERDICT_PROVEN) {
@@ -228,5 +204,16 @@ enum verdict verify_consistency(const struct trust *trust, const struct verify_r
     }
     receipt_free(&old);
     receipt_free(&new);
+    return verdict;
+}
+
+/* An export of the trail begins with its head; a proof is one object. */
+enum verdict verify_consistency(const struct trust *trust, const struct verify_request *request)
+{
+    struct export_file file;
+    export_open(&file, request->rest[2]);
+    enum verdict verdict = export_begins(&file) ? trail_judge(trust, &file, false, request->rest, 2)
+                                                : judge_consistency(trust, &file, request->rest);
+    export_close(&file);
     return verdict;
 }

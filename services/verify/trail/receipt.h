@@ -5,7 +5,7 @@
 #ifndef STRONGROOM_VERIFY_RECEIPT_H
 #define STRONGROOM_VERIFY_RECEIPT_H
 
-#include "merkle.h"
+#include "export.h"
 #include "trust.h"
 
 #define RECEIPT_FILE_MAX 524288
@@ -32,5 +32,9 @@ bool receipt_shows(const struct receipt *receipt, const struct digest *leaf);
 
 /* True when two checkpoints are of one size and have different roots: the log has two histories. Then a finding. */
 bool receipt_forks(struct report *report, const struct receipt *one, const struct receipt *other);
+
+/* What verify_trail judges, or verify_extract when it is `filtered`, of a file of which no line was given out. */
+enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, char *const *held,
+                         int held_count);
 
 #endif

@@ -1,15 +1,14 @@
 /*
- * Checking an export, line by line in bounded memory: of the whole trail, or a filtered one, whose rows each bring the
- * proof that they stand under the checkpoint of the last line. That none was left out it cannot prove. The checkpoint
- * stands last, so a filtered export is read twice.
+ * Checking an export, line by line in bounded memory: of the whole trail, or a filtered one, of which it cannot prove
+ * that nothing was left out. It may come through a pipe: nothing is read twice.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "counters.h"
 #include "export.h"
+#include "extract.h"
 #include "merkle.h"
 #include "receipt.h"
 #include "rotations.h"
@@ -20,7 +19,7 @@
 #define SILENCE_US 300000000 /* a heartbeat is due each minute */
 
 struct check {
-    const char *path;
+    struct export_file *file;
     const struct trust *trust;
     struct report report;
     struct merkle tree;
@@ -42,14 +41,9 @@ struct check {
     bool judged; /* and by a key of the trust file */
     struct checkpoint checkpoint;
     struct bytes note; /* owned; `checkpoint` points into it */
-    struct {
-        struct bytes query; /* owned: what was asked for */
-        uint64_t rows;
-        uint64_t last; /* number of the row before */
-        int direction; /* of the numbers, 0 until two rows were read */
-    } extract;         /* of a filtered export */
     bool filtered;
-    struct receipt *held; /* owned, what somebody kept */
+    struct extract extract; /* if it is */
+    struct receipt *held;   /* owned, what somebody kept */
     int held_count;
     uint64_t agreed;              /* so many entries are those that one of them was signed for */
     const struct receipt *parted; /* one that is no beginning of this trail */
@@ -298,38 +292,11 @@ static void check_row(struct check *check, const struct export_row *row)
     check_held(check, &leaf->hash);
 }
 
-/* Rows of a filtered export go up or down, and none comes twice. */
-static void check_order(struct check *check, uint64_t seq)
-{
-    if (check->extract.rows++ > 0) {
-        int direction = (seq > check->extract.last) - (seq < check->extract.last);
-        if (direction == 0 || direction == -check->extract.direction) {
-            tampered(check, (int64_t)seq, "stands twice or out of order");
-        }
-        check->extract.direction = check->extract.direction == 0 ? direction : check->extract.direction;
-    }
-    check->extract.last = seq;
-}
-
-static void check_extracted(struct check *check, const struct export_row *row)
-{
-    struct merkle_proof proof;
-    struct digest root;
-    check_order(check, row->number);
-    export_entry_read(&check->entry, &check->report, check->trust->log.name, row);
-    if (!export_proof_read(&proof, row) ||
-        !merkle_climb(&root, &check->entry.leaf.hash, row->number, check->checkpoint.size, &proof) ||
-        !digest_equal(&root, &check->checkpoint.root)) {
-        tampered(check, (int64_t)row->number, "is not in the trail that the checkpoint signs");
-    }
-    export_query_check(&check->report, row, &check->extract.query);
-}
-
 /* Who gave us this file meant another command, or another file. NULL: nobody did. */
 static void stop(struct check *check, const char *is)
 {
     if (is != NULL) {
-        (void)fprintf(stderr, "custody-verify: %s %s\n", check->path, is);
+        (void)fprintf(stderr, "custody-verify: %s %s\n", check->file->path, is);
         check->stopped = VERDICT_USAGE;
     }
 }
@@ -403,7 +370,8 @@ static void read_row(struct check *check, struct span line, uint64_t number)
         }
         (void)report_fault(&check->report, where, &fault);
     } else if (check->filtered) {
-        check_extracted(check, &row);
+        export_entry_read(&check->entry, &check->report, check->trust->log.name, &row);
+        extract_row(&check->extract, &check->report, &row, &check->entry.leaf.hash, (uint64_t)check->size);
     } else {
         check_row(check, &row);
     }
@@ -412,14 +380,14 @@ static void read_row(struct check *check, struct span line, uint64_t number)
 static void read_line(struct check *check, struct span line, uint64_t number)
 {
     if (check->ended && check->filtered) {
-        report_incomplete(&check->report, "%s: is not one filtered export to its end", check->path);
+        report_incomplete(&check->report, "%s: is not one filtered export to its end", check->file->path);
     } else if (check->ended) {
         report_tampered(&check->report, "line %llu: stands behind the checkpoint", (unsigned long long)number);
     } else if (!check->headed) {
         read_head(check, line);
     } else if (export_is_tail(line)) {
         read_tail(check, line);
-    } else if (!check->filtered) {
+    } else {
         read_row(check, line, number);
     }
 }
@@ -468,7 +436,6 @@ static void conclude(struct check *check)
     if (!check->judged) {
         return;
     }
-    trust_ended(check->trust, &check->report, &check->checkpoint);
     merkle_root(&root, &check->tree);
     if (!digest_equal(&root, &check->checkpoint.root)) {
         report_tampered(&check->report,
@@ -482,33 +449,30 @@ static void conclude(struct check *check)
     }
 }
 
-/* The first time all lines but the rows of a filtered export, the second time those. */
 static void read_export(struct check *check)
 {
-    struct export_file file;
+    struct export_file *file = check->file;
     struct span line;
-    bool again = check->filtered && check->ended;
-    bool good = export_open(&file, check->path);
-    stop(check, good ? export_other(&file) : NULL);
-    while (good && check->stopped == VERDICT_PROVEN && export_line(&line, &file)) {
-        if (!again) {
-            read_line(check, line, file.lines);
-        } else if (export_is_tail(line)) {
-            break;
-        } else if (file.lines > 1) {
-            read_row(check, line, file.lines);
-        }
-        if (file.lines > 1 && (file.lines - 1) % PROGRESS == 0) { /* the first is the head */
-            (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)check->tree.size,
+    stop(check, export_other(file));
+    while (!file->failed && check->stopped == VERDICT_PROVEN && export_line(&line, file)) {
+        read_line(check, line, file->lines);
+        if (file->lines > 1 && (file->lines - 1) % PROGRESS == 0) { /* the first is the head */
+            (void)fprintf(stderr, "custody-verify: %llu of %lld entries\n", (unsigned long long)file->lines - 1,
                           (long long)check->size);
         }
     }
-    if (!good || file.failed) {
-        report_incomplete(&check->report, "%s: could not be read", check->path);
-    } else if (check->stopped == VERDICT_PROVEN && (file.cut || !check->ended)) {
+    if (file->failed) {
+        report_incomplete(&check->report, "%s: could not be read", file->path);
+    } else if (check->stopped == VERDICT_PROVEN && (file->cut || !check->ended)) {
         report_incomplete(&check->report, "the export ends before its checkpoint, or is cut in a line: export again");
     }
-    export_close(&file);
+    if (check->judged) {
+        trust_ended(check->trust, &check->report, file->path, &check->checkpoint);
+        extract_conclude(&check->extract, &check->report, &check->checkpoint.root);
+    }
+    if (check->ended && !check->filtered) {
+        conclude(check);
+    }
 }
 
 static void print_proven(const struct check *check)
@@ -557,7 +521,8 @@ static void check_free(struct check *check)
     free(check);
 }
 
-static enum verdict judge(const struct trust *trust, const char *path, bool filtered, char *const *held, int held_count)
+enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, char *const *held,
+                         int held_count)
 {
     struct check *check = calloc(1, sizeof(*check));
     enum verdict verdict = VERDICT_INCOMPLETE;
@@ -565,16 +530,11 @@ static enum verdict judge(const struct trust *trust, const char *path, bool filt
         return verdict;
     }
     check->trust = trust;
-    check->path = path;
+    check->file = file;
     check->filtered = filtered;
     check->held = calloc((size_t)held_count + 1, sizeof(*check->held));
     if (check->held != NULL && counters_new(&check->counters) == STATUS_OK && read_held(check, held, held_count)) {
         read_export(check);
-        if (!filtered && check->ended) {
-            conclude(check);
-        } else if (check->judged && check->report.tampered == 0) {
-            read_export(check);
-        }
         verdict = report_verdict(&check->report);
         verdict = verdict == VERDICT_PROVEN ? check->stopped : verdict;
     }
@@ -585,16 +545,22 @@ static enum verdict judge(const struct trust *trust, const char *path, bool filt
     return verdict;
 }
 
+static enum verdict judge_path(const struct trust *trust, const char *path, bool filtered, char *const *held,
+                               int held_count)
+{
+    struct export_file file;
+    export_open(&file, path);
+    enum verdict verdict = trail_judge(trust, &file, filtered, held, held_count);
+    export_close(&file);
+    return verdict;
+}
+
 enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count)
 {
-    return judge(trust, path, false, held, held_count);
+    return judge_path(trust, path, false, held, held_count);
 }
 
 enum verdict verify_extract(const struct trust *trust, const struct verify_request *request)
 {
-    if (strcmp(request->rest[0], "-") == 0) {
-        (void)fprintf(stderr, "custody-verify: an extract is read twice, from a file\n");
-        return VERDICT_INCOMPLETE;
-    }
-    return judge(trust, request->rest[0], true, NULL, 0);
+    return judge_path(trust, request->rest[0], true, NULL, 0);
 }

@@ -491,6 +491,19 @@ class Owned(Case):
         with self.subTest("a stranger's line beside ours is not looked at"):
             self.assert_proven(WORLD.bundle(checkpoint=lambda _: (body + "\n" + line + ours).encode()))
 
+    def test_a_log_that_was_ended(self):
+        """Whoever has the key of it can sign anything since: evidence is held against the root at which it ended, or is incomplete."""
+        bundle = WORLD.bundle()
+        size, root = base64.b64decode(bundle["checkpoint"]).split(b"\n")[1:3]
+        good, size = base64.b64decode(root).hex(), int(size)
+        after = Log(WORLD.log.origin + "/e2").vkey
+        for end, root, status, words in ((size + 1, "0" * 64, 0, "proven: "), (size, good, 0, "proven: "),
+                                         (size, "0" * 64, 1, f"tampered: checkpoint: the quorum ended this log at {size} entries with another root"),
+                                         (size - 1, "0" * 64, 2, f"incomplete: checkpoint: is of {size} entries, the quorum ended this log at {size - 1}")):
+            with self.subTest(words):
+                done = self.judge(bundle, self.write("t.json", canonical({**WORLD.trust, "forks": [f"{end} {root} {'1' * 64} {after}"]})))
+                self.assertEqual((done.returncode, words in done.stdout, "proven" in done.stdout), (status, True, status == 0), done)
+
 
 class Witnessed(Case):
     """A trust file with witnesses: enough different ones of them must have cosigned."""

@@ -96,8 +96,8 @@ class Case(unittest.TestCase):
             file.write(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def expect(self, status, words, command, *arguments):
-        done = subprocess.run([PROGRAM, command, "--trust", self.trust, *arguments], capture_output=True, text=True, check=False)
+    def expect(self, status, words, command, *arguments, stdin=""):
+        done = subprocess.run([PROGRAM, command, "--trust", self.trust, *arguments], input=stdin, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, status, said)
         self.assertIn(words, said)
@@ -201,6 +201,44 @@ class Consistency(Case):
         self.expect(0, "2 held checkpoints extended", "consistency", self.write("old", old.note), later, trail)
         self.expect(1, "the first 33 entries are not those", "consistency", self.write("old", clone.note), later, trail)
 
+    def test_through_a_pipe(self):
+        """What is read twice has nothing more the second time. The export is longer than any buffer."""
+        new, old = Export(3000), self.write("old", Export(33).note)
+        later = self.write("new", new.note)
+        self.expect(0, "2 held checkpoints extended", "consistency", old, later, "-", stdin=new.text)
+        self.expect(0, "proven: the first 33 entries of the 3000", "consistency", old, later, "-", stdin=json.dumps(new.proof(33), indent=1))
+        self.expect(1, "does not lead from", "consistency", old, later, "-", stdin=json.dumps({**new.proof(33), "proof": []}))
+        self.expect(2, "is not a consistency proof", "consistency", old, later, "-")
+        self.expect(2, "is not a consistency proof", "consistency", old, later, "/nonexistent")
+
+
+class Ended(Case):
+    """A log that the quorum ended: what cannot be held against the root of the order is incomplete, for whoever has the key can have made it since."""
+
+    def ended(self, size, root):
+        next_log = Log(VKEY.split("+", maxsplit=1)[0] + "/e2").vkey
+        self.trust = self.write("ended", canonical({"chain": "0" * 64, "forks": [f"{size} {root.hex()} {'1' * 64} {next_log}"], "log": VKEY,
+                                                    "policy": "0" * 64}))
+
+    def test_what_is_said_of_each_file(self):
+        export = Export(33)
+        receipt, note, proof = self.write("receipt", export.receipt(2)), self.write("note", export.note), self.write("proof", json.dumps(export.proof(20)))
+        extract = self.write("extract", "".join(canonical(line) + "\n" for line in export.extract((2, 3))))
+        good, before, other = root_of(export.hashes), root_of(export.hashes[:20]), root_of(Export(33, seed=2).hashes)
+        files = (("receipt", receipt), ("extract", extract), ("consistency", self.write("old", Export(20).note), note, proof),
+                 ("trail", self.write("export", export.text)))
+        cases = ((34, other, 0, "proven"), (33, good, 0, "proven"),
+                 (33, other, 1, "the quorum ended this log at 33 entries with another root"),
+                 (32, other, 2, "is of 33 entries, the quorum ended this log at 32 entries"),
+                 (20, before, 2, "is of 33 entries, the quorum ended this log at 20 entries"))
+        for size, root, status, words in cases:
+            self.ended(size, root)
+            for command in files:
+                with self.subTest(f"{command[0]}, ended at {size}: {words}"):
+                    self.expect(status, words, *command)
+        self.ended(20, other)
+        self.expect(1, "old: the quorum ended this log at 20 entries with another root", *files[2])
+
 
 class Extracts(Case):
     EXPORT = Export(65)
@@ -215,6 +253,14 @@ class Extracts(Case):
         self.judge(0, 'proven: 3 entries are among the 65 of custody.example/audit/v1, and answer {"actor":"approver-1"}', self.extract(0, 7, 64))
         self.judge(0, "proven: 3 entries", self.extract(64, 7, 0))
         self.judge(0, "proven: 0 entries", self.extract())
+
+    def test_through_a_pipe(self):
+        lines = "".join(canonical(line) + "\n" for line in self.extract(3, 20, 40))
+        self.expect(0, "proven: 3 entries", "extract", "-", stdin=lines)
+        self.expect(0, "proven: 3 entries", "extract", "/dev/stdin", stdin=lines)
+        for path in ("-", "/dev/stdin"):
+            self.expect(1, "entry 20: the column actor was changed", "extract", path, stdin=lines.replace('"seq":20,', '"seq":20,', 1).replace(
+                canonical(self.EXPORT.rows[20]["actor"]), '"mallory"'))
 
     def asked(self, query, *numbers):
         return self.EXPORT.extract(numbers, query)
@@ -252,6 +298,8 @@ class Extracts(Case):
             "entry 20: is not in the trail": changed(2, proof=good[1]["proof"]),
             "entry 20: is not in the trail that": changed(2, proof=[]),
             "entry 20: is not in": good[:2] + [other] + good[3:],
+            "entry 20: is not in the trail that the checkpoint signs": [good[0], other, good[-1]],
+            "entry 20: is not in the trail that entry 3 is in": good[:2] + [other] + good[3:],
             "entry 21: its bytes are those of entry 20": changed(2, seq=21),
             "entry 20: the column lh is not the hash": changed(2, lh="0" * 64),
             "entry 20: stands twice": good[:3] + good[2:],
