@@ -115,18 +115,16 @@ static bool batch_has(const struct batch *batch, const struct audit_event *event
     return false;
 }
 
-/* A number becomes an entry once, also of another boot, whose row a superuser has put back. */
+/* A number becomes an entry once, whoever doubles rows, also of another boot, whose row a superuser has put back. */
 static enum status again_check(const struct batch *batch, const struct audit_event *event, struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
-    bool has = false;
-    if (trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
-        return STATUS_OK; /* and is expected */
-    }
-    enum status status = batch_has(batch, event) ? STATUS_EXISTS : sequencer_has(&has, sequencer, event, fault);
-    return has || status == STATUS_EXISTS
-               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already")
-               : status;
+    bool has = batch_has(batch, event);
+    enum status status = STATUS_OK;
+    if (!has && !trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
+        status = sequencer_has(&has, sequencer, event, fault);
+    } /* else it was expected, and is in no batch before this one */
+    return has ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already") : status;
 }
 
 /* Time never goes back in the trail. */
