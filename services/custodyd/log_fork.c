@@ -11,6 +11,7 @@
 #include "base/signed.h"
 #include "key_papers.h"
 #include "log_orders_kept.h"
+#include "policies.h"
 #include "policy/command.h"
 #include "service.h"
 #include "store/document.h"
@@ -80,20 +81,35 @@ static enum status keep_in(struct store_tx *tx, void *context, struct fault *fau
     return status == STATUS_OK ? key_paper_keep(&digest, tx, &digest, &paper, fault) : status;
 }
 
-static enum status keep_order(struct order *order, const struct custodyd_options *options, struct fault *fault)
+/* As whoever begins the log by it will: under the version that it names, at the time that it was issued. */
+static enum status verify_order(const struct order *order, struct store *store, const struct custodyd_options *options,
+                                struct fault *fault)
+{
+    struct policies *policies = NULL;
+    struct command command;
+    enum status status = policies_new(&policies, options->policy, fault);
+    status = status == STATUS_OK ? policies_read(policies, store, fault) : status;
+    if (status == STATUS_OK) {
+        const struct policy_version *named = policies_find(policies, &order->command.policy);
+        status =
+            named == NULL
+                ? fault_set(fault, STATUS_MISMATCH, "order", "names a version of the policy that is not known here")
+                : command_verify(&command, &order->document, &named->policy, order->command.issued_at, fault);
+    }
+    policies_free(policies);
+    return status;
+}
+
+static enum status open_store(struct store **out, const struct custodyd_options *options, struct fault *fault)
 {
     char conninfo[1200];
-    struct store *store = NULL;
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
     const struct store_config config = {.conninfo = conninfo,
                                         .role = "strongroom_app",
                                         .connections = 1,
                                         .acquire_timeout_ms = 5000,
                                         .statement_timeout_ms = STATEMENT_TIMEOUT_MS};
-    enum status status = store_open(&store, &config, fault);
-    status = status == STATUS_OK ? store_transact(store, keep_in, order, fault) : status;
-    store_close(store);
-    return status;
+    return store_open(out, &config, fault);
 }
 
 enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault)
@@ -101,14 +117,18 @@ enum status log_fork_keep(const struct custodyd_options *options, struct fault *
     char conninfo[1200];
     struct audit_key keys[TRAIL_KEYS_MAX];
     struct order order = {0};
+    struct store *store = NULL;
     struct store_writer *writer = NULL;
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_sequencer", options->database);
     enum status status = service_log_keys(keys, options, fault);
     status = status == STATUS_OK ? read_order(&order, options, fault) : status;
+    status = status == STATUS_OK ? open_store(&store, options, fault) : status;
+    status = status == STATUS_OK ? verify_order(&order, store, options, fault) : status;
     status = status == STATUS_OK ? store_writer_open(&writer, conninfo, STATEMENT_TIMEOUT_MS, fault) : status;
     status = status == STATUS_OK ? begin_ordinals(writer, fault) : status;
     store_writer_close(writer);
-    status = status == STATUS_OK ? keep_order(&order, options, fault) : status;
+    status = status == STATUS_OK ? store_transact(store, keep_in, &order, fault) : status;
+    store_close(store);
     signed_document_free(&order.document);
     return status;
 }

@@ -10,9 +10,10 @@
 
 /*
  * `custodyd fork`: keeps the order in the database, so that the trail can begin under the origin of the options, lets
- * the ordinals of objects begin anew, and marks what is open for log_fork_end. Who may give the order the signers
- * judge, and whoever reads the trail. STATUS_MISMATCH: the order is about another log than the options; STATUS_EXISTS:
- * there is a trail already, or events wait for one; STATUS_BUSY: a sequencer runs.
+ * the ordinals of objects begin anew, and marks what is open for log_fork_end. An order that the quorum of the version
+ * that it names did not sign is refused, and nothing done; the signers judge it, too, and whoever reads the trail.
+ * STATUS_MISMATCH: the order is about another log than the options, or names a version that is not known;
+ * STATUS_EXISTS: there is a trail already, or events wait for one; STATUS_BUSY: a sequencer runs.
  */
 MUST_CHECK enum status log_fork_keep(const struct custodyd_options *options, struct fault *fault);
 

@@ -53,7 +53,7 @@ static const struct option_row rows[] = {
         "sessions for workflow, and as many for reading; 2 more for what stops something", database_connections),
     ROW(RUN, "data", OPTION_PATH, "", 0, 0, NULL, "folder of the embedded ledger node", data),
     ROW(RUN, "genesis", OPTION_PATH, "", 0, 0, NULL, "the genesis document of the ledger", genesis),
-    ROW(RUN | TOKEN | PRUNE, "policy", OPTION_PATH, "", 0, 0, NULL, "the signed policy in force", policy),
+    ROW(RUN | TOKEN | PRUNE | FORK, "policy", OPTION_PATH, "", 0, 0, NULL, "the signed policy in force", policy),
     ROW(ALL, "origin", OPTION_TEXT, "", 0, 0, NULL, "origin line of the audit trail", origin),
     ROW(ALL, "log-key", OPTION_LIST, "", 0, 0, NULL,
         "vkey of the audit trail; again for the key that follows it, before the quorum's order is handed in", log_keys),

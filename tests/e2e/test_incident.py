@@ -147,12 +147,14 @@ class Incident(unittest.TestCase):
         log = json.loads(text)["log"]
         self.assertEqual((json.loads(text)["size"], log.split("+")[0]), (str(good), f"{ORIGIN}/e2"))
         lone = place.dir / "incident/lone.json"
-        lone.write_text(json.dumps(place.signed("command", text, "admin-1")))
+        lone.write_text(strongroom.canonical(place.signed("command", text, "admin-1")))
         alone = place.custody("key", "send", "--command", str(lone), "--role", "audit", "--socket", f"{place.dir}/run/audit.sock", check=False)
         self.assertEqual((alone.returncode != 0, "quorum" in alone.stderr), (True, True), alone)
         self.paste("TRUNCATE", "demo/witness")
         done = self.custodyd("run")
         self.assertEqual((done.returncode, "custodyd fork" in done.stderr), (78, True), done)
+        done = self.custodyd("fork", "--order", str(lone))
+        self.assertEqual((done.returncode != 0, "quorum" in done.stderr), (True, True), done)
         self.paste("custodyd fork")
         place.start_halted("trail")  # the signers do not have it yet
         place.kill("custodyd")
