@@ -116,15 +116,28 @@ static bool batch_has(const struct batch *batch, const struct audit_event *event
 }
 
 /* A number becomes an entry once, whoever doubles rows, also of another boot, whose row a superuser has put back. */
-static enum status again_check(const struct batch *batch, const struct audit_event *event, struct fault *fault)
+static enum status is_again(bool *out, const struct batch *batch, const struct audit_event *event, struct fault *fault)
 {
     struct sequencer *sequencer = batch->sequencer;
-    bool has = batch_has(batch, event);
-    enum status status = STATUS_OK;
-    if (!has && !trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
-        status = sequencer_has(&has, sequencer, event, fault);
-    } /* else it was expected, and is in no batch before this one */
-    return has ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already") : status;
+    *out = batch_has(batch, event);
+    if (*out || trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
+        return STATUS_OK; /* what is remembered was expected, and is in no batch before this one */
+    }
+    return sequencer_has(out, sequencer, event, fault);
+}
+
+/* Whether the row is refused; a failure that is not the row's says nothing about it. */
+static enum status row_check(bool *out_refused, const struct batch *batch, const struct audit_event *event,
+                             const struct store_pending *row, struct fault *fault)
+{
+    enum status status = producer_check(batch->sequencer, event, row, fault);
+    *out_refused = status != STATUS_OK;
+    if (status == STATUS_OK) {
+        status = is_again(out_refused, batch, event, fault);
+    }
+    return status == STATUS_OK && *out_refused
+               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already")
+               : status;
 }
 
 /* Time never goes back in the trail. */
@@ -136,19 +149,21 @@ static struct audit_stamp batch_stamp(const struct sequencer *sequencer)
         .at_utc_us = now_us > last_us ? now_us : last_us, .boot = sequencer->boot, .epoch = sequencer->epoch};
 }
 
-/* `row`: where in audit.pending the event lay, NULL for one of the sequencer itself. */
-static enum status stamp_and_link(struct batch *batch, const struct bytes *pending, const struct store_pending *row,
-                                  struct fault *fault)
+/*
+ * `row`: where in audit.pending the event lay, NULL for one of the sequencer itself. Out: whether the failure is the
+ * event's own.
+ */
+static enum status stamp_and_link(bool *out_refused, struct batch *batch, const struct bytes *pending,
+                                  const struct store_pending *row, struct fault *fault)
 {
-    struct sequencer *sequencer = batch->sequencer;
-    const struct audit_stamp stamp = batch_stamp(sequencer);
+    const struct audit_stamp stamp = batch_stamp(batch->sequencer);
     struct store_leaf columns = {0};
     struct entry entry = {.columns = &columns, .at_utc_us = stamp.at_utc_us};
     struct audit_event event;
     enum status status = audit_event_stamp(&entry.document, &event, pending->data, pending->len, &stamp, fault);
+    *out_refused = status != STATUS_OK && status != STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
-        status = row == NULL ? STATUS_OK : producer_check(sequencer, &event, row, fault);
-        status = row == NULL || status != STATUS_OK ? status : again_check(batch, &event, fault);
+        status = row == NULL ? STATUS_OK : row_check(out_refused, batch, &event, row, fault);
         if (status == STATUS_OK) {
             trail_leaf_project(&columns, &event);
             entry.linked = (struct linked){event.producer, event.producer_counter};
@@ -206,7 +221,8 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
         status = audit_event_encode(&document, &event, fault);
     }
     if (status == STATUS_OK) {
-        status = stamp_and_link(batch, &document, NULL, fault);
+        bool refused = false;
+        status = stamp_and_link(&refused, batch, &document, NULL, fault);
     }
     bytes_free(&document);
     audit_event_wipe(&event);
@@ -220,13 +236,12 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
 static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
 {
     struct fault why = {0};
-    size_t before = batch->count;
-    enum status status = stamp_and_link(batch, &row->event, row, &why);
+    bool refused = false;
+    enum status status = stamp_and_link(&refused, batch, &row->event, row, &why);
     if (status == STATUS_OK) {
         return status;
     }
-    bool malformed = status_info(status)->http >= 400 && status_info(status)->http < 500;
-    if (!malformed || batch->count != before) {
+    if (!refused) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
     log_event(LOG_LEVEL_ERROR, "sequencer.refused", "where", why.where, "detail", why.detail, NULL);

@@ -284,6 +284,24 @@ Test(sequence, what_is_an_entry_of_an_earlier_start_does_not_become_another_one)
     cr_expect_eq(story.open + story.unsettled, 0);
 }
 
+/* That it cannot be looked up says nothing against it. */
+Test(sequence, what_cannot_be_looked_up_is_not_refused)
+{
+    stage_stop(&stage);
+    stage_event(&stage, "");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending; DELETE FROM audit.pending");
+    stage_close(&stage);
+    stage_open(&stage, &books, &keeper);
+    uint64_t last = stage_covered(&stage, stage_event(&stage, ""));
+    books_sql(&books, "REVOKE SELECT ON audit.leaf FROM strongroom_sequencer");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    struct trail_ticket ticket = stage_event(&stage, "");
+    stage_await(&stage, SEQUENCER_CONNECTING, NULL);
+    books_sql(&books, "GRANT SELECT ON audit.leaf TO strongroom_sequencer");
+    cr_expect_eq(stage_covered(&stage, ticket), last + 2, "both are entries");
+    cr_expect_eq(books_number(&books, REFUSED), 0);
+}
+
 Test(sequence, what_another_process_did_not_write_becomes_no_entry)
 {
     struct stage follower;
