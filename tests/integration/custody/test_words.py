@@ -100,7 +100,7 @@ class Usage(Case):
                 ("CUSTODYD", 64, ["prune", *log, "--policy=p", "--pending-key=k", "--archive=a", "--retention-days=9"],
                  "custodyd prune: --before: the option is required; custodyd prune --help"),
                 ("CUSTODYD", 64, ["rebuild", *log], "custodyd rebuild: --copy: the option is required; custodyd rebuild --help"),
-                ("CUSTODYD", 64, ["fork", *log], "custodyd fork: --order: the option is required; custodyd fork --help"),
+                ("CUSTODYD", 64, ["fork", *log, "--policy=p"], "custodyd fork: --order: the option is required; custodyd fork --help"),
                 ("CUSTODY_VERIFY", 3, ["trail", "x"], "custody-verify trail: --trust: the option is required; custody-verify trail --help"),
                 ("CUSTODY_VERIFY", 3, ["address", "--max-age-days=x"],
                  "custody-verify address: --max-age-days: an integer from 1 to 36500 days, not x; custody-verify address --help"),
