@@ -5,6 +5,8 @@
 
 #include <criterion/criterion.h>
 
+#include "sequencer_rebuild.h"
+
 #define EVENTS 820 /* 512 leave, and 256 stay */
 
 /* Partitions as small as bundles, before the first start. */
@@ -95,4 +97,15 @@ void prune_place_expect_left(struct prune_place *place)
     cr_expect_eq(books_number(&place->books, "SELECT count(*) FROM audit.leaf_partition"), 2);
     cr_expect_eq(books_number(&place->books, "SELECT first FROM audit.head"), PRUNE_PLACE_LEAVE);
     cr_expect_eq(books_number(&place->books, TOLD), 1);
+}
+
+enum status prune_place_rebuild(uint64_t *out_size, const struct prune_place *place, struct fault *fault)
+{
+    char conninfo[256];
+    const struct sequencer_rebuild_config config = {.conninfo =
+                                                        books_conninfo(conninfo, &place->books, "strongroom_sequencer"),
+                                                    .copy = place->archive,
+                                                    .keys = &place->keeper.log_key,
+                                                    .key_count = 1};
+    return sequencer_rebuild(out_size, &config, fault);
 }

@@ -45,4 +45,7 @@ enum status prune_place_prune(struct prune_place *place, prune_change_fn *change
 /* The same, which lets the entries leave by one entry. */
 void prune_place_expect_left(struct prune_place *place);
 
+/* Makes the trail anew from the archive, into a database that has none. Out: how many entries. */
+enum status prune_place_rebuild(uint64_t *out_size, const struct prune_place *place, struct fault *fault);
+
 #endif

@@ -106,12 +106,7 @@ Test(owed, what_may_have_been_written_is_not_written_again)
     books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
     books_sync_commit(&books, true);
     cr_assert_eq(pthread_create(&teller, NULL, tell_once, NULL), 0);
-    books_sql(&books,
-              "DO $$ BEGIN"
-              " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
-              "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
-              " END LOOP;"
-              " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
+    books_end_waiting(&books, "strongroom_app", BOOKS_CUT);
     cr_assert_eq(pthread_join(teller, NULL), 0);
     books_sync_commit(&books, false);
     tell();

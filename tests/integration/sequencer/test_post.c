@@ -173,12 +173,7 @@ Test(post, a_commit_whose_reply_is_lost_is_not_done_again)
                       "ALTER ROLE strongroom_app SET synchronous_commit = local");
     books_sync_commit(&books, true);
     struct trail_ticket ticket = stage_post(&stage);
-    books_sql(&books,
-              "DO $$ BEGIN"
-              " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
-              "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
-              " END LOOP;"
-              " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
+    books_end_waiting(&books, "strongroom_sequencer", BOOKS_CUT);
     books_sync_commit(&books, false);
     cr_expect_eq(stage_covered(&stage, ticket), 2);
     stage_covered(&stage, stage_heartbeat(&stage));

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "prune_place.h"
-#include "sequencer_rebuild.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
 
@@ -111,13 +110,7 @@ Test(prune, the_tree_of_what_has_left_leads_to_the_signed_root)
 Test(prune, the_archive_brings_them_back)
 {
     struct fault fault = {0};
-    char conninfo[256];
     uint64_t size = 0;
-    const struct sequencer_rebuild_config config = {.conninfo =
-                                                        books_conninfo(conninfo, &place.books, "strongroom_sequencer"),
-                                                    .copy = place.archive,
-                                                    .keys = &place.keeper.log_key,
-                                                    .key_count = 1};
     prune_place_expect_left(&place);
     stage_covered(&place.stage, stage_post(&place.stage));
     stage_copy(&place.stage, place.archive);
@@ -126,7 +119,7 @@ Test(prune, the_archive_brings_them_back)
     books_sql(&place.books, "SET ROLE strongroom_owner;"
                             "CREATE TABLE audit.leaf_c (LIKE audit.leaf INCLUDING DEFAULTS INCLUDING CONSTRAINTS);"
                             "ALTER TABLE audit.leaf ATTACH PARTITION audit.leaf_c FOR VALUES FROM (0) TO (512)");
-    cr_assert_eq(sequencer_rebuild(&size, &config, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert_eq(prune_place_rebuild(&size, &place, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
     cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
     stage_open(&place.stage, &place.books, &place.keeper);
     stage_covered(&place.stage, stage_event(&place.stage, "one"));
@@ -146,14 +139,8 @@ Test(prune, the_next_log_begins_and_the_old_one_is_whole)
 {
     static struct checkpoint_keeper next;
     struct fault fault = {0};
-    char conninfo[256];
     uint64_t size = 0;
     struct sequencer_follows follows = {0};
-    const struct sequencer_rebuild_config config = {.conninfo =
-                                                        books_conninfo(conninfo, &place.books, "strongroom_sequencer"),
-                                                    .copy = place.archive,
-                                                    .keys = &place.keeper.log_key,
-                                                    .key_count = 1};
     prune_place_expect_left(&place);
     stage_covered(&place.stage, stage_post(&place.stage));
     stage_copy(&place.stage, place.archive);
@@ -171,7 +158,7 @@ Test(prune, the_next_log_begins_and_the_old_one_is_whole)
     stage_close(&place.stage);
     keeper_close(&next);
     books_sql(&place.books, LOSE);
-    cr_assert_eq(sequencer_rebuild(&size, &config, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert_eq(prune_place_rebuild(&size, &place, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
     cr_expect_eq(size, follows.size);
     cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
 }

@@ -211,12 +211,7 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
                       "ALTER ROLE strongroom_app SET synchronous_commit = local");
     books_sync_commit(&books, true);
     books_sql(&books, "INSERT INTO audit.pending (evt, mac) VALUES ('{}', '')");
-    books_sql(&books,
-              "DO $$ BEGIN"
-              " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep') LOOP"
-              "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
-              " END LOOP;"
-              " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'; END $$");
+    books_end_waiting(&books, "strongroom_sequencer", BOOKS_CUT);
     cr_expect_eq(books_number(&books, "SELECT size FROM audit.head"), 3);
     books_sync_commit(&books, false);
     books_sql(&books,
@@ -225,11 +220,6 @@ Test(takeover, a_commit_whose_reply_is_lost_is_not_done_again)
     check_story(4);
 }
 
-#define CUT_WAITING                                                                                                    \
-    "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                          \
-    " AND usename = 'strongroom_sequencer') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;"          \
-    " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                      \
-    " AND usename = 'strongroom_sequencer'; END $$"
 #define PUT_NO_EVENT "INSERT INTO audit.pending (evt, mac) VALUES ('\\x7b7d', '')"
 #define OWN_NUMBER "substring(convert_from(raw, 'UTF8') FROM '\"pn\":\"([0-9]+)\"')"
 
@@ -240,8 +230,8 @@ Test(takeover, a_sequencer_that_lost_two_replies_gives_no_number_twice)
     books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
     books_sync_commit(&books, true);
     books_sql(&books, PUT_NO_EVENT);
-    books_sql(&books, CUT_WAITING);
-    books_sql(&books, CUT_WAITING);
+    books_end_waiting(&books, "strongroom_sequencer", BOOKS_CUT);
+    books_end_waiting(&books, "strongroom_sequencer", BOOKS_CUT);
     books_sync_commit(&books, false);
     books_sql(&books, "ALTER ROLE postgres RESET synchronous_commit");
     stage_await(&first, SEQUENCER_LEADING, NULL);

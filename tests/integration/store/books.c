@@ -139,15 +139,22 @@ void books_sync_commit(const struct books *books, bool on)
     }
 }
 
+void books_end_waiting(const struct books *books, const char *role, const char *how)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "DO $$ BEGIN"
+             " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = '%s') LOOP"
+             "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
+             " END LOOP;"
+             " PERFORM %s FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = '%s'; END $$",
+             role, how, role);
+    books_sql(books, sql);
+}
+
 static void *cut_waiting(void *context)
 {
-    books_sql(context, "DO $$ BEGIN"
-                       " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-                       "                   AND usename = 'strongroom_app') LOOP"
-                       "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
-                       " END LOOP;"
-                       " PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                       "   WHERE wait_event = 'SyncRep' AND usename = 'strongroom_app'; END $$");
+    books_end_waiting(context, "strongroom_app", BOOKS_CUT);
     return NULL;
 }
 

@@ -41,6 +41,13 @@ const char *books_sqlstate(char out[6], const struct books *books, const char *r
 /* Makes every COMMIT of the cluster wait for a standby that does not exist, or no longer. */
 void books_sync_commit(const struct books *books, bool on);
 
+/* What ends the wait of such a COMMIT after it took place: its session, or the wait alone. */
+#define BOOKS_CUT "pg_terminate_backend(pid, 5000)"
+#define BOOKS_CANCEL "pg_cancel_backend(pid)"
+
+/* Waits until a COMMIT of the role waits, and ends that. */
+void books_end_waiting(const struct books *books, const char *role, const char *how);
+
 /* Commits while such a COMMIT waits and cuts its session there, after it took place: what store_commit says. */
 enum status books_cut_waiting_commit(const struct books *books, struct store_tx *tx);
 

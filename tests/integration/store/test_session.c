@@ -218,13 +218,7 @@ Test(session, a_session_of_another_role_is_seen_to_be_gone)
 static void *cancel_waiter(void *context)
 {
     (void)context;
-    books_sql(&books, "DO $$ BEGIN"
-                      " WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-                      "                   AND usename = 'strongroom_app') LOOP"
-                      "   PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();"
-                      " END LOOP;"
-                      " PERFORM pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-                      "   AND usename = 'strongroom_app'; END $$");
+    books_end_waiting(&books, "strongroom_app", BOOKS_CANCEL);
     return NULL;
 }
 
