@@ -289,6 +289,12 @@ enum status cosigner_finish(struct bytes *out_line, struct cosigner *cosigner, C
     if (http == 422) {
         return refuse(cosigner, STATUS_PROOF_INVALID, "this trail does not extend what it has cosigned");
     }
+    if (http == 403) {
+        return refuse(cosigner, STATUS_UNKNOWN_KEY, "it knows none of the keys that signed: custody witness rotate");
+    }
+    if (http == 404) {
+        return refuse(cosigner, STATUS_NOT_FOUND, "it knows no log of this origin: a new witness is made for it");
+    }
     (void)snprintf(text, sizeof(text), "it answers %ld", http);
     return refuse(cosigner, STATUS_UNAVAILABLE, text);
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """What the README shows of keys, each one command against an evaluation as the quickstart makes it: a ceremony and a token that
-hangs. And the witness that the quickstart adds: evidence bears its signature, on another port and after a move, too.
+hangs. And the witness that the quickstart adds: evidence bears its signature, on another port and after a move, too; and another
+one, by docs/witnesses.md.
 
 The drill is in test_key_resources.py."""
 
 import base64
+import contextlib
 import json
+import random
 import re
 import shutil
 import socket
@@ -13,19 +16,13 @@ import subprocess
 import unittest
 
 import strongroom
+import test_docs_by_hand
 
 CRASHPOINTS = "STRONGROOM_CRASHPOINTS:BOOL=ON" in (strongroom.BUILD / "CMakeCache.txt").read_text()  # not in release builds
 COSIGNED = r"checked: (the )?checkpoint: cosigned by 1 of the {} witnesses of the trust file, which asks for 1"
 
 
-class KeyDemos(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.place = strongroom.Evaluation()
-        cls.addClassCleanup(cls.place.remove)
-        cls.place.provision(witness=True)
-        cls.place.enrol()
-
+class KeyDemos(test_docs_by_hand.Pasting):
     def demo(self, name, *words):
         done = subprocess.run([str(strongroom.DEMO / name), str(self.place.dir), *words], stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.place.environment, check=False)
@@ -119,6 +116,10 @@ class KeyDemos(unittest.TestCase):
         receipt.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
         old = self.signers()
         size = self.size() + 250
+        early = subprocess.run([str(strongroom.DEMO / "new-log-key"), str(place.dir), "audit-2", str(self.size() + 1)], stdin=subprocess.DEVNULL,
+                               text=True, capture_output=True, env=place.environment, check=False)
+        self.assertIn("SIZE must be at least ", early.stderr)  # said before people have come for a ceremony
+        self.assertEqual((early.returncode, (place.dir / "ceremony/audit-2").exists()), (1, False))
         with open(place.dir / "log/scripts.log", "ab") as log:
             subprocess.run([str(strongroom.DEMO / "new-log-key"), str(place.dir), "audit-2", str(size)], stdin=subprocess.DEVNULL,
                            stdout=log, stderr=log, env=place.environment, check=True)
@@ -192,6 +193,37 @@ class KeyDemos(unittest.TestCase):
         code, said = place.verify("evidence", evidence)  # what the witness before has cosigned still counts
         self.assertEqual(code, 0, said)
         self.assertRegex(said, COSIGNED.format(2))
+
+    def test_c_the_page_of_witnesses(self):
+        """docs/witnesses.md: a second one is made, asked for, gone, replaced, and not told of the next key of the log."""
+        place = self.place
+        before = {name: json.loads((place.dir / name).read_text()) for name in ("trust.json", "etc/witnesses.json")}
+        known = len(before["trust.json"]["witnesses"]["keys"])
+        place.environment["PORT"] = str(free_port())
+        said = self.paste("docs/witnesses.md")
+        asked = re.findall(r"^checked: the checkpoint: cosigned by (\d) of the (\d) witnesses of the trust file, which asks for (\d)$", said,
+                           re.MULTILINE)
+        both, after = ("2", str(known + 1), "2"), ("2", str(known + 2), "2")
+        self.assertEqual(asked, [both, both, after, after, ("1", str(known), "1")])
+        self.assertEqual(len(re.findall(r", 1 held checkpoints extended$", said, re.MULTILINE)), 4)  # with the one that the witness showed
+        down = [line for line in place.log("custodyd").splitlines() if "event=witness.down name=witness.example/" in line]
+        reasons = [tuple(re.search(r"name=witness\.example/(\w+) code=(\w+) ", line).groups()) for line in down]
+        self.assertIn(("w1", "unavailable"), reasons)
+        self.assertIn(("w2", "unknown_key"), reasons)
+        after = {name: json.loads((place.dir / name).read_text()) for name in before}
+        self.assertEqual(len(after["trust.json"].pop("rotations")), len(before["trust.json"].pop("rotations", [])) + 1)
+        self.assertEqual(after, before)
+        place.withdraw()
+
+
+def free_port():
+    """One that no outgoing connection and no server that leaves the choice to the system will take."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    while True:
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", random.randrange(10000, first)))
+            return one.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import strongroom
 import tlog
 from strongroom import canonical, eventually
 
+REFUSALS = {403: "unknown_key", 404: "not_found", 422: "proof_invalid", 500: "unavailable"}  # HTTP's status, and the reason of the alarm
 SOON_MS = 1000  # where a test waits for effects to stop; elsewhere nothing depends on how fast witnesses are
 
 
@@ -146,6 +147,11 @@ class Witnesses(strongroom.Case):
     def health(self):
         return self.place.call("GET", "/healthz").json["parts"]["witnesses"]
 
+    def reason(self, witness):
+        """Why the witness does not cosign, as the alarm has it."""
+        return next((row["facts"]["reason"] for row in self.place.call("GET", "/v1/alarms").json["alarms"]
+                     if (row["code"], row["object_id"]) == ("witness.down", witness)), None)
+
     def size_shown(self):
         return int(self.place.call("GET", "/v1/audit/checkpoint").bytes.split(b"\n")[1])
 
@@ -269,7 +275,7 @@ class Witnesses(strongroom.Case):
         self.use(1, self.real(self.witnesses[0]) + [{"key": vkey, "url": f"http://127.0.0.1:{self.stub.server_address[1]}"}])
         for answer in ((500, "text/plain", b"no\n"), (200, "text/plain", bad), (200, "text/plain", b""), (200, "text/plain", b"x" * 100000),
                        (409, "text/x.tlog.size", b"0\n"), (409, "text/x.tlog.size", b"999999999\n"), (409, "text/plain", b"what\n"),
-                       (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), of_another_body, crowd, None):
+                       (403, "text/plain", b"no\n"), (404, "text/plain", b"no\n"), (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), of_another_body, crowd, None):
             with self.subTest(answer=answer.__name__ if callable(answer) else answer and (answer[0], answer[2][:20])):
                 asked = self.stub.asked
                 self.stub.answer = answer if callable(answer) else lambda body, answer=answer: answer
@@ -278,6 +284,8 @@ class Witnesses(strongroom.Case):
                 self.place.proposed()
                 self.until(lambda before=before: self.size_shown() > before, "the checkpoint that outsiders get goes on")
                 self.assertTrue(self.health()["ready"])
+                said = REFUSALS.get(answer and not callable(answer) and answer[0])
+                self.until(lambda said=said: said in (None, self.reason("witness.example/stub")), f"the alarm says {said}")
         self.stub.gone.set()
         self.assertEqual({row[0] for row in self.place.psql("SELECT DISTINCT witness FROM audit.cosignature")} & {"witness.example/stub"},
                          set())
