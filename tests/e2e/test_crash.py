@@ -138,12 +138,13 @@ class Crash(strongroom.Case):
         paid = place.balance(place.payee)
         place.kill(victim)
         place.start(check=False, STRONGROOM_CRASHPOINT=point)
+        pid = place.pid(victim)
         crashed = []
 
         def revive():
-            if place.ended(victim) in (-signal.SIGKILL, 0):  # 0: somebody else saw it end
-                crashed.append(point)
             self.revive()
+            if place.pid(victim) != pid:  # only what has died is started again
+                crashed.append(point)
 
         client = Client(place, revive)
         row = client.propose(70)
