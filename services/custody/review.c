@@ -102,6 +102,22 @@ static const char *missing_before_signing(const json_t *withdrawal, const struct
     return approvals_entered(withdrawal, event) ? NULL : "approvals that were not entered";
 }
 
+/* What an entry of a withdrawal states of it in other words than the request did; NULL for nothing. */
+static const char *other_term(const json_t *withdrawal, const struct audit_event *event)
+{
+    static const char *const terms[][2] = {{"amount", "states another amount than was requested"},
+                                           {"asset", "states another asset than was requested"},
+                                           {"destination", "states another destination than was requested"},
+                                           {"wallet", "states another wallet than was requested"}};
+    for (size_t i = 0; withdrawal != NULL && i < sizeof(terms) / sizeof(terms[0]); i++) {
+        const char *told = audit_event_fact(event, terms[i][0]);
+        if (told != NULL && !is_same(json_object_get(withdrawal, terms[i][0]), told)) {
+            return terms[i][1];
+        }
+    }
+    return NULL;
+}
+
 static bool set(json_t *object, const char *name, json_t *value)
 {
     return json_object_set_new(object, name, value) == 0;
@@ -129,25 +145,37 @@ static bool ends(enum audit_action action)
            action == AUDIT_WITHDRAWAL_CANCEL || action == AUDIT_WITHDRAWAL_VETO;
 }
 
-static bool follow_withdrawal(struct reviewing *reviewing, const struct audit_event *event)
+static json_t *requested(const struct audit_event *event)
 {
     char intent[DIGEST_HEX_LEN + 1];
+    return json_pack("{s:s, s:{}, s:s*, s:s*, s:s*, s:s*}", "intent", ref_text(intent, event, "intent"), "approvals",
+                     "amount", audit_event_fact(event, "amount"), "asset", audit_event_fact(event, "asset"),
+                     "destination", audit_event_fact(event, "destination"), "wallet",
+                     audit_event_fact(event, "wallet"));
+}
+
+static bool follow_withdrawal(struct reviewing *reviewing, const struct audit_event *event)
+{
     json_t *withdrawal = json_object_get(reviewing->withdrawals, event->object_id);
+    const char *other = other_term(withdrawal, event);
     bool ok = event->outcome == AUDIT_OUTCOME_OK;
     if (event->action == AUDIT_WITHDRAWAL_REQUEST && ok && event->object_ordinal == 1) {
-        return set(reviewing->withdrawals, event->object_id,
-                   json_pack("{s:s, s:{}}", "intent", ref_text(intent, event, "intent"), "approvals"));
+        return set(reviewing->withdrawals, event->object_id, requested(event));
     }
     if (event->action == AUDIT_WITHDRAWAL_SIGNING || event->action == AUDIT_WITHDRAWAL_ANNOUNCED) {
         const char *missing = missing_before_signing(withdrawal, event);
+        missing = missing == NULL ? other : missing;
         say(reviewing, event, audit_action_text(event->action), missing);
         return missing != NULL || event->action == AUDIT_WITHDRAWAL_ANNOUNCED ||
                set(withdrawal, "signing", json_true());
     }
     if (event->action == AUDIT_WITHDRAWAL_SIGNED && ok) {
         say(reviewing, event, audit_action_text(event->action),
-            json_object_get(withdrawal, "signing") == NULL ? "no matched withdrawal.signing before it" : NULL);
+            json_object_get(withdrawal, "signing") == NULL ? "no matched withdrawal.signing before it" : other);
         return true;
+    }
+    if (other != NULL) {
+        say(reviewing, event, audit_action_text(event->action), other);
     }
     if (ends(event->action) && ok) {
         (void)json_object_del(reviewing->withdrawals, event->object_id);
@@ -191,7 +219,10 @@ static bool follow_key(struct reviewing *reviewing, const struct audit_event *ev
         bool known = json_object_del(reviewing->orders, event->object_id) == 0;
         bool given = !known && review_orders_match(&reviewing->given, event);
         say(reviewing, event, given ? "activated by an order from a file" : "activated",
-            known || given ? NULL : "no key.command with that order before it");
+            known || given
+                ? NULL
+                : "no key.command with that order before it; if people gave it to the signer themselves, name "
+                  "its file (key.activate.json)");
     }
     if (event->action == AUDIT_KEY_COPIED_USE) {
         say(reviewing, event, audit_action_text(event->action), "nobody asked for what the key signed");

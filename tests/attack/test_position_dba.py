@@ -203,7 +203,7 @@ class Dba(Position):
         self.assertRegex(said, r"by +auditor-1\n")
 
     def test_what_a_review_of_key_uses_finds(self):
-        """A signing that nobody approved, put into the trail, and a key activated past the service: each an exception by name."""
+        """A signing that nobody approved and an entry of another payee, put into the trail, and a key activated past the service: each an exception by name."""
         place = self.place
         begun = int(place.value("SELECT size FROM audit.head"))
         honest = place.withdraw(75)
@@ -228,7 +228,9 @@ class Dba(Position):
         row = place.proposed(76)
         place.approve(row, "approver-1")
         to_the_trail(place, signing_entry(place, row, []))
-        place.history_to(row["id"], "withdrawal.signing")
+        event = signing_entry(place, row, [])
+        to_the_trail(place, {**event, "act": "withdrawal.submitted", "facts": {**event["facts"], "destination": place.hot}, "outcome": "error"})
+        place.history_to(row["id"], "withdrawal.submitted")
         for action, people, fields in (("key.suspend", ("operator-1",), {}), ("key.resume", ("admin-1", "admin-2"), {"from": "suspended"})):
             fields = {**fields, **({"on": place.on("transfer", key)} if len(people) == 2 else {})}
             self.assertEqual(place.call("POST", f"/v1/keys/{key}/commands",
@@ -244,7 +246,9 @@ class Dba(Position):
         self.assertNotEqual(done.returncode, 0)
         found = [line.split(" ", 2)[2] for line in done.stdout.splitlines() if "FINDING" in line]
         self.assertEqual(found, [f"withdrawal.signing wallet hot, {row['id']}: FINDING: not approved before it",
-                                 f"activated key {key}: FINDING: no key.command with that order before it"])
+                                 f"withdrawal.submitted wallet hot, {row['id']}: FINDING: states another destination than was requested",
+                                 f"activated key {key}: FINDING: no key.command with that order before it; if people gave it to the signer themselves, "
+                                 "name its file (key.activate.json)"])
         self.assertEqual(self.review(path, str(begun), str(middle)).returncode, 0, "what came later changes no stretch before it")
 
         # What was signed is checked by hand: the report, the checkpoint, and whose signature it is.
@@ -253,7 +257,7 @@ class Dba(Position):
         review = json.loads(signed["document"])
         note = base64.b64decode(json.loads(path.read_bytes().splitlines()[-1])["checkpoint"]).decode().splitlines()
         self.assertEqual((review["report"], review["size"], review["root"], review["findings"], review["reviewer"], review["from"]),
-                         (hashlib.sha256(done.stdout.encode()).hexdigest(), note[1], base64.b64decode(note[2]).hex(), 2, "auditor-1", str(middle)))
+                         (hashlib.sha256(done.stdout.encode()).hexdigest(), note[1], base64.b64decode(note[2]).hex(), 3, "auditor-1", str(middle)))
         self.assertEqual([signature["key"] for signature in signed["signatures"]], [place.person("auditor-1")["key_id"]])
 
         whole = path.read_bytes().splitlines(keepends=True)
@@ -306,6 +310,16 @@ class Dba(Position):
             place.wait(row["id"], "confirmed")
             self.assertProven("evidence", place.export_evidence(row["id"]))
             self.paid += 75
+        with self.subTest("one that tells another amount: it is named"):
+            row = place.proposed(77)
+            event = signing_entry(place, row, [])
+            to_the_trail(place, {**event, "act": "withdrawal.submitted", "facts": {**event["facts"], "amount": "7"}, "outcome": "error"})
+            told = place.history_to(row["id"], "withdrawal.submitted")[-1]["seq"]
+            place.approve(row)
+            place.wait(row["id"], "confirmed")
+            self.assertEqual(place.verify("evidence", place.export_evidence(row["id"])),
+                             (1, f"tampered: entry {told}: states the amount 7, the intent 77\n"))
+            self.paid += 77
         with self.subTest("the quorum's sweep of another payment, filed under this one"):
             row = place.proposed(76)
             key = place.call("GET", "/v1/wallets/hot").json["key_id"]

@@ -138,6 +138,11 @@ def alterations(forge):
         signing(events)["facts"]["amount"] = "1"
         return events
 
+    def told_otherwise(events):
+        """By an entry that decides nothing here."""
+        next(event for event in events if event["act"] == "withdrawal.approve")["facts"]["amount"] = "1"
+        return events
+
     def fewer_approvals(bundle, trust):
         gone = strongroom.digest("approval", bundle["approvals"].pop()["document"])
         forge(bundle, trust, lambda events: signing(events)["refs"]["approvals"].remove(gone) or events)
@@ -209,6 +214,7 @@ def alterations(forge):
         (9, "an approval left out", lambda bundle, _: bundle["approvals"].pop() and None),
         (9, "written down after the signature", lambda bundle, trust: forge(bundle, trust, late)),
         (9, "written down in other words", lambda bundle, trust: forge(bundle, trust, in_other_words)),
+        (9, "an approval told in other words", lambda bundle, trust: forge(bundle, trust, told_otherwise)),
         (10, "a signature on an approval", signature("approvals", 0, "signatures", 0, "sig")),
         (10, "an approval by the requester", by_requester),
         (11, "one approver alone", fewer_approvals),

@@ -3,7 +3,8 @@
  *
  * Whoever can write to the database of the service can have entries put into the trail that the service never made. So
  * one of withdrawal.signing or withdrawal.announced that is not about the documents of the bundle is passed over, like
- * one more of any other: it neither spoils evidence nor makes any.
+ * one more of any other: it neither spoils evidence nor makes any. One that states other terms than the intent is
+ * found.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,50 +57,49 @@ static bool is_act(const struct event *event, const char *act, const char *outco
     return span_is(event->act, act) && span_is(event->outcome, outcome);
 }
 
-/* Whether it tells the terms of the intent and the promises, and nothing else. */
-static bool tells_terms(const struct proof *proof, const struct event *event)
+/* What an entry states is what the intent says. Answers whether it tells the terms and the promises, and no more. */
+static bool check_terms(struct proof *proof, const struct event *event, const char *where)
 {
-    static const char *const terms[] = {"amount", "asset", "destination", "wallet"};
+    static const char *const terms[] = {"amount", "asset", "destination", "wallet", "type", "withdrawal"};
     struct span rest = event->facts;
     struct span name;
     struct span value;
+    size_t told = 0;
     size_t more = 0;
-    bool good = scan_member(event->facts, "promises").at != NULL;
     while (scan_step(&name, &value, &rest)) {
         more++;
     }
-    for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++, more--) {
+    for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++) {
         const char *term = text_of(proof->intent_text.object, terms[i]);
-        good = good && term != NULL && span_is(scan_member(event->facts, terms[i]), term);
+        term = term == NULL ? "transfer" : term; /* the type alone may be missing */
+        value = scan_member(event->facts, terms[i]);
+        told += i < 4 && span_is(value, term) ? 1 : 0;
+        if (value.at != NULL && !span_is(value, term)) {
+            report_tampered(&proof->report, "%s: states the %s %.*s, the intent %s", where, terms[i], (int)value.len,
+                            value.at, term);
+        }
     }
-    return good && more == 1;
+    return told == 4 && more == 5 && scan_member(event->facts, "promises").at != NULL;
 }
 
-static void note_signing(struct proof *proof, const struct event *event)
-{
-    bool documents = proof->refs != NULL && span_is(event->refs, proof->refs) && tells_terms(proof, event);
-    char in_force[DIGEST_HEX_LEN + 1];
-    digest_format(in_force, &proof->in_force->digest);
-    if (!proof->asked) {
-        proof->signings[0] = event->at_utc_us;
-    }
-    proof->asked = true;
-    proof->asked_for = proof->asked_for || documents;
-    if (documents && span_is(event->policy, in_force) && proof->noted < SIGNINGS_MAX) {
-        proof->signings[proof->noted++] = event->at_utc_us;
-    }
-}
-
-static void note_event(struct proof *proof, const struct event *event)
+static void note_event(struct proof *proof, const struct event *event, bool tells)
 {
     char intent[DIGEST_HEX_LEN + 1];
+    char in_force[DIGEST_HEX_LEN + 1];
     digest_format(intent, &proof->intent_text.digest);
-    if (is_act(event, "withdrawal.announced", "intent") && proof->announced_utc_us == INT64_MAX &&
-        span_is(scan_member(event->refs, "intent"), intent) && tells_terms(proof, event)) {
+    digest_format(in_force, &proof->in_force->digest);
+    if (is_act(event, "withdrawal.announced", "intent") && proof->announced_utc_us == INT64_MAX && tells &&
+        span_is(scan_member(event->refs, "intent"), intent)) {
         proof->announced_utc_us = event->at_utc_us;
     }
     if (is_act(event, "withdrawal.signing", "intent")) {
-        note_signing(proof, event);
+        tells = tells && proof->refs != NULL && span_is(event->refs, proof->refs);
+        proof->signings[0] = proof->asked ? proof->signings[0] : event->at_utc_us;
+        proof->asked = true;
+        proof->asked_for = proof->asked_for || tells;
+        if (tells && span_is(event->policy, in_force) && proof->noted < SIGNINGS_MAX) {
+            proof->signings[proof->noted++] = event->at_utc_us;
+        }
     }
     if (is_act(event, "withdrawal.signed", "ok")) {
         proof->is_signed = true;
@@ -119,7 +119,7 @@ static bool check_event(struct proof *proof, const struct event *event, const ch
                "is the first, and not withdrawal.request")) {
         return false;
     }
-    note_event(proof, event);
+    note_event(proof, event, check_terms(proof, event, where));
     (void)json_array_append_new(proof->lines,
                                 json_sprintf("%s: %.*s (%.*s) by %.*s at %.*s", where, (int)event->act.len,
                                              event->act.at, (int)event->outcome.len, event->outcome.at,

@@ -376,6 +376,34 @@ class Owned(Case):
             with self.subTest(name):
                 self.assert_forged(WORLD.bundle(**edits), words)
 
+    def test_terms_that_nobody_signed(self):
+        """Each entry, whichever its action and outcome, states the terms of the intent or none: another one is named, and nothing else is wrong."""
+        intent = json.loads(WORLD.bundle()["intent"])
+        terms = {name: intent[name] for name in ("amount", "asset", "destination", "wallet", "withdrawal")}
+        others = {"amount": "2502", "asset": "0" * 64, "destination": MALLORY.address(), "wallet": "treasury", "withdrawal": intent["withdrawal"][:-1] + "2",
+                  "type": "issue"}
+
+        def stating(on, **facts):
+            def apply(rows):
+                for event in rows:
+                    event["facts"] = event.get("facts", {**terms, "type": "transfer", "version": "1"})
+                rows[on - 1]["facts"].update(facts)
+            return apply
+
+        self.assert_proven(WORLD.bundle(events=stating(1)))
+        for on in range(1, 9):
+            for name, other in others.items():
+                with self.subTest(f"entry {on} with another {name}"):
+                    told = f"tampered: entry {2 * on - 1}: states the {name} {other}, the intent {({**terms, 'type': 'transfer'})[name]}\n"
+                    done = self.judge(WORLD.bundle(events=stating(on, **{name: other})))
+                    self.assertEqual((done.returncode, done.stdout.startswith(told)), (1, True), done.stdout)
+                    self.assertTrue(on == 5 or done.stdout == told, done.stdout)
+        with self.subTest("refused, and one entry more"):
+            self.assert_forged(WORLD.bundle(events=lambda rows: rows.insert(4, {**rows[1], "facts": {"amount": "1"}, "outcome": "deny"}) or [
+                {**event, "on": str(on)} for on, event in enumerate(rows, 1)]), "entry 9: states the amount 1, the intent 2501")
+        with self.subTest("an issue that is told as a transfer"):
+            self.assert_forged(WORLD.bundle(intent=edit(type="issue"), events=stating(1)), "entry 1: states the type transfer, the intent issue")
+
     def test_more_entries_before_the_signature(self):
         """Whoever writes to the database has entries put into the trail: none spoils good evidence, none mends bad."""
         def row(second, **changes):
@@ -401,8 +429,6 @@ class Owned(Case):
             "of another destination": row(24, refs={"destination": "0" * 64}),
             "under another version": row(24, policy="0" * 64),
             "with more": row(24, refs={"more": "0" * 64}),
-            "of another amount": row(24, facts={"amount": "1"}),
-            "of another wallet": row(24, facts={"wallet": "treasury"}),
             "with more facts": row(24, facts={"more": "1"}),
             "with another outcome": row(24, outcome="deny"),
             "that announces another intent": row(24, act="withdrawal.announced", refs={"intent": "0" * 64}),
