@@ -7,8 +7,6 @@
 #include <inttypes.h>
 
 #include "answer.h"
-#include "audit/event.h"
-#include "audit/leaf.h"
 #include "base/clock.h"
 #include "commands.h"
 
@@ -19,12 +17,12 @@ struct column {
     char said[SERVICE_TEXT_SIZE]; /* by the bytes; "" for none */
 };
 
-struct entry {
+struct columns {
     struct column columns[COLUMNS];
     size_t count;
 };
 
-static void say(struct entry *entry, const char *name, const char *text)
+static void say(struct columns *entry, const char *name, const char *text)
 {
     INVARIANT(entry->count < COLUMNS);
     struct column *column = &entry->columns[entry->count++];
@@ -32,7 +30,7 @@ static void say(struct entry *entry, const char *name, const char *text)
     (void)snprintf(column->said, sizeof(column->said), "%s", text == NULL ? "" : text);
 }
 
-static void say_number(struct entry *entry, const char *name, uint64_t number)
+static void say_number(struct columns *entry, const char *name, uint64_t number)
 {
     char text[24] = "";
     (void)snprintf(text, sizeof(text), "%" PRIu64, number);
@@ -40,7 +38,7 @@ static void say_number(struct entry *entry, const char *name, uint64_t number)
 }
 
 /* In the order in which they are printed, then those that are only compared. */
-static void say_event(struct entry *entry, uint64_t seq, const struct audit_event *event)
+static void say_event(struct columns *entry, uint64_t seq, const struct audit_event *event)
 {
     static const char *const facts[] = {"amount", "asset", "wallet", "destination", "version"};
     bool about_key = strcmp(event->object_type, "key") == 0;
@@ -62,30 +60,20 @@ static void say_event(struct entry *entry, uint64_t seq, const struct audit_even
     say_number(entry, "ord", event->object_ordinal);
 }
 
-static bool read_event(struct entry *out, const struct bytes *raw)
-{
-    struct audit_leaf leaf;
-    struct audit_event event;
-    if (audit_leaf_parse(&leaf, raw->data, raw->len, NULL) != STATUS_OK ||
-        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
-        return false;
-    }
-    say_event(out, leaf.index, &event);
-    audit_event_wipe(&event);
-    return true;
-}
-
-static bool read_row(struct entry *out, const json_t *row)
+void audit_entry_read(struct audit_entry *out, const json_t *row)
 {
     const char *text = json_string_value(json_object_get(row, "raw"));
-    struct bytes raw = {0};
-    out->count = 0;
-    if (text == NULL || base64_decode(&raw, text, strlen(text)) != STATUS_OK) {
-        return false;
-    }
-    bool good = read_event(out, &raw);
-    bytes_free(&raw);
-    return good;
+    *out = (struct audit_entry){.readable = false};
+    out->readable = text != NULL && base64_decode(&out->raw, text, strlen(text)) == STATUS_OK &&
+                    audit_leaf_parse(&out->leaf, out->raw.data, out->raw.len, NULL) == STATUS_OK &&
+                    audit_event_decode(&out->event, out->leaf.event, out->leaf.event_len, NULL) == STATUS_OK;
+}
+
+void audit_entry_wipe(struct audit_entry *entry)
+{
+    audit_event_wipe(&entry->event);
+    bytes_free(&entry->raw);
+    *entry = (struct audit_entry){.readable = false};
 }
 
 /* A fact of no common form has no column, so one that is absent may be right (docs/formats.md section 3). */
@@ -100,7 +88,7 @@ static bool differs(const struct column *column, const json_t *row)
     return value != NULL && (stands == NULL || strcmp(stands, column->said) != 0);
 }
 
-static const char *said(const struct entry *entry, const char *name)
+static const char *said(const struct columns *entry, const char *name)
 {
     for (size_t i = 0; i < entry->count; i++) {
         if (strcmp(entry->columns[i].name, name) == 0) {
@@ -110,7 +98,7 @@ static const char *said(const struct entry *entry, const char *name)
     return "";
 }
 
-static void print_funds(FILE *stream, const struct trust *trust, const struct entry *entry)
+static void print_funds(FILE *stream, const struct trust *trust, const struct columns *entry)
 {
     static const char *const named[][2] = {
         {" from ", "wallet"}, {" to ", "destination"}, {" key ", "key"}, {" version ", "version"}};
@@ -130,19 +118,48 @@ static void print_funds(FILE *stream, const struct trust *trust, const struct en
     }
 }
 
-static void print_line(FILE *stream, const struct trust *trust, const struct entry *entry)
+/* Whether print_funds has words for it. An amount takes two facts. */
+static bool is_funds(const struct audit_event *event, const char *name)
+{
+    if (strcmp(name, "amount") == 0 || strcmp(name, "asset") == 0) {
+        return audit_event_fact(event, "amount") != NULL && audit_event_fact(event, "asset") != NULL;
+    }
+    return audit_action_lists("wallet destination key version", name);
+}
+
+static void print_facts(FILE *stream, const struct audit_event *event)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach(event->facts, name, value)
+    {
+        if (!is_funds(event, name)) {
+            (void)fprintf(stream, " %s=%s", name, json_string_value(value));
+        }
+    }
+}
+
+static void print_line(FILE *stream, const struct trust *trust, const struct columns *entry,
+                       const struct audit_event *event)
 {
     static const char *const members[] = {"seq", "ts", "actor", "act", "outcome", "otype", "oid"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         const char *text = said(entry, members[i]);
         (void)fprintf(stream, "%s%s", i == 0 || text[0] == '\0' ? "" : " ", text);
     }
+    if (event->object_ordinal > 0) {
+        (void)fprintf(stream, " #%" PRIu64, event->object_ordinal);
+    }
+    if (event->reason[0] != '\0') {
+        (void)fprintf(stream, " because %s", event->reason);
+    }
     print_funds(stream, trust, entry);
+    print_facts(stream, event);
     (void)fprintf(stream, "\n");
 }
 
 /* Answers how many there are. */
-static size_t print_differences(FILE *stream, const struct entry *entry, const json_t *row)
+static size_t print_differences(FILE *stream, const struct columns *entry, const json_t *row)
 {
     size_t count = 0;
     for (size_t i = 0; i < entry->count; i++) {
@@ -177,20 +194,22 @@ static const char *doubt_words(const char *doubt)
     return "NOT PROVEN, as the service says";
 }
 
-bool audit_entry_print(FILE *stream, const struct trust *trust, const json_t *row)
+bool audit_entry_print(FILE *stream, const struct trust *trust, const struct audit_entry *entry, const json_t *row)
 {
-    struct entry entry;
+    struct columns columns = {.count = 0};
     char doubt[SERVICE_TEXT_SIZE];
-    bool readable = read_row(&entry, row);
     (void)command_service_text(doubt, row, "doubt");
-    if (stream != NULL && readable) {
-        print_line(stream, trust, &entry);
+    if (entry->readable) {
+        say_event(&columns, entry->leaf.index, &entry->event);
+    }
+    if (stream != NULL && entry->readable) {
+        print_line(stream, trust, &columns, &entry->event);
     } else if (stream != NULL) {
         (void)fprintf(stream,
                       "%" JSON_INTEGER_FORMAT "\n   ALTERED in the database: its bytes are not those of an entry\n",
                       json_integer_value(json_object_get(row, "seq")));
     }
-    size_t different = readable ? print_differences(stream, &entry, row) : 1;
+    size_t different = entry->readable ? print_differences(stream, &columns, row) : 1;
     bool told = strcmp(doubt, doubts[0][0]) == 0 && different > 0;
     if (stream != NULL && doubt[0] != '\0' && !told) {
         (void)fprintf(stream, "   %s\n", doubt_words(doubt));

@@ -16,6 +16,7 @@ struct passing {
     char before[2];    /* the two characters that passed last */
     size_t matched;    /* of the member below */
     bool line_doubted; /* the line that passes */
+    char corrupt[AUDIT_CORRUPT_SIZE];
 };
 
 /* Within a text of JSON there is no quotation mark without a backslash. */
@@ -51,6 +52,12 @@ static void see(void *context, const char *data, size_t len)
     }
 }
 
+static void hear(void *context, const char *value)
+{
+    struct passing *passing = context;
+    audit_corrupt_read_text(passing->corrupt, value);
+}
+
 /* To standard error: what is exported may go to standard output. */
 static void tell_extent(const struct custody_options *options, const struct passing *passing)
 {
@@ -73,24 +80,25 @@ enum status command_audit_export(const struct command_input *input, struct fault
 {
     struct audit_question question;
     struct audit_instead instead = {0};
+    char doubted[96] = "";
     struct passing passing = {.csv = audit_question_word(input, "format") != NULL};
-    const struct client_look look = {.see = see, .context = &passing};
+    const struct client_look look = {.see = see, .tell = hear, .header = "Trail-Corrupt", .context = &passing};
     enum status status = audit_question_asset(&instead, input, fault);
     if (status == STATUS_OK) {
         status = audit_question_write(&question, "/v1/audit/export", input, &instead, fault);
     }
     if (status == STATUS_OK) {
-        status = command_fetch(input->options, question.path, &look, fault);
+        status = audit_question_judged(command_fetch(input->options, question.path, &look, fault), input, fault);
     }
     if (status != STATUS_OK) {
         return status;
     }
     tell_extent(input->options, &passing);
-    return passing.doubted == 0
-               ? STATUS_OK
-               : fault_set(fault, STATUS_PROOF_INVALID, "entries",
-                           "%" PRIu64 " rows are not shown to be what was signed: their `doubt` says why",
-                           passing.doubted);
+    if (passing.doubted > 0) {
+        (void)snprintf(doubted, sizeof(doubted),
+                       "%" PRIu64 " rows are not shown to be what was signed: their `doubt` says why", passing.doubted);
+    }
+    return audit_question_end(doubted, passing.corrupt, fault);
 }
 
 /* The words, numbers all of them, in the path of a resource. */

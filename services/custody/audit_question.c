@@ -41,13 +41,104 @@ static bool is_named(const char *word, const char *name)
     return strncmp(word, name, len) == 0 && word[len] == '=';
 }
 
+/* The word of this name, the last one when there are more; NULL: there is none. */
+static const char *find_word(const struct command_input *input, const char *name)
+{
+    const char *word = NULL;
+    for (int i = 0; i < input->count; i++) {
+        word = is_named(input->words[i], name) ? input->words[i] : word;
+    }
+    return word;
+}
+
 const char *audit_question_word(const struct command_input *input, const char *name)
 {
-    const char *value = NULL;
-    for (int i = 0; i < input->count; i++) {
-        value = is_named(input->words[i], name) ? input->words[i] + strlen(name) + 1 : value;
+    const char *word = find_word(input, name);
+    return word == NULL ? NULL : word + strlen(name) + 1;
+}
+
+enum status audit_question_judged(enum status status, const struct command_input *input, struct fault *fault)
+{
+    char where[sizeof(fault->where) + 1];
+    const char *word = find_word(input, fault->where);
+    bool missing = status == STATUS_MISSING_FIELD;
+    if (!missing && (word == NULL || (status != STATUS_INVALID && status != STATUS_UNKNOWN_FIELD))) {
+        return status;
     }
-    return value;
+    (void)snprintf(where, sizeof(where), "%s%s", missing ? fault->where : word, missing ? "=" : "");
+    const struct fault judged = *fault;
+    fault_clear(fault);
+    return fault_set(fault, STATUS_USAGE, where, "%s", judged.detail);
+}
+
+/* Numbers of rows, or "tree": no other text of the service is shown. */
+static bool is_row(const char *text, size_t len)
+{
+    return len > 0 && len <= 20 && (strspn(text, "0123456789") >= len || (len == 4 && memcmp(text, "tree", 4) == 0));
+}
+
+struct corrupt {
+    char *text;
+    size_t len;
+    size_t more;
+};
+
+static void add_row(struct corrupt *corrupt, const char *row, size_t len)
+{
+    static const char sample[] = " and 9999 more";
+    if (!is_row(row, len) || corrupt->more > 0 || corrupt->len + len + sizeof(sample) + 2 > AUDIT_CORRUPT_SIZE) {
+        corrupt->more++;
+        return;
+    }
+    corrupt->len += (size_t)snprintf(corrupt->text + corrupt->len, AUDIT_CORRUPT_SIZE - corrupt->len, "%s%.*s",
+                                     corrupt->len == 0 ? "" : ", ", (int)len, row);
+}
+
+static void end_rows(struct corrupt *corrupt)
+{
+    if (corrupt->more > 0) {
+        (void)snprintf(corrupt->text + corrupt->len, AUDIT_CORRUPT_SIZE - corrupt->len, "%s%zu more",
+                       corrupt->len == 0 ? "" : " and ", corrupt->more);
+    }
+}
+
+void audit_corrupt_read(char out[AUDIT_CORRUPT_SIZE], const json_t *answer)
+{
+    struct corrupt corrupt = {.text = out};
+    json_t *row = NULL;
+    size_t i = 0;
+    out[0] = '\0';
+    json_array_foreach(json_object_get(answer, "corrupt"), i, row)
+    {
+        const char *text = json_string_value(row);
+        add_row(&corrupt, text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
+    }
+    end_rows(&corrupt);
+}
+
+void audit_corrupt_read_text(char out[AUDIT_CORRUPT_SIZE], const char *rows)
+{
+    struct corrupt corrupt = {.text = out};
+    out[0] = '\0';
+    for (const char *at = rows + strspn(rows, ", "); *at != '\0'; at += strspn(at, ", ")) {
+        size_t len = strcspn(at, ", ");
+        add_row(&corrupt, at, len);
+        at += len;
+    }
+    end_rows(&corrupt);
+}
+
+enum status audit_question_end(const char *doubted, const char corrupt[AUDIT_CORRUPT_SIZE], struct fault *fault)
+{
+    char detail[sizeof(fault->detail)] = "";
+    if (corrupt[0] != '\0') {
+        (void)snprintf(detail, sizeof(detail),
+                       "%sthe service knows of altered or missing rows (%s), so entries may be missing here",
+                       doubted[0] == '\0' ? "" : "; ", corrupt);
+    }
+    return doubted[0] == '\0' && corrupt[0] == '\0'
+               ? STATUS_OK
+               : fault_set(fault, STATUS_PROOF_INVALID, "entries", "%s%s", doubted, detail);
 }
 
 enum status audit_question_asset(struct audit_instead *out, const struct command_input *input, struct fault *fault)
@@ -60,13 +151,13 @@ enum status audit_question_asset(struct audit_instead *out, const struct command
         return STATUS_OK;
     }
     if (input->options->trust[0] == '\0') {
-        return fault_set(fault, STATUS_INVALID, "asset", "must be an id, or with --trust a code");
+        return fault_set(fault, STATUS_USAGE, find_word(input, "asset"), "must be an id, or with --trust a code");
     }
     enum status status = trust_open(&trust, input->options, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = trust_asset(&found, &trust, value, fault);
+    status = audit_question_judged(trust_asset(&found, &trust, value, fault), input, fault);
     if (status == STATUS_OK) {
         digest_format(out->asset, &trust.asset_ids[found]);
     }

@@ -4,6 +4,8 @@
 #ifndef STRONGROOM_CUSTODY_AUDIT_QUESTION_H
 #define STRONGROOM_CUSTODY_AUDIT_QUESTION_H
 
+#include <jansson.h>
+
 #include "base/digest.h"
 #include "commands.h"
 
@@ -25,8 +27,33 @@ struct audit_instead {
 const char *audit_question_word(const struct command_input *input, const char *name);
 
 /*
+ * A question that was refused for a word of it is wrong use of the command: makes STATUS_USAGE of that, naming the
+ * word, and leaves every other status as it is. Answers the status.
+ */
+MUST_CHECK enum status audit_question_judged(enum status status, const struct command_input *input,
+                                             struct fault *fault);
+
+/*
+ * What an answer says of the whole trail: rows that are known not to be what was signed, or to be gone, as texts with
+ * ", " between them; "": none is known. From its member `corrupt`; others are more than there is room for, which is
+ * said.
+ */
+#define AUDIT_CORRUPT_SIZE 96
+void audit_corrupt_read(char out[AUDIT_CORRUPT_SIZE], const json_t *answer);
+
+/* The same from the header of an export. */
+void audit_corrupt_read_text(char out[AUDIT_CORRUPT_SIZE], const char *rows);
+
+/*
+ * How an answer ends. STATUS_PROOF_INVALID when something speaks against rows of it (`doubted`, in words; "": nothing
+ * does), or `corrupt` names rows, one of which may be what was not found.
+ */
+MUST_CHECK enum status audit_question_end(const char *doubted, const char corrupt[AUDIT_CORRUPT_SIZE],
+                                          struct fault *fault);
+
+/*
  * Finds the id of an asset that was named by its code, in the genesis that the trust file names. An id stays as it is.
- * STATUS_INVALID.
+ * STATUS_USAGE naming the word; statuses of trust_open.
  */
 MUST_CHECK enum status audit_question_asset(struct audit_instead *out, const struct command_input *input,
                                             struct fault *fault);

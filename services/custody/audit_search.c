@@ -19,7 +19,7 @@ static enum status ask(json_t **out, char next[SERVICE_TEXT_SIZE], const char *r
     struct audit_question question;
     enum status status = audit_question_write(&question, resource, input, instead, fault);
     if (status == STATUS_OK) {
-        status = answer_get(out, input->options, question.path, fault);
+        status = audit_question_judged(answer_get(out, input->options, question.path, fault), input, fault);
     }
     if (status == STATUS_OK) {
         (void)command_service_text(next, *out, "next");
@@ -27,12 +27,24 @@ static enum status ask(json_t **out, char next[SERVICE_TEXT_SIZE], const char *r
     return status;
 }
 
+/* The entries of one object carry numbers from 1 without a gap, so where one is asked for none can be missing between.
+ */
+struct story {
+    bool told;         /* it is one object that is asked for, and nothing else */
+    bool newest_first; /* the numbers go down */
+    uint64_t next;     /* that the next entry must have; 0: any */
+    bool archived;     /* older entries are in an archive */
+    size_t missing;
+};
+
 struct search {
     const struct command_input *input;
     const struct trust *trust; /* NULL: none */
+    struct story story;
     size_t wanted;
     size_t found;
     size_t doubted;
+    char corrupt[AUDIT_CORRUPT_SIZE];
 };
 
 static enum status read_limit(size_t *out, const struct command_input *input, struct fault *fault)
@@ -41,24 +53,93 @@ static enum status read_limit(size_t *out, const struct command_input *input, st
     char *end = NULL;
     unsigned long long limit = text == NULL ? FOUND_ENOUGH : strtoull(text, &end, 10);
     if (text != NULL && (text[0] < '1' || text[0] > '9' || *end != '\0' || limit > LIMIT_MAX)) {
-        return fault_set(fault, STATUS_INVALID, "limit", "must be a number of entries, 1 to %d", LIMIT_MAX);
+        return fault_set(fault, STATUS_USAGE, "limit=", "must be a number of entries, 1 to %d", LIMIT_MAX);
     }
     *out = (size_t)limit;
     return STATUS_OK;
+}
+
+static bool is_story(const struct command_input *input)
+{
+    size_t object = 0;
+    for (int i = 0; i < input->count; i++) {
+        bool about = strncmp(input->words[i], "otype=", 6) == 0 || strncmp(input->words[i], "oid=", 4) == 0;
+        object += about;
+        if (!about && strncmp(input->words[i], "order=", 6) != 0 && strncmp(input->words[i], "limit=", 6) != 0) {
+            return false; /* also a cursor: it is unknown what was before */
+        }
+    }
+    return object == 2;
+}
+
+static struct story story_begin(const struct command_input *input)
+{
+    const char *order = audit_question_word(input, "order");
+    bool newest_first = order == NULL || strcmp(order, "newest") == 0;
+    return (struct story){.told = is_story(input), .newest_first = newest_first, .next = newest_first ? 0 : 1};
+}
+
+/* Entries from number `low` to `high` of the object should be here, and are not. */
+static void tell_gap(struct story *story, FILE *stream, uint64_t low, uint64_t high)
+{
+    story->missing += (size_t)(high - low + 1);
+    if (stream != NULL) {
+        (void)fprintf(stream, "   MISSING: #%" PRIu64 " to #%" PRIu64 " of this object should stand here\n", low, high);
+    }
+}
+
+/* What lies between the number that is due and the one that came. An archive may have those before the first to come.
+ */
+static void story_gap(struct story *story, FILE *stream, uint64_t ordinal)
+{
+    uint64_t low = story->newest_first ? ordinal + 1 : story->next;
+    uint64_t high = story->newest_first ? story->next : ordinal - 1;
+    if (story->next != 0 && low <= high && !(story->archived && low == 1)) {
+        tell_gap(story, stream, low, high);
+    }
+}
+
+static void story_entry(struct story *story, FILE *stream, const struct audit_entry *entry)
+{
+    uint64_t ordinal = entry->readable ? entry->event.object_ordinal : 0;
+    if (!story->told) {
+        return;
+    }
+    if (ordinal > 0) {
+        story_gap(story, stream, ordinal);
+    } else { /* marked, or of another object: it stands for the one that is due */
+        ordinal = story->next;
+    }
+    story->next = ordinal == 0 ? 0 : story->newest_first ? ordinal - 1 : ordinal + 1;
+}
+
+/* The newest one was shown first, so the last one is number 1. */
+static void story_end(struct story *story, FILE *stream)
+{
+    if (story->told && story->newest_first) {
+        story_gap(story, stream, 0);
+    }
 }
 
 /* One document for each page with --json. */
 static enum status show_page(struct search *search, const json_t *answer, struct fault *fault)
 {
     bool json = search->input->options->json;
+    FILE *stream = json ? NULL : stdout;
+    search->story.archived = json_integer_value(json_object_get(answer, "first")) > 0;
     const json_t *entries = json_object_get(answer, "entries");
     json_t *row = NULL;
     size_t i = 0;
     json_array_foreach(entries, i, row)
     {
-        search->doubted += audit_entry_print(json ? NULL : stdout, search->trust, row) ? 0 : 1;
+        struct audit_entry entry;
+        audit_entry_read(&entry, row);
+        story_entry(&search->story, stream, &entry);
+        search->doubted += audit_entry_print(stream, search->trust, &entry, row) ? 0 : 1;
+        audit_entry_wipe(&entry);
     }
     search->found += json_array_size(entries);
+    audit_corrupt_read(search->corrupt, answer);
     return json ? answer_print_json(answer, JSON_INDENT(2), fault) : STATUS_OK;
 }
 
@@ -83,18 +164,28 @@ static enum status search_pages(struct search *search, struct audit_instead *ins
     return status;
 }
 
-static enum status search_end(const struct search *search, const char *next, struct fault *fault)
+static enum status search_end(struct search *search, const char *next, struct fault *fault)
 {
+    char doubted[128] = "";
+    if (next[0] == '\0') {
+        story_end(&search->story, search->input->options->json ? NULL : stdout);
+    }
     if (search->found == 0 && !search->input->options->json) {
         (void)printf("0 entries\n");
     }
     if (next[0] != '\0' && !search->input->options->json) {
         (void)printf("there may be more: the same with cursor=%s\n", next);
     }
-    return search->doubted == 0
-               ? STATUS_OK
-               : fault_set(fault, STATUS_PROOF_INVALID, "entries",
-                           "%zu of %zu rows are not shown to be what was signed", search->doubted, search->found);
+    if (search->doubted > 0) {
+        (void)snprintf(doubted, sizeof(doubted), "%zu of %zu rows are not shown to be what was signed", search->doubted,
+                       search->found);
+    }
+    if (search->story.missing > 0) {
+        size_t len = strlen(doubted);
+        (void)snprintf(doubted + len, sizeof(doubted) - len, "%s%zu of the object are missing", len == 0 ? "" : "; ",
+                       search->story.missing);
+    }
+    return audit_question_end(doubted, search->corrupt, fault);
 }
 
 enum status command_audit_search(const struct command_input *input, struct fault *fault)
@@ -102,7 +193,7 @@ enum status command_audit_search(const struct command_input *input, struct fault
     char next[SERVICE_TEXT_SIZE] = "";
     struct audit_instead instead = {0};
     struct trust trust = {0};
-    struct search search = {.input = input};
+    struct search search = {.input = input, .story = story_begin(input)};
     enum status status = read_limit(&search.wanted, input, fault);
     if (status == STATUS_OK) {
         status = audit_question_asset(&instead, input, fault);
@@ -120,10 +211,25 @@ enum status command_audit_search(const struct command_input *input, struct fault
     return status;
 }
 
+static enum status print_count(const struct command_input *input, json_int_t count, json_t *rows, struct fault *fault)
+{
+    if (!input->options->json) {
+        (void)printf("%" JSON_INTEGER_FORMAT "\n", count);
+        return STATUS_OK;
+    }
+    json_t *answer = json_pack("{s:I, s:O*}", "count", count, "corrupt", rows);
+    enum status status = answer == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
+                                        : answer_print_json(answer, JSON_COMPACT, fault);
+    json_decref(answer);
+    return status;
+}
+
 enum status command_audit_count(const struct command_input *input, struct fault *fault)
 {
     char next[SERVICE_TEXT_SIZE] = "";
+    char corrupt[AUDIT_CORRUPT_SIZE] = "";
     struct audit_instead instead = {0};
+    json_t *rows = NULL; /* that are known to be altered or gone */
     json_int_t count = 0;
     enum status status = audit_question_asset(&instead, input, fault);
     while (status == STATUS_OK) {
@@ -133,14 +239,17 @@ enum status command_audit_count(const struct command_input *input, struct fault 
         instead.cursor = cursor[0] == '\0' ? NULL : cursor;
         status = ask(&answer, next, "/v1/audit/count", input, &instead, fault);
         count += json_integer_value(json_object_get(answer, "count"));
+        audit_corrupt_read(corrupt, answer);
+        json_decref(rows);
+        rows = json_incref(json_object_get(answer, "corrupt"));
         json_decref(answer);
         if (next[0] == '\0') {
             break;
         }
     }
     if (status == STATUS_OK) {
-        (void)printf(input->options->json ? "{\"count\":%" JSON_INTEGER_FORMAT "}\n" : "%" JSON_INTEGER_FORMAT "\n",
-                     count);
+        status = print_count(input, count, rows, fault);
     }
-    return status;
+    json_decref(rows);
+    return status == STATUS_OK ? audit_question_end("", corrupt, fault) : status;
 }

@@ -156,6 +156,11 @@ static enum status perform(CURL *curl, struct sink *sink, const struct client_ca
             code == CURLE_PEER_FAILED_VERIFICATION ? "; the certificate is the one of --ca, or STRONGROOM_CA" : "",
             url);
     }
+    struct curl_header *header = NULL;
+    if (http == 200 && sink->look != NULL && sink->look->tell != NULL &&
+        curl_easy_header(curl, sink->look->header, 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+        sink->look->tell(sink->look->context, header->value);
+    }
     if (http == 200 || (sink->stream == NULL && http > 200 && http < 300) || (call->unready_too && http == 503)) {
         return STATUS_OK;
     }

@@ -35,6 +35,8 @@ MUST_CHECK enum status client_bytes(struct bytes *out, const struct custody_opti
 /* Who sees the bytes of a body as they pass. */
 struct client_look {
     void (*see)(void *context, const char *data, size_t len);
+    void (*tell)(void *context, const char *value); /* NULL, or who hears the value of `header`, if the answer has it */
+    const char *header;
     void *context;
 };
 

@@ -161,6 +161,9 @@ command_run command_audit_reviews;
 command_run command_audit_search;
 command_run command_audit_count;
 
+/* audit_show.c */
+command_run command_audit_show;
+
 /* audit_export.c */
 command_run command_audit_export;
 command_run command_audit_proof;

@@ -1,6 +1,6 @@
 /*
- * The rows of table.c about the audit trail (export.c, audit_search.c, audit_copy.c). For table.c alone, whose lists of
- * options they use.
+ * The rows of table.c about the audit trail (export.c, audit_search.c, audit_show.c, audit_copy.c). For table.c alone,
+ * whose lists of options they use.
  */
 #ifndef STRONGROOM_CUSTODY_TABLE_AUDIT_H
 #define STRONGROOM_CUSTODY_TABLE_AUDIT_H
@@ -51,8 +51,10 @@
          AUDIT_WORDS,                                                                                                  \
          "[NAME=VALUE ...] [--json]",                                                                                  \
          "find entries by actor, act, outcome, otype, oid, corr, key, wallet, asset (id, or code with --trust), "      \
-         "amount_min, amount_max, destination, version, from, to; the newest first, or order=oldest; a hundred of "    \
-         "them, or limit=N; exit status 1 when a row is not what was signed",                                          \
+         "amount_min, amount_max, destination, version, from, to, or the one of seq=N; the newest first, or "          \
+         "order=oldest; a hundred of them, or limit=N; exit status 1 when a row of them is not what was signed, an "   \
+         "entry of the one object that was asked for is missing between others, or altered rows are known anywhere "   \
+         "in the trail",                                                                                               \
          SERVICE TRUST "json",                                                                                         \
          "custody audit search asset=DEMO amount_min=2000 from=2026-01-02T00:00:00.000000Z"},                          \
         {{"audit", "count"},                                                                                           \
@@ -63,6 +65,15 @@
          "how many entries meet the conditions, which are those of audit search",                                      \
          SERVICE TRUST "json",                                                                                         \
          "custody audit count act=withdrawal.signing wallet=hot"},                                                     \
+        {{"audit", "show"},                                                                                            \
+         command_audit_show,                                                                                           \
+         1,                                                                                                            \
+         0,                                                                                                            \
+         "SEQ --trust FILE",                                                                                           \
+         "one entry, whole, from its signed bytes, with its proof verified by the trust file; exit status 1 when it "  \
+         "is not proven",                                                                                              \
+         SERVICE TRUST,                                                                                                \
+         "custody audit show 54 --trust trust.json"},                                                                  \
         {{"audit", "checkpoint"},                                                                                      \
          command_audit_checkpoint,                                                                                     \
          0,                                                                                                            \

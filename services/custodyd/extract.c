@@ -5,11 +5,11 @@
  * then gets by its number. A row that is not what was signed says so.
  */
 #include "csv.h"
+#include "question.h"
 #include "record.h"
 #include "resources.h"
 #include "service.h"
 #include "trail_kept.h"
-#include "trail_question.h"
 #include "values.h"
 #include "witnesses.h"
 
@@ -235,6 +235,7 @@ enum status trail_extract_open(struct service *service, const struct http_reques
         extract_free(extract);
         return status;
     }
+    trail_corrupt_format(reply->trail_corrupt, service);
     reply->content_type = extract->csv ? "text/csv; charset=utf-8; header=present" : "application/jsonl";
     reply->stream = (struct http_stream){.read = extract_read, .free = extract_free, .context = extract};
     return STATUS_OK;

@@ -22,6 +22,7 @@
 #define HTTP_PARAMETERS_MAX 2
 #define HTTP_QUERY_MAX 32 /* parameters after the path */
 #define HTTP_PARAMETER_SIZE 128
+#define HTTP_TRAIL_CORRUPT_SIZE 1536
 
 struct service;
 struct place;
@@ -70,14 +71,15 @@ struct http_stream {
 };
 
 struct http_reply {
-    int status;                /* 200 unless set */
-    const char *content_type;  /* static; "application/json" unless set */
-    struct bytes body;         /* owned */
-    struct http_stream stream; /* used instead of `body` when `read` is set; owned */
-    json_t *explanation;       /* owned; goes into the problem document when the handler fails */
-    const char *cache_control; /* static; "no-store" unless set */
-    bool close;                /* the connection ends with this reply */
-    uint64_t results;          /* of a read that is told: how many entries it gives */
+    int status;                                  /* 200 unless set */
+    const char *content_type;                    /* static; "application/json" unless set */
+    struct bytes body;                           /* owned */
+    struct http_stream stream;                   /* used instead of `body` when `read` is set; owned */
+    json_t *explanation;                         /* owned; goes into the problem document when the handler fails */
+    const char *cache_control;                   /* static; "no-store" unless set */
+    bool close;                                  /* the connection ends with this reply */
+    char trail_corrupt[HTTP_TRAIL_CORRUPT_SIZE]; /* trail_corrupt_format (question.h): a header, unless "" */
+    uint64_t results;                            /* of a read that is told: how many entries it gives */
 };
 
 /*

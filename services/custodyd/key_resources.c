@@ -2,11 +2,11 @@
  * Keys at the REST interface, for reading: what the signers said last, what the papers say, what the trail tells.
  */
 #include "key_address.h"
+#include "question.h"
 #include "record.h"
 #include "resources.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
-#include "trail_question.h"
 #include "values.h"
 
 #define HISTORY_MAX 500
@@ -308,6 +308,7 @@ static enum status put_history(struct reading *reading, struct fault *fault)
     struct store_leaf_list list = {0};
     struct trail_extent extent = {.head_size = 0};
     json_t *array = json_array();
+    json_t *corrupt = NULL;
     uint64_t first = 0;
     enum status status = put(reading->out, "history", array) ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK) {
@@ -325,6 +326,10 @@ static enum status put_history(struct reading *reading, struct fault *fault)
         status = trail_kept_from(&first, reading->service->reader, fault);
     }
     if (status == STATUS_OK && !put(reading->out, "history_first", json_integer((json_int_t)first))) {
+        status = STATUS_NO_MEMORY;
+    }
+    status = status == STATUS_OK ? trail_corrupt_view(&corrupt, reading->service, fault) : status;
+    if (corrupt != NULL && !put(reading->out, "history_corrupt", corrupt)) {
         status = STATUS_NO_MEMORY;
     }
     store_leaf_list_free(&list);

@@ -3,8 +3,8 @@
  */
 #include "routes.h"
 
+#include "question.h"
 #include "resources.h"
-#include "trail_question.h"
 #include "withdrawals.h"
 
 #define AUDIT_READ (ROLE_AUDITOR | ROLE_OPERATOR)
@@ -65,7 +65,7 @@ static const struct http_route routes[] = {
     {"GET", "/v1/subjects/{}", SUBJECTS | ROLE_AUDITOR, AUDIT_ACTION_NONE, NO_QUERY, subject_read},
     {"POST", "/v1/subjects/{}/reveal", ROLE_AUDITOR, AUDIT_PII_REVEAL, NO_QUERY, subject_reveal},
     {"POST", "/v1/subjects/{}/erase", CARRY, AUDIT_PII_ERASE, NO_QUERY, subject_erase},
-    {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_entries,
+    {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " seq limit cursor", trail_entries,
      .told = true},
     {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_count, .told = true},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},

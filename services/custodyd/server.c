@@ -146,6 +146,9 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
     if (reply->status == 503 || reply->status == 429) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     }
+    if (reply->trail_corrupt[0] != '\0') {
+        (void)MHD_add_response_header(response, "Trail-Corrupt", reply->trail_corrupt);
+    }
     if (reply->close) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }

@@ -2,214 +2,17 @@
  * The audit trail at the REST interface: entries by filters, checkpoint, proofs, export. Everything carries the raw
  * bytes, so nobody has to believe the columns.
  */
-#include "audit/event.h"
+#include <inttypes.h>
+
+#include "question.h"
 #include "record.h"
 #include "resources.h"
 #include "service.h"
 #include "store/trail_query.h"
 #include "trail_kept.h"
-#include "trail_question.h"
 #include "trail_signed.h"
 #include "values.h"
 #include "witnesses.h"
-
-static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
-{
-    const char *text = http_query(request, name);
-    if (text == NULL) {
-        return STATUS_OK;
-    }
-    if (time_parse(out, text) == STATUS_OK) {
-        *out = *out == 0 ? 1 : *out; /* 0 is no condition, and no entry is of that moment */
-        return STATUS_OK;
-    }
-    return fault_set(fault, STATUS_INVALID, name, "must be a time like 2026-01-02T03:04:05.000000Z");
-}
-
-static enum status query_amount(struct amount *out, const struct amount **out_given, const struct http_request *request,
-                                const char *name, struct fault *fault)
-{
-    const char *text = http_query(request, name);
-    if (text == NULL) {
-        return STATUS_OK;
-    }
-    if (amount_parse(out, text) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, name, "must be a decimal number of base units below 2^128");
-    }
-    if (http_query(request, "asset") == NULL) {
-        return fault_set(fault, STATUS_MISSING_FIELD, "asset", "an amount is one of an asset");
-    }
-    *out_given = out;
-    return STATUS_OK;
-}
-
-static enum status read_text(const char **out, char room[STORE_TEXT_SIZE], const struct http_request *request,
-                             const char *name, struct fault *fault)
-{
-    const char *text = http_query(request, name);
-    size_t len = text == NULL ? 0 : strlen(text);
-    for (size_t i = 0; i < len; i++) {
-        len = text[i] >= ' ' && text[i] <= '~' ? len : STORE_TEXT_SIZE;
-    }
-    if (text != NULL && (len == 0 || len >= STORE_TEXT_SIZE)) {
-        return fault_set(fault, STATUS_INVALID, name, "must be 1 to %d printable ASCII characters",
-                         STORE_TEXT_SIZE - 1);
-    }
-    if (text != NULL) {
-        memcpy(room, text, len + 1);
-        *out = room;
-    }
-    return STATUS_OK;
-}
-
-static bool is_hash(const char *text)
-{
-    struct digest digest;
-    return digest_parse(&digest, text) == STATUS_OK;
-}
-
-static bool is_name(const char *text)
-{
-    struct name name;
-    return name_parse(&name, text) == STATUS_OK;
-}
-
-/* A value that no entry can have is a mistake, and an empty answer would hide it. */
-static enum status check_forms(const struct store_trail_query *query, struct fault *fault)
-{
-    static const char hash[] = "an id: 64 lower-case hexadecimal digits";
-    static const char name[] = "a name: a-z, 0-9 and -";
-    const struct {
-        const char *field;
-        const char *value;
-        bool (*is)(const char *text);
-        const char *rule;
-    } forms[] = {{"actor", query->actor, is_name, name},
-                 {"wallet", query->wallet, is_name, name},
-                 {"asset", query->asset, is_hash, hash},
-                 {"key", query->key, is_hash, hash}};
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (forms[i].value != NULL && !forms[i].is(forms[i].value)) {
-            return fault_set(fault, STATUS_INVALID, forms[i].field, "must be %s", forms[i].rule);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status read_texts(struct trail_question *out, const struct http_request *request, struct fault *fault)
-{
-    struct store_trail_query *query = &out->query;
-    const struct {
-        const char *name;
-        const char **value;
-    } texts[TRAIL_TEXTS] = {
-        {"actor", &query->actor},   {"act", &query->act},         {"otype", &query->otype},
-        {"oid", &query->oid},       {"outcome", &query->outcome}, {"key", &query->key},
-        {"wallet", &query->wallet}, {"asset", &query->asset},     {"destination", &query->destination}};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < TRAIL_TEXTS; i++) {
-        status = read_text(texts[i].value, out->texts[i], request, texts[i].name, fault);
-    }
-    return status == STATUS_OK ? check_forms(query, fault) : status;
-}
-
-static enum status read_words(struct trail_question *out, const struct http_request *request, struct fault *fault)
-{
-    struct store_trail_query *query = &out->query;
-    const char *order = http_query(request, "order");
-    const char *corr = http_query(request, "corr");
-    const char *cursor = http_query(request, "cursor");
-    enum status status = read_texts(out, request, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    query->newest_first = order == NULL || strcmp(order, "newest") == 0;
-    if (order != NULL && !query->newest_first && strcmp(order, "oldest") != 0) {
-        return fault_set(fault, STATUS_INVALID, "order", "must be newest or oldest");
-    }
-    if (query->act != NULL && audit_action_find(query->act) == AUDIT_ACTION_NONE) {
-        return fault_set(fault, STATUS_INVALID, "act", "not an action of the trail");
-    }
-    if (query->outcome != NULL && audit_outcome_find(query->outcome) == AUDIT_OUTCOME_NONE) {
-        return fault_set(fault, STATUS_INVALID, "outcome", "must be ok, deny, error or intent");
-    }
-    if (corr != NULL && uuid_parse(&out->corr, corr) != STATUS_OK) {
-        return fault_set(fault, STATUS_INVALID, "corr", "must be a UUIDv7");
-    }
-    query->corr = corr == NULL ? NULL : &out->corr;
-    if (cursor != NULL) {
-        (void)snprintf(out->cursor, sizeof(out->cursor), "%s", cursor);
-        query->cursor = out->cursor;
-    }
-    return STATUS_OK;
-}
-
-/* The values are those of columns; nothing of them becomes SQL. */
-enum status trail_question_read(struct trail_question *out, const struct http_request *request, struct fault *fault)
-{
-    *out = (struct trail_question){.query = {.limit = 0}};
-    struct store_trail_query *query = &out->query;
-    int64_t limit = 100;
-    int64_t version = 0;
-    enum status status = read_words(out, request, fault);
-    if (status == STATUS_OK) {
-        status = query_time(&query->from_utc_us, request, "from", fault);
-    }
-    if (status == STATUS_OK) {
-        status = query_time(&query->to_utc_us, request, "to", fault);
-    }
-    if (status == STATUS_OK) {
-        status = query_amount(&out->amount_min, &query->amount_min, request, "amount_min", fault);
-    }
-    if (status == STATUS_OK) {
-        status = query_amount(&out->amount_max, &query->amount_max, request, "amount_max", fault);
-    }
-    if (status == STATUS_OK) {
-        status = http_query_integer(&version, request, "version", 1, INT64_MAX, fault);
-    }
-    if (status == STATUS_OK) {
-        status = http_query_integer(&limit, request, "limit", 1, 500, fault);
-    }
-    query->version = (uint64_t)version;
-    query->limit = (unsigned)limit;
-    return status;
-}
-
-enum status trail_row_view(json_t **out, struct service *service, const struct trail_extent *extent,
-                           const struct store_leaf *row, struct fault *fault)
-{
-    const char *doubt = "";
-    enum status status = trail_doubt(&doubt, service->trail, extent, row, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (doubt[0] != '\0' && extent->signed_to.size > 0) {
-        trail_corrupt_note(service->trail, row->seq);
-    }
-    json_t *view = value_leaf(row);
-    if (view == NULL || (doubt[0] != '\0' && json_object_set_new(view, "doubt", json_string(doubt)) != 0)) {
-        json_decref(view);
-        return fault_set(fault, STATUS_NO_MEMORY, "entries", "%s", "");
-    }
-    *out = view;
-    return STATUS_OK;
-}
-
-enum status trail_extent_read(struct trail_extent *out, struct service *service, uint64_t head_size,
-                              struct fault *fault)
-{
-    struct trail_checkpoint newest = {0};
-    enum status status = trail_checkpoint_newest(&newest, service->trail, NULL);
-    if (status == STATUS_NOT_READY) {
-        status = STATUS_OK; /* reads go on, and say that nothing is proven */
-    }
-    if (status != STATUS_OK) {
-        return fault_set(fault, status, "checkpoint", "%s", "");
-    }
-    bytes_free(&newest.note);
-    *out = (struct trail_extent){.signed_to = newest.checkpoint, .head_size = head_size};
-    return STATUS_OK;
-}
 
 static enum status rows_view(json_t *array, struct service *service, const struct store_trail_page *page,
                              const struct trail_extent *extent, struct fault *fault)
@@ -235,9 +38,14 @@ struct answer {
 static enum status entries_view(json_t **out, struct service *service, const struct answer *answer, struct fault *fault)
 {
     json_t *array = json_array();
+    json_t *corrupt = NULL;
     json_t *view = json_pack("{s:o, s:I}", "entries", array, "first", (json_int_t)answer->first);
     enum status status =
         view == NULL ? STATUS_NO_MEMORY : rows_view(array, service, &answer->page, &answer->extent, fault);
+    status = status == STATUS_OK ? trail_corrupt_view(&corrupt, service, fault) : status;
+    if (corrupt != NULL && json_object_set_new(view, "corrupt", corrupt) != 0) {
+        status = STATUS_NO_MEMORY;
+    }
     if (status == STATUS_OK && answer->page.next[0] != '\0' &&
         json_object_set_new(view, "next", json_string(answer->page.next)) != 0) {
         status = STATUS_NO_MEMORY;
@@ -262,7 +70,7 @@ static enum status ask_in(struct answer *out, struct store_tx *tx, struct store_
     bytes_free(&head.frontier);
     if (status == STATUS_OK) {
         out->extent.head_size = head.size;
-        query->before_seq = head.size;
+        query->before_seq = query->before_seq == 0 || query->before_seq > head.size ? head.size : query->before_seq;
         status = question_fn(&out->page, tx, query, fault);
     }
     return status;
@@ -311,14 +119,17 @@ enum status trail_count(struct service *service, const struct http_request *requ
                         struct fault *fault)
 {
     struct answer answer = {0};
+    json_t *corrupt = NULL;
     enum status status = ask(&answer, service, request, store_trail_count, fault);
+    status = status == STATUS_OK ? trail_corrupt_view(&corrupt, service, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
     const struct store_trail_page *page = &answer.page; /* without rows */
     reply->results = page->count;
-    json_t *view = json_pack("{s:I, s:I, s:s*}", "count", (json_int_t)page->count, "first", (json_int_t)answer.first,
-                             "next", page->next[0] == '\0' ? NULL : page->next);
+    json_t *view =
+        json_pack("{s:I, s:I, s:s*, s:o*}", "count", (json_int_t)page->count, "first", (json_int_t)answer.first, "next",
+                  page->next[0] == '\0' ? NULL : page->next, "corrupt", corrupt);
     return view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "count", "%s", "")
                         : http_reply_json(reply, 200, view, fault);
 }
@@ -336,17 +147,39 @@ enum status trail_checkpoint_read(struct service *service, const struct http_req
     return status;
 }
 
+/* What has no proof may be on its way to a checkpoint; an entry that there is not has none ever. */
+static enum status check_there(struct service *service, uint64_t seq, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_head head = {0};
+    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
+    if (status == STATUS_OK) {
+        status = store_head_get(&head, tx, fault);
+        store_rollback(tx);
+    }
+    bytes_free(&head.frontier);
+    return status != STATUS_OK || seq < head.size
+               ? status
+               : fault_set(fault, STATUS_NOT_FOUND, "seq", "the trail has %" PRIu64 " entries, from 0", head.size);
+}
+
 enum status trail_inclusion(struct service *service, const struct http_request *request, struct http_reply *reply,
                             struct fault *fault)
 {
     int64_t seq = -1;
     struct bytes proof = {0};
+    struct fault why = {0};
     enum status status = http_query_integer(&seq, request, "seq", 0, INT64_MAX, fault);
     if (status == STATUS_OK && seq < 0) {
         status = fault_set(fault, STATUS_MISSING_FIELD, "seq", "must be the number of an entry");
     }
     if (status == STATUS_OK) {
-        status = witnesses_prove_shown(&proof, service, (uint64_t)seq, 0, fault);
+        status = witnesses_prove_shown(&proof, service, (uint64_t)seq, 0, &why);
+        struct fault gone = {0};
+        if (status == STATUS_NOT_READY && check_there(service, (uint64_t)seq, &gone) == STATUS_NOT_FOUND) {
+            why = gone;
+        }
+        status = status == STATUS_OK ? status : fault_set(fault, why.status, why.where, "%s", why.detail);
     }
     if (status == STATUS_OK) {
         status = http_reply_text(reply, "text/plain; charset=utf-8", proof.data, proof.len);

@@ -31,7 +31,7 @@ static bool doubt_add(struct trail *trail, uint64_t seq)
             return false;
         }
     }
-    if (trail->doubted_count == DOUBTED_MAX) {
+    if (trail->doubted_count == TRAIL_DOUBTED_MAX) {
         return false;
     }
     trail->doubted[trail->doubted_count++] = seq;
@@ -145,6 +145,15 @@ bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trai
     *out_at_utc_us = trail->doubted_at_utc_us;
     pthread_mutex_unlock(&trail->mutex);
     return count > 0;
+}
+
+size_t trail_doubted_list(uint64_t out[TRAIL_DOUBTED_MAX], struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    size_t count = trail->doubted_count;
+    memcpy(out, trail->doubted, count * sizeof(*out));
+    pthread_mutex_unlock(&trail->mutex);
+    return count;
 }
 
 enum status trail_signed_check(struct trail *trail, const struct store_leaf *leaf, struct fault *fault)

@@ -55,6 +55,12 @@ MUST_CHECK enum status trail_missing_check(struct trail *trail, uint64_t seq, st
  */
 bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail);
 
+/* How many of them are told one by one; by then it is known what sort of thing goes on. */
+#define TRAIL_DOUBTED_MAX 64
+
+/* All of them, in the order in which they were found. Answers how many. */
+size_t trail_doubted_list(uint64_t out[TRAIL_DOUBTED_MAX], struct trail *trail);
+
 /* A number as it is told: decimal, or "tree" for TRAIL_TREE. */
 #define TRAIL_DOUBTED_SIZE 24
 void trail_doubted_format(char out[TRAIL_DOUBTED_SIZE], uint64_t seq);

@@ -8,12 +8,10 @@
 
 #include "trail_core.h"
 #include "trail_number.h"
+#include "trail_signed.h"
 
 /* How many lost numbers one event declares void. */
 #define VOID_MAX 128
-
-/* How many rows that are not what was signed are told one by one; by then it is known what sort of thing goes on. */
-#define DOUBTED_MAX 64
 
 /* What somebody waits for: an event of this boot, or an entry. */
 struct wish {
@@ -55,7 +53,8 @@ struct trail {
     bool halted;                    /* no checkpoint will come any more */
     struct trail_trouble halt;      /* then: why */
     bool late;                      /* somebody waited in vain, and no checkpoint has come since */
-    uint64_t doubted[DOUBTED_MAX];  /* rows that were found not to be what was signed (trail_signed.h), each once */
+    uint64_t
+        doubted[TRAIL_DOUBTED_MAX]; /* rows that were found not to be what was signed (trail_signed.h), each once */
     size_t doubted_count;
     int64_t doubted_at_utc_us; /* when the last one was */
     struct numbers numbers;

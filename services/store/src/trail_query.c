@@ -371,6 +371,7 @@ static enum status plan_make(struct plan *out, struct store_tx *tx, const struct
     }
     out->bounds[0] = out->from;
     out->bounds[1] = out->to;
+    out->from = query->from_seq > out->from ? query->from_seq : out->from;
     if (status == STATUS_OK) {
         status = cursor_read(out, fault);
     }

@@ -318,6 +318,24 @@ class Terminal(Answering):
             with self.subTest(status):
                 self.assertEqual(self.said("list", *self.base).returncode, 1)
 
+    def test_what_the_service_knows_of_altered_rows(self):
+        """Numbers of rows as far as there is room, how many more, and no other text of it; also of an answer without a row."""
+        for rows, told in ((["7", "tree", "12"], "(7, tree, 12)"), ([BAD, 7, "30"], "(3 more)"), (["30", BAD, None, "forest", "7x"], "(30 and 4 more)"),
+                           ([str(10 ** 19 + i) for i in range(64)], " and 61 more)"), ({"30": 1}, None), ([], None), (None, None)):
+            with self.subTest(rows=rows):
+                for path, answer, words in (("entries?limit=100", {"entries": []}, ["search"]), ("count", {"count": 3}, ["count"])):
+                    self.answers(f"/v1/audit/{path}", {**answer, "first": 0, **({} if rows is None else {"corrupt": rows})})
+                    done = self.said("audit", *words, *self.base)
+                    self.assertEqual(done.returncode, 0 if told is None else 1)
+                    self.assertTrue("missing rows" not in done.stderr if told is None else told in done.stderr, done.stderr)
+
+    def test_a_row_with_what_a_terminal_obeys(self):
+        for row in ({"seq": 7, "raw": BAD, "doubt": BAD, "actor": BAD}, {"seq": BAD}, {}, 7):
+            with self.subTest(row=row):
+                self.answers("/v1/audit/entries?limit=100", {"entries": [row], "first": 0})
+                done = self.said("audit", "search", *self.base)
+                self.assertEqual((done.returncode, "1 of 1 rows" in done.stderr), (1, True))
+
     def test_raw_files_are_not_written_to_a_terminal(self):
         """Evidence and the export are bytes that nobody has looked at yet: to a file or a pipe they go as they are."""
         for path, words in ((PATH + "/evidence", ["evidence", ID]), ("/v1/audit/export", ["audit", "export"])):

@@ -27,6 +27,7 @@ struct store_trail_query {
     const struct amount *amount_max;
     int64_t from_utc_us; /* inclusive */
     int64_t to_utc_us;   /* exclusive */
+    uint64_t from_seq;   /* inclusive */
     uint64_t before_seq; /* exclusive; required with a time: no row from there on is looked at */
     bool newest_first;
     const char *cursor; /* `next` of the answer before, NULL for the first */

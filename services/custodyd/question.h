@@ -1,8 +1,8 @@
 /*
  * Questions to the trail as they stand in a query string, for answers and for exports.
  */
-#ifndef STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
-#define STRONGROOM_CUSTODYD_TRAIL_QUESTION_H
+#ifndef STRONGROOM_CUSTODYD_QUESTION_H
+#define STRONGROOM_CUSTODYD_QUESTION_H
 
 #include <jansson.h>
 
@@ -41,6 +41,16 @@ MUST_CHECK enum status trail_extent_read(struct trail_extent *out, struct servic
  */
 MUST_CHECK enum status trail_row_view(json_t **out, struct service *service, const struct trail_extent *extent,
                                       const struct store_leaf *row, struct fault *fault);
+
+/*
+ * Which rows of the trail are known not to be what was signed, or to be gone, as a list of numbers as they are told
+ * (trail_signed.h); NULL: none is. Whatever was asked, one of them may be what was not found. Asked for after the rows
+ * of an answer were looked at. Out: one reference or NULL.
+ */
+MUST_CHECK enum status trail_corrupt_view(json_t **out, struct service *service, struct fault *fault);
+
+/* The same as texts with ", " between them, "" for none: the header Trail-Corrupt of what has no room for it. */
+void trail_corrupt_format(char out[HTTP_TRAIL_CORRUPT_SIZE], struct service *service);
 
 /* The export of the rows that meet a question, each with its proof; the reply is a stream. */
 MUST_CHECK enum status trail_extract_open(struct service *service, const struct http_request *request,
