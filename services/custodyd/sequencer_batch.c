@@ -7,6 +7,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "sequencer_core.h"
+#include "sequencer_heard.h"
 #include "trail_leaf.h"
 
 #define SEQUENCER_ACTOR "sequencer"
@@ -22,6 +23,7 @@ struct batch {
     struct sequencer *sequencer;
     struct post *posts; /* taken from the queue of this process; owned */
     struct store_pending_batch pending;
+    struct heard heard; /* what the trail says of numbers that nobody here remembers */
     size_t count;
     size_t tile_count;
     struct store_leaf leaves[STORE_BATCH_MAX];
@@ -37,6 +39,7 @@ static void batch_free(struct batch *batch)
             bytes_free(&batch->leaves[i].raw);
         }
         posts_free(batch->posts);
+        heard_free(&batch->heard);
         store_pending_batch_free(&batch->pending);
         free(batch);
     }
@@ -97,7 +100,7 @@ static enum status producer_check(const struct sequencer *sequencer, const struc
     struct digest digest;
     digest_sha256(&digest, row->event.data, row->event.len);
     bool mine = uuid_equal(&event->producer, &sequencer->boot); /* own events never lie in pending */
-    if (mine || !trail_wrote(sequencer->config.trail, &row->event, &row->mac) ||
+    if (mine || !trail_wrote(sequencer->config.trail, row->since, &digest, &row->mac) ||
         !trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
         return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is not what its producer put there");
     }
@@ -115,28 +118,37 @@ static bool batch_has(const struct batch *batch, const struct audit_event *event
     return false;
 }
 
-/* A number becomes an entry once, whoever doubles rows, also of another boot, whose row a superuser has put back. */
-static enum status is_again(bool *out, const struct batch *batch, const struct audit_event *event, struct fault *fault)
+/*
+ * A number becomes an entry once, whoever doubles rows, also of another boot, whose row a superuser has put back; and
+ * what the trail says will never come does not come, whoever kept it when its transaction was rolled back.
+ */
+static enum status is_settled(bool *out, struct batch *batch, const struct audit_event *event,
+                              const struct store_pending *row, struct fault *fault)
 {
+    bool known = false;
     struct sequencer *sequencer = batch->sequencer;
     *out = batch_has(batch, event);
     if (*out || trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
         return STATUS_OK; /* what is remembered was expected, and is in no batch before this one */
     }
-    return sequencer_has(out, sequencer, event, fault);
+    enum status status = heard_read(&known, &batch->heard, sequencer->writer, row->since, fault);
+    if (status == STATUS_OK) {
+        *out = !known || heard_settles(&batch->heard, &event->producer, event->producer_counter);
+    }
+    return status;
 }
 
 /* Whether the row is refused; a failure that is not the row's says nothing about it. */
-static enum status row_check(bool *out_refused, const struct batch *batch, const struct audit_event *event,
+static enum status row_check(bool *out_refused, struct batch *batch, const struct audit_event *event,
                              const struct store_pending *row, struct fault *fault)
 {
     enum status status = producer_check(batch->sequencer, event, row, fault);
     *out_refused = status != STATUS_OK;
     if (status == STATUS_OK) {
-        status = is_again(out_refused, batch, event, fault);
+        status = is_settled(out_refused, batch, event, row, fault);
     }
     return status == STATUS_OK && *out_refused
-               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already")
+               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already, or will never be one")
                : status;
 }
 
@@ -168,6 +180,9 @@ static enum status stamp_and_link(bool *out_refused, struct batch *batch, const 
             trail_leaf_project(&columns, &event);
             entry.linked = (struct linked){event.producer, event.producer_counter};
             status = batch_link(batch, &entry, fault);
+        }
+        if (status == STATUS_OK && row != NULL) {
+            status = heard_event(&batch->heard, &event, fault);
         }
         audit_event_wipe(&event);
         bytes_free(&entry.document);
@@ -385,6 +400,7 @@ static enum status batch_begin(struct batch **out, struct sequencer *sequencer, 
     batch->sequencer = sequencer;
     sequencer->next = sequencer->end;
     sequencer->next_number = sequencer->own_number;
+    heard_begin(&batch->heard, sequencer->end.size, &sequencer->end.last_lh);
     *out = batch;
     return STATUS_OK;
 }

@@ -89,13 +89,6 @@ MUST_CHECK enum status sequencer_lead(struct sequencer *sequencer, struct fault 
  */
 MUST_CHECK enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, struct fault *fault);
 
-/*
- * Whether an event with the number of this one, by the same producer, is an entry of the trail. Asked for what nobody
- * remembers here: a superuser may have put back into audit.pending what became one long ago. Between transactions only.
- */
-MUST_CHECK enum status sequencer_has(bool *out, struct sequencer *sequencer, const struct audit_event *event,
-                                     struct fault *fault);
-
 /* Writes the first entry, log.genesis, or log.fork of a log that follows another. */
 MUST_CHECK enum status sequencer_genesis(struct sequencer *sequencer, struct fault *fault);
 

@@ -18,11 +18,30 @@
 struct enqueued {
     struct trail *trail;
     uint64_t number;
-    bool put; /* the row is written; otherwise nothing of it commits */
+    uint64_t since; /* the trail had as many entries when the number was taken */
+    bool put;       /* the row is written; otherwise nothing of it commits */
     struct store_backend backend;
     size_t carried_count;
     uint64_t carried[VOID_MAX];
 };
+
+/* A row that no key of the log signed says nothing: whoever leads says so, and every trail has 0 entries at least. */
+static enum status read_signed_size(struct trail *trail, struct store_tx *tx, struct fault *fault)
+{
+    struct fault why = {0};
+    struct bytes note = {0};
+    struct store_checkpoint row = {0};
+    struct audit_checkpoint checkpoint;
+    enum status status = store_checkpoint_newest(&row, tx, &why);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    status = trail_note_read(&checkpoint, &note, trail, &row.note, &why);
+    bytes_free(&row.note);
+    bytes_free(&note);
+    trail->since = status == STATUS_OK ? checkpoint.size : 0;
+    return status == STATUS_NO_MEMORY ? fault_set(fault, status, why.where, "%s", why.detail) : STATUS_OK;
+}
 
 static enum status trail_read_size(struct trail *trail, struct fault *fault)
 {
@@ -33,9 +52,12 @@ static enum status trail_read_size(struct trail *trail, struct fault *fault)
     }
     struct store_head head = {0};
     status = store_head_get(&head, tx, fault);
-    store_rollback(tx);
     trail->first = head.size;
     bytes_free(&head.frontier);
+    if (status == STATUS_OK) {
+        status = read_signed_size(trail, tx, fault);
+    }
+    store_rollback(tx);
     return status;
 }
 
@@ -169,6 +191,7 @@ static enum status enqueued_new(struct enqueued **out, struct trail *trail, stru
     pthread_mutex_lock(&trail->mutex);
     enum status status = numbers_take(&enqueued->number, &trail->numbers, state, fault);
     if (status == STATUS_OK) {
+        enqueued->since = trail->newest.note.data == NULL ? trail->since : trail->newest.checkpoint.size;
         enqueued->carried_count = numbers_carry(enqueued->carried, VOID_MAX, &trail->numbers, enqueued->number);
     }
     pthread_mutex_unlock(&trail->mutex);
@@ -207,13 +230,11 @@ static enum status event_complete(struct audit_event *event, const struct enqueu
 }
 
 /* Before the row is written: the sequencer may see it as soon as its transaction commits. */
-static void enqueued_bind(const struct enqueued *enqueued, const struct bytes *document)
+static void enqueued_bind(const struct enqueued *enqueued, const struct digest *document)
 {
     struct trail *trail = enqueued->trail;
-    struct digest digest;
-    digest_sha256(&digest, document->data, document->len);
     pthread_mutex_lock(&trail->mutex);
-    numbers_bind(&trail->numbers, enqueued->number, &digest);
+    numbers_bind(&trail->numbers, enqueued->number, document);
     pthread_mutex_unlock(&trail->mutex);
 }
 
@@ -226,10 +247,13 @@ static enum status enqueued_put(struct enqueued *enqueued, struct store_tx *tx, 
         status = audit_event_encode(&document, event, fault);
     }
     if (status == STATUS_OK) {
-        enqueued_bind(enqueued, &document);
         struct digest mac;
-        trail_pending_mac(&mac, enqueued->trail, &document);
-        status = store_pending_put(tx, document.data, document.len, &mac, fault);
+        struct digest digest;
+        digest_sha256(&digest, document.data, document.len);
+        enqueued_bind(enqueued, &digest);
+        trail_pending_mac(&mac, enqueued->trail, enqueued->since, &digest);
+        const struct store_put put = {.event = document, .since = enqueued->since, .mac = mac};
+        status = store_pending_put(tx, &put, fault);
     }
     bytes_free(&document);
     enqueued->put = status == STATUS_OK;

@@ -40,11 +40,15 @@ void trail_wake(struct trail *trail);
 /* The size of the trail when this boot began: no entry before it is of this boot. */
 uint64_t trail_first(const struct trail *trail);
 
-/* The code of an event in audit.pending: HMAC-SHA-256 under the key that the trail was opened with. */
-void trail_pending_mac(struct digest *out, const struct trail *trail, const struct bytes *document);
+/*
+ * The code of an event in audit.pending: HMAC-SHA-256, under the key that the trail was opened with, over `since` (8
+ * bytes, the high one first) and the SHA-256 of the event. `since`: how many entries the trail had at least when the
+ * event got its number, so that whatever the trail says of that number stands from there on.
+ */
+void trail_pending_mac(struct digest *out, const struct trail *trail, uint64_t since, const struct digest *event);
 
 /* Whether a row of audit.pending was written by who has the key for it: this process or another of the service. */
-bool trail_wrote(const struct trail *trail, const struct bytes *document, const struct bytes *mac);
+bool trail_wrote(const struct trail *trail, int64_t since, const struct digest *event, const struct bytes *mac);
 
 /*
  * Whether a document (by its SHA-256) that says it is event `number` of producer `boot` may become an entry: of this

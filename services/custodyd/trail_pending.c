@@ -5,16 +5,21 @@
 #include "trail_core.h"
 #include "trail_state.h"
 
-void trail_pending_mac(struct digest *out, const struct trail *trail, const struct bytes *document)
+void trail_pending_mac(struct digest *out, const struct trail *trail, uint64_t since, const struct digest *event)
 {
+    uint8_t said[sizeof(since) + sizeof(event->bytes32)];
     INVARIANT(trail->pending_key.len == TRAIL_PENDING_KEY_LEN);
-    digest_hmac_sha256(out, trail->pending_key.data, trail->pending_key.len, document->data, document->len);
+    for (size_t i = 0; i < sizeof(since); i++) {
+        said[i] = (uint8_t)(since >> (8 * (sizeof(since) - 1 - i)));
+    }
+    memcpy(said + sizeof(since), event->bytes32, sizeof(event->bytes32));
+    digest_hmac_sha256(out, trail->pending_key.data, trail->pending_key.len, said, sizeof(said));
 }
 
-bool trail_wrote(const struct trail *trail, const struct bytes *document, const struct bytes *mac)
+bool trail_wrote(const struct trail *trail, int64_t since, const struct digest *event, const struct bytes *mac)
 {
     struct digest expected;
-    trail_pending_mac(&expected, trail, document);
+    trail_pending_mac(&expected, trail, (uint64_t)since, event);
     return digest_hmac_is(&expected, mac->data, mac->len);
 }
 

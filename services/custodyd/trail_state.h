@@ -45,6 +45,7 @@ struct trail {
     struct trail_view *view;
     struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */
     uint64_t first;
+    uint64_t since; /* the size of the newest checkpoint when this was opened */
     int wake_fd;
 
     pthread_mutex_t mutex; /* guards what follows */

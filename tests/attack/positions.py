@@ -6,6 +6,7 @@ whoever may write into the database may announce a signature, and cannot have on
 """
 
 import base64
+import hashlib
 import hmac
 import json
 import pathlib
@@ -66,11 +67,16 @@ def signing_entry(place, row, approvals, destination=None, promises=0, **refs):
     return event
 
 
+def pending_mac(key, document):
+    """The code of an event in audit.pending, of one that says it was made when the trail had no entry (`since`)."""
+    return hmac.digest(key, bytes(8) + hashlib.sha256(document.encode()).digest(), "sha256").hex()
+
+
 def to_the_trail(place, event):
     """Written where the sequencer finds it, with the code that the service's own events have: whoever has its host and a role of the
     database makes any entry, and it stands in the trail like any other, for good."""
     document = canonical(event)
-    mac = hmac.digest(bytes.fromhex((place.dir / "etc/pending-key").read_text()), document.encode(), "sha256").hex()
+    mac = pending_mac(bytes.fromhex((place.dir / "etc/pending-key").read_text()), document)
     place.psql(f"INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}');")
 
 

@@ -6,11 +6,10 @@ Here: what the service keeps in rows of what others decide: freezes, keys, versi
 
 import base64
 import hashlib
-import hmac
 import json
 import unittest
 
-from positions import Position, signing_entry, to_the_trail
+from positions import Position, pending_mac, signing_entry, to_the_trail
 from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
@@ -133,7 +132,7 @@ class Dba(Position):
             event = {"act": "review.signed", "actor": "approver-1", "corr": uuid7(), "facts": {"findings": "0", "size": size}, "oid": size, "on": "1",
                      "otype": "review", "outcome": "ok", "pn": "1", "pr": uuid7(), "refs": {"review": "1" * 64, "root": "2" * 64}}
             document = canonical(event)
-            mac = hmac.digest(key, document.encode(), "sha256").hex() if key else ""
+            mac = pending_mac(key, document) if key else ""
             place.psql(f"SET ROLE strongroom_app; INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}')")
             told = hashlib.sha256(document.encode()).hexdigest()
             eventually(lambda: [entry for entry in self.entries("trail.refuse") if told.encode() in base64.b64decode(entry["raw"])], "the trail says that it was there")

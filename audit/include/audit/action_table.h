@@ -132,7 +132,7 @@
       "Entries first to size-1 leave the database: the archive holds them, and root is that of the first size; the "   \
       "actor is who asked.")                                                                                           \
     X(TRAIL_REFUSE, "trail.refuse", PROCESSING, "", "error", "pending", "",                                            \
-      "Bytes stood in audit.pending that are no event of the service.")                                                \
+      "Bytes stood in audit.pending that are no event of the service, or one whose number was settled.")               \
     X(TOKEN_GRANT, "token.grant", POLICY, "", "ok", "token", "roles", "A bearer token was granted to the actor.")      \
     X(KEY_ADMIT, "key.admit", KEYS, "key", "intent ok deny error", "backup? ceremony command key restore?",            \
       AUDIT_FACTS_ORDERED, "A key was admitted by its papers.")                                                        \

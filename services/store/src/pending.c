@@ -21,10 +21,10 @@ static const struct statement ordinal_last = {
     2,
 };
 
-static const struct statement put = {
+static const struct statement pending_put = {
     "pending_put",
-    "INSERT INTO audit.pending (evt, mac) VALUES ($1::bytea, $2::bytea)",
-    2,
+    "INSERT INTO audit.pending (evt, mac, since) VALUES ($1::bytea, $2::bytea, $3::bigint)",
+    3,
 };
 
 static enum status ordinal_read(struct store_tx *tx, uint64_t *out, const struct statement *statement,
@@ -55,11 +55,11 @@ enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *o
     return ordinal_read(tx, out, &ordinal_last, object, fault);
 }
 
-enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, const struct digest *mac,
-                              struct fault *fault)
+enum status store_pending_put(struct store_tx *tx, const struct store_put *put, struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_bytes(&p, event, len);
-    parameter_bytes(&p, mac->bytes32, sizeof mac->bytes32);
-    return tx_run(tx, NULL, &put, &p, fault);
+    parameter_bytes(&p, put->event.data, put->event.len);
+    parameter_bytes(&p, put->mac.bytes32, sizeof(put->mac.bytes32));
+    parameter_uint64(&p, put->since);
+    return tx_run(tx, NULL, &pending_put, &p, fault);
 }

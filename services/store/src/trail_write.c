@@ -4,7 +4,6 @@
  */
 #include <inttypes.h>
 
-#include "leaf_row.h"
 #include "pool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -14,13 +13,14 @@ static const struct column pending_columns[] = {
     COLUMN(struct store_pending, pid, "pid", COLUMN_INT64),
     COLUMN(struct store_pending, event, "evt", COLUMN_BYTES),
     COLUMN(struct store_pending, mac, "mac", COLUMN_BYTES),
+    COLUMN(struct store_pending, since, "since", COLUMN_INT64),
 };
 static const struct row_shape pending_shape = ROW_SHAPE(struct store_pending, pending_columns);
 
 /* Rows of open transactions are not seen, and their inserts are not waited for. */
 static const struct statement first_pending = {
     "pending_first",
-    "SELECT pid, evt, mac FROM audit.pending ORDER BY pid LIMIT $1::bigint",
+    "SELECT pid, evt, mac, since FROM audit.pending ORDER BY pid LIMIT $1::bigint",
     1,
 };
 
@@ -103,28 +103,6 @@ enum status store_pending_first(struct store_pending_batch *out, struct store_wr
     }
     if (status == STATUS_OK) {
         *out = (struct store_pending_batch){.rows = array.rows, .count = array.count};
-    }
-    return status;
-}
-
-enum status store_writer_correlated(struct store_leaf_list *out, struct store_writer *writer,
-                                    const struct uuid *correlation, struct fault *fault)
-{
-    static const struct statement by_correlation = {
-        "leaf_by_correlation",
-        "SELECT " LEAF_COLUMNS " FROM audit.leaf WHERE corr = $1::uuid AND corr IS NOT NULL",
-        1,
-    };
-    struct parameters p = {0};
-    struct store_tx alone = {0};
-    struct row_array array = {0};
-    parameter_uuid(&p, correlation);
-    enum status status = writer_session(&alone.store, &alone.session, writer, fault);
-    if (status == STATUS_OK) {
-        status = tx_read_all(&alone, &array, &leaf_row_shape, &by_correlation, &p, fault);
-    }
-    if (status == STATUS_OK) {
-        *out = (struct store_leaf_list){.rows = array.rows, .count = array.count};
     }
     return status;
 }

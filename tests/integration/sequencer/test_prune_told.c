@@ -7,6 +7,7 @@
 
 #include "prune_place.h"
 #include "store/pending.h"
+#include "trail_core.h"
 #include "trail_kept.h"
 
 #define USES 35 /* of a copied key: more than are told again at once */
@@ -42,12 +43,16 @@ static void alarm_of(const char *transaction)
 /* As who has the service's key and a role of the database writes an event. */
 static void forge(const char *event)
 {
-    struct digest mac;
+    struct digest digest;
     struct fault fault = {0};
-    const struct secret *key = stage_pending_key();
-    digest_hmac_sha256(&mac, key->data, key->len, event, strlen(event));
+    struct bytes document = {0};
+    cr_assert_eq(bytes_copy(&document, event, strlen(event)), STATUS_OK);
+    digest_sha256(&digest, document.data, document.len);
+    struct store_put put = {.event = document};
+    trail_pending_mac(&put.mac, place.stage.trail, put.since, &digest);
     struct store_tx *tx = books_begin(place.stage.app);
-    cr_assert_eq(store_pending_put(tx, event, strlen(event), &mac, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(store_pending_put(tx, &put, &fault), STATUS_OK, "%s", fault.detail);
+    bytes_free(&document);
     books_commit(tx);
 }
 

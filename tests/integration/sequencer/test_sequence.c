@@ -218,7 +218,8 @@ static void trigger_make(const char *body)
 {
     char sql[1024];
     (void)snprintf(sql, sizeof(sql),
-                   "CREATE FUNCTION public.lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s RETURN NEW; END $$;"
+                   "CREATE FUNCTION public.lie() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+                   " $$ BEGIN %s RETURN NEW; END $$;"
                    "CREATE TRIGGER lie BEFORE INSERT ON audit.pending FOR EACH ROW EXECUTE FUNCTION public.lie();"
                    "ALTER TABLE audit.pending ENABLE ALWAYS TRIGGER lie",
                    body);
@@ -253,12 +254,12 @@ Test(sequence, what_is_an_entry_does_not_become_another_one)
     stage_covered(&stage, stage_event(&stage, ""));
     stage_stop(&stage);
     stage_event(&stage, "");
-    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending;"
-                      "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac, since FROM audit.pending;"
+                      "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, since FROM public.kept");
     stage_start(&stage);
     stage_covered(&stage, stage_event(&stage, ""));
     cr_expect_eq(books_number(&books, REFUSED), 1, "two rows of one batch");
-    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, since FROM public.kept");
     stage_covered(&stage, stage_event(&stage, ""));
     cr_expect_eq(books_number(&books, REFUSED), 2, "a row that was put back");
     stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */
@@ -271,17 +272,99 @@ Test(sequence, what_is_an_entry_of_an_earlier_start_does_not_become_another_one)
     for (int i = 0; i < 3; i++) {
         stage_event(&stage, "");
     }
-    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac, since FROM audit.pending");
     stage_close(&stage);
-    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept LIMIT 1");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, since FROM public.kept LIMIT 1");
     stage_open(&stage, &books, &keeper);
     stage_covered(&stage, stage_event(&stage, ""));
     cr_expect_eq(books_number(&books, REFUSED), 1, "two rows of one batch");
-    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, since FROM public.kept");
     stage_covered(&stage, stage_event(&stage, ""));
     cr_expect_eq(books_number(&books, REFUSED), 4, "rows that were put back");
     struct story story = stage_read(&books, &keeper.log_key); /* asserts that no number stands twice */
     cr_expect_eq(story.open + story.unsettled, 0);
+}
+
+/* What a superuser keeps of a row, whatever becomes of its transaction. */
+#define KEEP_OUTSIDE                                                                                                   \
+    "EXECUTE format('COPY (SELECT %L, %L, %s) TO %L', NEW.evt, NEW.mac, NEW.since,"                                    \
+    " current_setting('data_directory') || '/kept');"
+#define KEPT "CREATE TABLE public.kept (evt bytea, mac bytea, since bigint);"
+#define KEPT_OUTSIDE                                                                                                   \
+    KEPT "DO $$ BEGIN EXECUTE format('COPY public.kept FROM %L', current_setting('data_directory') || '/kept'); END "  \
+         "$$"
+#define PUT_BACK(since) "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, " since " FROM public.kept"
+
+static void start_again(void)
+{
+    stage_close(&stage);
+    stage_open(&stage, &books, &keeper);
+    stage_covered(&stage, stage_event(&stage, ""));
+}
+
+/* The service that knew is gone; the trail says that the number is void. */
+Test(sequence, what_was_rolled_back_does_not_happen_after_a_restart)
+{
+    stage_covered(&stage, stage_event(&stage, ""));
+    trigger_make(KEEP_OUTSIDE);
+    stage_rolled_back(&stage);
+    trigger_drop();
+    stage_covered(&stage, stage_event(&stage, ""));
+    books_sql(&books, KEPT_OUTSIDE);
+    start_again();
+    books_sql(&books, PUT_BACK("since + 2")); /* as if it had been made after the trail said so */
+    stage_covered(&stage, stage_event(&stage, ""));
+    books_sql(&books, PUT_BACK("since"));
+    books_sql(&books, PUT_BACK("-1"));
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(books_number(&books, REFUSED), 3);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE oid = 'never'"), 0);
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.open + story.unsettled, 0);
+}
+
+/* A number below the last `settled` that is no entry: it was deleted, and what is deleted stays so. */
+Test(sequence, what_was_deleted_does_not_come_back_after_the_trail_has_settled)
+{
+    stage_stop(&stage);
+    stage_event(&stage, "");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac, since FROM audit.pending;"
+                      "DELETE FROM audit.pending");
+    stage_start(&stage);
+    stage_covered(&stage, stage_heartbeat(&stage));
+    start_again();
+    books_sql(&books, PUT_BACK("since"));
+    stage_covered(&stage, stage_event(&stage, ""));
+    cr_expect_eq(books_number(&books, REFUSED), 1);
+    cr_expect_eq(stage_read(&books, &keeper.log_key).unsettled, 1);
+}
+
+#define SET_BYTES "UPDATE audit.leaf SET raw = convert_to(replace(convert_from(raw, 'UTF8'), 'rita', 'mara'), 'UTF8')"
+#define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
+
+/* Two events of an earlier start, one of which waits still, and a row that says both are entries. */
+Test(sequence, rows_that_a_superuser_wrote_neither_refuse_nor_admit_an_event)
+{
+    stage_stop(&stage);
+    stage_event(&stage, "");
+    stage_event(&stage, "");
+    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac, since FROM audit.pending;"
+                      "DELETE FROM audit.pending WHERE pid = (SELECT max(pid) FROM audit.pending)");
+    start_again();
+    uint64_t last = stage_covered(&stage, stage_event(&stage, ""));
+    books_sql(&books,
+              "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, outcome, corr) SELECT 9000, lh,"
+              " convert_to(replace(convert_from(raw, 'UTF8'), '\"pn\":\"1\"', '\"pn\":\"2\"'), 'UTF8'), ts, actor,"
+              " act, outcome, (convert_from(evt, 'UTF8')::json->>'corr')::uuid FROM audit.leaf, public.kept"
+              " WHERE seq = 1 AND position('\"pn\":\"2\"'::bytea IN evt) > 0;" AS_SUPERUSER
+              "UPDATE audit.leaf SET corr = gen_random_uuid() WHERE seq = 1");
+    books_sql(&books, PUT_BACK("since"));
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), last + 3);
+    cr_expect_eq(books_number(&books, REFUSED), 1, "the one that is an entry");
+    books_sql(&books, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 9000;" SET_BYTES " WHERE seq = 1");
+    books_sql(&books, PUT_BACK("since"));
+    stage_await(&stage, SEQUENCER_HALTED, NULL);
+    cr_expect_eq(books_number(&books, "SELECT size FROM audit.head"), (long)last + 4, "nothing was admitted by it");
 }
 
 /* That it cannot be looked up says nothing against it. */
@@ -289,12 +372,13 @@ Test(sequence, what_cannot_be_looked_up_is_not_refused)
 {
     stage_stop(&stage);
     stage_event(&stage, "");
-    books_sql(&books, "CREATE TABLE public.kept AS SELECT evt, mac FROM audit.pending; DELETE FROM audit.pending");
+    books_sql(&books,
+              "CREATE TABLE public.kept AS SELECT evt, mac, since FROM audit.pending; DELETE FROM audit.pending");
     stage_close(&stage);
     stage_open(&stage, &books, &keeper);
     uint64_t last = stage_covered(&stage, stage_event(&stage, ""));
     books_sql(&books, "REVOKE SELECT ON audit.leaf FROM strongroom_sequencer");
-    books_sql(&books, "INSERT INTO audit.pending (evt, mac) SELECT evt, mac FROM public.kept");
+    books_sql(&books, "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, since FROM public.kept");
     struct trail_ticket ticket = stage_event(&stage, "");
     stage_await(&stage, SEQUENCER_CONNECTING, NULL);
     books_sql(&books, "GRANT SELECT ON audit.leaf TO strongroom_sequencer");

@@ -12,7 +12,9 @@
 #include "store/trail_read.h"
 
 static struct books books;
-static const struct digest mac;
+static uint8_t braces[] = "{}";
+static const struct store_put no_event = {.event = {.data = braces, .len = 2}};
+static const struct store_put empty = {.event = {.data = braces, .len = 0}};
 
 static void setup(void)
 {
@@ -92,7 +94,7 @@ Test(session, the_role_that_answers_questions_begins_read_only)
     books_sql(&books, "GRANT INSERT, SELECT ON audit.pending TO strongroom_auditor");
     for (int access = STORE_READ_WRITE; access <= STORE_SNAPSHOT; access++) {
         cr_assert_eq(store_begin(&tx, store, (enum store_access)access, &fault), STATUS_OK);
-        cr_expect_neq(store_pending_put(tx, "{}", 2, &mac, &fault), STATUS_OK);
+        cr_expect_neq(store_pending_put(tx, &no_event, &fault), STATUS_OK);
         cr_expect(strstr(fault.detail, "read-only") != NULL, "%s", fault.detail);
         store_rollback(tx);
         fault_clear(&fault);
@@ -148,7 +150,7 @@ Test(session, a_failed_transaction_does_not_commit)
     enum store_end end = STORE_COMMITTED;
     struct store *store = books_store(&books, "strongroom_app", 1);
     struct store_tx *tx = begin_noted(store, &end);
-    cr_expect_eq(store_pending_put(tx, "", 0, &mac, NULL), STATUS_INVALID);
+    cr_expect_eq(store_pending_put(tx, &empty, NULL), STATUS_INVALID);
     cr_expect_eq(store_commit(tx, NULL), STATUS_CONFLICT);
     cr_expect_eq(end, STORE_ROLLED_BACK);
     store_close(store);
@@ -159,7 +161,7 @@ Test(session, a_commit_whose_reply_is_lost_is_unknown_and_the_pool_heals)
     enum store_end end = STORE_COMMITTED;
     struct store *store = books_store(&books, "strongroom_app", 1);
     struct store_tx *tx = begin_noted(store, &end);
-    cr_expect_eq(store_pending_put(tx, "{}", 2, &mac, NULL), STATUS_OK);
+    cr_expect_eq(store_pending_put(tx, &no_event, NULL), STATUS_OK);
     books_sql(&books, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'strongroom_app'"
                       " AND datname = current_database()");
     cr_expect_eq(store_commit(tx, NULL), STATUS_OUTCOME_UNKNOWN);
@@ -230,7 +232,7 @@ Test(session, a_commit_that_no_standby_confirmed_is_unknown)
     books_sql(&books, "SET synchronous_commit = local; ALTER ROLE postgres SET synchronous_commit = local");
     books_sync_commit(&books, true);
     struct store_tx *tx = begin_noted(store, &end);
-    cr_expect_eq(store_pending_put(tx, "{}", 2, &mac, NULL), STATUS_OK);
+    cr_expect_eq(store_pending_put(tx, &no_event, NULL), STATUS_OK);
     cr_assert_eq(pthread_create(&canceller, NULL, cancel_waiter, NULL), 0);
     enum status status = store_commit(tx, NULL);
     books_sync_commit(&books, false);

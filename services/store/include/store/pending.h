@@ -5,10 +5,9 @@
 #ifndef STRONGROOM_STORE_PENDING_H
 #define STRONGROOM_STORE_PENDING_H
 
+#include "base/bytes.h"
 #include "base/digest.h"
 #include "store/store.h"
-
-#include <stddef.h>
 
 /*
  * Takes the next ordinal (`on`, from 1 without gaps) of an object. The object's counter stays locked until the end of
@@ -21,9 +20,14 @@ MUST_CHECK enum status store_ordinal_next(struct store_tx *tx, uint64_t *out, co
 MUST_CHECK enum status store_ordinal_last(struct store_tx *tx, uint64_t *out, const char *otype, const char *oid,
                                           struct fault *fault);
 
-/*
- * Puts an event (canonical bytes without ts and bt) into audit.pending, with the code that shows whose it is. */
-MUST_CHECK enum status store_pending_put(struct store_tx *tx, const void *event, size_t len, const struct digest *mac,
-                                         struct fault *fault);
+/* An event on its way into the trail. */
+struct store_put {
+    struct bytes event; /* canonical, without ts and bt; borrowed */
+    uint64_t since;     /* how many entries the trail had at least when it got its number */
+    struct digest mac;  /* the code that shows whose both are */
+};
+
+/* Puts an event into audit.pending. */
+MUST_CHECK enum status store_pending_put(struct store_tx *tx, const struct store_put *put, struct fault *fault);
 
 #endif

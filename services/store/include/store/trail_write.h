@@ -47,6 +47,7 @@ struct store_pending {
     int64_t pid;
     struct bytes event;
     struct bytes mac; /* as it stands there: of any length */
+    int64_t since;    /* how many entries the trail had at least when the event was made, if the code says so */
 };
 
 struct store_pending_batch {
@@ -63,13 +64,6 @@ MUST_CHECK enum status store_pending_first(struct store_pending_batch *out, stru
 
 /* Frees and empties. */
 void store_pending_batch_free(struct store_pending_batch *batch);
-
-/*
- * The rows of the trail with this correlation, as they stand in the database. Between transactions only. Out:
- * store_leaf_list_free.
- */
-MUST_CHECK enum status store_writer_correlated(struct store_leaf_list *out, struct store_writer *writer,
-                                               const struct uuid *correlation, struct fault *fault);
 
 /* Raises the epoch by one and reads the head row as it then is. Out: bytes_free(&out->frontier). */
 MUST_CHECK enum status store_head_lead(struct store_head *out, struct store_tx *tx, struct fault *fault);

@@ -1,0 +1,7 @@
+-- How many entries the trail had when an event was made: what the trail says of its number stands from there on. The code
+-- of a row is over it, too, so this fails while events wait that have one without it: start the version before until none does.
+SET LOCAL ROLE strongroom_owner;
+
+ALTER TABLE audit.pending ADD COLUMN since bigint NOT NULL;
+ALTER TABLE audit.pending ALTER COLUMN since SET DEFAULT 0;
+GRANT INSERT (since) ON audit.pending TO strongroom_app;
