@@ -21,18 +21,20 @@ STEPS = 15
 FENCE = "```"
 
 
-def script(page):
-    """The ```bash blocks of a page as a shell script with the same line numbers, and how many they are."""
+def script(page, heading=None):
+    """The ```bash blocks of a page, or those behind a heading, as a shell script with the same line numbers, and how many they are."""
     lines = ["set -eEuo pipefail; trap 'echo \"line $LINENO: status $?: $BASH_COMMAND\" >&2' ERR"]
     inside = False
     blocks = 0
+    begun = heading is None
     for line in page.read_text(encoding="utf-8").splitlines()[1:]:
+        begun = begun or line == heading
         if line.startswith(FENCE):
             if inside:
                 lines.append(f"echo 'block {blocks} done'")
             else:
                 lines.append("")
-            inside = line == f"{FENCE}bash"
+            inside = begun and line == f"{FENCE}bash"
             blocks += inside
         else:
             lines.append(line if inside else "")

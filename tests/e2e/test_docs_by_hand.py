@@ -28,7 +28,8 @@ class Pasting(unittest.TestCase):
         cls.place.enrol()
         cls.tree = cls.place.dir / "tree"  # as a reader has it: the source with .strongroom in it
         cls.tree.mkdir()
-        (cls.tree / "deploy").symlink_to(strongroom.SOURCE / "deploy")
+        for folder in ("deploy", "docs"):
+            (cls.tree / folder).symlink_to(strongroom.SOURCE / folder)
         (cls.tree / ".strongroom").symlink_to(cls.place.dir)
 
     def paste(self, page):

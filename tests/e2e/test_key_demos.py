@@ -8,16 +8,21 @@ The drill is in test_key_resources.py."""
 import base64
 import contextlib
 import json
+import pathlib
 import random
 import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import unittest
 
+import by_hand
 import strongroom
 import test_docs_by_hand
+import tlog
 
+ANCHORS = strongroom.SOURCE / "docs/anchors.md"
 CRASHPOINTS = "STRONGROOM_CRASHPOINTS:BOOL=ON" in (strongroom.BUILD / "CMakeCache.txt").read_text()  # not in release builds
 COSIGNED = r"checked: (the )?checkpoint: cosigned by 1 of the {} witnesses of the trust file, which asks for 1"
 
@@ -214,6 +219,81 @@ class KeyDemos(test_docs_by_hand.Pasting):
         self.assertEqual(len(after["trust.json"].pop("rotations")), len(before["trust.json"].pop("rotations", [])) + 1)
         self.assertEqual(after, before)
         place.withdraw()
+
+    def by_hand(self, files):
+        """docs/anchors.md, By hand, in a folder with these files and verify-by-hand.md: (exit status, steps that said ok, all that was said)."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in {**files, "verify-by-hand.md": by_hand.PAGE.read_text()}.items():
+                (pathlib.Path(folder) / name).write_text(content)
+            done = subprocess.run(["bash"], input=by_hand.script(ANCHORS, "## By hand")[0], cwd=folder, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "TMPDIR": folder}, check=False)
+        return done.returncode, [int(step) for step in re.findall(r"^ok: (\d) ", done.stdout, re.MULTILINE)], done.stdout
+
+    def test_d_the_page_of_anchors(self):
+        """docs/anchors.md: from an entry to the block and the checkpoint in it; what was altered on the way is found."""
+        place = self.place
+        place.withdraw()
+        strongroom.eventually(lambda: place.pages("/v1/audit/entries?act=trail.anchor", "entries", "auditor-1"), "an anchor is told")
+        said = self.paste("docs/anchors.md")
+        self.assertRegex(said, r"proven: \d+ entries of .*, [0-9]+ held checkpoints extended")
+        size, root = (place.dir / "outside/token.body").read_text().splitlines()[1:]
+        self.assertEqual(place.value(f"SELECT split_part(encode(note, 'escape'), E'\\n', 3) FROM audit.checkpoint WHERE size = {size}"), root)
+        files = {name: (place.dir / "outside" / name).read_text() for name in ("ledger.jsonl", "anchors.jsonl", "trust.json", "kept.checkpoint")}
+        rows = [json.loads(line) for line in files["anchors.jsonl"].splitlines()]
+        told = [json.loads(base64.b64decode(row["raw"]).split(b"\n")[4]) for row in rows if "raw" in row]
+        size, height = told[0]["facts"]["size"], int(told[0]["facts"]["height"])
+        kept = bytes.fromhex(place.value(f"SELECT encode(note, 'hex') FROM audit.checkpoint WHERE size = {size}")).decode()
+        files["kept.checkpoint"] = kept  # of the size of an anchor
+        self.assertEqual(self.by_hand(files)[:2], (0, [1, 2, 3, 4, 5]))
+
+        rows = [json.loads(line) for line in files["ledger.jsonl"].splitlines()]
+        block = next(row for row in rows if row.get("height") == height)
+        index = next(number for number, row in enumerate(block["transactions"]) if '"type":"anchor"' in row["document"])
+        anchor = json.loads(block["transactions"][index]["document"])
+        self.assertEqual(base64.b64decode(anchor["note"]).decode(), kept)
+        root = kept.split("\n")[2]
+        altered = kept.replace(root, base64.b64encode(bytes(32)).decode())
+
+        def ledger(**changes):
+            """The files, with another block at this height."""
+            return {**files, "ledger.jsonl": "".join(strongroom.canonical({**row, **changes} if row is block else row) + "\n" for row in rows)}
+
+        def forged():
+            """An anchor of the altered checkpoint in the place of the real one; the header's root that fits."""
+            document = strongroom.canonical({**anchor, "note": base64.b64encode(altered.encode()).decode()})
+            other = [{**row, "document": document} if number == index else row for number, row in enumerate(block["transactions"])]
+            ids = [strongroom.digest("transaction", row["document"]) for row in other]
+            tree = by_hand.root([tlog.leaf_hash(bytes.fromhex(id_)) for id_ in ids]).hex()
+            return other, strongroom.canonical({**json.loads(block["header"]), "tx_root": tree})
+
+        def trust(**changes):
+            return {**files, "trust.json": strongroom.canonical({**json.loads(files["trust.json"]), **changes})}
+
+        def retold():
+            lines = [json.loads(line) for line in files["anchors.jsonl"].splitlines()]
+            for row in lines:
+                row.update({"raw": base64.b64encode(base64.b64decode(row["raw"]).replace(told[0]["refs"]["checkpoint"].encode(), b"0" * 64)).decode()}
+                           if "raw" in row else {})
+            return {**files, "anchors.jsonl": "".join(strongroom.canonical(row) + "\n" for row in lines)}
+
+        other, header = forged()
+        stranger = "+".join((kept.split("\n")[0], *tlog.verifier_key(kept.split("\n")[0], bytes(32))))
+        receipts = [receipt.replace('"code":"ok"', '"code":"replay"') for receipt in block["receipts"]]
+        for steps, what, said, changed in (
+                (1, "another ledger", "not the ledger of the trust file", trust(chain="0" * 64)),
+                (1, "a header made to fit", "signature of a validator", ledger(transactions=other, header=header)),
+                (2, "an altered checkpoint in the block", "not those of the header", ledger(transactions=other)),
+                (2, "an anchor without effect", "not those of the header", ledger(receipts=receipts)),
+                (2, "another checkpoint than the trail says", "another checkpoint than the trail says", retold()),
+                (3, "a log of somebody else", "no key of the trust file signed", trust(log=stranger, rotations=[])),
+                (4, "another one kept", "two histories", {**files, "kept.checkpoint": altered})):
+            with self.subTest(what):
+                code, done, text = self.by_hand(changed)
+                self.assertEqual((code, done), (1, list(range(1, steps + 1))), text)
+                self.assertIn(said, text.splitlines()[-1])
+        (place.dir / "altered.checkpoint").write_text(altered)
+        code, text = place.verify("trail", place.dir / "outside/trail.jsonl", place.dir / "altered.checkpoint")
+        self.assertEqual((code, "has a bad signature line" in text), (2, True), text)
 
 
 def free_port():
