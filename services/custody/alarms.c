@@ -30,7 +30,15 @@ static void print_facts(json_t *facts)
     }
 }
 
-static void print_people(const json_t *row)
+/* To say so would be an entry, and there are none. */
+static const char *unanswered(const char *code)
+{
+    return strcmp(code, "trail.halted") == 0
+               ? "NO, and nobody can say so before the trail goes on (docs/keys.md, docs/incident.md)"
+               : "NO, two people say so: custody alarms --acknowledge ID";
+}
+
+static void print_people(const json_t *row, const char *code)
 {
     const json_t *people = json_object_get(row, "acknowledged");
     const json_t *duties = json_object_get(row, "concerns");
@@ -41,7 +49,7 @@ static void print_people(const json_t *row)
         print_text(i == 0 ? "seen by" : "", json_object_get(json_array_get(people, i), "person"));
     }
     if (!json_is_true(json_object_get(row, "answered"))) {
-        describe_row(stdout, "answered", "NO, two people say so: custody alarms --acknowledge ID");
+        describe_row(stdout, "answered", "%s", unanswered(code));
     }
 }
 
@@ -57,7 +65,7 @@ static void print_alarm(const json_t *row)
     describe_row(stdout, "since", "%s", command_service_text(text, row, "since"));
     describe_row(stdout, "first seen", "%s", command_service_text(text, row, "first_seen"));
     print_facts(json_object_get(row, "facts"));
-    print_people(row);
+    print_people(row, code);
 }
 
 static enum status acknowledge(const struct custody_options *options, struct fault *fault)

@@ -46,6 +46,7 @@ static const struct {
     enum status status;
     const char *remedy;
     const char *called; /* NULL: of any */
+    const char *where;  /* NULL: anywhere */
 } remedies[] = {
     {STATUS_CONFLICT,
      "look into each FINDING; what is signed says how many there are and can be handed in: custody audit report",
@@ -67,9 +68,24 @@ static const struct {
      "do not rely on them: custody audit export without conditions, and custody-verify trail names what was altered "
      "(docs/officers.md)",
      "custody audit export"},
-    {STATUS_NOT_FOUND, "check the id, which custody subject record printed", "custody subject show"},
-    {STATUS_NOT_FOUND, "check the id, which custody subject record printed", "custody subject reveal"},
-    {STATUS_NOT_FOUND, "check the id, which custody subject record printed", "custody subject export"},
+    {STATUS_NOT_FOUND,
+     "what was erased is gone for good; if it was not, check the id, which custody subject record printed",
+     "custody subject show"},
+    {STATUS_NOT_FOUND,
+     "what was erased is gone for good; if it was not, check the id, which custody subject record printed",
+     "custody subject reveal"},
+    {STATUS_NOT_FOUND,
+     "what was erased is gone for good; if it was not, check the id, which custody subject record printed",
+     "custody subject export"},
+    {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit show"},
+    {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit proof"},
+    {STATUS_PROOF_INVALID,
+     "do not rely on it: keep the database as it is, and hold the whole export and the copies elsewhere against it: "
+     "custody audit export, custody-verify trail (docs/officers.md)",
+     "custody audit show"},
+    {STATUS_QUORUM_MISSING,
+     "the witnesses have not cosigned it yet: try again; custody alarms names those that are down",
+     "custody audit show"},
     {STATUS_DENIED, "the line above says what the signer holds against it", "custody key send"},
     {STATUS_CONFLICT, "one process and one folder for each witness (docs/formats.md, witnesses)",
      "custody witness run"},
@@ -118,6 +134,10 @@ static const struct {
     {STATUS_CORRUPT, "do not try again: call the operator (docs/keys.md)"},
     {STATUS_VERSION, "use programs of one version"},
     {STATUS_NOT_READY, "custody alarms shows what is amiss; try again when it is over"},
+    {STATUS_UNAVAILABLE, "the database behind the service: its operator looks whether PostgreSQL runs, and at its log",
+     NULL, "postgresql"},
+    {STATUS_TIMED_OUT, "the database behind the service is slow: try again; its operator looks at PostgreSQL", NULL,
+     "postgresql"},
     {STATUS_UNAVAILABLE, "is it running, and is --url or --socket right? Then try again"},
     {STATUS_TIMED_OUT, "try again; --timeout waits longer"},
     {STATUS_BUSY, "wait a moment and try again"},
@@ -129,10 +149,12 @@ static const struct {
     {STATUS_TOKEN, "custody alarms shows which token it is"},
 };
 
-static const char *remedy_of(enum status status, const char *called)
+static const char *remedy_of(const struct fault *fault, const char *called)
 {
     for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
-        if (remedies[i].status == status && (remedies[i].called == NULL || strcmp(remedies[i].called, called) == 0)) {
+        if (remedies[i].status == fault->status &&
+            (remedies[i].called == NULL || strcmp(remedies[i].called, called) == 0) &&
+            (remedies[i].where == NULL || strcmp(remedies[i].where, fault->where) == 0)) {
             return remedies[i].remedy;
         }
     }
@@ -156,7 +178,7 @@ int help_explain(const char *called, enum status status, struct fault *fault)
         return EXIT_USAGE;
     }
     help_print_failure("", status, fault);
-    const char *remedy = remedy_of(fault->status, called);
+    const char *remedy = remedy_of(fault, called);
     if (remedy[0] != '\0') {
         (void)fprintf(stderr, "   to do: %s\n", remedy);
     }

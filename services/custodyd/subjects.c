@@ -4,6 +4,8 @@
  */
 #include "subjects.h"
 
+#include <inttypes.h>
+
 #include "audit/leaf.h"
 #include "base/canon.h"
 #include "base/log.h"
@@ -331,15 +333,19 @@ static enum status list_subject(struct store_subject_rows *out, struct service *
     return status;
 }
 
-/* The trail is looked at first: what is signed there was committed with its rows. */
-static enum status find_rows(struct store_subject_rows *out, struct service *service, const struct uuid *subject,
-                             struct fault *fault)
+/* The trail is looked at first: what is signed there was committed with its rows. Out: *out_erased, unless NULL, the
+ * entry by which the subject was forgotten, -1 for none. */
+static enum status find_rows(struct store_subject_rows *out, int64_t *out_erased, struct service *service,
+                             const struct uuid *subject, struct fault *fault)
 {
     struct subject_entries entries = {0};
     struct store_subject_rows rows = {0};
     enum status status = entries_read(&entries, service, subject, fault);
     status = status == STATUS_OK ? list_subject(&rows, service, subject, fault) : status;
     status = status == STATUS_OK ? check_kept(&rows, &entries, fault) : status;
+    if (out_erased != NULL) {
+        *out_erased = entries.erased.count == 0 ? -1 : (int64_t)entries.erased.rows[0].seq;
+    }
     entries_free(&entries);
     if (status != STATUS_OK) {
         store_subject_rows_free(&rows);
@@ -353,7 +359,8 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
                          struct fault *fault)
 {
     char id[UUID_TEXT_SIZE];
-    enum status status = find_rows(out, service, subject, fault);
+    int64_t erased = -1;
+    enum status status = find_rows(out, &erased, service, subject, fault);
     if (status == STATUS_CORRUPT) {
         uuid_format(id, subject);
         log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", id, "detail",
@@ -361,7 +368,9 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
     }
     if (status == STATUS_OK && out->count == 0) {
         store_subject_rows_free(out);
-        return fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it");
+        return erased < 0
+                   ? fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it")
+                   : fault_set(fault, STATUS_NOT_FOUND, "subject", "it was erased, as entry %" PRId64 " says", erased);
     }
     return status;
 }
@@ -369,7 +378,7 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
 enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault)
 {
     struct store_subject_rows rows = {0};
-    enum status status = find_rows(&rows, service, subject, fault);
+    enum status status = find_rows(&rows, NULL, service, subject, fault);
     store_subject_rows_free(&rows);
     return status;
 }

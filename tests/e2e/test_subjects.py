@@ -200,9 +200,11 @@ class Subjects(strongroom.Case):
         order = self.order(alice, "admin-1", "admin-3")
         self.assertIn("erased", place.custody("key", "send", "--command", order).stdout)
         self.assertIn("erased", place.custody("key", "send", "--command", order).stdout, "the same order again")
-        [entry, _] = [self.event(row) for row in self.entries("pii.erase", oid=alice) if row["outcome"] == "ok"]
-        self.assertEqual(entry["facts"]["signed_by"], "admin-1,admin-3")
-        self.assertEqual(place.call("GET", f"/v1/subjects/{alice}").status, 404)
+        [erased, again] = [row for row in self.entries("pii.erase", oid=alice) if row["outcome"] == "ok"]
+        self.assertEqual(self.event(erased)["facts"]["signed_by"], "admin-1,admin-3")
+        reply = place.call("GET", f"/v1/subjects/{alice}")
+        self.assertProblem(reply, 404, "not_found", "subject")
+        self.assertEqual(reply.json["detail"], f"it was erased, as entry {again['seq']} says")
 
         # The rows as a backup has them are put back: with the database as it was and everything else, the key is gone.
         self.assertNotIn(alice.encode(), subprocess.run([str(BIN / "pg_dump"), "-d", place.environment["STRONGROOM_DB"], "-t",

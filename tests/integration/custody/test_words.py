@@ -318,6 +318,14 @@ class Terminal(Answering):
             with self.subTest(status):
                 self.assertEqual(self.said("list", *self.base).returncode, 1)
 
+    def test_an_alarm_that_nobody_can_answer(self):
+        """That one has seen it would be an entry, and a trail that stands still takes none."""
+        alarm = {"object_type": "trail", "object_id": "log", "id": "ab" * 32, "answered": False, "acknowledged": [], "facts": {}}
+        for code, told in (("trail.halted", False), ("trail.corrupt", True)):
+            self.answers("/v1/alarms", {"alarms": [{**alarm, "code": code}]})
+            said = self.said("alarms", *self.base).stdout
+            self.assertEqual(("custody alarms --acknowledge ID" in said, "before the trail goes on" in said), (told, not told), said)
+
     def test_what_the_service_knows_of_altered_rows(self):
         """Numbers of rows as far as there is room, how many more, and no other text of it; also of an answer without a row."""
         for rows, told in ((["7", "tree", "12"], "(7, tree, 12)"), ([BAD, 7, "30"], "(3 more)"), (["30", BAD, None, "forest", "7x"], "(30 and 4 more)"),
@@ -435,6 +443,11 @@ class Problems(Lying):
                 if code != "usage":
                     self.assertEqual(first, f"custody: {text}: the_field: the rule it breaks")
                 self.assertRegex(second, r"^   to do: \w")
+
+    def test_the_database_behind_the_service_is_named(self):
+        for code in ("unavailable", "timed_out"):
+            self.service.routes[SHOW] = (503, problem(code, "postgresql", "connection lost"))
+            self.assertIn("to do: the database behind the service", self.refused(1, "show", ID, *self.base))
 
     def test_no_problem_document(self):
         self.service.routes[SHOW] = (502, b"<html>")
