@@ -303,12 +303,12 @@ class KeyDemos(test_docs_by_hand.Pasting):
 
 
 def free_port():
-    """One that no outgoing connection and no server that leaves the choice to the system will take."""
+    """One that no outgoing connection and no server that leaves the choice to the system will take, where they leave some."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
         first = int(file.read().split()[0])
     while True:
         with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", random.randrange(10000, first)))
+            one.bind(("127.0.0.1", random.randrange(10000, max(first, 20000))))
             return one.getsockname()[1]
 
 
