@@ -324,6 +324,65 @@ class Show(Lying):
         self.refused(2, "show", ID, "--url", self.service.url, "--trust", self.trust)
 
 
+class Entry(Lying):
+    """`audit show`: the service hands over bytes and a proof, and only what the trust file's log has signed is proven."""
+
+    def setUp(self):
+        super().setUp()
+        self.trail = world.Trail()
+        self.trail.append({"act": "log.genesis", "ts": world.at(2)})
+        for number in range(6):
+            self.trail.append({"act": "withdrawal.request", "facts": {"amount": str(number), "asset": WORLD.asset, "type": "payment"}, "oid": ID,
+                               "on": str(number + 1), "otype": "withdrawal", "outcome": "deny", "reason": "denied", "ts": world.at(3)})
+
+    def answers(self, seq, leaf=None, index=None, log=WORLD.log, note=None, **row):
+        """What the service says of the entry; each argument is a lie of it."""
+        hashes = self.trail.hashes
+        path = "".join(base64.b64encode(node).decode() + "\n" for node in world.path(seq, hashes))
+        receipt = f"c2sp.org/tlog-proof@v1\nindex {seq if index is None else index}\n{path}\n".encode()
+        receipt += log.note(len(hashes), world.root(hashes)) if note is None else note
+        row = {"seq": seq, "raw": base64.b64encode(self.trail.leaves[seq] if leaf is None else leaf).decode(), **row}
+        self.service.routes["GET", f"/v1/audit/proof/inclusion?seq={seq}"] = (200, receipt)
+        self.service.routes["GET", f"/v1/audit/entries?seq={seq}"] = (200, {"entries": [row], "first": 0})
+
+    def test_an_entry_that_is_proven(self):
+        self.answers(3)
+        told = self.good("audit", "show", "3", *self.base)
+        for words in ("entry 3 of ", f"withdrawal {ID}, its number 3\n", " denied\n", " amount 2\n", "0.02 DEMO (2 base units)",
+                      f"it is in the log of 7 entries that {self.trail.origin} signed\n"):
+            self.assertIn(words, told)
+
+    def test_what_is_not_the_entry_that_was_signed(self):
+        genuine = self.trail.leaves[3]
+        for what, lie in (("another amount", {"leaf": genuine.replace(b'"amount":"2"', b'"amount":"9"')}), ("another entry", {"leaf": self.trail.leaves[4]}),
+                          ("the proof of another", {"index": 4}), ("another log", {"log": world.Log()}), ("no entry", {"leaf": b"custody"}),
+                          ("no note", {"note": b"x"}), ("a column", {"actor": "mallory"}), ("the service's word", {"doubt": "columns"}),
+                          ("a tree of another", {"note": WORLD.log.note(7, b"\1" * 32)})):
+            with self.subTest(what):
+                self.answers(3, **lie)
+                self.assertNotIn("try again", self.refused(1, "audit", "show", "3", *self.base))
+        self.answers(3)
+        self.service.routes["GET", "/v1/audit/entries?seq=3"] = (200, {"entries": [], "first": 0})
+        self.assertIn("signed an entry of this number, and the database has none", self.refused(1, "audit", "show", "3", *self.base))
+        self.service.routes["GET", "/v1/audit/entries?seq=3"] = (200, {"entries": [], "first": 4})
+        self.assertIn("entries before 4 are in an archive", self.refused(1, "audit", "show", "3", *self.base))
+
+    def test_witnesses_of_the_trust_file_must_have_cosigned(self):
+        witness = world.Witness("witness.example/w1")
+        self.write("trust", world.canonical({**WORLD.trust, "witnesses": {"keys": [witness.vkey], "quorum": 1}}))
+        note = WORLD.log.note(7, world.root(self.trail.hashes))
+        self.answers(3, note=note)
+        self.assertIn("custody alarms names those", self.refused(1, "audit", "show", "3", *self.base))
+        self.answers(3, note=note + witness.line(note))
+        self.assertIn("cosigned as the trust file demands", self.good("audit", "show", "3", *self.base))
+
+    def test_usage_of_it(self):
+        for words in (["x"], ["-1"], ["1" * 19], []):
+            self.refused(2, "audit", "show", *words, *self.base)
+        self.refused(2, "audit", "show", "3", "--url", self.service.url, "--token-file", self.token)
+        self.assertEqual(self.service.requests, [])
+
+
 class Approve(Lying):
     def assert_nothing_sent(self):
         self.assertEqual(self.service.sent("POST"), [])
