@@ -132,7 +132,7 @@ enum status trail_entries_tile_read(struct service *service, const struct http_r
     if (status == STATUS_CORRUPT) {
         fault_clear(fault);
         status = bundle.doubtful == TRAIL_TREE ? trail_corrupt_tile(service->trail, bundle.tile.index, fault)
-                                               : trail_corrupt_row(service->trail, bundle.doubtful, fault);
+                                               : trail_corrupt_row(service->trail, bundle.doubtful, NULL, fault);
     }
     if (status != STATUS_OK) {
         bytes_free(&bundle.out);

@@ -81,7 +81,7 @@ static enum status check_side(struct trail *trail, const struct trail_extent *ex
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    return right ? STATUS_OK : trail_corrupt_row(trail, seq, fault);
+    return right ? STATUS_OK : trail_corrupt_row(trail, seq, NULL, fault);
 }
 
 enum status trail_bounds_check(struct trail *trail, const struct trail_extent *extent,

@@ -35,8 +35,9 @@ static enum status look_at(const struct scrub *scrub, uint64_t seq, const struct
     if (row == NULL) {
         status = trail_missing_check(scrub->trail, seq, &why);
     } else if (!trail_leaf_is(row, &scrub->hashes[seq % AUDIT_TILE_WIDTH])) {
-        status = trail_corrupt_row(scrub->trail, seq, &why);
+        status = trail_corrupt_row(scrub->trail, seq, row, &why);
     } else {
+        trail_mended_note(scrub->trail, seq);
         return scrub->call(scrub->context, row, fault);
     }
     return status == STATUS_OK || status == STATUS_CORRUPT ? STATUS_OK
@@ -84,7 +85,7 @@ static enum status check_left(struct trail *trail, uint64_t first, struct fault 
         .otype = "archive", .oid = oid, .act = audit_action_text(AUDIT_RETENTION_PRUNE), .limit = 1};
     enum status status = first == 0 ? STATUS_OK : trail_signed_list(&list, NULL, trail, &filter, fault);
     if (status == STATUS_OK && first > 0 && list.count == 0) {
-        trail_corrupt_note(trail, first - 1);
+        trail_corrupt_note(trail, first - 1, NULL);
     }
     store_leaf_list_free(&list);
     return status;

@@ -11,6 +11,9 @@
 #include "trail_leaf.h"
 #include "trail_state.h"
 
+/* When TRAIL_DOUBTED_MAX rows are known, one more is told in this time. */
+#define DOUBTED_MORE_US (3600 * INT64_C(1000000))
+
 enum status trail_rows_list(struct store_leaf_list *out, struct trail *trail, const struct store_leaf_filter *filter,
                             struct fault *fault)
 {
@@ -23,27 +26,83 @@ enum status trail_rows_list(struct store_leaf_list *out, struct trail *trail, co
     return status;
 }
 
-/* Whether it is a new one. The lock is held. */
-static bool doubt_add(struct trail *trail, uint64_t seq)
+/* What a row says, as it stands there. */
+static struct digest row_digest(const struct store_leaf *row)
+{
+    char columns[STORE_TEXT_SIZE * 10];
+    char corr[UUID_TEXT_SIZE] = "";
+    struct digest bytes;
+    struct digest digest;
+    if (row->has_corr) {
+        uuid_format(corr, &row->corr);
+    }
+    int len = snprintf(columns, sizeof(columns),
+                       "%" PRId64 "\n%s\n%s\n%s\n%s\n%" PRIu64 "\n%s\n%s\n%s\n%s\n%s\n%s\n%" PRIu64 "\n%s",
+                       row->ts_utc_us, row->actor, row->act, row->otype, row->oid, row->ord, row->outcome, corr,
+                       row->amount, row->asset, row->destination, row->key, row->version, row->wallet);
+    INVARIANT(len > 0 && (size_t)len < sizeof(columns));
+    digest_sha256_two(&bytes, row->lh.bytes32, sizeof(row->lh.bytes32), row->raw.data, row->raw.len);
+    digest_sha256_two(&digest, bytes.bytes32, sizeof(bytes.bytes32), columns, (size_t)len);
+    return digest;
+}
+
+/* The lock is held. */
+static struct doubted *doubt_find(struct trail *trail, uint64_t seq)
 {
     for (size_t i = 0; i < trail->doubted_count; i++) {
-        if (trail->doubted[i] == seq) {
-            return false;
+        if (trail->doubted[i].told.seq == seq) {
+            return &trail->doubted[i];
         }
     }
-    if (trail->doubted_count == TRAIL_DOUBTED_MAX) {
+    return NULL;
+}
+
+/* Whether it is another one than it was. `row`: zeros when it was not looked at. */
+static bool doubt_again(struct doubted *known, const struct digest *row)
+{
+    bool looked_at = !digest_is_zero(row);
+    bool again = known->mended || (looked_at && !digest_is_zero(&known->row) && !digest_equal(row, &known->row));
+    if (looked_at) {
+        known->row = *row;
+    }
+    return again;
+}
+
+/* The place of a row that was not known; NULL when so many are that it is not told. */
+static struct doubted *doubt_new(struct trail *trail, int64_t now_us)
+{
+    if (trail->doubted_count < TRAIL_DOUBTED_MAX) {
+        return &trail->doubted[trail->doubted_count++];
+    }
+    return now_us - trail->doubted[trail->doubted_count - 1].told.at_utc_us < DOUBTED_MORE_US ? NULL : trail->doubted;
+}
+
+/* Whether it is news. The lock is held. */
+static bool doubt_add(struct trail *trail, uint64_t seq, const struct digest *row)
+{
+    int64_t now_us = clock_utc_us(trail->clock);
+    struct doubted *place = doubt_find(trail, seq);
+    if (place != NULL && !doubt_again(place, row)) {
         return false;
     }
-    trail->doubted[trail->doubted_count++] = seq;
-    trail->doubted_at_utc_us = clock_utc_us(trail->clock);
+    place = place == NULL ? doubt_new(trail, now_us) : place;
+    if (place == NULL) {
+        return false;
+    }
+    struct doubted *last = &trail->doubted[trail->doubted_count - 1];
+    memmove(place, place + 1, (size_t)(last - place) * sizeof(*place));
+    *last = (struct doubted){
+        .told = {.seq = seq, .at_utc_us = now_us, .news = ++trail->doubted_news},
+        .row = *row,
+    };
     return true;
 }
 
-void trail_corrupt_note(struct trail *trail, uint64_t seq)
+static void note(struct trail *trail, uint64_t seq, const struct digest *row)
 {
     char entry[TRAIL_DOUBTED_SIZE];
     pthread_mutex_lock(&trail->mutex);
-    bool added = !(seq == TRAIL_TREE && trail->doubted_count > 0) && doubt_add(trail, seq);
+    bool added = !(seq == TRAIL_TREE && trail->doubted_count > 0) && doubt_add(trail, seq, row);
     pthread_mutex_unlock(&trail->mutex);
     if (added) {
         trail_doubted_format(entry, seq);
@@ -52,10 +111,38 @@ void trail_corrupt_note(struct trail *trail, uint64_t seq)
     }
 }
 
-enum status trail_corrupt_row(struct trail *trail, uint64_t seq, struct fault *fault)
+void trail_corrupt_note(struct trail *trail, uint64_t seq, const struct store_leaf *row)
 {
-    trail_corrupt_note(trail, seq);
+    const struct digest digest = row == NULL ? (struct digest){{0}} : row_digest(row);
+    note(trail, seq, &digest);
+}
+
+static void note_missing(struct trail *trail, uint64_t seq)
+{
+    struct digest none;
+    digest_sha256(&none, "", 0);
+    note(trail, seq, &none);
+}
+
+void trail_mended_note(struct trail *trail, uint64_t seq)
+{
+    pthread_mutex_lock(&trail->mutex);
+    struct doubted *known = doubt_find(trail, seq);
+    if (known != NULL) {
+        known->mended = true;
+    }
+    pthread_mutex_unlock(&trail->mutex);
+}
+
+static enum status not_signed(uint64_t seq, struct fault *fault)
+{
     return fault_set(fault, STATUS_CORRUPT, "trail", "row %" PRIu64 " is not the entry that was signed", seq);
+}
+
+enum status trail_corrupt_row(struct trail *trail, uint64_t seq, const struct store_leaf *row, struct fault *fault)
+{
+    trail_corrupt_note(trail, seq, row);
+    return not_signed(seq, fault);
 }
 
 /* Entries that are in the database and under the checkpoint: those of a tile, and the one that follows. */
@@ -84,18 +171,24 @@ static bool is_denied_by(const struct store_leaf *row, const struct store_leaf *
            !digest_equal(&leaf.previous, &row->lh);
 }
 
-/* The first one that is missing, disagrees with itself, or is denied by the row after it. */
-static uint64_t name_doubtful(const struct store_leaf_list *list, const struct span *span)
+/* Tells each one that is missing, disagrees with itself, or is denied by the row after it. Answers the first one. */
+static uint64_t tell_doubtful(struct trail *trail, const struct store_leaf_list *list, const struct span *span)
 {
-    uint64_t from = span->from;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct store_leaf *row = &list->rows[i];
-        bool last = i + 1 == list->count;
-        if (row->seq != from + i || !trail_leaf_is(row, &row->lh) || (!last && is_denied_by(row, row + 1))) {
-            return from + i;
+    uint64_t first = TRAIL_TREE;
+    size_t i = 0;
+    for (uint64_t seq = span->from; seq < span->to; seq++) {
+        const struct store_leaf *row = i < list->count && list->rows[i].seq == seq ? &list->rows[i++] : NULL;
+        if (row != NULL && trail_leaf_is(row, &row->lh) && !(i < list->count && is_denied_by(row, &list->rows[i]))) {
+            continue;
         }
+        if (row == NULL) {
+            note_missing(trail, seq);
+        } else {
+            trail_corrupt_note(trail, seq, row);
+        }
+        first = first == TRAIL_TREE ? seq : first;
     }
-    return from + list->count < span->to ? from + list->count : TRAIL_TREE;
+    return first;
 }
 
 enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault)
@@ -111,13 +204,13 @@ enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault
         status = trail_rows_list(&list, trail, &filter, &why);
     }
     if (status == STATUS_OK) {
-        seq = name_doubtful(&list, &span);
+        seq = tell_doubtful(trail, &list, &span);
         store_leaf_list_free(&list);
     }
     if (seq != TRAIL_TREE) {
-        return trail_corrupt_row(trail, seq, fault);
+        return not_signed(seq, fault);
     }
-    trail_corrupt_note(trail, seq);
+    trail_corrupt_note(trail, seq, NULL);
     return fault_set(fault, STATUS_CORRUPT, "trail", "what is stored of the tree does not lead to the signed root");
 }
 
@@ -134,24 +227,45 @@ enum status trail_missing_check(struct trail *trail, uint64_t seq, struct fault 
 {
     uint64_t first = 0;
     enum status status = trail_kept_from(&first, trail->reader, fault);
-    return status == STATUS_OK && seq >= first ? trail_corrupt_row(trail, seq, fault) : status;
+    if (status != STATUS_OK || seq < first) {
+        return status;
+    }
+    note_missing(trail, seq);
+    return not_signed(seq, fault);
 }
 
-bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail)
+bool trail_doubted(struct trail_doubted *out, struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     size_t count = trail->doubted_count;
-    *out_seq = count == 0 ? 0 : trail->doubted[count - 1];
-    *out_at_utc_us = trail->doubted_at_utc_us;
+    if (count > 0) {
+        *out = trail->doubted[count - 1].told;
+    }
     pthread_mutex_unlock(&trail->mutex);
     return count > 0;
+}
+
+bool trail_doubted_after(struct trail_doubted *out, struct trail *trail, uint64_t told)
+{
+    bool found = false;
+    pthread_mutex_lock(&trail->mutex);
+    for (size_t i = 0; !found && i < trail->doubted_count; i++) {
+        found = trail->doubted[i].told.news > told;
+        if (found) {
+            *out = trail->doubted[i].told;
+        }
+    }
+    pthread_mutex_unlock(&trail->mutex);
+    return found;
 }
 
 size_t trail_doubted_list(uint64_t out[TRAIL_DOUBTED_MAX], struct trail *trail)
 {
     pthread_mutex_lock(&trail->mutex);
     size_t count = trail->doubted_count;
-    memcpy(out, trail->doubted, count * sizeof(*out));
+    for (size_t i = 0; i < count; i++) {
+        out[i] = trail->doubted[i].told.seq;
+    }
     pthread_mutex_unlock(&trail->mutex);
     return count;
 }
@@ -170,7 +284,7 @@ enum status trail_signed_check(struct trail *trail, const struct store_leaf *lea
         return trail_corrupt_tile(trail, tile.index, fault);
     }
     if (status == STATUS_OK && !trail_leaf_is(leaf, &hashes[at])) {
-        return trail_corrupt_row(trail, leaf->seq, fault);
+        return trail_corrupt_row(trail, leaf->seq, leaf, fault);
     }
     return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
 }

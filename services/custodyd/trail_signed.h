@@ -29,16 +29,21 @@ MUST_CHECK enum status trail_signed_list(struct store_leaf_list *out, size_t *ou
                                          const struct store_leaf_filter *filter, struct fault *fault);
 
 /*
- * Row `seq` (or TRAIL_TREE) is not the entry that was signed, or is not there: the log says it once of each row (of the
- * first 64), and trail_doubted.
+ * Row `seq` (or TRAIL_TREE) is not the entry that was signed, or is not there: the log says it, and trail_doubted. It
+ * is news once of each row, and again when the row is another one than it was then, or was mended meanwhile; when 64
+ * rows are known, of one more in an hour. `row`: as it stands there; NULL when it was not looked at.
  */
-void trail_corrupt_note(struct trail *trail, uint64_t seq);
+void trail_corrupt_note(struct trail *trail, uint64_t seq, const struct store_leaf *row);
 
 /* The same. Answers STATUS_CORRUPT. */
-MUST_CHECK enum status trail_corrupt_row(struct trail *trail, uint64_t seq, struct fault *fault);
+MUST_CHECK enum status trail_corrupt_row(struct trail *trail, uint64_t seq, const struct store_leaf *row,
+                                         struct fault *fault);
+
+/* Row `seq` is the entry that was signed: were it another one again, that would be news. */
+void trail_mended_note(struct trail *trail, uint64_t seq);
 
 /*
- * The hashes of tile `index` do not lead to the signed root. Told is the row of it that disagrees with itself or with
+ * The hashes of tile `index` do not lead to the signed root. Told is each row of it that disagrees with itself or with
  * its neighbours, or is missing; when they all agree, that the tree as it is stored is another one (TRAIL_TREE), unless
  * something is told already, which may be why. No transaction of the trail's reader is open. Answers STATUS_CORRUPT.
  */
@@ -49,13 +54,20 @@ MUST_CHECK enum status trail_corrupt_tile(struct trail *trail, uint64_t index, s
  */
 MUST_CHECK enum status trail_missing_check(struct trail *trail, uint64_t seq, struct fault *fault);
 
-/*
- * Whether a row was found that is not what was signed, since the trail was opened. Out: the number of the last one that
- * was not known before, and when it was found.
- */
-bool trail_doubted(uint64_t *out_seq, int64_t *out_at_utc_us, struct trail *trail);
+/* A row that was found not to be what was signed. */
+struct trail_doubted {
+    uint64_t seq; /* or TRAIL_TREE */
+    int64_t at_utc_us;
+    uint64_t news; /* counts what was found, from 1 */
+};
 
-/* How many of them are told one by one; by then it is known what sort of thing goes on. */
+/* Whether a row was found that is not what was signed, since the trail was opened. Out: the last news. */
+bool trail_doubted(struct trail_doubted *out, struct trail *trail);
+
+/* Whether there are news after the first `told` of them. Out: the next one. */
+bool trail_doubted_after(struct trail_doubted *out, struct trail *trail, uint64_t told);
+
+/* How many rows are told one by one; by then it is known what sort of thing goes on. */
 #define TRAIL_DOUBTED_MAX 64
 
 /* All of them, in the order in which they were found. Answers how many. */

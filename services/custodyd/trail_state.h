@@ -27,6 +27,13 @@ struct waiter {
     pthread_cond_t ready;
 };
 
+/* A row that was found not to be what was signed. */
+struct doubted {
+    struct trail_doubted told;
+    struct digest row; /* as it was; zeros: it was not looked at */
+    bool mended;       /* it was what was signed, since */
+};
+
 /* Events on their way to the sequencer of this process, in order. */
 struct posts {
     struct post *first;
@@ -50,14 +57,13 @@ struct trail {
 
     pthread_mutex_t mutex; /* guards what follows */
     struct waiter *waiters;
-    struct trail_checkpoint newest; /* empty note: none yet */
-    bool halted;                    /* no checkpoint will come any more */
-    struct trail_trouble halt;      /* then: why */
-    bool late;                      /* somebody waited in vain, and no checkpoint has come since */
-    uint64_t
-        doubted[TRAIL_DOUBTED_MAX]; /* rows that were found not to be what was signed (trail_signed.h), each once */
+    struct trail_checkpoint newest;            /* empty note: none yet */
+    bool halted;                               /* no checkpoint will come any more */
+    struct trail_trouble halt;                 /* then: why */
+    bool late;                                 /* somebody waited in vain, and no checkpoint has come since */
+    struct doubted doubted[TRAIL_DOUBTED_MAX]; /* each row once, the one found last at the end (trail_signed.h) */
     size_t doubted_count;
-    int64_t doubted_at_utc_us; /* when the last one was */
+    uint64_t doubted_news; /* how often something was found */
     struct numbers numbers;
     struct posts posts;
 };

@@ -58,6 +58,7 @@ struct watch {
     struct suspect suspects[WATCH_SUSPECTS_MAX];
     size_t suspect_count;
     uint64_t scrubbed;        /* the tile of the trail whose rows are looked at next */
+    uint64_t corrupt_told;    /* how much of what was found wrong there the trail was told */
     struct alarm_list seeing; /* in this look */
 
     pthread_t thread;

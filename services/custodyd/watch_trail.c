@@ -12,14 +12,14 @@
 #define OBJECT_TYPE "trail"
 
 /* When it was found makes each one news, also the same again after a restart. */
-static void found_at(struct news *news, char value[TIME_TEXT_SIZE], int64_t at_utc_us)
+static void found_at(struct news *news, char value[STORE_MARK_VALUE_SIZE], int64_t at_utc_us)
 {
     time_format(value, at_utc_us);
     news->value = value;
     news->since_utc_us = at_utc_us;
 }
 
-static bool halted(struct news *out, char value[TIME_TEXT_SIZE], struct trail *trail)
+static bool halted(struct news *out, char value[STORE_MARK_VALUE_SIZE], struct trail *trail)
 {
     struct trail_trouble halt = {.at_utc_us = 0};
     if (!trail_halt_read(&halt, trail)) {
@@ -36,26 +36,21 @@ static bool halted(struct news *out, char value[TIME_TEXT_SIZE], struct trail *t
     return true;
 }
 
-static bool corrupt(struct news *out, char value[TIME_TEXT_SIZE], struct trail *trail)
+/* Two may be found at one time. */
+static void corrupt(struct news *out, char value[STORE_MARK_VALUE_SIZE], const struct trail_doubted *found)
 {
     char entry[TRAIL_DOUBTED_SIZE];
-    uint64_t seq = 0;
-    int64_t at_utc_us = 0;
-    if (!trail_doubted(&seq, &at_utc_us, trail)) {
-        return false;
-    }
     *out = (struct news){.action = AUDIT_TRAIL_CORRUPT,
                          .object_type = OBJECT_TYPE,
                          .object_id = "entry",
                          .subject = "trail/entry",
                          .reason = STATUS_CORRUPT};
-    found_at(out, value, at_utc_us);
-    trail_doubted_format(entry, seq);
+    found_at(out, value, found->at_utc_us);
+    trail_doubted_format(entry, found->seq);
+    size_t len = strlen(value);
+    (void)snprintf(value + len, STORE_MARK_VALUE_SIZE - len, "/%s", entry);
     news_fact(out, "entry", entry);
-    return true;
 }
-
-static bool (*const troubles[])(struct news *out, char value[TIME_TEXT_SIZE], struct trail *trail) = {halted, corrupt};
 
 void watch_trail_start(struct watch *watch)
 {
@@ -65,13 +60,15 @@ void watch_trail_start(struct watch *watch)
 
 static enum status tell_troubles(struct watch *watch, struct fault *fault)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(troubles) / sizeof(troubles[0]); i++) {
-        struct news news;
-        char value[TIME_TEXT_SIZE];
-        if (troubles[i](&news, value, watch->service->trail)) {
-            status = watch_tell_past(watch, &news, fault);
-        }
+    struct news news;
+    char value[STORE_MARK_VALUE_SIZE];
+    struct trail_doubted found;
+    struct trail *trail = watch->service->trail;
+    enum status status = halted(&news, value, trail) ? watch_tell_past(watch, &news, fault) : STATUS_OK;
+    while (status == STATUS_OK && trail_doubted_after(&found, trail, watch->corrupt_told)) {
+        corrupt(&news, value, &found);
+        status = watch_tell_past(watch, &news, fault);
+        watch->corrupt_told = status == STATUS_OK ? found.news : watch->corrupt_told;
     }
     return status;
 }
@@ -87,13 +84,16 @@ enum status watch_trail(struct watch *watch, struct fault *fault)
 
 enum status watch_trail_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
 {
+    struct news news;
+    char value[STORE_MARK_VALUE_SIZE];
+    struct trail_doubted found;
     enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < sizeof(troubles) / sizeof(troubles[0]); i++) {
-        struct news news;
-        char value[TIME_TEXT_SIZE];
-        if (troubles[i](&news, value, service->trail)) {
-            status = alarm_list_add(list, &news, news.since_utc_us, fault);
-        }
+    if (halted(&news, value, service->trail)) {
+        status = alarm_list_add(list, &news, news.since_utc_us, fault);
+    }
+    if (status == STATUS_OK && trail_doubted(&found, service->trail)) {
+        corrupt(&news, value, &found);
+        status = alarm_list_add(list, &news, news.since_utc_us, fault);
     }
     return status;
 }

@@ -87,6 +87,25 @@ class Columns(strongroom.Case):
         eventually(lambda: str(seq) in [self.event(row)["facts"]["entry"] for row in self.entries("trail.corrupt")],
                    f"a look tells of row {seq}")
 
+    def test_each_of_several_rows_is_told_and_a_later_edit_is_a_new_alarm(self):
+        """Two people have answered the alarm; that ends no other one."""
+        place = self.place
+        entries = [entry["seq"] for entry in place.history_to(place.withdraw(86)["id"])[:2]]
+        rows = ", ".join(str(seq) for seq in entries)
+        place.psql(f"UPDATE audit.leaf SET actor = 'nobody' || actor WHERE seq IN ({rows})")
+        self.addCleanup(place.psql, f"UPDATE audit.leaf SET actor = replace(actor, 'nobody', '') WHERE seq IN ({rows})")
+        for seq in entries:
+            self.told_in_the_trail(seq)
+        alarm = self.alarm("trail.corrupt")
+        self.assertIn(alarm["facts"]["entry"], [str(seq) for seq in entries])
+        for person in ("auditor-1", "operator-1"):
+            said = place.call("POST", f"/v1/alarms/{alarm['id']}/acknowledge", person=person)
+            self.assertEqual(said.status, 200, said)
+        self.assertTrue(self.alarm("trail.corrupt")["answered"])
+        place.psql(f"UPDATE audit.leaf SET actor = 'nobody' || actor WHERE seq = {entries[0]}")
+        again = eventually(lambda: next((row for row in [self.alarm("trail.corrupt")] if row["id"] != alarm["id"]), None), "a new alarm")
+        self.assertEqual((again["facts"]["entry"], again["answered"]), (str(entries[0]), False))
+
     def test_a_row_with_room_nowhere_keeps_nobody_from_being_warned(self):
         """The oldest entry is read in each look, for a date."""
         place = self.place

@@ -66,13 +66,12 @@ static void expect(uint64_t seq, size_t count, size_t left_out)
 static void left_out_after(uint64_t seq, const char *sql)
 {
     char back[256];
-    uint64_t doubted = 0;
-    int64_t doubted_at_utc_us = 0;
+    struct trail_doubted doubted;
     books_sql(&books, sql);
     expect(seq, 0, 1);
-    cr_expect(trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
-    cr_expect_eq(doubted, seq);
-    cr_expect_gt(doubted_at_utc_us, 0);
+    cr_expect(trail_doubted(&doubted, stage.trail));
+    cr_expect_eq(doubted.seq, seq);
+    cr_expect_gt(doubted.at_utc_us, 0);
     (void)snprintf(back, sizeof(back),
                    AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = %llu;"
                                 "INSERT INTO audit.leaf SELECT * FROM public.kept WHERE seq = %llu",
@@ -83,12 +82,11 @@ static void left_out_after(uint64_t seq, const char *sql)
 
 Test(signed_rows, what_was_signed_is_believed)
 {
-    uint64_t doubted = 0;
-    int64_t doubted_at_utc_us = 0;
+    struct trail_doubted doubted;
     struct found all = find(&(struct store_leaf_filter){.limit = STORE_LEAVES_MAX});
     cr_expect_geq(all.count, FIRST);
     cr_expect_eq(all.left_out, 0);
-    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
+    cr_expect(!trail_doubted(&doubted, stage.trail));
 }
 
 Test(signed_rows, a_column_that_was_edited)
@@ -158,21 +156,18 @@ static size_t scrub(uint64_t *inout_tile, unsigned tiles)
 
 static void expect_doubted(uint64_t seq)
 {
-    uint64_t doubted = 0;
-    int64_t doubted_at_utc_us = 0;
-    cr_expect(trail_doubted(&doubted, &doubted_at_utc_us, stage.trail), "entry %llu is not found",
-              (unsigned long long)seq);
-    cr_expect_eq(doubted, seq, "%llu is told, not %llu", (unsigned long long)doubted, (unsigned long long)seq);
+    struct trail_doubted doubted;
+    cr_expect(trail_doubted(&doubted, stage.trail), "entry %llu is not found", (unsigned long long)seq);
+    cr_expect_eq(doubted.seq, seq, "%llu is told, not %llu", (unsigned long long)doubted.seq, (unsigned long long)seq);
 }
 
 static void found_by_scrub(uint64_t seq, const char *sql)
 {
     uint64_t tile = 7;
-    uint64_t doubted = 0;
-    int64_t doubted_at_utc_us = 0;
+    struct trail_doubted doubted;
     size_t all = scrub(&tile, 9);
     cr_expect_geq(all, FIRST);
-    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail));
+    cr_expect(!trail_doubted(&doubted, stage.trail));
     books_sql(&books, sql);
     cr_expect_lt(scrub(&tile, 9), all);
     expect_doubted(seq);
@@ -277,8 +272,7 @@ Test(signed_rows, a_mended_row_is_believed_at_the_first_look)
     struct trail_checkpoint older = {0};
     struct audit_proof proof;
     char sql[160];
-    uint64_t doubted = 0;
-    int64_t doubted_at_utc_us = 0;
+    struct trail_doubted doubted;
     cr_assert_eq(trail_checkpoint_newest(&older, stage.trail, NULL), STATUS_OK);
     bytes_free(&older.note);
     uint64_t seq = stage_covered(&stage, stage_post(&stage));
@@ -292,8 +286,7 @@ Test(signed_rows, a_mended_row_is_believed_at_the_first_look)
                    (unsigned long long)seq);
     books_sql(&books, sql);
     expect(seq, 1, 0);
-    cr_expect(!trail_doubted(&doubted, &doubted_at_utc_us, stage.trail), "entry %llu is told",
-              (unsigned long long)doubted);
+    cr_expect(!trail_doubted(&doubted, stage.trail), "entry %llu is told", (unsigned long long)doubted.seq);
 }
 
 /* Entries that left for an archive are named by one of those that stay. */
@@ -314,22 +307,59 @@ Test(signed_rows, a_tile_is_looked_at_after_the_other)
     cr_expect_eq(tile, 0);
 }
 
-/* Two of them are two, and each is news once. */
-Test(signed_rows, each_row_is_news_once)
+static uint64_t expect_news(uint64_t told, uint64_t seq)
+{
+    struct trail_doubted doubted = {0};
+    cr_assert(trail_doubted_after(&doubted, stage.trail, told), "there are no news after %llu",
+              (unsigned long long)told);
+    cr_expect_eq(doubted.seq, seq, "%llu is told, not %llu", (unsigned long long)doubted.seq, (unsigned long long)seq);
+    return doubted.news;
+}
+
+static void expect_no_news(uint64_t told)
+{
+    struct trail_doubted doubted;
+    uint64_t tile = 0;
+    (void)scrub(&tile, 9);
+    cr_expect(!trail_doubted_after(&doubted, stage.trail, told));
+}
+
+/* Two of them are two in their order, and each is news once; and again when it is another one, or was mended. */
+Test(signed_rows, each_row_is_news_once_until_it_is_another_one)
 {
     uint64_t tile = 0;
-    uint64_t doubted = 0;
-    int64_t first_at_utc_us = 0;
-    int64_t again_at_utc_us = 0;
     books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq IN (3, 5)");
     (void)scrub(&tile, 9);
     expect_doubted(5);
-    (void)trail_doubted(&doubted, &first_at_utc_us, stage.trail);
-    (void)scrub(&tile, 9);
+    uint64_t told = expect_news(expect_news(0, 3), 5);
     expect(3, 0, 1);
-    expect_doubted(5);
-    (void)trail_doubted(&doubted, &again_at_utc_us, stage.trail);
-    cr_expect_eq(first_at_utc_us, again_at_utc_us);
+    expect_no_news(told);
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET act = 'login.ok' WHERE seq = 3");
+    (void)scrub(&tile, 9);
+    expect_doubted(3);
+    told = expect_news(told, 3);
+    expect_no_news(told);
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'rita' WHERE seq = 5");
+    expect_no_news(told);
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq = 5");
+    (void)scrub(&tile, 9);
+    told = expect_news(told, 5);
+    books_sql(&books, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq = 5");
+    (void)scrub(&tile, 9);
+    expect_no_news(expect_news(told, 5));
+}
+
+/* What hides the hashes of a tile hides none of its rows. */
+Test(signed_rows, each_row_of_a_tile_that_does_not_lead_to_the_root_is_told)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256('x') WHERE seq = 290");
+    (void)scrub(&tile, 9);
+    uint64_t told = expect_news(expect_news(0, TRAIL_TREE), 290); /* the other tile does not lead to it either */
+    expect_no_news(told);
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq = 295");
+    (void)scrub(&tile, 9);
+    expect_no_news(expect_news(told, 295));
 }
 
 /* Bounds of time. */
