@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void report_print(unsigned *inout_count, const char *word, const char *format, ...)
 {
@@ -20,6 +21,34 @@ void report_print(unsigned *inout_count, const char *word, const char *format, .
         *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
     }
     (void)printf("%s: %s\n", word, line);
+}
+
+bool report_other(const char *path, const void *start, size_t len, const char *command)
+{
+    static const struct {
+        const char *mark, *is, *command; /* the one that takes it */
+        bool anywhere;                   /* the mark may stand behind the start */
+    } kinds[] = {{"\x1f\x8b", "is compressed: gunzip", "", false},
+                 {"seq,", "is a table, each row to be proven: custody-verify receipt --entry", "", false},
+                 {"\r\n", "has CRLF line ends, which came on the way: fetch it again, or dos2unix", "", false},
+                 {"{\"approvals\":", "is evidence: custody-verify evidence", "evidence", false},
+                 {"c2sp.org/tlog-proof@", "is a receipt: custody-verify receipt", "receipt", false},
+                 {"\n\n\xe2\x80\x94 ", "is a checkpoint: custody-verify consistency", "receipt", true},
+                 {"\"format\":\"strongroom-trail/v1\"", "is a whole export: custody-verify trail", "trail", true},
+                 {"\"format\":\"strongroom-trail-extract/v1\"", "is a filtered export: custody-verify extract",
+                  "extract", true}};
+    const char *newline = len == 0 ? NULL : memchr(start, '\n', len);
+    for (size_t i = 0; len > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *at = memmem(start, len, kinds[i].mark, strlen(kinds[i].mark));
+        if (at != NULL && (at == start || kinds[i].anywhere || at + 1 == newline)) { /* CRLF ends the first line */
+            if (strcmp(kinds[i].command, command) == 0) {
+                return false;
+            }
+            (void)fprintf(stderr, "custody-verify: %s %s\n", path, kinds[i].is);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool report_fault(struct report *report, const char *part, const struct fault *fault)

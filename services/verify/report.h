@@ -34,6 +34,12 @@ struct report {
 void report_print(unsigned *inout_count, const char *word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Whether a file is by its beginning one that another command takes, or that a transfer changed as a whole. Then
+ * standard error says what to do, and the verdict is VERDICT_USAGE: nothing was looked at.
+ */
+bool report_other(const char *path, const void *start, size_t len, const char *command);
+
 /* What could not be read of a part, as tampered. Answers false. */
 bool report_fault(struct report *report, const char *part, const struct fault *fault);
 

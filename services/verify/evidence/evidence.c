@@ -329,7 +329,14 @@ static enum verdict judge(struct proof *proof, const struct bytes *text, bool ex
     size_t len = text->len - (text->len > 0 && text->data[text->len - 1] == '\n' ? 1 : 0);
     if (canon_parse(&object, text->data, len, BUNDLE_MAX, &fault) != STATUS_OK ||
         document_decode(&proof->bundle, DOCUMENT_BUNDLE, object, &fault) != STATUS_OK) {
-        (void)report_fault(&proof->report, "bundle", &fault);
+        json_t *whole = json_loadb((const char *)text->data, len, JSON_DISABLE_EOF_CHECK, NULL);
+        bool cut = whole == NULL && len > 0 && text->data[len - 1] != '}'; /* nor is more behind a whole one */
+        json_decref(whole);
+        if (cut) {
+            report_incomplete(&proof->report, "bundle: is cut: fetch it again");
+        } else {
+            (void)report_fault(&proof->report, "bundle", &fault);
+        }
     } else {
         proven = prove(&proof->report, strcmp(proof->bundle.format, "strongroom-evidence/v1") == 0, "bundle",
                        "is of a format that this program does not know") &&
@@ -371,7 +378,8 @@ enum verdict verify_evidence(const struct trust *trust, const struct verify_requ
     proof->kept = json_array();
     proof->lines = json_array();
     if (file_read(&text, request->rest[0], BUNDLE_MAX, "bundle", &fault) == STATUS_OK) {
-        verdict = judge(proof, &text, request->explain);
+        bool other = report_other(request->rest[0], text.data, text.len, "evidence");
+        verdict = other ? VERDICT_USAGE : judge(proof, &text, request->explain);
     } else {
         (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", request->rest[0], fault.detail);
     }

@@ -57,23 +57,6 @@ void export_whole(struct span *out, struct export_file *file)
     *out = (struct span){file->buffer, file->until};
 }
 
-const char *export_other(const struct export_file *file)
-{
-    static const struct {
-        const char *begins, *is;
-    } others[] = {{"\x1f\x8b", "is compressed: gunzip"},
-                  {"seq,", "is a table, each row to be proven: custody-verify receipt --entry"},
-                  {"{\"approvals\":", "is evidence: custody-verify evidence"},
-                  {"c2sp.org/tlog-proof@", "is a receipt: custody-verify receipt"}};
-    for (size_t i = 0; i < COUNT(others); i++) {
-        size_t len = strlen(others[i].begins);
-        if (file->until >= len && memcmp(file->buffer, others[i].begins, len) == 0) {
-            return others[i].is;
-        }
-    }
-    return NULL;
-}
-
 void export_close(struct export_file *file)
 {
     if (file->fd > STDIN_FILENO) {

@@ -32,8 +32,6 @@ bool export_begins(struct export_file *file);
 /* All of a file of which no line was given out, or its beginning where it is longer than 1 MiB; until it is closed. */
 void export_whole(struct span *out, struct export_file *file);
 
-/* What a file is that begins as no export does, and what takes it; NULL for any other. */
-const char *export_other(const struct export_file *file);
 void export_close(struct export_file *file);
 
 /*

@@ -60,21 +60,51 @@ static enum verdict text_read(struct receipt *out, const struct trust *trust, co
     return verdict;
 }
 
-enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)
+/* It ends in a line, or before the blank line behind the note; a receipt has another one before the note. */
+static bool is_cut(const struct receipt *receipt)
+{
+    const uint8_t *data = receipt->text.data;
+    size_t len = receipt->text.len;
+    int blank = receipt->proves ? -1 : 0;
+    for (size_t i = 2; i < len; i++) {
+        blank += data[i - 2] == '\n' && data[i - 1] == '\n' ? 1 : 0;
+    }
+    return blank < 1 || data[len - 1] != '\n';
+}
+
+static enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path)
 {
     const char *why = "could not be read";
     *out = (struct receipt){.path = path, .trust = trust};
     bool read = file_read(&out->text, path, RECEIPT_FILE_MAX, "kept", NULL) == STATUS_OK;
+    if (read && report_other(path, out->text.data, out->text.len, "receipt")) {
+        return VERDICT_USAGE;
+    }
     enum verdict verdict = read ? text_read(out, trust, &why) : VERDICT_INCOMPLETE;
+    if (verdict == VERDICT_TAMPERED && is_cut(out)) {
+        why = "is cut, or no receipt: fetch it again";
+        verdict = VERDICT_INCOMPLETE;
+    }
     if (verdict != VERDICT_PROVEN) {
         (void)fprintf(stderr, "custody-verify: %s %s\n", path, why);
     }
     return verdict;
 }
 
-void receipt_free(struct receipt *receipt)
+enum verdict receipts_read(struct receipt *out, const struct trust *trust, char *const *paths, int count)
 {
-    bytes_free(&receipt->text);
+    enum verdict verdict = VERDICT_PROVEN;
+    for (int i = 0; verdict == VERDICT_PROVEN && i < count; i++) {
+        verdict = receipt_read(&out[i], trust, paths[i]);
+    }
+    return verdict;
+}
+
+void receipts_free(struct receipt *receipts, int count)
+{
+    for (int i = 0; i < count; i++) {
+        bytes_free(&receipts[i].text);
+    }
 }
 
 bool receipt_shows(const struct receipt *receipt, const struct digest *leaf)
@@ -114,34 +144,45 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
     bytes_free(&raw);
 }
 
-enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request)
+/* The receipt alone, whatever an export says of it. */
+static enum verdict judge_receipt(const struct trust *trust, const struct verify_request *request,
+                                  const struct receipt *receipt)
 {
     struct report report = {0};
-    struct receipt receipt;
-    char *const path = request->rest[0];
-    enum verdict verdict = receipt_read(&receipt, trust, path);
-    if (verdict == VERDICT_PROVEN && !receipt.proves) {
-        (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", path);
-        verdict = VERDICT_INCOMPLETE;
-    } else if (verdict == VERDICT_PROVEN) {
-        struct trust asked = *trust;
-        asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
-        (void)trust_witnessed(&asked, &report, path, &receipt.checkpoint);
-        trust_ended(receipt.trust, &report, path, &receipt.checkpoint);
-        if (request->entry[0] != '\0') {
-            check_entry(&report, &receipt, request->entry);
-        }
-        verdict = report_verdict(&report);
+    struct trust asked = *trust;
+    asked.quorum = request->rest_count > 1 ? 0 : trust->quorum; /* an export has cosignatures of its own */
+    if (!receipt->proves) {
+        (void)fprintf(stderr, "custody-verify: %s is a checkpoint, not a receipt\n", receipt->path);
+        return VERDICT_INCOMPLETE;
     }
-    if (verdict == VERDICT_PROVEN) {
-        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", path, receipt.trust->log.name,
-                     (unsigned long long)receipt.index, (unsigned long long)receipt.checkpoint.size,
+    (void)trust_witnessed(&asked, &report, receipt->path, &receipt->checkpoint);
+    trust_ended(receipt->trust, &report, receipt->path, &receipt->checkpoint);
+    if (request->entry[0] != '\0') {
+        check_entry(&report, receipt, request->entry);
+    }
+    if (report_clean(&report)) {
+        (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", receipt->path, receipt->trust->log.name,
+                     (unsigned long long)receipt->index, (unsigned long long)receipt->checkpoint.size,
                      request->entry[0] == '\0' ? "; which entry that is, --entry or an export shows" : "");
     }
-    receipt_free(&receipt);
-    return verdict == VERDICT_PROVEN && request->rest_count > 1
-               ? verify_trail(trust, request->rest[1], request->rest, 1)
-               : verdict;
+    return report_verdict(&report);
+}
+
+enum verdict verify_receipt(const struct trust *trust, const struct verify_request *request)
+{
+    struct receipt receipt = {0};
+    enum verdict verdict = receipts_read(&receipt, trust, request->rest, 1);
+    if (verdict == VERDICT_PROVEN) {
+        verdict = judge_receipt(trust, request, &receipt);
+    }
+    if (verdict == VERDICT_PROVEN && request->rest_count > 1) {
+        struct export_file file;
+        export_open(&file, request->rest[1]);
+        verdict = trail_judge(trust, &file, false, &receipt, 1);
+        export_close(&file);
+    }
+    receipts_free(&receipt, 1);
+    return verdict;
 }
 
 /* The answer of /v1/audit/proof/consistency. */
@@ -181,39 +222,36 @@ static void check_consistency(struct report *report, const struct receipt *old, 
     }
 }
 
-static enum verdict judge_consistency(const struct trust *trust, struct export_file *file, char *const *paths)
+static enum verdict judge_consistency(const struct trust *trust, struct export_file *file,
+                                      const struct receipt heads[2])
 {
     struct report report = {0};
-    struct receipt old;
-    struct receipt new = {0};
-    enum verdict verdict = receipt_read(&old, trust, paths[0]);
-    if (verdict == VERDICT_PROVEN) {
-        verdict = receipt_read(&new, trust, paths[1]);
-    }
-    if (verdict == VERDICT_PROVEN) {
-        (void)trust_witnessed(trust, &report, new.path, &new.checkpoint);
-        trust_ended(old.trust, &report, old.path, &old.checkpoint);
-        trust_ended(new.trust, &report, new.path, &new.checkpoint);
-        check_consistency(&report, &old, &new, file);
-        verdict = report_verdict(&report);
-    }
-    if (verdict == VERDICT_PROVEN) {
+    const struct receipt *old = &heads[0];
+    const struct receipt *new = &heads[1];
+    (void)trust_witnessed(trust, &report, new->path, &new->checkpoint);
+    trust_ended(old->trust, &report, old->path, &old->checkpoint);
+    trust_ended(new->trust, &report, new->path, &new->checkpoint);
+    check_consistency(&report, old, new, file);
+    if (report_clean(&report)) {
         (void)printf("proven: the first %llu entries of the %llu of %s are those of %s\n",
-                     (unsigned long long)old.checkpoint.size, (unsigned long long)new.checkpoint.size, new.path,
-                     old.path);
+                     (unsigned long long)old->checkpoint.size, (unsigned long long)new->checkpoint.size, new->path,
+                     old->path);
     }
-    receipt_free(&old);
-    receipt_free(&new);
-    return verdict;
+    return report_verdict(&report);
 }
 
 /* An export of the trail begins with its head; a proof is one object. */
 enum verdict verify_consistency(const struct trust *trust, const struct verify_request *request)
 {
     struct export_file file;
-    export_open(&file, request->rest[2]);
-    enum verdict verdict = export_begins(&file) ? trail_judge(trust, &file, false, request->rest, 2)
-                                                : judge_consistency(trust, &file, request->rest);
-    export_close(&file);
+    struct receipt heads[2] = {{0}};
+    enum verdict verdict = receipts_read(heads, trust, request->rest, 2);
+    if (verdict == VERDICT_PROVEN) {
+        export_open(&file, request->rest[2]);
+        verdict =
+            export_begins(&file) ? trail_judge(trust, &file, false, heads, 2) : judge_consistency(trust, &file, heads);
+        export_close(&file);
+    }
+    receipts_free(heads, 2);
     return verdict;
 }

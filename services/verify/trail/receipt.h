@@ -21,11 +21,12 @@ struct receipt {
 };
 
 /*
- * Reads a file: proven when the log key signed it, incomplete when it cannot be read or a later trust file may know the
- * key, otherwise tampered; then standard error says why. Out: receipt_free, in any case.
+ * Reads files up to the first that is not proven. Proven when the log key signed it, incomplete when it cannot be read,
+ * is cut, or a later trust file may know the key, usage when it is of another kind, otherwise tampered; then standard
+ * error says why. Out: receipts_free, in any case.
  */
-enum verdict receipt_read(struct receipt *out, const struct trust *trust, const char *path);
-void receipt_free(struct receipt *receipt);
+enum verdict receipts_read(struct receipt *out, const struct trust *trust, char *const *paths, int count);
+void receipts_free(struct receipt *receipts, int count);
 
 /* True when the receipt proves that its entry has this leaf hash. */
 bool receipt_shows(const struct receipt *receipt, const struct digest *leaf);
@@ -34,7 +35,7 @@ bool receipt_shows(const struct receipt *receipt, const struct digest *leaf);
 bool receipt_forks(struct report *report, const struct receipt *one, const struct receipt *other);
 
 /* What verify_trail judges, or verify_extract when it is `filtered`, of a file of which no line was given out. */
-enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, char *const *held,
+enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, struct receipt *held,
                          int held_count);
 
 #endif

@@ -43,7 +43,7 @@ struct check {
     struct bytes note; /* owned; `checkpoint` points into it */
     bool filtered;
     struct extract extract; /* if it is */
-    struct receipt *held;   /* owned, what somebody kept */
+    struct receipt *held;   /* what somebody kept */
     int held_count;
     uint64_t agreed;              /* so many entries are those that one of them was signed for */
     const struct receipt *parted; /* one that is no beginning of this trail */
@@ -292,27 +292,13 @@ static void check_row(struct check *check, const struct export_row *row)
     check_held(check, &leaf->hash);
 }
 
-/* Who gave us this file meant another command, or another file. NULL: nobody did. */
-static void stop(struct check *check, const char *is)
-{
-    if (is != NULL) {
-        (void)fprintf(stderr, "custody-verify: %s %s\n", check->file->path, is);
-        check->stopped = VERDICT_USAGE;
-    }
-}
-
 static void read_head(struct check *check, struct span line)
 {
     struct export_head head;
-    static const char *const formats[2] = {"strongroom-trail/v1", "strongroom-trail-extract/v1"};
-    bool read = export_head_read(&head, line, NULL) == STATUS_OK;
+    const char *format = check->filtered ? "strongroom-trail-extract/v1" : "strongroom-trail/v1";
     check->headed = true;
-    if (read && span_is(head.format, formats[!check->filtered])) {
-        stop(check, check->filtered ? "is a whole export: custody-verify trail"
-                                    : "is a filtered export: custody-verify extract");
-        return;
-    }
-    if (!read || !span_is(head.format, formats[check->filtered]) || (head.query.at != NULL) != check->filtered) {
+    if (export_head_read(&head, line, NULL) != STATUS_OK || !span_is(head.format, format) ||
+        (head.query.at != NULL) != check->filtered) {
         report_tampered(&check->report, "line 1: is not the head of a%s export", check->filtered ? " filtered" : "n");
         return;
     }
@@ -392,21 +378,6 @@ static void read_line(struct check *check, struct span line, uint64_t number)
     }
 }
 
-/* What somebody kept: good ones agree with one another, whatever the export says. */
-static bool read_held(struct check *check, char *const *paths, int count)
-{
-    for (int i = 0; i < count; i++) {
-        struct receipt *held = &check->held[check->held_count++];
-        if (receipt_read(held, check->trust, paths[i]) != VERDICT_PROVEN) {
-            return false;
-        }
-        for (int k = 0; k < i; k++) {
-            (void)receipt_forks(&check->report, &check->held[k], held);
-        }
-    }
-    return true;
-}
-
 /* Silence is no proof: there may be a newer trail that is not shown. */
 static void check_age(struct check *check)
 {
@@ -453,7 +424,9 @@ static void read_export(struct check *check)
 {
     struct export_file *file = check->file;
     struct span line;
-    stop(check, export_other(file));
+    if (!file->failed && report_other(file->path, file->buffer, file->until, check->filtered ? "extract" : "trail")) {
+        check->stopped = VERDICT_USAGE;
+    }
     while (!file->failed && check->stopped == VERDICT_PROVEN && export_line(&line, file)) {
         read_line(check, line, file->lines);
         if (file->lines > 1 && (file->lines - 1) % PROGRESS == 0) { /* the first is the head */
@@ -511,17 +484,13 @@ static void print_proven(const struct check *check)
 
 static void check_free(struct check *check)
 {
-    for (int i = 0; i < check->held_count; i++) {
-        receipt_free(&check->held[i]);
-    }
-    free(check->held);
     counters_free(check->counters);
     bytes_free(&check->note);
     bytes_free(&check->extract.query);
     free(check);
 }
 
-enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, char *const *held,
+enum verdict trail_judge(const struct trust *trust, struct export_file *file, bool filtered, struct receipt *held,
                          int held_count)
 {
     struct check *check = calloc(1, sizeof(*check));
@@ -532,8 +501,14 @@ enum verdict trail_judge(const struct trust *trust, struct export_file *file, bo
     check->trust = trust;
     check->file = file;
     check->filtered = filtered;
-    check->held = calloc((size_t)held_count + 1, sizeof(*check->held));
-    if (check->held != NULL && counters_new(&check->counters) == STATUS_OK && read_held(check, held, held_count)) {
+    check->held = held;
+    check->held_count = held_count;
+    for (int i = 0; i < held_count; i++) { /* good ones agree with one another, whatever the export says */
+        for (int k = 0; k < i; k++) {
+            (void)receipt_forks(&check->report, &held[k], &held[i]);
+        }
+    }
+    if (counters_new(&check->counters) == STATUS_OK) {
         read_export(check);
         verdict = report_verdict(&check->report);
         verdict = verdict == VERDICT_PROVEN ? check->stopped : verdict;
@@ -545,7 +520,7 @@ enum verdict trail_judge(const struct trust *trust, struct export_file *file, bo
     return verdict;
 }
 
-static enum verdict judge_path(const struct trust *trust, const char *path, bool filtered, char *const *held,
+static enum verdict judge_path(const struct trust *trust, const char *path, bool filtered, struct receipt *held,
                                int held_count)
 {
     struct export_file file;
@@ -557,7 +532,14 @@ static enum verdict judge_path(const struct trust *trust, const char *path, bool
 
 enum verdict verify_trail(const struct trust *trust, const char *path, char *const *held, int held_count)
 {
-    return judge_path(trust, path, false, held, held_count);
+    struct receipt *kept = calloc((size_t)held_count + 1, sizeof(*kept));
+    enum verdict verdict = kept == NULL ? VERDICT_INCOMPLETE : receipts_read(kept, trust, held, held_count);
+    if (verdict == VERDICT_PROVEN) {
+        verdict = judge_path(trust, path, false, kept, held_count);
+    }
+    receipts_free(kept, held_count);
+    free(kept);
+    return verdict;
 }
 
 enum verdict verify_extract(const struct trust *trust, const struct verify_request *request)

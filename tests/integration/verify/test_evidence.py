@@ -100,6 +100,16 @@ class Genuine(Case):
         self.assertNotIn("approved by", done.stdout)
         self.assertNotIn("entry 1:", done.stdout)
 
+    def test_a_download_that_broke_off(self):
+        """No proof, and none of an alteration."""
+        text = canonical(WORLD.bundle())
+        for place in (*range(20, len(text), 211), len(text) - 1):
+            done = self.judge(text[:place])
+            if text[place - 1] == "}":
+                self.assertEqual(done.returncode, 1, done.stdout)  # as if it were whole
+            else:
+                self.assertEqual((done.returncode, done.stdout), (2, "incomplete: bundle: is cut: fetch it again\n"), place)
+
     def test_without_final_newline(self):
         self.assert_proven(canonical(WORLD.bundle()))
 

@@ -128,13 +128,14 @@ class Receipts(Case):
             "a hash less": "\n".join(lines[:2] + lines[3:]), "a hash more": "\n".join(lines[:3] + lines[2:]),
             "another number": good.replace("index 20", "index 32"), "beyond": good.replace("index 20", "index 33"),
             "a zero": good.replace("index 20", "index 020"), "no number": good.replace("index 20\n", ""),
-            "a line too much": good.replace("index 20", "more\nindex 20"), "cut": "\n".join(lines[:4]),
+            "a line too much": good.replace("index 20", "more\nindex 20"),
             "a hash cut": good.replace(lines[2], lines[2][:40]), "header": good.replace("@v1", "@v2"),
             "note": good.replace("33\n", "34\n"),
         }
         for title, text in cases.items():
             with self.subTest(title):
                 self.expect(1, "receipt", "receipt", self.write("receipt", text))
+                self.expect(1, "receipt", "trail", self.write("export", export.text), self.write("receipt", text))
         forged = self.write("receipt", good.replace(lines[2], base64.b64encode(bytes(32)).decode()))
         self.expect(1, "is not the entry 20 that", "receipt", "--entry", entry, forged)
         clone = self.write("receipt", other.receipt(20))
@@ -320,7 +321,8 @@ class Extracts(Case):
 
     def test_files_of_another_kind(self):
         """A mistake is told as one, with the command that takes the file."""
-        whole, extract = self.write("whole", self.EXPORT.text), self.write("found", "".join(canonical(line) + "\n" for line in self.extract(3, 20)))
+        rows = "".join(canonical(line) + "\n" for line in self.extract(3, 20))
+        whole, extract = self.write("whole", self.EXPORT.text), self.write("found", rows)
         self.expect(3, "found is a filtered export: custody-verify extract", "trail", extract)
         self.expect(3, "whole is a whole export: custody-verify trail", "extract", whole)
         for command in ("trail", "extract"):
@@ -328,6 +330,53 @@ class Extracts(Case):
                                    ("a table", "seq,ts,actor\r\n"), ("a receipt: custody-verify receipt", self.EXPORT.receipt(3))):
                 with self.subTest(words):
                     self.expect(3, f"other is {words}", command, self.write("other", content))
+
+        files = {"a receipt: custody-verify receipt": self.EXPORT.receipt(3), "a checkpoint: custody-verify consistency": self.EXPORT.note,
+                 "a whole export: custody-verify trail": self.EXPORT.text, "a filtered export: custody-verify extract": rows,
+                 "evidence: custody-verify evidence": '{"approvals":[],'}
+        for words, content in files.items():
+            other = self.write("other", content)
+            for command in ("trail", "extract", "evidence", "receipt"):
+                if words.endswith(command) or (command, words[:12]) == ("receipt", "a checkpoint"):
+                    continue
+                with self.subTest(command, file=words):
+                    self.expect(3, f"other is {words}", command, other)
+            if not words.startswith(("a receipt", "a checkpoint")):
+                with self.subTest("kept", file=words):
+                    self.expect(3, f"other is {words}", "trail", whole, other)
+                    self.expect(3, f"other is {words}", "consistency", other, other, whole)
+
+    def test_line_ends_of_another_system(self):
+        """A transfer as text adds them to every line; one that was put in elsewhere is an alteration like any other."""
+        whole, receipt = self.write("whole", self.EXPORT.text), self.EXPORT.receipt(3)
+        rows = "".join(canonical(line) + "\n" for line in self.extract(3, 20)).encode()
+        files = {"trail": self.EXPORT.text, "extract": rows, "receipt": receipt, "evidence": b'{"approvals":[]}\n'}
+        for command, content in files.items():
+            with self.subTest(command):
+                content = content if isinstance(content, bytes) else content.encode()
+                self.expect(3, "other has CRLF line ends", command, self.write("other", content.replace(b"\n", b"\r\n")))
+        self.expect(3, "other has CRLF line ends", "trail", whole, self.write("other", self.EXPORT.note.replace(b"\n", b"\r\n")))
+        lines = self.EXPORT.text.split("\n")
+        self.expect(1, "line 3", "trail", self.write("other", "\n".join(lines[:2] + [lines[2] + "\r"] + lines[3:])))
+        self.expect(1, "is not a checkpoint", "receipt", self.write("other", receipt.replace(b"\n\n", b"\n\n\r", 1)))
+
+    def test_a_receipt_that_broke_off(self):
+        """Wherever that was: no proof, and none of an alteration."""
+        whole = self.write("whole", self.EXPORT.text)
+        for kept, content in (("receipt", self.EXPORT.receipt(3)), ("checkpoint", self.EXPORT.note)):
+            breaks = [at + 1 for at, byte in enumerate(content) if byte == 10]
+            for place in sorted({*range(0, len(content), 11), *breaks[:-1], *(at - 1 for at in breaks)}):
+                with self.subTest(kept, place=place):
+                    cut = self.write("cut", content[:place])
+                    if place % 5 == 0:
+                        self.expect(2, "cut is cut, or no receipt: fetch it again", "trail", whole, cut)
+                    self.expect(2, "cut is cut, or no receipt: fetch it again", "receipt", cut)
+
+    def test_a_receipt_is_read_once(self):
+        """It may come through a pipe; what the export is held against is what was looked at."""
+        whole = self.write("whole", self.EXPORT.text)
+        self.expect(0, "1 held checkpoints extended", "receipt", "/dev/stdin", whole, stdin=self.EXPORT.receipt(3).decode())
+        self.expect(1, "entry 3: is not the one that", "receipt", "/dev/stdin", whole, stdin=Export(65, seed=2).receipt(3).decode())
 
     def test_a_trust_file_from_before(self):
         """What a later key has signed is neither proven nor tampered."""
