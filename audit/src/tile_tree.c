@@ -45,7 +45,9 @@ static enum status fetch_full(struct audit_tile_tree *tree, unsigned level, uint
     }
     audit_tree_root(&root, tree->hashes[level], AUDIT_TILE_WIDTH);
     if (!digest_equal(&root, &above[index % AUDIT_TILE_WIDTH])) {
-        return fault_set(fault, STATUS_CORRUPT, "tile", "tile %u/%" PRIu64 " does not lead to the root", level, index);
+        char name[AUDIT_TILE_PATH_SIZE];
+        audit_tile_path(name, &tile);
+        return fault_set(fault, STATUS_CORRUPT, name, "does not lead to the root that was signed");
     }
     tree->held[level] = true;
     tree->held_index[level] = index;

@@ -28,7 +28,8 @@ MUST_CHECK enum status audit_tile_tree_open(struct audit_tile_tree *out, const s
 /*
  * The hashes of tile (level, index) as it stands in this tree, `*out_width` of them. Full tiles are fetched, with those
  * above them as far as they are not held. Out: borrowed until the next call. STATUS_NOT_FOUND when the tree does not
- * reach so far, STATUS_CORRUPT when what was fetched does not lead to the root, else what the source said.
+ * reach so far, STATUS_CORRUPT when what was fetched does not lead to the root (the fault names the tile by its path),
+ * else what the source said.
  */
 MUST_CHECK enum status audit_tile_tree_tile(const struct digest **out, unsigned *out_width,
                                             struct audit_tile_tree *tree, unsigned level, uint64_t index,

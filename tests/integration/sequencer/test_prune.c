@@ -251,7 +251,7 @@ Test(prune, nothing_leaves_that_the_archive_does_not_have)
     refused(NULL, STATUS_CORRUPT, "tile/entries/001");
     spoil("tile/entries/001");
     spoil("tile/0/001");
-    refused(NULL, STATUS_CORRUPT, "tile 0/1");
+    refused(NULL, STATUS_CORRUPT, "tile/0/001");
     spoil("tile/0/001");
     lacking("tile/entries/000");
     place.keeper.log_key.id4[0] ^= 1;
