@@ -1,11 +1,13 @@
 /*
  * The copy of the trail on another host. What counts as the trail is the trust file's: the keys of its log and its
- * witnesses; the service is asked for bytes. The copying is the mirror room's.
+ * witnesses; the service is asked for bytes, and for nothing when a copy is only looked at. Copying and looking are the
+ * mirror room's.
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "client.h"
 #include "commands.h"
 #include "help.h"
@@ -13,21 +15,30 @@
 #include "trust.h"
 
 #define RATE_TRIES 10
+#define PROGRESS_ENTRIES ((uint64_t)1 << 20)
 
 struct copying {
     const struct custody_options *options;
     struct mirror *mirror;
+    struct mirror_look look;
+    struct audit_log_terms keys;
     struct audit_witnesses witnesses;
 };
 
 /* Signals that end the program wait while it makes rounds; a round may be long, and can be broken off anywhere. */
-static enum status fetch_once(struct bytes *out, const struct copying *copying, const char *path, struct fault *fault)
+static enum status check_wanted(struct fault *fault)
 {
     sigset_t waiting;
     if (sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1)) {
         return fault_set(fault, STATUS_UNAVAILABLE, "copy", "it is told to end; the next one goes on from here");
     }
-    return client_bytes(out, copying->options, path, fault);
+    return STATUS_OK;
+}
+
+static enum status fetch_once(struct bytes *out, const struct copying *copying, const char *path, struct fault *fault)
+{
+    enum status status = check_wanted(fault);
+    return status == STATUS_OK ? client_bytes(out, copying->options, path, fault) : status;
 }
 
 static enum status fetch(void *context, struct bytes *out, const char *name, struct fault *fault)
@@ -61,11 +72,74 @@ static enum status tell(const struct copying *copying, struct fault *fault)
     return status;
 }
 
+/* The first look may take a while. */
+static enum status tell_progress(void *context, uint64_t entries, uint64_t of, struct fault *fault)
+{
+    const struct copying *copying = context;
+    if (!copying->look.whole && entries % PROGRESS_ENTRIES == 0) {
+        (void)fprintf(stderr, "custody: looked at %" PRIu64 " of %" PRIu64 " entries in %s\n", entries, of,
+                      mirror_path(copying->mirror));
+    }
+    return check_wanted(fault);
+}
+
+static void tell_found(void *context, const struct fault *what)
+{
+    (void)context;
+    (void)printf("%s: %s\n", what->where, what->detail);
+    (void)fflush(stdout);
+}
+
+static const struct audit_witnesses *witnesses_of(const struct copying *copying)
+{
+    return copying->witnesses.quorum > 0 ? &copying->witnesses : NULL;
+}
+
+/* The trust file as it is now: another one was put in its place, perhaps. */
+static enum status read_trust(struct copying *copying, struct fault *fault)
+{
+    struct audit_log_terms keys;
+    struct audit_witnesses witnesses;
+    enum status status = trust_log_read(&keys, &witnesses, copying->options, fault);
+    if (status == STATUS_OK && copying->mirror != NULL) {
+        status = mirror_take_keys(copying->mirror, &keys, fault);
+    }
+    if (status == STATUS_OK) {
+        copying->keys = keys;
+        copying->witnesses = witnesses;
+    }
+    return status;
+}
+
+static enum status copy_once(struct copying *copying, struct fault *fault)
+{
+    const struct mirror_log log = {.fetch = fetch, .context = copying, .witnesses = witnesses_of(copying)};
+    return mirror_copy(copying->mirror, &log, &copying->look, fault);
+}
+
+static enum status copy_known(struct copying *copying, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = copy_once(copying, &why);
+    if (status == STATUS_UNKNOWN_KEY) {
+        status = read_trust(copying, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        fault_clear(&why);
+        status = copy_once(copying, &why);
+    }
+    if (status == STATUS_UNKNOWN_KEY) {
+        return fault_set(fault, status, "checkpoint",
+                         "no key that counts by the trust file has signed it; a later trust file may name one (%s)",
+                         why.detail);
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 static enum status copy_round(struct copying *copying, struct fault *fault)
 {
-    const struct mirror_log log = {
-        .fetch = fetch, .context = copying, .witnesses = copying->witnesses.quorum > 0 ? &copying->witnesses : NULL};
-    enum status status = mirror_copy(copying->mirror, &log, fault);
+    enum status status = copy_known(copying, fault);
     if (status == STATUS_OK) {
         (void)printf("%" PRIu64 " entries in %s\n", mirror_checkpoint(copying->mirror)->size,
                      mirror_path(copying->mirror));
@@ -103,18 +177,67 @@ static enum status rounds(struct copying *copying, struct fault *fault)
     return STATUS_OK;
 }
 
-enum status command_audit_copy(const struct command_input *input, struct fault *fault)
+/* At rest. */
+
+static enum status check_kept(struct copying *copying, struct fault *fault)
 {
-    struct copying copying = {.options = input->options};
-    struct audit_log_terms keys;
-    if (input->options->dir[0] == '\0') {
+    struct audit_checkpoint kept;
+    struct bytes note = {0};
+    enum status status = file_read(&note, copying->options->in, AUDIT_NOTE_MAX, "in", fault);
+    if (status == STATUS_OK) {
+        status = audit_log_terms_open(&kept, &copying->keys, note.data, note.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = mirror_look_for(copying->mirror, &kept, fault);
+    }
+    bytes_free(&note);
+    return status;
+}
+
+static enum status check_folder(struct copying *copying, struct fault *fault)
+{
+    const struct audit_checkpoint *held = mirror_checkpoint(copying->mirror);
+    char root[DIGEST_HEX_LEN + 1];
+    enum status status = mirror_look_through(copying->mirror, &copying->look, witnesses_of(copying), fault);
+    if (status == STATUS_OK && copying->options->in[0] != '\0') {
+        status = check_kept(copying, fault);
+    }
+    if (status == STATUS_OK) {
+        digest_format(root, &held->root);
+        (void)printf("whole: %" PRIu64 " entries in %s, as signed by %s; root %s\n", held->size,
+                     mirror_path(copying->mirror), held->origin, root);
+    }
+    return status;
+}
+
+static enum status check_options(const struct custody_options *options, struct fault *fault)
+{
+    if (options->dir[0] == '\0') {
         return fault_set(fault, STATUS_USAGE, "dir", "name the folder of the copy");
     }
-    enum status status = trust_log_read(&keys, &copying.witnesses, input->options, fault);
+    if (options->check && options->every_s > 0) {
+        return fault_set(fault, STATUS_USAGE, "every", "not with --check, which looks once");
+    }
+    return options->check || options->in[0] == '\0'
+               ? STATUS_OK
+               : fault_set(fault, STATUS_USAGE, "in", "a checkpoint, with --check only");
+}
+
+enum status command_audit_copy(const struct command_input *input, struct fault *fault)
+{
+    struct copying copying = {.options = input->options, .look = {.progress = tell_progress, .found = tell_found}};
+    copying.look.context = &copying;
+    enum status status = check_options(input->options, fault);
     if (status == STATUS_OK) {
-        status = mirror_open(&copying.mirror, input->options->dir, &keys, MIRROR_WRITE, fault);
+        status = read_trust(&copying, fault);
     }
     if (status == STATUS_OK) {
+        status = mirror_open(&copying.mirror, input->options->dir, &copying.keys,
+                             input->options->check ? MIRROR_READ : MIRROR_WRITE, fault);
+    }
+    if (status == STATUS_OK && input->options->check) {
+        status = check_folder(&copying, fault);
+    } else if (status == STATUS_OK) {
         status = input->options->every_s == 0 ? copy_round(&copying, fault) : rounds(&copying, fault);
     }
     mirror_close(copying.mirror);

@@ -86,6 +86,21 @@ static const struct {
     {STATUS_QUORUM_MISSING,
      "the witnesses have not cosigned it yet: try again; custody alarms names those that are down",
      "custody audit show"},
+    {STATUS_CORRUPT,
+     "a file that is missing is fetched again by custody audit copy, without --check; keep one that was altered, "
+     "elsewhere, as what somebody did: then it is missing. If the service sent other bytes: call its operator",
+     "custody audit copy"},
+    {STATUS_NOT_FOUND,
+     "is --dir the folder? What has left the database for an archive is in other copies of the trail, file for file",
+     "custody audit copy"},
+    {STATUS_UNKNOWN_KEY,
+     "custody log trust --out FILE makes a trust file with the keys that orders of the quorum name, from the one you "
+     "have; put it in its place (docs/keys.md, Rotation)",
+     "custody audit copy"},
+    {STATUS_MISMATCH,
+     "is it the folder of this log? If so, the trust file is older than the copy: custody log trust (docs/keys.md, "
+     "Rotation)",
+     "custody audit copy"},
     {STATUS_DENIED, "the line above says what the signer holds against it", "custody key send"},
     {STATUS_CONFLICT, "one process and one folder for each witness (docs/formats.md, witnesses)",
      "custody witness run"},

@@ -78,6 +78,7 @@ struct custody_options {
     /* of the watch */
     struct option_list calls;
     char dir[TEXT_SIZE]; /* audit copy */
+    bool check;
     char state[TEXT_SIZE];
     int64_t every_s;
     int64_t silence_s;

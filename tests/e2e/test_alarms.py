@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -123,6 +124,58 @@ class Alarms(strongroom.Case):
         eventually(edited, "it is edited before it is late by itself")
         again = eventually(lambda: self.alarms("copy.lag"), "it comes again")[0]
         self.assertEqual((again["acknowledged"], again["answered"]), ([], False))
+
+    def look(self, folder, *more):
+        """What somebody finds who has the folder and the trust file, and no service: (exit status, output)."""
+        command = [str(self.place.dir / "bin/custody"), "audit", "copy", "--check", "--dir", str(folder), "--trust", str(self.place.dir / "trust.json")]
+        done = subprocess.run([*command, *more], stdin=subprocess.DEVNULL, capture_output=True, text=True, env={}, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_what_stands_in_a_copy_is_what_was_signed(self):
+        """A file that is missing is fetched again; one that was edited is refused, and the service is not told that there is a copy."""
+        place = self.place
+        folder = place.dir / "rest"
+        older = place.dir / "older"
+        copy = ("audit", "copy", "--dir", str(folder))
+
+        place.custody(*copy, person="auditor-1")
+        shutil.copytree(folder, older)
+        while self.copied_to(folder)[0] < 256:
+            for _ in range(64):
+                self.assertEqual(place.call("GET", "/v1/audit/count", person="auditor-1").status, 200)  # each read is an entry
+            place.custody(*copy, person="auditor-1")
+        size, root = self.copied_to(folder)
+        origin = json.loads((place.dir / "trust.json").read_text())["log"].split("+")[0]
+        self.assertEqual(self.look(folder), (0, f"whole: {size} entries in {folder}, as signed by {origin}; root {root}\n"))
+        self.assertEqual(self.look(folder, "--in", str(older / "checkpoint"))[0], 0)
+
+        names = ("tile/0/000", "tile/entries/000")
+        kept = [(folder / name).read_bytes() for name in names]
+        for name in names:
+            (folder / name).unlink()
+        code, said = self.look(folder)
+        self.assertEqual((code, "tile/0/000: is not there" in said, "is fetched again by custody audit copy" in said), (1, True, True), said)
+        done = place.custody(*copy, person="auditor-1")
+        self.assertEqual([f"{name}: was missing and is fetched again" in done.stdout for name in names], [True, True], done.stdout)
+        self.assertEqual([(folder / name).read_bytes() for name in names], kept)
+
+        before = (folder / "checkpoint").read_bytes()
+        told = len(self.entries("trail.copied"))
+        edited = kept[1][:100] + bytes([kept[1][100] ^ 1]) + kept[1][101:]
+        (folder / names[1]).write_bytes(edited)
+        code, said = self.look(folder)
+        self.assertEqual((code, f"{names[1]}: its entry 0 is not the one that was signed" in said), (1, True), said)
+        done = place.custody(*copy, person="auditor-1", check=False)
+        self.assertEqual((done.returncode, done.stdout, f"{names[1]}: is there with other bytes" in done.stderr), (1, "", True), done)
+        self.assertEqual(((folder / names[1]).read_bytes(), (folder / "checkpoint").read_bytes()), (edited, before))
+        self.assertEqual(len(self.entries("trail.copied")), told, "the service is not told")
+        (folder / names[1]).rename(place.dir / "edited")
+        self.assertIn(f"{names[1]}: was missing", place.custody(*copy, person="auditor-1").stdout)
+        self.assertEqual(((folder / names[1]).read_bytes(), self.look(folder)[0]), (kept[1], 0))
+
+        self.assertEqual(self.look(older)[0], 0)  # whole, as far as it goes: what somebody kept shows that it was cut
+        code, said = self.look(older, "--in", str(folder / "checkpoint"))
+        self.assertEqual((code, "entries were signed, and the copy has" in said), (1, True), said)
 
     def assert_no_unsigned_row_counts(self, alarm):
         """A superuser of the database puts rows in beyond the end, which nobody signed: no copy reaches further by them, and nobody

@@ -85,9 +85,10 @@ static enum status read_either(struct bytes *out, char name[AUDIT_TILE_PATH_SIZE
     path(name, tile);
     enum status status = mirror_read(out, mirror, name, MIRROR_BUNDLE_MAX, &why);
     if (status == STATUS_NOT_FOUND && tile->width < AUDIT_TILE_WIDTH) {
+        struct fault of_full = {0};
         path(name, &full);
-        fault_clear(&why);
-        status = mirror_read(out, mirror, name, MIRROR_BUNDLE_MAX, &why);
+        status = mirror_read(out, mirror, name, MIRROR_BUNDLE_MAX, &of_full);
+        why = status == STATUS_NOT_FOUND ? why : of_full;
     }
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
@@ -183,7 +184,7 @@ static enum status write_file(const struct mirror *mirror, const char *name, con
     return STATUS_OK;
 }
 
-enum status mirror_put(const struct mirror *mirror, const char *name, const void *bytes, size_t len,
+enum status mirror_put(bool *out_written, const struct mirror *mirror, const char *name, const void *bytes, size_t len,
                        struct fault *fault)
 {
     struct bytes there = {0};
@@ -191,13 +192,18 @@ enum status mirror_put(const struct mirror *mirror, const char *name, const void
     enum status status = mirror_read(&there, mirror, name, MIRROR_BUNDLE_MAX, &why);
     if (status == STATUS_NOT_FOUND) {
         status = make_folders(mirror, name, fault);
-        return status == STATUS_OK ? write_file(mirror, name, bytes, len, RENAME_NOREPLACE, fault) : status;
+        if (status == STATUS_OK) {
+            status = write_file(mirror, name, bytes, len, RENAME_NOREPLACE, fault);
+        }
+        *out_written = status == STATUS_OK;
+        return status;
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
     bool same = there.len == len && memcmp(there.data, bytes, len) == 0;
     bytes_free(&there);
+    *out_written = false;
     return same ? STATUS_OK
                 : fault_set(fault, STATUS_CORRUPT, name, "is there with other bytes than the log has signed");
 }
@@ -235,22 +241,40 @@ enum status mirror_drop_partial(const struct mirror *mirror, const char *name, s
 
 /* Opening. */
 
-static enum status take_note(struct mirror *mirror, struct bytes *note, struct fault *fault)
+static enum status open_note(struct audit_checkpoint *out, const struct mirror *mirror, const struct bytes *note,
+                             const struct audit_log_terms *keys, struct fault *fault)
 {
-    struct audit_checkpoint checkpoint;
     struct fault why = {0};
-    enum status status = audit_log_terms_open(&checkpoint, &mirror->keys, note->data, note->len, &why);
+    enum status status = audit_log_terms_open(out, keys, note->data, note->len, &why);
     if (status == STATUS_UNKNOWN_KEY || status == STATUS_MISMATCH) {
         return fault_set(fault, STATUS_MISMATCH, CHECKPOINT, "%s is a copy of another log, or by another key of it",
                          mirror->path);
     }
-    if (status != STATUS_OK) {
-        return fault_set(fault, STATUS_CORRUPT, CHECKPOINT, "is not what the log has signed: %s", why.detail);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, STATUS_CORRUPT, CHECKPOINT, "is not what the log has signed: %s", why.detail);
+}
+
+static enum status take_note(struct mirror *mirror, struct bytes *note, struct fault *fault)
+{
+    struct audit_checkpoint checkpoint;
+    enum status status = open_note(&checkpoint, mirror, note, &mirror->keys, fault);
+    if (status == STATUS_OK) {
+        bytes_free(&mirror->note);
+        mirror->note = *note; /* transferred */
+        mirror->checkpoint = checkpoint;
     }
-    bytes_free(&mirror->note);
-    mirror->note = *note; /* transferred */
-    mirror->checkpoint = checkpoint;
-    return STATUS_OK;
+    return status;
+}
+
+enum status mirror_take_keys(struct mirror *mirror, const struct audit_log_terms *keys, struct fault *fault)
+{
+    struct audit_checkpoint checkpoint;
+    enum status status = mirror->note.len == 0 ? STATUS_OK : open_note(&checkpoint, mirror, &mirror->note, keys, fault);
+    if (status == STATUS_OK) {
+        mirror->keys = *keys;
+    }
+    return status;
 }
 
 enum status mirror_advance(struct mirror *mirror, const void *note, size_t len, struct fault *fault)

@@ -266,9 +266,10 @@ void stage_copy(struct stage *stage, const char *path)
 {
     struct mirror *mirror = NULL;
     struct fault fault = {0};
+    struct mirror_look look = {0};
     const struct mirror_log log = {.fetch = fetch, .context = stage};
     const struct audit_log_terms keys = {.count = 1, .rows = {{.key = stage->keeper->log_key}}};
     cr_assert_eq(mirror_open(&mirror, path, &keys, MIRROR_WRITE, &fault), STATUS_OK, "%s", fault.detail);
-    cr_assert_eq(mirror_copy(mirror, &log, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    cr_assert_eq(mirror_copy(mirror, &log, &look, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
     mirror_close(mirror);
 }

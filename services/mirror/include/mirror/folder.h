@@ -41,16 +41,22 @@ const struct bytes *mirror_note(const struct mirror *mirror);
 const struct audit_log_terms *mirror_keys(const struct mirror *mirror);
 const char *mirror_path(const struct mirror *mirror);
 
+/*
+ * From now on these are the keys of the log. STATUS_MISMATCH: by them the checkpoint of the folder is of another log;
+ * STATUS_CORRUPT; then the keys are as they were.
+ */
+MUST_CHECK enum status mirror_take_keys(struct mirror *mirror, const struct audit_log_terms *keys, struct fault *fault);
+
 /* Reads a file of the folder. STATUS_NOT_FOUND, STATUS_TOO_LARGE, STATUS_IO. Out: owned by the caller. */
 MUST_CHECK enum status mirror_read(struct bytes *out, const struct mirror *mirror, const char *name, size_t max,
                                    struct fault *fault);
 
 /*
  * Writes a tile or bundle, whole or not at all. When the file is there it must have these bytes: STATUS_CORRUPT names
- * it otherwise, and nothing is changed.
+ * it otherwise, and nothing is changed. Out: whether it was written now.
  */
-MUST_CHECK enum status mirror_put(const struct mirror *mirror, const char *name, const void *bytes, size_t len,
-                                  struct fault *fault);
+MUST_CHECK enum status mirror_put(bool *out_written, const struct mirror *mirror, const char *name, const void *bytes,
+                                  size_t len, struct fault *fault);
 
 /* Removes the partial tiles of the full one `name`, if there are any. STATUS_IO. */
 MUST_CHECK enum status mirror_drop_partial(const struct mirror *mirror, const char *name, struct fault *fault);
