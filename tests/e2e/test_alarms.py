@@ -231,6 +231,7 @@ class Alarms(strongroom.Case):
         """The audit signer is stopped in order first: what it has signed it has answered, and the last copy has all of it."""
         place = self.place
         before = place.withdraw()
+        place.history_to(before["id"])
         place.stop("audit")
         for _ in range(2):  # nobody can be told of it; the second finds what the service had not read yet of the last answer
             done = place.custody("audit", "copy", "--dir", str(place.dir / "last"), "--timeout", "3", person="auditor-1", check=False)
