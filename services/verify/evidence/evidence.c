@@ -381,7 +381,8 @@ enum verdict verify_evidence(const struct trust *trust, const struct verify_requ
         bool other = report_other(request->rest[0], text.data, text.len, "evidence");
         verdict = other ? VERDICT_USAGE : judge(proof, &text, request->explain);
     } else {
-        (void)fprintf(stderr, "custody-verify: cannot read %s: %s\n", request->rest[0], fault.detail);
+        const char *hint = fault.status == STATUS_TOO_LARGE ? "; an export is for custody-verify trail" : "";
+        (void)fprintf(stderr, "custody-verify: cannot read %s: %s%s\n", request->rest[0], fault.detail, hint);
     }
     bytes_free(&text);
     proof_free(proof);

@@ -98,7 +98,8 @@ class Usage(unittest.TestCase):
 
     def test_a_bundle_above_the_limit(self):
         done = self.run_it("evidence", "--trust", self.trust, self.write("large", EVIDENCE + " " * (4 << 20)))
-        self.assertIn(done.returncode, (1, 2))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("an export is for custody-verify trail", done.stderr)
 
     def test_a_proof_that_could_not_be_told(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
