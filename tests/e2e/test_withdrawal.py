@@ -560,6 +560,8 @@ class Withdrawal(strongroom.Case):
                 self.assertEqual((status, known in why, "to do: do not rely" in why), (1, True, True), (what, said, why))
                 self.assertNotIn(entry["ts"], said)
             self.assertEqual(json.loads(asked("count", *question, "--json")[1]), {"corrupt": [str(entry["seq"])], "count": len(story) - 1})
+            key = place.call("GET", "/v1/keys").json["keys"][0]["key_id"]
+            self.assertEqual(place.call("GET", f"/v1/keys/{key}", person="auditor-1").json["key"]["history_corrupt"], [str(entry["seq"])])
             self.assertEqual(asked("export", "--out", str(path))[0], 0, "it leaves nothing out")
             self.assertEqual(place.verify("trail", path)[0], 1)
         finally:
