@@ -44,6 +44,7 @@ struct search {
     size_t wanted;
     size_t found;
     size_t doubted;
+    json_int_t first; /* of the entries that were asked: older ones are in an archive */
     char corrupt[AUDIT_CORRUPT_SIZE];
 };
 
@@ -126,7 +127,8 @@ static enum status show_page(struct search *search, const json_t *answer, struct
 {
     bool json = search->input->options->json;
     FILE *stream = json ? NULL : stdout;
-    search->story.archived = json_integer_value(json_object_get(answer, "first")) > 0;
+    search->first = json_integer_value(json_object_get(answer, "first"));
+    search->story.archived = search->first > 0;
     const json_t *entries = json_object_get(answer, "entries");
     json_t *row = NULL;
     size_t i = 0;
@@ -164,6 +166,15 @@ static enum status search_pages(struct search *search, struct audit_instead *ins
     return status;
 }
 
+/* To standard error: scripts read the answer alone. */
+static void tell_archive(json_int_t first)
+{
+    (void)fflush(stdout);
+    if (first > 0) {
+        (void)fprintf(stderr, "entries before %" JSON_INTEGER_FORMAT " are in an archive and were not asked\n", first);
+    }
+}
+
 static enum status search_end(struct search *search, const char *next, struct fault *fault)
 {
     char doubted[128] = "";
@@ -173,6 +184,7 @@ static enum status search_end(struct search *search, const char *next, struct fa
     if (search->found == 0 && !search->input->options->json) {
         (void)printf("0 entries\n");
     }
+    tell_archive(search->first);
     if (next[0] != '\0' && !search->input->options->json) {
         (void)printf("there may be more: the same with cursor=%s\n", next);
     }
@@ -229,6 +241,7 @@ enum status command_audit_count(const struct command_input *input, struct fault 
     char next[SERVICE_TEXT_SIZE] = "";
     char corrupt[AUDIT_CORRUPT_SIZE] = "";
     struct audit_instead instead = {0};
+    json_int_t first = 0;
     json_t *rows = NULL; /* that are known to be altered or gone */
     json_int_t count = 0;
     enum status status = audit_question_asset(&instead, input, fault);
@@ -239,6 +252,7 @@ enum status command_audit_count(const struct command_input *input, struct fault 
         instead.cursor = cursor[0] == '\0' ? NULL : cursor;
         status = ask(&answer, next, "/v1/audit/count", input, &instead, fault);
         count += json_integer_value(json_object_get(answer, "count"));
+        first = json_integer_value(json_object_get(answer, "first"));
         audit_corrupt_read(corrupt, answer);
         json_decref(rows);
         rows = json_incref(json_object_get(answer, "corrupt"));
@@ -249,6 +263,7 @@ enum status command_audit_count(const struct command_input *input, struct fault 
     }
     if (status == STATUS_OK) {
         status = print_count(input, count, rows, fault);
+        tell_archive(first);
     }
     json_decref(rows);
     return status == STATUS_OK ? audit_question_end("", corrupt, fault) : status;

@@ -337,6 +337,13 @@ class Terminal(Answering):
                     self.assertEqual(done.returncode, 0 if told is None else 1)
                     self.assertTrue("missing rows" not in done.stderr if told is None else told in done.stderr, done.stderr)
 
+    def test_that_older_entries_were_not_asked(self):
+        for first in (0, 1048576):
+            for path, answer, words in (("entries?limit=100", {"entries": []}, ["search"]), ("count", {"count": 3}, ["count"])):
+                self.answers(f"/v1/audit/{path}", {**answer, "first": first})
+                done = self.custody("audit", *words, *self.base)
+                self.assertEqual((done.returncode, done.stderr), (0, "entries before 1048576 are in an archive and were not asked\n" if first else ""))
+
     def test_a_row_with_what_a_terminal_obeys(self):
         for row in ({"seq": 7, "raw": BAD, "doubt": BAD, "actor": BAD}, {"seq": BAD}, {}, 7):
             with self.subTest(row=row):
