@@ -6,6 +6,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "destinations.h"
+#include "key_papers.h"
 #include "orders.h"
 #include "policy/chain.h"
 #include "policy_change.h"
@@ -70,11 +71,14 @@ static enum status keep(struct handing *handing, struct store_tx *tx, struct fau
     char value[STORE_MARK_VALUE_SIZE];
     char revoked[STORE_MARK_VALUE_SIZE];
     struct store_mark mark;
+    struct fault why = {0};
     destination_mark_subject(subject, &handing->digest);
     destination_mark_value(value, &handing->standing);
     destination_mark_lasting(revoked);
     enum status status = store_mark_set_unless(&mark, tx, subject, value, revoked, fault);
-    return status == STATUS_OK && handing->row.bytes.len > 0 ? store_document_keep(tx, &handing->row, fault) : status;
+    return status == STATUS_OK && handing->row.bytes.len > 0
+               ? key_paper_kept_beside(store_document_keep(tx, &handing->row, &why), &why, fault)
+               : status;
 }
 
 static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -127,9 +131,14 @@ static enum status admit(struct handing *handing, struct fault *fault)
 static enum status alike_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     const struct handing *handing = context;
-    struct signed_document held = {0};
-    bool listed = destination_find(&held, tx, &handing->destination.account, NULL) == STATUS_OK;
-    signed_document_free(&held);
+    const struct destination_entry entry = {.destination = handing->destination, .digest = handing->digest};
+    struct destination_entry held = {.verified = false};
+    enum status status = destination_check_room(handing->service, tx, &entry, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool listed = destination_find(&held, handing->service, tx, &handing->destination.account, NULL) == STATUS_OK;
+    destination_entry_wipe(&held);
     return listed ? STATUS_OK
                   : destination_check_alike(handing->service, tx, &handing->destination.account, "account", fault);
 }

@@ -1,16 +1,14 @@
 /*
- * The allow-list: showing it, and what an address must not look like.
+ * The allow-list: what the signer said of an entry, showing them, and what an address must not look like.
  */
 #include "destinations.h"
 
-#include "base/canon.h"
 #include "record.h"
 #include "resources.h"
-#include "store/document.h"
 #include "store/payer.h"
 #include "withdrawals.h"
 
-#define ALIKE_PAGE 64
+#define ALIKE_PAGE 16
 #define ENDS_FRONT 4
 
 void destination_mark_subject(char out[STORE_MARK_SUBJECT_SIZE], const struct digest *digest)
@@ -67,13 +65,16 @@ enum status destination_standing_read(struct destination_standing *out, struct s
     return STATUS_OK;
 }
 
-const char *destination_state(const struct destination_standing *standing, const struct destination *destination,
-                              int64_t at_utc_us)
+const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us)
 {
+    const struct destination_standing *standing = &entry->standing;
     if (standing->word == DESTINATION_REVOKED) {
-        return "revoked";
+        return words[DESTINATION_REVOKED];
     }
-    if (at_utc_us >= destination->valid_until) {
+    if (!entry->verified) { /* whatever its mark says */
+        return words[DESTINATION_REFUSED];
+    }
+    if (at_utc_us >= entry->destination.valid_until) {
         return "expired";
     }
     if (standing->word == DESTINATION_HELD) {
@@ -84,37 +85,25 @@ const char *destination_state(const struct destination_standing *standing, const
 
 /* Showing. */
 
-static enum status entry_view(json_t **out, const struct service *service, struct store_tx *tx,
-                              const struct store_document *row, struct fault *fault)
+static enum status entry_view(json_t **out, const struct destination_entry *entry, int64_t now_utc_us,
+                              struct fault *fault)
 {
-    struct destination_standing standing;
-    struct destination destination;
     json_t *view = NULL;
     char digest[DIGEST_HEX_LEN + 1];
     char at[TIME_TEXT_SIZE];
-    enum status status = canon_parse(&view, row->bytes.data, row->bytes.len, HTTP_BODY_MAX, fault);
-    const char *document = json_string_value(json_object_get(view, "document"));
-    if (status == STATUS_OK) {
-        status = document == NULL ? fault_set(fault, STATUS_CORRUPT, "destination", "a row that is none")
-                                  : destination_decode(&destination, document, strlen(document), fault);
-    }
-    if (status == STATUS_OK) {
-        status = destination_standing_read(&standing, tx, &row->digest, fault);
-    }
-    if (status == STATUS_OK) {
-        digest_format(digest, &row->digest);
-        const char *state = destination_state(&standing, &destination, clock_utc_us(service->clock));
-        json_t *more = json_pack("{s:s, s:s}", "digest", digest, "state", state);
-        time_format(at, standing.serving_at_utc_us);
-        bool good =
-            more != NULL && json_object_update(view, more) == 0 &&
-            (standing.word != DESTINATION_HELD || json_object_set_new(view, "serving_at", json_string(at)) == 0);
-        json_decref(more);
-        status = good ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
-    }
+    enum status status = signed_document_encode(&view, &entry->document, fault);
     if (status != STATUS_OK) {
-        json_decref(view);
         return status;
+    }
+    digest_format(digest, &entry->digest);
+    time_format(at, entry->standing.serving_at_utc_us);
+    bool held = entry->verified && entry->standing.word == DESTINATION_HELD;
+    bool good = json_object_set_new(view, "digest", json_string(digest)) == 0 &&
+                json_object_set_new(view, "state", json_string(destination_state(entry, now_utc_us))) == 0 &&
+                (!held || json_object_set_new(view, "serving_at", json_string(at)) == 0);
+    if (!good) {
+        json_decref(view);
+        return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
     }
     *out = view;
     return STATUS_OK;
@@ -122,6 +111,7 @@ static enum status entry_view(json_t **out, const struct service *service, struc
 
 struct showing {
     struct service *service;
+    struct destination_page page;
     json_t *array;
 };
 
@@ -129,24 +119,25 @@ struct showing {
 static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct showing *showing = context;
-    struct name after = {{0}};
-    size_t got = DESTINATIONS_PAGE;
+    struct destination_page *page = &showing->page;
+    int64_t now_utc_us = clock_utc_us(showing->service->clock);
+    bool more = true;
     enum status status = STATUS_OK;
+    page->after = (struct name){{0}};
     (void)json_array_clear(showing->array);
-    while (status == STATUS_OK && got == DESTINATIONS_PAGE) {
-        struct store_document_list list = {0};
-        status = store_document_list_newest(&list, tx, DESTINATION_KIND, after.text, DESTINATIONS_PAGE, fault);
-        got = list.count;
-        for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
+    while (status == STATUS_OK && more) {
+        status = destination_page_read(page, showing->service, tx, fault);
+        more = page->count == page->max;
+        for (size_t i = 0; status == STATUS_OK && i < page->count; i++) {
             json_t *view = NULL;
-            status = entry_view(&view, showing->service, tx, &list.rows[i], fault);
+            status = entry_view(&view, &page->entries[i], now_utc_us, fault);
             if (status == STATUS_OK && json_array_append_new(showing->array, view) != 0) {
                 status = fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
             }
-            after = list.rows[i].id;
         }
-        store_document_list_free(&list);
+        page->after = page->last;
     }
+    destination_page_wipe(page);
     return status;
 }
 
@@ -154,26 +145,19 @@ enum status destination_list(struct service *service, const struct http_request 
                              struct fault *fault)
 {
     (void)request;
-    struct showing showing = {.service = service, .array = json_array()};
-    enum status status = store_transact(service->store, list_in, &showing, fault);
+    struct showing showing = {.service = service,
+                              .page = {.entries = calloc(DESTINATIONS_PAGE, sizeof(struct destination_entry)),
+                                       .max = DESTINATIONS_PAGE,
+                                       .front = ""},
+                              .array = json_array()};
+    enum status status = showing.page.entries == NULL ? fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "")
+                                                      : store_transact(service->store, list_in, &showing, fault);
+    free(showing.page.entries);
     if (status != STATUS_OK) {
         json_decref(showing.array);
         return status;
     }
     return http_reply_json(reply, 200, json_pack("{s:o}", "destinations", showing.array), fault);
-}
-
-enum status destination_judge(struct destination *out, const struct signed_document *document,
-                              const struct service *service, struct fault *fault)
-{
-    struct policy_chain_version *versions = NULL;
-    struct policy_chain chain;
-    enum status status = policies_chain(&versions, &chain, service->policies, NULL, fault);
-    if (status == STATUS_OK) {
-        status = policy_chain_destination_verify(out, document, &chain, clock_utc_us(service->clock), fault);
-    }
-    free(versions);
-    return status;
 }
 
 /* What an address looks like. */
@@ -183,53 +167,37 @@ static enum status alike(struct fault *fault, const char *where, const char *who
     return fault_set(fault, STATUS_LOOK_ALIKE, where, "it looks like %s %s, and is another", whose, address);
 }
 
-static enum status entry_alike(struct store_tx *tx, const struct store_document *row, const struct account_id *account,
-                               const char *where, struct fault *fault)
+static bool is_alike(const struct destination_entry *entry, const struct account_id *account)
 {
-    struct signed_document document = {0};
-    struct destination destination;
-    struct destination_standing standing;
-    char address[ADDRESS_TEXT_SIZE];
-    enum status status = signed_document_parse(&document, row->bytes.data, row->bytes.len, DESTINATION_KIND, NULL);
-    if (status == STATUS_OK) {
-        status = destination_decode(&destination, document.document.data, document.document.len, NULL);
-    }
-    signed_document_free(&document);
-    if (status != STATUS_OK || !account_id_alike(&destination.account, account)) {
-        return STATUS_OK;
-    }
-    status = destination_standing_read(&standing, tx, &row->digest, fault);
-    if (status != STATUS_OK || standing.word == DESTINATION_REVOKED || standing.word == DESTINATION_REFUSED) {
-        return status;
-    }
-    address_format(address, &destination.account);
-    return alike(fault, where, "the entry of the allow-list", address);
+    return entry->verified && entry->standing.word != DESTINATION_REVOKED &&
+           entry->standing.word != DESTINATION_REFUSED && account_id_alike(&entry->destination.account, account);
 }
 
 /* Entries are kept under their accounts, so those with the same first characters stand together. */
-static enum status list_alike(struct store_tx *tx, const struct account_id *account, const char *where,
-                              struct fault *fault)
+static enum status list_alike(const struct service *service, struct store_tx *tx, const struct account_id *account,
+                              const char *where, struct fault *fault)
 {
+    struct destination_entry entries[ALIKE_PAGE];
+    char front[NAME_SIZE];
     struct name key;
-    struct name after = {{0}};
+    struct destination_page page = {.entries = entries, .max = ALIKE_PAGE, .front = front};
     bool more = true;
     enum status status = STATUS_OK;
     destination_store_key(&key, account);
-    memcpy(after.text, key.text, ENDS_FRONT);
+    (void)snprintf(front, sizeof(front), "%.*s", ENDS_FRONT, key.text);
     while (status == STATUS_OK && more) {
-        struct store_document_list list = {0};
-        status = store_document_list_newest(&list, tx, DESTINATION_KIND, after.text, ALIKE_PAGE, fault);
-        more = list.count == ALIKE_PAGE;
-        for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-            after = list.rows[i].id;
-            if (strncmp(after.text, key.text, ENDS_FRONT) != 0) {
-                more = false;
-                break;
+        status = destination_page_read(&page, service, tx, fault);
+        more = page.count == page.max;
+        for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
+            if (is_alike(&entries[i], account)) {
+                char address[ADDRESS_TEXT_SIZE];
+                address_format(address, &entries[i].destination.account);
+                status = alike(fault, where, "the entry of the allow-list", address);
             }
-            status = entry_alike(tx, &list.rows[i], account, where, fault);
         }
-        store_document_list_free(&list);
+        page.after = page.last;
     }
+    destination_page_wipe(&page);
     return status;
 }
 
@@ -259,6 +227,6 @@ enum status destination_check_alike(const struct service *service, struct store_
             return alike(fault, where, "the address of a wallet,", address);
         }
     }
-    enum status status = list_alike(tx, account, where, fault);
+    enum status status = list_alike(service, tx, account, where, fault);
     return status == STATUS_OK ? payer_alike(tx, account, where, fault) : status;
 }

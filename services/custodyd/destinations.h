@@ -1,6 +1,7 @@
 /*
  * The allow-list as the service knows it: the documents, and what the signer that holds the list said of each. Nothing
- * here lists anything.
+ * here lists anything. Rows are frozen but not exclusive, so no row is believed for standing there: of an account the
+ * entry counts that a quorum signed last, as the signer has it, whoever put which row where and when.
  */
 #ifndef STRONGROOM_CUSTODYD_DESTINATIONS_H
 #define STRONGROOM_CUSTODYD_DESTINATIONS_H
@@ -8,8 +9,9 @@
 #include "policy/destination.h"
 #include "service.h"
 #include "store/mark.h"
+#include "store/trail_read.h"
 
-#define DESTINATIONS_PAGE 500
+#define DESTINATIONS_PAGE 500 /* accounts */
 
 enum destination_word {
     DESTINATION_WAITING, /* the signer has said nothing of it */
@@ -35,9 +37,82 @@ void destination_mark_lasting(char out[STORE_MARK_VALUE_SIZE]);
 MUST_CHECK enum status destination_standing_read(struct destination_standing *out, struct store_tx *tx,
                                                  const struct digest *digest, struct fault *fault);
 
+/* What counts of an account. */
+struct destination_entry {
+    struct destination destination;
+    struct signed_document document; /* owned */
+    struct digest digest;
+    struct destination_standing standing;
+    bool verified; /* the quorum of the version that it names signed it when that was in force; otherwise none did */
+};
+
+/* Frees what it owns and empties; an empty one is fine. */
+void destination_entry_wipe(struct destination_entry *entry);
+
 /* The word for people: waiting, cooling, serving, expired, revoked or refused. Static. */
-const char *destination_state(const struct destination_standing *standing, const struct destination *destination,
-                              int64_t at_utc_us);
+const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us);
+
+/* Rows that were passed over: the digest or the id is not of what they hold, or nobody signed it beside what counts. */
+struct destination_unfit {
+    unsigned long long rows;
+    struct name id;       /* of the first */
+    struct digest digest; /* that it claims */
+    enum status reason;
+};
+
+/* Some accounts in the order of their ids. */
+struct destination_page {
+    struct destination_entry *entries; /* the caller's, `max`; destination_page_wipe */
+    size_t max;
+    size_t count;
+    const char *front; /* of the ids that are wanted; "" for all */
+    struct name after; /* the page begins behind this account, all zeros for the first */
+    struct name last;  /* where it ends: `after` of the next */
+    struct destination_unfit unfit;
+};
+
+/*
+ * The next accounts that have an entry, with what counts of each: of those that verify, revoked and expired ones too,
+ * the one issued last; where none verifies, the one that says so of itself. Fewer than `max` are the last ones. Rows
+ * that are passed over are in `unfit`, and in the log.
+ */
+MUST_CHECK enum status destination_page_read(struct destination_page *page, const struct service *service,
+                                             struct store_tx *tx, struct fault *fault);
+
+/* Wipes the entries of a page. */
+void destination_page_wipe(struct destination_page *page);
+
+/* The key under which the entries of an account are stored (kind "destination"). */
+void destination_store_key(struct name *out, const struct account_id *account);
+
+/*
+ * The entry that counts of an account; STATUS_DESTINATION_UNLISTED when none verifies, also when the one that counts
+ * was revoked. It may have expired. Out: destination_entry_wipe.
+ */
+MUST_CHECK enum status destination_find(struct destination_entry *out, const struct service *service,
+                                        struct store_tx *tx, const struct account_id *account, struct fault *fault);
+
+/*
+ * The entry with a digest, whether or not another one counts by now, from the row where it was kept or, without that,
+ * from any row that holds it. No signature is looked at. STATUS_DESTINATION_UNLISTED. Out: destination_entry_wipe;
+ * without standing.
+ */
+MUST_CHECK enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,
+                                       struct fault *fault);
+
+/*
+ * The entry that the entry `withdrawal.signing` of the trail names. A newer one may have come since; the signer and the
+ * evidence go by what was recorded. STATUS_DESTINATION_UNLISTED. Out: signed_document_free.
+ */
+MUST_CHECK enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+                                                 const struct store_leaf *signing, struct fault *fault);
+
+/*
+ * STATUS_CONFLICT (`document`) when a row stands where this entry would be kept and holds another document, or none
+ * that verifies: it could not be kept, and nobody would find it.
+ */
+MUST_CHECK enum status destination_check_room(const struct service *service, struct store_tx *tx,
+                                              const struct destination_entry *entry, struct fault *fault);
 
 /*
  * STATUS_LOOK_ALIKE (`where`) when the address looks like another one that is known: an entry of the list that is not

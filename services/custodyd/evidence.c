@@ -6,6 +6,7 @@
 #include "audit/event.h"
 #include "audit/log_keys.h"
 #include "base/canon.h"
+#include "destinations.h"
 #include "key_papers.h"
 #include "policy/command.h"
 #include "policy/withdrawal.h"
@@ -199,28 +200,27 @@ static enum status signing_in(struct store_tx *tx, void *context, struct fault *
 }
 
 /* Anything may be kept there by whoever writes to the database; what the quorum signed for it in time is shown. */
-static bool is_sweep(void *context, const struct signed_document *order)
+static bool is_sweep(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *order)
 {
-    struct gathering *gathering = context;
-    const struct policy_version *version = policies_find(gathering->service->policies, &gathering->policy);
+    const struct gathering *gathering = context;
     const struct store_leaf_list *entries = &gathering->entries;
     struct command command;
     struct digest intent;
     intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
-    if (command_decode(&command, order->document.data, order->document.len, NULL) != STATUS_OK) {
-        return false;
-    }
-    gathering->swept = command.key;
-    return command.action == COMMAND_KEY_SWEEP && digest_equal(&command.intent, &intent) && entries->count > 0 &&
-           command.issued_at <= entries->rows[entries->count - 1].ts_utc_us &&
-           digest_equal(&command.policy, &gathering->policy) &&
-           policy_verify_governance(&version->policy, order, COMMAND_KIND, command.issued_at, NULL) == STATUS_OK;
+    bool good = key_paper_is_sweep(&command, gathering->service, order, &intent) && entries->count > 0 &&
+                command.issued_at <= entries->rows[entries->count - 1].ts_utc_us &&
+                digest_equal(&command.policy, &gathering->policy);
+    *out_issued_at_utc_us = good ? command.issued_at : 0;
+    return good;
 }
 
-static bool is_swept(void *context, const struct signed_document *key)
+static bool is_swept(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *key)
 {
     const struct gathering *gathering = context;
-    return key_paper_is_document(gathering->service, key, &gathering->swept);
+    struct key_document document;
+    bool good = key_paper_is_document(&document, gathering->service, key, &gathering->swept);
+    *out_issued_at_utc_us = good ? document.issued_at : 0;
+    return good;
 }
 
 static enum status sweep_json(struct gathering *gathering, const struct signed_document *order,
@@ -248,6 +248,7 @@ static enum status sweep_in(struct store_tx *tx, void *context, struct fault *fa
     struct gathering *gathering = context;
     struct signed_document order = {0};
     struct signed_document key = {0};
+    struct command command;
     struct digest intent;
     struct fault why = {0};
     intent_digest(&intent, gathering->row.intent.data, gathering->row.intent.len);
@@ -255,6 +256,10 @@ static enum status sweep_in(struct store_tx *tx, void *context, struct fault *fa
     const struct key_paper_choice keys = {.fits = is_swept, .context = gathering};
     enum status status = key_paper_find(&order, tx, KEY_PAPER_COMMAND, &intent, &orders, &why);
     if (status == STATUS_OK) {
+        status = command_decode(&command, order.document.data, order.document.len, &why);
+    }
+    if (status == STATUS_OK) {
+        gathering->swept = command.key;
         status = key_paper_find(&key, tx, KEY_PAPER_KEY, &gathering->swept, &keys, &why);
     }
     if (status == STATUS_OK) {

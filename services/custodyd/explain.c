@@ -3,6 +3,7 @@
  * what the signer has counted of the limits that it would meet; the signer alone judges them.
  */
 #include "base/canon.h"
+#include "destinations.h"
 #include "key_board.h"
 #include "store/document.h"
 #include "usage.h"
@@ -87,18 +88,17 @@ static const struct canon_field question_fields[] = {
 static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct question *question = context;
-    struct signed_document document = {0};
-    struct destination destination;
-    enum status status = destination_find(&document, tx, &question->account, fault);
+    struct destination_entry entry = {.verified = false};
+    enum status status = destination_find(&entry, question->service, tx, &question->account, fault);
     if (status == STATUS_DESTINATION_UNLISTED) {
         fault_clear(fault);
         question->listed = false;
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
-        question->listed = destination_judge(&destination, &document, question->service, NULL) == STATUS_OK;
-        question->group = question->listed ? destination.group : question->group;
-        signed_document_free(&document);
+        question->listed = clock_utc_us(question->service->clock) < entry.destination.valid_until;
+        question->group = question->listed ? entry.destination.group : question->group;
+        destination_entry_wipe(&entry);
     }
     return status;
 }

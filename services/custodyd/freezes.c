@@ -49,7 +49,7 @@ static enum status fill_event(struct audit_event *event, const struct freezing *
     struct digest digest;
     record_about_freeze(event, freeze_scope_text(order->command.target.scope), order->command.target.subject);
     digest_sha256(&kept_under, event->object_id, strlen(event->object_id));
-    enum status status = key_paper_keep(&digest, tx, &kept_under, &paper, fault);
+    enum status status = key_paper_record(&digest, tx, &kept_under, &paper, fault);
     if (status == STATUS_OK) {
         status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
     }

@@ -2,6 +2,7 @@
  * What the policy says of a stored withdrawal with the documents that it has. It decides nothing for the signer, which
  * sees the same documents and judges again.
  */
+#include "destinations.h"
 #include "key_board.h"
 #include "policy/approvals.h"
 #include "policy/withdrawal.h"
@@ -38,17 +39,16 @@ static enum status collect_approvers(struct basis *basis, const struct approval_
 static enum status look_up_destination(struct basis *basis, const struct service *service, struct store_tx *tx,
                                        const struct account_id *account, struct fault *fault)
 {
-    struct signed_document document = {0};
-    struct destination destination;
-    enum status status = destination_find(&document, tx, account, fault);
+    struct destination_entry entry = {.verified = false};
+    enum status status = destination_find(&entry, service, tx, account, fault);
     if (status == STATUS_DESTINATION_UNLISTED) {
         fault_clear(fault);
         return STATUS_OK; /* the evaluation says so */
     }
     if (status == STATUS_OK) {
-        basis->destination_listed = destination_judge(&destination, &document, service, NULL) == STATUS_OK;
-        basis->destination_group = basis->destination_listed ? destination.group : basis->destination_group;
-        signed_document_free(&document);
+        basis->destination_listed = clock_utc_us(service->clock) < entry.destination.valid_until;
+        basis->destination_group = basis->destination_listed ? entry.destination.group : basis->destination_group;
+        destination_entry_wipe(&entry);
     }
     return status;
 }

@@ -69,7 +69,7 @@ static enum status judge_document(struct judging *judging, struct fault *fault)
         return STATUS_OK;
     }
     enum status status =
-        key_paper_document(&out->document, NULL, judging->service, judging->tx, &judging->entry.key.document, &why);
+        key_paper_document(&out->document, NULL, judging->service, judging->tx, &judging->entry.key, &why);
     if (status == STATUS_OK && !digest_equal(&out->document.key_id, judging->key)) {
         status = fault_set(&why, STATUS_CORRUPT, "key document", "is of another key");
     }

@@ -13,7 +13,7 @@
 
 struct keeping {
     struct service *service;
-    const struct digest *document; /* that the signer's guard names */
+    const struct wire_key *key; /* as the signer's guard has it */
     const struct wire_key_attest_request *asked;
     const struct signed_document *attestation;
     struct audit_event *event;
@@ -34,7 +34,7 @@ static enum status log_attestation(struct keeping *keeping, struct store_tx *tx,
     record_about_key(event, &keeping->asked->key);
     enum status status = audit_event_ref_add(event, "attestation", digest, fault);
     if (status == STATUS_OK) {
-        status = audit_event_ref_add(event, "document", keeping->document, fault);
+        status = audit_event_ref_add(event, "document", &keeping->key->document, fault);
     }
     if (status == STATUS_OK) {
         status = audit_event_fact_add(event, "address", address, fault);
@@ -52,15 +52,15 @@ static enum status keep_in(struct store_tx *tx, void *context, struct fault *fau
     struct attestation attestation;
     struct digest digest;
     const struct key_paper paper = {.kind = KEY_PAPER_ATTESTATION, .document = keeping->attestation};
-    enum status status = key_paper_document(&document, NULL, keeping->service, tx, keeping->document, fault);
+    enum status status = key_paper_document(&document, NULL, keeping->service, tx, keeping->key, fault);
     if (status == STATUS_OK) {
-        status = attestation_verify(&attestation, keeping->attestation, &document, keeping->document, fault);
+        status = attestation_verify(&attestation, keeping->attestation, &document, &keeping->key->document, fault);
     }
     if (status == STATUS_OK && !digest_equal(&attestation.challenge, &keeping->asked->challenge)) {
         status = fault_set(fault, STATUS_MISMATCH, "challenge", "the attestation answers another one");
     }
     if (status == STATUS_OK) {
-        status = key_paper_keep(&digest, tx, &keeping->asked->key, &paper, fault);
+        status = key_paper_record(&digest, tx, &keeping->asked->key, &paper, fault);
     }
     return status == STATUS_OK ? log_attestation(keeping, tx, &attestation, &digest, fault) : status;
 }
@@ -78,11 +78,8 @@ enum status key_attest(struct signed_document *out, struct trail_ticket *out_tic
     if (status != STATUS_OK) {
         return status;
     }
-    struct keeping keeping = {.service = service,
-                              .document = &entry.key.document,
-                              .asked = asked,
-                              .attestation = &reply.attestation,
-                              .event = event};
+    struct keeping keeping = {
+        .service = service, .key = &entry.key, .asked = asked, .attestation = &reply.attestation, .event = event};
     status = store_transact(service->store, keep_in, &keeping, fault);
     if (status == STATUS_OK) {
         *out_ticket = keeping.ticket;

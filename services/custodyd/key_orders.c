@@ -68,19 +68,19 @@ static enum status keep_papers(struct order *order, struct store_tx *tx, struct 
         if (papers[i].document->document.len == 0) {
             continue;
         }
-        status = key_paper_keep(&digest, tx, &order->key, &papers[i], fault);
+        status = key_paper_record(&digest, tx, &order->key, &papers[i], fault);
         if (status == STATUS_OK) {
             status = audit_event_ref_add(event, papers[i].kind, &digest, fault);
         }
     }
     if (status == STATUS_OK && !digest_is_zero(&order->intent) && order->outcome == AUDIT_OUTCOME_OK) {
         struct digest digest;
-        status = key_paper_keep(&digest, tx, &order->intent, &papers[0], fault); /* for the step that asks for it */
+        status = key_paper_record(&digest, tx, &order->intent, &papers[0], fault); /* for the step that asks for it */
     }
     if (status == STATUS_OK && order->papers.ceremony.len > 0) {
         struct digest digest;
         ceremony_digest(&digest, order->papers.ceremony.data, order->papers.ceremony.len);
-        status = key_paper_keep_ceremony(tx, &order->key, &order->papers.ceremony, fault);
+        status = key_paper_record_ceremony(tx, &order->key, &order->papers.ceremony, fault);
         if (status == STATUS_OK) {
             status = audit_event_ref_add(event, KEY_PAPER_CEREMONY, &digest, fault);
         }
@@ -261,8 +261,7 @@ static enum status seek_account_in(struct store_tx *tx, void *context, struct fa
 {
     struct seeking *seeking = context;
     struct key_document document;
-    enum status status =
-        key_paper_document(&document, NULL, seeking->order->service, tx, &seeking->entry.key.document, fault);
+    enum status status = key_paper_document(&document, NULL, seeking->order->service, tx, &seeking->entry.key, fault);
     return status == STATUS_OK ? account_id_from_key(seeking->out, &document.key, fault) : status;
 }
 

@@ -3,9 +3,10 @@
  */
 #include "key_papers.h"
 
+#include "base/log.h"
 #include "http.h"
 
-#define PAPERS_MAX 1000 /* of one key and kind that are looked at */
+#define PAGE 64
 
 /* The id of a row: 252 bits of the key id, because a name has 63 characters. */
 static void row_id(struct name *out, const struct digest *key)
@@ -24,12 +25,26 @@ static enum status keep(struct store_tx *tx, struct store_document *row, const c
     return status == STATUS_OK ? store_document_keep(tx, row, fault) : fault_set(fault, status, kind, "%s", "");
 }
 
+enum status key_paper_kept_beside(enum status status, const struct fault *why, struct fault *fault)
+{
+    if (status == STATUS_CONFLICT) {
+        log_fault("paper.shadowed", why);
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why->where, "%s", why->detail);
+}
+
+static void paper_digest(struct digest *out, const struct key_paper *paper)
+{
+    digest_document(out, paper->kind, paper->document->document.data, paper->document->document.len);
+}
+
 enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct digest *key,
                            const struct key_paper *paper, struct fault *fault)
 {
     struct store_document row = {0};
     json_t *object = NULL;
-    digest_document(&row.digest, paper->kind, paper->document->document.data, paper->document->document.len);
+    paper_digest(&row.digest, paper);
     enum status status = signed_document_encode(&object, paper->document, fault);
     if (status == STATUS_OK) {
         status = canon_emit(&row.bytes, object, HTTP_BODY_MAX, fault);
@@ -45,49 +60,93 @@ enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct
     return status;
 }
 
-enum status key_paper_keep_ceremony(struct store_tx *tx, const struct digest *key, const struct bytes *ceremony,
-                                    struct fault *fault)
+enum status key_paper_record(struct digest *out, struct store_tx *tx, const struct digest *key,
+                             const struct key_paper *paper, struct fault *fault)
 {
-    struct store_document row = {.bytes = *ceremony}; /* borrowed */
-    digest_document(&row.digest, KEY_PAPER_CEREMONY, ceremony->data, ceremony->len);
-    return keep(tx, &row, KEY_PAPER_CEREMONY, key, fault);
+    struct fault why = {0};
+    struct digest digest;
+    paper_digest(&digest, paper);
+    enum status status = key_paper_kept_beside(key_paper_keep(out, tx, key, paper, &why), &why, fault);
+    if (status == STATUS_OK) {
+        *out = digest;
+    }
+    return status;
 }
 
-enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, const char *kind,
-                             const struct digest *key, struct fault *fault)
+enum status key_paper_record_ceremony(struct store_tx *tx, const struct digest *key, const struct bytes *ceremony,
+                                      struct fault *fault)
 {
-    struct store_document row = {0};
-    struct name id;
-    row_id(&id, key);
-    enum status status = store_document_get(&row, tx, kind, id.text, fault);
-    if (status == STATUS_OK) {
-        status = signed_document_parse(out, row.bytes.data, row.bytes.len, row.kind.text, fault);
+    struct store_document row = {.bytes = *ceremony}; /* borrowed */
+    struct fault why = {0};
+    digest_document(&row.digest, KEY_PAPER_CEREMONY, ceremony->data, ceremony->len);
+    return key_paper_kept_beside(keep(tx, &row, KEY_PAPER_CEREMONY, key, &why), &why, fault);
+}
+
+/* The best of those that were seen. */
+struct finding {
+    const struct key_paper_choice *choice;
+    struct signed_document paper;
+    int64_t issued_at_utc_us;
+    bool found;
+};
+
+static void look_at(struct finding *finding, const struct store_document *row)
+{
+    struct signed_document paper = {0};
+    struct digest digest;
+    int64_t issued_at_utc_us = 0;
+    if (signed_document_parse(&paper, row->bytes.data, row->bytes.len, row->kind.text, NULL) == STATUS_OK) {
+        digest_document(&digest, row->kind.text, paper.document.data, paper.document.len);
+        if (digest_equal(&digest, &row->digest) &&
+            finding->choice->fits(finding->choice->context, &issued_at_utc_us, &paper) &&
+            (!finding->found || issued_at_utc_us > finding->issued_at_utc_us)) {
+            signed_document_free(&finding->paper);
+            finding->paper = paper;
+            paper = (struct signed_document){0}; /* transferred */
+            finding->issued_at_utc_us = issued_at_utc_us;
+            finding->found = true;
+        }
     }
-    store_document_wipe(&row);
-    return status;
+    signed_document_free(&paper);
 }
 
 enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind, const struct digest *key,
                            const struct key_paper_choice *choice, struct fault *fault)
 {
-    struct store_document_list list = {0};
+    struct finding finding = {.choice = choice};
+    struct store_document_place after = {{{0}}};
     struct name id;
+    bool more = true;
+    enum status status = STATUS_OK;
     row_id(&id, key);
-    enum status status = store_document_list_of(&list, tx, kind, id.text, PAPERS_MAX, fault);
-    bool found = false;
-    for (size_t i = 0; status == STATUS_OK && !found && i < list.count; i++) {
-        struct signed_document paper = {0};
-        found =
-            signed_document_parse(&paper, list.rows[i].bytes.data, list.rows[i].bytes.len, kind, NULL) == STATUS_OK &&
-            choice->fits(choice->context, &paper);
-        if (found) {
-            *out = paper;
-        } else {
-            signed_document_free(&paper);
+    after.id = id;
+    while (status == STATUS_OK && more) {
+        struct store_document_list list = {0};
+        status = store_document_list(&list, tx, kind, &after, PAGE, fault);
+        more = list.count == PAGE && name_equal(&list.rows[PAGE - 1].id, &id);
+        for (size_t i = 0; i < list.count && name_equal(&list.rows[i].id, &id); i++) {
+            look_at(&finding, &list.rows[i]);
+            after = store_document_place_of(&list.rows[i]);
         }
+        store_document_list_free(&list);
     }
-    store_document_list_free(&list);
-    return status != STATUS_OK || found ? status : fault_set(fault, STATUS_NOT_FOUND, kind, "%s", "");
+    if (status == STATUS_OK && finding.found) {
+        *out = finding.paper;
+        return STATUS_OK;
+    }
+    signed_document_free(&finding.paper);
+    return status == STATUS_OK ? fault_set(fault, STATUS_NOT_FOUND, kind, "%s", "") : status;
+}
+
+bool key_paper_is_sweep(struct command *out, const struct service *service, const struct signed_document *paper,
+                        const struct digest *intent)
+{
+    if (command_decode(out, paper->document.data, paper->document.len, NULL) != STATUS_OK ||
+        out->action != COMMAND_KEY_SWEEP || !digest_equal(&out->intent, intent)) {
+        return false;
+    }
+    const struct policy *policy = service_policy_named(service, &out->policy);
+    return policy != NULL && policy_verify_governance(policy, paper, COMMAND_KIND, out->issued_at, NULL) == STATUS_OK;
 }
 
 /* What is stored does not verify: whatever the rule is that it breaks, somebody changed it. */
@@ -106,15 +165,15 @@ static enum status verify_named(struct key_document *inout, const struct signed_
                           : key_document_verify(inout, document, policy, inout->issued_at, why);
 }
 
-bool key_paper_is_document(const struct service *service, const struct signed_document *paper, const struct digest *key)
+bool key_paper_is_document(struct key_document *out, const struct service *service, const struct signed_document *paper,
+                           const struct digest *key)
 {
-    struct key_document document;
-    return key_document_decode(&document, paper->document.data, paper->document.len, NULL) == STATUS_OK &&
-           digest_equal(&document.key_id, key) && verify_named(&document, paper, service, NULL) == STATUS_OK;
+    return key_document_decode(out, paper->document.data, paper->document.len, NULL) == STATUS_OK &&
+           digest_equal(&out->key_id, key) && verify_named(out, paper, service, NULL) == STATUS_OK;
 }
 
 enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
-                               const struct service *service, struct store_tx *tx, const struct digest *digest,
+                               const struct service *service, struct store_tx *tx, const struct wire_key *key,
                                struct fault *fault)
 {
     struct store_document row = {0};
@@ -122,7 +181,9 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
     struct key_document document;
     struct fault why = {0};
     struct digest real;
-    enum status status = store_document_get_digest(&row, tx, KEY_PAPER_KEY, digest, fault);
+    struct name id;
+    row_id(&id, &key->key);
+    enum status status = store_document_get(&row, tx, KEY_PAPER_KEY, id.text, &key->document, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -130,7 +191,7 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
     store_document_wipe(&row);
     if (status == STATUS_OK) {
         key_document_digest(&real, signed_document.document.data, signed_document.document.len);
-        status = digest_equal(&real, digest) ? STATUS_OK : fault_set(&why, STATUS_MISMATCH, "digest", "%s", "");
+        status = digest_equal(&real, &key->document) ? STATUS_OK : fault_set(&why, STATUS_MISMATCH, "digest", "%s", "");
     }
     if (status == STATUS_OK) {
         status = key_document_decode(&document, signed_document.document.data, signed_document.document.len, &why);
@@ -150,6 +211,23 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
     return STATUS_OK;
 }
 
+/* The row that was stored last. */
+static enum status newest_row(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
+                              struct fault *fault)
+{
+    struct store_document_list list = {0};
+    enum status status = store_document_list_of(&list, tx, kind, id->text, 1, fault);
+    if (status == STATUS_OK && list.count == 0) {
+        status = fault_set(fault, STATUS_NOT_FOUND, kind, "%s", "");
+    }
+    if (status == STATUS_OK) {
+        *out = list.rows[0];
+        list.rows[0] = (struct store_document){.bytes = {0}}; /* transferred */
+    }
+    store_document_list_free(&list);
+    return status;
+}
+
 enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed, struct digest *out_bytes,
                                   struct store_tx *tx, const struct key_document *document, struct fault *fault)
 {
@@ -160,7 +238,7 @@ enum status key_paper_attestation(struct attestation *out, struct signed_documen
     struct fault why = {0};
     struct name id;
     row_id(&id, &document->key_id);
-    enum status status = store_document_get(&row, tx, KEY_PAPER_ATTESTATION, id.text, fault);
+    enum status status = newest_row(&row, tx, KEY_PAPER_ATTESTATION, &id, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -187,7 +265,16 @@ enum status key_paper_ceremony(struct bytes *out, struct store_tx *tx, const str
                                struct fault *fault)
 {
     struct store_document row = {0};
-    enum status status = store_document_get_digest(&row, tx, KEY_PAPER_CEREMONY, &document->ceremony, fault);
+    struct digest real;
+    struct name id;
+    row_id(&id, &document->key_id);
+    enum status status = store_document_get(&row, tx, KEY_PAPER_CEREMONY, id.text, &document->ceremony, fault);
+    if (status == STATUS_OK) {
+        digest_document(&real, KEY_PAPER_CEREMONY, row.bytes.data, row.bytes.len);
+        status = digest_equal(&real, &document->ceremony)
+                     ? STATUS_OK
+                     : fault_set(fault, STATUS_CORRUPT, "ceremony", "what is stored is another transcript");
+    }
     if (status == STATUS_OK) {
         *out = row.bytes;
         row.bytes = (struct bytes){0}; /* transferred */

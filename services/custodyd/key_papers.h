@@ -23,51 +23,65 @@ struct key_paper {
     const struct signed_document *document;
 };
 
-/* Keeps a paper of a key, once. Out: its digest. */
+/* Keeps a paper of a key, once. STATUS_CONFLICT: store_document_keep. Out: its digest. */
 MUST_CHECK enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct digest *key,
                                       const struct key_paper *paper, struct fault *fault);
 
-/* Keeps a transcript, which is not signed as a whole, once. */
-MUST_CHECK enum status key_paper_keep_ceremony(struct store_tx *tx, const struct digest *key,
-                                               const struct bytes *ceremony, struct fault *fault);
+/* The same for an entry that must stand: a conflict is logged and no fault (key_paper_kept_beside). */
+MUST_CHECK enum status key_paper_record(struct digest *out, struct store_tx *tx, const struct digest *key,
+                                        const struct key_paper *paper, struct fault *fault);
 
-/* The newest paper of a kind; STATUS_NOT_FOUND. It is not verified. Out: signed_document_free. */
-MUST_CHECK enum status key_paper_newest(struct signed_document *out, struct store_tx *tx, const char *kind,
-                                        const struct digest *key, struct fault *fault);
+/* The same of a transcript, which is not signed as a whole. */
+MUST_CHECK enum status key_paper_record_ceremony(struct store_tx *tx, const struct digest *key,
+                                                 const struct bytes *ceremony, struct fault *fault);
 
-/* Which paper is wanted. */
+/*
+ * For what has happened already, whose entry must stand: a conflict with a row that was there first (`why` names it) is
+ * logged and no fault; every other status stays.
+ */
+MUST_CHECK enum status key_paper_kept_beside(enum status status, const struct fault *why, struct fault *fault);
+
+/* Which paper is wanted; of those that fit, when it was issued (microseconds UTC, signed). */
 struct key_paper_choice {
-    bool (*fits)(void *context, const struct signed_document *paper);
+    bool (*fits)(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *paper);
     void *context;
 };
 
-/* The newest paper of a kind that fits, however many others somebody has put there. As above. */
+/*
+ * The paper of a kind that fits, issued last if there are more, however many others somebody has put there;
+ * STATUS_NOT_FOUND. Out: signed_document_free.
+ */
 MUST_CHECK enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind,
                                       const struct digest *key, const struct key_paper_choice *choice,
                                       struct fault *fault);
 
+/* Whether a paper is an order to sweep by this intent, verified under the version that it names as of its issue. */
+bool key_paper_is_sweep(struct command *out, const struct service *service, const struct signed_document *paper,
+                        const struct digest *intent);
+
 /* Whether a paper is the document of this key, verified under the version that it names as of its issue. */
-bool key_paper_is_document(const struct service *service, const struct signed_document *paper,
+bool key_paper_is_document(struct key_document *out, const struct service *service, const struct signed_document *paper,
                            const struct digest *key);
 
 /*
- * The key document with the digest that the signer's guard names, verified under the version that it names as of its
- * issue. STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL)
+ * The key document with the digest that the signer's guard names (`key`), verified under the version that it names as
+ * of its issue. STATUS_NOT_FOUND when nobody handed it in; STATUS_CORRUPT. Out: `out_signed` (unless NULL)
  * signed_document_free.
  */
 MUST_CHECK enum status key_paper_document(struct key_document *out, struct signed_document *out_signed,
                                           const struct service *service, struct store_tx *tx,
-                                          const struct digest *digest, struct fault *fault);
+                                          const struct wire_key *key, struct fault *fault);
 
 /*
- * The newest attestation of a key, verified for its document. STATUS_NOT_FOUND, STATUS_CORRUPT. Out: `out_signed`
- * (unless NULL) signed_document_free; `out_bytes`: SHA-256 of the stored row, set with STATUS_CORRUPT, too.
+ * The attestation of a key that was stored last, verified for its document. Whoever may write into the database
+ * chooses it, and can have an older one shown, or none: STATUS_NOT_FOUND, STATUS_CORRUPT. Out: `out_signed` (unless
+ * NULL) signed_document_free; `out_bytes`: SHA-256 of the stored row, set with STATUS_CORRUPT, too.
  */
 MUST_CHECK enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed,
                                              struct digest *out_bytes, struct store_tx *tx,
                                              const struct key_document *document, struct fault *fault);
 
-/* The transcript that a key document names; STATUS_NOT_FOUND. Out: bytes_free. */
+/* The transcript that a key document names; STATUS_NOT_FOUND, STATUS_CORRUPT. Out: bytes_free. */
 MUST_CHECK enum status key_paper_ceremony(struct bytes *out, struct store_tx *tx, const struct key_document *document,
                                           struct fault *fault);
 

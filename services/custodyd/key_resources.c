@@ -245,7 +245,7 @@ static enum status put_papers(struct reading *reading, struct store_tx *tx, stru
     struct key_document key;
     struct attestation attested;
     struct fault none = {0};
-    enum status status = key_paper_document(&key, &document, reading->service, tx, &reading->entry.key.document, fault);
+    enum status status = key_paper_document(&key, &document, reading->service, tx, &reading->entry.key, fault);
     if (status == STATUS_OK) {
         status = put_signed(reading->out, "document", &document, fault);
     }

@@ -59,8 +59,8 @@ static enum status keep(const struct rotation *rotation, struct store_tx *tx, st
     struct digest digest;
     struct digest order;
     digest_document(&order, COMMAND_KIND, rotation->document.document.data, rotation->document.document.len);
-    enum status status = key_paper_keep(&digest, tx, &rotation->command.key, &of_key, fault);
-    status = status == STATUS_OK ? key_paper_keep(&digest, tx, &order, &of_log, fault) : status;
+    enum status status = key_paper_record(&digest, tx, &rotation->command.key, &of_key, fault);
+    status = status == STATUS_OK ? key_paper_record(&digest, tx, &order, &of_log, fault) : status;
     return status == STATUS_OK ? audit_event_ref_add(event, KEY_PAPER_COMMAND, &order, fault) : status;
 }
 

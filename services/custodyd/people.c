@@ -61,13 +61,16 @@ enum status person_order_keep(struct store_tx *tx, const struct signed_document 
                               const struct command *command, struct fault *fault)
 {
     struct store_document row = {0};
+    struct fault why = {0};
     json_t *object = NULL;
     digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
     person_order_name(&row.id, command->expires_at, &row.digest);
     enum status status = name_parse(&row.kind, PERSON_ORDER_KIND);
     status = status == STATUS_OK ? signed_document_encode(&object, document, fault) : status;
     status = status == STATUS_OK ? canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault) : status;
-    status = status == STATUS_OK ? store_document_keep(tx, &row, fault) : status;
+    if (status == STATUS_OK) {
+        status = key_paper_kept_beside(store_document_keep(tx, &row, &why), &why, fault);
+    }
     json_decref(object);
     store_document_wipe(&row);
     return status;
@@ -84,7 +87,7 @@ static enum status fill_event(struct audit_event *event, const struct handing *o
     (void)snprintf(event->object_type, sizeof(event->object_type), "%s", RECORD_PERSON);
     (void)snprintf(event->object_id, sizeof(event->object_id), "%s", order->command.person.text);
     digest_sha256(&kept_under, event->object_id, strlen(event->object_id));
-    enum status status = key_paper_keep(&digest, tx, &kept_under, &paper, fault);
+    enum status status = key_paper_record(&digest, tx, &kept_under, &paper, fault);
     if (status == STATUS_OK) {
         status = audit_event_ref_add(event, KEY_PAPER_COMMAND, &digest, fault);
     }

@@ -6,6 +6,8 @@
 
 #include "base/canon.h"
 #include "base/log.h"
+#include "destinations.h"
+#include "key_papers.h"
 #include "policy/command.h"
 #include "policy/intent.h"
 #include "store/document.h"
@@ -100,7 +102,7 @@ static enum status judge_again(struct changing *changing, struct store_tx *tx, s
 static enum status goes_nowhere(bool *out, const struct changing *changing, struct store_tx *tx,
                                 const struct store_withdrawal *row, struct fault *fault)
 {
-    struct signed_document document = {0};
+    struct destination_entry entry = {.verified = false};
     struct account_id account;
     struct fault why = {0};
     *out = false;
@@ -108,8 +110,8 @@ static enum status goes_nowhere(bool *out, const struct changing *changing, stru
     if (status != STATUS_OK || strcmp(row->destination, changing->change->revoked) != 0) {
         return status;
     }
-    status = destination_find(&document, tx, &account, &why);
-    signed_document_free(&document);
+    status = destination_find(&entry, changing->service, tx, &account, &why);
+    destination_entry_wipe(&entry);
     *out = status == STATUS_DESTINATION_UNLISTED;
     return status == STATUS_OK || *out ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
@@ -279,25 +281,17 @@ struct looking_up {
 static enum status look_up_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct looking_up *looking_up = context;
-    struct store_document row = {0};
-    struct signed_document document = {0};
-    struct destination destination;
+    struct destination_entry entry = {.verified = false};
     struct fault why = {0};
     looking_up->address[0] = '\0';
-    enum status status = store_document_get_digest(&row, tx, DESTINATION_KIND, looking_up->entry, &why);
+    enum status status = destination_get(&entry, tx, looking_up->entry, &why);
     if (status == STATUS_OK) {
-        status = signed_document_parse(&document, row.bytes.data, row.bytes.len, DESTINATION_KIND, &why);
+        address_format(looking_up->address, &entry.destination.account);
     }
-    if (status == STATUS_OK) {
-        status = destination_decode(&destination, document.document.data, document.document.len, &why);
-    }
-    if (status == STATUS_OK) {
-        address_format(looking_up->address, &destination.account);
-    }
-    signed_document_free(&document);
-    store_document_wipe(&row);
-    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
-                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+    destination_entry_wipe(&entry);
+    return status == STATUS_OK || status == STATUS_DESTINATION_UNLISTED
+               ? STATUS_OK
+               : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 enum status policy_end_revoked(struct service *service, const struct digest *entry, struct fault *fault)
@@ -313,6 +307,7 @@ enum status policy_end_revoked(struct service *service, const struct digest *ent
 enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *document, struct fault *fault)
 {
     struct store_document row = {0};
+    struct fault why = {0};
     json_t *object = NULL;
     char hex[DIGEST_HEX_LEN + 1];
     digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
@@ -326,7 +321,7 @@ enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *
         status = canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault);
     }
     if (status == STATUS_OK) {
-        status = store_document_keep(tx, &row, fault);
+        status = key_paper_kept_beside(store_document_keep(tx, &row, &why), &why, fault);
     }
     json_decref(object);
     store_document_wipe(&row);

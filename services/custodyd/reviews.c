@@ -217,7 +217,7 @@ static enum status read_in(struct store_tx *tx, void *context, struct fault *fau
 {
     struct reading *reading = context;
     store_document_wipe(&reading->row);
-    return store_document_get_digest(&reading->row, tx, REVIEW_KIND, &reading->digest, fault);
+    return store_document_get(&reading->row, tx, REVIEW_KIND, REVIEWS_ID, &reading->digest, fault);
 }
 
 enum status review_read(struct service *service, const struct http_request *request, struct http_reply *reply,

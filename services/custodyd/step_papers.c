@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "destinations.h"
 #include "key_papers.h"
 #include "policy/account.h"
 #include "withdrawals.h"
@@ -37,12 +38,28 @@ const struct wallet *step_wallet(const struct service *service, const struct sto
     return policy == NULL ? NULL : policy_find_wallet(policy, &row->wallet);
 }
 
+/* An order that the quorum gave for this intent. */
+struct sweeping {
+    const struct service *service;
+    struct digest intent;
+};
+
+static bool is_sweep(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *order)
+{
+    const struct sweeping *sweeping = context;
+    struct command command;
+    bool good = key_paper_is_sweep(&command, sweeping->service, order, &sweeping->intent);
+    *out_issued_at_utc_us = good ? command.issued_at : 0;
+    return good;
+}
+
 static enum status load_sweep(struct step_papers *papers, struct store_tx *tx, struct fault *fault)
 {
-    struct digest intent;
+    struct sweeping sweeping = {.service = papers->service};
+    const struct key_paper_choice choice = {.fits = is_sweep, .context = &sweeping};
     struct fault why = {0};
-    intent_digest(&intent, papers->row.intent.data, papers->row.intent.len);
-    enum status status = key_paper_newest(&papers->sweep, tx, KEY_PAPER_COMMAND, &intent, &why);
+    intent_digest(&sweeping.intent, papers->row.intent.data, papers->row.intent.len);
+    enum status status = key_paper_find(&papers->sweep, tx, KEY_PAPER_COMMAND, &sweeping.intent, &choice, &why);
     return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
                                                              : fault_set(fault, status, why.where, "%s", why.detail);
 }
@@ -121,6 +138,19 @@ enum status step_papers_check_columns(const struct store_withdrawal *row, const 
     return fault_set(fault, STATUS_MISMATCH, where, "the row does not say what the intent says");
 }
 
+static enum status find_listed(struct step_papers *papers, struct store_tx *tx, const struct account_id *account,
+                               struct fault *fault)
+{
+    struct destination_entry entry = {0};
+    enum status status = destination_find(&entry, papers->service, tx, account, fault);
+    if (status == STATUS_OK) {
+        papers->destination = entry.document;
+        entry.document = (struct signed_document){0}; /* transferred */
+    }
+    destination_entry_wipe(&entry);
+    return status;
+}
+
 /*
  * The entry of the allow-list: the one that was recorded, whatever became of it since, or the one that is on the list.
  * The row's own intent must pay to the account that was recorded.
@@ -130,7 +160,7 @@ static enum status load_destination(struct step_papers *papers, struct store_tx 
 {
     struct destination destination;
     if (papers->recorded == NULL) {
-        return destination_find(&papers->destination, tx, &intent->destination, fault);
+        return find_listed(papers, tx, &intent->destination, fault);
     }
     enum status status = destination_find_recorded(&papers->destination, tx, papers->recorded, fault);
     if (status == STATUS_OK) {

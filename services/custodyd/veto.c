@@ -96,7 +96,7 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
     enum status status = store_withdrawal_get_locked(&row, tx, &vetoing->id, fault);
     status = status == STATUS_OK ? is_subject(vetoing, &row, fault) : status;
     if (status == STATUS_OK) {
-        status = key_paper_keep(&command, tx, &vetoing->command.subject, &paper, fault);
+        status = key_paper_record(&command, tx, &vetoing->command.subject, &paper, fault);
     }
     if (status == STATUS_OK) {
         status = end_denied(tx, &row, fault);
@@ -164,6 +164,27 @@ enum status withdrawal_veto(struct service *service, const struct http_request *
     return status;
 }
 
+/* Who spoke against it, as of when that was said. */
+struct speaking {
+    const struct service *service;
+    const struct digest *intent;
+};
+
+static bool is_veto(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *paper)
+{
+    const struct speaking *speaking = context;
+    struct command command;
+    struct name by;
+    if (command_decode(&command, paper->document.data, paper->document.len, NULL) != STATUS_OK ||
+        !digest_equal(&command.subject, speaking->intent)) {
+        return false;
+    }
+    const struct policy *policy = service_policy_named(speaking->service, &command.policy);
+    *out_issued_at_utc_us = command.issued_at;
+    return policy != NULL && command_verify(&command, paper, policy, command.issued_at, NULL) == STATUS_OK &&
+           find_signer(&by, policy, paper);
+}
+
 enum status veto_view(json_t **out, const struct service *service, struct store_tx *tx, const struct digest *intent,
                       struct fault *fault)
 {
@@ -171,19 +192,18 @@ enum status veto_view(json_t **out, const struct service *service, struct store_
     struct command command;
     struct name by;
     struct fault why = {0};
-    enum status status = key_paper_newest(&document, tx, WITHDRAWAL_VETO_KIND, intent, &why);
+    struct speaking speaking = {.service = service, .intent = intent};
+    const struct key_paper_choice choice = {.fits = is_veto, .context = &speaking};
+    enum status status = key_paper_find(&document, tx, WITHDRAWAL_VETO_KIND, intent, &choice, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
     if (status == STATUS_OK) {
         status = command_decode(&command, document.document.data, document.document.len, &why);
     }
-    const struct policy *policy = status == STATUS_OK ? service_policy_named(service, &command.policy) : NULL;
-    if (policy != NULL) { /* as of when it was given */
-        status = command_verify(&command, &document, policy, command.issued_at, &why);
-    }
-    if (policy != NULL && status == STATUS_OK && digest_equal(&command.subject, intent) &&
-        find_signer(&by, policy, &document)) {
+    if (status == STATUS_OK && find_signer(&by, service_policy_named(service, &command.policy), &document)) {
         *out = json_pack("{s:s, s:s}", "by", by.text, "reason", command.reason.text);
     }
     signed_document_free(&document);
-    bool trouble = status == STATUS_NO_MEMORY || status == STATUS_UNAVAILABLE;
-    return trouble ? fault_set(fault, status, why.where, "%s", why.detail) : STATUS_OK;
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }

@@ -460,6 +460,7 @@ void watch_stop(struct watch *watch)
     }
     free(watch->keys);
     free(watch->reports);
+    free(watch->suspects);
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);

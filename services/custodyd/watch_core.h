@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "alarms.h"
+#include "destinations.h"
 #include "key_board.h"
 #include "key_spending.h"
 #include "news.h"
@@ -26,7 +27,6 @@ struct watched {
 };
 
 /* A subject of which less is there than was recorded. */
-#define WATCH_SUSPECTS_MAX 64
 struct suspect {
     struct uuid subject;
     int64_t since_us;     /* monotonic */
@@ -43,9 +43,10 @@ struct watch {
     struct digest destinations_shown; /* to this instance of the signer that holds the allow-list; zeros: to none, or it
                                          was away */
     json_t *destinations_lost;        /* digest -> code: what it refused */
-    struct digest judged;             /* the version in force under which open withdrawals were judged last */
-    bool people_heard;                /* `people` is set */
-    struct digest people;             /* of who was suspended when open withdrawals were judged last */
+    struct destination_unfit destinations_unfit; /* rows that nobody would be shown, as of then */
+    struct digest judged;                  /* the version in force under which open withdrawals were judged last */
+    bool people_heard;                     /* `people` is set */
+    struct digest people;                  /* of who was suspended when open withdrawals were judged last */
     struct digest uneven[KEY_BOARD_ROLES]; /* of how a signer's suspended people differed, zeros for not */
     bool away[KEY_BOARD_ROLES];            /* a signer may have missed what no other one says any more */
     struct digest resumed_at;              /* the instance of role transfer that was shown resumptions */
@@ -55,8 +56,10 @@ struct watch {
     int64_t anchor_good_us;                /* monotonic: when there was a new one last, or nothing to anchor */
     bool anchor_refused;                   /* the node did not take one, and the log says so */
     bool troubled;                         /* the last pass could not do everything, and the log says so */
-    struct suspect suspects[WATCH_SUSPECTS_MAX];
+    struct suspect *suspects;              /* owned */
     size_t suspect_count;
+    size_t suspect_room;
+    size_t suspect_turn;      /* who is looked at again next of those who are not named */
     uint64_t scrubbed;        /* the tile of the trail whose rows are looked at next */
     uint64_t corrupt_told;    /* how much of what was found wrong there the trail was told */
     struct alarm_list seeing; /* in this look */

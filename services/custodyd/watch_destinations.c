@@ -7,27 +7,20 @@
 #include "base/log.h"
 #include "destinations.h"
 #include "record.h"
-#include "store/document.h"
 #include "watch_core.h"
 
 #define SAME_US 60000000LL /* two estimates of one time */
 
 struct page {
-    struct store_document_list rows;
-    struct destination_standing standings[DESTINATIONS_PAGE];
-    struct name after;
+    const struct service *service;
+    struct destination_page page;
+    struct destination_entry entries[DESTINATIONS_PAGE];
 };
 
 static enum status page_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct page *page = context;
-    store_document_list_free(&page->rows);
-    enum status status =
-        store_document_list_newest(&page->rows, tx, DESTINATION_KIND, page->after.text, DESTINATIONS_PAGE, fault);
-    for (size_t i = 0; status == STATUS_OK && i < page->rows.count; i++) {
-        status = destination_standing_read(&page->standings[i], tx, &page->rows.rows[i].digest, fault);
-    }
-    return status;
+    return destination_page_read(&page->page, page->service, tx, fault);
 }
 
 static enum status tell(struct watch *watch, const struct digest *digest, const struct destination_standing *standing,
@@ -105,34 +98,22 @@ static enum status drop_revoked(enum status *inout_refusal, struct watch *watch,
     return status;
 }
 
-static enum status show_one(struct watch *watch, const struct store_document *row,
-                            const struct destination_standing *standing, struct fault *fault)
+static enum status show_one(struct watch *watch, const struct destination_entry *entry, struct fault *fault)
 {
     struct service *service = watch->service;
-    struct signed_document document = {0};
-    struct destination destination;
     struct wire_destination_adopt_reply said;
     struct fault why = {0};
-    enum status status = signed_document_parse(&document, row->bytes.data, row->bytes.len, DESTINATION_KIND, &why);
-    if (status == STATUS_OK) {
-        status = destination_decode(&destination, document.document.data, document.document.len, &why);
-    }
-    if (status == STATUS_OK &&
-        (standing->word == DESTINATION_REVOKED || clock_utc_us(service->clock) >= destination.valid_until)) {
-        signed_document_free(&document);
+    if (entry->standing.word == DESTINATION_REVOKED || clock_utc_us(service->clock) >= entry->destination.valid_until) {
         return STATUS_OK;
     }
-    if (status == STATUS_OK) {
-        status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &document,
-                                        service->options.signer_timeout_ms, &why);
-    }
-    signed_document_free(&document);
+    enum status status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &entry->document,
+                                                service->options.signer_timeout_ms, &why);
     if (status != STATUS_OK && passes(status)) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
     enum status loss = status;
-    enum status noted = drop_revoked(&loss, watch, &row->digest, fault);
-    noted = noted == STATUS_OK ? lose(watch, &row->digest, loss, fault) : noted;
+    enum status noted = drop_revoked(&loss, watch, &entry->digest, fault);
+    noted = noted == STATUS_OK ? lose(watch, &entry->digest, loss, fault) : noted;
     if (noted != STATUS_OK || loss != status) {
         return noted;
     }
@@ -141,23 +122,58 @@ static enum status show_one(struct watch *watch, const struct store_document *ro
         return STATUS_OK;
     }
     const struct destination_standing held = {.word = DESTINATION_HELD, .serving_at_utc_us = said.serving_at};
-    return same(standing, said.serving_at) ? STATUS_OK : tell(watch, &row->digest, &held, STATUS_OK, fault);
+    return same(&entry->standing, said.serving_at) ? STATUS_OK : tell(watch, &entry->digest, &held, STATUS_OK, fault);
+}
+
+/* Rows that were passed over are told by the first of all pages. */
+static void count_unfit(struct destination_unfit *inout, const struct destination_unfit *page)
+{
+    unsigned long long rows = inout->rows + page->rows;
+    if (inout->rows == 0) {
+        *inout = *page;
+    }
+    inout->rows = rows;
 }
 
 static enum status show_all(struct watch *watch, struct page *page, struct fault *fault)
 {
-    size_t got = DESTINATIONS_PAGE;
+    struct destination_page *rows = &page->page;
+    struct destination_unfit unfit = {.rows = 0};
+    bool more = true;
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && got == DESTINATIONS_PAGE) {
+    while (status == STATUS_OK && more) {
         status = store_transact(watch->service->store, page_in, page, fault);
-        got = page->rows.count;
-        for (size_t i = 0; status == STATUS_OK && i < got; i++) {
-            page->after = page->rows.rows[i].id;
-            status = show_one(watch, &page->rows.rows[i], &page->standings[i], fault);
+        more = rows->count == rows->max;
+        for (size_t i = 0; status == STATUS_OK && i < rows->count; i++) {
+            status = show_one(watch, &rows->entries[i], fault);
         }
+        count_unfit(&unfit, &rows->unfit);
+        rows->after = rows->last;
     }
-    store_document_list_free(&page->rows);
+    destination_page_wipe(rows);
+    if (status == STATUS_OK) {
+        watch->destinations_unfit = unfit;
+    }
     return status;
+}
+
+/* Nobody is asked about them: the mark is none of an entry. */
+static enum status tell_unfit(struct watch *watch, struct fault *fault)
+{
+    const struct destination_unfit *unfit = &watch->destinations_unfit;
+    char value[DIGEST_HEX_LEN + 1];
+    struct news news = {.action = AUDIT_DESTINATION_REFUSED,
+                        .object_type = RECORD_DESTINATION,
+                        .reason = unfit->reason,
+                        .value = value};
+    if (unfit->rows == 0) {
+        return STATUS_OK;
+    }
+    digest_format(value, &unfit->digest);
+    (void)snprintf(news.subject, sizeof(news.subject), "destination/rows");
+    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", value);
+    news_ref(&news, "destination", &unfit->digest);
+    return watch_tell(watch, &news, fault);
 }
 
 /* An alarm lasts as long as it is told with each look. */
@@ -190,6 +206,8 @@ enum status watch_destinations(struct watch *watch, struct fault *fault)
         if (page == NULL) {
             return fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
         }
+        page->service = watch->service;
+        page->page = (struct destination_page){.entries = page->entries, .max = DESTINATIONS_PAGE, .front = ""};
         enum status status = show_all(watch, page, &why);
         free(page);
         if (status == STATUS_OK) {
@@ -198,5 +216,6 @@ enum status watch_destinations(struct watch *watch, struct fault *fault)
             log_fault("destination.shown", &why); /* the next look goes on */
         }
     }
-    return tell_lost(watch, fault);
+    enum status status = tell_unfit(watch, fault);
+    return status == STATUS_OK ? tell_lost(watch, fault) : status;
 }

@@ -7,15 +7,31 @@
 #include "watch_core.h"
 
 #define LASTS_US 10000000 /* in which the trail goes on, or nothing is said */
+#define SUBJECTS_NAMED 64 /* who has an alarm of its own; of all there is the number */
 
-static struct suspect *find(struct watch *watch, const struct uuid *subject)
+static bool is_suspect(const struct watch *watch, const struct uuid *subject)
 {
     for (size_t i = 0; i < watch->suspect_count; i++) {
         if (uuid_equal(&watch->suspects[i].subject, subject)) {
-            return &watch->suspects[i];
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+static enum status add(struct watch *watch, const struct suspect *suspect, struct fault *fault)
+{
+    if (watch->suspect_count == watch->suspect_room) {
+        size_t room = watch->suspect_room * 2 + SUBJECTS_NAMED;
+        struct suspect *grown = realloc(watch->suspects, room * sizeof(*grown));
+        if (grown == NULL) {
+            return fault_set(fault, STATUS_NO_MEMORY, "subjects", "%s", "");
+        }
+        watch->suspects = grown;
+        watch->suspect_room = room;
+    }
+    watch->suspects[watch->suspect_count++] = *suspect;
+    return STATUS_OK;
 }
 
 static uint64_t signed_size(const struct watch *watch)
@@ -43,18 +59,13 @@ enum status watch_subject_row(void *context, const struct store_leaf *leaf, stru
     bool kept = true;
     if (strcmp(leaf->act, audit_action_text(AUDIT_PII_RECORD)) != 0 ||
         strcmp(leaf->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) != 0 ||
-        uuid_parse(&subject, leaf->oid) != STATUS_OK || find(watch, &subject) != NULL ||
-        watch->suspect_count == WATCH_SUSPECTS_MAX) {
+        uuid_parse(&subject, leaf->oid) != STATUS_OK || is_suspect(watch, &subject)) {
         return STATUS_OK;
     }
     enum status status = look(&kept, watch, &subject, fault);
-    if (status == STATUS_OK && !kept) {
-        watch->suspects[watch->suspect_count++] =
-            (struct suspect){.subject = subject,
-                             .since_us = clock_monotonic_us(watch->service->clock),
-                             .signed_size = signed_size(watch)};
-    }
-    return status;
+    const struct suspect suspect = {
+        .subject = subject, .since_us = clock_monotonic_us(watch->service->clock), .signed_size = signed_size(watch)};
+    return status == STATUS_OK && !kept ? add(watch, &suspect, fault) : status;
 }
 
 static enum status tell(struct watch *watch, const struct suspect *suspect, bool kept, struct fault *fault)
@@ -69,27 +80,70 @@ static enum status tell(struct watch *watch, const struct suspect *suspect, bool
     return watch_tell(watch, &news, fault);
 }
 
-static bool lasts(const struct watch *watch, const struct suspect *suspect)
+/* How many are lost, when not all of them are named. */
+static enum status tell_number(struct watch *watch, size_t lost, struct fault *fault)
 {
-    return clock_monotonic_us(watch->service->clock) - suspect->since_us >= LASTS_US &&
-           signed_size(watch) > suspect->signed_size;
+    bool named = lost <= SUBJECTS_NAMED;
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%zu", lost);
+    struct news news = {.action = AUDIT_PII_LOST,
+                        .object_type = RECORD_SUBJECT,
+                        .object_id = "all",
+                        .subject = "subject/all",
+                        .calm = named,
+                        .reason = named ? STATUS_OK : STATUS_CORRUPT,
+                        .value = named ? "named" : number};
+    if (!named) {
+        news_fact(&news, "number", number);
+    }
+    return watch_tell(watch, &news, fault);
+}
+
+/* Those who are named, and of the others as many in turn: each look asks about no more than that. */
+static bool is_asked(const struct watch *watch, size_t place)
+{
+    size_t others = watch->suspect_count > SUBJECTS_NAMED ? watch->suspect_count - SUBJECTS_NAMED : 1;
+    return place < SUBJECTS_NAMED ||
+           (place - SUBJECTS_NAMED + others - watch->suspect_turn % others) % others < SUBJECTS_NAMED;
+}
+
+struct looking {
+    int64_t now_us;
+    uint64_t signed_size;
+    size_t lost;
+};
+
+/* *out_kept: it is a suspect no more. */
+static enum status look_again(bool *out_kept, struct looking *looking, struct watch *watch, size_t place,
+                              struct fault *fault)
+{
+    const struct suspect *suspect = &watch->suspects[place];
+    enum status status = is_asked(watch, place) ? look(out_kept, watch, &suspect->subject, fault) : STATUS_OK;
+    if (status != STATUS_OK || *out_kept) {
+        return status == STATUS_OK ? tell(watch, suspect, true, fault) : status;
+    }
+    if (looking->now_us - suspect->since_us < LASTS_US || looking->signed_size <= suspect->signed_size) {
+        return STATUS_OK;
+    }
+    looking->lost++;
+    return place < SUBJECTS_NAMED ? tell(watch, suspect, false, fault) : STATUS_OK;
 }
 
 enum status watch_subjects(struct watch *watch, struct fault *fault)
 {
+    struct looking looking = {.now_us = clock_monotonic_us(watch->service->clock), .signed_size = signed_size(watch)};
     enum status status = STATUS_OK;
     size_t left = 0;
     for (size_t i = 0; i < watch->suspect_count; i++) {
-        const struct suspect suspect = watch->suspects[i];
         bool kept = false;
-        status = status == STATUS_OK ? look(&kept, watch, &suspect.subject, fault) : status;
-        if (status == STATUS_OK && (kept || lasts(watch, &suspect))) {
-            status = tell(watch, &suspect, kept, fault);
+        if (status == STATUS_OK) {
+            status = look_again(&kept, &looking, watch, i, fault);
         }
         if (status != STATUS_OK || !kept) {
-            watch->suspects[left++] = suspect;
+            watch->suspects[left++] = watch->suspects[i];
         }
     }
     watch->suspect_count = left;
-    return status;
+    watch->suspect_turn += SUBJECTS_NAMED;
+    return status == STATUS_OK ? tell_number(watch, looking.lost, fault) : status;
 }

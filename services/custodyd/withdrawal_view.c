@@ -1,75 +1,9 @@
 /*
  * What is shown of a withdrawal: the row, its documents as the bytes they are, and the decisions about it.
  */
-#include "audit/event.h"
-#include "audit/leaf.h"
-#include "destinations.h"
 #include "policy/transaction.h"
-#include "store/document.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
-
-void destination_store_key(struct name *out, const struct account_id *account)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-    digest_format(hex, &account->digest);
-    *out = (struct name){{0}};
-    memcpy(out->text, hex, NAME_SIZE - 1); /* 252 bits of the account id: a name has 63 characters */
-}
-
-enum status destination_find(struct signed_document *out, struct store_tx *tx, const struct account_id *account,
-                             struct fault *fault)
-{
-    struct store_document row = {0};
-    struct name key;
-    destination_store_key(&key, account);
-    enum status status = store_document_get(&row, tx, DESTINATION_KIND, key.text, fault);
-    if (status == STATUS_NOT_FOUND) {
-        fault_clear(fault);
-        return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "no entry of the allow-list");
-    }
-    struct destination_standing standing = {.word = DESTINATION_WAITING};
-    if (status == STATUS_OK) {
-        status = destination_standing_read(&standing, tx, &row.digest, fault);
-    }
-    if (status == STATUS_OK && standing.word == DESTINATION_REVOKED) {
-        status = fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "its entry was revoked");
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_parse(out, row.bytes.data, row.bytes.len, DESTINATION_KIND, fault);
-    }
-    store_document_wipe(&row);
-    return status;
-}
-
-enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
-                                      const struct store_leaf *signing, struct fault *fault)
-{
-    struct store_document row = {0};
-    struct audit_leaf leaf;
-    struct audit_event event = {0};
-    struct digest digest;
-    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = audit_event_ref(&digest, &event, DESTINATION_KIND);
-    }
-    if (status == STATUS_OK) {
-        status = store_document_get_digest(&row, tx, DESTINATION_KIND, &digest, fault);
-    }
-    if (status == STATUS_OK) {
-        status = signed_document_parse(out, row.bytes.data, row.bytes.len, DESTINATION_KIND, fault);
-    }
-    audit_event_wipe(&event);
-    store_document_wipe(&row);
-    if (status == STATUS_NOT_FOUND) {
-        fault_clear(fault);
-        status = fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "the entry that was recorded is gone");
-    }
-    return status;
-}
 
 enum status approval_document(struct signed_document *out, const struct store_approval *row)
 {

@@ -326,15 +326,15 @@ static enum status check_class(struct creation *creation, struct store_tx *tx, s
 /* What is on the list was looked at when it came there. */
 static enum status check_alike(const struct creation *creation, struct store_tx *tx, struct fault *fault)
 {
-    struct signed_document document = {0};
+    struct destination_entry entry = {.verified = false};
     struct account_id account;
     struct fault why = {0};
     enum status status = address_parse(&account, creation->row.destination, "destination", fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = destination_find(&document, tx, &account, &why);
-    signed_document_free(&document);
+    status = destination_find(&entry, creation->service, tx, &account, &why);
+    destination_entry_wipe(&entry);
     if (status != STATUS_DESTINATION_UNLISTED) {
         return status == STATUS_OK ? status : fault_set(fault, status, why.where, "%s", why.detail);
     }

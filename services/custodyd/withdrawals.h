@@ -13,21 +13,6 @@
 #include "store/trail_read.h"
 #include "store/withdrawal.h"
 
-/* The key under which the allow-list entry of an account is stored (kind "destination"). */
-void destination_store_key(struct name *out, const struct account_id *account);
-
-/* Reads the allow-list entry of an account; STATUS_DESTINATION_UNLISTED, also when it was revoked. Out:
- * signed_document_free. */
-MUST_CHECK enum status destination_find(struct signed_document *out, struct store_tx *tx,
-                                        const struct account_id *account, struct fault *fault);
-
-/*
- * Reads the allow-list entry that the entry `withdrawal.signing` names. A newer one may have come since; the signer and
- * the evidence go by what was recorded. STATUS_DESTINATION_UNLISTED. Out: signed_document_free.
- */
-MUST_CHECK enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
-                                                 const struct store_leaf *signing, struct fault *fault);
-
 /* An approval row as the signed document it was. Out: signed_document_free. */
 MUST_CHECK enum status approval_document(struct signed_document *out, const struct store_approval *row);
 
@@ -77,13 +62,6 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
  * stands (neither 403 nor 409), and when it cannot be judged. Out: one reference.
  */
 void withdrawal_explain_refusal(json_t **inout, struct service *service, const struct uuid *id, enum status refusal);
-
-/*
- * Verifies an entry of the allow-list at this moment, under the version that it names (STATUS_MISMATCH when that is not
- * known); otherwise as destination_verify.
- */
-MUST_CHECK enum status destination_judge(struct destination *out, const struct signed_document *document,
-                                         const struct service *service, struct fault *fault);
 
 /*
  * Moves a withdrawal on that has all approvals: to approved, and to the workers. The entry says what the policy said

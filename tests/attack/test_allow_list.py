@@ -197,6 +197,72 @@ class AllowList(Position):
         self.assertEqual(self.shown(account)["state"], "refused")
         self.assertUnsigned(account, self.revoked, "denied", "destination")
 
+    def plant(self, account, name, bytes):
+        """A row for an account that claims this digest, and to be newer than any other."""
+        self.place.psql(f"""
+            INSERT INTO custody.document (kind, id, digest, bytes, created_at) VALUES ('destination', '{account[3:66]}', '\\x{name}',
+                convert_to($d${bytes}$d$, 'UTF8'), 'infinity')""")
+
+    def decided(self, account):
+        return self.place.call("POST", "/v1/policy/explain", self.place.proposal(5, destination=account)).json["decision"]
+
+    def test_8_rows_that_stand_before_others(self):
+        """Beside an honest entry: what is none, somebody else's entry, a newer one of one person. None hides it, and the service says so."""
+        place = self.place
+        payee = place.payee
+        honest = digest("destination", self.payment["document"])
+        alone = self.listing(payee, "admin-1", policy=place.policy_digest, issued_at=time_text())
+        taken = digest("destination", self.entry["document"])
+        before = place.log("custodyd").count("event=destination.unfit")
+        place.stop("custodyd")
+        self.plant(payee, "0" * 64, "{}")
+        self.plant(payee, taken, canonical(self.entry))
+        self.plant(payee, digest("destination", alone["document"]), canonical(alone))
+        place.start()
+        shown = self.shown(payee)
+        self.assertEqual((shown["digest"], shown["state"]), (honest, "serving"))
+        self.assertGreater(place.log("custodyd").count("event=destination.unfit rows=3 "), before)
+        self.told("destination.refused", "0" * 64)
+        alarms = [alarm["object_id"] for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == "destination.refused"]
+        self.assertIn("0" * 64, alarms)
+        self.assertNotIn(honest, alarms)
+        self.assertEqual(self.shown(self.account)["digest"], taken)
+        place.withdraw(84)
+        self.paid = 84
+        place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND created_at = 'infinity'")
+
+    def test_8_a_row_that_stands_before_what_was_taken_off(self):
+        """The entry before the one that was revoked claims to be newer: neither is on the list."""
+        place = self.place
+        account = self.address("rival")
+        first, second = self.quorum(account, id="rival"), self.quorum(account, id="rival-2")
+        self.assertEqual([self.post(signed).status for signed in (first, second)], [201, 201])
+        self.assertEqual(self.decided(account), self.decided(place.payee))
+        self.revoke(second)
+        self.assertEqual(self.decided(account), "denied")
+        place.psql(f"""UPDATE custody.document SET created_at = 'infinity' WHERE digest = '\\x{digest("destination", first["document"])}'""")
+        shown = self.shown(account)
+        self.assertEqual((shown["digest"], shown["state"]), (digest("destination", second["document"]), "revoked"))
+        self.assertEqual(self.decided(account), "denied")
+        self.assertUnsigned(account, first, "mismatch", "destination")  # nor does the signer go by it
+
+    def test_8_a_row_that_stands_where_an_entry_will_be_kept(self):
+        """It is not taken for the entry: who hands that in is told, and nothing has happened."""
+        place = self.place
+        account = self.address("tenant")
+        signed = self.quorum(account, id="tenant")
+        name = digest("destination", signed["document"])
+        for planted in ("{}", canonical({**signed, "signatures": signed["signatures"][:1]})):
+            with self.subTest(planted[:20]):
+                self.plant(account, name, planted)
+                refused = self.post(signed)
+                self.assertProblem(refused, 409, "conflict", "document")
+                self.assertIn(f"destination {account[3:66]} {name}", refused.json["detail"])
+                place.psql(f"DELETE FROM custody.document WHERE digest = '\\x{name}'")
+        self.assertEqual(self.post(signed).status, 201)
+        self.assertEqual(self.shown(account)["digest"], name)
+        self.assertEqual(self.post({**signed, "signatures": signed["signatures"][::-1]}).status, 201, "the same by the same people")
+
     def test_z_honest_work_goes_on(self):
         self.assertStillWell()
         self.paid = 100

@@ -188,7 +188,8 @@ class People(strongroom.Case):
         self.assertHonestWorkGoesOn()
 
     def test_5_no_number_of_orders_hides_a_resumption(self):
-        """More than a page of orders that expire before it; here they are only rows, since nobody gets so many accepted at once."""
+        """More than a page of orders that expire before it, and one under its name that is none; here they are only rows, since nobody
+        gets so many accepted at once."""
         place = self.place
         self.suspend("approver-4", by="admin-2")
         place.kill("validator")
@@ -198,6 +199,7 @@ class People(strongroom.Case):
             INSERT INTO custody.document (kind, id, digest, bytes)
             SELECT 'person', '{soon:016x}-' || left(encode(sha256(n::text::bytea), 'hex'), 40), sha256(n::text::bytea), '{{}}'
             FROM generate_series(1, 600) n;""")
+        place.shadow("person")
         eventually(lambda: self.at_signers("approver-4") == {"transfer": "counts", "audit": "counts", "validator": "suspended"},
                    "all have it but the validator")
         place.start()

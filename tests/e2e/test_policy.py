@@ -256,6 +256,7 @@ class Policies(strongroom.Case):
                    f"decode('{digest('policy', forged)}', 'hex'), convert_to('{canonical(row)}', 'UTF8'));"
                    f"UPDATE custody.mark SET value = 'dropped/' || split_part(value, '/', 2) || '/' || split_part(value, '/', 3) "
                    f"WHERE subject = 'policy/{before}'")
+        place.shadow("policy")
         place.end("custodyd", signal.SIGTERM)
         place.start()
         self.becomes(before, "in_force")

@@ -107,8 +107,8 @@
       "by? reason", "An entry was taken off the allow-list.")                                                          \
     X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "serving_at",                  \
       "The signer has the entry on its list.")                                                                         \
-    X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination", "",                   \
-      "The signer was shown an entry again, and refuses it.")                                                          \
+    X(DESTINATION_REFUSED, "destination.refused", POLICY, "destination", "error", "destination?", "",                  \
+      "The signer was shown an entry again, and refuses it; or rows that stand beside the list hold none.")            \
     X(PERSON_SUSPEND, "person.suspend", POLICY, "person", "ok deny error", "command",                                  \
       "audit by? privacy? reason state transfer validator", "A person's word was taken away.")                         \
     X(PERSON_RESUME, "person.resume", POLICY, "person", "intent ok deny error", "command",                             \
@@ -231,7 +231,7 @@
       "A subject was forgotten: its key is destroyed.")                                                                \
     X(PII_LIMIT, "pii.limit", ACCESS, "person", "error", "", "case",                                                   \
       "A person wanted to see more personal data than an hour allows.")                                                \
-    X(PII_LOST, "pii.lost", ACCESS, "subject", "ok error", "", "",                                                     \
+    X(PII_LOST, "pii.lost", ACCESS, "subject", "ok error", "", "number?",                                              \
       "Personal data that was recorded is gone, and nobody had it erased (error), or it is there again (ok).")
 
 /*
@@ -299,7 +299,7 @@
     X("module_pinned", "SHA-256 of the module that was expected")                                                      \
     X("more", "people whom this signer has suspended and the other one has not")                                       \
     X("need", "signatures that it takes")                                                                              \
-    X("number", "how often this freeze has changed")                                                                   \
+    X("number", "how often this freeze has changed; of lost data: how many subjects")                                  \
     X("object_id", "object of the alarm")                                                                              \
     X("object_type", "type of that object")                                                                            \
     X("order", "the action of the order")                                                                              \

@@ -426,48 +426,62 @@ Test(workflow, tokens_end)
     books_commit(tx);
 }
 
+/* A row as whoever may insert rows puts it there, when it likes. */
+static void put_document(const char *id, const char *of, const char *bytes, const char *created_at)
+{
+    char statement[512];
+    snprintf(statement, sizeof statement,
+             "INSERT INTO custody.document (kind, id, digest, bytes, created_at) VALUES"
+             " ('destination', '%s', sha256('%s'), '%s', '%s')",
+             id, of, bytes, created_at);
+    books_sql(&books, statement);
+}
+
 Test(workflow, documents_are_found_by_name_and_by_digest)
 {
     struct store_document row = {0};
     struct store_document read;
     struct store_document_list list;
-    cr_assert_eq(name_parse(&row.kind, "destination"), STATUS_OK);
-    for (int i = 0; i < 2; i++) { /* none hides the other one */
-        char text[8];
-        snprintf(text, sizeof text, "v%d", i);
-        cr_assert_eq(name_parse(&row.id, "bank"), STATUS_OK);
-        digest_sha256(&row.digest, text, 2);
-        row.bytes = (struct bytes){.data = (uint8_t *)text, .len = 2};
-        struct store_tx *tx = books_begin(store);
-        cr_assert_eq(store_document_put(tx, &row, NULL), STATUS_OK);
-        books_commit(tx);
-    }
+    put_document("bank", "v0", "v0", "-infinity");
+    put_document("bank", "v1", "v1", "infinity"); /* none hides the other one */
+    put_document("away", "v1", "v2", "infinity"); /* under a digest that is another one's */
     struct store_tx *tx = books_begin(store);
-    cr_assert_eq(store_document_get(&read, tx, "destination", "bank", NULL), STATUS_OK);
-    cr_expect_eq(memcmp(read.bytes.data, "v1", 2), 0);
-    store_document_wipe(&read);
-    digest_sha256(&row.digest, "v0", 2);
-    cr_assert_eq(store_document_get_digest(&read, tx, "destination", &row.digest, NULL), STATUS_OK);
-    cr_expect_eq(memcmp(read.bytes.data, "v0", 2), 0);
-    store_document_wipe(&read);
-    struct store_document_place after = {{{0}}};
-    char seen[2] = "";
     for (int i = 0; i < 2; i++) {
+        char text[3] = {'v', (char)('0' + i), '\0'};
+        digest_sha256(&row.digest, text, 2);
+        cr_assert_eq(store_document_get(&read, tx, "destination", "bank", &row.digest, NULL), STATUS_OK);
+        cr_expect_eq(memcmp(read.bytes.data, text, 2), 0);
+        store_document_wipe(&read);
+    }
+    struct store_document_place after = {{{0}}};
+    char seen[4] = "";
+    for (int i = 0; i < 3; i++) {
         cr_assert_eq(store_document_list(&list, tx, "destination", &after, 1, NULL), STATUS_OK);
         cr_assert_eq(list.count, 1);
         seen[i] = (char)list.rows[0].bytes.data[1];
         after = store_document_place_of(&list.rows[0]);
         store_document_list_free(&list);
     }
-    cr_assert_eq(store_document_list_newest(&list, tx, "destination", "", 10, NULL), STATUS_OK);
-    cr_assert_eq(list.count, 1);
-    cr_expect_eq(memcmp(list.rows[0].bytes.data, "v1", 2), 0);
-    store_document_list_free(&list);
-    cr_expect_eq(seen[0] ^ seen[1], '0' ^ '1');
+    cr_expect_eq(seen[0], '2');
+    cr_expect_eq(seen[1] ^ seen[2], '0' ^ '1');
     cr_assert_eq(store_document_list(&list, tx, "destination", &after, 1, NULL), STATUS_OK);
     cr_expect_eq(list.count, 0);
     store_document_list_free(&list);
-    cr_expect_eq(store_document_get(&read, tx, "destination", "none", NULL), STATUS_NOT_FOUND);
+    struct store_document_place of = {.digest = row.digest};
+    cr_assert_eq(store_document_list_digest(&list, tx, "destination", &of, 1, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_str_eq(list.rows[0].id.text, "away");
+    of = store_document_place_of(&list.rows[0]);
+    store_document_list_free(&list);
+    cr_assert_eq(store_document_list_digest(&list, tx, "destination", &of, 2, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_str_eq(list.rows[0].id.text, "bank");
+    store_document_list_free(&list);
+    cr_assert_eq(store_document_list_of(&list, tx, "destination", "bank", 1, NULL), STATUS_OK);
+    cr_assert_eq(list.count, 1);
+    cr_expect_eq(memcmp(list.rows[0].bytes.data, "v1", 2), 0);
+    store_document_list_free(&list);
+    cr_expect_eq(store_document_get(&read, tx, "destination", "none", &row.digest, NULL), STATUS_NOT_FOUND);
     books_commit(tx);
 }
 
@@ -483,6 +497,26 @@ Test(workflow, a_document_may_be_kept_again)
         books_commit(tx);
     }
     cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.document"), 1);
+    store_document_wipe(&row);
+}
+
+Test(workflow, a_document_is_not_taken_for_kept_when_its_row_holds_another)
+{
+    struct store_document row = {0};
+    struct fault fault = {0};
+    put_document("bank", "v0", "planted", "2000-01-01");
+    cr_assert_eq(name_parse(&row.kind, "destination"), STATUS_OK);
+    cr_assert_eq(name_parse(&row.id, "bank"), STATUS_OK);
+    digest_sha256(&row.digest, "v0", 2);
+    cr_assert_eq(bytes_copy(&row.bytes, "v0", 2), STATUS_OK);
+    struct store_tx *tx = books_begin(store);
+    cr_expect_eq(store_document_keep(tx, &row, &fault), STATUS_CONFLICT);
+    cr_expect_str_eq(fault.where, "document");
+    cr_expect(strstr(fault.detail, "destination bank ") != NULL, "%s", fault.detail);
+    cr_assert_eq(name_parse(&row.id, "away"), STATUS_OK);
+    cr_expect_eq(store_document_keep(tx, &row, NULL), STATUS_OK); /* the transaction goes on */
+    books_commit(tx);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM custody.document WHERE bytes = 'v0'"), 1);
     store_document_wipe(&row);
 }
 

@@ -14,7 +14,6 @@ struct store_document {
     struct name id;       /* name of the object within the kind */
     struct digest digest; /* of the document (not of `bytes`) */
     struct bytes bytes;   /* usually the JSON of a signed document */
-    int64_t created_at_utc_us;
 };
 
 struct store_document_list {
@@ -22,19 +21,18 @@ struct store_document_list {
     size_t count;
 };
 
-/* Keeps a document (created_at is the database's clock); STATUS_EXISTS when (kind, id, digest) is there. */
+/* Keeps a document; STATUS_EXISTS when (kind, id, digest) is there. */
 MUST_CHECK enum status store_document_put(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
-/* The same, but one that is there already is no fault; it stays as it is. */
+/*
+ * The same, but one that is there already with the same bytes is no fault. STATUS_CONFLICT (`document`) names the row
+ * when it is there with other bytes: it stays as it is, and the transaction may go on.
+ */
 MUST_CHECK enum status store_document_keep(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
-/* The newest document of (kind, id); STATUS_NOT_FOUND. Out: wiped by the caller. */
+/* The document of (kind, id, digest); STATUS_NOT_FOUND. Out: wiped by the caller. */
 MUST_CHECK enum status store_document_get(struct store_document *out, struct store_tx *tx, const char *kind,
-                                          const char *id, struct fault *fault);
-
-/* The document of (kind, digest); STATUS_NOT_FOUND. Out: wiped by the caller. */
-MUST_CHECK enum status store_document_get_digest(struct store_document *out, struct store_tx *tx, const char *kind,
-                                                 const struct digest *digest, struct fault *fault);
+                                          const char *id, const struct digest *digest, struct fault *fault);
 
 /* Where a page of a list ends, and the next one begins; all zero: before the first. */
 struct store_document_place {
@@ -51,17 +49,20 @@ MUST_CHECK enum status store_document_list(struct store_document_list *out, stru
                                            struct fault *fault);
 
 /*
- * The newest document of each id of a kind whose id is above `after` ("" for the first), at most `limit`, by id: the
- * one stored last, whatever it says.
+ * The documents of a kind with the digest of `after` whose id is above its id ("" for the first), by id, at most
+ * `limit`. As above: a row under another id may claim the digest.
  */
-MUST_CHECK enum status store_document_list_newest(struct store_document_list *out, struct store_tx *tx,
-                                                  const char *kind, const char *after, unsigned limit,
-                                                  struct fault *fault);
+MUST_CHECK enum status store_document_list_digest(struct store_document_list *out, struct store_tx *tx,
+                                                  const char *kind, const struct store_document_place *after,
+                                                  unsigned limit, struct fault *fault);
 
 /* The place of a row. */
 struct store_document_place store_document_place_of(const struct store_document *row);
 
-/* The documents of (kind, id), the newest first, at most `limit`. */
+/*
+ * The documents of (kind, id) that were stored last, the last one first, at most `limit`. Who may insert rows chooses
+ * when they were stored: for lists that people look at, and for nothing that is decided.
+ */
 MUST_CHECK enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
                                               const char *id, unsigned limit, struct fault *fault);
 

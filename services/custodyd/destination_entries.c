@@ -1,0 +1,356 @@
+/*
+ * The entries of the allow-list as rows of the database. A row counts by what it holds and by who signed that, as at
+ * the signer: not by when it was stored, nor by what its columns claim. What nobody signed hides nothing.
+ */
+#include "audit/event.h"
+#include "audit/leaf.h"
+#include "base/log.h"
+#include "destinations.h"
+#include "store/document.h"
+
+#define ROWS_PAGE 64
+
+void destination_entry_wipe(struct destination_entry *entry)
+{
+    signed_document_free(&entry->document);
+    *entry = (struct destination_entry){.verified = false};
+}
+
+void destination_page_wipe(struct destination_page *page)
+{
+    for (size_t i = 0; i < page->count; i++) {
+        destination_entry_wipe(&page->entries[i]);
+    }
+    page->count = 0;
+}
+
+void destination_store_key(struct name *out, const struct account_id *account)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_format(hex, &account->digest);
+    *out = (struct name){{0}};
+    memcpy(out->text, hex, NAME_SIZE - 1); /* 252 bits of the account id: a name has 63 characters */
+}
+
+/* The document of a row, whose digest the row has: STATUS_MISMATCH. */
+static enum status entry_read(struct destination_entry *out, const struct store_document *row, struct fault *fault)
+{
+    struct destination_entry entry = {.digest = row->digest};
+    struct digest digest;
+    enum status status =
+        signed_document_parse(&entry.document, row->bytes.data, row->bytes.len, DESTINATION_KIND, fault);
+    if (status == STATUS_OK) {
+        status =
+            destination_decode(&entry.destination, entry.document.document.data, entry.document.document.len, fault);
+    }
+    if (status == STATUS_OK) {
+        destination_digest(&digest, entry.document.document.data, entry.document.document.len);
+        status = digest_equal(&digest, &row->digest)
+                     ? STATUS_OK
+                     : fault_set(fault, STATUS_MISMATCH, "destination", "the row is of another entry");
+    }
+    if (status != STATUS_OK) {
+        destination_entry_wipe(&entry);
+        return status;
+    }
+    *out = entry;
+    return STATUS_OK;
+}
+
+/* Whether a row stands where the service keeps this entry. */
+static bool is_its_row(const struct destination_entry *entry, const struct store_document *row)
+{
+    struct name id;
+    destination_store_key(&id, &entry->destination.account);
+    return name_equal(&id, &row->id);
+}
+
+/* Whether it has expired since is a matter of its state. */
+static enum status entry_verify(struct destination_entry *inout, const struct policy_chain *chain, struct fault *fault)
+{
+    struct destination verified;
+    enum status status =
+        policy_chain_destination_verify(&verified, &inout->document, chain, inout->destination.issued_at, fault);
+    inout->verified = status == STATUS_OK;
+    return status;
+}
+
+/* Reading a page. */
+
+struct reading {
+    struct destination_page *page;
+    struct policy_chain chain;
+    struct name account; /* of the rows that are looked at */
+    struct destination_entry best;
+    enum status best_reason; /* why it does not verify */
+    bool found;
+};
+
+static void pass_over(struct reading *reading, const struct name *id, const struct digest *digest, enum status reason)
+{
+    struct destination_unfit *unfit = &reading->page->unfit;
+    if (unfit->rows++ == 0) {
+        unfit->id = *id;
+        unfit->digest = *digest;
+        unfit->reason = reason;
+    }
+}
+
+static bool counts_more(const struct destination_entry *entry, const struct destination_entry *other)
+{
+    return entry->verified != other->verified ? entry->verified
+                                              : entry->destination.issued_at > other->destination.issued_at;
+}
+
+static void take_row(struct reading *reading, const struct store_document *row)
+{
+    struct destination_entry entry = {.verified = false};
+    enum status status = entry_read(&entry, row, NULL);
+    if (status == STATUS_OK && !is_its_row(&entry, row)) {
+        destination_entry_wipe(&entry);
+        status = STATUS_MISMATCH;
+    }
+    if (status != STATUS_OK) {
+        pass_over(reading, &row->id, &row->digest, status);
+        return;
+    }
+    status = entry_verify(&entry, &reading->chain, NULL);
+    if (reading->found && !counts_more(&entry, &reading->best)) {
+        if (status != STATUS_OK) {
+            pass_over(reading, &row->id, &row->digest, status);
+        }
+        destination_entry_wipe(&entry);
+        return;
+    }
+    if (reading->found && !reading->best.verified) {
+        pass_over(reading, &row->id, &reading->best.digest, reading->best_reason);
+    }
+    destination_entry_wipe(&reading->best);
+    reading->best = entry;
+    reading->best_reason = status;
+    reading->found = true;
+}
+
+/* All rows of an account were seen. */
+static enum status end_account(struct reading *reading, struct store_tx *tx, struct fault *fault)
+{
+    struct destination_page *page = reading->page;
+    page->last = reading->account;
+    if (!reading->found) {
+        return STATUS_OK;
+    }
+    enum status status = destination_standing_read(&reading->best.standing, tx, &reading->best.digest, fault);
+    if (status == STATUS_OK) {
+        page->entries[page->count++] = reading->best;
+        reading->best = (struct destination_entry){.verified = false}; /* transferred */
+        reading->found = false;
+    }
+    return status;
+}
+
+/* Answers false in *out_more when the page is full, or no further row is wanted. */
+static enum status take_rows(bool *out_more, struct reading *reading, struct store_tx *tx,
+                             const struct store_document_list *list, struct fault *fault)
+{
+    struct destination_page *page = reading->page;
+    enum status status = STATUS_OK;
+    *out_more = list->count == ROWS_PAGE;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct store_document *row = &list->rows[i];
+        if (!name_equal(&row->id, &reading->account)) {
+            status = end_account(reading, tx, fault);
+            if (status != STATUS_OK || page->count == page->max ||
+                strncmp(row->id.text, page->front, strlen(page->front)) != 0) {
+                *out_more = false;
+                return status;
+            }
+            reading->account = row->id;
+        }
+        take_row(reading, row);
+    }
+    return *out_more ? STATUS_OK : end_account(reading, tx, fault);
+}
+
+static enum status read_rows(struct reading *reading, struct store_tx *tx, struct fault *fault)
+{
+    struct destination_page *page = reading->page;
+    struct store_document_place after = {.id = page->after};
+    bool more = true;
+    enum status status = STATUS_OK;
+    if (page->after.text[0] == '\0') {
+        (void)snprintf(after.id.text, sizeof(after.id.text), "%s", page->front);
+    } else {
+        memset(after.digest.bytes32, 0xff, sizeof(after.digest.bytes32)); /* no row of this account */
+    }
+    reading->account = page->after;
+    while (status == STATUS_OK && more) {
+        struct store_document_list list = {0};
+        status = store_document_list(&list, tx, DESTINATION_KIND, &after, ROWS_PAGE, fault);
+        if (status == STATUS_OK) {
+            status = take_rows(&more, reading, tx, &list, fault);
+        }
+        if (list.count > 0) {
+            after = store_document_place_of(&list.rows[list.count - 1]);
+        }
+        store_document_list_free(&list);
+    }
+    destination_entry_wipe(&reading->best);
+    return status;
+}
+
+static void log_unfit(const struct destination_unfit *unfit)
+{
+    char rows[24];
+    char hex[DIGEST_HEX_LEN + 1];
+    if (unfit->rows == 0) {
+        return;
+    }
+    (void)snprintf(rows, sizeof(rows), "%llu", unfit->rows);
+    digest_format(hex, &unfit->digest);
+    log_event(LOG_LEVEL_WARNING, "destination.unfit", "rows", rows, "id", unfit->id.text, "digest", hex, "status",
+              status_info(unfit->reason)->code, NULL);
+}
+
+enum status destination_page_read(struct destination_page *page, const struct service *service, struct store_tx *tx,
+                                  struct fault *fault)
+{
+    struct policy_chain_version *versions = NULL;
+    struct reading reading = {.page = page};
+    destination_page_wipe(page);
+    page->unfit = (struct destination_unfit){.rows = 0};
+    page->last = page->after;
+    enum status status = policies_chain(&versions, &reading.chain, service->policies, NULL, fault);
+    if (status == STATUS_OK) {
+        status = read_rows(&reading, tx, fault);
+    }
+    free(versions);
+    log_unfit(&page->unfit);
+    return status;
+}
+
+/* One entry. */
+
+static enum status unlisted(struct fault *fault, const char *why)
+{
+    return fault_set(fault, STATUS_DESTINATION_UNLISTED, "destination", "%s", why);
+}
+
+enum status destination_find(struct destination_entry *out, const struct service *service, struct store_tx *tx,
+                             const struct account_id *account, struct fault *fault)
+{
+    struct destination_entry entry = {.verified = false};
+    struct name key;
+    destination_store_key(&key, account);
+    struct destination_page page = {.entries = &entry, .max = 1, .front = key.text};
+    enum status status = destination_page_read(&page, service, tx, fault);
+    if (status == STATUS_OK && (page.count == 0 || !account_id_equal(&entry.destination.account, account))) {
+        status = unlisted(fault, "no entry of the allow-list");
+    } else if (status == STATUS_OK && !entry.verified) {
+        status = unlisted(fault, "no quorum signed its entry");
+    } else if (status == STATUS_OK && entry.standing.word == DESTINATION_REVOKED) {
+        status = unlisted(fault, "its entry was revoked");
+    }
+    if (status != STATUS_OK) {
+        destination_page_wipe(&page);
+        return status;
+    }
+    *out = entry;
+    return STATUS_OK;
+}
+
+/* A copy elsewhere is the same document, but may lack its signatures: the row where it was kept is taken before it. */
+static bool take_copy(struct destination_entry *inout, bool found, const struct store_document *row)
+{
+    struct destination_entry entry = {.verified = false};
+    if (entry_read(&entry, row, NULL) != STATUS_OK) {
+        return found;
+    }
+    if (!found || is_its_row(&entry, row)) {
+        destination_entry_wipe(inout);
+        *inout = entry;
+    } else {
+        destination_entry_wipe(&entry);
+    }
+    return true;
+}
+
+enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,
+                            struct fault *fault)
+{
+    struct destination_entry entry = {.verified = false};
+    struct store_document_place after = {.digest = *digest};
+    bool found = false;
+    bool more = true;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && more) {
+        struct store_document_list list = {0};
+        status = store_document_list_digest(&list, tx, DESTINATION_KIND, &after, ROWS_PAGE, fault);
+        more = list.count == ROWS_PAGE;
+        for (size_t i = 0; i < list.count; i++) {
+            found = take_copy(&entry, found, &list.rows[i]);
+            after.id = list.rows[i].id;
+        }
+        store_document_list_free(&list);
+    }
+    if (status == STATUS_OK && found) {
+        *out = entry;
+        return STATUS_OK;
+    }
+    destination_entry_wipe(&entry);
+    return status == STATUS_OK ? unlisted(fault, "no entry of the allow-list has this digest") : status;
+}
+
+enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
+                                      const struct store_leaf *signing, struct fault *fault)
+{
+    struct destination_entry entry = {.verified = false};
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    struct digest digest;
+    enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    }
+    if (status == STATUS_OK && audit_event_ref(&digest, &event, DESTINATION_KIND) != STATUS_OK) {
+        status = unlisted(fault, "the entry of the trail names none");
+    }
+    if (status == STATUS_OK) {
+        status = destination_get(&entry, tx, &digest, fault);
+    }
+    audit_event_wipe(&event);
+    if (status == STATUS_OK) {
+        *out = entry.document;
+    }
+    return status;
+}
+
+enum status destination_check_room(const struct service *service, struct store_tx *tx,
+                                   const struct destination_entry *entry, struct fault *fault)
+{
+    struct policy_chain_version *versions = NULL;
+    struct policy_chain chain;
+    struct store_document row = {0};
+    struct destination_entry there = {.verified = false};
+    struct name id;
+    char hex[DIGEST_HEX_LEN + 1];
+    struct fault why = {0};
+    destination_store_key(&id, &entry->destination.account);
+    enum status status = store_document_get(&row, tx, DESTINATION_KIND, id.text, &entry->digest, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    status = policies_chain(&versions, &chain, service->policies, NULL, fault);
+    if (status == STATUS_OK &&
+        (entry_read(&there, &row, NULL) != STATUS_OK || entry_verify(&there, &chain, NULL) != STATUS_OK)) {
+        digest_format(hex, &entry->digest);
+        status = fault_set(fault, STATUS_CONFLICT, "document", "the row %s %s %s holds something else",
+                           DESTINATION_KIND, id.text, hex);
+    }
+    free(versions);
+    destination_entry_wipe(&there);
+    store_document_wipe(&row);
+    return status;
+}
