@@ -30,6 +30,21 @@ static void print_facts(json_t *facts)
     }
 }
 
+/* What ends a refusal of a witness, which waiting does not. */
+static void print_remedy(const json_t *row, const char *code)
+{
+    char reason[SERVICE_TEXT_SIZE];
+    (void)command_service_text(reason, json_object_get(row, "facts"), "reason");
+    if (strcmp(code, "witness.down") != 0) {
+        return;
+    }
+    if (strcmp(reason, status_info(STATUS_UNKNOWN_KEY)->code) == 0) {
+        describe_row(stdout, "to do", "at the witness: custody witness rotate (docs/witnesses.md)");
+    } else if (strcmp(reason, status_info(STATUS_NOT_FOUND)->code) == 0) {
+        describe_row(stdout, "to do", "a new witness, for this log (docs/witnesses.md)");
+    }
+}
+
 /* To say so would be an entry, and there are none. */
 static const char *unanswered(const char *code)
 {
@@ -65,6 +80,7 @@ static void print_alarm(const json_t *row)
     describe_row(stdout, "since", "%s", command_service_text(text, row, "since"));
     describe_row(stdout, "first seen", "%s", command_service_text(text, row, "first_seen"));
     print_facts(json_object_get(row, "facts"));
+    print_remedy(row, code);
     print_people(row, code);
 }
 

@@ -275,7 +275,8 @@ class Witnesses(strongroom.Case):
         self.use(1, self.real(self.witnesses[0]) + [{"key": vkey, "url": f"http://127.0.0.1:{self.stub.server_address[1]}"}])
         for answer in ((500, "text/plain", b"no\n"), (200, "text/plain", bad), (200, "text/plain", b""), (200, "text/plain", b"x" * 100000),
                        (409, "text/x.tlog.size", b"0\n"), (409, "text/x.tlog.size", b"999999999\n"), (409, "text/plain", b"what\n"),
-                       (403, "text/plain", b"no\n"), (404, "text/plain", b"no\n"), (422, "text/plain", b"\n"), (302, "text/plain", b"\n"), of_another_body, crowd, None):
+                       (403, "text/plain", b"no\n"), (404, "text/plain", b"no\n"), (422, "text/plain", b"\n"), (302, "text/plain", b"\n"),
+                       of_another_body, crowd, None):
             with self.subTest(answer=answer.__name__ if callable(answer) else answer and (answer[0], answer[2][:20])):
                 asked = self.stub.asked
                 self.stub.answer = answer if callable(answer) else lambda body, answer=answer: answer
@@ -286,6 +287,8 @@ class Witnesses(strongroom.Case):
                 self.assertTrue(self.health()["ready"])
                 said = REFUSALS.get(answer and not callable(answer) and answer[0])
                 self.until(lambda said=said: said in (None, self.reason("witness.example/stub")), f"the alarm says {said}")
+                self.until(lambda said=said: said != "unknown_key" or "custody witness rotate" in self.place.custody("alarms").stdout,
+                           "and what to do")
         self.stub.gone.set()
         self.assertEqual({row[0] for row in self.place.psql("SELECT DISTINCT witness FROM audit.cosignature")} & {"witness.example/stub"},
                          set())
