@@ -73,6 +73,8 @@ class Usage(Case):
                             (["wait", "a", "b"], "too many words: custody wait ID"),
                             (["wait", "--timeout", "7", "x"], "x: words of the command stand before the options"),
                             (["list"], "--url: give it, or set STRONGROOM_URL"),
+                            (["audit", "copy", "--dir", "d", "--check", "--every", "5"], "--every: not with --check, which looks once"),
+                            (["audit", "copy", "--dir", "d", "--in", "x"], "--in: a checkpoint, with --check only"),
                             (["media", "confirm", "x"], "too few words: custody media confirm SERIAL ENTRY")):
             with self.subTest(words):
                 self.assert_line(self.refused(2, *words), told)
