@@ -123,13 +123,19 @@ enum status reach_watch(struct watch *watch, const struct reach *reach, struct f
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
+    struct trail_doubted doubted;
     bool late = waits_utc_us != 0 && clock_utc_us(service->clock) - waits_utc_us > reach->max_age_us;
+    bool unknown = late && trail_doubted(&doubted, service->trail); /* one of those may say how far it reaches */
     struct news news = {.action = reach->alarm,
                         .object_type = "trail",
                         .calm = !late,
-                        .reason = late ? STATUS_EXPIRED : STATUS_OK,
+                        .reason = unknown ? STATUS_CORRUPT
+                                  : late  ? STATUS_EXPIRED
+                                          : STATUS_OK,
                         .since_utc_us = late ? waits_utc_us : 0,
-                        .value = late ? "late" : "fresh"};
+                        .value = unknown ? "unknown"
+                                 : late  ? "late"
+                                         : "fresh"};
     (void)snprintf(news.object_id, sizeof(news.object_id), "%s", reach->object_id);
     (void)snprintf(news.subject, sizeof(news.subject), "trail/%s", reach->object_id);
     (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)reached);

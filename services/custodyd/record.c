@@ -118,25 +118,27 @@ static enum status find_entry(uint64_t *out_seq, const struct service *service, 
                                                              : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
-/* Whether entries of that time have left: those of a withdrawal leave when it has ended, the oldest first. */
+/*
+ * Whether entries of that time have left: those of a withdrawal leave when it has ended, the oldest first. Head row and
+ * oldest row say so only together with what was signed.
+ */
 static enum status find_left(uint64_t *out_first, const struct service *service, int64_t at_utc_us, struct fault *fault)
 {
-    struct store_tx *tx = NULL;
-    struct store_leaf oldest = {0};
+    struct store_leaf_list oldest = {0};
     uint64_t first = 0;
+    size_t left_out = 0;
     enum status status = trail_kept_from(&first, service->reader, fault);
     *out_first = 0;
     if (status != STATUS_OK || first == 0) {
         return status;
     }
-    status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status == STATUS_OK) {
-        status = store_leaf_get(&oldest, tx, first, fault);
-        store_rollback(tx);
-    }
-    *out_first = status == STATUS_OK && at_utc_us < oldest.ts_utc_us ? first : 0;
-    store_leaf_wipe(&oldest);
-    return status;
+    const struct store_leaf_filter filter = {.from_seq = first, .to_seq = first + 1, .limit = 1};
+    status = trail_left_check(service->trail, first, fault);
+    status = status == STATUS_OK ? trail_signed_list(&oldest, &left_out, service->trail, &filter, fault) : status;
+    bool found = status == STATUS_OK && oldest.count > 0;
+    *out_first = found && at_utc_us < oldest.rows[0].ts_utc_us ? first : 0;
+    store_leaf_list_free(&oldest);
+    return status == STATUS_OK && !found ? trail_corrupt_row(service->trail, first, NULL, fault) : status;
 }
 
 /* Nobody is promised again what no proof can be given for; who retries is told that it is there. */

@@ -75,25 +75,17 @@ static enum status scrub_tile(struct scrub *scrub, struct fault *fault)
     return status;
 }
 
-/* That entries have left is a number in the head row; that they might, an entry says. */
-static enum status check_left(struct trail *trail, uint64_t first, struct fault *fault)
-{
-    char oid[24];
-    struct store_leaf_list list = {0};
-    (void)snprintf(oid, sizeof(oid), "%" PRIu64, first);
-    const struct store_leaf_filter filter = {
-        .otype = "archive", .oid = oid, .act = audit_action_text(AUDIT_RETENTION_PRUNE), .limit = 1};
-    enum status status = first == 0 ? STATUS_OK : trail_signed_list(&list, NULL, trail, &filter, fault);
-    if (status == STATUS_OK && first > 0 && list.count == 0) {
-        trail_corrupt_note(trail, first - 1, NULL);
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 {
     return value < low ? low : value > high ? high : value;
+}
+
+static enum status look_at_first(struct trail *trail, uint64_t first, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = trail_left_check(trail, first, &why);
+    return status == STATUS_OK || status == STATUS_CORRUPT ? STATUS_OK
+                                                           : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static enum status scrub_tiles(struct trail *trail, uint64_t *inout_tile, unsigned tiles, struct scrub *scrub,
@@ -104,7 +96,7 @@ static enum status scrub_tiles(struct trail *trail, uint64_t *inout_tile, unsign
     enum status status = trail_checkpoint_newest(&newest, trail, fault);
     bytes_free(&newest.note);
     status = status == STATUS_OK ? trail_kept_from(&first, trail->reader, fault) : status;
-    status = status == STATUS_OK ? check_left(trail, first, fault) : status;
+    status = status == STATUS_OK ? look_at_first(trail, first, fault) : status;
     uint64_t size = newest.checkpoint.size;
     if (status != STATUS_OK || first >= size) {
         return status;

@@ -341,3 +341,17 @@ enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out,
     *out = list;
     return STATUS_OK;
 }
+
+/* That entries have left is a number in the head row; that they might, an entry says. */
+enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *fault)
+{
+    char oid[24];
+    struct store_leaf_list list = {0};
+    (void)snprintf(oid, sizeof(oid), "%" PRIu64, first);
+    const struct store_leaf_filter filter = {
+        .otype = "archive", .oid = oid, .act = audit_action_text(AUDIT_RETENTION_PRUNE), .limit = 1};
+    enum status status = first == 0 ? STATUS_OK : trail_signed_list(&list, NULL, trail, &filter, fault);
+    bool told = first == 0 || list.count > 0;
+    store_leaf_list_free(&list);
+    return status == STATUS_OK && !told ? trail_corrupt_row(trail, first - 1, NULL, fault) : status;
+}

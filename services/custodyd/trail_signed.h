@@ -54,6 +54,12 @@ MUST_CHECK enum status trail_corrupt_tile(struct trail *trail, uint64_t index, s
  */
 MUST_CHECK enum status trail_missing_check(struct trail *trail, uint64_t seq, struct fault *fault);
 
+/*
+ * The entries below `first` have left for an archive only when a signed entry says so: else as trail_corrupt_row, of
+ * the last of them. STATUS_NOT_READY before the first checkpoint.
+ */
+MUST_CHECK enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *fault);
+
 /* A row that was found not to be what was signed. */
 struct trail_doubted {
     uint64_t seq; /* or TRAIL_TREE */

@@ -121,14 +121,20 @@ enum status watch_compromise_drill(struct watch *watch, struct fault *fault)
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
     int64_t now = clock_utc_us(watch->service->clock);
+    struct trail_doubted doubted;
     bool overdue = now >= last + COMPROMISE_DRILL_US;
+    bool unknown = overdue && trail_doubted(&doubted, watch->service->trail); /* one of those may be the drill */
     struct news news = {.action = AUDIT_COMPROMISE_DRILL_OVERDUE,
                         .object_type = RECORD_COMPROMISE,
                         .object_id = "drill",
                         .subject = "compromise/drill",
                         .calm = !overdue,
-                        .value = overdue ? "overdue" : "done",
-                        .reason = overdue ? STATUS_EXPIRED : STATUS_OK,
+                        .value = unknown   ? "unknown"
+                                 : overdue ? "overdue"
+                                           : "done",
+                        .reason = unknown   ? STATUS_CORRUPT
+                                  : overdue ? STATUS_EXPIRED
+                                            : STATUS_OK,
                         .since_utc_us = last + COMPROMISE_DRILL_US};
     time_format(text, last + COMPROMISE_DRILL_US);
     news_fact(&news, "due", text);

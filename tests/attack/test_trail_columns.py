@@ -112,6 +112,8 @@ class Columns(strongroom.Case):
         self.edited(0, "ts", "'infinity'")
         eventually(lambda: self.told_corrupt(0), "the row is an alarm")
         self.told_in_the_trail(0)
+        drill = eventually(lambda: self.alarm("compromise.drill_overdue"), "the first day is not known, and no drill is")
+        self.assertEqual(drill["facts"]["reason"], "corrupt", "it is not said to be overdue")
         for time in ("infinity", "20000-01-01", "0044-03-15 BC"):
             place.psql(f"UPDATE audit.leaf SET ts = '{time}' WHERE seq = 0")
             shown = place.call("GET", "/v1/audit/entries?order=oldest&limit=1", person="auditor-1")

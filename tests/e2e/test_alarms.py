@@ -339,6 +339,9 @@ class Alarms(strongroom.Case):
         again = place.propose(key="kept-by-the-client")  # so a client that retries makes no second one
         self.assertProblem(again, 409, "exists", "receipt")
         self.assertIn(f"withdrawal {old['id']} is confirmed; the entry of the first request is in the archive, below {bound}", again.json["detail"])
+        place.psql(f"UPDATE audit.leaf SET ts = ts - interval '2 days' WHERE seq = {bound}")  # the oldest: by its time others have left
+        self.assertProblem(place.propose(key="kept-by-the-client"), 503, "corrupt", "trail")
+        place.psql(f"UPDATE audit.leaf SET ts = ts + interval '2 days' WHERE seq = {bound}")
         place.custody("audit", "copy", "--dir", str(place.dir / "archive"), person="auditor-1")  # it goes on
         place.kill("custodyd")
         self.later(2)
