@@ -328,13 +328,14 @@ static enum status batch_write(struct batch *batch, struct fault *fault)
     size_t frontier_len = 0;
     audit_frontier_root(&next->root, &next->frontier);
     audit_frontier_encode(frontier, &frontier_len, &next->frontier);
-    const struct store_head head = {
+    struct store_head head = {
         .epoch = sequencer->epoch,
         .size = next->size,
         .root = next->root,
         .last_lh = next->last_lh,
         .frontier = {.data = frontier, .len = frontier_len},
     };
+    trail_head_mac(&head.mac, sequencer->config.trail, head.size, &head.root, &head.last_lh);
     const struct store_extension extension = {
         .head = &head,
         .size = sequencer->end.size,

@@ -299,6 +299,20 @@ static enum status verify_checkpoint(struct sequencer *sequencer, struct fault *
     return status;
 }
 
+/* Entries that agree with one another, with tiles and head, anybody can make who may write to the database. */
+static enum status verify_uncovered(const struct sequencer *sequencer, const struct store_head *head,
+                                    struct fault *fault)
+{
+    struct digest mac;
+    trail_head_mac(&mac, sequencer->config.trail, head->size, &head->root, &head->last_lh);
+    return head->size == sequencer->covered || digest_hmac_is(&mac, head->mac.bytes32, sizeof(head->mac.bytes32))
+               ? STATUS_OK
+               : fault_set(fault, STATUS_CORRUPT, "audit.head",
+                           "entries %" PRIu64 " to %" PRIu64
+                           " are under no checkpoint, and the head row does not bear the code under pending-key",
+                           sequencer->covered, head->size - 1);
+}
+
 enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
 {
     struct store_head head = {0};
@@ -325,6 +339,9 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     }
     if (status == STATUS_OK) {
         status = verify_outside(sequencer, fault);
+    }
+    if (status == STATUS_OK) {
+        status = verify_uncovered(sequencer, &head, fault);
     }
     if (status == STATUS_OK) {
         status = sequencer_tell(sequencer, fault);

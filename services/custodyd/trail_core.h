@@ -51,6 +51,13 @@ void trail_pending_mac(struct digest *out, const struct trail *trail, uint64_t s
 bool trail_wrote(const struct trail *trail, int64_t since, const struct digest *event, const struct bytes *mac);
 
 /*
+ * The code of a head row, likewise over its size (8 bytes), root and last leaf hash: entries that no checkpoint covers
+ * yet are the service's own when the head that has them bears it.
+ */
+void trail_head_mac(struct digest *out, const struct trail *trail, uint64_t size, const struct digest *root,
+                    const struct digest *last_lh);
+
+/*
  * Whether a document (by its SHA-256) that says it is event `number` of producer `boot` may become an entry: of this
  * boot only what was enqueued, once. Of other boots nothing is known here, and the answer is yes.
  */

@@ -1,19 +1,51 @@
 /*
- * Whose an event is that lay in audit.pending: of a process that has the service's key for it, and, of this boot, one
- * that was enqueued.
+ * What in the database is the service's own: rows of audit.pending and the head row, by codes under a key that the
+ * database does not have; of this boot, an event that was enqueued.
  */
 #include "trail_core.h"
 #include "trail_state.h"
 
+/* What a code is over. The two kinds differ in length, so none stands for the other. */
+struct said {
+    uint8_t bytes[sizeof(uint64_t) + 2 * sizeof(struct digest)];
+    size_t len;
+};
+
+static void say_number(struct said *said, uint64_t number)
+{
+    for (size_t i = 0; i < sizeof(number); i++) {
+        said->bytes[said->len++] = (uint8_t)(number >> (8 * (sizeof(number) - 1 - i)));
+    }
+}
+
+static void say_digest(struct said *said, const struct digest *digest)
+{
+    memcpy(said->bytes + said->len, digest->bytes32, sizeof(digest->bytes32));
+    said->len += sizeof(digest->bytes32);
+}
+
+static void code(struct digest *out, const struct trail *trail, const struct said *said)
+{
+    INVARIANT(trail->pending_key.len == TRAIL_PENDING_KEY_LEN);
+    digest_hmac_sha256(out, trail->pending_key.data, trail->pending_key.len, said->bytes, said->len);
+}
+
 void trail_pending_mac(struct digest *out, const struct trail *trail, uint64_t since, const struct digest *event)
 {
-    uint8_t said[sizeof(since) + sizeof(event->bytes32)];
-    INVARIANT(trail->pending_key.len == TRAIL_PENDING_KEY_LEN);
-    for (size_t i = 0; i < sizeof(since); i++) {
-        said[i] = (uint8_t)(since >> (8 * (sizeof(since) - 1 - i)));
-    }
-    memcpy(said + sizeof(since), event->bytes32, sizeof(event->bytes32));
-    digest_hmac_sha256(out, trail->pending_key.data, trail->pending_key.len, said, sizeof(said));
+    struct said said = {.len = 0};
+    say_number(&said, since);
+    say_digest(&said, event);
+    code(out, trail, &said);
+}
+
+void trail_head_mac(struct digest *out, const struct trail *trail, uint64_t size, const struct digest *root,
+                    const struct digest *last_lh)
+{
+    struct said said = {.len = 0};
+    say_number(&said, size);
+    say_digest(&said, root);
+    say_digest(&said, last_lh);
+    code(out, trail, &said);
 }
 
 bool trail_wrote(const struct trail *trail, int64_t since, const struct digest *event, const struct bytes *mac)

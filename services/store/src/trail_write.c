@@ -31,12 +31,14 @@ static const struct column head_columns[] = {
     COLUMN(struct store_head, last_lh, "last_lh", COLUMN_DIGEST),
     COLUMN(struct store_head, frontier, "frontier", COLUMN_BYTES),
     COLUMN(struct store_head, first, "first", COLUMN_UINT64),
+    COLUMN(struct store_head, mac, "mac", COLUMN_DIGEST),
 };
 static const struct row_shape head_shape = ROW_SHAPE(struct store_head, head_columns);
 
 static const struct statement lead = {
     "head_lead",
-    "UPDATE audit.head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, size, root, last_lh, frontier, first",
+    "UPDATE audit.head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch, size, root, last_lh, frontier, first,"
+    " mac",
     0,
 };
 
@@ -50,21 +52,22 @@ static const struct statement partitions = {
 static const struct statement extend = {
     "trail_extend",
     "WITH moved AS (UPDATE audit.head SET size = $3::bigint, root = $4::bytea, last_lh = $5::bytea,"
-    " frontier = $6::bytea WHERE id = 1 AND epoch = $1::bigint AND size = $2::bigint RETURNING id),"
-    " taken AS (DELETE FROM audit.pending WHERE pid = ANY ($7::bigint[]) AND EXISTS (SELECT FROM moved)),"
+    " frontier = $6::bytea, mac = $7::bytea WHERE id = 1 AND epoch = $1::bigint AND size = $2::bigint RETURNING id),"
+    " taken AS (DELETE FROM audit.pending WHERE pid = ANY ($8::bigint[]) AND EXISTS (SELECT FROM moved)),"
     " tiles AS (INSERT INTO audit.tile (level, idx, hashes) SELECT t.level::smallint, t.idx, t.hashes"
-    " FROM unnest($8::bigint[], $9::bigint[], $10::bytea[]) AS t(level, idx, hashes) WHERE EXISTS (SELECT FROM moved)),"
+    " FROM unnest($9::bigint[], $10::bigint[], $11::bytea[]) AS t(level, idx, hashes) WHERE EXISTS (SELECT FROM "
+    "moved)),"
     " leaves AS (INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset,"
     " destination, key, version, wallet)"
     " SELECT n.seq, n.lh, n.raw, n.ts, n.actor, n.act, n.otype, n.oid, n.ord, n.outcome, n.corr, n.amount::numeric,"
     " n.asset, n.destination, n.key, n.version, n.wallet"
-    " FROM unnest($11::bigint[], $12::bytea[], $13::bytea[], $14::timestamptz[], $15::text[], $16::text[], $17::text[],"
-    " $18::text[], $19::bigint[], $20::text[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::text[],"
-    " $26::bigint[], $27::text[])"
+    " FROM unnest($12::bigint[], $13::bytea[], $14::bytea[], $15::timestamptz[], $16::text[], $17::text[], $18::text[],"
+    " $19::text[], $20::bigint[], $21::text[], $22::uuid[], $23::text[], $24::text[], $25::text[], $26::text[],"
+    " $27::bigint[], $28::text[])"
     " AS n(seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr, amount, asset, destination, key, version,"
     " wallet) WHERE EXISTS (SELECT FROM moved))"
     " SELECT count(*) = 1 AS moved FROM moved",
-    27,
+    28,
 };
 
 static const struct column moved_columns[] = {{"moved", COLUMN_BOOL, false, 0, sizeof(bool)}};
@@ -292,6 +295,7 @@ static void add_head(struct extending *extending, const struct store_extension *
     parameter_digest(p, &head->root);
     parameter_digest(p, &head->last_lh);
     parameter_bytes(p, head->frontier.data, head->frontier.len);
+    parameter_digest(p, &head->mac);
 }
 
 static void add_pending(struct extending *extending, const struct store_extension *extension)

@@ -11,6 +11,7 @@
 static struct books books;
 static struct checkpoint_keeper keeper;
 static struct stage stage;
+static int signatures; /* of the entries */
 
 /* Ten signed entries, and a copy of the head row as it was after five. */
 static void setup(void)
@@ -30,6 +31,7 @@ static void setup(void)
     stage_covered(&stage, ticket);
     cr_assert_eq(stage_read(&books, &keeper.log_key).size, 10);
     stage_stop(&stage);
+    signatures = atomic_load(&keeper.signatures);
     trail_close(stage.trail);
     store_close(stage.reader);
     store_close(stage.app);
@@ -164,6 +166,81 @@ Test(tamper, an_entry_was_added)
     halts(AS_SUPERUSER "INSERT INTO audit.leaf SELECT 10, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr"
                        " FROM audit.leaf WHERE seq = 9",
           STATUS_CORRUPT, "entry 10 was changed");
+}
+
+static void hex(char *out, const void *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        (void)snprintf(out + 2 * i, 3, "%02x", ((const uint8_t *)data)[i]);
+    }
+}
+
+/* Row and head as they would be after one entry more, which says what the last one says. */
+static void forge_next(char sql[4096])
+{
+    char raw_text[2048];
+    char frontier_text[1024];
+    char lh_text[DIGEST_HEX_LEN + 1];
+    char root_text[DIGEST_HEX_LEN + 1];
+    struct store_head head = {0};
+    struct store_leaf row = {0};
+    struct audit_leaf leaf;
+    struct audit_frontier frontier;
+    struct bytes raw = {0};
+    struct digest lh;
+    struct digest root;
+    uint8_t encoded[AUDIT_FRONTIER_BYTES_MAX];
+    size_t encoded_len = 0;
+    struct store *reader = books_store(&books, "strongroom_auditor", 1);
+    struct store_tx *tx = NULL;
+    cr_assert_eq(store_begin(&tx, reader, STORE_SNAPSHOT, NULL), STATUS_OK);
+    cr_assert_eq(store_head_get(&head, tx, NULL), STATUS_OK);
+    cr_assert_eq(store_leaf_get(&row, tx, head.size - 1, NULL), STATUS_OK);
+    store_rollback(tx);
+    store_close(reader);
+    cr_assert_eq(audit_leaf_parse(&leaf, row.raw.data, row.raw.len, NULL), STATUS_OK);
+    leaf.index = head.size;
+    leaf.previous = head.last_lh;
+    cr_assert_eq(audit_leaf_build(&raw, &leaf, NULL), STATUS_OK);
+    audit_leaf_hash(&lh, raw.data, raw.len);
+    cr_assert_eq(audit_frontier_decode(&frontier, head.frontier.data, head.frontier.len, NULL), STATUS_OK);
+    cr_assert_eq(audit_frontier_append(&frontier, &lh), STATUS_OK);
+    audit_frontier_root(&root, &frontier);
+    audit_frontier_encode(encoded, &encoded_len, &frontier);
+    cr_assert_lt(raw.len, sizeof(raw_text) / 2);
+    cr_assert_lt(encoded_len, sizeof(frontier_text) / 2);
+    hex(raw_text, raw.data, raw.len);
+    hex(frontier_text, encoded, encoded_len);
+    digest_format(lh_text, &lh);
+    digest_format(root_text, &root);
+    (void)snprintf(sql, 4096,
+                   AS_SUPERUSER
+                   "INSERT INTO audit.leaf (seq, lh, raw, ts, actor, act, otype, oid, ord, outcome, corr)"
+                   " SELECT seq + 1, '\\x%s', '\\x%s', ts, actor, act, otype, oid, ord, outcome, corr FROM audit.leaf"
+                   " WHERE seq = (SELECT max(seq) FROM audit.leaf);"
+                   "UPDATE audit.head SET size = size + 1, last_lh = '\\x%s', root = '\\x%s', frontier = '\\x%s'",
+                   lh_text, raw_text, lh_text, root_text, frontier_text);
+    bytes_free(&raw);
+    bytes_free(&head.frontier);
+    store_leaf_wipe(&row);
+}
+
+/* While nobody leads, whoever knows the format writes what agrees with all the rest, and would have it signed. */
+Test(tamper, an_entry_was_added_with_all_that_belongs_to_it)
+{
+    char sql[4096];
+    forge_next(sql);
+    halts(sql, STATUS_CORRUPT, "entries 10 to 10 are under no checkpoint");
+    cr_expect_eq(atomic_load(&keeper.signatures), signatures, "it is signed by nobody");
+}
+
+/* The same with a head row of before, whose code is good. */
+Test(tamper, an_entry_was_added_under_the_code_of_others)
+{
+    char sql[4096];
+    forge_next(sql);
+    books_sql(&books, sql);
+    halts("UPDATE audit.head SET mac = (SELECT mac FROM public.backup)", STATUS_CORRUPT, "under no checkpoint");
 }
 
 Test(tamper, the_head_was_edited)

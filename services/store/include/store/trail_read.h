@@ -81,6 +81,7 @@ struct store_head {
     struct digest last_lh; /* zeros while size is 0 */
     struct bytes frontier; /* 32 bytes for each complete subtree, the largest first */
     uint64_t first;        /* the entries below it are in an archive (store/trail_prune.h) */
+    struct digest mac;     /* code of whoever moved it, of no concern to the store; read by store_head_lead alone */
 };
 
 /* The head row; STATUS_CORRUPT when it is not there. Out: bytes_free(&out->frontier). */
