@@ -40,4 +40,20 @@ rm "$work/${next}_broken.sql"
 psql -Xqc "INSERT INTO strongroom.migration VALUES ($((10#$next)), 'later.sql', repeat('0', 64))"
 expect 3 "$apply"
 grep -q 'is newer' "$work/out"
+
+# What waits under the version before stops one that it would not survive, with words that say what to do.
+createdb waiting
+export PGDATABASE=waiting
+mkdir "$work/later"
+for file in "$work"/0*.sql; do [[ ${file##*/} < 0026 ]] || mv "$file" "$work/later"; done
+expect 0 "$apply"
+mv "$work"/later/*.sql "$work"
+psql -Xqc "INSERT INTO audit.pending (evt, mac) VALUES ('{}', '')"
+expect 3 "$apply"
+grep -q 'events wait for their entries: start the version before' "$work/out"
+psql -Xqc "DELETE FROM audit.pending" -c "UPDATE audit.head SET size = 1"
+expect 3 "$apply"
+grep -q 'entries wait for their checkpoint: start the version before' "$work/out"
+psql -Xqc "UPDATE audit.head SET size = 0"
+expect 0 "$apply"
 echo "migrations: passed"
