@@ -128,10 +128,13 @@ static void print_witness(const json_t *withdrawal, const json_t *alarm)
 {
     char code[SERVICE_TEXT_SIZE];
     char name[SERVICE_TEXT_SIZE];
+    char reason[SERVICE_TEXT_SIZE];
     char since[SERVICE_TEXT_SIZE];
     (void)withdrawal;
     if (strcmp(command_service_text(code, alarm, "code"), "witness.down") == 0) {
-        (void)printf("does not cosign: %s since %s (custody alarms)\n", command_service_text(name, alarm, "object_id"),
+        (void)printf("does not cosign: %s, %s since %s (custody alarms)\n",
+                     command_service_text(name, alarm, "object_id"),
+                     command_service_text(reason, json_object_get(alarm, "facts"), "reason"),
                      command_service_text(since, alarm, "since"));
     }
 }

@@ -659,12 +659,12 @@ class Others(Lying):
             self.service.routes["GET", "/v1/freezes"] = (200, {"freezes": [row]})
             _, explained, _ = self.standing(state="approved", wallet="hot", waiting=waiting)
             self.assertEqual("\nfrozen: " in explained, said, explained)
-        alarms = [{"code": "witness.down", "object_id": "witness.example/w2", "since": since}, {"code": "signer.down", "object_id": "audit", "since": since}]
+        alarms = [{"code": "witness.down", "object_id": "witness.example/w2", "since": since, "facts": {"reason": "unknown_key"}}, {"code": "signer.down", "object_id": "audit", "since": since}]
         self.service.routes["GET", "/v1/alarms"] = (200, {"alarms": alarms})
         for step in ("sign", "announce"):
             _, explained, _ = self.standing(state="recorded", waiting={"step": step, "for": "not_ready", "since": since})
             told = [line for line in explained.splitlines() if line.startswith("does not cosign: ")]
-            self.assertEqual(told, [f"does not cosign: witness.example/w2 since {since} (custody alarms)"] if step == "sign" else [])
+            self.assertEqual(told, [f"does not cosign: witness.example/w2, unknown_key since {since} (custody alarms)"] if step == "sign" else [])
 
     def revoking(self, word, *more):
         chain = self.write("policy.json", json.dumps(POLICY))
