@@ -6,10 +6,8 @@ one, by docs/witnesses.md.
 The drill is in test_key_resources.py."""
 
 import base64
-import contextlib
 import json
 import pathlib
-import random
 import re
 import shutil
 import socket
@@ -222,6 +220,14 @@ class KeyDemos(test_docs_by_hand.Pasting):
         self.assertEqual(code, 0, said)
         self.assertRegex(said, COSIGNED.format(2))
 
+    def reserved_port(self):
+        """One that the system gives to nobody else while this socket, which never listens, holds it: a server with SO_REUSEADDR may listen there."""
+        held = socket.socket()
+        self.addCleanup(held.close)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
     def test_c_the_page_of_witnesses(self):
         """docs/witnesses.md: a second one is made, asked for, gone, replaced, and not told of the next key of the log."""
         place = self.place
@@ -231,7 +237,7 @@ class KeyDemos(test_docs_by_hand.Pasting):
 
         trust, asked = read()
         known = len(trust["witnesses"]["keys"])
-        place.environment["PORT"] = str(free_port())
+        place.environment["PORT"] = str(self.reserved_port())
         said = self.paste("docs/witnesses.md")
         cosigned = re.findall(r"^checked: the checkpoint: cosigned by (\d) of the (\d) witnesses of the trust file, which asks for (\d)$", said,
                            re.MULTILINE)
@@ -323,16 +329,6 @@ class KeyDemos(test_docs_by_hand.Pasting):
         (place.dir / "altered.checkpoint").write_text(altered)
         code, text = place.verify("trail", place.dir / "outside/trail.jsonl", place.dir / "altered.checkpoint")
         self.assertEqual((code != 0, "has a bad signature line" in text), (True, True), text)
-
-
-def free_port():
-    """One that no outgoing connection and no server that leaves the choice to the system will take, where they leave some."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        first = int(file.read().split()[0])
-    while True:
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", random.randrange(10000, max(first, 20000))))
-            return one.getsockname()[1]
 
 
 if __name__ == "__main__":
