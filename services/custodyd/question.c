@@ -220,7 +220,7 @@ enum status trail_row_view(json_t **out, struct service *service, const struct t
         return status;
     }
     if (doubt[0] != '\0' && extent->signed_to.size > 0) {
-        trail_corrupt_note(service->trail, row->seq, row);
+        trail_doubt_note(service->trail, row, doubt);
     }
     json_t *view = value_leaf(row);
     if (view == NULL || (doubt[0] != '\0' && json_object_set_new(view, "doubt", json_string(doubt)) != 0)) {

@@ -51,6 +51,18 @@ enum status trail_doubt(const char **out, struct trail *trail, const struct trai
     return status;
 }
 
+void trail_doubt_note(struct trail *trail, const struct store_leaf *row, const char *doubt)
+{
+    struct trail_doubted known;
+    if (doubt != doubt_proof) {
+        trail_corrupt_note(trail, row->seq, row);
+        return;
+    }
+    enum status status =
+        trail_doubted(&known, trail) ? STATUS_OK : trail_corrupt_tile(trail, row->seq / AUDIT_TILE_WIDTH, NULL);
+    (void)status;
+}
+
 /* Bounds of time. */
 
 struct beside {
@@ -80,6 +92,9 @@ static enum status check_side(struct trail *trail, const struct trail_extent *ex
     store_leaf_wipe(&beside.row);
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    if (doubt == doubt_proof) { /* some other row may be why */
+        return trail_corrupt_tile(trail, seq / AUDIT_TILE_WIDTH, fault);
     }
     return right ? STATUS_OK : trail_corrupt_row(trail, seq, NULL, fault);
 }

@@ -24,6 +24,12 @@ MUST_CHECK enum status trail_doubt(const char **out, struct trail *trail, const 
                                    const struct store_leaf *row, struct fault *fault);
 
 /*
+ * Tells of a row against which that speaks, once a checkpoint is known: it (trail_corrupt_note), or with "proof", while
+ * nothing is told, whatever near it is the reason (trail_corrupt_tile). No transaction of the trail's reader is open.
+ */
+void trail_doubt_note(struct trail *trail, const struct store_leaf *row, const char *doubt);
+
+/*
  * Whether the times of a question cut the trail where its entries do: the rows at both sides of a bound were found by
  * their column ts, so they must be what was signed (an entry on its way: agree with itself), and stand on that side of
  * the time. Then, since times never decrease in the trail, no edited one hides entries. STATUS_CORRUPT names the row.

@@ -191,21 +191,33 @@ static uint64_t tell_doubtful(struct trail *trail, const struct store_leaf_list 
     return first;
 }
 
-enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault)
+/* Out: the first doubtful row of a tile, TRAIL_TREE when there is none. What cannot be read is not told. */
+static uint64_t doubtful_of_tile(struct trail *trail, uint64_t index)
 {
     struct store_leaf_list list = {0};
-    struct fault why = {0};
     struct span span = {0};
     uint64_t seq = TRAIL_TREE;
-    enum status status = tile_span(&span, trail, index, &why);
+    enum status status = tile_span(&span, trail, index, NULL);
     if (status == STATUS_OK && span.from < span.to) {
         const struct store_leaf_filter filter = {
             .from_seq = span.from, .to_seq = span.to, .limit = AUDIT_TILE_WIDTH + 1};
-        status = trail_rows_list(&list, trail, &filter, &why);
+        status = trail_rows_list(&list, trail, &filter, NULL);
     }
     if (status == STATUS_OK) {
         seq = tell_doubtful(trail, &list, &span);
         store_leaf_list_free(&list);
+    }
+    return seq;
+}
+
+/* Every proof needs the rows of the last tile, which is not stored: they may be the reason for any. */
+enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault)
+{
+    const struct audit_checkpoint newest = trail_shown(trail);
+    uint64_t last = newest.size == 0 ? 0 : (newest.size - 1) / AUDIT_TILE_WIDTH;
+    uint64_t seq = doubtful_of_tile(trail, index);
+    if (seq == TRAIL_TREE && index != last) {
+        seq = doubtful_of_tile(trail, last);
     }
     if (seq != TRAIL_TREE) {
         return not_signed(seq, fault);

@@ -106,6 +106,19 @@ class Columns(strongroom.Case):
         again = eventually(lambda: next((row for row in [self.alarm("trail.corrupt")] if row["id"] != alarm["id"]), None), "a new alarm")
         self.assertEqual((again["facts"]["entry"], again["answered"]), (str(entries[0]), False))
 
+    def known_corrupt(self):
+        return set(self.place.call("GET", "/v1/audit/entries?limit=60", person="auditor-1").json.get("corrupt", []))
+
+    def test_a_row_that_is_gone_accuses_no_other(self):
+        """Without it nothing beside it leads to the signed root any more; those rows are as they were."""
+        place = self.place
+        gone = place.history_to(place.withdraw(87)["id"])[0]["seq"]
+        before = self.known_corrupt()
+        place.psql(f"CREATE TABLE public.gone AS SELECT * FROM audit.leaf WHERE seq = {gone}; DELETE FROM audit.leaf WHERE seq = {gone}")
+        self.addCleanup(place.psql, "INSERT INTO audit.leaf SELECT * FROM public.gone; DROP TABLE public.gone")
+        eventually(lambda: str(gone) in self.known_corrupt(), "the row is known to be gone")
+        self.assertEqual(self.known_corrupt() - before, {str(gone)})
+
     def test_a_row_with_room_nowhere_keeps_nobody_from_being_warned(self):
         """The oldest entry is read in each look, for a date."""
         place = self.place

@@ -355,7 +355,7 @@ Test(signed_rows, each_row_of_a_tile_that_does_not_lead_to_the_root_is_told)
     uint64_t tile = 0;
     books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET lh = sha256('x') WHERE seq = 290");
     (void)scrub(&tile, 9);
-    uint64_t told = expect_news(expect_news(0, TRAIL_TREE), 290); /* the other tile does not lead to it either */
+    uint64_t told = expect_news(0, 290); /* also why the other tile does not lead to it */
     expect_no_news(told);
     books_sql(&books, AS_SUPERUSER "UPDATE audit.leaf SET actor = 'mara' WHERE seq = 295");
     (void)scrub(&tile, 9);
