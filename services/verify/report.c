@@ -27,20 +27,23 @@ bool report_other(const char *path, const void *start, size_t len, const char *c
 {
     static const struct {
         const char *mark, *is, *command; /* the one that takes it */
-        bool anywhere;                   /* the mark may stand behind the start */
-    } kinds[] = {{"\x1f\x8b", "is compressed: gunzip", "", false},
-                 {"seq,", "is a table, each row to be proven: custody-verify receipt --entry", "", false},
-                 {"\r\n", "has CRLF line ends, which came on the way: fetch it again, or dos2unix", "", false},
-                 {"{\"approvals\":", "is evidence: custody-verify evidence", "evidence", false},
-                 {"c2sp.org/tlog-proof@", "is a receipt: custody-verify receipt", "receipt", false},
-                 {"\n\n\xe2\x80\x94 ", "is a checkpoint: custody-verify consistency", "receipt", true},
-                 {"\"format\":\"strongroom-trail/v1\"", "is a whole export: custody-verify trail", "trail", true},
-                 {"\"format\":\"strongroom-trail-extract/v1\"", "is a filtered export: custody-verify extract",
-                  "extract", true}};
-    const char *newline = len == 0 ? NULL : memchr(start, '\n', len);
+    } kinds[] = {
+        {"\x1f\x8b", "is compressed: gunzip", ""},
+        {"seq,", "is a table, each row to be proven: custody-verify receipt --entry", ""},
+        {"\r\n", "has CRLF line ends, which came on the way: fetch it again, or dos2unix", ""},
+        {"{\"approvals\":", "is evidence: custody-verify evidence", "evidence"},
+        {"c2sp.org/tlog-proof@", "is a receipt: custody-verify receipt", "receipt"},
+        {"\"format\":\"strongroom-trail/v1\"", "is a whole export: custody-verify trail", "trail"},
+        {"\"format\":\"strongroom-trail-extract/v1\"", "is a filtered export: custody-verify extract", "extract"},
+        {"\n\n\xe2\x80\x94 ", "is a checkpoint: custody-verify consistency", "receipt"}};
+    const char *text = start;
+    const char *newline = len == 0 ? NULL : memchr(text, '\n', len);
+    size_t first = newline == NULL ? len : (size_t)(newline - text) + 1;
     for (size_t i = 0; len > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        const char *at = memmem(start, len, kinds[i].mark, strlen(kinds[i].mark));
-        if (at != NULL && (at == start || kinds[i].anywhere || at + 1 == newline)) { /* CRLF ends the first line */
+        /* What was put into a later line of an export is no mark: only a note, which no object is, has one there. */
+        bool note = kinds[i].mark[0] == '\n' && *text != '{';
+        const char *at = memmem(text, note ? len : first, kinds[i].mark, strlen(kinds[i].mark));
+        if (at != NULL && (at == text || note || *at == '"' || at + 1 == newline)) { /* CRLF ends it */
             if (strcmp(kinds[i].command, command) == 0) {
                 return false;
             }
@@ -76,8 +79,5 @@ enum verdict report_verdict(const struct report *report)
     if (report->tampered > FINDINGS_PRINTED) {
         report_print(NULL, "tampered", "%u findings, the first %d are above", report->tampered, FINDINGS_PRINTED);
     }
-    if (report->tampered > 0) {
-        return VERDICT_TAMPERED;
-    }
-    return report->incomplete > 0 ? VERDICT_INCOMPLETE : VERDICT_PROVEN;
+    return report->tampered > 0 ? VERDICT_TAMPERED : report->incomplete > 0 ? VERDICT_INCOMPLETE : VERDICT_PROVEN;
 }

@@ -102,7 +102,7 @@ enum verdict receipts_read(struct receipt *out, const struct trust *trust, char 
 
 void receipts_free(struct receipt *receipts, int count)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; receipts != NULL && i < count; i++) {
         bytes_free(&receipts[i].text);
     }
 }

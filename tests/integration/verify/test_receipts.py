@@ -346,6 +346,25 @@ class Extracts(Case):
                     self.expect(3, f"other is {words}", "trail", whole, other)
                     self.expect(3, f"other is {words}", "consistency", other, other, whole)
 
+    def test_marks_of_another_kind_that_were_put_in_later(self):
+        """A file that was altered is not told as a mistake of who asks: what speaks of its kind is its first line."""
+        rows = "".join(canonical(line) + "\n" for line in self.extract(3, 20))
+        marks = ("\n\n\u2014 x", '"format":"strongroom-trail/v1"', '"format":"strongroom-trail-extract/v1"', '{"approvals":', "\r\n", "seq,",
+                 "c2sp.org/tlog-proof@")
+        for command, content in (("trail", self.EXPORT.text), ("extract", rows), ("evidence", '{"approvals":[]}\n')):
+            for mark in marks:
+                with self.subTest(command, mark=mark):
+                    place = content.index("\n") + 1
+                    self.expect(1, "tampered: ", command, self.write("altered", content[:place] + "{" + mark + content[place:]))
+            if command != "evidence":
+                lines = content.split("\n")
+                with self.subTest(command, mark="in a row"):
+                    self.expect(1, "line 4", command, self.write("altered", "\n".join([*lines[:2], lines[2] + marks[0], *lines[3:]])))
+        for mark in marks[1:]:
+            with self.subTest("receipt", mark=mark):
+                receipt = self.EXPORT.receipt(3).decode()
+                self.expect(1, "is not ", "receipt", self.write("altered", receipt.replace("\nindex ", f"\n{mark}index ")))
+
     def test_line_ends_of_another_system(self):
         """A transfer as text adds them to every line; one that was put in elsewhere is an alteration like any other."""
         whole, receipt = self.write("whole", self.EXPORT.text), self.EXPORT.receipt(3)
