@@ -70,7 +70,7 @@ static bool is_story(const struct command_input *input)
             return false; /* also a cursor: it is unknown what was before */
         }
     }
-    return object == 2;
+    return object == 2 && audit_question_word(input, "otype") != NULL && audit_question_word(input, "oid") != NULL;
 }
 
 static struct story story_begin(const struct command_input *input)
@@ -100,15 +100,23 @@ static void story_gap(struct story *story, FILE *stream, uint64_t ordinal)
     }
 }
 
-static void story_entry(struct story *story, FILE *stream, const struct audit_entry *entry)
+/* Whether it is by its bytes of another object than was asked for: its column was altered. */
+static bool is_foreign(const struct audit_entry *entry, const struct command_input *input)
 {
-    uint64_t ordinal = entry->readable ? entry->event.object_ordinal : 0;
-    if (!story->told) {
+    return entry->readable && (strcmp(entry->event.object_type, audit_question_word(input, "otype")) != 0 ||
+                               strcmp(entry->event.object_id, audit_question_word(input, "oid")) != 0);
+}
+
+static void story_entry(struct story *story, FILE *stream, const struct audit_entry *entry,
+                        const struct command_input *input)
+{
+    if (!story->told || is_foreign(entry, input)) {
         return;
     }
+    uint64_t ordinal = entry->readable ? entry->event.object_ordinal : 0;
     if (ordinal > 0) {
         story_gap(story, stream, ordinal);
-    } else { /* marked, or of another object: it stands for the one that is due */
+    } else { /* its bytes are none of an entry, which is marked: it stands for the one that is due */
         ordinal = story->next;
     }
     story->next = ordinal == 0 ? 0 : story->newest_first ? ordinal - 1 : ordinal + 1;
@@ -136,7 +144,7 @@ static enum status show_page(struct search *search, const json_t *answer, struct
     {
         struct audit_entry entry;
         audit_entry_read(&entry, row);
-        story_entry(&search->story, stream, &entry);
+        story_entry(&search->story, stream, &entry, search->input);
         search->doubted += audit_entry_print(stream, search->trust, &entry, row) ? 0 : 1;
         audit_entry_wipe(&entry);
     }

@@ -354,18 +354,53 @@ class Entry(Lying):
 
     def test_what_is_not_the_entry_that_was_signed(self):
         genuine = self.trail.leaves[3]
-        for what, lie in (("another amount", {"leaf": genuine.replace(b'"amount":"2"', b'"amount":"9"')}), ("another entry", {"leaf": self.trail.leaves[4]}),
-                          ("the proof of another", {"index": 4}), ("another log", {"log": world.Log()}), ("no entry", {"leaf": b"custody"}),
-                          ("no note", {"note": b"x"}), ("a column", {"actor": "mallory"}), ("the service's word", {"doubt": "columns"}),
-                          ("a tree of another", {"note": WORLD.log.note(7, b"\1" * 32)})):
+        altered = "its row is not shown to be what was signed"
+        for what, words, lie in (
+                ("another amount", "the proof leads to another root", {"leaf": genuine.replace(b'"amount":"2"', b'"amount":"9"')}),
+                ("another entry", "the bytes and the proof are not both of this entry", {"leaf": self.trail.leaves[4]}),
+                ("the proof of another", "the bytes and the proof are not both of this entry", {"index": 4}), ("another log", f"note: no signature by {self.trail.origin}", {"log": world.Log()}),
+                ("no entry", "the bytes in the database are not those of an entry", {"leaf": b"custody"}), ("no note", "note: a blank line stands before the signatures", {"note": b"x"}),
+                ("a column", altered, {"actor": "mallory"}), ("the service's word", altered, {"doubt": "columns"}),
+                ("a tree of another", "the proof leads to another root", {"note": WORLD.log.note(7, b"\1" * 32)})):
             with self.subTest(what):
                 self.answers(3, **lie)
-                self.assertNotIn("try again", self.refused(1, "audit", "show", "3", *self.base))
+                told = self.refused(1, "audit", "show", "3", *self.base)
+                self.assertIn(words, told)
+                self.assertNotIn("try again", told)
         self.answers(3)
         self.service.routes["GET", "/v1/audit/entries?seq=3"] = (200, {"entries": [], "first": 0})
         self.assertIn("signed an entry of this number, and the database has none", self.refused(1, "audit", "show", "3", *self.base))
         self.service.routes["GET", "/v1/audit/entries?seq=3"] = (200, {"entries": [], "first": 4})
         self.assertIn("entries before 4 are in an archive", self.refused(1, "audit", "show", "3", *self.base))
+
+    def test_the_story_of_an_object(self):
+        """Its entries are numbered: one that is not there is named, also where an entry of another object was put in its place."""
+        for event in ({"oid": ID[:-1] + "f", "on": "3"}, {"oid": ID, "otype": "wallet", "on": "40"}):
+            self.trail.append({"act": "withdrawal.request", "otype": "withdrawal", "ts": world.at(3), **event})
+
+        def told(order, *leaves):
+            rows = [{"seq": seq, "raw": base64.b64encode(self.trail.leaves[leaf]).decode()} for seq, leaf in enumerate(leaves, start=1)]
+            words = ["otype=withdrawal", f"oid={ID}", f"order={order}"]
+            path = "/v1/audit/entries?" + "&".join(words) + "&limit=100"
+            self.service.routes["GET", path] = (200, {"entries": rows if order == "oldest" else rows[::-1], "first": 0})
+            done = self.custody("audit", "search", *words, *self.base)
+            return done.returncode, [line.split()[1:4:2] for line in done.stdout.splitlines() if "MISSING" in line], done.stderr
+
+        for order in ("oldest", "newest"):
+            with self.subTest(order):
+                self.assertEqual(told(order, 1, 2, 3, 4, 5, 6), (0, [], ""))
+                gap = (1, [["#3", "#3"]])
+                self.assertEqual(told(order, 1, 2, 4, 5, 6)[:2], gap)
+                for other in (7, 8, 0):
+                    self.assertEqual(told(order, 1, 2, other, 4, 5, 6)[:2], gap)
+                    self.assertIn("1 of the object are missing", told(order, 1, 2, other, 4, 5, 6)[2])
+
+    def test_conditions_that_are_no_story(self):
+        """Of two kinds no numbers follow one another, whatever the service makes of the question."""
+        row = {"seq": 3, "raw": base64.b64encode(self.trail.leaves[3]).decode()}
+        for words in (["otype=key", "otype=withdrawal"], [f"oid={ID}", f"oid={ID}"], [f"oid={ID}"]):
+            self.service.routes["GET", "/v1/audit/entries?" + "&".join(words) + "&limit=100"] = (200, {"entries": [row], "first": 0})
+            self.assertNotIn("MISSING", self.good("audit", "search", *words, *self.base))
 
     def test_witnesses_of_the_trust_file_must_have_cosigned(self):
         witness = world.Witness("witness.example/w1")
