@@ -49,7 +49,10 @@ MUST_CHECK enum status trail_row_view(json_t **out, struct service *service, con
  */
 MUST_CHECK enum status trail_corrupt_view(json_t **out, struct service *service, struct fault *fault);
 
-/* The same as texts with ", " between them, "" for none: the header Trail-Corrupt of what has no room for it. */
+/*
+ * The same as texts with ", " between them, "" for none: the header Trail-Corrupt of an export, which has no room for
+ * it. It leaves before the rows are looked at: what is found in them their `doubt` says, and later replies.
+ */
 void trail_corrupt_format(char out[HTTP_TRAIL_CORRUPT_SIZE], struct service *service);
 
 /* The export of the rows that meet a question, each with its proof; the reply is a stream. */
