@@ -77,6 +77,22 @@ static enum status trail_prepare(struct trail *trail, struct fault *fault)
     return status == STATUS_OK ? trail_read_size(trail, fault) : status;
 }
 
+/* A code for one log says nothing to another: what waited for a log that was ended becomes no entry of the next. */
+static enum status derive_pending_key(struct trail *trail, const struct secret *pending_key)
+{
+    const char *origin = trail_origin(trail);
+    struct digest derived;
+    INVARIANT(pending_key->len == TRAIL_PENDING_KEY_LEN);
+    _Static_assert(sizeof(derived) == TRAIL_PENDING_KEY_LEN, "it is a code, too");
+    enum status status = secret_new(&trail->pending_key, TRAIL_PENDING_KEY_LEN);
+    if (status == STATUS_OK) {
+        digest_hmac_sha256(&derived, pending_key->data, pending_key->len, origin, strlen(origin));
+        memcpy(trail->pending_key.data, derived.bytes32, sizeof(derived));
+        secret_wipe(&derived, sizeof(derived));
+    }
+    return status;
+}
+
 enum status trail_open(struct trail **out, const struct trail_config *config, struct fault *fault)
 {
     struct trail *trail = calloc(1, sizeof *trail);
@@ -88,15 +104,11 @@ enum status trail_open(struct trail **out, const struct trail_config *config, st
     INVARIANT(config->key_count >= 1 && config->key_count <= TRAIL_KEYS_MAX);
     memcpy(trail->keys, config->keys, config->key_count * sizeof(*config->keys));
     trail->key_count = config->key_count;
-    INVARIANT(config->pending_key->len == TRAIL_PENDING_KEY_LEN);
     numbers_init(&trail->numbers);
     trail->posts.last = &trail->posts.first;
     pthread_mutex_init(&trail->mutex, NULL);
-    enum status status = secret_new(&trail->pending_key, TRAIL_PENDING_KEY_LEN);
-    if (status == STATUS_OK) {
-        memcpy(trail->pending_key.data, config->pending_key->data, TRAIL_PENDING_KEY_LEN);
-        status = trail_prepare(trail, fault);
-    }
+    enum status status = derive_pending_key(trail, config->pending_key);
+    status = status == STATUS_OK ? trail_prepare(trail, fault) : status;
     if (status != STATUS_OK) {
         trail_close(trail);
         return status;

@@ -41,9 +41,10 @@ void trail_wake(struct trail *trail);
 uint64_t trail_first(const struct trail *trail);
 
 /*
- * The code of an event in audit.pending: HMAC-SHA-256, under the key that the trail was opened with, over `since` (8
- * bytes, the high one first) and the SHA-256 of the event. `since`: how many entries the trail had at least when the
- * event got its number, so that whatever the trail says of that number stands from there on.
+ * The code of an event in audit.pending: HMAC-SHA-256, under the HMAC-SHA-256 of the origin under the key that the
+ * trail was opened with, over `since` (8 bytes, the high one first) and the SHA-256 of the event. `since`: how many
+ * entries the trail had at least when the event got its number, so that whatever the trail says of that number stands
+ * from there on.
  */
 void trail_pending_mac(struct digest *out, const struct trail *trail, uint64_t since, const struct digest *event);
 

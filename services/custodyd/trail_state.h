@@ -47,7 +47,7 @@ struct trail {
     struct store *reader;
     struct audit_key keys[TRAIL_KEYS_MAX];
     size_t key_count;
-    struct secret pending_key;
+    struct secret pending_key; /* of this log (trail_pending_mac) */
     struct uuid boot;
     struct trail_view *view;
     struct trail_view *shown; /* for whoever asks for tiles: it may not push out what receipts are made from */

@@ -67,8 +67,13 @@ def signing_entry(place, row, approvals, destination=None, promises=0, **refs):
     return event
 
 
-def pending_mac(key, document):
-    """The code of an event in audit.pending, of one that says it was made when the trail had no entry (`since`)."""
+def pending_key(place):
+    return bytes.fromhex((place.dir / "etc/pending-key").read_text())
+
+
+def pending_mac(key, document, origin="strongroom.demo/audit/v1"):
+    """The code of an event in audit.pending of a log, of one that says it was made when the trail had no entry (`since`)."""
+    key = hmac.digest(key, origin.encode(), "sha256")
     return hmac.digest(key, bytes(8) + hashlib.sha256(document.encode()).digest(), "sha256").hex()
 
 
@@ -76,7 +81,7 @@ def to_the_trail(place, event):
     """Written where the sequencer finds it, with the code that the service's own events have: whoever has its host and a role of the
     database makes any entry, and it stands in the trail like any other, for good."""
     document = canonical(event)
-    mac = pending_mac(bytes.fromhex((place.dir / "etc/pending-key").read_text()), document)
+    mac = pending_mac(pending_key(place), document)
     place.psql(f"INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}');")
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import unittest
 
-from positions import Position, pending_mac, signing_entry, to_the_trail
+from positions import Position, pending_key, pending_mac, signing_entry, to_the_trail
 from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
@@ -128,11 +128,12 @@ class Dba(Position):
         """What a role of the database puts among the events that wait becomes no entry, whoever it says it is of; the trail says that it was there."""
         place = self.place
         size = str(2**53)
-        for key in (b"", bytes(32)):
+        ended = "strongroom.demo/audit/v0"  # what waited for a log before this one has codes for that
+        for key, *origin in ((b"",), (bytes(32),), (pending_key(place), ended)):
             event = {"act": "review.signed", "actor": "approver-1", "corr": uuid7(), "facts": {"findings": "0", "size": size}, "oid": size, "on": "1",
                      "otype": "review", "outcome": "ok", "pn": "1", "pr": uuid7(), "refs": {"review": "1" * 64, "root": "2" * 64}}
             document = canonical(event)
-            mac = pending_mac(key, document) if key else ""
+            mac = pending_mac(key, document, *origin) if key else ""
             place.psql(f"SET ROLE strongroom_app; INSERT INTO audit.pending (evt, mac) VALUES (convert_to($d${document}$d$, 'UTF8'), '\\x{mac}')")
             told = hashlib.sha256(document.encode()).hexdigest()
             eventually(lambda: [entry for entry in self.entries("trail.refuse") if told.encode() in base64.b64decode(entry["raw"])], "the trail says that it was there")

@@ -13,6 +13,7 @@
 
 #include "prune_place.h"
 #include "store/trail_read.h"
+#include "trail_core.h"
 #include "trail_kept.h"
 
 #define YEAR_US (365LL * 24 * 3600 * 1000000)
@@ -141,7 +142,11 @@ Test(prune, the_next_log_begins_and_the_old_one_is_whole)
     struct fault fault = {0};
     uint64_t size = 0;
     struct sequencer_follows follows = {0};
+    const struct digest event = {{1}};
+    struct digest macs[4];
     prune_place_expect_left(&place);
+    trail_pending_mac(&macs[0], place.stage.trail, 9, &event);
+    trail_head_mac(&macs[1], place.stage.trail, 9, &event, &event);
     stage_covered(&place.stage, stage_post(&place.stage));
     stage_copy(&place.stage, place.archive);
     stage_close(&place.stage);
@@ -151,6 +156,10 @@ Test(prune, the_next_log_begins_and_the_old_one_is_whole)
     keeper_open(&next, STAGE_ORIGIN "/e2");
     next.follows = &follows;
     stage_open(&place.stage, &place.books, &next);
+    trail_pending_mac(&macs[2], place.stage.trail, 9, &event);
+    trail_head_mac(&macs[3], place.stage.trail, 9, &event, &event);
+    cr_expect(!digest_equal(&macs[0], &macs[2]), "what waited for one log does not wait for the other");
+    cr_expect(!digest_equal(&macs[1], &macs[3]));
     stage_covered(&place.stage, stage_event(&place.stage, "one"));
     struct story story = stage_read(&place.books, &next.log_key);
     cr_expect_eq(story.unsettled + story.ordinal_gaps, 0);
