@@ -309,6 +309,9 @@ static enum status copy_step(struct copy *copy, struct fault *fault)
         status = check_extends(copy, fault);
     }
     copy->own_tiles = true;
+    if (status == STATUS_OK && copy->checkpoint.size > mirror_checkpoint(copy->mirror)->size) {
+        status = mirror_look_at_edge(copy->mirror, fault);
+    }
     if (status == STATUS_OK) {
         status = look_through(copy, fault);
     }

@@ -139,6 +139,30 @@ enum status mirror_look_through(struct mirror *mirror, struct mirror_look *look,
     return status;
 }
 
+static enum status look_at_edge(struct look *look, struct fault *fault)
+{
+    uint64_t size = mirror_checkpoint(look->mirror)->size;
+    struct fault what = {0};
+    enum status status = size == 0 ? STATUS_NOT_FOUND : open_tree(look, &what);
+    if (status == STATUS_OK) {
+        status = look_at(look, (size - 1) / AUDIT_TILE_WIDTH, &what);
+    }
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, what.where, "%s", what.detail);
+}
+
+enum status mirror_look_at_edge(struct mirror *mirror, struct fault *fault)
+{
+    struct look *own = calloc(1, sizeof(*own));
+    if (own == NULL) {
+        return fault_set(fault, STATUS_NO_MEMORY, "look", "%s", "");
+    }
+    own->mirror = mirror;
+    enum status status = look_at_edge(own, fault);
+    free(own);
+    return status;
+}
+
 static enum status look_for(struct look *look, const struct audit_checkpoint *kept, struct fault *fault)
 {
     uint64_t size = mirror_checkpoint(look->mirror)->size;

@@ -179,6 +179,34 @@ Test(look, a_copier_that_starts_refuses_what_was_altered)
     log_free(&log);
 }
 
+/* They are not part of the greater tree any more, and would be gone when their tile is full. */
+Test(look, what_was_altered_is_refused_before_it_is_taken_the_place_of)
+{
+    static const char *const names[] = {"tile/entries/257.p/207", "tile/0/257.p/207", "tile/1/001.p/1"};
+    struct log log;
+    struct digest before;
+    struct digest after;
+    struct fault fault = {0};
+    log_make(&log, ENTRIES);
+    copy_to(&log, SIZE - 1);
+    log.size = SIZE;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        spoil(names[i]);
+        digest_folder(&before);
+        cr_expect_eq(copy_once(&log, &fault), STATUS_CORRUPT, "%s", names[i]);
+        cr_expect(strcmp(fault.where, names[i]) == 0 || strstr(fault.detail, names[i]) != NULL, "%s: %s", fault.where,
+                  fault.detail);
+        digest_folder(&after);
+        cr_expect(digest_equal(&before, &after), "nothing was touched");
+        fault_clear(&fault);
+        spoil(names[i]);
+    }
+    take_away(names[0]); /* what is missing is of no use any more */
+    copy_to(&log, SIZE);
+    expect_copy(&log);
+    log_free(&log);
+}
+
 /* 257 full bundles: the first step looks at all, each later one at 256 or what is left of the round. */
 Test(look, a_copier_that_goes_on_looks_at_a_slice)
 {

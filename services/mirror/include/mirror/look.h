@@ -30,6 +30,12 @@ MUST_CHECK enum status mirror_look_through(struct mirror *mirror, struct mirror_
                                            const struct audit_witnesses *witnesses, struct fault *fault);
 
 /*
+ * Holds the files that are not full against the checkpoint of the folder, before others take their place; they may be
+ * missing. STATUS_CORRUPT names them; STATUS_IO.
+ */
+MUST_CHECK enum status mirror_look_at_edge(struct mirror *mirror, struct fault *fault);
+
+/*
  * Whether the copy begins with the log that somebody else's checkpoint is of, which the caller has verified.
  * STATUS_ROLLBACK: it has fewer entries; STATUS_FORK: it is another history; else as mirror_look_through.
  */
