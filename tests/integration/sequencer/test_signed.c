@@ -161,6 +161,15 @@ static void expect_doubted(uint64_t seq)
     cr_expect_eq(doubted.seq, seq, "%llu is told, not %llu", (unsigned long long)doubted.seq, (unsigned long long)seq);
 }
 
+static uint64_t expect_news(uint64_t told, uint64_t seq)
+{
+    struct trail_doubted doubted = {0};
+    cr_assert(trail_doubted_after(&doubted, stage.trail, told), "there are no news after %llu",
+              (unsigned long long)told);
+    cr_expect_eq(doubted.seq, seq, "%llu is told, not %llu", (unsigned long long)doubted.seq, (unsigned long long)seq);
+    return doubted.news;
+}
+
 static void found_by_scrub(uint64_t seq, const char *sql)
 {
     uint64_t tile = 7;
@@ -211,6 +220,49 @@ Test(signed_rows, a_text_that_is_too_long_where_there_was_none_is_found)
 Test(signed_rows, a_number_below_zero_where_there_was_none_is_found)
 {
     found_though_unfit("version = -1");
+}
+
+/* Each column as wide as it has room for, the times and numbers at their longest. */
+Test(signed_rows, a_row_that_is_as_wide_as_can_be_is_found)
+{
+    found_by_scrub(3, AS_SUPERUSER
+                   "ALTER TABLE audit.leaf DROP CONSTRAINT leaf_outcome_check;"
+                   "UPDATE audit.leaf SET actor = said, act = said, otype = said, oid = said, outcome = said,"
+                   " asset = said, destination = said, key = said, wallet = said, amount = repeat('9', 39)::numeric,"
+                   " ord = 9223372036854775807, version = 9223372036854775807, corr = gen_random_uuid(),"
+                   " ts = '9999-12-31 23:59:59.999999+00' FROM (SELECT repeat('x', 127) AS said) AS wide"
+                   " WHERE seq = 3");
+    expect(3, 0, 1);
+}
+
+/* Nothing but one column differs, and it is another row. */
+Test(signed_rows, each_column_of_a_row_that_is_told_makes_it_another_one)
+{
+    static const char *edits[] = {"actor = 'mara'",
+                                  "act = 'login.ok'",
+                                  "otype = 'x', oid = 'y', ord = 1",
+                                  "otype = 'x2'",
+                                  "oid = 'y2'",
+                                  "ord = 2",
+                                  "outcome = 'error'",
+                                  "asset = 'a'",
+                                  "destination = 'a'",
+                                  "key = 'a'",
+                                  "wallet = 'a'",
+                                  "amount = '1'",
+                                  "version = 1",
+                                  "corr = NULL",
+                                  "ts = ts + interval '1 second'",
+                                  "raw = raw || '\\x00'",
+                                  "lh = sha256('x')"};
+    uint64_t told = 0;
+    for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+        char sql[256];
+        (void)snprintf(sql, sizeof(sql), AS_SUPERUSER "UPDATE audit.leaf SET %s WHERE seq = 3", edits[i]);
+        books_sql(&books, sql);
+        expect(3, 0, 1);
+        told = expect_news(told, 3);
+    }
 }
 
 Test(signed_rows, a_row_that_is_gone_is_found)
@@ -305,15 +357,6 @@ Test(signed_rows, a_tile_is_looked_at_after_the_other)
     cr_expect_eq(tile, 1);
     cr_expect_geq(scrub(&tile, 1), FIRST - 256);
     cr_expect_eq(tile, 0);
-}
-
-static uint64_t expect_news(uint64_t told, uint64_t seq)
-{
-    struct trail_doubted doubted = {0};
-    cr_assert(trail_doubted_after(&doubted, stage.trail, told), "there are no news after %llu",
-              (unsigned long long)told);
-    cr_expect_eq(doubted.seq, seq, "%llu is told, not %llu", (unsigned long long)doubted.seq, (unsigned long long)seq);
-    return doubted.news;
 }
 
 static void expect_no_news(uint64_t told)
