@@ -106,7 +106,7 @@ static void note(struct trail *trail, uint64_t seq, const struct digest *row)
 {
     char entry[TRAIL_DOUBTED_SIZE];
     pthread_mutex_lock(&trail->mutex);
-    bool added = !(seq == TRAIL_TREE && trail->doubted_count > 0) && doubt_add(trail, seq, row);
+    bool added = doubt_add(trail, seq, row);
     pthread_mutex_unlock(&trail->mutex);
     if (added) {
         trail_doubted_format(entry, seq);
@@ -214,7 +214,23 @@ static uint64_t doubtful_of_tile(struct trail *trail, uint64_t index)
     return seq;
 }
 
-/* Every proof needs the rows of the last tile, which is not stored: they may be the reason for any. */
+/* Whether a row from `from` on is told, which somebody may have mended just now. */
+static bool is_told(struct trail *trail, uint64_t from)
+{
+    bool told = false;
+    pthread_mutex_lock(&trail->mutex);
+    for (size_t i = 0; i < trail->doubted_count; i++) {
+        const struct doubted *known = &trail->doubted[i];
+        told |= known->told.seq >= from && known->told.seq != TRAIL_TREE && !known->mended;
+    }
+    pthread_mutex_unlock(&trail->mutex);
+    return told;
+}
+
+/*
+ * Every proof needs the rows of the last tile, which is not stored: they may be the reason for any, and no others are
+ * for a tile that is stored.
+ */
 enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault)
 {
     const struct audit_checkpoint newest = trail_shown(trail);
@@ -226,7 +242,9 @@ enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault
     if (seq != TRAIL_TREE) {
         return not_signed(seq, fault);
     }
-    trail_corrupt_note(trail, seq, NULL);
+    if (!is_told(trail, last * AUDIT_TILE_WIDTH)) {
+        trail_corrupt_note(trail, TRAIL_TREE, NULL);
+    }
     return fault_set(fault, STATUS_CORRUPT, "trail", "what is stored of the tree does not lead to the signed root");
 }
 

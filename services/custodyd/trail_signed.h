@@ -45,8 +45,8 @@ void trail_mended_note(struct trail *trail, uint64_t seq);
 /*
  * The hashes of tile `index` do not lead to the signed root. Told is each row of it that disagrees with itself or with
  * its neighbours, or is missing; when they all agree, each such row of the last tile, on which every proof rests; when
- * these agree, too, that the tree as it is stored is another one (TRAIL_TREE), unless something is told already, which
- * may be why. No transaction of the trail's reader is open. Answers STATUS_CORRUPT.
+ * these agree, too, that the tree as it is stored is another one (TRAIL_TREE), unless one of the last tile is told
+ * already and not mended, which may be why. No transaction of the trail's reader is open. Answers STATUS_CORRUPT.
  */
 MUST_CHECK enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault *fault);
 

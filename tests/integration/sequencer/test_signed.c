@@ -405,6 +405,22 @@ Test(signed_rows, each_row_of_a_tile_that_does_not_lead_to_the_root_is_told)
     expect_no_news(expect_news(told, 295));
 }
 
+/* A full tile is not made of rows: one that was told says nothing of it, nor one that is mended. */
+Test(signed_rows, a_tile_that_was_rewritten_is_told_after_rows)
+{
+    uint64_t tile = 0;
+    books_sql(&books, AS_SUPERUSER "UPDATE audit.tile SET hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1)"
+                                   " WHERE level = 0 AND idx = 0");
+    trail_corrupt_note(stage.trail, 290, NULL);
+    (void)scrub(&tile, 9);
+    uint64_t told = expect_news(0, 290); /* which may be why */
+    expect_no_news(told);
+    trail_mended_note(stage.trail, 290);
+    trail_corrupt_note(stage.trail, 3, NULL);
+    (void)scrub(&tile, 9);
+    expect_no_news(expect_news(expect_news(told, 3), TRAIL_TREE));
+}
+
 /* Bounds of time. */
 
 static int64_t time_of(uint64_t seq)
