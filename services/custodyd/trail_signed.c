@@ -14,6 +14,8 @@
 /* When TRAIL_DOUBTED_MAX rows are known, one more is told in this time. */
 #define DOUBTED_MORE_US (3600 * INT64_C(1000000))
 
+#define LEFT_MAX 64 /* entries about one bound that are looked at, the newest first */
+
 enum status trail_rows_list(struct store_leaf_list *out, struct trail *trail, const struct store_leaf_filter *filter,
                             struct fault *fault)
 {
@@ -376,14 +378,21 @@ enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out,
     return STATUS_OK;
 }
 
-/* That entries have left is a number in the head row; that they might, an entry says. */
+/*
+ * That entries have left is a number in the head row; that they might, an entry says. Rows that were edited to look
+ * like it are left out, and hide it from nobody.
+ */
 enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *fault)
 {
     char oid[24];
     struct store_leaf_list list = {0};
     (void)snprintf(oid, sizeof(oid), "%" PRIu64, first);
-    const struct store_leaf_filter filter = {
-        .otype = "archive", .oid = oid, .act = audit_action_text(AUDIT_RETENTION_PRUNE), .limit = 1};
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_RETENTION_PRUNE),
+                                             .otype = "archive",
+                                             .oid = oid,
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT),
+                                             .newest_first = true,
+                                             .limit = LEFT_MAX};
     enum status status = first == 0 ? STATUS_OK : trail_signed_list(&list, NULL, trail, &filter, fault);
     bool told = first == 0 || list.count > 0;
     store_leaf_list_free(&list);

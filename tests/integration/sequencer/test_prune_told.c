@@ -9,6 +9,7 @@
 #include "store/pending.h"
 #include "trail_core.h"
 #include "trail_kept.h"
+#include "trail_signed.h"
 
 #define USES 35 /* of a copied key: more than are told again at once */
 #define FORGED_ALARM                                                                                                   \
@@ -195,5 +196,28 @@ Test(told, a_row_that_was_made_to_say_so)
     cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_CORRUPT, "%s", fault.detail);
     cr_expect_str_eq(fault.detail, "row 600 is not the entry that was signed");
     cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
+    stage_close(&place.stage);
+}
+
+/* Neither older nor younger rows that were edited to look like that entry hide it: they are told, and nothing else. */
+Test(told, that_entries_have_left_is_seen_beside_rows_that_look_like_it)
+{
+    struct trail_doubted doubted;
+    struct fault fault = {0};
+    prune_place_expect_left(&place);
+    uint64_t younger = stage_covered(&place.stage, stage_post(&place.stage));
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql),
+                   AS_SUPERUSER "UPDATE audit.leaf SET act = 'retention.prune', outcome = 'intent', otype = 'archive',"
+                                " oid = '512', ord = 1 WHERE seq IN (600, %llu)",
+                   (unsigned long long)younger);
+    books_sql(&place.books, sql);
+    cr_expect_eq(trail_left_check(place.stage.trail, PRUNE_PLACE_LEAVE, &fault), STATUS_OK, "%s", fault.detail);
+    uint64_t told = 0;
+    while (trail_doubted_after(&doubted, place.stage.trail, told)) {
+        cr_expect(doubted.seq == 600 || doubted.seq == younger, "row %llu is told", (unsigned long long)doubted.seq);
+        told = doubted.news;
+    }
+    cr_expect_eq(told, 2);
     stage_close(&place.stage);
 }
