@@ -4,7 +4,6 @@
  */
 #include "audit/event.h"
 #include "audit/leaf.h"
-#include "base/log.h"
 #include "destinations.h"
 #include "store/document.h"
 
@@ -96,13 +95,40 @@ static void pass_over(struct reading *reading, const struct name *id, const stru
     }
 }
 
-static bool counts_more(const struct destination_entry *entry, const struct destination_entry *other)
+static bool was_issued_after(const struct destination_entry *entry, const struct destination_entry *other)
 {
-    return entry->verified != other->verified ? entry->verified
-                                              : entry->destination.issued_at > other->destination.issued_at;
+    return entry->destination.issued_at > other->destination.issued_at;
 }
 
-static void take_row(struct reading *reading, const struct store_document *row)
+/*
+ * The signer has spoken of it. Who was of a quorum once can date an entry back to that time; the signer takes none
+ * such, and what it has said nothing of was never handed to it.
+ */
+static bool is_known(const struct destination_entry *entry)
+{
+    return entry->standing.word != DESTINATION_WAITING;
+}
+
+static bool counts_more(const struct destination_entry *entry, const struct destination_entry *other)
+{
+    if (entry->verified != other->verified) {
+        return entry->verified;
+    }
+    return is_known(entry) != is_known(other) ? is_known(entry) : was_issued_after(entry, other);
+}
+
+/* Older entries are nothing to tell of. */
+static void pass_over_entry(struct reading *reading, const struct destination_entry *entry, enum status reason,
+                            const struct destination_entry *counting)
+{
+    bool older = entry->verified && (is_known(entry) || !was_issued_after(entry, counting));
+    if (!older) {
+        pass_over(reading, &reading->account, &entry->digest, entry->verified ? STATUS_DESTINATION_UNLISTED : reason);
+    }
+}
+
+static enum status take_row(struct reading *reading, struct store_tx *tx, const struct store_document *row,
+                            struct fault *fault)
 {
     struct destination_entry entry = {.verified = false};
     enum status status = entry_read(&entry, row, NULL);
@@ -112,23 +138,28 @@ static void take_row(struct reading *reading, const struct store_document *row)
     }
     if (status != STATUS_OK) {
         pass_over(reading, &row->id, &row->digest, status);
-        return;
+        return STATUS_OK;
     }
     status = entry_verify(&entry, &reading->chain, NULL);
-    if (reading->found && !counts_more(&entry, &reading->best)) {
-        if (status != STATUS_OK) {
-            pass_over(reading, &row->id, &row->digest, status);
-        }
+    enum status read =
+        entry.verified ? destination_standing_read(&entry.standing, tx, &entry.digest, fault) : STATUS_OK;
+    if (read != STATUS_OK) {
         destination_entry_wipe(&entry);
-        return;
+        return read;
     }
-    if (reading->found && !reading->best.verified) {
-        pass_over(reading, &row->id, &reading->best.digest, reading->best_reason);
+    if (reading->found && !counts_more(&entry, &reading->best)) {
+        pass_over_entry(reading, &entry, status, &reading->best);
+        destination_entry_wipe(&entry);
+        return STATUS_OK;
+    }
+    if (reading->found) {
+        pass_over_entry(reading, &reading->best, reading->best_reason, &entry);
     }
     destination_entry_wipe(&reading->best);
     reading->best = entry;
     reading->best_reason = status;
     reading->found = true;
+    return STATUS_OK;
 }
 
 /* All rows of an account were seen. */
@@ -139,7 +170,9 @@ static enum status end_account(struct reading *reading, struct store_tx *tx, str
     if (!reading->found) {
         return STATUS_OK;
     }
-    enum status status = destination_standing_read(&reading->best.standing, tx, &reading->best.digest, fault);
+    enum status status = reading->best.verified
+                             ? STATUS_OK
+                             : destination_standing_read(&reading->best.standing, tx, &reading->best.digest, fault);
     if (status == STATUS_OK) {
         page->entries[page->count++] = reading->best;
         reading->best = (struct destination_entry){.verified = false}; /* transferred */
@@ -166,7 +199,10 @@ static enum status take_rows(bool *out_more, struct reading *reading, struct sto
             }
             reading->account = row->id;
         }
-        take_row(reading, row);
+        status = take_row(reading, tx, row, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     return *out_more ? STATUS_OK : end_account(reading, tx, fault);
 }
@@ -198,19 +234,6 @@ static enum status read_rows(struct reading *reading, struct store_tx *tx, struc
     return status;
 }
 
-static void log_unfit(const struct destination_unfit *unfit)
-{
-    char rows[24];
-    char hex[DIGEST_HEX_LEN + 1];
-    if (unfit->rows == 0) {
-        return;
-    }
-    (void)snprintf(rows, sizeof(rows), "%llu", unfit->rows);
-    digest_format(hex, &unfit->digest);
-    log_event(LOG_LEVEL_WARNING, "destination.unfit", "rows", rows, "id", unfit->id.text, "digest", hex, "status",
-              status_info(unfit->reason)->code, NULL);
-}
-
 enum status destination_page_read(struct destination_page *page, const struct service *service, struct store_tx *tx,
                                   struct fault *fault)
 {
@@ -224,7 +247,6 @@ enum status destination_page_read(struct destination_page *page, const struct se
         status = read_rows(&reading, tx, fault);
     }
     free(versions);
-    log_unfit(&page->unfit);
     return status;
 }
 
@@ -324,7 +346,7 @@ enum status destination_find_recorded(struct signed_document *out, struct store_
     return status;
 }
 
-enum status destination_check_room(const struct service *service, struct store_tx *tx,
+enum status destination_check_room(bool *out_kept, const struct service *service, struct store_tx *tx,
                                    const struct destination_entry *entry, struct fault *fault)
 {
     struct policy_chain_version *versions = NULL;
@@ -337,6 +359,7 @@ enum status destination_check_room(const struct service *service, struct store_t
     destination_store_key(&id, &entry->destination.account);
     enum status status = store_document_get(&row, tx, DESTINATION_KIND, id.text, &entry->digest, &why);
     if (status == STATUS_NOT_FOUND) {
+        *out_kept = false;
         return STATUS_OK;
     }
     if (status != STATUS_OK) {
@@ -348,6 +371,9 @@ enum status destination_check_room(const struct service *service, struct store_t
         digest_format(hex, &entry->digest);
         status = fault_set(fault, STATUS_CONFLICT, "document", "the row %s %s %s holds something else",
                            DESTINATION_KIND, id.text, hex);
+    }
+    if (status == STATUS_OK) {
+        *out_kept = true;
     }
     free(versions);
     destination_entry_wipe(&there);

@@ -26,7 +26,8 @@ struct handing {
     struct digest digest; /* of the entry */
     struct digest command;
     struct destination_standing standing;
-    struct store_document row;
+    struct store_document row; /* without bytes when there is nothing to keep */
+    bool kept;                 /* the entry stands in its row, by a quorum's signatures */
     enum audit_outcome outcome;
     enum status reason;
     struct trail_ticket ticket;
@@ -71,14 +72,11 @@ static enum status keep(struct handing *handing, struct store_tx *tx, struct fau
     char value[STORE_MARK_VALUE_SIZE];
     char revoked[STORE_MARK_VALUE_SIZE];
     struct store_mark mark;
-    struct fault why = {0};
     destination_mark_subject(subject, &handing->digest);
     destination_mark_value(value, &handing->standing);
     destination_mark_lasting(revoked);
     enum status status = store_mark_set_unless(&mark, tx, subject, value, revoked, fault);
-    return status == STATUS_OK && handing->row.bytes.len > 0
-               ? key_paper_kept_beside(store_document_keep(tx, &handing->row, &why), &why, fault)
-               : status;
+    return status == STATUS_OK && handing->row.bytes.len > 0 ? key_paper_row_record(tx, &handing->row, fault) : status;
 }
 
 static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -130,10 +128,10 @@ static enum status admit(struct handing *handing, struct fault *fault)
 /* What is on the list already is what others look like. */
 static enum status alike_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    const struct handing *handing = context;
+    struct handing *handing = context;
     const struct destination_entry entry = {.destination = handing->destination, .digest = handing->digest};
     struct destination_entry held = {.verified = false};
-    enum status status = destination_check_room(handing->service, tx, &entry, fault);
+    enum status status = destination_check_room(&handing->kept, handing->service, tx, &entry, fault);
     if (status != STATUS_OK) {
         return status;
     }
@@ -170,7 +168,7 @@ static enum status read_destination(struct handing *handing, struct fault *fault
         destination_digest(&handing->digest, handing->document.document.data, handing->document.document.len);
         status = store_transact(handing->store, alike_in, handing, fault);
     }
-    return status == STATUS_OK ? fill_row(handing, fault) : status;
+    return status == STATUS_OK && !handing->kept ? fill_row(handing, fault) : status;
 }
 
 static enum status hand_over(struct handing *handing, struct wire_destination_adopt_reply *out, struct fault *fault)

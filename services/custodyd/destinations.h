@@ -1,7 +1,9 @@
 /*
  * The allow-list as the service knows it: the documents, and what the signer that holds the list said of each. Nothing
  * here lists anything. Rows are frozen but not exclusive, so no row is believed for standing there: of an account the
- * entry counts that a quorum signed last, as the signer has it, whoever put which row where and when.
+ * entry counts that a quorum signed last, whoever put which row where and when. What the signer has said nothing of
+ * counts after what it has spoken of: it asks the quorum of the version in force, too, at the time when it is handed
+ * one.
  */
 #ifndef STRONGROOM_CUSTODYD_DESTINATIONS_H
 #define STRONGROOM_CUSTODYD_DESTINATIONS_H
@@ -52,7 +54,10 @@ void destination_entry_wipe(struct destination_entry *entry);
 /* The word for people: waiting, cooling, serving, expired, revoked or refused. Static. */
 const char *destination_state(const struct destination_entry *entry, int64_t at_utc_us);
 
-/* Rows that were passed over: the digest or the id is not of what they hold, or nobody signed it beside what counts. */
+/*
+ * Rows that were passed over: the digest or the id is not of what they hold, or beside what counts nobody signed it, or
+ * it is newer and the signer was never asked (STATUS_DESTINATION_UNLISTED).
+ */
 struct destination_unfit {
     unsigned long long rows;
     struct name id;       /* of the first */
@@ -73,8 +78,8 @@ struct destination_page {
 
 /*
  * The next accounts that have an entry, with what counts of each: of those that verify, revoked and expired ones too,
- * the one issued last; where none verifies, the one that says so of itself. Fewer than `max` are the last ones. Rows
- * that are passed over are in `unfit`, and in the log.
+ * the one issued last, of those that the signer has spoken of if there are any; where none verifies, the one that says
+ * so of itself. Fewer than `max` are the last ones. Rows that are passed over are in `unfit`.
  */
 MUST_CHECK enum status destination_page_read(struct destination_page *page, const struct service *service,
                                              struct store_tx *tx, struct fault *fault);
@@ -108,10 +113,11 @@ MUST_CHECK enum status destination_find_recorded(struct signed_document *out, st
                                                  const struct store_leaf *signing, struct fault *fault);
 
 /*
- * STATUS_CONFLICT (`document`) when a row stands where this entry would be kept and holds another document, or none
- * that verifies: it could not be kept, and nobody would find it.
+ * Whether this entry stands where it is kept, with signatures that verify, maybe other ones. STATUS_CONFLICT
+ * (`document`) when a row stands there that holds another document, or none that verifies: it could not be kept, and
+ * nobody would find it.
  */
-MUST_CHECK enum status destination_check_room(const struct service *service, struct store_tx *tx,
+MUST_CHECK enum status destination_check_room(bool *out_kept, const struct service *service, struct store_tx *tx,
                                               const struct destination_entry *entry, struct fault *fault);
 
 /*

@@ -17,45 +17,93 @@ static void row_id(struct name *out, const struct digest *key)
     memcpy(out->text, hex, NAME_SIZE - 1);
 }
 
-static enum status keep(struct store_tx *tx, struct store_document *row, const char *kind, const struct digest *key,
-                        struct fault *fault)
+static bool has_signature(const struct signed_document *paper, const struct signature *wanted)
+{
+    for (size_t i = 0; i < paper->signature_count; i++) {
+        const struct signature *there = &paper->signatures[i];
+        if (there->algorithm == wanted->algorithm && digest_equal(&there->key_id, &wanted->key_id) &&
+            memcmp(there->bytes64, wanted->bytes64, sizeof(there->bytes64)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands is the same document, with all signatures of the other one. */
+static bool says_as_much(const struct store_document *there, const struct store_document *row)
+{
+    struct signed_document stands = {0};
+    struct signed_document paper = {0};
+    bool as_much = signed_document_parse(&stands, there->bytes.data, there->bytes.len, "row", NULL) == STATUS_OK &&
+                   signed_document_parse(&paper, row->bytes.data, row->bytes.len, "row", NULL) == STATUS_OK &&
+                   stands.document.len == paper.document.len &&
+                   memcmp(stands.document.data, paper.document.data, paper.document.len) == 0;
+    for (size_t i = 0; as_much && i < paper.signature_count; i++) {
+        as_much = has_signature(&stands, &paper.signatures[i]);
+    }
+    signed_document_free(&stands);
+    signed_document_free(&paper);
+    return as_much;
+}
+
+/* The same signatures in another order are other bytes, and no conflict. */
+static enum status keep_row(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+{
+    struct store_document there = {.bytes = {0}};
+    struct fault why = {0};
+    enum status status = store_document_keep(tx, row, &why);
+    if (status == STATUS_CONFLICT &&
+        store_document_get(&there, tx, row->kind.text, row->id.text, &row->digest, NULL) == STATUS_OK) {
+        status = says_as_much(&there, row) ? STATUS_OK : status;
+    }
+    store_document_wipe(&there);
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+enum status key_paper_row_record(struct store_tx *tx, const struct store_document *row, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = keep_row(tx, row, &why);
+    if (status == STATUS_CONFLICT) {
+        log_fault("paper.shadowed", &why);
+        return STATUS_OK;
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+static enum status name_row(struct store_document *row, const char *kind, const struct digest *key, struct fault *fault)
 {
     row_id(&row->id, key);
     enum status status = name_parse(&row->kind, kind);
-    return status == STATUS_OK ? store_document_keep(tx, row, fault) : fault_set(fault, status, kind, "%s", "");
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, kind, "%s", "");
 }
 
-enum status key_paper_kept_beside(enum status status, const struct fault *why, struct fault *fault)
+/* The row of a paper. Out: store_document_wipe, also after a fault. */
+static enum status paper_row(struct store_document *out, const struct digest *key, const struct key_paper *paper,
+                             struct fault *fault)
 {
-    if (status == STATUS_CONFLICT) {
-        log_fault("paper.shadowed", why);
-        return STATUS_OK;
+    json_t *object = NULL;
+    digest_document(&out->digest, paper->kind, paper->document->document.data, paper->document->document.len);
+    enum status status = name_row(out, paper->kind, key, fault);
+    if (status == STATUS_OK) {
+        status = signed_document_encode(&object, paper->document, fault);
     }
-    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why->where, "%s", why->detail);
-}
-
-static void paper_digest(struct digest *out, const struct key_paper *paper)
-{
-    digest_document(out, paper->kind, paper->document->document.data, paper->document->document.len);
+    if (status == STATUS_OK) {
+        status = canon_emit(&out->bytes, object, HTTP_BODY_MAX, fault);
+    }
+    json_decref(object);
+    return status;
 }
 
 enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct digest *key,
                            const struct key_paper *paper, struct fault *fault)
 {
-    struct store_document row = {0};
-    json_t *object = NULL;
-    paper_digest(&row.digest, paper);
-    enum status status = signed_document_encode(&object, paper->document, fault);
-    if (status == STATUS_OK) {
-        status = canon_emit(&row.bytes, object, HTTP_BODY_MAX, fault);
-    }
-    if (status == STATUS_OK) {
-        status = keep(tx, &row, paper->kind, key, fault);
-    }
+    struct store_document row = {.bytes = {0}};
+    enum status status = paper_row(&row, key, paper, fault);
+    status = status == STATUS_OK ? keep_row(tx, &row, fault) : status;
     if (status == STATUS_OK) {
         *out = row.digest;
     }
-    json_decref(object);
     store_document_wipe(&row);
     return status;
 }
@@ -63,13 +111,13 @@ enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct
 enum status key_paper_record(struct digest *out, struct store_tx *tx, const struct digest *key,
                              const struct key_paper *paper, struct fault *fault)
 {
-    struct fault why = {0};
-    struct digest digest;
-    paper_digest(&digest, paper);
-    enum status status = key_paper_kept_beside(key_paper_keep(out, tx, key, paper, &why), &why, fault);
+    struct store_document row = {.bytes = {0}};
+    enum status status = paper_row(&row, key, paper, fault);
+    status = status == STATUS_OK ? key_paper_row_record(tx, &row, fault) : status;
     if (status == STATUS_OK) {
-        *out = digest;
+        *out = row.digest;
     }
+    store_document_wipe(&row);
     return status;
 }
 
@@ -77,9 +125,9 @@ enum status key_paper_record_ceremony(struct store_tx *tx, const struct digest *
                                       struct fault *fault)
 {
     struct store_document row = {.bytes = *ceremony}; /* borrowed */
-    struct fault why = {0};
     digest_document(&row.digest, KEY_PAPER_CEREMONY, ceremony->data, ceremony->len);
-    return key_paper_kept_beside(keep(tx, &row, KEY_PAPER_CEREMONY, key, &why), &why, fault);
+    enum status status = name_row(&row, KEY_PAPER_CEREMONY, key, fault);
+    return status == STATUS_OK ? key_paper_row_record(tx, &row, fault) : status;
 }
 
 /* The best of those that were seen. */

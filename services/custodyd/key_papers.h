@@ -23,11 +23,14 @@ struct key_paper {
     const struct signed_document *document;
 };
 
-/* Keeps a paper of a key, once. STATUS_CONFLICT: store_document_keep. Out: its digest. */
+/*
+ * Keeps a paper of a key, once. STATUS_CONFLICT: store_document_keep; what stands there with all the signatures of this
+ * one, in whatever order, is no conflict. Out: its digest.
+ */
 MUST_CHECK enum status key_paper_keep(struct digest *out, struct store_tx *tx, const struct digest *key,
                                       const struct key_paper *paper, struct fault *fault);
 
-/* The same for an entry that must stand: a conflict is logged and no fault (key_paper_kept_beside). */
+/* The same for what has happened already, whose entry must stand: a conflict is logged (key_paper_row_record). */
 MUST_CHECK enum status key_paper_record(struct digest *out, struct store_tx *tx, const struct digest *key,
                                         const struct key_paper *paper, struct fault *fault);
 
@@ -36,10 +39,10 @@ MUST_CHECK enum status key_paper_record_ceremony(struct store_tx *tx, const stru
                                                  const struct bytes *ceremony, struct fault *fault);
 
 /*
- * For what has happened already, whose entry must stand: a conflict with a row that was there first (`why` names it) is
- * logged and no fault; every other status stays.
+ * Keeps a row of something that has happened already, whose entry must stand: a conflict as that of key_paper_keep is
+ * logged (`paper.shadowed`) and no fault, and what was there first stays.
  */
-MUST_CHECK enum status key_paper_kept_beside(enum status status, const struct fault *why, struct fault *fault);
+MUST_CHECK enum status key_paper_row_record(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
 /* Which paper is wanted; of those that fit, when it was issued (microseconds UTC, signed). */
 struct key_paper_choice {

@@ -61,7 +61,6 @@ enum status person_order_keep(struct store_tx *tx, const struct signed_document 
                               const struct command *command, struct fault *fault)
 {
     struct store_document row = {0};
-    struct fault why = {0};
     json_t *object = NULL;
     digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
     person_order_name(&row.id, command->expires_at, &row.digest);
@@ -69,7 +68,7 @@ enum status person_order_keep(struct store_tx *tx, const struct signed_document 
     status = status == STATUS_OK ? signed_document_encode(&object, document, fault) : status;
     status = status == STATUS_OK ? canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault) : status;
     if (status == STATUS_OK) {
-        status = key_paper_kept_beside(store_document_keep(tx, &row, &why), &why, fault);
+        status = key_paper_row_record(tx, &row, fault);
     }
     json_decref(object);
     store_document_wipe(&row);

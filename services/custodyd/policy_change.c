@@ -307,7 +307,6 @@ enum status policy_end_revoked(struct service *service, const struct digest *ent
 enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *document, struct fault *fault)
 {
     struct store_document row = {0};
-    struct fault why = {0};
     json_t *object = NULL;
     char hex[DIGEST_HEX_LEN + 1];
     digest_document(&row.digest, COMMAND_KIND, document->document.data, document->document.len);
@@ -321,7 +320,7 @@ enum status policy_veto_keep(struct store_tx *tx, const struct signed_document *
         status = canon_emit(&row.bytes, object, SIGNED_TEXT_MAX, fault);
     }
     if (status == STATUS_OK) {
-        status = key_paper_kept_beside(store_document_keep(tx, &row, &why), &why, fault);
+        status = key_paper_row_record(tx, &row, fault);
     }
     json_decref(object);
     store_document_wipe(&row);

@@ -135,6 +135,20 @@ static void count_unfit(struct destination_unfit *inout, const struct destinatio
     inout->rows = rows;
 }
 
+/* Once for each that is found. */
+static void log_unfit(const struct destination_unfit *unfit, const struct destination_unfit *before)
+{
+    char rows[24];
+    char hex[DIGEST_HEX_LEN + 1];
+    if (unfit->rows == 0 || (unfit->rows == before->rows && digest_equal(&unfit->digest, &before->digest))) {
+        return;
+    }
+    (void)snprintf(rows, sizeof(rows), "%llu", unfit->rows);
+    digest_format(hex, &unfit->digest);
+    log_event(LOG_LEVEL_WARNING, "destination.unfit", "rows", rows, "id", unfit->id.text, "digest", hex, "status",
+              status_info(unfit->reason)->code, NULL);
+}
+
 static enum status show_all(struct watch *watch, struct page *page, struct fault *fault)
 {
     struct destination_page *rows = &page->page;
@@ -152,6 +166,7 @@ static enum status show_all(struct watch *watch, struct page *page, struct fault
     }
     destination_page_wipe(rows);
     if (status == STATUS_OK) {
+        log_unfit(&unfit, &watch->destinations_unfit);
         watch->destinations_unfit = unfit;
     }
     return status;

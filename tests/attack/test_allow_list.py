@@ -208,22 +208,26 @@ class AllowList(Position):
         return self.place.call("POST", "/v1/policy/explain", self.place.proposal(5, destination=account)).json["decision"]
 
     def test_8_rows_that_stand_before_others(self):
-        """Beside an honest entry: what is none, somebody else's entry, a newer one of one person. None hides it, and the service says so."""
+        """Beside an honest entry: what is none, somebody else's entry, a newer one of one person, one of a quorum that was never handed in,
+        as who was of a former one can date it back. None hides it, and the service says so."""
         place = self.place
         payee = place.payee
         honest = digest("destination", self.payment["document"])
         alone = self.listing(payee, "admin-1", policy=place.policy_digest, issued_at=time_text())
+        unasked = self.quorum(payee, id="unasked")
         taken = digest("destination", self.entry["document"])
         before = place.log("custodyd").count("event=destination.unfit")
         place.stop("custodyd")
         self.plant(payee, "0" * 64, "{}")
         self.plant(payee, taken, canonical(self.entry))
-        self.plant(payee, digest("destination", alone["document"]), canonical(alone))
+        for signed in (alone, unasked):
+            self.plant(payee, digest("destination", signed["document"]), canonical(signed))
         place.start()
         shown = self.shown(payee)
         self.assertEqual((shown["digest"], shown["state"]), (honest, "serving"))
-        self.assertGreater(place.log("custodyd").count("event=destination.unfit rows=3 "), before)
         self.told("destination.refused", "0" * 64)
+        lines = place.log("custodyd").splitlines()
+        self.assertEqual([" rows=4 " in line for line in lines if "event=destination.unfit" in line][before:], [True], "once, not with each read")
         alarms = eventually(lambda: (lambda told: told if "0" * 64 in told else None)([
             alarm["object_id"] for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == "destination.refused"]),
             "the alarm, when the look is over")
@@ -264,6 +268,27 @@ class AllowList(Position):
         self.assertEqual(self.post(signed).status, 201)
         self.assertEqual(self.shown(account)["digest"], name)
         self.assertEqual(self.post({**signed, "signatures": signed["signatures"][::-1]}).status, 201, "the same by the same people")
+        again = self.place.signed("destination", signed["document"], "admin-1", "admin-3")
+        self.assertEqual(self.post(again).status, 201, "the same by others of the quorum")
+        self.assertEqual(self.shadowed(name), 0)
+
+    def shadowed(self, name):
+        return sum("event=paper.shadowed" in line and name in line for line in self.place.log("custodyd").splitlines())
+
+    def test_8_a_row_that_stands_where_an_order_will_be_kept(self):
+        """The service says so, and goes on; the signatures of one order in whatever order are the same order."""
+        place = self.place
+        orders = [self.command("thaw", "admin-1", "admin-2", scope="wallet", subject="hot", on="999", role="transfer") for _ in range(2)]
+        names = [digest("command", order["document"]) for order in orders]
+        for order, name, shadowed in zip(orders, names, (False, True)):
+            with self.subTest(shadowed=shadowed):
+                if shadowed:
+                    place.psql(f"""INSERT INTO custody.document (kind, id, digest, bytes)
+                        SELECT kind, id, '\\x{name}', '{{}}' FROM custody.document WHERE kind = 'command' AND digest = '\\x{names[0]}'""")
+                for signatures in (order["signatures"], order["signatures"][::-1]):
+                    reply = place.call("POST", "/v1/freezes", {**order, "signatures": signatures})
+                    self.assertProblem(reply, 409, "conflict")  # there is no such freeze
+                self.assertEqual(self.shadowed(name) > 0, shadowed)
 
     def test_z_honest_work_goes_on(self):
         self.assertStillWell()
