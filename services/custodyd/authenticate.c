@@ -139,7 +139,7 @@ static enum status refusal_terms(struct audit_event *event, const struct refusal
     }
     enum status status = store_withdrawal_get(&row, tx, &id, &why);
     if (status == STATUS_OK) {
-        status = record_terms(event, refusal->service, &row, fault);
+        status = record_terms_refused(event, refusal->service, &row, fault);
         store_withdrawal_wipe(&row);
         return status;
     }

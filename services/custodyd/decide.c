@@ -92,18 +92,6 @@ static enum status read_document(struct deciding *deciding, struct fault *fault)
     return http_body_signed(&deciding->document, deciding->request, CANON_DOCUMENT_MAX, fault);
 }
 
-/* People read the columns beside what they sign. */
-static enum status check_row(const struct store_withdrawal *row, const struct intent *intent, struct fault *fault)
-{
-    char destination[ADDRESS_TEXT_SIZE];
-    address_format(destination, &intent->destination);
-    bool same = amount_compare(row->amount, intent->amount) == 0 && digest_equal(&row->asset, &intent->asset) &&
-                name_equal(&row->wallet, &intent->wallet) && name_equal(&row->requester, &intent->requester) &&
-                strcmp(row->destination, destination) == 0;
-    return same ? STATUS_OK
-                : fault_set(fault, STATUS_CORRUPT, "withdrawal", "its row is not what its intent says: it was edited");
-}
-
 /* Verifies the handed-in decision against the stored intent and its caller. */
 static enum status verify_decision(struct deciding *deciding, enum approval_decision wanted, struct fault *fault)
 {
@@ -111,9 +99,11 @@ static enum status verify_decision(struct deciding *deciding, enum approval_deci
     struct intent intent;
     struct digest intent_id;
     enum status status = intent_decode(&intent, deciding->row.intent.data, deciding->row.intent.len, fault);
-    status = status == STATUS_OK ? check_row(&deciding->row, &intent, fault) : status;
     if (status != STATUS_OK) {
         return status;
+    }
+    if (!record_row_agrees(&deciding->row, &intent)) {
+        return fault_set(fault, STATUS_CORRUPT, "withdrawal", "its row is not what its intent says: it was edited");
     }
     intent_digest(&intent_id, deciding->row.intent.data, deciding->row.intent.len);
     const struct approval_context context = {.intent = &intent,

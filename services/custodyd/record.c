@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 
-#include "policy/intent.h"
 #include "store/trail_read.h"
 #include "trail_kept.h"
 #include "trail_signed.h"
@@ -206,23 +205,55 @@ static enum status tell_version(struct audit_event *event, const struct service 
     return audit_event_fact_add(event, "version", version, fault);
 }
 
+bool record_row_agrees(const struct store_withdrawal *row, const struct intent *intent)
+{
+    char destination[ADDRESS_TEXT_SIZE];
+    address_format(destination, &intent->destination);
+    return amount_compare(row->amount, intent->amount) == 0 && digest_equal(&row->asset, &intent->asset) &&
+           name_equal(&row->wallet, &intent->wallet) && name_equal(&row->requester, &intent->requester) &&
+           strcmp(row->destination, destination) == 0;
+}
+
+enum status record_terms_read(struct record_terms *out, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct intent intent = {.amount = row->amount, .asset = row->asset, .wallet = row->wallet};
+    struct record_terms terms;
+    (void)snprintf(terms.destination, sizeof(terms.destination), "%s", row->destination);
+    if (row->intent.len > 0) { /* what people sign, whatever the columns say */
+        enum status status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        address_format(terms.destination, &intent.destination);
+    }
+    amount_format(terms.amount, intent.amount);
+    digest_format(terms.asset, &intent.asset);
+    terms.wallet = intent.wallet;
+    *out = terms;
+    return STATUS_OK;
+}
+
+enum status record_terms_refused(struct audit_event *event, const struct service *service,
+                                 const struct store_withdrawal *row, struct fault *fault)
+{
+    struct intent intent;
+    bool agrees =
+        intent_decode(&intent, row->intent.data, row->intent.len, NULL) == STATUS_OK && record_row_agrees(row, &intent);
+    return agrees ? record_terms(event, service, row, fault) : tell_version(event, service, fault);
+}
+
 enum status record_terms(struct audit_event *event, const struct service *service, const struct store_withdrawal *row,
                          struct fault *fault)
 {
-    char amount[AMOUNT_TEXT_SIZE];
-    char asset[DIGEST_HEX_LEN + 1];
-    char destination[ADDRESS_TEXT_SIZE];
-    struct intent intent = {.amount = row->amount, .asset = row->asset, .wallet = row->wallet};
-    (void)snprintf(destination, sizeof(destination), "%s", row->destination);
-    enum status status = STATUS_OK;
-    if (row->intent.len > 0) { /* what people sign, whatever the columns say */
-        status = intent_decode(&intent, row->intent.data, row->intent.len, fault);
-        address_format(destination, &intent.destination);
+    struct record_terms terms;
+    enum status status = record_terms_read(&terms, row, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    amount_format(amount, intent.amount);
-    digest_format(asset, &intent.asset);
-    const char *const facts[][2] = {
-        {"amount", amount}, {"asset", asset}, {"destination", destination}, {"wallet", intent.wallet.text}};
+    const char *const facts[][2] = {{"amount", terms.amount},
+                                    {"asset", terms.asset},
+                                    {"destination", terms.destination},
+                                    {"wallet", terms.wallet.text}};
     for (size_t i = 0; status == STATUS_OK && i < sizeof(facts) / sizeof(facts[0]); i++) {
         status = audit_event_fact_add(event, facts[i][0], facts[i][1], fault);
     }

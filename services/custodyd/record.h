@@ -6,6 +6,7 @@
 
 #include "audit/event.h"
 #include "http.h"
+#include "policy/intent.h"
 #include "service.h"
 #include "store/withdrawal.h"
 
@@ -58,13 +59,35 @@ void record_reason(struct audit_event *event, enum status reason);
  */
 MUST_CHECK enum status record_evaluation(struct audit_event *event, const json_t *explanation, struct fault *fault);
 
+/* What a withdrawal is about, as text. */
+struct record_terms {
+    char amount[AMOUNT_TEXT_SIZE];
+    char asset[DIGEST_HEX_LEN + 1];
+    char destination[ADDRESS_TEXT_SIZE];
+    struct name wallet;
+};
+
+/* What a withdrawal is about, as its intent says once there is one. The statuses of intent_decode. */
+MUST_CHECK enum status record_terms_read(struct record_terms *out, const struct store_withdrawal *row,
+                                         struct fault *fault);
+
 /*
- * What a withdrawal is about, as its intent says once there is one: the facts `amount`, `asset`, `destination`,
- * `wallet`, and `version` (of the policy in force) unless the entry has one already, so record_evaluation comes first.
- * The statuses of audit_event_fact_add and intent_decode.
+ * The same as facts of an entry: `amount`, `asset`, `destination`, `wallet`, and `version` (of the policy in force)
+ * unless the entry has one already, so record_evaluation comes first. The statuses of audit_event_fact_add and
+ * intent_decode.
  */
 MUST_CHECK enum status record_terms(struct audit_event *event, const struct service *service,
                                     const struct store_withdrawal *row, struct fault *fault);
+
+/* Whether the columns that people read beside what they sign (terms and requester) say what the intent says. */
+bool record_row_agrees(const struct store_withdrawal *row, const struct intent *intent);
+
+/*
+ * The same of a refusal, which needs no terms: the version alone of a row that does not agree with its intent. One of
+ * the two was edited, and what an entry states stands in the trail for good.
+ */
+MUST_CHECK enum status record_terms_refused(struct audit_event *event, const struct service *service,
+                                            const struct store_withdrawal *row, struct fault *fault);
 
 /*
  * The same of a proposal that was refused, from the body of its request: those that are there and well-formed. Nothing

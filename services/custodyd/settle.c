@@ -454,17 +454,19 @@ static enum status settle_lane(const struct settling *settling, struct store_tx 
 static enum status log_settled(struct settling *settling, struct store_tx *tx, struct fault *fault)
 {
     struct audit_event event;
+    struct store_withdrawal row = settling->recorded.row; /* borrowed, as the intent that was recorded */
     bool confirmed = settling->to == WITHDRAWAL_CONFIRMED;
+    row.intent = settling->document.len > 0 ? settling->document : row.intent;
     record_by_caller(&event, settling->service, settling->request, AUDIT_WITHDRAWAL_SETTLE, AUDIT_OUTCOME_OK);
     record_about(&event, &settling->recorded.id);
-    enum status status = record_terms(&event, settling->service, &settling->recorded.row, fault);
+    enum status status = record_terms(&event, settling->service, &row, fault);
     if (status == STATUS_OK) {
         status = trail_enqueue(&settling->ticket, settling->service->trail, tx, &event, fault);
     }
     audit_event_wipe(&event);
     const struct workers_entry entry = {.action = confirmed ? AUDIT_WITHDRAWAL_CONFIRMED : AUDIT_WITHDRAWAL_FAILED,
                                         .reason = confirmed ? STATUS_OK : settling->reason};
-    return status == STATUS_OK ? workers_log(settling->service, tx, &settling->recorded.row, &entry, fault) : status;
+    return status == STATUS_OK ? workers_log(settling->service, tx, &row, &entry, fault) : status;
 }
 
 static enum status settle_in(struct store_tx *tx, void *context, struct fault *fault)

@@ -76,13 +76,22 @@ enum status watch_told(char out[STORE_MARK_VALUE_SIZE], struct watch *watch, con
 
 struct announced {
     struct store_outbox_announced rows[ANNOUNCED_MAX];
+    struct record_terms terms[ANNOUNCED_MAX];
+    enum status read[ANNOUNCED_MAX]; /* of the terms */
     size_t count;
 };
 
 static enum status announced_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct announced *announced = context;
-    return store_outbox_announced_list(announced->rows, &announced->count, ANNOUNCED_MAX, tx, fault);
+    enum status status = store_outbox_announced_list(announced->rows, &announced->count, ANNOUNCED_MAX, tx, fault);
+    for (size_t i = 0; status == STATUS_OK && i < announced->count; i++) {
+        struct store_withdrawal row = {0};
+        status = store_withdrawal_get(&row, tx, &announced->rows[i].withdrawal, fault);
+        announced->read[i] = status == STATUS_OK ? record_terms_read(&announced->terms[i], &row, NULL) : status;
+        store_withdrawal_wipe(&row);
+    }
+    return status;
 }
 
 static enum status look_at_signers(struct watch *watch, struct fault *fault)
@@ -115,25 +124,23 @@ static enum status look_at_suspense(struct watch *watch, struct fault *fault)
     return suspense_alarms(&watch->seeing, watch->service, fault);
 }
 
-static void tell_terms(struct news *news, const struct service *service, const struct store_outbox_announced *row)
+static void tell_terms(struct news *news, const struct service *service, const struct record_terms *terms)
 {
-    char amount[AMOUNT_TEXT_SIZE];
-    char asset[DIGEST_HEX_LEN + 1];
     char version[24];
-    amount_format(amount, row->amount);
-    digest_format(asset, &row->asset);
     (void)snprintf(version, sizeof(version), "%lld", (long long)service_policy(service)->version);
-    news_fact(news, "amount", amount);
-    news_fact(news, "asset", asset);
-    news_fact(news, "destination", row->destination);
+    news_fact(news, "amount", terms->amount);
+    news_fact(news, "asset", terms->asset);
+    news_fact(news, "destination", terms->destination);
     news_fact(news, "version", version);
-    news_fact(news, "wallet", row->wallet.text);
+    news_fact(news, "wallet", terms->wallet.text);
 }
 
-/* An alarm of everybody until it is over, so that nobody can say that they did not see it coming. */
+/* An alarm of everybody until it is over, so that nobody can say that they did not see it coming. What has no intent
+ * that can be read is not signed either, and keeps no other from being told. */
 static enum status look_at_announced(struct watch *watch, struct fault *fault)
 {
     struct announced announced = {.count = 0};
+    enum status unread = STATUS_OK;
     enum status status = store_transact(watch->service->store, announced_in, &announced, fault);
     for (size_t i = 0; status == STATUS_OK && i < announced.count; i++) {
         char at[TIME_TEXT_SIZE];
@@ -145,12 +152,16 @@ static enum status look_at_announced(struct watch *watch, struct fault *fault)
         uuid_format(news.object_id, &announced.rows[i].withdrawal);
         (void)snprintf(news.subject, sizeof(news.subject), "withdrawal/%s", news.object_id);
         (void)snprintf(value, sizeof(value), "waiting");
+        if (announced.read[i] != STATUS_OK) {
+            unread = fault_set(fault, STATUS_CORRUPT, "intent", "of %s cannot be read", news.subject);
+            continue;
+        }
         time_format(at, announced.rows[i].until_utc_us);
         news_fact(&news, "sign_at", at);
-        tell_terms(&news, watch->service, &announced.rows[i]);
+        tell_terms(&news, watch->service, &announced.terms[i]);
         status = watch_tell(watch, &news, fault);
     }
-    return status;
+    return status == STATUS_OK ? unread : status;
 }
 
 static enum status remember(struct watch *watch, struct fault *fault)

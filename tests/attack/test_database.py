@@ -542,6 +542,8 @@ class Database(strongroom.Case):
             file.flush()
             self.assertIn(f"{row['id']}  failed", place.custody("settle", row["id"], "--in", file.name).stdout)
         self.assertFree(row, lane)
+        told = [self.event(entry) for entry in place.history_to(row["id"], "withdrawal.failed")]
+        self.assertEqual([(event["act"], event["facts"]["amount"]) for event in told[-2:]], [("withdrawal.settle", "72"), ("withdrawal.failed", "72")])
 
     def test_only_a_quarantine_is_settled(self):
         row = self.place.proposed(74)

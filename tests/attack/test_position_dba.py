@@ -320,6 +320,19 @@ class Dba(Position):
             self.assertEqual(place.verify("evidence", place.export_evidence(row["id"])),
                              (1, f"tampered: entry {told}: states the amount 7, the intent 77\n"))
             self.paid += 77
+        with self.subTest("an intent edited while somebody is refused, and put right again"):
+            row = place.proposed(78)
+            edit = f"""UPDATE custody.withdrawal SET
+                intent = convert_to(replace(convert_from(intent, 'UTF8'), '"amount":"%s"', '"amount":"%s"'), 'UTF8') WHERE id = '{row["id"]}'"""
+            place.psql(edit % (78, 7))
+            self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/approve", {}, "approver-1"), 400, "missing_field")
+            place.psql(edit % (7, 78))
+            place.approve(row)
+            place.wait(row["id"], "confirmed")
+            [refused] = [self.event(entry) for entry in place.history_to(row["id"]) if entry["outcome"] == "deny"]
+            self.assertEqual((refused["act"], list(refused["facts"])), ("withdrawal.approve", ["version"]))
+            self.assertProven("evidence", place.export_evidence(row["id"]))
+            self.paid += 78
         with self.subTest("the quorum's sweep of another payment, filed under this one"):
             row = place.proposed(76)
             key = place.call("GET", "/v1/wallets/hot").json["key_id"]

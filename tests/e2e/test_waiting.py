@@ -83,6 +83,35 @@ class Waiting(strongroom.Case):
         self.assertProven("evidence", self.place.export_evidence(end["id"]))
         by_hand.proves_file(self, self.place.export_evidence(end["id"]))
 
+    def test_columns_edited_while_its_entry_is_written(self):
+        """A superuser who puts them right again afterwards leaves no entry that the evidence of the payment is called altered for."""
+        place = self.place
+        place.psql("""
+            CREATE FUNCTION public.edit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET session_replication_role = replica AS $$
+            BEGIN
+                IF NEW.kind = 'announce' AND OLD.waits_until IS NULL AND NEW.waits_until IS NOT NULL THEN
+                    UPDATE custody.withdrawal SET amount = 7, wallet = 'cold' WHERE id = NEW.withdrawal;
+                    NEW.due_at := now() + interval '1 hour';
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER edit BEFORE UPDATE ON custody.outbox FOR EACH ROW EXECUTE FUNCTION public.edit();
+            ALTER TABLE custody.outbox ENABLE ALWAYS TRIGGER edit""")
+        try:
+            row = self.announced(1700)
+            entries = place.history_to(row["id"], "withdrawal.waiting")
+            edited = place.value(f"SELECT amount || ' ' || wallet FROM custody.withdrawal WHERE id = '{row['id']}'")
+        finally:
+            place.psql("DROP TRIGGER edit ON custody.outbox; DROP FUNCTION public.edit()")
+        self.assertEqual(edited, "7 cold")
+        [facts] = [self.event(entry)["facts"] for entry in entries if entry["act"] == "withdrawal.waiting"]
+        self.assertEqual((facts["amount"], facts["wallet"]), ("1700", "hot"))
+        place.psql(f"""UPDATE custody.withdrawal SET amount = 1700, wallet = 'hot' WHERE id = '{row["id"]}';
+            UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
+        place.wait(row["id"], "confirmed")
+        place.history_to(row["id"])
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+
     def veto_of(self, row, person):
         """A signed command; it names the version of before."""
         place = self.place

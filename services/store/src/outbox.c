@@ -104,10 +104,6 @@ static const struct statement wait_get = {
 
 static const struct column announced_columns[] = {
     COLUMN(struct store_outbox_announced, withdrawal, "withdrawal", COLUMN_UUID),
-    COLUMN(struct store_outbox_announced, asset, "asset", COLUMN_DIGEST),
-    COLUMN(struct store_outbox_announced, amount, "amount", COLUMN_AMOUNT),
-    COLUMN(struct store_outbox_announced, destination, "destination", COLUMN_TEXT),
-    COLUMN(struct store_outbox_announced, wallet, "wallet", COLUMN_NAME),
     COLUMN(struct store_outbox_announced, until_utc_us, "waits_until", COLUMN_TIME),
 };
 
@@ -115,7 +111,7 @@ static const struct row_shape announced_shape = ROW_SHAPE(struct store_outbox_an
 
 static const struct statement announced_list = {
     "outbox_announced_list",
-    "SELECT o.withdrawal, o.waits_until, w.asset::bytea, w.amount::text, w.destination, w.wallet::text"
+    "SELECT o.withdrawal, o.waits_until"
     " FROM custody.outbox AS o JOIN custody.withdrawal AS w ON w.id = o.withdrawal"
     " WHERE o.kind = 'announce' AND o.done_at IS NULL AND o.waits_until IS NOT NULL AND w.state = 'approved'"
     " ORDER BY o.waits_until, o.id LIMIT $1::bigint",

@@ -40,10 +40,6 @@ struct store_outbox_wait {
 /* A withdrawal that was announced and waits. */
 struct store_outbox_announced {
     struct uuid withdrawal;
-    struct digest asset;
-    struct amount amount;
-    char destination[STORE_ADDRESS_SIZE];
-    struct name wallet;
     int64_t until_utc_us;
 };
 
