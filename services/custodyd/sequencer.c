@@ -218,6 +218,7 @@ static void *sequencer_run(void *context)
 static void sequencer_free(struct sequencer *sequencer)
 {
     signing_stop(sequencer);
+    heard_free(&sequencer->heard);
     pthread_mutex_destroy(&sequencer->mutex);
     free(sequencer->conninfo);
     free(sequencer);

@@ -7,7 +7,6 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "sequencer_core.h"
-#include "sequencer_heard.h"
 #include "trail_leaf.h"
 
 #define SEQUENCER_ACTOR "sequencer"
@@ -23,7 +22,6 @@ struct batch {
     struct sequencer *sequencer;
     struct post *posts; /* taken from the queue of this process; owned */
     struct store_pending_batch pending;
-    struct heard heard; /* what the trail says of numbers that nobody here remembers */
     size_t count;
     size_t tile_count;
     struct store_leaf leaves[STORE_BATCH_MAX];
@@ -39,7 +37,6 @@ static void batch_free(struct batch *batch)
             bytes_free(&batch->leaves[i].raw);
         }
         posts_free(batch->posts);
-        heard_free(&batch->heard);
         store_pending_batch_free(&batch->pending);
         free(batch);
     }
@@ -131,9 +128,9 @@ static enum status is_settled(bool *out, struct batch *batch, const struct audit
     if (*out || trail_remembers(sequencer->config.trail, &event->producer, event->producer_counter)) {
         return STATUS_OK; /* what is remembered was expected, and is in no batch before this one */
     }
-    enum status status = heard_read(&known, &batch->heard, sequencer->writer, row->since, fault);
+    enum status status = heard_read(&known, &sequencer->heard, sequencer->writer, row->since, fault);
     if (status == STATUS_OK) {
-        *out = !known || heard_settles(&batch->heard, &event->producer, event->producer_counter);
+        *out = !known || heard_settles(&sequencer->heard, &event->producer, event->producer_counter);
     }
     return status;
 }
@@ -181,8 +178,8 @@ static enum status stamp_and_link(bool *out_refused, struct batch *batch, const 
             entry.linked = (struct linked){event.producer, event.producer_counter};
             status = batch_link(batch, &entry, fault);
         }
-        if (status == STATUS_OK && row != NULL) {
-            status = heard_event(&batch->heard, &event, fault);
+        if (status == STATUS_OK) {
+            status = heard_event(&batch->sequencer->heard, &event, fault);
         }
         audit_event_wipe(&event);
         bytes_free(&entry.document);
@@ -190,7 +187,23 @@ static enum status stamp_and_link(bool *out_refused, struct batch *batch, const 
     return status;
 }
 
-/* An event that this process encoded and kept in its memory is not read again. */
+static enum status post_hear(struct sequencer *sequencer, const struct post *post, const struct bytes *document,
+                             struct fault *fault)
+{
+    struct audit_event event;
+    if (!post->voids) {
+        const struct uuid boot = trail_boot(sequencer->config.trail);
+        return heard_number(&sequencer->heard, &boot, post->number, fault);
+    }
+    enum status status = audit_event_decode(&event, document->data, document->len, fault);
+    if (status == STATUS_OK) {
+        status = heard_event(&sequencer->heard, &event, fault);
+        audit_event_wipe(&event);
+    }
+    return status;
+}
+
+/* An event that this process encoded and kept in its memory is not read again, unless it speaks of other numbers. */
 static enum status post_link(struct batch *batch, const struct post *post, struct fault *fault)
 {
     const struct audit_stamp stamp = batch_stamp(batch->sequencer);
@@ -200,6 +213,9 @@ static enum status post_link(struct batch *batch, const struct post *post, struc
     enum status status = audit_event_splice(&entry.document, post->document.data, post->document.len, &stamp, fault);
     if (status == STATUS_OK) {
         status = batch_link(batch, &entry, fault);
+        if (status == STATUS_OK) {
+            status = post_hear(batch->sequencer, post, &entry.document, fault);
+        }
         bytes_free(&entry.document);
     }
     return status;
@@ -365,6 +381,7 @@ static void batch_adopt(struct batch *batch)
         trail_sequenced(trail, &batch->linked[i].producer, batch->linked[i].number, first + i);
     }
     sequencer->told = sequencer->end.size;
+    heard_extend(&sequencer->heard, sequencer->end.size, &sequencer->end.last_lh);
 }
 
 /* Writes and commits what was linked. */
@@ -401,7 +418,6 @@ static enum status batch_begin(struct batch **out, struct sequencer *sequencer, 
     batch->sequencer = sequencer;
     sequencer->next = sequencer->end;
     sequencer->next_number = sequencer->own_number;
-    heard_begin(&batch->heard, sequencer->end.size, &sequencer->end.last_lh);
     *out = batch;
     return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "sequencer.h"
+#include "sequencer_heard.h"
 #include "store/trail_write.h"
 #include "trail_core.h"
 
@@ -60,6 +61,7 @@ struct sequencer {
     uint64_t epoch; /* of the last leadership, 0: never led */
     struct trail_end end;
     struct trail_end next;  /* of the batch at hand */
+    struct heard heard;     /* of this leadership: what the trail says, and the batch at hand */
     bool intended;          /* a COMMIT of `next` has an unknown outcome */
     uint64_t own_number;    /* of the last event made here */
     uint64_t next_number;   /* the same when `next` holds */

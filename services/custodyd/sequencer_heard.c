@@ -17,19 +17,50 @@ struct walk {
     struct digest last;   /* of the entry before `next` */
 };
 
-void heard_begin(struct heard *out, uint64_t size, const struct digest *last_lh)
-{
-    *out = (struct heard){.size = size, .from = size, .previous = *last_lh};
-}
-
 void heard_free(struct heard *heard)
 {
     free(heard->rows);
     *heard = (struct heard){0};
 }
 
-static enum status note(struct heard *heard, const struct uuid *producer, uint64_t from, uint64_t to,
-                        struct fault *fault)
+void heard_begin(struct heard *inout, uint64_t size, const struct digest *last_lh, const atomic_bool *stopping)
+{
+    heard_free(inout);
+    *inout = (struct heard){.stopping = stopping, .size = size, .from = size, .previous = *last_lh};
+}
+
+void heard_extend(struct heard *inout, uint64_t size, const struct digest *last_lh)
+{
+    if (inout->count > HEARD_RANGES_MAX) {
+        heard_begin(inout, size, last_lh, inout->stopping);
+    }
+    inout->size = size;
+}
+
+static bool is_of(const struct heard_numbers *row, const struct uuid *producer)
+{
+    return uuid_equal(&row->producer, producer);
+}
+
+/* The first row of this producer that ends at `number` or later, or where it would stand. */
+static size_t place_of(const struct heard *heard, const struct uuid *producer, uint64_t number)
+{
+    size_t low = 0;
+    size_t high = heard->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct heard_numbers *row = &heard->rows[middle];
+        int order = memcmp(row->producer.bytes16, producer->bytes16, sizeof(producer->bytes16));
+        if (order < 0 || (order == 0 && row->to < number)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static enum status make_room(struct heard *heard, struct fault *fault)
 {
     if (heard->count == heard->room) {
         size_t room = heard->room == 0 ? PAGE : heard->room * 2;
@@ -40,8 +71,35 @@ static enum status note(struct heard *heard, const struct uuid *producer, uint64
         heard->rows = rows;
         heard->room = room;
     }
-    heard->rows[heard->count++] = (struct heard_numbers){.producer = *producer, .from = from, .to = to};
     return STATUS_OK;
+}
+
+/* Rows that it meets become one with it: a boot that goes on has few. */
+static enum status note(struct heard *heard, const struct uuid *producer, uint64_t from, uint64_t to,
+                        struct fault *fault)
+{
+    enum status status = make_room(heard, fault);
+    if (status != STATUS_OK || from >= to) {
+        return status;
+    }
+    struct heard_numbers range = {.producer = *producer, .from = from, .to = to};
+    size_t first = place_of(heard, producer, from);
+    size_t end = first;
+    for (; end < heard->count && is_of(&heard->rows[end], producer) && heard->rows[end].from <= to; end++) {
+        const struct heard_numbers *row = &heard->rows[end];
+        range.from = row->from < range.from ? row->from : range.from;
+        range.to = row->to > range.to ? row->to : range.to;
+    }
+    struct heard_numbers *rows = heard->rows;
+    memmove(rows + first + 1, rows + end, (heard->count - end) * sizeof(*rows));
+    rows[first] = range;
+    heard->count = heard->count - (end - first) + 1;
+    return STATUS_OK;
+}
+
+enum status heard_number(struct heard *inout, const struct uuid *producer, uint64_t number, struct fault *fault)
+{
+    return note(inout, producer, number, number + 1, fault);
 }
 
 enum status heard_event(struct heard *inout, const struct audit_event *event, struct fault *fault)
@@ -49,27 +107,22 @@ enum status heard_event(struct heard *inout, const struct audit_event *event, st
     size_t i = 0;
     json_t *item = NULL;
     const char *settled = audit_event_fact(event, "settled");
-    enum status status = note(inout, &event->producer, event->producer_counter, event->producer_counter + 1, fault);
+    enum status status = heard_number(inout, &event->producer, event->producer_counter, fault);
     if (status == STATUS_OK && settled != NULL) {
         status = note(inout, &event->producer, 0, strtoull(settled, NULL, 10), fault);
     }
     json_array_foreach(event->voided, i, item)
     {
         uint64_t number = strtoull(json_string_value(item), NULL, 10);
-        status = status == STATUS_OK ? note(inout, &event->producer, number, number + 1, fault) : status;
+        status = status == STATUS_OK ? heard_number(inout, &event->producer, number, fault) : status;
     }
     return status;
 }
 
 bool heard_settles(const struct heard *heard, const struct uuid *producer, uint64_t number)
 {
-    for (size_t i = 0; i < heard->count; i++) {
-        const struct heard_numbers *row = &heard->rows[i];
-        if (number >= row->from && number < row->to && uuid_equal(&row->producer, producer)) {
-            return true;
-        }
-    }
-    return false;
+    size_t i = place_of(heard, producer, number + 1);
+    return i < heard->count && is_of(&heard->rows[i], producer) && heard->rows[i].from <= number;
 }
 
 static enum status not_the_trail(uint64_t seq, struct fault *fault)
@@ -124,7 +177,9 @@ static enum status walk_to_end(bool *out_there, struct walk *walk, struct store_
     bytes_free(&head.frontier);
     *out_there = status == STATUS_OK && walk->from >= head.first;
     while (status == STATUS_OK && *out_there && walk->next < walk->heard->from) {
-        status = walk_page(walk, tx, fault);
+        status = atomic_load(walk->heard->stopping)
+                     ? fault_set(fault, STATUS_UNAVAILABLE, "sequencer", "the service stops")
+                     : walk_page(walk, tx, fault);
     }
     bool whole = walk->next < walk->heard->from || digest_equal(&walk->last, &walk->heard->previous);
     return status == STATUS_OK && *out_there && !whole ? not_the_trail(walk->next, fault) : status;

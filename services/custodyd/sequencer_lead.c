@@ -348,6 +348,7 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
     }
     if (status == STATUS_OK) {
         trail_posts_settle(sequencer->config.trail);
+        heard_begin(&sequencer->heard, sequencer->end.size, &sequencer->end.last_lh, &sequencer->stopping);
     }
     if (status == STATUS_OK && sequencer->end.size == 0) {
         status = sequencer_genesis(sequencer, fault);

@@ -74,6 +74,7 @@ void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t numb
 struct post {
     struct post *next;
     uint64_t number;
+    bool voids;             /* it declares numbers void */
     struct bytes document;  /* made by audit_event_encode */
     struct store_leaf leaf; /* its columns, without place, hash, bytes and time */
 };

@@ -120,6 +120,7 @@ static enum status post_number(struct post *post, struct audit_event *event, str
         count = numbers_carry(carried, VOID_MAX, &trail->numbers, post->number);
     }
     pthread_mutex_unlock(&trail->mutex);
+    post->voids = count > 0;
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         status = audit_event_void_add(event, carried[i], fault);
     }

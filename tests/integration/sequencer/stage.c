@@ -8,6 +8,7 @@
 
 #include "mirror/copy.h"
 #include "store/trail_read.h"
+#include "trail_core.h"
 
 void stage_start(struct stage *stage)
 {
@@ -157,6 +158,28 @@ void stage_rolled_back(struct stage *stage)
     struct store_tx *tx = stage_begin(stage);
     stage_put(stage, tx, "never");
     store_rollback(tx);
+}
+
+void stage_put_back(const struct stage *stage, int64_t since)
+{
+    char sql[256];
+    char hex[65] = "";
+    struct digest event;
+    struct digest mac;
+    for (size_t i = 0; i < 64; i += 16) {
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT ('x' || substr(encode(sha256(evt), 'hex'), %zu, 16))::bit(64)::bigint FROM public.kept",
+                       i + 1);
+        (void)snprintf(hex + i, sizeof(hex) - i, "%016" PRIx64, (uint64_t)books_number(stage->books, sql));
+    }
+    cr_assert_eq(digest_parse(&event, hex), STATUS_OK);
+    trail_pending_mac(&mac, stage->trail, (uint64_t)since, &event);
+    digest_format(hex, &mac);
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT INTO audit.pending (evt, mac, since) SELECT evt, decode('%s', 'hex'), %" PRId64
+                   " FROM public.kept",
+                   hex, since);
+    books_sql(stage->books, sql);
 }
 
 static bool row_kept(struct stage *stage, uint64_t size)

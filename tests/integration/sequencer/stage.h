@@ -53,6 +53,9 @@ struct store_tx *stage_open_event(struct stage *stage);
 /* Takes a number and rolls back. */
 void stage_rolled_back(struct stage *stage);
 
+/* Puts the one event of the table public.kept (evt) into audit.pending, under a true code over this `since`. */
+void stage_put_back(const struct stage *stage, int64_t since);
+
 /*
  * Waits for cover, verifies the receipt against the raw bytes in the database, and gives its seq. The row of the
  * checkpoint is kept when this returns, or of a later one.

@@ -78,6 +78,26 @@ Test(prune, they_leave_when_the_trail_says_so_and_it_goes_on)
     stage_close(&place.stage);
 }
 
+/* An event of an earlier start of which only what has left could say that it is an entry. */
+Test(prune, what_was_made_before_entries_that_have_left_becomes_none)
+{
+    stage_stop(&place.stage);
+    stage_event(&place.stage, "");
+    books_sql(&place.books, "CREATE TABLE public.kept AS SELECT evt FROM audit.pending; DELETE FROM audit.pending");
+    stage_start(&place.stage);
+    prune_place_expect_left(&place);
+    stage_close(&place.stage);
+    stage_open(&place.stage, &place.books, &place.keeper);
+    stage_put_back(&place.stage, PRUNE_PLACE_LEAVE - 1);
+    stage_covered(&place.stage, stage_event(&place.stage, ""));
+    cr_expect_eq(books_number(&place.books, "SELECT count(*) FROM audit.leaf WHERE act = 'trail.refuse'"), 1);
+    stage_put_back(&place.stage, PRUNE_PLACE_LEAVE);
+    stage_covered(&place.stage, stage_event(&place.stage, ""));
+    cr_expect_eq(books_number(&place.books, "SELECT count(*) FROM audit.leaf WHERE act = 'trail.refuse'"), 1,
+                 "one that was made later and waits still");
+    stage_close(&place.stage);
+}
+
 /* The entries that have left have the tree that their checkpoint had. */
 Test(prune, the_tree_of_what_has_left_leads_to_the_signed_root)
 {
