@@ -242,15 +242,6 @@ static enum status check_last(const struct reviewing *reviewing, struct fault *f
                : fault_set(fault, STATUS_CORRUPT, "root", "the last review saw another trail than this");
 }
 
-/* Of a log that follows another nobody has reviewed anything yet: the last review is of the one that ended. */
-static void begin_log(struct reviewing *reviewing, const struct audit_event *first)
-{
-    if (first->action == AUDIT_LOG_FORK && reviewing->last.size > 0 && reviewing->last.reviewed_at < first->at_utc_us) {
-        reviewing->last = (struct review){0};
-        reviewing->review.from = 0;
-    }
-}
-
 static enum status take_row(struct reviewing *reviewing, const char *raw, struct fault *fault)
 {
     struct bytes bytes = {0};
@@ -276,7 +267,6 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
         status = audit_frontier_append(&reviewing->frontier, &reviewing->previous);
     }
     if (status == STATUS_OK && leaf.index == 0) {
-        begin_log(reviewing, &event);
     }
     if (status == STATUS_OK) {
         status = check_last(reviewing, fault);
@@ -554,28 +544,4 @@ enum status command_audit_review(const struct command_input *input, struct fault
 enum status command_audit_report(const struct command_input *input, struct fault *fault)
 {
     return command_hand_in(input->options, "/v1/audit/reviews", fault);
-}
-
-static void print_row(const json_t *row)
-{
-    struct signed_document document = {0};
-    struct review review;
-    struct fault why = {0};
-    char text[SERVICE_TEXT_SIZE];
-    char at[TIME_TEXT_SIZE];
-    (void)command_service_text(text, row, "digest");
-    if (signed_document_decode(&document, json_object_get(row, "review"), CANON_DOCUMENT_MAX, "", &why) == STATUS_OK &&
-        review_decode(&review, document.document.data, document.document.len, &why) == STATUS_OK) {
-        time_format(at, review.reviewed_at);
-        (void)printf("%s %s entries %" PRIu64 " to %" PRIu64 ": %" PRId64 " uses, %" PRId64 " findings (%s)\n", at,
-                     review.reviewer.text, review.from, review.to - 1, review.uses, review.findings, text);
-    } else {
-        (void)printf("%s is no review: %s\n", text, why.detail);
-    }
-    signed_document_free(&document);
-}
-
-enum status command_audit_reviews(const struct command_input *input, struct fault *fault)
-{
-    return client_list(input->options, "/v1/audit/reviews", "reviews", print_row, fault);
 }

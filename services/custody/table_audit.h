@@ -42,7 +42,8 @@
          0,                                                                                                            \
          0,                                                                                                            \
          "[--json]",                                                                                                   \
-         "list the reviews that were handed in, newest first",                                                         \
+         "list the reviews of the log that were handed in, newest first; exit status 1 when one is not there as it "   \
+         "was, or altered rows are known anywhere in the trail",                                                       \
          SERVICE "json",                                                                                               \
          "custody audit reviews"},                                                                                     \
         {{"audit", "search"},                                                                                          \

@@ -132,7 +132,7 @@ enum status reach_watch(struct watch *watch, const struct reach *reach, struct f
                         .reason = unknown ? STATUS_CORRUPT
                                   : late  ? STATUS_EXPIRED
                                           : STATUS_OK,
-                        .since_utc_us = late ? waits_utc_us : 0,
+                        .since_utc_us = late ? waits_utc_us + reach->max_age_us : 0,
                         .value = unknown ? "unknown"
                                  : late  ? "late"
                                          : "fresh"};

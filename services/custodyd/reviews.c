@@ -1,14 +1,17 @@
 /*
  * Reviews of key uses (custody audit review), signed by an auditor. The service judges no use of a key itself: it
  * holds the signature against the policy and the root against its trail, keeps the document for whoever goes on, and
- * misses the next one. Each begins where the last one ended or before, so no entry stays between two.
+ * misses the next one. Each begins where the last one ended or before, so no entry stays between two. What is shown is
+ * found by signed entries: rows that stand beside the reviews are nobody's.
  */
 #include "policy/review.h"
 
+#include "question.h"
 #include "reach.h"
 #include "record.h"
 #include "resources.h"
 #include "store/document.h"
+#include "trail_named.h"
 
 #define AHEAD_MAX_US 60000000LL
 #define DAY_US (24LL * 3600 * 1000000)
@@ -18,6 +21,7 @@
 struct handing {
     struct service *service;
     const struct http_request *request;
+    const struct policy *policy; /* under which it is verified, now and by its entry */
     struct review review;
     struct store_document row;
     struct trail_ticket ticket;
@@ -76,7 +80,7 @@ static enum status read_review(struct handing *handing, struct fault *fault)
     struct signed_document document = {0};
     enum status status = http_body_signed(&document, handing->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = review_verify(&handing->review, &document, service_policy(handing->service), fault);
+        status = review_verify(&handing->review, &document, handing->policy, fault);
     }
     if (status == STATUS_OK && handing->review.reviewed_at > clock_utc_us(handing->service->clock) + AHEAD_MAX_US) {
         status = fault_set(fault, STATUS_NOT_READY, "reviewed_at", "is in the future");
@@ -114,9 +118,10 @@ static enum status enter_in(struct store_tx *tx, void *context, struct fault *fa
     struct handing *handing = context;
     struct audit_event event;
     record_by_caller(&event, handing->service, handing->request, AUDIT_REVIEW_SIGNED, AUDIT_OUTCOME_OK);
+    event.policy = handing->policy->digest;
     (void)snprintf(event.object_type, sizeof(event.object_type), "%s", RECORD_REVIEW);
     digest_format(event.object_id, &handing->row.digest);
-    enum status status = store_document_put(tx, &handing->row, fault);
+    enum status status = store_document_keep(tx, &handing->row, fault);
     if (status == STATUS_OK) {
         status = audit_event_ref_add(&event, "review", &handing->row.digest, fault);
     }
@@ -133,7 +138,7 @@ static enum status enter_in(struct store_tx *tx, void *context, struct fault *fa
 enum status review_hand_in(struct service *service, const struct http_request *request, struct http_reply *reply,
                            struct fault *fault)
 {
-    struct handing handing = {.service = service, .request = request};
+    struct handing handing = {.service = service, .request = request, .policy = service_policy(service)};
     char digest[DIGEST_HEX_LEN + 1];
     json_t *object = NULL;
     enum status status = read_review(&handing, fault);
@@ -154,58 +159,173 @@ enum status review_hand_in(struct service *service, const struct http_request *r
     return http_reply_json(reply, 201, object, fault);
 }
 
-/* Showing. They prove themselves by their signatures; the service says nothing about them. */
+/* Showing. They are found by the entries that name them, and prove themselves by their signatures. */
 
-static enum status show(json_t **out, const struct store_document *row, struct fault *fault)
+static enum status show(json_t **out, const struct digest *digest, const struct signed_document *review,
+                        struct fault *fault)
 {
     json_t *document = NULL;
-    char digest[DIGEST_HEX_LEN + 1];
-    digest_format(digest, &row->digest);
-    enum status status = canon_parse(&document, row->bytes.data, row->bytes.len, SIGNED_TEXT_MAX, fault);
+    char text[DIGEST_HEX_LEN + 1];
+    digest_format(text, digest);
+    enum status status = signed_document_encode(&document, review, fault);
     if (status == STATUS_OK) {
-        *out = json_pack("{s:s, s:o}", "digest", digest, "review", document);
+        *out = json_pack("{s:s, s:o}", "digest", text, "review", document);
         status = *out == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reviews", "%s", "") : STATUS_OK;
     }
     return status;
 }
 
+/* What the row holds is the document with this digest: STATUS_MISMATCH. Out: signed_document_free. */
+static enum status parse_row(struct signed_document *out, const struct store_document *row, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct digest digest;
+    enum status status = signed_document_parse(&document, row->bytes.data, row->bytes.len, REVIEW_KIND, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    review_digest(&digest, document.document.data, document.document.len);
+    if (!digest_equal(&digest, &row->digest)) {
+        signed_document_free(&document);
+        return fault_set(fault, STATUS_MISMATCH, "digest", "the row is of another review");
+    }
+    *out = document;
+    return STATUS_OK;
+}
+
+/* As it was when it was handed in: under the version that was in force then. */
+static enum status verify_row(struct signed_document *out, const struct service *service,
+                              const struct trail_named *named, const struct store_document *row, struct fault *fault)
+{
+    struct signed_document document = {0};
+    struct review review;
+    const struct policy *policy = service_policy_named(service, &named->policy);
+    enum status status = parse_row(&document, row, fault);
+    if (status == STATUS_OK) {
+        status = policy == NULL ? fault_set(fault, STATUS_MISMATCH, "policy", "%s", "")
+                                : review_verify(&review, &document, policy, fault);
+    }
+    if (status != STATUS_OK) {
+        signed_document_free(&document);
+        return status;
+    }
+    *out = document;
+    return STATUS_OK;
+}
+
 struct listing {
+    struct service *service;
     int64_t limit;
+    struct trail_named_page page;
     json_t *rows;
+    json_t *unfit;     /* entries whose review is not there as it was handed in, at most LIST_MAX */
+    size_t rows_kept;  /* of the pages before */
+    size_t unfit_kept; /* the same */
 };
+
+static bool is_full(const struct listing *listing)
+{
+    return json_array_size(listing->rows) >= (size_t)listing->limit || json_array_size(listing->unfit) >= LIST_MAX;
+}
+
+static enum status add(json_t *array, json_t *value, struct fault *fault)
+{
+    return json_array_append_new(array, value) == 0 ? STATUS_OK
+                                                    : fault_set(fault, STATUS_NO_MEMORY, "reviews", "%s", "");
+}
+
+static enum status add_unfit(struct listing *listing, const struct trail_named *named, enum status reason,
+                             struct fault *fault)
+{
+    char digest[DIGEST_HEX_LEN + 1];
+    digest_format(digest, &named->digest);
+    return add(listing->unfit,
+               json_pack("{s:s, s:I, s:s}", "digest", digest, "entry", (json_int_t)named->seq, "reason",
+                         status_info(reason)->code),
+               fault);
+}
+
+static enum status list_named(struct listing *listing, struct store_tx *tx, const struct trail_named *named,
+                              struct fault *fault)
+{
+    struct store_document row = {.bytes = {0}};
+    struct signed_document review = {0};
+    struct fault why = {0};
+    json_t *view = NULL;
+    enum status status = store_document_get(&row, tx, REVIEW_KIND, REVIEWS_ID, &named->digest, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return add_unfit(listing, named, status, fault);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    status = verify_row(&review, listing->service, named, &row, NULL);
+    store_document_wipe(&row);
+    if (status != STATUS_OK) {
+        return add_unfit(listing, named, status, fault);
+    }
+    status = show(&view, &named->digest, &review, fault);
+    signed_document_free(&review);
+    return status == STATUS_OK ? add(listing->rows, view, fault) : status;
+}
+
+static void cut(json_t *array, size_t count)
+{
+    while (json_array_size(array) > count) {
+        (void)json_array_remove(array, count);
+    }
+}
 
 static enum status list_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct listing *listing = context;
-    struct store_document_list list = {0};
-    (void)json_array_clear(listing->rows);
-    enum status status = store_document_list_of(&list, tx, REVIEW_KIND, REVIEWS_ID, (unsigned)listing->limit, fault);
-    for (size_t i = 0; status == STATUS_OK && i < list.count; i++) {
-        json_t *row = NULL;
-        status = show(&row, &list.rows[i], fault);
-        if (status == STATUS_OK && json_array_append_new(listing->rows, row) != 0) {
-            status = fault_set(fault, STATUS_NO_MEMORY, "reviews", "%s", "");
-        }
+    enum status status = STATUS_OK;
+    cut(listing->rows, listing->rows_kept);
+    cut(listing->unfit, listing->unfit_kept);
+    for (size_t i = 0; status == STATUS_OK && i < listing->page.count && !is_full(listing); i++) {
+        status = list_named(listing, tx, &listing->page.rows[i], fault);
     }
-    store_document_list_free(&list);
+    return status;
+}
+
+static enum status list_pages(struct listing *listing, struct fault *fault)
+{
+    const struct trail_naming naming = {.action = AUDIT_REVIEW_SIGNED, .ref = REVIEW_KIND};
+    enum status status = STATUS_OK;
+    do {
+        listing->rows_kept = json_array_size(listing->rows);
+        listing->unfit_kept = json_array_size(listing->unfit);
+        status = trail_named_page(&listing->page, listing->service->trail, &naming, fault);
+        if (status == STATUS_OK) {
+            status = store_transact(listing->service->store, list_in, listing, fault);
+        }
+    } while (status == STATUS_OK && listing->page.before > 0 && !is_full(listing));
     return status;
 }
 
 enum status review_list(struct service *service, const struct http_request *request, struct http_reply *reply,
                         struct fault *fault)
 {
-    struct listing listing = {.limit = LIST_MAX};
+    struct listing listing = {.service = service, .limit = LIST_MAX};
+    json_t *corrupt = NULL;
+    json_t *view = NULL;
     enum status status = http_query_integer(&listing.limit, request, "limit", 1, LIST_MAX, fault);
     if (status != STATUS_OK) {
         return status;
     }
     listing.rows = json_array();
-    status = store_transact(service->store, list_in, &listing, fault);
-    if (status != STATUS_OK) {
-        json_decref(listing.rows);
-        return status;
+    listing.unfit = json_array();
+    status = list_pages(&listing, fault);
+    status = status == STATUS_OK ? trail_corrupt_view(&corrupt, service, fault) : status;
+    if (status == STATUS_OK) {
+        view = json_pack("{s:s, s:O, s:O, s:O*}", "log", service->options.origin, "reviews", listing.rows, "unfit",
+                         listing.unfit, "corrupt", corrupt);
+        status = view == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reviews", "%s", "") : STATUS_OK;
     }
-    return http_reply_json(reply, 200, json_pack("{s:o}", "reviews", listing.rows), fault);
+    json_decref(corrupt);
+    json_decref(listing.rows);
+    json_decref(listing.unfit);
+    return status == STATUS_OK ? http_reply_json(reply, 200, view, fault) : status;
 }
 
 struct reading {
@@ -224,14 +344,19 @@ enum status review_read(struct service *service, const struct http_request *requ
                         struct fault *fault)
 {
     struct reading reading = {.row = {.digest = {{0}}}};
+    struct signed_document review = {0};
     json_t *object = NULL;
     if (digest_parse(&reading.digest, request->parameters[0]) != STATUS_OK) {
         return fault_set(fault, STATUS_INVALID, "digest", "64 lower-case hexadecimal digits");
     }
     enum status status = store_transact(service->store, read_in, &reading, fault);
-    if (status == STATUS_OK) {
-        status = show(&object, &reading.row, fault);
+    if (status == STATUS_OK && parse_row(&review, &reading.row, NULL) != STATUS_OK) {
+        status = fault_set(fault, STATUS_CORRUPT, "digest", "what is stored is another review, or none");
     }
+    if (status == STATUS_OK) {
+        status = show(&object, &reading.digest, &review, fault);
+    }
+    signed_document_free(&review);
     store_document_wipe(&reading.row);
     return status == STATUS_OK ? http_reply_json(reply, 200, object, fault) : status;
 }

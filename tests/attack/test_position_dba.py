@@ -163,7 +163,8 @@ class Dba(Position):
         self.assertProblem(hand_in(**{"from": "1"}), 409, "conflict", "from")
         forged = place.call("POST", "/v1/audit/reviews", {**signed, "document": canonical({**review, "findings": 0, "uses": 99})}, person="auditor-1")
         self.assertProblem(forged, 403, "signature_invalid", "signatures[0]")
-        self.assertEqual(place.call("GET", "/v1/audit/reviews", person="auditor-1").json, {"reviews": []})
+        log = "strongroom.demo/audit/v1"
+        self.assertEqual(place.call("GET", "/v1/audit/reviews", person="auditor-1").json, {"log": log, "reviews": [], "unfit": []})
 
         entered = self.report().stdout.split()[1]
         self.assertEqual(entered, digest("review", signed["document"]))
@@ -179,24 +180,41 @@ class Dba(Position):
         self.assertProblem(place.call("GET", "/v1/audit/reviews/x", person="auditor-1"), 400, "invalid", "digest")
         self.assertProblem(place.call("GET", "/v1/audit/reviews", person="approver-1"), 403, "forbidden")
 
-        # The next one goes on there, by the word of the auditor who signed the last one and not by that of a row.
-        done = self.review(place.export_trail(), check=False)
-        self.assertIn(f"entries {size - 2} to ", done.stdout)
-        other = json.dumps(place.signed("review", canonical({**review, "from": "0", "to": str(size)}), "operator-1"))
-        place.psql("SET session_replication_role = replica; INSERT INTO custody.document (kind, id, digest, bytes) "
-                   f"VALUES ('review', 'trail', sha256('x'), convert_to($d${canonical(json.loads(other))}$d$, 'UTF8'))")
-        refused = self.review(place.export_trail(), check=False)
-        self.assertEqual((refused.returncode, "no auditor of the policy signed the last review" in refused.stderr), (1, True), refused)
-        lies = place.signed("review", canonical({**review, "root": "0" * 64, "to": str(size - 1)}), "auditor-1")
-        place.psql("SET session_replication_role = replica; INSERT INTO custody.document (kind, id, digest, bytes) "
-                   f"VALUES ('review', 'trail', sha256('y'), convert_to($d${canonical(lies)}$d$, 'UTF8'))")
-        refused = self.review(place.export_trail(), check=False)
-        self.assertEqual((refused.returncode, "the last review saw another trail" in refused.stderr), (1, True), refused)
-        place.psql("SET session_replication_role = replica; DELETE FROM custody.document WHERE digest IN (sha256('x'), sha256('y'))")
+        # The next one goes on there: rows that nobody entered are not seen, whoever signed them and however many they are.
+        with self.subTest("rows that are planted"):
+            planted = [place.signed("review", canonical({**review, **fields}), person) for person, fields in
+                       (("operator-1", {"from": "0", "to": str(size)}), ("auditor-1", {"root": "0" * 64, "to": str(size - 1)}))]
+            for document in planted:
+                place.psql(f"INSERT INTO custody.document (kind, id, digest, bytes, created_at) VALUES ('review', 'trail', "
+                           f"'\\x{digest('review', document['document'])}', convert_to($d${canonical(document)}$d$, 'UTF8'), now() + interval '1 day')")
+            place.psql("INSERT INTO custody.document (kind, id, digest, bytes, created_at) SELECT 'review', 'trail', sha256(n::text::bytea), '{}', "
+                       "now() + interval '2 days' FROM generate_series(1, 300) n")
+            honest = {"log": log, "reviews": [{"digest": entered, "review": signed}], "unfit": []}
+            for query in ("", "?limit=1"):
+                self.assertEqual(place.call("GET", f"/v1/audit/reviews{query}", person="auditor-1").json, honest)
+            self.assertIn(f"entries {size - 2} to ", self.review(place.export_trail(), check=False).stdout)
+        row = f"kind = 'review' AND digest = '\\x{entered}'"
+        kept = place.value(f"SELECT encode(bytes, 'hex') FROM custody.document WHERE {row}")
+        altered = {**signed, "document": canonical({**review, "uses": 99})}
+        for name, change, reason, read in (
+                ("another document", f"UPDATE custody.document SET bytes = convert_to($d${canonical(altered)}$d$, 'UTF8')", "mismatch", 503),
+                ("another signature", f"UPDATE custody.document SET bytes = convert_to($d${canonical(place.signed('review', signed['document'], 'operator-1'))}$d$, 'UTF8')",
+                 "unknown_key", 200),
+                ("none", "DELETE FROM custody.document", "not_found", 404)):
+            with self.subTest("the row of the one that was entered", is_now=name):
+                place.psql(f"SET session_replication_role = replica; {change} WHERE {row}")
+                shown = place.call("GET", "/v1/audit/reviews?limit=1", person="auditor-1").json
+                self.assertEqual(shown, {"log": log, "reviews": [], "unfit": [{"digest": entered, "entry": told["seq"], "reason": reason}]})
+                self.assertEqual(place.call("GET", f"/v1/audit/reviews/{entered}", person="auditor-1").status, read)
+                said = place.custody("audit", "reviews", person="auditor-1", check=False)
+                self.assertEqual((said.returncode, f"of entry {told['seq']} ({reason}): ask the auditor" in said.stderr), (1, True), said)
+                self.assertIn("entries 0 to ", self.review(place.export_trail(), check=False).stdout)
+        place.psql(f"SET session_replication_role = replica; DELETE FROM custody.document WHERE {row}; INSERT INTO custody.document (kind, id, digest, bytes) "
+                   f"VALUES ('review', 'trail', '\\x{entered}', '\\x{kept}')")
         self.review(place.export_trail(), check=False)
         self.report()
         rows = place.custody("audit", "reviews", person="auditor-1").stdout.splitlines()
-        self.assertRegex(rows[0], rf" auditor-1 entries {size - 2} to [0-9]+: [0-9]+ uses, [0-9]+ findings \([0-9a-f]{{64}}\)$")
+        self.assertRegex(rows[0], rf" auditor-1 entries {size - 2} to [0-9]+ of {log}: [0-9]+ uses, [0-9]+ findings \([0-9a-f]{{64}}\)$")
         self.assertEqual((len(rows), rows[1].endswith(f"({entered})")), (2, True), rows)
         said = place.custody("show", "review", "--in", str(place.dir / "review.json")).stdout
         self.assertRegex(said, r"review of key uses: [0-9]+ uses, [0-9]+ findings\n")

@@ -14,7 +14,7 @@ import threading
 import unittest
 
 from positions import Position
-from strongroom import canonical
+from strongroom import canonical, time_text
 
 
 class Middle(http.server.ThreadingHTTPServer):
@@ -160,6 +160,21 @@ class Net(Position):
                 done = self.custody("show", row["id"])
                 self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.cancel(row)
+
+    def test_another_review_to_go_on_from(self):
+        """An auditor goes on where the last review ended by the word of the auditor who signed it, about the trail that he has."""
+        place = self.place
+        path = place.export_trail()
+        size = len(path.read_bytes().splitlines()) - 2
+        for signer, root, told in (("operator-1", "0" * 64, "no auditor of the policy signed the last review"),
+                                   ("auditor-1", "0" * 64, "the last review saw another trail")):
+            with self.subTest(told):
+                review = place.signed("review", canonical({
+                    "findings": 0, "from": "0", "report": "1" * 64, "reviewed_at": time_text(), "reviewer": "auditor-1", "root": root,
+                    "size": str(size), "to": str(size - 1), "uses": 0}), signer)
+                self.on_answer("/v1/audit/reviews?limit=1", lambda answer, review=review: {**answer, "reviews": [{"digest": "2" * 64, "review": review}]})
+                done = self.custody("audit", "review", "--in", str(path), "--trust", str(place.dir / "trust.json"), person="auditor-1")
+                self.assertEqual((done.returncode, told in done.stderr, done.stdout), (1, True, ""), done)
 
     # TLS broken: what people send
 

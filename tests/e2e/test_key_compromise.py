@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The protocol of a compromise as one command: its drill end to end, and in earnest."""
 
+import datetime
 import hashlib
 import json
 import subprocess
@@ -272,6 +273,9 @@ class Calendar(strongroom.Case):
         alarm = next(row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "review.overdue")
         self.assertEqual((alarm["object_type"], alarm["object_id"], alarm["concerns"], alarm["facts"]),
                          ("trail", "review", ["administrator", "auditor"], {"reason": "expired", "size": "0"}))
+        first = place.call("GET", "/v1/audit/entries?order=oldest&limit=1", person="auditor-1").json["entries"][0]
+        late = datetime.datetime.fromisoformat(first["ts"]) + datetime.timedelta(days=7)
+        self.assertEqual(datetime.datetime.fromisoformat(alarm["since"]), late, "it was not late before")
         orders = [str(path) for path in (place.dir / "ceremony").glob("*/key.activate.json")]  # from before there was a trail
         place.custody("audit", "review", *orders, "--in", str(place.export_trail()), "--out", str(out), "--person", "auditor-1",
                       "--key", str(place.dir / "people/auditor-1.key"), "--passphrase-file",

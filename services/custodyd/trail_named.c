@@ -1,0 +1,50 @@
+/*
+ * Documents by the entries that name them, read from the bytes of signed entries alone.
+ */
+#include "trail_named.h"
+
+#include "audit/leaf.h"
+#include "trail_signed.h"
+
+/* Whether the entry names a document. */
+static bool read_named(struct trail_named *out, const struct store_leaf *row, const char *ref)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    struct trail_named named = {.seq = row->seq};
+    bool names = audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) == STATUS_OK &&
+                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                 audit_event_ref(&named.digest, &event, ref) == STATUS_OK;
+    if (names) {
+        named.policy = event.policy;
+        *out = named;
+    }
+    audit_event_wipe(&event);
+    return names;
+}
+
+enum status trail_named_page(struct trail_named_page *inout, struct trail *trail, const struct trail_naming *naming,
+                             struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    size_t left_out = 0;
+    const struct store_leaf_filter filter = {.act = audit_action_text(naming->action),
+                                             .otype = naming->otype,
+                                             .oid = naming->oid,
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
+                                             .to_seq = inout->before,
+                                             .newest_first = true,
+                                             .limit = TRAIL_NAMED_PAGE};
+    enum status status = trail_signed_list(&list, &left_out, trail, &filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool full = list.count + left_out == TRAIL_NAMED_PAGE;
+    inout->count = 0;
+    inout->before = full && list.count > 0 ? list.rows[list.count - 1].seq : 0;
+    for (size_t i = 0; i < list.count; i++) {
+        inout->count += read_named(&inout->rows[inout->count], &list.rows[i], naming->ref) ? 1 : 0;
+    }
+    store_leaf_list_free(&list);
+    return STATUS_OK;
+}

@@ -1,0 +1,41 @@
+/*
+ * The documents that signed entries of the trail name. Whoever writes to the database puts as many rows of documents
+ * there as he likes; what was entered is found by its entry, whatever stands beside it.
+ */
+#ifndef STRONGROOM_CUSTODYD_TRAIL_NAMED_H
+#define STRONGROOM_CUSTODYD_TRAIL_NAMED_H
+
+#include "audit/event.h"
+#include "trail.h"
+
+#define TRAIL_NAMED_PAGE 16
+
+/* Entries of `action` with outcome ok, and the reference by which they name a document. */
+struct trail_naming {
+    enum audit_action action;
+    const char *otype; /* with oid: only those about this object */
+    const char *oid;
+    const char *ref;
+};
+
+/* What one of them names. */
+struct trail_named {
+    uint64_t seq;
+    struct digest digest;
+    struct digest policy; /* the version in force when it was entered */
+};
+
+struct trail_named_page {
+    struct trail_named rows[TRAIL_NAMED_PAGE]; /* the newest entry first */
+    size_t count;
+    uint64_t before; /* of the next page, which has the entries below it; 0: in, the newest; out, there are no others */
+};
+
+/*
+ * The next page. Rows that are not what was signed are left out, and told (trail_signed_list); so are entries that name
+ * no document. No transaction of the trail's reader is open. STATUS_NOT_READY before the first checkpoint.
+ */
+MUST_CHECK enum status trail_named_page(struct trail_named_page *inout, struct trail *trail,
+                                        const struct trail_naming *naming, struct fault *fault);
+
+#endif
