@@ -22,6 +22,7 @@ struct batch {
     struct sequencer *sequencer;
     struct post *posts; /* taken from the queue of this process; owned */
     struct store_pending_batch pending;
+    size_t taken; /* of its rows, the first ones: they are entries, or refused */
     size_t count;
     size_t tile_count;
     struct store_leaf leaves[STORE_BATCH_MAX];
@@ -90,18 +91,23 @@ static enum status batch_link(struct batch *batch, const struct entry *entry, st
     return status == STATUS_OK ? audit_edge_append(&end->edge, &row->lh, &sink, fault) : status;
 }
 
-/* Between its transaction and this batch a row lay in the database, where a superuser may have edited it. */
+/*
+ * Between its transaction and this batch a row lay in the database, where a superuser may have edited it.
+ * STATUS_NOT_READY: it is there, but its transaction has not ended, as far as this process knows.
+ */
 static enum status producer_check(const struct sequencer *sequencer, const struct audit_event *event,
                                   const struct store_pending *row, struct fault *fault)
 {
     struct digest digest;
     digest_sha256(&digest, row->event.data, row->event.len);
     bool mine = uuid_equal(&event->producer, &sequencer->boot); /* own events never lie in pending */
-    if (mine || !trail_wrote(sequencer->config.trail, row->since, &digest, &row->mac) ||
-        !trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
-        return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is not what its producer put there");
+    enum status status = STATUS_MISMATCH;
+    if (!mine && trail_wrote(sequencer->config.trail, row->since, &digest, &row->mac)) {
+        status = trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest);
     }
-    return STATUS_OK;
+    return status == STATUS_MISMATCH
+               ? fault_set(fault, status, "audit.pending", "the row is not what its producer put there")
+               : status;
 }
 
 static bool batch_has(const struct batch *batch, const struct audit_event *event)
@@ -140,7 +146,7 @@ static enum status row_check(bool *out_refused, struct batch *batch, const struc
                              const struct store_pending *row, struct fault *fault)
 {
     enum status status = producer_check(batch->sequencer, event, row, fault);
-    *out_refused = status != STATUS_OK;
+    *out_refused = status == STATUS_MISMATCH;
     if (status == STATUS_OK) {
         status = is_settled(out_refused, batch, event, row, fault);
     }
@@ -262,7 +268,8 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
 
 /*
  * Whoever has the application's role can put anything into pending. What is no event, or not one that the service
- * enqueued, must neither stop the trail nor vanish: an entry names its hash.
+ * enqueued, must neither stop the trail nor vanish: an entry names its hash. STATUS_NOT_READY: it is not for this
+ * batch.
  */
 static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
 {
@@ -270,6 +277,9 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
     bool refused = false;
     enum status status = stamp_and_link(&refused, batch, &row->event, row, &why);
     if (status == STATUS_OK) {
+        return status;
+    }
+    if (status == STATUS_NOT_READY && !refused) {
         return status;
     }
     if (!refused) {
@@ -281,6 +291,20 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
     return own_link(batch, AUDIT_TRAIL_REFUSE, &digest, fault);
 }
 
+/*
+ * Up to the first row whose transaction this process has not seen end: mostly the reply to a COMMIT is on its way, but
+ * a superuser can show a row before, and let the transaction fail. Those behind it wait, too: they keep their order.
+ */
+static enum status batch_rows(struct batch *batch, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && batch->taken < batch->pending.count) {
+        status = batch_entry(batch, &batch->pending.rows[batch->taken], fault);
+        batch->taken += status == STATUS_OK;
+    }
+    return status == STATUS_NOT_READY ? STATUS_OK : status;
+}
+
 /* Half of a batch is the posts' when they are so many: a flood of rows does not keep them waiting, nor they rows. */
 static enum status batch_fill(struct batch *batch, struct fault *fault)
 {
@@ -289,8 +313,8 @@ static enum status batch_fill(struct batch *batch, struct fault *fault)
     size_t posts = trail_posts_take(&batch->posts, trail, STORE_BATCH_MAX / 2);
     enum status status =
         store_pending_first(&batch->pending, sequencer->writer, (unsigned)(STORE_BATCH_MAX - posts), fault);
-    for (size_t i = 0; status == STATUS_OK && i < batch->pending.count; i++) {
-        status = batch_entry(batch, &batch->pending.rows[i], fault);
+    if (status == STATUS_OK) {
+        status = batch_rows(batch, fault);
     }
     struct post **end = &batch->posts;
     while (*end != NULL) {
@@ -360,7 +384,7 @@ static enum status batch_write(struct batch *batch, struct fault *fault)
         .tiles = batch->tiles,
         .tile_count = batch->tile_count,
         .pending = batch->pending.rows,
-        .pending_count = batch->pending.count,
+        .pending_count = batch->taken,
     };
     return store_writer_extend(sequencer->writer, &extension, fault);
 }

@@ -378,13 +378,13 @@ static enum status tell_event(struct sequencer *sequencer, const struct audit_ev
         digest_sha256(&digest, pending.data, pending.len);
         bytes_free(&pending);
     }
-    if (status == STATUS_OK &&
-        trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest)) {
+    if (status == STATUS_OK) {
+        status = trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest);
+    }
+    if (status == STATUS_OK || status == STATUS_NOT_READY) { /* the reply to its COMMIT may still be on the way */
         trail_sequenced(sequencer->config.trail, &event->producer, event->producer_counter, seq);
     } else {
-        char number[24];
-        (void)snprintf(number, sizeof number, "%" PRIu64, seq);
-        log_event(LOG_LEVEL_ERROR, "trail.falsified", "entry", number, NULL);
+        trail_falsified(seq);
     }
     return STATUS_OK;
 }

@@ -176,11 +176,17 @@ static void enqueued_end(void *context, enum store_end end)
                               : end == STORE_COMMITTED                   ? NUMBER_COMMITTED
                                                                          : NUMBER_UNKNOWN;
     pthread_mutex_lock(&trail->mutex);
+    const struct number *number = numbers_find(&trail->numbers, enqueued->number);
+    bool belied = state == NUMBER_LOST && number != NULL && number->state == NUMBER_SEQUENCED;
+    uint64_t seq = belied ? number->seq : 0;
     numbers_end(&trail->numbers, enqueued->number, state, &enqueued->backend);
     if (enqueued->carried_count > 0) { /* nobody waits for a commit, but for being void or covered */
         trail_release(trail);
     }
     pthread_mutex_unlock(&trail->mutex);
+    if (belied) { /* another process led, which cannot know */
+        trail_falsified(seq);
+    }
     if (end != STORE_ROLLED_BACK) {
         trail_wake(trail);
     }

@@ -60,9 +60,14 @@ void trail_head_mac(struct digest *out, const struct trail *trail, uint64_t size
 
 /*
  * Whether a document (by its SHA-256) that says it is event `number` of producer `boot` may become an entry: of this
- * boot only what was enqueued, once. Of other boots nothing is known here, and the answer is yes.
+ * boot only what was enqueued, once (else STATUS_MISMATCH), and not before its transaction has ended
+ * (STATUS_NOT_READY). Of other boots nothing is known here: STATUS_OK.
  */
-bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event);
+MUST_CHECK enum status trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number,
+                                     const struct digest *event);
+
+/* Logs that an entry of this boot is not what was enqueued here, or tells of what did not happen. */
+void trail_falsified(uint64_t seq);
 
 /* Whether it is known here what became of event `number` of producer `boot`: a recent one of this boot. */
 bool trail_remembers(struct trail *trail, const struct uuid *boot, uint64_t number);

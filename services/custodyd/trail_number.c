@@ -107,18 +107,30 @@ void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest 
     number_at(numbers, number)->event = *event;
 }
 
-static bool state_waits(enum number_state state)
+static enum status state_expects(enum number_state state)
 {
-    return state == NUMBER_OPEN || state == NUMBER_COMMITTED || state == NUMBER_UNKNOWN;
+    switch (state) {
+    case NUMBER_OPEN:
+        return STATUS_NOT_READY;
+    case NUMBER_COMMITTED:
+    case NUMBER_UNKNOWN:
+        return STATUS_OK;
+    case NUMBER_SEQUENCED:
+    case NUMBER_LOST:
+    case NUMBER_CARRIED:
+    case NUMBER_VOID:
+        return STATUS_MISMATCH;
+    }
+    return STATUS_MISMATCH;
 }
 
-bool numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event)
+enum status numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event)
 {
     const struct number *row = numbers_find(numbers, number);
     if (row == NULL) {
-        return number != 0 && number < numbers->next;
+        return number != 0 && number < numbers->next ? STATUS_OK : STATUS_MISMATCH;
     }
-    return state_waits(row->state) && digest_equal(&row->event, event);
+    return digest_equal(&row->event, event) ? state_expects(row->state) : STATUS_MISMATCH;
 }
 
 /* What an event carried shares its fate. */

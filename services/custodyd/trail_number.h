@@ -70,9 +70,10 @@ void numbers_bind(struct numbers *numbers, uint64_t number, const struct digest 
 
 /*
  * Whether a document may become the entry of a number: it is the one bound to it, and the number waits for an entry.
- * A number that is forgotten is not judged; one that was never taken is refused.
+ * STATUS_NOT_READY: its transaction has not ended, as far as it is known here. Else STATUS_MISMATCH. A number that is
+ * forgotten is not judged (STATUS_OK); one that was never taken is refused.
  */
-bool numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event);
+MUST_CHECK enum status numbers_expect(const struct numbers *numbers, uint64_t number, const struct digest *event);
 
 /* The transaction of a number has ended: NUMBER_COMMITTED, NUMBER_LOST or NUMBER_UNKNOWN, on `backend`. */
 void numbers_end(struct numbers *numbers, uint64_t number, enum number_state state,

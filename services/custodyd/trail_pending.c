@@ -2,6 +2,9 @@
  * What in the database is the service's own: rows of audit.pending and the head row, by codes under a key that the
  * database does not have; of this boot, an event that was enqueued.
  */
+#include <inttypes.h>
+
+#include "base/log.h"
 #include "trail_core.h"
 #include "trail_state.h"
 
@@ -63,13 +66,20 @@ bool trail_remembers(struct trail *trail, const struct uuid *boot, uint64_t numb
     return known;
 }
 
-bool trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
+enum status trail_expects(struct trail *trail, const struct uuid *boot, uint64_t number, const struct digest *event)
 {
     if (!uuid_equal(boot, &trail->boot)) {
-        return true;
+        return STATUS_OK;
     }
     pthread_mutex_lock(&trail->mutex);
-    bool expected = numbers_expect(&trail->numbers, number, event);
+    enum status status = numbers_expect(&trail->numbers, number, event);
     pthread_mutex_unlock(&trail->mutex);
-    return expected;
+    return status;
+}
+
+void trail_falsified(uint64_t seq)
+{
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%" PRIu64, seq);
+    log_event(LOG_LEVEL_ERROR, "trail.falsified", "entry", number, NULL);
 }

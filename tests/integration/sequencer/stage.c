@@ -146,10 +146,10 @@ struct trail_ticket stage_heartbeat(struct stage *stage)
     return ticket;
 }
 
-struct store_tx *stage_open_event(struct stage *stage)
+struct store_tx *stage_open_event(struct stage *stage, const char *oid)
 {
     struct store_tx *tx = stage_begin(stage);
-    stage_put(stage, tx, "");
+    stage_put(stage, tx, oid);
     return tx;
 }
 

@@ -47,8 +47,8 @@ struct trail_ticket stage_post(struct stage *stage);
 /* Commits one event with the fact `settled`. */
 struct trail_ticket stage_heartbeat(struct stage *stage);
 
-/* A transaction with an event in it, to be ended by the test. */
-struct store_tx *stage_open_event(struct stage *stage);
+/* A transaction with an event about object `oid` ("" for none) in it, to be ended by the test. */
+struct store_tx *stage_open_event(struct stage *stage, const char *oid);
 
 /* Takes a number and rolls back. */
 void stage_rolled_back(struct stage *stage);

@@ -311,6 +311,87 @@ Test(sequence, what_is_an_entry_of_an_earlier_start_does_not_become_another_one)
          "$$"
 #define PUT_BACK(since) "INSERT INTO audit.pending (evt, mac, since) SELECT evt, mac, " since " FROM public.kept"
 
+/* The next row of audit.pending is there for all at once, whatever becomes of its transaction. */
+static void show_next_row(void)
+{
+    char conninfo[256];
+    char body[1024];
+    books_sql(&books, "CREATE EXTENSION dblink SCHEMA public; CREATE SEQUENCE public.rows");
+    (void)snprintf(body, sizeof(body),
+                   "IF nextval('public.rows') = 1 THEN PERFORM public.dblink_exec('%s', format("
+                   "'INSERT INTO audit.pending (evt, mac, since) VALUES (%%L, %%L, %%s)',"
+                   " NEW.evt, NEW.mac, NEW.since)); END IF;",
+                   books_conninfo(conninfo, &books, "postgres"));
+    trigger_make(body);
+}
+
+/* It was an entry of what did not happen; made again, its object had the same ordinal twice. */
+Test(sequence, what_has_not_ended_is_no_entry_whoever_shows_it)
+{
+    stage_covered(&stage, stage_event(&stage, "object"));
+    show_next_row();
+    struct store_tx *tx = stage_open_event(&stage, "object");
+    cr_assert_eq(books_number(&books, "SELECT count(*) FROM audit.pending"), 1, "it is there for all");
+    struct trail_ticket behind = stage_event(&stage, "");
+    for (int i = 0; i < 5; i++) {
+        stage_covered(&stage, stage_post(&stage)); /* what waits does not stop the others */
+    }
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.pending"), 2, "those behind it keep their place");
+    store_rollback(tx);
+    stage_covered(&stage, behind);
+    stage_covered(&stage, stage_event(&stage, "object"));
+    stage_covered(&stage, stage_heartbeat(&stage));
+    cr_expect_eq(books_number(&books, REFUSED), 1);
+    cr_expect_eq(books_number(&books, "SELECT count(*) FROM audit.leaf WHERE oid = 'object'"), 2);
+    struct story story = stage_read(&books, &keeper.log_key);
+    cr_expect_eq(story.open + story.unsettled + story.ordinal_gaps, 0);
+}
+
+/* The row and the copy of one that did commit are one entry. */
+Test(sequence, what_is_shown_before_it_commits_is_one_entry)
+{
+    show_next_row();
+    struct store_tx *tx = stage_open_event(&stage, "object");
+    books_commit(tx);
+    stage_covered(&stage, stage_event(&stage, "object"));
+    cr_expect_eq(books_number(&books, REFUSED), 1);
+    cr_expect_eq(stage_read(&books, &keeper.log_key).ordinal_gaps, 0);
+}
+
+static bool follows_to(struct stage *follower, uint64_t size)
+{
+    struct trail_checkpoint newest = {0};
+    bool known = trail_checkpoint_newest(&newest, follower->trail, NULL) == STATUS_OK;
+    bytes_free(&newest.note);
+    return known && newest.checkpoint.size >= size;
+}
+
+/* Who leads cannot know how transactions of another process end; that one does. */
+Test(sequence, what_another_leader_was_shown_is_told_by_who_made_it)
+{
+    char log[4096] = "";
+    struct stage follower;
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    cr_assert(file != NULL && kept >= 0);
+    stage_open(&follower, &books, &keeper);
+    stage_await(&follower, SEQUENCER_FOLLOWING, NULL);
+    show_next_row();
+    struct store_tx *tx = stage_open_event(&follower, "object");
+    cr_expect_eq(stage_covered(&stage, stage_event(&stage, "")), 2, "it is entry 1");
+    while (!follows_to(&follower, 3)) {
+        sched_yield();
+    }
+    cr_assert(dup2(fileno(file), STDERR_FILENO) >= 0);
+    store_rollback(tx);
+    cr_assert(dup2(kept, STDERR_FILENO) >= 0);
+    (void)pread(fileno(file), log, sizeof(log) - 1, 0);
+    cr_expect_not_null(strstr(log, "event=trail.falsified entry=1"), "%s", log);
+    (void)fclose(file);
+    (void)close(kept);
+    stage_close(&follower);
+}
+
 /* The service that knew is gone; the trail says that the number is void. */
 Test(sequence, what_was_rolled_back_does_not_happen_after_a_restart)
 {
@@ -424,7 +505,7 @@ Test(sequence, what_another_process_did_not_write_becomes_no_entry)
 Test(sequence, an_unknown_commit_that_was_none_is_declared_void_once)
 {
     for (int i = 0; i < 3; i++) {
-        struct store_tx *tx = stage_open_event(&stage);
+        struct store_tx *tx = stage_open_event(&stage, "");
         books_sql(&books, CUT_APP);
         cr_assert_eq(store_commit(tx, NULL), STATUS_OUTCOME_UNKNOWN);
     }
@@ -442,7 +523,7 @@ Test(sequence, an_unknown_commit_that_took_place_is_not_declared_void)
 {
     books_sql(&books, "ALTER ROLE postgres SET synchronous_commit = local");
     stage_stop(&stage);
-    struct store_tx *tx = stage_open_event(&stage);
+    struct store_tx *tx = stage_open_event(&stage, "");
     books_sync_commit(&books, true);
     cr_assert_eq(books_cut_waiting_commit(&books, tx), STATUS_OUTCOME_UNKNOWN);
     books_sync_commit(&books, false);

@@ -1,4 +1,4 @@
-/* The numbers of a boot when one of them stays unknown while others go on. */
+/* The numbers of a boot: which waits for an entry, and when one of them stays unknown while others go on. */
 #include "trail_number.h"
 
 #include <criterion/criterion.h>
@@ -76,4 +76,30 @@ Test(trail_number, no_number_runs_further_ahead_than_a_verifier_notes)
     }
     cr_expect_eq(last - unknown, TRAIL_UNSETTLED_MAX - 1);
     cr_expect_eq(numbers_take(&last, &numbers, true, NULL), STATUS_BUSY);
+}
+
+/* Bound to one document, and taken to each end of its transaction. */
+static enum status expected_after(enum number_state end)
+{
+    const struct digest event = {{1}};
+    uint64_t number = taken(false);
+    numbers_bind(&numbers, number, &event);
+    cr_expect_eq(numbers_expect(&numbers, number, &event), STATUS_NOT_READY, "it has not ended");
+    numbers_end(&numbers, number, end, &backend);
+    return numbers_expect(&numbers, number, &event);
+}
+
+Test(trail_number, what_may_become_an_entry_has_ended_and_not_failed)
+{
+    const struct digest event = {{1}};
+    const struct digest other = {{2}};
+    numbers_init(&numbers);
+    cr_expect_eq(expected_after(NUMBER_COMMITTED), STATUS_OK);
+    cr_expect_eq(expected_after(NUMBER_UNKNOWN), STATUS_OK);
+    cr_expect_eq(expected_after(NUMBER_LOST), STATUS_MISMATCH);
+    cr_expect_eq(numbers_expect(&numbers, 1, &other), STATUS_MISMATCH, "another document");
+    cr_expect_eq(numbers_expect(&numbers, 4, &event), STATUS_MISMATCH, "never taken");
+    cr_expect_eq(numbers_expect(&numbers, 0, &event), STATUS_MISMATCH);
+    numbers_sequenced(&numbers, 1, 7);
+    cr_expect_eq(numbers_expect(&numbers, 1, &event), STATUS_MISMATCH, "an entry already");
 }
