@@ -4,14 +4,21 @@
  *
  * Each fault must: release no wrong signature, let no request hang, be answered by the standby if there is one, be told
  * once, and be forgotten when it is over, without a restart of the signer.
+ *
+ * A token that hangs is told by the timeout, which is short here because every start and every pause is measured in it.
+ * So a busy machine makes a token late that nobody disturbed. The signer tells that too, as a timeout; such a trial
+ * shows nothing and is made again.
  */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdarg.h>
 
 #include "pair.h"
 
 #define TOKEN_TIMEOUT_MS 500
-#define ANSWER_MAX_MS 10000 /* a request that takes so long hangs: a few timeouts, on a busy machine */
+#define ADMISSION_TIMEOUT_MS 30000 /* nothing is disturbed yet */
+#define ATTEMPTS_MAX 20            /* while a token is late that nobody disturbs */
+#define STEPS_MAX 6000             /* looks until something has happened: two minutes */
 
 static struct pair pair;
 static struct world world;
@@ -21,6 +28,24 @@ static struct digest signed_last;
 static uint64_t height;
 static int serving; /* which token */
 static bool with_standby;
+static char wrong[1024]; /* the first thing that was not as it must be in this trial; "": none */
+
+/* Whether it counts is known when the trial is over. */
+__attribute__((format(printf, 2, 3))) static void must(bool condition, const char *format, ...)
+{
+    if (!condition && wrong[0] == '\0') {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(wrong, sizeof(wrong), format, arguments);
+        va_end(arguments);
+    }
+}
+
+static void pause_shortly(void)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    (void)nanosleep(&pause, NULL);
+}
 
 /* The signer */
 
@@ -40,11 +65,19 @@ static void world_make(void)
     header_next();
 }
 
+/* Started twice: the first start admits the key. */
 static void signer_start(bool both)
 {
     with_standby = both;
-    serving = PRIMARY;
+    pair.token_timeout_ms = ADMISSION_TIMEOUT_MS;
     cr_assert(pair_start(&pair, both), "%s", pair.place.log);
+    cr_assert(place_stop(&pair.place, SIGTERM) == 0, "%s", pair.place.log);
+    pair.token_timeout_ms = TOKEN_TIMEOUT_MS;
+    bool ready = false;
+    for (int i = 0; i < ATTEMPTS_MAX && !ready; i++) {
+        ready = pair_start(&pair, both);
+    }
+    cr_assert(ready, "%s", pair.place.log);
     pool = place_pool(&pair.place, 1);
 }
 
@@ -58,7 +91,6 @@ static void signer_stop(void)
 static void make(void)
 {
     pair_make(&pair, ROLE_VALIDATOR, ALGORITHM_P256);
-    pair.token_timeout_ms = TOKEN_TIMEOUT_MS;
     world_make();
 }
 
@@ -71,16 +103,13 @@ static void finish(void)
     world_wipe(&world);
 }
 
-/* Asks for the next header, again if it was refused. What is answered verifies, and in time. */
+/* Asks for the next header, again if it was refused. What is answered verifies; what hangs is a timeout. */
 static enum status ask(struct fault *fault)
 {
     const struct wire_header_request request = {.header = header};
     struct wire_header_reply reply;
     *fault = (struct fault){0};
-    int64_t from_us = clock_monotonic_us(clock_system());
     enum status status = wire_header_sign(pool, &reply, &request, PLACE_TIMEOUT_MS, fault);
-    int64_t took_ms = (clock_monotonic_us(clock_system()) - from_us) / 1000;
-    cr_expect(took_ms < ANSWER_MAX_MS, "it took %lld ms", (long long)took_ms);
     if (status == STATUS_OK) {
         struct bytes message = {0};
         MUST(document_message(&message, LEDGER_HEADER_KIND, header.data, header.len));
@@ -171,48 +200,73 @@ static void trial_begin(const struct trial *trial)
     char lines[128];
     (void)snprintf(lines, sizeof(lines), "%s * %s", trial->function, trial->fault);
     pid_t process = pair_process(&pair, serving);
-    cr_assert(process > 0, "%s has no process", label_of(serving));
     pair_disturb(&pair, serving, lines);
-    if (trial->at_start) {
-        cr_assert(kill(process, SIGKILL) == 0);
-    }
+    must(process > 0 && (!trial->at_start || kill(process, SIGKILL) == 0), "it has no process");
+}
+
+static struct wire_status_reply status_get(void)
+{
+    struct wire_status_reply reply;
+    struct fault fault = {0};
+    cr_assert(wire_status(pool, &reply, PLACE_TIMEOUT_MS, &fault) == STATUS_OK, "%s", fault.detail);
+    return reply;
 }
 
 /* What the signer says of a token; false when it serves or stands by. */
 static bool down_say(char out[160], int token)
 {
-    struct wire_status_reply reply;
-    struct fault fault = {0};
-    cr_assert(wire_status(pool, &reply, PLACE_TIMEOUT_MS, &fault) == STATUS_OK, "%s", fault.detail);
+    const struct wire_status_reply reply = status_get();
     (void)snprintf(out, 160, "%s", reply.tokens[token].reason);
-    cr_expect(reply.ready == (with_standby || reply.tokens[token].state != WIRE_TOKEN_DOWN), "ready: %d", reply.ready);
+    must(reply.ready == (with_standby || reply.tokens[token].state != WIRE_TOKEN_DOWN), "ready: %d", reply.ready);
     return reply.tokens[token].state == WIRE_TOKEN_DOWN;
 }
 
-/* Until the token was started again under the fault, and that failed too; false after a minute. */
+/* Nothing is disturbed, and every token is there: which one serves? */
+static void settle(void)
+{
+    pair_disturb(&pair, PRIMARY, "");
+    pair_disturb(&pair, STANDBY, "");
+    for (int step = 0; step < STEPS_MAX; step++) {
+        const struct wire_status_reply reply = status_get();
+        serving = reply.tokens[PRIMARY].state == WIRE_TOKEN_SERVING ? PRIMARY : STANDBY;
+        if (reply.tokens[PRIMARY].state != WIRE_TOKEN_DOWN &&
+            (!with_standby || reply.tokens[STANDBY].state != WIRE_TOKEN_DOWN)) {
+            return;
+        }
+        pause_shortly();
+    }
+    cr_assert(false, "the tokens do not come back: %s", place_log(&pair.place));
+}
+
+/* How often a token was told down because it was late. */
+static int late_count(void)
+{
+    return pair_logged(&pair, "event=token.down", "status=timed_out");
+}
+
+/* Until the token was started again under the fault, and that failed too; false when it came up. */
 static bool refused_start_await(char out[160], int token)
 {
-    for (int step = 0; step < 3000; step++) {
+    for (int step = 0; step < STEPS_MAX; step++) {
         if (!down_say(out, token)) {
             return false;
         }
         if (strstr(out, "its process ended while signing") == NULL && strcmp(out, "its process ended") != 0) {
             return true;
         }
-        const struct timespec pause = {.tv_nsec = 20000000};
-        (void)nanosleep(&pause, NULL);
+        pause_shortly();
     }
     return false;
 }
 
-static bool met_await(const struct trial *trial, int token)
+/* A token that was late by itself is not asked any more. */
+static bool met_await(const struct trial *trial, int token, int late)
 {
-    for (int step = 0; step < 3000; step++) {
+    for (int step = 0; step < STEPS_MAX && late_count() <= late; step++) {
         if (pair_calls(&pair, token, trial->function) > 0) {
             return true;
         }
-        const struct timespec pause = {.tv_nsec = 20000000};
-        (void)nanosleep(&pause, NULL);
+        pause_shortly();
     }
     return false;
 }
@@ -224,53 +278,72 @@ static int requests_make(int count)
     for (int i = 0; i < count; i++) {
         struct fault fault;
         enum status status = ask(&fault);
-        if (with_standby) {
-            cr_expect(status == STATUS_OK, "request %d: %s, %s", i, status_info(status)->code, fault.detail);
-        } else {
-            cr_expect(status == STATUS_OK || status == STATUS_TOKEN, "request %d: %s, %s", i, status_info(status)->code,
-                      fault.detail);
-        }
+        must(status == STATUS_OK || (!with_standby && status == STATUS_TOKEN), "request %d: %s, %s", i,
+             status_info(status)->code, fault.detail);
+        cr_expect(status == STATUS_OK || status == STATUS_TOKEN, "request %d: %s, %s", i, status_info(status)->code,
+                  fault.detail);
         refused += status != STATUS_OK;
     }
     return refused;
 }
 
-static void trial_run(const struct trial *trial)
+/* The fault is over. */
+static void healed_expect(int token, int downs, int ups)
+{
+    must(pair_await(&pair, "event=token.up", label_of(token), ups), "it does not come back");
+    must(!with_standby || status_get().tokens[1 - token].state == WIRE_TOKEN_SERVING, "the other one does not serve");
+    must(pair_logged(&pair, "event=token.down", label_of(token)) == downs, "told more than once");
+    struct fault fault;
+    enum status status = ask(&fault);
+    must(status == STATUS_OK, "afterwards: %s, %s", status_info(status)->code, fault.detail);
+}
+
+static void attempt(const struct trial *trial, int late)
 {
     int token = serving;
     int downs = pair_logged(&pair, "event=token.down", label_of(token));
     int ups = pair_logged(&pair, "event=token.up", label_of(token));
     trial_begin(trial);
     int refused = trial->of_probe ? 0 : requests_make(3);
-    cr_expect(met_await(trial, token), "%s %s: it was not met", trial->function, trial->fault);
-    cr_expect(pair_await(&pair, "event=token.down", label_of(token), downs + 1), "%s %s: it is not told",
-              trial->function, trial->fault);
+    must(met_await(trial, token, late), "it was not met");
+    must(pair_await(&pair, "event=token.down", label_of(token), downs + 1), "it is not told");
     refused += requests_make(2);
     char reason[160];
     bool down = trial->at_start ? refused_start_await(reason, token) : down_say(reason, token);
-    cr_expect(down || trial->may_pass, "%s %s: the token is not down", trial->function, trial->fault);
+    must(down || trial->may_pass, "the token is not down");
     pair_disturb(&pair, token, "");
     if (!down) { /* begun under the fault, it has what it has: once more without */
-        cr_assert(kill(pair_process(&pair, token), SIGKILL) == 0);
+        pid_t process = pair_process(&pair, token);
+        must(process > 0 && kill(process, SIGKILL) == 0, "it has no process");
         downs++;
         ups++;
     }
-    cr_assert(pair_await(&pair, "event=token.up", label_of(token), ups + 1), "%s %s: it does not come back: %s",
-              trial->function, trial->fault, place_log(&pair.place));
-    if (with_standby) {
-        serving = 1 - token;
-    }
-    cr_expect(pair_logged(&pair, "event=token.down", label_of(token)) == downs + 1, "%s %s: told more than once: %s",
-              trial->function, trial->fault, place_log(&pair.place));
-    struct fault fault;
-    enum status status = ask(&fault);
-    cr_expect(status == STATUS_OK, "%s %s: afterwards: %s", trial->function, trial->fault, fault.detail);
+    healed_expect(token, downs + 1, ups + 1);
     (void)printf("%-20s %-13s %-6s %-8s refused %d  %s\n", trial->function, trial->fault,
                  trial->at_start   ? "start"
                  : trial->of_probe ? "idle"
                                    : "sign",
                  with_standby ? "standby" : "alone", refused, reason);
     (void)fflush(stdout);
+}
+
+/* A token that is disturbed while it serves may be late once: that is the fault. One that starts is told down before.
+ */
+static void trial_run(const struct trial *trial)
+{
+    bool slow = strcmp(trial->fault, "hang") == 0 || strncmp(trial->fault, "delay", 5) == 0;
+    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+        int late = late_count() + (slow && !trial->at_start);
+        settle();
+        wrong[0] = '\0';
+        attempt(trial, late);
+        if (late_count() <= late) {
+            cr_expect(wrong[0] == '\0', "%s %s: %s: %s", trial->function, trial->fault, wrong, place_log(&pair.place));
+            return;
+        }
+        (void)printf("a token was late that nobody disturbed: once more\n");
+    }
+    cr_assert(false, "%s %s: a token is always late: %s", trial->function, trial->fault, place_log(&pair.place));
 }
 
 static void trials_run(size_t from, size_t step)
