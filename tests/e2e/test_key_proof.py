@@ -84,7 +84,7 @@ class Proof(strongroom.Case):
                                f"it is asked again, {state}")
             self.assertEqual(again["state"], state)
             self.assertGreater(again["issued_at"], first["issued_at"])
-            self.assertEqual(self.key()["proof"], "fresh")
+            eventually(lambda: self.key()["proof"] == "fresh", f"it is fresh, {state}")
 
 
 def uuid7():

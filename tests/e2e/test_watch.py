@@ -150,7 +150,7 @@ class OfAService(strongroom.Case):
 
     def test_a_program_that_fails_is_tried_again_and_the_other_says_so(self):
         watch = self.watch
-        watch.start(call_timeout=1, silence=self.SILENCE_S)
+        watch.start(call_timeout=5, silence=self.SILENCE_S)
         for mode, why in (("fail", 'exit status 3'), ("hang", "took too long and was killed")):
             with self.subTest(mode):
                 failed = len(watch.told(1, "watch.call_failed"))
@@ -162,7 +162,7 @@ class OfAService(strongroom.Case):
                 self.assertEqual(watch.told(0, "medium.overdue", object_id=serial), [])
                 watch.kill()
                 watch.mode(0, "")
-                watch.start(call_timeout=1, silence=self.SILENCE_S)
+                watch.start(call_timeout=5, silence=self.SILENCE_S)
                 eventually(lambda serial=serial: watch.told(0, "medium.overdue", object_id=serial), "it is told at last")
                 eventually(lambda failed=failed: watch.told(0, "watch.call_failed", object_id="1")[failed:], "also of itself")
         self.assertEqual(watch.repeated(), [])

@@ -284,7 +284,7 @@ class Witnesses(strongroom.Case):
                 before = self.size_shown()
                 self.place.proposed()
                 self.until(lambda before=before: self.size_shown() > before, "the checkpoint that outsiders get goes on")
-                self.assertTrue(self.health()["ready"])
+                self.until(lambda: self.health()["ready"], "effects go on")
                 said = REFUSALS.get(answer and not callable(answer) and answer[0])
                 self.until(lambda said=said: said in (None, self.reason("witness.example/stub")), f"the alarm says {said}")
                 self.until(lambda said=said: said != "unknown_key" or "custody witness rotate" in self.place.custody("alarms").stdout,
