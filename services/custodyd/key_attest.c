@@ -62,6 +62,9 @@ static enum status keep_in(struct store_tx *tx, void *context, struct fault *fau
     if (status == STATUS_OK) {
         status = key_paper_record(&digest, tx, &keeping->asked->key, &paper, fault);
     }
+    if (status == STATUS_OK) {
+        status = key_paper_mark(tx, KEY_PAPER_ATTESTATION, &keeping->asked->key, &digest, fault);
+    }
     return status == STATUS_OK ? log_attestation(keeping, tx, &attestation, &digest, fault) : status;
 }
 

@@ -54,6 +54,32 @@ static void order_wipe(struct order *order)
 
 /* The trail. */
 
+/* What the signer took is marked, so that it is found: the last document of a key, and the order that a step asks for.
+ */
+static enum status keep_paper(struct order *order, struct store_tx *tx, struct audit_event *event,
+                              const struct key_paper *paper, struct fault *fault)
+{
+    struct digest digest;
+    enum status status = key_paper_record(&digest, tx, &order->key, paper, fault);
+    if (status == STATUS_OK) {
+        status = audit_event_ref_add(event, paper->kind, &digest, fault);
+    }
+    return status == STATUS_OK && order->outcome == AUDIT_OUTCOME_OK && strcmp(paper->kind, KEY_PAPER_KEY) == 0
+               ? key_paper_mark(tx, paper->kind, &order->key, &digest, fault)
+               : status;
+}
+
+static enum status keep_sweep(struct order *order, struct store_tx *tx, struct fault *fault)
+{
+    const struct key_paper paper = {KEY_PAPER_COMMAND, &order->papers.command};
+    struct digest digest;
+    if (digest_is_zero(&order->intent) || order->outcome != AUDIT_OUTCOME_OK) {
+        return STATUS_OK;
+    }
+    enum status status = key_paper_record(&digest, tx, &order->intent, &paper, fault);
+    return status == STATUS_OK ? key_paper_mark(tx, paper.kind, &order->intent, &digest, fault) : status;
+}
+
 static enum status keep_papers(struct order *order, struct store_tx *tx, struct audit_event *event, struct fault *fault)
 {
     const struct key_paper papers[] = {
@@ -64,19 +90,11 @@ static enum status keep_papers(struct order *order, struct store_tx *tx, struct 
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < sizeof(papers) / sizeof(papers[0]); i++) {
-        struct digest digest;
-        if (papers[i].document->document.len == 0) {
-            continue;
-        }
-        status = key_paper_record(&digest, tx, &order->key, &papers[i], fault);
-        if (status == STATUS_OK) {
-            status = audit_event_ref_add(event, papers[i].kind, &digest, fault);
+        if (papers[i].document->document.len > 0) {
+            status = keep_paper(order, tx, event, &papers[i], fault);
         }
     }
-    if (status == STATUS_OK && !digest_is_zero(&order->intent) && order->outcome == AUDIT_OUTCOME_OK) {
-        struct digest digest;
-        status = key_paper_record(&digest, tx, &order->intent, &papers[0], fault); /* for the step that asks for it */
-    }
+    status = status == STATUS_OK ? keep_sweep(order, tx, fault) : status;
     if (status == STATUS_OK && order->papers.ceremony.len > 0) {
         struct digest digest;
         ceremony_digest(&digest, order->papers.ceremony.data, order->papers.ceremony.len);

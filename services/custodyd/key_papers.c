@@ -5,8 +5,10 @@
 
 #include "base/log.h"
 #include "http.h"
+#include "store/mark.h"
 
 #define PAGE 64
+#define ROWS_MAX (16 * PAGE) /* that are looked at */
 
 /* The id of a row: 252 bits of the key id, because a name has 63 characters. */
 static void row_id(struct name *out, const struct digest *key)
@@ -130,6 +132,41 @@ enum status key_paper_record_ceremony(struct store_tx *tx, const struct digest *
     return status == STATUS_OK ? key_paper_row_record(tx, &row, fault) : status;
 }
 
+/* Which paper of a kind is the last one under an id. */
+
+static void mark_subject(char out[STORE_MARK_SUBJECT_SIZE], const char *kind, const struct name *id)
+{
+    (void)snprintf(out, STORE_MARK_SUBJECT_SIZE, "paper/%s/%s", kind, id->text);
+}
+
+enum status key_paper_mark(struct store_tx *tx, const char *kind, const struct digest *key, const struct digest *paper,
+                           struct fault *fault)
+{
+    char subject[STORE_MARK_SUBJECT_SIZE];
+    char value[DIGEST_HEX_LEN + 1];
+    struct store_mark mark;
+    struct name id;
+    row_id(&id, key);
+    mark_subject(subject, kind, &id);
+    digest_format(value, paper);
+    return store_mark_set(&mark, tx, subject, value, fault);
+}
+
+/* The row that the mark names: STATUS_NOT_FOUND. Out: store_document_wipe. */
+static enum status marked_row(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
+                              struct fault *fault)
+{
+    char subject[STORE_MARK_SUBJECT_SIZE];
+    char value[STORE_MARK_VALUE_SIZE];
+    struct digest digest;
+    mark_subject(subject, kind, id);
+    enum status status = store_mark_get(value, tx, subject, fault);
+    if (status == STATUS_OK && digest_parse(&digest, value) != STATUS_OK) {
+        status = fault_set(fault, STATUS_NOT_FOUND, kind, "the mark names none");
+    }
+    return status == STATUS_OK ? store_document_get(out, tx, kind, id->text, &digest, fault) : status;
+}
+
 /* The best of those that were seen. */
 struct finding {
     const struct key_paper_choice *choice;
@@ -158,25 +195,53 @@ static void look_at(struct finding *finding, const struct store_document *row)
     signed_document_free(&paper);
 }
 
+static enum status look_at_marked(struct finding *finding, struct store_tx *tx, const char *kind, const struct name *id,
+                                  struct fault *fault)
+{
+    struct store_document row = {.bytes = {0}};
+    struct fault why = {0};
+    enum status status = marked_row(&row, tx, kind, id, &why);
+    if (status == STATUS_OK) {
+        look_at(finding, &row);
+        store_document_wipe(&row);
+    }
+    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
+                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
+static enum status look_at_rows(struct finding *finding, struct store_tx *tx, const char *kind, const struct name *id,
+                                struct fault *fault)
+{
+    struct store_document_place after = {.id = *id};
+    size_t seen = 0;
+    bool more = true;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && more) {
+        struct store_document_list list = {0};
+        if (seen == ROWS_MAX) {
+            return fault_set(fault, STATUS_CORRUPT, kind, "somebody has put more than %d rows under one id", ROWS_MAX);
+        }
+        status = store_document_list(&list, tx, kind, &after, PAGE, fault);
+        more = list.count == PAGE && name_equal(&list.rows[PAGE - 1].id, id);
+        for (size_t i = 0; i < list.count && name_equal(&list.rows[i].id, id); i++) {
+            look_at(finding, &list.rows[i]);
+            after = store_document_place_of(&list.rows[i]);
+        }
+        seen += list.count;
+        store_document_list_free(&list);
+    }
+    return status;
+}
+
 enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind, const struct digest *key,
                            const struct key_paper_choice *choice, struct fault *fault)
 {
     struct finding finding = {.choice = choice};
-    struct store_document_place after = {{{0}}};
     struct name id;
-    bool more = true;
-    enum status status = STATUS_OK;
     row_id(&id, key);
-    after.id = id;
-    while (status == STATUS_OK && more) {
-        struct store_document_list list = {0};
-        status = store_document_list(&list, tx, kind, &after, PAGE, fault);
-        more = list.count == PAGE && name_equal(&list.rows[PAGE - 1].id, &id);
-        for (size_t i = 0; i < list.count && name_equal(&list.rows[i].id, &id); i++) {
-            look_at(&finding, &list.rows[i]);
-            after = store_document_place_of(&list.rows[i]);
-        }
-        store_document_list_free(&list);
+    enum status status = look_at_marked(&finding, tx, kind, &id, fault);
+    if (status == STATUS_OK && !finding.found) {
+        status = look_at_rows(&finding, tx, kind, &id, fault);
     }
     if (status == STATUS_OK && finding.found) {
         *out = finding.paper;
@@ -259,23 +324,6 @@ enum status key_paper_document(struct key_document *out, struct signed_document 
     return STATUS_OK;
 }
 
-/* The row that was stored last. */
-static enum status newest_row(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
-                              struct fault *fault)
-{
-    struct store_document_list list = {0};
-    enum status status = store_document_list_of(&list, tx, kind, id->text, 1, fault);
-    if (status == STATUS_OK && list.count == 0) {
-        status = fault_set(fault, STATUS_NOT_FOUND, kind, "%s", "");
-    }
-    if (status == STATUS_OK) {
-        *out = list.rows[0];
-        list.rows[0] = (struct store_document){.bytes = {0}}; /* transferred */
-    }
-    store_document_list_free(&list);
-    return status;
-}
-
 enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed, struct digest *out_bytes,
                                   struct store_tx *tx, const struct key_document *document, struct fault *fault)
 {
@@ -286,7 +334,7 @@ enum status key_paper_attestation(struct attestation *out, struct signed_documen
     struct fault why = {0};
     struct name id;
     row_id(&id, &document->key_id);
-    enum status status = newest_row(&row, tx, KEY_PAPER_ATTESTATION, &id, fault);
+    enum status status = marked_row(&row, tx, KEY_PAPER_ATTESTATION, &id, fault);
     if (status != STATUS_OK) {
         return status;
     }

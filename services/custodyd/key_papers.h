@@ -44,6 +44,13 @@ MUST_CHECK enum status key_paper_record_ceremony(struct store_tx *tx, const stru
  */
 MUST_CHECK enum status key_paper_row_record(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
+/*
+ * Marks a paper that was kept as the last one of its kind under this id: a mark has one place, which nobody fills by
+ * putting rows. Whoever writes to the database can set it back to an older one, or to none.
+ */
+MUST_CHECK enum status key_paper_mark(struct store_tx *tx, const char *kind, const struct digest *key,
+                                      const struct digest *paper, struct fault *fault);
+
 /* Which paper is wanted; of those that fit, when it was issued (microseconds UTC, signed). */
 struct key_paper_choice {
     bool (*fits)(void *context, int64_t *out_issued_at_utc_us, const struct signed_document *paper);
@@ -51,8 +58,9 @@ struct key_paper_choice {
 };
 
 /*
- * The paper of a kind that fits, issued last if there are more, however many others somebody has put there;
- * STATUS_NOT_FOUND. Out: signed_document_free.
+ * The paper of a kind that fits: the one that is marked, however many others somebody has put there, else the one
+ * issued last. STATUS_NOT_FOUND; STATUS_CORRUPT when the marked one does not fit and there are more rows than are
+ * looked at. Out: signed_document_free.
  */
 MUST_CHECK enum status key_paper_find(struct signed_document *out, struct store_tx *tx, const char *kind,
                                       const struct digest *key, const struct key_paper_choice *choice,
@@ -76,8 +84,8 @@ MUST_CHECK enum status key_paper_document(struct key_document *out, struct signe
                                           const struct wire_key *key, struct fault *fault);
 
 /*
- * The attestation of a key that was stored last, verified for its document. Whoever may write into the database
- * chooses it, and can have an older one shown, or none: STATUS_NOT_FOUND, STATUS_CORRUPT. Out: `out_signed` (unless
+ * The attestation of a key that is marked, verified for its document. Rows beside it are not seen; whoever edits the
+ * mark can have an older one shown, or none: STATUS_NOT_FOUND, STATUS_CORRUPT. Out: `out_signed` (unless
  * NULL) signed_document_free; `out_bytes`: SHA-256 of the stored row, set with STATUS_CORRUPT, too.
  */
 MUST_CHECK enum status key_paper_attestation(struct attestation *out, struct signed_document *out_signed,

@@ -99,6 +99,9 @@ static enum status veto_in(struct store_tx *tx, void *context, struct fault *fau
         status = key_paper_record(&command, tx, &vetoing->command.subject, &paper, fault);
     }
     if (status == STATUS_OK) {
+        status = key_paper_mark(tx, WITHDRAWAL_VETO_KIND, &vetoing->command.subject, &command, fault);
+    }
+    if (status == STATUS_OK) {
         status = end_denied(tx, &row, fault);
     }
     if (status == STATUS_OK) {

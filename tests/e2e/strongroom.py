@@ -336,6 +336,11 @@ class Evaluation:
             raise AssertionError(f"custody {' '.join(arguments)}: {done.stderr}")
         return done
 
+    def crowd(self, kind, subject):
+        """A superuser puts more papers under the name of one than anybody looks at."""
+        self.psql("INSERT INTO custody.document (kind, id, digest, bytes) "
+                  f"SELECT '{kind}', '{subject[:63]}', sha256(n::text::bytea), '{{}}' FROM generate_series(1, 1100) n")
+
     def on(self, role, key_id):
         """How many transitions the signer knows of a key: an order of the quorum names it."""
         rows = self.custody("key", "list", "--role", role, "--socket", f"{self.dir}/run/{role}.sock").stdout.split(key_id)[1]

@@ -201,6 +201,8 @@ class Compromise(strongroom.Case):
         alone = {**orders[others[0]], "signatures": orders[others[0]]["signatures"][:1]}
         self.assertProblem(self.send(alone), 403, "quorum_missing")
         self.assertProblem(self.send(self.ordered(elsewhere, **{"from": "retained"})), 409, "conflict", "from")
+        for id in others:
+            place.crowd("command", rows[id]["intent_digest"])
         for order in (self.ordered(elsewhere), *(orders[id] for id in others)):
             self.assertEqual(self.send(order).status, 200)
         for id in others:
@@ -209,6 +211,7 @@ class Compromise(strongroom.Case):
         self.assertEqual(refused["reason"], "denied")  # payee-1 is on the allow-list, and no emergency address
         left = int(rows[first]["amount"])
         self.assertEqual((int(place.balance(place.hot)), int(place.balance(self.refuge))), (left, held - left))
+        place.crowd("key", self.ids["transfer"])
         for id in others:
             self.spoil(id, rows[id])
             self.assertEvidence(place.export_evidence(id), orders[id])

@@ -114,7 +114,7 @@ class Keys(strongroom.Case):
         """Edits the stored papers of the transfer key, as a superuser of the database, and puts them back afterwards."""
         place = self.place
         row = f"kind = '{kind}' AND id = '{self.ids['transfer'][:63]}'"
-        before = place.value(f"SELECT encode(bytes, 'hex') FROM custody.document WHERE {row} ORDER BY created_at DESC LIMIT 1")
+        before = place.value(f"SELECT encode(bytes, 'hex') FROM custody.document WHERE {row} AND created_at <= now() ORDER BY created_at DESC LIMIT 1")
         known = len(self.entries("key.attestation_alarm"))
         text = change(bytes.fromhex(before).decode())
         self.assertNotEqual(text.encode().hex(), before)
@@ -129,6 +129,20 @@ class Keys(strongroom.Case):
         finally:
             place.psql(f"UPDATE custody.document SET bytes = '\\x{before}' WHERE {row} AND bytes = '\\x{text.encode().hex()}'")
         self.assertEqual(place.call("GET", "/v1/wallets/hot").json["address"], place.hot)
+
+    def test_rows_beside_an_attestation_hide_nothing(self):
+        """What a superuser plants, stored later than the honest one, in whatever number, is not looked at."""
+        place, key = self.place, self.ids["transfer"]
+        honest = place.call("GET", f"/v1/keys/{key}").json["key"]["attestation"]
+        document = canonical({**json.loads(honest["document"]), "issued_at": time_text(seconds=3600)})
+        forged = canonical(place.signed("attestation", document, "admin-1"))
+        known = len(self.entries("key.attestation_alarm"))
+        place.psql(f"""INSERT INTO custody.document (kind, id, digest, bytes, created_at)
+            SELECT 'attestation', '{key[:63]}', sha256(n::text::bytea), convert_to($d${forged}$d$, 'UTF8'), now() + interval '1 day'
+            FROM generate_series(1, 300) n""")
+        self.assertEqual(place.call("GET", "/v1/wallets/hot").json["address"], place.hot)
+        self.assertEqual(place.call("GET", f"/v1/keys/{key}").json["key"]["attestation"]["signatures"][0]["key"], key)
+        self.assertEqual(len(self.entries("key.attestation_alarm")), known)
 
     def test_a_swapped_address_is_not_served(self):
         self.forged("attestation", lambda text: text.replace(self.place.hot, self.place.payee))

@@ -143,6 +143,7 @@ class Waiting(strongroom.Case):
         files = ("--key", f"{place.dir}/people/approver-3.key", "--passphrase-file", f"{place.dir}/people/approver-3.passphrase")
         told = place.custody("veto", row["id"], "--reason", "not-ours", *files, person="approver-3").stdout
         self.assertIn("vetoed, the withdrawal is rejected", told)
+        place.crowd("withdrawal-veto", row["intent_digest"])
         row = place.read(row["id"])
         self.assertEqual((row["state"], row["reason"], row["veto"]), ("rejected", "denied", {"by": "approver-3", "reason": "not-ours"}))
         entry = self.until(lambda: [entry for entry in place.history(row["id"])

@@ -38,13 +38,6 @@ static const struct statement get = {
     3,
 };
 
-static const struct statement list_of = {
-    "document_of",
-    "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND id = $2::text ORDER BY created_at DESC, digest"
-    " LIMIT $3::bigint",
-    3,
-};
-
 static const struct statement list_digest = {
     "document_digest",
     "SELECT " SELECT_DOCUMENT " WHERE kind = $1::text AND digest = $2::bytea AND id::text COLLATE \"C\" > $3::text"
@@ -154,16 +147,6 @@ enum status store_document_list_digest(struct store_document_list *out, struct s
 struct store_document_place store_document_place_of(const struct store_document *row)
 {
     return (struct store_document_place){.id = row->id, .digest = row->digest};
-}
-
-enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
-                                   const char *id, unsigned limit, struct fault *fault)
-{
-    struct parameters p = {0};
-    parameter_text(&p, kind);
-    parameter_text(&p, id);
-    parameter_uint64(&p, limit);
-    return document_read_all(out, tx, &list_of, &p, fault);
 }
 
 void store_document_wipe(struct store_document *row)

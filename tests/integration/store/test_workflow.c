@@ -477,10 +477,6 @@ Test(workflow, documents_are_found_by_name_and_by_digest)
     cr_assert_eq(list.count, 1);
     cr_expect_str_eq(list.rows[0].id.text, "bank");
     store_document_list_free(&list);
-    cr_assert_eq(store_document_list_of(&list, tx, "destination", "bank", 1, NULL), STATUS_OK);
-    cr_assert_eq(list.count, 1);
-    cr_expect_eq(memcmp(list.rows[0].bytes.data, "v1", 2), 0);
-    store_document_list_free(&list);
     cr_expect_eq(store_document_get(&read, tx, "destination", "none", &row.digest, NULL), STATUS_NOT_FOUND);
     books_commit(tx);
 }

@@ -59,13 +59,6 @@ MUST_CHECK enum status store_document_list_digest(struct store_document_list *ou
 /* The place of a row. */
 struct store_document_place store_document_place_of(const struct store_document *row);
 
-/*
- * The documents of (kind, id) that were stored last, the last one first, at most `limit`. Who may insert rows chooses
- * when they were stored: for lists that people look at, and for nothing that is decided.
- */
-MUST_CHECK enum status store_document_list_of(struct store_document_list *out, struct store_tx *tx, const char *kind,
-                                              const char *id, unsigned limit, struct fault *fault);
-
 /* Free what a row or list owns and empty it. */
 void store_document_wipe(struct store_document *row);
 void store_document_list_free(struct store_document_list *list);
