@@ -287,19 +287,14 @@ static enum status list_history(struct store_leaf_list *out, uint64_t *out_head_
 {
     char id[DIGEST_HEX_LEN + 1];
     struct store_tx *tx = NULL;
-    struct store_head head = {0};
     digest_format(id, &reading->entry.key.key);
     const struct store_leaf_filter filter = {
         .otype = RECORD_KEY, .oid = id, .newest_first = true, .limit = HISTORY_MAX};
-    enum status status = store_begin(&tx, reading->service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = trail_extent_begin(&tx, out_head_size, reading->service->trail, fault);
+    if (status == STATUS_OK) {
+        status = store_leaf_list(out, tx, &filter, fault);
+        store_rollback(tx);
     }
-    status = store_head_get(&head, tx, fault);
-    status = status == STATUS_OK ? store_leaf_list(out, tx, &filter, fault) : status;
-    store_rollback(tx);
-    bytes_free(&head.frontier);
-    *out_head_size = head.size;
     return status;
 }
 

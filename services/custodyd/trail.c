@@ -193,6 +193,20 @@ static void enqueued_end(void *context, enum store_end end)
     free(enqueued);
 }
 
+/* The lock is held. */
+static uint64_t signed_size(const struct trail *trail)
+{
+    return trail->newest.note.data == NULL ? trail->since : trail->newest.checkpoint.size;
+}
+
+uint64_t trail_signed_size(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    uint64_t size = signed_size(trail);
+    pthread_mutex_unlock(&trail->mutex);
+    return size;
+}
+
 /*
  * Takes a number, for a state event or another, and whatever is to be declared void; from here on the end of `tx`
  * settles them.
@@ -209,7 +223,7 @@ static enum status enqueued_new(struct enqueued **out, struct trail *trail, stru
     pthread_mutex_lock(&trail->mutex);
     enum status status = numbers_take(&enqueued->number, &trail->numbers, state, fault);
     if (status == STATUS_OK) {
-        enqueued->since = trail->newest.note.data == NULL ? trail->since : trail->newest.checkpoint.size;
+        enqueued->since = signed_size(trail);
         enqueued->carried_count = numbers_carry(enqueued->carried, VOID_MAX, &trail->numbers, enqueued->number);
     }
     pthread_mutex_unlock(&trail->mutex);
@@ -363,23 +377,6 @@ enum status trail_enqueue_state(struct trail_ticket *out, struct trail *trail, s
         out->number = enqueued->number;
     }
     return status;
-}
-
-bool trail_must_settle(struct trail *trail)
-{
-    pthread_mutex_lock(&trail->mutex);
-    bool must = numbers_crowd(&trail->numbers);
-    pthread_mutex_unlock(&trail->mutex);
-    return must;
-}
-
-void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq)
-{
-    if (uuid_equal(boot, &trail->boot)) {
-        pthread_mutex_lock(&trail->mutex);
-        numbers_sequenced(&trail->numbers, number, seq);
-        pthread_mutex_unlock(&trail->mutex);
-    }
 }
 
 void trail_covered(struct trail *trail, const struct audit_checkpoint *checkpoint, struct bytes *note)

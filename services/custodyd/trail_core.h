@@ -21,6 +21,9 @@ MUST_CHECK enum status trail_note_make(struct bytes *out, const struct trail *tr
 /* The tree for proofs. */
 struct trail_view *trail_tree(struct trail *trail);
 
+/* How many entries are known to be signed: the trail has as many at least. */
+uint64_t trail_signed_size(struct trail *trail);
+
 /* The newest checkpoint, of what outsiders are shown; size 0 before the first. */
 struct audit_checkpoint trail_shown(struct trail *trail);
 

@@ -3,6 +3,8 @@
  */
 #include "trail_doubt.h"
 
+#include <inttypes.h>
+
 #include "audit/leaf.h"
 #include "trail_kept.h"
 #include "trail_leaf.h"
@@ -11,6 +13,37 @@
 
 static const char doubt_bytes[] = "bytes";
 static const char doubt_proof[] = "proof";
+
+static enum status head_size_check(struct trail *trail, uint64_t head_size, uint64_t signed_size, struct fault *fault)
+{
+    if (head_size >= signed_size) {
+        return STATUS_OK;
+    }
+    trail_corrupt_note(trail, signed_size - 1, NULL);
+    return fault_set(fault, STATUS_CORRUPT, "trail", "%" PRIu64 " entries are signed, the head row says %" PRIu64,
+                     signed_size, head_size);
+}
+
+enum status trail_extent_begin(struct store_tx **out, uint64_t *out_head_size, struct trail *trail, struct fault *fault)
+{
+    struct store_tx *tx = NULL;
+    struct store_head head = {0};
+    uint64_t signed_size = trail_signed_size(trail); /* before the snapshot, which may be older than the next one */
+    enum status status = store_begin(&tx, trail->reader, STORE_SNAPSHOT, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_head_get(&head, tx, fault);
+    bytes_free(&head.frontier);
+    status = status == STATUS_OK ? head_size_check(trail, head.size, signed_size, fault) : status;
+    if (status != STATUS_OK) {
+        store_rollback(tx);
+        return status;
+    }
+    *out = tx;
+    *out_head_size = head.size;
+    return STATUS_OK;
+}
 
 /* The bytes as those of the entry under the signed root. */
 static enum status doubt_signed(const char **out, struct trail *trail, const struct audit_checkpoint *checkpoint,

@@ -15,6 +15,14 @@ struct trail_extent {
 };
 
 /*
+ * Begins a snapshot with the trail's reader, and reads how many entries the trail has by the head row in it. Nobody
+ * signed that number: one that is smaller than what was known to be signed before would hide the newest entries
+ * (STATUS_CORRUPT, and the newest of them is told, as by trail_corrupt_note). Out: ended by store_rollback.
+ */
+MUST_CHECK enum status trail_extent_begin(struct store_tx **out, uint64_t *out_head_size, struct trail *trail,
+                                          struct fault *fault);
+
+/*
  * Out, a constant: "" when nothing does; "columns", they or the hash beside them are not what the bytes say; "bytes",
  * they are not those that were signed; "proof", what is stored near it does not lead to the signed root, or none is
  * known, so nothing can be said of it. An entry on its way, from the checkpoint up to the head row, is held against

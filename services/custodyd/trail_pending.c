@@ -1,6 +1,6 @@
 /*
  * What in the database is the service's own: rows of audit.pending and the head row, by codes under a key that the
- * database does not have; of this boot, an event that was enqueued.
+ * database does not have; of this boot, an event that was enqueued, and what is known of it.
  */
 #include <inttypes.h>
 
@@ -75,6 +75,23 @@ enum status trail_expects(struct trail *trail, const struct uuid *boot, uint64_t
     enum status status = numbers_expect(&trail->numbers, number, event);
     pthread_mutex_unlock(&trail->mutex);
     return status;
+}
+
+bool trail_must_settle(struct trail *trail)
+{
+    pthread_mutex_lock(&trail->mutex);
+    bool must = numbers_crowd(&trail->numbers);
+    pthread_mutex_unlock(&trail->mutex);
+    return must;
+}
+
+void trail_sequenced(struct trail *trail, const struct uuid *boot, uint64_t number, uint64_t seq)
+{
+    if (uuid_equal(boot, &trail->boot)) {
+        pthread_mutex_lock(&trail->mutex);
+        numbers_sequenced(&trail->numbers, number, seq);
+        pthread_mutex_unlock(&trail->mutex);
+    }
 }
 
 void trail_falsified(uint64_t seq)

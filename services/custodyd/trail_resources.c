@@ -62,16 +62,17 @@ typedef enum status ask_fn(struct store_trail_page *out, struct store_tx *tx, co
                            struct fault *fault);
 
 /* Rows beyond the head row are nobody's: they are not answered, nor counted. */
-static enum status ask_in(struct answer *out, struct store_tx *tx, struct store_trail_query *query, ask_fn *question_fn,
-                          struct fault *fault)
+static enum status ask_rows(struct answer *out, struct service *service, struct store_trail_query *query,
+                            ask_fn *question_fn, struct fault *fault)
 {
-    struct store_head head = {0};
-    enum status status = store_head_get(&head, tx, fault);
-    bytes_free(&head.frontier);
+    struct store_tx *tx = NULL;
+    uint64_t size = 0;
+    enum status status = trail_extent_begin(&tx, &size, service->trail, fault);
     if (status == STATUS_OK) {
-        out->extent.head_size = head.size;
-        query->before_seq = query->before_seq == 0 || query->before_seq > head.size ? head.size : query->before_seq;
+        out->extent.head_size = size;
+        query->before_seq = query->before_seq == 0 || query->before_seq > size ? size : query->before_seq;
         status = question_fn(&out->page, tx, query, fault);
+        store_rollback(tx);
     }
     return status;
 }
@@ -80,14 +81,9 @@ static enum status ask(struct answer *out, struct service *service, const struct
                        ask_fn *question_fn, struct fault *fault)
 {
     struct trail_question question;
-    struct store_tx *tx = NULL;
     enum status status = trail_question_read(&question, request, fault);
     if (status == STATUS_OK) {
-        status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    }
-    if (status == STATUS_OK) {
-        status = ask_in(out, tx, &question.query, question_fn, fault);
-        store_rollback(tx);
+        status = ask_rows(out, service, &question.query, question_fn, fault);
     }
     if (status == STATUS_OK) {
         status = trail_extent_read(&out->extent, service, out->extent.head_size, fault);
@@ -151,16 +147,12 @@ enum status trail_checkpoint_read(struct service *service, const struct http_req
 static enum status check_there(struct service *service, uint64_t seq, struct fault *fault)
 {
     struct store_tx *tx = NULL;
-    struct store_head head = {0};
-    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status == STATUS_OK) {
-        status = store_head_get(&head, tx, fault);
-        store_rollback(tx);
-    }
-    bytes_free(&head.frontier);
-    return status != STATUS_OK || seq < head.size
+    uint64_t size = 0;
+    enum status status = trail_extent_begin(&tx, &size, service->trail, fault);
+    store_rollback(tx);
+    return status != STATUS_OK || seq < size
                ? status
-               : fault_set(fault, STATUS_NOT_FOUND, "seq", "the trail has %" PRIu64 " entries, from 0", head.size);
+               : fault_set(fault, STATUS_NOT_FOUND, "seq", "the trail has %" PRIu64 " entries, from 0", size);
 }
 
 enum status trail_inclusion(struct service *service, const struct http_request *request, struct http_reply *reply,
@@ -254,21 +246,17 @@ static enum status export_list(struct export *export, struct store_leaf_list *li
 {
     struct store_leaf_filter filter = {.from_seq = export->next_seq, .limit = STORE_LEAVES_MAX};
     struct store_tx *tx = NULL;
-    struct store_head head = {0};
-    enum status status = store_begin(&tx, export->service->reader, STORE_SNAPSHOT, fault);
+    uint64_t size = 0;
+    enum status status = trail_extent_begin(&tx, &size, export->service->trail, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    status = store_head_get(&head, tx, fault);
-    if (status == STATUS_OK) {
-        if (filter.from_seq >= export->checkpoint.size && filter.from_seq < head.size) {
-            filter.from_seq = head.size; /* what is on its way is skipped, or a growing trail would have no end */
-        }
-        status = store_leaf_list(list, tx, &filter, fault);
+    if (filter.from_seq >= export->checkpoint.size && filter.from_seq < size) {
+        filter.from_seq = size; /* what is on its way is skipped, or a growing trail would have no end */
     }
+    status = store_leaf_list(list, tx, &filter, fault);
     store_rollback(tx);
-    bytes_free(&head.frontier);
-    *out_head_size = head.size;
+    *out_head_size = size;
     return status;
 }
 

@@ -6,6 +6,7 @@ service must not decide by a column what the bytes of the entry do not say.
 """
 
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -134,6 +135,40 @@ class Columns(strongroom.Case):
         status, told = place.verify("trail", place.export_trail())
         self.assertEqual(status, 1, told)
         self.assertIn("entry 0: the column ts was changed", told)
+
+    def superuser(self):
+        """Runs lines of SQL in one session; each call returns when its line was run, unless told not to wait."""
+        place = self.place
+        psql = subprocess.Popen(["psql", "-XAtq", "-d", place.environment["STRONGROOM_DB"]], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True, env=place.environment)
+        self.addCleanup(psql.wait)
+        self.addCleanup(psql.stdout.close)
+        self.addCleanup(psql.stdin.close)
+
+        def run(sql, wait=True):
+            psql.stdin.write(f"{sql}\n\\echo done\n")
+            psql.stdin.flush()
+            return psql.stdout.readline() if wait else ""
+        return run
+
+    def test_a_head_row_that_is_set_back_for_a_moment_hides_no_entries(self):
+        """It is set back and locked, so that nobody but who reads sees it, and set right before who writes goes on."""
+        place = self.place
+        row = place.withdraw(88)
+        path = f"/v1/audit/entries?oid={row['id']}"
+        set_back, set_right = self.superuser(), self.superuser()
+        set_back("BEGIN; LOCK TABLE audit.tile; UPDATE audit.head SET size = size - 20;")
+        set_right("BEGIN; UPDATE audit.head SET size = size + 20;", wait=False)
+        eventually(lambda: place.value("SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted") == "1",
+                   "who sets it right is the next one")
+        set_back("COMMIT;")
+        hidden = [place.call("GET", asked, person="auditor-1") for asked in (path, path.replace("entries", "count"))]
+        set_right("COMMIT;")
+        for answer in hidden:
+            self.assertProblem(answer, 503, "corrupt", "trail")
+        self.assertIsNotNone(eventually(lambda: self.alarm("trail.corrupt"), "it is an alarm"))
+        shown = eventually(lambda: [reply for reply in [place.call("GET", path, person="auditor-1")] if reply.status == 200], "reads go on")
+        self.assertIn("withdrawal.request", [entry["act"] for entry in shown[0].json["entries"]])
 
     def test_a_part_that_cannot_look_keeps_no_other_from_looking_and_ends_no_alarm(self):
         place = self.place
