@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "audit_file.h"
 #include "base/file.h"
 #include "client.h"
 #include "commands.h"
@@ -149,10 +150,12 @@ static enum status copy_round(struct copying *copying, struct fault *fault)
     return status;
 }
 
-/* The service was not there, could not do it now, or shows what its witnesses have not seen yet. */
+/* The service was not there, could not do it now (its trail may go on when people have decided), or shows what its
+ * witnesses have not seen yet. */
 static bool may_pass(enum status status)
 {
-    return status == STATUS_OK || status == STATUS_QUORUM_MISSING || status_info(status)->retryable;
+    return status == STATUS_OK || status == STATUS_QUORUM_MISSING || status == STATUS_HALTED ||
+           status_info(status)->retryable;
 }
 
 /* Until it is told to end, or something is wrong that no waiting makes right. */
@@ -185,7 +188,10 @@ static enum status check_kept(struct copying *copying, struct fault *fault)
     struct bytes note = {0};
     enum status status = file_read(&note, copying->options->in, AUDIT_NOTE_MAX, "in", fault);
     if (status == STATUS_OK) {
-        status = audit_log_terms_open(&kept, &copying->keys, note.data, note.len, fault);
+        status = audit_file_is_checkpoint((const char *)note.data, note.len, fault);
+    }
+    if (status == STATUS_OK) {
+        status = trust_checkpoint_open(&kept, &copying->keys, note.data, note.len, fault);
     }
     if (status == STATUS_OK) {
         status = mirror_look_for(copying->mirror, &kept, fault);

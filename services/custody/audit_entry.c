@@ -158,23 +158,47 @@ static void print_line(FILE *stream, const struct trust *trust, const struct col
     (void)fprintf(stream, "\n");
 }
 
+/* A column that differs, in words. */
+static void say_difference(char out[AUDIT_ALTERED_SIZE], const struct column *column, const json_t *row)
+{
+    char stands[SERVICE_TEXT_SIZE];
+    (void)command_service_text(stands, row, column->name);
+    (void)snprintf(out, AUDIT_ALTERED_SIZE, "the column %s%s%.96s", column->name,
+                   stands[0] == '\0' ? "" : ", which has ", stands);
+}
+
 /* Answers how many there are. */
 static size_t print_differences(FILE *stream, const struct columns *entry, const json_t *row)
 {
     size_t count = 0;
     for (size_t i = 0; i < entry->count; i++) {
+        char words[AUDIT_ALTERED_SIZE];
         if (differs(&entry->columns[i], row)) {
             count++;
+            say_difference(words, &entry->columns[i], row);
             if (stream != NULL) {
-                char stands[SERVICE_TEXT_SIZE];
-                (void)command_service_text(stands, row, entry->columns[i].name);
-                (void)fprintf(stream,
-                              "   ALTERED in the database: the column %s%s%s; the line above is what the bytes say\n",
-                              entry->columns[i].name, stands[0] == '\0' ? "" : ", which has ", stands);
+                (void)fprintf(stream, "   ALTERED in the database: %s; the line above is what the bytes say\n", words);
             }
         }
     }
     return count;
+}
+
+void audit_entry_altered(char out[AUDIT_ALTERED_SIZE], const struct audit_entry *entry, const json_t *row)
+{
+    struct columns columns = {.count = 0};
+    size_t len = 0;
+    out[0] = '\0';
+    if (entry->readable) {
+        say_event(&columns, entry->leaf.index, &entry->event);
+    }
+    for (size_t i = 0; i < columns.count && len < AUDIT_ALTERED_SIZE; i++) {
+        char words[AUDIT_ALTERED_SIZE];
+        if (differs(&columns.columns[i], row)) {
+            say_difference(words, &columns.columns[i], row);
+            len += (size_t)snprintf(out + len, AUDIT_ALTERED_SIZE - len, "%s%s", len == 0 ? "" : "; ", words);
+        }
+    }
 }
 
 /* What the service says against a row (`doubt`). */

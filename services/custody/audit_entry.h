@@ -35,4 +35,11 @@ void audit_entry_wipe(struct audit_entry *entry);
  */
 bool audit_entry_print(FILE *stream, const struct trust *trust, const struct audit_entry *entry, const json_t *row);
 
+/*
+ * In what the columns of the row that the entry was read from differ from what its bytes say, in words: "the column
+ * actor, which has mallory"; "" when they do not. What there is no room for is left out.
+ */
+#define AUDIT_ALTERED_SIZE 160
+void audit_entry_altered(char out[AUDIT_ALTERED_SIZE], const struct audit_entry *entry, const json_t *row);
+
 #endif

@@ -124,7 +124,8 @@ static enum status read_receipt(struct shown *shown, const struct command_input 
         status = audit_tlog_proof_parse(&shown->proof, shown->receipt.data, shown->receipt.len, fault);
     }
     if (status == STATUS_OK) {
-        status = audit_log_terms_open(&shown->checkpoint, &shown->log, shown->proof.note, shown->proof.note_len, fault);
+        status =
+            trust_checkpoint_open(&shown->checkpoint, &shown->log, shown->proof.note, shown->proof.note_len, fault);
     }
     return status;
 }
@@ -183,6 +184,18 @@ static enum status tell_proof(const struct shown *shown, struct fault *fault)
     return STATUS_OK;
 }
 
+/* Something speaks against the row. `proven`: STATUS_OK when its bytes are those that were signed, whatever does. */
+static enum status tell_row(const struct shown *shown, const json_t *row, enum status proven, struct fault *fault)
+{
+    char altered[AUDIT_ALTERED_SIZE];
+    audit_entry_altered(altered, &shown->entry, row);
+    const char *what = altered[0] == '\0' ? "the service says so: the hash beside the bytes, or what is stored near it" : altered;
+    (void)printf("  %-14s its row in the database: %s\n", "ALTERED", what);
+    return proven == STATUS_OK
+               ? fault_set(fault, STATUS_MISMATCH, "row", "altered in the database (%s); its signed bytes verify", what)
+               : proven;
+}
+
 static enum status show(struct shown *shown, const struct trust *trust, struct fault *fault)
 {
     const json_t *row = json_array_get(json_object_get(shown->answer, "entries"), 0);
@@ -190,14 +203,7 @@ static enum status show(struct shown *shown, const struct trust *trust, struct f
         print_entry(trust, &shown->entry);
     }
     enum status status = tell_proof(shown, fault);
-    if (!audit_entry_print(NULL, NULL, &shown->entry, row)) {
-        (void)printf("  %-14s its row in the database was altered: custody audit search seq=%s names what\n", "ALTERED",
-                     shown->number);
-        status = status == STATUS_OK
-                     ? fault_set(fault, STATUS_PROOF_INVALID, "entries", "its row is not shown to be what was signed")
-                     : status;
-    }
-    return status;
+    return audit_entry_print(NULL, NULL, &shown->entry, row) ? status : tell_row(shown, row, status, fault);
 }
 
 enum status command_audit_show(const struct command_input *input, struct fault *fault)

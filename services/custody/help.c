@@ -41,6 +41,20 @@ void help_print_command(FILE *stream, const struct command_row *row)
     (void)fprintf(stream, "\nEXAMPLE\n  %s\n", row->example);
 }
 
+/* Whatever was asked of the trail: a row of it is not what was signed, and no command makes it right. */
+static const char trail_altered[] =
+    "do not try again, nor repair it: the trail in the database was altered. Keep it as it is; custody audit export and "
+    "custody-verify trail name the rows, docs/incident.md says what comes next";
+
+static const char trust_older[] =
+    "is it the trust file of this log? An older one gets the later keys by custody log trust --out FILE, from the orders "
+    "of the quorum (docs/keys.md, Rotation)";
+
+static const char export_whole[] = "give the file as custody audit export --out FILE wrote it, without conditions";
+
+static const char checkpoint_kept[] =
+    "--in takes a checkpoint that was kept, as custody audit checkpoint or the folder of a copy has it";
+
 /* What helps against a status: of one command, when it is named, before that of whoever said it. */
 static const struct {
     enum status status;
@@ -48,6 +62,30 @@ static const struct {
     const char *called; /* NULL: of any */
     const char *where;  /* NULL: anywhere */
 } remedies[] = {
+    {STATUS_CORRUPT, trail_altered, NULL, "trail"},
+    {STATUS_CORRUPT, trail_altered, NULL, "audit.leaf"},
+    {STATUS_CORRUPT, trail_altered, NULL, "audit.tile"},
+    {STATUS_CORRUPT, trail_altered, NULL, "audit.head"},
+    {STATUS_HALTED,
+     "do not try again: until people have decided there are no entries and no effects. Keep everything as it is; "
+     "custody alarms says what was found, docs/incident.md what comes next",
+     NULL, "trail"},
+    {STATUS_INVALID, export_whole, "custody audit review", "in"},
+    {STATUS_ROLLBACK,
+     "export again: custody audit export. If the new one is as short, the trail was cut: keep both, docs/incident.md",
+     "custody audit review"},
+    {STATUS_CORRUPT,
+     "keep the file: custody-verify trail names the entry and what is wrong with it; docs/incident.md says what comes "
+     "next",
+     "custody audit review"},
+    {STATUS_UNKNOWN_KEY, trust_older, "custody audit review", "in"},
+    {STATUS_MISMATCH, trust_older, "custody audit review", "in"},
+    {STATUS_QUORUM_MISSING,
+     "export again when custody alarms names no witness; if it names none now, the trust file has other witnesses than "
+     "the service: get the present one",
+     "custody audit review"},
+    {STATUS_NOT_CANONICAL, "give the file that custody audit review --out wrote", "custody audit report"},
+    {STATUS_TOO_LARGE, "give the file that custody audit review --out wrote", "custody audit report"},
     {STATUS_CONFLICT,
      "look into each FINDING; what is signed says how many there are and can be handed in: custody audit report",
      "custody audit review"},
@@ -77,6 +115,10 @@ static const struct {
     {STATUS_NOT_FOUND,
      "what was erased is gone for good; if it was not, check the id, which custody subject record printed",
      "custody subject export"},
+    {STATUS_MISMATCH,
+     "what is shown above stands; what the column says does not. Keep the database as it is: docs/incident.md",
+     "custody audit show", "row"},
+    {STATUS_UNKNOWN_KEY, trust_older, "custody audit show"},
     {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit show"},
     {STATUS_NOT_FOUND, "custody audit search shows which entries there are", "custody audit proof"},
     {STATUS_PROOF_INVALID,
@@ -84,8 +126,15 @@ static const struct {
      "custody audit export, custody-verify trail (docs/officers.md)",
      "custody audit show"},
     {STATUS_QUORUM_MISSING,
-     "the witnesses have not cosigned it yet: try again; custody alarms names those that are down",
+     "the witnesses have not cosigned it yet: try again; custody alarms names those that are down. If none is, the trust "
+     "file has other witnesses than the service: get the present one",
      "custody audit show"},
+    {STATUS_QUORUM_MISSING,
+     "try again; custody alarms names the witnesses that are down. If none is, the trust file has other witnesses than "
+     "the service: get the present one",
+     "custody audit copy"},
+    {STATUS_INVALID, checkpoint_kept, "custody audit copy", "in"},
+    {STATUS_TOO_LARGE, checkpoint_kept, "custody audit copy", "in"},
     {STATUS_CORRUPT,
      "a file that is missing is fetched again by custody audit copy, without --check; keep one that was altered, "
      "elsewhere, as what somebody did: then it is missing. If the service sent other bytes: call its operator",

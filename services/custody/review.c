@@ -12,6 +12,7 @@
 #include "audit/leaf.h"
 #include "audit/tree.h"
 #include "audit/witness.h"
+#include "audit_file.h"
 #include "base/clock.h"
 #include "client.h"
 #include "commands.h"
@@ -287,7 +288,7 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
     struct digest root;
     enum status status = base64_decode(&note, text, strlen(text));
     if (status == STATUS_OK) {
-        status = audit_log_terms_open(&checkpoint, &reviewing->log, note.data, note.len, fault);
+        status = trust_checkpoint_open(&checkpoint, &reviewing->log, note.data, note.len, fault);
     }
     if (status == STATUS_OK && witnesses->quorum > 0) {
         status = audit_witnesses_check(witnesses, note.data, note.len, fault);
@@ -298,7 +299,9 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
         status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "signs another trail than the entries are");
     }
     if (status == STATUS_OK && checkpoint.size < reviewing->last.size) {
-        status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "the last review saw more entries");
+        status = fault_set(fault, STATUS_ROLLBACK, "checkpoint",
+                           "of %" PRIu64 " entries, and the last review saw %" PRIu64, checkpoint.size,
+                           reviewing->last.size);
     }
     reviewing->review.root = root;
     reviewing->review.size = reviewing->frontier.size;
@@ -337,7 +340,9 @@ static enum status take_line(bool *out_last, struct reviewing *reviewing, const 
     const char *note = json_string_value(json_object_get(object, "checkpoint"));
     enum status status = STATUS_OK;
     *out_last = note != NULL;
-    if (note != NULL) {
+    if (object == NULL) {
+        status = fault_set(fault, STATUS_INVALID, "raw", "its line is not whole: the export broke off there");
+    } else if (note != NULL) {
         status = take_checkpoint(reviewing, note, witnesses, fault);
     } else if (json_object_get(object, "first") != NULL && reviewing->frontier.size == 0) {
         status = take_late_head(reviewing, object, fault);
@@ -354,18 +359,21 @@ static enum status read_export(struct reviewing *reviewing, const char *path, co
     FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t room = 0;
+    bool begun = false;
     bool last = false;
+    struct fault why = {0};
     enum status status = file == NULL ? fault_set(fault, STATUS_IO, "in", "could not read %s", path) : STATUS_OK;
     while (status == STATUS_OK && !last && getline(&line, &room, file) > 0) {
-        status = take_line(&last, reviewing, line, witnesses, fault);
+        status = begun ? STATUS_OK : audit_file_is_export(line, strlen(line), fault);
+        begun = status == STATUS_OK;
+        status = begun ? take_line(&last, reviewing, line, witnesses, &why) : status;
     }
     if (status == STATUS_OK && !last) {
         status = fault_set(fault, STATUS_INVALID, "in", "the export ends before its checkpoint");
-    } else if (status != STATUS_OK && file != NULL) {
-        char why[sizeof(fault->detail)];
-        (void)snprintf(why, sizeof(why), "%s", fault->detail);
-        fault_clear(fault);
-        status = fault_set(fault, status, "in", "entry %" PRIu64 ": %s", reviewing->frontier.size, why);
+    } else if (status != STATUS_OK && begun && last) {
+        status = fault_set(fault, status, "in", "its checkpoint: %s", why.detail);
+    } else if (status != STATUS_OK && begun) {
+        status = fault_set(fault, status, "in", "entry %" PRIu64 ": %s", reviewing->frontier.size, why.detail);
     }
     free(line);
     if (file != NULL) {

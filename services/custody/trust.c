@@ -251,6 +251,18 @@ static enum status fetch_policies(struct trust *out, const struct custody_option
     return status;
 }
 
+enum status trust_checkpoint_open(struct audit_checkpoint *out, const struct audit_log_terms *log,
+                                  const void *note, size_t len, struct fault *fault)
+{
+    struct fault why = {0};
+    enum status status = audit_log_terms_open(out, log, note, len, &why);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, status, why.where, "%s%s",
+                           status == STATUS_UNKNOWN_KEY ? "no key that counts by the trust file has signed it: " : "",
+                           why.detail);
+}
+
 enum status trust_open(struct trust *out, const struct custody_options *options, struct fault *fault)
 {
     struct trust_file file;

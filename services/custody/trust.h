@@ -41,6 +41,13 @@ MUST_CHECK enum status trust_file_read(struct trust_file *out, const struct cust
 MUST_CHECK enum status trust_log_read(struct audit_log_terms *out, struct audit_witnesses *out_witnesses,
                                       const struct custody_options *options, struct fault *fault);
 
+/*
+ * audit_log_terms_open by the keys that the trust file names; when none of them counts (STATUS_UNKNOWN_KEY), the fault
+ * says that it is the trust file which lacks one.
+ */
+MUST_CHECK enum status trust_checkpoint_open(struct audit_checkpoint *out, const struct audit_log_terms *log,
+                                             const void *note, size_t len, struct fault *fault);
+
 struct trust {
     struct digest chain;
     struct digest first_policy;

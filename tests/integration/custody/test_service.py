@@ -354,13 +354,15 @@ class Entry(Lying):
 
     def test_what_is_not_the_entry_that_was_signed(self):
         genuine = self.trail.leaves[3]
-        altered = "its row is not shown to be what was signed"
+        altered = "two statements that must agree differ: row: altered in the database (%s); its signed bytes verify"
         for what, words, lie in (
                 ("another amount", "the proof leads to another root", {"leaf": genuine.replace(b'"amount":"2"', b'"amount":"9"')}),
                 ("another entry", "the bytes and the proof are not both of this entry", {"leaf": self.trail.leaves[4]}),
-                ("the proof of another", "the bytes and the proof are not both of this entry", {"index": 4}), ("another log", f"note: no signature by {self.trail.origin}", {"log": world.Log()}),
+                ("the proof of another", "the bytes and the proof are not both of this entry", {"index": 4}), ("another log", f"note: no key that counts by the trust file has signed it: no signature by {self.trail.origin}", {"log": world.Log()}),
                 ("no entry", "the bytes in the database are not those of an entry", {"leaf": b"custody"}), ("no note", "note: a blank line stands before the signatures", {"note": b"x"}),
-                ("a column", altered, {"actor": "mallory"}), ("the service's word", altered, {"doubt": "columns"}),
+                ("a column", altered % "the column actor, which has mallory", {"actor": "mallory"}),
+                ("two columns", altered % "the column otype, which has key; the column ord", {"otype": "key", "ord": 4}),
+                ("the service's word", altered % "the service says so: the hash beside the bytes, or what is stored near it", {"doubt": "columns"}),
                 ("a tree of another", "the proof leads to another root", {"note": WORLD.log.note(7, b"\1" * 32)})):
             with self.subTest(what):
                 self.answers(3, **lie)
