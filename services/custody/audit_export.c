@@ -58,8 +58,8 @@ static void hear(void *context, const char *value)
     audit_corrupt_read_text(passing->corrupt, value);
 }
 
-/* To standard error: what is exported may go to standard output. */
-static void tell_extent(const struct custody_options *options, const struct passing *passing)
+/* To standard error: what is exported may go to standard output. Answers how many entries it has. */
+static uint64_t tell_extent(const struct custody_options *options, const struct passing *passing)
 {
     json_t *health = NULL;
     const struct client_call call = {.method = "GET", .path = "/healthz", .unready_too = true};
@@ -68,12 +68,16 @@ static void tell_extent(const struct custody_options *options, const struct pass
     (void)fprintf(stderr, "%" PRIu64 " entries\n", rows);
     if (client_json(&health, options, &call, NULL) == STATUS_OK) {
         const json_t *part = json_object_get(json_object_get(health, "parts"), "witnesses");
-        if (json_is_false(json_object_get(part, "ready"))) {
+        if (client_halted()[0] != '\0') {
+            (void)fprintf(stderr, "the trail has halted: it ends with the last checkpoint of the log itself, which no "
+                                  "witness may have cosigned, and nothing says that these are its entries\n");
+        } else if (json_is_false(json_object_get(part, "ready"))) {
             (void)fprintf(stderr, "there are later ones: an export ends with the last entry that enough witnesses have "
                                   "cosigned, and some do not (custody alarms names them)\n");
         }
     }
     json_decref(health);
+    return rows;
 }
 
 enum status command_audit_export(const struct command_input *input, struct fault *fault)
@@ -93,7 +97,9 @@ enum status command_audit_export(const struct command_input *input, struct fault
     if (status != STATUS_OK) {
         return status;
     }
-    tell_extent(input->options, &passing);
+    if (tell_extent(input->options, &passing) == 0) {
+        audit_question_tell_unknown(input, &instead);
+    }
     if (passing.doubted > 0) {
         (void)snprintf(doubted, sizeof(doubted),
                        "%" PRIu64 " rows are not shown to be what was signed: their `doubt` says why", passing.doubted);

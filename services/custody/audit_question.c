@@ -3,6 +3,8 @@
  */
 #include "audit_question.h"
 
+#include "answer.h"
+#include "client.h"
 #include "trust.h"
 
 static bool append_encoded(struct audit_question *question, const char *text, size_t len)
@@ -42,9 +44,9 @@ static bool is_named(const char *word, const char *name)
 }
 
 /* The word of this name, the last one when there are more; NULL: there is none. */
-static const char *find_word(const struct command_input *input, const char *name)
+static char *find_word(const struct command_input *input, const char *name)
 {
-    const char *word = NULL;
+    char *word = NULL;
     for (int i = 0; i < input->count; i++) {
         word = is_named(input->words[i], name) ? input->words[i] : word;
     }
@@ -136,6 +138,10 @@ enum status audit_question_end(const char *doubted, const char corrupt[AUDIT_COR
                        "%sthe service knows of altered or missing rows (%s), so entries may be missing here",
                        doubted[0] == '\0' ? "" : "; ", corrupt);
     }
+    if (client_halted()[0] != '\0') {
+        return fault_set(fault, STATUS_HALTED, "trail", "%s%s%s%s", client_halted(), doubted[0] == '\0' ? "" : "; ",
+                         doubted, detail);
+    }
     return doubted[0] == '\0' && corrupt[0] == '\0'
                ? STATUS_OK
                : fault_set(fault, STATUS_PROOF_INVALID, "entries", "%s%s", doubted, detail);
@@ -201,4 +207,32 @@ enum status audit_question_write(struct audit_question *out, const char *resourc
     }
     good = good && append_instead(out, instead);
     return good ? STATUS_OK : fault_set(fault, STATUS_USAGE, "NAME=VALUE", "the question is too long");
+}
+
+static bool is_unknown(const struct command_input *input, char *word, const char *asset)
+{
+    const struct command_input one = {.options = input->options, .words = &word, .count = 1};
+    struct audit_instead instead = {.limit = 1};
+    struct audit_question question;
+    json_t *answer = NULL;
+    (void)snprintf(instead.asset, sizeof(instead.asset), "%s", asset);
+    bool unknown = audit_question_write(&question, "/v1/audit/entries", &one, &instead, NULL) == STATUS_OK &&
+                   answer_get(&answer, input->options, question.path, NULL) == STATUS_OK &&
+                   json_array_size(json_object_get(answer, "entries")) == 0 && json_object_get(answer, "next") == NULL;
+    json_decref(answer);
+    return unknown;
+}
+
+void audit_question_tell_unknown(const struct command_input *input, const struct audit_instead *instead)
+{
+    static const char *const names[] = {"actor", "wallet", "key", "asset", "destination"};
+    (void)fflush(stdout);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char *word = find_word(input, names[i]);
+        bool asset = strcmp(names[i], "asset") == 0;
+        if (word != NULL && is_unknown(input, word, asset ? instead->asset : "")) {
+            (void)fprintf(stderr, "no entry at all has the %s %s: is it mistyped?\n", names[i],
+                          word + strlen(names[i]) + 1);
+        }
+    }
 }

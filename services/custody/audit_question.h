@@ -45,7 +45,7 @@ void audit_corrupt_read(char out[AUDIT_CORRUPT_SIZE], const json_t *answer);
 void audit_corrupt_read_text(char out[AUDIT_CORRUPT_SIZE], const char *rows);
 
 /*
- * How an answer ends. STATUS_PROOF_INVALID when something speaks against rows of it (`doubted`, in words; "": nothing
+ * How an answer ends. STATUS_HALTED when the trail has (client_halted). STATUS_PROOF_INVALID when something speaks against rows of it (`doubted`, in words; "": nothing
  * does), or `corrupt` names rows, one of which may be what was not found.
  */
 MUST_CHECK enum status audit_question_end(const char *doubted, const char corrupt[AUDIT_CORRUPT_SIZE],
@@ -57,6 +57,12 @@ MUST_CHECK enum status audit_question_end(const char *doubted, const char corrup
  */
 MUST_CHECK enum status audit_question_asset(struct audit_instead *out, const struct command_input *input,
                                             struct fault *fault);
+
+/*
+ * Nothing was found: says on standard error of each word that names an actor, wallet, key, asset or destination of
+ * which there is no entry at all, so it may be mistyped. What cannot be asked is not said.
+ */
+void audit_question_tell_unknown(const struct command_input *input, const struct audit_instead *instead);
 
 /* The words as the query of a resource. STATUS_USAGE. */
 MUST_CHECK enum status audit_question_write(struct audit_question *out, const char *resource,

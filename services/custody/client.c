@@ -4,6 +4,7 @@
 #include "client.h"
 
 #include "answer.h"
+#include "commands.h"
 #include "receipts.h"
 
 #include <curl/curl.h>
@@ -142,6 +143,24 @@ static void set_up(CURL *curl, const struct custody_options *options, const stru
     }
 }
 
+static char halted[SERVICE_TEXT_SIZE];
+
+const char *client_halted(void)
+{
+    return halted;
+}
+
+/* With whatever comes, also what fails; but not with health, which is for everybody. */
+static void hear_halt(CURL *curl)
+{
+    struct curl_header *header = NULL;
+    bool told = curl_easy_header(curl, "Trail-Halted", 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
+    (void)snprintf(halted, sizeof(halted), "%s", told ? header->value : "");
+    for (char *at = halted; *at != '\0'; at++) {
+        *at = *at < 0x20 || *at > 0x7e ? '?' : *at;
+    }
+}
+
 static enum status perform(CURL *curl, struct sink *sink, const struct client_call *call, struct fault *fault)
 {
     struct bytes answer = {0};
@@ -155,6 +174,9 @@ static enum status perform(CURL *curl, struct sink *sink, const struct client_ca
             fault, STATUS_UNAVAILABLE, "service", "%s%s (%s)", curl_easy_strerror(code),
             code == CURLE_PEER_FAILED_VERIFICATION ? "; the certificate is the one of --ca, or STRONGROOM_CA" : "",
             url);
+    }
+    if (!call->unready_too) {
+        hear_halt(curl);
     }
     struct curl_header *header = NULL;
     if (http == 200 && sink->look != NULL && sink->look->tell != NULL &&

@@ -24,6 +24,12 @@ struct client_call {
 MUST_CHECK enum status client_json(json_t **out, const struct custody_options *options, const struct client_call *call,
                                    struct fault *fault);
 
+/*
+ * What the service said of its trail in the newest answer to somebody it knows (header Trail-Halted): what has halted it,
+ * since when and where, as printable ASCII; "" when it goes on. Valid until the next call.
+ */
+const char *client_halted(void);
+
 /* GET of a list: prints each row of `member`, or the whole answer as JSON with --json. */
 MUST_CHECK enum status client_list(const struct custody_options *options, const char *path, const char *member,
                                    void (*print)(const json_t *row), struct fault *fault);

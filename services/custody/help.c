@@ -233,6 +233,15 @@ void help_print_failure(const char *about, enum status status, struct fault *fau
                   fault->detail);
 }
 
+void help_print_halted(const char *why)
+{
+    (void)fflush(stdout);
+    (void)fprintf(stderr,
+                  "the trail has halted (%s): until people have decided there are no entries and no effects; "
+                  "docs/incident.md\n",
+                  why);
+}
+
 int help_explain(const char *called, enum status status, struct fault *fault)
 {
     (void)fault_set(fault, status, "", "%s", ""); /* where nobody told more */

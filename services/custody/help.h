@@ -21,6 +21,9 @@ void help_print_command(FILE *stream, const struct command_row *row);
  * found. */
 void help_print_failure(const char *about, enum status status, struct fault *fault);
 
+/* On standard error that the trail has halted: why, in words of the service, and where people find what to do. */
+void help_print_halted(const char *why);
+
 /*
  * Tells a failure on standard error, after what was printed: the field or part, the rule, and what to do. Wrong
  * arguments are told in one line. Out: the exit status, 1 refused or failed, 2 wrong arguments.

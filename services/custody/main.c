@@ -3,6 +3,7 @@
  */
 #include "base/log.h"
 #include "base/secret.h"
+#include "client.h"
 #include "help.h"
 
 #define EXIT_USAGE 2
@@ -119,6 +120,9 @@ static int run(const struct command_row *row, int words, int argc, char **argv)
     }
     if (status == STATUS_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
         status = fault_set(&fault, STATUS_IO, "standard output", "could not write");
+    }
+    if (client_halted()[0] != '\0' && fault.status != STATUS_HALTED) {
+        help_print_halted(client_halted());
     }
     return status == STATUS_OK ? 0 : help_explain(help_called(called, row), status, &fault);
 }

@@ -155,14 +155,37 @@ static enum gate_kind kind_of(const struct http_route *route)
     return route->urgent ? GATE_URGENT : route->told ? GATE_TOLD : GATE_ORDINARY;
 }
 
+/* What has halted the trail, since when, and where; "" when it goes on. */
+static const char *halt_words(char out[HTTP_TRAIL_HALTED_SIZE], struct service *service)
+{
+    struct trail_trouble halt = {.at_utc_us = 0};
+    char since[TIME_TEXT_SIZE];
+    out[0] = '\0';
+    if (trail_halt_read(&halt, service->trail)) {
+        time_format(since, halt.at_utc_us);
+        (void)snprintf(out, HTTP_TRAIL_HALTED_SIZE, "%s since %s: %.60s: %.120s", status_info(halt.why.status)->code,
+                       since, halt.why.where, halt.why.detail);
+    }
+    return out;
+}
+
 /* There is no proof any more, so there are no effects; the witnesses are not to blame that they have nothing new. */
 static enum status check_goes_on(struct service *service, struct fault *fault)
 {
-    struct trail_trouble halt = {.at_utc_us = 0};
-    return trail_halt_read(&halt, service->trail)
-               ? fault_set(fault, STATUS_HALTED, "trail", "%s: %.60s: %.120s", status_info(halt.why.status)->code,
-                           halt.why.where, halt.why.detail)
-               : witnesses_check(service, fault);
+    char halted[HTTP_TRAIL_HALTED_SIZE];
+    return halt_words(halted, service)[0] != '\0' ? fault_set(fault, STATUS_HALTED, "trail", "%s", halted)
+                                                  : witnesses_check(service, fault);
+}
+
+/* Who waits for a checkpoint of a trail that has halted waits for people. */
+static void blame_halt(struct fault *fault, struct service *service)
+{
+    char halted[HTTP_TRAIL_HALTED_SIZE];
+    bool for_trail = fault->status == STATUS_NOT_READY && listed("trail witnesses checkpoint", fault->where);
+    if (for_trail && halt_words(halted, service)[0] != '\0') {
+        fault_clear(fault);
+        (void)fault_set(fault, STATUS_HALTED, "trail", "%s", halted);
+    }
 }
 
 static enum status run(struct service *service, struct http_request *request, const struct http_route **out_route,
@@ -228,6 +251,9 @@ void http_dispatch(struct service *service, struct http_request *request, struct
         status = run(service, request, &route, reply, &fault);
         gate_worked(service->gate, request->guest);
     }
+    if (request->caller.roles != 0) { /* who shows no token has the cause from /healthz */
+        (void)halt_words(reply->trail_halted, service);
+    }
     if (status == STATUS_OK) {
         return;
     }
@@ -237,6 +263,7 @@ void http_dispatch(struct service *service, struct http_request *request, struct
     if (tell_failure(service, request, route, fault.status, reply->explanation, &second) != STATUS_OK) {
         fault = second;
     }
+    blame_halt(&fault, service);
     problem_reply(reply, &fault, &request->correlation);
     reply->close = close;
 }

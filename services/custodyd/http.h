@@ -23,6 +23,7 @@
 #define HTTP_QUERY_MAX 32 /* parameters after the path */
 #define HTTP_PARAMETER_SIZE 128
 #define HTTP_TRAIL_CORRUPT_SIZE 1536
+#define HTTP_TRAIL_HALTED_SIZE 256
 
 struct service;
 struct place;
@@ -79,6 +80,7 @@ struct http_reply {
     const char *cache_control;                   /* static; "no-store" unless set */
     bool close;                                  /* the connection ends with this reply */
     char trail_corrupt[HTTP_TRAIL_CORRUPT_SIZE]; /* trail_corrupt_format (question.h): a header, unless "" */
+    char trail_halted[HTTP_TRAIL_HALTED_SIZE];   /* what, since when and where: a header, unless "" */
     uint64_t results;                            /* of a read that is told: how many entries it gives */
 };
 

@@ -9,6 +9,7 @@
 #include "service.h"
 #include "trail_signed.h"
 #include "values.h"
+#include "vocabulary.h"
 
 static enum status query_time(int64_t *out, const struct http_request *request, const char *name, struct fault *fault)
 {
@@ -20,7 +21,12 @@ static enum status query_time(int64_t *out, const struct http_request *request, 
         *out = *out == 0 ? 1 : *out; /* 0 is no condition, and no entry is of that moment */
         return STATUS_OK;
     }
-    return fault_set(fault, STATUS_INVALID, name, "must be a time like 2026-01-02T03:04:05.000000Z");
+    int64_t day = 0;
+    char begins[sizeof("2026-01-02") + sizeof("T00:00:00.000000Z")];
+    (void)snprintf(begins, sizeof(begins), "%.11sT00:00:00.000000Z", text);
+    return time_parse(&day, begins) == STATUS_OK
+               ? fault_set(fault, STATUS_INVALID, name, "must be a time of UTC: that day begins at %s", begins)
+               : fault_set(fault, STATUS_INVALID, name, "must be a time of UTC like 2026-01-02T03:04:05.000000Z");
 }
 
 static enum status query_amount(struct amount *out, const struct amount **out_given, const struct http_request *request,
@@ -157,8 +163,12 @@ static enum status read_words(struct trail_question *out, const struct http_requ
     if (order != NULL && !query->newest_first && strcmp(order, "oldest") != 0) {
         return fault_set(fault, STATUS_INVALID, "order", "must be newest or oldest");
     }
-    if (query->act != NULL && audit_action_find(query->act) == AUDIT_ACTION_NONE) {
-        return fault_set(fault, STATUS_INVALID, "act", "not an action of the trail");
+    status = query->act == NULL ? STATUS_OK : vocabulary_action(query->act, fault);
+    if (status == STATUS_OK && query->otype != NULL) {
+        status = vocabulary_object_type(query->otype, fault);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     if (query->outcome != NULL && audit_outcome_find(query->outcome) == AUDIT_OUTCOME_NONE) {
         return fault_set(fault, STATUS_INVALID, "outcome", "must be ok, deny, error or intent");

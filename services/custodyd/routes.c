@@ -67,7 +67,7 @@ static const struct http_route routes[] = {
     {"POST", "/v1/subjects/{}/erase", CARRY, AUDIT_PII_ERASE, NO_QUERY, subject_erase},
     {"GET", "/v1/audit/entries", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " seq limit cursor", trail_entries,
      .told = true},
-    {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " limit cursor", trail_count, .told = true},
+    {"GET", "/v1/audit/count", AUDIT_READ, AUDIT_TRAIL_READ, TRAIL_FILTERS " cursor", trail_count, .told = true},
     {"GET", "/v1/audit/checkpoint", READ, AUDIT_ACTION_NONE, NO_QUERY, trail_checkpoint_read},
     {"GET", "/v1/audit/log-keys", READ, AUDIT_ACTION_NONE, NO_QUERY, log_key_list},
     {"POST", "/v1/audit/log-keys", CARRY, AUDIT_LOG_KEY, NO_QUERY, log_key_order},

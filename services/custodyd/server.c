@@ -149,6 +149,9 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
     if (reply->trail_corrupt[0] != '\0') {
         (void)MHD_add_response_header(response, "Trail-Corrupt", reply->trail_corrupt);
     }
+    if (reply->trail_halted[0] != '\0') {
+        (void)MHD_add_response_header(response, "Trail-Halted", reply->trail_halted);
+    }
     if (reply->close) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }

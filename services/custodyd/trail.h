@@ -162,7 +162,7 @@ MUST_CHECK enum status trail_prove_inclusion(struct audit_proof *out, struct tra
 
 /*
  * The consistency proof between two sizes, 1 <= from <= to <= the newest checkpoint (STATUS_INVALID otherwise). Made
- * and shown as that of trail_prove_inclusion; STATUS_CORRUPT.
+ * and shown as that of trail_prove_inclusion; STATUS_CORRUPT; STATUS_NOT_READY while no checkpoint is known.
  */
 MUST_CHECK enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail, uint64_t from, uint64_t to,
                                                struct fault *fault);

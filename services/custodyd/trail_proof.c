@@ -86,6 +86,9 @@ enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail
 {
     const uint64_t sizes[2] = {from, to};
     const struct audit_checkpoint newest = trail_shown(trail);
+    if (newest.size == 0) {
+        return fault_set(fault, STATUS_NOT_READY, "checkpoint", "none is known yet");
+    }
     if (from < 1 || from > to || to > newest.size) {
         return fault_set(fault, STATUS_INVALID, "to", "1 <= from <= to <= size of the newest checkpoint");
     }

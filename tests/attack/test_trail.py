@@ -135,7 +135,23 @@ class Trail(strongroom.Case):
         refused = self.place.propose(1)
         self.assertProblem(refused, 503, "halted", "trail")
         self.assertIn(cause, refused.json["detail"])
-        self.assertEqual(self.place.call("GET", "/v1/wallets").status, 200)
+        self.assertHaltIsTold(cause, alarm["since"])
+
+    def assertHaltIsTold(self, cause, since):
+        """Reads go on, and none of them looks like one of a trail that goes on; who waits for a proof is not told to wait."""
+        place = self.place
+        read = place.call("GET", "/v1/wallets")
+        self.assertEqual(read.status, 200)
+        self.assertTrue(read.headers["Trail-Halted"].startswith(f"{cause} since {since}: "), read.headers["Trail-Halted"])
+        self.assertIsNone(place.call("GET", "/healthz").headers["Trail-Halted"], "where, nobody learns without a token")
+        for path in ("/v1/audit/checkpoint", "/v1/audit/proof/inclusion?seq=0", "/v1/audit/proof/consistency?from=1&to=2"):
+            reply = place.call("GET", path, person="auditor-1")  # given where what is stored still proves it
+            self.assertEqual(reply.headers["Trail-Halted"], read.headers["Trail-Halted"])
+            if reply.status != 200:
+                self.assertIn((reply.status, reply.json["code"], reply.json["field"]), ((503, "halted", "trail"), (503, "corrupt", "trail")), path)
+        done = place.custody("audit", "count", person="auditor-1", check=False)
+        self.assertEqual((done.returncode, f"people must decide: trail: {cause} since {since}" in done.stderr), (1, True), done)
+        self.assertIn("docs/incident.md", done.stderr)
 
     def alarm(self, code):
         """The one alarm of this code that whoever asks is shown now."""

@@ -149,6 +149,11 @@ class Alarms(strongroom.Case):
         self.assertEqual(self.look(folder), (0, f"whole: {size} entries in {folder}, as signed by {origin}; root {root}\n"))
         self.assertEqual(self.look(folder, "--in", str(older / "checkpoint"))[0], 0)
 
+        receipt = place.dir / "rest.tlog-proof"
+        place.custody("audit", "proof", "1", "--out", str(receipt), person="auditor-1")
+        code, said = self.look(folder, "--in", str(receipt))
+        self.assertEqual((code, "in: is the receipt of one entry (tlog-proof), and no checkpoint" in said, "--in takes a checkpoint" in said), (1, True, True), said)
+
         names = ("tile/0/000", "tile/entries/000")
         kept = [(folder / name).read_bytes() for name in names]
         for name in names:

@@ -602,6 +602,13 @@ class Withdrawal(strongroom.Case):
         self.assertIn(f" {code} (20 base units) from hot to {place.payee}", found)
         self.assertEqual(place.custody("audit", "count", "amount_min=20", "amount_max=20", f"asset={code}", person="auditor-1").stdout,
                          f"{self.counted(asset=asset, amount_min=20, amount_max=20)}\n")
+        for words, told in ((("count", "limit=3"), "not a query parameter"), (("search", "otype=withdrawl"), "nearest are withdrawal, "),
+                            (("export", "act=withdrawal.aprove"), "nearest are withdrawal.approve, withdrawal.approved, "),
+                            (("search", "from=2026-11-22"), "that day begins at 2026-11-22T00:00:00.000000Z"), (("count", "to=monday"), "like 2026-01-02T03:04:05.000000Z")):
+            done = place.custody("audit", *words, person="auditor-1", check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"custody audit {words[0]}: {words[1]}: ", done.stderr)
+            self.assertIn(told, done.stderr)
         for word in ("asset=NONE", "key=transfer", "actor=Approver 1", "wallet=", "colour=red", "act=withdrawal.sign", "limit=0", "limit=x"):
             for command in ("search", "count", "export") if "limit" not in word else ("search",):
                 with self.subTest(command, word=word):
@@ -614,10 +621,14 @@ class Withdrawal(strongroom.Case):
             self.assertRegex(done.stderr, rf"audit count: {word[:60]}\w*: (no entry trail.read has one|every entry trail.read is about no object|every entry trail.read has one of: ok deny)")
         done = place.custody("audit", "count", "amount_min=1", person="auditor-1", check=False)
         self.assertEqual((done.returncode, "asset=: an amount is one of an asset" in done.stderr), (2, True), done.stderr)
-        self.assertEqual(place.custody("audit", "search", "wallet=nobody", person="auditor-1").stdout, "0 entries\n")
+        for words in (("wallet=nobody",), ("wallet=nobody", "actor=operator-1", "act=withdrawal.request")):
+            told = place.custody("audit", "search", *words, person="auditor-1")
+            self.assertEqual((told.stdout, told.stderr), ("0 entries\n", "no entry at all has the wallet nobody: is it mistyped?\n"))
+        told = place.custody("audit", "count", "actor=approver-1", "wallet=hot", "act=withdrawal.request", person="auditor-1")
+        self.assertEqual((told.stdout, told.stderr), ("0\n", ""), "each is there, and not together")
         path = place.dir / "nothing.csv"
         told = place.custody("audit", "export", "wallet=nobody", "format=csv", "--out", str(path), person="auditor-1")
-        self.assertEqual(told.stderr, "0 entries\n")
+        self.assertEqual(told.stderr, "0 entries\nno entry at all has the wallet nobody: is it mistyped?\n")
 
     def test_officers_fetch_proofs(self):
         place = self.place
@@ -660,7 +671,7 @@ class Withdrawal(strongroom.Case):
         for name in ("actor", "otype", "oid", "key", "wallet", "asset", "destination"):
             for value in ("' OR '1'='1", "x'; DELETE FROM audit.leaf; --", "$1", "%", "\\", '"', "hot' OR wallet='hot"):
                 with self.subTest(name=name, value=value):
-                    if name in ("actor", "key", "wallet", "asset"):
+                    if name in ("actor", "otype", "key", "wallet", "asset"):
                         for path in ("entries", "count"):
                             reply = self.place.call("GET", f"/v1/audit/{path}?" + urllib.parse.urlencode({name: value}), person="auditor-1")
                             self.assertProblem(reply, 400, "invalid", name)

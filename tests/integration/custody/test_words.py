@@ -140,6 +140,11 @@ class Answering(Lying):
         for text in texts:
             self.assertFalse(set(text) - set(map(chr, range(32, 127))) - {"\n"}, repr(text))
 
+    def said(self, *words):
+        done = self.custody(*words)
+        self.assertClean(done.stdout, done.stderr)
+        return done
+
     def answers(self, path, value, method="GET"):
         self.service.routes[(method, path)] = (200, value)
 
@@ -270,11 +275,6 @@ class Answers(Answering):
 class Terminal(Answering):
     """Nothing that the service says reaches the terminal but as printable ASCII."""
 
-    def said(self, *words):
-        done = self.custody(*words)
-        self.assertClean(done.stdout, done.stderr)
-        return done
-
     def evil(self):
         """A value with what a terminal obeys in every text, and in every member that a command may look at."""
         members = ("id name state tier amount wallet destination reason short_code text decision effect kind group standing people rules demands "
@@ -369,6 +369,85 @@ class Terminal(Answering):
                     os.close(ours)
                     os.close(terminal)
                 self.assertIn("--out: name a file", told)
+
+
+class Trail(Answering):
+    """What the tool says of a trail that is not as it should be, or of a file that is not the one it takes: what is wrong, and what helps."""
+
+    def export(self, name="trail.jsonl", note=None, **head):
+        """A whole export of one entry."""
+        trail = world.Trail()
+        trail.append({"act": "log.genesis", "ts": world.at(2)})
+        note = WORLD.log.note(1, world.root(trail.hashes)) if note is None else note
+        rows = [{"format": "strongroom-trail/v1", "origin": trail.origin, "size": 1, **head}, {"raw": base64.b64encode(trail.leaves[0]).decode()},
+                {"checkpoint": base64.b64encode(note).decode()}]
+        return self.write(name, "".join(world.canonical(row) + "\n" for row in rows))
+
+    def review(self, path):
+        return self.refused(1, "audit", "review", "0", "--in", path, *self.base)
+
+    def test_an_altered_row_is_no_case_for_another_try(self):
+        asks = ((PATH + "/evidence", ["evidence", ID]), ("/v1/audit/count?from=x", ["audit", "count", "from=x"]),
+                ("/v1/audit/export", ["audit", "export"]), ("/audit/checkpoint", ["audit", "copy", "--dir", self.path("copy")]))
+        for where in ("trail", "audit.leaf", "audit.tile", "audit.head"):
+            for path, words in asks:
+                with self.subTest(where=where, words=words):
+                    self.service.routes[("GET", path)] = (503, problem("corrupt", where, "row 7 is not the entry that was signed"))
+                    first, second = self.refused(1, *words, *self.base).splitlines()
+                    self.assertIn(f"{where}: row 7 is not the entry that was signed", first)
+                    self.assertIn("docs/incident.md", second)
+                    self.assertTrue(second.startswith("   to do: do not try again"), second)
+
+    def test_that_the_trail_has_halted(self):
+        """Each answer says so, also one that fails for another reason; what was asked of the trail itself has failed."""
+        halted = ("Trail-Halted", f"corrupt since {world.at(3)}: audit.leaf: entry 4 is missing\x1b]0;owned")
+        said = halted[1].replace("\x1b", "?")
+        for path, value, words in (("entries?limit=100", {"entries": [], "first": 0}, ["search"]), ("count", {"count": 3, "first": 0}, ["count"]),
+                                   ("export", b"{}\n{}\n", ["export"])):
+            with self.subTest(words):
+                self.service.routes[("GET", f"/v1/audit/{path}")] = (200, value, halted)
+                done = self.said("audit", *words, *self.base)
+                self.assertEqual((done.returncode, f"people must decide: trail: {said}" in done.stderr, "docs/incident.md" in done.stderr), (1, True, True), done)
+                self.assertEqual(done.stderr.count("people must decide"), 1)
+        self.service.routes[("GET", "/v1/freezes")] = (200, {"freezes": []}, halted)
+        done = self.said("freeze", "list", *self.base)
+        self.assertEqual((done.returncode, f"the trail has halted ({said})" in done.stderr), (0, True), done.stderr)
+        self.service.routes[SHOW] = (404, problem("not_found", "id", ""), halted)
+        self.assertIn(f"the trail has halted ({said})", self.refused(1, "show", ID, *self.base))
+        self.service.routes[SHOW] = (503, problem("halted", "trail", "entry 4"), halted)
+        told = self.refused(1, "show", ID, *self.base)
+        self.assertEqual((told.count("halted"), "docs/incident.md" in told), (1, True), told)
+
+    def test_the_file_of_a_review(self):
+        self.good("audit", "review", "0", "--in", self.export(), *self.base)
+        other = "and no whole export of the trail\n   to do: give the file as custody audit export --out FILE wrote it"
+        for name, content, words in (
+                ("filtered", open(self.export(format="strongroom-trail-extract/v1"), encoding="utf-8").read(), "is an export with conditions, " + other),
+                ("receipt", "c2sp.org/tlog-proof@v1\nindex 1\n\n", "is the receipt of one entry (tlog-proof), " + other),
+                ("table", "seq,ts,actor\r\n", "is a table (format=csv), " + other), ("checkpoint", "x/log\n1\n\n", "is another file, " + other),
+                ("nothing", "", "the export ends before its checkpoint"),
+                ("cut", open(self.export(), encoding="utf-8").read()[:200], "entry 0: its line is not whole: the export broke off there")):
+            with self.subTest(name):
+                self.assertIn(words, self.review(self.write(name, content)))
+
+    def test_a_trust_file_that_is_older_or_of_other_witnesses(self):
+        told = self.review(self.export(note=world.Log().note(1, b"\1" * 32)))
+        self.assertIn("its checkpoint: no key that counts by the trust file has signed it", told)
+        self.assertIn("custody log trust --out FILE", told)
+        witness = world.Witness("witness.example/w1")
+        self.write("trust", world.canonical({**WORLD.trust, "witnesses": {"keys": [witness.vkey], "quorum": 1}}))
+        told = self.review(self.export())
+        self.assertIn("its checkpoint: 0 witnesses have cosigned it", told)
+        self.assertIn("to do: export again when custody alarms names no witness", told)
+
+    def test_an_export_from_before_the_last_review(self):
+        review = {"findings": 0, "from": "0", "report": "0" * 64, "reviewed_at": world.at(4), "reviewer": "auditor-1", "root": "1" * 64, "size": "5",
+                  "to": "5", "uses": 0}
+        last = world.signed("review", world.canonical(review), WORLD.keys["auditor-1"])
+        self.answers("/v1/audit/reviews?limit=1", {"reviews": [{"review": last}]})
+        told = self.refused(1, "audit", "review", "--in", self.export(), *self.base)
+        self.assertIn("its checkpoint: of 1 entries, and the last review saw 5", told)
+        self.assertIn("to do: export again: custody audit export", told)
 
 
 class Documents(Lying):

@@ -59,11 +59,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body})
         route = self.server.routes.get((self.command, self.path), (404, problem("not_found", "path", "no such route")))
-        status, value = route(body) if callable(route) else route
+        status, value, *headers = route(body) if callable(route) else route
         content = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         if status in (301, 302, 307, 308):
             self.send_header("Location", content.decode())
+        for name, text in headers:
+            self.send_header(name, text)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
