@@ -45,8 +45,9 @@ void audit_corrupt_read(char out[AUDIT_CORRUPT_SIZE], const json_t *answer);
 void audit_corrupt_read_text(char out[AUDIT_CORRUPT_SIZE], const char *rows);
 
 /*
- * How an answer ends. STATUS_HALTED when the trail has (client_halted). STATUS_PROOF_INVALID when something speaks against rows of it (`doubted`, in words; "": nothing
- * does), or `corrupt` names rows, one of which may be what was not found.
+ * How an answer ends. STATUS_HALTED when the trail has (client_halted). STATUS_PROOF_INVALID when something speaks
+ * against rows of it (`doubted`, in words; "": nothing does), or `corrupt` names rows, one of which may be what was not
+ * found.
  */
 MUST_CHECK enum status audit_question_end(const char *doubted, const char corrupt[AUDIT_CORRUPT_SIZE],
                                           struct fault *fault);

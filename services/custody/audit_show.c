@@ -189,7 +189,8 @@ static enum status tell_row(const struct shown *shown, const json_t *row, enum s
 {
     char altered[AUDIT_ALTERED_SIZE];
     audit_entry_altered(altered, &shown->entry, row);
-    const char *what = altered[0] == '\0' ? "the service says so: the hash beside the bytes, or what is stored near it" : altered;
+    const char *what =
+        altered[0] == '\0' ? "the service says so: the hash beside the bytes, or what is stored near it" : altered;
     (void)printf("  %-14s its row in the database: %s\n", "ALTERED", what);
     return proven == STATUS_OK
                ? fault_set(fault, STATUS_MISMATCH, "row", "altered in the database (%s); its signed bytes verify", what)

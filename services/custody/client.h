@@ -25,8 +25,8 @@ MUST_CHECK enum status client_json(json_t **out, const struct custody_options *o
                                    struct fault *fault);
 
 /*
- * What the service said of its trail in the newest answer to somebody it knows (header Trail-Halted): what has halted it,
- * since when and where, as printable ASCII; "" when it goes on. Valid until the next call.
+ * What the service said of its trail in the newest answer to somebody it knows (header Trail-Halted): what has halted
+ * it, since when and where, as printable ASCII; "" when it goes on. Valid until the next call.
  */
 const char *client_halted(void);
 

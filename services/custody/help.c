@@ -42,13 +42,13 @@ void help_print_command(FILE *stream, const struct command_row *row)
 }
 
 /* Whatever was asked of the trail: a row of it is not what was signed, and no command makes it right. */
-static const char trail_altered[] =
-    "do not try again, nor repair it: the trail in the database was altered. Keep it as it is; custody audit export and "
-    "custody-verify trail name the rows, docs/incident.md says what comes next";
+static const char trail_altered[] = "do not try again, nor repair it: the trail in the database was altered. Keep it "
+                                    "as it is; custody audit export and "
+                                    "custody-verify trail name the rows, docs/incident.md says what comes next";
 
-static const char trust_older[] =
-    "is it the trust file of this log? An older one gets the later keys by custody log trust --out FILE, from the orders "
-    "of the quorum (docs/keys.md, Rotation)";
+static const char trust_older[] = "is it the trust file of this log? An older one gets the later keys by custody log "
+                                  "trust --out FILE, from the orders "
+                                  "of the quorum (docs/keys.md, Rotation)";
 
 static const char export_whole[] = "give the file as custody audit export --out FILE wrote it, without conditions";
 
@@ -126,7 +126,8 @@ static const struct {
      "custody audit export, custody-verify trail (docs/officers.md)",
      "custody audit show"},
     {STATUS_QUORUM_MISSING,
-     "the witnesses have not cosigned it yet: try again; custody alarms names those that are down. If none is, the trust "
+     "the witnesses have not cosigned it yet: try again; custody alarms names those that are down. If none is, the "
+     "trust "
      "file has other witnesses than the service: get the present one",
      "custody audit show"},
     {STATUS_QUORUM_MISSING,

@@ -299,9 +299,9 @@ static enum status take_checkpoint(struct reviewing *reviewing, const char *text
         status = fault_set(fault, STATUS_CORRUPT, "checkpoint", "signs another trail than the entries are");
     }
     if (status == STATUS_OK && checkpoint.size < reviewing->last.size) {
-        status = fault_set(fault, STATUS_ROLLBACK, "checkpoint",
-                           "of %" PRIu64 " entries, and the last review saw %" PRIu64, checkpoint.size,
-                           reviewing->last.size);
+        status =
+            fault_set(fault, STATUS_ROLLBACK, "checkpoint", "of %" PRIu64 " entries, and the last review saw %" PRIu64,
+                      checkpoint.size, reviewing->last.size);
     }
     reviewing->review.root = root;
     reviewing->review.size = reviewing->frontier.size;

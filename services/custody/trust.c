@@ -251,8 +251,8 @@ static enum status fetch_policies(struct trust *out, const struct custody_option
     return status;
 }
 
-enum status trust_checkpoint_open(struct audit_checkpoint *out, const struct audit_log_terms *log,
-                                  const void *note, size_t len, struct fault *fault)
+enum status trust_checkpoint_open(struct audit_checkpoint *out, const struct audit_log_terms *log, const void *note,
+                                  size_t len, struct fault *fault)
 {
     struct fault why = {0};
     enum status status = audit_log_terms_open(out, log, note, len, &why);

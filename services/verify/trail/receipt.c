@@ -125,11 +125,21 @@ bool receipt_forks(struct report *report, const struct receipt *one, const struc
     return fork;
 }
 
+void receipt_tell(const char *path, uint64_t number, const struct event *event)
+{
+    const char *gap = event->oid.len == 0 ? "" : " ";
+    report_checked("%s: is entry %llu: %.*s %.*s %.*s %.*s%s%.*s%s%.*s", path, (unsigned long long)number,
+                   (int)event->ts.len, event->ts.at, (int)event->actor.len, event->actor.at, (int)event->act.len,
+                   event->act.at, (int)event->outcome.len, event->outcome.at, gap, (int)event->otype.len,
+                   event->otype.at, gap, (int)event->oid.len, event->oid.at);
+}
+
 /* The bytes of an entry, as /v1/audit shows them in `raw`. */
 static void check_entry(struct report *report, const struct receipt *receipt, const char *path)
 {
     struct bytes raw = {0};
     struct leaf leaf;
+    struct event event;
     const char *why = "";
     if (file_read(&raw, path, LEAF_FILE_MAX, "entry", NULL) != STATUS_OK) {
         report_incomplete(report, "%s: could not be read", path);
@@ -138,8 +148,10 @@ static void check_entry(struct report *report, const struct receipt *receipt, co
     } else if (leaf.number != receipt->index || !receipt_shows(receipt, &leaf.hash)) {
         report_tampered(report, "entry %llu: is not the entry %llu that %s proves", (unsigned long long)leaf.number,
                         (unsigned long long)receipt->index, receipt->path);
+    } else if (event_read(&event, leaf.event, NULL) != STATUS_OK) {
+        report_tampered(report, "%s: its event is not of the form of one", path);
     } else {
-        report_checked("%s: is entry %llu", path, (unsigned long long)leaf.number);
+        receipt_tell(path, leaf.number, &event);
     }
     bytes_free(&raw);
 }
@@ -160,10 +172,11 @@ static enum verdict judge_receipt(const struct trust *trust, const struct verify
     if (request->entry[0] != '\0') {
         check_entry(&report, receipt, request->entry);
     }
+    bool alone = request->entry[0] == '\0' && request->rest_count < 2;
     if (report_clean(&report)) {
         (void)printf("proven: %s was signed by %s for entry %llu of %llu%s\n", receipt->path, receipt->trust->log.name,
                      (unsigned long long)receipt->index, (unsigned long long)receipt->checkpoint.size,
-                     request->entry[0] == '\0' ? "; which entry that is, --entry or an export shows" : "");
+                     alone ? "; which entry that is, --entry or an export shows" : "");
     }
     return report_verdict(&report);
 }

@@ -31,6 +31,9 @@ void receipts_free(struct receipt *receipts, int count);
 /* True when the receipt proves that its entry has this leaf hash. */
 bool receipt_shows(const struct receipt *receipt, const struct digest *leaf);
 
+/* Prints which entry a file is, or is the receipt of, and what that says. */
+void receipt_tell(const char *path, uint64_t number, const struct event *event);
+
 /* True when two checkpoints are of one size and have different roots: the log has two histories. Then a finding. */
 bool receipt_forks(struct report *report, const struct receipt *one, const struct receipt *other);
 

@@ -191,8 +191,11 @@ static void check_held(struct check *check, const struct digest *hash)
     struct digest root;
     for (int i = 0; i < check->held_count; i++) {
         const struct receipt *held = &check->held[i];
-        if (held->proves && held->index + 1 == size && !receipt_shows(held, hash)) {
+        bool its = held->proves && held->index + 1 == size;
+        if (its && !receipt_shows(held, hash)) {
             tampered(check, held->index, "is not the one that %s was given for", held->path);
+        } else if (its && check->entry.is_event) {
+            receipt_tell(held->path, held->index, &check->entry.event);
         }
         if (held->checkpoint.size != size) {
             continue;

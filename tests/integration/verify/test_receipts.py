@@ -113,7 +113,13 @@ class Receipts(Case):
                     receipt = self.write("receipt", export.receipt(index))
                     entry = self.write("entry", export.raw[index])
                     self.expect(0, f"for entry {index} of {size}", "receipt", receipt)
-                    self.expect(0, f"for entry {index} of {size}", "receipt", "--entry", entry, receipt, path)
+                    self.expect(0, f"for entry {index} of {size}\n", "receipt", "--entry", entry, receipt, path)
+                    event = json.loads(export.raw[index].split(b"\n")[4])
+                    about = f" {event['otype']} {event['oid']}" if "oid" in event else ""
+                    says = f": is entry {index}: {event['ts']} {event['actor']} {event['act']} {event['outcome']}{about}\n"
+                    self.expect(0, f"checked: {entry}{says}", "receipt", "--entry", entry, receipt)
+                    self.expect(0, f"checked: {receipt}{says}", "receipt", receipt, path)
+                    self.expect(0, f"checked: {receipt}{says}", "trail", path, receipt)
                     if size > 1:
                         other = self.write("entry", export.raw[index - 1 if index else 1])
                         self.expect(1, f"is not the entry {index} that", "receipt", "--entry", other, receipt)
