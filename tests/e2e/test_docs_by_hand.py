@@ -115,6 +115,7 @@ class ByHand(Pasting):
         self.assertRegex(said, "proven: the first [0-9]+ entries of the [0-9]+ of today.checkpoint are those of monday.checkpoint")
         self.assertIn(f"proven: withdrawal {row['id']}, ", said)
         self.assertRegex(said, " [0-9]+ uses, 0 findings")
+        self.assertRegex(said, r"checked: row\.leaf: is entry [0-9]+: \S+Z custodyd withdrawal\.confirmed ok withdrawal [0-9a-f-]{36}\nproven: row\.tlog-proof was signed by ")
 
     def test_readme(self):
         before = len(self.place.ledger_transactions())
