@@ -70,11 +70,10 @@ static enum status check(const char *field, const char *value, const char *what,
                          struct fault *fault)
 {
     _Static_assert(NEAREST == 3, "as many as are printed");
-    return strcmp(nearest->words[0], value) == 0
-               ? STATUS_OK
-               : fault_set(fault, STATUS_INVALID, field,
-                           "must be %s (docs/audit-events.md); the nearest are %s, %s, %s", what, nearest->words[0],
-                           nearest->words[1], nearest->words[2]);
+    return has(nearest, value) ? STATUS_OK
+                               : fault_set(fault, STATUS_INVALID, field,
+                                           "must be %s (docs/audit-events.md); the nearest are %s, %s, %s", what,
+                                           nearest->words[0], nearest->words[1], nearest->words[2]);
 }
 
 enum status vocabulary_action(const char *value, struct fault *fault)
