@@ -378,9 +378,49 @@ enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out,
     return STATUS_OK;
 }
 
+/* Whether a signed entry tells the root of the first entries. `proof`: from them to the checkpoint. */
+static bool tells_root(const struct store_leaf *row, uint64_t first, const struct audit_proof *proof,
+                       const struct audit_checkpoint *checkpoint)
+{
+    struct audit_leaf leaf;
+    struct audit_event event;
+    struct digest root;
+    if (audit_leaf_parse(&leaf, row->raw.data, row->raw.len, NULL) != STATUS_OK ||
+        audit_event_decode(&event, leaf.event, leaf.event_len, NULL) != STATUS_OK) {
+        return false;
+    }
+    bool told = audit_event_ref(&root, &event, "root") == STATUS_OK &&
+                audit_consistency_verify(proof, first, &root, checkpoint->size, &checkpoint->root, NULL) == STATUS_OK;
+    audit_event_wipe(&event);
+    return told;
+}
+
+/* Whether one of them does. STATUS_CORRUPT: what is stored does not lead to the signed root. */
+static enum status find_left(bool *out, struct trail *trail, uint64_t first, const struct store_leaf_list *list,
+                             struct fault *fault)
+{
+    struct audit_proof proof;
+    struct fault why = {0};
+    const struct audit_checkpoint newest = trail_shown(trail);
+    if (list->count == 0 || first > newest.size) {
+        return STATUS_OK;
+    }
+    enum status status = trail_prove_consistency(&proof, trail, first, newest.size, &why);
+    if (status == STATUS_CORRUPT) {
+        return trail_corrupt_tile(trail, (first - 1) / AUDIT_TILE_WIDTH, fault);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        *out = *out || tells_root(&list->rows[i], first, &proof, &newest);
+    }
+    return STATUS_OK;
+}
+
 /*
- * That entries have left is a number in the head row; that they might, an entry says. Rows that were edited to look
- * like it are left out, and hide it from nobody.
+ * That entries have left is a number in the head row; that they might, an entry says, with the root that they have.
+ * Rows that were edited to look like it are left out, and hide it from nobody.
  */
 enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *fault)
 {
@@ -393,8 +433,11 @@ enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *
                                              .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT),
                                              .newest_first = true,
                                              .limit = LEFT_MAX};
+    bool told = first == 0;
     enum status status = first == 0 ? STATUS_OK : trail_signed_list(&list, NULL, trail, &filter, fault);
-    bool told = first == 0 || list.count > 0;
+    if (status == STATUS_OK) {
+        status = find_left(&told, trail, first, &list, fault);
+    }
     store_leaf_list_free(&list);
     return status == STATUS_OK && !told ? trail_corrupt_row(trail, first - 1, NULL, fault) : status;
 }

@@ -56,8 +56,9 @@ MUST_CHECK enum status trail_corrupt_tile(struct trail *trail, uint64_t index, s
 MUST_CHECK enum status trail_missing_check(struct trail *trail, uint64_t seq, struct fault *fault);
 
 /*
- * The entries below `first` have left for an archive only when a signed entry says so: else as trail_corrupt_row, of
- * the last of them. STATUS_NOT_READY before the first checkpoint.
+ * The entries below `first` have left for an archive only when a signed entry says so, with the root that they have
+ * under the newest checkpoint: else as trail_corrupt_row, of the last of them, or as trail_corrupt_tile.
+ * STATUS_NOT_READY before the first checkpoint.
  */
 MUST_CHECK enum status trail_left_check(struct trail *trail, uint64_t first, struct fault *fault);
 

@@ -199,6 +199,20 @@ Test(told, a_row_that_was_made_to_say_so)
     stage_close(&place.stage);
 }
 
+/* Nobody has an archive with the root that it tells: whoever deleted them is not excused by it. */
+Test(told, an_entry_with_another_root_does_not_say_that_they_have_left)
+{
+    struct trail_doubted doubted = {0};
+    struct fault fault = {0};
+    plant("olga");
+    books_sql(&place.books, AS_SUPERUSER "DELETE FROM audit.leaf WHERE seq < 512; UPDATE audit.head SET first = 512");
+    cr_expect_eq(trail_left_check(place.stage.trail, PRUNE_PLACE_LEAVE, &fault), STATUS_CORRUPT);
+    cr_expect_str_eq(fault.detail, "row 511 is not the entry that was signed");
+    cr_assert(trail_doubted(&doubted, place.stage.trail));
+    cr_expect_eq(doubted.seq, 511);
+    stage_close(&place.stage);
+}
+
 /* Neither older nor younger rows that were edited to look like that entry hide it: they are told, and nothing else. */
 Test(told, that_entries_have_left_is_seen_beside_rows_that_look_like_it)
 {
