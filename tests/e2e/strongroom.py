@@ -139,6 +139,8 @@ class Evaluation:
                 self.kept.keep(self.dir)
                 self.postgres_start()
         self.configure("custodyd", read_rate=10000)  # tests look at the trail more often than people
+        for role in (*SIGNERS, "privacy") if privacy else SIGNERS:
+            self.configure(role, token_timeout_ms=3000)  # no token is down because the machine is busy
 
     def provision_anew(self, programs, wallets, assets, privacy, witness):
         for folder in ("bin", "etc", "log", "run", "keys"):

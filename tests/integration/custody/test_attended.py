@@ -229,6 +229,7 @@ class Attended(Case):
             os.remove(socket)
         process = self.signerd("run", "--role", "transfer", "--guard", self.path("guard"), "--token",
                                f"pkcs11:token=born?module-path={MODULE}", "--pin-shares", share_set, "--policy", self.policy, "--socket", socket, "--clients", str(os.getuid()),
+                               "--token-timeout-ms", "3000",  # for a busy machine: it is down once
                                stdin=subprocess.DEVNULL)
         self.addCleanup(self.stop, process)
         while not os.path.exists(socket):

@@ -21,7 +21,7 @@ void stage_start(struct stage *stage)
         .signer = keeper_signer(stage->keeper),
         .anchors = keeper_anchors(stage->keeper),
         .follows = stage->keeper->follows,
-        .statement_timeout_ms = 10000,
+        .statement_timeout_ms = 60000,
     };
     cr_assert_eq(sequencer_start(&stage->sequencer, &config, &fault), STATUS_OK, "%s", fault.detail);
 }

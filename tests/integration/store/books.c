@@ -59,8 +59,8 @@ struct store *books_store(const struct books *books, const char *role, unsigned 
         .conninfo = books_conninfo(conninfo, books, role),
         .role = role,
         .connections = connections,
-        .acquire_timeout_ms = 10000,
-        .statement_timeout_ms = 10000,
+        .acquire_timeout_ms = 60000,
+        .statement_timeout_ms = 60000,
     };
     struct store *store = NULL;
     struct fault fault = {0};

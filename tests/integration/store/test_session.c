@@ -35,8 +35,8 @@ static enum status try_open(const char *user, const char *role, struct fault *fa
         .conninfo = books_conninfo(conninfo, &books, user),
         .role = role,
         .connections = 1,
-        .acquire_timeout_ms = 1000,
-        .statement_timeout_ms = 5000,
+        .acquire_timeout_ms = 60000,
+        .statement_timeout_ms = 60000,
     };
     struct store *store = NULL;
     enum status status = store_open(&store, &config, fault);
