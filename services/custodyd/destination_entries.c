@@ -5,9 +5,12 @@
 #include "audit/event.h"
 #include "audit/leaf.h"
 #include "destinations.h"
-#include "store/document.h"
+#include "key_papers.h"
+#include "policy/account.h"
 
 #define ROWS_PAGE 64
+#define ACCOUNT_ROWS_MAX (4 * ROWS_PAGE) /* of one account that are looked at, beside the one that is marked */
+#define COPIES_MAX (16 * ROWS_PAGE)      /* of rows that claim one digest */
 
 void destination_entry_wipe(struct destination_entry *entry)
 {
@@ -80,6 +83,8 @@ struct reading {
     struct destination_page *page;
     struct policy_chain chain;
     struct name account; /* of the rows that are looked at */
+    size_t seen;         /* of them */
+    bool crowded;        /* there are more, which are not looked at */
     struct destination_entry best;
     enum status best_reason; /* why it does not verify */
     bool found;
@@ -181,6 +186,23 @@ static enum status end_account(struct reading *reading, struct store_tx *tx, str
     return status;
 }
 
+/* What the signer took last is looked at whatever stands beside it; the others of the account are not. */
+static enum status end_crowd(struct reading *reading, struct store_tx *tx, const struct store_document *next,
+                             struct fault *fault)
+{
+    struct store_document row = {.bytes = {0}};
+    struct fault why = {0};
+    reading->crowded = true;
+    pass_over(reading, &next->id, &next->digest, STATUS_CORRUPT);
+    enum status status = key_paper_marked(&row, tx, DESTINATION_KIND, &next->id, &why);
+    if (status == STATUS_OK) {
+        status = take_row(reading, tx, &row, fault);
+        store_document_wipe(&row);
+        return status;
+    }
+    return status == STATUS_NOT_FOUND ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 /* Answers false in *out_more when the page is full, or no further row is wanted. */
 static enum status take_rows(bool *out_more, struct reading *reading, struct store_tx *tx,
                              const struct store_document_list *list, struct fault *fault)
@@ -198,6 +220,11 @@ static enum status take_rows(bool *out_more, struct reading *reading, struct sto
                 return status;
             }
             reading->account = row->id;
+            reading->seen = 0;
+        }
+        if (reading->seen++ == ACCOUNT_ROWS_MAX) {
+            *out_more = true;
+            return end_crowd(reading, tx, row, fault);
         }
         status = take_row(reading, tx, row, fault);
         if (status != STATUS_OK) {
@@ -207,16 +234,22 @@ static enum status take_rows(bool *out_more, struct reading *reading, struct sto
     return *out_more ? STATUS_OK : end_account(reading, tx, fault);
 }
 
+static struct store_document_place behind(const struct name *account)
+{
+    struct store_document_place place = {.id = *account};
+    memset(place.digest.bytes32, 0xff, sizeof(place.digest.bytes32)); /* no row of this account */
+    return place;
+}
+
 static enum status read_rows(struct reading *reading, struct store_tx *tx, struct fault *fault)
 {
     struct destination_page *page = reading->page;
-    struct store_document_place after = {.id = page->after};
+    struct store_document_place after = behind(&page->after);
     bool more = true;
     enum status status = STATUS_OK;
     if (page->after.text[0] == '\0') {
+        after = (struct store_document_place){{{0}}};
         (void)snprintf(after.id.text, sizeof(after.id.text), "%s", page->front);
-    } else {
-        memset(after.digest.bytes32, 0xff, sizeof(after.digest.bytes32)); /* no row of this account */
     }
     reading->account = page->after;
     while (status == STATUS_OK && more) {
@@ -226,7 +259,8 @@ static enum status read_rows(struct reading *reading, struct store_tx *tx, struc
             status = take_rows(&more, reading, tx, &list, fault);
         }
         if (list.count > 0) {
-            after = store_document_place_of(&list.rows[list.count - 1]);
+            after = reading->crowded ? behind(&reading->account) : store_document_place_of(&list.rows[list.count - 1]);
+            reading->crowded = false;
         }
         store_document_list_free(&list);
     }
@@ -296,30 +330,83 @@ static bool take_copy(struct destination_entry *inout, bool found, const struct 
     return true;
 }
 
+struct copies {
+    struct destination_entry entry;
+    struct store_document_place after;
+    size_t seen;
+    bool found; /* the entry, wherever */
+    bool kept;  /* where it belongs */
+    bool more;
+};
+
+static enum status look_at_copies(struct copies *copies, struct store_tx *tx, struct fault *fault)
+{
+    struct store_document_list list = {0};
+    enum status status = store_document_list_digest(&list, tx, DESTINATION_KIND, &copies->after, ROWS_PAGE, fault);
+    copies->seen += list.count;
+    copies->more = list.count == ROWS_PAGE;
+    for (size_t i = 0; i < list.count && !copies->kept; i++) {
+        copies->found = take_copy(&copies->entry, copies->found, &list.rows[i]);
+        copies->kept = copies->found && is_its_row(&copies->entry, &list.rows[i]);
+        copies->after.id = list.rows[i].id;
+    }
+    store_document_list_free(&list);
+    return status;
+}
+
 enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,
                             struct fault *fault)
 {
-    struct destination_entry entry = {.verified = false};
-    struct store_document_place after = {.digest = *digest};
-    bool found = false;
-    bool more = true;
+    struct copies copies = {.after = {.digest = *digest}, .more = true};
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && more) {
-        struct store_document_list list = {0};
-        status = store_document_list_digest(&list, tx, DESTINATION_KIND, &after, ROWS_PAGE, fault);
-        more = list.count == ROWS_PAGE;
-        for (size_t i = 0; i < list.count; i++) {
-            found = take_copy(&entry, found, &list.rows[i]);
-            after.id = list.rows[i].id;
-        }
-        store_document_list_free(&list);
+    while (status == STATUS_OK && copies.more && !copies.kept && copies.seen < COPIES_MAX) {
+        status = look_at_copies(&copies, tx, fault);
     }
-    if (status == STATUS_OK && found) {
-        *out = entry;
+    if (status == STATUS_OK && copies.found) {
+        *out = copies.entry;
         return STATUS_OK;
     }
-    destination_entry_wipe(&entry);
+    destination_entry_wipe(&copies.entry);
+    if (status == STATUS_OK && copies.more) {
+        return fault_set(fault, STATUS_CORRUPT, "destination",
+                         "somebody has put more than %d rows that claim its digest", COPIES_MAX);
+    }
     return status == STATUS_OK ? unlisted(fault, "no entry of the allow-list has this digest") : status;
+}
+
+/* From the row where it was kept: STATUS_NOT_FOUND when another document is there, or none. */
+static enum status get_kept(struct destination_entry *out, struct store_tx *tx, const struct audit_event *event,
+                            const struct digest *digest, struct fault *fault)
+{
+    const char *address = audit_event_fact(event, DESTINATION_KIND);
+    struct store_document row = {.bytes = {0}};
+    struct account_id account;
+    struct name id;
+    if (address == NULL || address_parse(&account, address, DESTINATION_KIND, NULL) != STATUS_OK) {
+        return fault_set(fault, STATUS_NOT_FOUND, DESTINATION_KIND, "%s", "");
+    }
+    destination_store_key(&id, &account);
+    enum status status = store_document_get(&row, tx, DESTINATION_KIND, id.text, digest, fault);
+    if (status == STATUS_OK && entry_read(out, &row, NULL) != STATUS_OK) {
+        status = fault_set(fault, STATUS_NOT_FOUND, DESTINATION_KIND, "%s", "");
+    }
+    store_document_wipe(&row);
+    return status;
+}
+
+static enum status get_recorded(struct destination_entry *out, struct store_tx *tx, const struct audit_event *event,
+                                struct fault *fault)
+{
+    struct digest digest;
+    struct fault why = {0};
+    if (audit_event_ref(&digest, event, DESTINATION_KIND) != STATUS_OK) {
+        return unlisted(fault, "the entry of the trail names none");
+    }
+    enum status status = get_kept(out, tx, event, &digest, &why);
+    if (status == STATUS_NOT_FOUND) {
+        return destination_get(out, tx, &digest, fault);
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 enum status destination_find_recorded(struct signed_document *out, struct store_tx *tx,
@@ -328,16 +415,12 @@ enum status destination_find_recorded(struct signed_document *out, struct store_
     struct destination_entry entry = {.verified = false};
     struct audit_leaf leaf;
     struct audit_event event = {0};
-    struct digest digest;
     enum status status = audit_leaf_parse(&leaf, signing->raw.data, signing->raw.len, fault);
     if (status == STATUS_OK) {
         status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
     }
-    if (status == STATUS_OK && audit_event_ref(&digest, &event, DESTINATION_KIND) != STATUS_OK) {
-        status = unlisted(fault, "the entry of the trail names none");
-    }
     if (status == STATUS_OK) {
-        status = destination_get(&entry, tx, &digest, fault);
+        status = get_recorded(&entry, tx, &event, fault);
     }
     audit_event_wipe(&event);
     if (status == STATUS_OK) {

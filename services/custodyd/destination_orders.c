@@ -76,7 +76,12 @@ static enum status keep(struct handing *handing, struct store_tx *tx, struct fau
     destination_mark_value(value, &handing->standing);
     destination_mark_lasting(revoked);
     enum status status = store_mark_set_unless(&mark, tx, subject, value, revoked, fault);
-    return status == STATUS_OK && handing->row.bytes.len > 0 ? key_paper_row_record(tx, &handing->row, fault) : status;
+    if (status == STATUS_OK && handing->row.bytes.len > 0) {
+        status = key_paper_row_record(tx, &handing->row, fault);
+    }
+    return status == STATUS_OK && handing->action == AUDIT_DESTINATION_ADD
+               ? key_paper_mark(tx, DESTINATION_KIND, &handing->destination.account.digest, &handing->digest, fault)
+               : status;
 }
 
 static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)

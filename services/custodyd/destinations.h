@@ -79,7 +79,8 @@ struct destination_page {
 /*
  * The next accounts that have an entry, with what counts of each: of those that verify, revoked and expired ones too,
  * the one issued last, of those that the signer has spoken of if there are any; where none verifies, the one that says
- * so of itself. Fewer than `max` are the last ones. Rows that are passed over are in `unfit`.
+ * so of itself. Fewer than `max` are the last ones. Rows that are passed over are in `unfit`; of an account with more
+ * than 256 so is one of those that are not looked at, and what the signer took last counts by its mark.
  */
 MUST_CHECK enum status destination_page_read(struct destination_page *page, const struct service *service,
                                              struct store_tx *tx, struct fault *fault);
@@ -99,7 +100,8 @@ MUST_CHECK enum status destination_find(struct destination_entry *out, const str
 
 /*
  * The entry with a digest, whether or not another one counts by now, from the row where it was kept or, without that,
- * from any row that holds it. No signature is looked at. STATUS_DESTINATION_UNLISTED. Out: destination_entry_wipe;
+ * from any row that holds it. No signature is looked at. STATUS_DESTINATION_UNLISTED; STATUS_CORRUPT when more than
+ * 1,024 rows claim the digest and none of those that were looked at holds it. Out: destination_entry_wipe;
  * without standing.
  */
 MUST_CHECK enum status destination_get(struct destination_entry *out, struct store_tx *tx, const struct digest *digest,

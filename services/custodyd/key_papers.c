@@ -152,9 +152,8 @@ enum status key_paper_mark(struct store_tx *tx, const char *kind, const struct d
     return store_mark_set(&mark, tx, subject, value, fault);
 }
 
-/* The row that the mark names: STATUS_NOT_FOUND. Out: store_document_wipe. */
-static enum status marked_row(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
-                              struct fault *fault)
+enum status key_paper_marked(struct store_document *out, struct store_tx *tx, const char *kind, const struct name *id,
+                             struct fault *fault)
 {
     char subject[STORE_MARK_SUBJECT_SIZE];
     char value[STORE_MARK_VALUE_SIZE];
@@ -200,7 +199,7 @@ static enum status look_at_marked(struct finding *finding, struct store_tx *tx, 
 {
     struct store_document row = {.bytes = {0}};
     struct fault why = {0};
-    enum status status = marked_row(&row, tx, kind, id, &why);
+    enum status status = key_paper_marked(&row, tx, kind, id, &why);
     if (status == STATUS_OK) {
         look_at(finding, &row);
         store_document_wipe(&row);
@@ -334,7 +333,7 @@ enum status key_paper_attestation(struct attestation *out, struct signed_documen
     struct fault why = {0};
     struct name id;
     row_id(&id, &document->key_id);
-    enum status status = marked_row(&row, tx, KEY_PAPER_ATTESTATION, &id, fault);
+    enum status status = key_paper_marked(&row, tx, KEY_PAPER_ATTESTATION, &id, fault);
     if (status != STATUS_OK) {
         return status;
     }

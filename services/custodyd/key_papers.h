@@ -45,11 +45,18 @@ MUST_CHECK enum status key_paper_record_ceremony(struct store_tx *tx, const stru
 MUST_CHECK enum status key_paper_row_record(struct store_tx *tx, const struct store_document *row, struct fault *fault);
 
 /*
- * Marks a paper that was kept as the last one of its kind under this id: a mark has one place, which nobody fills by
- * putting rows. Whoever writes to the database can set it back to an older one, or to none.
+ * Marks a paper that was kept as the last one of its kind under this id (of an entry of the allow-list: its account): a
+ * mark has one place, which nobody fills by putting rows. Whoever writes to the database can set it back to an older
+ * one, or to none.
  */
 MUST_CHECK enum status key_paper_mark(struct store_tx *tx, const char *kind, const struct digest *key,
                                       const struct digest *paper, struct fault *fault);
+
+/*
+ * The row that is marked, as it stands there, under the id of rows; STATUS_NOT_FOUND. Out: store_document_wipe.
+ */
+MUST_CHECK enum status key_paper_marked(struct store_document *out, struct store_tx *tx, const char *kind,
+                                        const struct name *id, struct fault *fault);
 
 /* Which paper is wanted; of those that fit, when it was issued (microseconds UTC, signed). */
 struct key_paper_choice {

@@ -237,6 +237,29 @@ class AllowList(Position):
         self.paid = 84
         place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND created_at = 'infinity'")
 
+    def test_8_more_rows_than_anybody_looks_at(self):
+        """Before an honest entry of its account, and under its digest: it is found, payments to it go on, and the service says so."""
+        place = self.place
+        row = place.proposed(86)
+        name = digest("destination", self.payment["document"])
+        before = place.log("custodyd").count("event=destination.unfit")
+        place.stop("custodyd")
+        place.crowd("destination", place.payee[3:])
+        place.psql("INSERT INTO custody.document (kind, id, digest, bytes) "
+                   f"SELECT 'destination', lpad(n::text, 63, '0'), '\\x{name}', '{{}}' FROM generate_series(1, 1100) n")
+        place.start()
+        shown = self.shown(place.payee)
+        self.assertEqual((shown["digest"], shown["state"]), (name, "serving"))
+        place.approve(row)
+        place.wait(row["id"], "confirmed")
+        place.withdraw(87)
+        self.paid = 86 + 87
+        self.assertProven("evidence", place.export_evidence(row["id"]))
+        eventually(lambda: place.log("custodyd").count("event=destination.unfit") > before, "the log says so")
+        place.stop("custodyd")  # so that no look sees half of them
+        place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND bytes = '{}'")
+        place.start()
+
     def test_8_a_row_that_stands_before_what_was_taken_off(self):
         """The entry before the one that was revoked claims to be newer: neither is on the list."""
         place = self.place
