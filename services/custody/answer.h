@@ -51,8 +51,8 @@ const char *answer_waiting(char out[ANSWER_STANDING_SIZE], const json_t *withdra
 const char *answer_end_words(char out[ANSWER_STANDING_SIZE], const json_t *withdrawal);
 
 /*
- * Of one that waits: the freezes that stop its key, or the witnesses that do not cosign, one in a line, as far as the
- * service can be asked.
+ * Of one that waits: the freezes that stop its key, as far as the service can be asked, or the witnesses that do not
+ * cosign (`waiting.witnesses`), one in a line.
  */
 void answer_print_causes(const struct custody_options *options, const json_t *withdrawal);
 

@@ -124,54 +124,36 @@ static void print_freeze(const json_t *withdrawal, const json_t *freeze)
     }
 }
 
-static void print_witness(const json_t *withdrawal, const json_t *alarm)
+static void print_witnesses(const json_t *waiting)
 {
-    char code[SERVICE_TEXT_SIZE];
     char name[SERVICE_TEXT_SIZE];
     char reason[SERVICE_TEXT_SIZE];
-    char since[SERVICE_TEXT_SIZE];
-    (void)withdrawal;
-    if (strcmp(command_service_text(code, alarm, "code"), "witness.down") == 0) {
-        (void)printf("does not cosign: %s, %s since %s (custody alarms)\n",
-                     command_service_text(name, alarm, "object_id"),
-                     command_service_text(reason, json_object_get(alarm, "facts"), "reason"),
-                     command_service_text(since, alarm, "since"));
+    json_t *row = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(waiting, "witnesses"), i, row)
+    {
+        (void)printf("does not cosign: %s, %s (docs/witnesses.md)\n", command_service_text(name, row, "name"),
+                     command_service_text(reason, row, "reason"));
     }
 }
-
-/* What stops one that waits with a code is among the rows of a list. */
-static const struct {
-    const char *code;
-    const char *step; /* NULL: any */
-    const char *path;
-    const char *member;
-    void (*print)(const json_t *withdrawal, const json_t *row);
-} causes[] = {
-    {"key_inactive", NULL, "/v1/freezes", "freezes", print_freeze},
-    {"not_ready", "sign", "/v1/alarms", "alarms", print_witness},
-};
 
 void answer_print_causes(const struct custody_options *options, const json_t *withdrawal)
 {
     const json_t *waiting = json_object_get(withdrawal, "waiting");
     char code[SERVICE_TEXT_SIZE];
-    char step[SERVICE_TEXT_SIZE];
-    (void)command_service_text(code, waiting, "for");
-    (void)command_service_text(step, waiting, "step");
-    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
-        json_t *answer = NULL;
-        json_t *row = NULL;
-        size_t at = 0;
-        if (strcmp(code, causes[i].code) != 0 || (causes[i].step != NULL && strcmp(step, causes[i].step) != 0)) {
-            continue;
-        }
-        if (answer_get(&answer, options, causes[i].path, NULL) != STATUS_OK) {
-            (void)fprintf(stderr, "why it waits could not be asked (%s)\n", causes[i].path);
-        }
-        json_array_foreach(json_object_get(answer, causes[i].member), at, row)
-        {
-            causes[i].print(withdrawal, row);
-        }
-        json_decref(answer);
+    json_t *answer = NULL;
+    json_t *row = NULL;
+    size_t i = 0;
+    print_witnesses(waiting);
+    if (strcmp(command_service_text(code, waiting, "for"), status_info(STATUS_KEY_INACTIVE)->code) != 0) {
+        return;
     }
+    if (answer_get(&answer, options, "/v1/freezes", NULL) != STATUS_OK) {
+        (void)fprintf(stderr, "why it waits could not be asked (/v1/freezes)\n");
+    }
+    json_array_foreach(json_object_get(answer, "freezes"), i, row)
+    {
+        print_freeze(withdrawal, row);
+    }
+    json_decref(answer);
 }

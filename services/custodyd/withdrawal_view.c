@@ -4,6 +4,7 @@
 #include "policy/transaction.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
+#include "witnesses.h"
 
 enum status approval_document(struct signed_document *out, const struct store_approval *row)
 {
@@ -87,9 +88,29 @@ static const char *text_of(const struct bytes *bytes)
     return bytes->data == NULL ? "" : (const char *)bytes->data;
 }
 
+/* Which witnesses did not cosign when they were asked last, of one that may wait for them. False: memory ran out. */
+static bool put_witnesses(json_t *waiting, const struct service *service, const struct store_outbox_wait *wait)
+{
+    struct witness_state states[AUDIT_WITNESSES_MAX];
+    size_t count = witnesses_states(states, service);
+    json_t *array = NULL;
+    bool good = true;
+    if (strcmp(wait->kind, "sign") != 0 || strcmp(wait->waits_for, status_info(STATUS_NOT_READY)->code) != 0) {
+        return true;
+    }
+    for (size_t i = 0; good && i < count; i++) {
+        if (states[i].last != STATUS_OK) {
+            array = array == NULL ? json_array() : array;
+            good = json_array_append_new(array, json_pack("{s:s, s:s}", "name", states[i].name, "reason",
+                                                          status_info(states[i].last)->code)) == 0;
+        }
+    }
+    return (array == NULL || json_object_set_new(waiting, "witnesses", array) == 0) && good;
+}
+
 /* What an open withdrawal waits for: the step, the status code that put it off last, and since when it is this one. */
-static enum status put_waiting(json_t *view, struct store_tx *tx, const struct store_withdrawal *row,
-                               struct fault *fault)
+static enum status put_waiting(json_t *view, const struct service *service, struct store_tx *tx,
+                               const struct store_withdrawal *row, struct fault *fault)
 {
     struct store_outbox_wait wait;
     struct fault why = {0};
@@ -107,7 +128,7 @@ static enum status put_waiting(json_t *view, struct store_tx *tx, const struct s
     json_t *waiting = json_pack("{s:s, s:s, s:s}", "step", wait.kind, "for", wait.waits_for, "since", since);
     bool known = wait.until_utc_us != 0;
     bool announced = known && strcmp(wait.kind, "announce") == 0 && row->state == WITHDRAWAL_APPROVED;
-    return json_object_set_new(view, "waiting", waiting) == 0 &&
+    return json_object_set_new(view, "waiting", waiting) == 0 && put_witnesses(waiting, service, &wait) &&
                    (!known || json_object_set_new(waiting, "until", json_string(until)) == 0) &&
                    (!announced || json_object_set_new(view, "sign_at", json_string(until)) == 0)
                ? STATUS_OK
@@ -184,7 +205,7 @@ enum status withdrawal_view(json_t **out, const struct service *service, struct 
         status = put_change(view, service, row, fault);
     }
     if (status == STATUS_OK) {
-        status = put_waiting(view, tx, row, fault);
+        status = put_waiting(view, service, tx, row, fault);
     }
     if (status != STATUS_OK) {
         json_decref(view);

@@ -249,6 +249,7 @@ static void show_state(struct witnesses *witnesses, size_t index)
     bool changed = state->up != up || (!up && state->why != why);
     state->up = up;
     state->why = up ? STATUS_OK : why;
+    state->last = why;
     (void)pthread_mutex_unlock(&witnesses->mutex);
     if (changed) {
         log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, up ? "witness.up" : "witness.down", "name", state->name,

@@ -53,8 +53,9 @@ MUST_CHECK enum status witnesses_prove(struct bytes *out, const struct service *
 /* A witness as it was seen last. */
 struct witness_state {
     char name[AUDIT_ORIGIN_SIZE];
-    bool up;         /* it cosigned something lately */
-    enum status why; /* why not */
+    bool up;          /* it cosigned something lately */
+    enum status why;  /* why not */
+    enum status last; /* what became of the newest attempt, also while it is up */
 };
 
 /* All of them. Answers how many, at most AUDIT_WITNESSES_MAX. */

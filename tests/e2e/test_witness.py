@@ -297,8 +297,15 @@ class Witnesses(strongroom.Case):
 
     def test_the_signer_waits_for_them_whatever_the_service_says(self):
         """A service that shows the signer what nobody has cosigned gets nothing signed; with witnesses it goes on."""
-        self.use(2, self.real(), tier="hot", signer_tier="hot")
-        self.place.withdraw()
+        self.use(2, self.real(), tier="hot", signer_tier="hot", max_age_ms=3600000)
+        self.witnesses[1].end()
+        held = self.place.proposed()
+        self.place.approve(held)
+        self.until(lambda: f"does not cosign: {self.witnesses[1].name}, unavailable" in self.place.custody("explain", held["id"]).stdout,
+                   "what it waits for is named, long before it is an alarm")
+        self.assertIsNone(self.reason(self.witnesses[1].name))
+        self.witnesses[1].start()
+        self.place.wait(held["id"], "confirmed")
         self.place.stop("custodyd")
         self.place.configure("custodyd", witness_tier=None)  # it waits for nobody, and shows the log's own checkpoint
         self.place.start()

@@ -696,12 +696,12 @@ class Others(Lying):
             self.service.routes["GET", "/v1/freezes"] = (200, {"freezes": [row]})
             _, explained, _ = self.standing(state="approved", wallet="hot", waiting=waiting)
             self.assertEqual("\nfrozen: " in explained, said, explained)
-        alarms = [{"code": "witness.down", "object_id": "witness.example/w2", "since": since, "facts": {"reason": "unknown_key"}}, {"code": "signer.down", "object_id": "audit", "since": since}]
-        self.service.routes["GET", "/v1/alarms"] = (200, {"alarms": alarms})
-        for step in ("sign", "announce"):
-            _, explained, _ = self.standing(state="recorded", waiting={"step": step, "for": "not_ready", "since": since})
-            told = [line for line in explained.splitlines() if line.startswith("does not cosign: ")]
-            self.assertEqual(told, [f"does not cosign: witness.example/w2, unknown_key since {since} (custody alarms)"] if step == "sign" else [])
+        witnesses = [{"name": "witness.example/w2", "reason": "unknown_key"}, {"name": ESCAPES, "reason": ESCAPES}]
+        for told in witnesses, []:
+            _, explained, _ = self.standing(state="recorded", waiting={"step": "sign", "for": "not_ready", "since": since, "witnesses": told})
+            lines = [line for line in explained.splitlines() if line.startswith("does not cosign: ")]
+            self.assertEqual((len(lines), lines[:1]), (len(told), ["does not cosign: witness.example/w2, unknown_key (docs/witnesses.md)"][:len(told)]))
+            self.assertFalse(set(explained) - set(map(chr, range(32, 127))) - {"\n"}, repr(explained))
 
     def revoking(self, word, *more):
         chain = self.write("policy.json", json.dumps(POLICY))
