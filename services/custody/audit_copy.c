@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "audit_copy.h"
 #include "audit_file.h"
 #include "base/file.h"
 #include "client.h"
@@ -24,6 +25,7 @@ struct copying {
     struct mirror_look look;
     struct audit_log_terms keys;
     struct audit_witnesses witnesses;
+    struct audit_checkpoint end; /* of a log that the quorum ended, at rest; size 0: it goes on */
 };
 
 /* Signals that end the program wait while it makes rounds; a round may be long, and can be broken off anywhere. */
@@ -182,22 +184,79 @@ static enum status rounds(struct copying *copying, struct fault *fault)
 
 /* At rest. */
 
-static enum status check_kept(struct copying *copying, struct fault *fault)
+enum status audit_copy_open(struct mirror **out, struct audit_checkpoint *out_end,
+                            const struct custody_options *options, struct fault *fault)
+{
+    struct fault newest = {0};
+    enum status first = STATUS_MISMATCH;
+    enum status status = STATUS_MISMATCH;
+    for (size_t before = 0; status == STATUS_MISMATCH; before++) {
+        struct audit_log_terms keys;
+        struct fault why = {0};
+        status = trust_log_before(&keys, out_end, options, before, &why);
+        if (status == STATUS_OK) {
+            status = mirror_open(out, options->dir, &keys, MIRROR_READ, &why);
+        }
+        if (before == 0 || (status != STATUS_MISMATCH && status != STATUS_NOT_FOUND)) {
+            first = status;
+            newest = why;
+        }
+    }
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, first, newest.where, "%s", newest.detail);
+}
+
+/* Behind the end the key may sign what it likes: only the order says what is good. */
+static enum status check_end(const struct copying *copying, struct fault *fault)
+{
+    const struct audit_checkpoint *held = mirror_checkpoint(copying->mirror);
+    struct fault why = {0};
+    if (copying->end.size == 0 || held->size < copying->end.size) {
+        return STATUS_OK;
+    }
+    enum status status = mirror_look_for(copying->mirror, &copying->end, &why);
+    if (status == STATUS_FORK) {
+        return fault_set(fault, status, "trust.forks",
+                         "the quorum ended this log at %" PRIu64 " entries, with another root than the copy has there",
+                         copying->end.size);
+    }
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    return held->size == copying->end.size
+               ? STATUS_OK
+               : fault_set(fault, STATUS_LOG_ENDED, "checkpoint",
+                           "the quorum ended this log at %" PRIu64 " entries, which the copy has; nobody vouches for "
+                           "those behind, up to its %" PRIu64,
+                           copying->end.size, held->size);
+}
+
+static enum status look_for_kept(const struct copying *copying, const struct bytes *note, struct fault *fault)
 {
     struct audit_checkpoint kept;
+    enum status status = audit_file_is_checkpoint((const char *)note->data, note->len, fault);
+    if (status == STATUS_OK) {
+        status = trust_checkpoint_open(&kept, mirror_keys(copying->mirror), note->data, note->len, fault);
+    }
+    if (status == STATUS_OK && copying->end.size > 0 && kept.size > copying->end.size) {
+        return fault_set(fault, STATUS_LOG_ENDED, "in",
+                         "is of %" PRIu64 " entries, and the quorum ended this log at %" PRIu64, kept.size,
+                         copying->end.size);
+    }
+    return status == STATUS_OK ? mirror_look_for(copying->mirror, &kept, fault) : status;
+}
+
+static enum status check_kept(const struct copying *copying, struct fault *fault)
+{
     struct bytes note = {0};
+    struct fault why = {0};
     enum status status = file_read(&note, copying->options->in, AUDIT_NOTE_MAX, "in", fault);
-    if (status == STATUS_OK) {
-        status = audit_file_is_checkpoint((const char *)note.data, note.len, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_OK) {
-        status = trust_checkpoint_open(&kept, &copying->keys, note.data, note.len, fault);
-    }
-    if (status == STATUS_OK) {
-        status = mirror_look_for(copying->mirror, &kept, fault);
-    }
+    status = look_for_kept(copying, &note, &why);
     bytes_free(&note);
-    return status;
+    bool about = status == STATUS_ROLLBACK || status == STATUS_FORK; /* the two, and no file of the copy */
+    return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, about ? "in" : why.where, "%s", why.detail);
 }
 
 static enum status check_folder(struct copying *copying, struct fault *fault)
@@ -205,13 +264,17 @@ static enum status check_folder(struct copying *copying, struct fault *fault)
     const struct audit_checkpoint *held = mirror_checkpoint(copying->mirror);
     char root[DIGEST_HEX_LEN + 1];
     enum status status = mirror_look_through(copying->mirror, &copying->look, witnesses_of(copying), fault);
+    if (status == STATUS_OK) {
+        status = check_end(copying, fault);
+    }
     if (status == STATUS_OK && copying->options->in[0] != '\0') {
         status = check_kept(copying, fault);
     }
     if (status == STATUS_OK) {
         digest_format(root, &held->root);
-        (void)printf("whole: %" PRIu64 " entries in %s, as signed by %s; root %s\n", held->size,
-                     mirror_path(copying->mirror), held->origin, root);
+        (void)printf("whole: %" PRIu64 " entries in %s, as signed by %s%s; root %s\n", held->size,
+                     mirror_path(copying->mirror), held->origin,
+                     copying->end.size > 0 ? ", which the quorum ended" : "", root);
     }
     return status;
 }
@@ -229,6 +292,21 @@ static enum status check_options(const struct custody_options *options, struct f
                : fault_set(fault, STATUS_USAGE, "in", "a checkpoint, with --check only");
 }
 
+static enum status run(struct copying *copying, struct fault *fault)
+{
+    const struct custody_options *options = copying->options;
+    enum status status = options->check
+                             ? audit_copy_open(&copying->mirror, &copying->end, options, fault)
+                             : mirror_open(&copying->mirror, options->dir, &copying->keys, MIRROR_WRITE, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (options->check) {
+        return check_folder(copying, fault);
+    }
+    return options->every_s == 0 ? copy_round(copying, fault) : rounds(copying, fault);
+}
+
 enum status command_audit_copy(const struct command_input *input, struct fault *fault)
 {
     struct copying copying = {.options = input->options, .look = {.progress = tell_progress, .found = tell_found}};
@@ -238,13 +316,7 @@ enum status command_audit_copy(const struct command_input *input, struct fault *
         status = read_trust(&copying, fault);
     }
     if (status == STATUS_OK) {
-        status = mirror_open(&copying.mirror, input->options->dir, &copying.keys,
-                             input->options->check ? MIRROR_READ : MIRROR_WRITE, fault);
-    }
-    if (status == STATUS_OK && input->options->check) {
-        status = check_folder(&copying, fault);
-    } else if (status == STATUS_OK) {
-        status = input->options->every_s == 0 ? copy_round(&copying, fault) : rounds(&copying, fault);
+        status = run(&copying, fault);
     }
     mirror_close(copying.mirror);
     return status;

@@ -1,10 +1,11 @@
 /*
- * Exports and proofs of the trail. They are written as they come, and what the service says against rows of them is
- * counted as they pass; custody-verify proves them.
+ * Exports and proofs of the trail, which the service is asked for; a copy is exported without it. They are written as
+ * they come, and what the service says against rows of them is counted as they pass; custody-verify proves them.
  */
 #include <inttypes.h>
 
 #include "answer.h"
+#include "audit_copy.h"
 #include "audit_question.h"
 #include "client.h"
 
@@ -80,7 +81,7 @@ static uint64_t tell_extent(const struct custody_options *options, const struct 
     return rows;
 }
 
-enum status command_audit_export(const struct command_input *input, struct fault *fault)
+static enum status export_asked(const struct command_input *input, struct fault *fault)
 {
     struct audit_question question;
     struct audit_instead instead = {0};
@@ -105,6 +106,15 @@ enum status command_audit_export(const struct command_input *input, struct fault
                        "%" PRIu64 " rows are not shown to be what was signed: their `doubt` says why", passing.doubted);
     }
     return audit_question_end(doubted, passing.corrupt, fault);
+}
+
+enum status command_audit_export(const struct command_input *input, struct fault *fault)
+{
+    if (input->options->dir[0] == '\0') {
+        return export_asked(input, fault);
+    }
+    return input->count == 0 ? audit_copy_export(input->options, fault)
+                             : fault_set(fault, STATUS_USAGE, "dir", "a copy is exported whole: without conditions");
 }
 
 /* The words, numbers all of them, in the path of a resource. */

@@ -223,6 +223,13 @@ MUST_CHECK enum status command_fetch(const struct custody_options *options, cons
 /* Ends writing: flushes and closes what command_output opened. */
 MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);
 
+/*
+ * Ends writing to what command_output opened for a result that counts whole or not at all: after any other `status`
+ * than STATUS_OK, which it answers, the file of --out is removed.
+ */
+MUST_CHECK enum status command_output_whole(FILE *stream, const struct custody_options *options, enum status status,
+                                            struct fault *fault);
+
 /* Reads a whole file of at most `max` bytes without its final newline. Out: owned by the caller. */
 MUST_CHECK enum status command_read_file(struct bytes *out, const char *path, size_t max, struct fault *fault);
 

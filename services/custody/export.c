@@ -11,20 +11,6 @@
 
 #define AGAIN_STEP_MS 100
 
-/* Half a file is no export. */
-static enum status end_output(FILE *stream, const struct custody_options *options, enum status status,
-                              struct fault *fault)
-{
-    if (status == STATUS_OK) {
-        return command_output_end(stream, fault);
-    }
-    if (stream != stdout) {
-        (void)fclose(stream);
-        (void)unlink(options->out);
-    }
-    return status;
-}
-
 enum status command_fetch(const struct custody_options *options, const char *path, const struct client_look *look,
                           struct fault *fault)
 {
@@ -36,7 +22,7 @@ enum status command_fetch(const struct custody_options *options, const char *pat
     if (status != STATUS_OK) {
         return status;
     }
-    return end_output(stream, options, client_stream(stream, options, path, look, fault), fault);
+    return command_output_whole(stream, options, client_stream(stream, options, path, look, fault), fault);
 }
 
 enum status command_evidence(const struct command_input *input, struct fault *fault)
@@ -116,5 +102,5 @@ enum status command_ledger_export(const struct command_input *input, struct faul
         return status;
     }
     status = copy_ledger(stream, input->options, from, fault);
-    return end_output(stream, input->options, status, fault);
+    return command_output_whole(stream, input->options, status, fault);
 }

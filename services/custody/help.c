@@ -143,13 +143,27 @@ static const struct {
     {STATUS_NOT_FOUND,
      "is --dir the folder? What has left the database for an archive is in other copies of the trail, file for file",
      "custody audit copy"},
+    {STATUS_ROLLBACK,
+     "custody audit copy, without --check, takes the entries up to it from the service; where that has them no more, "
+     "another copy may (docs/rebuild.md)",
+     "custody audit copy", "in"},
+    {STATUS_ROLLBACK,
+     "keep the folder and the note beside it as they are, and tell the operator and the other auditors: somebody set "
+     "the log back, or another one has its name (docs/officers.md, When a verdict is bad)",
+     "custody audit copy"},
+    {STATUS_FORK,
+     "two histories of one log: keep both as they are, and tell the operator and the other auditors (docs/officers.md, "
+     "When a verdict is bad)",
+     "custody audit copy"},
+    {STATUS_NOT_FOUND, "is --dir the folder? custody audit copy --check names each file that is missing in a copy",
+     "custody audit export"},
     {STATUS_UNKNOWN_KEY,
      "custody log trust --out FILE makes a trust file with the keys that orders of the quorum name, from the one you "
      "have; put it in its place (docs/keys.md, Rotation)",
      "custody audit copy"},
     {STATUS_MISMATCH,
-     "is it the folder of this log? If so, the trust file is older than the copy: custody log trust (docs/keys.md, "
-     "Rotation)",
+     "is it the folder of this log? One that follows another begins in a new folder (docs/incident.md); else the trust "
+     "file is older than the copy: custody log trust (docs/keys.md, Rotation)",
      "custody audit copy"},
     {STATUS_DENIED, "the line above says what the signer holds against it", "custody key send"},
     {STATUS_CONFLICT, "one process and one folder for each witness (docs/formats.md, witnesses)",

@@ -198,6 +198,19 @@ enum status command_output_end(FILE *stream, struct fault *fault)
     return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
 }
 
+enum status command_output_whole(FILE *stream, const struct custody_options *options, enum status status,
+                                 struct fault *fault)
+{
+    if (status == STATUS_OK) {
+        return command_output_end(stream, fault);
+    }
+    if (stream != stdout) {
+        (void)fclose(stream);
+        (void)unlink(options->out);
+    }
+    return status;
+}
+
 void command_name_file(struct fault *fault, const char *path)
 {
     if (fault != NULL && fault->status != STATUS_OK && fault->where[0] == '\0') {

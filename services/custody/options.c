@@ -112,7 +112,11 @@ static const struct option_row rows[] = {
         "watch: program that calls somebody, given once for each; at least two different ones", calls),
     ROW("check", OPTION_FLAG, "", 0, 0, "no",
         "audit copy: ask no service and change nothing; hold the folder against its checkpoint", check),
-    ROW("dir", OPTION_PATH, "", 0, 0, "", "audit copy: folder of the copy, made if it is not there", dir),
+    ROW("dir", OPTION_PATH, "", 0, 0, "",
+        "audit copy: folder of the copy, made if it is not there; audit export: of the copy, which is exported instead "
+        "of the "
+        "service's trail",
+        dir),
     ROW("state", OPTION_PATH, "", 0, 0, "",
         "watch: file that remembers who was told what; witness: folder that remembers what was cosigned", state),
     ROW("every", OPTION_INTEGER, "s", 0, 3600, "0",

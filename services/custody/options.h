@@ -77,7 +77,7 @@ struct custody_options {
 
     /* of the watch */
     struct option_list calls;
-    char dir[TEXT_SIZE]; /* audit copy */
+    char dir[TEXT_SIZE]; /* audit copy, export */
     bool check;
     char state[TEXT_SIZE];
     int64_t every_s;

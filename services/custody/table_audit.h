@@ -12,10 +12,10 @@
      command_audit_export,                                                                                             \
      0,                                                                                                                \
      AUDIT_WORDS,                                                                                                      \
-     "[NAME=VALUE ...] [--out FILE]",                                                                                  \
+     "{[NAME=VALUE ...] | --dir COPY} [--out FILE]",                                                                   \
      "fetch the whole audit trail; with conditions the entries that meet them, each with its proof; with format=csv "  \
-     "as a table, without proofs",                                                                                     \
-     SERVICE TRUST "out",                                                                                              \
+     "as a table, without proofs; --dir: the whole out of a copy, without the service",                                \
+     SERVICE TRUST "out dir",                                                                                          \
      "custody audit export --out trail.jsonl && custody-verify trail --trust trust.json trail.jsonl"},                 \
         {{"audit", "review"},                                                                                          \
          command_audit_review,                                                                                         \

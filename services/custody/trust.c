@@ -91,13 +91,25 @@ static enum status read_rotation(struct audit_log_terms *inout, const char *text
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, "trust.rotations", "%s", why.detail);
 }
 
-/* "SIZE ROOT ORDER VKEY": the log that followed; only of the newest one anybody asks here. */
-static const char *newest_log(const struct trust_file *file)
+/* "SIZE ROOT ORDER VKEY": where a log ended, and the one that followed. Out: `out_vkey` is borrowed from the file. */
+static enum status read_fork(struct audit_checkpoint *out_end, const char **out_vkey, const json_t *fork,
+                             struct fault *fault)
 {
-    size_t count = json_array_size(file->forks);
-    const char *row = count == 0 ? NULL : json_string_value(json_array_get(file->forks, count - 1));
-    const char *space = row == NULL ? NULL : strrchr(row, ' ');
-    return count == 0 ? file->log : space == NULL ? "" : space + 1;
+    char root[DIGEST_HEX_LEN + 1];
+    char size[24];
+    char *end = NULL;
+    const char *row = json_string_value(fork);
+    struct audit_checkpoint ended = {.size = row == NULL ? 0 : strtoull(row, &end, 10)};
+    const char *vkey = row == NULL ? NULL : strrchr(row, ' ');
+    int len = snprintf(size, sizeof(size), "%" PRIu64 " ", ended.size);
+    bool good = ended.size > 0 && strncmp(row, size, (size_t)len) == 0;
+    (void)snprintf(root, sizeof(root), "%s", good ? row + len : "");
+    if (!good || digest_parse(&ended.root, root) != STATUS_OK) {
+        return fault_set(fault, STATUS_INVALID, "trust.forks", "must be texts of a size, a root, an order and a vkey");
+    }
+    *out_end = ended;
+    *out_vkey = vkey + 1;
+    return STATUS_OK;
 }
 
 /* Rotations of logs that were ended stand before those of the newest one. */
@@ -108,16 +120,48 @@ static bool is_of(const char *row, const char *origin)
     return vkey != NULL && strncmp(vkey + 1, origin, len) == 0 && vkey[1 + len] == '+';
 }
 
-static enum status read_keys(struct audit_log_terms *out, const struct trust_file *file, struct fault *fault)
+/* Of the log that stands so many before the newest one. */
+static enum status read_keys(struct audit_log_terms *out, struct audit_checkpoint *out_end,
+                             const struct trust_file *file, size_t before, struct fault *fault)
 {
+    size_t forks = json_array_size(file->forks);
+    const char *vkey = file->log;
+    const char *next = NULL;
+    struct audit_checkpoint ignored;
+    enum status status = STATUS_OK;
     *out = (struct audit_log_terms){0};
-    enum status status = audit_log_terms_add(out, newest_log(file), 0, fault);
+    *out_end = (struct audit_checkpoint){0};
+    if (before > forks) {
+        return fault_set(fault, STATUS_NOT_FOUND, "trust.forks", "names no log before it");
+    }
+    if (before < forks) {
+        status = read_fork(&ignored, &vkey, json_array_get(file->forks, forks - before - 1), fault);
+    }
+    if (status == STATUS_OK && before > 0) {
+        status = read_fork(out_end, &next, json_array_get(file->forks, forks - before), fault);
+    }
+    if (status == STATUS_OK) {
+        status = audit_log_terms_add(out, vkey, 0, fault);
+    }
     for (size_t i = 0; status == STATUS_OK && i < json_array_size(file->rotations); i++) {
         const char *row = json_string_value(json_array_get(file->rotations, i));
-        if (json_array_size(file->forks) == 0 || is_of(row, out->rows[0].key.name)) {
+        if (forks == 0 || is_of(row, out->rows[0].key.name)) {
             status = read_rotation(out, row, fault);
         }
     }
+    return status;
+}
+
+enum status trust_log_before(struct audit_log_terms *out, struct audit_checkpoint *out_end,
+                             const struct custody_options *options, size_t before, struct fault *fault)
+{
+    struct trust_file file = {0};
+    json_t *object = NULL;
+    enum status status = read_file(&file, &object, options, fault);
+    if (status == STATUS_OK) {
+        status = read_keys(out, out_end, &file, before, fault);
+    }
+    json_decref(object);
     return status;
 }
 
@@ -126,12 +170,13 @@ enum status trust_log_read(struct audit_log_terms *out, struct audit_witnesses *
 {
     struct trust_file file = {0};
     json_t *object = NULL;
+    struct audit_checkpoint goes_on;
     enum status status = read_file(&file, &object, options, fault);
     if (status != STATUS_OK) {
         return status;
     }
     *out_witnesses = (struct audit_witnesses){0};
-    status = read_keys(out, &file, fault);
+    status = read_keys(out, &goes_on, &file, 0, fault);
     if (status == STATUS_OK && file.witnesses != NULL) {
         status = read_witnesses(out_witnesses, file.witnesses, fault);
     }

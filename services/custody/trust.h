@@ -48,6 +48,14 @@ MUST_CHECK enum status trust_log_read(struct audit_log_terms *out, struct audit_
 MUST_CHECK enum status trust_checkpoint_open(struct audit_checkpoint *out, const struct audit_log_terms *log,
                                              const void *note, size_t len, struct fault *fault);
 
+/*
+ * The keys of the log that stands `before` logs before the newest one by the trust file, and where the quorum ended it:
+ * `out_end` has the size and the root up to which its entries are good (size 0: it is the newest, and goes on).
+ * STATUS_NOT_FOUND: there are not so many; STATUS_USAGE, STATUS_INVALID as above.
+ */
+MUST_CHECK enum status trust_log_before(struct audit_log_terms *out, struct audit_checkpoint *out_end,
+                                        const struct custody_options *options, size_t before, struct fault *fault);
+
 struct trust {
     struct digest chain;
     struct digest first_policy;

@@ -4,35 +4,8 @@
  */
 #include "trail_leaf.h"
 
+#include "audit/column.h"
 #include "audit/leaf.h"
-
-/* Facts with a column (docs/formats.md section 3). What does not have the form of one has no column: it is found by its
- * bytes alone. */
-
-#define DIGITS "0123456789"
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-
-struct form {
-    const char *characters;
-    size_t min;
-    size_t max;
-    bool number; /* which does not begin with 0 */
-};
-
-static const struct form form_amount = {DIGITS, 1, 39, true};
-static const struct form form_hash = {DIGITS "abcdef", 64, 64, false};
-static const struct form form_address = {DIGITS LETTERS, 1, 127, false};
-static const struct form form_version = {DIGITS, 1, 15, true};
-static const struct form form_name = {DIGITS LETTERS "-", 1, 63, false};
-
-/* The fact, "" when there is none of this form. */
-static const char *fact_of(const struct audit_event *event, const char *name, const struct form *form)
-{
-    const char *text = audit_event_fact(event, name);
-    size_t len = text == NULL ? 0 : strlen(text);
-    bool good = len >= form->min && len <= form->max && strspn(text, form->characters) == len;
-    return good && !(form->number && text[0] == '0') ? text : "";
-}
 
 static void text_put(char *out, size_t out_size, const char *text)
 {
@@ -44,13 +17,12 @@ static void text_put(char *out, size_t out_size, const char *text)
 
 static void project_facts(struct store_leaf *leaf, const struct audit_event *event)
 {
-    bool key = strcmp(event->object_type, "key") == 0;
-    text_put(leaf->amount, sizeof(leaf->amount), fact_of(event, "amount", &form_amount));
-    text_put(leaf->asset, sizeof(leaf->asset), fact_of(event, "asset", &form_hash));
-    text_put(leaf->destination, sizeof(leaf->destination), fact_of(event, "destination", &form_address));
-    text_put(leaf->key, sizeof(leaf->key), key ? event->object_id : fact_of(event, "key", &form_hash));
-    text_put(leaf->wallet, sizeof(leaf->wallet), fact_of(event, "wallet", &form_name));
-    leaf->version = strtoull(fact_of(event, "version", &form_version), NULL, 10);
+    text_put(leaf->amount, sizeof(leaf->amount), audit_column(event, "amount"));
+    text_put(leaf->asset, sizeof(leaf->asset), audit_column(event, "asset"));
+    text_put(leaf->destination, sizeof(leaf->destination), audit_column(event, "destination"));
+    text_put(leaf->key, sizeof(leaf->key), audit_column(event, "key"));
+    text_put(leaf->wallet, sizeof(leaf->wallet), audit_column(event, "wallet"));
+    leaf->version = strtoull(audit_column(event, "version"), NULL, 10);
 }
 
 void trail_leaf_project(struct store_leaf *leaf, const struct audit_event *event)

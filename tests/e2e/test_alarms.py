@@ -180,7 +180,17 @@ class Alarms(strongroom.Case):
 
         self.assertEqual(self.look(older)[0], 0)  # whole, as far as it goes: what somebody kept shows that it was cut
         code, said = self.look(older, "--in", str(folder / "checkpoint"))
-        self.assertEqual((code, "entries were signed, and the copy has" in said), (1, True), said)
+        self.assertEqual((code, "entries were signed, and the copy has" in said, "to do: custody audit copy, without --check" in said), (1, True, True), said)
+
+        exported = place.dir / "exported.jsonl"
+        place.custody("audit", "export", "--dir", str(folder), "--out", str(exported), "--url", "https://localhost:1")
+        self.assertEqual(place.verify("trail", exported, older / "checkpoint")[0], 0)
+        served = place.export_trail().read_bytes().splitlines()
+        self.assertEqual(exported.read_bytes().splitlines()[1:size + 1], served[1:size + 1])  # columns too, as the service makes them
+        (folder / names[1]).write_bytes(edited)
+        done = place.custody("audit", "export", "--dir", str(folder), "--out", f"{exported}.2", check=False)
+        self.assertEqual((done.returncode, names[1] in done.stderr, os.path.exists(f"{exported}.2")), (1, True, False), done)
+        (folder / names[1]).write_bytes(kept[1])
 
     def assert_no_unsigned_row_counts(self, alarm):
         """A superuser of the database puts rows in beyond the end, which nobody signed: no copy reaches further by them, and nobody

@@ -111,7 +111,7 @@ class ByHand(Pasting):
         row = self.place.withdraw()
         said = self.paste("docs/officers.md")
         self.assertRegex(said, "proven: [0-9]+ entries are among the [0-9]+ of strongroom.demo/audit/v1")
-        self.assertIn("1 held checkpoints extended", said)
+        self.assertIn("1 held checkpoint extended", said)
         self.assertRegex(said, "proven: the first [0-9]+ entries of the [0-9]+ of today.checkpoint are those of monday.checkpoint")
         self.assertIn(f"proven: withdrawal {row['id']}, ", said)
         self.assertRegex(said, " [0-9]+ uses, 0 findings")

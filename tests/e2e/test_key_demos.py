@@ -244,7 +244,7 @@ class KeyDemos(test_docs_by_hand.Pasting):
                            re.MULTILINE)
         both, after = ("2", str(known + 1), "2"), ("2", str(known + 2), "2")
         self.assertEqual(cosigned, [both, both, after, after, ("1", str(known), "1")])
-        self.assertEqual(len(re.findall(r", 1 held checkpoints extended$", said, re.MULTILINE)), 4)  # with the one that the witness showed
+        self.assertEqual(len(re.findall(r", 1 held checkpoint extended$", said, re.MULTILINE)), 4)  # with the one that the witness showed
         down = [line for line in place.log("custodyd").splitlines() if "event=witness.down name=witness.example/" in line]
         reasons = [tuple(re.search(r"name=witness\.example/(\w+) code=(\w+) ", line).groups()) for line in down]
         self.assertIn(("w1", "unavailable"), reasons)
@@ -271,7 +271,7 @@ class KeyDemos(test_docs_by_hand.Pasting):
         place.withdraw()
         strongroom.eventually(lambda: place.pages("/v1/audit/entries?act=trail.anchor", "entries", "auditor-1"), "an anchor is told")
         said = self.paste("docs/anchors.md")
-        self.assertRegex(said, r"proven: \d+ entries of .*, [0-9]+ held checkpoints extended")
+        self.assertRegex(said, r"proven: \d+ entries of .*, [0-9]+ held checkpoints? extended")
         size, root = (place.dir / "outside/token.body").read_text().splitlines()[1:]
         self.assertEqual(place.value(f"SELECT split_part(encode(note, 'escape'), E'\\n', 3) FROM audit.checkpoint WHERE size = {size}"), root)
         files = {name: (place.dir / "outside" / name).read_text() for name in ("ledger.jsonl", "anchors.jsonl", "trust.json", "kept.checkpoint")}

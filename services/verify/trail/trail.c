@@ -472,7 +472,7 @@ static void print_proven(const struct check *check)
         (void)printf(", which follows %llu entries of the log before", follows);
     }
     if (check->held_count > 0) { /* nobody who holds none asked */
-        (void)printf(", %d held checkpoints extended", check->held_count);
+        (void)printf(", %d held checkpoint%s extended", check->held_count, check->held_count == 1 ? "" : "s");
     }
     if (first > 0) {
         (void)printf("; not looked at: entries 0 to %llu, which are in an archive", first - 1);

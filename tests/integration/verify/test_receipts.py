@@ -157,7 +157,7 @@ class Receipts(Case):
         trail = self.write("export", export.text)
         kept = self.write("kept", export.receipt(20))
         self.expect(0, "proven", "receipt", kept, trail)
-        self.expect(0, "1 held checkpoints extended", "trail", trail, self.write("old", older.receipt(20)))
+        self.expect(0, "1 held checkpoint extended", "trail", trail, self.write("old", older.receipt(20)))
         self.expect(2, "kept was signed for 64: the tail was cut, or the export is older: export again", "trail", self.write("backup", older.text), kept)
         self.expect(2, "kept was signed for 64: the tail was cut, or the export is older", "receipt", kept, self.write("backup", older.text))
         for what in (self.write("kept", clone.receipt(20)), self.write("kept", clone.note)):
@@ -400,7 +400,7 @@ class Extracts(Case):
     def test_a_receipt_is_read_once(self):
         """It may come through a pipe; what the export is held against is what was looked at."""
         whole = self.write("whole", self.EXPORT.text)
-        self.expect(0, "1 held checkpoints extended", "receipt", "/dev/stdin", whole, stdin=self.EXPORT.receipt(3).decode())
+        self.expect(0, "1 held checkpoint extended", "receipt", "/dev/stdin", whole, stdin=self.EXPORT.receipt(3).decode())
         self.expect(1, "entry 3: is not the one that", "receipt", "/dev/stdin", whole, stdin=Export(65, seed=2).receipt(3).decode())
 
     def test_a_trust_file_from_before(self):

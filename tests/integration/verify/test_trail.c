@@ -1058,7 +1058,7 @@ Test(late, what_was_kept_of_the_part_before_is_not_passed_over)
         enum verdict verdict;
         const char *words;
     } cases[] = {{700, 0, VERDICT_INCOMPLETE, "is of entries below 1048576, which are not here"},
-                 {500, LEFT, VERDICT_PROVEN, "1 held checkpoints extended"}};
+                 {500, LEFT, VERDICT_PROVEN, "1 held checkpoint extended"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct made_trail trail;
         struct made_trail older;
