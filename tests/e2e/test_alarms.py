@@ -235,42 +235,6 @@ class Alarms(strongroom.Case):
         return subprocess.run([str(self.place.dir / "bin/custodyd"), word, "--config", str(self.place.dir / "etc/custodyd.conf"), *arguments],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
 
-    def shell(self, command):
-        """A command as the officers' page has it."""
-        subprocess.run(["sh", "-c", command], cwd=self.place.dir, env={**os.environ, **self.place.environment}, stdin=subprocess.DEVNULL, check=True)
-
-    def rebuild(self, folder):
-        return self.custodyd("rebuild", "--copy", str(folder))
-
-    def test_what_was_lost_comes_back_from_a_copy(self):
-        """The audit signer is stopped in order first: what it has signed it has answered, and the last copy has all of it."""
-        place = self.place
-        before = place.withdraw()
-        place.history_to(before["id"])
-        place.stop("audit")
-        for _ in range(2):  # nobody can be told of it; the second finds what the service had not read yet of the last answer
-            done = place.custody("audit", "copy", "--dir", str(place.dir / "last"), "--timeout", "3", person="auditor-1", check=False)
-            self.assertEqual((done.returncode, "entries in" in done.stdout), (1, True), done)
-        place.kill("custodyd")
-        done = self.rebuild(place.dir / "last")
-        self.assertEqual((done.returncode, "is not empty" in done.stderr), (78, True), done)
-        page = (strongroom.SOURCE / "docs/officers.md").read_text()
-        dump, restore = (re.search(f"^{program} .*$", page, re.MULTILINE)[0] for program in ("pg_dump", "psql"))
-        self.shell(dump)
-        tables = ", ".join(row[0] for row in place.psql("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
-                                                        "WHERE schemaname = 'custody' AND tablename NOT IN ('move')"))
-        place.psql(f"""TRUNCATE {tables}, audit.pii, audit.cosignature, audit.leaf, audit.tile, audit.checkpoint, audit.pending;
-                      UPDATE audit.head SET epoch = 0, size = 0, root = sha256(''), last_lh = decode(repeat('00', 32), 'hex'),
-                          frontier = decode(repeat('00', 8), 'hex')""")
-        done = self.rebuild(place.dir / "last")
-        self.assertEqual(done.returncode, 0, done)
-        self.shell(restore)
-        place.start()
-        place.withdraw()
-        self.assertEqual(place.read(before["id"])["state"], "confirmed")
-        self.assertIn("withdrawal.confirmed", [row["act"] for row in self.entries("withdrawal.confirmed", oid=before["id"], otype="withdrawal")])
-        self.assertProven("trail", place.export_trail())
-
     def split(self, bound):
         """Partitions as a trail of millions of entries has them: one ends at `bound`, one a bundle later."""
         self.place.psql(f"""SET ROLE strongroom_owner;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The pages, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md, docs/officers.md and docs/policy.md, in order, into one bash, against a running evaluation; and
+"""The pages, pasted: every ```bash block of README.md, docs/hsm.md, docs/keys.md, docs/officers.md, docs/policy.md and docs/rebuild.md, in order, into one bash, against a running evaluation; and
 docs/verify-by-hand.md in a folder with nothing but an evidence bundle and a trust file.
 
 Nothing is filled in: what a reader has to choose is a variable in the first block of the page. A command that fails fails the
@@ -125,6 +125,24 @@ class ByHand(Pasting):
                                         re.MULTILINE)), 2)
         self.assertIn(" entries of strongroom.demo/audit/v1", said)
         self.assertEqual(len(self.place.ledger_transactions()), before + 1)
+
+    def test_rebuild(self):
+        """A database is left, by a copy that the audit signer is not ahead of, and comes back without what was not signed."""
+        place = self.place
+        row = place.withdraw()
+        told = [entry["act"] for entry in place.history_to(row["id"])]
+        kept = place.dir / "before.checkpoint"
+        kept.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
+        said = self.paste("docs/rebuild.md")
+        self.assertIn("no signed checkpoint covers the event yet", said)  # the last copy, which nobody could be told of
+        self.assertRegex(said, "whole: [0-9]+ entries in copy, as signed by strongroom.demo/audit/v1; root ")
+        self.assertRegex(said, "proven: [0-9]+ entries of .*, 1 held checkpoint extended")
+        self.assertEqual(place.read(row["id"])["state"], "confirmed")
+        self.assertEqual([entry["act"] for entry in place.history_to(row["id"])], told)
+        later = place.withdraw()
+        for what, *files in (("evidence", place.export_evidence(later["id"])), ("trail", place.export_trail(), kept)):
+            code, said = place.verify(what, *files)
+            self.assertEqual(code, 0, said)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ the quorum and the next log begins (docs/incident.md)."""
 
 import json
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -11,7 +12,10 @@ import by_hand
 import strongroom
 
 ORIGIN = "strongroom.demo/audit/v1"
-BOOKS = ("withdrawal", "reservation", "lane", "outbox", "posting")
+
+
+def blocks(page):
+    return re.findall(r"^```bash\n(.*?)^```$", (strongroom.SOURCE / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
 class Incident(unittest.TestCase):
@@ -28,20 +32,19 @@ class Incident(unittest.TestCase):
         (place.dir / "tree").mkdir()  # as a reader has it: the source with .strongroom in it
         (place.dir / "tree/deploy").symlink_to(strongroom.SOURCE / "deploy")
         (place.dir / "tree/.strongroom").symlink_to(place.dir)
-        cls.blocks = re.findall(r"^```bash\n(.*?)^```$", (strongroom.SOURCE / "docs/incident.md").read_text(), re.DOTALL | re.MULTILINE)
-        cls.pasted = {cls.blocks[0]}
+        cls.pasted = set()
 
-    def paste(self, *words):
-        """The blocks of docs/incident.md that have these words, one after the other, behind its first one."""
-        found = [[block for block in self.blocks if word in block] for word in words]
-        self.assertEqual([len(blocks) for blocks in found], [1] * len(words), words)
-        chosen = [self.blocks[0], *(blocks[0] for blocks in found)]
+    def paste(self, *words, page="docs/incident.md", expected=0):
+        """The blocks of a page that have these words, one after the other, behind its first one."""
+        found = [[block for block in blocks(page) if word in block] for word in words]
+        self.assertEqual([len(rows) for rows in found], [1] * len(words), words)
+        chosen = [blocks(page)[0], *(rows[0] for rows in found)]
         self.pasted.update(chosen)
         environment = {name: value for name, value in self.place.environment.items()
                        if not name.startswith("STRONGROOM_") and name != "SOFTHSM2_CONF"}
         done = subprocess.run(["bash"], input="set -eu -o pipefail\n" + "".join(chosen), cwd=self.place.dir / "tree", text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False)
-        self.assertEqual(done.returncode, 0, f"{words}:\n{done.stdout[-4000:]}")
+        self.assertEqual(done.returncode, expected, f"{words}:\n{done.stdout[-4000:]}")
         return done.stdout
 
     def custodyd(self, word, *words):
@@ -61,14 +64,6 @@ class Incident(unittest.TestCase):
         place.approve(recorded)
         place.wait(recorded["id"], "recorded")
         return asked, sent, recorded
-
-    def back_up(self):
-        for table in BOOKS:
-            self.place.psql(f"CREATE TABLE public.kept_{table} AS TABLE custody.{table}")
-
-    def restore(self):
-        for table in BOOKS:
-            self.place.psql(f"DELETE FROM custody.{table}; INSERT INTO custody.{table} OVERRIDING SYSTEM VALUE TABLE public.kept_{table}")
 
     def crowd(self, text):
         """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum, and a newer one
@@ -118,6 +113,28 @@ class Incident(unittest.TestCase):
         self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 0))
         self.assertEqual(place.value(f"SELECT count(*) FROM custody.lane WHERE holder = '{recorded['id']}'"), "1")  # its sequence may be promised
 
+    def look(self, folder, *more):
+        done = self.place.custody("audit", "copy", "--check", "--dir", str(folder), "--trust", str(self.place.dir / "trust.json"), *more, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def check_copies(self, copy, longer, late, good):
+        """Copies of the log that ended prove themselves by the newest trust file as far as the order goes, and no further."""
+        path = self.place.dir / "trust.json"
+        code, said = self.look(copy, "--in", str(copy / "checkpoint"))
+        self.assertEqual((code, f"whole: {good} entries in {copy}, as signed by {ORIGIN}, which the quorum ended; " in said), (0, True), said)
+        for folder, *more in ((longer,), (copy, "--in", str(late))):
+            code, said = self.look(folder, *more)
+            self.assertEqual((code, f"the quorum ended this log at {good}" in said, "whole: " in said), (1, True, False), said)
+        trusted = path.read_text()
+        root = json.loads(trusted)["forks"][0].split()[1]
+        path.write_text(trusted.replace(root, "0" * 64))
+        for folder in (copy, longer):
+            code, said = self.look(folder)
+            self.assertEqual((code, "with another root than the copy has there" in said), (1, True), said)
+        path.write_text(trusted)
+        done = self.place.custody("audit", "copy", "--dir", str(copy), person="auditor-1", check=False)
+        self.assertEqual((done.returncode, "One that follows another begins in a new folder" in done.stderr), (1, True), done)
+
     def test_a_disk_is_lost_and_the_copy_is_behind_the_signer(self):
         place = self.place
         place.stop("custodyd")
@@ -126,20 +143,26 @@ class Incident(unittest.TestCase):
         before = place.withdraw()
         evidence = place.export_evidence(before["id"])
         self.review(place.dir / "trust.json", 0)
-        copy = place.dir / "copy"
+        copy, rebuild = place.dir / "copy", "docs/rebuild.md"
         place.custody("audit", "copy", "--dir", str(copy), person="auditor-1")
+        shutil.copytree(copy, place.dir / "elsewhere")
         good = int((copy / "checkpoint").read_text().splitlines()[1])
         lost = place.withdraw()
         opened = self.open_ones()
-        self.back_up()
+        self.paste("backup()", page=rebuild)
+        longer = copy.rename(place.dir / "longer")  # goes with the disk
+        (place.dir / "elsewhere").rename(copy)
         late = place.dir / "late.checkpoint"
         late.write_bytes(place.call("GET", "/audit/checkpoint").bytes)
         ended = place.dir / "ended.jsonl"
         place.export_trail().rename(ended)
-        place.kill("custodyd")
-        self.paste("TRUNCATE")
-        self.restore()
-        self.assertEqual(self.custodyd("rebuild", "--copy", str(copy)).returncode, 0)
+        server = place.environment["STRONGROOM_DB"].replace("dbname=strongroom", "dbname=postgres")
+        subprocess.run(["psql", "-Xq", "-d", server, "-c", "DROP DATABASE strongroom WITH (FORCE)"], env=place.environment, check=True)
+        self.paste("custodyd rebuild", page=rebuild)
+        done = self.custodyd("rebuild", "--copy", str(copy))
+        self.assertEqual((done.returncode, "is not empty" in done.stderr), (78, True), done)
+        said = self.paste("ORIGIN=", page=rebuild, expected=1)
+        self.assertIn(f"entries were signed, and the copy has {good}\n   to do: custody audit copy, without --check, takes", said)
         place.start_halted("trail")
 
         self.paste("pg_dump", "custody log fork")
@@ -188,7 +211,8 @@ class Incident(unittest.TestCase):
         self.review(place.dir / "trust.json", 0)
         place.export_trail()
         self.review(place.dir / "incident/trust-before.json", good, ended)
-        self.assertEqual(self.pasted, set(self.blocks))
+        self.check_copies(copy, longer, late, good)
+        self.assertLessEqual(set(blocks("docs/incident.md")), self.pasted)
 
 
 if __name__ == "__main__":
