@@ -36,11 +36,12 @@ static const struct form *form_of(const char *name)
 const char *audit_column(const struct audit_event *event, const char *name)
 {
     const struct form *form = form_of(name);
-    const char *text = audit_event_fact(event, name);
-    size_t len = text == NULL ? 0 : strlen(text);
     if (strcmp(name, "key") == 0 && strcmp(event->object_type, "key") == 0) {
         return event->object_id;
     }
+    const char *fact = audit_event_fact(event, name);
+    const char *text = fact == NULL ? "" : fact;
+    size_t len = strlen(text);
     bool good = len >= form->min && len <= form->max && strspn(text, form->characters) == len;
     return good && !(form->number && text[0] == '0') ? text : "";
 }
