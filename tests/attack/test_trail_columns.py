@@ -185,6 +185,17 @@ class Columns(strongroom.Case):
         self.assertIn(alarm["id"], [row["id"] for row in after["alarms"]])
         self.assertEqual(after["looked_at"], looked_at, "no look saw everything")
 
+    def test_where_an_edited_row_may_tell_of_the_copy_none_is_called_late(self):
+        place = self.place
+        place.configure("custodyd", copy_max_age=1, watch=100)
+        place.kill("custodyd")
+        place.start_unready()
+        lag = eventually(lambda: self.alarm("copy.lag"), "there is no copy")
+        self.assertEqual(lag["facts"]["reason"], "expired")
+        self.edited(1, "actor", "'nobody'")
+        eventually(lambda: (self.alarm("copy.lag") or lag)["facts"]["reason"] == "corrupt", "it is not known how far a copy reaches")
+        self.assertTrue(self.told_corrupt(1))
+
 
 if __name__ == "__main__":
     unittest.main()
