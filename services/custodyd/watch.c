@@ -378,6 +378,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     watch->service = service;
     watch->told = json_object();
     watch->destinations_lost = json_object();
+    watch->suspected = json_object();
     memset(watch->away, true, sizeof(watch->away));
     enum status status = key_spending_new(&watch->spending, service, fault);
     if (status == STATUS_OK) {
@@ -476,6 +477,7 @@ void watch_stop(struct watch *watch)
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);
     json_decref(watch->destinations_lost);
+    json_decref(watch->suspected);
     (void)pthread_cond_destroy(&watch->changed);
     (void)pthread_mutex_destroy(&watch->mutex);
     free(watch);

@@ -56,7 +56,8 @@ struct watch {
     int64_t anchor_good_us;                /* monotonic: when there was a new one last, or nothing to anchor */
     bool anchor_refused;                   /* the node did not take one, and the log says so */
     bool troubled;                         /* the last pass could not do everything, and the log says so */
-    struct suspect *suspects;              /* owned */
+    struct suspect *suspects;              /* owned, in the order in which they were found */
+    json_t *suspected;                     /* their ids */
     size_t suspect_count;
     size_t suspect_room;
     size_t suspect_turn;      /* who is looked at again next of those who are not named */

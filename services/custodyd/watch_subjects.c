@@ -11,12 +11,16 @@
 
 static bool is_suspect(const struct watch *watch, const struct uuid *subject)
 {
-    for (size_t i = 0; i < watch->suspect_count; i++) {
-        if (uuid_equal(&watch->suspects[i].subject, subject)) {
-            return true;
-        }
-    }
-    return false;
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, subject);
+    return json_object_get(watch->suspected, id) != NULL;
+}
+
+static void clear(struct watch *watch, const struct uuid *subject)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, subject);
+    (void)json_object_del(watch->suspected, id);
 }
 
 static enum status add(struct watch *watch, const struct suspect *suspect, struct fault *fault)
@@ -29,6 +33,11 @@ static enum status add(struct watch *watch, const struct suspect *suspect, struc
         }
         watch->suspects = grown;
         watch->suspect_room = room;
+    }
+    char id[UUID_TEXT_SIZE];
+    uuid_format(id, &suspect->subject);
+    if (json_object_set_new(watch->suspected, id, json_true()) != 0) {
+        return fault_set(fault, STATUS_NO_MEMORY, "subjects", "%s", "");
     }
     watch->suspects[watch->suspect_count++] = *suspect;
     return STATUS_OK;
@@ -141,6 +150,8 @@ enum status watch_subjects(struct watch *watch, struct fault *fault)
         }
         if (status != STATUS_OK || !kept) {
             watch->suspects[left++] = watch->suspects[i];
+        } else {
+            clear(watch, &watch->suspects[i].subject);
         }
     }
     watch->suspect_count = left;
