@@ -444,7 +444,7 @@ static void read_export(struct check *check)
     }
     if (check->judged) {
         trust_ended(check->trust, &check->report, file->path, &check->checkpoint);
-        extract_conclude(&check->extract, &check->report, &check->checkpoint.root);
+        extract_conclude(&check->extract, &check->report, &check->checkpoint.root, check->first);
     }
     if (check->ended && !check->filtered) {
         conclude(check);

@@ -293,6 +293,33 @@ class Extracts(Case):
         self.judge(2, "line 1: nobody here knows the condition mood of its query", self.asked({"mood": "good"}, 16))
         self.judge(1, "line 1: is not the head", self.asked({"version": 7}, 16))
 
+    def test_an_object(self):
+        """Its entries have numbers from 1 without a gap: when it alone is asked for, none can be left out before the last one."""
+        export = Export(400)
+        objects = [row["oid"] for row in export.rows if row.get("otype") == "withdrawal"]
+        query = {"oid": max(sorted(set(objects)), key=objects.count), "otype": "withdrawal"}
+        about = [n for n, row in enumerate(export.rows) if row.get("oid") == query["oid"]]
+        count = len(about)
+        self.assertGreaterEqual(count, 4)
+
+        def asked(query, *numbers):
+            return export.extract(numbers, query)
+
+        for words in (query, {**query, "order": "oldest"}):
+            self.judge(0, f"proven: {count} entries", asked(words, *about))
+            self.judge(0, f"proven: {count} entries", asked(words, *reversed(about)))
+            self.judge(0, f"proven: {count - 1} entries", asked(words, *about[:-1]))  # it may have ended there
+            self.judge(1, f"of the entries 1 to {count} of the object, {count - 1} are here", asked(words, *about[1:]))
+            self.judge(1, f"of the entries 1 to {count} of the object, {count - 2} are here", asked(words, *reversed(about[:1] + about[3:])))
+        last = export.rows[about[-1]]
+        for other in ({"act": last["act"]}, {"oid": last["oid"]}, {**query, "outcome": last["outcome"]}):
+            self.judge(0, "proven: 1 entries", asked(other, about[-1]))
+        self.judge(0, "proven: 0 entries", asked(query))
+        late = asked(query, *about[1:])
+        self.judge(0, f"proven: {count - 1} entries", [{**late[0], "first": about[0] + 1}, *late[1:]])
+        gone = asked(query, *about[1:2], *about[3:])
+        self.judge(1, f"of the entries 2 to {count} of the object, {count - 2} are here", [{**gone[0], "first": about[0] + 1}, *gone[1:]])
+
     def test_tampered_ones(self):
         good = self.extract(3, 20, 40)
         other = Export(65, seed=2).extract((20,))[1]
