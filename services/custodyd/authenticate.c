@@ -11,6 +11,7 @@
 #include "store/pending.h"
 #include "store/token.h"
 #include "subjects.h"
+#include "token_code.h"
 
 #define REFUSALS_AMONG 64 /* entries of a withdrawal, of which a refusal is one more */
 
@@ -42,6 +43,10 @@ enum status service_authenticate(struct service *service, struct http_request *r
     struct finding finding = {.service = service, .caller = caller};
     struct store *store = request->urgent ? service->urgent_store : service->store;
     enum status status = store_transact(store, find_in, &finding, fault);
+    if (status == STATUS_OK && !token_is_granted(&service->token_key, &finding.token)) {
+        log_event(LOG_LEVEL_ERROR, "token.falsified", "person", finding.token.person.text, NULL);
+        status = fault_set(fault, STATUS_UNAUTHENTICATED, "token", "the token is unknown, revoked or expired");
+    }
     if (status != STATUS_OK) {
         return status;
     }

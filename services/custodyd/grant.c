@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "service.h"
 #include "store/token.h"
+#include "token_code.h"
 #include "trail.h"
 
 #define TOKEN_BYTES 32
@@ -119,6 +120,7 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     struct store *store = NULL;
     struct store *reader = NULL;
     struct audit_key keys[TRAIL_KEYS_MAX];
+    struct secret key = {0};
     (void)snprintf(conninfo, sizeof(conninfo), "%s user=strongroom_app", options->database);
     struct store_config config = {.conninfo = conninfo,
                                   .role = "strongroom_app",
@@ -140,9 +142,12 @@ static enum status open_and_grant(struct grant *grant, const struct custodyd_opt
     if (status == STATUS_OK) {
         status = service_trail_open(&grant->trail, options, clock_system(), reader, keys, fault);
     }
+    status = status == STATUS_OK ? token_key_read(&key, options, fault) : status;
     if (status == STATUS_OK) {
+        token_code(&grant->row.mac, &key, &grant->row);
         status = store_transact(store, grant_in, grant, fault);
     }
+    secret_free(&key);
     trail_close(grant->trail);
     store_close(reader);
     store_close(store);

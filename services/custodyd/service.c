@@ -18,6 +18,7 @@
 #include "routes.h"
 #include "sequencer.h"
 #include "signers.h"
+#include "token_code.h"
 #include "trail_owed.h"
 #include "watch.h"
 #include "witnesses.h"
@@ -161,8 +162,9 @@ enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], const struct 
     return status;
 }
 
-static enum status read_pending_key(struct secret *out, const char *path, struct fault *fault)
+enum status service_pending_key(struct secret *out, const struct custodyd_options *options, struct fault *fault)
 {
+    const char *path = options->pending_key;
     struct secret line = {0};
     struct digest key = {0};
     struct fault inner = {0};
@@ -188,7 +190,7 @@ enum status service_trail_open(struct trail **out, const struct custodyd_options
                                struct store *reader, const struct audit_key *log_keys, struct fault *fault)
 {
     struct secret pending_key = {0};
-    enum status status = read_pending_key(&pending_key, options->pending_key, fault);
+    enum status status = service_pending_key(&pending_key, options, fault);
     if (status == STATUS_OK) {
         const struct trail_config config = {.clock = clock,
                                             .reader = reader,
@@ -208,6 +210,7 @@ static enum status open_trail(struct service *service, struct fault *fault)
         status = service_trail_open(&service->trail, &service->options, service->clock, service->reader,
                                     service->log_keys, fault);
     }
+    status = status == STATUS_OK ? token_key_read(&service->token_key, &service->options, fault) : status;
     return status == STATUS_OK && audit_origin_epoch(service->options.origin) > 1
                ? log_fork_read(&service->follows, service, fault)
                : status;
@@ -384,6 +387,7 @@ void service_close(struct service *service)
     ledger_node_close(service->node);
     ledger_ordering_close(&service->ordering);
     trail_close(service->trail);
+    secret_free(&service->token_key);
     for (int role = WIRE_ROLE_TRANSFER; role < service->role_count; role++) {
         wire_pool_free(service->signers[role]);
         wire_pool_free(service->urgent_signers[role]);

@@ -5,6 +5,7 @@
 #define STRONGROOM_CUSTODYD_SERVICE_H
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "ledger/node.h"
 #include "options.h"
 #include "policies.h"
@@ -40,6 +41,7 @@ struct service {
     struct audit_key log_keys[TRAIL_KEYS_MAX]; /* of the trail, as many as the options name */
     struct sequencer_follows follows;          /* of a log that is not the first */
     struct trail *trail;
+    struct secret token_key; /* token_code.h */
     struct sequencer *sequencer;
     struct witnesses *witnesses;         /* NULL: there are none */
     enum wallet_tier witness_tier;       /* this and colder waits for them; 0: none does */
@@ -63,9 +65,13 @@ MUST_CHECK enum status service_log_keys(struct audit_key out[TRAIL_KEYS_MAX], co
                                         struct fault *fault);
 
 /*
- * Opens the trail as the options say, with those keys of the log. STATUS_INVALID for a file `pending-key` that is not
- * one line of 64 hexadecimal digits, readable by its owner alone.
+ * What the file `pending-key` holds, TRAIL_PENDING_KEY_LEN bytes. STATUS_INVALID when it is not one line of 64
+ * hexadecimal digits, readable by its owner alone. Out: owned by the caller, secret_free.
  */
+MUST_CHECK enum status service_pending_key(struct secret *out, const struct custodyd_options *options,
+                                           struct fault *fault);
+
+/* Opens the trail as the options say, with those keys of the log. Errors also as service_pending_key. */
 MUST_CHECK enum status service_trail_open(struct trail **out, const struct custodyd_options *options,
                                           const struct clock *clock, struct store *reader,
                                           const struct audit_key *log_keys, struct fault *fault);

@@ -304,18 +304,41 @@ class Database(strongroom.Case):
         self.refused_by_service(row, "unknown_key")
 
     def test_tokens_inserted(self):
-        """A bearer token opens the door to the service and to nothing else: approvals need the person's key."""
+        """A bearer token that nobody granted opens nothing: no entry of the trail is in a person's name whom the database made up."""
         place = self.place
         stolen = "sr_" + "m" * 43
-        place.psql(f"""INSERT INTO custody.token (digest, person, roles, expires_at)
-            VALUES (sha256('{stolen}'), 'approver-2', '{{approver,requester,operator,auditor}}', now() + interval '1 day')""")
+        before = place.pages("/v1/audit/entries?actor=auditor-1&order=oldest", "entries", person="operator-1")
+        for mac in ("0" * 64, place.value("SELECT encode(mac, 'hex') FROM custody.token WHERE person = 'auditor-1' LIMIT 1")):
+            place.psql(f"""INSERT INTO custody.token (digest, person, roles, expires_at, mac)
+                VALUES (sha256('{stolen}'), 'auditor-1', '{{auditor}}', now() + interval '1 day', decode('{mac}', 'hex'))""")
+            self.assertProblem(place.call("GET", "/v1/audit/entries?act=login.ok", token=stolen), 401, "unauthenticated")
+            place.psql(f"DELETE FROM custody.token WHERE digest = sha256('{stolen}')")
+        self.assertIn("event=token.falsified person=auditor-1", place.log("custodyd"))
+        after = place.pages("/v1/audit/entries?actor=auditor-1&order=oldest", "entries", person="operator-1")
+        self.assertEqual([entry["seq"] for entry in after], [entry["seq"] for entry in before])
+
+    def test_tokens_edited(self):
+        """A token of one's own is not made one of somebody else, of more roles, or of a longer time."""
+        place = self.place
+        own = place.grant("operator-1", "operator", days=1)
+        for edit in ("person = 'auditor-1'", "roles = '{operator,requester}'", "expires_at = expires_at + interval '1 day'"):
+            kept = place.value(f"SELECT row_to_json(t) FROM custody.token AS t WHERE digest = sha256('{own}')")
+            place.psql(f"UPDATE custody.token SET {edit} WHERE digest = sha256('{own}')")
+            self.assertProblem(place.call("GET", "/v1/withdrawals", token=own), 401, "unauthenticated")
+            place.psql(f"""DELETE FROM custody.token WHERE digest = sha256('{own}');
+                INSERT INTO custody.token SELECT * FROM json_populate_record(NULL::custody.token, '{kept}')""")
+            self.assertEqual(place.call("GET", "/v1/withdrawals", token=own).status, 200, edit)
+
+    def test_a_token_is_no_approval(self):
+        """A bearer token opens the door to the service and to nothing else: approvals need the person's key."""
+        place = self.place
         row = place.proposed(61)
         forged = place.approval(row, "approver-2", signer="mallory", key=place.person("mallory")["key_id"])
-        reply = place.call("POST", f"/v1/withdrawals/{row['id']}/approve", forged, token=stolen)
+        reply = place.call("POST", f"/v1/withdrawals/{row['id']}/approve", forged, person="approver-2")
         self.assertProblem(reply, 403, "unknown_key")
-        self.assertProblem(place.propose(1, token=stolen), 403, "forbidden")  # the policy gives approver-2 no such duty
+        wider = place.grant("approver-2", "approver,requester,operator,auditor", days=1)
+        self.assertProblem(place.propose(1, token=wider), 403, "forbidden")  # the policy gives approver-2 no such duty
         place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
-        place.psql(f"DELETE FROM custody.token WHERE digest = sha256('{stolen}')")
 
     # The allow-list
 

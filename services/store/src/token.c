@@ -11,22 +11,23 @@ static const struct column columns[] = {
     COLUMN(struct store_token, roles, "roles", COLUMN_TEXT),
     COLUMN(struct store_token, expires_at_utc_us, "expires_at", COLUMN_TIME),
     COLUMN_NULLABLE(struct store_token, revoked_at_utc_us, "revoked_at", COLUMN_TIME),
+    COLUMN(struct store_token, mac, "mac", COLUMN_DIGEST),
 };
 
 static const struct row_shape shape = ROW_SHAPE(struct store_token, columns);
 
 static const struct statement find = {
     "token_find",
-    "SELECT digest::bytea, person::text, array_to_string(roles, ' ') AS roles, expires_at, revoked_at"
-    " FROM custody.token WHERE digest = $1::bytea",
+    "SELECT digest::bytea, person::text, array_to_string(roles, ' ') AS roles, expires_at, revoked_at,"
+    " mac::bytea FROM custody.token WHERE digest = $1::bytea",
     1,
 };
 
 static const struct statement insert = {
     "token_insert",
-    "INSERT INTO custody.token (digest, person, roles, expires_at)"
-    " VALUES ($1::bytea, $2::text, string_to_array($3::text, ' '), $4::timestamptz)",
-    4,
+    "INSERT INTO custody.token (digest, person, roles, expires_at, mac)"
+    " VALUES ($1::bytea, $2::text, string_to_array($3::text, ' '), $4::timestamptz, $5::bytea)",
+    5,
 };
 
 static const struct statement revoke_one = {
@@ -61,6 +62,7 @@ enum status store_token_insert(struct store_tx *tx, const struct store_token *ro
     parameter_text(&p, row->person.text);
     parameter_text(&p, row->roles);
     parameter_time(&p, row->expires_at_utc_us);
+    parameter_digest(&p, &row->mac);
     return tx_run(tx, NULL, &insert, &p, fault);
 }
 

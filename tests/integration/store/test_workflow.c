@@ -412,9 +412,11 @@ Test(workflow, tokens_end)
     struct store_token read;
     cr_assert_eq(name_parse(&token.person, "anna"), STATUS_OK);
     digest_sha256(&token.digest, "secret", 6);
+    digest_sha256(&token.mac, "code", 4);
     struct store_tx *tx = books_begin(store);
     cr_assert_eq(store_token_insert(tx, &token, NULL), STATUS_OK);
     cr_assert_eq(store_token_find(&read, tx, &token.digest, token.expires_at_utc_us - 1, NULL), STATUS_OK);
+    cr_expect(digest_equal(&read.mac, &token.mac));
     cr_expect(store_token_has_role(&read, "approver"));
     cr_expect(store_token_has_role(&read, "requester"));
     cr_expect(!store_token_has_role(&read, "request"));

@@ -16,6 +16,7 @@ struct store_token {
     char roles[STORE_ROLES_SIZE]; /* role names separated by one space */
     int64_t expires_at_utc_us;
     int64_t revoked_at_utc_us; /* 0: not revoked */
+    struct digest mac;         /* by which who granted it knows the row as its own */
 };
 
 /*
