@@ -55,8 +55,9 @@ static void session_notice(void *context, const PGresult *result)
 
 static enum status session_lost(struct session *session, enum status status, const char *what, struct fault *fault)
 {
+    const char *why = PQerrorMessage(session->connection); /* its first line says it, the others give advice */
     session->broken = true;
-    return fault_set(fault, status, "postgresql", "%s: %s", what, PQerrorMessage(session->connection));
+    return fault_set(fault, status, "postgresql", "%s: %.*s", what, (int)strcspn(why, "\n"), why);
 }
 
 /* Waits until the socket can be read (or also written). */
@@ -145,6 +146,12 @@ static int64_t session_deadline_us(const struct session *session, int64_t grace_
     return clock_monotonic_us(clock_system()) + (session->timeout_ms + grace_ms) * 1000;
 }
 
+/* What the server could not do for want of room, time or itself: no fault of what was asked. */
+static bool is_of_the_server(enum status status)
+{
+    return status == STATUS_UNAVAILABLE || status == STATUS_TIMED_OUT || status == STATUS_IO;
+}
+
 /* Judges a result; takes it over unless it is the good one. */
 static enum status session_judge(struct session *session, PGresult *result, const char *what, struct fault *fault)
 {
@@ -159,10 +166,14 @@ static enum status session_judge(struct session *session, PGresult *result, cons
         session->broken = true;
     }
     enum status status = sqlstate_status(session->sqlstate);
+    text = text == NULL ? "no answer" : text;
+    if (is_of_the_server(status)) {
+        return fault_set(fault, status, "postgresql", "%s: %s (SQLSTATE %s)", what, text, session->sqlstate);
+    }
     /* The constraint tells a caller more than the text and holds no value. */
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-    return fault_set(fault, status, constraint == NULL ? what : constraint, "%s (SQLSTATE %s)",
-                     text == NULL ? "no answer" : text, session->sqlstate);
+    return fault_set(fault, status, constraint == NULL ? what : constraint, "%s (SQLSTATE %s)", text,
+                     session->sqlstate);
 }
 
 static enum status session_finish(struct session *session, PGresult **out, int sent, const char *what,

@@ -68,6 +68,26 @@ Test(session, another_role_and_a_missing_server_are_told_apart)
         .conninfo = "host=/nonexistent", .role = "x", .connections = 1, .statement_timeout_ms = 1000};
     struct store *store = NULL;
     cr_expect_eq(store_open(&store, &config, &absent), STATUS_UNAVAILABLE);
+    cr_expect_str_eq(absent.where, "postgresql");
+    cr_expect(strchr(absent.detail, '?') == NULL, "%s", absent.detail); /* no line of advice, made printable */
+}
+
+/* A full disk says so itself (53100); here a trigger does. */
+Test(session, what_the_server_has_no_room_for_is_told_of_the_database)
+{
+    struct fault fault = {0};
+    struct store *store = books_store(&books, "strongroom_app", 1);
+    struct store_tx *tx = NULL;
+    books_sql(&books,
+              "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+              "RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$;"
+              "CREATE TRIGGER full_disk BEFORE INSERT ON audit.pending FOR EACH ROW EXECUTE FUNCTION full_disk()");
+    cr_assert_eq(store_begin(&tx, store, STORE_READ_WRITE, &fault), STATUS_OK);
+    cr_expect_eq(store_pending_put(tx, &no_event, &fault), STATUS_UNAVAILABLE);
+    cr_expect_str_eq(fault.where, "postgresql");
+    cr_expect(strstr(fault.detail, "no space left (SQLSTATE 53100)") != NULL, "%s", fault.detail);
+    store_rollback(tx);
+    store_close(store);
 }
 
 Test(session, fsync_off_is_refused)
