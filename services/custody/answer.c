@@ -3,6 +3,7 @@
  */
 #include "answer.h"
 
+#include "base/canon.h"
 #include "base/id.h"
 #include "client.h"
 #include "commands.h"
@@ -69,7 +70,33 @@ enum status answer_end(struct trust *trust, enum status status)
     return status;
 }
 
-void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
+/* The columns are what is searched, reserved and listed; the intent is what people sign. */
+static bool print_altered(const json_t *withdrawal)
+{
+    static const char *const members[] = {"amount", "asset", "destination", "requester", "wallet"};
+    const json_t *text = json_object_get(withdrawal, "intent");
+    json_t *intent = NULL;
+    bool altered = false;
+    if (text == NULL || canon_parse(&intent, json_string_value(text), json_string_length(text), CANON_DOCUMENT_MAX,
+                                    NULL) != STATUS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        char column[SERVICE_TEXT_SIZE];
+        char meant[SERVICE_TEXT_SIZE];
+        (void)command_service_text(column, withdrawal, members[i]);
+        (void)command_service_text(meant, intent, members[i]);
+        if (column[0] != '\0' && strcmp(column, meant) != 0) {
+            (void)printf("   ALTERED in the database: the %s; the intent, which is what people sign, has %s\n",
+                         members[i], meant);
+            altered = true;
+        }
+    }
+    json_decref(intent);
+    return altered;
+}
+
+bool answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
 {
     static const struct {
         const char *before;
@@ -94,13 +121,14 @@ void answer_withdrawal(const struct trust *trust, const json_t *withdrawal)
         (void)printf("  %s", waiting);
     }
     (void)printf("\n");
+    return !print_altered(withdrawal);
 }
 
 void answer_withdrawal_done(const struct custody_options *options, const json_t *withdrawal)
 {
     struct trust trust;
     bool followed = answer_trust(&trust, options, NULL) == STATUS_OK;
-    answer_withdrawal(followed ? &trust : NULL, withdrawal);
+    (void)answer_withdrawal(followed ? &trust : NULL, withdrawal);
     trust_wipe(&trust);
 }
 

@@ -26,8 +26,11 @@ MUST_CHECK enum status answer_trust(struct trust *out, const struct custody_opti
 /* Frees it, and tells why amounts were in base units, if they were. Returns `status`. */
 MUST_CHECK enum status answer_end(struct trust *trust, enum status status);
 
-/* A withdrawal in one line, as the service tells it. `trust` may be NULL. */
-void answer_withdrawal(const struct trust *trust, const json_t *withdrawal);
+/*
+ * A withdrawal in one line, as the service tells it, and one more for each word that its intent has otherwise. Returns
+ * whether there is none. `trust` may be NULL.
+ */
+bool answer_withdrawal(const struct trust *trust, const json_t *withdrawal);
 
 /* The same after a command that has taken effect: in units as far as a trust file can be followed, and never a failure.
  */

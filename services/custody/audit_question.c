@@ -225,7 +225,7 @@ static bool is_unknown(const struct command_input *input, char *word, const char
 
 void audit_question_tell_unknown(const struct command_input *input, const struct audit_instead *instead)
 {
-    static const char *const names[] = {"actor", "wallet", "key", "asset", "destination"};
+    static const char *const names[] = {"actor", "wallet", "key", "asset", "destination", "oid", "corr"};
     (void)fflush(stdout);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char *word = find_word(input, names[i]);

@@ -13,22 +13,49 @@ const char *help_called(char out[CALLED_SIZE], const struct command_row *row)
     return out;
 }
 
+/* The first row that begins with the word, `command_row_count` when none does. */
+static size_t first_row(const char *word)
+{
+    size_t i = 0;
+    while (i < command_row_count && strcmp(command_rows[i].words[0], word) != 0) {
+        i++;
+    }
+    return i;
+}
+
+bool help_begins(const char *word)
+{
+    return word[0] == '\0' || first_row(word) < command_row_count;
+}
+
 void help_print_commands(FILE *stream, const char *word)
 {
-    bool begun = false;
-    for (size_t i = 0; i < command_row_count; i++) {
-        begun = begun || strcmp(command_rows[i].words[0], word) == 0;
-    }
     (void)fprintf(stream,
                   "usage: custody COMMAND [words] [options]   (custody COMMAND --help: its options, an example)\n\n");
     for (size_t i = 0; i < command_row_count; i++) {
         const struct command_row *row = &command_rows[i];
         char called[CALLED_SIZE];
-        if (!begun || strcmp(row->words[0], word) == 0) {
+        if (word[0] == '\0' || strcmp(row->words[0], word) == 0) {
             (void)fprintf(stream, "  %s%s%s\n        %s\n", help_called(called, row) + strlen("custody "),
                           row->form[0] == '\0' ? "" : " ", row->form, row->text);
         }
     }
+}
+
+void help_print_none(const char *word, const char *second)
+{
+    (void)fprintf(stderr, "custody: there is no command %s%s%s", word, second[0] == '\0' ? "" : " ", second);
+    if (help_begins(word)) {
+        (void)fprintf(stderr, "\n");
+        help_print_commands(stderr, word);
+        return;
+    }
+    (void)fprintf(stderr, "; the first word is one of");
+    for (size_t i = 0; i < command_row_count; i++) {
+        const char *first = command_rows[i].words[0];
+        (void)fprintf(stderr, "%s%s", first_row(first) == i ? " " : "", first_row(first) == i ? first : "");
+    }
+    (void)fprintf(stderr, "; custody --help\n");
 }
 
 void help_print_command(FILE *stream, const struct command_row *row)
@@ -54,6 +81,9 @@ static const char export_whole[] = "give the file as custody audit export --out 
 
 static const char checkpoint_kept[] =
     "--in takes a checkpoint that was kept, as custody audit checkpoint or the folder of a copy has it";
+
+static const char database_behind[] =
+    "the database behind the service: its operator looks whether PostgreSQL runs and has room, and at its log";
 
 /* What helps against a status: of one command, when it is named, before that of whoever said it. */
 static const struct {
@@ -169,6 +199,9 @@ static const struct {
     {STATUS_CONFLICT, "one process and one folder for each witness (docs/formats.md, witnesses)",
      "custody witness run"},
     {STATUS_EXISTS, "custody show ID shows what became of it", "custody propose"},
+    {STATUS_DENIED, "what is NOT MET above says why; nothing was proposed", "custody propose", "dry-run"},
+    {STATUS_CONFLICT, "custody show ID has what was said of it, custody audit search oid=ID the entries",
+     "custody wait"},
     {STATUS_UNAUTHENTICATED,
      "give a person's bearer token, by --token-file or STRONGROOM_TOKEN; on the host, custodyd token grants one"},
     {STATUS_FORBIDDEN, "use the token of a person with that role"},
@@ -213,8 +246,8 @@ static const struct {
     {STATUS_CORRUPT, "do not try again: call the operator (docs/keys.md)"},
     {STATUS_VERSION, "use programs of one version"},
     {STATUS_NOT_READY, "custody alarms shows what is amiss; try again when it is over"},
-    {STATUS_UNAVAILABLE, "the database behind the service: its operator looks whether PostgreSQL runs, and at its log",
-     NULL, "postgresql"},
+    {STATUS_UNAVAILABLE, database_behind, NULL, "postgresql"},
+    {STATUS_IO, database_behind, NULL, "postgresql"},
     {STATUS_TIMED_OUT, "the database behind the service is slow: try again; its operator looks at PostgreSQL", NULL,
      "postgresql"},
     {STATUS_UNAVAILABLE, "is it running, and is --url or --socket right? Then try again"},

@@ -11,8 +11,17 @@
 /* The command as one calls it: "custody key list". Out: `out`. */
 const char *help_called(char out[CALLED_SIZE], const struct command_row *row);
 
-/* Lists the commands that begin with the word, all when none does. */
+/* Whether a command begins with the word, as all do with "". */
+bool help_begins(const char *word);
+
+/* Lists the commands that begin with the word. */
 void help_print_commands(FILE *stream, const char *word);
+
+/*
+ * On standard error that these words are no command: then the commands that begin with the first of them; when none
+ * does, on the same line, the first words of all. `second` may be "".
+ */
+void help_print_none(const char *word, const char *second);
 
 /* What a command does, its form, its options and an example. */
 void help_print_command(FILE *stream, const struct command_row *row);

@@ -47,6 +47,19 @@ static bool asks_for(const char *option, int argc, char **argv)
     return false;
 }
 
+/* What is no command, on standard error. */
+static int tell_wrong(char **words, int count, const char *option)
+{
+    if (count > 0) {
+        help_print_none(words[0], count > 1 ? words[1] : "");
+    } else if (option != NULL) {
+        (void)fprintf(stderr, "custody: %s: a command comes before the options; custody --help\n", option);
+    } else {
+        help_print_commands(stderr, "");
+    }
+    return EXIT_USAGE;
+}
+
 /* --help, and what is no command. */
 static int tell(const struct command_row *row, char **words, int count, const char *option)
 {
@@ -54,22 +67,13 @@ static int tell(const struct command_row *row, char **words, int count, const ch
     bool help = option != NULL && strcmp(option, "--help") == 0;
     if (row != NULL) {
         help_print_command(stdout, row);
-    } else if (help) {
+    } else if (help && help_begins(word)) {
         help_print_commands(stdout, word);
         (void)printf("\nexit 0 done, 1 refused or failed, 2 wrong arguments\n");
+    } else {
+        return tell_wrong(words, count, option);
     }
-    if (row != NULL || help) {
-        return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
-    }
-    if (count > 0) {
-        (void)fprintf(stderr, "custody: there is no command %s%s%s\n", word, count > 1 ? " " : "",
-                      count > 1 ? words[1] : "");
-    } else if (option != NULL) {
-        (void)fprintf(stderr, "custody: %s: a command comes before the options; custody --help\n", option);
-        return EXIT_USAGE;
-    }
-    help_print_commands(stderr, word);
-    return EXIT_USAGE;
+    return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
 }
 
 static enum status check_words(const struct command_row *row, int count, struct fault *fault)

@@ -6,8 +6,9 @@
 #include "commands.h"
 #include "describe.h"
 
-static enum status list_page(char *next, size_t size, const struct trust *trust, const struct custody_options *options,
-                             struct fault *fault)
+/* `altered` counts rows that are not what their intents say. */
+static enum status list_page(char next[SERVICE_TEXT_SIZE], size_t *altered, const struct trust *trust,
+                             const struct custody_options *options, struct fault *fault)
 {
     char path[TEXT_SIZE];
     char cursor[SERVICE_TEXT_SIZE];
@@ -24,9 +25,9 @@ static enum status list_page(char *next, size_t size, const struct trust *trust,
     }
     json_array_foreach(options->json ? NULL : json_object_get(answer, "withdrawals"), i, row)
     {
-        answer_withdrawal(trust, row);
+        *altered += answer_withdrawal(trust, row) ? 0 : 1;
     }
-    (void)snprintf(next, size, "%s", command_service_text(cursor, answer, "next"));
+    (void)snprintf(next, SERVICE_TEXT_SIZE, "%s", command_service_text(cursor, answer, "next"));
     json_decref(answer);
     return status;
 }
@@ -36,10 +37,14 @@ enum status command_list(const struct command_input *input, struct fault *fault)
     const struct custody_options *options = input->options;
     struct trust trust = {0};
     char next[SERVICE_TEXT_SIZE] = "";
+    size_t altered = 0;
     enum status status = options->json ? STATUS_OK : answer_trust(&trust, options, fault);
     do {
-        status = status == STATUS_OK ? list_page(next, sizeof(next), &trust, options, fault) : status;
+        status = status == STATUS_OK ? list_page(next, &altered, &trust, options, fault) : status;
     } while (status == STATUS_OK && next[0] != '\0');
+    if (status == STATUS_OK && altered > 0) {
+        status = fault_set(fault, STATUS_CORRUPT, "withdrawals", "%zu rows are not what their intents say", altered);
+    }
     return options->json ? status : answer_end(&trust, status);
 }
 
@@ -415,16 +420,19 @@ void overview_explanation(const struct trust *trust, const char *asset, const js
 }
 
 /* What the policy would say now of one that has ended is not why it ended. */
-static void print_explanation(const struct trust *trust, const json_t *withdrawal, const json_t *explanation)
+static enum status print_explanation(const struct trust *trust, const json_t *withdrawal, const json_t *explanation,
+                                     struct fault *fault)
 {
     char asset[SERVICE_TEXT_SIZE];
     char end[ANSWER_STANDING_SIZE];
-    answer_withdrawal(trust, withdrawal);
+    bool same = answer_withdrawal(trust, withdrawal);
     if (answer_end_words(end, withdrawal)[0] != '\0') {
         (void)printf("it has ended: %s\n", end);
-        return;
+    } else {
+        overview_explanation(trust, command_service_text(asset, withdrawal, "asset"), explanation);
     }
-    overview_explanation(trust, command_service_text(asset, withdrawal, "asset"), explanation);
+    return same ? STATUS_OK
+                : fault_set(fault, STATUS_CORRUPT, "withdrawal", "its row is not what its intent says: one was edited");
 }
 
 static enum status explain_to_people(const char *path, const json_t *explanation, const struct custody_options *options,
@@ -437,7 +445,7 @@ static enum status explain_to_people(const char *path, const json_t *explanation
         status = answer_get(&answer, options, path, fault);
     }
     if (status == STATUS_OK) {
-        print_explanation(&trust, json_object_get(answer, "withdrawal"), explanation);
+        status = print_explanation(&trust, json_object_get(answer, "withdrawal"), explanation, fault);
         answer_print_causes(options, json_object_get(answer, "withdrawal"));
     }
     json_decref(answer);

@@ -172,7 +172,7 @@ static enum status dry_run(const struct custody_options *options, const struct t
     }
     if (status == STATUS_OK && strcmp(text_of(answer, "decision"), "denied") == 0) {
         char text[SERVICE_TEXT_SIZE];
-        status = fault_set(fault, STATUS_DENIED, "policy", "%s", command_service_text(text, answer, "text"));
+        status = fault_set(fault, STATUS_DENIED, "dry-run", "%s", command_service_text(text, answer, "text"));
     }
     json_decref(body);
     json_decref(answer);
@@ -355,7 +355,9 @@ enum status command_differences(const struct command_input *input, struct fault 
         return status;
     }
     describe_row(stdout, "state", "%s", command_service_text(text, answer, "state"));
-    describe_row(stdout, "reason", "%s", command_service_text(text, answer, "reason"));
+    if (command_service_text(text, answer, "reason")[0] != '\0') {
+        describe_row(stdout, "reason", "%s", text);
+    }
     describe_row(stdout, "recorded", "%s",
                  json_is_true(json_object_get(answer, "recorded")) ? "yes"
                                                                    : "no: nothing was ever handed to the signer");
@@ -433,8 +435,9 @@ enum status command_wait(const struct command_input *input, struct fault *fault)
             if (confirmed) {
                 (void)printf("confirmed at height %lld\n", (long long)height);
             } else {
-                status = fault_set(fault, STATUS_CONFLICT, "withdrawal", "it ended as %s %s",
-                                   text_of(withdrawal, "state"), text_of(withdrawal, "reason"));
+                const char *reason = text_of(withdrawal, "reason");
+                status = fault_set(fault, STATUS_CONFLICT, "withdrawal", "it ended as %s%s%s",
+                                   text_of(withdrawal, "state"), reason[0] == '\0' ? "" : ": ", reason);
             }
             json_decref(answer);
             return status;

@@ -583,7 +583,9 @@ class Others(Lying):
         self.assertEqual(self.good("wait", ID, *self.base), "confirmed at height 7\n")
         for state in ("rejected", "expired", "failed", "cancelled", "quarantined"):
             self.shows("", state=state, reason=ESCAPES)
-            self.assertIn(state, self.refused(1, "wait", ID, *self.base))
+            self.assertIn(f"it ended as {state}: ", self.refused(1, "wait", ID, *self.base))
+        self.shows("", state="rejected")
+        self.assertRegex(self.refused(1, "wait", ID, *self.base), r"it ended as rejected\n   to do: custody show ID")
         self.shows("", state="approving")
         self.refused(1, "wait", ID, *self.base, "--timeout", "1")
 
@@ -649,7 +651,7 @@ class Others(Lying):
         for more in ((), ("--json",)):
             dry = self.custody(*self.propose("--dry-run", *more))
             self.assertEqual(dry.returncode, 1, dry.stdout)
-            self.assertIn("no allow rule matches", dry.stderr)
+            self.assertIn("no allow rule matches\n   to do: what is NOT MET above says why; nothing was proposed", dry.stderr)
         self.explained("waiting", "approvals are missing")
         self.assertNotIn("denies", self.custody(*self.propose()).stderr)
         self.good(*self.propose("--dry-run"))
@@ -679,6 +681,23 @@ class Others(Lying):
         shown, explained, _ = self.standing(state="approving")
         self.assertNotIn("ended", shown + explained)
         self.assertIn("approvals are missing", explained)
+
+    def test_a_row_that_is_not_what_its_intent_says_is_marked(self):
+        """What the database lists was edited; or the intent was: people sign that."""
+        row = {"id": ID, "state": "approving", "intent": BUNDLE["intent"], **{name: INTENT[name] for name in (
+            "amount", "asset", "destination", "requester", "wallet")}}
+        self.explained("waiting", "approvals are missing")
+        for change in {}, {"amount": "2"}, {"destination": WORLD.keys["mallory"].address()}, {"wallet": "other", "requester": ESCAPES}:
+            self.service.routes["GET", "/v1/withdrawals"] = (200, {"withdrawals": [{**row, **change}, row], "next": ""})
+            self.service.routes[SHOW] = (200, {"withdrawal": {**row, **change}})
+            for words in ("list",), ("explain", ID):
+                with self.subTest(words=words, change=change):
+                    done = self.custody(*words, *self.base)
+                    self.assertEqual(done.returncode, 1 if change else 0, done.stderr)
+                    self.assertEqual(done.stdout.count("ALTERED in the database"), len(change), done.stdout)
+                    self.assertEqual("not what" in done.stderr, bool(change), done.stderr)
+                    for name in change:
+                        self.assertIn(f"the {name}; the intent, which is what people sign, has {INTENT[name]}\n", done.stdout)
 
     def test_what_it_waits_for_is_told_in_words_and_until_when(self):
         until, since = world.at(9), world.at(8)

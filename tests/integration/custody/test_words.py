@@ -79,6 +79,9 @@ class Usage(Case):
             with self.subTest(words):
                 self.assert_line(self.refused(2, *words), told)
         self.assert_line(self.refused(2, "--wallet", "hot"), "custody: --wallet: a command comes before the options; custody --help")
+        for words in (["prop"], ["prop", "--help"], ["help", "propose"]):
+            self.assert_line(self.refused(2, *words), f"custody: there is no command {words[0]}", "; the first word is one of key wallets propose list ",
+                             " audit ", "; custody --help\n")
         told = self.refused(2, "key", "suspend")
         self.assertTrue(told.startswith("custody: there is no command key suspend\n"), told)
         self.assertIn("key send --command FILE", told)
@@ -533,7 +536,7 @@ class Problems(Lying):
                 self.assertRegex(second, r"^   to do: \w")
 
     def test_the_database_behind_the_service_is_named(self):
-        for code in ("unavailable", "timed_out"):
+        for code in ("unavailable", "timed_out", "io"):
             self.service.routes[SHOW] = (503, problem(code, "postgresql", "connection lost"))
             self.assertIn("to do: the database behind the service", self.refused(1, "show", ID, *self.base))
 
