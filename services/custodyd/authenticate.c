@@ -127,13 +127,16 @@ static enum status refusal_object(struct audit_event *event, struct store_tx *tx
     return STATUS_OK;
 }
 
-/* What a refused step of a withdrawal was about, as far as it is known. */
+/* What a refused step of a withdrawal or order about personal data was about, as far as it is known. */
 static enum status refusal_terms(struct audit_event *event, const struct refusal *refusal, struct store_tx *tx,
                                  struct fault *fault)
 {
     struct uuid id;
     struct store_withdrawal row = {0};
     struct fault why = {0};
+    if (refusal->action == AUDIT_PII_REVEAL || refusal->action == AUDIT_PII_ERASE) {
+        return subject_record_asked(event, refusal->request, fault);
+    }
     if (strcmp(audit_action_info(refusal->action)->object_type, RECORD_WITHDRAWAL) != 0) {
         return STATUS_OK;
     }

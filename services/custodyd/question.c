@@ -184,6 +184,19 @@ static enum status read_words(struct trail_question *out, const struct http_requ
     return STATUS_OK;
 }
 
+/* Ends that nothing lies between: an answer would be empty whatever happened. */
+static enum status check_ends(const struct store_trail_query *query, struct fault *fault)
+{
+    if (query->from_utc_us != 0 && query->to_utc_us != 0 && query->to_utc_us <= query->from_utc_us) {
+        return fault_set(fault, STATUS_INVALID, "to", "must be after from");
+    }
+    if (query->amount_min != NULL && query->amount_max != NULL &&
+        amount_compare(*query->amount_max, *query->amount_min) < 0) {
+        return fault_set(fault, STATUS_INVALID, "amount_max", "must not be below amount_min");
+    }
+    return STATUS_OK;
+}
+
 /* The values are those of columns; nothing of them becomes SQL. */
 enum status trail_question_read(struct trail_question *out, const struct http_request *request, struct fault *fault)
 {
@@ -218,6 +231,7 @@ enum status trail_question_read(struct trail_question *out, const struct http_re
     query->limit = (unsigned)limit;
     query->from_seq = seq < 0 ? 0 : (uint64_t)seq;
     query->before_seq = seq < 0 ? 0 : (uint64_t)seq + 1;
+    status = status == STATUS_OK ? check_ends(query, fault) : status;
     return status == STATUS_OK && query->act != NULL ? check_action(query, fault) : status;
 }
 

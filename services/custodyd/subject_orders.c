@@ -43,11 +43,16 @@ static void handing_wipe(struct handing *order)
     }
 }
 
-/* Decoded alone: whether it stands is the signer's to say. */
-static enum status read_order(struct handing *order, enum command_action wanted, struct fault *fault)
+static enum command_action wanted_of(enum audit_action action)
 {
-    enum status status = subject_signer(&order->signer, order->service, fault);
-    status = status == STATUS_OK ? subject_of_path(&order->subject, order->request, fault) : status;
+    return action == AUDIT_PII_ERASE ? COMMAND_PII_ERASE : COMMAND_PII_REVEAL;
+}
+
+/* Decoded alone: whether it stands is the signer's to say. */
+static enum status read_order(struct handing *order, struct fault *fault)
+{
+    enum command_action wanted = wanted_of(order->action);
+    enum status status = subject_of_path(&order->subject, order->request, fault);
     if (status == STATUS_OK) {
         status = http_body_signed(&order->open.command, order->request, CANON_DOCUMENT_MAX, fault);
     }
@@ -65,6 +70,26 @@ static enum status read_order(struct handing *order, enum command_action wanted,
     }
     digest_document(&order->digest, COMMAND_KIND, document->data, document->len);
     return STATUS_OK;
+}
+
+static enum status asked_add(struct audit_event *event, const struct handing *order, struct fault *fault)
+{
+    char text[SUBJECT_FIELDS_SIZE];
+    enum status status = audit_event_ref_add(event, "command", &order->digest, fault);
+    if (status != STATUS_OK || order->action == AUDIT_PII_ERASE) {
+        return status;
+    }
+    subject_fields_format(text, order->command.fields);
+    status = audit_event_fact_add(event, "case", order->command.case_id.text, fault);
+    return status == STATUS_OK ? audit_event_fact_add(event, "fields", text, fault) : status;
+}
+
+enum status subject_record_asked(struct audit_event *event, const struct http_request *request, struct fault *fault)
+{
+    struct handing order = {.request = request, .action = event->action};
+    enum status status = read_order(&order, NULL) == STATUS_OK ? asked_add(event, &order, fault) : STATUS_OK;
+    handing_wipe(&order);
+    return status;
 }
 
 /* Who signed, by their names; the signer has verified it. */
@@ -85,19 +110,15 @@ static enum status signers_add(struct audit_event *event, const struct handing *
 
 static enum status fill(struct audit_event *event, const struct handing *order, struct fault *fault)
 {
-    char text[SUBJECT_FIELDS_SIZE];
     char on[24];
     subject_record_about(event, &order->subject);
-    enum status status = audit_event_ref_add(event, "command", &order->digest, fault);
+    enum status status = asked_add(event, order, fault);
     status = status == STATUS_OK ? signers_add(event, order, fault) : status;
     if (status != STATUS_OK || order->action == AUDIT_PII_ERASE) {
         return status;
     }
-    subject_fields_format(text, order->command.fields);
     (void)snprintf(on, sizeof(on), "%llu", (unsigned long long)order->opened.on);
-    status = audit_event_fact_add(event, "case", order->command.case_id.text, fault);
-    status = status == STATUS_OK ? audit_event_fact_add(event, "fields", text, fault) : status;
-    return status == STATUS_OK ? audit_event_fact_add(event, "reveal", on, fault) : status;
+    return audit_event_fact_add(event, "reveal", on, fault);
 }
 
 static enum status record_in(struct store_tx *tx, void *context, struct fault *fault)
@@ -239,7 +260,8 @@ enum status subject_reveal(struct service *service, const struct http_request *r
                            struct fault *fault)
 {
     struct handing order = {.service = service, .request = request, .action = AUDIT_PII_REVEAL};
-    enum status status = read_order(&order, COMMAND_PII_REVEAL, fault);
+    enum status status = subject_signer(&order.signer, service, fault);
+    status = status == STATUS_OK ? read_order(&order, fault) : status;
     status = status == STATUS_OK ? reveal(&order, reply, fault) : status;
     handing_wipe(&order);
     return status;
@@ -251,7 +273,8 @@ enum status subject_erase(struct service *service, const struct http_request *re
 {
     struct handing order = {.service = service, .request = request, .action = AUDIT_PII_ERASE};
     struct wire_key_state_reply state = {.on = 0};
-    enum status status = read_order(&order, COMMAND_PII_ERASE, fault);
+    enum status status = subject_signer(&order.signer, service, fault);
+    status = status == STATUS_OK ? read_order(&order, fault) : status;
     status = status == STATUS_OK ? wire_key_command(order.signer, &state, &order.open.command,
                                                     service->options.signer_timeout_ms, fault)
                                  : status;

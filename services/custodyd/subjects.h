@@ -34,6 +34,13 @@ MUST_CHECK enum status subject_kept(struct service *service, const struct uuid *
 /* What may be shown of a row to anybody with the role: everything but the value. NULL without memory. */
 json_t *subject_row_view(const struct store_subject_row *row);
 
+/*
+ * What a refused order about personal data asked for, from the body of its request, as far as it is one about the
+ * subject of the path: reference `command`, facts `case` and `fields`. Not who signed it: nobody has verified that.
+ */
+MUST_CHECK enum status subject_record_asked(struct audit_event *event, const struct http_request *request,
+                                            struct fault *fault);
+
 /* Adds an alarm for each person who wanted to see more than an hour allows, of the last day. */
 MUST_CHECK enum status subject_limit_alarms(struct alarm_list *list, struct service *service, struct fault *fault);
 

@@ -142,6 +142,9 @@ class Subjects(strongroom.Case):
         self.assertIn("a token with the role auditor", self.reveal(alice, token_of="operator-1", check=False).stderr)
         denied = [row for row in self.entries("pii.reveal", oid=alice) if row["outcome"] == "deny"]
         self.assertEqual(len(denied), 4, denied)
+        for row in denied:  # what was asked for; not that somebody had signed it, which nobody has verified
+            event = self.event(row)
+            self.assertEqual((event["facts"], list(event["refs"])), ({"case": "case-7", "fields": "name"}, ["command"]))
         self.assertEqual(self.reveal(alice), {"name": ALICE["name"]})
         # A row that a superuser moved to another subject, or whose bytes were exchanged, does not open.
         self.place.psql(f"UPDATE audit.pii SET subject = '{alice}' WHERE subject = '{other}' AND field = 'phone'")

@@ -609,6 +609,12 @@ class Withdrawal(strongroom.Case):
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(f"custody audit {words[0]}: {words[1]}: ", done.stderr)
             self.assertIn(told, done.stderr)
+        for words, told in ((("from=2026-01-02T00:00:00.000000Z", "to=2026-01-02T00:00:00.000000Z"), "to=2026-01-02T00:00:00.000000Z: must be after from"),
+                            ((f"asset={code}", "amount_min=3", "amount_max=2"), "amount_max=2: must not be below amount_min")):
+            for command in ("search", "count", "export"):
+                done = place.custody("audit", command, *words, person="auditor-1", check=False)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(told, done.stderr)
         for word in ("asset=NONE", "key=transfer", "actor=Approver 1", "wallet=", "colour=red", "act=withdrawal.sign", "limit=0", "limit=x"):
             for command in ("search", "count", "export") if "limit" not in word else ("search",):
                 with self.subTest(command, word=word):
@@ -624,6 +630,9 @@ class Withdrawal(strongroom.Case):
         for words in (("wallet=nobody",), ("wallet=nobody", "actor=operator-1", "act=withdrawal.request")):
             told = place.custody("audit", "search", *words, person="auditor-1")
             self.assertEqual((told.stdout, told.stderr), ("0 entries\n", "no entry at all has the wallet nobody: is it mistyped?\n"))
+        for name, value in ("oid", "nobody"), ("corr", row["id"][:-4] + "0000"):
+            told = place.custody("audit", "search", f"{name}={value}", person="auditor-1")
+            self.assertEqual((told.stdout, told.stderr), ("0 entries\n", f"no entry at all has the {name} {value}: is it mistyped?\n"))
         told = place.custody("audit", "count", "actor=approver-1", "wallet=hot", "act=withdrawal.request", person="auditor-1")
         self.assertEqual((told.stdout, told.stderr), ("0\n", ""), "each is there, and not together")
         path = place.dir / "nothing.csv"
