@@ -170,14 +170,27 @@ static enum status load_line(struct load *load, char *line)
     return take(load, line, name_len, value);
 }
 
+/* Says beside a mistake in which line of which file it is. */
+static enum status load_numbered(struct load *load, char *line, unsigned number, const char *path)
+{
+    struct fault *fault = load->fault;
+    struct fault mistake = {0};
+    load->fault = &mistake;
+    enum status status = load_line(load, line);
+    load->fault = fault;
+    return status == STATUS_OK
+               ? STATUS_OK
+               : fault_set(fault, status, mistake.where, "%s (line %u of %s)", mistake.detail, number, path);
+}
+
 static enum status load_stream(struct load *load, FILE *stream, const char *path)
 {
     char line[CONFIG_LINE_MAX];
-    while (fgets(line, sizeof(line), stream) != NULL) {
+    for (unsigned number = 1; fgets(line, sizeof(line), stream) != NULL; number++) {
         if (strchr(line, '\n') == NULL && !feof(stream)) {
             return fault_set(load->fault, STATUS_USAGE, path, "a line has at most %d characters", CONFIG_LINE_MAX - 2);
         }
-        enum status status = load_line(load, line);
+        enum status status = load_numbered(load, line, number, path);
         if (status != STATUS_OK) {
             return status;
         }
@@ -189,7 +202,7 @@ static enum status load_file(struct load *load, const char *path)
 {
     FILE *stream = fopen(path, "re");
     if (stream == NULL) {
-        return fault_set(load->fault, STATUS_USAGE, "config", "could not open %s: error %d", path, errno);
+        return fault_set(load->fault, STATUS_USAGE, "config", "could not open %s: %s", path, strerror(errno));
     }
     memset(load->seen, 0, sizeof(load->seen));
     enum status status = load_stream(load, stream, path);

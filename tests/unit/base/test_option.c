@@ -91,7 +91,7 @@ static const struct mistake mistakes[] = {
     {{"--dir=d", "--timeout-ms=99999999999999999999"}, "timeout-ms", "from 1 to 60000 ms"},
     {{"--dir=d", "--tls=true"}, "tls", "yes or no"},
     {{"--dir=d", "--listen=1234567890123456"}, "listen", "at most 15"},
-    {{"--dir=d", "--config=/nonexistent"}, "config", "could not open"},
+    {{"--dir=d", "--config=/nonexistent"}, "config", "could not open /nonexistent: No such file or directory"},
     {{"--dir=d", "--config=/dev/null", "--config=/dev/null"}, "config", "twice"},
 };
 
@@ -165,6 +165,8 @@ Test(option, mistakes_in_the_file_are_named)
         {"dir /d\n", "dir /d", "name = value"},
         {"config = /etc/other\n", "config", "no such option"},
         {"= a\n", "= a", "name = value"},
+        {"# dir\n\ndri = a\n", "dri", "no such option (line 3 of /tmp/test-option-"},
+        {"dir = a\ntimeout-ms = fast", "timeout-ms", "not fast (line 2 of /tmp/test-option-"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct settings settings;
