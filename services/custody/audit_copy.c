@@ -206,28 +206,28 @@ enum status audit_copy_open(struct mirror **out, struct audit_checkpoint *out_en
 }
 
 /* Behind the end the key may sign what it likes: only the order says what is good. */
-static enum status check_end(const struct copying *copying, struct fault *fault)
+enum status audit_copy_check_end(struct mirror *mirror, const struct audit_checkpoint *end, struct fault *fault)
 {
-    const struct audit_checkpoint *held = mirror_checkpoint(copying->mirror);
+    const struct audit_checkpoint *held = mirror_checkpoint(mirror);
     struct fault why = {0};
-    if (copying->end.size == 0 || held->size < copying->end.size) {
+    if (end->size == 0 || held->size < end->size) {
         return STATUS_OK;
     }
-    enum status status = mirror_look_for(copying->mirror, &copying->end, &why);
+    enum status status = mirror_look_for(mirror, end, &why);
     if (status == STATUS_FORK) {
         return fault_set(fault, status, "trust.forks",
                          "the quorum ended this log at %" PRIu64 " entries, with another root than the copy has there",
-                         copying->end.size);
+                         end->size);
     }
     if (status != STATUS_OK) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
-    return held->size == copying->end.size
+    return held->size == end->size
                ? STATUS_OK
                : fault_set(fault, STATUS_LOG_ENDED, "checkpoint",
                            "the quorum ended this log at %" PRIu64 " entries, which the copy has; nobody vouches for "
                            "those behind, up to its %" PRIu64,
-                           copying->end.size, held->size);
+                           end->size, held->size);
 }
 
 static enum status look_for_kept(const struct copying *copying, const struct bytes *note, struct fault *fault)
@@ -265,7 +265,7 @@ static enum status check_folder(struct copying *copying, struct fault *fault)
     char root[DIGEST_HEX_LEN + 1];
     enum status status = mirror_look_through(copying->mirror, &copying->look, witnesses_of(copying), fault);
     if (status == STATUS_OK) {
-        status = check_end(copying, fault);
+        status = audit_copy_check_end(copying->mirror, &copying->end, fault);
     }
     if (status == STATUS_OK && copying->options->in[0] != '\0') {
         status = check_kept(copying, fault);

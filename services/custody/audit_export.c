@@ -99,7 +99,7 @@ static enum status export_asked(const struct command_input *input, struct fault 
         return status;
     }
     if (tell_extent(input->options, &passing) == 0) {
-        audit_question_tell_unknown(input, &instead);
+        audit_question_tell_names(input);
     }
     if (passing.doubted > 0) {
         (void)snprintf(doubted, sizeof(doubted),
@@ -122,11 +122,16 @@ static enum status fetch_proof(const struct command_input *input, const char *fo
                                const char *second, struct fault *fault)
 {
     char path[128];
+    unsigned long long numbers[2] = {0};
     for (int i = 0; i < input->count; i++) {
         size_t len = strlen(input->words[i]);
         if (len < 1 || len > 18 || strspn(input->words[i], "0123456789") != len) {
             return fault_set(fault, STATUS_USAGE, form, "must be a number");
         }
+        numbers[i] = strtoull(input->words[i], NULL, 10);
+    }
+    if (input->count > 1 && (numbers[0] == 0 || numbers[0] > numbers[1])) {
+        return fault_set(fault, STATUS_USAGE, form, "must be numbers of entries, 1 or more, the smaller one first");
     }
     (void)snprintf(path, sizeof(path), "%s%s%s%s", first, input->words[0], second,
                    input->count > 1 ? input->words[1] : "");

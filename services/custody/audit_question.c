@@ -3,7 +3,6 @@
  */
 #include "audit_question.h"
 
-#include "answer.h"
 #include "client.h"
 #include "trust.h"
 
@@ -43,14 +42,25 @@ static bool is_named(const char *word, const char *name)
     return strncmp(word, name, len) == 0 && word[len] == '=';
 }
 
-/* The word of this name, the last one when there are more; NULL: there is none. */
+/* Whether a word before this one has its name. */
+static bool is_repeated(const struct command_input *input, int word)
+{
+    size_t len = strcspn(input->words[word], "=") + 1;
+    int i = 0;
+    while (i < word && strncmp(input->words[i], input->words[word], len) != 0) {
+        i++;
+    }
+    return i < word;
+}
+
+/* The word of this name; NULL: there is none. */
 static char *find_word(const struct command_input *input, const char *name)
 {
-    char *word = NULL;
-    for (int i = 0; i < input->count; i++) {
-        word = is_named(input->words[i], name) ? input->words[i] : word;
+    int i = 0;
+    while (i < input->count && !is_named(input->words[i], name)) {
+        i++;
     }
-    return word;
+    return i < input->count ? input->words[i] : NULL;
 }
 
 const char *audit_question_word(const struct command_input *input, const char *name)
@@ -200,6 +210,9 @@ enum status audit_question_write(struct audit_question *out, const char *resourc
         if (strchr(word, '=') == NULL || word[0] == '=') {
             return fault_set(fault, STATUS_USAGE, "NAME=VALUE", "a condition is a name, = and a value");
         }
+        if (is_repeated(input, i)) {
+            return fault_set(fault, STATUS_USAGE, word, "given twice");
+        }
         bool replaced = (instead->cursor != NULL && is_named(word, "cursor")) ||
                         (instead->limit > 0 && is_named(word, "limit")) ||
                         (instead->asset[0] != '\0' && is_named(word, "asset"));
@@ -209,30 +222,17 @@ enum status audit_question_write(struct audit_question *out, const char *resourc
     return good ? STATUS_OK : fault_set(fault, STATUS_USAGE, "NAME=VALUE", "the question is too long");
 }
 
-static bool is_unknown(const struct command_input *input, char *word, const char *asset)
-{
-    const struct command_input one = {.options = input->options, .words = &word, .count = 1};
-    struct audit_instead instead = {.limit = 1};
-    struct audit_question question;
-    json_t *answer = NULL;
-    (void)snprintf(instead.asset, sizeof(instead.asset), "%s", asset);
-    bool unknown = audit_question_write(&question, "/v1/audit/entries", &one, &instead, NULL) == STATUS_OK &&
-                   answer_get(&answer, input->options, question.path, NULL) == STATUS_OK &&
-                   json_array_size(json_object_get(answer, "entries")) == 0 && json_object_get(answer, "next") == NULL;
-    json_decref(answer);
-    return unknown;
-}
-
-void audit_question_tell_unknown(const struct command_input *input, const struct audit_instead *instead)
+void audit_question_tell_names(const struct command_input *input)
 {
     static const char *const names[] = {"actor", "wallet", "key", "asset", "destination", "oid", "corr"};
+    bool told = false;
     (void)fflush(stdout);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char *word = find_word(input, names[i]);
-        bool asset = strcmp(names[i], "asset") == 0;
-        if (word != NULL && is_unknown(input, word, asset ? instead->asset : "")) {
-            (void)fprintf(stderr, "no entry at all has the %s %s: is it mistyped?\n", names[i],
-                          word + strlen(names[i]) + 1);
+        const char *word = find_word(input, names[i]);
+        if (word != NULL) {
+            (void)fprintf(stderr, "%s%s", told ? " " : "a name or id that is mistyped finds nothing, too: ", word);
+            told = true;
         }
     }
+    (void)fputs(told ? "\n" : "", stderr);
 }

@@ -23,7 +23,7 @@ struct audit_instead {
     char asset[DIGEST_HEX_LEN + 1]; /* "": as it is */
 };
 
-/* The value of a word, the last one when there are more; NULL when there is none. */
+/* The value of a word; NULL when there is none. */
 const char *audit_question_word(const struct command_input *input, const char *name);
 
 /*
@@ -60,12 +60,12 @@ MUST_CHECK enum status audit_question_asset(struct audit_instead *out, const str
                                             struct fault *fault);
 
 /*
- * Nothing was found: says on standard error of each word that names an actor, wallet, key, asset or destination of
- * which there is no entry at all, so it may be mistyped. What cannot be asked is not said.
+ * Nothing was found: repeats on standard error the words that name somebody or something, since one that nobody has
+ * finds nothing, as well. The service is not asked which: each question is an entry.
  */
-void audit_question_tell_unknown(const struct command_input *input, const struct audit_instead *instead);
+void audit_question_tell_names(const struct command_input *input);
 
-/* The words as the query of a resource. STATUS_USAGE. */
+/* The words as the query of a resource; none twice. STATUS_USAGE. */
 MUST_CHECK enum status audit_question_write(struct audit_question *out, const char *resource,
                                             const struct command_input *input, const struct audit_instead *instead,
                                             struct fault *fault);

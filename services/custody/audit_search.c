@@ -183,8 +183,7 @@ static void tell_archive(json_int_t first)
     }
 }
 
-static enum status search_end(struct search *search, const struct audit_instead *instead, const char *next,
-                              struct fault *fault)
+static enum status search_end(struct search *search, const char *next, struct fault *fault)
 {
     char doubted[128] = "";
     if (next[0] == '\0') {
@@ -194,7 +193,7 @@ static enum status search_end(struct search *search, const struct audit_instead 
         (void)printf("0 entries\n");
     }
     if (search->found == 0 && next[0] == '\0') {
-        audit_question_tell_unknown(search->input, instead);
+        audit_question_tell_names(search->input);
     }
     tell_archive(search->first);
     if (next[0] != '\0' && !search->input->options->json) {
@@ -229,7 +228,7 @@ enum status command_audit_search(const struct command_input *input, struct fault
         status = search_pages(&search, &instead, next, fault);
     }
     if (status == STATUS_OK) {
-        status = search_end(&search, &instead, next, fault);
+        status = search_end(&search, next, fault);
     }
     trust_wipe(&trust);
     return status;
@@ -276,7 +275,7 @@ enum status command_audit_count(const struct command_input *input, struct fault 
     if (status == STATUS_OK) {
         status = print_count(input, count, rows, fault);
         if (count == 0) {
-            audit_question_tell_unknown(input, &instead);
+            audit_question_tell_names(input);
         }
         tell_archive(first);
     }

@@ -170,6 +170,9 @@ static enum status perform(CURL *curl, struct sink *sink, const struct client_ca
     if (code != CURLE_OK) {
         const char *url = "";
         (void)curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+        if (sink->stream != NULL && ferror(sink->stream) != 0) {
+            return fault_set(fault, STATUS_IO, "out", "could not write");
+        }
         return fault_set(
             fault, STATUS_UNAVAILABLE, "service", "%s%s (%s)", curl_easy_strerror(code),
             code == CURLE_PEER_FAILED_VERIFICATION ? "; the certificate is the one of --ca, or STRONGROOM_CA" : "",

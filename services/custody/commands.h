@@ -220,12 +220,9 @@ struct client_look;
 MUST_CHECK enum status command_fetch(const struct custody_options *options, const char *path,
                                      const struct client_look *look, struct fault *fault);
 
-/* Ends writing: flushes and closes what command_output opened. */
-MUST_CHECK enum status command_output_end(FILE *stream, struct fault *fault);
-
 /*
- * Ends writing to what command_output opened for a result that counts whole or not at all: after any other `status`
- * than STATUS_OK, which it answers, the file of --out is removed.
+ * Ends writing to what command_output opened: after any other `status` than STATUS_OK, which it answers, and when not
+ * everything could be written (STATUS_IO), the file of --out is removed. So it is by who ends the program before.
  */
 MUST_CHECK enum status command_output_whole(FILE *stream, const struct custody_options *options, enum status status,
                                             struct fault *fault);

@@ -85,6 +85,14 @@ static const char checkpoint_kept[] =
 static const char database_behind[] =
     "the database behind the service: its operator looks whether PostgreSQL runs and has room, and at its log";
 
+static const char copy_missing[] =
+    "is --dir the folder of the copy? custody audit copy --check names each file that is missing or altered; any other "
+    "copy of the same log has it, file for file";
+
+static const char two_histories[] =
+    "two histories of one log: keep both as they are, and tell the operator and the other auditors (docs/officers.md, "
+    "When a verdict is bad)";
+
 /* What helps against a status: of one command, when it is named, before that of whoever said it. */
 static const struct {
     enum status status;
@@ -181,11 +189,20 @@ static const struct {
      "keep the folder and the note beside it as they are, and tell the operator and the other auditors: somebody set "
      "the log back, or another one has its name (docs/officers.md, When a verdict is bad)",
      "custody audit copy"},
-    {STATUS_FORK,
-     "two histories of one log: keep both as they are, and tell the operator and the other auditors (docs/officers.md, "
-     "When a verdict is bad)",
-     "custody audit copy"},
-    {STATUS_NOT_FOUND, "is --dir the folder? custody audit copy --check names each file that is missing in a copy",
+    {STATUS_FORK, two_histories, "custody audit copy"},
+    {STATUS_NOT_FOUND, copy_missing, "custody audit export"},
+    {STATUS_CORRUPT, copy_missing, "custody audit export"},
+    {STATUS_UNKNOWN_KEY, trust_older, "custody audit export"},
+    {STATUS_MISMATCH, trust_older, "custody audit export"},
+    {STATUS_FORK, two_histories, "custody audit export"},
+    {STATUS_LOG_ENDED,
+     "what the quorum vouches for is in a copy of so many entries; with the trust file from before its order this one "
+     "is exported whole, and nobody vouches for the rest (docs/incident.md)",
+     "custody audit export"},
+    {STATUS_VERSION,
+     "custody-verify trail judges them: when it proves the file, the log is newer than this program: take the "
+     "service's "
+     "version. When it does not: docs/incident.md",
      "custody audit export"},
     {STATUS_UNKNOWN_KEY,
      "custody log trust --out FILE makes a trust file with the keys that orders of the quorum name, from the one you "

@@ -176,6 +176,28 @@ enum status command_new_seal_key(struct seal_key *out, const struct custody_opti
     return status;
 }
 
+/* The file of --out while it is written: who ends the program then leaves no part of it. */
+static char unfinished[sizeof(((struct custody_options *)0)->out)];
+
+static void drop_unfinished(int number)
+{
+    (void)unlink(unfinished);
+    (void)raise(number); /* ends the program when this returns: SA_RESETHAND */
+}
+
+/* Signals that somebody else ignores or waits for stay his. */
+static void exchange_handlers(void (*from)(int), void (*to)(int))
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = to, .sa_flags = SA_RESETHAND};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct sigaction now;
+        if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == from) {
+            (void)sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
 enum status command_output(FILE **out, const struct custody_options *options, struct fault *fault)
 {
     if (options->out[0] == '\0') {
@@ -187,25 +209,22 @@ enum status command_output(FILE **out, const struct custody_options *options, st
     if (stream == NULL) {
         return fault_set(fault, errno == EEXIST ? STATUS_EXISTS : STATUS_IO, options->out, "%s", strerror(errno));
     }
+    (void)snprintf(unfinished, sizeof(unfinished), "%s", options->out);
+    exchange_handlers(SIG_DFL, drop_unfinished);
     *out = stream;
     return STATUS_OK;
-}
-
-enum status command_output_end(FILE *stream, struct fault *fault)
-{
-    bool good = fflush(stream) == 0 && ferror(stream) == 0;
-    good = (stream == stdout || fclose(stream) == 0) && good;
-    return good ? STATUS_OK : fault_set(fault, STATUS_IO, "out", "could not write");
 }
 
 enum status command_output_whole(FILE *stream, const struct custody_options *options, enum status status,
                                  struct fault *fault)
 {
-    if (status == STATUS_OK) {
-        return command_output_end(stream, fault);
+    bool good = fflush(stream) == 0 && ferror(stream) == 0;
+    good = (stream == stdout || fclose(stream) == 0) && good;
+    if (status == STATUS_OK && !good) {
+        status = fault_set(fault, STATUS_IO, stream == stdout ? "standard output" : "out", "could not write");
     }
-    if (stream != stdout) {
-        (void)fclose(stream);
+    exchange_handlers(drop_unfinished, SIG_DFL);
+    if (status != STATUS_OK && stream != stdout) {
         (void)unlink(options->out);
     }
     return status;
@@ -259,7 +278,7 @@ enum status command_write_signed(const struct signed_document *document, const s
     if (status == STATUS_OK) {
         (void)json_dumpf(object, stream, JSON_COMPACT | JSON_SORT_KEYS);
         (void)fputc('\n', stream);
-        status = command_output_end(stream, fault);
+        status = command_output_whole(stream, options, STATUS_OK, fault);
     }
     json_decref(object);
     return status;
@@ -273,7 +292,7 @@ enum status command_write_document(const struct bytes *document, const struct cu
     if (status == STATUS_OK) {
         (void)fwrite(document->data, 1, document->len, stream);
         (void)fputc('\n', stream);
-        status = command_output_end(stream, fault);
+        status = command_output_whole(stream, options, STATUS_OK, fault);
     }
     return status;
 }

@@ -267,8 +267,6 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
         audit_leaf_hash(&reviewing->previous, bytes.data, bytes.len);
         status = audit_frontier_append(&reviewing->frontier, &reviewing->previous);
     }
-    if (status == STATUS_OK && leaf.index == 0) {
-    }
     if (status == STATUS_OK) {
         status = check_last(reviewing, fault);
     }

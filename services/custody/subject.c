@@ -293,7 +293,7 @@ static enum status reveal_print(const struct revealing *revealing, bool whole, s
         }
         (void)json_dumpf(revealing->shown, stream, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
         (void)fputc('\n', stream);
-        return command_output_end(stream, fault);
+        return command_output_whole(stream, revealing->options, STATUS_OK, fault);
     }
     json_array_foreach(json_object_get(revealing->shown, "values"), index, row)
     {

@@ -11,7 +11,7 @@
 #define NEAREST 3
 
 struct nearest {
-    const char *words[NEAREST]; /* the nearest one first; NULL: there is none */
+    const char *words[NEAREST]; /* the nearest one first; NULL: there are no more */
     size_t distances[NEAREST];
 };
 
@@ -50,6 +50,12 @@ static bool has(const struct nearest *nearest, const char *word)
     return false;
 }
 
+/* A word that is far from the value is worse than none. */
+static bool is_near(const char *word, const char *value, size_t far)
+{
+    return 3 * far <= strlen(value) || (strlen(value) > 2 && strstr(word, value) != NULL);
+}
+
 static void offer(struct nearest *nearest, const char *word, const char *value)
 {
     size_t far = distance(value, word);
@@ -57,7 +63,7 @@ static void offer(struct nearest *nearest, const char *word, const char *value)
     while (at > 0 && (nearest->words[at - 1] == NULL || far < nearest->distances[at - 1])) {
         at--;
     }
-    if (at == NEAREST || word[0] == '\0' || has(nearest, word)) {
+    if (at == NEAREST || !is_near(word, value, far) || has(nearest, word)) {
         return;
     }
     memmove(&nearest->words[at + 1], &nearest->words[at], (NEAREST - 1 - at) * sizeof(nearest->words[0]));
@@ -66,30 +72,38 @@ static void offer(struct nearest *nearest, const char *word, const char *value)
     nearest->distances[at] = far;
 }
 
-static enum status check(const char *field, const char *value, const char *what, const struct nearest *nearest,
-                         struct fault *fault)
+static enum status refuse(const char *field, const char *what, const struct nearest *nearest, struct fault *fault)
 {
-    _Static_assert(NEAREST == 3, "as many as are printed");
-    return has(nearest, value) ? STATUS_OK
-                               : fault_set(fault, STATUS_INVALID, field,
-                                           "must be %s (docs/audit-events.md); the nearest are %s, %s, %s", what,
-                                           nearest->words[0], nearest->words[1], nearest->words[2]);
+    char words[NEAREST * (WORD_MAX + 2) + 8] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < NEAREST && nearest->words[i] != NULL; i++) {
+        len +=
+            (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", i == 0 ? "; near is " : ", ", nearest->words[i]);
+    }
+    return fault_set(fault, STATUS_INVALID, field, "must be %s (docs/audit-events.md)%s", what, words);
 }
 
 enum status vocabulary_action(const char *value, struct fault *fault)
 {
     struct nearest nearest = {.words = {NULL}};
+    if (audit_action_find(value) != AUDIT_ACTION_NONE) {
+        return STATUS_OK;
+    }
     for (int action = AUDIT_ACTION_NONE + 1; audit_action_info(action) != NULL; action++) {
         offer(&nearest, audit_action_info(action)->text, value);
     }
-    return check("act", value, "an action of the trail", &nearest, fault);
+    return refuse("act", "an action of the trail", &nearest, fault);
 }
 
 enum status vocabulary_object_type(const char *value, struct fault *fault)
 {
     struct nearest nearest = {.words = {NULL}};
     for (int action = AUDIT_ACTION_NONE + 1; audit_action_info(action) != NULL; action++) {
-        offer(&nearest, audit_action_info(action)->object_type, value);
+        const char *type = audit_action_info(action)->object_type;
+        if (type[0] != '\0' && strcmp(type, value) == 0) {
+            return STATUS_OK;
+        }
+        offer(&nearest, type, value);
     }
-    return check("otype", value, "what an action of the trail is about", &nearest, fault);
+    return refuse("otype", "what an action of the trail is about", &nearest, fault);
 }

@@ -45,10 +45,10 @@ bool export_line(struct span *out, struct export_file *file);
     O(S, first, INTEGER, 0) F(S, format, TEXT, 64) F(S, origin, TEXT, 255) O(S, query, FACTS, 0)                       \
     F(S, size, INTEGER, 0) O(S, tree, STRINGS, 0)
 #define EXPORT_ROW(F, O, S)                                                                                            \
-    F(S, act, TEXT, 255) F(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
+    O(S, act, TEXT, 255) O(S, actor, TEXT, 255) O(S, amount, TEXT, 255) O(S, asset, TEXT, 255) O(S, corr, TEXT, 255)   \
     O(S, destination, TEXT, 255) O(S, doubt, TEXT, 255) O(S, key, TEXT, 255) F(S, lh, TEXT, 64) O(S, oid, TEXT, 255)   \
-    O(S, ord, INTEGER, 0) O(S, otype, TEXT, 255) F(S, outcome, TEXT, 255) O(S, proof, STRINGS, 0)                      \
-    F(S, raw, TEXT, EXPORT_LINE_MAX) F(S, seq, INTEGER, 0) F(S, ts, TEXT, 255) O(S, version, INTEGER, 0)               \
+    O(S, ord, INTEGER, 0) O(S, otype, TEXT, 255) O(S, outcome, TEXT, 255) O(S, proof, STRINGS, 0)                      \
+    F(S, raw, TEXT, EXPORT_LINE_MAX) F(S, seq, INTEGER, 0) O(S, ts, TEXT, 255) O(S, version, INTEGER, 0)               \
     O(S, wallet, TEXT, 255)
 /* clang-format on */
 

@@ -398,11 +398,20 @@ class Entry(Lying):
                     self.assertIn("1 of the object are missing", told(order, 1, 2, other, 4, 5, 6)[2])
 
     def test_conditions_that_are_no_story(self):
-        """Of two kinds no numbers follow one another, whatever the service makes of the question."""
+        """Where more may be asked than one object no numbers follow one another."""
         row = {"seq": 3, "raw": base64.b64encode(self.trail.leaves[3]).decode()}
-        for words in (["otype=key", "otype=withdrawal"], [f"oid={ID}", f"oid={ID}"], [f"oid={ID}"]):
-            self.service.routes["GET", "/v1/audit/entries?" + "&".join(words) + "&limit=100"] = (200, {"entries": [row], "first": 0})
-            self.assertNotIn("MISSING", self.good("audit", "search", *words, *self.base))
+        self.service.routes["GET", f"/v1/audit/entries?oid={ID}&limit=100"] = (200, {"entries": [row], "first": 0})
+        self.assertNotIn("MISSING", self.good("audit", "search", f"oid={ID}", *self.base))
+
+    def test_questions_that_are_not_asked(self):
+        """Of one name twice, and proofs from a later size to an earlier one."""
+        for command in ("search", "count", "export"):
+            for words in (["otype=key", "otype=withdrawal"], ["limit=2", "act=key.state", "limit=3"], [f"oid={ID}", f"oid={ID}"]):
+                with self.subTest(command, words=words):
+                    self.assertIn(f"audit {command}: {words[-1]}: given twice", self.refused(2, "audit", command, *words, *self.base))
+        for words in (["0", "5"], ["10", "5"], ["000", "5"], ["x", "5"]):
+            self.assertIn("FROM TO: must be ", self.refused(2, "audit", "consistency", *words, *self.base))
+        self.assertEqual([request["path"] for request in self.service.requests if "audit" in request["path"]], [])
 
     def test_witnesses_of_the_trust_file_must_have_cosigned(self):
         witness = world.Witness("witness.example/w1")
@@ -780,6 +789,31 @@ class Others(Lying):
         with open("/dev/full", "w", encoding="utf-8") as full:
             self.service.routes[path] = (200, b"evidence\n")
             self.refused(1, *out[:-2], stdout=full)
+
+    def test_a_file_is_whole_or_not_there(self):
+        """Who ends the program, or has no more room, has no half of a file under the name that he gave."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("STRONGROOM_")}
+        words = [PROGRAM, "audit", "export", *self.base]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                path = self.path(f"trail-{number}")
+                begun, ended = queue.Queue(), queue.Queue()
+                def stall(_):
+                    begun.put(os.path.exists(path))
+                    ended.get()
+                    return 200, b"{}\n"
+                self.service.routes[("GET", "/v1/audit/export")] = stall
+                with subprocess.Popen([*words, "--out", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean) as child:
+                    self.assertTrue(begun.get())
+                    child.send_signal(number)
+                    child.wait()
+                    ended.put(True)
+                self.assertEqual((child.returncode, os.path.exists(path)), (-number, False))
+        self.service.routes[("GET", "/v1/audit/export")] = (200, b"{}\n" * 100000)
+        with open("/dev/full", "wb") as full:
+            told = self.refused(1, *words[1:], stdout=full)
+        self.assertIn("could not write", told)
+        self.assertNotIn("is it running", told)
 
     def test_evidence_waits_for_its_last_checkpoint(self):
         """Just confirmed: the service says for a moment that it is not ready. For too long is a failure all the same."""
