@@ -3,7 +3,6 @@
  * twice.
  */
 #include <criterion/criterion.h>
-#include <sched.h>
 
 #include "stage.h"
 
@@ -137,7 +136,7 @@ Test(takeover, a_new_leader_that_was_cut_off_while_it_read_the_trail_does_not_ha
     stage_covered(&first, stage_event(&first, ""));
     cr_assert_eq(pthread_create(&cutter, NULL, cut_who_reads_leaf, &books), 0);
     while (books_number(&books, "SELECT count(*) " AT_LEAF "granted AND mode = 'AccessExclusiveLock'") == 0) {
-        sched_yield();
+        books_pause();
     }
     stage_stop(&second);
     cr_assert_eq(pthread_join(cutter, NULL), 0);

@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <libpq-fe.h>
 #include <pthread.h>
-#include <sched.h>
 
 #define TEMPLATE "books_template"
 
@@ -128,6 +127,12 @@ static bool commit_waits(const struct books *books)
     return waits;
 }
 
+void books_pause(void)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    (void)nanosleep(&pause, NULL);
+}
+
 /* New sessions know it at once; the process that makes commits wait learns it a moment later. */
 void books_sync_commit(const struct books *books, bool on)
 {
@@ -135,7 +140,7 @@ void books_sync_commit(const struct books *books, bool on)
                         : "ALTER SYSTEM RESET synchronous_standby_names");
     books_sql(books, "SELECT pg_reload_conf()");
     while (commit_waits(books) != on) {
-        sched_yield();
+        books_pause();
     }
 }
 

@@ -38,6 +38,9 @@ long books_number(const struct books *books, const char *sql);
 /* Runs SQL as a role; copies the SQLSTATE, "" when it succeeded. */
 const char *books_sqlstate(char out[6], const struct books *books, const char *role, const char *sql);
 
+/* Leaves the processor to others for a moment, between two looks. */
+void books_pause(void);
+
 /* Makes every COMMIT of the cluster wait for a standby that does not exist, or no longer. */
 void books_sync_commit(const struct books *books, bool on);
 

@@ -4,7 +4,6 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <sched.h>
 
 #include "books.h"
 #include "store/pending.h"
@@ -97,7 +96,7 @@ Test(session, fsync_off_is_refused)
     books_sql(&books, "SELECT pg_reload_conf()");
     while (books_number(&books,
                         "SELECT count(*) FROM pg_settings WHERE name = 'full_page_writes' AND setting = 'on'") != 0) {
-        sched_yield();
+        books_pause();
     }
     enum status status = try_open("strongroom_app", "strongroom_app", &fault);
     books_sql(&books, "ALTER SYSTEM RESET full_page_writes");

@@ -4,7 +4,6 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "books.h"
@@ -237,7 +236,7 @@ Test(workflow, reservations_at_once_do_not_miss_each_other)
     cr_assert_eq(pthread_create(&thread, NULL, reserve_run, &second), 0);
     while (!atomic_load(&second.done) &&
            books_number(&books, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 0) {
-        sched_yield();
+        books_pause();
     }
     books_commit(tx);
     cr_assert_eq(pthread_join(thread, NULL), 0);
