@@ -400,7 +400,7 @@ class Keys(strongroom.Case):
     def test_a_signer_that_is_gone(self):
         place = self.place
         place.stop("custodyd")
-        place.configure("custodyd", attestation_max_age=3)
+        place.configure("custodyd", attestation_max_age=3, watch=100)
         place.start()
         try:
             known = {act: len(self.entries(act)) for act in ("signer.down", "signer.up", "key.attestation_overdue")}
@@ -408,6 +408,8 @@ class Keys(strongroom.Case):
             starts = self.starts()
             place.stop("transfer")
             self.until(lambda: self.entries("signer.down")[known["signer.down"]:], "it is told that the signer is gone")
+            looked = place.call("GET", "/v1/alarms").json["looked_at"]
+            self.until(lambda: place.call("GET", "/v1/alarms").json["looked_at"] > looked, "another look, which tells nothing")
             self.until(lambda: self.wallet().get("address_reason") == "proof_overdue", "the address is withdrawn")
             self.until(lambda: self.entries("key.attestation_overdue")[known["key.attestation_overdue"]:], "that is told, too")
             health = place.call("GET", "/healthz")
@@ -427,7 +429,7 @@ class Keys(strongroom.Case):
             self.assertEqual(len({refs["configuration"] for refs in told}), len(told), "each has options of its own")
         finally:
             place.stop("custodyd")
-            place.configure("custodyd", attestation_max_age=None)
+            place.configure("custodyd", attestation_max_age=None, watch=None)
             place.start()
 
     def test_tokens_are_shown(self):

@@ -104,7 +104,7 @@ class Watch:
 
 
 class OfAService(strongroom.Case):
-    SILENCE_S = 10  # the service is not silent because it is slow
+    NEVER_S = 86400  # the service is not silent because it is slow; where it is killed, a second is enough
 
     def setUp(self):
         folder = tempfile.mkdtemp(prefix="watch.", dir=self.place.dir)
@@ -124,7 +124,7 @@ class OfAService(strongroom.Case):
 
     def test_a_copied_key_a_dead_service_and_a_restart(self):
         place, watch = self.place, self.watch
-        watch.start(silence=self.SILENCE_S)
+        watch.start(silence=self.NEVER_S)
         signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
         place.call("POST", "/v1/ledger/transactions", {"key": key, "transaction": signed})
         key_id = json.loads((place.dir / "ceremony/transfer.json").read_text())["key_id"]
@@ -133,24 +133,31 @@ class OfAService(strongroom.Case):
         watch.told_both("key.state", object_id=key_id)
         watch.told_both("freeze.state", object_id=f"asset/{place.asset}")
 
+        watch.kill()
         place.kill("custodyd")
+        watch.start()
         silent = watch.told_both("watch.silent")
         self.assertEqual(silent[0][0]["facts"], {"reason": "unavailable"})
         watch.kill()
-        watch.start(silence=self.SILENCE_S)  # the same silence is not told again
+        watch.start()
+        eventually(lambda: "event=service.look" in "".join(watch.log().split("event=service.silent")[2:]), "it is silent as before, and not told")
+        watch.kill()
+        watch.start(silence=self.NEVER_S)
         place.start_unready()
         serial = self.overdue_medium()
         watch.told_both("medium.overdue", object_id=serial)
         self.assertEqual(watch.repeated(), [])
         self.assertEqual([len(watch.told(index, "watch.silent")) for index in (0, 1)], [1, 1])
+        watch.kill()
         place.kill("custodyd")
+        watch.start()
         eventually(lambda: [len(watch.told(index, "watch.silent")) for index in (0, 1)] == [2, 2], "the next one is")
         place.start_unready()
         self.assertEqual(watch.stop(), 0)
 
     def test_a_program_that_fails_is_tried_again_and_the_other_says_so(self):
         watch = self.watch
-        watch.start(call_timeout=5, silence=self.SILENCE_S)
+        watch.start(call_timeout=5, silence=self.NEVER_S)
         for mode, why in (("fail", 'exit status 3'), ("hang", "took too long and was killed")):
             with self.subTest(mode):
                 failed = len(watch.told(1, "watch.call_failed"))
@@ -162,7 +169,7 @@ class OfAService(strongroom.Case):
                 self.assertEqual(watch.told(0, "medium.overdue", object_id=serial), [])
                 watch.kill()
                 watch.mode(0, "")
-                watch.start(call_timeout=5, silence=self.SILENCE_S)
+                watch.start(call_timeout=5, silence=self.NEVER_S)
                 eventually(lambda serial=serial: watch.told(0, "medium.overdue", object_id=serial), "it is told at last")
                 eventually(lambda failed=failed: watch.told(0, "watch.call_failed", object_id="1")[failed:], "also of itself")
         self.assertEqual(watch.repeated(), [])
@@ -170,13 +177,13 @@ class OfAService(strongroom.Case):
     def test_an_alarm_that_two_people_have_not_answered_is_called_out_again(self):
         place, watch = self.place, self.watch
         answered, once = self.overdue_medium(), self.overdue_medium()
-        watch.start(answer_within=100000, silence=self.SILENCE_S)
+        watch.start(answer_within=100000, silence=self.NEVER_S)
         alarms = {serial: watch.told_both("medium.overdue", object_id=serial)[0][0]["id"] for serial in (answered, once)}
         for person in ("approver-1", "approver-2"):
             self.assertEqual(place.call("POST", f"/v1/alarms/{alarms[answered]}/acknowledge", person=person).status, 200)
         self.assertEqual(place.call("POST", f"/v1/alarms/{alarms[once]}/acknowledge", person="approver-1").status, 200)
         watch.stop()
-        watch.start(answer_within=1, silence=self.SILENCE_S)
+        watch.start(answer_within=1, silence=self.NEVER_S)
         told = watch.told_both("medium.overdue", "unanswered", once)
         self.assertEqual([row["person"] for row in told[0][0]["acknowledged"]], ["approver-1"])
         later = self.overdue_medium()

@@ -60,6 +60,7 @@ class KeyFiles(Case):
         for typed, code in ((PASSPHRASE.encode() + b"\n", 0), (b"\x03", -signal.SIGINT)):
             child, terminal = pty.fork()
             if child == 0:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
                 os.execv(PROGRAM, [PROGRAM, "key", "show", "--key", self.path("key")])
             with self.subTest(code=code):
                 said = b""
