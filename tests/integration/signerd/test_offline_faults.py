@@ -17,7 +17,13 @@ import unittest
 from test_offline import MODULE, WORLD, Offline
 
 CHAOS = os.environ["CHAOS"]
-FAULTS = ("rv 0x5", "rv 0x32", "late-rv 0xb3", "exit-before", "exit-after", "flip", "short", "long")
+FAULTS = ("rv 0x5", "rv 0x32", "late-rv 0xb3", "exit-before", "exit-after")
+OF_OUTPUT = ("flip", "short", "long")
+# What p11_chaos.c has nothing to spoil of: a fault that the module ignores is one more good ceremony.
+NO_OUTPUT = {"C_GetFunctionList", "C_Initialize", "C_Finalize", "C_CloseSession", "C_Login", "C_Logout", "C_FindObjectsInit",
+             "C_FindObjectsFinal", "C_SignInit", "C_DestroyObject"}
+NO_LENGTH = {"C_GetInfo", "C_GetSlotInfo", "C_GetTokenInfo", "C_GetMechanismInfo", "C_OpenSession", "C_GenerateRandom",
+             "C_GenerateKeyPair", "C_CreateObject", "C_UnwrapKey"}
 EXIT_STATUS = 70
 LOCK = threading.Lock()
 
@@ -58,7 +64,7 @@ class Faults(unittest.TestCase):
     def each(self, operation, check):
         cases = []
         for function, count in sorted(self.calls(operation).items()):
-            for fault in FAULTS:
+            for fault in FAULTS + OF_OUTPUT[:0 if function in NO_OUTPUT else 1 if function in NO_LENGTH else 3]:
                 cases += [(function, nth, fault) for nth in sorted({1, (count + 1) // 2, count})]
         self.assertGreater(len(cases), 200)
 
