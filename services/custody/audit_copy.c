@@ -256,6 +256,9 @@ static enum status check_kept(const struct copying *copying, struct fault *fault
     status = look_for_kept(copying, &note, &why);
     bytes_free(&note);
     bool about = status == STATUS_ROLLBACK || status == STATUS_FORK; /* the two, and no file of the copy */
+    if (status == STATUS_INVALID && strcmp(why.where, "in") != 0) {
+        return fault_set(fault, status, "in", "is no checkpoint: %s", why.detail);
+    }
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, about ? "in" : why.where, "%s", why.detail);
 }
 

@@ -79,6 +79,9 @@ static const char trust_older[] = "is it the trust file of this log? An older on
 
 static const char export_whole[] = "give the file as custody audit export --out FILE wrote it, without conditions";
 
+static const char order_files[] =
+    "ORDER is the signed file of an order key.activate, as its administrators have it (key.activate.json)";
+
 static const char checkpoint_kept[] =
     "--in takes a checkpoint that was kept, as custody audit checkpoint or the folder of a copy has it";
 
@@ -109,12 +112,20 @@ static const struct {
      "custody alarms says what was found, docs/incident.md what comes next",
      NULL, "trail"},
     {STATUS_INVALID, export_whole, "custody audit review", "in"},
+    {STATUS_INVALID, order_files, "custody audit review", "ORDER"},
+    {STATUS_NOT_CANONICAL, order_files, "custody audit review", "ORDER"},
+    {STATUS_TOO_LARGE, order_files, "custody audit review", "ORDER"},
+    {STATUS_PROOF_INVALID,
+     "custody audit show ENTRY says who signed it: that auditor has the file, which proves itself. Without it review "
+     "those "
+     "entries again: custody audit review FROM, with the first of them; docs/incident.md when a row was altered",
+     "custody audit reviews"},
     {STATUS_ROLLBACK,
      "export again: custody audit export. If the new one is as short, the trail was cut: keep both, docs/incident.md",
      "custody audit review"},
     {STATUS_CORRUPT,
-     "keep the file: custody-verify trail names the entry and what is wrong with it; docs/incident.md says what comes "
-     "next",
+     "keep the file: custody-verify trail names the entry and what is wrong with it, and docs/incident.md what comes "
+     "next; when it proves the file, the log is newer than this program: take the service's version",
      "custody audit review"},
     {STATUS_UNKNOWN_KEY, trust_older, "custody audit review", "in"},
     {STATUS_MISMATCH, trust_older, "custody audit review", "in"},

@@ -248,10 +248,11 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
     struct bytes bytes = {0};
     struct audit_leaf leaf;
     struct audit_event event = {0};
+    struct fault why = {0};
     enum status status =
         raw == NULL ? fault_set(fault, STATUS_INVALID, "raw", "is missing") : base64_decode(&bytes, raw, strlen(raw));
-    if (status == STATUS_OK) {
-        status = audit_leaf_parse(&leaf, bytes.data, bytes.len, fault);
+    if (status == STATUS_OK && audit_leaf_parse(&leaf, bytes.data, bytes.len, &why) != STATUS_OK) {
+        status = fault_set(fault, STATUS_CORRUPT, "raw", "is none of an entry: %s %s", why.where, why.detail);
     }
     bool begins =
         reviewing->first > 0 && reviewing->frontier.size == reviewing->first; /* what it links to is not here */
@@ -260,8 +261,8 @@ static enum status take_row(struct reviewing *reviewing, const char *raw, struct
          strcmp(leaf.origin, reviewing->log.rows[0].key.name) != 0)) {
         status = fault_set(fault, STATUS_CORRUPT, "raw", "is not the entry that follows in this log");
     }
-    if (status == STATUS_OK) {
-        status = audit_event_decode(&event, leaf.event, leaf.event_len, fault);
+    if (status == STATUS_OK && audit_event_decode(&event, leaf.event, leaf.event_len, &why) != STATUS_OK) {
+        status = fault_set(fault, STATUS_CORRUPT, "raw", "cannot be read here: %s %s", why.where, why.detail);
     }
     if (status == STATUS_OK) {
         audit_leaf_hash(&reviewing->previous, bytes.data, bytes.len);

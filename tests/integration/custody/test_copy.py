@@ -63,6 +63,8 @@ class Copy(Case):
         self.assertEqual(rows[2]["lh"], self.trail.hashes[1].hex())
         code, said = self.judged()
         self.assertEqual((code, said[-1].startswith("proven: 3 entries of ")), (0, True), said)
+        told = self.refused(1, "audit", "review", "0", "--in", self.path("trail.jsonl"), "--trust", self.trust)
+        self.assertRegex(told, r"in: entry 1: cannot be read here: act .*\n   to do: keep the file: custody-verify trail names .* take the service's version\n")
 
     def test_bytes_that_are_no_entry_are_exported_and_named(self):
         """Everything else is judged as if they were not there: what one entry is costs nobody the others."""
@@ -132,6 +134,12 @@ class Copy(Case):
                 done, rows = self.export(folder)
                 self.assertEqual((done.returncode, rows, words in done.stderr), (1, None, True), done.stderr)
                 self.assertIn("   to do: is --dir the folder of the copy? custody audit copy --check names each file", done.stderr)
+        self.write(bundle, kept)
+        self.write(f"{folder}/checkpoint", self.log.note(2, world.root(self.trail.hashes)))
+        for what in (b"", b"\xff" * 9, b"a\nb\n"):
+            told = self.refused(1, "audit", "copy", "--check", "--dir", folder, "--in", self.write("kept", what), "--trust", self.trust)
+            self.assertIn("in: is no checkpoint: ", told)
+            self.assertIn("   to do: --in takes a checkpoint that was kept", told)
         self.write("trust", world.canonical({**self.terms, "log": world.Log("other.example/log").vkey}))
         self.write(bundle, kept)
         self.write(f"{folder}/checkpoint", self.log.note(2, world.root(self.trail.hashes)))
