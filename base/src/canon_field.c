@@ -43,7 +43,13 @@ static enum status field_read(uint8_t *out, json_t *object, const struct canon_p
         return place->field->optional ? STATUS_OK
                                       : canon_type_refuse(place, STATUS_MISSING_FIELD, "the field is required");
     }
-    return canon_type_read(out + place->field->offset, value, place);
+    uint8_t *member = out + place->field->offset;
+    enum status status = canon_type_read(member, value, place);
+    if (status == STATUS_OK && place->field->optional && place->field->type == CANON_HASH &&
+        canon_type_empty(member, CANON_HASH)) {
+        return canon_type_refuse(place, STATUS_INVALID, "left out where there is none: no hash is all zeros");
+    }
+    return status;
 }
 
 /* Frees what decoding has made so far. */

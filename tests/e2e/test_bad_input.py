@@ -90,6 +90,7 @@ class BadInput(strongroom.Case):
             with self.subTest(asset=asset):
                 self.refused(place.proposal(5, asset=asset), "invalid", "asset")
         self.refused(place.proposal(5, destination=place.hot), "invalid", "destination")
+        self.refused({**place.proposal(5), "returns": "0" * 64}, "invalid", "returns")  # no transfer out of what was asked as a return
 
     def test_idempotency_keys(self):
         for key in ("", "a" * 65, "with space", "semi;colon", "\u00e9".encode().decode("latin-1")):

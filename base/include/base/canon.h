@@ -43,7 +43,7 @@ enum canon_type {
 struct canon_field {
     const char *name;
     enum canon_type type;
-    bool optional; /* absent leaves the zero value of the C type */
+    bool optional; /* absent leaves the zero value of the C type; a hash that is there is not all zeros */
     size_t offset;
     size_t size;
     int64_t min;

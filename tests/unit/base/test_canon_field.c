@@ -317,6 +317,20 @@ Test(canon_field, absent_optional_fields_are_zero_and_left_out_again)
     json_decref(object);
 }
 
+/* "64 zeros for none" would be a second way to leave it out, which no writer takes. */
+Test(canon_field, an_optional_hash_of_zeros_is_refused)
+{
+    static const struct canon_field hash[] = {CANON_FIELD_OPTIONAL(struct sample, hash, CANON_HASH)};
+    static const char zeros[] = "{\"hash\":\"0000000000000000000000000000000000000000000000000000000000000000\"}";
+    json_t *object = NULL;
+    struct sample sample;
+    struct fault fault = {0};
+    cr_assert_eq(canon_parse(&object, zeros, strlen(zeros), CANON_DOCUMENT_MAX, NULL), STATUS_OK);
+    cr_expect_eq(canon_decode(&sample, sizeof(sample), object, hash, 1, "in", &fault), STATUS_INVALID);
+    cr_expect_str_eq(fault.where, "in.hash");
+    json_decref(object);
+}
+
 /* Every member of the sample in turn is made into something that the reader would refuse. */
 static void break_member(struct sample *sample, int which, json_t *wrong)
 {
