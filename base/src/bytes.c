@@ -34,8 +34,12 @@ enum status bytes_copy(struct bytes *out, const void *data, size_t len)
     return STATUS_OK;
 }
 
+/* Whatever it was: personal data passes through many of them, and none tells what it holds. */
 void bytes_free(struct bytes *bytes)
 {
+    if (bytes->data != NULL) {
+        explicit_bzero(bytes->data, bytes->len);
+    }
     free(bytes->data);
     *bytes = (struct bytes){0};
 }
@@ -69,12 +73,17 @@ static uint8_t *buffer_reserve(struct buffer *buffer, size_t more)
         while (capacity < need) {
             capacity *= 2;
         }
-        uint8_t *grown = realloc(buffer->content.data, capacity);
+        uint8_t *grown = malloc(capacity);
         if (grown == NULL) {
             buffer_fail(buffer, STATUS_NO_MEMORY);
             return NULL;
         }
-        buffer->content.data = grown;
+        if (buffer->content.len > 0) {
+            memcpy(grown, buffer->content.data, buffer->content.len);
+        }
+        const size_t len = buffer->content.len;
+        bytes_free(&buffer->content); /* realloc would leave what it moved */
+        buffer->content = (struct bytes){.data = grown, .len = len};
         buffer->capacity = capacity;
     }
     return buffer->content.data + buffer->content.len;

@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -148,6 +151,20 @@ void secret_free(struct secret *secret)
 void secret_wipe(void *data, size_t len)
 {
     OPENSSL_cleanse(data, len);
+}
+
+/* Its room may be larger than was asked for; all of it is ours. */
+static void wiped_free(void *data)
+{
+    if (data != NULL) {
+        OPENSSL_cleanse(data, malloc_usable_size(data));
+    }
+    free(data);
+}
+
+void secret_json_open(void)
+{
+    json_set_alloc_funcs(malloc, wiped_free);
 }
 
 enum status secret_harden_process(struct fault *fault)

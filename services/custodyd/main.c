@@ -266,6 +266,7 @@ int main(int argc, char **argv)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    secret_json_open();
     status = secret_heap_open(&fault);
     if (status == STATUS_OK) {
         status = secret_harden_process(&fault);

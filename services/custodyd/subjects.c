@@ -72,9 +72,7 @@ static const struct canon_field value_fields[] = {
 static void recording_wipe(struct recording *recording)
 {
     for (size_t i = 0; i < recording->seal.count; i++) {
-        struct bytes *value = &recording->seal.values[i].value;
-        explicit_bzero(value->data, value->len);
-        bytes_free(value);
+        bytes_free(&recording->seal.values[i].value);
     }
     for (size_t i = 0; i < recording->sealed.count; i++) {
         bytes_free(&recording->sealed.rows[i].sealed);

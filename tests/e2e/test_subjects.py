@@ -12,10 +12,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import unittest
 
 import strongroom
 from strongroom import eventually
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/secrets"))
+import memory  # noqa: E402
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 ALICE = {"name": "Alicia Zürnstein-Quoll", "email": "alicia.quoll@seeded.example", "address": "Seedgasse 41, 8004 Zürich",
@@ -132,6 +136,23 @@ class Subjects(strongroom.Case):
         self.assertEqual((facts["case"], facts["fields"], facts["signed_by"], entry["actor"]),
                          ("case-7", "address,email,name,note", "auditor-1", "auditor-1"))
         self.assertNowhere(SEEDS)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may read the memory of other processes")
+    def test_1_no_process_keeps_what_was_handed_in(self):
+        """Neither service nor signer has a value in its memory when it has answered, however long nothing comes after it."""
+        place = self.place
+        seeds = [f"seeded-in-memory-{n}-{os.urandom(8).hex()}".encode() for n in range(16)]
+
+        def hand_in(seed):
+            reply = place.call("POST", "/v1/subjects", {"subject": strongroom.uuid7(), "erase_after": PAST, "values": [
+                {"field": "name", "value": base64.b64encode(seed).decode()}]}, "operator-1")
+            self.assertEqual(reply.status, 201, reply)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(hand_in, seeds))
+        kept = {seed: memory.forms(seed) for seed in seeds}
+        for name in ("custodyd", "privacy"):
+            for pid in (place.pid(name), *memory.children(place.pid(name))):
+                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps no value")
 
     def test_2_only_an_auditor_and_only_by_a_signed_order(self):
         alice = self.record({"name": ALICE["name"]})

@@ -29,7 +29,7 @@ struct buffer {
 /* Copies `len` bytes. Out: `out` owns the copy; free with bytes_free. */
 MUST_CHECK enum status bytes_copy(struct bytes *out, const void *data, size_t len);
 
-/* Frees and empties; an empty one is fine. */
+/* Wipes, frees and empties; an empty one is fine. */
 void bytes_free(struct bytes *bytes);
 
 /* Starts an empty buffer. */

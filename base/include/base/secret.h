@@ -42,6 +42,12 @@ void secret_free(struct secret *secret);
 /* Wipes memory outside the secure heap that held something derived. */
 void secret_wipe(void *data, size_t len);
 
+/*
+ * From now on what jansson frees is wiped: for a program through which personal data passes. Once, before there are
+ * threads.
+ */
+void secret_json_open(void);
+
 /* No core dumps, not traceable, no ptrace by the same user. For every program that holds a secret. */
 MUST_CHECK enum status secret_harden_process(struct fault *fault);
 

@@ -9,6 +9,7 @@
 int main(int argc, char **argv)
 {
     log_open("signerd", LOG_LEVEL_INFO);
+    secret_json_open();
     struct options options;
     subcommand *run = NULL;
     struct fault fault = {0};

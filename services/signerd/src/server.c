@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "wire/server.h"
 
 #define SEND_TIMEOUT_MS 10000
@@ -123,6 +124,7 @@ static bool packet_serve(struct place *place, struct signer_session *session, in
     }
     struct bytes reply = {0};
     bool go_on = signer_handle(place->server->config.signer, &reply, session, place->packet, len);
+    secret_wipe(place->packet, len); /* until the next one it may be long, and personal data was erased meanwhile */
     if (reply.len == 0 || wire_send(fd, reply.data, reply.len, SEND_TIMEOUT_MS, &fault) != STATUS_OK) {
         go_on = false;
     }

@@ -1,7 +1,6 @@
 /*
- * The operations about personal data: between structs and the flat form. Values are wiped when they are freed.
+ * The operations about personal data: between structs and the flat form.
  */
-#include "base/secret.h"
 #include "form.h"
 
 static const struct canon_field value_fields[] = {
@@ -19,14 +18,6 @@ static const struct canon_field row_fields[] = {
 static const struct canon_field box_fields[] = {
     CANON_FIELD_SIZED(struct wire_subject_box, box, CANON_BYTES, WIRE_SUBJECT_BOX_MAX),
 };
-
-static void wiped_free(struct bytes *bytes)
-{
-    if (bytes->data != NULL) {
-        secret_wipe(bytes->data, bytes->len);
-    }
-    bytes_free(bytes);
-}
 
 static void rows_free(struct wire_subject_row *rows, size_t count)
 {
@@ -58,7 +49,7 @@ static void seal_request_free(struct wire_request *request)
 {
     struct wire_subject_seal_request *seal = &request->subject_seal;
     for (size_t i = 0; i < seal->count; i++) {
-        wiped_free(&seal->values[i].value);
+        bytes_free(&seal->values[i].value);
     }
 }
 
