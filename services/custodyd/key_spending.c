@@ -188,9 +188,8 @@ static enum status in_trail(bool *out, const struct service *service, const stru
     char oid[DIGEST_HEX_LEN + 1];
     struct store_leaf_list list = {0};
     digest_format(oid, transaction);
-    const struct store_leaf_filter filter = {
-        .otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action), .limit = STORE_LEAVES_MAX};
-    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, fault);
+    const struct store_leaf_filter filter = {.otype = RECORD_TRANSACTION, .oid = oid, .act = audit_action_text(action)};
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
     *out = status == STATUS_OK && list.count > 0;
     store_leaf_list_free(&list);
     return status;

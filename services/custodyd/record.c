@@ -106,7 +106,7 @@ static enum status find_entry(uint64_t *out_seq, const struct service *service, 
 {
     struct store_leaf_list list = {0};
     struct fault why = {0};
-    enum status status = trail_signed_list(&list, NULL, service->trail, filter, &why);
+    enum status status = trail_signed_newest(&list, service->trail, filter, &why);
     if (status == STATUS_OK && list.count > 0) {
         *out_seq = list.rows[0].seq;
     } else if (status == STATUS_OK) {
@@ -169,9 +169,7 @@ enum status record_receipt_again(struct service *service, const struct http_requ
                                              .act = audit_action_text(action),
                                              .otype = RECORD_WITHDRAWAL,
                                              .oid = id,
-                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
-                                             .newest_first = true,
-                                             .limit = STORE_LEAVES_MAX};
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK)};
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
     struct bytes proof = {0};

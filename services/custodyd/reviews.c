@@ -299,7 +299,7 @@ static enum status list_pages(struct listing *listing, struct fault *fault)
         if (status == STATUS_OK) {
             status = store_transact(listing->service->store, list_in, listing, fault);
         }
-    } while (status == STATUS_OK && listing->page.before > 0 && !is_full(listing));
+    } while (status == STATUS_OK && !listing->page.search.over && !is_full(listing));
     return status;
 }
 

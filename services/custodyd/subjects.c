@@ -279,7 +279,7 @@ static bool all_are_kept(const struct store_subject_rows *rows, const struct sto
 /* What signed entries say of the subject. Each act is asked for alone, so however many others there are hide none. */
 struct subject_entries {
     struct store_leaf_list recorded; /* no more of them than it may have values */
-    struct store_leaf_list erased;   /* the last one */
+    struct store_leaf_list erased;   /* the last ones */
 };
 
 static void entries_free(struct subject_entries *entries)
@@ -297,12 +297,14 @@ static enum status entries_read(struct subject_entries *out, struct service *ser
                                        .oid = id,
                                        .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
                                        .limit = SUBJECT_ROWS_MAX};
+    size_t left_out = 0;
     uuid_format(id, subject);
-    enum status status = trail_signed_list(&out->recorded, NULL, service->trail, &filter, fault);
+    enum status status = trail_signed_list(&out->recorded, &left_out, service->trail, &filter, fault);
+    if (status == STATUS_OK && left_out > 0 && out->recorded.count + left_out == SUBJECT_ROWS_MAX) {
+        status = fault_set(fault, STATUS_CORRUPT, "subject", "edited rows stand before what was recorded");
+    }
     filter.act = audit_action_text(AUDIT_PII_ERASE);
-    filter.newest_first = true;
-    filter.limit = 1;
-    return status == STATUS_OK ? trail_signed_list(&out->erased, NULL, service->trail, &filter, fault) : status;
+    return status == STATUS_OK ? trail_signed_newest(&out->erased, service->trail, &filter, fault) : status;
 }
 
 /* All that signed entries say was recorded of the subject is there, unless one says that it was erased. */
@@ -358,19 +360,22 @@ enum status subject_rows(struct store_subject_rows *out, struct service *service
 {
     char id[UUID_TEXT_SIZE];
     int64_t erased = -1;
-    enum status status = find_rows(out, &erased, service, subject, fault);
+    struct fault why = {0};
+    enum status status = find_rows(out, &erased, service, subject, &why);
     if (status == STATUS_CORRUPT) {
         uuid_format(id, subject);
-        log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", id, "detail",
-                  "what was recorded is gone, and no erasure is in the trail", NULL);
+        log_event(LOG_LEVEL_ERROR, "subject.lost", "subject", id, "detail", why.detail, NULL);
     }
-    if (status == STATUS_OK && out->count == 0) {
+    if (status != STATUS_OK) {
+        return fault_set(fault, status, why.where, "%s", why.detail);
+    }
+    if (out->count == 0) {
         store_subject_rows_free(out);
         return erased < 0
                    ? fault_set(fault, STATUS_NOT_FOUND, "subject", "nothing is kept of it")
                    : fault_set(fault, STATUS_NOT_FOUND, "subject", "it was erased, as entry %" PRId64 " says", erased);
     }
-    return status;
+    return STATUS_OK;
 }
 
 enum status subject_kept(struct service *service, const struct uuid *subject, struct fault *fault)

@@ -4,7 +4,6 @@
 #include "trail_named.h"
 
 #include "audit/leaf.h"
-#include "trail_signed.h"
 
 /* Whether the entry names a document. */
 static bool read_named(struct trail_named *out, const struct store_leaf *row, const char *ref)
@@ -27,21 +26,15 @@ enum status trail_named_page(struct trail_named_page *inout, struct trail *trail
                              struct fault *fault)
 {
     struct store_leaf_list list = {0};
-    size_t left_out = 0;
-    const struct store_leaf_filter filter = {.act = audit_action_text(naming->action),
-                                             .otype = naming->otype,
-                                             .oid = naming->oid,
-                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK),
-                                             .to_seq = inout->before,
-                                             .newest_first = true,
-                                             .limit = TRAIL_NAMED_PAGE};
-    enum status status = trail_signed_list(&list, &left_out, trail, &filter, fault);
+    inout->search.filter.act = audit_action_text(naming->action);
+    inout->search.filter.outcome = audit_outcome_text(AUDIT_OUTCOME_OK);
+    inout->search.filter.newest_first = true;
+    inout->search.filter.limit = TRAIL_NAMED_PAGE;
+    enum status status = trail_signed_next(&list, trail, &inout->search, fault);
     if (status != STATUS_OK) {
         return status;
     }
-    bool full = list.count + left_out == TRAIL_NAMED_PAGE;
     inout->count = 0;
-    inout->before = full && list.count > 0 ? list.rows[list.count - 1].seq : 0;
     for (size_t i = 0; i < list.count; i++) {
         inout->count += read_named(&inout->rows[inout->count], &list.rows[i], naming->ref) ? 1 : 0;
     }

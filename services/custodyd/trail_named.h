@@ -6,15 +6,13 @@
 #define STRONGROOM_CUSTODYD_TRAIL_NAMED_H
 
 #include "audit/event.h"
-#include "trail.h"
+#include "trail_signed.h"
 
 #define TRAIL_NAMED_PAGE 16
 
 /* Entries of `action` with outcome ok, and the reference by which they name a document. */
 struct trail_naming {
     enum audit_action action;
-    const char *otype; /* with oid: only those about this object */
-    const char *oid;
     const char *ref;
 };
 
@@ -25,15 +23,17 @@ struct trail_named {
     struct digest policy; /* the version in force when it was entered */
 };
 
+/* Begins as zeros. */
 struct trail_named_page {
     struct trail_named rows[TRAIL_NAMED_PAGE]; /* the newest entry first */
     size_t count;
-    uint64_t before; /* of the next page, which has the entries below it; 0: in, the newest; out, there are no others */
+    struct trail_search search; /* over: there are no others */
 };
 
 /*
- * The next page. Rows that are not what was signed are left out, and told (trail_signed_list); so are entries that name
- * no document. No transaction of the trail's reader is open. STATUS_NOT_READY before the first checkpoint.
+ * The next page, perhaps an empty one. Rows that are not what was signed are left out, and told, up to so many
+ * (trail_signed_next); so are entries that name no document. No transaction of the trail's reader is open.
+ * STATUS_NOT_READY before the first checkpoint.
  */
 MUST_CHECK enum status trail_named_page(struct trail_named_page *inout, struct trail *trail,
                                         const struct trail_naming *naming, struct fault *fault);

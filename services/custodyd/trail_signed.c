@@ -14,6 +14,7 @@
 /* When TRAIL_DOUBTED_MAX rows are known, one more is told in this time. */
 #define DOUBTED_MORE_US (3600 * INT64_C(1000000))
 
+#define NEWEST_PAGE 16
 #define LEFT_MAX 64 /* entries about one bound that are looked at, the newest first */
 
 enum status trail_rows_list(struct store_leaf_list *out, struct trail *trail, const struct store_leaf_filter *filter,
@@ -349,8 +350,16 @@ static enum status sift(struct store_leaf_list *list, struct trail *trail, struc
     return status;
 }
 
-enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out, struct trail *trail,
-                              const struct store_leaf_filter *filter, struct fault *fault)
+/* Where a search looked, whatever it found there. */
+struct looked {
+    uint64_t below;  /* this number, the first that no checkpoint covers or the filter does not want */
+    uint64_t last;   /* at this one at last */
+    size_t rows;     /* at so many */
+    size_t left_out; /* of them */
+};
+
+static enum status list_signed(struct store_leaf_list *out, struct looked *out_looked, struct trail *trail,
+                               const struct store_leaf_filter *filter, struct fault *fault)
 {
     struct store_leaf_list list = {0};
     struct store_leaf_filter under = *filter;
@@ -363,19 +372,72 @@ enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out,
     uint64_t size = newest.checkpoint.size;
     under.to_seq = filter->to_seq == 0 || filter->to_seq > size ? size : filter->to_seq;
     status = trail_rows_list(&list, trail, &under, fault);
-    size_t found = list.count;
+    struct looked looked = {.below = under.to_seq, .rows = list.count};
     if (status == STATUS_OK) {
+        looked.last = list.count > 0 ? list.rows[list.count - 1].seq : 0;
         status = sift(&list, trail, fault);
     }
     if (status != STATUS_OK) {
         store_leaf_list_free(&list);
         return status;
     }
-    if (out_left_out != NULL) {
-        *out_left_out = found - list.count;
-    }
+    looked.left_out = looked.rows - list.count;
+    *out_looked = looked;
     *out = list;
     return STATUS_OK;
+}
+
+enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out, struct trail *trail,
+                              const struct store_leaf_filter *filter, struct fault *fault)
+{
+    struct looked looked;
+    enum status status = list_signed(out, &looked, trail, filter, fault);
+    if (status == STATUS_OK && out_left_out != NULL) {
+        *out_left_out = looked.left_out;
+    }
+    return status;
+}
+
+enum status trail_signed_next(struct store_leaf_list *out, struct trail *trail, struct trail_search *inout,
+                              struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    struct looked looked;
+    INVARIANT(inout->filter.newest_first && !inout->over);
+    enum status status = list_signed(&list, &looked, trail, &inout->filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    inout->left_out += looked.left_out;
+    bool full = looked.rows == inout->filter.limit;
+    if (inout->left_out > TRAIL_LEFT_OUT_MAX || (full && looked.last >= looked.below)) {
+        store_leaf_list_free(&list);
+        return fault_set(fault, STATUS_CORRUPT, "trail",
+                         "more than %d rows that a search met are not the entries that were signed",
+                         TRAIL_LEFT_OUT_MAX);
+    }
+    inout->over = !full || looked.last == 0;
+    inout->filter.to_seq = looked.last;
+    *out = list;
+    return STATUS_OK;
+}
+
+enum status trail_signed_newest(struct store_leaf_list *out, struct trail *trail,
+                                const struct store_leaf_filter *filter, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    struct trail_search search = {.filter = *filter};
+    enum status status = STATUS_OK;
+    search.filter.newest_first = true;
+    search.filter.limit = NEWEST_PAGE;
+    while (status == STATUS_OK && list.count == 0 && !search.over) {
+        store_leaf_list_free(&list);
+        status = trail_signed_next(&list, trail, &search, fault);
+    }
+    if (status == STATUS_OK) {
+        *out = list;
+    }
+    return status;
 }
 
 /* Whether a signed entry tells the root of the first entries. `proof`: from them to the checkpoint. */

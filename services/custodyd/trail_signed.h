@@ -28,6 +28,28 @@ MUST_CHECK enum status trail_signed_check(struct trail *trail, const struct stor
 MUST_CHECK enum status trail_signed_list(struct store_leaf_list *out, size_t *out_left_out, struct trail *trail,
                                          const struct store_leaf_filter *filter, struct fault *fault);
 
+/* A search from the newest entry backwards, page by page. */
+struct trail_search {
+    struct store_leaf_filter filter; /* newest_first; to_seq and limit: of the next page */
+    size_t left_out;                 /* rows so far */
+    bool over;                       /* no page is left */
+};
+
+/* So many rows that are not what was signed are passed over in one search. */
+#define TRAIL_LEFT_OUT_MAX 256
+
+/*
+ * The next page, as trail_signed_list; it may have no row while others follow. The search goes on below the last row
+ * that was looked at, also when that was left out, so edited rows end it no sooner: with more than TRAIL_LEFT_OUT_MAX
+ * it is STATUS_CORRUPT, never as if there were no older ones. Not called when it is over.
+ */
+MUST_CHECK enum status trail_signed_next(struct store_leaf_list *out, struct trail *trail, struct trail_search *inout,
+                                         struct fault *fault);
+
+/* The newest rows that meet the filter, whatever stands above them: some, or none when there is none. The same. */
+MUST_CHECK enum status trail_signed_newest(struct store_leaf_list *out, struct trail *trail,
+                                           const struct store_leaf_filter *filter, struct fault *fault);
+
 /*
  * Row `seq` (or TRAIL_TREE) is not the entry that was signed, or is not there: the log says it, and trail_doubted. It
  * is news once of each row, and again when the row is another one than it was then, or was mended meanwhile; when 64

@@ -92,11 +92,11 @@ enum status watch_calendar(struct watch *watch, const struct watched *key, struc
  */
 static enum status read_last_drill(int64_t *out_utc_us, const struct service *service, struct fault *fault)
 {
-    const struct store_leaf_filter filter = {
-        .act = audit_action_text(AUDIT_COMPROMISE_DRILL), .outcome = "ok", .newest_first = true, .limit = 1};
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_COMPROMISE_DRILL),
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_OK)};
     const struct store_leaf_filter any = {.limit = 1};
     struct store_leaf_list list = {0};
-    enum status status = trail_signed_list(&list, NULL, service->trail, &filter, fault);
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
     if (status == STATUS_OK && list.count == 0) {
         store_leaf_list_free(&list);
         status = trail_signed_list(&list, NULL, service->trail, &any, fault);

@@ -220,6 +220,21 @@ class Dba(Position):
         self.assertRegex(said, r"review of key uses: [0-9]+ uses, [0-9]+ findings\n")
         self.assertRegex(said, r"by +auditor-1\n")
 
+        with self.subTest("rows above it that are made to look like reviews"):
+            newest = self.entries("review.signed")[-1]["seq"]
+            eventually(lambda: place.call("GET", "/v1/audit/entries", person="auditor-1") and int(place.value("SELECT max(size) FROM audit.checkpoint")) > newest + 17,
+                       "there are entries above it")
+            above = f"seq > {newest} AND seq <= {newest + 16}"
+            place.psql(f"CREATE TABLE public.above AS SELECT * FROM audit.leaf WHERE {above}; UPDATE audit.leaf SET act = 'review.signed', outcome = 'ok' WHERE {above}")
+            self.addCleanup(place.psql, "UPDATE audit.leaf AS l SET act = a.act, outcome = a.outcome FROM public.above AS a WHERE l.seq = a.seq; DROP TABLE public.above")
+            shown = place.call("GET", "/v1/audit/reviews", person="auditor-1").json
+            self.assertEqual((len(shown["reviews"]), shown["unfit"]), (2, []))
+            self.assertLessEqual(set(map(str, range(newest + 1, newest + 17))), set(shown["corrupt"]))
+            second = json.loads((place.dir / "review.json").read_text())
+            again = place.call("POST", "/v1/audit/reviews", second, person="auditor-1")
+            self.assertProblem(again, 409, "conflict", "to")
+            self.assertIn(f"ended at {json.loads(second['document'])['to']}:", again.json["detail"])
+
     def test_what_a_review_of_key_uses_finds(self):
         """A signing that nobody approved and an entry of another payee, put into the trail, and a key activated past the service: each an exception by name."""
         place = self.place

@@ -10,6 +10,7 @@
 
 #define AS_SUPERUSER "SET session_replication_role = replica;" /* no trigger fires */
 #define REHASH "UPDATE audit.leaf SET lh = sha256('\\x00'::bytea || raw) WHERE seq = 3;"
+#define PAGE 16   /* of a search */
 #define FIRST 300 /* entries at least: a full tile, and one that is not */
 
 static struct books books;
@@ -131,6 +132,66 @@ Test(signed_rows, a_row_beyond_the_end_is_nobodys)
     cr_expect_eq(found.count, 0, "it is found by nobody");
     cr_expect_eq(find(&(struct store_leaf_filter){.actor = "rita", .newest_first = true, .limit = 1}).count, 1,
                  "and hides no other");
+}
+
+/* Searches, where rows are edited to look like what is searched for. */
+
+static const struct store_leaf_filter submitted = {.act = "withdrawal.submitted"};
+
+/* As a superuser edits `count` rows from `seq` on. */
+static void made_alike(uint64_t seq, size_t count)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof(sql),
+                   AS_SUPERUSER "UPDATE audit.leaf SET act = 'withdrawal.submitted' WHERE seq >= %llu AND seq < %llu",
+                   (unsigned long long)seq, (unsigned long long)(seq + count));
+    books_sql(&books, sql);
+}
+
+/* An entry that is found, with `above` entries above it. */
+static uint64_t searched_for(size_t above)
+{
+    uint64_t seq = stage_covered(&stage, stage_event(&stage, "object"));
+    struct trail_ticket ticket = {0};
+    for (size_t i = 0; i < above; i++) {
+        ticket = stage_post(&stage);
+    }
+    (void)stage_covered(&stage, ticket);
+    return seq;
+}
+
+static void expect_newest(uint64_t seq)
+{
+    struct store_leaf_list list = {0};
+    struct fault fault = {0};
+    cr_assert_eq(trail_signed_newest(&list, stage.trail, &submitted, &fault), STATUS_OK, "%s", fault.detail);
+    cr_assert_eq(list.count, 1, "%zu are found", list.count);
+    cr_expect_eq(list.rows[0].seq, seq);
+    store_leaf_list_free(&list);
+}
+
+Test(signed_rows, a_search_goes_on_below_pages_of_edited_rows)
+{
+    uint64_t seq = searched_for(2 * PAGE);
+    expect_newest(seq);
+    made_alike(seq + 1, PAGE);
+    expect_newest(seq);
+    made_alike(seq + 1, 2 * PAGE);
+    expect_newest(seq);
+}
+
+/* So many are passed over, and one more is no answer: never that there is none. */
+Test(signed_rows, a_search_that_meets_too_many_edited_rows_says_so)
+{
+    struct store_leaf_list list = {0};
+    struct fault fault = {0};
+    made_alike(5, TRAIL_LEFT_OUT_MAX);
+    cr_assert_eq(trail_signed_newest(&list, stage.trail, &submitted, &fault), STATUS_OK, "%s", fault.detail);
+    cr_expect_eq(list.count, 0);
+    store_leaf_list_free(&list);
+    made_alike(5, TRAIL_LEFT_OUT_MAX + 1);
+    cr_expect_eq(trail_signed_newest(&list, stage.trail, &submitted, &fault), STATUS_CORRUPT);
+    cr_expect_not_null(strstr(fault.detail, "are not the entries that were signed"), "%s", fault.detail);
 }
 
 /* Looking at all rows without being asked. */
