@@ -271,6 +271,16 @@ class Subjects(strongroom.Case):
         eventually(lambda: self.reveal(boris, check=False).returncode == 0, "the signer is back")
         self.assertProven("trail", place.export_trail())
 
+        # Entries that a superuser makes to look like all that was recorded of somebody do not stand for it.
+        late = self.record({"name": "Seed Late"})
+        place.psql(f"""CREATE TABLE public.alike AS SELECT * FROM audit.leaf WHERE oid = '{alice}' AND outcome = 'deny' ORDER BY seq LIMIT 200;
+            UPDATE audit.leaf SET act = 'pii.record', outcome = 'ok', oid = '{late}' WHERE seq IN (SELECT seq FROM public.alike);
+            DELETE FROM audit.pii WHERE subject = '{late}'""")
+        reply = place.call("GET", f"/v1/subjects/{late}", person="auditor-1")
+        place.psql("UPDATE audit.leaf AS l SET act = a.act, outcome = a.outcome, oid = a.oid FROM public.alike AS a WHERE l.seq = a.seq")
+        self.assertProblem(reply, 503, "corrupt", "subject")
+        self.assertIn("edited rows stand before", reply.json["detail"])
+
     def test_5_the_twenty_first_reveal_of_an_hour_is_refused_and_alarmed(self):
         place = self.place
         subject = self.record({"name": "Seed Twenty"})

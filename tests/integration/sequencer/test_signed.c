@@ -139,7 +139,7 @@ Test(signed_rows, a_row_beyond_the_end_is_nobodys)
 static const struct store_leaf_filter submitted = {.act = "withdrawal.submitted"};
 
 /* As a superuser edits `count` rows from `seq` on. */
-static void made_alike(uint64_t seq, size_t count)
+static void made_alike(uint64_t seq, uint64_t count)
 {
     char sql[256];
     (void)snprintf(sql, sizeof(sql),
