@@ -10,6 +10,7 @@
 #include "trail_leaf.h"
 
 #define SEQUENCER_ACTOR "sequencer"
+#define WAITS_LONG_US (60 * INT64_C(1000000)) /* no statement of the service takes so long */
 #define PARTITION_STEP ((uint64_t)1 << 20)
 
 /* What is known of an entry of the batch after it is linked. */
@@ -22,7 +23,8 @@ struct batch {
     struct sequencer *sequencer;
     struct post *posts; /* taken from the queue of this process; owned */
     struct store_pending_batch pending;
-    size_t taken; /* of its rows, the first ones: they are entries, or refused */
+    size_t taken;          /* of its rows, the first ones: they are entries, or refused */
+    struct held_row waits; /* the one behind them, number 0: it need not */
     size_t count;
     size_t tile_count;
     struct store_leaf leaves[STORE_BATCH_MAX];
@@ -91,23 +93,25 @@ static enum status batch_link(struct batch *batch, const struct entry *entry, st
     return status == STATUS_OK ? audit_edge_append(&end->edge, &row->lh, &sink, fault) : status;
 }
 
-/*
- * Between its transaction and this batch a row lay in the database, where a superuser may have edited it.
- * STATUS_NOT_READY: it is there, but its transaction has not ended, as far as this process knows.
- */
-static enum status producer_check(const struct sequencer *sequencer, const struct audit_event *event,
-                                  const struct store_pending *row, struct fault *fault)
+/* What becomes of a row of audit.pending. */
+enum row_fate {
+    ROW_FITS,
+    ROW_REFUSED,
+    ROW_WAITS, /* it is there, but its transaction has not ended, as far as this process knows */
+};
+
+/* Between its transaction and this batch a row lay in the database, where a superuser may have edited it. */
+static enum row_fate producer_judge(const struct sequencer *sequencer, const struct audit_event *event,
+                                    const struct store_pending *row)
 {
     struct digest digest;
     digest_sha256(&digest, row->event.data, row->event.len);
     bool mine = uuid_equal(&event->producer, &sequencer->boot); /* own events never lie in pending */
-    enum status status = STATUS_MISMATCH;
-    if (!mine && trail_wrote(sequencer->config.trail, row->since, &digest, &row->mac)) {
-        status = trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest);
+    if (mine || !trail_wrote(sequencer->config.trail, row->since, &digest, &row->mac)) {
+        return ROW_REFUSED;
     }
-    return status == STATUS_MISMATCH
-               ? fault_set(fault, status, "audit.pending", "the row is not what its producer put there")
-               : status;
+    enum status status = trail_expects(sequencer->config.trail, &event->producer, event->producer_counter, &digest);
+    return status == STATUS_OK ? ROW_FITS : status == STATUS_NOT_READY ? ROW_WAITS : ROW_REFUSED;
 }
 
 static bool batch_has(const struct batch *batch, const struct audit_event *event)
@@ -141,18 +145,21 @@ static enum status is_settled(bool *out, struct batch *batch, const struct audit
     return status;
 }
 
-/* Whether the row is refused; a failure that is not the row's says nothing about it. */
-static enum status row_check(bool *out_refused, struct batch *batch, const struct audit_event *event,
+/* STATUS_MISMATCH: it is refused. Another failure is not the row's, and says nothing about it. */
+static enum status row_check(enum row_fate *out, struct batch *batch, const struct audit_event *event,
                              const struct store_pending *row, struct fault *fault)
 {
-    enum status status = producer_check(batch->sequencer, event, row, fault);
-    *out_refused = status == STATUS_MISMATCH;
-    if (status == STATUS_OK) {
-        status = is_settled(out_refused, batch, event, row, fault);
+    bool settled = false;
+    *out = producer_judge(batch->sequencer, event, row);
+    if (*out == ROW_REFUSED) {
+        return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is not what its producer put there");
     }
-    return status == STATUS_OK && *out_refused
-               ? fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already, or will never be one")
-               : status;
+    enum status status = *out == ROW_FITS ? is_settled(&settled, batch, event, row, fault) : STATUS_OK;
+    if (status != STATUS_OK || !settled) {
+        return status;
+    }
+    *out = ROW_REFUSED;
+    return fault_set(fault, STATUS_MISMATCH, "audit.pending", "the row is an entry already, or will never be one");
 }
 
 /* Time never goes back in the trail. */
@@ -165,10 +172,10 @@ static struct audit_stamp batch_stamp(const struct sequencer *sequencer)
 }
 
 /*
- * `row`: where in audit.pending the event lay, NULL for one of the sequencer itself. Out: whether the failure is the
- * event's own.
+ * `row`: where in audit.pending the event lay, NULL for one of the sequencer itself. Out: ROW_REFUSED when the failure
+ * is the event's own; of one that waits nothing is linked.
  */
-static enum status stamp_and_link(bool *out_refused, struct batch *batch, const struct bytes *pending,
+static enum status stamp_and_link(enum row_fate *out, struct batch *batch, const struct bytes *pending,
                                   const struct store_pending *row, struct fault *fault)
 {
     const struct audit_stamp stamp = batch_stamp(batch->sequencer);
@@ -176,15 +183,19 @@ static enum status stamp_and_link(bool *out_refused, struct batch *batch, const 
     struct entry entry = {.columns = &columns, .at_utc_us = stamp.at_utc_us};
     struct audit_event event;
     enum status status = audit_event_stamp(&entry.document, &event, pending->data, pending->len, &stamp, fault);
-    *out_refused = status != STATUS_OK && status != STATUS_NO_MEMORY;
+    *out = status != STATUS_OK && status != STATUS_NO_MEMORY ? ROW_REFUSED : ROW_FITS;
     if (status == STATUS_OK) {
-        status = row == NULL ? STATUS_OK : row_check(out_refused, batch, &event, row, fault);
-        if (status == STATUS_OK) {
+        status = row == NULL ? STATUS_OK : row_check(out, batch, &event, row, fault);
+        bool links = status == STATUS_OK && *out == ROW_FITS;
+        if (status == STATUS_OK && *out == ROW_WAITS) {
+            batch->waits = (struct held_row){.number = event.producer_counter, .correlation = event.correlation};
+        }
+        if (links) {
             trail_leaf_project(&columns, &event);
             entry.linked = (struct linked){event.producer, event.producer_counter};
             status = batch_link(batch, &entry, fault);
         }
-        if (status == STATUS_OK) {
+        if (links && status == STATUS_OK) {
             status = heard_event(&batch->sequencer->heard, &event, fault);
         }
         audit_event_wipe(&event);
@@ -258,8 +269,8 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
         status = audit_event_encode(&document, &event, fault);
     }
     if (status == STATUS_OK) {
-        bool refused = false;
-        status = stamp_and_link(&refused, batch, &document, NULL, fault);
+        enum row_fate fate = ROW_FITS;
+        status = stamp_and_link(&fate, batch, &document, NULL, fault);
     }
     bytes_free(&document);
     audit_event_wipe(&event);
@@ -268,21 +279,17 @@ static enum status own_link(struct batch *batch, enum audit_action action, const
 
 /*
  * Whoever has the application's role can put anything into pending. What is no event, or not one that the service
- * enqueued, must neither stop the trail nor vanish: an entry names its hash. STATUS_NOT_READY: it is not for this
- * batch.
+ * enqueued, must neither stop the trail nor vanish: an entry names its hash.
  */
 static enum status batch_entry(struct batch *batch, const struct store_pending *row, struct fault *fault)
 {
     struct fault why = {0};
-    bool refused = false;
-    enum status status = stamp_and_link(&refused, batch, &row->event, row, &why);
+    enum row_fate fate = ROW_FITS;
+    enum status status = stamp_and_link(&fate, batch, &row->event, row, &why);
     if (status == STATUS_OK) {
         return status;
     }
-    if (status == STATUS_NOT_READY && !refused) {
-        return status;
-    }
-    if (!refused) {
+    if (fate != ROW_REFUSED) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
     log_event(LOG_LEVEL_ERROR, "sequencer.refused", "where", why.where, "detail", why.detail, NULL);
@@ -298,11 +305,37 @@ static enum status batch_entry(struct batch *batch, const struct store_pending *
 static enum status batch_rows(struct batch *batch, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && batch->taken < batch->pending.count) {
+    while (status == STATUS_OK && batch->waits.number == 0 && batch->taken < batch->pending.count) {
         status = batch_entry(batch, &batch->pending.rows[batch->taken], fault);
-        batch->taken += status == STATUS_OK;
+        batch->taken += status == STATUS_OK && batch->waits.number == 0;
     }
-    return status == STATUS_NOT_READY ? STATUS_OK : status;
+    return status;
+}
+
+/* Mostly it is a reply on its way. What stays for long is told once, and when it is over. */
+static void waits_note(struct sequencer *sequencer, const struct held_row *row)
+{
+    struct held_row *held = &sequencer->held;
+    int64_t now_us = clock_monotonic_us(sequencer->config.clock);
+    char number[24];
+    char correlation[UUID_TEXT_SIZE];
+    if (row->number != held->number) {
+        if (held->told) {
+            (void)snprintf(number, sizeof(number), "%" PRIu64, held->number);
+            log_event(LOG_LEVEL_INFO, "sequencer.goes_on", "number", number, NULL);
+        }
+        *held = *row;
+        held->since_us = now_us;
+    }
+    if (held->number == 0 || held->told || now_us - held->since_us < WAITS_LONG_US) {
+        return;
+    }
+    held->told = true;
+    (void)snprintf(number, sizeof(number), "%" PRIu64, held->number);
+    uuid_format(correlation, &held->correlation);
+    log_event(LOG_LEVEL_WARNING, "sequencer.waits", "number", number, "correlation", correlation, "detail",
+              "the transaction of the first event that waits has not ended here; no event behind it becomes an entry",
+              NULL);
 }
 
 /* Half of a batch is the posts' when they are so many: a flood of rows does not keep them waiting, nor they rows. */
@@ -454,6 +487,9 @@ enum status sequencer_batch(size_t *out_count, struct sequencer *sequencer, stru
         return status;
     }
     status = batch_fill(batch, fault);
+    if (status == STATUS_OK) {
+        waits_note(sequencer, &batch->waits);
+    }
     if (status != STATUS_OK) {
         batch_posts_end(batch, NULL);
     } else if (batch->count > 0) {

@@ -45,6 +45,14 @@ struct signing {
     struct fault fault;
 };
 
+/* The first row of audit.pending, of this process, whose transaction has not ended here. */
+struct held_row {
+    uint64_t number; /* of its event; 0: there is none */
+    struct uuid correlation;
+    int64_t since_us; /* monotonic */
+    bool told;
+};
+
 struct sequencer {
     struct sequencer_config config;
     char *conninfo;
@@ -62,6 +70,7 @@ struct sequencer {
     struct trail_end end;
     struct trail_end next;  /* of the batch at hand */
     struct heard heard;     /* of this leadership: what the trail says, and the batch at hand */
+    struct held_row held;   /* as the last batch has seen it */
     bool intended;          /* a COMMIT of `next` has an unknown outcome */
     uint64_t own_number;    /* of the last event made here */
     uint64_t next_number;   /* the same when `next` holds */

@@ -15,7 +15,7 @@ void stage_start(struct stage *stage)
     char conninfo[256];
     struct fault fault = {0};
     const struct sequencer_config config = {
-        .clock = clock_system(),
+        .clock = stage->clock == NULL ? clock_system() : stage->clock,
         .conninfo = books_conninfo(conninfo, stage->books, "strongroom_sequencer"),
         .trail = stage->trail,
         .signer = keeper_signer(stage->keeper),

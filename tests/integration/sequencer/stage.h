@@ -20,6 +20,7 @@ struct stage {
     struct store *reader;
     struct trail *trail;
     struct sequencer *sequencer;
+    const struct clock *clock; /* of a sequencer that is started from now on; NULL: of the machine */
 };
 
 /* What shows the events of every stage to be the service's own; borrowed. */

@@ -347,6 +347,65 @@ Test(sequence, what_has_not_ended_is_no_entry_whoever_shows_it)
     cr_expect_eq(story.open + story.unsettled + story.ordinal_gaps, 0);
 }
 
+static _Atomic int64_t ahead_us;
+
+static int64_t machine_utc_us(void *context)
+{
+    (void)context;
+    return clock_utc_us(clock_system());
+}
+
+static int64_t moved_us(void *context)
+{
+    (void)context;
+    return clock_monotonic_us(clock_system()) + ahead_us;
+}
+
+/* How often a text stands in a log. */
+static int times(FILE *file, const char *text)
+{
+    static char log[1 << 20];
+    int count = 0;
+    memset(log, 0, sizeof(log));
+    cr_assert_geq(pread(fileno(file), log, sizeof(log) - 1, 0), 0);
+    for (const char *at = strstr(log, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    return count;
+}
+
+/* The others are not kept waiting by it, and whoever runs the service learns why those behind it are. */
+Test(sequence, a_transaction_that_stays_open_is_told_once_and_when_it_is_over)
+{
+    const struct clock moved = {.utc_us = machine_utc_us, .monotonic_us = moved_us};
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    stage_stop(&stage);
+    stage.clock = &moved;
+    stage_start(&stage);
+    stage_covered(&stage, stage_event(&stage, ""));
+    show_next_row();
+    cr_assert(file != NULL && kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    struct store_tx *tx = stage_open_event(&stage, "object");
+    struct trail_ticket behind = stage_event(&stage, "");
+    stage_covered(&stage, stage_post(&stage));
+    cr_expect_eq(times(file, "event=sequencer.waits"), 0, "not at once");
+    for (int i = 0; i < 3; i++) {
+        ahead_us += 100000000;
+        stage_covered(&stage, stage_post(&stage));
+        cr_expect_eq(times(file, "level=warning program=strongroom event=sequencer.waits number=2 "), 1);
+    }
+    cr_expect_eq(times(file, "event=sequencer.goes_on"), 0);
+    store_rollback(tx);
+    stage_covered(&stage, behind);
+    cr_assert(dup2(kept, STDERR_FILENO) >= 0);
+    cr_expect_eq(times(file, "event=sequencer.goes_on number=2"), 1);
+    cr_expect_eq(times(file, "event=sequencer.waits"), 1);
+    (void)fclose(file);
+    (void)close(kept);
+    stage_stop(&stage);
+}
+
 /* The row and the copy of one that did commit are one entry. */
 Test(sequence, what_is_shown_before_it_commits_is_one_entry)
 {
