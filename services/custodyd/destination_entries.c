@@ -167,6 +167,18 @@ static enum status take_row(struct reading *reading, struct store_tx *tx, const 
     return STATUS_OK;
 }
 
+static enum status too_many(struct fault *fault)
+{
+    return fault_set(fault, STATUS_CORRUPT, DESTINATION_KIND,
+                     "somebody has put more than %d rows where the allow-list is kept, which are not of it",
+                     DESTINATION_UNFIT_MAX);
+}
+
+static bool is_overrun(const struct destination_unfit *unfit)
+{
+    return unfit->rows + unfit->unsigned_accounts > DESTINATION_UNFIT_MAX;
+}
+
 /* All rows of an account were seen. */
 static enum status end_account(struct reading *reading, struct store_tx *tx, struct fault *fault)
 {
@@ -179,6 +191,7 @@ static enum status end_account(struct reading *reading, struct store_tx *tx, str
                              ? STATUS_OK
                              : destination_standing_read(&reading->best.standing, tx, &reading->best.digest, fault);
     if (status == STATUS_OK) {
+        page->unfit.unsigned_accounts += !reading->best.verified;
         page->entries[page->count++] = reading->best;
         reading->best = (struct destination_entry){.verified = false}; /* transferred */
         reading->found = false;
@@ -226,7 +239,7 @@ static enum status take_rows(bool *out_more, struct reading *reading, struct sto
             *out_more = true;
             return end_crowd(reading, tx, row, fault);
         }
-        status = take_row(reading, tx, row, fault);
+        status = is_overrun(&page->unfit) ? too_many(fault) : take_row(reading, tx, row, fault);
         if (status != STATUS_OK) {
             return status;
         }
@@ -274,7 +287,7 @@ enum status destination_page_read(struct destination_page *page, const struct se
     struct policy_chain_version *versions = NULL;
     struct reading reading = {.page = page};
     destination_page_wipe(page);
-    page->unfit = (struct destination_unfit){.rows = 0};
+    page->unfit = page->before;
     page->last = page->after;
     enum status status = policies_chain(&versions, &reading.chain, service->policies, NULL, fault);
     if (status == STATUS_OK) {
@@ -282,6 +295,13 @@ enum status destination_page_read(struct destination_page *page, const struct se
     }
     free(versions);
     return status;
+}
+
+bool destination_page_turn(struct destination_page *page)
+{
+    page->after = page->last;
+    page->before = page->unfit;
+    return page->count == page->max;
 }
 
 /* One entry. */

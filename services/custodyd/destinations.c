@@ -124,10 +124,10 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
     bool more = true;
     enum status status = STATUS_OK;
     page->after = (struct name){{0}};
+    page->before = (struct destination_unfit){.rows = 0};
     (void)json_array_clear(showing->array);
     while (status == STATUS_OK && more) {
         status = destination_page_read(page, showing->service, tx, fault);
-        more = page->count == page->max;
         for (size_t i = 0; status == STATUS_OK && i < page->count; i++) {
             json_t *view = NULL;
             status = entry_view(&view, &page->entries[i], now_utc_us, fault);
@@ -135,7 +135,7 @@ static enum status list_in(struct store_tx *tx, void *context, struct fault *fau
                 status = fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
             }
         }
-        page->after = page->last;
+        more = destination_page_turn(page);
     }
     destination_page_wipe(page);
     return status;
@@ -187,7 +187,6 @@ static enum status list_alike(const struct service *service, struct store_tx *tx
     (void)snprintf(front, sizeof(front), "%.*s", ENDS_FRONT, key.text);
     while (status == STATUS_OK && more) {
         status = destination_page_read(&page, service, tx, fault);
-        more = page.count == page.max;
         for (size_t i = 0; status == STATUS_OK && i < page.count; i++) {
             if (is_alike(&entries[i], account)) {
                 char address[ADDRESS_TEXT_SIZE];
@@ -195,7 +194,7 @@ static enum status list_alike(const struct service *service, struct store_tx *tx
                 status = alike(fault, where, "the entry of the allow-list", address);
             }
         }
-        page.after = page.last;
+        more = destination_page_turn(&page);
     }
     destination_page_wipe(&page);
     return status;

@@ -60,8 +60,9 @@ const char *destination_state(const struct destination_entry *entry, int64_t at_
  */
 struct destination_unfit {
     unsigned long long rows;
-    struct name id;       /* of the first */
-    struct digest digest; /* that it claims */
+    unsigned long long unsigned_accounts; /* none of whose entries verifies; they are in the pages */
+    struct name id;                       /* of the first */
+    struct digest digest;                 /* that it claims */
     enum status reason;
 };
 
@@ -70,20 +71,28 @@ struct destination_page {
     struct destination_entry *entries; /* the caller's, `max`; destination_page_wipe */
     size_t max;
     size_t count;
-    const char *front; /* of the ids that are wanted; "" for all */
-    struct name after; /* the page begins behind this account, all zeros for the first */
-    struct name last;  /* where it ends: `after` of the next */
-    struct destination_unfit unfit;
+    const char *front;               /* of the ids that are wanted; "" for all */
+    struct name after;               /* the page begins behind this account, all zeros for the first */
+    struct name last;                /* where it ends: `after` of the next */
+    struct destination_unfit unfit;  /* in this page and those before */
+    struct destination_unfit before; /* those before; empty for the first */
 };
+
+/* In all pages of one question: rows that are passed over, and accounts of which nobody signed an entry. */
+#define DESTINATION_UNFIT_MAX 4096
 
 /*
  * The next accounts that have an entry, with what counts of each: of those that verify, revoked and expired ones too,
  * the one issued last, of those that the signer has spoken of if there are any; where none verifies, the one that says
  * so of itself. Fewer than `max` are the last ones. Rows that are passed over are in `unfit`; of an account with more
- * than 256 so is one of those that are not looked at, and what the signer took last counts by its mark.
+ * than 256 so is one of those that are not looked at, and what the signer took last counts by its mark. STATUS_CORRUPT
+ * when there are more than DESTINATION_UNFIT_MAX; `unfit` is told then, too.
  */
 MUST_CHECK enum status destination_page_read(struct destination_page *page, const struct service *service,
                                              struct store_tx *tx, struct fault *fault);
+
+/* Turns to the next page, to be read. Answers false when this was the last. */
+bool destination_page_turn(struct destination_page *page);
 
 /* Wipes the entries of a page. */
 void destination_page_wipe(struct destination_page *page);

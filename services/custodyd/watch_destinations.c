@@ -125,16 +125,6 @@ static enum status show_one(struct watch *watch, const struct destination_entry 
     return same(&entry->standing, said.serving_at) ? STATUS_OK : tell(watch, &entry->digest, &held, STATUS_OK, fault);
 }
 
-/* Rows that were passed over are told by the first of all pages. */
-static void count_unfit(struct destination_unfit *inout, const struct destination_unfit *page)
-{
-    unsigned long long rows = inout->rows + page->rows;
-    if (inout->rows == 0) {
-        *inout = *page;
-    }
-    inout->rows = rows;
-}
-
 /* Once for each that is found. */
 static void log_unfit(const struct destination_unfit *unfit, const struct destination_unfit *before)
 {
@@ -152,22 +142,19 @@ static void log_unfit(const struct destination_unfit *unfit, const struct destin
 static enum status show_all(struct watch *watch, struct page *page, struct fault *fault)
 {
     struct destination_page *rows = &page->page;
-    struct destination_unfit unfit = {.rows = 0};
     bool more = true;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && more) {
         status = store_transact(watch->service->store, page_in, page, fault);
-        more = rows->count == rows->max;
         for (size_t i = 0; status == STATUS_OK && i < rows->count; i++) {
             status = show_one(watch, &rows->entries[i], fault);
         }
-        count_unfit(&unfit, &rows->unfit);
-        rows->after = rows->last;
+        more = destination_page_turn(rows);
     }
     destination_page_wipe(rows);
-    if (status == STATUS_OK) {
-        log_unfit(&unfit, &watch->destinations_unfit);
-        watch->destinations_unfit = unfit;
+    if (status == STATUS_OK || status == STATUS_CORRUPT) { /* so many that it is not read on */
+        log_unfit(&rows->unfit, &watch->destinations_unfit);
+        watch->destinations_unfit = rows->unfit;
     }
     return status;
 }

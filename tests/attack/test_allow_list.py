@@ -7,6 +7,7 @@ outlasts these tests is in force; the payee of the ceremony serves since before.
 """
 
 import datetime
+import hashlib
 import json
 import unittest
 
@@ -259,6 +260,26 @@ class AllowList(Position):
         place.stop("custodyd")  # so that no look sees half of them
         place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND bytes = '{}'")
         place.start()
+
+    def test_8_more_accounts_than_anybody_looks_at(self):
+        """None of which has an entry: the list is not read to its end, and says so; a payment to an account of it goes on."""
+        place = self.place
+        whole = self.shown(place.payee)
+        place.stop("custodyd")
+        place.psql("INSERT INTO custody.document (kind, id, digest, bytes) "
+                   "SELECT 'destination', lpad(n::text, 63, '0'), sha256(n::text::bytea), '{}' FROM generate_series(1, 4097) n")
+        place.start()
+        self.assertProblem(place.call("GET", "/v1/destinations"), 503, "corrupt", "destination")
+        eventually(lambda: "event=destination.unfit rows=4097 " in place.log("custodyd").replace("program=strongroom ", ""), "the log says so")
+        first = hashlib.sha256(b"1").hexdigest()
+        eventually(lambda: first in [alarm["object_id"] for alarm in place.call("GET", "/v1/alarms").json["alarms"] if alarm["code"] == "destination.refused"],
+                   "and an alarm")
+        place.withdraw(88)
+        self.paid = 88
+        place.stop("custodyd")
+        place.psql("DELETE FROM custody.document WHERE kind = 'destination' AND bytes = '{}'")
+        place.start()
+        self.assertEqual(self.shown(place.payee), whole)
 
     def test_8_a_row_that_stands_before_what_was_taken_off(self):
         """The entry before the one that was revoked claims to be newer: neither is on the list."""
