@@ -208,6 +208,11 @@ static enum status look_at_marked(struct finding *finding, struct store_tx *tx, 
                                                              : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
+static enum status too_many(const char *kind, struct fault *fault)
+{
+    return fault_set(fault, STATUS_CORRUPT, kind, "somebody has put more than %d rows under one id", ROWS_MAX);
+}
+
 static enum status look_at_rows(struct finding *finding, struct store_tx *tx, const char *kind, const struct name *id,
                                 struct fault *fault)
 {
@@ -217,16 +222,13 @@ static enum status look_at_rows(struct finding *finding, struct store_tx *tx, co
     enum status status = STATUS_OK;
     while (status == STATUS_OK && more) {
         struct store_document_list list = {0};
-        if (seen == ROWS_MAX) {
-            return fault_set(fault, STATUS_CORRUPT, kind, "somebody has put more than %d rows under one id", ROWS_MAX);
-        }
         status = store_document_list(&list, tx, kind, &after, PAGE, fault);
         more = list.count == PAGE && name_equal(&list.rows[PAGE - 1].id, id);
-        for (size_t i = 0; i < list.count && name_equal(&list.rows[i].id, id); i++) {
+        for (size_t i = 0; status == STATUS_OK && i < list.count && name_equal(&list.rows[i].id, id); i++) {
             look_at(finding, &list.rows[i]);
             after = store_document_place_of(&list.rows[i]);
+            status = ++seen > ROWS_MAX ? too_many(kind, fault) : STATUS_OK;
         }
-        seen += list.count;
         store_document_list_free(&list);
     }
     return status;

@@ -150,6 +150,12 @@ class Waiting(strongroom.Case):
                                     if (entry["act"], entry["outcome"]) == ("withdrawal.veto", "ok")], "the entry")[0]
         facts = self.event(entry)["facts"]
         self.assertEqual((facts["by"], facts["reason"], facts["amount"]), ("approver-3", "not-ours", "8600"))
+        # Without its mark it is found as long as there are no more rows than are looked at.
+        place.psql("DELETE FROM custody.mark WHERE subject LIKE 'paper/withdrawal-veto/%'")
+        for planted, status in ((1024, 503), (1023, 200)):
+            place.psql(f"DELETE FROM custody.document WHERE kind = 'withdrawal-veto' AND bytes = '{{}}' AND digest > decode(lpad(to_hex({planted}), 64, '0'), 'hex')")
+            self.assertEqual(place.call("GET", f"/v1/withdrawals/{row['id']}").status, status, f"{planted} rows and the veto")
+        self.assertEqual(place.read(row["id"])["veto"], row["veto"])
         late = place.withdraw(10)
         said = place.custody("veto", late["id"], "--reason", "too-late", *files, person="approver-3", check=False)
         self.assertNotEqual(said.returncode, 0)
