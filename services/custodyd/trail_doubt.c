@@ -17,10 +17,14 @@ static const char doubt_proof[] = "proof";
 /* A trail that was really set back halts: then what is left is shown, and every answer says that it has halted. */
 static enum status head_size_check(struct trail *trail, uint64_t head_size, uint64_t signed_size, struct fault *fault)
 {
-    if (head_size >= signed_size || trail_is_halted(trail)) {
+    if (head_size >= signed_size) {
+        trail_mended_note(trail, TRAIL_HEAD);
         return STATUS_OK;
     }
-    trail_corrupt_note(trail, signed_size - 1, NULL);
+    if (trail_is_halted(trail)) {
+        return STATUS_OK;
+    }
+    trail_corrupt_note(trail, TRAIL_HEAD, NULL);
     return fault_set(fault, STATUS_CORRUPT, "trail", "%" PRIu64 " entries are signed, the head row says %" PRIu64,
                      signed_size, head_size);
 }

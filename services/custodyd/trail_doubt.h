@@ -17,8 +17,8 @@ struct trail_extent {
 /*
  * Begins a snapshot with the trail's reader, and reads how many entries the trail has by the head row in it. Nobody
  * signed that number: one that is smaller than what was known to be signed before would hide the newest entries
- * (STATUS_CORRUPT, and the newest of them is told, as by trail_corrupt_note), unless the trail has halted. Out: ended
- * by store_rollback.
+ * (STATUS_CORRUPT, and the head row is told, as by trail_corrupt_note), unless the trail has halted. Out: ended by
+ * store_rollback.
  */
 MUST_CHECK enum status trail_extent_begin(struct store_tx **out, uint64_t *out_head_size, struct trail *trail,
                                           struct fault *fault);

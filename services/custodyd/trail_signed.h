@@ -12,6 +12,9 @@
 /* Stands for the number of a row where it is not known which one is not what was signed. */
 #define TRAIL_TREE UINT64_MAX
 
+/* Stands for the head row, which says that the trail has fewer entries than are signed. */
+#define TRAIL_HEAD (UINT64_MAX - 1)
+
 /*
  * Whether the row is the entry that was signed: its number is under the newest checkpoint, its bytes have the hash that
  * leads to the signed root there, and its columns say what the bytes say. STATUS_NOT_READY when no checkpoint covers
@@ -51,7 +54,7 @@ MUST_CHECK enum status trail_signed_newest(struct store_leaf_list *out, struct t
                                            const struct store_leaf_filter *filter, struct fault *fault);
 
 /*
- * Row `seq` (or TRAIL_TREE) is not the entry that was signed, or is not there: the log says it, and trail_doubted. It
+ * Row `seq` (or one of those two) is not what was signed, or is not there: the log says it, and trail_doubted. It
  * is news once of each row, and again when the row is another one than it was then, or was mended meanwhile; when 64
  * rows are known, of one more in an hour. `row`: as it stands there; NULL when it was not looked at.
  */
@@ -61,7 +64,7 @@ void trail_corrupt_note(struct trail *trail, uint64_t seq, const struct store_le
 MUST_CHECK enum status trail_corrupt_row(struct trail *trail, uint64_t seq, const struct store_leaf *row,
                                          struct fault *fault);
 
-/* Row `seq` is the entry that was signed: were it another one again, that would be news. */
+/* Row `seq` is what was signed: were it another one again, that would be news. */
 void trail_mended_note(struct trail *trail, uint64_t seq);
 
 /*
@@ -86,7 +89,7 @@ MUST_CHECK enum status trail_left_check(struct trail *trail, uint64_t first, str
 
 /* A row that was found not to be what was signed. */
 struct trail_doubted {
-    uint64_t seq; /* or TRAIL_TREE */
+    uint64_t seq; /* or TRAIL_TREE, TRAIL_HEAD */
     int64_t at_utc_us;
     uint64_t news; /* counts what was found, from 1 */
 };
@@ -103,7 +106,7 @@ bool trail_doubted_after(struct trail_doubted *out, struct trail *trail, uint64_
 /* All of them, in the order in which they were found. Answers how many. */
 size_t trail_doubted_list(uint64_t out[TRAIL_DOUBTED_MAX], struct trail *trail);
 
-/* A number as it is told: decimal, or "tree" for TRAIL_TREE. */
+/* A number as it is told: decimal, "tree" for TRAIL_TREE, or "head" for TRAIL_HEAD. */
 #define TRAIL_DOUBTED_SIZE 24
 void trail_doubted_format(char out[TRAIL_DOUBTED_SIZE], uint64_t seq);
 

@@ -166,7 +166,7 @@ class Columns(strongroom.Case):
         set_right("COMMIT;")
         for answer in hidden:
             self.assertProblem(answer, 503, "corrupt", "trail")
-        self.assertIsNotNone(eventually(lambda: self.alarm("trail.corrupt"), "it is an alarm"))
+        self.assertEqual(eventually(lambda: self.alarm("trail.corrupt"), "it is an alarm")["facts"]["entry"], "head", "no row is accused")
         shown = eventually(lambda: [reply for reply in [place.call("GET", path, person="auditor-1")] if reply.status == 200], "reads go on")
         self.assertIn("withdrawal.request", [entry["act"] for entry in shown[0].json["entries"]])
 

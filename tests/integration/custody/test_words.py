@@ -333,7 +333,7 @@ class Terminal(Answering):
 
     def test_what_the_service_knows_of_altered_rows(self):
         """Numbers of rows as far as there is room, how many more, and no other text of it; also of an answer without a row."""
-        for rows, told in ((["7", "tree", "12"], "(7, tree, 12)"), ([BAD, 7, "30"], "(3 more)"), (["30", BAD, None, "forest", "7x"], "(30 and 4 more)"),
+        for rows, told in ((["7", "tree", "head", "12"], "(7, tree, head, 12)"), ([BAD, 7, "30"], "(3 more)"), (["30", BAD, None, "forest", "7x"], "(30 and 4 more)"),
                            ([str(10 ** 19 + i) for i in range(64)], " and 61 more)"), ({"30": 1}, None), ([], None), (None, None)):
             with self.subTest(rows=rows):
                 for path, answer, words in (("entries?limit=100", {"entries": []}, ["search"]), ("count", {"count": 3}, ["count"])):

@@ -142,9 +142,10 @@ static const struct store_leaf_filter submitted = {.act = "withdrawal.submitted"
 static void made_alike(uint64_t seq, uint64_t count)
 {
     char sql[256];
+    uint64_t end = seq + count;
     (void)snprintf(sql, sizeof(sql),
                    AS_SUPERUSER "UPDATE audit.leaf SET act = 'withdrawal.submitted' WHERE seq >= %llu AND seq < %llu",
-                   (unsigned long long)seq, (unsigned long long)(seq + count));
+                   (unsigned long long)seq, (unsigned long long)end);
     books_sql(&books, sql);
 }
 
@@ -480,6 +481,34 @@ Test(signed_rows, a_tile_that_was_rewritten_is_told_after_rows)
     trail_corrupt_note(stage.trail, 3, NULL);
     (void)scrub(&tile, 9);
     expect_no_news(expect_news(expect_news(told, 3), TRAIL_TREE));
+}
+
+/* The head row, which nobody signed: no entry is accused of what it says. */
+
+static void expect_head(enum status wanted)
+{
+    struct store_tx *tx = NULL;
+    uint64_t size = 0;
+    enum status status = trail_extent_begin(&tx, &size, stage.trail, NULL);
+    cr_expect_eq(status, wanted, "%s", status_info(status)->code);
+    if (status == STATUS_OK) {
+        store_rollback(tx);
+    }
+}
+
+Test(signed_rows, a_head_row_that_is_set_back_is_told_each_time)
+{
+    uint64_t told = 0;
+    stage_stop(&stage); /* who would halt */
+    for (int i = 0; i < 2; i++) {
+        expect_head(STATUS_OK);
+        books_sql(&books, "UPDATE audit.head SET size = size - 20");
+        expect_head(STATUS_CORRUPT);
+        told = expect_news(told, TRAIL_HEAD);
+        expect_head(STATUS_CORRUPT);
+        expect_no_news(told);
+        books_sql(&books, "UPDATE audit.head SET size = size + 20");
+    }
 }
 
 /* Bounds of time. */
