@@ -9,14 +9,14 @@
 #include "policy/subject.h"
 #include "record.h"
 #include "resources.h"
-#include "store/mark.h"
 #include "subjects.h"
+#include "trail_signed.h"
 #include "values.h"
 #include "watch.h"
 
 #define DAY_US (24LL * 3600 * 1000000)
 #define HOUR_US (3600LL * 1000000)
-#define LIMIT_MARKS "pii.limit/"
+#define LIMITS_PAGE 16
 
 /* An order on its way. */
 struct handing {
@@ -172,11 +172,55 @@ static enum status choose_rows(struct handing *order, struct fault *fault)
     return open->count > 0 ? STATUS_OK : fault_set(fault, STATUS_NOT_FOUND, "fields", "nothing of this is kept");
 }
 
-/* Once for each person and hour. The refusal itself is in the trail as such. */
+/* Who wanted to see too much, by the signed entries: no row of ours says it, since whoever writes to the database could
+ * take it away, or put it there before. */
+
+struct limit_reached {
+    struct service *service;
+    const struct command *command;
+    const struct name *person;
+};
+
+/* Out: when it was entered last, 0 for never. */
+static enum status limit_last(int64_t *out_at_utc_us, const struct limit_reached *limit, struct fault *fault)
+{
+    struct store_leaf_list list = {0};
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_PII_LIMIT),
+                                             .otype = RECORD_PERSON,
+                                             .oid = limit->person->text,
+                                             .newest_first = true,
+                                             .limit = 1};
+    enum status status = trail_signed_list(&list, NULL, limit->service->trail, &filter, fault);
+    if (status == STATUS_OK) {
+        *out_at_utc_us = list.count == 0 ? 0 : list.rows[0].ts_utc_us;
+    }
+    store_leaf_list_free(&list);
+    return status;
+}
+
+static enum status limit_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct limit_reached *limit = context;
+    struct audit_event event;
+    struct trail_ticket ticket;
+    const struct uuid fresh = {{0}};
+    record_by_service(&event, limit->service, &fresh, AUDIT_PII_LIMIT, AUDIT_OUTCOME_ERROR);
+    (void)snprintf(event.object_type, sizeof(event.object_type), "%s", RECORD_PERSON);
+    (void)snprintf(event.object_id, sizeof(event.object_id), "%s", limit->person->text);
+    record_reason(&event, STATUS_LIMIT_EXCEEDED);
+    enum status status = audit_event_fact_add(&event, "case", limit->command->case_id.text, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, limit->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* Once for each person and hour, as soon as that is signed. The refusal itself is in the trail as such. */
 static void limit_tell(const struct handing *order)
 {
     struct fault why = {0};
-    char value[STORE_MARK_VALUE_SIZE];
+    int64_t at_utc_us = 0;
     const struct signed_document *command = &order->open.command;
     const struct person *person = command->signature_count == 0 ? NULL
                                                                 : policy_find_key(NULL, service_policy(order->service),
@@ -184,47 +228,61 @@ static void limit_tell(const struct handing *order)
     if (person == NULL) {
         return;
     }
-    struct news news = {
-        .action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED, .value = value};
-    (void)snprintf(news.object_id, sizeof(news.object_id), "%s", person->id.text);
-    (void)snprintf(news.subject, sizeof(news.subject), LIMIT_MARKS "%s", person->id.text);
-    (void)snprintf(value, sizeof(value), "%s/%lld", person->id.text,
-                   (long long)(clock_utc_us(order->service->clock) / HOUR_US));
-    news_fact(&news, "case", order->command.case_id.text);
-    if (news_tell(NULL, order->service, &news, &why) != STATUS_OK) {
+    struct limit_reached limit = {.service = order->service, .command = &order->command, .person = &person->id};
+    bool told = limit_last(&at_utc_us, &limit, NULL) == STATUS_OK &&
+                at_utc_us / HOUR_US == clock_utc_us(order->service->clock) / HOUR_US;
+    if (!told && store_transact(order->service->store, limit_in, &limit, &why) != STATUS_OK) {
         log_fault("pii.limit", &why);
     }
     watch_wake(order->service->watch);
 }
 
-struct limit_listing {
-    struct alarm_list *list;
-    int64_t since_utc_us;
-};
-
-static enum status limits_in(struct store_tx *tx, void *context, struct fault *fault)
+static bool is_listed(const struct alarm_list *list, const char *person)
 {
-    struct limit_listing *listing = context;
-    struct store_mark_values values = {0};
-    enum status status = store_mark_values(&values, tx, LIMIT_MARKS, fault);
-    for (size_t i = 0; status == STATUS_OK && i < values.count; i++) {
-        const char *slash = strchr(values.rows[i].value, '/');
-        struct news news = {.action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED};
-        if (slash == NULL || values.rows[i].first_at_utc_us < listing->since_utc_us) {
-            continue;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->rows[i].code == AUDIT_PII_LIMIT && strcmp(list->rows[i].object_id, person) == 0) {
+            return true;
         }
-        (void)snprintf(news.object_id, sizeof(news.object_id), "%.*s", (int)(slash - values.rows[i].value),
-                       values.rows[i].value);
-        status = alarm_list_add(listing->list, &news, values.rows[i].first_at_utc_us, fault);
     }
-    free(values.rows);
+    return false;
+}
+
+/* One for each person, of the last entry. */
+static enum status limits_add(struct alarm_list *inout, const struct store_leaf_list *list, int64_t since_utc_us,
+                              struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < list->count; i++) {
+        const struct store_leaf *row = &list->rows[i];
+        struct news news = {.action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED};
+        (void)snprintf(news.object_id, sizeof(news.object_id), "%.*s", (int)sizeof(news.object_id) - 1, row->oid);
+        if (row->ts_utc_us >= since_utc_us && !is_listed(inout, news.object_id)) {
+            status = alarm_list_add(inout, &news, row->ts_utc_us, fault);
+        }
+    }
     return status;
 }
 
 enum status subject_limit_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
 {
-    struct limit_listing listing = {.list = list, .since_utc_us = clock_utc_us(service->clock) - DAY_US};
-    return store_transact(service->store, limits_in, &listing, fault);
+    struct store_leaf_filter filter = {
+        .act = audit_action_text(AUDIT_PII_LIMIT), .newest_first = true, .limit = LIMITS_PAGE};
+    int64_t since_utc_us = clock_utc_us(service->clock) - DAY_US;
+    struct fault why = {0};
+    enum status status = STATUS_OK;
+    do {
+        struct store_leaf_list page = {0};
+        size_t left_out = 0;
+        status = trail_signed_list(&page, &left_out, service->trail, &filter, &why);
+        status = status == STATUS_OK ? limits_add(list, &page, since_utc_us, &why) : status;
+        const struct store_leaf *last = page.count == 0 ? NULL : &page.rows[page.count - 1];
+        bool more = last != NULL && page.count + left_out == LIMITS_PAGE && last->ts_utc_us >= since_utc_us;
+        filter.to_seq = more ? last->seq : 0;
+        store_leaf_list_free(&page);
+    } while (status == STATUS_OK && filter.to_seq > 0);
+    return status == STATUS_OK || status == STATUS_NOT_READY /* no entry is signed yet */
+               ? STATUS_OK
+               : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 static json_t *revealed_view(const struct handing *order)

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 import strongroom
@@ -284,6 +285,9 @@ class Subjects(strongroom.Case):
     def test_5_the_twenty_first_reveal_of_an_hour_is_refused_and_alarmed(self):
         place = self.place
         subject = self.record({"name": "Seed Twenty"})
+        hour = int(time.time()) // 3600  # whoever writes to the database has told of it already, long ago
+        place.psql("INSERT INTO custody.mark (subject, value, changed_at) VALUES "
+                   f"('pii.limit/auditor-1', 'auditor-1/{hour}', now() - interval '2 days') ON CONFLICT (subject) DO NOTHING")
         answers = [self.reveal(subject, check=False) for _ in range(21)]
         refused = [done for done in answers if done.returncode != 0]
         self.assertTrue(refused)
@@ -294,6 +298,12 @@ class Subjects(strongroom.Case):
         alarm = eventually(lambda: [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "pii.limit"],
                            "an alarm")[0]
         self.assertEqual(alarm["object_id"], "auditor-1")
+        self.assertIn("auditor-1", [entry["oid"] for entry in self.entries("pii.limit")])
+        place.psql("DELETE FROM custody.mark WHERE subject LIKE 'pii.%'")
+        place.stop("custodyd")
+        place.start()
+        again = eventually(lambda: [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "pii.limit"], "it is still one")
+        self.assertEqual([row["id"] for row in again], [alarm["id"]])
         self.assertTrue([row for row in self.entries("pii.reveal") if row["outcome"] == "deny"])
         place.kill("privacy")
         place.start()
