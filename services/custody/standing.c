@@ -33,6 +33,12 @@ const char *answer_waiting(char out[ANSWER_STANDING_SIZE], const json_t *withdra
     char since[SERVICE_TEXT_SIZE];
     char until[SERVICE_TEXT_SIZE];
     out[0] = '\0';
+    if (json_is_true(json_object_get(withdrawal, "unrecorded"))) {
+        (void)snprintf(out, ANSWER_STANDING_SIZE,
+                       "goes no further: the audit trail has no entry of its request "
+                       "(unrecorded); it is cancelled, or expires");
+        return out;
+    }
     if (waiting == NULL) {
         return out;
     }

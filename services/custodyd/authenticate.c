@@ -87,7 +87,7 @@ struct refusal {
 };
 
 /* Evidence tells all entries of a withdrawal, and holds so many and no more: what anybody can make more of takes few of
- * those places, and then only names it. */
+ * those places, and never the first one; otherwise it only names it. */
 static enum status refusal_of(struct audit_event *event, struct store_tx *tx, const struct uuid *withdrawal,
                               struct fault *fault)
 {
@@ -95,7 +95,7 @@ static enum status refusal_of(struct audit_event *event, struct store_tx *tx, co
     uint64_t last = 0;
     uuid_format(id, withdrawal);
     enum status status = store_ordinal_last(tx, &last, RECORD_WITHDRAWAL, id, fault);
-    if (status == STATUS_OK && last >= REFUSALS_AMONG) {
+    if (status == STATUS_OK && (last == 0 || last >= REFUSALS_AMONG)) {
         return audit_event_fact_add(event, RECORD_WITHDRAWAL, id, fault);
     }
     record_about(event, withdrawal);

@@ -5,6 +5,7 @@
  * outbox. What is decided here decides nothing for the signer, which sees the same documents and judges again.
  */
 #include "base/canon.h"
+#include "history.h"
 #include "policy/withdrawal.h"
 #include "record.h"
 #include "store/lane.h"
@@ -17,6 +18,7 @@ struct deciding {
     const struct http_request *request;
     struct uuid id;
     struct signed_document document; /* approve and reject */
+    struct history history;          /* of what goes on: not looked at to stop it */
     struct store_withdrawal row;
     struct approval approval;
     struct digest digest;
@@ -31,6 +33,7 @@ struct deciding {
 static void deciding_wipe(struct deciding *deciding)
 {
     signed_document_free(&deciding->document);
+    history_wipe(&deciding->history);
     store_withdrawal_wipe(&deciding->row);
     json_decref(deciding->view);
 }
@@ -254,6 +257,9 @@ static enum status begin_decision(struct deciding *deciding, struct store_tx *tx
         return status;
     }
     status = check_open(deciding, fault);
+    if (status == STATUS_OK && wanted != APPROVAL_REJECT) {
+        status = history_check(&deciding->history, tx, &deciding->row, fault);
+    }
     if (status == STATUS_OK) {
         status = check_counts(deciding, fault);
     }
@@ -358,7 +364,7 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     return http_reply_json(reply, 200, object, fault);
 }
 
-/* `action` also tells whether a document is handed in: only a cancellation needs none. */
+/* `action` also tells whether a document is handed in: only a cancellation needs none; and whether it goes on. */
 static enum status decide(struct service *service, const struct http_request *request, store_work_fn *work,
                           enum audit_action action, struct http_reply *reply, struct fault *fault)
 {
@@ -366,6 +372,9 @@ static enum status decide(struct service *service, const struct http_request *re
     enum status status = parse_id(&deciding.id, request, fault);
     if (status == STATUS_OK && action != AUDIT_WITHDRAWAL_CANCEL) {
         status = read_document(&deciding, fault);
+    }
+    if (status == STATUS_OK && (action == AUDIT_WITHDRAWAL_APPROVE || action == AUDIT_WITHDRAWAL_REQUEST_SIGN)) {
+        status = history_read(&deciding.history, service, &deciding.id, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, work, &deciding, fault);

@@ -7,11 +7,11 @@
 #include "audit/event.h"
 #include "audit/leaf.h"
 #include "base/canon.h"
+#include "history.h"
 #include "key_gate.h"
 #include "record.h"
 #include "step_signature.h"
 #include "store/lane.h"
-#include "trail_signed.h"
 #include "withdrawals.h"
 #include "workers.h"
 
@@ -23,6 +23,7 @@ struct recorded {
     struct uuid id;
     struct store_withdrawal row;
     struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: there is none */
+    bool whole;             /* all entries are there, so that the signer may be asked */
     bool ended;             /* that one stood in a log that ended, and `leaf` is what log_fork_end wrote instead */
     struct digest intent_id;
     struct digest transaction_id;
@@ -79,16 +80,14 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
 }
 
 /* Entries of an object are numbered in their bytes: one that is not shown, or not as it was signed, leaves a gap. */
-static enum status check_whole(const struct store_leaf_list *list, size_t left_out, struct fault *fault)
+static enum status check_whole(const struct history *history, struct fault *fault)
 {
-    uint64_t last = 0;
     bool quarantined = false;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct store_leaf *leaf = &list->rows[i];
-        last = leaf->ord > last ? leaf->ord : last;
-        quarantined = quarantined || strcmp(leaf->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
+    for (size_t i = 0; i < history->entries.count; i++) {
+        quarantined =
+            quarantined || strcmp(history->entries.rows[i].act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
     }
-    if (left_out > 0 || list->count == STORE_LEAVES_MAX || last != list->count) {
+    if (!history->whole) {
         return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
     }
     return quarantined ? STATUS_OK
@@ -105,11 +104,23 @@ static void take_signing(struct recorded *recorded, struct store_leaf_list *list
     }
 }
 
+/* What log_fork_end wrote, and nothing else that a history begins with. */
+static bool tells_end(const struct store_leaf *entry)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    bool tells = entry->ord == 1 && strcmp(entry->act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0 &&
+                 audit_leaf_parse(&leaf, entry->raw.data, entry->raw.len, NULL) == STATUS_OK &&
+                 audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                 strcmp(event.reason, status_info(STATUS_LOG_ENDED)->code) == 0;
+    audit_event_wipe(&event);
+    return tells;
+}
+
 /* The history of a withdrawal begins with its request, or where the log before this one ended. */
 static void take_ended(struct recorded *recorded, struct store_leaf_list *list)
 {
-    recorded->ended = list->count > 0 && list->rows[0].ord == 1 &&
-                      strcmp(list->rows[0].act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
+    recorded->ended = list->count > 0 && tells_end(&list->rows[0]);
     if (recorded->ended) {
         recorded->leaf = list->rows[0];
         list->rows[0] = (struct store_leaf){0}; /* transferred */
@@ -122,22 +133,19 @@ static void take_ended(struct recorded *recorded, struct store_leaf_list *list)
  */
 static enum status find_signing(struct recorded *recorded, struct fault *fault)
 {
-    char id[UUID_TEXT_SIZE];
-    struct store_leaf_list list = {0};
-    size_t left_out = 0;
-    uuid_format(id, &recorded->id);
-    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = STORE_LEAVES_MAX};
-    enum status status = trail_signed_list(&list, &left_out, recorded->service->trail, &filter, fault);
+    struct history history = {.whole = false};
+    enum status status = history_read(&history, recorded->service, &recorded->id, fault);
+    recorded->whole = history.whole;
     if (status == STATUS_OK) {
-        take_signing(recorded, &list);
+        take_signing(recorded, &history.entries);
     }
     if (status == STATUS_OK && recorded->leaf.raw.len == 0 && recorded->row.state == WITHDRAWAL_QUARANTINED) {
-        status = check_whole(&list, left_out, fault);
+        status = check_whole(&history, fault);
     }
     if (status == STATUS_OK && recorded->leaf.raw.len == 0) {
-        take_ended(recorded, &list);
+        take_ended(recorded, &history.entries);
     }
-    store_leaf_list_free(&list);
+    history_wipe(&history);
     return status;
 }
 
@@ -338,6 +346,9 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     struct step_papers papers;
     struct wire_transfer_reply reply = {0};
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
+    if (!settling->recorded.whole && !history_is_over(settling->service, &settling->document)) {
+        return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+    }
     enum status status = step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document,
                                           &settling->recorded.leaf, fault);
     if (status == STATUS_OK) {

@@ -26,36 +26,6 @@ bool step_is_verdict(enum status refusal, enum wire_promised promised)
     return !step_may_pass(refusal) && refusal != STATUS_NOT_PERMITTED && step_is_unsigned(promised);
 }
 
-enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
-                      enum audit_action action, struct fault *fault)
-{
-    char id[UUID_TEXT_SIZE];
-    uuid_format(id, &item->withdrawal);
-    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL,
-                                             .oid = id,
-                                             .ord = item->entry,
-                                             .act = audit_action_text(action),
-                                             .newest_first = true,
-                                             .limit = 1};
-    struct store_tx *tx = NULL;
-    struct store_leaf_list list = {0};
-    enum status status = store_begin(&tx, service->reader, STORE_SNAPSHOT, fault);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    status = store_leaf_list(&list, tx, &filter, fault);
-    store_rollback(tx);
-    if (status == STATUS_OK && list.count == 0) {
-        status = fault_set(fault, STATUS_NOT_READY, "trail", "the entry before the signature is not sequenced yet");
-    }
-    if (status == STATUS_OK) {
-        *out = list.rows[0];
-        list.rows[0] = (struct store_leaf){0}; /* transferred */
-    }
-    store_leaf_list_free(&list);
-    return status;
-}
-
 static struct wire_transfer_request request_of(const struct step_papers *papers, const struct store_leaf *leaf,
                                                const struct bytes *proof)
 {

@@ -1,15 +1,12 @@
 /*
- * How a withdrawal gets its signature: the entry of the trail that stands before it, the question to the signer, and
- * the form in which the row keeps the answer.
+ * How a withdrawal gets its signature: the question to the signer, and the form in which the row keeps the answer.
  */
 #ifndef STRONGROOM_CUSTODYD_STEP_SIGNATURE_H
 #define STRONGROOM_CUSTODYD_STEP_SIGNATURE_H
 
-#include "audit/action.h"
 #include "policy/withdrawal.h"
 #include "service.h"
 #include "step_papers.h"
-#include "store/outbox.h"
 #include "store/trail_read.h"
 
 /* True for faults that another try may mend; everything else is a verdict. */
@@ -23,14 +20,6 @@ bool step_is_unsigned(enum wire_promised promised);
 
 /* Whether a refusal is a verdict about what was asked: another try would be refused, too, and nothing was signed. */
 bool step_is_verdict(enum status refusal, enum wire_promised promised);
-
-/*
- * The entry of this action that the item was put with, as its row stands: no other one, which anybody may have put
- * there who can write to the database. (The newest, where migration 15 found an item without an entry.) Whether it was
- * signed is judged by the signer, who gets its proof. STATUS_NOT_READY while it is not there. Out: store_leaf_wipe.
- */
-MUST_CHECK enum status step_leaf(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
-                                 enum audit_action action, struct fault *fault);
 
 /*
  * Asks the transfer signer with papers as they were recorded, once a checkpoint covers `signing`. Out: the reply; its

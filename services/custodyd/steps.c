@@ -18,6 +18,7 @@
 #include "base/crashpoint.h"
 #include "base/log.h"
 #include "destinations.h"
+#include "history.h"
 #include "key_gate.h"
 #include "policy/account.h"
 #include "policy/signing_entry.h"
@@ -284,9 +285,12 @@ static enum status meet_objection(struct step *step, struct fault *fault)
 /* With everything that must be there before the signer is asked; `announced` says that no delay is left. */
 static enum status record(struct step *step, bool announced, struct fault *fault)
 {
-    struct step_papers papers;
+    struct step_papers papers = {0};
     struct withdrawal withdrawal = {0};
-    enum status status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, NULL, fault);
+    enum status status = history_goes_on(step->service, &step->row, fault);
+    if (status == STATUS_OK) {
+        status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, NULL, fault);
+    }
     if (status == STATUS_OK) {
         status = wait_for_key(step, &papers, fault);
     }
@@ -322,7 +326,7 @@ static enum status step_announce(struct step *step, struct fault *fault)
     struct store_leaf leaf = {0};
     struct wire_announce_reply reply = {0};
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
-    enum status status = step_leaf(&leaf, step->service, step->item, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
+    enum status status = history_entry(&leaf, step->service, step->item, AUDIT_WITHDRAWAL_ANNOUNCED, fault);
     if (status == STATUS_OK) {
         status = step_papers_load(&papers, step->service, &step->item->withdrawal, NULL, &leaf, fault);
     }
@@ -379,15 +383,19 @@ static enum status meet_sleeping_key(struct step *step, enum wire_promised promi
 
 /*
  * The papers as they were recorded. When they cannot be put together any more (row or entry were edited since), another
- * try would not mend it, and whether the signer has promised it is not known: people must look.
+ * try would not mend it, and whether the signer has promised it is not known: people must look. A history that is not
+ * whole may be mended until the time is over.
  */
 static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
 {
-    enum status status = step_leaf(signing, step->service, step->item, AUDIT_WITHDRAWAL_SIGNING, fault);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = history_entry(signing, step->service, step->item, AUDIT_WITHDRAWAL_SIGNING, fault);
+    if (status == STATUS_CORRUPT && signing->raw.len > 0 && history_is_over(step->service, &step->row.intent)) {
+        fault_clear(fault);
+        status = STATUS_OK;
     }
-    status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, signing, fault);
+    if (status == STATUS_OK) {
+        status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, signing, fault);
+    }
     step->broken = status != STATUS_OK && !step_may_pass(status);
     return status;
 }

@@ -2,7 +2,9 @@
  * What is shown of a withdrawal: the row, its documents as the bytes they are, and the decisions about it.
  */
 #include "policy/transaction.h"
+#include "record.h"
 #include "store/outbox.h"
+#include "store/pending.h"
 #include "withdrawals.h"
 #include "witnesses.h"
 
@@ -150,6 +152,22 @@ static enum status put_change(json_t *view, const struct service *service, const
     return good ? STATUS_OK : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
 }
 
+/* An open one of which this database never made an entry goes no further (history.h). */
+static enum status put_unrecorded(json_t *view, struct store_tx *tx, const struct store_withdrawal *row,
+                                  struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uint64_t last = 0;
+    if (withdrawal_state_is_end(row->state)) {
+        return STATUS_OK;
+    }
+    uuid_format(id, &row->id);
+    enum status status = store_ordinal_last(tx, &last, RECORD_WITHDRAWAL, id, fault);
+    return status != STATUS_OK || last > 0 || json_object_set_new(view, "unrecorded", json_true()) == 0
+               ? status
+               : fault_set(fault, STATUS_NO_MEMORY, "withdrawal", "%s", "");
+}
+
 /* Why it ended, and where the ledger has it. */
 static enum status put_end(json_t *view, const struct store_withdrawal *row, struct fault *fault)
 {
@@ -203,6 +221,9 @@ enum status withdrawal_view(json_t **out, const struct service *service, struct 
     }
     if (status == STATUS_OK) {
         status = put_change(view, service, row, fault);
+    }
+    if (status == STATUS_OK) {
+        status = put_unrecorded(view, tx, row, fault);
     }
     if (status == STATUS_OK) {
         status = put_waiting(view, service, tx, row, fault);

@@ -64,7 +64,8 @@
     X(KEY_INACTIVE, -46, "key_inactive", 503, true, "the key does not sign in its state")                              \
     X(LOOK_ALIKE, -47, "look_alike", 409, false, "it looks like another that is known, and is not it")                 \
     X(OUTSIDE_HOURS, -48, "outside_hours", 403, false, "the policy allows it at other hours only")                     \
-    X(LOG_ENDED, -49, "log_ended", 409, false, "its entries stand in a log that the quorum ended")
+    X(LOG_ENDED, -49, "log_ended", 409, false, "its entries stand in a log that the quorum ended")                     \
+    X(UNRECORDED, -50, "unrecorded", 409, false, "the audit trail does not tell how it began")
 
 enum status {
 #define STATUS_ENUM(name, number, code, http, retry, text) STATUS_##name = number,

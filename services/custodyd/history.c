@@ -1,0 +1,185 @@
+/*
+ * Withdrawals by their entries.
+ */
+#include "history.h"
+
+#include "audit/leaf.h"
+#include "policy/intent.h"
+#include "record.h"
+#include "store/pending.h"
+#include "trail_signed.h"
+
+#define LONG_OVER_US (3600 * INT64_C(1000000))
+
+void history_wipe(struct history *history)
+{
+    store_leaf_list_free(&history->entries);
+}
+
+enum status history_read(struct history *out, struct service *service, const struct uuid *withdrawal,
+                         struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    size_t left_out = 0;
+    uuid_format(id, withdrawal);
+    const struct store_leaf_filter filter = {.otype = RECORD_WITHDRAWAL, .oid = id, .limit = STORE_LEAVES_MAX};
+    enum status status = trail_signed_list(&out->entries, &left_out, service->trail, &filter, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    out->whole = left_out == 0 && out->entries.count < STORE_LEAVES_MAX;
+    for (size_t i = 0; i < out->entries.count; i++) {
+        out->whole = out->whole && out->entries.rows[i].ord == i + 1;
+    }
+    return STATUS_OK;
+}
+
+static enum status unrecorded(struct fault *fault)
+{
+    return fault_set(fault, STATUS_UNRECORDED, "withdrawal", "the trail has not the entries that lead to this");
+}
+
+/* Rows of a later time than the trail (docs/rebuild.md) are not on their way: nothing was ever numbered so here. */
+static enum status check_numbered(struct store_tx *tx, const struct uuid *withdrawal, uint64_t ordinal,
+                                  struct fault *fault)
+{
+    char id[UUID_TEXT_SIZE];
+    uint64_t last = 0;
+    uuid_format(id, withdrawal);
+    enum status status = store_ordinal_last(tx, &last, RECORD_WITHDRAWAL, id, fault);
+    return status == STATUS_OK && last < ordinal ? unrecorded(fault) : status;
+}
+
+static enum status on_its_way(struct fault *fault)
+{
+    return fault_set(fault, STATUS_NOT_READY, "trail", "the entry before this is not under a signed checkpoint yet");
+}
+
+/* What ended before anybody was asked to sign stays ended, whatever its row says. A refused attempt ended nothing. */
+static enum status check_open(const struct history *history, struct fault *fault)
+{
+    static const enum audit_action ends[] = {AUDIT_WITHDRAWAL_CANCEL, AUDIT_WITHDRAWAL_EXPIRE, AUDIT_WITHDRAWAL_REJECT};
+    for (size_t i = 0; i < history->entries.count; i++) {
+        const struct store_leaf *entry = &history->entries.rows[i];
+        for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
+            if (strcmp(entry->act, audit_action_text(ends[k])) == 0 &&
+                strcmp(entry->outcome, audit_outcome_text(AUDIT_OUTCOME_DENY)) != 0) {
+                return fault_set(fault, STATUS_CONFLICT, "state", "it ended by %s, entry %llu of the trail", entry->act,
+                                 (unsigned long long)entry->seq);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_told(const struct history *history, struct fault *fault)
+{
+    const struct store_leaf *first = history->entries.rows;
+    if (!history->whole) {
+        return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+    }
+    if (strcmp(first->act, audit_action_text(AUDIT_WITHDRAWAL_REQUEST)) != 0 ||
+        strcmp(first->outcome, audit_outcome_text(AUDIT_OUTCOME_OK)) != 0) {
+        return unrecorded(fault);
+    }
+    return check_open(history, fault);
+}
+
+/* People decide about the intent that was asked for. */
+static enum status check_intent(const struct store_leaf *request, const struct store_withdrawal *row,
+                                struct fault *fault)
+{
+    struct audit_leaf leaf;
+    struct audit_event event = {0};
+    struct digest asked;
+    struct digest is;
+    intent_digest(&is, row->intent.data, row->intent.len);
+    bool same = audit_leaf_parse(&leaf, request->raw.data, request->raw.len, NULL) == STATUS_OK &&
+                audit_event_decode(&event, leaf.event, leaf.event_len, NULL) == STATUS_OK &&
+                audit_event_ref(&asked, &event, INTENT_KIND) == STATUS_OK && digest_equal(&asked, &is);
+    audit_event_wipe(&event);
+    return same ? STATUS_OK
+                : fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that the entry of the request names");
+}
+
+enum status history_check(const struct history *history, struct store_tx *tx, const struct store_withdrawal *row,
+                          struct fault *fault)
+{
+    if (history->whole && history->entries.count == 0) {
+        enum status status = check_numbered(tx, &row->id, 1, fault);
+        return status == STATUS_OK ? on_its_way(fault) : status;
+    }
+    enum status status = check_told(history, fault);
+    return status == STATUS_OK ? check_intent(history->entries.rows, row, fault) : status;
+}
+
+bool history_is_over(const struct service *service, const struct bytes *intent)
+{
+    struct intent asked;
+    return intent_decode(&asked, intent->data, intent->len, NULL) == STATUS_OK &&
+           clock_utc_us(service->clock) - asked.expires_at >= LONG_OVER_US;
+}
+
+struct looking {
+    const struct store_withdrawal *row;
+    const struct store_outbox_item *item;
+    struct history history;
+};
+
+static enum status goes_on_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct looking *looking = context;
+    return history_check(&looking->history, tx, looking->row, fault);
+}
+
+enum status history_goes_on(struct service *service, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct looking looking = {.row = row};
+    enum status status = history_read(&looking.history, service, &row->id, fault);
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, goes_on_in, &looking, fault);
+    }
+    history_wipe(&looking.history);
+    return status;
+}
+
+static enum status numbered_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct looking *looking = context;
+    return check_numbered(tx, &looking->item->withdrawal, looking->item->entry, fault);
+}
+
+/* Out: empty when it is not there. */
+static void take_entry(struct store_leaf *out, struct history *history, enum audit_action action, uint64_t ordinal)
+{
+    struct store_leaf *found = NULL;
+    for (size_t i = 0; i < history->entries.count; i++) {
+        struct store_leaf *entry = &history->entries.rows[i];
+        bool fits = strcmp(entry->act, audit_action_text(action)) == 0 && (ordinal == 0 || entry->ord == ordinal);
+        found = fits ? entry : found;
+    }
+    if (found != NULL) {
+        *out = *found;
+        found->raw = (struct bytes){0}; /* transferred */
+    }
+}
+
+enum status history_entry(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
+                          enum audit_action action, struct fault *fault)
+{
+    struct looking looking = {.item = item};
+    *out = (struct store_leaf){0};
+    enum status status = history_read(&looking.history, service, &item->withdrawal, fault);
+    if (status == STATUS_OK) {
+        take_entry(out, &looking.history, action, item->entry);
+        if (!looking.history.whole || looking.history.entries.count > 0) {
+            status = check_told(&looking.history, fault);
+        }
+    }
+    if (status == STATUS_OK && out->raw.len == 0) {
+        status = store_transact(service->store, numbered_in, &looking, fault);
+        status = status == STATUS_OK ? on_its_way(fault) : status;
+    }
+    history_wipe(&looking.history);
+    return status;
+}

@@ -1,0 +1,58 @@
+/*
+ * What the signed trail tells of a withdrawal. A row that the trail does not tell of from the request on, or tells of
+ * with another intent, goes no further: nobody could prove afterwards how its asset was moved.
+ */
+#ifndef STRONGROOM_CUSTODYD_HISTORY_H
+#define STRONGROOM_CUSTODYD_HISTORY_H
+
+#include "audit/action.h"
+#include "service.h"
+#include "store/outbox.h"
+#include "store/trail_read.h"
+#include "store/withdrawal.h"
+
+/* Its entries under the newest checkpoint, each as it was signed, in the order of the trail. */
+struct history {
+    struct store_leaf_list entries;
+    bool whole; /* they are numbered 1, 2, 3 ...: none was edited, none before another is missing or there twice */
+};
+
+/*
+ * Reads it, by one query; no transaction of the service's reader is open. Rows that are not what was signed are left
+ * out, and told (trail_signed_list). Out: history_wipe. STATUS_NOT_READY before the first checkpoint.
+ */
+MUST_CHECK enum status history_read(struct history *out, struct service *service, const struct uuid *withdrawal,
+                                    struct fault *fault);
+
+void history_wipe(struct history *history);
+
+/*
+ * Whether a row goes on from its entry `withdrawal.request`. STATUS_UNRECORDED: there is none, nor will there be
+ * (docs/rebuild.md); STATUS_NOT_READY: it is on its way; STATUS_MISMATCH: it names another intent; STATUS_CONFLICT: it
+ * was rejected, cancelled or expired since; STATUS_CORRUPT: the history is not whole.
+ */
+MUST_CHECK enum status history_check(const struct history *history, struct store_tx *tx,
+                                     const struct store_withdrawal *row, struct fault *fault);
+
+/* The same with a transaction of its own, and the statuses of history_read. */
+MUST_CHECK enum status history_goes_on(struct service *service, const struct store_withdrawal *row,
+                                       struct fault *fault);
+
+/*
+ * Whether the time of an intent (document bytes) is over for so long that nothing new is signed for it, whatever clock
+ * the signer goes by. Then it may be asked also by a history that is not whole: what it promised before, it says.
+ */
+bool history_is_over(const struct service *service, const struct bytes *intent);
+
+/*
+ * The entry of this action that the item was put with, of a history that is whole, begins with the request and has no
+ * end (STATUS_CONFLICT). (The newest of the action, where migration 15 found an item without an entry.) That it is what
+ * was signed the signer judges again, who gets its proof. STATUS_NOT_READY while it is on its way; STATUS_UNRECORDED
+ * when it never was, or the history begins with something else; STATUS_CORRUPT when it is not whole: then *out has the
+ * entry if it is there. Out: store_leaf_wipe, in every case.
+ */
+MUST_CHECK enum status history_entry(struct store_leaf *out, struct service *service,
+                                     const struct store_outbox_item *item, enum audit_action action,
+                                     struct fault *fault);
+
+#endif

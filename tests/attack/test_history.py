@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+"""A superuser of PostgreSQL takes entries away before they become entries, or makes their numbers start again, or exchanges what was asked
+for before anybody decides. He moves nothing by it, but what is moved could never be proven: so it is not moved."""
+
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import strongroom  # noqa: E402
+from strongroom import canonical, digest, eventually  # noqa: E402
+
+
+class History(strongroom.Case):
+    OPTIONS = {"trail_timeout": 4000}
+
+    def setUp(self):
+        place = self.place
+        self.held = (place.balance(place.hot), place.wallet()[1], place.log("transfer").count("event=transfer.signed"))
+
+    def tearDown(self):
+        place = self.place
+        self.assertEqual((place.balance(place.hot), place.wallet()[1], place.log("transfer").count("event=transfer.signed")), self.held)
+
+    def stealing(self, act):
+        """Of whatever waits to become an entry with this act nothing is left as soon as it is there."""
+        self.place.psql(f"""
+            CREATE OR REPLACE FUNCTION public.steal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+            CREATE TRIGGER steal BEFORE INSERT ON audit.pending FOR EACH ROW
+                WHEN (position('"act":"{act}"' IN convert_from(NEW.evt, 'UTF8')) > 0) EXECUTE FUNCTION public.steal()""")
+        self.addCleanup(self.place.psql, "DROP TRIGGER IF EXISTS steal ON audit.pending")
+
+    def stop_stealing(self):
+        self.place.psql("DROP TRIGGER steal ON audit.pending")
+
+    def waits(self, row, *codes):
+        return eventually(lambda: (said := self.place.read(row["id"])).get("waiting", {}).get("for") in codes and said, f"it waits for {codes}")
+
+    def cancelled(self, row):
+        self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+
+    def never_signed(self, row):
+        """Stands still where it is, also when somebody has it settled."""
+        place = self.place
+        place.psql(f"UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row['id']}'")
+        self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/settle"), 503, "corrupt", "trail")
+        place.psql(f"""DELETE FROM custody.outbox WHERE withdrawal = '{row['id']}'; DELETE FROM custody.reservation WHERE withdrawal = '{row['id']}';
+            UPDATE custody.lane SET holder = NULL WHERE holder = '{row['id']}'""")
+
+    def test_the_intent_is_exchanged_before_anybody_decides(self):
+        """Row, intent and transaction agree with one another, and people sign what they are shown; it is not what was asked for."""
+        place = self.place
+        asked = place.proposed(50)
+        transaction = json.loads(asked["transaction"])
+        for leg in transaction["legs"]:
+            leg["amount"] = "60"
+        intent = canonical({**json.loads(asked["intent"]), "amount": "60", "transaction": digest("transaction", canonical(transaction))})
+        place.psql(f"""UPDATE custody.withdrawal SET amount = 60, intent = convert_to($d${intent}$d$, 'UTF8'),
+            transaction = convert_to($d${canonical(transaction)}$d$, 'UTF8') WHERE id = '{asked["id"]}'""")
+        shown = place.read(asked["id"])
+        self.assertProblem(place.decide(shown, "approver-1"), 403, "mismatch", "intent")
+        self.assertEqual(place.read(asked["id"])["approvals"], [])
+        self.cancelled(asked)
+
+    def test_the_entry_of_the_request_is_taken_away(self):
+        place = self.place
+        self.stealing("withdrawal.request")
+        self.assertProblem(place.propose(51), 503, "not_ready")
+        self.stop_stealing()
+        row = next(row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "51")
+        self.assertProblem(place.decide(row, "approver-1"), 503, "not_ready", "trail")
+        self.cancelled(row)
+
+    def test_the_entry_of_an_approval_is_taken_away(self):
+        place = self.place
+        row = place.proposed(52)
+        self.stealing("withdrawal.approve")
+        self.assertProblem(place.decide(row, "approver-1"), 503, "not_ready")
+        self.stop_stealing()
+        place.decide(row, "approver-2")
+        self.waits(row, "corrupt")
+        self.never_signed(row)
+
+    def test_the_numbers_of_its_entries_start_again(self):
+        place = self.place
+        row = place.proposed(53)
+        place.approve(row, "approver-1")
+        place.psql(f"UPDATE custody.object_ordinal SET last = 1 WHERE oid = '{row['id']}'")
+        place.decide(row, "approver-2")
+        self.waits(row, "corrupt")
+        self.never_signed(row)
+
+    def revive(self, row, state):
+        """The row is as it was before it ended, with all that it held."""
+        self.place.psql(f"""DELETE FROM custody.approval WHERE withdrawal = '{row["id"]}' AND decision = 'reject';
+            UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1, reason = NULL WHERE id = '{row["id"]}';
+            UPDATE custody.lane SET holder = '{row["id"]}' FROM custody.withdrawal AS w WHERE w.id = '{row["id"]}' AND lane.lane = w.lane AND lane.wallet = w.wallet;
+            INSERT INTO custody.reservation (withdrawal, wallet, asset, amount, account)
+                SELECT id, wallet, asset, amount, account FROM custody.withdrawal WHERE id = '{row["id"]}'""")
+
+    def test_what_somebody_ended_is_revived(self):
+        """One approver said no, the requester took it back; the others see it open, without the no, and approve it."""
+        place = self.place
+        for end in ("reject", "cancel"):
+            with self.subTest(end=end):
+                row = place.proposed(55)
+                place.approve(row, "approver-1")
+                body = place.approval(row, "approver-2", "reject") if end == "reject" else None
+                self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/{end}", body, "approver-2" if body else "operator-1").status, 200)
+                self.revive(row, "approving")
+                self.assertProblem(place.decide(row, "approver-3"), 409, "conflict", "state")
+                self.assertEqual(place.read(row["id"])["state"], "approving")
+                place.psql(f"""UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1 WHERE id = '{row["id"]}';
+                    INSERT INTO custody.outbox (kind, withdrawal) VALUES ('record', '{row["id"]}')""")
+                self.assertEqual(place.wait(row["id"], "rejected")["reason"], "conflict")
+
+    def test_z_honest_work_goes_on(self):
+        row = self.place.withdraw(54)
+        self.assertProven("evidence", self.place.export_evidence(row["id"]))
+        hot, held, signatures = self.held
+        self.held = (hot - 54, held, signatures + 1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
