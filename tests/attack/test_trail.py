@@ -473,12 +473,12 @@ class Pending(strongroom.Case):
         place.start()
         self.assertProblem(place.propose(5, key="lost"), 503, "not_ready")  # there is nothing that could prove it
         row = place.read(event["oid"])
-        place.approve(row)
-        place.wait(row["id"], "confirmed")
-        for what, path in (("trail", place.export_trail()), ("evidence", place.export_evidence(row["id"]))):
-            status, said = place.verify(what, path)
-            self.assertIn(status, (1, 2), said)
-            self.assertRegex(said, r"ordinal|entry \d+")
+        self.assertProblem(place.decide(row, "approver-1"), 503, "not_ready", "trail")  # nobody decides about what it does not tell
+        self.assertEqual(place.decide(row, "approver-1", "reject").status, 200)
+        self.assertEqual(place.read(row["id"])["state"], "rejected")
+        status, said = place.verify("trail", place.export_trail())
+        self.assertIn(status, (1, 2), said)
+        self.assertRegex(said, r"ordinal|entry \d+")
 
 
 if __name__ == "__main__":

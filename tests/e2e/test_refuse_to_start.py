@@ -112,7 +112,7 @@ class RefuseToStart(strongroom.Case):
         guard = place.dir / "guards" / role  # the other signers may be running: the service is heard of each minute
         before = fingerprint(guard), fingerprint(place.dir / "tokens")
         ended = self.signerd(role, *named.pop("options", ()), **named)
-        told = [f"signerd run: --{where}: "] if status == USAGE else ["event=start.refused ", f"status={code} ", f"where={where} "]
+        told = [f"signerd run: {where}: "] if status == USAGE else ["event=start.refused ", f"status={code} ", f"where={where} "]
         self.assertSays(ended, status, *told, *words)
         self.assertEqual((fingerprint(guard), fingerprint(place.dir / "tokens")), before)
 
@@ -287,9 +287,9 @@ class RefuseToStart(strongroom.Case):
             self.place.stop(role)
             path = self.kept(self.place.dir / f"etc/signerd-{role}.conf")
             good = path.read_text()
-            for line, where, words in (("colour = blue", "colour", "no such option"), ("sessions = 65", "sessions", "from 1 to 63"),
-                                       (f"role = {role}", "role", "given twice"), ("sandbox = maybe", "sandbox", "yes or no"),
-                                       ("sessions", "sessions", "name = value")):
+            for line, where, words in (("colour = blue", "colour", "no such option"), ("sessions = 65", "--sessions", "from 1 to 63"),
+                                       (f"role = {role}", "--role", "given twice"), ("sandbox = maybe", "--sandbox", "yes or no"),
+                                       ("sessions", "--sessions", "name = value")):
                 with self.subTest(f"{role}: {line}"):
                     path.write_text(f"{good}{line}\n")
                     self.assertSignerRefuses(role, "usage", where, words, status=USAGE)

@@ -189,7 +189,7 @@ FORGERIES = {
     "key document of another environment": ("key: environment", {"key": edit(environment="live")}),
     "key document of another ledger": ("key: chain", {"key": edit(chain=ZERO)}),
     "key document of another policy": ("key: policy", {"key": edit(policy=ZERO)}),
-    "key document of another backup": ("backup: is not the one", {"key": edit(backup_document=ZERO)}),
+    "key document of another backup": ("backup: is not the one", {"key": edit(backup_document="1" * 64)}),
     "key document without its backup": ("backup", {"key": lambda value: value.pop("backup_document") and None}),
     "key document that says clone": ("backup", {"key": lambda value: value.update(backup="clone") or value.pop("backup_document") and None}),
     "key document of another key": ("backup|step", {"key": edit(**WORLD.keys["wallet"].object())}),
