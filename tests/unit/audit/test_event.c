@@ -303,7 +303,7 @@ Test(event, rules_by_field)
         {HEAD CORR ",\"oid\":\"x\",\"on\":\"1\",\"otype\":\"T\"" TAIL "}", STATUS_INVALID, "otype"},
         {HEAD CORR ",\"oid\":\"\"" TAIL "}", STATUS_INVALID, "oid"},
         {HEAD ",\"auth\":\"0000000000000000000000000000000000000000000000000000000000000000\"" CORR TAIL "}",
-         STATUS_INVALID, "event"},
+         STATUS_INVALID, "auth"},
         {HEAD CORR TAIL ",\"reason\":\"not good\"}", STATUS_INVALID, "reason"},
         {HEAD CORR TAIL ",\"reason\":\"\"}", STATUS_INVALID, "reason"},
         {HEAD CORR TAIL ",\"refs\":{}}", STATUS_INVALID, "refs"},
