@@ -16,6 +16,22 @@ static void check_order(struct extract *extract, struct report *report, uint64_t
     extract->last = number;
 }
 
+/* Nothing else is asked for than one object, whose entries have ordinals from 1 without a gap. */
+static bool asks_for_object(const struct extract *extract)
+{
+    struct span rest = {(const char *)extract->query.data, extract->query.len};
+    struct span name;
+    struct span value;
+    size_t about = 0;
+    size_t others = 0;
+    while (scan_step(&name, &value, &rest)) {
+        bool object = span_is(name, "oid") || span_is(name, "otype");
+        about += object ? 1 : 0;
+        others += object || span_is(name, "order") ? 0 : 1;
+    }
+    return about == 2 && others == 0;
+}
+
 void extract_row(struct extract *inout, struct report *report, const struct export_row *row, const struct digest *leaf,
                  uint64_t size)
 {
@@ -36,34 +52,18 @@ void extract_row(struct extract *inout, struct report *report, const struct expo
     export_query_check(report, row, &inout->query);
     uint64_t ordinal = 0;
     (void)span_decimal(&ordinal, row->ord); /* of an entry about no object there is none */
-    inout->lowest = inout->rows == 1 || ordinal < inout->lowest ? ordinal : inout->lowest;
-    inout->highest = ordinal > inout->highest ? ordinal : inout->highest;
-}
-
-/* Nothing else is asked for than one object, whose entries have ordinals from 1 without a gap. */
-static bool asks_for_object(const struct extract *extract)
-{
-    struct span rest = {(const char *)extract->query.data, extract->query.len};
-    struct span name;
-    struct span value;
-    size_t about = 0;
-    size_t others = 0;
-    while (scan_step(&name, &value, &rest)) {
-        bool object = span_is(name, "oid") || span_is(name, "otype");
-        about += object ? 1 : 0;
-        others += object || span_is(name, "order") ? 0 : 1;
+    if (inout->rows > 1 && ordinal != inout->ordinal + (uint64_t)inout->direction && asks_for_object(inout)) {
+        report_tampered(report, "entry %llu: is number %llu of the object and not the next one",
+                        (unsigned long long)row->number, (unsigned long long)ordinal);
     }
-    return about == 2 && others == 0;
+    inout->ordinal = ordinal;
+    inout->lowest = inout->rows == 1 || ordinal < inout->lowest ? ordinal : inout->lowest;
 }
 
 void extract_conclude(const struct extract *extract, struct report *report, const struct digest *root, uint64_t first)
 {
-    uint64_t from = first > 0 ? extract->lowest : 1;
-    uint64_t due = extract->highest - from + 1;
-    if (asks_for_object(extract) && extract->rows > 0 && due != extract->rows) {
-        report_tampered(report, "of the entries %llu to %llu of the object, %llu are here: the others are left out",
-                        (unsigned long long)from, (unsigned long long)extract->highest,
-                        (unsigned long long)extract->rows);
+    if (first == 0 && extract->rows > 0 && extract->lowest > 1 && asks_for_object(extract)) {
+        report_tampered(report, "of the object the first entries are left out");
     }
     if (extract->rooted && !digest_equal(&extract->root, root)) {
         report_tampered(report, "entry %llu: is not in the trail that the checkpoint signs",

@@ -16,16 +16,16 @@ struct extract {
     bool rooted;        /* the proof of a row leads to a root: */
     uint64_t rooted_by; /* the first one that does */
     struct digest root;
-    uint64_t lowest, highest; /* ordinals for their objects */
+    uint64_t ordinal, lowest; /* for the object, of the row before and of all */
 };
 
-/* Names what is wrong with the place of a row, its proof to a tree of `size` entries, or its answer to the query. */
+/* Names what is wrong with the place of a row, its ordinal, its proof to a tree of `size` entries, its answer. */
 void extract_row(struct extract *inout, struct report *report, const struct export_row *row, const struct digest *leaf,
                  uint64_t size);
 
 /*
  * And whether it is another root than that of the checkpoint, to which the proofs lead; of all entries of one object,
- * whether some are left out before the last. Those below entry `first` are in an archive.
+ * whether the first ones are left out. Those below entry `first` are in an archive.
  */
 void extract_conclude(const struct extract *extract, struct report *report, const struct digest *root, uint64_t first);
 

@@ -309,8 +309,10 @@ class Extracts(Case):
             self.judge(0, f"proven: {count} entries", asked(words, *about))
             self.judge(0, f"proven: {count} entries", asked(words, *reversed(about)))
             self.judge(0, f"proven: {count - 1} entries", asked(words, *about[:-1]))  # it may have ended there
-            self.judge(1, f"of the entries 1 to {count} of the object, {count - 1} are here", asked(words, *about[1:]))
-            self.judge(1, f"of the entries 1 to {count} of the object, {count - 2} are here", asked(words, *reversed(about[:1] + about[3:])))
+            for begun in (about[1:], about[1:2], about[:0:-1]):
+                self.judge(1, "of the object the first entries are left out", asked(words, *begun))
+            self.judge(1, f"entry {about[3]}: is number 4 of the object and not the next one", asked(words, *about[:1], *about[3:]))
+            self.judge(1, f"entry {about[0]}: is number 1 of the object and not the next one", asked(words, *reversed(about[:1] + about[3:])))
         last = export.rows[about[-1]]
         for other in ({"act": last["act"]}, {"oid": last["oid"]}, {**query, "outcome": last["outcome"]}):
             self.judge(0, "proven: 1 entries", asked(other, about[-1]))
@@ -318,7 +320,32 @@ class Extracts(Case):
         late = asked(query, *about[1:])
         self.judge(0, f"proven: {count - 1} entries", [{**late[0], "first": about[0] + 1}, *late[1:]])
         gone = asked(query, *about[1:2], *about[3:])
-        self.judge(1, f"of the entries 2 to {count} of the object, {count - 2} are here", [{**gone[0], "first": about[0] + 1}, *gone[1:]])
+        self.judge(1, f"entry {about[3]}: is number 4 of the object and not the next one", [{**gone[0], "first": about[0] + 1}, *gone[1:]])
+
+    def test_numbers_of_an_object_that_were_set_back(self):
+        """Two entries have one number: as many rows as the highest number says are not all of them."""
+        export, log = Export(400), Log(VKEY.split("+", maxsplit=1)[0])
+        objects = [row["oid"] for row in export.rows if row.get("otype") == "withdrawal"]
+        query = {"oid": max(sorted(set(objects)), key=objects.count), "otype": "withdrawal"}
+        about = [n for n, row in enumerate(export.rows) if row.get("oid") == query["oid"]][:5]
+        self.assertEqual([export.rows[n]["ord"] for n in about], [1, 2, 3, 4, 5])
+        for n in about[2:]:  # 1, 2, 2, 3, 4: written by the service after it and signed by the log
+            row = export.rows[n]
+            raw = export.raw[n].replace(f'"on":"{row["ord"]}"'.encode(), f'"on":"{row["ord"] - 1}"'.encode())
+            self.assertNotEqual(raw, export.raw[n])
+            export.hashes[n] = tlog.leaf_hash(raw)
+            row.update(ord=row["ord"] - 1, raw=base64.b64encode(raw).decode(), lh=export.hashes[n].hex())
+        export.note = log.note(len(export.rows), root_of(export.hashes))
+        self.trust = self.write("trust", canonical({"chain": "0" * 64, "log": log.vkey, "policy": "0" * 64}))
+        self.judge(0, "proven: 3 entries", export.extract(about[2:], {"oid": query["oid"]}))
+        twice, gap = f"entry {about[2]}: is number 2 of the object and not the next one", f"entry {about[4]}: is number 4 of the object and not"
+        for order in (1, -1):
+            for rows, words in ((about, twice if order > 0 else f"entry {about[1]}: is number 2 of the object and not the next one"),
+                                (about[:3] + about[4:], gap if order > 0 else f"entry {about[2]}: is number 2 of the object and not")):
+                with self.subTest(rows=rows, order=order):
+                    lines = export.extract(rows[::order], query)
+                    self.judge(1, words, lines)
+                    self.judge(1, words, [{**lines[0], "first": about[0]}, *lines[1:]])
 
     def test_tampered_ones(self):
         good = self.extract(3, 20, 40)
