@@ -136,16 +136,15 @@ int main(int argc, char **argv)
         return usage(word);
     }
     const struct option_program program = {command->name, command->purpose, command->arguments};
-    argc--;
-    argv++;
-    if (option_load(&options, sizeof(options), &rest, &program, &rows[command->first_row], command->row_count, argc,
-                    argv, &fault) != STATUS_OK) {
+    if (option_load(&options, sizeof(options), &rest, &program, &rows[command->first_row], command->row_count, argc - 1,
+                    argv + 1, &fault) != STATUS_OK) {
         return refuse(command, &fault);
     }
-    options.request.rest = argv + rest;
-    options.request.rest_count = argc - rest;
-    if (argc - rest < command->least || argc - rest > command->most) {
-        (void)fault_set(&fault, STATUS_USAGE, argc - rest < command->least ? "too few words" : "too many words",
+    int count = argc - 1 - rest;
+    options.request.rest = argv + 1 + rest;
+    options.request.rest_count = count;
+    if (count < command->least || count > command->most) {
+        (void)fault_set(&fault, STATUS_USAGE, count < command->least ? "too few words" : "too many words",
                         "after the options comes %s", command->arguments);
         return refuse(command, &fault);
     }
@@ -156,5 +155,6 @@ int main(int argc, char **argv)
     }
     enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
     bool said = fflush(stdout) == 0 && ferror(stdout) == 0;
+    (void)fputs(said ? "" : "custody-verify: the result could not be written\n", stderr);
     return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
 }
