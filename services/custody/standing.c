@@ -13,9 +13,13 @@ static const struct {
     const char *words;
 } waits[] = {
     {"not_ready", "announce", "the veto window of its rule; one person may veto it until then"},
-    {"not_ready", "record", "the cooling-off of its destination's entry of the allow-list"},
+    {"not_ready", "record",
+     "the cooling-off of its destination's entry of the allow-list, or a signed checkpoint over its request"},
     {"not_ready", "sign",
      "a signed checkpoint over its entry, cosigned by the witnesses where its tier waits for them"},
+    {"corrupt", NULL,
+     "what was stored of it is altered, or entries of it are missing in the trail; no new try mends that (custody "
+     "alarms, docs/incident.md)"},
     {"limit_exceeded", NULL, "a limit over time has no room for it yet"},
     {"outside_hours", NULL, "the policy allows it at other hours"},
     {"key_inactive", NULL, "its key does not sign in its state, or wallet or asset is frozen"},
@@ -36,7 +40,7 @@ const char *answer_waiting(char out[ANSWER_STANDING_SIZE], const json_t *withdra
     if (json_is_true(json_object_get(withdrawal, "unrecorded"))) {
         (void)snprintf(out, ANSWER_STANDING_SIZE,
                        "goes no further: the audit trail has no entry of its request "
-                       "(unrecorded); it is cancelled, or expires");
+                       "(unrecorded); it is cancelled or rejected, or expires");
         return out;
     }
     if (waiting == NULL) {

@@ -711,8 +711,9 @@ class Others(Lying):
     def test_what_it_waits_for_is_told_in_words_and_until_when(self):
         until, since = world.at(9), world.at(8)
         for step, code, words in (("sign", "limit_exceeded", "a limit over time"), ("announce", "not_ready", "the veto window"),
-                                  ("record", "not_ready", "the cooling-off"),
+                                  ("record", "not_ready", "the cooling-off .* or a signed checkpoint over its request"),
                                   ("sign", "not_ready", "a signed checkpoint over its entry, cosigned by the witnesses"), ("record", "outside_hours", "the policy allows it at other hours"),
+                                  ("record", "corrupt", "what was stored of it is altered"), ("sign", "corrupt", "what was stored of it is altered"),
                                   ("sign", "new", "the step is tried again")):
             with self.subTest(step=step, code=code):
                 for told in self.standing(state="approved", waiting={"step": step, "for": code, "since": since, "until": until}):
