@@ -374,7 +374,7 @@ static enum status decide(struct service *service, const struct http_request *re
         status = read_document(&deciding, fault);
     }
     if (status == STATUS_OK && (action == AUDIT_WITHDRAWAL_APPROVE || action == AUDIT_WITHDRAWAL_REQUEST_SIGN)) {
-        status = history_read(&deciding.history, service, &deciding.id, fault);
+        status = history_await(&deciding.history, service, &deciding.id, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, work, &deciding, fault);

@@ -3,6 +3,8 @@
  */
 #include "history.h"
 
+#include <time.h>
+
 #include "audit/leaf.h"
 #include "policy/intent.h"
 #include "record.h"
@@ -10,6 +12,7 @@
 #include "trail_signed.h"
 
 #define LONG_OVER_US (3600 * INT64_C(1000000))
+#define LOOK_AGAIN_MS 20
 
 void history_wipe(struct history *history)
 {
@@ -53,6 +56,40 @@ static enum status check_numbered(struct store_tx *tx, const struct uuid *withdr
 static enum status on_its_way(struct fault *fault)
 {
     return fault_set(fault, STATUS_NOT_READY, "trail", "the entry before this is not under a signed checkpoint yet");
+}
+
+struct numbering {
+    const struct uuid *withdrawal;
+    uint64_t ordinal;
+};
+
+static enum status numbered_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct numbering *numbering = context;
+    return check_numbered(tx, numbering->withdrawal, numbering->ordinal, fault);
+}
+
+/* The request was answered by another process, or is about to be: the checkpoint over its entry is on its way here. */
+static bool may_come(const struct history *history, struct service *service, const struct uuid *withdrawal)
+{
+    struct numbering numbering = {.withdrawal = withdrawal, .ordinal = 1};
+    struct fault why = {0};
+    return history->whole && history->entries.count == 0 &&
+           store_transact(service->store, numbered_in, &numbering, &why) == STATUS_OK;
+}
+
+enum status history_await(struct history *out, struct service *service, const struct uuid *withdrawal,
+                          struct fault *fault)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+    int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
+    enum status status = history_read(out, service, withdrawal, fault);
+    while (status == STATUS_OK && clock_monotonic_us(service->clock) < end_us && may_come(out, service, withdrawal)) {
+        history_wipe(out);
+        (void)nanosleep(&pause, NULL);
+        status = history_read(out, service, withdrawal, fault);
+    }
+    return status;
 }
 
 /* What ended before anybody was asked to sign stays ended, whatever its row says. A refused attempt ended nothing. */
@@ -122,7 +159,6 @@ bool history_is_over(const struct service *service, const struct bytes *intent)
 
 struct looking {
     const struct store_withdrawal *row;
-    const struct store_outbox_item *item;
     struct history history;
 };
 
@@ -143,12 +179,6 @@ enum status history_goes_on(struct service *service, const struct store_withdraw
     return status;
 }
 
-static enum status numbered_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    const struct looking *looking = context;
-    return check_numbered(tx, &looking->item->withdrawal, looking->item->entry, fault);
-}
-
 /* Out: empty when it is not there. */
 static void take_entry(struct store_leaf *out, struct history *history, enum audit_action action, uint64_t ordinal)
 {
@@ -167,19 +197,23 @@ static void take_entry(struct store_leaf *out, struct history *history, enum aud
 enum status history_entry(struct store_leaf *out, struct service *service, const struct store_outbox_item *item,
                           enum audit_action action, struct fault *fault)
 {
-    struct looking looking = {.item = item};
+    struct history history = {.whole = false};
+    struct numbering numbering = {.withdrawal = &item->withdrawal, .ordinal = item->entry};
     *out = (struct store_leaf){0};
-    enum status status = history_read(&looking.history, service, &item->withdrawal, fault);
+    enum status status = history_read(&history, service, &item->withdrawal, fault);
     if (status == STATUS_OK) {
-        take_entry(out, &looking.history, action, item->entry);
-        if (!looking.history.whole || looking.history.entries.count > 0) {
-            status = check_told(&looking.history, fault);
+        take_entry(out, &history, action, item->entry);
+        if (!history.whole || history.entries.count > 0) {
+            status = check_told(&history, fault);
         }
     }
-    if (status == STATUS_OK && out->raw.len == 0) {
-        status = store_transact(service->store, numbered_in, &looking, fault);
+    bool missing = status == STATUS_OK && out->raw.len == 0;
+    if (missing && item->entry > 0 && history.entries.count >= item->entry) {
+        status = unrecorded(fault); /* another entry has its number */
+    } else if (missing) {
+        status = store_transact(service->store, numbered_in, &numbering, fault);
         status = status == STATUS_OK ? on_its_way(fault) : status;
     }
-    history_wipe(&looking.history);
+    history_wipe(&history);
     return status;
 }

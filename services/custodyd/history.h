@@ -24,6 +24,13 @@ struct history {
 MUST_CHECK enum status history_read(struct history *out, struct service *service, const struct uuid *withdrawal,
                                     struct fault *fault);
 
+/*
+ * The same for somebody who waits: while there is none of its entries, although some were numbered, it is read again
+ * until trail-timeout is over.
+ */
+MUST_CHECK enum status history_await(struct history *out, struct service *service, const struct uuid *withdrawal,
+                                     struct fault *fault);
+
 void history_wipe(struct history *history);
 
 /*
@@ -48,8 +55,8 @@ bool history_is_over(const struct service *service, const struct bytes *intent);
  * The entry of this action that the item was put with, of a history that is whole, begins with the request and has no
  * end (STATUS_CONFLICT). (The newest of the action, where migration 15 found an item without an entry.) That it is what
  * was signed the signer judges again, who gets its proof. STATUS_NOT_READY while it is on its way; STATUS_UNRECORDED
- * when it never was, or the history begins with something else; STATUS_CORRUPT when it is not whole: then *out has the
- * entry if it is there. Out: store_leaf_wipe, in every case.
+ * when it never was, another has its number, or the history begins with something else; STATUS_CORRUPT when it is not
+ * whole: then *out has the entry if it is there. Out: store_leaf_wipe, in every case.
  */
 MUST_CHECK enum status history_entry(struct store_leaf *out, struct service *service,
                                      const struct store_outbox_item *item, enum audit_action action,

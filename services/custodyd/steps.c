@@ -384,19 +384,22 @@ static enum status meet_sleeping_key(struct step *step, enum wire_promised promi
 /*
  * The papers as they were recorded. When they cannot be put together any more (row or entry were edited since), another
  * try would not mend it, and whether the signer has promised it is not known: people must look. A history that is not
- * whole may be mended until the time is over.
+ * whole may be mended until the time is over; then the signer is asked with the entry, and people without it.
  */
 static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
 {
     enum status status = history_entry(signing, step->service, step->item, AUDIT_WITHDRAWAL_SIGNING, fault);
-    if (status == STATUS_CORRUPT && signing->raw.len > 0 && history_is_over(step->service, &step->row.intent)) {
+    bool over = history_is_over(step->service, &step->row.intent);
+    bool lost = (status == STATUS_CORRUPT || status == STATUS_NOT_READY) && over && signing->raw.len == 0 &&
+                !trail_is_late(step->service->trail);
+    if (status == STATUS_CORRUPT && over && signing->raw.len > 0) {
         fault_clear(fault);
         status = STATUS_OK;
     }
     if (status == STATUS_OK) {
         status = step_papers_load(out, step->service, &step->item->withdrawal, NULL, signing, fault);
     }
-    step->broken = status != STATUS_OK && !step_may_pass(status);
+    step->broken = lost || (status != STATUS_OK && !step_may_pass(status));
     return status;
 }
 

@@ -2,8 +2,11 @@
 """A superuser of PostgreSQL takes entries away before they become entries, or makes their numbers start again, or exchanges what was asked
 for before anybody decides. He moves nothing by it, but what is moved could never be proven: so it is not moved."""
 
+import concurrent.futures
 import json
+import os
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -91,6 +94,42 @@ class History(strongroom.Case):
         self.waits(row, "corrupt")
         self.never_signed(row)
 
+    def recorded(self, amount):
+        """Recorded to be signed, by an entry that there is not."""
+        place = self.place
+        row = place.proposed(amount)
+        self.stealing("withdrawal.signing")
+        place.approve(row)
+        place.wait(row["id"], "recorded")
+        self.waits(row, "not_ready")
+        self.stop_stealing()
+        return row
+
+    def test_the_entry_before_the_signature_is_taken_away(self):
+        """Nothing comes after it, so that it looks like one on its way, until the time of the intent is long over."""
+        place = self.place
+        row = self.recorded(56)
+        past = canonical({**json.loads(row["intent"]), "requested_at": strongroom.time_text(seconds=-9000), "expires_at": strongroom.time_text(seconds=-7300)})
+        place.psql(f"UPDATE custody.withdrawal SET intent = convert_to($d${past}$d$, 'UTF8') WHERE id = '{row['id']}'")
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "not_ready")
+        place.history_to(row["id"], "withdrawal.quarantined")
+        self.never_signed(row)
+
+    def test_another_entry_has_the_number_of_the_one_before_the_signature(self):
+        """So its own will never come; the history is whole without it, and says that the signer was never asked."""
+        place = self.place
+        row = self.recorded(57)
+        place.stop("custodyd")
+        place.psql(f"""UPDATE custody.outbox SET due_at = now() + interval '1 day', claimed_by = NULL WHERE withdrawal = '{row["id"]}' AND done_at IS NULL;
+            UPDATE custody.object_ordinal SET last = last - 1 WHERE oid = '{row["id"]}'""")
+        place.start()
+        self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel"), 409, "conflict", "state")
+        place.history_to(row["id"], "withdrawal.cancel")
+        place.psql(f"UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL")
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "unrecorded")
+        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
+        self.assertEqual(reply.json["withdrawal"]["state"], "failed")
+
     def revive(self, row, state):
         """The row is as it was before it ended, with all that it held."""
         self.place.psql(f"""DELETE FROM custody.approval WHERE withdrawal = '{row["id"]}' AND decision = 'reject';
@@ -116,8 +155,24 @@ class History(strongroom.Case):
                 self.assertEqual(place.wait(row["id"], "rejected")["reason"], "conflict")
 
     def test_z_honest_work_goes_on(self):
-        row = self.place.withdraw(54)
-        self.assertProven("evidence", self.place.export_evidence(row["id"]))
+        """Also when somebody approves before a checkpoint covers the entry of the request: both wait."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", trail_timeout=300000)
+        place.start()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            os.kill(place.pid("audit"), signal.SIGSTOP)
+            try:
+                asked = pool.submit(place.propose, 54)
+                row = eventually(lambda: next((row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "54"), None), "it is shown")
+                decided = pool.submit(place.decide, row, "approver-1")
+                concurrent.futures.wait([decided], timeout=3)  # so that it is there before the checkpoint
+            finally:
+                os.kill(place.pid("audit"), signal.SIGCONT)
+            self.assertEqual((asked.result().status, decided.result().status), (201, 200), decided.result())
+        place.approve(row, "approver-2")
+        place.wait(row["id"], "confirmed")
+        self.assertProven("evidence", place.export_evidence(row["id"]))
         hot, held, signatures = self.held
         self.held = (hot - 54, held, signatures + 1)
 
