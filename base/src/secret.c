@@ -154,7 +154,7 @@ void secret_wipe(void *data, size_t len)
 }
 
 /* Its room may be larger than was asked for; all of it is ours. */
-static void wiped_free(void *data)
+void secret_wiped_free(void *data)
 {
     if (data != NULL) {
         OPENSSL_cleanse(data, malloc_usable_size(data));
@@ -164,7 +164,7 @@ static void wiped_free(void *data)
 
 void secret_json_open(void)
 {
-    json_set_alloc_funcs(malloc, wiped_free);
+    json_set_alloc_funcs(malloc, secret_wiped_free);
 }
 
 enum status secret_harden_process(struct fault *fault)

@@ -295,11 +295,7 @@ enum status http_reply_json(struct http_reply *reply, int status, json_t *value,
     if (text == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "");
     }
-    enum status copied = bytes_copy(&reply->body, text, strlen(text));
-    free(text);
-    if (copied != STATUS_OK) {
-        return fault_set(fault, copied, "reply", "%s", "");
-    }
+    reply->body = (struct bytes){.data = (uint8_t *)text, .len = strlen(text)};
     reply->status = status;
     reply->content_type = "application/json";
     return STATUS_OK;

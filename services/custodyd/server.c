@@ -126,7 +126,7 @@ static struct MHD_Response *response_of_stream(struct http_reply *reply)
 static struct MHD_Response *response_of_body(struct http_reply *reply)
 {
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.len, reply->body.data, MHD_RESPMEM_MUST_FREE);
+        MHD_create_response_from_buffer_with_free_callback(reply->body.len, reply->body.data, secret_wiped_free);
     if (response != NULL) {
         reply->body = (struct bytes){0}; /* transferred */
     }

@@ -155,6 +155,21 @@ class Subjects(strongroom.Case):
             for pid in (place.pid(name), *memory.children(place.pid(name))):
                 eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps no value")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root may read the memory of other processes")
+    def test_1_no_process_keeps_what_was_revealed_and_then_erased(self):
+        """Neither the value nor a reply that has it sealed is in memory, though nobody asked for anything else since."""
+        place = self.place
+        seed = f"seeded-revealed-{os.urandom(8).hex()}"
+        alice = self.record({"name": seed})
+        for _ in range(2):
+            self.assertEqual(self.reveal(alice), {"name": seed})
+        self.erase(alice, "admin-1", "admin-3")
+        kept = {"the value": memory.forms(seed.encode()), "the reply": {f'"subject":"{alice}","values":[{{"box":"'.encode()},
+                "the signer's reply": {f'"left":{left},"'.encode() for left in range(21)}}
+        for name in ("custodyd", "privacy"):
+            for pid in (place.pid(name), *memory.children(place.pid(name))):
+                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps nothing of it")
+
     def test_2_only_an_auditor_and_only_by_a_signed_order(self):
         alice = self.record({"name": ALICE["name"]})
         other = self.record(BORIS)

@@ -42,6 +42,9 @@ void secret_free(struct secret *secret);
 /* Wipes memory outside the secure heap that held something derived. */
 void secret_wipe(void *data, size_t len);
 
+/* Frees what malloc gave, wiped: for a library that calls back to free. NULL is fine. */
+void secret_wiped_free(void *data);
+
 /*
  * From now on what jansson frees is wiped: for a program through which personal data passes. Once, before there are
  * threads.

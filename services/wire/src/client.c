@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "call.h"
 
 struct connection {
@@ -276,6 +277,7 @@ static enum status exchange(struct connection *connection, struct wire_reply *ou
     struct wire_reply reply;
     if (status == STATUS_OK) {
         status = wire_reply_decode(&reply, request->op, connection->packet, len, fault);
+        secret_wipe(connection->packet, len); /* as in the server: what was revealed is erased one day */
     }
     if (status != STATUS_OK) {
         return status;
