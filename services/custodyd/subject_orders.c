@@ -185,12 +185,9 @@ struct limit_reached {
 static enum status limit_last(int64_t *out_at_utc_us, const struct limit_reached *limit, struct fault *fault)
 {
     struct store_leaf_list list = {0};
-    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_PII_LIMIT),
-                                             .otype = RECORD_PERSON,
-                                             .oid = limit->person->text,
-                                             .newest_first = true,
-                                             .limit = 1};
-    enum status status = trail_signed_list(&list, NULL, limit->service->trail, &filter, fault);
+    const struct store_leaf_filter filter = {
+        .act = audit_action_text(AUDIT_PII_LIMIT), .otype = RECORD_PERSON, .oid = limit->person->text};
+    enum status status = trail_signed_newest(&list, limit->service->trail, &filter, fault);
     if (status == STATUS_OK) {
         *out_at_utc_us = list.count == 0 ? 0 : list.rows[0].ts_utc_us;
     }
@@ -265,21 +262,19 @@ static enum status limits_add(struct alarm_list *inout, const struct store_leaf_
 
 enum status subject_limit_alarms(struct alarm_list *list, struct service *service, struct fault *fault)
 {
-    struct store_leaf_filter filter = {
-        .act = audit_action_text(AUDIT_PII_LIMIT), .newest_first = true, .limit = LIMITS_PAGE};
+    struct trail_search search = {
+        .filter = {.act = audit_action_text(AUDIT_PII_LIMIT), .newest_first = true, .limit = LIMITS_PAGE}};
     int64_t since_utc_us = clock_utc_us(service->clock) - DAY_US;
     struct fault why = {0};
     enum status status = STATUS_OK;
-    do {
+    bool older = false;
+    while (status == STATUS_OK && !older && !search.over) {
         struct store_leaf_list page = {0};
-        size_t left_out = 0;
-        status = trail_signed_list(&page, &left_out, service->trail, &filter, &why);
+        status = trail_signed_next(&page, service->trail, &search, &why);
         status = status == STATUS_OK ? limits_add(list, &page, since_utc_us, &why) : status;
-        const struct store_leaf *last = page.count == 0 ? NULL : &page.rows[page.count - 1];
-        bool more = last != NULL && page.count + left_out == LIMITS_PAGE && last->ts_utc_us >= since_utc_us;
-        filter.to_seq = more ? last->seq : 0;
+        older = page.count > 0 && page.rows[page.count - 1].ts_utc_us < since_utc_us;
         store_leaf_list_free(&page);
-    } while (status == STATUS_OK && filter.to_seq > 0);
+    }
     return status == STATUS_OK || status == STATUS_NOT_READY /* no entry is signed yet */
                ? STATUS_OK
                : fault_set(fault, status, why.where, "%s", why.detail);
