@@ -213,7 +213,7 @@ static enum status limit_in(struct store_tx *tx, void *context, struct fault *fa
     return status;
 }
 
-/* Once for each person and hour, as soon as that is signed. The refusal itself is in the trail as such. */
+/* For each person not again within an hour, as soon as that is signed. The refusal itself is in the trail as such. */
 static void limit_tell(const struct handing *order)
 {
     struct fault why = {0};
@@ -226,8 +226,9 @@ static void limit_tell(const struct handing *order)
         return;
     }
     struct limit_reached limit = {.service = order->service, .command = &order->command, .person = &person->id};
-    bool told = limit_last(&at_utc_us, &limit, NULL) == STATUS_OK &&
-                at_utc_us / HOUR_US == clock_utc_us(order->service->clock) / HOUR_US;
+    int64_t now_utc_us = clock_utc_us(order->service->clock);
+    bool told = limit_last(&at_utc_us, &limit, NULL) == STATUS_OK && at_utc_us > now_utc_us - HOUR_US &&
+                at_utc_us < now_utc_us + HOUR_US;
     if (!told && store_transact(order->service->store, limit_in, &limit, &why) != STATUS_OK) {
         log_fault("pii.limit", &why);
     }
