@@ -273,7 +273,7 @@ static const struct {
     {STATUS_HALTED, "do not try again: call the operator (docs/keys.md)"},
     {STATUS_CORRUPT, "do not try again: call the operator (docs/keys.md)"},
     {STATUS_VERSION, "use programs of one version"},
-    {STATUS_UNRECORDED, "cancel it and propose it again: the trail has not how it began (docs/rebuild.md)"},
+    {STATUS_UNRECORDED, "reject or cancel it, and propose it again: the trail has not how it began (docs/rebuild.md)"},
     {STATUS_NOT_READY, "custody alarms shows what is amiss; try again when it is over"},
     {STATUS_UNAVAILABLE, database_behind, NULL, "postgresql"},
     {STATUS_IO, database_behind, NULL, "postgresql"},

@@ -84,7 +84,8 @@ enum status history_await(struct history *out, struct service *service, const st
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
     enum status status = history_read(out, service, withdrawal, fault);
-    while (status == STATUS_OK && clock_monotonic_us(service->clock) < end_us && may_come(out, service, withdrawal)) {
+    while (status == STATUS_OK && clock_monotonic_us(service->clock) < end_us && !trail_is_halted(service->trail) &&
+           may_come(out, service, withdrawal)) {
         history_wipe(out);
         (void)nanosleep(&pause, NULL);
         status = history_read(out, service, withdrawal, fault);
@@ -150,11 +151,27 @@ enum status history_check(const struct history *history, struct store_tx *tx, co
     return status == STATUS_OK ? check_intent(history->entries.rows, row, fault) : status;
 }
 
-bool history_is_over(const struct service *service, const struct bytes *intent)
+static bool is_over_at(int64_t at_utc_us, const struct bytes *intent)
 {
     struct intent asked;
     return intent_decode(&asked, intent->data, intent->len, NULL) == STATUS_OK &&
-           clock_utc_us(service->clock) - asked.expires_at >= LONG_OVER_US;
+           at_utc_us - asked.expires_at >= LONG_OVER_US;
+}
+
+bool history_is_over(const struct service *service, const struct bytes *intent)
+{
+    return is_over_at(clock_utc_us(service->clock), intent);
+}
+
+bool history_is_closed(struct service *service, const struct bytes *intent)
+{
+    const struct store_leaf_filter any = {.act = NULL};
+    struct store_leaf_list newest = {0};
+    struct fault why = {0};
+    bool closed = trail_signed_newest(&newest, service->trail, &any, &why) == STATUS_OK && newest.count > 0 &&
+                  is_over_at(newest.rows[0].ts_utc_us, intent);
+    store_leaf_list_free(&newest);
+    return closed;
 }
 
 struct looking {

@@ -52,6 +52,12 @@ MUST_CHECK enum status history_goes_on(struct service *service, const struct sto
 bool history_is_over(const struct service *service, const struct bytes *intent);
 
 /*
+ * Whether the trail has a signed entry of that late a time. What was entered while the intent was open stands before it
+ * then, or never will; a clock does not tell that to a process whose trail has yet to catch up.
+ */
+bool history_is_closed(struct service *service, const struct bytes *intent);
+
+/*
  * The entry of this action that the item was put with, of a history that is whole, begins with the request and has no
  * end (STATUS_CONFLICT). (The newest of the action, where migration 15 found an item without an entry.) That it is what
  * was signed the signer judges again, who gets its proof. STATUS_NOT_READY while it is on its way; STATUS_UNRECORDED

@@ -389,10 +389,9 @@ static enum status meet_sleeping_key(struct step *step, enum wire_promised promi
 static enum status gather(struct step_papers *out, struct store_leaf *signing, struct step *step, struct fault *fault)
 {
     enum status status = history_entry(signing, step->service, step->item, AUDIT_WITHDRAWAL_SIGNING, fault);
-    bool over = history_is_over(step->service, &step->row.intent);
-    bool lost = (status == STATUS_CORRUPT || status == STATUS_NOT_READY) && over && signing->raw.len == 0 &&
-                !trail_is_late(step->service->trail);
-    if (status == STATUS_CORRUPT && over && signing->raw.len > 0) {
+    bool lost = (status == STATUS_CORRUPT || status == STATUS_NOT_READY) && signing->raw.len == 0 &&
+                history_is_closed(step->service, &step->row.intent);
+    if (status == STATUS_CORRUPT && signing->raw.len > 0 && history_is_over(step->service, &step->row.intent)) {
         fault_clear(fault);
         status = STATUS_OK;
     }

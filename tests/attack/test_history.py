@@ -15,7 +15,7 @@ import strongroom  # noqa: E402
 from strongroom import canonical, digest, eventually  # noqa: E402
 
 
-class History(strongroom.Case):
+class Thief(strongroom.Case):
     OPTIONS = {"trail_timeout": 4000}
 
     def setUp(self):
@@ -51,6 +51,19 @@ class History(strongroom.Case):
         place.psql(f"""DELETE FROM custody.outbox WHERE withdrawal = '{row['id']}'; DELETE FROM custody.reservation WHERE withdrawal = '{row['id']}';
             UPDATE custody.lane SET holder = NULL WHERE holder = '{row['id']}'""")
 
+    def recorded(self, amount):
+        """Recorded to be signed, by an entry that there is not."""
+        place = self.place
+        row = place.proposed(amount)
+        self.stealing("withdrawal.signing")
+        place.approve(row)
+        place.wait(row["id"], "recorded")
+        self.waits(row, "not_ready")
+        self.stop_stealing()
+        return row
+
+
+class History(Thief):
     def test_the_intent_is_exchanged_before_anybody_decides(self):
         """Row, intent and transaction agree with one another, and people sign what they are shown; it is not what was asked for."""
         place = self.place
@@ -93,17 +106,6 @@ class History(strongroom.Case):
         place.decide(row, "approver-2")
         self.waits(row, "corrupt")
         self.never_signed(row)
-
-    def recorded(self, amount):
-        """Recorded to be signed, by an entry that there is not."""
-        place = self.place
-        row = place.proposed(amount)
-        self.stealing("withdrawal.signing")
-        place.approve(row)
-        place.wait(row["id"], "recorded")
-        self.waits(row, "not_ready")
-        self.stop_stealing()
-        return row
 
     def test_the_entry_before_the_signature_is_taken_away(self):
         """Nothing comes after it, so that it looks like one on its way, until the time of the intent is long over."""
@@ -175,6 +177,26 @@ class History(strongroom.Case):
         self.assertProven("evidence", place.export_evidence(row["id"]))
         hot, held, signatures = self.held
         self.held = (hot - 54, held, signatures + 1)
+
+
+class Later(Thief):
+    def test_an_entry_may_come_until_the_trail_tells_of_that_time(self):
+        """The clock alone, of a service that started late or whose audit signer hangs, gives nothing up that may be signed yet."""
+        place = self.place
+        row = self.recorded(58)
+        item = f"withdrawal = '{row['id']}' AND kind = 'sign'"
+        self.later(2, when=place.dir / "later")
+        os.kill(place.pid("audit"), signal.SIGSTOP)
+        try:
+            (place.dir / "later").touch()
+            place.psql(f"UPDATE custody.outbox SET due_at = now(), attempts = 0 WHERE {item}")
+            eventually(lambda: int(place.value(f"SELECT attempts FROM custody.outbox WHERE {item}")) > 2, "it is tried again")
+            self.assertEqual(place.value(f"SELECT state FROM custody.withdrawal WHERE id = '{row['id']}'"), "recorded")
+        finally:
+            os.kill(place.pid("audit"), signal.SIGCONT)
+        eventually(lambda: place.value(f"SELECT state FROM custody.withdrawal WHERE id = '{row['id']}'") == "quarantined", "it is given up")
+        hot, held, signatures = self.held
+        self.held = (hot, held + 58, signatures)
 
 
 if __name__ == "__main__":
