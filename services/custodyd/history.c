@@ -168,7 +168,8 @@ bool history_is_closed(struct service *service, const struct bytes *intent)
     const struct store_leaf_filter any = {.act = NULL};
     struct store_leaf_list newest = {0};
     struct fault why = {0};
-    bool closed = trail_signed_newest(&newest, service->trail, &any, &why) == STATUS_OK && newest.count > 0 &&
+    bool closed = history_is_over(service, intent) &&
+                  trail_signed_newest(&newest, service->trail, &any, &why) == STATUS_OK && newest.count > 0 &&
                   is_over_at(newest.rows[0].ts_utc_us, intent);
     store_leaf_list_free(&newest);
     return closed;

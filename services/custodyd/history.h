@@ -52,8 +52,9 @@ MUST_CHECK enum status history_goes_on(struct service *service, const struct sto
 bool history_is_over(const struct service *service, const struct bytes *intent);
 
 /*
- * Whether the trail has a signed entry of that late a time. What was entered while the intent was open stands before it
- * then, or never will; a clock does not tell that to a process whose trail has yet to catch up.
+ * The same, and the trail has a signed entry of that late a time: what was entered while the intent was open stands
+ * before it then, or never will. A clock alone does not tell that to a process whose trail has yet to catch up; nor
+ * does the trail alone, whose times stay ahead when a clock was.
  */
 bool history_is_closed(struct service *service, const struct bytes *intent);
 
