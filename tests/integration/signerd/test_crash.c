@@ -249,10 +249,12 @@ static void die_when_due(const char *point, bool entered, const struct signed_do
     }
     cr_assert(place_await_end(&place) == 128 + SIGKILL, "%s", place.log);
     cr_assert(place_start(&place, NULL, NULL), "%s", place.log);
-    cr_expect(!entered || status_now().policy_version == 2, "at %s", point);
-    while (status_now().policy_version != 2) { /* the last second before the crash is waited for again */
-        cr_assert(status_now().has_next, "at %s", point);
+    status = status_now();
+    cr_expect(!entered || status.policy_version == 2, "at %s", point);
+    while (status.policy_version != 2) { /* the last second before the crash is waited for again */
+        cr_assert(status.has_next, "at %s", point);
         (void)nanosleep(&step, NULL);
+        status = status_now();
     }
     cr_assert(place_stop(&place, SIGTERM) == 0);
 }
