@@ -34,6 +34,10 @@ struct alarm_list {
 MUST_CHECK enum status alarm_list_add(struct alarm_list *list, const struct news *news, int64_t first_seen_utc_us,
                                       struct fault *fault);
 
+/* Row `at` was seen first at this earlier time, since which it is so. */
+MUST_CHECK enum status alarm_list_earlier(struct alarm_list *list, size_t at, int64_t first_seen_utc_us,
+                                          struct fault *fault);
+
 /* Adds a copy of an alarm. */
 MUST_CHECK enum status alarm_list_append(struct alarm_list *list, const struct alarm *alarm, struct fault *fault);
 

@@ -13,6 +13,7 @@
 #include "key_board.h"
 #include "log_fork.h"
 #include "logins.h"
+#include "rarely.h"
 #include "record.h"
 #include "refusals.h"
 #include "routes.h"
@@ -32,6 +33,8 @@
 #define URGENT_SIGNER_CONNECTIONS 2
 #define ADDRESSES_REMEMBERED 4096
 #define TOKENS_REMEMBERED 1024
+#define LIMIT_TOLD_US (3600 * INT64_C(1000000))
+#define TOKEN_TOLD_US (60 * INT64_C(1000000))
 
 /* A fault within a file or folder, as one of the option that names it. */
 static enum status name_path(struct fault *fault, const struct fault *inner, const char *option, const char *path)
@@ -140,6 +143,12 @@ static enum status open_gate(struct service *service, struct fault *fault)
     }
     if (status == STATUS_OK) {
         status = trail_owed_new(&service->reads_owed, fault);
+    }
+    if (status == STATUS_OK) {
+        status = rarely_new(&service->limits_told, service->clock, LIMIT_TOLD_US, fault);
+    }
+    if (status == STATUS_OK) {
+        status = rarely_new(&service->tokens_told, service->clock, TOKEN_TOLD_US, fault);
     }
     return status == STATUS_OK ? logins_new(&service->logins, service->clock, fault) : status;
 }
@@ -400,6 +409,8 @@ void service_close(struct service *service)
     refusals_free(service->refusals);
     trail_owed_free(service->reads_owed);
     logins_free(service->logins);
+    rarely_free(service->limits_told);
+    rarely_free(service->tokens_told);
     policies_free(service->policies);
     bytes_free(&service->genesis);
     free(service);

@@ -20,6 +20,7 @@ struct gate;
 struct trail_owed;
 struct refusals;
 struct logins;
+struct rarely;
 struct watch;
 struct witnesses;
 
@@ -58,6 +59,8 @@ struct service {
     struct refusals *refusals;
     struct trail_owed *reads_owed;
     struct logins *logins;
+    struct rarely *limits_told; /* of people who wanted to see too much, each once in an hour */
+    struct rarely *tokens_told; /* of tokens that the service did not grant, each sort once in a minute */
 };
 
 /* The keys of the log that the options name, as many as there are: of one origin, theirs. STATUS_MISMATCH. */

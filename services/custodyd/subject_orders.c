@@ -7,6 +7,7 @@
 #include "policies.h"
 #include "policy/command.h"
 #include "policy/subject.h"
+#include "rarely.h"
 #include "record.h"
 #include "resources.h"
 #include "subjects.h"
@@ -213,11 +214,24 @@ static enum status limit_in(struct store_tx *tx, void *context, struct fault *fa
     return status;
 }
 
-/* For each person not again within an hour, as soon as that is signed. The refusal itself is in the trail as such. */
+/* Whether the signed trail has it within an hour, of a process before this or beside it. */
+static bool is_entered(const struct limit_reached *limit)
+{
+    int64_t at_utc_us = 0;
+    int64_t now_utc_us = clock_utc_us(limit->service->clock);
+    return limit_last(&at_utc_us, limit, NULL) == STATUS_OK && at_utc_us > now_utc_us - HOUR_US &&
+           at_utc_us < now_utc_us + HOUR_US;
+}
+
+/*
+ * For each person not again within an hour: what this process told it knows by itself, however many rows of the trail
+ * were edited. The refusal itself is in the trail as such.
+ */
 static void limit_tell(const struct handing *order)
 {
     struct fault why = {0};
-    int64_t at_utc_us = 0;
+    uint64_t left_out = 0;
+    struct rarely *told = order->service->limits_told;
     const struct signed_document *command = &order->open.command;
     const struct person *person = command->signature_count == 0 ? NULL
                                                                 : policy_find_key(NULL, service_policy(order->service),
@@ -226,26 +240,32 @@ static void limit_tell(const struct handing *order)
         return;
     }
     struct limit_reached limit = {.service = order->service, .command = &order->command, .person = &person->id};
-    int64_t now_utc_us = clock_utc_us(order->service->clock);
-    bool told = limit_last(&at_utc_us, &limit, NULL) == STATUS_OK && at_utc_us > now_utc_us - HOUR_US &&
-                at_utc_us < now_utc_us + HOUR_US;
-    if (!told && store_transact(order->service->store, limit_in, &limit, &why) != STATUS_OK) {
+    if (!rarely_tell(told, &left_out, person->id.text)) {
+        return;
+    }
+    if (is_entered(&limit)) {
+        rarely_forget(told, person->id.text);
+    } else if (store_transact(order->service->store, limit_in, &limit, &why) != STATUS_OK) {
+        rarely_forget(told, person->id.text);
         log_fault("pii.limit", &why);
     }
     watch_wake(order->service->watch);
 }
 
-static bool is_listed(const struct alarm_list *list, const char *person)
+/* The place of a person's alarm, the length of the list when there is none. */
+static size_t limit_find(const struct alarm_list *list, const char *person)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->rows[i].code == AUDIT_PII_LIMIT && strcmp(list->rows[i].object_id, person) == 0) {
-            return true;
-        }
+    size_t i = 0;
+    while (i < list->count && (list->rows[i].code != AUDIT_PII_LIMIT || strcmp(list->rows[i].object_id, person) != 0)) {
+        i++;
     }
-    return false;
+    return i;
 }
 
-/* One for each person, of the last entry. */
+/*
+ * One for each person, of the newest entry and of those that follow each other within an hour up to it: more of them,
+ * as several processes may enter, are no news. Each page is older than the one before.
+ */
 static enum status limits_add(struct alarm_list *inout, const struct store_leaf_list *list, int64_t since_utc_us,
                               struct fault *fault)
 {
@@ -254,8 +274,11 @@ static enum status limits_add(struct alarm_list *inout, const struct store_leaf_
         const struct store_leaf *row = &list->rows[i];
         struct news news = {.action = AUDIT_PII_LIMIT, .object_type = RECORD_PERSON, .reason = STATUS_LIMIT_EXCEEDED};
         (void)snprintf(news.object_id, sizeof(news.object_id), "%.*s", (int)sizeof(news.object_id) - 1, row->oid);
-        if (row->ts_utc_us >= since_utc_us && !is_listed(inout, news.object_id)) {
+        size_t known = limit_find(inout, news.object_id);
+        if (row->ts_utc_us >= since_utc_us && known == inout->count) {
             status = alarm_list_add(inout, &news, row->ts_utc_us, fault);
+        } else if (known < inout->count && inout->rows[known].first_seen_utc_us - row->ts_utc_us < HOUR_US) {
+            status = alarm_list_earlier(inout, known, row->ts_utc_us, fault);
         }
     }
     return status;
