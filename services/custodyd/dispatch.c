@@ -36,19 +36,31 @@ static bool match(const char *pattern, const char *path, char parameters[][HTTP_
     return *path == '\0';
 }
 
-/* Out: the route, or NULL with *out_path_known telling whether another method would have had one. */
-static const struct http_route *find_route(struct http_request *request, bool *out_path_known)
+/* One more method; HEAD comes with GET. */
+static void allow_add(char allow[HTTP_ALLOW_SIZE], const char *method)
+{
+    size_t len = strlen(allow);
+    if (strstr(allow, method) == NULL) {
+        (void)snprintf(allow + len, HTTP_ALLOW_SIZE - len, "%s%s%s", len == 0 ? "" : ", ", method,
+                       strcmp(method, "GET") == 0 ? ", HEAD" : "");
+    }
+}
+
+/* Out: the route, or NULL with the methods for which there would be one, "" when the path is of no resource. What is
+ * asked by HEAD is answered as by GET; the server sends no body then. */
+static const struct http_route *find_route(struct http_request *request, char out_allow[HTTP_ALLOW_SIZE])
 {
     size_t count = 0;
     const struct http_route *routes = routes_all(&count);
-    *out_path_known = false;
+    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+    out_allow[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         if ((routes[i].urgent || !request->only_urgent) &&
             match(routes[i].pattern, request->path, request->parameters)) {
-            *out_path_known = true;
-            if (strcmp(routes[i].method, request->method) == 0) {
+            if (strcmp(routes[i].method, method) == 0) {
                 return &routes[i];
             }
+            allow_add(out_allow, routes[i].method);
         }
     }
     return NULL;
@@ -191,8 +203,8 @@ static void blame_halt(struct fault *fault, struct service *service)
 static enum status run(struct service *service, struct http_request *request, const struct http_route **out_route,
                        struct http_reply *reply, struct fault *fault)
 {
-    bool path_known = false;
-    const struct http_route *route = find_route(request, &path_known);
+    char allow[HTTP_ALLOW_SIZE];
+    const struct http_route *route = find_route(request, allow);
     *out_route = route;
     request->urgent = route != NULL && route->urgent;
     enum status status = gate_enter(service->gate, &request->guest, read_token(request) ? &request->caller.auth : NULL,
@@ -201,10 +213,13 @@ static enum status run(struct service *service, struct http_request *request, co
         reply->close = true;
         return status;
     }
+    if (route == NULL && allow[0] != '\0') {
+        memcpy(reply->allow, allow, sizeof(allow));
+        return fault_set(fault, STATUS_USAGE, "method", "not a method of this resource, which has %s", allow);
+    }
     if (route == NULL) {
-        return path_known ? fault_set(fault, STATUS_USAGE, "method", "not a method of this resource")
-                          : fault_set(fault, STATUS_NOT_FOUND, "path", "no such resource%s",
-                                      request->only_urgent ? " where only orders that stop something are taken" : "");
+        return fault_set(fault, STATUS_NOT_FOUND, "path", "no such resource%s",
+                         request->only_urgent ? " where only orders that stop something are taken" : "");
     }
     status = authenticate(service, request, route, fault);
     if (status == STATUS_OK) {

@@ -24,6 +24,7 @@
 #define HTTP_PARAMETER_SIZE 128
 #define HTTP_TRAIL_CORRUPT_SIZE 1536
 #define HTTP_TRAIL_HALTED_SIZE 256
+#define HTTP_ALLOW_SIZE 64
 
 struct service;
 struct place;
@@ -81,6 +82,7 @@ struct http_reply {
     bool close;                                  /* the connection ends with this reply */
     char trail_corrupt[HTTP_TRAIL_CORRUPT_SIZE]; /* trail_corrupt_format (question.h): a header, unless "" */
     char trail_halted[HTTP_TRAIL_HALTED_SIZE];   /* what, since when and where: a header, unless "" */
+    char allow[HTTP_ALLOW_SIZE];                 /* a header unless "": then the failure is the method's, 405 */
     uint64_t results;                            /* of a read that is told: how many entries it gives */
 };
 

@@ -18,14 +18,20 @@ static void set_text(json_t *object, const char *key, const char *value)
     }
 }
 
-static json_t *problem_object(const struct fault *fault, const struct uuid *correlation)
+/* A refusal of the method is the one that has an HTTP status of its own. */
+static int http_status(const struct http_reply *reply, const struct fault *fault)
+{
+    return reply->allow[0] != '\0' ? 405 : status_info(fault->status)->http;
+}
+
+static json_t *problem_object(const struct fault *fault, int http, const struct uuid *correlation)
 {
     const struct status_info *info = status_info(fault->status);
     char id[UUID_TEXT_SIZE];
     uuid_format(id, correlation);
     json_t *problem =
         json_pack("{s:o, s:s, s:i, s:s, s:s}", "type", json_sprintf("urn:strongroom:problem:%s", info->code), "title",
-                  info->text, "status", info->http, "code", info->code, "correlation", id);
+                  info->text, "status", http, "code", info->code, "correlation", id);
     if (problem != NULL && info->http != 500) {
         set_text(problem, "field", fault->where);
         set_text(problem, "detail", fault->detail);
@@ -43,14 +49,15 @@ void problem_reply(struct http_reply *reply, const struct fault *fault, const st
         log_fault("request.failed", fault);
     }
 
-    json_t *problem = problem_object(fault, correlation);
+    int http = http_status(reply, fault);
+    json_t *problem = problem_object(fault, http, correlation);
     if (problem != NULL && explanation != NULL) {
         (void)json_object_set(problem, "explanation", explanation);
     }
     json_decref(explanation);
     char *text = problem == NULL ? NULL : json_dumps(problem, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(problem);
-    reply->status = info->http;
+    reply->status = http;
     reply->content_type = "application/problem+json";
     reply->cache_control = NULL;
     const char *body = text == NULL ? out_of_memory : text;

@@ -106,7 +106,9 @@ static void stream_free(void *context)
     free(stream);
 }
 
-static struct MHD_Response *response_of_stream(struct http_reply *reply)
+/* To HEAD libmicrohttpd 0.9.75 sends the end of a body in chunks, of which the next reply would begin with: not in the
+ * manner of HTTP/1.0, where the connection ends. */
+static struct MHD_Response *response_of_stream(struct http_reply *reply, bool only_head)
 {
     struct http_stream *stream = malloc(sizeof(*stream));
     if (stream == NULL) {
@@ -118,6 +120,9 @@ static struct MHD_Response *response_of_stream(struct http_reply *reply)
     if (response == NULL) {
         free(stream);
         return NULL;
+    }
+    if (only_head) {
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     }
     reply->stream = (struct http_stream){0}; /* transferred */
     return response;
@@ -146,6 +151,9 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
     if (reply->status == 503 || reply->status == 429) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     }
+    if (reply->allow[0] != '\0') {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow);
+    }
     if (reply->trail_corrupt[0] != '\0') {
         (void)MHD_add_response_header(response, "Trail-Corrupt", reply->trail_corrupt);
     }
@@ -157,9 +165,10 @@ static void add_headers(struct MHD_Response *response, const struct http_reply *
     }
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply)
+static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply, bool only_head)
 {
-    struct MHD_Response *response = reply->stream.read != NULL ? response_of_stream(reply) : response_of_body(reply);
+    struct MHD_Response *response =
+        reply->stream.read != NULL ? response_of_stream(reply, only_head) : response_of_body(reply);
     if (response == NULL) {
         return MHD_NO;
     }
@@ -177,7 +186,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, const struct fa
         return MHD_NO;
     }
     problem_reply(&reply, fault, &correlation);
-    enum MHD_Result result = send_reply(connection, &reply);
+    enum MHD_Result result = send_reply(connection, &reply, false);
     http_reply_free(&reply);
     return result;
 }
@@ -240,7 +249,7 @@ static enum MHD_Result serve(struct server *server, struct MHD_Connection *conne
     http_dispatch(service, &request, &reply);
     exchange->gate = service->gate;
     exchange->guest = request.guest;
-    enum MHD_Result result = send_reply(connection, &reply);
+    enum MHD_Result result = send_reply(connection, &reply, strcmp(method, MHD_HTTP_METHOD_HEAD) == 0);
     http_reply_free(&reply);
     bytes_free(&body);
     return result;

@@ -33,6 +33,7 @@ class Description:
         return schema
 
     def operation(self, method, path):
+        method = "get" if method == "HEAD" else method  # what a HEAD is answered like
         for route, operations in self.routes:
             if route.match(path.split("?")[0]) and method.lower() in operations:
                 return operations[method.lower()]

@@ -98,7 +98,7 @@ class Reply:
         self.type = headers.get("Content-Type", "").split(";")[0]
         self.headers = headers
         self.bytes = body
-        self.json = json.loads(body) if self.type.endswith("json") else None
+        self.json = json.loads(body) if self.type.endswith("json") and body else None
 
     def __repr__(self):
         return f"<{self.status} {self.bytes[:600]!r}>"

@@ -170,9 +170,13 @@ class BadInput(strongroom.Case):
 
     def test_paths_methods_and_queries(self):
         place = self.place
-        for method, path in (("DELETE", "/v1/withdrawals"), ("PUT", "/v1/wallets"), ("POST", "/healthz"), ("PATCH", "/v1/policy")):
+        for method, path, allow in (("DELETE", "/v1/withdrawals", "POST, GET, HEAD"), ("PUT", "/v1/wallets", "GET, HEAD"), ("POST", "/healthz", "GET, HEAD"),
+                                    ("PATCH", "/v1/policy", "GET, HEAD"), ("OPTIONS", "/audit/tile/entries/000", "GET, HEAD"),
+                                    ("GET", "/v1/policies/veto", "POST")):
             with self.subTest(method=method, path=path):
-                self.assertProblem(place.call(method, path), 400, "usage", "method")
+                reply = place.call(method, path)
+                self.assertProblem(reply, 405, "usage", "method")
+                self.assertEqual((reply.headers["Allow"], reply.json["status"]), (allow, 405))
         for path in ("/", "/v1", "/v1/withdrawals/", "/v1/withdrawals/x/y/z", "/v2/withdrawals", "/v1/wallets/hot/", "//healthz",
                      "/v1/../healthz", "/v1/withdrawals%2f"):
             with self.subTest(path=path):
@@ -180,6 +184,29 @@ class BadInput(strongroom.Case):
         for path, field in (("/v1/withdrawals?color=red", "color"), ("/v1/withdrawals?limit", "limit"), ("/v1/wallets?x=1", "x")):
             with self.subTest(path=path):
                 self.assertProblem(place.call("GET", path), 400, "unknown_field", field)
+        self.assertIsNone(place.call("GET", "/v1/wallets?x=1").headers["Allow"])
+
+    def test_head_is_get_without_the_body(self):
+        """Also on a connection that goes on, of a reply that is a stream, of a refusal; a read that is told is told."""
+        place = self.place
+        connection = place.connection()
+        self.addCleanup(connection.close)
+        def ask(method, path):
+            connection.request(method, path, headers={"Authorization": f"Bearer {place.token('auditor-1')}"})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        told = len(place.pages("/v1/audit/entries?act=trail.export", "entries", "operator-1"))
+        for path, status in (("/v1/ledger/genesis", 200), ("/v1/audit/export", 200), ("/healthz", 200), ("/v1/wallets/none", 404), ("/nowhere", 404),
+                             ("/v1/wallets?x=1", 400)):
+            with self.subTest(path=path):
+                asked, headers, body = ask("HEAD", path)
+                self.assertEqual((asked, body), (status, b""))
+                got, as_got, body = ask("GET", path)
+                self.assertEqual((got, headers["Content-Type"], headers["Content-Length"]), (status, as_got["Content-Type"], as_got["Content-Length"]))
+                self.assertNotEqual(body, b"")
+        asked, headers, body = ask("HEAD", "/v1/subjects")
+        self.assertEqual((asked, headers["Allow"], body), (405, "POST", b""))
+        self.assertEqual(len(place.pages("/v1/audit/entries?act=trail.export", "entries", "operator-1")), told + 2)
         entries = "/v1/audit/entries"
         for path, field in (("/v1/withdrawals?limit=0", "limit"), ("/v1/withdrawals?limit=501", "limit"),
                             ("/v1/withdrawals?limit=1e2", "limit"), ("/v1/withdrawals?limit=-1", "limit"),

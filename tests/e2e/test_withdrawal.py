@@ -807,7 +807,7 @@ class Withdrawal(strongroom.Case):
         self.assertProblem(get("tile/entries/000.p/1"), 401, "unauthenticated")
         self.assertProblem(place.call("GET", "/audit/tile/entries/000.p/1"), 403, "forbidden")
         self.assertProblem(get("tile/0/000.p/1?x=1"), 400, "unknown_field")
-        self.assertProblem(place.call("POST", "/audit/tile/0/000.p/1"), 400, "usage", "method")
+        self.assertProblem(place.call("POST", "/audit/tile/0/000.p/1"), 405, "usage", "method")
 
     def test_no_secret_is_logged(self):
         place = self.place
