@@ -83,6 +83,15 @@ bool uuid_equal(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes16, b->bytes16, sizeof(a->bytes16)) == 0;
 }
 
+int64_t uuid_time_us(const struct uuid *uuid)
+{
+    int64_t ms = 0;
+    for (size_t i = 0; i < 6; i++) {
+        ms = ms << 8 | uuid->bytes16[i];
+    }
+    return ms * 1000;
+}
+
 static bool byte_of_name(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-';

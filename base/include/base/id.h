@@ -32,6 +32,9 @@ MUST_CHECK enum status uuid_parse(struct uuid *out, const char *text);
 /* Equality. */
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 
+/* When it was made, by the clock of who made it: microseconds UTC, of whole milliseconds. */
+int64_t uuid_time_us(const struct uuid *uuid);
+
 /* Reads a name; STATUS_INVALID when the rule above does not hold. */
 MUST_CHECK enum status name_parse(struct name *out, const char *text);
 

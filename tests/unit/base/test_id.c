@@ -34,6 +34,7 @@ Test(uuid, time_version_and_variant_are_in_their_places)
         cr_assert_eq(strncmp(text, "017f22e2-79b0-7", 15), 0, "%s", text);
         cr_assert_eq(uuid_parse(&back, text), STATUS_OK, "%s", text);
         cr_assert(uuid_equal(&uuid, &back));
+        cr_assert_eq(uuid_time_us(&back), INT64_C(0x017f22e279b0) * 1000);
     }
 }
 
