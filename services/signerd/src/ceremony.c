@@ -215,7 +215,8 @@ static void state_first(struct guard_state *out, const struct ceremony *ceremony
     out->validators = ceremony->validators;
     out->policy = ceremony->policy.digest;
     out->policy_version = ceremony->policy.version;
-    out->highest_utc_us = clock_utc_us(clock_system());
+    out->made_utc_us = clock_utc_us(clock_system());
+    out->highest_utc_us = out->made_utc_us;
     out->before = before;
     out->promises = before;
     out->forgotten = before;

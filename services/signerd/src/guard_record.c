@@ -64,6 +64,7 @@ static const struct canon_field state_fields[] = {
     STATE_TEXT(log),
     CANON_FIELD_OPTIONAL(struct guard_state, log_from, CANON_COUNTER),
     CANON_FIELD_OPTIONAL(struct guard_state, log_next, CANON_TEXT),
+    {"made", CANON_TIME, true, offsetof(struct guard_state, made_utc_us), sizeof(int64_t), 0, 0},
     STATE_ROW(note, CANON_HASH),
     STATE_ROW(people, CANON_COUNTER),
     CANON_FIELD_OPTIONAL(struct guard_state, place, CANON_HASH),

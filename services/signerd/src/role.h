@@ -68,6 +68,7 @@ MUST_CHECK enum status activation_check_key(const struct signer *signer, const s
 role_handler transfer_sign;
 role_handler transfer_announce;
 role_handler transfer_usage;
+role_handler transfer_recall;
 role_handler checkpoint_sign;
 role_handler header_sign;
 role_handler key_list;

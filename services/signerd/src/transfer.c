@@ -65,10 +65,22 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
 
+#define CLOCKS_APART_US (3600 * INT64_C(1000000))
+
+/* A guard knows nothing of what those before it promised, and was made anew when this withdrawal may have been asked
+ * for. */
+static bool is_forgotten(const struct guard_txn *txn, const struct uuid *withdrawal)
+{
+    const struct guard_state *state = &txn->state;
+    bool later = state->made_utc_us > 0 && uuid_time_us(withdrawal) - CLOCKS_APART_US > state->made_utc_us;
+    return state->before > 0 && !later;
+}
+
 /* What the guard remembers of the withdrawal of an intent. */
 struct recall {
     struct intent intent;
     bool known;        /* it was promised something */
+    bool forgotten;    /* it is not known, and a guard before this one may have promised something */
     bool promised;     /* this very transaction */
     int64_t at_utc_us; /* when it was */
     size_t version;    /* of the policy in force then */
@@ -81,6 +93,7 @@ static enum status recall_apply(struct guard_txn *txn, void *context, struct fau
     guard_record_withdrawal(&record, &recall->intent.withdrawal);
     enum status status = guard_txn_get(txn, &record, fault);
     if (status == STATUS_NOT_FOUND) {
+        recall->forgotten = is_forgotten(txn, &recall->intent.withdrawal);
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
@@ -108,11 +121,11 @@ static enum wire_promised promised_before(const struct signer *signer, const str
 {
     struct recall recall;
     struct fault unread = {0};
-    if (recall_promise(&recall, signer, intent, &unread) != STATUS_OK) {
+    if (atomic_load(&signer->older) || recall_promise(&recall, signer, intent, &unread) != STATUS_OK) {
         return WIRE_PROMISED_UNKNOWN;
     }
     if (!recall.known) {
-        return WIRE_PROMISED_NEVER;
+        return recall.forgotten ? WIRE_PROMISED_UNKNOWN : WIRE_PROMISED_NEVER;
     }
     return recall.promised ? WIRE_PROMISED_THIS : WIRE_PROMISED_OTHER;
 }
@@ -305,6 +318,44 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
         reply->promised = promised_before(signer, &request->transfer.intent);
     }
     return status;
+}
+
+/* What is asked of the guard, which makes no promise by it. */
+struct question {
+    const struct signer *signer;
+    const struct wire_recall_request *request;
+    struct wire_recall_reply *out;
+};
+
+/* A copy that has forgotten promises does not say that there was none. Who asks here proves nothing: nothing is
+ * latched. */
+static enum status question_apply(struct guard_txn *txn, void *context, struct fault *fault)
+{
+    const struct question *question = context;
+    struct guard_record record = {0};
+    guard_record_withdrawal(&record, &question->request->withdrawal);
+    if (atomic_load(&question->signer->older) || question->request->promises > txn->state.promises) {
+        return fault_set(fault, STATUS_ROLLBACK, "promises", "the trail knows of %llu promises, this guard of %llu",
+                         (unsigned long long)question->request->promises, (unsigned long long)txn->state.promises);
+    }
+    enum status status = guard_txn_get(txn, &record, fault);
+    if (status == STATUS_NOT_FOUND) {
+        return is_forgotten(txn, &question->request->withdrawal)
+                   ? fault_set(fault, STATUS_ROLLBACK, "promises", "a guard before this one may have promised it")
+                   : STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        question->out->promised = true;
+        memcpy(question->out->transaction.bytes32, record.value + WITHDRAWAL_TRANSACTION, 32);
+    }
+    return status;
+}
+
+enum status transfer_recall(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
+                            struct fault *fault)
+{
+    struct question question = {signer, &request->recall, &reply->recall};
+    return guard_commit(signer->guard, question_apply, &question, fault);
 }
 
 static void announced_log(const struct withdrawal *withdrawal, const struct wire_announce_reply *reply)

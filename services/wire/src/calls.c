@@ -59,6 +59,18 @@ enum status wire_transfer_usage(struct wire_pool *pool, struct wire_usage_reply 
     return status;
 }
 
+enum status wire_transfer_recall(struct wire_pool *pool, struct wire_recall_reply *out,
+                                 const struct wire_recall_request *request, int64_t timeout_ms, struct fault *fault)
+{
+    struct wire_request full = {.op = WIRE_OP_TRANSFER_RECALL, .recall = *request};
+    struct wire_reply reply = {0};
+    enum status status = wire_call(pool, &reply, &full, timeout_ms, fault);
+    if (status == STATUS_OK) {
+        *out = reply.recall;
+    }
+    return status;
+}
+
 enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,
                                  const struct wire_checkpoint_request *request, int64_t timeout_ms, struct fault *fault)
 {

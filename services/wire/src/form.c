@@ -150,6 +150,13 @@ static const struct canon_field usage_request[] = {
     CANON_FIELD_SIZED(struct form, intent, CANON_STRING, CANON_DOCUMENT_MAX),
 };
 
+static const struct canon_field recall_request[] = {
+    FORM_ID,
+    FORM_OP,
+    CANON_FIELD(struct form, promises, CANON_COUNTER),
+    CANON_FIELD(struct form, withdrawal, CANON_UUID),
+};
+
 static const struct canon_field subject_seal_request[] = {
     FORM_ID,
     FORM_OP,
@@ -195,6 +202,12 @@ static const struct canon_field usage_reply[] = {
     FORM_ID,
     FORM_OK,
     CANON_FIELD_RANGE(struct form, limits, CANON_ARRAY, 0, WIRE_USAGES_MAX),
+};
+
+static const struct canon_field recall_reply[] = {
+    FORM_ID,
+    FORM_OK,
+    {"transaction", CANON_HASH, true, offsetof(struct form, transaction_id), sizeof(struct digest), 0, 0},
 };
 
 static const struct canon_field checkpoint_reply[] = {
@@ -363,6 +376,7 @@ static const struct form_table requests[] = {
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_request),
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(transfer_request),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_request),
+    [WIRE_OP_TRANSFER_RECALL] = FORM_TABLE(recall_request),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(policy_adopt_request), /* the same members */
     [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_request),
     [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_request),
@@ -387,6 +401,7 @@ static const struct form_table replies[] = {
     [WIRE_OP_POLICY_ADOPT] = FORM_TABLE(policy_adopt_reply),
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(announce_reply),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_reply),
+    [WIRE_OP_TRANSFER_RECALL] = FORM_TABLE(recall_reply),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(destination_adopt_reply),
     [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_reply),
     [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_reply),

@@ -30,6 +30,8 @@ struct form {
     uint8_t successor64[SIGNATURE_LEN];
     char short_code[WIRE_SHORT_CODE_SIZE];
     struct bytes transaction;
+    struct digest transaction_id;
+    struct uuid withdrawal;
     uint64_t promises;
     char status[WIRE_WORD_SIZE];
     char where[64];

@@ -193,6 +193,40 @@ static enum status usage_reply_write(struct form *form, const struct wire_reply 
                            table, fault);
 }
 
+/* transfer.recall */
+
+static enum status recall_request_read(struct wire_request *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->recall = (struct wire_recall_request){.withdrawal = form->withdrawal, .promises = form->promises};
+    return STATUS_OK;
+}
+
+static enum status recall_request_write(struct form *form, const struct wire_request *request, struct fault *fault)
+{
+    (void)fault;
+    form->withdrawal = request->recall.withdrawal;
+    form->promises = request->recall.promises;
+    return STATUS_OK;
+}
+
+/* A transaction that there is has no digest of zeros: a member that is left out is none. */
+static enum status recall_reply_read(struct wire_reply *out, struct form *form, struct fault *fault)
+{
+    (void)fault;
+    out->recall.transaction = form->transaction_id;
+    out->recall.promised = !digest_is_zero(&form->transaction_id);
+    return STATUS_OK;
+}
+
+static enum status recall_reply_write(struct form *form, const struct wire_reply *reply, struct fault *fault)
+{
+    (void)fault;
+    INVARIANT(reply->recall.promised == !digest_is_zero(&reply->recall.transaction));
+    form->transaction_id = reply->recall.transaction;
+    return STATUS_OK;
+}
+
 static const struct {
     enum wire_op op;
     struct codec codec;
@@ -206,6 +240,8 @@ static const struct {
     {WIRE_OP_TRANSFER_USAGE,
      {"transfer.usage", usage_request_read, usage_request_write, usage_request_free, usage_reply_read,
       usage_reply_write, NULL}},
+    {WIRE_OP_TRANSFER_RECALL,
+     {"transfer.recall", recall_request_read, recall_request_write, NULL, recall_reply_read, recall_reply_write, NULL}},
 };
 
 const struct codec *codec_transfer(enum wire_op op)

@@ -240,6 +240,7 @@ void world_command_sign(struct signed_document *out, const struct command *comma
 }
 
 uint64_t world_before;
+int64_t world_made_utc_us;
 
 void world_guard_state(struct guard_state *out, const struct world *world)
 {
@@ -251,6 +252,7 @@ void world_guard_state(struct guard_state *out, const struct world *world)
                                 .policy_first = world->policy.digest,
                                 .policy = world->policy.digest,
                                 .policy_version = 1,
+                                .made_utc_us = world_made_utc_us,
                                 .promises = world_before,
                                 .before = world_before,
                                 .forgotten = world_before};

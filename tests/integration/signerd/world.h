@@ -98,6 +98,9 @@ void world_command_sign(struct signed_document *out, const struct command *comma
 /* Promises of guards before the one that is made. */
 extern uint64_t world_before;
 
+/* When it is made; 0: unknown, as of one from before this was kept. */
+extern int64_t world_made_utc_us;
+
 /* The state that signerd initialise would write. */
 struct guard_state;
 void world_guard_state(struct guard_state *out, const struct world *world);

@@ -5,6 +5,8 @@
 
 #include "desk.h"
 
+#define HOUR_US (3600 * INT64_C(1000000))
+
 /* The desk opens on a Friday at 03:04:05. */
 static void start_within_hours(void)
 {
@@ -115,6 +117,36 @@ Test(promises, each_is_counted_once)
     cr_expect(told() == 2 && seen().forgotten == 0);
 }
 
+/* What the guard says of the withdrawal of an order, to who knows of so many promises. */
+static enum status recalled(struct wire_recall_reply *out, const struct order *order, uint64_t promises)
+{
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_RECALL,
+                                   .recall = {.withdrawal = order->intent.withdrawal, .promises = promises}};
+    enum status status = desk_ask(&reply, &request);
+    *out = status == STATUS_OK ? reply.recall : (struct wire_recall_reply){.promised = false};
+    return status;
+}
+
+Test(promises, it_says_what_it_promised_by_the_withdrawal_alone)
+{
+    struct order order;
+    struct wire_reply reply;
+    struct wire_recall_reply said;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    expect(recalled(&said, &order, 0), STATUS_OK, "before");
+    cr_expect(!said.promised && digest_is_zero(&said.transaction));
+    expect(recalled(&said, &order, 1), STATUS_ROLLBACK, "the trail knows of one more");
+    cr_expect_str_eq(desk_where, "promises");
+    expect(desk_ask(&reply, &request), STATUS_OK, "nothing is latched by who only asks");
+    wire_reply_free(&reply);
+    expect(recalled(&said, &order, 1), STATUS_OK, "after");
+    cr_expect(said.promised && digest_equal(&said.transaction, &order.intent.transaction));
+    cr_expect(told() == 1, "a question promises nothing");
+    order_wipe(&order);
+}
+
 /* The backup was taken after one promise and is put back after three: what it forgot is promised to nobody. */
 Test(promises, an_older_guard_signs_nothing)
 {
@@ -134,8 +166,44 @@ Test(promises, an_older_guard_signs_nothing)
     MUST(desk_restart(NULL));
     desk.world.promises = 3;
     expect(desk_sign(1, 1), STATUS_ROLLBACK, "after a start");
+    struct order forgotten;
+    struct wire_recall_reply said;
+    order_init(&forgotten, &desk.world, 1, 1);
+    expect(recalled(&said, &forgotten, 0), STATUS_ROLLBACK, "it does not say that it never promised");
+    order_wipe(&forgotten);
     cr_expect(!seen().halted, "a number that somebody wrote must not cost the guard: one made anew has forgotten all");
     bytes_free(&copy);
+}
+
+/* What it says of a withdrawal of this moment that it knows nothing of: in a refusal, and when it is asked. */
+static void expect_said(enum wire_promised promised, enum status asked)
+{
+    struct order order;
+    struct wire_reply reply;
+    struct wire_recall_reply said;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    request.transfer.approval_count = 0;
+    expect(desk_ask(&reply, &request), STATUS_QUORUM_MISSING, "without papers");
+    cr_expect(reply.promised == promised, "%d", (int)reply.promised);
+    expect(recalled(&said, &order, 5), asked, "by the withdrawal alone");
+    cr_expect(!said.promised);
+    order_wipe(&order);
+}
+
+Test(anew, it_does_not_say_that_those_before_it_never_promised)
+{
+    expect_said(WIRE_PROMISED_UNKNOWN, STATUS_ROLLBACK); /* made when it may have been asked for */
+    cr_expect_str_eq(desk_where, "promises");
+}
+
+Test(anew, what_is_asked_for_since_is_its_own)
+{
+    desk_finish();
+    world_made_utc_us = clock_utc_us(clock_system()) - 2 * HOUR_US;
+    start_anew();
+    expect_said(WIRE_PROMISED_NEVER, STATUS_OK);
+    world_made_utc_us = 0;
 }
 
 Test(anew, it_counts_on_from_those_before_it)

@@ -346,6 +346,13 @@ Test(wire_message, what_is_said_about_a_withdrawal_comes_through)
     cr_expect(read.usage.limits[0].free_at == 0 && amount_is_zero(read.usage.limits[0].sum));
     cr_expect(read.usage.limits[1].free_at == 5 && read.usage.limits[1].used_count == 4);
     cr_expect(amount_compare(read.usage.limits[1].sum, amount_from_u64(9)) == 0);
+
+    struct wire_reply recall = {.op = WIRE_OP_TRANSFER_RECALL, .id = 4, .recall = {.promised = false}};
+    expect_reply_through(&recall, &read);
+    cr_expect(!read.recall.promised);
+    recall.recall = (struct wire_recall_reply){.promised = true, .transaction = {{9}}};
+    expect_reply_through(&recall, &read);
+    cr_expect(read.recall.promised && read.recall.transaction.bytes32[0] == 9);
 }
 
 Test(wire_message, the_status_of_every_role_comes_through)

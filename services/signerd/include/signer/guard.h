@@ -43,6 +43,7 @@ struct guard_state {
     char halted_by[GUARD_HALT_SIZE];
     struct digest policy; /* in force */
     int64_t policy_version;
+    int64_t made_utc_us;    /* when it was made; 0 for one from before this was kept */
     int64_t highest_utc_us; /* transfer: highest time seen */
     uint64_t running_us;    /* how long signers ran with this guard, as written last; no clock that is set moves it */
     uint64_t size;          /* audit: signed last; transfer: largest seen */

@@ -75,6 +75,14 @@ MUST_CHECK enum status wire_transfer_announce(struct wire_pool *pool, struct wir
 MUST_CHECK enum status wire_transfer_usage(struct wire_pool *pool, struct wire_usage_reply *out,
                                            const struct bytes *intent, int64_t timeout_ms, struct fault *fault);
 
+/*
+ * What role transfer has promised for a withdrawal. STATUS_ROLLBACK (`promises`): the trail knows of more promises than
+ * its guard, which says nothing of the past then.
+ */
+MUST_CHECK enum status wire_transfer_recall(struct wire_pool *pool, struct wire_recall_reply *out,
+                                            const struct wire_recall_request *request, int64_t timeout_ms,
+                                            struct fault *fault);
+
 /* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
 MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,
                                             const struct wire_checkpoint_request *request, int64_t timeout_ms,

@@ -70,6 +70,7 @@ enum wire_op {
     WIRE_OP_DESTINATION_ADOPT,
     WIRE_OP_TRANSFER_ANNOUNCE,
     WIRE_OP_TRANSFER_USAGE,
+    WIRE_OP_TRANSFER_RECALL,
     WIRE_OP_SUBJECT_SEAL,
     WIRE_OP_SUBJECT_OPEN,
 };
@@ -217,6 +218,18 @@ struct wire_usage {
 struct wire_usage_reply {
     size_t count;
     struct wire_usage limits[WIRE_USAGES_MAX];
+};
+
+/* `transfer.recall`. */
+struct wire_recall_request {
+    struct uuid withdrawal;
+    uint64_t promises; /* that the trail knows of */
+};
+
+/* What the guard has for a withdrawal, whatever papers there are. */
+struct wire_recall_reply {
+    bool promised;             /* a transaction was promised for it, and may have been signed */
+    struct digest transaction; /* which one */
 };
 
 /* `checkpoint.sign`. */
@@ -415,6 +428,7 @@ struct wire_request {
         struct wire_activation_give_request activation_give;
         struct wire_policy_adopt_request policy_adopt;
         struct wire_usage_request usage;
+        struct wire_recall_request recall;
         struct wire_destination_adopt_request destination_adopt;
         struct wire_subject_seal_request subject_seal;
         struct wire_subject_open_request subject_open;
@@ -441,6 +455,7 @@ struct wire_reply {
         struct wire_policy_adopt_reply policy_adopt;
         struct wire_announce_reply announce;
         struct wire_usage_reply usage;
+        struct wire_recall_reply recall;
         struct wire_destination_adopt_reply destination_adopt;
         struct wire_subject_seal_reply subject_seal;
         struct wire_subject_open_reply subject_open;
