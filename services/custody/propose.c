@@ -360,7 +360,7 @@ enum status command_differences(const struct command_input *input, struct fault 
     }
     describe_row(stdout, "recorded", "%s",
                  json_is_true(json_object_get(answer, "recorded")) ? "yes"
-                                                                   : "no: nothing was ever handed to the signer");
+                                                                   : "no: the trail shows no entry for the signer");
     json_array_foreach(json_object_get(answer, "differences"), i, row)
     {
         (void)printf("%s\n", command_service_text(text, row, "field"));

@@ -93,10 +93,11 @@ enum status history_await(struct history *out, struct service *service, const st
     return status;
 }
 
-/* What ended before anybody was asked to sign stays ended, whatever its row says. A refused attempt ended nothing. */
+/* What ended before it was signed stays ended, whatever its row says. A refused attempt ended nothing. */
 static enum status check_open(const struct history *history, struct fault *fault)
 {
-    static const enum audit_action ends[] = {AUDIT_WITHDRAWAL_CANCEL, AUDIT_WITHDRAWAL_EXPIRE, AUDIT_WITHDRAWAL_REJECT};
+    static const enum audit_action ends[] = {AUDIT_WITHDRAWAL_CANCEL, AUDIT_WITHDRAWAL_EXPIRE, AUDIT_WITHDRAWAL_REJECT,
+                                             AUDIT_WITHDRAWAL_FAILED};
     for (size_t i = 0; i < history->entries.count; i++) {
         const struct store_leaf *entry = &history->entries.rows[i];
         for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {

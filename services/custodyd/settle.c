@@ -1,8 +1,10 @@
 /*
  * The end of a quarantine. What was recorded before the signature counts (the entry `withdrawal.signing`, the intent
- * that it names), never the row: what differs is shown, and stays in the row as it was found. Whether the transaction
- * happened is for the ledger to say; it is asked for it, then the signer is asked once more, who signs the same bytes
- * again or says that it never did. Nobody chooses the end: whoever calls only has it found out.
+ * that it names), never the row: what differs is shown, and stays in the row as it was found. Where no such entry is
+ * shown, what the signer promised counts, who is asked by the withdrawal alone: that it was never asked to sign is
+ * nothing that rows could say. Whether the transaction happened is for the ledger to say; it is asked for it, then the
+ * signer is asked once more, who signs the same bytes again or says that it never did. Nobody chooses the end: whoever
+ * calls only has it found out.
  */
 #include "audit/event.h"
 #include "audit/leaf.h"
@@ -22,8 +24,9 @@ struct recorded {
     struct service *service;
     struct uuid id;
     struct store_withdrawal row;
-    struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: there is none */
-    bool whole;             /* all entries are there, so that the signer may be asked */
+    struct store_leaf leaf; /* the entry `withdrawal.signing`; no bytes: none is shown */
+    bool whole;             /* all entries are there, so that the signer may be asked to sign */
+    bool promised;          /* no entry is shown, and the signer says what it promised: `transaction_id` */
     bool ended;             /* that one stood in a log that ended, and `leaf` is what log_fork_end wrote instead */
     struct digest intent_id;
     struct digest transaction_id;
@@ -79,21 +82,6 @@ static enum status read_refs(struct recorded *recorded, struct fault *fault)
     return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, recorded->leaf.act, "does not name them");
 }
 
-/* Entries of an object are numbered in their bytes: one that is not shown, or not as it was signed, leaves a gap. */
-static enum status check_whole(const struct history *history, struct fault *fault)
-{
-    bool quarantined = false;
-    for (size_t i = 0; i < history->entries.count; i++) {
-        quarantined =
-            quarantined || strcmp(history->entries.rows[i].act, audit_action_text(AUDIT_WITHDRAWAL_QUARANTINED)) == 0;
-    }
-    if (!history->whole) {
-        return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
-    }
-    return quarantined ? STATUS_OK
-                       : fault_set(fault, STATUS_NOT_READY, "trail", "the entry of the quarantine is not signed yet");
-}
-
 static void take_signing(struct recorded *recorded, struct store_leaf_list *list)
 {
     for (size_t i = list->count; i > 0 && recorded->leaf.raw.len == 0; i--) {
@@ -127,10 +115,7 @@ static void take_ended(struct recorded *recorded, struct store_leaf_list *list)
     }
 }
 
-/*
- * The newest entry before a signature, if there is one. That nothing was recorded is said by the whole history up to
- * the quarantine, not by an entry that is not found.
- */
+/* The newest entry before a signature, if one is shown. */
 static enum status find_signing(struct recorded *recorded, struct fault *fault)
 {
     struct history history = {.whole = false};
@@ -138,9 +123,6 @@ static enum status find_signing(struct recorded *recorded, struct fault *fault)
     recorded->whole = history.whole;
     if (status == STATUS_OK) {
         take_signing(recorded, &history.entries);
-    }
-    if (status == STATUS_OK && recorded->leaf.raw.len == 0 && recorded->row.state == WITHDRAWAL_QUARANTINED) {
-        status = check_whole(&history, fault);
     }
     if (status == STATUS_OK && recorded->leaf.raw.len == 0) {
         take_ended(recorded, &history.entries);
@@ -251,7 +233,7 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
     struct transaction transaction;
     struct digest id;
     const struct bytes *document = recorded->handed_in.len > 0 ? &recorded->handed_in : &recorded->row.intent;
-    if (!is_recorded_intent(recorded, document)) {
+    if (!recorded->promised && !is_recorded_intent(recorded, document)) {
         return fault_set(fault, STATUS_MISMATCH, "intent", "is not the one that was recorded: hand in that one");
     }
     enum status status = bytes_copy(&settling->document, document->data, document->len);
@@ -276,7 +258,9 @@ static enum status find_truth(struct settling *settling, struct fault *fault)
     transaction_id(&id, settling->truth.transaction.data, settling->truth.transaction.len);
     return digest_equal(&id, &recorded->transaction_id)
                ? STATUS_OK
-               : fault_set(fault, STATUS_MISMATCH, "transaction", "the entry names another than the intent");
+               : fault_set(fault, STATUS_MISMATCH, "intent",
+                           "is not that of the transaction that was %s: hand in that one",
+                           recorded->promised ? "promised" : "recorded");
 }
 
 static enum status fail(struct settling *settling, enum status reason)
@@ -328,17 +312,33 @@ static enum status meet_refusal(struct settling *settling, enum wire_promised pr
     return fail(settling, status);
 }
 
-/* The signer signs by no entry of a log that ended. A signature that is there already serves; there may be another. */
-static enum status take_kept(struct settling *settling, struct fault *fault)
+/* Where the signer would sign by no entry. What it never promised is free at once. */
+static enum status take_unsigned(struct settling *settling, enum status reason, struct fault *fault)
+{
+    struct wire_recall_reply memory;
+    enum status status = step_recall(&memory, settling->service, &settling->recorded.id, fault);
+    if (status != STATUS_OK || !memory.promised) {
+        return status == STATUS_OK ? fail(settling, reason) : status;
+    }
+    (void)fault_set(fault, reason, "trail", "the signer promised it, and %s; the ledger may take it until height %llu",
+                    reason == STATUS_LOG_ENDED ? "signs by no entry of that log"
+                                               : "entries that it signs by are missing",
+                    (unsigned long long)settling->intent.valid_until);
+    return meet_refusal(settling, WIRE_PROMISED_UNKNOWN, fault);
+}
+
+/* The same where a signature may be there already; there may be another. */
+static enum status take_kept(struct settling *settling, enum status reason, struct fault *fault)
 {
     const struct bytes *kept = &settling->recorded.row.signature;
+    struct fault refusal = {0};
     enum status status =
-        kept->len > 0 ? bytes_copy(&settling->truth.signature, kept->data, kept->len)
-                      : fault_set(fault, STATUS_LOG_ENDED, "trail",
-                                  "the signer signs by no entry of that log; the ledger may take it until height %llu",
-                                  (unsigned long long)settling->intent.valid_until);
-    status = status == STATUS_OK ? submit(settling, fault) : status;
-    return status == STATUS_OK || step_may_pass(status) ? status : meet_refusal(settling, WIRE_PROMISED_UNKNOWN, fault);
+        kept->len == 0 ? STATUS_NOT_FOUND : bytes_copy(&settling->truth.signature, kept->data, kept->len);
+    status = status == STATUS_OK ? submit(settling, &refusal) : status;
+    if (status == STATUS_OK || step_may_pass(status)) {
+        return status == STATUS_OK ? STATUS_OK : fault_set(fault, status, refusal.where, "%s", refusal.detail);
+    }
+    return take_unsigned(settling, reason, fault);
 }
 
 static enum status ask_signer(struct settling *settling, struct fault *fault)
@@ -347,7 +347,7 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     struct wire_transfer_reply reply = {0};
     enum wire_promised promised = WIRE_PROMISED_UNKNOWN;
     if (!settling->recorded.whole && !history_is_over(settling->service, &settling->document)) {
-        return fault_set(fault, STATUS_CORRUPT, "trail", "does not show all entries of the withdrawal");
+        return take_unsigned(settling, STATUS_CORRUPT, fault);
     }
     enum status status = step_papers_load(&papers, settling->service, &settling->recorded.id, &settling->document,
                                           &settling->recorded.leaf, fault);
@@ -366,14 +366,29 @@ static enum status ask_signer(struct settling *settling, struct fault *fault)
     return status == STATUS_OK ? submit(settling, fault) : status;
 }
 
+/* Which transaction it was, when no entry says so. Out: its end, where there was none. */
+static enum status ask_memory(struct settling *settling, struct fault *fault)
+{
+    struct wire_recall_reply memory;
+    struct recorded *recorded = &settling->recorded;
+    enum status status = step_recall(&memory, settling->service, &recorded->id, fault);
+    if (status == STATUS_OK && !memory.promised) {
+        return fail(settling, STATUS_NOT_FOUND);
+    }
+    recorded->promised = status == STATUS_OK;
+    recorded->transaction_id = memory.transaction;
+    return status;
+}
+
 /* How it ended, or what stands in the way of knowing it. */
 static enum status judge(struct settling *settling, struct fault *fault)
 {
     uint64_t next = 0;
-    if (settling->recorded.leaf.raw.len == 0) {
-        return fail(settling, STATUS_NOT_FOUND); /* the signer signs nothing that was not recorded */
+    enum status status = settling->recorded.leaf.raw.len == 0 ? ask_memory(settling, fault) : STATUS_OK;
+    if (status == STATUS_OK && settling->to == WITHDRAWAL_FAILED) {
+        return STATUS_OK;
     }
-    enum status status = find_truth(settling, fault);
+    status = status == STATUS_OK ? find_truth(settling, fault) : status;
     if (status != STATUS_OK) {
         return status;
     }
@@ -390,7 +405,10 @@ static enum status judge(struct settling *settling, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    return settling->recorded.ended ? take_kept(settling, fault) : ask_signer(settling, fault);
+    if (settling->recorded.ended) {
+        return take_kept(settling, STATUS_LOG_ENDED, fault);
+    }
+    return settling->recorded.promised ? take_kept(settling, STATUS_CORRUPT, fault) : ask_signer(settling, fault);
 }
 
 /* A confirmed row must have what it was confirmed for: only what is not there is filled in. */

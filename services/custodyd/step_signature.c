@@ -75,6 +75,27 @@ enum status step_announce_to_signer(struct wire_announce_reply *out, enum wire_p
     return status;
 }
 
+static enum status promises_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    return store_withdrawal_promises(context, tx, fault);
+}
+
+enum status step_promises(uint64_t *out, struct service *service, struct fault *fault)
+{
+    return store_transact(service->store, promises_in, out, fault);
+}
+
+enum status step_recall(struct wire_recall_reply *out, struct service *service, const struct uuid *withdrawal,
+                        struct fault *fault)
+{
+    struct wire_recall_request request = {.withdrawal = *withdrawal};
+    *out = (struct wire_recall_reply){.promised = false};
+    enum status status = step_promises(&request.promises, service, fault);
+    return status == STATUS_OK ? wire_transfer_recall(service->signers[WIRE_ROLE_TRANSFER], out, &request,
+                                                      service->options.signer_timeout_ms, fault)
+                               : status;
+}
+
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,
                         const struct bytes *intent, struct fault *fault)
 {

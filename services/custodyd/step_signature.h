@@ -38,6 +38,16 @@ MUST_CHECK enum status step_announce_to_signer(struct wire_announce_reply *out, 
                                                const struct step_papers *papers, const struct store_leaf *announced,
                                                struct fault *fault);
 
+/* The promises that the transfer signer was seen to have made. */
+MUST_CHECK enum status step_promises(uint64_t *out, struct service *service, struct fault *fault);
+
+/*
+ * What the transfer signer has promised for a withdrawal, whatever its row, its papers and its entries have become.
+ * STATUS_ROLLBACK when its guard has made fewer promises than it was seen to have made.
+ */
+MUST_CHECK enum status step_recall(struct wire_recall_reply *out, struct service *service,
+                                   const struct uuid *withdrawal, struct fault *fault);
+
 /*
  * Whether the limits that apply to a checked withdrawal have room for it, by what the signer has counted.
  * STATUS_LIMIT_EXCEEDED when not: *out_until_utc_us is when they will, 0 for never. What it promised before has room.

@@ -205,18 +205,13 @@ static enum status wait_for_destination(struct step *step, const struct step_pap
     return fault_set(fault, STATUS_NOT_READY, "destination", "its entry of the allow-list does not serve yet");
 }
 
-static enum status promises_in(struct store_tx *tx, void *context, struct fault *fault)
-{
-    return store_withdrawal_promises(context, tx, fault);
-}
-
 /* An entry that the signer will ask for, with the promises that it was seen to have made. Out: in every case. */
 static enum status entry_fill(struct audit_event *out, const struct step *step, enum audit_action action,
                               const struct withdrawal *withdrawal, struct fault *fault)
 {
     uint64_t promises = 0;
     record_by_service(out, step->service, &step->row.id, action, AUDIT_OUTCOME_INTENT);
-    enum status status = store_transact(step->service->store, promises_in, &promises, fault);
+    enum status status = step_promises(&promises, step->service, fault);
     return status == STATUS_OK ? policy_signing_entry_fill(out, action, withdrawal, promises, fault) : status;
 }
 

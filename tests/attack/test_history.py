@@ -43,13 +43,25 @@ class Thief(strongroom.Case):
     def cancelled(self, row):
         self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
 
+    def settle(self, row):
+        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
+
+    def holds(self, row):
+        """How many reservations and lanes are its own."""
+        return self.place.psql(f"""SELECT (SELECT count(*) FROM custody.reservation WHERE withdrawal = '{row["id"]}'),
+            (SELECT count(*) FROM custody.lane WHERE holder = '{row["id"]}')""")[0]
+
     def never_signed(self, row):
-        """Stands still where it is, also when somebody has it settled."""
+        """Stands still where it is. Whoever has it settled has the signer asked, who was never asked to sign it: what it holds is free."""
         place = self.place
-        place.psql(f"UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row['id']}'")
-        self.assertProblem(place.call("POST", f"/v1/withdrawals/{row['id']}/settle"), 503, "corrupt", "trail")
-        place.psql(f"""DELETE FROM custody.outbox WHERE withdrawal = '{row['id']}'; DELETE FROM custody.reservation WHERE withdrawal = '{row['id']}';
-            UPDATE custody.lane SET holder = NULL WHERE holder = '{row['id']}'""")
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row['id']}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row['id']}'""")
+        place.stop("transfer")
+        self.assertProblem(self.settle(row), 503, "unavailable")
+        self.assertEqual(self.holds(row), ["1", "1"])
+        place.start()
+        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
+        self.assertEqual((reply.json["withdrawal"]["state"], self.holds(row)), ("failed", ["0", "0"]))
 
     def recorded(self, amount):
         """Recorded to be signed, by an entry that there is not."""
@@ -132,6 +144,33 @@ class History(Thief):
         reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
         self.assertEqual(reply.json["withdrawal"]["state"], "failed")
 
+    def hide(self, row, since):
+        """Entries of it, from one on, are of another object, and their numbers start again."""
+        ordinal = f"(SELECT ord FROM audit.leaf WHERE oid = '{row['id']}' AND act = '{since}')"
+        self.place.psql(f"""UPDATE custody.object_ordinal SET last = {ordinal} - 1 WHERE oid = '{row["id"]}';
+            UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row["id"]}' AND ord >= {ordinal}""")
+
+    def test_the_entry_before_a_signature_is_hidden(self):
+        """The signature was kept from the row, and the history looks whole without the entry: what the signer promised holds lane and funds."""
+        place = self.place
+        place.psql("""CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'submit') EXECUTE FUNCTION public.wait()""")
+        row = place.proposed(59)
+        place.approve(row)
+        place.wait(row["id"], "signed")
+        self.hide(row, "withdrawal.signing")
+        place.psql(f"""DROP TRIGGER wait ON custody.outbox; CREATE TABLE public.kept AS SELECT destination, signature FROM custody.withdrawal WHERE id = '{row["id"]}';
+            UPDATE custody.withdrawal SET signature = '', destination = 'sr1' || repeat('0', 72) WHERE id = '{row["id"]}';
+            UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "mismatch")
+        place.history_to(row["id"], "withdrawal.quarantined")
+        self.assertProblem(self.settle(row), 503, "corrupt", "trail")
+        self.assertEqual(self.holds(row), ["1", "1"])
+        place.psql(f"UPDATE custody.withdrawal AS w SET signature = k.signature FROM public.kept AS k WHERE id = '{row['id']}'; DROP TABLE public.kept")
+        self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
+        hot, held, signatures = self.held
+        self.held = (hot - 59, held, signatures + 1)
+
     def revive(self, row, state):
         """The row is as it was before it ended, with all that it held."""
         self.place.psql(f"""DELETE FROM custody.approval WHERE withdrawal = '{row["id"]}' AND decision = 'reject';
@@ -155,6 +194,27 @@ class History(Thief):
                 place.psql(f"""UPDATE custody.withdrawal SET state = 'approved', ver = ver + 1 WHERE id = '{row["id"]}';
                     INSERT INTO custody.outbox (kind, withdrawal) VALUES ('record', '{row["id"]}')""")
                 self.assertEqual(place.wait(row["id"], "rejected")["reason"], "conflict")
+
+    def test_what_was_settled_is_revived(self):
+        """The entry before the signature was hidden while somebody had it settled; now all is as it was, but that it failed."""
+        place = self.place
+        place.stop("transfer")
+        row = place.proposed(61)
+        place.approve(row)
+        place.wait(row["id"], "recorded")
+        place.history_to(row["id"], "withdrawal.signing")
+        item = place.psql(f"SELECT kind, entry FROM custody.outbox WHERE withdrawal = '{row['id']}' AND done_at IS NULL")[0]
+        place.psql(f"UPDATE audit.leaf SET oid = 'elsewhere' WHERE oid = '{row['id']}' AND act = 'withdrawal.signing'")
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'quarantined', ver = ver + 1 WHERE id = '{row["id"]}';
+            DELETE FROM custody.outbox WHERE withdrawal = '{row["id"]}'""")
+        place.start()
+        reply = eventually(lambda: place.call_when(200, "POST", f"/v1/withdrawals/{row['id']}/settle"), "it is settled")
+        self.assertEqual(reply.json["withdrawal"]["state"], "failed")
+        place.psql(f"UPDATE audit.leaf SET oid = '{row['id']}' WHERE oid = 'elsewhere'")
+        self.revive(row, "recorded")
+        place.psql(f"INSERT INTO custody.outbox (kind, withdrawal, entry) VALUES ('{item[0]}', '{row['id']}', {item[1]})")
+        self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "conflict")
+        place.psql(f"""DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}'; UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}'""")
 
     def test_z_honest_work_goes_on(self):
         """Also when somebody approves before a checkpoint covers the entry of the request: both wait."""

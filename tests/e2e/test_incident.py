@@ -52,18 +52,24 @@ class Incident(unittest.TestCase):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self.place.environment, check=False)
 
     def open_ones(self):
-        """Three withdrawals that are open when the log ends: one waits for approvals, one for the ledger, one for the signer."""
+        """Open when the log ends: one waits for approvals, one for the ledger, one has lost the signature that it had, one waits for the signer."""
         place = self.place
         asked = place.proposed(11)
         place.stop("validator")
         sent = place.proposed(12)
         place.approve(sent)
         place.wait(sent["id"], "submitted")
+        place.psql("""CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'submit') EXECUTE FUNCTION public.wait()""")
+        promised = place.proposed(13)
+        place.approve(promised)
+        place.wait(promised["id"], "signed")
+        place.psql(f"DROP TRIGGER wait ON custody.outbox; UPDATE custody.withdrawal SET signature = '' WHERE id = '{promised['id']}'")
         place.stop("transfer")
-        recorded = place.proposed(13)
+        recorded = place.proposed(15)
         place.approve(recorded)
         place.wait(recorded["id"], "recorded")
-        return asked, sent, recorded
+        return asked, sent, promised, recorded
 
     def crowd(self, text):
         """A superuser puts an order of his own, and more rows than anybody would read, before that of the quorum, and a newer one
@@ -92,26 +98,28 @@ class Incident(unittest.TestCase):
     def settle(self, row):
         return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
 
-    def check_open_ones(self, asked, sent, recorded):
+    def check_open_ones(self, asked, sent, promised, recorded):
         """Nothing that was open goes on by itself, and what was recorded ends as the ledger says, once."""
         place = self.place
-        self.assertEqual([(row["state"], row.get("reason")) for row in map(place.read, (asked["id"], sent["id"], recorded["id"]))],
-                         [("rejected", "log_ended"), ("quarantined", "log_ended"), ("quarantined", "log_ended")])
-        self.assertEqual(place.wallet()[1], 12 + 13)
+        self.assertEqual([(row["state"], row.get("reason")) for row in (place.read(one["id"]) for one in (asked, sent, promised, recorded))],
+                         [("rejected", "log_ended"), *[("quarantined", "log_ended")] * 3])
+        self.assertEqual(place.wallet()[1], 12 + 13 + 15)
         paid = place.balance(place.payee)
         changed = "UPDATE custody.withdrawal SET intent = convert_to(replace(convert_from(intent, 'UTF8'), '\"amount\":\"%s\"', '\"amount\":\"%s\"'), 'UTF8')"
-        place.psql(changed % (13, 14) + f" WHERE id = '{recorded['id']}'")
-        self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (403, "mismatch"))
-        place.psql(changed % (14, 13) + f" WHERE id = '{recorded['id']}'")
-        self.assertEqual((self.settle(recorded).status, self.settle(recorded).json["code"]), (409, "log_ended"))
+        place.psql(changed % (13, 14) + f" WHERE id = '{promised['id']}'")
+        self.assertEqual((self.settle(promised).status, self.settle(promised).json["code"]), (403, "mismatch"))
+        place.psql(changed % (14, 13) + f" WHERE id = '{promised['id']}'")
+        self.assertEqual((self.settle(promised).status, self.settle(promised).json["code"]), (409, "log_ended"))
         strongroom.eventually(lambda: self.paste("custody settle") and place.read(sent["id"])["state"] == "confirmed", "the ledger says that it was paid")
-        self.assertEqual((place.read(sent["id"])["state"], place.balance(place.payee), place.wallet()[1]), ("confirmed", paid, 13))
-        while place.call("GET", "/v1/ledger/status").json["confirmed_height"] < int(json.loads(recorded["intent"])["valid_until"]):
+        self.assertEqual([place.read(one["id"])["state"] for one in (sent, promised, recorded)], ["confirmed", "quarantined", "failed"])
+        self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 13))
+        while place.call("GET", "/v1/ledger/status").json["confirmed_height"] < int(json.loads(promised["intent"])["valid_until"]):
             place.withdraw(1)
         paid = place.balance(place.payee)
-        self.assertIn(f"{recorded['id']}  failed", self.paste("custody settle"))
+        self.assertIn(f"{promised['id']}  failed", self.paste("custody settle"))
         self.assertEqual((place.balance(place.payee), place.wallet()[1]), (paid, 0))
-        self.assertEqual(place.value(f"SELECT count(*) FROM custody.lane WHERE holder = '{recorded['id']}'"), "1")  # its sequence may be promised
+        holders = f"SELECT holder FROM custody.lane WHERE holder IN ('{promised['id']}', '{recorded['id']}')"
+        self.assertEqual(place.psql(holders), [[promised["id"]]])  # the sequence of the one is promised, that of the other is free
 
     def look(self, folder, *more):
         done = self.place.custody("audit", "copy", "--check", "--dir", str(folder), "--trust", str(self.place.dir / "trust.json"), *more, check=False)
