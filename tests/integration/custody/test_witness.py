@@ -70,7 +70,7 @@ class Witness(Case):
              "127.0.0.1:0"], stderr=subprocess.PIPE, env={**clean, **(env or {})})
         said = b""
         while b"event=witness.start" not in said or not said.endswith(b"\n"):
-            self.assertTrue(select.select([self.process.stderr], [], [], 60)[0], said)
+            self.assertTrue(select.select([self.process.stderr], [], [], 120)[0], said)
             got = os.read(self.process.stderr.fileno(), 65536)
             self.assertTrue(got, said)
             said += got
@@ -84,7 +84,7 @@ class Witness(Case):
             self.process = None
 
     def call(self, method, path, body=b""):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request(method, path, body)
             reply = connection.getresponse()
@@ -170,7 +170,7 @@ class Witness(Case):
         self.cosigns(0, 5)
         with self.assertRaises((http.client.HTTPException, OSError)):
             self.add(5, 9)
-        self.assertEqual(self.process.wait(60), -signal.SIGKILL)
+        self.assertEqual(self.process.wait(120), -signal.SIGKILL)
         self.start()
         self.size_said(self.add(5, 9, b"another history"), 9)
         self.assertEqual([row["kind"] for row in self.shown()["contradictions"]], ["fork"])

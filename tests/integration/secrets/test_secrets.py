@@ -225,12 +225,13 @@ class Secrets(unittest.TestCase):
         """signerd as it is run, with every log kept."""
         world = cls.world
         options = ["--role=validator", f"--guard={cls.path('guard')}", cls.token()]
+        patient = "--token-timeout-ms=30000"  # no token is down because the machine is busy
         policy = cls.write("policy.json", canonical(world.signed_policy()))
         command = cls.write("initialise.json", canonical(world.order("guard.initialise")))
         cls.run_word("initialise", *options, "--key=validator", f"--policy={policy}", f"--command={command}",
                      f"--genesis={cls.write('genesis.json', world.genesis)}", pins=("pin",))
         with open(cls.path("signerd.log"), "wb") as log:
-            cls.process = cls.spawn("run", *options, f"--policy={policy}", f"--socket={cls.path('validator.sock')}", "--clients=0",
+            cls.process = cls.spawn("run", *options, patient, f"--policy={policy}", f"--socket={cls.path('validator.sock')}", "--clients=0",
                                     pins=("pin",), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         cls.addClassCleanup(cls.process.wait)
         cls.addClassCleanup(cls.process.kill)

@@ -12,7 +12,7 @@
 #include "hsm/backup.h"
 
 #define WAIT_STEP_MS 20
-#define WAIT_STEPS 3000
+#define WAIT_STEPS 15000 /* five minutes */
 
 #define NEED(condition)                                                                                                \
     do {                                                                                                               \
@@ -244,12 +244,14 @@ pid_t pair_process(const struct pair *pair, int token)
 int pair_logged(struct pair *pair, const char *first, const char *second)
 {
     int count = 0;
-    char text[PLACE_LOG_MAX];
-    memcpy(text, place_log(&pair->place), sizeof(text));
     char *rest = NULL;
+    (void)place_log(&pair->place);
+    char *text = strdup(pair->place.log); /* strtok cuts it up */
+    NEED(text != NULL);
     for (const char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
         count += strstr(line, first) != NULL && strstr(line, second) != NULL;
     }
+    free(text);
     return count;
 }
 

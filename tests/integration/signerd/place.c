@@ -360,7 +360,7 @@ static void add_further(struct arguments *arguments, const char *const further[]
         add(arguments, further[i], NULL);
     }
     if (!timed) {
-        add(arguments, "--token-timeout-ms", "3000");
+        add(arguments, "--token-timeout-ms", "30000");
     }
 }
 

@@ -12,8 +12,8 @@
 #include "test/test_place.h"
 #include "wire/client.h"
 
-#define PLACE_LOG_MAX 65536
-#define PLACE_TIMEOUT_MS 60000 /* so that a hang ends; no test is decided by it */
+#define PLACE_LOG_MAX (1 << 20)
+#define PLACE_TIMEOUT_MS 300000 /* so that a hang ends; no test is decided by it */
 
 struct place {
     struct test_token token;

@@ -156,7 +156,7 @@ static void version_await(int64_t version)
 {
     const struct timespec step = {.tv_nsec = 20000000};
     struct wire_status_reply status = {.policy_version = 0};
-    int64_t until = clock_monotonic_us(clock_system()) + PLACE_TIMEOUT_MS * 1000;
+    int64_t until = clock_monotonic_us(clock_system()) + PLACE_TIMEOUT_MS * 1000LL;
     while (status.policy_version != version && clock_monotonic_us(clock_system()) < until) {
         (void)nanosleep(&step, NULL);
         MUST(wire_status(pool, &status, PLACE_TIMEOUT_MS, NULL));
