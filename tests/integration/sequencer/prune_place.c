@@ -23,11 +23,14 @@ static void narrow_partitions(const struct books *books)
 
 void prune_place_fill(struct prune_place *place)
 {
-    struct trail_ticket ticket = {0};
+    struct trail_ticket last[2] = {{0}}; /* rows and posts are each in their order, and not among each other */
+    stage_await(&place->stage, SEQUENCER_LEADING, NULL); /* before, posts are rows */
     for (int i = 0; i < EVENTS; i++) {
-        ticket = i % 50 == 0 ? stage_event(&place->stage, i % 100 == 0 ? "one" : "two") : stage_post(&place->stage);
+        bool row = i % 50 == 0;
+        last[row] = row ? stage_event(&place->stage, i % 100 == 0 ? "one" : "two") : stage_post(&place->stage);
     }
-    stage_covered(&place->stage, ticket);
+    stage_covered(&place->stage, last[0]);
+    stage_covered(&place->stage, last[1]);
 }
 
 void prune_place_make(struct prune_place *place)
@@ -92,7 +95,12 @@ enum status prune_place_prune(struct prune_place *place, prune_change_fn *change
 void prune_place_expect_left(struct prune_place *place)
 {
     struct fault fault = {0};
-    cr_assert_eq(prune_place_prune(place, NULL, &fault), STATUS_OK, "%s: %s", fault.where, fault.detail);
+    enum status status = STATUS_BUSY;
+    while (status == STATUS_BUSY) { /* others had the trail for longer than it waits: who asks comes again */
+        fault_clear(&fault);
+        status = prune_place_prune(place, NULL, &fault);
+    }
+    cr_assert_eq(status, STATUS_OK, "%s: %s", fault.where, fault.detail);
     cr_expect_eq(books_number(&place->books, ROWS_BELOW), 0);
     cr_expect_eq(books_number(&place->books, "SELECT count(*) FROM audit.leaf_partition"), 2);
     cr_expect_eq(books_number(&place->books, "SELECT first FROM audit.head"), PRUNE_PLACE_LEAVE);

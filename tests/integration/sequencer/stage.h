@@ -10,7 +10,7 @@
 #include "sequencer.h"
 
 #define STAGE_ORIGIN "custody.example/audit/v1"
-#define STAGE_WAIT_MS 30000
+#define STAGE_WAIT_MS 180000
 
 /* One process' worth of parts. Several may stand on one database. */
 struct stage {

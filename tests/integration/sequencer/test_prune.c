@@ -353,14 +353,16 @@ Test(prune, who_may_drop_may_do_nothing_else_and_not_without_the_entry)
     " AND mode = 'AccessExclusiveLock' AND relation = 'audit.leaf'::regclass"                                          \
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 
-/* Lets go of the trail when the first transaction that has waited for it waits no more. */
+static atomic_bool has_ended; /* whoever asked for the trail */
+
+/* Lets go of the trail when the first transaction that was seen to wait for it waits no more, or all is over. */
 static void *let_go(void *context)
 {
     long waiting = 0;
-    while ((waiting = books_number(&place.books, WAITING)) == 0) {
-        /* it is on its way */
+    while (waiting == 0 && !atomic_load(&has_ended)) {
+        waiting = books_number(&place.books, WAITING);
     }
-    while (books_number(&place.books, WAITING) == waiting) {
+    while (waiting != 0 && books_number(&place.books, WAITING) == waiting) {
         /* it waits */
     }
     store_rollback(context);
@@ -380,6 +382,7 @@ Test(prune, who_does_not_get_the_trail_lets_the_others_go_on)
     store_leaf_wipe(&leaf);
     cr_assert_eq(pthread_create(&thread, NULL, let_go, tx), 0);
     cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_BUSY, "%s: %s", fault.where, fault.detail);
+    atomic_store(&has_ended, true);
     cr_assert_eq(pthread_join(thread, NULL), 0);
     cr_expect_eq(books_number(&place.books, ROWS_BELOW), PRUNE_PLACE_LEAVE);
     store_close(reader);

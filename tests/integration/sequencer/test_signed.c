@@ -23,6 +23,7 @@ static void setup(void)
     keeper_open(&keeper, STAGE_ORIGIN);
     stage_open(&stage, &books, &keeper);
     struct trail_ticket ticket = {0};
+    stage_await(&stage, SEQUENCER_LEADING, NULL); /* before, posts are rows, which may come behind later ones */
     for (int i = 1; i < FIRST; i++) {
         ticket = stage_post(&stage);
     }
