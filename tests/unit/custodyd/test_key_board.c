@@ -60,6 +60,17 @@ static bool waits_for_another(const struct asker *asker)
     return read && strncmp(call, waiting, strlen(waiting)) == 0;
 }
 
+/* None of them is on its way there, nor kept from it by one that is. */
+static bool all_wait(const struct asker *askers)
+{
+    for (size_t i = 0; i < ASKERS; i++) {
+        if (!waits_for_another(&askers[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 Test(key_board, a_slow_signer_is_asked_twice_however_many_wait)
 {
     struct test_folder folder;
@@ -81,10 +92,8 @@ Test(key_board, a_slow_signer_is_asked_twice_however_many_wait)
         cr_assert(pthread_create(&askers[i].thread, NULL, ask, &askers[i]) == 0);
         first = i == 0 ? next_connection(listen_fd) : first; /* the others come while it is asked */
     }
-    for (size_t i = 1; i <= ASKERS; i++) {
-        while (!waits_for_another(&askers[i])) {
-            (void)sched_yield();
-        }
+    while (!all_wait(askers + 1) || !all_wait(askers + 1)) {
+        (void)sched_yield();
     }
     (void)close(first);
     (void)close(next_connection(listen_fd));
