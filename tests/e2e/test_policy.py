@@ -174,27 +174,50 @@ class Policies(strongroom.Case):
         self.assertEqual(place.balance(new), everything - 50)
         self.assertEqual([self.event(entry)["refs"]["policy"] for entry in self.entries("policy.in_force")], [name])
 
-    def test_2_a_lower_quorum_waits(self):
+    def while_it_waits(self, name, look):
+        """What `look` finds of a version that waits; None when that took force meanwhile, because the machine is slow."""
+        eventually(lambda: self.state(name) in ("waiting", "in_force"), f"version {name} is known")
+        try:
+            return look()
+        except AssertionError:
+            if self.state(name) != "in_force":
+                raise
+            return None
+
+    def seen_to_wait(self, name):
+        """A withdrawal that was proposed and approved by two while the version waited, seen also after a restart of the signer."""
         place = self.place
-        _, now = self.in_force()
-        strict = demanding(now["rules"][0], steps=[[{"group": "approvers", "m": 3}]])
-        self.adopt(rules=[strict], governance={**now["governance"], "delay_s": 40, "m": 3})
-        name, signed = self.next(ADMINS, rules=now["rules"], governance=now["governance"])
-        self.assertProblem(place.call("POST", "/v1/policies", self.next(ADMINS[:2], rules=now["rules"])[1]), 403, "quorum_missing")
-        draft = place.dir / "policy-lower.json"
-        draft.write_text(json.dumps(signed))
-        self.assertIn("CHANGED wallet hot-2, rule: 3 people after 0 seconds, before: 4 after 0 (WEAKER)",
-                      place.custody("policy", "diff", "--in", str(draft)).stdout)
-        self.hand_in(signed)
         withdrawal = place.proposed(60, wallet="hot-2")
         self.assertEqual(place.approve(withdrawal)["state"], "approving")
         # A restart in the middle changes nothing of it, nor do rows that somebody writes.
         place.stop("transfer")
         place.start()
-        self.becomes(name, "waiting")
-        alarm = eventually(lambda: [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "policy.waiting"],
-                           "everybody is told that a version waits")[0]
-        self.assertEqual(alarm["object_id"], name)
+        self.assertEqual(self.state(name), "waiting")
+        eventually(lambda: self.state(name) != "waiting" or
+                   [row for row in place.call("GET", "/v1/alarms").json["alarms"] if (row["code"], row["object_id"]) == ("policy.waiting", name)],
+                   "everybody is told that a version waits")
+        self.assertEqual(self.state(name), "waiting")
+        return withdrawal
+
+    def test_2_a_lower_quorum_waits(self):
+        place = self.place
+        _, now = self.in_force()
+        strict = demanding(now["rules"][0], steps=[[{"group": "approvers", "m": 3}]])
+        withdrawal, versions = None, 2
+        for delay_s in (40, 160, 640):  # as slow as the machine is
+            self.adopt(rules=[strict], governance={**now["governance"], "delay_s": delay_s, "m": 3})
+            name, signed = self.next(ADMINS, rules=now["rules"], governance=now["governance"])
+            self.assertProblem(place.call("POST", "/v1/policies", self.next(ADMINS[:2], rules=now["rules"])[1]), 403, "quorum_missing")
+            draft = place.dir / "policy-lower.json"
+            draft.write_text(json.dumps(signed))
+            self.assertIn("CHANGED wallet hot-2, rule: 3 people after 0 seconds, before: 4 after 0 (WEAKER)",
+                          place.custody("policy", "diff", "--in", str(draft)).stdout)
+            self.hand_in(signed)
+            withdrawal = self.while_it_waits(name, lambda name=name: self.seen_to_wait(name))
+            versions += 2
+            if withdrawal is not None:
+                break
+        self.assertIsNotNone(withdrawal)
         early = place.proposed(61, wallet="hot-2")
         state = place.approve(early)["state"]
         self.assertTrue(state == "approving" or self.state(name) == "in_force", state)  # on a slow machine
@@ -203,37 +226,27 @@ class Policies(strongroom.Case):
         # Proposed under the stricter version: both must allow it.
         self.assertEqual(place.read(withdrawal["id"])["state"], "approving")
         place.approve(withdrawal, "approver-3")
-        self.assertEndsProven(withdrawal, 4)
+        self.assertEndsProven(withdrawal, versions)
         loose = place.proposed(62, wallet="hot-2")
         place.approve(loose)
-        self.assertEndsProven(loose, 4)
+        self.assertEndsProven(loose, versions)
         eventually(lambda: not [row for row in place.call("GET", "/v1/alarms").json["alarms"] if row["code"] == "policy.waiting"],
                    "nothing waits")
 
-    def test_3_a_veto(self):
+    def one_vetoes(self, name):
         place = self.place
-        before, now = self.in_force()
-        self.adopt(governance={**now["governance"], "delay_s": 12})
-        late = canonical({**now, "version": now["version"] + 1, "prev": before, "issued_at": time_text()})
-        self.assertProblem(place.call("POST", "/v1/policies", place.signed("policy", late, "admin-1", "admin-2")), 403, "mismatch", "prev")
-        self.assertIsNone(self.state(digest("policy", late)))
-        name, signed = self.next(rules=[demanding(now["rules"][0], max_amount="1")])
-        self.hand_in(signed)
-        self.becomes(name, "waiting")
+        self.assertEqual(self.state(name), "waiting")
         self.assertProblem(place.call("POST", "/v1/policies", self.next(rules=[])[1]), 409, "conflict")
         said = place.custody("policy", "veto", "--reason", "too-low", "--key", f"{place.dir}/people/approver-1.key",
                              "--passphrase-file", f"{place.dir}/people/approver-1.passphrase", person="approver-1")
         self.assertIn("waiting, vetoes: 1", said.stdout)
-        row = eventually(lambda: next((row for row in self.versions("waiting") if row.get("vetoes")), None), "the veto is shown")
+        row = eventually(lambda: next((row for row in self.versions() if row["digest"] == name and row.get("vetoes")), None), "the veto is shown")
         self.assertEqual((row["vetoes"], row["need"], row["signers"]), (["approver-1"], 3, 2))
-        self.becomes(name, "dropped")
-        self.assertAnnouncesNothing(signed, lambda reply: self.assertProblem(reply, 403, "denied"))
-        eventually(lambda: [entry["oid"] for entry in self.entries("policy.dropped")] == [name], "the trail says so, once")
+        return name
 
-        # With one administrator more, the same person does not stop it.
-        name, signed = self.next(ADMINS, governance=now["governance"])
-        self.hand_in(signed)
-        self.becomes(name, "waiting")
+    def one_vetoes_in_vain(self, name):
+        place = self.place
+        self.assertEqual(self.state(name), "waiting")
         veto = self.command("policy.veto", ("approver-1",), subject=name)
         self.assertProblem(place.call("POST", f"/v1/keys/{'0' * 64}/commands", veto, person="approver-1"), 400, "invalid")
         paper = place.dir / "veto.json"
@@ -242,6 +255,34 @@ class Policies(strongroom.Case):
         again = place.custody("key", "send", "--command", str(paper), "--socket", f"{place.dir}/run/transfer.sock", "--role",
                               "transfer", check=False)
         self.assertIn("approver-1 has spoken against it", again.stderr)
+        return name
+
+    def handed_in(self, delay_s, look, signers=("admin-1", "admin-2"), **changes):
+        """A version that waits so long and that `look` has been at meanwhile; its name, None when the machine is too slow."""
+        self.adopt(rules=self.first["rules"], governance={**self.first["governance"], "delay_s": delay_s})
+        name, signed = self.next(signers, **changes)
+        self.hand_in(signed)
+        return signed if self.while_it_waits(name, lambda: look(name)) else None
+
+    def test_3_a_veto(self):
+        place = self.place
+        before, now = self.in_force()
+        self.first = now
+        self.adopt(governance={**now["governance"], "delay_s": 1})
+        late = canonical({**now, "version": now["version"] + 1, "prev": before, "issued_at": time_text()})
+        self.assertProblem(place.call("POST", "/v1/policies", place.signed("policy", late, "admin-1", "admin-2")), 403, "mismatch", "prev")
+        self.assertIsNone(self.state(digest("policy", late)))
+        low = [demanding(now["rules"][0], max_amount="1")]
+        signed = next(filter(None, (self.handed_in(delay_s, self.one_vetoes, rules=low) for delay_s in (12, 60, 300))))  # as slow as the machine is
+        name = digest("policy", signed["document"])
+        self.becomes(name, "dropped")
+        self.assertAnnouncesNothing(signed, lambda reply: self.assertProblem(reply, 403, "denied"))
+        eventually(lambda: [entry["oid"] for entry in self.entries("policy.dropped")] == [name], "the trail says so, once")
+
+        # With one administrator more, the same person does not stop it.
+        signed = next(filter(None, (self.handed_in(delay_s, self.one_vetoes_in_vain, ADMINS, governance=now["governance"])
+                                    for delay_s in (12, 60, 300))))
+        name = digest("policy", signed["document"])
         [told] = eventually(lambda: [self.event(entry) for entry in self.entries("policy.veto", oid=name)], "the veto is told")
         self.assertEqual(told["facts"], {"by": "approver-1", "reason": "test"})
         self.becomes(name, "in_force")
