@@ -41,7 +41,8 @@ class Thief(strongroom.Case):
         return eventually(lambda: (said := self.place.read(row["id"])).get("waiting", {}).get("for") in codes and said, f"it waits for {codes}")
 
     def cancelled(self, row):
-        self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+        reply = self.place.patiently(lambda: self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel"))
+        self.assertEqual(reply.status, 200, reply)
 
     def settle(self, row):
         return self.place.call("POST", f"/v1/withdrawals/{row['id']}/settle")
@@ -187,7 +188,8 @@ class History(Thief):
                 row = place.proposed(55)
                 place.approve(row, "approver-1")
                 body = place.approval(row, "approver-2", "reject") if end == "reject" else None
-                self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/{end}", body, "approver-2" if body else "operator-1").status, 200)
+                ask = (f"/v1/withdrawals/{row['id']}/{end}", body, "approver-2" if body else "operator-1")
+                self.assertEqual(place.patiently(lambda ask=ask: place.call("POST", *ask)).status, 200)
                 self.revive(row, "approving")
                 self.assertProblem(place.decide(row, "approver-3"), 409, "conflict", "state")
                 self.assertEqual(place.read(row["id"])["state"], "approving")

@@ -10,6 +10,8 @@ import strongroom  # noqa: E402
 
 
 class Issuance(strongroom.Case):
+    OPTIONS = {"trail_timeout": 5000}  # who waits for the trail in vain shall learn it soon
+
     def issuance(self, amount):
         place = self.place
         issuer = place.person("issuer-1")
@@ -48,7 +50,7 @@ class Issuance(strongroom.Case):
         place.start()
         self.assertHonestWorkGoesOn()
         self.assertEqual(place.balance(place.hot), before - 100)
-        reply = place.call("POST", "/v1/ledger/transactions", body)
+        reply = place.patiently(lambda: place.call("POST", "/v1/ledger/transactions", body))
         self.assertEqual((reply.status, reply.json["status"]), (200, "confirmed"), reply)
         self.assertEqual(place.balance(place.hot), before + 6900)
 

@@ -401,7 +401,7 @@ class Clones(strongroom.Case):
         shutil.copyfile(guard, memory)
         self.start()
         receipt = place.dir / "kept.receipt"
-        receipt.write_bytes(base64.b64decode(place.propose(2).json["receipt"], validate=True))
+        receipt.write_bytes(base64.b64decode(place.patiently(lambda: place.propose(2, key="kept")).json["receipt"], validate=True))
         kept = place.dir / "kept.checkpoint"
         kept.write_bytes(place.call("GET", "/v1/audit/checkpoint").bytes)
         first = place.export_trail().rename(place.dir / "first.jsonl")
@@ -474,7 +474,8 @@ class Pending(strongroom.Case):
         self.assertProblem(place.propose(5, key="lost"), 503, "not_ready")  # there is nothing that could prove it
         row = place.read(event["oid"])
         self.assertProblem(place.decide(row, "approver-1"), 503, "not_ready", "trail")  # nobody decides about what it does not tell
-        self.assertEqual(place.decide(row, "approver-1", "reject").status, 200)
+        document = place.approval(row, "approver-1", "reject")
+        self.assertEqual(place.patiently(lambda: place.decide(row, "approver-1", "reject", document=document)).status, 200)
         self.assertEqual(place.read(row["id"])["state"], "rejected")
         status, said = place.verify("trail", place.export_trail())
         self.assertIn(status, (1, 2), said)

@@ -640,7 +640,7 @@ class Case(unittest.TestCase):
         cls.place = Evaluation()
         cls.addClassCleanup(cls.place.remove)
         cls.place.provision(**cls.PROVISION)
-        cls.place.configure("custodyd", **cls.OPTIONS)
+        cls.place.configure("custodyd", **{"trail_timeout": 60000, **cls.OPTIONS})  # nobody is refused because the machine is busy
         cls.place.start()
         cls.place.enrol()
 

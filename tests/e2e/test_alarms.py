@@ -282,7 +282,7 @@ class Alarms(strongroom.Case):
         place.start_unready()
         eventually(lambda: used in self.copied(), "the key is stopped")
         self.decide()
-        old = place.propose(key="kept-by-the-client").json["withdrawal"]
+        old = place.proposed(key="kept-by-the-client")
         place.approve(old)
         place.wait(old["id"], "confirmed")
         evidence = place.export_evidence(old["id"])
