@@ -101,8 +101,8 @@ class Incident(unittest.TestCase):
     def check_open_ones(self, asked, sent, promised, recorded):
         """Nothing that was open goes on by itself, and what was recorded ends as the ledger says, once."""
         place = self.place
-        self.assertEqual([(row["state"], row.get("reason")) for row in (place.read(one["id"]) for one in (asked, sent, promised, recorded))],
-                         [("rejected", "log_ended"), *[("quarantined", "log_ended")] * 3])
+        states = ((asked, "rejected"), *((one, "quarantined") for one in (sent, promised, recorded)))
+        self.assertEqual([place.wait(one["id"], state)["reason"] for one, state in states], 4 * ["log_ended"])
         self.assertEqual(place.wallet()[1], 12 + 13 + 15)
         paid = place.balance(place.payee)
         changed = "UPDATE custody.withdrawal SET intent = convert_to(replace(convert_from(intent, 'UTF8'), '\"amount\":\"%s\"', '\"amount\":\"%s\"'), 'UTF8')"

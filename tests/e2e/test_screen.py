@@ -150,7 +150,7 @@ class Screen(strongroom.Case):
         for mode, options, why in (("silent", (), none), ("garbage", (), none), ("nul", (), none), ("half", (), none), ("both", (), none),
                                    ("more", (), none), ("large", (), none), ("failing", (), "exit status 1"),
                                    ("crash", (), "ended by signal 11"), ("killed", (), "ended by signal 9"),
-                                   ("endless", ("--call-timeout", "1"), late), ("hang", ("--call-timeout", "5"), late)):
+                                   ("endless", ("--call-timeout", "1"), late), ("hang", ("--call-timeout", "15"), late)):
             with self.subTest(mode):
                 self.mode(mode)
                 done = self.screen(*options)

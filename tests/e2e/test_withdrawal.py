@@ -739,7 +739,7 @@ class Withdrawal(strongroom.Case):
         self.assertEqual(place.call("GET", "/v1/ledger/blocks/999999").status, 404)
         issuer = place.call("GET", f"/v1/ledger/accounts/{place.person('issuer-1')['address']}").json["balances"]
         self.assertEqual([(b["posted"], b.get("issued")) for b in issuer], [("1000000", True)])
-        self.assertEqual(place.call("GET", "/healthz").json["status"], "ready")
+        self.until(lambda: place.call("GET", "/healthz").json["status"] == "ready", "everything is ready")
 
     def test_proofs_of_the_trail(self):
         place = self.place

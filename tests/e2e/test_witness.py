@@ -195,7 +195,8 @@ class Witnesses(strongroom.Case):
         self.assertEqual(code, 0, said)
         # A receipt that came with an effect has the log's line alone: it is fetched again, or an export shows the cosignatures.
         receipt = self.place.dir / "at-once.receipt"
-        receipt.write_bytes(base64.b64decode(self.place.propose(1).json["receipt"]))
+        key = os.urandom(16).hex()
+        receipt.write_bytes(base64.b64decode(self.place.patiently(lambda: self.place.propose(1, key=key)).json["receipt"]))
         code, said = self.verify("receipt", trust, receipt)
         self.assertEqual((code, "fetch it again" in said), (2, True), said)
         seq = int(re.search(rb"^index (\d+)$", receipt.read_bytes(), re.MULTILINE)[1])
@@ -235,9 +236,10 @@ class Witnesses(strongroom.Case):
         self.assertEqual(self.place.call("GET", "/v1/audit/entries?limit=1", person="auditor-1").status, 200)
         codes = self.until(lambda: {"witness.gone", "witness.down"} <= set(self.place.call("GET", "/healthz").json["alarm_codes"]), "alarms")
         self.assertTrue(codes)
-        alarms = {row["code"]: row for row in self.place.call("GET", "/v1/alarms").json["alarms"]}
-        self.assertEqual(alarms["witness.down"]["object_id"], self.witnesses[1].name)
-        reply = self.place.call("POST", f"/v1/alarms/{alarms['witness.gone']['id']}/acknowledge")
+        alarms = {(row["code"], row["object_id"]): row for row in self.place.call("GET", "/v1/alarms").json["alarms"]}
+        self.assertIn(("witness.down", self.witnesses[1].name), alarms)  # on a slow machine the other one may be late, too
+        [gone] = [row for (code, _), row in alarms.items() if code == "witness.gone"]
+        reply = self.place.call("POST", f"/v1/alarms/{gone['id']}/acknowledge")
         self.assertLess(reply.status, 300, reply)  # who has seen it may say so
         self.witnesses[1].start()
         self.place.approve(open_one)  # effects are back
@@ -311,9 +313,9 @@ class Witnesses(strongroom.Case):
         self.place.start()
         withdrawal = self.place.proposed()
         self.place.approve(withdrawal)
-        self.until(lambda: self.place.read(withdrawal["id"]).get("waiting", {}).get("step") == "sign", "it waits for its signature")
-        row = self.place.read(withdrawal["id"])
-        self.assertEqual((row["state"], row["waiting"]["for"]), ("recorded", "not_ready"))
+        wanted = {"step": "sign", "for": "not_ready"}
+        self.until(lambda: wanted.items() <= self.place.read(withdrawal["id"]).get("waiting", {}).items(), "it waits for its signature")
+        self.assertEqual(self.place.read(withdrawal["id"])["state"], "recorded")
         self.assertNotIn(withdrawal["id"], self.place.log("transfer"))  # it names what it signs
         self.place.stop("custodyd")
         self.place.configure("custodyd", witness_tier="hot")
