@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "client.h"
 #include "commands.h"
+#include "policy/intent.h"
 
 const char *answer_amount(char out[ANSWER_AMOUNT_SIZE], const struct trust *trust, const struct digest *asset,
                           struct amount amount)
@@ -76,10 +77,19 @@ static bool print_altered(const json_t *withdrawal)
     static const char *const members[] = {"amount", "asset", "destination", "requester", "wallet"};
     const json_t *text = json_object_get(withdrawal, "intent");
     json_t *intent = NULL;
+    struct intent read;
+    struct fault why = {0};
     bool altered = false;
-    if (text == NULL || canon_parse(&intent, json_string_value(text), json_string_length(text), CANON_DOCUMENT_MAX,
-                                    NULL) != STATUS_OK) {
-        return false;
+    if (text == NULL) {
+        return false; /* there is none yet */
+    }
+    const char *document = json_is_string(text) ? json_string_value(text) : "";
+    size_t len = json_string_length(text);
+    if (intent_decode(&read, document, len, &why) != STATUS_OK ||
+        canon_parse(&intent, document, len, CANON_DOCUMENT_MAX, &why) != STATUS_OK) {
+        (void)printf("   ALTERED in the database: the intent, which is what people sign, cannot be read: %s%s%s\n",
+                     why.where, why.where[0] == '\0' ? "" : ": ", why.detail);
+        return true;
     }
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         char column[SERVICE_TEXT_SIZE];

@@ -54,7 +54,10 @@ static enum status read_limit(size_t *out, const struct command_input *input, st
     char *end = NULL;
     unsigned long long limit = text == NULL ? FOUND_ENOUGH : strtoull(text, &end, 10);
     if (text != NULL && (text[0] < '1' || text[0] > '9' || *end != '\0' || limit > LIMIT_MAX)) {
-        return fault_set(fault, STATUS_USAGE, "limit=", "must be a number of entries, 1 to %d", LIMIT_MAX);
+        char word[sizeof(fault->where)];
+        (void)snprintf(word, sizeof(word), "limit=%s", text);
+        return fault_set(fault, STATUS_USAGE, word, "a whole number from 1 to %d: so many entries are shown",
+                         LIMIT_MAX);
     }
     *out = (size_t)limit;
     return STATUS_OK;

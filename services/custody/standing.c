@@ -12,7 +12,8 @@ static const struct {
     const char *step;
     const char *words;
 } waits[] = {
-    {"not_ready", "announce", "the veto window of its rule; one person may veto it until then"},
+    {"not_ready", "announce",
+     "the veto window of its rule, in which one person may veto it, or before that a signed checkpoint over its entry"},
     {"not_ready", "record",
      "the cooling-off of its destination's entry of the allow-list, or a signed checkpoint over its request"},
     {"not_ready", "sign",

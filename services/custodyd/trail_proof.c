@@ -3,6 +3,9 @@
  * sequencer keeps in memory, what outsiders are shown from a tree of its own.
  */
 #include "trail.h"
+
+#include <inttypes.h>
+
 #include "trail_state.h"
 
 /* STATUS_PROOF_INVALID: what `view` remembers, or what is stored, does not lead to the signed root. */
@@ -89,8 +92,13 @@ enum status trail_prove_consistency(struct audit_proof *out, struct trail *trail
     if (newest.size == 0) {
         return fault_set(fault, STATUS_NOT_READY, "checkpoint", "none is known yet");
     }
-    if (from < 1 || from > to || to > newest.size) {
-        return fault_set(fault, STATUS_INVALID, "to", "1 <= from <= to <= size of the newest checkpoint");
+    if (from < 1 || from > to) {
+        return fault_set(fault, STATUS_INVALID, from < 1 ? "from" : "to", "must be a size of the log from %s on",
+                         from < 1 ? "1" : "that of `from`");
+    }
+    if (to > newest.size) {
+        return fault_set(fault, STATUS_INVALID, "to",
+                         "must be a size of the log up to %" PRIu64 ", that of the newest checkpoint", newest.size);
     }
     trail_view_grow(trail->shown, newest.size);
     for (int attempt = 0; attempt < 2; attempt++) {

@@ -190,8 +190,8 @@ enum status trail_consistency_read(struct service *service, const struct http_re
     if (status == STATUS_OK) {
         status = http_query_integer(&to, request, "to", 1, INT64_MAX, fault);
     }
-    if (status == STATUS_OK && (from == 0 || to < from)) {
-        status = fault_set(fault, STATUS_INVALID, "to", "from and to must be given, from at most to");
+    if (status == STATUS_OK && (from == 0 || to == 0)) {
+        status = fault_set(fault, STATUS_INVALID, from == 0 ? "from" : "to", "must be given: the size of a checkpoint");
     }
     if (status == STATUS_OK) {
         status = trail_prove_consistency(&proof, service->trail, (uint64_t)from, (uint64_t)to, fault);

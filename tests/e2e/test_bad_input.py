@@ -202,7 +202,9 @@ class BadInput(strongroom.Case):
                 asked, headers, body = ask("HEAD", path)
                 self.assertEqual((asked, body), (status, b""))
                 got, as_got, body = ask("GET", path)
-                self.assertEqual((got, headers["Content-Type"], headers["Content-Length"]), (status, as_got["Content-Type"], as_got["Content-Length"]))
+                self.assertEqual((got, headers["Content-Type"]), (status, as_got["Content-Type"]))
+                if path != "/healthz":  # which tells of alarms, whose number may change
+                    self.assertEqual(headers["Content-Length"], as_got["Content-Length"])
                 self.assertNotEqual(body, b"")
         asked, headers, body = ask("HEAD", "/v1/subjects")
         self.assertEqual((asked, headers["Allow"], body), (405, "POST", b""))
@@ -218,12 +220,18 @@ class BadInput(strongroom.Case):
                             (entries + "?asset=x&amount_min=1.5", "asset"), (entries + f"?asset={64 * '0'}&amount_min=1.5", "amount_min"),
                             (entries + f"?asset={64 * '0'}&amount_max=-1", "amount_max"),
                             ("/v1/audit/proof/inclusion?seq=-1", "seq"), ("/v1/audit/proof/consistency?from=2&to=1", "to"),
+                            ("/v1/audit/proof/consistency?from=1", "to"), ("/v1/audit/proof/consistency?to=1", "from"),
                             ("/v1/ledger/blocks/0", "height"), ("/v1/ledger/blocks/01", "height"),
                             ("/v1/ledger/transactions/xyz", "hash"), ("/v1/ledger/accounts/sr1", "address"),
                             ("/v1/withdrawals/not-a-uuid", "id"), ("/v1/wallets/NOT-A-NAME", "name")):
             with self.subTest(path=path):
                 person = "auditor-1" if path.startswith("/v1/audit") else "operator-1"
                 self.assertProblem(place.call("GET", path, person=person), 400, "invalid", field)
+        for ends, field, rule in (("from=2&to=1", "to", "must be a size of the log from that of `from` on"), ("from=1", "to", "must be given: the size of a checkpoint"),
+                                  ("from=1&to=999999999", "to", "that of the newest checkpoint")):
+            reply = place.call("GET", f"/v1/audit/proof/consistency?{ends}", person="auditor-1")
+            self.assertProblem(reply, 400, "invalid", field)
+            self.assertIn(rule, reply.json["detail"])
         for path in ("/v1/wallets/hot%00", "/v1/wallets/hot%00x"): # nothing is cut off at a zero byte
             with self.subTest(path=path):
                 self.assertProblem(place.call("GET", path), 400, "invalid", "name")

@@ -409,6 +409,9 @@ class Entry(Lying):
             for words in (["otype=key", "otype=withdrawal"], ["limit=2", "act=key.state", "limit=3"], [f"oid={ID}", f"oid={ID}"]):
                 with self.subTest(command, words=words):
                     self.assertIn(f"audit {command}: {words[-1]}: given twice", self.refused(2, "audit", command, *words, *self.base))
+        for limit in ("0", "-1", "1e3", "1000001", "", "07"):
+            told = self.refused(2, "audit", "search", f"limit={limit}", *self.base)
+            self.assertIn(f"custody audit search: limit={limit}: a whole number from 1 to 1000000: so many entries are shown", told)
         for words in (["0", "5"], ["10", "5"], ["000", "5"], ["x", "5"]):
             self.assertIn("FROM TO: must be ", self.refused(2, "audit", "consistency", *words, *self.base))
         self.assertEqual([request["path"] for request in self.service.requests if "audit" in request["path"]], [])
@@ -707,10 +710,19 @@ class Others(Lying):
                     self.assertEqual("not what" in done.stderr, bool(change), done.stderr)
                     for name in change:
                         self.assertIn(f"the {name}; the intent, which is what people sign, has {INTENT[name]}\n", done.stdout)
+        for intent in ("", "{", BUNDLE["intent"][1:], BUNDLE["intent"] + " ", BUNDLE["intent"].replace('"amount"', '"amounu"'), "[]", 7, None, {}):
+            self.service.routes["GET", "/v1/withdrawals"] = (200, {"withdrawals": [{**row, "intent": intent}, row], "next": ""})
+            self.service.routes[SHOW] = (200, {"withdrawal": {**row, "intent": intent}})
+            for words in ("list",), ("explain", ID):
+                with self.subTest(words=words, intent=intent):
+                    done = self.custody(*words, *self.base)
+                    self.assertEqual((done.returncode, done.stdout.count("ALTERED in the database: the intent, which is what people sign, cannot be read: ")), (1, 1),
+                                     done.stdout + done.stderr)
+                    self.assertIn("not what", done.stderr)
 
     def test_what_it_waits_for_is_told_in_words_and_until_when(self):
         until, since = world.at(9), world.at(8)
-        for step, code, words in (("sign", "limit_exceeded", "a limit over time"), ("announce", "not_ready", "the veto window"),
+        for step, code, words in (("sign", "limit_exceeded", "a limit over time"), ("announce", "not_ready", "the veto window .*, or before that a signed checkpoint over its entry"),
                                   ("record", "not_ready", "the cooling-off .* or a signed checkpoint over its request"),
                                   ("sign", "not_ready", "a signed checkpoint over its entry, cosigned by the witnesses"), ("record", "outside_hours", "the policy allows it at other hours"),
                                   ("record", "corrupt", "what was stored of it is altered"), ("sign", "corrupt", "what was stored of it is altered"),

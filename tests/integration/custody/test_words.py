@@ -246,7 +246,7 @@ class Answers(Answering):
                 **changes}
 
     def test_explain(self):
-        self.shows("", state="approving", asset=WORLD.asset, amount="2501")
+        self.shows(BUNDLE["intent"], state="approving", asset=WORLD.asset, amount="2501")
         self.answers(PATH + "/explanation", self.explanation())
         told = self.good("explain", ID, *self.base)
         for words in (f"{ID}  approving  25.01 DEMO (2501 base units)", "waiting, one more", "rule transfers: allows it when all of this is met",
