@@ -108,7 +108,7 @@ static const struct option_row rows[] = {
         "entries of the trail that are younger stay in the database, by the times in the trail", retention_days),
     ROW(PRUNE, "archive", OPTION_PATH, "", 0, 0, NULL, "folder of a copy of the trail (custody audit copy)", archive),
     ROW(PRUNE, "before", OPTION_INTEGER, "", 1, INT64_MAX, NULL,
-        "entries below this number leave the database; a partition ends there", before),
+        "entries below this number leave the database; a partition ends there: a multiple of 1048576", before),
     ROW(FORK, "order", OPTION_PATH, "", 0, 0, NULL, "the order of the quorum by which this log begins", order),
     ROW(TOKEN | PRUNE, "person", OPTION_TEXT, "", 0, 0, NULL,
         "whose token it is, or who asks that entries leave: a name of the policy", person),

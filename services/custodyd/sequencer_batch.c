@@ -11,7 +11,6 @@
 
 #define SEQUENCER_ACTOR "sequencer"
 #define WAITS_LONG_US (60 * INT64_C(1000000)) /* no statement of the service takes so long */
-#define PARTITION_STEP ((uint64_t)1 << 20)
 
 /* What is known of an entry of the batch after it is linked. */
 struct linked {
@@ -431,7 +430,7 @@ static void batch_adopt(struct batch *batch)
     sequencer->end = sequencer->next;
     sequencer->own_number = sequencer->next_number;
     if (sequencer->end.size > sequencer->partition_end) {
-        sequencer->partition_end = (sequencer->end.size / PARTITION_STEP + 2) * PARTITION_STEP;
+        sequencer->partition_end = (sequencer->end.size / STORE_TRAIL_PARTITION + 2) * STORE_TRAIL_PARTITION;
     }
     trail_view_append(trail_tree(trail), first, batch->hashes, batch->count);
     for (size_t i = 0; i < batch->count; i++) {

@@ -9,7 +9,6 @@
 #include "sequencer_core.h"
 
 #define TAIL 256
-#define PARTITION_STEP ((uint64_t)1 << 20)
 
 /* Walks the last rows: index, link and hash of each, and when it was, by its bytes. */
 struct tail {
@@ -328,7 +327,7 @@ enum status sequencer_lead(struct sequencer *sequencer, struct fault *fault)
         sequencer->epoch = head.epoch;
         sequencer->end.size = head.size; /* known from now on, also when this process is cut off before it leads */
         sequencer->end.root = head.root;
-        sequencer->partition_end = (head.size / PARTITION_STEP + 2) * PARTITION_STEP;
+        sequencer->partition_end = (head.size / STORE_TRAIL_PARTITION + 2) * STORE_TRAIL_PARTITION;
         status = verify_end(sequencer, &head, fault);
     }
     bytes_free(&head.frontier);

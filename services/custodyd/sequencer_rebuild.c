@@ -13,7 +13,6 @@
 #include "store/trail_write.h"
 #include "trail_leaf.h"
 
-#define PARTITION_STEP ((uint64_t)1 << 20)
 #define STATEMENT_TIMEOUT_MS 3600000 /* one derives from the whole trail */
 
 struct rebuild {
@@ -115,7 +114,7 @@ static enum status write_entries(struct rebuild *rebuild, const struct mirror_en
 {
     enum status status = STATUS_OK;
     unsigned made = 0;
-    if (rebuild->size % PARTITION_STEP == 0) {
+    if (rebuild->size % STORE_TRAIL_PARTITION == 0) {
         status = store_leaf_partitions(rebuild->tx, rebuild->size, fault);
     }
     while (status == STATUS_OK && made < count) {

@@ -84,11 +84,33 @@ static enum status read_newest(struct prune *prune, struct store_tx *tx, struct 
     return status;
 }
 
+/* What an operator may give instead. */
+static enum status refuse_bound(const char *why, struct store_tx *tx, const struct store_head *head,
+                                struct fault *fault)
+{
+    uint64_t last = 0;
+    uint64_t most = head->size < STORE_TRAIL_KEPT ? 0 : head->size - STORE_TRAIL_KEPT;
+    enum status status = store_leaf_bound_last(&last, tx, most, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (last <= head->first) {
+        return fault_set(fault, STATUS_INVALID, "before",
+                         "%s; a partition ends at each multiple of %" PRIu64 ", and none may leave yet: of %" PRIu64
+                         " entries the last %d stay",
+                         why, STORE_TRAIL_PARTITION, head->size, STORE_TRAIL_KEPT);
+    }
+    return fault_set(fault, STATUS_INVALID, "before",
+                     "%s; a partition ends at each multiple of %" PRIu64 ", the last that may leave of %" PRIu64
+                     " entries at %" PRIu64,
+                     why, STORE_TRAIL_PARTITION, head->size, last);
+}
+
 static enum status check_bound(struct prune *prune, struct store_tx *tx, struct fault *fault)
 {
     uint64_t before = prune->config->before;
     struct store_head head = {0};
-    bool bound = false;
+    uint64_t bound = 0;
     enum status status = store_head_get(&head, tx, fault);
     bytes_free(&head.frontier);
     prune->first = head.first;
@@ -96,14 +118,13 @@ static enum status check_bound(struct prune *prune, struct store_tx *tx, struct 
         return fault_set(fault, STATUS_EXISTS, "before", "the entries below %" PRIu64 " have left already", head.first);
     }
     if (status == STATUS_OK) {
-        status = store_leaf_is_bound(&bound, tx, before, fault);
+        status = store_leaf_bound_last(&bound, tx, before, fault);
     }
-    if (status == STATUS_OK && (!bound || before % AUDIT_TILE_WIDTH != 0)) {
-        return fault_set(fault, STATUS_INVALID, "before", "no partition of the trail ends there, at a whole bundle");
+    if (status == STATUS_OK && (bound != before || before % AUDIT_TILE_WIDTH != 0)) {
+        return refuse_bound("no partition of the trail ends there", tx, &head, fault);
     }
     if (status == STATUS_OK && head.size < before + STORE_TRAIL_KEPT) {
-        return fault_set(fault, STATUS_INVALID, "before", "of %" PRIu64 " entries the last %d stay", head.size,
-                         STORE_TRAIL_KEPT);
+        return refuse_bound("too few entries would stay", tx, &head, fault);
     }
     return status;
 }

@@ -6,12 +6,12 @@
 
 #include "pool.h"
 
-static const struct column bound_columns[] = {{"there", COLUMN_BOOL, false, 0, sizeof(bool)}};
-static const struct row_shape bound_shape = ROW_SHAPE(bool, bound_columns);
+static const struct column bound_columns[] = {{"last", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
+static const struct row_shape bound_shape = ROW_SHAPE(uint64_t, bound_columns);
 
-static const struct statement is_bound = {
-    "leaf_is_bound",
-    "SELECT EXISTS (SELECT FROM audit.leaf_partition WHERE below = $1::bigint) AS there",
+static const struct statement bound_last = {
+    "leaf_bound_last",
+    "SELECT coalesce(max(below), 0)::bigint AS last FROM audit.leaf_partition WHERE below <= $1::bigint",
     1,
 };
 
@@ -27,11 +27,11 @@ static const struct statement unended = {
 
 static const struct statement prune = {"leaf_prune", "SELECT audit.leaf_prune($1::bigint)", 1};
 
-enum status store_leaf_is_bound(bool *out, struct store_tx *tx, uint64_t bound, struct fault *fault)
+enum status store_leaf_bound_last(uint64_t *out, struct store_tx *tx, uint64_t most, struct fault *fault)
 {
     struct parameters p = {0};
-    parameter_uint64(&p, bound);
-    return tx_read_one(tx, out, &bound_shape, &is_bound, &p, fault);
+    parameter_uint64(&p, most);
+    return tx_read_one(tx, out, &bound_shape, &bound_last, &p, fault);
 }
 
 enum status store_withdrawal_unended(struct uuid *out, struct store_tx *tx, int64_t until_utc_us, struct fault *fault)

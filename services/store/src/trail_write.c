@@ -7,7 +7,6 @@
 #include "pool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PARTITION_STEP ((uint64_t)1 << 20)
 
 static const struct column pending_columns[] = {
     COLUMN(struct store_pending, pid, "pid", COLUMN_INT64),
@@ -136,7 +135,7 @@ enum status store_leaf_partitions(struct store_tx *tx, uint64_t seq, struct faul
 {
     struct parameters p = {0};
     parameter_uint64(&p, seq);
-    parameter_uint64(&p, seq + PARTITION_STEP);
+    parameter_uint64(&p, seq + STORE_TRAIL_PARTITION);
     return tx_run(tx, NULL, &partitions, &p, fault);
 }
 

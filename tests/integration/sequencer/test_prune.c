@@ -50,6 +50,11 @@ static void expect_proven(uint64_t seq)
     bytes_free(&proof);
 }
 
+static void within(struct trail_prune_config *config)
+{
+    config->before = 600;
+}
+
 Test(prune, they_leave_when_the_trail_says_so_and_it_goes_on)
 {
     struct fault fault = {0};
@@ -73,6 +78,10 @@ Test(prune, they_leave_when_the_trail_says_so_and_it_goes_on)
     cr_assert_eq(trail_kept_from(&first, place.stage.reader, &fault), STATUS_OK);
     cr_expect_eq(first, PRUNE_PLACE_LEAVE);
     cr_expect_eq(prune_place_prune(&place, NULL, &fault), STATUS_EXISTS, "%s", fault.detail);
+    fault_clear(&fault);
+    cr_expect_eq(prune_place_prune(&place, within, &fault), STATUS_INVALID);
+    cr_expect(strstr(fault.detail, "at each multiple of 1048576, and none may leave yet: of ") != NULL, "%s",
+              fault.detail);
     cr_expect_eq(books_number(&place.books, TOLD), 1);
     stage_copy(&place.stage, place.archive); /* the archive goes on, too */
     stage_close(&place.stage);
@@ -226,6 +235,17 @@ static const char *too_young_words(void)
     return words;
 }
 
+/* What can be given instead; the partitions of this place are smaller. */
+static const char *may_leave(const char *why)
+{
+    static char words[200];
+    (void)snprintf(words, sizeof(words),
+                   "%s; a partition ends at each multiple of 1048576, the last that may leave of %ld"
+                   " entries at 512",
+                   why, books_number(&place.books, "SELECT size FROM audit.head"));
+    return words;
+}
+
 static void refused(prune_change_fn *change, enum status status, const char *words)
 {
     struct fault fault = {0};
@@ -239,8 +259,8 @@ static void refused(prune_change_fn *change, enum status status, const char *wor
 
 Test(prune, nothing_leaves_against_the_rules)
 {
-    refused(no_bound, STATUS_INVALID, "no partition of the trail ends there");
-    refused(beyond, STATUS_INVALID, "the last 256 stay");
+    refused(no_bound, STATUS_INVALID, may_leave("no partition of the trail ends there"));
+    refused(beyond, STATUS_INVALID, may_leave("too few entries would stay"));
     refused(too_young, STATUS_CONFLICT, too_young_words());
     struct store_withdrawal row = books_withdrawal("one");
     row.requested_at_utc_us -= YEAR_US;

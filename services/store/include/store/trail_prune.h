@@ -9,8 +9,8 @@
 
 #define STORE_TRAIL_KEPT 256 /* at least so many entries stay: a leader reads them at its start */
 
-/* Whether a partition of the trail ends at entry `bound` - 1. */
-MUST_CHECK enum status store_leaf_is_bound(bool *out, struct store_tx *tx, uint64_t bound, struct fault *fault);
+/* The last number, up to `most`, below which a partition of the trail ends; 0: there is none. */
+MUST_CHECK enum status store_leaf_bound_last(uint64_t *out, struct store_tx *tx, uint64_t most, struct fault *fault);
 
 /* The oldest withdrawal, requested by `until_utc_us`, that has not ended; one in quarantine has not. STATUS_NOT_FOUND.
  */

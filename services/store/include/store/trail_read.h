@@ -14,6 +14,7 @@
 #define STORE_TEXT_SIZE 128
 #define STORE_LEAVES_MAX 1000
 #define STORE_TILE_WIDTH 256
+#define STORE_TRAIL_PARTITION ((uint64_t)1 << 20) /* so many entries in a partition, but where a test makes its own */
 
 /*
  * A row as it stands in the database; what was really said is `raw` (L_n), the columns are a projection of it. What a
