@@ -364,6 +364,28 @@ static enum status reply_decision(struct deciding *deciding, struct http_reply *
     return http_reply_json(reply, 200, object, fault);
 }
 
+static enum status foresee_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct deciding *deciding = context;
+    bool request = deciding->action == AUDIT_WITHDRAWAL_REQUEST_SIGN;
+    store_withdrawal_wipe(&deciding->row);
+    enum status status = store_withdrawal_get(&deciding->row, tx, &deciding->id, fault);
+    return status == STATUS_OK ? verify_decision(deciding, request ? APPROVAL_REQUEST : APPROVAL_APPROVE, fault)
+                               : status;
+}
+
+/* Nobody waits with what does not verify, which is judged again when the row is locked. */
+static enum status read_history(struct deciding *deciding, struct fault *fault)
+{
+    struct service *service = deciding->service;
+    enum status status = history_read(&deciding->history, service, &deciding->id, fault);
+    if (status != STATUS_OK || !history_may_come(&deciding->history, service, &deciding->id)) {
+        return status;
+    }
+    status = store_transact(service->store, foresee_in, deciding, fault);
+    return status == STATUS_OK ? history_await(&deciding->history, service, &deciding->id, fault) : status;
+}
+
 /* `action` also tells whether a document is handed in: only a cancellation needs none; and whether it goes on. */
 static enum status decide(struct service *service, const struct http_request *request, store_work_fn *work,
                           enum audit_action action, struct http_reply *reply, struct fault *fault)
@@ -374,7 +396,7 @@ static enum status decide(struct service *service, const struct http_request *re
         status = read_document(&deciding, fault);
     }
     if (status == STATUS_OK && (action == AUDIT_WITHDRAWAL_APPROVE || action == AUDIT_WITHDRAWAL_REQUEST_SIGN)) {
-        status = history_await(&deciding.history, service, &deciding.id, fault);
+        status = read_history(&deciding, fault);
     }
     if (status == STATUS_OK) {
         status = store_transact(service->store, work, &deciding, fault);

@@ -6,13 +6,14 @@
 #include <time.h>
 
 #include "audit/leaf.h"
+#include "base/log.h"
 #include "policy/intent.h"
 #include "record.h"
 #include "store/pending.h"
 #include "trail_signed.h"
 
 #define LONG_OVER_US (3600 * INT64_C(1000000))
-#define LOOK_AGAIN_MS 20
+#define LOOK_AGAIN_MS 200
 
 void history_wipe(struct history *history)
 {
@@ -69,26 +70,42 @@ static enum status numbered_in(struct store_tx *tx, void *context, struct fault 
     return check_numbered(tx, numbering->withdrawal, numbering->ordinal, fault);
 }
 
-/* The request was answered by another process, or is about to be: the checkpoint over its entry is on its way here. */
-static bool may_come(const struct history *history, struct service *service, const struct uuid *withdrawal)
+/* Whether an entry of it was numbered, and a decision about it is awaited. */
+static enum status awaited_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    struct numbering numbering = {.withdrawal = withdrawal, .ordinal = 1};
-    struct fault why = {0};
-    return history->whole && history->entries.count == 0 &&
-           store_transact(service->store, numbered_in, &numbering, &why) == STATUS_OK;
+    const struct uuid *withdrawal = context;
+    struct store_withdrawal row = {0};
+    enum status status = check_numbered(tx, withdrawal, 1, fault);
+    if (status == STATUS_OK) {
+        status = store_withdrawal_get(&row, tx, withdrawal, fault);
+    }
+    bool open = row.state == WITHDRAWAL_RESERVED || row.state == WITHDRAWAL_APPROVING;
+    store_withdrawal_wipe(&row);
+    return status == STATUS_OK && !open ? fault_set(fault, STATUS_CONFLICT, "state", "no decision is awaited") : status;
 }
 
-enum status history_await(struct history *out, struct service *service, const struct uuid *withdrawal,
+bool history_may_come(const struct history *history, struct service *service, const struct uuid *withdrawal)
+{
+    struct uuid id = *withdrawal;
+    struct fault why = {0};
+    return history->whole && history->entries.count == 0 &&
+           store_transact(service->store, awaited_in, &id, &why) == STATUS_OK;
+}
+
+enum status history_await(struct history *inout, struct service *service, const struct uuid *withdrawal,
                           struct fault *fault)
 {
     const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
     int64_t end_us = clock_monotonic_us(service->clock) + service->options.trail_timeout_ms * 1000;
-    enum status status = history_read(out, service, withdrawal, fault);
+    char id[UUID_TEXT_SIZE];
+    enum status status = STATUS_OK;
+    uuid_format(id, withdrawal);
+    log_event(LOG_LEVEL_INFO, "decision.waits", "withdrawal", id, "for", "a checkpoint over its request", NULL);
     while (status == STATUS_OK && clock_monotonic_us(service->clock) < end_us && !trail_is_halted(service->trail) &&
-           may_come(out, service, withdrawal)) {
-        history_wipe(out);
+           history_may_come(inout, service, withdrawal)) {
+        history_wipe(inout);
         (void)nanosleep(&pause, NULL);
-        status = history_read(out, service, withdrawal, fault);
+        status = history_read(inout, service, withdrawal, fault);
     }
     return status;
 }

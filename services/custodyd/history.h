@@ -25,10 +25,13 @@ MUST_CHECK enum status history_read(struct history *out, struct service *service
                                     struct fault *fault);
 
 /*
- * The same for somebody who waits: while there is none of its entries, although some were numbered, it is read again
- * until trail-timeout is over.
+ * Whether none of its entries was there, although some were numbered, and a decision about it is awaited: the request
+ * was answered by another process, or is about to be, and the checkpoint over its entry is on its way here.
  */
-MUST_CHECK enum status history_await(struct history *out, struct service *service, const struct uuid *withdrawal,
+bool history_may_come(const struct history *history, struct service *service, const struct uuid *withdrawal);
+
+/* Reads it again while it may come, until trail-timeout is over; that somebody waits is logged. */
+MUST_CHECK enum status history_await(struct history *inout, struct service *service, const struct uuid *withdrawal,
                                      struct fault *fault);
 
 void history_wipe(struct history *history);

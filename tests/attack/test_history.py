@@ -40,6 +40,9 @@ class Thief(strongroom.Case):
     def waits(self, row, *codes):
         return eventually(lambda: (said := self.place.read(row["id"])).get("waiting", {}).get("for") in codes and said, f"it waits for {codes}")
 
+    def waits_for_request(self, row):
+        eventually(lambda: f"event=decision.waits withdrawal={row['id']}" in self.place.log("custodyd"), "somebody waits who decided about it")
+
     def cancelled(self, row):
         reply = self.place.patiently(lambda: self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel"))
         self.assertEqual(reply.status, 200, reply)
@@ -218,6 +221,36 @@ class History(Thief):
         self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "conflict")
         place.psql(f"""DELETE FROM custody.reservation WHERE withdrawal = '{row["id"]}'; UPDATE custody.lane SET holder = NULL WHERE holder = '{row["id"]}'""")
 
+    def test_y_what_cannot_count_waits_for_no_checkpoint(self):
+        """While the entry of the request has none, neither a forged approval waits for it, nor one whose withdrawal ends meanwhile: each is refused,
+        which the trail is told at once, though the refusals themselves wait for it, too."""
+        place = self.place
+        place.stop("custodyd")
+        place.configure("custodyd", trail_timeout=600000)  # longer than anything here is waited for
+        place.start()
+        def told(row, reason):
+            """Of an approval that was refused for this reason, waiting to be an entry or one that is not signed."""
+            both = "SELECT evt AS bytes FROM audit.pending UNION ALL SELECT raw FROM audit.leaf"
+            words = ('"act":"withdrawal.approve"', row["id"], f'"reason":"{reason}"')
+            found = " AND ".join(f"position('{word}'::bytea IN bytes) > 0" for word in words)
+            return place.value(f"SELECT count(*) FROM ({both}) AS b WHERE {found}") != "0"
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            os.kill(place.pid("audit"), signal.SIGSTOP)
+            try:
+                asked = pool.submit(place.propose, 55)
+                row = eventually(lambda: next((row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "55"), None), "it is shown")
+                forged = pool.submit(place.decide, row, "approver-1", document=place.approval(row, "approver-1", signer="approver-2"))
+                eventually(lambda: told(row, "unknown_key"), "the forged one is refused")
+                self.assertNotIn("event=decision.waits", place.log("custodyd").rpartition("event=service.ready")[2])
+                decided = pool.submit(place.decide, row, "approver-1")
+                self.waits_for_request(row)
+                cancelled = pool.submit(place.call, "POST", f"/v1/withdrawals/{row['id']}/cancel")
+                eventually(lambda: told(row, "conflict"), "who waited is refused")
+            finally:
+                os.kill(place.pid("audit"), signal.SIGCONT)
+            self.assertEqual([reply.result().status for reply in (asked, forged, decided, cancelled)], [201, 403, 409, 200])
+        self.assertProblem(forged.result(), 403, "unknown_key")
+
     def test_z_honest_work_goes_on(self):
         """Also when somebody approves before a checkpoint covers the entry of the request: both wait."""
         place = self.place
@@ -230,7 +263,7 @@ class History(Thief):
                 asked = pool.submit(place.propose, 54)
                 row = eventually(lambda: next((row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "54"), None), "it is shown")
                 decided = pool.submit(place.decide, row, "approver-1")
-                concurrent.futures.wait([decided], timeout=3)  # so that it is there before the checkpoint
+                self.waits_for_request(row)  # so that it is there before the checkpoint
             finally:
                 os.kill(place.pid("audit"), signal.SIGCONT)
             self.assertEqual((asked.result().status, decided.result().status), (201, 200), decided.result())
