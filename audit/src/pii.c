@@ -32,9 +32,6 @@ enum status audit_pii_commit(struct digest *out, const uint8_t salt32[AUDIT_PII_
     if (status == STATUS_OK) {
         digest_hmac_sha256(out, salt32, AUDIT_PII_SALT_LEN, message.data, message.len);
     }
-    if (message.data != NULL) {
-        explicit_bzero(message.data, message.len); /* it held the value in clear */
-    }
-    bytes_free(&message);
+    bytes_free(&message); /* which wipes it: it held the value in clear */
     return status;
 }

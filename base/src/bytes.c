@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 #define BUFFER_FIRST 256
 #define FORMAT_MOST 512 /* what most formatted texts fit into */
 
@@ -38,7 +40,7 @@ enum status bytes_copy(struct bytes *out, const void *data, size_t len)
 void bytes_free(struct bytes *bytes)
 {
     if (bytes->data != NULL) {
-        explicit_bzero(bytes->data, bytes->len);
+        secret_wipe(bytes->data, bytes->len);
     }
     free(bytes->data);
     *bytes = (struct bytes){0};

@@ -12,15 +12,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import time
 import unittest
 
 import strongroom
 from strongroom import eventually
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/secrets"))
-import memory  # noqa: E402
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 ALICE = {"name": "Alicia Zürnstein-Quoll", "email": "alicia.quoll@seeded.example", "address": "Seedgasse 41, 8004 Zürich",
@@ -31,10 +27,10 @@ NAMED = 64  # lost subjects that have an alarm of their own
 PAST = "2026-01-01T00:00:00.000000Z"
 
 
-class Subjects(strongroom.Case):
-    PROVISION = {"privacy": True}
+class Case(strongroom.Case):
+    """What people do."""
 
-    # What people do
+    PROVISION = {"privacy": True}
 
     def files(self, person):
         people = self.place.dir / "people"
@@ -75,6 +71,8 @@ class Subjects(strongroom.Case):
     def erase(self, subject, *signers, check=True):
         return self.place.custody("key", "send", "--command", self.order(subject, *signers), check=check)
 
+
+class Subjects(Case):
     # What lies around
 
     def home(self):
@@ -137,38 +135,6 @@ class Subjects(strongroom.Case):
         self.assertEqual((facts["case"], facts["fields"], facts["signed_by"], entry["actor"]),
                          ("case-7", "address,email,name,note", "auditor-1", "auditor-1"))
         self.assertNowhere(SEEDS)
-
-    @unittest.skipUnless(os.geteuid() == 0, "only root may read the memory of other processes")
-    def test_1_no_process_keeps_what_was_handed_in(self):
-        """Neither service nor signer has a value in its memory when it has answered, however long nothing comes after it."""
-        place = self.place
-        seeds = [f"seeded-in-memory-{n}-{os.urandom(8).hex()}".encode() for n in range(16)]
-
-        def hand_in(seed):
-            reply = place.call("POST", "/v1/subjects", {"subject": strongroom.uuid7(), "erase_after": PAST, "values": [
-                {"field": "name", "value": base64.b64encode(seed).decode()}]}, "operator-1")
-            self.assertEqual(reply.status, 201, reply)
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(hand_in, seeds))
-        kept = {seed: memory.forms(seed) for seed in seeds}
-        for name in ("custodyd", "privacy"):
-            for pid in (place.pid(name), *memory.children(place.pid(name))):
-                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps no value")
-
-    @unittest.skipUnless(os.geteuid() == 0, "only root may read the memory of other processes")
-    def test_1_no_process_keeps_what_was_revealed_and_then_erased(self):
-        """Neither the value nor a reply that has it sealed is in memory, though nobody asked for anything else since."""
-        place = self.place
-        seed = f"seeded-revealed-{os.urandom(8).hex()}"
-        alice = self.record({"name": seed})
-        for _ in range(2):
-            self.assertEqual(self.reveal(alice), {"name": seed})
-        self.erase(alice, "admin-1", "admin-3")
-        kept = {"the value": memory.forms(seed.encode()), "the reply": {f'"subject":"{alice}","values":[{{"box":"'.encode()},
-                "the signer's reply": {f'"left":{left},"'.encode() for left in range(21)}}
-        for name in ("custodyd", "privacy"):
-            for pid in (place.pid(name), *memory.children(place.pid(name))):
-                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps nothing of it")
 
     def test_2_only_an_auditor_and_only_by_a_signed_order(self):
         alice = self.record({"name": ALICE["name"]})

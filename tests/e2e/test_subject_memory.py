@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""Personal data that went through: no process has it in its memory when it has answered."""
+
+import base64
+import concurrent.futures
+import os
+import pathlib
+import sys
+import unittest
+
+import strongroom
+import test_subjects
+from strongroom import eventually
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration/secrets"))
+import memory  # noqa: E402
+
+
+class Memory(test_subjects.Case):
+    def test_no_process_keeps_what_was_handed_in(self):
+        """Neither service nor signer has a value in its memory when it has answered, however long nothing comes after it."""
+        place = self.place
+        seeds = [f"seeded-in-memory-{n}-{os.urandom(8).hex()}".encode() for n in range(16)]
+
+        def hand_in(seed):
+            reply = place.call("POST", "/v1/subjects", {"subject": strongroom.uuid7(), "erase_after": test_subjects.PAST, "values": [
+                {"field": "name", "value": base64.b64encode(seed).decode()}]}, "operator-1")
+            self.assertEqual(reply.status, 201, reply)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(hand_in, seeds))
+        kept = {seed: memory.forms(seed) for seed in seeds}
+        for name in ("custodyd", "privacy"):
+            for pid in (place.pid(name), *memory.children(place.pid(name))):
+                self.assertTrue(any(b"strongroom" in piece for piece in memory.read_memory(pid)), f"{name} ({pid}) is looked into")
+                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps no value")
+
+    def test_no_process_keeps_what_was_revealed_and_then_erased(self):
+        """Neither the value nor a reply that has it sealed is in memory, though nobody asked for anything else since."""
+        place = self.place
+        seed = f"seeded-revealed-{os.urandom(8).hex()}"
+        alice = self.record({"name": seed})
+        for _ in range(2):
+            self.assertEqual(self.reveal(alice), {"name": seed})
+        self.erase(alice, "admin-1", "admin-3")
+        kept = {"the value": memory.forms(seed.encode()), "the reply": {f'"subject":"{alice}","values":[{{"box":"'.encode()},
+                "the signer's reply": {f'"left":{left},"'.encode() for left in range(21)}}
+        for name in ("custodyd", "privacy"):
+            for pid in (place.pid(name), *memory.children(place.pid(name))):
+                self.assertTrue(any(b"strongroom" in piece for piece in memory.read_memory(pid)), f"{name} ({pid}) is looked into")
+                eventually(lambda pid=pid: memory.search(memory.read_memory(pid), kept) == set(), f"{name} ({pid}) keeps nothing of it")
+
+
+if __name__ == "__main__":
+    memory.only_where_it_can_be_seen()
+    unittest.main(verbosity=2)
