@@ -319,14 +319,29 @@ static enum status check_required(const struct load *load)
     return STATUS_OK;
 }
 
+void option_print_version(const char *program)
+{
+    (void)printf("%s %s\n", program, STRONGROOM_VERSION);
+}
+
+/* What was more than a buffer has failed before. */
+int option_answered(const char *program)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return 0;
+    }
+    (void)fprintf(stderr, "%s: the result could not be written\n", program);
+    return OPTION_UNWRITTEN;
+}
+
 static _Noreturn void answer_and_exit(const struct option_program *program, const struct load *load, bool help)
 {
     if (help) {
         option_print_manual(stdout, program, load->rows, load->count);
     } else {
-        (void)printf("%s %s\n", program->name, STRONGROOM_VERSION);
+        option_print_version(program->name);
     }
-    exit(fflush(stdout) == 0 ? 0 : 1);
+    exit(option_answered(program->name));
 }
 
 static enum status load_all(struct load *load, const struct command_line *line)

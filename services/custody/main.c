@@ -73,7 +73,7 @@ static int tell(const struct command_row *row, char **words, int count, const ch
     } else {
         return tell_wrong(words, count, option);
     }
-    return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : 1;
+    return option_answered("custody");
 }
 
 static enum status check_words(const struct command_row *row, int count, struct fault *fault)
@@ -131,17 +131,6 @@ static int run(const struct command_row *row, int words, int argc, char **argv)
     return status == STATUS_OK ? 0 : help_explain(help_called(called, row), status, &fault);
 }
 
-static int print_version(char *program)
-{
-    struct custody_options options;
-    struct fault fault = {0};
-    int rest = 0;
-    char option[] = "--version";
-    char *arguments[] = {program, option, NULL};
-    enum status status = custody_options_load(&options, &rest, 2, arguments, &fault); /* ends the process */
-    return help_explain("custody", status, &fault);
-}
-
 int main(int argc, char **argv)
 {
     int words = words_before_options(argc, argv);
@@ -150,7 +139,8 @@ int main(int argc, char **argv)
     log_open("custody", LOG_LEVEL_ERROR);
     bool version = asks_for("--version", argc - 1 - words, argv + 1 + words);
     if (row == NULL && version && !help) {
-        return print_version(argv[0]);
+        option_print_version("custody");
+        return option_answered("custody");
     }
     if (row != NULL && !help) {
         return run(row, words, argc, argv);

@@ -234,6 +234,10 @@ static const struct program_command *find_command(const char *word)
 /* What is no command. */
 static int usage(const char *word)
 {
+    if (strcmp(word, "--version") == 0) {
+        option_print_version("custodyd");
+        return option_answered("custodyd");
+    }
     if (strcmp(word, "--help") != 0) {
         (void)fprintf(stderr,
                       "custodyd: the first argument must be run, token, rebuild, prune or fork; custodyd --help\n");
@@ -243,7 +247,7 @@ static int usage(const char *word)
     for (size_t i = 0; i < COMMANDS; i++) {
         (void)printf("  %-8s %s\n", commands[i].word, commands[i].program.purpose);
     }
-    return fflush(stdout) == 0 ? 0 : 1;
+    return option_answered("custodyd");
 }
 
 int main(int argc, char **argv)

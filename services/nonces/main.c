@@ -349,6 +349,6 @@ int main(int argc, char **argv)
         return VERDICT_USAGE;
     }
     enum verdict verdict = scan(argv + rest, argc - rest);
-    bool told = fflush(stdout) == 0 && ferror(stdout) == 0;
+    bool told = option_answered(program.name) == 0;
     return told || verdict != VERDICT_PROVEN ? (int)verdict : VERDICT_INCOMPLETE;
 }

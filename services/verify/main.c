@@ -87,9 +87,10 @@ static void print_usage(FILE *stream)
 /* What is no command. */
 static int usage(const char *word)
 {
-    if (strcmp(word, "--help") == 0) {
-        print_usage(stdout);
-        return fflush(stdout) == 0 ? VERDICT_PROVEN : VERDICT_USAGE;
+    bool version = strcmp(word, "--version") == 0;
+    if (version || strcmp(word, "--help") == 0) {
+        version ? option_print_version("custody-verify") : print_usage(stdout);
+        return option_answered("custody-verify");
     }
     if (word[0] != '\0') {
         (void)fprintf(stderr, "custody-verify: there is no command %s\n", word);
@@ -154,7 +155,6 @@ int main(int argc, char **argv)
         return refuse(command, &fault);
     }
     enum verdict verdict = command->run(options.trust[0] == '\0' ? NULL : &trust, &options.request);
-    bool said = fflush(stdout) == 0 && ferror(stdout) == 0;
-    (void)fputs(said ? "" : "custody-verify: the result could not be written\n", stderr);
+    bool said = option_answered("custody-verify") == 0;
     return (int)(verdict == VERDICT_PROVEN && !said ? VERDICT_INCOMPLETE : verdict);
 }

@@ -55,7 +55,7 @@ struct option_program {
 
 /*
  * Fills the struct at `out`. Out: *out_rest is the index in argv of the first argument that is not an option.
- * --help prints the manual to standard output and ends the process with 0; --version likewise.
+ * --help prints the manual to standard output and ends the process as option_answered says; --version likewise.
  * STATUS_USAGE with the name of the option in `where` otherwise.
  */
 MUST_CHECK enum status option_load(void *out, size_t out_size, int *out_rest, const struct option_program *program,
@@ -78,6 +78,17 @@ void option_print_row(FILE *stream, const struct option_row *row);
  */
 void option_print_usage(FILE *stream, const char *program, const struct option_row *rows, size_t count,
                         const struct fault *fault);
+
+/* Prints program and version to standard output. */
+void option_print_version(const char *program);
+
+/* No other answer of our programs, so that an auditor's is never taken for a verdict (EX_IOERR of sysexits). */
+#define OPTION_UNWRITTEN 74
+
+/*
+ * Whether all that was printed to standard output is written: 0, or OPTION_UNWRITTEN after a line on standard error.
+ */
+MUST_CHECK int option_answered(const char *program);
 
 /* Prints the manual of the program: the rows that are its own. */
 void option_print_manual(FILE *stream, const struct option_program *program, const struct option_row *rows,

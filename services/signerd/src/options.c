@@ -210,7 +210,7 @@ static const struct {
 };
 
 /* What `signerd --help` says: one line for each subcommand that people start. */
-static _Noreturn void help_and_exit(void)
+static void help(void)
 {
     (void)printf("usage: signerd SUBCOMMAND [options]   (signerd SUBCOMMAND --help lists its options)\n\n");
     for (size_t i = 0; i < COUNT(subcommands); i++) {
@@ -218,13 +218,14 @@ static _Noreturn void help_and_exit(void)
             (void)printf("  %-11s %s\n", subcommands[i].word, subcommands[i].program.purpose);
         }
     }
-    exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
 enum status options_load(struct options *out, subcommand **out_main, int argc, char **argv, struct fault *fault)
 {
-    if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0)) {
-        help_and_exit();
+    bool version = argc > 0 && strcmp(argv[0], "--version") == 0;
+    if (version || (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0))) {
+        version ? option_print_version("signerd") : help();
+        exit(option_answered("signerd"));
     }
     for (size_t i = 0; argc > 0 && i < COUNT(subcommands); i++) {
         if (strcmp(argv[0], subcommands[i].word) != 0) {

@@ -52,6 +52,24 @@ class Help(Case):
         self.assertRegex(self.good("--version"), r"^custody \d")
         self.assertRegex(self.good("list", "--version"), r"^custody \d")
 
+    def test_version_and_help_without_a_command(self):
+        """Of every program; that they could not be written is an error, and none of its verdicts."""
+        programs = {"custody": "CUSTODY", "custodyd": "CUSTODYD", "signerd": "SIGNERD", "custody-verify": "CUSTODY_VERIFY", "custody-nonces": "CUSTODY_NONCES"}
+        for name, variable in programs.items():
+            for words, told in ((["--version"], rf"^{name} \d+\.\d+\.\d+\n$"), (["--help"], name),
+                                (["audit", "show", "--help"] if name == "custody" else ["trail", "--help"] if name == "custody-verify" else ["run", "--help"]
+                                 if name.endswith("d") else ["--help"], rf"^NAME\n  {name}")):
+                with self.subTest(name=name, words=words):
+                    command = [os.environ[variable], *words]
+                    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertRegex(done.stdout, told)
+                    for where in ("/dev/full", "&-"):
+                        done = subprocess.run(["sh", "-c", f'exec "$@" >{where}', "sh", *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                              check=False)
+                        self.assertEqual(done.returncode, 74, where)
+                        self.assertRegex(done.stderr, rf"^{name}.*: the result could not be written\n$")
+
 
 class Usage(Case):
     def assert_line(self, told, *words):
