@@ -27,14 +27,17 @@ static enum status ask(json_t **out, char next[SERVICE_TEXT_SIZE], const char *r
     return status;
 }
 
-/* The entries of one object carry numbers from 1 without a gap, so where one is asked for none can be missing between.
+/* The entries of one object carry numbers from 1 without a gap, so where one is asked for none can be missing between,
+ * and none can stand there twice.
  */
 struct story {
     bool told;         /* it is one object that is asked for, and nothing else */
     bool newest_first; /* the numbers go down */
-    uint64_t next;     /* that the next entry must have; 0: any */
+    bool begun;        /* an entry has come */
+    uint64_t next;     /* that the next entry must have; newest first, any until it has begun */
     bool archived;     /* older entries are in an archive */
     size_t missing;
+    size_t repeated;
 };
 
 struct search {
@@ -103,6 +106,21 @@ static void story_gap(struct story *story, FILE *stream, uint64_t ordinal)
     }
 }
 
+/* The number of an entry that came before it, of this or of a later one: somebody has set the numbers back. */
+static bool is_repeated(const struct story *story, uint64_t ordinal)
+{
+    return story->newest_first ? story->begun && ordinal > story->next : ordinal < story->next;
+}
+
+static void tell_repeated(struct story *story, FILE *stream, uint64_t ordinal)
+{
+    story->repeated++;
+    if (stream != NULL) {
+        (void)fprintf(stream, "   REPEATED: #%" PRIu64 " of this object was given before, and has no place here\n",
+                      ordinal);
+    }
+}
+
 /* Whether it is by its bytes of another object than was asked for: its column was altered. */
 static bool is_foreign(const struct audit_entry *entry, const struct command_input *input)
 {
@@ -117,7 +135,12 @@ static void story_entry(struct story *story, FILE *stream, const struct audit_en
         return;
     }
     uint64_t ordinal = entry->readable ? entry->event.object_ordinal : 0;
+    if (ordinal > 0 && is_repeated(story, ordinal)) {
+        tell_repeated(story, stream, ordinal);
+        return;
+    }
     if (ordinal > 0) {
+        story->begun = true;
         story_gap(story, stream, ordinal);
     } else { /* its bytes are none of an entry, which is marked: it stands for the one that is due */
         ordinal = story->next;
@@ -186,9 +209,17 @@ static void tell_archive(json_int_t first)
     }
 }
 
+static void add_doubt(char *inout, size_t size, size_t count, const char *what)
+{
+    size_t len = strlen(inout);
+    if (count > 0) {
+        (void)snprintf(inout + len, size - len, "%s%zu %s", len == 0 ? "" : "; ", count, what);
+    }
+}
+
 static enum status search_end(struct search *search, const char *next, struct fault *fault)
 {
-    char doubted[128] = "";
+    char doubted[192] = "";
     if (next[0] == '\0') {
         story_end(&search->story, search->input->options->json ? NULL : stdout);
     }
@@ -206,11 +237,8 @@ static enum status search_end(struct search *search, const char *next, struct fa
         (void)snprintf(doubted, sizeof(doubted), "%zu of %zu rows are not shown to be what was signed", search->doubted,
                        search->found);
     }
-    if (search->story.missing > 0) {
-        size_t len = strlen(doubted);
-        (void)snprintf(doubted + len, sizeof(doubted) - len, "%s%zu of the object are missing", len == 0 ? "" : "; ",
-                       search->story.missing);
-    }
+    add_doubt(doubted, sizeof(doubted), search->story.missing, "of the object are missing");
+    add_doubt(doubted, sizeof(doubted), search->story.repeated, "of the object have a number that was given before");
     return audit_question_end(doubted, search->corrupt, fault);
 }
 

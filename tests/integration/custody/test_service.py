@@ -380,12 +380,16 @@ class Entry(Lying):
         for event in ({"oid": ID[:-1] + "f", "on": "3"}, {"oid": ID, "otype": "wallet", "on": "40"}):
             self.trail.append({"act": "withdrawal.request", "otype": "withdrawal", "ts": world.at(3), **event})
 
+        repeated = []
+
         def told(order, *leaves):
             rows = [{"seq": seq, "raw": base64.b64encode(self.trail.leaves[leaf]).decode()} for seq, leaf in enumerate(leaves, start=1)]
             words = ["otype=withdrawal", f"oid={ID}", f"order={order}"]
             path = "/v1/audit/entries?" + "&".join(words) + "&limit=100"
             self.service.routes["GET", path] = (200, {"entries": rows if order == "oldest" else rows[::-1], "first": 0})
             done = self.custody("audit", "search", *words, *self.base)
+            repeated.clear()
+            repeated.extend(line.split()[1] for line in done.stdout.splitlines() if "REPEATED" in line)
             return done.returncode, [line.split()[1:4:2] for line in done.stdout.splitlines() if "MISSING" in line], done.stderr
 
         for order in ("oldest", "newest"):
@@ -396,6 +400,11 @@ class Entry(Lying):
                 for other in (7, 8, 0):
                     self.assertEqual(told(order, 1, 2, other, 4, 5, 6)[:2], gap)
                     self.assertIn("1 of the object are missing", told(order, 1, 2, other, 4, 5, 6)[2])
+                self.assertEqual(repeated, [])
+                for leaves, numbers in (((1, 2, 3, 3, 4, 5, 6), ["#3"]), ((1, 2, 3, 2, 3, 4, 5, 6), ["#2", "#3"]), ((1, 1, 2), ["#1"])):
+                    status, gaps, why = told(order, *leaves)
+                    self.assertEqual((status, gaps, sorted(repeated)), (1, [], numbers))
+                    self.assertIn(f"{len(numbers)} of the object have a number that was given before", why)
 
     def test_conditions_that_are_no_story(self):
         """Where more may be asked than one object no numbers follow one another."""
