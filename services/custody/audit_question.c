@@ -83,11 +83,12 @@ enum status audit_question_judged(enum status status, const struct command_input
     return fault_set(fault, STATUS_USAGE, where, "%s", judged.detail);
 }
 
-/* Numbers of rows, or one of two words: no other text of the service is shown. */
+/* Numbers of rows, or one of three words: no other text of the service is shown. */
 static bool is_row(const char *text, size_t len)
 {
     bool number = len > 0 && len <= 20 && strspn(text, "0123456789") >= len;
-    return number || (len == 4 && (memcmp(text, "tree", 4) == 0 || memcmp(text, "head", 4) == 0));
+    return number || (len == 4 && (memcmp(text, "tree", 4) == 0 || memcmp(text, "head", 4) == 0)) ||
+           (len == 6 && memcmp(text, "tables", 6) == 0);
 }
 
 struct corrupt {

@@ -10,6 +10,7 @@
 #include "policy/intent.h"
 #include "record.h"
 #include "store/pending.h"
+#include "trail_ordinal.h"
 #include "trail_signed.h"
 
 #define LONG_OVER_US (3600 * INT64_C(1000000))
@@ -31,6 +32,7 @@ enum status history_read(struct history *out, struct service *service, const str
     if (status != STATUS_OK) {
         return status;
     }
+    trail_ordinals_note(service->trail, &out->entries);
     out->whole = left_out == 0 && out->entries.count < STORE_LEAVES_MAX;
     for (size_t i = 0; i < out->entries.count; i++) {
         out->whole = out->whole && out->entries.rows[i].ord == i + 1;

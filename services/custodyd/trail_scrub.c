@@ -7,6 +7,7 @@
 
 #include "trail_kept.h"
 #include "trail_leaf.h"
+#include "trail_ordinal.h"
 #include "trail_signed.h"
 #include "trail_state.h"
 
@@ -72,7 +73,7 @@ static enum status scrub_tile(struct scrub *scrub, struct fault *fault)
     }
     status = look_at_rows(scrub, fault);
     store_leaf_list_free(&scrub->rows);
-    return status;
+    return status == STATUS_OK ? trail_ordinals_look(scrub->trail, scrub->from, scrub->to, fault) : status;
 }
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)

@@ -11,7 +11,8 @@
 /*
  * Looks at the rows of up to `tiles` tiles (256 entries each) under the newest checkpoint, from tile *inout_tile on and
  * after the last one at the first again, and whether the trail says that what is before them has left. Any number will
- * do for a start. What is not what was signed, or not there, is told as by trail_corrupt_note. `call` gets every row
+ * do for a start. What is not what was signed, or not there, is told as by trail_corrupt_note, and a number that its
+ * object had before is noted (trail_ordinal.h). `call` gets every row
  * that is; no transaction of the trail's reader is open then. STATUS_OK also when something was
  * found, and before the first checkpoint. Errors of the store, and of `call`.
  */

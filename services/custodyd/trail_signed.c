@@ -224,7 +224,7 @@ static bool is_told(struct trail *trail, uint64_t from)
     pthread_mutex_lock(&trail->mutex);
     for (size_t i = 0; i < trail->doubted_count; i++) {
         const struct doubted *known = &trail->doubted[i];
-        told |= known->told.seq >= from && known->told.seq < TRAIL_HEAD && !known->mended;
+        told |= known->told.seq >= from && known->told.seq < TRAIL_TABLES && !known->mended;
     }
     pthread_mutex_unlock(&trail->mutex);
     return told;
@@ -253,8 +253,11 @@ enum status trail_corrupt_tile(struct trail *trail, uint64_t index, struct fault
 
 void trail_doubted_format(char out[TRAIL_DOUBTED_SIZE], uint64_t seq)
 {
-    if (seq >= TRAIL_HEAD) {
-        (void)snprintf(out, TRAIL_DOUBTED_SIZE, "%s", seq == TRAIL_TREE ? "tree" : "head");
+    if (seq >= TRAIL_TABLES) {
+        (void)snprintf(out, TRAIL_DOUBTED_SIZE, "%s",
+                       seq == TRAIL_TREE   ? "tree"
+                       : seq == TRAIL_HEAD ? "head"
+                                           : "tables");
     } else {
         (void)snprintf(out, TRAIL_DOUBTED_SIZE, "%" PRIu64, seq);
     }

@@ -15,6 +15,9 @@
 /* Stands for the head row, which says that the trail has fewer entries than are signed. */
 #define TRAIL_HEAD (UINT64_MAX - 1)
 
+/* Stands for the tables, when something that may hide rows is in the place of one. */
+#define TRAIL_TABLES (UINT64_MAX - 2)
+
 /*
  * Whether the row is the entry that was signed: its number is under the newest checkpoint, its bytes have the hash that
  * leads to the signed root there, and its columns say what the bytes say. STATUS_NOT_READY when no checkpoint covers
@@ -54,7 +57,7 @@ MUST_CHECK enum status trail_signed_newest(struct store_leaf_list *out, struct t
                                            const struct store_leaf_filter *filter, struct fault *fault);
 
 /*
- * Row `seq` (or one of those two) is not what was signed, or is not there: the log says it, and trail_doubted. It
+ * Row `seq` (or one of those three) is not what was signed, or is not there: the log says it, and trail_doubted. It
  * is news once of each row, and again when the row is another one than it was then, or was mended meanwhile; when 64
  * rows are known, of one more in an hour. `row`: as it stands there; NULL when it was not looked at.
  */
@@ -89,7 +92,7 @@ MUST_CHECK enum status trail_left_check(struct trail *trail, uint64_t first, str
 
 /* A row that was found not to be what was signed. */
 struct trail_doubted {
-    uint64_t seq; /* or TRAIL_TREE, TRAIL_HEAD */
+    uint64_t seq; /* or TRAIL_TREE, TRAIL_HEAD, TRAIL_TABLES */
     int64_t at_utc_us;
     uint64_t news; /* counts what was found, from 1 */
 };
@@ -106,7 +109,7 @@ bool trail_doubted_after(struct trail_doubted *out, struct trail *trail, uint64_
 /* All of them, in the order in which they were found. Answers how many. */
 size_t trail_doubted_list(uint64_t out[TRAIL_DOUBTED_MAX], struct trail *trail);
 
-/* A number as it is told: decimal, "tree" for TRAIL_TREE, or "head" for TRAIL_HEAD. */
+/* A number as it is told: decimal, "tree" for TRAIL_TREE, "head" for TRAIL_HEAD, or "tables". */
 #define TRAIL_DOUBTED_SIZE 24
 void trail_doubted_format(char out[TRAIL_DOUBTED_SIZE], uint64_t seq);
 

@@ -8,6 +8,7 @@
 
 #include "trail_core.h"
 #include "trail_number.h"
+#include "trail_ordinal.h"
 #include "trail_signed.h"
 
 /* How many lost numbers one event declares void. */
@@ -32,6 +33,12 @@ struct doubted {
     struct trail_doubted told;
     struct digest row; /* as it was; zeros: it was not looked at */
     bool mended;       /* it was what was signed, since */
+};
+
+/* Entries whose number their object had before, in the order in which they were found. */
+struct repeated {
+    struct trail_repeated rows[TRAIL_REPEATED_MAX];
+    size_t count;
 };
 
 /* Events on their way to the sequencer of this process, in order. */
@@ -64,6 +71,7 @@ struct trail {
     struct doubted doubted[TRAIL_DOUBTED_MAX]; /* each row once, the one found last at the end (trail_signed.h) */
     size_t doubted_count;
     uint64_t doubted_news; /* how often something was found */
+    struct repeated repeated;
     struct numbers numbers;
     struct posts posts;
 };

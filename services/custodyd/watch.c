@@ -207,25 +207,11 @@ static bool is_stopping(struct watch *watch)
 /* No part keeps the others from looking: whoever can spoil one row would have nobody warned of anything else. */
 static enum status look(struct watch *watch, struct fault *fault)
 {
-    static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {look_at_signers,
-                                                                                       watch_witnesses,
-                                                                                       watch_anchors,
-                                                                                       watch_policy,
-                                                                                       watch_people,
-                                                                                       watch_destinations,
-                                                                                       watch_keys,
-                                                                                       watch_freezes,
-                                                                                       watch_compromise_drill,
-                                                                                       look_at_media,
-                                                                                       look_at_copies,
-                                                                                       look_at_reveals,
-                                                                                       watch_trail_copies,
-                                                                                       watch_reviews,
-                                                                                       look_at_suspense,
-                                                                                       look_at_announced,
-                                                                                       watch_trail,
-                                                                                       watch_subjects,
-                                                                                       remember};
+    static enum status (*const parts[])(struct watch * watch, struct fault * fault) = {
+        watch_tables,     look_at_signers,    watch_witnesses, watch_anchors,      watch_policy,
+        watch_people,     watch_destinations, watch_keys,      watch_freezes,      watch_compromise_drill,
+        look_at_media,    look_at_copies,     look_at_reveals, watch_trail_copies, watch_reviews,
+        look_at_suspense, look_at_announced,  watch_trail,     watch_subjects,     remember};
     enum status status = STATUS_OK;
     watch->seeing.count = 0;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -62,6 +62,7 @@ struct watch {
     size_t suspect_room;
     size_t suspect_turn;      /* who is looked at again next of those who are not named */
     uint64_t scrubbed;        /* the tile of the trail whose rows are looked at next */
+    size_t repeated_told;     /* of the numbers that stand twice there, so many were told */
     uint64_t corrupt_told;    /* how much of what was found wrong there the trail was told */
     struct alarm_list seeing; /* in this look */
 
@@ -93,6 +94,9 @@ MUST_CHECK enum status watch_signer(struct watch *watch, enum wire_role role, st
 
 /* watch_trail.c: begins anywhere in the trail, or restarts would keep its end from being looked at. */
 void watch_trail_start(struct watch *watch);
+
+/* watch_trail.c: has the sessions that were made before refused, too, while a new one would be for its tables. */
+MUST_CHECK enum status watch_tables(struct watch *watch, struct fault *fault);
 
 /* watch_trail.c: looks at some rows of the trail; tells what is wrong with the trail itself, for when it goes on. */
 MUST_CHECK enum status watch_trail(struct watch *watch, struct fault *fault);

@@ -294,5 +294,33 @@ class Later(Thief):
         self.held = (hot, held + 58, signatures)
 
 
+class Numbers(strongroom.Case):
+    def test_an_entry_with_a_number_that_was_given_before_is_an_alarm(self):
+        """It is what was signed, so no row speaks against it, and an entry that is taken away beside it leaves no gap. Told once, for good."""
+        place = self.place
+        row = place.proposed(60)
+        place.history_to(row["id"], "withdrawal.request")
+        place.psql(f"DELETE FROM custody.object_ordinal WHERE oid = '{row['id']}'")
+        self.assertEqual(place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+        again = place.history_to(row["id"], "withdrawal.cancel")[1]
+        self.assertEqual(self.event(again)["on"], "1")
+
+        def told():
+            return [event["facts"] for event in map(self.event, self.entries("trail.corrupt")) if "ordinal" in event["facts"]]
+
+        eventually(told, "the trail has it")
+        alarms = place.call("GET", "/v1/alarms").json
+        found = [alarm for alarm in alarms["alarms"] if alarm["code"] == "trail.corrupt"]
+        self.assertEqual([alarm["facts"] for alarm in found], [{"entry": str(again["seq"]), "ordinal": "1", "reason": "conflict"}])
+        for _ in range(3):
+            looked_at = place.call("GET", "/v1/alarms").json["looked_at"]
+            eventually(lambda at=looked_at: place.call("GET", "/v1/alarms").json["looked_at"] != at, "it looks again")
+        self.assertEqual(told(), [{"entry": str(again["seq"]), "ordinal": "1"}])
+        self.assertNotIn("corrupt", place.call("GET", "/v1/audit/entries", person="auditor-1").json, "no row is another one")
+        status, said = place.verify("trail", place.export_trail())
+        self.assertEqual(status, 1, said)
+        self.assertIn(f"entry {again['seq']}: ordinal 1 of withdrawal {row['id']}, but 2 is due", said)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

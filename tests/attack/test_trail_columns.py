@@ -170,6 +170,29 @@ class Columns(strongroom.Case):
         shown = eventually(lambda: [reply for reply in [place.call("GET", path, person="auditor-1")] if reply.status == 200], "reads go on")
         self.assertIn("withdrawal.request", [entry["act"] for entry in shown[0].json["entries"]])
 
+    def test_a_view_in_the_place_of_the_table_hides_nothing_for_long(self):
+        """It leaves one entry out of what officers are answered; sessions that were made before answer from it."""
+        place = self.place
+        row = place.withdraw(89)
+        path = f"/v1/audit/entries?otype=withdrawal&oid={row['id']}"
+        place.psql(f"""BEGIN; ALTER TABLE audit.leaf RENAME TO leaf_kept;
+            CREATE VIEW audit.leaf AS SELECT * FROM audit.leaf_kept
+                WHERE NOT (oid IS NOT DISTINCT FROM '{row["id"]}' AND act = 'withdrawal.approve' AND current_user = 'strongroom_auditor');
+            GRANT SELECT, INSERT ON audit.leaf TO strongroom_sequencer; GRANT SELECT ON audit.leaf TO strongroom_auditor; COMMIT""")
+        try:
+            eventually(lambda: place.call("GET", path, person="auditor-1").status == 503, "nobody is answered")
+            for _ in range(20):
+                self.assertEqual(place.call("GET", path, person="auditor-1").status, 503)
+            health = place.call("GET", "/healthz").json
+            self.assertIn("trail.corrupt", health["alarm_codes"])
+            self.assertFalse(health["parts"]["database"]["ready"])
+        finally:
+            place.psql("BEGIN; DROP VIEW audit.leaf; ALTER TABLE audit.leaf_kept RENAME TO leaf; COMMIT")
+        shown = eventually(lambda: place.call_when(200, "GET", path, person="auditor-1"), "officers are answered again").json
+        self.assertEqual([entry["act"] for entry in shown["entries"]].count("withdrawal.approve"), 2)
+        self.assertIn("tables", shown["corrupt"])
+        self.told_in_the_trail("tables")
+
     def test_a_part_that_cannot_look_keeps_no_other_from_looking_and_ends_no_alarm(self):
         place = self.place
         entries = place.history_to(place.withdraw(85)["id"])

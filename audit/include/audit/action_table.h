@@ -186,8 +186,9 @@
     X(TRAIL_HALTED, "trail.halted", ENVIRONMENT, "trail", "error", "", "detail? where?",                               \
       "The trail had halted: it contradicted itself or what was signed, and there were no entries until people had "   \
       "decided.")                                                                                                      \
-    X(TRAIL_CORRUPT, "trail.corrupt", ENVIRONMENT, "trail", "error", "", "entry",                                      \
-      "A row of the trail was found that is not the entry that was signed, or none in its place.")                     \
+    X(TRAIL_CORRUPT, "trail.corrupt", ENVIRONMENT, "trail", "error", "", "entry ordinal?",                             \
+      "A row of the trail was found that is not the entry that was signed, or none in its place; with `ordinal` it "   \
+      "is what was signed, and its object had that number or a later one before.")                                     \
     X(COPY_LAG, "copy.lag", ENVIRONMENT, "trail", "ok error", "", "size",                                              \
       "An entry waits too long for a copy of the trail on another host (error), or no more (ok).")                     \
     X(MEDIUM_ADD, "medium.add", PHYSICAL, "medium", "intent ok deny error", "", AUDIT_FACTS_MEDIUM,                    \
@@ -303,6 +304,7 @@
     X("object_id", "object of the alarm")                                                                              \
     X("object_type", "type of that object")                                                                            \
     X("order", "the action of the order")                                                                              \
+    X("ordinal", "number of the entry among those of its object")                                                      \
     X("pending", "SHA-256 of the bytes")                                                                               \
     X("phase", "running, ending or over")                                                                              \
     X("place", "where the medium is, a name")                                                                          \

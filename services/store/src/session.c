@@ -359,6 +359,13 @@ static const struct statement check_settings = {
     " 'custody.token', 'custody.withdrawal']) AS expected WHERE NOT EXISTS (SELECT FROM pg_class AS c"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname || '.' || c.relname = expected"
     " AND c.relkind IN ('r', 'p'))), '') AS missing,"
+    " coalesce((SELECT left(min(n.nspname || '.' || c.relname), 63) FROM pg_class AS c"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname IN ('audit', 'custody', 'strongroom')"
+    " AND n.nspname || '.' || c.relname <> 'audit.leaf_partition' AND (c.relkind NOT IN ('r', 'p', 'i', 'I', 'S') OR "
+    "c.relrowsecurity"
+    " OR EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid)"
+    " OR EXISTS (SELECT FROM pg_inherits AS h JOIN pg_class AS part ON part.oid = h.inhrelid"
+    " WHERE h.inhparent = c.oid AND part.relkind NOT IN ('r', 'i', 'I')))), '') AS altered,"
     " pid::bigint AS pid, usesysid::bigint AS role,"
     " (extract(epoch FROM backend_start) * 1000000)::bigint AS began FROM pg_stat_get_activity(pg_backend_pid())",
     0,
@@ -372,6 +379,7 @@ struct settings {
     bool reads;
     bool migrated;
     char missing[64];
+    char altered[64]; /* a table that may answer something else than what is in it */
     struct store_backend backend;
 };
 
@@ -383,6 +391,7 @@ static const struct column settings_columns[] = {
     COLUMN(struct settings, reads, "reads", COLUMN_BOOL),
     COLUMN(struct settings, migrated, "migrated", COLUMN_BOOL),
     COLUMN(struct settings, missing, "missing", COLUMN_TEXT),
+    COLUMN(struct settings, altered, "altered", COLUMN_TEXT),
     COLUMN(struct settings, backend.pid, "pid", COLUMN_INT64),
     COLUMN(struct settings, backend.role, "role", COLUMN_INT64),
     COLUMN(struct settings, backend.began_utc_us, "began", COLUMN_INT64),
@@ -457,6 +466,12 @@ enum status session_check(struct session *session, const char *role, struct faul
     }
     if (status == STATUS_OK && !settings.reads) {
         status = fault_set(fault, STATUS_NOT_READY, "role", "%s must have default_transaction_read_only", settings.who);
+    }
+    if (status == STATUS_OK && settings.altered[0] != 0) {
+        status = fault_set(fault, STATUS_CORRUPT, "schema",
+                           "somebody has put a view, a rule, a row-security policy or a foreign table at %s, which "
+                           "may hide rows: take it away",
+                           settings.altered);
     }
     if (status == STATUS_OK && settings.missing[0] != 0) {
         status = fault_set(fault, STATUS_CORRUPT, "schema", "the table %s is missing: restore the database from backup",

@@ -19,6 +19,7 @@
 
 struct slot {
     struct session *session;
+    unsigned era; /* of the store, when the session was made */
     bool taken;
     int64_t pause_ms;
     int64_t not_before_us; /* monotonic */
@@ -31,6 +32,7 @@ struct store {
     char *conninfo;
     char *role;
     bool once;        /* a lost session is not made again */
+    atomic_uint era;  /* a session of an earlier one is not used again */
     atomic_bool full; /* the server had no room, and nothing that counts was committed since */
     struct slot slots[STORE_CONNECTIONS_MAX];
 };
@@ -100,7 +102,7 @@ static enum status slot_take(struct store *store, struct slot **out, struct faul
 
 static void slot_give(struct store *store, struct slot *slot)
 {
-    if (slot->session != NULL && slot->session->broken) {
+    if (slot->session != NULL && (slot->session->broken || slot->era != atomic_load(&store->era))) {
         session_free(slot->session);
         slot->session = NULL;
     }
@@ -112,9 +114,13 @@ static void slot_give(struct store *store, struct slot *slot)
 
 static enum status slot_connect(struct store *store, struct slot *slot, struct fault *fault)
 {
-    if (slot->session != NULL) {
+    unsigned era = atomic_load(&store->era);
+    if (slot->session != NULL && slot->era == era) {
         return STATUS_OK;
     }
+    session_free(slot->session);
+    slot->session = NULL;
+    slot->era = era;
     if (store->once) {
         return fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the session was lost");
     }
@@ -217,6 +223,9 @@ enum status store_check(struct store *store, struct fault *fault)
         return status;
     }
     status = session_check(slot->session, store->config.role, fault);
+    if (status == STATUS_CORRUPT) { /* the others go on answering from it, until they are made again */
+        (void)atomic_fetch_add(&store->era, 1);
+    }
     slot_give(store, slot);
     if (status == STATUS_OK && atomic_load(&store->full)) {
         status = fault_set(fault, STATUS_UNAVAILABLE, "postgresql", "the server's disk is full");

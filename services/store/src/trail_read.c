@@ -56,6 +56,16 @@ static const struct statement by_seq = {
     1,
 };
 
+/* The entry before it of its object alone is looked at: of a number that was set back, the first one comes after a
+ * later one. */
+static const struct statement repeats = {
+    "leaf_repeats",
+    "SELECT seq FROM audit.leaf AS a WHERE seq >= $1::bigint AND seq < $2::bigint AND ord <="
+    " (SELECT b.ord FROM audit.leaf AS b WHERE b.otype = a.otype AND b.oid = a.oid AND b.seq < a.seq"
+    " ORDER BY b.seq DESC LIMIT 1) ORDER BY seq LIMIT $3::bigint",
+    3,
+};
+
 static const char *condition(const char *text)
 {
     return text == NULL || text[0] == 0 ? NULL : text;
@@ -86,6 +96,25 @@ enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx, co
     list.count = array.count;
     *out = list;
     return STATUS_OK;
+}
+
+enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, struct store_tx *tx,
+                               uint64_t from_seq, uint64_t to_seq, struct fault *fault)
+{
+    static const struct column seq_columns[] = {{"seq", COLUMN_UINT64, false, 0, sizeof(uint64_t)}};
+    static const struct row_shape seq_shape = ROW_SHAPE(uint64_t, seq_columns);
+    struct row_array array = {0};
+    struct parameters p = {0};
+    parameter_uint64(&p, from_seq);
+    parameter_uint64(&p, to_seq);
+    parameter_uint64(&p, STORE_REPEATS_MAX);
+    enum status status = tx_read_all(tx, &array, &seq_shape, &repeats, &p, fault);
+    if (status == STATUS_OK) {
+        *out_count = array.count;
+        memcpy(out, array.rows, array.count * sizeof(*out));
+    }
+    row_array_free(&array, &seq_shape);
+    return status;
 }
 
 enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t seq, struct fault *fault)

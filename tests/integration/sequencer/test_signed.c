@@ -5,6 +5,7 @@
 
 #include "stage.h"
 #include "trail_doubt.h"
+#include "trail_ordinal.h"
 #include "trail_scrub.h"
 #include "trail_signed.h"
 
@@ -243,6 +244,27 @@ static void found_by_scrub(uint64_t seq, const char *sql)
     books_sql(&books, sql);
     cr_expect_lt(scrub(&tile, 9), all);
     expect_doubted(seq);
+}
+
+/* As somebody reads the entries of an object; the same one twice is no news. */
+Test(signed_rows, a_number_that_an_object_had_before_is_noted_once)
+{
+    struct store_leaf rows[] = {{.seq = 10, .ord = 1},
+                                {.seq = 11, .ord = 2},
+                                {.seq = 12, .ord = 3},
+                                {.seq = 13, .ord = 2},
+                                {.seq = 14, .ord = 3}};
+    const struct store_leaf_list list = {.rows = rows, .count = 5};
+    struct trail_repeated found[TRAIL_REPEATED_MAX];
+    struct trail_doubted doubted;
+    trail_ordinals_note(stage.trail, &(struct store_leaf_list){.rows = rows, .count = 3});
+    cr_expect_eq(trail_repeated_list(found, stage.trail), 0);
+    trail_ordinals_note(stage.trail, &list);
+    trail_ordinals_note(stage.trail, &list);
+    cr_assert_eq(trail_repeated_list(found, stage.trail), 1);
+    cr_expect_eq(found[0].seq, 13);
+    cr_expect_eq(found[0].ordinal, 2);
+    cr_expect(!trail_doubted(&doubted, stage.trail), "it is what was signed");
 }
 
 Test(signed_rows, a_column_that_was_edited_is_found_without_a_question)

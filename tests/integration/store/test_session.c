@@ -164,6 +164,48 @@ Test(session, what_a_policy_would_hide_is_an_error_and_not_missing)
     store_close(store);
 }
 
+/* What a session of before and a new one say while something else stands where a table was. */
+static void refused_while(const char *put, const char *take_away)
+{
+    struct store_leaf_list list = {0};
+    const struct store_leaf_filter all = {.to_seq = INT64_MAX, .limit = 1};
+    struct fault fault = {0};
+    struct store *store = books_store(&books, "strongroom_auditor", 2);
+    struct store_tx *before = books_begin(store);
+    struct store_tx *tx = NULL;
+    cr_assert_eq(store_check(store, &fault), STATUS_OK, "%s", fault.detail);
+    books_sql(&books, put);
+    cr_expect_eq(store_check(store, &fault), STATUS_CORRUPT, "%s", put);
+    cr_expect_not_null(strstr(fault.detail, "may hide rows"), "%s", fault.detail);
+    store_rollback(before);
+    for (int i = 0; i < 4; i++) {
+        cr_assert_neq(store_begin(&tx, store, STORE_SNAPSHOT, NULL), STATUS_OK, "a session answers: %s", put);
+    }
+    books_sql(&books, take_away);
+    while (store_begin(&tx, store, STORE_SNAPSHOT, NULL) != STATUS_OK) { /* the pause until it connects again */
+    }
+    cr_expect_eq(store_leaf_list(&list, tx, &all, NULL), STATUS_OK);
+    store_rollback(tx);
+    cr_expect_eq(store_check(store, NULL), STATUS_OK);
+    store_close(store);
+}
+
+Test(session, what_may_hide_rows_is_refused_by_sessions_that_were_there_before)
+{
+    refused_while("ALTER TABLE audit.leaf RENAME TO kept; CREATE VIEW audit.leaf AS SELECT * FROM audit.kept",
+                  "DROP VIEW audit.leaf; ALTER TABLE audit.kept RENAME TO leaf");
+    refused_while("CREATE RULE gone AS ON INSERT TO audit.pending DO INSTEAD NOTHING",
+                  "DROP RULE gone ON audit.pending");
+    refused_while("ALTER TABLE custody.approval ENABLE ROW LEVEL SECURITY",
+                  "ALTER TABLE custody.approval DISABLE ROW LEVEL SECURITY");
+    refused_while("ALTER TABLE audit.leaf DROP CONSTRAINT leaf_pkey; CREATE FOREIGN DATA WRAPPER elsewhere; CREATE "
+                  "SERVER elsewhere FOREIGN DATA WRAPPER elsewhere;"
+                  "CREATE FOREIGN TABLE public.part PARTITION OF audit.leaf FOR VALUES FROM (1099511627776)"
+                  " TO (1099512676352) SERVER elsewhere",
+                  "DROP FOREIGN TABLE public.part; DROP SERVER elsewhere; DROP FOREIGN DATA WRAPPER elsewhere;"
+                  "ALTER TABLE audit.leaf ADD PRIMARY KEY (seq)");
+}
+
 Test(session, a_failed_transaction_does_not_commit)
 {
     enum store_end end = STORE_COMMITTED;

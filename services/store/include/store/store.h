@@ -2,9 +2,9 @@
  * The connections to PostgreSQL and the transactions on them.
  *
  * A store is a fixed number of sessions of one database role. Every session is checked when it is made: the role, the
- * schema version, a primary server, durable commits (fsync, full_page_writes, synchronous_commit=remote_apply, which is
- * a local flush where no synchronous standby is named), and that the role that reads the trail begins read-only. A lost
- * session is made again, with growing pauses.
+ * schema version, that tables are tables without rules and row security, a primary server, durable commits (fsync,
+ * full_page_writes, synchronous_commit=remote_apply, which is a local flush where no synchronous standby is named), and
+ * that the role that reads the trail begins read-only. A lost session is made again, with growing pauses.
  *
  * Thread-safe; a transaction belongs to one thread. No statement is retried behind the caller's back except by
  * store_transact. Sources: audit-format 1.5 and 2.4, PostgreSQL 15 documentation, libpq.
@@ -65,8 +65,10 @@ MUST_CHECK enum status store_open(struct store **out, const struct store_config 
 void store_close(struct store *store);
 
 /*
- * Checks one session as at its start (settings and schema version). For health: STATUS_OK or why effects must stop:
- * STATUS_UNAVAILABLE also when the server's disk was full and no event was committed since.
+ * Checks one session as at its start (settings, schema version, tables). STATUS_OK or why effects must stop:
+ * STATUS_UNAVAILABLE also when the server's disk was full and no event was committed since. After STATUS_CORRUPT (a
+ * table is missing, or is one that may hide rows) no session from before is used again: who asks is refused, as any new
+ * session is, until it is mended.
  */
 MUST_CHECK enum status store_check(struct store *store, struct fault *fault);
 

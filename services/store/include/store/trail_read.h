@@ -68,6 +68,15 @@ struct store_leaf_filter {
 MUST_CHECK enum status store_leaf_list(struct store_leaf_list *out, struct store_tx *tx,
                                        const struct store_leaf_filter *filter, struct fault *fault);
 
+#define STORE_REPEATS_MAX 16
+
+/*
+ * Rows from `from_seq` on below `to_seq` whose object has an entry before with the same number or a later one, by the
+ * columns, the first of them. Out: their seqs, and how many.
+ */
+MUST_CHECK enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_count, struct store_tx *tx,
+                                          uint64_t from_seq, uint64_t to_seq, struct fault *fault);
+
 /* One row by its number; STATUS_NOT_FOUND. Out: wiped by the caller. */
 MUST_CHECK enum status store_leaf_get(struct store_leaf *out, struct store_tx *tx, uint64_t seq, struct fault *fault);
 
