@@ -159,6 +159,13 @@ static enum status refuse_unproven(const struct service *service, const struct s
                      withdrawal_state_text(withdrawal->state), first);
 }
 
+enum status record_receipt_of(struct service *service, uint64_t seq, json_t *reply_object, struct fault *fault)
+{
+    struct bytes proof = {0};
+    enum status status = witnesses_prove_shown(&proof, service, seq, service->options.trail_timeout_ms, fault);
+    return status == STATUS_OK ? attach(reply_object, &proof, fault) : status;
+}
+
 enum status record_receipt_again(struct service *service, const struct http_request *request,
                                  const struct store_withdrawal *withdrawal, enum audit_action action,
                                  json_t *reply_object, struct fault *fault)

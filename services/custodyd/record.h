@@ -113,6 +113,10 @@ MUST_CHECK enum status record_receipt(struct service *service, const struct trai
 MUST_CHECK enum status record_receipt_if_any(struct service *service, const struct trail_ticket *ticket,
                                              json_t *reply_object, struct fault *fault);
 
+/* The same for an entry that is under a checkpoint. */
+MUST_CHECK enum status record_receipt_of(struct service *service, uint64_t seq, json_t *reply_object,
+                                         struct fault *fault);
+
 /*
  * The same for an effect that the caller asked for before, perhaps of another boot: finds the caller's entry of
  * `action` about the withdrawal and waits for it. STATUS_NOT_READY; STATUS_EXISTS when that entry has left for the

@@ -25,6 +25,8 @@ struct handing {
     struct review review;
     struct store_document row;
     struct trail_ticket ticket;
+    bool entered; /* it was handed in before, by entry `seq`; its row is gone */
+    uint64_t seq;
 };
 
 static struct reach reviews(const struct service *service)
@@ -75,21 +77,86 @@ static enum status make_row(struct store_document *out, const struct signed_docu
     return status;
 }
 
+static enum status verify_new(struct handing *handing, const struct signed_document *document, struct fault *fault)
+{
+    enum status status = review_verify(&handing->review, document, handing->policy, fault);
+    if (status == STATUS_OK && handing->review.reviewed_at > clock_utc_us(handing->service->clock) + AHEAD_MAX_US) {
+        status = fault_set(fault, STATUS_NOT_READY, "reviewed_at", "is in the future");
+    }
+    return status == STATUS_OK ? check_stretch(handing, fault) : status;
+}
+
+/* The signed entry by which a review was handed in. Out: *out_found. */
+static enum status find_entry(bool *out_found, struct trail_named *out, const struct handing *handing,
+                              struct fault *fault)
+{
+    const struct trail_naming naming = {.action = AUDIT_REVIEW_SIGNED, .ref = REVIEW_KIND};
+    char oid[DIGEST_HEX_LEN + 1];
+    digest_format(oid, &handing->row.digest);
+    struct trail_named_page page = {.search = {.filter = {.otype = RECORD_REVIEW, .oid = oid}}};
+    enum status status = STATUS_OK;
+    *out_found = false;
+    while (status == STATUS_OK && !*out_found && !page.search.over) {
+        status = trail_named_page(&page, handing->service->trail, &naming, fault);
+        for (size_t i = 0; status == STATUS_OK && i < page.count && !*out_found; i++) {
+            *out_found = digest_equal(&page.rows[i].digest, &handing->row.digest);
+            *out = page.rows[i];
+        }
+    }
+    return status;
+}
+
+struct missing {
+    const struct store_document *row;
+    bool gone;
+};
+
+static enum status missing_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    struct missing *missing = context;
+    struct store_document there = {.bytes = {0}};
+    struct fault why = {0};
+    enum status status = store_document_get(&there, tx, REVIEW_KIND, REVIEWS_ID, &missing->row->digest, &why);
+    missing->gone = status == STATUS_NOT_FOUND;
+    store_document_wipe(&there);
+    return missing->gone ? STATUS_OK : store_document_keep(tx, missing->row, fault);
+}
+
+/* One that the trail has and the database has not any more is taken as it was then. */
+static enum status find_gone(struct handing *handing, const struct signed_document *document, struct fault *fault)
+{
+    struct missing missing = {.row = &handing->row};
+    struct trail_named named = {.seq = 0};
+    bool found = false;
+    enum status status = find_entry(&found, &named, handing, fault);
+    if (status == STATUS_OK && found) {
+        status = store_transact(handing->service->store, missing_in, &missing, fault);
+    }
+    if (status != STATUS_OK || !missing.gone) {
+        return status;
+    }
+    const struct policy *policy = service_policy_named(handing->service, &named.policy);
+    if (policy == NULL) {
+        return fault_set(fault, STATUS_MISMATCH, "policy", "the version under which it was handed in is not known");
+    }
+    handing->policy = policy;
+    handing->entered = true;
+    handing->seq = named.seq;
+    return review_verify(&handing->review, document, policy, fault);
+}
+
 static enum status read_review(struct handing *handing, struct fault *fault)
 {
     struct signed_document document = {0};
     enum status status = http_body_signed(&document, handing->request, CANON_DOCUMENT_MAX, fault);
     if (status == STATUS_OK) {
-        status = review_verify(&handing->review, &document, handing->policy, fault);
-    }
-    if (status == STATUS_OK && handing->review.reviewed_at > clock_utc_us(handing->service->clock) + AHEAD_MAX_US) {
-        status = fault_set(fault, STATUS_NOT_READY, "reviewed_at", "is in the future");
-    }
-    if (status == STATUS_OK) {
-        status = check_stretch(handing, fault);
-    }
-    if (status == STATUS_OK) {
         status = make_row(&handing->row, &document, fault);
+    }
+    if (status == STATUS_OK) {
+        status = find_gone(handing, &document, fault);
+    }
+    if (status == STATUS_OK && !handing->entered) {
+        status = verify_new(handing, &document, fault);
     }
     signed_document_free(&document);
     return status;
@@ -117,6 +184,9 @@ static enum status enter_in(struct store_tx *tx, void *context, struct fault *fa
 {
     struct handing *handing = context;
     struct audit_event event;
+    if (handing->entered) {
+        return store_document_keep(tx, &handing->row, fault);
+    }
     record_by_caller(&event, handing->service, handing->request, AUDIT_REVIEW_SIGNED, AUDIT_OUTCOME_OK);
     event.policy = handing->policy->digest;
     (void)snprintf(event.object_type, sizeof(event.object_type), "%s", RECORD_REVIEW);
@@ -135,6 +205,13 @@ static enum status enter_in(struct store_tx *tx, void *context, struct fault *fa
     return status;
 }
 
+/* For the entry by which it was handed in first, when that was before. */
+static enum status give_receipt(struct handing *handing, json_t *reply_object, struct fault *fault)
+{
+    return handing->entered ? record_receipt_of(handing->service, handing->seq, reply_object, fault)
+                            : record_receipt(handing->service, &handing->ticket, reply_object, fault);
+}
+
 enum status review_hand_in(struct service *service, const struct http_request *request, struct http_reply *reply,
                            struct fault *fault)
 {
@@ -149,7 +226,7 @@ enum status review_hand_in(struct service *service, const struct http_request *r
         digest_format(digest, &handing.row.digest);
         object = json_pack("{s:s}", "digest", digest);
         status = object == NULL ? fault_set(fault, STATUS_NO_MEMORY, "reply", "%s", "")
-                                : record_receipt(service, &handing.ticket, object, fault);
+                                : give_receipt(&handing, object, fault);
     }
     store_document_wipe(&handing.row);
     if (status != STATUS_OK) {
