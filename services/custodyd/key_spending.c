@@ -22,14 +22,18 @@
 
 #define BLOCKS_AT_ONCE 64
 #define PENDING_MAX 64
-#define APPROVALS_MIN 2 /* no rule of a policy has fewer */
+#define APPROVALS_MIN 2            /* no rule of a policy has fewer */
+#define TOLD_BY_OTHERS_US 10000000 /* in which the trail shows what another process told */
 #define MARK_SCANNED "ledger/scanned"
 
 /* A use that is being dealt with. */
 struct copied {
     struct key_spending_use use;
     uint64_t on; /* transitions of the key when it is stopped */
-    bool told;
+    struct told {
+        bool done;
+        int64_t marked_us; /* monotonic: since when it is marked as told; 0: it was not looked at */
+    } used, dealt_with;
 };
 
 struct key_spending {
@@ -249,13 +253,18 @@ static enum status stop_asset(struct service *service, const struct digest *asse
  * The marks of `key.copied_use` hold which key it was and how often it had changed when it was stopped: an alarm until
  * it changes again (key_copied.c).
  */
-static enum status tell_copied(struct service *service, const struct copied *copied, enum audit_action action,
-                               struct fault *fault)
+static enum status tell_copied(bool *out_entered, struct service *service, const struct copied *copied,
+                               enum audit_action action, bool anyway, struct fault *fault)
 {
     char text[24];
     char key[DIGEST_HEX_LEN + 1];
     char value[STORE_MARK_VALUE_SIZE];
-    struct news news = {.action = action, .object_type = RECORD_TRANSACTION, .once = true, .value = value};
+    struct news news = {.action = action,
+                        .object_type = RECORD_TRANSACTION,
+                        .anyway = anyway,
+                        .out_entered = out_entered,
+                        .once = !anyway,
+                        .value = value};
     digest_format(value, &copied->use.key);
     (void)snprintf(value + DIGEST_HEX_LEN, sizeof(value) - DIGEST_HEX_LEN, "/%" PRIu64, copied->on);
     digest_format(news.object_id, &copied->use.transaction);
@@ -268,6 +277,29 @@ static enum status tell_copied(struct service *service, const struct copied *cop
     digest_format(key, &copied->use.key);
     news_fact(&news, "key", key);
     return news_tell(NULL, service, &news, fault);
+}
+
+/*
+ * True when the trail is told. A mark is a row: whoever writes to the database sets it before, so that it seems to be.
+ * Another process may have told it, too, whose entry is on its way: so that is waited for, not long.
+ */
+static bool tell_once(struct told *inout, struct service *service, const struct copied *copied,
+                      enum audit_action action)
+{
+    bool known = false;
+    bool entered = false;
+    int64_t now_us = clock_monotonic_us(service->clock);
+    bool late = inout->marked_us != 0 && now_us - inout->marked_us >= TOLD_BY_OTHERS_US;
+    if (inout->done) {
+        return true;
+    }
+    enum status status = in_trail(&known, service, &copied->use.transaction, action, NULL);
+    if (status == STATUS_OK || late) {
+        status = tell_copied(&entered, service, copied, action, late && !known, NULL);
+    }
+    inout->marked_us = status == STATUS_OK && inout->marked_us == 0 ? now_us : inout->marked_us;
+    inout->done = status == STATUS_OK && (known || entered);
+    return inout->done;
 }
 
 /* As the signer said last; that the key will be stopped, when it is not yet. */
@@ -310,11 +342,8 @@ static bool deal_with(const struct scan *scan, struct copied *copied)
         enum status also = stop_asset(service, &copied->use.assets[i], &fault);
         status = status == STATUS_OK ? also : status;
     }
-    struct fault second = {0};
-    if (!copied->told) {
-        copied->told = tell_copied(service, copied, AUDIT_KEY_COPIED_USE, &second) == STATUS_OK;
-    }
-    return status == STATUS_OK && copied->told && tell_copied(service, copied, AUDIT_KEY_ALARM, &second) == STATUS_OK;
+    bool told = tell_once(&copied->used, service, copied, AUDIT_KEY_COPIED_USE);
+    return status == STATUS_OK && told && tell_once(&copied->dealt_with, service, copied, AUDIT_KEY_ALARM);
 }
 
 static enum status add_pending(struct key_spending *spending, const struct key_spending_use *use, struct fault *fault)
@@ -368,6 +397,16 @@ static bool signature_was_good(enum status code)
            code != STATUS_UNKNOWN_KEY && code != STATUS_SIGNATURE_INVALID;
 }
 
+static const struct key_spending_owner *owner_of(const struct scan *scan, const struct account_id *account)
+{
+    for (size_t i = 0; i < scan->owner_count; i++) {
+        if (account_id_equal(&scan->owners[i].account, account)) {
+            return &scan->owners[i];
+        }
+    }
+    return NULL;
+}
+
 /*
  * A superuser can have the trail say beforehand that a use was dealt with. So that entry counts only for what cannot be
  * the first time: blocks of an earlier run, and transactions that the ledger refused to execute (again).
@@ -376,11 +415,8 @@ static enum status check_sender(struct scan *scan, const struct transaction *tra
                                 bool executed, struct fault *fault)
 {
     struct key_spending *spending = scan->spending;
-    const struct key_spending_owner *owner = NULL;
+    const struct key_spending_owner *owner = owner_of(scan, &transaction->from);
     bool known = false;
-    for (size_t i = 0; owner == NULL && i < scan->owner_count; i++) {
-        owner = account_id_equal(&scan->owners[i].account, &transaction->from) ? &scan->owners[i] : NULL;
-    }
     if (owner == NULL) {
         return STATUS_OK;
     }
@@ -446,16 +482,6 @@ static enum status check_receiver(struct scan *scan, const struct leg *leg, cons
 static enum status pay_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     return store_payer_add(tx, context, fault);
-}
-
-static const struct key_spending_owner *owner_of(const struct scan *scan, const struct account_id *account)
-{
-    for (size_t i = 0; i < scan->owner_count; i++) {
-        if (account_id_equal(&scan->owners[i].account, account)) {
-            return &scan->owners[i];
-        }
-    }
-    return NULL;
 }
 
 /* Who has paid in, so that an address that looks like it is told (destinations.h). */
@@ -552,25 +578,21 @@ enum status key_spending_follow(struct key_spending *spending, const struct key_
     return status;
 }
 
-struct remembering {
-    char text[24];
-};
-
 static enum status remember_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct store_mark mark;
-    return store_mark_set(&mark, tx, MARK_SCANNED, ((struct remembering *)context)->text, fault);
+    return store_mark_set(&mark, tx, MARK_SCANNED, context, fault);
 }
 
 enum status key_spending_remember(struct key_spending *spending, struct fault *fault)
 {
-    struct remembering remembering;
+    char text[24];
     uint64_t upto = spending->next - 1;
     if (spending->back > spending->known || upto == spending->recorded) {
         return STATUS_OK;
     }
-    (void)snprintf(remembering.text, sizeof(remembering.text), "%" PRIu64, upto);
-    enum status status = store_transact(spending->service->store, remember_in, &remembering, fault);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, upto);
+    enum status status = store_transact(spending->service->store, remember_in, text, fault);
     if (status == STATUS_OK) {
         spending->recorded = upto;
     }

@@ -76,7 +76,11 @@ enum status news_tell_in(int64_t *out_seen_at_utc_us, struct service *service, s
     if (status == STATUS_OK && out_seen_at_utc_us != NULL) {
         *out_seen_at_utc_us = mark.changed_at_utc_us;
     }
-    if (status != STATUS_OK || !mark.changed || (news->calm && mark.previous[0] == '\0')) {
+    bool enter = status == STATUS_OK && (news->anyway || (mark.changed && !(news->calm && mark.previous[0] == '\0')));
+    if (news->out_entered != NULL) {
+        *news->out_entered = enter;
+    }
+    if (!enter) {
         return status;
     }
     struct audit_event event;

@@ -15,6 +15,8 @@ struct news {
     char subject[STORE_MARK_SUBJECT_SIZE];
     const char *value;   /* printable, without spaces; borrowed */
     bool calm;           /* nothing to tell when it was never seen before */
+    bool anyway;         /* an entry is made whatever the mark was */
+    bool *out_entered;   /* whether one was; NULL: nobody asks */
     bool once;           /* a mark that is there is told already, whatever its value */
     const char *lasting; /* a value that the mark keeps, once it has it; NULL: none; borrowed */
     enum audit_action action;

@@ -50,6 +50,23 @@ class EditedRow(Watched):
         self.assertProven("trail", place.export_trail())
 
 
+class ForgedMark(Watched):
+    def test_a_mark_that_it_was_told_keeps_no_use_out_of_the_trail(self):
+        """Nor does it keep the alarm from people: it said that they have decided."""
+        place = self.place
+        place.withdraw(73)
+        signed, key = outside.transaction(place, "transfer", place.hot, place.asset)
+        oid = digest("transaction", signed["document"])
+        place.psql(f"""INSERT INTO custody.mark (subject, value) VALUES ('key.copied_use/{oid}', '{self.key()["key_id"]}/0'), ('key.alarm/{oid}', 'told')""")
+        place.stop("custodyd")
+        outside.to_ledger(place, signed, key)
+        place.start_unready()
+        self.assertStopped(oid)
+        eventually(lambda: self.entries("key.alarm", otype="transaction", oid=oid), "it is told that it was dealt with")
+        eventually(lambda: "key.copied_use" in [alarm["code"] for alarm in place.call("GET", "/v1/alarms").json["alarms"]], "it is an alarm")
+        self.assertProven("trail", place.export_trail())
+
+
 class ForgedEntry(Watched):
     def test_an_entry_that_it_was_dealt_with_spares_no_payment(self):
         place = self.place
