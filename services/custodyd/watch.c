@@ -363,6 +363,7 @@ enum status watch_start(struct watch **out, struct service *service, struct faul
     (void)pthread_mutex_init(&watch->mutex, NULL);
     watch->service = service;
     watch->told = json_object();
+    watch->destinations_announced = json_object();
     watch->destinations_lost = json_object();
     watch->suspected = json_object();
     memset(watch->away, true, sizeof(watch->away));
@@ -462,6 +463,7 @@ void watch_stop(struct watch *watch)
     alarm_list_free(&watch->alarms);
     alarm_list_free(&watch->seeing);
     json_decref(watch->told);
+    json_decref(watch->destinations_announced);
     json_decref(watch->destinations_lost);
     json_decref(watch->suspected);
     (void)pthread_cond_destroy(&watch->changed);

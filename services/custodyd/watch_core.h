@@ -42,6 +42,8 @@ struct watch {
     int64_t looked_at_us;
     struct digest destinations_shown; /* to this instance of the signer that holds the allow-list; zeros: to none, or it
                                          was away */
+    bool destinations_wait;           /* one of them has no entry in the signed trail yet */
+    json_t *destinations_announced;   /* digests that the trail was told of since the start */
     json_t *destinations_lost;        /* digest -> code: what it refused */
     struct destination_unfit destinations_unfit; /* rows that nobody would be shown, as of then */
     struct digest judged;                  /* the version in force under which open withdrawals were judged last */

@@ -1,12 +1,15 @@
 /*
- * The allow-list, shown again to the signer that holds it. A guard that was made anew holds none of it; an entry that
- * is on its list already has the same answer as before. Nothing is decided here, and nothing is lost silently.
+ * The allow-list, shown again to the signer that holds it, once the signed trail says of an entry that it is handed
+ * over: a row alone, whoever signed what it holds, reaches no signer. A guard that was made anew holds none of it; an
+ * entry that is on its list already has the same answer as before. Nothing is decided here, and nothing is lost
+ * silently.
  */
 #include <inttypes.h>
 
 #include "base/log.h"
 #include "destinations.h"
 #include "record.h"
+#include "trail_signed.h"
 #include "watch_core.h"
 
 #define SAME_US 60000000LL /* two estimates of one time */
@@ -98,6 +101,66 @@ static enum status drop_revoked(enum status *inout_refusal, struct watch *watch,
     return status;
 }
 
+/* Whether a signed entry says that it is handed over. */
+static enum status is_announced(bool *out, const struct service *service, const struct digest *digest,
+                                struct fault *fault)
+{
+    char oid[DIGEST_HEX_LEN + 1];
+    struct store_leaf_list list = {0};
+    digest_format(oid, digest);
+    const struct store_leaf_filter filter = {.act = audit_action_text(AUDIT_DESTINATION_ADD),
+                                             .otype = RECORD_DESTINATION,
+                                             .oid = oid,
+                                             .outcome = audit_outcome_text(AUDIT_OUTCOME_INTENT)};
+    enum status status = trail_signed_newest(&list, service->trail, &filter, fault);
+    *out = status == STATUS_OK && list.count > 0;
+    store_leaf_list_free(&list);
+    return status;
+}
+
+struct announcing {
+    struct service *service;
+    const struct digest *digest;
+};
+
+static enum status announce_in(struct store_tx *tx, void *context, struct fault *fault)
+{
+    const struct announcing *announcing = context;
+    struct audit_event event;
+    struct trail_ticket ticket;
+    const struct uuid fresh = {{0}};
+    record_by_service(&event, announcing->service, &fresh, AUDIT_DESTINATION_ADD, AUDIT_OUTCOME_INTENT);
+    (void)snprintf(event.object_type, sizeof(event.object_type), "%s", RECORD_DESTINATION);
+    digest_format(event.object_id, announcing->digest);
+    enum status status = audit_event_ref_add(&event, "destination", announcing->digest, fault);
+    if (status == STATUS_OK) {
+        status = trail_enqueue(&ticket, announcing->service->trail, tx, &event, fault);
+    }
+    audit_event_wipe(&event);
+    return status;
+}
+
+/* One that waits for its entry is looked at again with the next look; the entry is made once. */
+static enum status announce(bool *out_announced, struct watch *watch, const struct digest *digest, struct fault *fault)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    struct announcing announcing = {.service = watch->service, .digest = digest};
+    enum status status = is_announced(out_announced, watch->service, digest, fault);
+    if (status != STATUS_OK || *out_announced) {
+        return status;
+    }
+    digest_format(hex, digest);
+    watch->destinations_wait = true;
+    if (json_object_get(watch->destinations_announced, hex) != NULL) {
+        return STATUS_OK;
+    }
+    status = store_transact(watch->service->store, announce_in, &announcing, fault);
+    if (status == STATUS_OK && json_object_set_new(watch->destinations_announced, hex, json_true()) != 0) {
+        status = fault_set(fault, STATUS_NO_MEMORY, "destinations", "%s", "");
+    }
+    return status;
+}
+
 static enum status show_one(struct watch *watch, const struct destination_entry *entry, struct fault *fault)
 {
     struct service *service = watch->service;
@@ -106,8 +169,13 @@ static enum status show_one(struct watch *watch, const struct destination_entry 
     if (entry->standing.word == DESTINATION_REVOKED || clock_utc_us(service->clock) >= entry->destination.valid_until) {
         return STATUS_OK;
     }
-    enum status status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &entry->document,
-                                                service->options.signer_timeout_ms, &why);
+    bool announced = false;
+    enum status status = announce(&announced, watch, &entry->digest, fault);
+    if (status != STATUS_OK || !announced) {
+        return status;
+    }
+    status = wire_destination_adopt(service->signers[WIRE_ROLE_TRANSFER], &said, &entry->document,
+                                    service->options.signer_timeout_ms, &why);
     if (status != STATUS_OK && passes(status)) {
         return fault_set(fault, status, why.where, "%s", why.detail);
     }
@@ -142,6 +210,7 @@ static void log_unfit(const struct destination_unfit *unfit, const struct destin
 static enum status show_all(struct watch *watch, struct page *page, struct fault *fault)
 {
     struct destination_page *rows = &page->page;
+    watch->destinations_wait = false;
     bool more = true;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && more) {
@@ -213,7 +282,7 @@ enum status watch_destinations(struct watch *watch, struct fault *fault)
         enum status status = show_all(watch, page, &why);
         free(page);
         if (status == STATUS_OK) {
-            watch->destinations_shown = signer.instance;
+            watch->destinations_shown = watch->destinations_wait ? (struct digest){{0}} : signer.instance;
         } else {
             log_fault("destination.shown", &why); /* the next look goes on */
         }

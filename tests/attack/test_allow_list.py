@@ -9,6 +9,8 @@ outlasts these tests is in force; the payee of the ceremony serves since before.
 import datetime
 import hashlib
 import json
+import os
+import signal
 import unittest
 
 from positions import Position, Signer
@@ -198,6 +200,35 @@ class AllowList(Position):
         self.assertEqual(event["reason"], "denied")
         self.assertEqual(self.shown(account)["state"], "refused")
         self.assertUnsigned(account, self.revoked, "denied", "destination")
+
+    def test_7_a_row_that_a_quorum_signed_and_nobody_handed_in(self):
+        """With a mark that the signer holds it: before that hears of it, the signed trail says so. While nobody signs the trail, it hears nothing."""
+        place = self.place
+        accounts = [self.address(person) for person in ("unheard", "unheard-too")]
+        signed = [self.quorum(account, id="unheard") for account in accounts]
+        names = []
+        os.kill(place.pid("audit"), signal.SIGSTOP)
+        try:
+            for k, account in enumerate(accounts):
+                names.append(self.insert(signed[k], account))
+                if k == 0:
+                    place.kill("transfer")
+                    place.start_unready()
+                eventually(lambda: place.value(f"SELECT count(*) FROM audit.leaf WHERE act = 'destination.add' AND oid = '{names[-1]}'") == "1",
+                           "it waits for a checkpoint; the second one was seen by a later look than the first")
+            self.assertNotIn(names[0], place.log("transfer"))
+        finally:
+            os.kill(place.pid("audit"), signal.SIGCONT)
+        for name in names:
+            held = self.told("destination.held", name)
+            story = place.pages(f"/v1/audit/entries?otype=destination&oid={name}&order=oldest", "entries", "auditor-1")
+            self.assertEqual([(entry["actor"], entry["act"], entry["outcome"]) for entry in story],
+                             [("custodyd", "destination.add", "intent"), ("custodyd", "destination.held", "ok")])
+            self.assertEqual(story[-1]["seq"], held["seq"])
+            self.assertIn(name, place.log("transfer"))
+        place.start()
+        for entry in signed:
+            self.revoke(entry)
 
     def plant(self, account, name, bytes):
         """A row for an account that claims this digest, and to be newer than any other."""

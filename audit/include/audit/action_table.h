@@ -51,8 +51,9 @@
       "A token was presented that is unknown, expired or of somebody who is not in the policy; with count: so many.")  \
     X(REQUEST_DENY, "request.deny", BOUNDARY, "", "deny", "", "count since",                                           \
       "So many effects were refused to the actor beyond those that have entries of their own.")                        \
-    X(WITHDRAWAL_REQUEST, "withdrawal.request", OUTFLOW, "withdrawal", "ok deny error", "evaluated intent returns?",   \
-      AUDIT_FACTS_JUDGED " type", "Somebody asks for a withdrawal, or for the issue of an asset.")                     \
+    X(WITHDRAWAL_REQUEST, "withdrawal.request", OUTFLOW, "withdrawal", "ok deny error",                                \
+      "evaluated intent request? returns?", AUDIT_FACTS_JUDGED " type",                                                \
+      "Somebody asks for a withdrawal, or for the issue of an asset.")                                                 \
     X(WITHDRAWAL_REQUEST_SIGN, "withdrawal.request_sign", OUTFLOW, "withdrawal", "ok deny error",                      \
       "approval evaluated", AUDIT_FACTS_JUDGED " withdrawal?", "The requester has signed the intent of the request.")  \
     X(WITHDRAWAL_APPROVE, "withdrawal.approve", OUTFLOW, "withdrawal", "ok deny error", "approval evaluated",          \
@@ -102,7 +103,8 @@
     X(POLICY_UNKNOWN, "policy.unknown", POLICY, "policy", "error", "policy", "in_force_at",                            \
       "The version in force at the signers is not known to the service.")                                              \
     X(DESTINATION_ADD, "destination.add", POLICY, "destination", "intent ok deny error", "destination", "serving_at?", \
-      "An entry of the allow-list was handed in.")                                                                     \
+      "An entry of the allow-list was handed in; by the service: the signer is about to be shown one of which the "    \
+      "trail has no such entry.")                                                                                      \
     X(DESTINATION_REVOKE, "destination.revoke", POLICY, "destination", "ok deny error", "command destination",         \
       "by? reason", "An entry was taken off the allow-list.")                                                          \
     X(DESTINATION_HELD, "destination.held", POLICY, "destination", "ok", "destination", "serving_at",                  \
@@ -318,6 +320,7 @@
     X("reason", "reason that stands in the order, a word")                                                             \
     X("refusal", "digest of the signed refusal")                                                                       \
     X("report", "digest of the signed report")                                                                         \
+    X("request", "SHA-256 of the request's key (Idempotency-Key) and of who asked for what")                           \
     X("restore", "digest of the restore document")                                                                     \
     X("results", "how many entries were given")                                                                        \
     X("returns", "transaction that is paid back")                                                                      \
