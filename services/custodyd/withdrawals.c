@@ -5,6 +5,7 @@
  */
 #include "withdrawals.h"
 
+#include "asked.h"
 #include "base/canon.h"
 #include "destinations.h"
 #include "generator.h"
@@ -286,6 +287,9 @@ static enum status log_request(struct creation *creation, struct store_tx *tx, s
     record_about(&event, &row->id);
     intent_digest(&digest, row->intent.data, row->intent.len);
     enum status status = audit_event_ref_add(&event, "intent", &digest, fault);
+    if (status == STATUS_OK) {
+        status = asked_ref_add(&event, row, fault);
+    }
     if (status == STATUS_OK && !digest_is_zero(&creation->returns)) {
         status = audit_event_ref_add(&event, "returns", &creation->returns, fault);
     }
@@ -354,6 +358,9 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
         return withdrawal_view(&creation->view, creation->service, tx, &creation->row, fault);
     }
     if (status == STATUS_OK) {
+        status = asked_check_new(creation->service, &creation->row, fault);
+    }
+    if (status == STATUS_OK) {
         status = check_alike(creation, tx, fault);
     }
     if (status == STATUS_OK) {
@@ -376,7 +383,8 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
 }
 
 /* Who asks a second time is promised the same, so it takes the same proof. */
-static enum status reply_created(struct creation *creation, struct http_reply *reply, struct fault *fault)
+static enum status reply_created(struct creation *creation, const struct store_withdrawal *asked,
+                                 struct http_reply *reply, struct fault *fault)
 {
     struct service *service = creation->service;
     json_t *object = json_pack("{s:O}", "withdrawal", creation->view);
@@ -386,6 +394,9 @@ static enum status reply_created(struct creation *creation, struct http_reply *r
     enum status status = creation->existed ? record_receipt_again(service, creation->request, &creation->row,
                                                                   AUDIT_WITHDRAWAL_REQUEST, object, fault)
                                            : record_receipt(service, &creation->ticket, object, fault);
+    if (status == STATUS_OK && creation->existed) {
+        status = asked_check_again(service, &creation->row.id, asked, fault);
+    }
     if (status != STATUS_OK) {
         json_decref(object);
         return status;
@@ -397,6 +408,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
                               struct fault *fault)
 {
     struct creation creation = {.service = service, .request = request, .policy = service_policy(service)};
+    struct store_withdrawal asked = {.ver = 0};
     struct proposal proposal;
     json_t *body = NULL;
     enum status status = http_body_object(&body, request, fault);
@@ -409,6 +421,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
     }
     if (status == STATUS_OK) {
         status = fill_row(&creation, &proposal, fault);
+        asked = creation.row; /* owns nothing yet */
     }
     if (status == STATUS_OK) {
         status = policies_current(service->policies, fault);
@@ -418,7 +431,7 @@ enum status withdrawal_create(struct service *service, const struct http_request
         status = store_transact(service->store, create_in, &creation, fault);
     }
     if (status == STATUS_OK) {
-        status = reply_created(&creation, reply, fault);
+        status = reply_created(&creation, &asked, reply, fault);
     }
     json_decref(reply->explanation);
     reply->explanation = creation.explanation; /* transferred; shown when this failed */

@@ -45,5 +45,25 @@ class Repetition(strongroom.Case):
         self.assertProven("trail", place.export_trail())
 
 
+    def test_keys_that_were_changed(self):
+        """A superuser changes under which key a withdrawal was asked for: a request that is repeated makes no second one, and is answered by
+        no other one."""
+        place = self.place
+        one, two = [place.history_to(place.propose(amount, key=f"key-{amount}").json["withdrawal"]["id"], "withdrawal.request")[0]["oid"]
+                    for amount in (21, 22)]
+        before = place.value("SELECT count(*) FROM custody.withdrawal")
+        place.psql(f"UPDATE custody.withdrawal SET idempotency_key = 'other' WHERE id = '{one}'")
+        self.assertProblem(place.propose(21, key="key-21"), 503, "corrupt", "Idempotency-Key")
+        place.psql(f"""UPDATE custody.withdrawal AS w SET idempotency_key = 'key-21', request = r.request FROM custody.withdrawal AS r
+                       WHERE w.id = '{two}' AND r.id = '{one}'""")
+        self.assertProblem(place.propose(21, key="key-21"), 503, "corrupt", "Idempotency-Key")
+        self.assertEqual(place.value("SELECT count(*) FROM custody.withdrawal"), before)
+        place.psql(f"DELETE FROM custody.withdrawal WHERE id = '{two}'; UPDATE custody.withdrawal SET idempotency_key = 'key-21' WHERE id = '{one}'")
+        again = place.propose(21, key="key-21")
+        self.assertReceipt(again, one, "withdrawal.request")
+        self.assertEqual(again.json["withdrawal"]["id"], one)
+        self.assertEqual(place.propose(21, key="key-23").status, 201, "the same once more is another request")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
