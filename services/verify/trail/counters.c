@@ -1,9 +1,9 @@
 /*
- * Objects stand in one flat table with open addressing, by half of the SHA-256 of (type, id): that two objects share
- * those 128 bits is out of reach. Nothing is ever taken out of it.
+ * Objects and producers stand in one flat table with open addressing, by half of the SHA-256 of (type, id) or of the
+ * id, which is no text: that two share those 128 bits is out of reach. Nothing is ever taken out of it.
  *
- * Producers are few, and the last one to come is the one that is asked for. Of each, everything below `next` was seen;
- * the few numbers above it that came early are marked in a ring.
+ * One of the last producers to come is mostly the one that is asked for. Of each, everything below `next` was seen; the
+ * few numbers above it that came early are marked in a ring.
  */
 #include "counters.h"
 
@@ -11,12 +11,13 @@
 #include <string.h>
 
 #define EARLY_MAX 65536
+#define LAST_ONES 8     /* producers */
 #define FIRST_ROOM 1024 /* slots; a power of two */
 #define MINUTE_US 60000000
 
 struct slot {
     uint64_t key[2];
-    uint64_t next; /* 0: free */
+    uint64_t next; /* of a producer: its place, from 1; 0: free */
 };
 
 struct producer {
@@ -97,38 +98,49 @@ static enum status grow(struct counters *counters)
     return STATUS_OK;
 }
 
+/* The slot of what has these bytes, or the free one where it belongs. NULL: no memory. */
+static struct slot *slot_find(struct counters *counters, const void *bytes, size_t len)
+{
+    struct digest digest;
+    uint64_t key[2];
+    digest_sha256(&digest, bytes, len);
+    memcpy(key, digest.bytes32, sizeof(key));
+    if (counters->used >= counters->room / 4 * 3 && grow(counters) != STATUS_OK) {
+        return NULL;
+    }
+    struct slot *slot = slot_of(counters->slots, counters->room, key);
+    memcpy(slot->key, key, sizeof(key));
+    return slot;
+}
+
 enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype, struct span oid,
                             uint64_t on)
 {
-    struct digest digest;
     char name[256];
-    uint64_t key[2];
     INVARIANT(otype.len + 1 + oid.len <= sizeof(name)); /* as the fields of an event allow */
     memcpy(name, otype.at, otype.len);
     name[otype.len] = '\0';
     memcpy(name + otype.len + 1, oid.at, oid.len);
-    digest_sha256(&digest, name, otype.len + 1 + oid.len);
-    memcpy(key, digest.bytes32, sizeof(key));
-    if (counters->used >= counters->room / 4 * 3 && grow(counters) != STATUS_OK) {
+    struct slot *slot = slot_find(counters, name, otype.len + 1 + oid.len);
+    if (slot == NULL) {
         return STATUS_NO_MEMORY;
     }
-    struct slot *slot = slot_of(counters->slots, counters->room, key);
-    if (slot->next == 0) {
-        *slot = (struct slot){{key[0], key[1]}, counters->late ? on : 1};
-        counters->used++;
-    }
-    *out_expected = slot->next;
+    counters->used += slot->next == 0 ? 1 : 0;
+    *out_expected = slot->next != 0 ? slot->next : counters->late ? on : 1;
     slot->next = on + 1;
     return STATUS_OK;
 }
 
 /* The last one first. NULL: there is no such producer. */
-static struct producer *producer_find(const struct counters *counters, const struct uuid *id)
+static struct producer *producer_find(struct counters *counters, const struct uuid *id)
 {
     size_t i = counters->producer_count;
-    while (i > 0 && !uuid_equal(&counters->producers[i - 1].id, id)) {
+    size_t end = i > LAST_ONES ? i - LAST_ONES : 0;
+    while (i > end && !uuid_equal(&counters->producers[i - 1].id, id)) {
         i--;
     }
+    const struct slot *slot = i > end || end == 0 ? NULL : slot_find(counters, id->bytes16, sizeof(id->bytes16));
+    i = i > end ? i : slot == NULL ? 0 : slot->next;
     return i == 0 ? NULL : &counters->producers[i - 1];
 }
 
@@ -150,9 +162,13 @@ static struct producer *producer_add(struct counters *counters, const struct eve
 {
     size_t count = counters->producer_count + 1;
     struct producer *larger = realloc(counters->producers, count * sizeof(*larger));
-    if (larger == NULL) {
+    counters->producers = larger == NULL ? counters->producers : larger;
+    struct slot *slot = slot_find(counters, event->producer.bytes16, sizeof(event->producer.bytes16));
+    if (larger == NULL || slot == NULL) {
         return NULL;
     }
+    slot->next = count;
+    counters->used++;
     counters->first_utc_us = counters->producer_count == 0 ? event->at_utc_us : counters->first_utc_us;
     bool late = counters->late && began_before(counters, event);
     larger[count - 1] = (struct producer){.id = event->producer,
@@ -160,7 +176,6 @@ static struct producer *producer_add(struct counters *counters, const struct eve
                                           .late = late,
                                           .heard_utc_us = event->at_utc_us,
                                           .beat_utc_us = event->at_utc_us};
-    counters->producers = larger;
     counters->producer_count = count;
     return &larger[count - 1];
 }

@@ -1,7 +1,7 @@
 /*
  * Two kinds of numbers that must have no gaps: ordinals of objects, and numbers of producers. An object takes 24 bytes
  * of a table that is at least three eighths full, 96 bytes at the worst while that doubles; a producer (one start of a
- * service) takes 56, and 8 KiB once numbers of it came early.
+ * service) takes 56 and as much of that table, and 8 KiB once numbers of it came early.
  */
 #ifndef STRONGROOM_VERIFY_COUNTERS_H
 #define STRONGROOM_VERIFY_COUNTERS_H

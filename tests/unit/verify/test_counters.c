@@ -91,6 +91,24 @@ static uint64_t missing(unsigned born, uint64_t settled, uint64_t first)
     return count;
 }
 
+/* As many starts as a forger likes, whose entries take turns; objects stand in the same table. */
+Test(verify_counters, producers_that_take_turns)
+{
+    char oid[24];
+    for (uint64_t n = 1; n <= 3; n++) {
+        for (unsigned i = 0; i < 40000; i++) {
+            (void)snprintf(oid, sizeof(oid), "w-%u", i);
+            cr_assert_eq(object("withdrawal", oid, n), n, "%s", oid);
+            cr_assert(number(i, n), "number %llu of producer %u", (unsigned long long)n, i);
+            cr_assert_not(number(i, n), "number %llu of producer %u, again", (unsigned long long)n, i);
+        }
+    }
+    for (unsigned i = 0; i < 40000; i++) {
+        cr_assert(number(i, 5));
+        cr_assert_eq(missing(i, 6, 4), 1, "number 4 of producer %u", i);
+    }
+}
+
 Test(verify_counters, many_producers)
 {
     for (unsigned round = 1; round <= 2; round++) {
