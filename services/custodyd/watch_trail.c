@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 
-#include "base/log.h"
 #include "trail_ordinal.h"
 #include "trail_scrub.h"
 #include "trail_signed.h"
@@ -124,7 +123,6 @@ enum status watch_tables(struct watch *watch, struct fault *fault)
         struct fault why = {0};
         enum status checked = store_check(stores[i], &why);
         if (checked == STATUS_CORRUPT) {
-            log_fault("trail.tables", &why);
             trail_corrupt_note(service->trail, TRAIL_TABLES, NULL);
         }
         status = status == STATUS_OK && checked != STATUS_OK ? fault_set(fault, checked, why.where, "%s", why.detail)
