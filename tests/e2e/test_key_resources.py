@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Keys as people and the service live with them: shown, attested, stopped, watched, and what a copied one sets off."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -208,6 +209,14 @@ class Keys(strongroom.Case):
         place.start()
         place.wait(withdrawal["id"], "confirmed")
 
+    def all_down(self, tokens):
+        """Ends the processes of tokens that are gone, where the signer has not found that out before, and says whether it has now."""
+        for token in tokens:
+            with contextlib.suppress(AssertionError, ProcessLookupError):
+                os.kill(self.token_process(token["label"]), signal.SIGKILL)
+        said = self.place.call("GET", "/healthz").json["parts"]["signer_transfer"].get("tokens", [])
+        return [token["state"] for token in said] == ["down"] * len(tokens)
+
     def test_a_withdrawal_says_that_its_token_is_down(self):
         place = self.place
         withdrawal = place.proposed(63)
@@ -216,8 +225,7 @@ class Keys(strongroom.Case):
         for folder in folders:
             folder.rename(place.dir / folder.name)
         try:
-            for token in tokens:
-                os.kill(self.token_process(token["label"]), signal.SIGKILL)
+            self.until(lambda: self.all_down(tokens), "no token is there")
             place.approve(withdrawal)
             row = self.until(lambda: self.waiting(withdrawal, "token"), "it says what it waits for")
             self.assertEqual((row["state"], row["waiting"]["step"]), ("recorded", "sign"))
@@ -449,7 +457,7 @@ class Keys(strongroom.Case):
             return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
         for keeper in children(self.place.pid("transfer")):
             for pid in children(keeper):
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/cmdline", "rb") as file:
                     if f"token={label};".encode() in file.read():
                         return int(pid)
         raise AssertionError(f"no process has the token {label}")
