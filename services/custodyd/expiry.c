@@ -1,61 +1,81 @@
 /*
- * The end of withdrawals whose time has passed before anybody was asked to sign.
+ * The end of withdrawals whose time has passed before anybody was asked to sign. Each of them by itself: one that
+ * cannot be ended keeps no other from it.
  */
 #include "steps.h"
 #include "withdrawals.h"
 #include "workers.h"
 
-#define EXPIRE_LIMIT 100
-
 struct expiry {
     struct service *service;
-    struct store_withdrawal_list list;
+    struct uuid after;
+    struct store_withdrawal_names page;
 };
 
 static enum status list_expired_in(struct store_tx *tx, void *context, struct fault *fault)
 {
     struct expiry *expiry = context;
-    store_withdrawal_list_free(&expiry->list);
-    return store_withdrawal_list_expired(&expiry->list, tx, clock_utc_us(expiry->service->clock), EXPIRE_LIMIT, fault);
+    return store_withdrawal_expired(&expiry->page, tx, clock_utc_us(expiry->service->clock), &expiry->after, fault);
 }
 
 /* One of them. */
 struct ending {
     struct service *service;
-    struct store_withdrawal row; /* borrowed from the list */
+    struct uuid id;
 };
 
-static enum status expire_in(struct store_tx *tx, void *context, struct fault *fault)
+static enum status expire_row(struct store_tx *tx, struct service *service, struct store_withdrawal *row,
+                              struct fault *fault)
 {
-    struct ending *ending = context;
-    struct store_withdrawal row = ending->row; /* borrowed */
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
-    enum status status = store_withdrawal_move(tx, &row, WITHDRAWAL_EXPIRED, &change, fault);
+    enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_EXPIRED, &change, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(tx, &row.id, fault);
+        status = withdrawal_release(tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_EXPIRE, .reason = STATUS_OK};
-        status = workers_log(ending->service, tx, &row, &entry, fault);
+        status = workers_log(service, tx, row, &entry, fault);
     }
     return status;
 }
 
-enum status step_expire(struct service *service, struct fault *fault)
+static enum status expire_in(struct store_tx *tx, void *context, struct fault *fault)
 {
-    struct expiry expiry = {.service = service};
-    enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
-    for (size_t i = 0; status == STATUS_OK && i < expiry.list.count; i++) {
-        struct ending ending = {.service = service, .row = expiry.list.rows[i]};
-        if (!withdrawal_move_allowed(ending.row.state, WITHDRAWAL_EXPIRED)) {
-            continue; /* recorded or later: only the ledger's verdict ends it */
-        }
-        status = store_transact(service->store, expire_in, &ending, fault);
-        if (status == STATUS_CONFLICT) { /* somebody moved it first: not expired then */
-            fault_clear(fault);
-            status = STATUS_OK;
-        }
+    const struct ending *ending = context;
+    struct store_withdrawal row;
+    enum status status = store_withdrawal_get(&row, tx, &ending->id, fault);
+    if (status != STATUS_OK) {
+        return status;
     }
-    store_withdrawal_list_free(&expiry.list);
+    if (withdrawal_move_allowed(row.state, WITHDRAWAL_EXPIRED)) { /* it may have gone on since the page was read */
+        status = expire_row(tx, ending->service, &row, fault);
+    }
+    store_withdrawal_wipe(&row);
+    return status;
+}
+
+static enum status expire_one(struct service *service, const struct uuid *id, struct fault *fault)
+{
+    struct ending ending = {.service = service, .id = *id};
+    struct fault why = {0};
+    char text[UUID_TEXT_SIZE];
+    enum status status = store_transact(service->store, expire_in, &ending, &why);
+    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first: not expired then */
+        return STATUS_OK;
+    }
+    uuid_format(text, id);
+    return fault_set(fault, status, why.where, "withdrawal %s: %s", text, why.detail);
+}
+
+enum status step_expire(struct service *service, struct uuid *inout_after, struct fault *fault)
+{
+    struct expiry expiry = {.service = service, .after = *inout_after};
+    enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
+    for (size_t i = 0; i < expiry.page.count; i++) {
+        enum status ended = expire_one(service, &expiry.page.ids[i], fault); /* the first fault stays */
+        status = status == STATUS_OK ? ended : status;
+    }
+    bool more = expiry.page.count == STORE_NAMES_MAX;
+    *inout_after = more ? expiry.page.ids[STORE_NAMES_MAX - 1] : (struct uuid){0};
     return status;
 }

@@ -17,7 +17,11 @@
 MUST_CHECK enum status step_run(struct service *service, const struct store_outbox_item *item,
                                 int64_t *out_until_utc_us, struct fault *fault);
 
-/* Ends withdrawals whose time has passed before they were recorded, at most 100. */
-MUST_CHECK enum status step_expire(struct service *service, struct fault *fault);
+/*
+ * Ends withdrawals whose time has passed before they were recorded, at most STORE_NAMES_MAX. *inout_after, zeros at
+ * first and of one thread at a time, is from where on the next call looks: those that cannot be ended keep their places
+ * from nobody. The fault is that of the first of them, and names it; the others were ended all the same.
+ */
+MUST_CHECK enum status step_expire(struct service *service, struct uuid *inout_after, struct fault *fault);
 
 #endif

@@ -35,6 +35,8 @@ struct worker_pool {
     bool stopping;
     uint64_t wakes; /* counts calls of workers_wake, so that none is lost */
     int64_t expired_at_us;
+    pthread_mutex_t expiring; /* by who is at it */
+    struct uuid expired_after;
     int64_t released_at_us;
     int64_t counted_at_us;
     int64_t heartbeat_at_us;
@@ -156,6 +158,19 @@ static enum status release(const struct worker_pool *pool, struct fault *fault)
     return status;
 }
 
+/* One thread at a time. */
+static void expire(struct worker_pool *pool)
+{
+    struct fault fault = {0};
+    if (!falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) || pthread_mutex_trylock(&pool->expiring) != 0) {
+        return;
+    }
+    if (step_expire(pool->service, &pool->expired_after, &fault) != STATUS_OK) {
+        log_fault("expire", &fault);
+    }
+    (void)pthread_mutex_unlock(&pool->expiring);
+}
+
 /*
  * What happens by the clock: lost claims are released, withdrawals expire, and the trail hears each minute that we are
  * there.
@@ -170,10 +185,7 @@ static void keep_time(struct worker_pool *pool)
         service_tell_refusals(pool->service, false);
         trail_owed_tell(pool->service->reads_owed, pool->service->trail, pool->service->store);
     }
-    fault_clear(&fault);
-    if (falls_due(pool, &pool->expired_at_us, EXPIRE_EVERY_US) && step_expire(pool->service, &fault) != STATUS_OK) {
-        log_fault("expire", &fault);
-    }
+    expire(pool);
     fault_clear(&fault);
     if (falls_due(pool, &pool->hours_at_us, HOURS_EVERY_US) &&
         policy_follow_hours(pool->service, &fault) != STATUS_OK) {
@@ -234,6 +246,7 @@ enum status workers_start(struct worker_pool **out, struct service *service, uns
     (void)pthread_cond_init(&pool->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     (void)pthread_mutex_init(&pool->mutex, NULL);
+    (void)pthread_mutex_init(&pool->expiring, NULL);
     while (pool->threads < threads) {
         if (pthread_create(&pool->thread[pool->threads], NULL, work, pool) != 0) {
             workers_stop(pool);
@@ -269,6 +282,7 @@ void workers_stop(struct worker_pool *pool)
     }
     (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_mutex_destroy(&pool->mutex);
+    (void)pthread_mutex_destroy(&pool->expiring);
     free(pool);
 }
 

@@ -203,6 +203,37 @@ class Withdrawal(strongroom.Case):
             place.configure("custodyd", withdrawal_ttl=None)
             place.start()
 
+    def test_one_that_cannot_expire_keeps_no_other_from_it(self):
+        """More than a page that cannot be read, and more than a page that is past its time but not to expire; all of them older."""
+        place = self.place
+        done = place.withdraw(1)["id"]
+        before = place.wallet()
+
+        def crowd(first, **columns):
+            set_ = "".join(f", {name} = {value}" for name, value in columns.items())
+            place.psql(f"""
+                CREATE TEMPORARY TABLE copy AS SELECT w.*, n FROM custody.withdrawal AS w, generate_series({first}, {first + 149}) AS n
+                    WHERE w.id = '{done}';
+                UPDATE copy SET id = lpad(n::text, 32, '0')::uuid, idempotency_key = 'crowd-' || n, seq = 1000000 + n,
+                    expires_at = '1950-01-01', height = NULL, index = NULL{set_};
+                ALTER TABLE copy DROP n;
+                INSERT INTO custody.withdrawal SELECT * FROM copy""")
+        try:
+            place.stop("custodyd")
+            place.configure("custodyd", withdrawal_ttl=1)
+            place.start()
+            crowd(1000, state="'approved'")
+            crowd(2000, state="'recorded'")
+            row = place.proposed(43)
+            self.assertEqual(place.wait(row["id"], "expired")["reason"], "expired")
+            self.assertEqual(place.wallet(), before)
+            self.assertIn("withdrawal 00000000-0000-0000-0000-000000001000: ", place.log("custodyd"))
+        finally:
+            place.psql("DELETE FROM custody.withdrawal WHERE idempotency_key LIKE 'crowd-%'")
+            place.stop("custodyd")
+            place.configure("custodyd", withdrawal_ttl=None)
+            place.start()
+
     def test_reserved_funds_are_not_promised_twice(self):
         available = self.place.wallet()[2]
         row = self.place.proposed(available)

@@ -300,11 +300,15 @@ static const struct statement select_list = {
     5,
 };
 
+/* Nothing of a row but its name, so that no row can keep others from being read. */
+static const struct column expired_columns[] = {{"id", COLUMN_UUID, false, 0, sizeof(struct uuid)}};
+static const struct row_shape expired_shape = ROW_SHAPE(struct uuid, expired_columns);
+
 static const struct statement select_expired = {
     "withdrawal_expired",
-    SELECT_WITHDRAWAL " WHERE state NOT IN ('confirmed', 'rejected', 'expired', 'cancelled', 'failed', 'quarantined')"
-                      " AND expires_at < $1::timestamptz ORDER BY expires_at LIMIT $2::bigint",
-    2,
+    "SELECT id FROM custody.withdrawal WHERE state IN ('requested', 'reserved', 'approving', 'approved')"
+    " AND expires_at < $1::timestamptz AND id > $2::uuid ORDER BY id LIMIT $3::bigint",
+    3,
 };
 
 static const struct statement select_placed = {
@@ -357,13 +361,25 @@ enum status store_withdrawal_list(struct store_withdrawal_list *out, struct stor
     return read_list(out, tx, &select_list, &p, fault);
 }
 
-enum status store_withdrawal_list_expired(struct store_withdrawal_list *out, struct store_tx *tx, int64_t now_utc_us,
-                                          unsigned limit, struct fault *fault)
+enum status store_withdrawal_expired(struct store_withdrawal_names *out, struct store_tx *tx, int64_t now_utc_us,
+                                     const struct uuid *after, struct fault *fault)
 {
     struct parameters p = {0};
+    struct row_array array = {0};
     parameter_time(&p, now_utc_us);
-    parameter_uint64(&p, limit);
-    return read_list(out, tx, &select_expired, &p, fault);
+    parameter_uuid(&p, after);
+    parameter_uint64(&p, STORE_NAMES_MAX);
+    enum status status = tx_read_all(tx, &array, &expired_shape, &select_expired, &p, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    INVARIANT(array.count <= STORE_NAMES_MAX);
+    if (array.count > 0) {
+        memcpy(out->ids, array.rows, array.count * sizeof(out->ids[0]));
+    }
+    out->count = array.count;
+    row_array_free(&array, &expired_shape);
+    return STATUS_OK;
 }
 
 enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx, uint64_t lane,

@@ -185,6 +185,52 @@ Test(workflow, the_schema_refuses_moves_and_changes_that_sql_tries)
         "23514");
 }
 
+/* Names of copies of the row in each state, far below all others, and past their time. */
+static void crowd_expired(const struct store_withdrawal *row, int each)
+{
+    char id[UUID_TEXT_SIZE];
+    char sql[1024];
+    uuid_format(id, &row->id);
+    for (int state = WITHDRAWAL_REQUESTED; state <= WITHDRAWAL_QUARANTINED; state++) {
+        snprintf(sql, sizeof(sql),
+                 "SET session_replication_role = replica; CREATE TEMPORARY TABLE copy AS SELECT w.*, n FROM"
+                 " custody.withdrawal AS w, generate_series(%d, %d) AS n WHERE w.id = '%s';"
+                 " UPDATE copy SET id = lpad(n::text, 32, '0')::uuid, idempotency_key = 'n-' || n, state = '%s',"
+                 " expires_at = '1950-01-01', intent = 'x', transaction = 'x', signature = 'x', lane = 0, seq = n,"
+                 " height = 1, index = 0; ALTER TABLE copy DROP n; INSERT INTO custody.withdrawal SELECT * FROM copy",
+                 state * each + 1, (state + 1) * each, id, withdrawal_state_text((enum withdrawal_state)state));
+        books_sql(&books, sql);
+    }
+}
+
+Test(workflow, those_that_may_expire_are_found_past_any_number_of_others)
+{
+    const int each = 60;
+    long may = 0;
+    struct uuid after = {0};
+    struct store_withdrawal_names page = {.count = STORE_NAMES_MAX};
+    struct store_withdrawal row = books_withdrawal("k-1");
+    books_insert(store, &row);
+    crowd_expired(&row, each);
+    struct store_tx *tx = books_begin(store);
+    while (page.count == STORE_NAMES_MAX) {
+        cr_assert_eq(store_withdrawal_expired(&page, tx, row.expires_at_utc_us + 1, &after, NULL), STATUS_OK);
+        may += (long)page.count;
+        for (size_t i = 0; i < page.count; i++) {
+            cr_expect(memcmp(&page.ids[i], &after, sizeof(after)) > 0);
+            after = page.ids[i];
+        }
+    }
+    cr_expect(uuid_equal(&after, &row.id), "the newest is found last");
+    cr_assert_eq(store_withdrawal_expired(&page, tx, row.expires_at_utc_us, &(struct uuid){0}, NULL), STATUS_OK);
+    cr_expect_eq(page.count, STORE_NAMES_MAX);
+    store_rollback(tx);
+    for (int state = WITHDRAWAL_REQUESTED; state <= WITHDRAWAL_QUARANTINED; state++) {
+        may -= withdrawal_move_allowed((enum withdrawal_state)state, WITHDRAWAL_EXPIRED) ? each : 0;
+    }
+    cr_expect_eq(may, 1, "as many as the table of moves says, and the row");
+}
+
 Test(workflow, reservations_never_exceed_the_balance)
 {
     struct store_withdrawal first = books_withdrawal("k-1");

@@ -142,9 +142,19 @@ struct store_withdrawal_list {
 MUST_CHECK enum status store_withdrawal_list(struct store_withdrawal_list *out, struct store_tx *tx,
                                              const struct store_withdrawal_filter *filter, struct fault *fault);
 
-/* Lists rows that are not at their end and whose expiry lies before `now_utc_us`, oldest first, at most `limit`. */
-MUST_CHECK enum status store_withdrawal_list_expired(struct store_withdrawal_list *out, struct store_tx *tx,
-                                                     int64_t now_utc_us, unsigned limit, struct fault *fault);
+#define STORE_NAMES_MAX 100
+
+struct store_withdrawal_names {
+    struct uuid ids[STORE_NAMES_MAX];
+    size_t count;
+};
+
+/*
+ * Those that may expire and whose expiry lies before `now_utc_us`, of the ids above `after`, in their order: as many as
+ * fit.
+ */
+MUST_CHECK enum status store_withdrawal_expired(struct store_withdrawal_names *out, struct store_tx *tx,
+                                                int64_t now_utc_us, const struct uuid *after, struct fault *fault);
 
 /* Lists the rows of any wallet for which a signer was asked, at least, to sign with this lane and sequence. */
 MUST_CHECK enum status store_withdrawal_list_placed(struct store_withdrawal_list *out, struct store_tx *tx,
