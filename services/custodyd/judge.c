@@ -8,6 +8,19 @@
 #include "policy/withdrawal.h"
 #include "withdrawals.h"
 
+/* Nothing of theirs counts, and what they ask for would keep others from what it holds. */
+enum status withdrawal_check_ask(struct service *service, const struct store_withdrawal *row, struct fault *fault)
+{
+    struct name suspended[WIRE_SUSPENDED_MAX];
+    size_t count = key_board_suspended_names(suspended, service->board);
+    for (size_t i = 0; i < count; i++) {
+        if (name_equal(&suspended[i], &row->requester)) {
+            return fault_set(fault, STATUS_FORBIDDEN, "requester", "is suspended until the quorum resumes them");
+        }
+    }
+    return STATUS_OK;
+}
+
 /* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */
 struct basis {
     const struct policy *in_force;

@@ -56,6 +56,11 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
                                         const struct store_withdrawal *row, const struct withdrawal_word *word,
                                         struct fault *fault);
 
+/* Whether it may be asked for at all by its requester, before anything is held for it: STATUS_FORBIDDEN (`requester`)
+ * while that person is suspended. */
+MUST_CHECK enum status withdrawal_check_ask(struct service *service, const struct store_withdrawal *row,
+                                            struct fault *fault);
+
 /*
  * What the policy says of a withdrawal about which a decision was refused with this status, for the problem document
  * and the entry of the refusal. *inout stays as it is when it is there already, when the refusal is not about what

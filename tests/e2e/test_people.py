@@ -225,6 +225,25 @@ class People(strongroom.Case):
         self.assertEqual(len(self.told("person.suspend", "ok", "approver-2")), before + 2, "not the third time")
         self.resume("approver-4")
 
+    def test_7_who_is_suspended_holds_nothing_more(self):
+        """What asks for everything again and again would keep everybody else from being served."""
+        place = self.place
+        key = strongroom.uuid7()
+        asked = place.proposed(33, person="requester-2", key=key)
+        self.suspend("requester-2", by="approver-1")
+        eventually(lambda: self.at_signers("requester-2") == SUSPENDED, "every signer says so")
+        free = place.wallet()
+        self.assertProblem(place.patiently(lambda: place.propose(33, person="requester-2")), 403, "forbidden", "requester")
+        self.assertEqual(place.wallet(), free, "nothing is held")
+        again = place.patiently(lambda: place.propose(33, person="requester-2", key=key))
+        self.assertEqual((again.status, again.json["withdrawal"]["id"]), (200, asked["id"]), "what was asked before is told")
+        told, *_ = [self.event(entry) for entry in self.entries("withdrawal.request") if entry["outcome"] == "deny"]
+        self.assertEqual((told["reason"], told["facts"]["amount"]), ("forbidden", "33"))
+        self.assertEqual(place.decide(asked, "approver-2", "reject").status, 200)
+        self.resume("requester-2")
+        eventually(lambda: self.suspended() == {}, "no signer has anybody suspended")
+        place.proposed(33, person="requester-2")
+
 
 if __name__ == "__main__":
     unittest.main()
