@@ -37,6 +37,7 @@ struct walk {
     uint64_t withdrawals;
     uint64_t intents;
     uint64_t denied;
+    uint64_t ended;
     uint64_t history;
     uint64_t history_us; /* of the promise walked last */
     uint64_t freezes;
@@ -383,6 +384,13 @@ static enum status check_denied(struct walk *walk, const MDB_val *key, const uin
     return key->mv_size == 33 && len == 32 ? STATUS_OK : corrupt(walk, "a veto of impossible size");
 }
 
+static enum status check_ended(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
+{
+    uint64_t number = len == 8 ? guard_number_read(value) : 0;
+    walk->ended++;
+    return key->mv_size == 17 && number > 0 ? STATUS_OK : corrupt(walk, "the end of a withdrawal is none");
+}
+
 static enum status check_intent(struct walk *walk, const MDB_val *key, const uint8_t *value, size_t len)
 {
     walk->intents++;
@@ -441,7 +449,7 @@ static const struct {
     {'h', check_history},    {'i', check_intent},      {'k', check_key},        {'l', check_lane},
     {'n', check_nonce},      {'o', check_revoked},     {'p', check_policy},     {'r', check_point},
     {'s', check_sequence},   {'t', check_destination}, {'u', check_person},     {'v', check_denied},
-    {'w', check_withdrawal}, {'x', check_dropped},     {'y', check_ends},
+    {'w', check_withdrawal}, {'x', check_dropped},     {'y', check_ends},       {'z', check_ended},
 };
 
 static enum status check_record(struct walk *walk, const MDB_val *key, const MDB_val *sealed)
@@ -487,8 +495,8 @@ static enum status check_sums(struct walk *walk)
     if (!whole || walk->withdrawals != own || walk->intents != own || walk->state.forgotten < walk->state.before) {
         return corrupt(walk, "a sequence, a withdrawal or an intent is missing");
     }
-    if (walk->denied != walk->state.denied || walk->people != walk->state.people) {
-        return corrupt(walk, "a veto or a person is missing");
+    if (walk->denied != walk->state.denied || walk->ended != walk->state.ended || walk->people != walk->state.people) {
+        return corrupt(walk, "a veto, an end or a person is missing");
     }
     return walk->state.forgotten + walk->history == walk->state.promises
                ? STATUS_OK

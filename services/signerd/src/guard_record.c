@@ -50,6 +50,7 @@ static const struct canon_field state_fields[] = {
     STATE_ROW(denied, CANON_COUNTER),
     STATE_ROW(destinations, CANON_COUNTER),
     {"due", CANON_COUNTER, false, offsetof(struct guard_state, due_us), sizeof(uint64_t), 0, 0},
+    CANON_FIELD_OPTIONAL(struct guard_state, ended, CANON_COUNTER),
     STATE_ROW(environment, CANON_NAME),
     CANON_FIELD_OPTIONAL(struct guard_state, erased, CANON_COUNTER),
     STATE_ROW(forgotten, CANON_COUNTER),
@@ -303,6 +304,12 @@ void guard_record_nonce(struct guard_record *out, const struct uuid *nonce)
 {
     record_start(out, 'n');
     record_uuid(out, nonce);
+}
+
+void guard_record_ended(struct guard_record *out, const struct uuid *withdrawal)
+{
+    record_start(out, 'z');
+    record_uuid(out, withdrawal);
 }
 
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r)

@@ -71,6 +71,7 @@ void guard_record_sequence(struct guard_record *out, uint64_t key, uint64_t lane
 void guard_record_withdrawal(struct guard_record *out, const struct uuid *withdrawal);
 void guard_record_checkpoint(struct guard_record *out, uint64_t epoch, uint64_t size);
 void guard_record_nonce(struct guard_record *out, const struct uuid *nonce);
+void guard_record_ended(struct guard_record *out, const struct uuid *withdrawal);
 void guard_record_point(struct guard_record *out, uint64_t key, const struct digest *r);
 
 /* The value of the record of an entry of the allow-list and back. STATUS_CORRUPT. */

@@ -10,6 +10,7 @@
 #include "audit/log_keys.h"
 
 #include "delay.h"
+#include "ending.h"
 #include "guard_record.h"
 #include "keys.h"
 #include "limits.h"
@@ -150,14 +151,15 @@ static enum status use_check(struct guard_txn *txn, enum seen *out, const struct
     return sequence == SEEN_SAME ? STATUS_OK : lane_check(txn, records, fault);
 }
 
-/* Nobody spoke against it, and its destination is on the list that is held. */
+/* It did not end, nobody spoke against it, and its destination is on the list that is held. */
 static enum status first_allowed(struct guard_txn *txn, const struct promise *promise, struct fault *fault)
 {
     const struct withdrawal *withdrawal = promise->withdrawal;
     if (txn->state.suspensions != promise->suspensions) {
         return fault_set(fault, STATUS_BUSY, "policy", "somebody was suspended or resumed meanwhile: ask again");
     }
-    enum status status = veto_check(txn, &withdrawal->intent_digest, fault);
+    enum status status = ending_check(txn, &withdrawal->intent.withdrawal, fault);
+    status = status == STATUS_OK ? veto_check(txn, &withdrawal->intent_digest, fault) : status;
     return status == STATUS_OK ? destination_check(txn, promise->signer, withdrawal, promise->at_utc_us, fault)
                                : status;
 }

@@ -31,6 +31,7 @@ struct signer {
     atomic_uint lacks_told[GUARD_KEYS_MAX];                 /* by place: tokens that were said to lack the key */
     atomic_int_fast64_t attest_paid_us[GUARD_KEYS_MAX];     /* by place: its attestations are paid for until then */
     struct budget orders;                                   /* in changes of the guard only */
+    int64_t ended_paid_us;                                  /* likewise: what ended is paid for until then */
     atomic_uint_fast64_t losses_seen;                       /* of the tokens: what came later makes keys fall */
     bool attended;                                          /* there is a share set */
     struct share_set share_set;
@@ -69,6 +70,7 @@ role_handler transfer_sign;
 role_handler transfer_announce;
 role_handler transfer_usage;
 role_handler transfer_recall;
+role_handler transfer_end;
 role_handler checkpoint_sign;
 role_handler header_sign;
 role_handler key_list;

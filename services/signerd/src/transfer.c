@@ -9,6 +9,7 @@
 #include "audit/witness.h"
 #include "base/crashpoint.h"
 #include "base/log.h"
+#include "ending.h"
 #include "guard_record.h"
 #include "log_keys.h"
 #include "people.h"
@@ -65,17 +66,6 @@ static enum status documents_check_at(const struct signer *signer, struct withdr
     return policy_check_withdrawal(out, &documents, &context, fault);
 }
 
-#define CLOCKS_APART_US (3600 * INT64_C(1000000))
-
-/* A guard knows nothing of what those before it promised, and was made anew when this withdrawal may have been asked
- * for. */
-static bool is_forgotten(const struct guard_txn *txn, const struct uuid *withdrawal)
-{
-    const struct guard_state *state = &txn->state;
-    bool later = state->made_utc_us > 0 && uuid_time_us(withdrawal) - CLOCKS_APART_US > state->made_utc_us;
-    return state->before > 0 && !later;
-}
-
 /* What the guard remembers of the withdrawal of an intent. */
 struct recall {
     struct intent intent;
@@ -93,7 +83,7 @@ static enum status recall_apply(struct guard_txn *txn, void *context, struct fau
     guard_record_withdrawal(&record, &recall->intent.withdrawal);
     enum status status = guard_txn_get(txn, &record, fault);
     if (status == STATUS_NOT_FOUND) {
-        recall->forgotten = is_forgotten(txn, &recall->intent.withdrawal);
+        recall->forgotten = ending_is_forgotten(txn, &recall->intent.withdrawal);
         return STATUS_OK;
     }
     if (status == STATUS_OK) {
@@ -318,44 +308,6 @@ enum status transfer_sign(struct signer *signer, struct wire_reply *reply, const
         reply->promised = promised_before(signer, &request->transfer.intent);
     }
     return status;
-}
-
-/* What is asked of the guard, which makes no promise by it. */
-struct question {
-    const struct signer *signer;
-    const struct wire_recall_request *request;
-    struct wire_recall_reply *out;
-};
-
-/* A copy that has forgotten promises does not say that there was none. Who asks here proves nothing: nothing is
- * latched. */
-static enum status question_apply(struct guard_txn *txn, void *context, struct fault *fault)
-{
-    const struct question *question = context;
-    struct guard_record record = {0};
-    guard_record_withdrawal(&record, &question->request->withdrawal);
-    if (atomic_load(&question->signer->older) || question->request->promises > txn->state.promises) {
-        return fault_set(fault, STATUS_ROLLBACK, "promises", "the trail knows of %llu promises, this guard of %llu",
-                         (unsigned long long)question->request->promises, (unsigned long long)txn->state.promises);
-    }
-    enum status status = guard_txn_get(txn, &record, fault);
-    if (status == STATUS_NOT_FOUND) {
-        return is_forgotten(txn, &question->request->withdrawal)
-                   ? fault_set(fault, STATUS_ROLLBACK, "promises", "a guard before this one may have promised it")
-                   : STATUS_OK;
-    }
-    if (status == STATUS_OK) {
-        question->out->promised = true;
-        memcpy(question->out->transaction.bytes32, record.value + WITHDRAWAL_TRANSACTION, 32);
-    }
-    return status;
-}
-
-enum status transfer_recall(struct signer *signer, struct wire_reply *reply, const struct wire_request *request,
-                            struct fault *fault)
-{
-    struct question question = {signer, &request->recall, &reply->recall};
-    return guard_commit(signer->guard, question_apply, &question, fault);
 }
 
 static void announced_log(const struct withdrawal *withdrawal, const struct wire_announce_reply *reply)

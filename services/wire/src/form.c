@@ -210,6 +210,11 @@ static const struct canon_field recall_reply[] = {
     {"transaction", CANON_HASH, true, offsetof(struct form, transaction_id), sizeof(struct digest), 0, 0},
 };
 
+static const struct canon_field end_reply[] = {
+    FORM_ID,
+    FORM_OK,
+};
+
 static const struct canon_field checkpoint_reply[] = {
     FORM_ID,
     FORM_OK,
@@ -377,6 +382,7 @@ static const struct form_table requests[] = {
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(transfer_request),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_request),
     [WIRE_OP_TRANSFER_RECALL] = FORM_TABLE(recall_request),
+    [WIRE_OP_TRANSFER_END] = FORM_TABLE(recall_request),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(policy_adopt_request), /* the same members */
     [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_request),
     [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_request),
@@ -402,6 +408,7 @@ static const struct form_table replies[] = {
     [WIRE_OP_TRANSFER_ANNOUNCE] = FORM_TABLE(announce_reply),
     [WIRE_OP_TRANSFER_USAGE] = FORM_TABLE(usage_reply),
     [WIRE_OP_TRANSFER_RECALL] = FORM_TABLE(recall_reply),
+    [WIRE_OP_TRANSFER_END] = FORM_TABLE(end_reply),
     [WIRE_OP_DESTINATION_ADOPT] = FORM_TABLE(destination_adopt_reply),
     [WIRE_OP_SUBJECT_SEAL] = FORM_TABLE(subject_seal_reply),
     [WIRE_OP_SUBJECT_OPEN] = FORM_TABLE(subject_open_reply),

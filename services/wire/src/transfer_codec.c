@@ -193,7 +193,7 @@ static enum status usage_reply_write(struct form *form, const struct wire_reply 
                            table, fault);
 }
 
-/* transfer.recall */
+/* transfer.recall, and transfer.end, which has nothing to tell */
 
 static enum status recall_request_read(struct wire_request *out, struct form *form, struct fault *fault)
 {
@@ -242,6 +242,8 @@ static const struct {
       usage_reply_write, NULL}},
     {WIRE_OP_TRANSFER_RECALL,
      {"transfer.recall", recall_request_read, recall_request_write, NULL, recall_reply_read, recall_reply_write, NULL}},
+    {WIRE_OP_TRANSFER_END,
+     {"transfer.end", recall_request_read, recall_request_write, NULL, recall_reply_read, recall_reply_write, NULL}},
 };
 
 const struct codec *codec_transfer(enum wire_op op)

@@ -147,6 +147,72 @@ Test(promises, it_says_what_it_promised_by_the_withdrawal_alone)
     order_wipe(&order);
 }
 
+static enum status ended(const struct uuid *withdrawal, uint64_t promises)
+{
+    struct wire_reply reply;
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_END,
+                                   .recall = {.withdrawal = *withdrawal, .promises = promises}};
+    return desk_ask(&reply, &request);
+}
+
+/* With every paper that there is, and after a start. */
+Test(promises, what_ended_is_promised_nothing)
+{
+    struct order order;
+    struct wire_reply reply;
+    struct wire_recall_reply said;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    for (int i = 0; i < 2; i++) {
+        expect(ended(&order.intent.withdrawal, 0), STATUS_OK, "once and again");
+        expect(desk_ask(&reply, &request), STATUS_DENIED, "what ended");
+        cr_expect_str_eq(desk_where, "intent.withdrawal");
+        cr_expect(reply.promised == WIRE_PROMISED_NEVER);
+        cr_expect(seen().ended == 1);
+        MUST(desk_restart(NULL));
+    }
+    request.op = WIRE_OP_TRANSFER_ANNOUNCE;
+    cr_expect(desk_ask(&reply, &request) != STATUS_OK);
+    expect(recalled(&said, &order, 0), STATUS_OK, "it is known");
+    cr_expect(!said.promised);
+    order_wipe(&order);
+    expect(desk_sign(1, 0), STATUS_OK, "another one has the sequence");
+}
+
+Test(promises, what_was_promised_does_not_end)
+{
+    struct order order;
+    struct wire_reply reply;
+    order_init(&order, &desk.world, 1, 0);
+    struct wire_request request = {.op = WIRE_OP_TRANSFER_SIGN, .transfer = order_request(&order)};
+    expect(ended(&order.intent.withdrawal, 1), STATUS_ROLLBACK, "the trail knows of a promise that this guard lacks");
+    expect(desk_ask(&reply, &request), STATUS_OK, "promised");
+    wire_reply_free(&reply);
+    expect(ended(&order.intent.withdrawal, 1), STATUS_CONFLICT, "too late");
+    cr_expect_str_eq(desk_where, "withdrawal");
+    expect(desk_ask(&reply, &request), STATUS_OK, "and signed again");
+    wire_reply_free(&reply);
+    cr_expect(seen().ended == 0);
+    order_wipe(&order);
+}
+
+/* Whoever has the service leaves only so many records behind. */
+Test(promises, ends_are_paid_for)
+{
+    struct uuid id;
+    for (int i = 0; i < 1024; i++) {
+        MUST(uuid_generate(&id, clock_system()));
+        cr_assert(ended(&id, 0) == STATUS_OK, "%d", i);
+    }
+    const struct uuid last = id;
+    MUST(uuid_generate(&id, clock_system()));
+    expect(ended(&id, 0), STATUS_BUSY, "one too many");
+    expect(ended(&last, 0), STATUS_OK, "again costs nothing");
+    desk_run_on(100000);
+    expect(ended(&id, 0), STATUS_OK, "after a tenth of a second");
+    cr_expect(seen().ended == 1025);
+}
+
 /* The backup was taken after one promise and is put back after three: what it forgot is promised to nobody. */
 Test(promises, an_older_guard_signs_nothing)
 {

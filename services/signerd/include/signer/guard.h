@@ -57,6 +57,7 @@ struct guard_state {
     uint64_t before;       /* transfer: of them, those of guards before this one, as people said when it was made */
     uint64_t forgotten;    /* transfer: of them, the first so many are in the history no more */
     uint64_t denied;       /* transfer: intents that a person spoke against */
+    uint64_t ended;        /* transfer: withdrawals that ended before they were promised, as the service said */
     uint64_t due_us;       /* transfer: running time at which the last withdrawal that was announced is due */
     uint64_t destinations; /* transfer: accounts of the allow-list */
     uint64_t revoked;      /* transfer: entries that were revoked, also such as never came */

@@ -83,6 +83,14 @@ MUST_CHECK enum status wire_transfer_recall(struct wire_pool *pool, struct wire_
                                             const struct wire_recall_request *request, int64_t timeout_ms,
                                             struct fault *fault);
 
+/*
+ * Tells role transfer that a withdrawal ended: from then on nothing is promised for it. Again is no error.
+ * STATUS_CONFLICT (`withdrawal`): it was promised before. STATUS_BUSY: too many ended at once. STATUS_ROLLBACK as
+ * above.
+ */
+MUST_CHECK enum status wire_transfer_end(struct wire_pool *pool, const struct wire_recall_request *request,
+                                         int64_t timeout_ms, struct fault *fault);
+
 /* Asks role audit for the signature of a checkpoint note. `request` is borrowed. */
 MUST_CHECK enum status wire_checkpoint_sign(struct wire_pool *pool, struct wire_checkpoint_reply *out,
                                             const struct wire_checkpoint_request *request, int64_t timeout_ms,

@@ -71,6 +71,7 @@ enum wire_op {
     WIRE_OP_TRANSFER_ANNOUNCE,
     WIRE_OP_TRANSFER_USAGE,
     WIRE_OP_TRANSFER_RECALL,
+    WIRE_OP_TRANSFER_END,
     WIRE_OP_SUBJECT_SEAL,
     WIRE_OP_SUBJECT_OPEN,
 };
@@ -220,13 +221,13 @@ struct wire_usage_reply {
     struct wire_usage limits[WIRE_USAGES_MAX];
 };
 
-/* `transfer.recall`. */
+/* `transfer.recall` and `transfer.end`. */
 struct wire_recall_request {
     struct uuid withdrawal;
     uint64_t promises; /* that the trail knows of */
 };
 
-/* What the guard has for a withdrawal, whatever papers there are. */
+/* What the guard has for a withdrawal, whatever papers there are. Of transfer.end: nothing. */
 struct wire_recall_reply {
     bool promised;             /* a transaction was promised for it, and may have been signed */
     struct digest transaction; /* which one */
@@ -428,7 +429,7 @@ struct wire_request {
         struct wire_activation_give_request activation_give;
         struct wire_policy_adopt_request policy_adopt;
         struct wire_usage_request usage;
-        struct wire_recall_request recall;
+        struct wire_recall_request recall; /* transfer.recall and transfer.end */
         struct wire_destination_adopt_request destination_adopt;
         struct wire_subject_seal_request subject_seal;
         struct wire_subject_open_request subject_open;
