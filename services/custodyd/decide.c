@@ -8,6 +8,7 @@
 #include "history.h"
 #include "policy/withdrawal.h"
 #include "record.h"
+#include "step_signature.h"
 #include "store/lane.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
@@ -38,13 +39,19 @@ static void deciding_wipe(struct deciding *deciding)
     json_decref(deciding->view);
 }
 
-enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault)
+enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault)
 {
     enum status status = store_reservation_drop(tx, id, fault);
     if (status == STATUS_OK) {
         status = store_lane_free(tx, id, false, fault);
     }
     return status;
+}
+
+enum status withdrawal_release(struct service *service, struct store_tx *tx, const struct uuid *id, struct fault *fault)
+{
+    enum status status = step_end(service, tx, id, fault);
+    return status == STATUS_OK ? withdrawal_drop(tx, id, fault) : status;
 }
 
 enum status withdrawal_log_verdict(struct service *service, struct store_tx *tx, const struct store_withdrawal *row,
@@ -305,7 +312,7 @@ static enum status end_unsigned(struct deciding *deciding, struct store_tx *tx, 
 {
     enum status status = store_withdrawal_move(tx, &deciding->row, state, NULL, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(tx, &deciding->id, fault);
+        status = withdrawal_release(deciding->service, tx, &deciding->id, fault);
     }
     if (status == STATUS_OK) {
         status = log_decision(deciding, tx, fault);

@@ -2,6 +2,7 @@
  * The end of withdrawals whose time has passed before anybody was asked to sign. Each of them by itself: one that
  * cannot be ended keeps no other from it.
  */
+#include "step_signature.h"
 #include "steps.h"
 #include "withdrawals.h"
 #include "workers.h"
@@ -30,7 +31,7 @@ static enum status expire_row(struct store_tx *tx, struct service *service, stru
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_EXPIRED, &change, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(tx, &row->id, fault);
+        status = withdrawal_drop(tx, &row->id, fault); /* the signer has a clock of its own */
     }
     if (status == STATUS_OK) {
         const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_EXPIRE, .reason = STATUS_OK};
@@ -54,6 +55,20 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
+/*
+ * What was promised does not expire: its row is not what it was. (A guard that has forgotten what there was before it
+ * was made anew has nothing against it; it signs nothing whose time is over.)
+ */
+static enum status ask_promised(bool *out, struct service *service, const struct uuid *id, struct fault *fault)
+{
+    struct wire_recall_reply memory;
+    struct fault why = {0};
+    enum status status = step_recall(&memory, service, id, &why);
+    *out = memory.promised;
+    return status == STATUS_OK || status == STATUS_ROLLBACK ? STATUS_OK
+                                                            : fault_set(fault, status, why.where, "%s", why.detail);
+}
+
 static enum status expire_one(struct service *service, const struct uuid *id, struct fault *fault)
 {
     struct ending ending = {.service = service, .id = *id};
@@ -72,8 +87,13 @@ enum status step_expire(struct service *service, struct uuid *inout_after, struc
     struct expiry expiry = {.service = service, .after = *inout_after};
     enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
     for (size_t i = 0; i < expiry.page.count; i++) {
-        enum status ended = expire_one(service, &expiry.page.ids[i], fault); /* the first fault stays */
-        status = status == STATUS_OK ? ended : status;
+        bool promised = false;
+        enum status asked = ask_promised(&promised, service, &expiry.page.ids[i], fault);
+        if (asked != STATUS_OK) {
+            return asked; /* so it would be for the others */
+        }
+        enum status ended = promised ? STATUS_OK : expire_one(service, &expiry.page.ids[i], fault);
+        status = status == STATUS_OK ? ended : status; /* the first fault stays */
     }
     bool more = expiry.page.count == STORE_NAMES_MAX;
     *inout_after = more ? expiry.page.ids[STORE_NAMES_MAX - 1] : (struct uuid){0};

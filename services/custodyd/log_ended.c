@@ -49,7 +49,7 @@ static enum status end_row(const struct end *end, struct store_tx *tx, struct st
     if (withdrawal_move_allowed(row->state, WITHDRAWAL_REJECTED)) {
         enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
         if (status == STATUS_OK) {
-            status = withdrawal_release(tx, &row->id, fault);
+            status = withdrawal_drop(tx, &row->id, fault);
         }
         const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_REJECT, .reason = STATUS_LOG_ENDED};
         return status == STATUS_OK ? workers_log(end->service, tx, row, &entry, fault) : status;

@@ -41,7 +41,9 @@ static enum status end_denied(struct changing *changing, struct store_tx *tx, st
     const struct withdrawal_verdict verdict = {AUDIT_WITHDRAWAL_REJECT, reason, explanation};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_release(tx, &row->id, fault);
+        bool known = changing->change->revoked != NULL; /* to the signer, and over a lane of its own */
+        status =
+            known ? withdrawal_drop(tx, &row->id, fault) : withdrawal_release(changing->service, tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         status = withdrawal_log_verdict(changing->service, tx, row, &verdict, fault);

@@ -46,6 +46,7 @@ struct settling {
     enum status reason; /* of a failure */
     uint64_t promises;  /* of the signer, when it signed for this; 0: it did not */
     bool unspent;       /* the signer may have promised the sequence, and nothing can use it up */
+    bool unpromised;    /* the signer says that it never promised it, which must be so still when it is free */
     struct trail_ticket ticket;
     json_t *view;
 };
@@ -308,6 +309,7 @@ static enum status meet_refusal(struct settling *settling, enum wire_promised pr
         return status;
     }
     settling->unspent = !step_is_unsigned(promised);
+    settling->unpromised = promised == WIRE_PROMISED_NEVER;
     fault_clear(refusal);
     return fail(settling, status);
 }
@@ -317,6 +319,7 @@ static enum status take_unsigned(struct settling *settling, enum status reason, 
 {
     struct wire_recall_reply memory;
     enum status status = step_recall(&memory, settling->service, &settling->recorded.id, fault);
+    settling->unpromised = status == STATUS_OK && !memory.promised;
     if (status != STATUS_OK || !memory.promised) {
         return status == STATUS_OK ? fail(settling, reason) : status;
     }
@@ -372,7 +375,8 @@ static enum status ask_memory(struct settling *settling, struct fault *fault)
     struct wire_recall_reply memory;
     struct recorded *recorded = &settling->recorded;
     enum status status = step_recall(&memory, settling->service, &recorded->id, fault);
-    if (status == STATUS_OK && !memory.promised) {
+    settling->unpromised = status == STATUS_OK && !memory.promised;
+    if (settling->unpromised) {
         return fail(settling, STATUS_NOT_FOUND);
     }
     recorded->promised = status == STATUS_OK;
@@ -453,7 +457,8 @@ static enum status settle_funds(const struct settling *settling, struct store_tx
         return store_posting_settle(tx, &posting, fault);
     }
     struct fault why = {0};
-    enum status status = store_reservation_drop(tx, &recorded->id, &why);
+    enum status status = settling->unpromised ? step_end(recorded->service, tx, &recorded->id, &why) : STATUS_OK;
+    status = status == STATUS_OK ? store_reservation_drop(tx, &recorded->id, &why) : status;
     return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
                                                              : fault_set(fault, status, why.where, "%s", why.detail);
 }

@@ -96,6 +96,15 @@ enum status step_recall(struct wire_recall_reply *out, struct service *service, 
                                : status;
 }
 
+enum status step_end(struct service *service, struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault)
+{
+    struct wire_recall_request request = {.withdrawal = *withdrawal};
+    enum status status = store_withdrawal_promises(&request.promises, tx, fault);
+    return status == STATUS_OK ? wire_transfer_end(service->signers[WIRE_ROLE_TRANSFER], &request,
+                                                   service->options.signer_timeout_ms, fault)
+                               : status;
+}
+
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,
                         const struct bytes *intent, struct fault *fault)
 {

@@ -62,11 +62,14 @@ static enum status settle(struct step *step, struct store_tx *tx, struct fault *
         enum status status = store_posting_add(tx, &step->row.id, *step->change.height, *step->change.index, fault);
         return status == STATUS_OK ? store_lane_free(tx, &step->row.id, true, fault) : status;
     }
-    if (step->to == WITHDRAWAL_FAILED || step->to == WITHDRAWAL_REJECTED) {
-        enum status status = store_reservation_drop(tx, &step->row.id, fault);
-        return status == STATUS_OK ? store_lane_free(tx, &step->row.id, step->lane_used, fault) : status;
+    if (step->to != WITHDRAWAL_FAILED && step->to != WITHDRAWAL_REJECTED) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    if (!step->lane_used) {
+        return withdrawal_release(step->service, tx, &step->row.id, fault);
+    }
+    enum status status = store_reservation_drop(tx, &step->row.id, fault);
+    return status == STATUS_OK ? store_lane_free(tx, &step->row.id, true, fault) : status;
 }
 
 static enum status log_step(struct step *step, struct store_tx *tx, struct fault *fault)

@@ -73,7 +73,7 @@ static enum status end_denied(struct store_tx *tx, struct store_withdrawal *row,
         return STATUS_OK;
     }
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
-    return status == STATUS_OK ? withdrawal_release(tx, &row->id, fault) : status;
+    return status == STATUS_OK ? withdrawal_drop(tx, &row->id, fault) : status;
 }
 
 static enum status is_subject(const struct vetoing *vetoing, const struct store_withdrawal *row, struct fault *fault)

@@ -87,8 +87,15 @@ MUST_CHECK enum status withdrawal_log_verdict(struct service *service, struct st
                                               const struct store_withdrawal *row,
                                               const struct withdrawal_verdict *verdict, struct fault *fault);
 
-/* Sets free what an ended withdrawal holds: its reservation and its lane, whose sequence was not spent. */
-MUST_CHECK enum status withdrawal_release(struct store_tx *tx, const struct uuid *id, struct fault *fault);
+/*
+ * Sets free what a withdrawal holds that ends before it is signed: its reservation and its lane, whose sequence was not
+ * spent. The signer is told first (step_end); STATUS_CONFLICT when it may have been signed, whatever its row says.
+ */
+MUST_CHECK enum status withdrawal_release(struct service *service, struct store_tx *tx, const struct uuid *id,
+                                          struct fault *fault);
+
+/* The same where nothing is left to tell the signer: it knows that the withdrawal ended, or cannot sign it any more. */
+MUST_CHECK enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct fault *fault);
 
 /* Handlers of the routes. */
 http_handler withdrawal_create;

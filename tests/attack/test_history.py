@@ -154,16 +154,80 @@ class History(Thief):
         self.place.psql(f"""UPDATE custody.object_ordinal SET last = {ordinal} - 1 WHERE oid = '{row["id"]}';
             UPDATE audit.leaf SET oid = 'hidden' WHERE oid = '{row["id"]}' AND ord >= {ordinal}""")
 
+    def signed(self, amount):
+        """Signed, and the ledger does not get it."""
+        place = self.place
+        place.psql("""CREATE OR REPLACE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
+            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'submit') EXECUTE FUNCTION public.wait()""")
+        row = place.proposed(amount)
+        place.approve(row)
+        place.wait(row["id"], "signed")
+        place.psql("DROP TRIGGER wait ON custody.outbox")
+        hot, held, signatures = self.held
+        self.held = (hot - amount, held, signatures + 1)
+        return row
+
+    def end(self, row, end, approver="approver-2"):
+        body = self.place.approval(row, approver, "reject") if end == "reject" else None
+        return self.place.call("POST", f"/v1/withdrawals/{row['id']}/{end}", body, approver if body else "operator-1")
+
+    def ended(self, row, end):
+        self.assertEqual(self.place.patiently(lambda: self.end(row, end)).status, 200)
+
+    def test_what_was_signed_does_not_end(self):
+        """Its row says that it is open, so that whoever takes it back or rejects it asks for another one; then it goes on."""
+        place = self.place
+        row = self.signed(62)
+        for state in ("reserved", "approving", "approved"):
+            place.psql(f"UPDATE custody.withdrawal SET state = '{state}', ver = ver + 1 WHERE id = '{row['id']}'")
+            for end in ("cancel", *(["reject"] if state != "approved" else [])):
+                self.assertProblem(self.end(row, end, "approver-3"), 409, "conflict", "withdrawal")
+                self.assertEqual(self.holds(row), ["1", "1"])
+        other = place.proposed(65)
+        kept = place.value(f"SELECT expires_at FROM custody.withdrawal WHERE id = '{row['id']}'")
+        place.psql(f"UPDATE custody.withdrawal SET state = 'reserved', ver = ver + 1, expires_at = now() - interval '2 hours' WHERE id = '{row['id']}'")
+        place.psql(f"UPDATE custody.withdrawal SET expires_at = now() - interval '1 hour' WHERE id = '{other['id']}'")
+        place.wait(other["id"], "expired")  # it was looked at later
+        self.assertEqual(self.holds(row), ["1", "1"])
+        place.psql(f"""UPDATE custody.withdrawal SET state = 'signed', ver = ver + 1, expires_at = '{kept}' WHERE id = '{row['id']}';
+            UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row['id']}' AND done_at IS NULL""")
+        place.wait(row["id"], "confirmed")
+        self.assertNotIn("withdrawal.reject", [entry["act"] for entry in place.history(row["id"]) if entry["outcome"] == "ok"])
+
+    def test_nothing_ends_without_the_signer(self):
+        """What it was not told it could sign: neither funds nor lane are free before it knows."""
+        place = self.place
+        row = place.proposed(63)
+        place.approve(row, "approver-1")
+        place.stop("transfer")
+        for end in ("cancel", "reject"):
+            self.assertProblem(self.end(row, end), 503, "unavailable")
+            self.assertEqual((self.holds(row), place.read(row["id"])["state"]), (["1", "1"], "approving"))
+        place.start()
+        self.ended(row, "reject")
+        self.assertEqual(self.holds(row), ["0", "0"])
+
+    def test_the_entry_of_an_end_is_hidden(self):
+        """For as long as the others need to approve it and the service to have it signed: the signer knows that it ended."""
+        place = self.place
+        for end in ("reject", "cancel"):
+            with self.subTest(end=end):
+                row = place.proposed(64)
+                place.approve(row, "approver-1")
+                self.ended(row, end)
+                place.history_to(row["id"], f"withdrawal.{end}")
+                self.hide(row, f"withdrawal.{end}")
+                self.revive(row, "approving")
+                place.approve(row, "approver-3")
+                self.assertEqual(place.wait(row["id"], "failed")["reason"], "denied")
+                self.assertEqual(self.holds(row), ["0", "0"])
+
     def test_the_entry_before_a_signature_is_hidden(self):
         """The signature was kept from the row, and the history looks whole without the entry: what the signer promised holds lane and funds."""
         place = self.place
-        place.psql("""CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.due_at := now() + interval '1 day'; RETURN NEW; END $$;
-            CREATE TRIGGER wait BEFORE INSERT ON custody.outbox FOR EACH ROW WHEN (NEW.kind = 'submit') EXECUTE FUNCTION public.wait()""")
-        row = place.proposed(59)
-        place.approve(row)
-        place.wait(row["id"], "signed")
+        row = self.signed(59)
         self.hide(row, "withdrawal.signing")
-        place.psql(f"""DROP TRIGGER wait ON custody.outbox; CREATE TABLE public.kept AS SELECT destination, signature FROM custody.withdrawal WHERE id = '{row["id"]}';
+        place.psql(f"""CREATE TABLE public.kept AS SELECT destination, signature FROM custody.withdrawal WHERE id = '{row["id"]}';
             UPDATE custody.withdrawal SET signature = '', destination = 'sr1' || repeat('0', 72) WHERE id = '{row["id"]}';
             UPDATE custody.outbox SET due_at = now() WHERE withdrawal = '{row["id"]}' AND done_at IS NULL""")
         self.assertEqual(place.wait(row["id"], "quarantined")["reason"], "mismatch")
@@ -172,8 +236,6 @@ class History(Thief):
         self.assertEqual(self.holds(row), ["1", "1"])
         place.psql(f"UPDATE custody.withdrawal AS w SET signature = k.signature FROM public.kept AS k WHERE id = '{row['id']}'; DROP TABLE public.kept")
         self.assertEqual(self.settle(row).json["withdrawal"]["state"], "confirmed")
-        hot, held, signatures = self.held
-        self.held = (hot - 59, held, signatures + 1)
 
     def revive(self, row, state):
         """The row is as it was before it ended, with all that it held."""
@@ -190,9 +252,7 @@ class History(Thief):
             with self.subTest(end=end):
                 row = place.proposed(55)
                 place.approve(row, "approver-1")
-                body = place.approval(row, "approver-2", "reject") if end == "reject" else None
-                ask = (f"/v1/withdrawals/{row['id']}/{end}", body, "approver-2" if body else "operator-1")
-                self.assertEqual(place.patiently(lambda ask=ask: place.call("POST", *ask)).status, 200)
+                self.ended(row, end)
                 self.revive(row, "approving")
                 self.assertProblem(place.decide(row, "approver-3"), 409, "conflict", "state")
                 self.assertEqual(place.read(row["id"])["state"], "approving")
