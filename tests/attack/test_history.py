@@ -297,8 +297,8 @@ class History(Thief):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             os.kill(place.pid("audit"), signal.SIGSTOP)
             try:
-                asked = pool.submit(place.propose, 55)
-                row = eventually(lambda: next((row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "55"), None), "it is shown")
+                asked = pool.submit(place.propose, 66)
+                row = eventually(lambda: next((row for row in place.call("GET", "/v1/withdrawals").json["withdrawals"] if row["amount"] == "66"), None), "it is shown")
                 forged = pool.submit(place.decide, row, "approver-1", document=place.approval(row, "approver-1", signer="approver-2"))
                 eventually(lambda: told(row, "unknown_key"), "the forged one is refused")
                 self.assertNotIn("event=decision.waits", place.log("custodyd").rpartition("event=service.ready")[2])
