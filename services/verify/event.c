@@ -35,3 +35,27 @@ enum status event_read(struct event *out, struct span document, struct fault *fa
                ? STATUS_OK
                : fault_set(fault, STATUS_INVALID, "on", "oid, on and otype stand together");
 }
+
+const char *event_end(unsigned *inout_said, const struct event *event)
+{
+    enum { ENDED = 1, SIGNED = 2, CONFIRMED = 4 };
+    static const struct {
+        const char *act;
+        unsigned says, against;
+    } ends[] = {{"withdrawal.cancel", ENDED, SIGNED | CONFIRMED},
+                {"withdrawal.expire", ENDED, SIGNED | CONFIRMED},
+                {"withdrawal.reject", ENDED, SIGNED | CONFIRMED},
+                {"withdrawal.failed", ENDED, CONFIRMED},
+                {"withdrawal.signed", SIGNED, ENDED},
+                {"withdrawal.confirmed", CONFIRMED, ENDED}};
+    unsigned said = *inout_said;
+    size_t i = 0;
+    while (i < sizeof(ends) / sizeof(ends[0]) && !span_is(event->act, ends[i].act)) {
+        i++;
+    }
+    if (i == sizeof(ends) / sizeof(ends[0]) || span_is(event->outcome, "deny")) { /* refused, it ended nothing */
+        return NULL;
+    }
+    *inout_said |= ends[i].says;
+    return (said & ends[i].against) == 0 ? NULL : (said & ENDED) != 0 ? "had ended" : "was signed or paid";
+}

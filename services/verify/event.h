@@ -27,4 +27,12 @@ struct event {
 /* Reads E strictly. */
 MUST_CHECK enum status event_read(struct event *out, struct span document, struct fault *fault);
 
+/*
+ * Takes note of what an entry says of the end of its withdrawal, in EVENT_END_BITS bits that are 0 before the first.
+ * NULL, or what was said of it before that no honest service goes on from like this: it pays nothing that ended, and
+ * ends nothing that was signed but by the refusal of the ledger.
+ */
+#define EVENT_END_BITS 3
+const char *event_end(unsigned *inout_said, const struct event *event);
+
 #endif

@@ -14,6 +14,8 @@ from strongroom import canonical, digest, eventually, time_text, uuid7
 
 
 class Dba(Position):
+    contradictions = []  # what the trail has for good: an end that somebody put in
+
     def to_be_signed(self, row, approvals):
         """The row says that it is recorded; the entry that the signer asks for is announced."""
         to_the_trail(self.place, signing_entry(self.place, row, approvals))
@@ -337,7 +339,9 @@ class Dba(Position):
         place.approve(row, "approver-2")
         place.wait(row["id"], "confirmed")
         to_the_trail(place, {**signing_entry(place, row, [approval]), "act": "withdrawal.failed", "outcome": "ok"})
-        acts = [entry["act"] for entry in place.history_to(row["id"], "withdrawal.failed")]
+        told = place.history_to(row["id"], "withdrawal.failed")
+        self.contradictions.append(f"tampered: entry {told[-1]['seq']}: withdrawal.failed of the withdrawal {row['id']}, which was signed or paid before it")
+        acts = [entry["act"] for entry in told]
         self.assertEqual([acts.count(f"withdrawal.{act}") for act in ("signing", "announced", "confirmed", "request")], [5, 1, 3, 2])
         self.assertProven("evidence", place.export_evidence(row["id"]))
         self.paid = 74
@@ -391,8 +395,10 @@ class Dba(Position):
         place = self.place
         acts = {entry["act"] for entry in place.pages("/v1/audit/entries?order=oldest", "entries", "auditor-1")}
         self.assertLessEqual({"freeze.command", "freeze.state", "key.command", "withdrawal.signing"}, acts)
-        self.assertStillWell()
         self.paid = 100
+        self.assertHonestWorkGoesOn()
+        status, said = place.verify("trail", place.export_trail())
+        self.assertEqual((status, [line for line in said.splitlines() if line.startswith("tampered")]), (1 if self.contradictions else 0, self.contradictions))
 
 
 if __name__ == "__main__":

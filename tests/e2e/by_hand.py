@@ -145,6 +145,9 @@ def alterations(forge):
         next(event for event in events if event["act"] == "withdrawal.approve")["facts"]["amount"] = "1"
         return events
 
+    def cancelled(events):
+        return [{**event, "on": str(on)} for on, event in enumerate([events[0], {**events[0], "act": "withdrawal.cancel"}, *events[1:]], 1)]
+
     def fewer_approvals(bundle, trust):
         gone = strongroom.digest("approval", bundle["approvals"].pop()["document"])
         forge(bundle, trust, lambda events: signing(events)["refs"]["approvals"].remove(gone) or events)
@@ -216,6 +219,7 @@ def alterations(forge):
         (9, "an approval left out", lambda bundle, _: bundle["approvals"].pop() and None),
         (9, "written down after the signature", lambda bundle, trust: forge(bundle, trust, late)),
         (9, "written down in other words", lambda bundle, trust: forge(bundle, trust, in_other_words)),
+        (9, "a cancellation", lambda bundle, trust: forge(bundle, trust, cancelled)),
         (9, "an approval told in other words", lambda bundle, trust: forge(bundle, trust, told_otherwise)),
         (10, "a signature on an approval", signature("approvals", 0, "signatures", 0, "sig")),
         (10, "an approval by the requester", by_requester),

@@ -11,7 +11,6 @@
 #include "merkle.h"
 
 #define DAY_US INT64_C(86400000000)
-#define AHEAD_MAX_US INT64_C(60000000) /* how far the clocks of two machines may be apart */
 
 /* ---- Transaction ---- */
 
@@ -187,18 +186,23 @@ bool check_block(struct proof *proof)
 
 /* ---- Sweep ---- */
 
+static bool is_governed(const struct proof *proof, const struct verify_command *order, const struct signed_text *text,
+                        int64_t asked)
+{
+    return verify_policy_governed(proof->in_force, text, "command",
+                                  order->issued_at > asked ? order->issued_at : asked);
+}
+
 static bool check_order(struct proof *proof, const struct verify_command *order, const struct signed_text *text)
 {
-    int64_t asked = proof->signings[0];
-    int64_t signed_at = order->issued_at > asked ? order->issued_at : asked;
+    int64_t asked = proof->signings[0] - AHEAD_MAX_US; /* by a clock behind that of the service */
     struct report *report = &proof->report;
     bool whole = order->issued_at < order->expires_at && order->expires_at - order->issued_at <= DAY_US;
     return prove(report, strcmp(order->action, "key.sweep") == 0 && strcmp(order->role, "transfer") == 0, "sweep",
                  "is another order than key.sweep") &&
            prove(report, proof_version(proof, &order->chain, &order->policy, &order->environment) == proof->in_force,
                  "sweep", "is for another ledger, or not under the version in force") &&
-           prove(report, verify_policy_governed(proof->in_force, text, "command", signed_at), "sweep",
-                 "is not signed by the governance quorum") &&
+           prove(report, is_governed(proof, order, text, asked), "sweep", "is not signed by the governance quorum") &&
            prove(report, digest_equal(&order->intent, &proof->intent_text.digest), "sweep", "is for another intent") &&
            prove(report, digest_equal(&order->key, &proof->wallet_key.id), "sweep", "is for another key") &&
            prove(report,
@@ -247,6 +251,10 @@ bool check_sweep(struct proof *proof)
     }
     bool good = check_order(proof, &order, &order_text) && check_key(proof, &key, &key_text) &&
                 check_state(proof, order.from, &key);
+    if (good &&
+        (proof->signings[0] >= order.expires_at || !is_governed(proof, &order, &order_text, proof->signings[0]))) {
+        report_incomplete(&proof->report, "sweep: the order, or who signed it, had expired" BY_ITS_CLOCK);
+    }
     proof->compromised = good && strcmp(order.from, "compromised") == 0;
     return good;
 }

@@ -16,6 +16,8 @@
 #include "verify.h"
 
 #define BUNDLE_MAX (4 * 1024 * 1024)
+#define MINUTE_US INT64_C(60000000)
+#define WEEK_US (7 * 24 * 60 * MINUTE_US)
 
 const struct verify_policy *proof_version(const struct proof *proof, const struct digest *chain,
                                           const struct digest *policy, const struct name *environment)
@@ -193,34 +195,67 @@ static bool check_approvals(struct proof *proof)
 
 /* `lines`: see rules_request. */
 static const char *judge_rules(struct rules_finding *out, const struct proof *proof, const struct verify_policy *policy,
-                               int64_t at_utc_us, json_t *lines)
+                               json_t *lines)
 {
     const struct rules_request request = {.intent = &proof->intent,
                                           .group = proof->destination_group.text,
                                           .requester_signed = proof->requester_signed,
                                           .votes = proof->votes,
                                           .vote_count = proof->vote_count,
-                                          .at_utc_us = at_utc_us,
-                                          .announced_utc_us = proof->announced_utc_us,
+                                          .at_utc_us = proof->at_utc_us,
+                                          .waited_us = proof->waited_us,
                                           .compromised = proof->compromised,
                                           .lines = lines};
     return rules_judge(out, policy, &request);
 }
 
+/* Takes a time for the one at which everything is judged; whether nothing had expired, and the rules hold. */
+static bool holds_at(struct proof *proof, int64_t at_utc_us, int64_t asked_utc_us)
+{
+    struct rules_finding finding;
+    int64_t announced = proof->announced_utc_us;
+    bool good = at_utc_us < proof->destination_until;
+    proof->at_utc_us = at_utc_us;
+    proof->waited_us = announced > asked_utc_us ? -1 : asked_utc_us - announced;
+    for (size_t i = 0; i < proof->approval_count; i++) {
+        good = good && at_utc_us < proof->approvals[i].expires_at;
+    }
+    return good && judge_rules(&finding, proof, proof->proposed, NULL) == NULL &&
+           judge_rules(&finding, proof, proof->in_force, NULL) == NULL;
+}
+
 /*
- * The time at which everything is judged: the first entry at which the rules hold. Several entries may name the same
+ * The time at which everything is judged: the first entry at which it holds. Several entries may name the same
  * documents; each would be evidence alone, so one more of them neither makes good evidence bad nor bad evidence good.
+ *
+ * The signer goes by its own clock, and an entry that it was shown outside the hours serves when they come, until the
+ * block has the transaction. Hours are of whole minutes and come again each week.
  */
 static void choose_moment(struct proof *proof)
 {
-    struct rules_finding finding;
-    size_t i = 0;
-    while (i < proof->signing_count &&
-           (judge_rules(&finding, proof, proof->proposed, proof->signings[i], NULL) != NULL ||
-            judge_rules(&finding, proof, proof->in_force, proof->signings[i], NULL) != NULL)) {
-        i++;
+    const int64_t *asked = proof->signings;
+    for (size_t i = 0; i < proof->signing_count; i++) {
+        if (holds_at(proof, asked[i], asked[i])) {
+            return;
+        }
     }
-    proof->at_utc_us = proof->signings[i < proof->signing_count ? i : 0];
+    int64_t at = asked[0] > AHEAD_MAX_US ? asked[0] - AHEAD_MAX_US : 0;
+    int64_t until = proof->confirmed_utc_us + AHEAD_MAX_US;
+    until = until < at + WEEK_US ? until : at + WEEK_US;
+    for (; proof->signing_count > 0 && !proof->in_doubt && at <= until; at += MINUTE_US - at % MINUTE_US) {
+        proof->in_doubt = holds_at(proof, at, asked[proof->signing_count - 1] + AHEAD_MAX_US);
+    }
+    (void)holds_at(proof, asked[0], asked[0]);
+}
+
+/* As prove(), of what depends on the time. */
+static bool prove_timely(struct proof *proof, bool good, const char *part, const char *what)
+{
+    if (good || !proof->in_doubt) {
+        return prove(&proof->report, good, part, what);
+    }
+    report_incomplete(&proof->report, "%s: %s" BY_ITS_CLOCK, part, what);
+    return false;
 }
 
 /* Nothing had expired at that time. */
@@ -228,11 +263,11 @@ static bool check_moment(struct proof *proof)
 {
     static const char expired[] = "had expired when the signer was asked";
     choose_moment(proof);
-    bool good = prove(&proof->report, proof->at_utc_us < proof->destination_until, "destination", expired);
+    bool good = prove_timely(proof, proof->at_utc_us < proof->destination_until, "destination", expired);
     for (size_t i = 0; i < proof->approval_count; i++) {
         char part[80];
         (void)snprintf(part, sizeof(part), "approval by %s", proof->approvals[i].approver.text);
-        good = prove(&proof->report, proof->at_utc_us < proof->approvals[i].expires_at, part, expired) && good;
+        good = prove_timely(proof, proof->at_utc_us < proof->approvals[i].expires_at, part, expired) && good;
     }
     return good;
 }
@@ -241,11 +276,12 @@ static bool check_rules_of(struct proof *proof, const struct verify_policy *poli
 {
     struct rules_finding finding;
     long long version = policy->version;
-    const char *why = judge_rules(&finding, proof, policy, proof->at_utc_us, proof->lines);
+    const char *why = judge_rules(&finding, proof, policy, proof->lines);
     if (why != NULL) {
-        report_tampered(&proof->report, "policy: version %lld%s%s: %s", version,
-                        finding.rule[0] == '\0' ? "" : ", rule ", finding.rule, why);
-        return false;
+        char part[112];
+        (void)snprintf(part, sizeof(part), "policy: version %lld%s%s", version,
+                       finding.rule[0] == '\0' ? "" : ", rule ", finding.rule);
+        return prove_timely(proof, false, part, why);
     }
     if (finding.limits > 0) {
         (void)printf("not looked at: limits of version %lld (%u): what was signed before, the signer alone counts\n",

@@ -14,6 +14,10 @@
 #define APPROVALS_MAX RULES_VOTES_MAX
 #define POLICIES_MAX 64
 #define SIGNINGS_MAX 512
+#define AHEAD_MAX_US INT64_C(60000000) /* how far the clocks of two machines may be apart */
+#define BY_ITS_CLOCK                                                                                                   \
+    ", by the time of withdrawal.signing; the signer's clock, which alone counts, may have shown another: ask who "    \
+    "runs it"
 
 struct proof {
     const struct trust *trust;
@@ -56,7 +60,10 @@ struct proof {
     bool asked;        /* an entry withdrawal.signing is there */
     bool asked_for;    /* one names these documents, of whatever version */
     bool ends;         /* the last entry is withdrawal.confirmed */
+    unsigned said;     /* event_end */
     int64_t at_utc_us; /* the one of `signings` at which the documents are judged */
+    int64_t waited_us; /* since it was announced; -1: it was not */
+    bool in_doubt;     /* not good at any of `signings`, but at a time that the signer's clock may have shown */
 
     uint64_t height;
     int64_t confirmed_utc_us; /* by the block */

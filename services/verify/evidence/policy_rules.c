@@ -397,9 +397,7 @@ static const char *steps_objection(const struct matter *it, struct rule *rule)
 
 static bool was_delayed(const struct rules_request *request, int64_t delay_s)
 {
-    return delay_s == 0 || request->compromised ||
-           (request->announced_utc_us <= request->at_utc_us &&
-            (request->at_utc_us - request->announced_utc_us) / SECOND_US >= delay_s);
+    return delay_s == 0 || request->compromised || request->waited_us / SECOND_US >= delay_s;
 }
 
 /* What speaks against the request in a rule that matches. */

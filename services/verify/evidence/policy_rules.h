@@ -25,7 +25,7 @@ struct rules_request {
     const struct rules_vote *votes; /* one for each person, the requester not among them */
     size_t vote_count;              /* at most RULES_VOTES_MAX */
     int64_t at_utc_us;              /* of judgement */
-    int64_t announced_utc_us;       /* INT64_MAX when it was never announced */
+    int64_t waited_us;              /* since it was announced; below 0 when it was not */
     bool compromised;               /* an emergency sweep: neither delays nor limits hold */
     json_t *lines;                  /* NULL, or gets a text for each rule that matches and each place of it */
 };

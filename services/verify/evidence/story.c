@@ -3,8 +3,8 @@
  *
  * Whoever can write to the database of the service can have entries put into the trail that the service never made. So
  * one of withdrawal.signing or withdrawal.announced that is not about the documents of the bundle is passed over, like
- * one more of any other: it neither spoils evidence nor makes any. One that states other terms than the intent is
- * found.
+ * one more of any other: it neither spoils evidence nor makes any. One that states other terms than the intent, or an
+ * end other than the payment, is found.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +120,11 @@ static bool check_event(struct proof *proof, const struct event *event, const ch
         return false;
     }
     note_event(proof, event, check_terms(proof, event, where));
+    const char *before = event_end(&proof->said, event);
+    if (before != NULL) {
+        report_tampered(&proof->report, "%s: %.*s of the withdrawal, which %s before it", where, (int)event->act.len,
+                        event->act.at, before);
+    }
     (void)json_array_append_new(proof->lines,
                                 json_sprintf("%s: %.*s (%.*s) by %.*s at %.*s", where, (int)event->act.len,
                                              event->act.at, (int)event->outcome.len, event->outcome.at,

@@ -14,10 +14,12 @@
 #define LAST_ONES 8     /* producers */
 #define FIRST_ROOM 1024 /* slots; a power of two */
 #define MINUTE_US 60000000
+#define NEXT_MAX (UINT64_MAX >> EVENT_END_BITS)
 
 struct slot {
     uint64_t key[2];
-    uint64_t next; /* of a producer: its place, from 1; 0: free */
+    uint64_t next : 64 - EVENT_END_BITS; /* of a producer: its place, from 1; 0: free */
+    uint64_t said : EVENT_END_BITS;      /* event_end */
 };
 
 struct producer {
@@ -113,10 +115,13 @@ static struct slot *slot_find(struct counters *counters, const void *bytes, size
     return slot;
 }
 
-enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype, struct span oid,
-                            uint64_t on)
+enum status counters_object(struct counters *counters, uint64_t *out_expected, const char **out_before,
+                            const struct event *event)
 {
     char name[256];
+    uint64_t on = event->ordinal < NEXT_MAX ? event->ordinal : NEXT_MAX - 1;
+    const struct span otype = event->otype;
+    const struct span oid = event->oid;
     INVARIANT(otype.len + 1 + oid.len <= sizeof(name)); /* as the fields of an event allow */
     memcpy(name, otype.at, otype.len);
     name[otype.len] = '\0';
@@ -127,7 +132,10 @@ enum status counters_object(struct counters *counters, uint64_t *out_expected, s
     }
     counters->used += slot->next == 0 ? 1 : 0;
     *out_expected = slot->next != 0 ? slot->next : counters->late ? on : 1;
-    slot->next = on + 1;
+    unsigned said = slot->said;
+    *out_before = event_end(&said, event);
+    slot->said = said & ((1U << EVENT_END_BITS) - 1);
+    slot->next = (on + 1) & NEXT_MAX;
     return STATUS_OK;
 }
 
@@ -167,7 +175,7 @@ static struct producer *producer_add(struct counters *counters, const struct eve
     if (larger == NULL || slot == NULL) {
         return NULL;
     }
-    slot->next = count;
+    slot->next = count & NEXT_MAX;
     counters->used++;
     counters->first_utc_us = counters->producer_count == 0 ? event->at_utc_us : counters->first_utc_us;
     bool late = counters->late && began_before(counters, event);

@@ -22,9 +22,10 @@ void counters_free(struct counters *counters);
  */
 void counters_begin_late(struct counters *counters);
 
-/* Takes note of ordinal `on` of an object. Out: *out_expected is the ordinal that should have come. */
-MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_expected, struct span otype,
-                                       struct span oid, uint64_t on);
+/* Takes note of the ordinal of an object, and of its end. Out: *out_expected is the ordinal that should have come;
+ * *out_before is the answer of event_end. */
+MUST_CHECK enum status counters_object(struct counters *counters, uint64_t *out_expected, const char **out_before,
+                                       const struct event *event);
 
 /* Takes note of a number of the producer of an entry, in the trail or declared void. False in *out_fresh: it was there
  * before. */

@@ -103,6 +103,7 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     struct span rest = event->voided;
     struct span value;
     uint64_t expected = 0;
+    const char *before = NULL;
     note_producer(check, event, event->number, seq);
     while (scan_step(NULL, &value, &rest)) {
         uint64_t number = 0;
@@ -116,12 +117,16 @@ static void check_numbers(struct check *check, const struct event *event, int64_
     if (event->ordinal == 0) {
         return;
     }
-    if (counters_object(check->counters, &expected, event->otype, event->oid, event->ordinal) != STATUS_OK) {
+    if (counters_object(check->counters, &expected, &before, event) != STATUS_OK) {
         incomplete(check, seq, "no memory for its object");
     } else if (expected != event->ordinal && !check->holes) {
         tampered(check, seq, "ordinal %llu of %.*s %.*s, but %llu is due", (unsigned long long)event->ordinal,
                  (int)event->otype.len, event->otype.at, (int)event->oid.len, event->oid.at,
                  (unsigned long long)expected);
+    }
+    if (before != NULL) {
+        tampered(check, seq, "%.*s of the withdrawal %.*s, which %s before it", (int)event->act.len, event->act.at,
+                 (int)event->oid.len, event->oid.at, before);
     }
 }
 

@@ -34,8 +34,8 @@ static void judge(const struct verify_policy *policy, const json_t *object)
                                     .group = case_text(object, "group"),
                                     .requester_signed = json_is_true(json_object_get(object, "signed")),
                                     .votes = votes,
-                                    .at_utc_us = json_integer_value(json_object_get(object, "at")),
-                                    .announced_utc_us = announced == NULL ? INT64_MAX : json_integer_value(announced)};
+                                    .at_utc_us = json_integer_value(json_object_get(object, "at"))};
+    request.waited_us = announced == NULL ? -1 : request.at_utc_us - json_integer_value(announced);
     json_t *value = NULL;
     size_t i = 0;
     json_array_foreach(json_object_get(object, "votes"), i, value)

@@ -21,6 +21,7 @@ EVERY_BYTE = os.environ["VERIFY_EVERY_BYTE"]
 WORLD = World()
 MALLORY = WORLD.keys["mallory"]
 SIGNING = at(25)  # the time of withdrawal.signing in every bundle
+LONG_BEFORE = at(25 - 60)  # longer than clocks are apart
 
 
 def approvers(m):
@@ -63,6 +64,14 @@ class Case(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("proven: withdrawal", done.stdout)
         return done.stdout
+
+    def assert_doubted(self, bundle, words, trust=None):
+        """No proof, and nothing that only a forger can have made."""
+        done = self.judge(bundle, trust)
+        self.assertEqual((done.returncode, words in done.stdout), (2, True), done.stdout + done.stderr)
+        self.assertIn("the signer's clock, which alone counts", done.stdout)
+        for word in ("proven", "tampered"):
+            self.assertNotIn(word, done.stdout)
 
     def assert_forged(self, bundle, *words, trust=None):
         done = self.judge(bundle, trust)
@@ -309,10 +318,10 @@ class Owned(Case):
             "another ledger": ("another intent, withdrawal, ledger", dict(approvals=keep(chain="0" * 64))),
             "another policy": ("ledger or policy", dict(approvals=keep(policy="0" * 64))),
             "another environment": ("ledger or policy", dict(approvals=keep(environment="production"))),
-            "approval expired at the moment": ("had expired", dict(approvals=keep(expires_at=SIGNING))),
+            "approval expired before": ("had expired", dict(approvals=keep(expires_at=LONG_BEFORE))),
             "approval beyond the intent": ("expires after the intent", dict(approvals=keep(expires_at=at(3601)))),
             "intent expired": ("expires after the intent", dict(intent=edit(expires_at=at(24)))),
-            "destination expired at the moment": ("destination: had expired", dict(destination=edit(valid_until=SIGNING))),
+            "destination expired before": ("destination: had expired", dict(destination=edit(valid_until=LONG_BEFORE))),
             "destination of another policy": ("destination: is for another", dict(destination=edit(policy="0" * 64))),
             "destination of another ledger": ("destination: is for another", dict(destination=edit(chain="0" * 64))),
             "destination of another environment": ("destination: is for another", dict(destination=edit(environment="x"))),
@@ -490,13 +499,93 @@ class Owned(Case):
 
         announced = ("announced", 24)
         self.assertEqual(judged(announced, ("signing", 27)), 0)
-        self.assertEqual(judged(announced, ("signing", 26)), 1)
+        self.assertEqual(judged(announced, ("signing", 26)), 2)
         self.assertEqual(judged(("signing", 27)), 1)
         self.assertEqual(judged(announced, ("signing", 24), ("signing", 27)), 0)
         self.assertEqual(judged(("signing", 24), announced, ("signing", 27), ("signing", 4000)), 0)
-        self.assertEqual(judged(announced, ("signing", 24), ("signing", 26)), 1)
+        self.assertEqual(judged(announced, ("signing", 24), ("signing", 26)), 2)
         self.assertEqual(judged(announced, ("announced", 26), ("signing", 27)), 0)
-        self.assertEqual(judged(announced, ("signing", 26), ("signing", 3600)), 1)  # when the rules hold, all had expired
+        self.assertEqual(judged(announced, ("signing", 3599), ("signing", 3602)), 0)
+        self.assertEqual(judged(("announced", 3598), ("signing", 3599), ("signing", 3661), header=edit(time=at(3700))), 2)  # when the rules hold, all had expired
+        self.assertEqual(judged(("announced", 3659), ("signing", 3660), ("signing", 3663), header=edit(time=at(3700))), 1)
+
+    def under(self, **rule):
+        """Policies of which the rule has these conditions and demands, and their trust file."""
+        document = copy.deepcopy(WORLD.first)
+        for part, fields in rule.items():
+            document["rules"][0][part].update(fields)
+        return [(document, WORLD.ADMINS)], self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
+
+    def test_the_clocks_of_two_hosts(self):
+        """What the clock of another host than the service's can have allowed is not called forged; what none can have, is."""
+        minute = 60
+        for second, waited, status in ((86400, 86400, 0), (86400, 86399, 2), (86400, 86340, 2), (86400, 86339, 1), (86400, 1, 1), (60, 1, 2), (61, 1, 2), (62, 1, 1)):
+            policies, trust = self.under(demand={"delay_s": second})
+
+            def story(events, waited=waited):
+                events.insert(4, {**events[4], "act": "withdrawal.announced"})
+                for on, event in enumerate(events, 1):
+                    event.update(on=str(on), **({"ts": at(25 + waited)} if on > 5 else {}))
+
+            expiry = {"intent": edit(expires_at=FAR), "approvals": lambda rows: [row[0].update(expires_at=FAR) for row in rows] and None}
+            bundle = WORLD.bundle(policies=policies, events=story, header=edit(time=at(40 + waited)), **expiry)
+            with self.subTest(f"{waited} s of {second}"):
+                self.expect(bundle, trust, status, "rule transfers: the trail does not show the delay")
+        for until, status in ((at(25, 1), 0), (at(25), 2), (at(25 - minute, 1), 2), (at(25 - minute), 1)):
+            with self.subTest(f"expires at {until}"):
+                self.expect(WORLD.bundle(destination=edit(valid_until=until)), None, status, "destination: had expired when the signer was asked")
+                self.expect(WORLD.bundle(approvals=lambda rows: [row[0].update(expires_at=until) for row in rows] and None), None, status,
+                            "approval by approver-2: had expired when the signer was asked")
+        with self.subTest("and something else is wrong"):
+            self.expect(WORLD.bundle(destination=edit(valid_until=at(25)), intent=edit(amount="100001")), None, 1, "destination: had expired")
+
+    def expect(self, bundle, trust, status, words):
+        if status == 2:
+            self.assert_doubted(bundle, words, trust)
+        elif status == 1:
+            self.assert_forged(bundle, words, trust=trust)
+        else:
+            self.assertEqual(self.judge(bundle, trust).returncode, 0)
+
+    def test_a_signer_that_waited_for_its_hour(self):
+        """The signer is asked at 03:00:25 on a Friday, and the transaction is in a block some time later."""
+        week = ["fri", "mon", "sat", "sun", "thu", "tue", "wed"]
+        expiry = {"intent": edit(expires_at=FAR), "approvals": lambda rows: [row[0].update(expires_at=FAR) for row in rows] and None}
+        cases = (
+            (week, "03:00", "03:01", 30, 0), (week, "02:00", "03:00", 30, 2), (week, "02:00", "02:59", 30, 1), (week, "03:01", "04:00", 30, 2),
+            (week, "04:00", "05:00", 30, 1), (week, "04:00", "05:00", 3530, 1), (week, "04:00", "05:00", 3540, 2), (week, "04:00", "05:00", 9 * 86400, 2),
+            (["mon"], "04:00", "05:00", 86400, 1), (["mon"], "04:00", "05:00", 4 * 86400, 2), (["fri"], "02:59", "03:00", 7 * 86400, 2), (["fri"], "02:58", "02:59", 3600, 1))
+        for days, since, until, block, status in cases:
+            policies, trust = self.under(when={"hours": [{"days": days, "from": since, "until": until}]})
+            with self.subTest(f"{since} to {until}, block after {block} s"):
+                self.expect(WORLD.bundle(policies=policies, header=edit(time=at(block)), **expiry), trust, status, "policy: version 1: no rule allows it")
+        policies, trust = self.under(when={"hours": [{"days": week, "from": "04:00", "until": "05:00"}]})
+        with self.subTest("and by then it had expired"):
+            self.expect(WORLD.bundle(policies=policies, header=edit(time=at(3540))), trust, 1, "no rule allows it")
+        with self.subTest("and it was never approved by enough"):
+            forged = WORLD.bundle(policies=policies, header=edit(time=at(3540)), approvals=lambda rows: [rows[0][0].update(expires_at=FAR)] and rows[:1], intent=edit(expires_at=FAR))
+            self.expect(forged, trust, 1, "no rule allows it")
+
+    def test_an_end_that_was_none(self):
+        """No honest service pays what ended, nor ends what was paid."""
+        def told(place, act, outcome):
+            def apply(events):
+                events.insert(place, {**events[0], "act": f"withdrawal.{act}", "outcome": outcome, "ts": events[place - 1]["ts"]})
+                for on, event in enumerate(events, 1):
+                    event["on"] = str(on)
+            return apply
+
+        for act, outcomes in (("cancel", ("ok",)), ("expire", ("ok",)), ("reject", ("ok", "error")), ("failed", ("ok", "error"))):
+            for place in range(1, 9):
+                for outcome in outcomes:
+                    with self.subTest(f"{act} {outcome} in place {place + 1}"):
+                        bundle = WORLD.bundle(events=told(place, act, outcome))
+                        which = "was signed or paid" if place == 8 or (place > 5 and act != "failed") else "had ended"
+                        entry = 2 * place + 1 if place == 8 or which != "had ended" else 13 if place < 6 else 17
+                        self.assert_forged(bundle, f"tampered: entry {entry}: withdrawal.", f"of the withdrawal, which {which} before it")
+                with self.subTest(f"{act} refused in place {place + 1}"):
+                    if place < 8:
+                        self.assert_proven(WORLD.bundle(events=told(place, act, "deny")))
 
     def test_checkpoints(self):
         stranger = Log()
@@ -710,15 +799,15 @@ class Chains(Case):
 
     def test_people_who_had_expired(self):
         """An approver when the signer was asked, who signs an entry of the allow-list when it was made."""
-        for name, word, moment in (("approver-1", "quorum of a rule is not met", 25), ("admin-1", "governance quorum", 5)):
-            for until, proven in ((at(moment), False), (at(moment, 1), True)):
-                document = copy.deepcopy(WORLD.first)
-                next(row for row in document["people"] if row["id"] == name)["valid_until"] = until
-                trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
-                done = self.judge(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), trust)
-                with self.subTest(f"{name} {until}"):
-                    self.assertEqual(done.returncode, 0 if proven else 1, done.stdout)
-                    self.assertIn("proven" if proven else word, done.stdout)
+        cases = (("approver-1", "incomplete: policy: version 1, rule transfers: the quorum of a rule is not met", at(25), 2), ("approver-1", "quorum of a rule", LONG_BEFORE, 1),
+                 ("approver-1", "proven", at(25, 1), 0), ("admin-1", "governance quorum", at(5), 1), ("admin-1", "proven", at(5, 1), 0))
+        for name, word, until, status in cases:
+            document = copy.deepcopy(WORLD.first)
+            next(row for row in document["people"] if row["id"] == name)["valid_until"] = until
+            trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(document))}))
+            done = self.judge(WORLD.bundle(policies=[(document, WORLD.ADMINS)]), trust)
+            with self.subTest(f"{name} {until}"):
+                self.assertEqual((done.returncode, word in done.stdout), (status, True), done.stdout)
 
     def first_is(self, change):
         """A bundle under another first policy, and its trust file."""
@@ -851,7 +940,7 @@ class Sweeps(Case):
             "another environment": ("another ledger", dict(environment="production")),
             "a key that is active": ("a state that is not swept", {"from": "active"}),
             "a key that is suspended": ("a state that is not swept", {"from": "suspended"}),
-            "expired before": ("not of the time", dict(expires_at=SIGNING)),
+            "expired before": ("not of the time", dict(expires_at=LONG_BEFORE, issued_at=at(-100))),
             "given afterwards": ("not of the time", dict(issued_at=at(30 + 61))),
             "for more than a day": ("not of the time", dict(expires_at=FAR)),
             "a field more": ("not of the form", dict(note="x")),
@@ -869,6 +958,10 @@ class Sweeps(Case):
             self.assert_forged(bundle, "not signed by the governance")
         with self.subTest("the latest that serves"):
             self.assert_proven(self.swept(issued_at=at(30 + 60)))
+        with self.subTest("expired by the clock of the service"):
+            self.assert_doubted(self.swept(expires_at=SIGNING), "sweep: the order, or who signed it, had expired")
+            self.assert_doubted(self.swept(expires_at=at(25 - 60, 1), issued_at=at(-100)), "sweep: the order")
+            self.assert_forged(self.swept(expires_at=SIGNING, edits={"approvals": lambda rows: rows[:1]}), "quorum")
 
     def test_the_key(self):
         cases = {
@@ -899,12 +992,15 @@ class Sweeps(Case):
 
     def test_who_had_expired(self):
         """The quorum is valid when the order is used: from the entry before the signature on."""
-        for until, proven in ((at(25), False), (at(25, 1), True)):
+        for until, issued, status in ((at(25), 15, 2), (at(25, 1), 15, 0), (LONG_BEFORE, -100, 1), (at(25 - 60, 1), -100, 2), (at(15), 15, 1)):
             self.document["people"][0]["valid_until"] = until
             self.own = [(self.document, WORLD.ADMINS)]
             trust = self.write("t.json", canonical({**WORLD.trust, "policy": digest("policy", canonical(self.document))}))
             with self.subTest(until):
-                self.assertEqual(self.judge(self.swept(), trust).returncode, 0 if proven else 1)
+                before = {"paper": self.key(issued_at=at(-200)), "edits": {"destination": edit(issued_at=at(-200))}}
+                done = self.judge(self.swept(issued_at=at(issued), **before), trust)
+                words = {0: "proven", 1: "tampered: sweep: is not signed by the governance quorum\n", 2: "incomplete: sweep: the order, or who signed it"}
+                self.assertEqual((done.returncode, words[status] in done.stdout), (status, True), done.stdout)
 
 
 if __name__ == "__main__":

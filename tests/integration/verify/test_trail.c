@@ -496,6 +496,55 @@ Test(trail, a_time_that_goes_back)
     trail_free(&trail);
 }
 
+static void tell(struct made_trail *trail, size_t row, const char *act, bool refused)
+{
+    char with[80];
+    (void)snprintf(with, sizeof(with), "\"act\":\"%s\"", act);
+    edit_raw(trail, row, "\"act\":\"withdrawal.approve\"", with, true);
+    set_text(trail, row, "act", act);
+    if (!refused) {
+        edit_raw(trail, row, "\"outcome\":\"deny\"", "\"outcome\":\"ok\"", true);
+        set_text(trail, row, "outcome", "ok");
+    }
+}
+
+/* Two entries of one withdrawal, one after the other; `refused`: the first ended nothing. */
+static void expect_end(const char *first, bool refused, const char *then, const char *words)
+{
+    struct made_trail trail;
+    char what[128];
+    (void)snprintf(what, sizeof(what), "%s%s, then %s", first, refused ? " refused" : "", then);
+    trail_make(&trail, 300, 5);
+    size_t row = row_with(&trail, 100, "\"on\":\"2\"");
+    size_t next = row_with(&trail, row + 1, json_string_value(json_object_get(row_at(&trail, row), "oid")));
+    tell(&trail, row, first, refused);
+    tell(&trail, next, then, false);
+    trail_relink(&trail, row);
+    trail_sign(&trail, 0);
+    trail_write(&trail, export);
+    char told[256];
+    (void)snprintf(told, sizeof(told), "tampered: entry %zu: %s of the withdrawal %s, which %s before it", next, then,
+                   json_string_value(json_object_get(row_at(&trail, next), "oid")), words);
+    expect(words[0] == '\0' ? VERDICT_PROVEN : VERDICT_TAMPERED, what, words[0] == '\0' ? "proven: 300 entries" : told);
+    trail_free(&trail);
+}
+
+Test(trail, what_goes_on_after_its_end)
+{
+    static const char *const ends[] = {"withdrawal.cancel", "withdrawal.expire", "withdrawal.reject",
+                                       "withdrawal.failed"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        bool by_ledger = i == 3; /* that refuses what was signed */
+        expect_end(ends[i], false, "withdrawal.signed", "had ended");
+        expect_end(ends[i], false, "withdrawal.confirmed", "had ended");
+        expect_end(ends[i], true, "withdrawal.confirmed", "");
+        expect_end("withdrawal.signed", false, ends[i], by_ledger ? "" : "was signed or paid");
+        expect_end("withdrawal.confirmed", false, ends[i], "was signed or paid");
+        expect_end(ends[i], false, "withdrawal.veto", "");
+    }
+    expect_end("withdrawal.signed", false, "withdrawal.confirmed", "");
+}
+
 /* An entry before a signature knows of more promises than there were entries before signatures, or of no number. */
 Test(trail, promises_that_nobody_recorded)
 {

@@ -7,6 +7,7 @@ who owns the service and all its keys. An edit of the finished bundle is an atta
 
 import base64
 import copy
+import datetime
 import hashlib
 import json
 import os
@@ -44,7 +45,7 @@ def digest(kind, document):
 
 def at(second, micro=0):
     """A time of the story: seconds after its beginning."""
-    return f"2026-01-02T{3 + second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.{micro:06}Z"
+    return (datetime.datetime(2026, 1, 2, 3) + datetime.timedelta(seconds=second, microseconds=micro)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def openssl(*arguments, data=b""):

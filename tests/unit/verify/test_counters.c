@@ -26,9 +26,10 @@ TestSuite(verify_counters, .init = set_up, .fini = tear_down);
 static uint64_t object(const char *otype, const char *oid, uint64_t on)
 {
     uint64_t expected = 0;
-    const struct span type = {otype, strlen(otype)};
-    const struct span id = {oid, strlen(oid)};
-    cr_assert_eq(counters_object(counters, &expected, type, id, on), STATUS_OK);
+    const char *before = NULL;
+    const struct event event = {.otype = {otype, strlen(otype)}, .oid = {oid, strlen(oid)}, .ordinal = on};
+    cr_assert_eq(counters_object(counters, &expected, &before, &event), STATUS_OK);
+    cr_assert_null(before);
     return expected;
 }
 
