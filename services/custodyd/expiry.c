@@ -59,14 +59,17 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
  * What was promised does not expire: its row is not what it was. (A guard that has forgotten what there was before it
  * was made anew has nothing against it; it signs nothing whose time is over.)
  */
-static enum status ask_promised(bool *out, struct service *service, const struct uuid *id, struct fault *fault)
+static enum status check_unpromised(struct service *service, const struct uuid *id, struct fault *fault)
 {
     struct wire_recall_reply memory;
-    struct fault why = {0};
-    enum status status = step_recall(&memory, service, id, &why);
-    *out = memory.promised;
-    return status == STATUS_OK || status == STATUS_ROLLBACK ? STATUS_OK
-                                                            : fault_set(fault, status, why.where, "%s", why.detail);
+    enum status status = step_recall(&memory, service, id, fault);
+    if (status == STATUS_ROLLBACK) {
+        fault_clear(fault);
+        return STATUS_OK;
+    }
+    return status == STATUS_OK && memory.promised
+               ? fault_set(fault, STATUS_CONFLICT, "state", "the signer promised it: it does not expire")
+               : status;
 }
 
 static enum status expire_one(struct service *service, const struct uuid *id, struct fault *fault)
@@ -74,8 +77,11 @@ static enum status expire_one(struct service *service, const struct uuid *id, st
     struct ending ending = {.service = service, .id = *id};
     struct fault why = {0};
     char text[UUID_TEXT_SIZE];
-    enum status status = store_transact(service->store, expire_in, &ending, &why);
-    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first: not expired then */
+    enum status status = check_unpromised(service, id, &why);
+    if (status == STATUS_OK) {
+        status = store_transact(service->store, expire_in, &ending, &why);
+    }
+    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first, or it was signed */
         return STATUS_OK;
     }
     uuid_format(text, id);
@@ -87,12 +93,10 @@ enum status step_expire(struct service *service, struct uuid *inout_after, struc
     struct expiry expiry = {.service = service, .after = *inout_after};
     enum status status = store_transact(service->store, list_expired_in, &expiry, fault);
     for (size_t i = 0; i < expiry.page.count; i++) {
-        bool promised = false;
-        enum status asked = ask_promised(&promised, service, &expiry.page.ids[i], fault);
-        if (asked != STATUS_OK) {
-            return asked; /* so it would be for the others */
+        enum status ended = expire_one(service, &expiry.page.ids[i], fault);
+        if (ended == STATUS_UNAVAILABLE || ended == STATUS_TIMED_OUT) {
+            return ended; /* signer or database are away, for all of them */
         }
-        enum status ended = promised ? STATUS_OK : expire_one(service, &expiry.page.ids[i], fault);
         status = status == STATUS_OK ? ended : status; /* the first fault stays */
     }
     bool more = expiry.page.count == STORE_NAMES_MAX;
