@@ -9,7 +9,7 @@
 #include "withdrawals.h"
 
 /* Nothing of theirs counts, and what they ask for would keep others from what it holds. */
-enum status withdrawal_check_ask(struct service *service, const struct store_withdrawal *row, struct fault *fault)
+static enum status check_requester(struct service *service, const struct store_withdrawal *row, struct fault *fault)
 {
     struct name suspended[WIRE_SUSPENDED_MAX];
     size_t count = key_board_suspended_names(suspended, service->board);
@@ -19,6 +19,23 @@ enum status withdrawal_check_ask(struct service *service, const struct store_wit
         }
     }
     return STATUS_OK;
+}
+
+enum status withdrawal_check_ask(struct service *service, const struct policy *policy,
+                                 const struct store_withdrawal *row, enum transaction_type type, struct fault *fault)
+{
+    const struct evaluation_request request = {.type = type,
+                                               .chain = &service->chain,
+                                               .wallet = &row->wallet,
+                                               .asset = &row->asset,
+                                               .amount = row->amount,
+                                               .requester = &row->requester,
+                                               .at_utc_us = row->requested_at_utc_us};
+    enum status status = check_requester(service, row, fault);
+    if (status != STATUS_OK || type == TRANSACTION_ISSUE) { /* of an issue all is looked at when it is made */
+        return status;
+    }
+    return policy_check_possible(policy, &request, fault);
 }
 
 /* The people whose approval of this withdrawal verifies at this moment, and whether its destination is listed. */

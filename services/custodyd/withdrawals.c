@@ -361,7 +361,7 @@ static enum status create_in(struct store_tx *tx, void *context, struct fault *f
         status = asked_check_new(creation->service, &creation->row, fault);
     }
     if (status == STATUS_OK) {
-        status = withdrawal_check_ask(creation->service, &creation->row, fault);
+        status = withdrawal_check_ask(creation->service, creation->policy, &creation->row, creation->type, fault);
     }
     if (status == STATUS_OK) {
         status = check_alike(creation, tx, fault);

@@ -56,9 +56,12 @@ MUST_CHECK enum status withdrawal_judge(struct withdrawal_judgement *out, struct
                                         const struct store_withdrawal *row, const struct withdrawal_word *word,
                                         struct fault *fault);
 
-/* Whether it may be asked for at all by its requester, before anything is held for it: STATUS_FORBIDDEN (`requester`)
- * while that person is suspended. */
-MUST_CHECK enum status withdrawal_check_ask(struct service *service, const struct store_withdrawal *row,
+/*
+ * Whether it may be asked for at all, before anything is held for it: STATUS_FORBIDDEN (`requester`) while its
+ * requester is suspended; of a transfer as policy_check_possible, under the version that it is asked for.
+ */
+MUST_CHECK enum status withdrawal_check_ask(struct service *service, const struct policy *policy,
+                                            const struct store_withdrawal *row, enum transaction_type type,
                                             struct fault *fault);
 
 /*

@@ -271,10 +271,12 @@ class Api(Position):
         return self.adopt(rules=self.rules_with(demand=demand))
 
     def test_x_more_than_a_rule_allows(self):
-        """With every approval that there is."""
+        """With every approval that there is. The service takes no such request; he who has it makes one."""
         place = self.place
-        row = place.proposed(100001)
-        self.refused(self.papers(row, self.approvals(row, "approver-1", "approver-2", "approver-3")), "limit_exceeded", "policy")
+        self.assertProblem(place.propose(100001), 403, "limit_exceeded", "amount")
+        row = place.proposed(52)
+        large = self.enlarged(row, 100001)
+        self.refused(self.papers(large, self.approvals(large, "approver-1", "approver-2", "approver-3")), "limit_exceeded", "policy")
         self.cancel(row)
 
     def test_y_a_sum_over_time(self):
@@ -389,10 +391,11 @@ class Api(Position):
         """The service names who asked; a rule about who asks goes by that person's signature under the very intent."""
         place = self.place
         now = self.policy_document()
+        theirs = place.proposed(54, person="requester-2")
         asking = {"id": "asking", "members": ["operator-1"]}
         self.adopt(rules=self.rules_with(when={"requesters": ["asking"]}), groups=sorted([*now["groups"], asking], key=lambda row: row["id"]))
+        self.assertProblem(place.propose(54, person="requester-2"), 403, "denied", "policy")
         row, other = place.proposed(54), place.proposed(54)
-        theirs = place.proposed(54, person="requester-2")
         good = self.approvals(row)
         request = place.approval(row, "operator-1", "request")
         others = [*self.approvals(theirs), place.approval(theirs, "requester-2", "request")]

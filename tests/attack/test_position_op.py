@@ -68,15 +68,17 @@ class Op(Position):
 
     def test_more_than_a_rule_allows(self):
         place = self.place
-        for amount, destination, code in ((100001, place.payee, "limit_exceeded"), (33, self.mallory, "destination_unlisted")):
-            with self.subTest(code):
-                row = place.proposed(amount, destination=destination)
-                place.approve(row)  # two who do not look
-                told = place.call("GET", f"/v1/withdrawals/{row['id']}/explanation")
-                self.assertEqual(told.json["decision"], "denied", told)
-                self.assertIn(code, told.bytes.decode())
-                self.assertEqual(place.read(row["id"])["state"], "approving")
-                self.cancel(row)
+        before = place.wallet()
+        for amount in (100001, before[2]):
+            self.assertDenied(place.propose(amount), 403, "limit_exceeded", "withdrawal.request", "operator-1")
+        self.assertEqual(place.wallet(), before)  # everybody else is served as before
+        row = place.proposed(33, destination=self.mallory)
+        place.approve(row)  # two who do not look
+        told = place.call("GET", f"/v1/withdrawals/{row['id']}/explanation")
+        self.assertEqual(told.json["decision"], "denied", told)
+        self.assertIn("destination_unlisted", told.bytes.decode())
+        self.assertEqual(place.read(row["id"])["state"], "approving")
+        self.cancel(row)
 
     def test_a_destination_of_his_own(self):
         place = self.place

@@ -71,7 +71,7 @@ class BadInput(strongroom.Case):
             with self.subTest(amount=amount):
                 reply = self.place.propose(str(amount))
                 self.assertEqual((reply.status, reply.json["field"]), (400, "amount"), reply)
-        self.assertProblem(self.place.propose(str(2**128 - 1)), 409, "insufficient_funds")
+        self.assertProblem(self.place.propose(str(2**128 - 1)), 403, "limit_exceeded", "amount")
 
     def test_other_values(self):
         place = self.place

@@ -236,21 +236,30 @@ class Withdrawal(strongroom.Case):
 
     def test_reserved_funds_are_not_promised_twice(self):
         available = self.place.wallet()[2]
-        row = self.place.proposed(available)
+        rows = []
+        while left := self.place.wallet()[2]:
+            rows.append(self.place.proposed(min(left, 100000)))
         self.assertProblem(self.place.propose(1), 409, "insufficient_funds")
-        self.assertEqual(self.place.wallet()[2], 0)
-        self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
+        for row in rows:
+            self.assertEqual(self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel").status, 200)
         self.assertEqual(self.place.wallet()[2], available)
-        self.assertProblem(self.place.propose(available + 1), 409, "insufficient_funds")
+
+    def test_what_no_rule_can_allow_holds_nothing(self):
+        """One who asks for everything, or for more than any rule allows, keeps nobody from being served."""
+        place = self.place
+        before = place.wallet()
+        self.assertGreater(before[2], 100001)
+        for amount in (100001, before[2], before[2] + 1):
+            with self.subTest(amount):
+                refused = place.patiently(lambda amount=amount: place.propose(amount))
+                self.assertProblem(refused, 403, "limit_exceeded", "amount")
+                self.assertIn("hot-transfers", refused.json["detail"])
+        self.assertEqual(place.wallet(), before)
+        told = [self.event(entry) for entry in self.entries("withdrawal.request") if entry["outcome"] == "deny"]
+        self.assertIn(("limit_exceeded", "100001"), [(event["reason"], event["facts"]["amount"]) for event in told])
+        place.withdraw(100000)
 
     def test_policy_limits_and_the_list(self):
-        row = self.place.proposed(100001)
-        denied = self.place.decide(row, "approver-1")
-        explanation = self.place.call("GET", f"/v1/withdrawals/{row['id']}/explanation").json
-        self.assertEqual(explanation["decision"], "denied", (denied, explanation))
-        self.place.decide(row, "approver-2")
-        self.assertNotIn(self.place.read(row["id"])["state"], ("approved", "confirmed"))
-        self.place.call("POST", f"/v1/withdrawals/{row['id']}/cancel")
         elsewhere = self.place.proposed(5, destination=self.place.person("issuer-1")["address"])
         self.place.decide(elsewhere, "approver-1")
         self.place.decide(elsewhere, "approver-2")

@@ -145,6 +145,17 @@ void evaluation_free(struct evaluation *evaluation);
  */
 bool evaluation_has_voice(const struct evaluation *evaluation, const struct policy *policy, const struct name *person);
 
+/*
+ * Whether a request may still come to be allowed under this version, by people who approve, an entry of the allow-list
+ * whatever its group, another hour, and time that passes: STATUS_OK. It goes by who asks, as if they had signed. Of the
+ * request the fields that these change are not read. Otherwise STATUS_LIMIT_EXCEEDED (`amount`) where it is above the
+ * max_amount of a rule that matches at every hour, or of every allow rule that may match; STATUS_DENIED (`policy`)
+ * where no allow rule may match, a deny rule does at every hour, or who asks does not count where a rule asks who it
+ * is.
+ */
+MUST_CHECK enum status policy_check_possible(const struct policy *policy, const struct evaluation_request *request,
+                                             struct fault *fault);
+
 /* What one approval of a request does for it. */
 enum approval_effect {
     APPROVAL_FILLS = 1,    /* a place that is open without it, in a rule that matches or would at another hour */
