@@ -48,7 +48,8 @@ static const struct option_row rows[] = {
         "refused effects of one person that the trail tells one by one in a minute; the others become one entry with "
         "their count",
         refusals),
-    ROW(ALL, "database", OPTION_TEXT, "", 0, 0, NULL, "libpq connection string, without user", database),
+    ROW(ALL, "database", OPTION_TEXT, "", 0, 0, NULL,
+        "libpq connection string, without user; sslmode=verify-full to another machine", database),
     ROW(RUN, "database-connections", OPTION_INTEGER, "", 2, 64, "16",
         "sessions for workflow, and as many for reading; 2 more for what stops something", database_connections),
     ROW(RUN, "data", OPTION_PATH, "", 0, 0, NULL, "folder of the embedded ledger node", data),

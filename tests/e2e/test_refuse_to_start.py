@@ -379,6 +379,22 @@ class RefuseToStart(strongroom.Case):
         set_fsync("off")
         self.assertServiceRefuses("postgresql", "commits are not durable", "fsync", status=RETRY)
 
+    def test_a_database_elsewhere_without_verified_tls(self):
+        """No word, least of all the password, leaves the machine for a server that does not prove its name."""
+        place = self.place
+        place.stop("custodyd")
+        self.kept(place.dir / "etc/custodyd.conf")
+        for database in ("host=db.invalid dbname=strongroom", "host=db.invalid dbname=strongroom sslmode=require",
+                         "hostaddr=192.0.2.1 dbname=strongroom"):
+            with self.subTest(database):
+                place.configure("custodyd", database=database)
+                self.assertServiceRefuses("database.sslmode", "must be verify-full, since the host ", "is not this machine")
+                grant = [place.dir / "bin/custodyd", "token", "--config", place.dir / "etc/custodyd.conf", "--person", "operator-1",
+                         "--roles", "operator", "--days", "1"]
+                self.assertSays(self.run_to_its_end(grant, stdin=subprocess.DEVNULL), REFUSED, "database.sslmode")
+        place.configure("custodyd", database="host=db.invalid dbname=strongroom sslmode=verify-full")
+        self.assertServiceRefuses("could not connect", status=RETRY)
+
     def test_a_database_that_is_down(self):
         self.place.stop("custodyd")
         self.place.postgres("stop", "-m", "fast")

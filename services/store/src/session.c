@@ -499,21 +499,31 @@ static enum status session_settle(struct session *session, struct fault *fault)
 static PGconn *session_connect(const char *conninfo)
 {
     /* Later keywords win over those of conninfo, which must not weaken them. */
-    const char *const names[] = {"dbname",          "connect_timeout",  "keepalives_idle",      "tcp_user_timeout",
-                                 "client_encoding", "application_name", "target_session_attrs", NULL};
-    const char *const values[] = {conninfo, "3", "5", "10000", "UTF8", "strongroom", "primary", NULL};
+    const char *const names[] = {"dbname",
+                                 "connect_timeout",
+                                 "keepalives_idle",
+                                 "tcp_user_timeout",
+                                 "client_encoding",
+                                 "application_name",
+                                 "target_session_attrs",
+                                 "gssencmode", /* libpq would take it for TLS, whatever sslmode says */
+                                 NULL};
+    const char *const values[] = {conninfo, "3", "5", "10000", "UTF8", "strongroom", "primary", "disable", NULL};
     return PQconnectdbParams(names, values, 1);
 }
 
 enum status session_new(struct session **out, const struct store_config *config, struct fault *fault)
 {
+    enum status status = session_check_transport(config->conninfo, fault);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         return fault_set(fault, STATUS_NO_MEMORY, "session", "%s", "");
     }
     session->timeout_ms = config->statement_timeout_ms;
     session->connection = session_connect(config->conninfo);
-    enum status status = STATUS_OK;
     if (session->connection == NULL) {
         status = fault_set(fault, STATUS_NO_MEMORY, "session", "%s", "");
     } else if (PQstatus(session->connection) != CONNECTION_OK) {

@@ -38,6 +38,13 @@ struct session {
 /* Connects and checks (store.h: store_open). Out: owned by the caller, session_free. */
 MUST_CHECK enum status session_new(struct session **out, const struct store_config *config, struct fault *fault);
 
+/*
+ * Whether a connection string leads over a socket folder or loopback, or by TLS with sslmode=verify-full: otherwise
+ * STATUS_INVALID (`database.sslmode`). Goes by PGHOST and the like where the string says nothing; a string that names a
+ * service must say its sslmode itself.
+ */
+MUST_CHECK enum status session_check_transport(const char *conninfo, struct fault *fault);
+
 /* Closes. NULL is fine. */
 void session_free(struct session *session);
 

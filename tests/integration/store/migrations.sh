@@ -30,6 +30,14 @@ grep -q '0002_audit.sql was changed' "$work/out"
 sed -i '$d' "$work/0002_audit.sql"
 expect 0 "$apply"
 
+# Elsewhere it speaks to a server alone that proves its name.
+for place in PGHOST=db.invalid PGHOST=/nowhere,db.invalid PGHOST=127.db.invalid PGHOSTADDR=192.0.2.1 PGSERVICE=one; do
+    expect 3 env "$place" PGSSLMODE=verify-ca "$apply" --check
+    grep -q 'PGSSLMODE must be verify-full' "$work/out"
+done
+expect 2 env PGHOST=db.invalid PGSSLMODE=verify-full PGCONNECT_TIMEOUT=5 "$apply" --check
+grep -q 'could not translate host name' "$work/out"
+
 # A migration that fails leaves nothing behind.
 next=$(printf '%04d' $(($(ls "$work"/0*.sql | wc -l) + 1)))
 printf 'CREATE TABLE custody.half (a int);\nSELECT 1 / 0;\n' >"$work/${next}_broken.sql"

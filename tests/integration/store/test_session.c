@@ -43,6 +43,71 @@ static enum status try_open(const char *user, const char *role, struct fault *fa
     return status;
 }
 
+static enum status try_travel(const char *conninfo, struct fault *fault)
+{
+    const struct store_config config = {
+        .conninfo = conninfo, .role = "strongroom_app", .connections = 1, .statement_timeout_ms = 60000};
+    struct store *store = NULL;
+    enum status status = store_open(&store, &config, fault);
+    store_close(store);
+    return status;
+}
+
+/* Nobody listens at any of them: where it may travel it was tried. */
+Test(session, a_connection_leaves_the_machine_by_verified_tls_alone)
+{
+    static const char *const refused[] = {
+        "host=db.invalid",
+        "host=db.invalid sslmode=require",
+        "host=db.invalid sslmode=verify-ca",
+        "postgresql://db.invalid/strongroom",
+        "hostaddr=192.0.2.1",
+        "host=localhost hostaddr=192.0.2.1",
+        "host=db.invalid hostaddr=127.0.0.1",
+        "host=/nowhere,db.invalid",
+        "host=127.0.0.1,,db.invalid port=1",
+        "host=127.0.0.1.invalid",
+        "host=1270.0.0.1",
+        "host=::2",
+        "service=elsewhere",
+        "service=elsewhere host=/nowhere",
+    };
+    static const char *const tried[] = {
+        "host=/nowhere",
+        "host=@nowhere",
+        "host=127.0.0.1 port=1",
+        "host=127.255.0.3 port=1",
+        "host=::1 port=1",
+        "host=localhost port=1",
+        "host=/nowhere,127.0.0.1 port=1",
+        "host=db.invalid sslmode=verify-full",
+        "postgresql://db.invalid/strongroom?sslmode=verify-full",
+    };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct fault fault = {0};
+        cr_expect_eq(try_travel(refused[i], &fault), STATUS_INVALID, "%s: %s", refused[i], fault.detail);
+        cr_expect_str_eq(fault.where, "database.sslmode", "%s", refused[i]);
+        cr_expect(strstr(fault.detail, "must be verify-full") != NULL, "%s: %s", refused[i], fault.detail);
+    }
+    for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+        struct fault fault = {0};
+        cr_expect_eq(try_travel(tried[i], &fault), STATUS_UNAVAILABLE, "%s: %s", tried[i], fault.detail);
+    }
+    cr_expect_eq(try_travel("no keyword", NULL), STATUS_INVALID);
+}
+
+Test(session, what_the_string_leaves_to_the_environment_counts)
+{
+    struct fault fault = {0};
+    cr_assert_eq(setenv("PGHOST", "db.invalid", 1), 0);
+    cr_expect_eq(try_travel("dbname=strongroom", &fault), STATUS_INVALID);
+    cr_expect_eq(try_travel("host=/nowhere", NULL), STATUS_UNAVAILABLE);
+    cr_assert_eq(setenv("PGSSLMODE", "verify-full", 1), 0);
+    cr_expect_eq(try_travel("dbname=strongroom", NULL), STATUS_UNAVAILABLE);
+    cr_expect_eq(try_travel("dbname=strongroom sslmode=prefer", NULL), STATUS_INVALID);
+    cr_expect_eq(try_travel("service=elsewhere", NULL), STATUS_INVALID, "its own mode may be another");
+}
+
 Test(session, another_schema_version_is_refused_with_an_explanation)
 {
     struct fault older = {0};
