@@ -50,7 +50,7 @@ enum status withdrawal_drop(struct store_tx *tx, const struct uuid *id, struct f
 
 enum status withdrawal_release(struct service *service, struct store_tx *tx, const struct uuid *id, struct fault *fault)
 {
-    enum status status = step_end(service, tx, id, fault);
+    enum status status = step_end(service, service->signers[WIRE_ROLE_TRANSFER], tx, id, fault);
     return status == STATUS_OK ? withdrawal_drop(tx, id, fault) : status;
 }
 

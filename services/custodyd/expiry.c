@@ -2,7 +2,6 @@
  * The end of withdrawals whose time has passed before anybody was asked to sign. Each of them by itself: one that
  * cannot be ended keeps no other from it.
  */
-#include "step_signature.h"
 #include "steps.h"
 #include "withdrawals.h"
 #include "workers.h"
@@ -31,7 +30,7 @@ static enum status expire_row(struct store_tx *tx, struct service *service, stru
     const struct store_withdrawal_change change = {.reason = status_info(STATUS_EXPIRED)->code};
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_EXPIRED, &change, fault);
     if (status == STATUS_OK) {
-        status = withdrawal_drop(tx, &row->id, fault); /* the signer has a clock of its own */
+        status = withdrawal_release(service, tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         const struct workers_entry entry = {.action = AUDIT_WITHDRAWAL_EXPIRE, .reason = STATUS_OK};
@@ -55,33 +54,13 @@ static enum status expire_in(struct store_tx *tx, void *context, struct fault *f
     return status;
 }
 
-/*
- * What was promised does not expire: its row is not what it was. (A guard that has forgotten what there was before it
- * was made anew has nothing against it; it signs nothing whose time is over.)
- */
-static enum status check_unpromised(struct service *service, const struct uuid *id, struct fault *fault)
-{
-    struct wire_recall_reply memory;
-    enum status status = step_recall(&memory, service, id, fault);
-    if (status == STATUS_ROLLBACK) {
-        fault_clear(fault);
-        return STATUS_OK;
-    }
-    return status == STATUS_OK && memory.promised
-               ? fault_set(fault, STATUS_CONFLICT, "state", "the signer promised it: it does not expire")
-               : status;
-}
-
 static enum status expire_one(struct service *service, const struct uuid *id, struct fault *fault)
 {
     struct ending ending = {.service = service, .id = *id};
     struct fault why = {0};
     char text[UUID_TEXT_SIZE];
-    enum status status = check_unpromised(service, id, &why);
-    if (status == STATUS_OK) {
-        status = store_transact(service->store, expire_in, &ending, &why);
-    }
-    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first, or it was signed */
+    enum status status = store_transact(service->store, expire_in, &ending, &why);
+    if (status == STATUS_OK || status == STATUS_CONFLICT) { /* somebody moved it first, or it was signed (step_end) */
         return STATUS_OK;
     }
     uuid_format(text, id);

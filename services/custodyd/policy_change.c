@@ -10,6 +10,7 @@
 #include "key_papers.h"
 #include "policy/command.h"
 #include "policy/intent.h"
+#include "step_signature.h"
 #include "store/document.h"
 #include "store/outbox.h"
 #include "withdrawals.h"
@@ -39,11 +40,15 @@ static enum status end_denied(struct changing *changing, struct store_tx *tx, st
 {
     const struct store_withdrawal_change change = {.reason = status_info(reason)->code};
     const struct withdrawal_verdict verdict = {AUDIT_WITHDRAWAL_REJECT, reason, explanation};
+    /* What a revocation ends goes the way of the revocation. */
+    struct wire_pool *const *signers =
+        changing->change->revoked != NULL ? changing->service->urgent_signers : changing->service->signers;
     enum status status = store_withdrawal_move(tx, row, WITHDRAWAL_REJECTED, &change, fault);
     if (status == STATUS_OK) {
-        bool known = changing->change->revoked != NULL; /* to the signer, and over a lane of its own */
-        status =
-            known ? withdrawal_drop(tx, &row->id, fault) : withdrawal_release(changing->service, tx, &row->id, fault);
+        status = step_end(changing->service, signers[WIRE_ROLE_TRANSFER], tx, &row->id, fault);
+    }
+    if (status == STATUS_OK) {
+        status = withdrawal_drop(tx, &row->id, fault);
     }
     if (status == STATUS_OK) {
         status = withdrawal_log_verdict(changing->service, tx, row, &verdict, fault);

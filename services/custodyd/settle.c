@@ -320,12 +320,11 @@ static enum status take_unsigned(struct settling *settling, enum status reason, 
     struct wire_recall_reply memory;
     enum status status = step_recall(&memory, settling->service, &settling->recorded.id, fault);
     settling->unpromised = status == STATUS_OK && !memory.promised;
-    if (status != STATUS_OK || !memory.promised) {
-        return status == STATUS_OK ? fail(settling, reason) : status;
+    if (settling->unpromised || (status != STATUS_OK && status != STATUS_ROLLBACK)) {
+        return settling->unpromised ? fail(settling, reason) : status;
     }
-    (void)fault_set(fault, reason, "trail", "the signer promised it, and %s; the ledger may take it until height %llu",
-                    reason == STATUS_LOG_ENDED ? "signs by no entry of that log"
-                                               : "entries that it signs by are missing",
+    fault_clear(fault); /* a guard that has forgotten may have promised it */
+    (void)fault_set(fault, reason, "trail", "no entry to sign it by; the ledger may take it until height %llu",
                     (unsigned long long)settling->intent.valid_until);
     return meet_refusal(settling, WIRE_PROMISED_UNKNOWN, fault);
 }
@@ -457,7 +456,9 @@ static enum status settle_funds(const struct settling *settling, struct store_tx
         return store_posting_settle(tx, &posting, fault);
     }
     struct fault why = {0};
-    enum status status = settling->unpromised ? step_end(recorded->service, tx, &recorded->id, &why) : STATUS_OK;
+    struct wire_pool *signer = recorded->service->signers[WIRE_ROLE_TRANSFER];
+    enum status status =
+        settling->unpromised ? step_end(recorded->service, signer, tx, &recorded->id, &why) : STATUS_OK;
     status = status == STATUS_OK ? store_reservation_drop(tx, &recorded->id, &why) : status;
     return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
                                                              : fault_set(fault, status, why.where, "%s", why.detail);

@@ -11,6 +11,8 @@
 #include "withdrawals.h"
 #include "witnesses.h"
 
+#define END_TIMEOUT_MS 2000 /* a transaction waits for it, with the row locked */
+
 bool step_may_pass(enum status status)
 {
     return status_info(status)->retryable || status_info(status)->http >= 500;
@@ -96,13 +98,14 @@ enum status step_recall(struct wire_recall_reply *out, struct service *service, 
                                : status;
 }
 
-enum status step_end(struct service *service, struct store_tx *tx, const struct uuid *withdrawal, struct fault *fault)
+enum status step_end(struct service *service, struct wire_pool *signer, struct store_tx *tx,
+                     const struct uuid *withdrawal, struct fault *fault)
 {
+    int64_t timeout_ms = service->options.signer_timeout_ms;
     struct wire_recall_request request = {.withdrawal = *withdrawal};
     enum status status = store_withdrawal_promises(&request.promises, tx, fault);
-    return status == STATUS_OK ? wire_transfer_end(service->signers[WIRE_ROLE_TRANSFER], &request,
-                                                   service->options.signer_timeout_ms, fault)
-                               : status;
+    timeout_ms = timeout_ms < END_TIMEOUT_MS ? timeout_ms : END_TIMEOUT_MS;
+    return status == STATUS_OK ? wire_transfer_end(signer, &request, timeout_ms, fault) : status;
 }
 
 enum status step_limits(int64_t *out_until_utc_us, struct service *service, const struct withdrawal *withdrawal,

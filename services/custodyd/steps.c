@@ -425,7 +425,11 @@ static enum status meet_refusal(struct step *step, enum wire_promised promised, 
         clock_utc_us(step->service->clock) < step->row.expires_at_utc_us) {
         return status; /* others were first, or it was recorded at the end of the hour: time mends it */
     }
-    if (!step->broken && !step_is_verdict(status, promised)) {
+    /* A guard that was made anew does not know whether it was promised: it is waited for as long as it could be signed.
+     */
+    bool unknown = promised == WIRE_PROMISED_UNKNOWN && !step_may_pass(status) && status != STATUS_NOT_PERMITTED &&
+                   history_is_over(step->service, &step->row.intent);
+    if (!step->broken && !unknown && !step_is_verdict(status, promised)) {
         return status;
     }
     struct fault refusal = *fault;

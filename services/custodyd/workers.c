@@ -16,7 +16,7 @@
 #include "witnesses.h"
 
 /* Longer than a step takes (signer 5 s, trail 10 s, ledger 2 s). What a worker hangs on waits so long. */
-#define LEASE_MS 20000
+#define LEASE_MS 30000
 #define IDLE_MS 200
 #define EXPIRE_EVERY_US 1000000
 #define RELEASE_EVERY_US 1000000

@@ -210,11 +210,17 @@ class History(Thief):
     def test_the_entry_of_an_end_is_hidden(self):
         """For as long as the others need to approve it and the service to have it signed: the signer knows that it ended."""
         place = self.place
-        for end in ("reject", "cancel"):
+        for end in ("reject", "cancel", "expire"):
             with self.subTest(end=end):
                 row = place.proposed(64)
                 place.approve(row, "approver-1")
-                self.ended(row, end)
+                if end == "expire":
+                    kept = place.value(f"SELECT expires_at FROM custody.withdrawal WHERE id = '{row['id']}'")
+                    place.psql(f"UPDATE custody.withdrawal SET expires_at = now() - interval '1 hour' WHERE id = '{row['id']}'")
+                    place.wait(row["id"], "expired")
+                    place.psql(f"UPDATE custody.withdrawal SET expires_at = '{kept}' WHERE id = '{row['id']}'")
+                else:
+                    self.ended(row, end)
                 place.history_to(row["id"], f"withdrawal.{end}")
                 self.hide(row, f"withdrawal.{end}")
                 self.revive(row, "approving")
