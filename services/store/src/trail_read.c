@@ -111,7 +111,10 @@ enum status store_leaf_repeats(uint64_t out[STORE_REPEATS_MAX], size_t *out_coun
     enum status status = tx_read_all(tx, &array, &seq_shape, &repeats, &p, fault);
     if (status == STATUS_OK) {
         *out_count = array.count;
-        memcpy(out, array.rows, array.count * sizeof(*out));
+        const uint64_t *rows = array.rows;
+        for (size_t i = 0; i < array.count; i++) {
+            out[i] = rows[i];
+        }
     }
     row_array_free(&array, &seq_shape);
     return status;

@@ -92,7 +92,7 @@ Test(key_board, a_slow_signer_is_asked_twice_however_many_wait)
         cr_assert(pthread_create(&askers[i].thread, NULL, ask, &askers[i]) == 0);
         first = i == 0 ? next_connection(listen_fd) : first; /* the others come while it is asked */
     }
-    while (!all_wait(askers + 1) || !all_wait(askers + 1)) {
+    for (int seen = 0; seen < 2; seen = all_wait(askers + 1) ? seen + 1 : 0) {
         (void)sched_yield();
     }
     (void)close(first);
