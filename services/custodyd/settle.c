@@ -271,11 +271,15 @@ static enum status fail(struct settling *settling, enum status reason)
     return STATUS_OK;
 }
 
-/* The ledger's word, if it has one. */
-static enum status ask_ledger(struct settling *settling, struct fault *fault)
+/* The ledger's word, if it has one. `otherwise`: why it failed, when it cannot be taken any more; STATUS_OK: it can. */
+static enum status ask_ledger(struct settling *settling, enum status otherwise, struct fault *fault)
 {
     enum status status = ledger_node_wait(settling->service->node, &settling->ledger,
                                           &settling->recorded.transaction_id, LEDGER_WAIT_MS, fault);
+    if (status == STATUS_NOT_FOUND && otherwise != STATUS_OK) {
+        fault_clear(fault);
+        return fail(settling, otherwise);
+    }
     if (status == STATUS_OK && settling->ledger.state == LEDGER_REJECTED) {
         return fail(settling, settling->ledger.code);
     }
@@ -293,7 +297,7 @@ static enum status submit(struct settling *settling, struct fault *fault)
         status = ledger_node_submit(settling->service->node, &ledger, &transaction, &settling->wallet->key, fault);
     }
     signed_document_free(&transaction);
-    return status == STATUS_OK ? ask_ledger(settling, fault) : status;
+    return status == STATUS_OK ? ask_ledger(settling, STATUS_OK, fault) : status;
 }
 
 /*
@@ -310,8 +314,8 @@ static enum status meet_refusal(struct settling *settling, enum wire_promised pr
     }
     settling->unspent = !step_is_unsigned(promised);
     settling->unpromised = promised == WIRE_PROMISED_NEVER;
-    fault_clear(refusal);
-    return fail(settling, status);
+    fault_clear(refusal); /* the window was open when the ledger was asked */
+    return settling->unspent ? ask_ledger(settling, status, refusal) : fail(settling, status);
 }
 
 /* Where the signer would sign by no entry. What it never promised is free at once. */
@@ -395,7 +399,7 @@ static enum status judge(struct settling *settling, struct fault *fault)
     if (status != STATUS_OK) {
         return status;
     }
-    status = ask_ledger(settling, fault);
+    status = ask_ledger(settling, STATUS_OK, fault);
     if (status != STATUS_NOT_FOUND) {
         return status;
     }
@@ -403,15 +407,12 @@ static enum status judge(struct settling *settling, struct fault *fault)
     status =
         ledger_node_lane_next(settling->service->node, &next, &settling->wallet->account, settling->intent.lane, fault);
     if (status == STATUS_OK && next > settling->intent.seq) {
-        return fail(settling, STATUS_REPLAY); /* another transaction has its sequence */
+        return ask_ledger(settling, STATUS_REPLAY, fault); /* its sequence is used, by now perhaps for this */
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (settling->recorded.ended) {
-        return take_kept(settling, STATUS_LOG_ENDED, fault);
-    }
-    return settling->recorded.promised ? take_kept(settling, STATUS_CORRUPT, fault) : ask_signer(settling, fault);
+    return status != STATUS_OK           ? status
+           : settling->recorded.ended    ? take_kept(settling, STATUS_LOG_ENDED, fault)
+           : settling->recorded.promised ? take_kept(settling, STATUS_CORRUPT, fault)
+                                         : ask_signer(settling, fault);
 }
 
 /* A confirmed row must have what it was confirmed for: only what is not there is filled in. */
@@ -468,7 +469,7 @@ static enum status settle_funds(const struct settling *settling, struct store_tx
 static enum status settle_lane(const struct settling *settling, struct store_tx *tx, struct fault *fault)
 {
     uint64_t next = 0;
-    if (settling->unspent) {
+    if (settling->unspent && settling->to == WITHDRAWAL_FAILED) {
         return STATUS_OK;
     }
     if (settling->wallet == NULL) { /* nothing was recorded: its sequence is unused */
