@@ -458,11 +458,10 @@ static enum status settle_funds(const struct settling *settling, struct store_tx
     }
     struct fault why = {0};
     struct wire_pool *signer = recorded->service->signers[WIRE_ROLE_TRANSFER];
-    enum status status =
-        settling->unpromised ? step_end(recorded->service, signer, tx, &recorded->id, &why) : STATUS_OK;
-    status = status == STATUS_OK ? store_reservation_drop(tx, &recorded->id, &why) : status;
-    return status == STATUS_OK || status == STATUS_NOT_FOUND ? STATUS_OK
-                                                             : fault_set(fault, status, why.where, "%s", why.detail);
+    enum status ended = settling->unpromised ? step_end(recorded->service, signer, tx, &recorded->id, &why) : STATUS_OK;
+    enum status status = ended == STATUS_OK ? store_reservation_drop(tx, &recorded->id, &why) : ended;
+    bool gone = ended == STATUS_OK && status == STATUS_NOT_FOUND; /* its reservation was taken away before */
+    return status == STATUS_OK || gone ? STATUS_OK : fault_set(fault, status, why.where, "%s", why.detail);
 }
 
 /* The lane goes on where the ledger stands in it. */
